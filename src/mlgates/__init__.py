@@ -1,0 +1,1 @@
+"""Composable validation gates for machine learning."""

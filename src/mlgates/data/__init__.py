@@ -1,0 +1,1 @@
+"""Tables in: the border, and the profile that every data gate reads."""
