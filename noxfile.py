@@ -1,0 +1,74 @@
+"""Every check of the project as a session: `uvx nox -s tests`, `uvx nox --list`."""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["tests", "tests_min", "lint", "typing", "imports", "docs"]
+
+
+def install(session: nox.Session, *groups: str, project: bool = True, lowest: bool = False) -> None:
+    """Install dependency groups, the project unless told otherwise, all from one resolution."""
+    args = ["--editable", "."] if project else []
+    args += [f"--group={group}" for group in groups]
+    if lowest:
+        args += ["--resolution=lowest-direct"]
+    session.install(*args)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run tests, docstring examples, and the examples of the README and the documentation."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def tests_min(session: nox.Session) -> None:
+    """Run the same on the oldest Python with the oldest dependencies that are allowed."""
+    install(session, "test", lowest=True)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check rules, format and spelling."""
+    install(session, "lint", project=False)
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of the library and what its users' type checkers will see."""
+    install(session, "typing")
+    session.run("mypy", *session.posargs)
+    if Path("tests/typing").is_dir():
+        session.run("mypy", "tests/typing")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check who imports whom."""
+    install(session, "imports")
+    session.run("lint-imports", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; any warning is an error."""
+    install(session, "docs")
+    session.run(
+        "sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build", *session.posargs
+    )
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks."""
+    install(session, "bench")
+    session.run("pytest", "benchmarks", *session.posargs)
