@@ -1,1 +1,83 @@
-"""Composable validation gates for machine learning."""
+"""Composable validation gates: may this data be trained on, may this model be shipped?
+
+Importing the package loads nothing heavy; each public name is loaded when it is first used.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mlgates.base import Gate as Gate
+    from mlgates.base import gate as gate
+    from mlgates.data.profile import Profile as Profile
+    from mlgates.errors import EvidenceError as EvidenceError
+    from mlgates.errors import GateFailure as GateFailure
+    from mlgates.errors import MlgatesError as MlgatesError
+    from mlgates.errors import OptionError as OptionError
+    from mlgates.gates.completeness import Completeness as Completeness
+    from mlgates.gates.freshness import Freshness as Freshness
+    from mlgates.gates.schema import Column as Column
+    from mlgates.gates.schema import Schema as Schema
+    from mlgates.report import GateResult as GateResult
+    from mlgates.report import Report as Report
+    from mlgates.suite import GateSuite as GateSuite
+    from mlgates.verdict import Check as Check
+    from mlgates.verdict import Limit as Limit
+    from mlgates.verdict import Measurement as Measurement
+    from mlgates.verdict import Verdict as Verdict
+    from mlgates.verdict import decide as decide
+
+    __version__: str
+
+__all__ = [
+    "Check",
+    "Column",
+    "Completeness",
+    "EvidenceError",
+    "Freshness",
+    "Gate",
+    "GateFailure",
+    "GateResult",
+    "GateSuite",
+    "Limit",
+    "Measurement",
+    "MlgatesError",
+    "OptionError",
+    "Profile",
+    "Report",
+    "Schema",
+    "Verdict",
+    "__version__",
+    "decide",
+    "gate",
+]
+
+if not TYPE_CHECKING:  # a type checker would take any attribute for granted
+    _HOMES = {
+        "base": ("Gate", "gate"),
+        "data.profile": ("Profile",),
+        "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),
+        "gates.completeness": ("Completeness",),
+        "gates.freshness": ("Freshness",),
+        "gates.schema": ("Column", "Schema"),
+        "report": ("GateResult", "Report"),
+        "suite": ("GateSuite",),
+        "verdict": ("Check", "Limit", "Measurement", "Verdict", "decide"),
+    }
+    _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value = version(__name__)
+        elif name in _HOME:
+            value = getattr(import_module(_HOME[name]), name)
+        else:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg, name=name, obj=None)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted(__all__)

@@ -1,0 +1,384 @@
+"""Gate, the frozen value that says what must hold; `gate`, which makes one of a function; and `judge`.
+
+`judge` is the one place where an exception of a gate is caught.
+"""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import WRAPPER_ASSIGNMENTS
+from time import perf_counter
+from typing import Any, ClassVar, Literal, Unpack, overload
+
+from mlgates import options
+from mlgates.data.counters import Counter
+from mlgates.data.source import TableSchema
+from mlgates.errors import EvidenceError, MlgatesError, OptionError
+from mlgates.evidence import TABLES, Evidence, EvidenceNames, lend, rows_of
+from mlgates.report import GateResult, worst_first
+from mlgates.verdict import Check, Limit, Measurement, Verdict
+
+__all__ = ["FunctionGate", "Gate", "gate", "judge", "plead"]
+
+Inconclusive = Literal["block", "allow"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Gate:
+    """What must hold: a frozen value that names the evidence it needs and yields checks.
+
+    A gate of one's own kind is a frozen dataclass that inherits from this one, names what it `needs`
+    and implements `check`; a data gate says in `counts` what the scan of the table must count for it.
+
+    Parameters
+    ----------
+    name : str, optional
+        By default the kind and the first option: ``"freshness:event_time"``.
+    advisory : bool
+        Whether the result is shown but doesn't count.
+    inconclusive : {"block", "allow"}
+        "allow" forgives checks that measured something and are undecided by chance alone.
+    after : str or sequence of str
+        Names, kinds or patterns (``"drift*"``) of earlier gates of the suite that must pass first.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    name: str | None = None
+    advisory: bool = False
+    inconclusive: Inconclusive = "block"
+    after: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        self._set("name", self.default_name if self.name is None else self._checked_name())
+        options.flag(kind, "advisory", self.advisory)
+        options.choice(kind, "inconclusive", self.inconclusive, ("block", "allow"))
+        self._set("after", options.names(kind, "after", self.after))
+
+    def _set(self, option: str, value: object) -> None:
+        """Set an option to its checked form while the gate is being built."""
+        object.__setattr__(self, option, value)
+
+    def _checked_name(self) -> str:
+        name = options.text(type(self).__name__, "name", self.name)
+        if not name.isprintable() or len(name) > 200:  # noqa: PLR2004
+            raise options.refuse(type(self).__name__, "name", "printable, at most 200 characters", name)
+        return name
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """The names of evidence it makes use of; those it needs, for most gates."""
+        return self.needs
+
+    @property
+    def kind(self) -> str:
+        """What sort of gate it is: the class's name in lower case."""
+        return type(self).__name__.lower()
+
+    @property
+    def default_name(self) -> str:
+        """The kind, with the first option when that is a text."""
+        first = next((f for f in dataclasses.fields(self) if not f.kw_only), None)
+        value = None if first is None else getattr(self, first.name)
+        return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
+
+    def counts(self, schema: TableSchema) -> Iterable[Counter]:
+        """Return what the scan of `data` must count for this gate; nothing by default."""
+        del schema
+        return ()
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the checks, in a fixed order; a gate that yields none is an ERROR."""
+        del evidence
+        return iter(())
+
+    def run(self, **evidence: Unpack[EvidenceNames]) -> GateResult:
+        """Judge this gate alone; `after` has no meaning here.
+
+        Parameters
+        ----------
+        **evidence
+            Values by name, as in ``GateSuite.run``.
+
+        Returns
+        -------
+        GateResult
+            Bad values are verdicts in it.
+
+        Raises
+        ------
+        EvidenceError
+            For an unknown name.
+        """
+        given = Evidence(evidence, also=self.wants)
+        given.request(self.counts)
+        return judge(self, given)
+
+    def __repr__(self) -> str:
+        said = []
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            default = self.default_name if f.name == "name" else f.default
+            if value != default or type(value) is not type(default):
+                shown = repr(dict(value)) if f.metadata.get("mapping") else repr(value)
+                said.append(f"{f.name}={shown}" if f.kw_only else shown)
+        return f"{type(self).__name__}({', '.join(said)})"
+
+
+def plead(gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()) -> GateResult:
+    """Return the result of a gate that could not be judged further: blocked, skipped or broken.
+
+    Parameters
+    ----------
+    gate : Gate
+        The gate.
+    name : str
+        Its name in the suite.
+    verdict : Verdict
+        Anything but PASS.
+    reason : str
+        Why.
+    checks : iterable of Check
+        What was judged before it broke; kept.
+    """
+    stopped = Check(subject=name, metric=gate.kind, verdict=verdict, reason=reason)
+    return GateResult(
+        name=name,
+        kind=gate.kind,
+        checks=(*checks, stopped),
+        reason=reason,
+        advisory=gate.advisory,
+        inconclusive=gate.inconclusive,
+    )
+
+
+def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
+    """Return what a gate finds in the evidence; whatever goes wrong inside it is its ERROR.
+
+    Parameters
+    ----------
+    gate : Gate
+        The gate.
+    evidence : Evidence
+        What the run was given.
+    name : str, optional
+        The gate's name in its suite; its own name by default.
+
+    Notes
+    -----
+    ``KeyboardInterrupt`` and other exceptions that are no ``Exception`` propagate, save ``SystemExit``.
+    """
+    name = name or str(gate.name)
+    start = perf_counter()
+    checks: list[Check] = []
+    try:
+        missing = sorted(gate.needs.difference(evidence))
+        if missing:
+            _refuse(f"needs {' and '.join(f'`{n}`' for n in missing)}, which the run was not given")
+        for check in gate.check(evidence):
+            if type(check) is not Check:
+                _refuse(f"a gate must yield Check objects, got {type(check).__name__}")
+            checks.append(check)
+        if not checks:
+            _refuse("the gate yielded no check: nothing was judged")
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        result = plead(gate, name, Verdict.ERROR, describe(error), checks)
+        return dataclasses.replace(result, seconds=perf_counter() - start)
+    return GateResult(
+        name=name,
+        kind=gate.kind,
+        checks=tuple(checks),
+        reason=_summary(checks),
+        advisory=gate.advisory,
+        inconclusive=gate.inconclusive,
+        seconds=perf_counter() - start,
+    )
+
+
+def _refuse(message: str) -> None:
+    raise EvidenceError(message)
+
+
+def _summary(checks: list[Check]) -> str:
+    """Return the worst check's reason, and how many checks did not pass."""
+    held = sorted((check for check in checks if not check), key=lambda c: worst_first(c.verdict))
+    if not held:
+        return checks[0].reason if len(checks) == 1 else f"all {len(checks)} checks passed"
+    more = f" (and {len(held) - 1} more of {len(checks)} checks did not pass)" if len(held) > 1 else ""
+    return held[0].reason + more
+
+
+_SECRETS = (
+    (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+"), "<address>"),
+    (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
+    (re.compile(r"(?i)\b(pass\w*|pwd|token|secret|api_?key|key)(\s*[=:]\s*)\S+"), r"\1\2<hidden>"),
+    (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
+    (re.compile(r"'(?![A-Za-z_][\w.:\[\]-]{0,60}')[^']*'"), "'<text>'"),
+    (re.compile(r'"(?![A-Za-z_][\w.:\[\]-]{0,60}")[^"]*"'), '"<text>"'),
+    (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
+)
+_LONGEST = 300
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception's type and a short message in which raw values are hidden.
+
+    The messages of mlgates' own errors carry no values of the data and stand as they are.
+
+    Examples
+    --------
+    >>> describe(ValueError("could not convert string to float: 'Ann Lee, ann@example.org'"))
+    "ValueError: could not convert string to float: '<text>'"
+    """
+    message = " ".join(str(error).split())
+    if isinstance(error, MlgatesError):
+        return message
+    for pattern, shown in _SECRETS:
+        message = pattern.sub(shown, message)
+    cut = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+    return f"{type(error).__name__}: {cut}" if cut else type(error).__name__
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FunctionGate(Gate):
+    """A gate made of a function whose parameters are evidence names; `gate` makes one.
+
+    It gets shallow copies with read-only arrays, and is not called on 0 rows: that is INCONCLUSIVE.
+    """
+
+    function: Callable[..., object]
+    at_least: float | None = None
+    at_most: float | None = None
+    _limit: Limit | None = field(init=False, compare=False, default=None)
+    _wants: frozenset[str] = field(init=False, compare=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        what = f"gate {self.function.__name__}"
+        parameters = inspect.signature(self.function).parameters.values()
+        if inspect.iscoroutinefunction(self.function) or any(
+            p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters
+        ):
+            msg = f"{what}: a gate must be a plain function with named parameters, each a name of evidence"
+            raise OptionError(msg)
+        bounds = {"at_least": self.at_least, "at_most": self.at_most}
+        for option, bound in bounds.items():
+            if bound is not None:
+                self._set(option, options.number(what, option, bound))
+        if set(bounds.values()) != {None}:
+            self._set("_limit", Limit(self.at_least, self.at_most))
+        # it stands in for the function: help() shows its text, and pickle finds it by its name
+        for attribute in (*WRAPPER_ASSIGNMENTS, "__wrapped__"):
+            self._set(attribute, getattr(self.function, attribute, self.function))
+        self._set("needs", frozenset(p.name for p in parameters if p.default is p.empty))
+        self._set("_wants", frozenset(p.name for p in parameters))
+        super().__post_init__()
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """The names of evidence it asks for, those with a default included."""
+        return self._wants
+
+    @property
+    def kind(self) -> str:
+        """Always ``"function"``."""
+        return "function"
+
+    @property
+    def default_name(self) -> str:
+        """The function's name."""
+        return self.function.__name__
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:  # noqa: ANN401
+        """Call the function itself."""
+        return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> str:
+        return self.function.__qualname__
+
+    def __repr__(self) -> str:
+        return self.function.__qualname__
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the one check that the function's answer makes."""
+        given = {name: evidence[name] for name in self.wants if name in evidence}
+        sizes = [
+            rows_of(evidence.source(name) if name in TABLES else value) for name, value in given.items()
+        ]
+        rows = min((size for size in sizes if size is not None), default=1)
+        if rows == 0:
+            answer: object = Measurement(None, n=0)
+        else:
+            answer = self.function(**{name: lend(value) for name, value in given.items()})
+        measurement, limit = self._read(answer, rows)
+        yield Check.judge(self.default_name, "value", measurement, limit, said=self._said(measurement))
+
+    def _said(self, measurement: Measurement) -> str:
+        told = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        if self._limit is None and measurement.value is not None:
+            return f"{told or f'`{self.default_name}`'}: {'does not hold' if measurement.value else 'holds'}"
+        return ""
+
+    def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:  # noqa: ANN401
+        """Return a measurement and its limit for an answer; a bool counts violations, at most 0."""
+        if getattr(answer, "shape", None) == ():
+            answer = answer.item()
+        if isinstance(answer, bool) and self._limit is None:
+            return Measurement(int(not answer), n=rows, method="function"), Limit(at_most=0)
+        if isinstance(answer, int | float) and not isinstance(answer, bool):
+            answer = Measurement(answer, n=rows, method="function")
+        if isinstance(answer, Measurement):
+            if self._limit is None and answer.n:
+                _refuse("the function returned a number, but the gate has no limit: give `at_least` or `at_most`")
+            return answer, self._limit or Limit(at_most=0)
+        wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
+        msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"
+        raise EvidenceError(msg)
+
+
+@overload
+def gate(function: Callable[..., object], /) -> FunctionGate: ...
+@overload
+def gate(
+    *,
+    at_least: float | None = ...,
+    at_most: float | None = ...,
+    name: str | None = ...,
+    advisory: bool = ...,
+    inconclusive: Inconclusive = ...,
+    after: str | tuple[str, ...] = ...,
+) -> Callable[[Callable[..., object]], FunctionGate]: ...
+
+
+def gate(
+    function: Callable[..., object] | None = None, /, **given: Any
+) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
+    """Make a gate of a function whose parameters are names of evidence.
+
+    The function returns a bool (it holds or not), a number (judged by the limit given here) or a
+    `Measurement`. The decorated function is a gate and can still be called.
+
+    Parameters
+    ----------
+    at_least, at_most : float, optional
+        The inclusive limit for a number.
+    name, advisory, inconclusive, after
+        As in `Gate`.
+
+    Examples
+    --------
+    >>> @gate(at_least=0.05)
+    ... def positive_rate(y_true):
+    ...     \"\"\"Share of positive labels.\"\"\"
+    ...     return sum(y_true) / len(y_true)
+    >>> positive_rate.run(y_true=[0, 0, 0, 1]).verdict
+    <Verdict.PASS: 'pass'>
+    >>> positive_rate([0, 1])
+    0.5
+    """
+    if function is None:
+        return lambda f: FunctionGate(function=f, **given)
+    if not callable(function):
+        raise options.refuse("gate", "function", "a function; options are given by name", function)
+    return FunctionGate(function=function, **given)

@@ -1,0 +1,384 @@
+"""One column as Arrow delivers it: what its type is called, and its values in a plain form.
+
+The rest of mlgates meets few Arrow types. Here views become large strings, run ends are decoded,
+extension types give way to their storage, half floats are widened; what has no plain form is
+described as unreadable and delivered as the type names of its cells.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates.errors import EvidenceError
+
+__all__ = [
+    "ArrowColumn",
+    "Field",
+    "TableSchema",
+    "as_chunked",
+    "describe",
+    "from_arrow",
+    "normalise",
+    "unreadable",
+]
+
+# Their storage (a count of periods, two ends, bytes of an unknown system) is not the value.
+_OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})
+_EXTENSION_NAME = b"ARROW:extension:name"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Name and type of one column, of its values rather than of their encoding.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    kind : str
+        Kind of the values: ``"int"``, ``"float"``, ``"decimal"``, ``"bool"``, ``"string"``,
+        ``"date"``, ``"time"``, ``"timestamp"``, ``"duration"``, ``"binary"``, ``"nested"``,
+        ``"null"`` (no value seen that has a type) or ``"unreadable"``.
+    type : str
+        Name of the Arrow type as the container delivered it; for an unreadable column a short
+        description of what it holds.
+    encoded : bool, default False
+        Whether the column is dictionary-encoded (categorical).
+    unit : str, optional
+        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``, for times, timestamps and durations.
+    zone : str, optional
+        Name of the time zone of timestamps; None for naive ones.
+    problem : str, optional
+        For an unreadable column: what is wrong with it and what to do.
+
+    Examples
+    --------
+    >>> Field("age", "int", "int64")
+    Field(name='age', kind='int', type='int64', encoded=False, unit=None, zone=None, problem=None)
+    """
+
+    name: str
+    kind: str
+    type: str
+    encoded: bool = False
+    unit: str | None = None
+    zone: str | None = None
+    problem: str | None = None
+
+
+TableSchema = Mapping[str, Field]
+
+
+class ArrowColumn(NamedTuple):
+    """One normalised column and what it was."""
+
+    array: pa.ChunkedArray
+    field: Field
+
+
+def describe(name: str, arrow_type: Any, metadata: Mapping[bytes, bytes] | None = None) -> Field:
+    """Field of a column of this Arrow type.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    arrow_type : pyarrow.DataType
+        The type as delivered.
+    metadata : mapping of bytes to bytes, optional
+        Metadata of the Arrow field, which names an extension type that is not registered here.
+
+    Returns
+    -------
+    Field
+        Its kind is ``"unreadable"`` where the type has no plain form.
+
+    Examples
+    --------
+    >>> describe("t", pa.timestamp("us", "UTC")).zone
+    'UTC'
+    >>> field = describe("c", pa.dictionary(pa.int8(), pa.string()))
+    >>> field.kind, field.encoded
+    ('string', True)
+    """
+    label = str(arrow_type)
+    opaque = (metadata or {}).get(_EXTENSION_NAME, b"").decode()
+    encoded, inner = False, arrow_type
+    while opaque not in _OPAQUE:
+        if pa.types.is_dictionary(inner):
+            encoded, inner = True, inner.value_type
+        elif pa.types.is_run_end_encoded(inner):
+            inner = inner.value_type
+        elif isinstance(inner, pa.BaseExtensionType):
+            opaque = inner.extension_name
+            inner = pa.bool_() if opaque == "arrow.bool8" else inner.storage_type
+        else:
+            break
+    kind = "unreadable" if opaque in _OPAQUE else _kind(inner)
+    if kind == "unreadable":
+        label = opaque if opaque in _OPAQUE else label
+        return Field(name, kind, label, problem=_no_plain_form(name, label))
+    return Field(
+        name,
+        kind,
+        label,
+        encoded=encoded,
+        unit=inner.unit if kind in {"time", "timestamp", "duration"} else None,
+        zone=inner.tz if kind == "timestamp" else None,
+    )
+
+
+def from_arrow(
+    name: str, array: Any, metadata: Mapping[bytes, bytes] | None = None
+) -> ArrowColumn:
+    """Column of an Arrow array, normalised.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    array : pyarrow.Array or pyarrow.ChunkedArray
+        Its values.
+    metadata : mapping of bytes to bytes, optional
+        Metadata of the Arrow field.
+
+    Returns
+    -------
+    ArrowColumn
+        The values in plain types, and the field.
+
+    Examples
+    --------
+    >>> array, field = from_arrow("x", pa.array(["a", None], pa.string_view()))
+    >>> str(array.type), field.type
+    ('large_string', 'string_view')
+    """
+    field = describe(name, array.type, metadata)
+    return ArrowColumn(normalise(as_chunked(array), field), field)
+
+
+def normalise(array: Any, field: Field) -> Any:
+    """Values of a column in plain types, chunk by chunk; zero copy where they are plain already.
+
+    Parameters
+    ----------
+    array : pyarrow.ChunkedArray
+        Values as delivered.
+    field : Field
+        What `describe` says of their type.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray
+        As long as `array`. For an unreadable column: the type's name where a cell has a value.
+
+    Examples
+    --------
+    >>> halves = pa.chunked_array([pa.array([1.5], pa.float16())])
+    >>> str(normalise(halves, describe("x", halves.type)).type)
+    'float'
+    """
+    if field.kind == "unreadable":
+        return as_chunked(_named(array.is_valid(), field.type))
+    if field.kind == "null":
+        return as_chunked(pa.nulls(len(array)))
+    if _is_plain(array.type):
+        return array
+    chunks = array.chunks or [pa.nulls(0, array.type)]
+    return pa.chunked_array([_plain(chunk) for chunk in chunks])
+
+
+def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
+    """Column that can't be read, as the type names of its cells (None: missing).
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    label : str
+        Short description of what it holds.
+    problem : str
+        What is wrong and what to do, in one sentence.
+    cells : iterable of str or None
+        The type name of each cell.
+
+    Returns
+    -------
+    ArrowColumn
+        A string column, and a field of kind ``"unreadable"``.
+
+    Examples
+    --------
+    >>> column = unreadable("x", "mixed (int, str)", "it mixes types", ["int", None, "str"])
+    >>> column.array.null_count, column.field.kind
+    (1, 'unreadable')
+    """
+    field = Field(name, "unreadable", label, problem=problem)
+    return ArrowColumn(as_chunked(pa.array(cells, pa.string())), field)
+
+
+def as_chunked(array: Any) -> Any:
+    """Chunked array of an array; one that is chunked already is returned as it is.
+
+    Parameters
+    ----------
+    array : pyarrow.Array or pyarrow.ChunkedArray
+        Values.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray
+        The same values.
+
+    Examples
+    --------
+    >>> as_chunked(pa.array([1, 2])).num_chunks
+    1
+    """
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def check_names(names: Iterable[object], *, remedy: str) -> None:
+    """Raise `EvidenceError` unless the names are different texts and there is at least one.
+
+    Parameters
+    ----------
+    names : iterable
+        Names of the columns of a table.
+    remedy : str
+        What makes texts of names that are none.
+
+    Examples
+    --------
+    >>> check_names(["a", "b"], remedy="")
+    >>> check_names(["a", "b", "a"], remedy="")
+    Traceback (most recent call last):
+    mlgates.errors.EvidenceError: the table has more than one column named 'a'; \
+rename or drop all but one
+    """
+    names = list(names)
+    if not names:
+        msg = "the table has no columns"
+        raise EvidenceError(msg)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
+        msg = f"column names must be str, got {kinds} ({_some(odd)}); {remedy}"
+        raise EvidenceError(msg)
+    seen: set[object] = set()
+    twice = dict.fromkeys(name for name in names if name in seen or seen.add(name))
+    if twice:
+        msg = f"the table has more than one column named {_some(twice)}; rename or drop all but one"
+        raise EvidenceError(msg)
+    try:
+        "".join(map(str, names)).encode()
+    except UnicodeEncodeError:
+        broken = [name for name in names if not _encodes(str(name))]
+        msg = f"column names must be valid Unicode, got {_some(broken)} (a lone surrogate)"
+        raise EvidenceError(msg) from None
+
+
+def _some(names: Iterable[object], most: int = 5) -> str:
+    """Write the first few of these names, and how many more there are."""
+    names = list(names)
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(f"{name!r:.80}" for name in names[:most]) + rest
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _no_plain_form(name: str, label: str) -> str:
+    return (
+        f"column {name!r} is of type {label}, which can't be read; "
+        "convert it to numbers, text or timestamps first"
+    )
+
+
+def _kind(arrow_type: Any) -> str:
+    """Kind of the values of a type that is no dictionary, run-end or extension type."""
+    types = pa.types
+    tests = {
+        "int": (types.is_integer,),
+        "float": (types.is_floating,),
+        "bool": (types.is_boolean,),
+        "string": (types.is_string, types.is_large_string, types.is_string_view),
+        "timestamp": (types.is_timestamp,),
+        "date": (types.is_date,),
+        "decimal": (types.is_decimal,),
+        "duration": (types.is_duration,),
+        "time": (types.is_time,),
+        "binary": (
+            types.is_binary,
+            types.is_large_binary,
+            types.is_fixed_size_binary,
+            types.is_binary_view,
+        ),
+        "nested": (types.is_nested,),
+        "null": (types.is_null,),
+    }
+    return next((kind for kind, of in tests.items() if any(t(arrow_type) for t in of)), "unreadable")
+
+
+def _target(arrow_type: Any) -> Any:
+    """Plain type that values of this type are cast to; the same one when it is plain."""
+    types = pa.types
+    if types.is_string_view(arrow_type):
+        return pa.large_string()
+    if types.is_binary_view(arrow_type):
+        return pa.large_binary()
+    if types.is_float16(arrow_type):
+        return pa.float32()
+    if types.is_date64(arrow_type):
+        return pa.date32()
+    if types.is_decimal(arrow_type) and arrow_type.bit_width < pa.decimal128(1).bit_width:
+        return pa.decimal128(arrow_type.precision, arrow_type.scale)
+    return arrow_type
+
+
+def _is_plain(arrow_type: Any) -> bool:
+    return (
+        not pa.types.is_dictionary(arrow_type)
+        and not pa.types.is_run_end_encoded(arrow_type)
+        and not isinstance(arrow_type, pa.BaseExtensionType)
+        and _target(arrow_type) == arrow_type
+    )
+
+
+def _plain(array: Any) -> Any:
+    """Values of one chunk in plain types; a dictionary stays one."""
+    if isinstance(array.type, pa.BaseExtensionType):
+        storage = array.storage
+        return storage.cast(pa.bool_()) if array.type.extension_name == "arrow.bool8" else _plain(storage)
+    if pa.types.is_run_end_encoded(array.type):
+        return _plain(array.values).take(_run_of_each_row(array))
+    if not pa.types.is_dictionary(array.type):
+        return array.cast(_target(array.type))
+    if array.dictionary.null_count:
+        # A null of the dictionary is a missing cell, but no missing code: encode anew.
+        return _plain(array.dictionary.take(array.indices)).dictionary_encode()
+    if _is_plain(array.type.value_type):
+        return array
+    values = _plain(array.dictionary)
+    return pa.DictionaryArray.from_arrays(array.indices, values, ordered=array.type.ordered)
+
+
+def _run_of_each_row(array: Any) -> Any:
+    """Position in ``array.values`` of the run that each row belongs to."""
+    first, last = array.offset, array.offset + len(array)
+    ends = np.clip(array.run_ends.to_numpy().astype(np.int64), first, last)
+    return pa.array(np.repeat(np.arange(len(ends)), np.diff(ends, prepend=first)))
+
+
+def _named(valid: Any, label: str) -> Any:
+    """`label` where `valid`, null elsewhere."""
+    return pc.if_else(valid, pa.scalar(label), pa.scalar(None, pa.string()))

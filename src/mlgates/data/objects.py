@@ -1,0 +1,262 @@
+"""Columns of Python objects: read only when their cells are of one family of types.
+
+Arrow alone guesses from the first cells and converts the others: True becomes 1.0 beside a float,
+a timestamp is cut to a date beside a date, and nanoseconds go. Here the set of the cells' types
+decides first, and a column that mixes families is a finding, never a conversion.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+from mlgates.data.field import ArrowColumn, from_arrow, unreadable
+
+__all__ = ["UNCONVERTIBLE", "from_objects", "is_missing"]
+
+#: What Arrow and its producers raise when values can't be converted.
+UNCONVERTIBLE = (pa.ArrowException, TypeError, ValueError, OverflowError, NotImplementedError)
+
+_INT128_DIGITS = 38
+# In this order: a bool is an int, and a datetime a date, to isinstance.
+_FAMILIES: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("bool", (bool, np.bool_)),
+    ("int", (int, np.integer)),
+    ("float", (float, np.float16, np.float32)),
+    ("decimal", (Decimal,)),
+    ("string", (str,)),
+    ("binary", (bytes, bytearray, memoryview)),
+    ("datetime64", (np.datetime64,)),
+    ("timedelta64", (np.timedelta64,)),
+    ("timestamp", (datetime,)),
+    ("date", (date,)),
+    ("time", (time,)),
+    ("duration", (timedelta,)),
+    ("struct", (dict,)),
+    ("list", (list, tuple, np.ndarray)),
+)
+_MISSING_NAMES = frozenset({"NoneType", "NAType", "NaTType"})
+
+
+def from_objects(name: str, values: Sequence[Any] | Any, *, keep_nan: bool = False) -> ArrowColumn:
+    """Column of Python objects, read by the types of its cells.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    values : sequence or one-dimensional object array
+        Its cells. None, ``pandas.NA``, ``NaT`` and NaN are missing.
+    keep_nan : bool, default False
+        Whether the NaN of a column that holds only floats stays NaN; else it is null.
+
+    Returns
+    -------
+    ArrowColumn
+        Unreadable when the cells are of several families, or of types that Arrow doesn't know.
+
+    Examples
+    --------
+    >>> from_objects("x", [1, 2.5, None]).field.type
+    'double'
+    >>> from_objects("x", [1, "a"]).field.type
+    'mixed (int, str)'
+    """
+    types = {t for t in set(map(type, values)) if t.__name__ not in _MISSING_NAMES}
+    if types == {float} and keep_nan:
+        return from_arrow(name, pa.array(values, pa.float64(), from_pandas=False))
+    if any(issubclass(t, (float, np.floating)) for t in types) and _nan_only(values):
+        types = {t for t in types if not issubclass(t, (float, np.floating))}
+    families = {_family(t) for t in types}
+    if families == {"int", "float"}:
+        families = {"float"}
+    elif families == {"int", "decimal"}:
+        families = {"decimal"}
+    if len(families) > 1 or None in families:
+        return _mixed(name, values, types)
+    family = next(iter(families), "null")
+    try:
+        return from_arrow(name, _READERS.get(family or "", _inferred)(values))
+    except _UnreadableError as error:
+        return _refused(name, values, error.label, error.problem)
+    except UnicodeEncodeError:
+        return _refused(name, values, "str with lone surrogates", "holds text that is not valid Unicode (lone surrogates); clean it first")
+    except UNCONVERTIBLE:
+        label = ", ".join(sorted(t.__name__ for t in types))
+        problem = f"holds values of type {label} that Arrow can't represent; convert them first"
+        return _refused(name, values, label, problem)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell is None, NA, NaT or a NaN.
+
+    Parameters
+    ----------
+    value : object
+        One cell.
+
+    Returns
+    -------
+    bool
+        Never raises, whatever the cell is.
+
+    Examples
+    --------
+    >>> is_missing(float("nan")), is_missing(Decimal("NaN")), is_missing("")
+    (True, True, False)
+    """
+    if type(value).__name__ in _MISSING_NAMES:
+        return True
+    if isinstance(value, float | complex | np.inexact):
+        return bool(value != value)  # noqa: PLR0124  (what NaN means)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+
+
+class _UnreadableError(Exception):
+    """These cells are of one family, yet no one Arrow type holds them."""
+
+    def __init__(self, label: str, problem: str) -> None:
+        super().__init__(problem)
+        self.label = label
+        self.problem = problem
+
+
+def _family(cell_type: type) -> str | None:
+    return next((family for family, of in _FAMILIES if issubclass(cell_type, of)), None)
+
+
+def _nan_only(values: Iterable[Any]) -> bool:
+    """Whether every float among the cells is NaN, and there are other values."""
+    floats = (v for v in values if isinstance(v, float | np.floating))
+    return all(v != v for v in floats)  # noqa: PLR0124
+
+
+def _present(values: Iterable[Any]) -> list[Any]:
+    return [None if is_missing(value) else value for value in values]
+
+
+def _inferred(values: Any) -> Any:
+    return pa.array(values, from_pandas=True)
+
+
+def _integers(values: Any) -> Any:
+    try:
+        return pa.array(values, pa.int64(), from_pandas=True)
+    except (OverflowError, pa.ArrowInvalid):
+        cells = [None if value is None else int(value) for value in _present(values)]
+    for wider in (pa.uint64(), pa.decimal128(_INT128_DIGITS, 0)):
+        try:
+            return pa.array(cells, wider)
+        except (OverflowError, pa.ArrowInvalid):
+            continue
+    problem = "holds integers of more than 38 digits; convert them to text or to floats"
+    raise _UnreadableError("int", problem)
+
+
+def _floats(values: Any) -> Any:
+    try:
+        return pa.array(values, pa.float64(), from_pandas=True)
+    except (OverflowError, pa.ArrowInvalid):
+        problem = (
+            "holds integers beyond 2**53 beside floats, which no float can represent exactly; "
+            "convert all to Decimal, or to float if the loss doesn't matter"
+        )
+        raise _UnreadableError("mixed (float, int)", problem) from None
+
+
+def _decimals(values: Any) -> Any:
+    try:
+        return pa.array(_present(values))
+    except UNCONVERTIBLE:
+        problem = (
+            "holds Decimal values that Arrow can't represent (infinite, or of more than 76 "
+            "digits); convert them to float"
+        )
+        raise _UnreadableError("Decimal", problem) from None
+
+
+def _timestamps(values: Any) -> Any:
+    cells = _present(values)
+    zones = {cell.tzinfo for cell in cells if cell is not None}
+    if None in zones and len(zones) > 1:
+        problem = (
+            "mixes timestamps with and without a time zone; give all of them one, "
+            "or none"
+        )
+        raise _UnreadableError("mixed (naive datetime, aware datetime)", problem)
+    unit = "ns" if _has_nanoseconds(cells) else "us"
+    zone = "UTC" if None not in zones and not _one_named_zone(zones) else None
+    if zone is None and None not in zones:
+        zone = pa.array([next(c for c in cells if c is not None)]).type.tz
+    return pa.array(cells, pa.timestamp(unit, zone))
+
+
+def _one_named_zone(zones: set[Any]) -> bool:
+    """Whether all cells share one zone that Arrow knows by name (pytz zones bear ``zone``)."""
+    if len(zones) == 1:
+        (zone,) = zones
+        return isinstance(zone, timezone | ZoneInfo) or isinstance(getattr(zone, "zone", None), str)
+    return len({getattr(zone, "zone", None) or str(zone) for zone in zones}) == 1 and all(
+        isinstance(getattr(zone, "zone", None), str) for zone in zones
+    )
+
+
+def _times(values: Any) -> Any:
+    cells = _present(values)
+    if any(cell is not None and cell.tzinfo is not None for cell in cells):
+        problem = "holds times of day with a time zone, which Arrow would drop; remove it first"
+        raise _UnreadableError("time with zone", problem)
+    return pa.array(cells)
+
+
+def _durations(values: Any) -> Any:
+    cells = _present(values)
+    return pa.array(cells, pa.duration("ns" if _has_nanoseconds(cells) else "us"))
+
+
+def _has_nanoseconds(cells: Iterable[Any]) -> bool:
+    """Whether a pandas Timestamp or Timedelta among them is finer than a microsecond."""
+    return any(
+        getattr(cell, "nanosecond", 0) or getattr(cell, "nanoseconds", 0) for cell in cells
+    )
+
+
+def _numpy_times(values: Any) -> Any:
+    """Times of numpy scalars, in the finest unit among them."""
+    cells = _present(values)
+    empty = type(next(cell for cell in cells if cell is not None))("NaT")
+    array = np.array([empty if cell is None else cell for cell in cells])
+    return pa.array(array, from_pandas=True)
+
+
+_READERS = {
+    "int": _integers,
+    "float": _floats,
+    "decimal": _decimals,
+    "timestamp": _timestamps,
+    "time": _times,
+    "duration": _durations,
+    "datetime64": _numpy_times,
+    "timedelta64": _numpy_times,
+}
+
+
+def _mixed(name: str, values: Iterable[Any], types: set[type]) -> ArrowColumn:
+    names = sorted({t.__name__ for t in types})
+    listed = ", ".join(names)
+    if len(names) == 1:
+        problem = f"holds Python objects of type {listed}; convert them to numbers or text first"
+        return _refused(name, values, listed, problem)
+    problem = f"mixes values of the types {listed}; convert them to one type first"
+    return _refused(name, values, f"mixed ({listed})", problem)
+
+
+def _refused(name: str, values: Iterable[Any], label: str, problem: str) -> ArrowColumn:
+    cells = (None if is_missing(value) else type(value).__name__ for value in values)
+    return unreadable(name, label, f"column {name!r} {problem}", cells)

@@ -1,0 +1,221 @@
+"""What one run is given, by name: resolved once, shared by all gates."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+import numpy as np
+
+from mlgates.data.counters import Counter
+from mlgates.data.profile import Profile
+from mlgates.data.source import Source, TableSchema, as_source
+from mlgates.errors import EvidenceError
+from mlgates.options import did_you_mean
+
+__all__ = ["VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
+
+Counts = Callable[[TableSchema], Iterable[Counter]]
+
+
+class EvidenceNames(TypedDict, total=False):
+    """The whole vocabulary of a run; None means not given."""
+
+    data: object
+    reference: object
+    X: object
+    y_true: object
+    y_pred: object
+    y_score: object
+    production_pred: object
+    production_score: object
+    model: object
+    production_model: object
+    sensitive_features: object
+    sample_weight: object
+    pos_label: object
+    latencies: object
+    production_latencies: object
+    golden_X: object
+    golden_pred: object
+    application: object
+    now: datetime | None
+
+
+VOCABULARY = frozenset(EvidenceNames.__annotations__)
+TABLES = ("data", "reference")
+
+
+class Evidence:
+    """What a run was given, with every table read at most once.
+
+    Parameters
+    ----------
+    given : Mapping
+        Values by name; None counts as not given.
+    also : iterable of str
+        Names beyond the vocabulary that function gates ask for.
+    n_jobs : int, optional
+        Threads for scanning a table; by default as many as there are processors, for large tables.
+
+    Raises
+    ------
+    EvidenceError
+        For a name that nothing asks for and the vocabulary lacks. Wrong values never raise here.
+
+    Examples
+    --------
+    >>> evidence = Evidence({"data": {"x": [1.0, 2.0]}, "reference": None})
+    >>> "data" in evidence, "reference" in evidence
+    (True, False)
+    >>> Evidence({"refrence": None})
+    Traceback (most recent call last):
+    mlgates.errors.EvidenceError: unknown evidence 'refrence'; did you mean 'reference'?
+    """
+
+    def __init__(
+        self, given: Mapping[str, object], *, also: Iterable[str] = (), n_jobs: int | None = None
+    ) -> None:
+        known = VOCABULARY.union(also)
+        for name in given:
+            if name not in known:
+                near = did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
+                msg = f"unknown evidence {name!r}{near}"
+                raise EvidenceError(msg)
+        self._given = {name: value for name, value in given.items() if value is not None}
+        self._counts: list[Counts] = []
+        self._kept: dict[tuple[str, str], object] = {}
+        self._n_jobs = n_jobs
+        self._clock = datetime.now(UTC)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._given
+
+    def __getitem__(self, name: str) -> object:
+        """Return a value as it was given; EvidenceError when it was not."""
+        if name not in self._given:
+            msg = f"`{name}` was not given"
+            raise EvidenceError(msg)
+        return self._given[name]
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the run, aware; EvidenceError when a naive or another value was given."""
+        now = self._given.get("now", self._clock)
+        if not isinstance(now, datetime) or now.utcoffset() is None:
+            msg = f"`now` must be an aware datetime, such as datetime.now(timezone.utc), got {now!r}"
+            raise EvidenceError(msg)
+        return now.astimezone(UTC)
+
+    def request(self, counts: Counts) -> None:
+        """Ask that what a gate counts be counted when `data` is scanned."""
+        self._counts.append(counts)
+
+    def source(self, name: str) -> Source:
+        """Return a table's re-openable source; EvidenceError when it is no table."""
+        return self._once("source", name, lambda: as_source(self[name]))  # type: ignore[return-value]
+
+    def profile(self) -> Profile:
+        """Return the profile of `data`, scanned once for everything requested before the first call."""
+        return self._once("profile", "data", self._scan)  # type: ignore[return-value]
+
+    def _scan(self) -> Profile:
+        source = self.source("data")
+        wanted: dict[Counter, None] = {}
+        for counts in self._counts:
+            # a gate that can't say what it counts says so itself when it reads it; the others go on
+            with suppress(Exception):
+                wanted |= dict.fromkeys(counts(source.schema))
+        read = {name for counter in wanted for name in counter.columns}
+        columns = [name for name in source.schema if name in read]
+        return Profile.of(source, wanted, columns=columns, n_jobs=self._n_jobs)
+
+    def _once(self, what: str, name: str, make: Callable[[], object]) -> object:
+        if (what, name) not in self._kept:
+            try:
+                self._kept[what, name] = make()
+            except Exception as error:  # noqa: BLE001
+                self._kept[what, name] = error
+        kept = self._kept[what, name]
+        if isinstance(kept, Exception):
+            raise kept.with_traceback(None)
+        return kept
+
+    def tables(self) -> dict[str, object]:
+        """Return what is known of the tables that were read: origin, rows, columns, fingerprint."""
+        found: dict[str, object] = {}
+        for name in TABLES:
+            source, profile = self._kept.get(("source", name)), self._kept.get(("profile", name))
+            if isinstance(source, Source):
+                known = {"origin": source.origin, "rows": source.rows, "columns": len(source.schema)}
+                if isinstance(profile, Profile):
+                    known |= {
+                        "rows": profile.rows,
+                        "columns_read": len(profile.columns),
+                        "fingerprint": profile.fingerprint,
+                    }
+                found[name] = known
+        return found
+
+
+def rows_of(value: object) -> int | None:
+    """Return how many rows a table or array has; None for what has no rows, such as a model.
+
+    Examples
+    --------
+    >>> rows_of([1, 2, 3]), rows_of({"x": [1, 2]}), rows_of("label")
+    (3, 2, None)
+    """
+    if isinstance(value, str | bytes):
+        return None
+    if isinstance(value, Mapping):
+        return min((rows for v in value.values() if (rows := rows_of(v)) is not None), default=None)
+    if isinstance(value, Source):
+        return value.rows
+    try:
+        return len(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def lend(value: Any) -> Any:  # noqa: ANN401
+    """Return a shallow copy that a user's function can't write through to the caller's data.
+
+    numpy arrays become read-only views, containers of them are copied around such views; what is
+    immutable, or no data at all (a model), is returned as it is.
+    """
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if isinstance(value, dict):
+        return {key: lend(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return list(value)
+    package, kind = type(value).__module__.split(".")[0], type(value).__name__
+    if package == "pandas" and kind in ("DataFrame", "Series"):
+        return _lend_pandas(value)
+    if package == "polars" and kind in ("DataFrame", "Series"):
+        return value.clone()
+    return value
+
+
+def _lend_pandas(value: Any) -> Any:  # noqa: ANN401
+    import pandas as pd
+
+    def column(series: Any) -> Any:  # noqa: ANN401
+        if isinstance(series.dtype, np.dtype):
+            frozen = lend(series.to_numpy())
+            return pd.Series(frozen, index=series.index, name=series.name, copy=False)
+        return series.copy()
+
+    if isinstance(value, pd.Series):
+        return column(value)
+    if not value.columns.is_unique:
+        return value.copy()
+    lent = pd.DataFrame(
+        {name: column(value[name]) for name in value.columns}, index=value.index, copy=False
+    )
+    lent.columns = value.columns
+    lent.attrs = dict(value.attrs)
+    return lent

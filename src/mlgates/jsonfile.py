@@ -1,0 +1,168 @@
+"""Strict JSON and files written whole: what reports and baselines are stored by.
+
+JSON has no infinity and no integers beyond 2**53 that every reader keeps, so infinities are the texts
+"Infinity" and "-Infinity" and larger integers are texts of digits. Undefined is null.
+"""
+
+import json
+import math
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from mlgates.errors import EvidenceError
+
+__all__ = ["MAX_BYTES", "dumps", "loads", "number", "plain", "read", "write_atomic"]
+
+MAX_BYTES = 256 * 2**20
+_EXACT = 2**53
+_DIGITS = re.compile(r"-?[0-9]{16,400}", re.ASCII)
+
+
+def plain(value: object) -> object:
+    """Return a value in the form that JSON carries.
+
+    Raises
+    ------
+    TypeError
+        For NaN (undefined is None) and for every type that JSON doesn't know: nothing is written by
+        its ``str``.
+
+    Examples
+    --------
+    >>> plain({"gap": float("inf"), "rows": (1, 2**60)})
+    {'gap': 'Infinity', 'rows': [1, '1152921504606846976']}
+    """
+    if value is None or isinstance(value, bool | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, int):
+        return value if abs(value) <= _EXACT else str(value)
+    if isinstance(value, float) and not math.isnan(value):
+        return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    msg = f"{value!r} ({type(value).__name__}) has no form in JSON"
+    raise TypeError(msg)
+
+
+def number(value: object) -> float | None:
+    """Return the number that `plain` wrote.
+
+    Raises
+    ------
+    EvidenceError
+        For anything but a number, null, an infinity's text or the digits of a large integer.
+    """
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    if value in ("Infinity", "-Infinity"):
+        return math.inf if value == "Infinity" else -math.inf
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    msg = f"a number was expected, got {value!r}"
+    raise EvidenceError(msg)
+
+
+def dumps(value: object) -> str:
+    """Return strict JSON text, ASCII only, so that no reader can mistake its encoding."""
+    return json.dumps(plain(value), allow_nan=False, indent=1)
+
+
+def _refuse_constant(token: str) -> object:
+    msg = f"not strict JSON: the token {token}"
+    raise EvidenceError(msg)
+
+
+def _finite(token: str) -> float:
+    value = float(token)
+    return value if math.isfinite(value) else float(str(_refuse_constant(token)))
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        msg = f"not strict JSON: the key {twice[0]!r} stands twice"
+        raise EvidenceError(msg)
+    return found
+
+
+def loads(text: str) -> object:
+    """Return what strict JSON says.
+
+    Raises
+    ------
+    EvidenceError
+        For broken text, NaN and Infinity tokens, numbers too large for a float, duplicate keys, and
+        nesting too deep to read.
+    """
+    try:
+        return json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            object_pairs_hook=_unique,
+        )
+    except RecursionError:
+        msg = "not readable as JSON: nested too deeply"
+        raise EvidenceError(msg) from None
+    except EvidenceError:
+        raise
+    except ValueError as error:  # JSONDecodeError, and integers of more digits than Python reads
+        msg = f"not readable as JSON: {error}"
+        raise EvidenceError(msg) from error
+
+
+def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
+    """Return what a strict JSON file says.
+
+    Raises
+    ------
+    EvidenceError
+        When the file is absent, unreadable, larger than `max_bytes`, or not strict JSON in UTF-8.
+    """
+    try:
+        size = Path(path).stat().st_size
+        if size > max_bytes:
+            msg = f"{path}: {size:,} bytes; at most {max_bytes:,} are read"
+            raise EvidenceError(msg)
+        return loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path}: {error.strerror or type(error).__name__}"
+        raise EvidenceError(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{path}: not UTF-8 text"
+        raise EvidenceError(msg) from error
+    except EvidenceError as error:
+        if str(error).startswith(str(path)):
+            raise
+        msg = f"{path}: {error}"
+        raise EvidenceError(msg) from error
+
+
+def write_atomic(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file so that a reader sees the old file or the whole new one, never a part.
+
+    Raises
+    ------
+    OSError
+        When the file can't be written; the old one is then as it was.
+    """
+    target = Path(path)
+    # a name of its own in the same folder: os.replace is atomic only within one file system
+    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}")
+    try:
+        with draft.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()

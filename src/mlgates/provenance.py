@@ -1,0 +1,99 @@
+"""What a run rests on, for the report: versions, commit, time, tables, the suite as written."""
+
+import os
+import sys
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from platform import python_version
+
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+
+__all__ = ["provenance"]
+
+_PACKAGES = ("numpy", "pyarrow", "pandas", "polars", "scipy", "sklearn", "fairlearn")
+_SHA = frozenset("0123456789abcdef")
+
+
+def provenance(evidence: Evidence, suite: str, started: datetime, seconds: float) -> dict[str, object]:
+    """Return what a run rests on, as plain values.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What the run was given; its tables were scanned already, so nothing is read again.
+    suite : str
+        The suite as written.
+    started : datetime
+        When the run began, aware.
+    seconds : float
+        How long it took.
+    """
+    try:
+        now: str | None = evidence.now.isoformat()
+    except EvidenceError:
+        now = None
+    return {
+        "started": started.isoformat(),
+        "seconds": seconds,
+        "now": now,
+        "commit": commit(os.curdir),
+        "versions": versions(),
+        "tables": evidence.tables(),
+        "seed": None,
+        "suite": suite,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, mlgates and those packages of its field that are loaded."""
+    import mlgates
+
+    loaded = {name: sys.modules.get(name) for name in _PACKAGES}
+    found = {name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module}
+    return {"python": python_version(), "mlgates": mlgates.__version__, **found}
+
+
+@cache
+def commit(folder: str) -> str | None:
+    """Return the commit checked out in a folder's git repository; None when there is none.
+
+    It is read from the files of ``.git``, once a process and folder.
+    """
+    try:
+        here = Path(folder).resolve(strict=True)
+    except OSError:  # a working folder can be gone
+        return None
+    for parent in (here, *here.parents):
+        git = parent / ".git"
+        try:
+            if git.is_file():  # a worktree or submodule: a file that says where
+                git = (parent / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()).resolve()
+            if git.is_dir():
+                return _head(git)
+        except (OSError, ValueError):
+            return None
+    return None
+
+
+def _head(git: Path) -> str | None:
+    head = (git / "HEAD").read_text(encoding="utf-8").strip()
+    if not head.startswith("ref:"):
+        return _sha(head)
+    ref = head.removeprefix("ref:").strip()
+    shared = git / "commondir"
+    folders = [git, (git / shared.read_text(encoding="utf-8").strip()).resolve()] if shared.is_file() else [git]
+    for folder in folders:
+        if (folder / ref).is_file():
+            return _sha((folder / ref).read_text(encoding="utf-8").strip())
+        packed = folder / "packed-refs"
+        lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
+        for line in lines:
+            if line.endswith(f" {ref}"):
+                return _sha(line.split(" ")[0])
+    return None
+
+
+def _sha(text: str) -> str | None:
+    return text if len(text) in (40, 64) and set(text) <= _SHA else None

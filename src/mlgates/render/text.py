@@ -1,0 +1,140 @@
+"""Plain text for a terminal: a table, worst first, with the reason under what did not pass."""
+
+from collections.abc import Iterator, Mapping
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import NamedTuple
+
+from mlgates.report import GateResult, Report, worst_first
+from mlgates.verdict import Check, quantity, spell
+
+__all__ = ["to_text"]
+
+_MOST = 20  # rows of one gate in a report; the frame has them all
+_NAME = 48  # characters of one name
+_HEAD = ("VERDICT", "GATE", "SUBJECT", "MEASURED", "LIMIT")
+_GAP = "  "
+
+
+class Row(NamedTuple):
+    """A line of the table and the sentence under it."""
+
+    cells: tuple[str, ...]
+    under: str = ""
+
+
+def to_text(thing: Report | GateResult) -> str:
+    """Return the table of a report, or of one gate's result, as wide as the terminal.
+
+    Names and reasons come from data: control characters in them are shown as escapes, so that one
+    finding is one line and none can forge another.
+
+    Parameters
+    ----------
+    thing : Report or GateResult
+        What to draw.
+    """
+    if isinstance(thing, GateResult):
+        head = f"{thing.name}: {thing.verdict.upper()}"
+        lines = [head, "", *_table(list(_result_rows(thing, most=None)))]
+    else:
+        lines = [_header(thing), "", *_table(list(_report_rows(thing)))]
+        lines += _footer(thing.provenance)
+    return "\n".join(lines)
+
+
+def _header(report: Report) -> str:
+    aside = report.aside()
+    held = len(report.failures)
+    gates = f"{len(report)} gate{'s' if len(report) != 1 else ''}"
+    told = f"{held} of {gates} hold{'s' if held == 1 else ''} it back" if held else gates
+    return f"{clean(report.name)}: {report.verdict.upper()}{f' ({aside})' if aside else ''} - {told}"
+
+
+def _report_rows(report: Report) -> Iterator[Row]:
+    for result in sorted(report.results, key=lambda r: (r.counted is None, worst_first(r.verdict))):
+        yield from _result_rows(result, most=_MOST)
+
+
+def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
+    """Yield a gate's checks, worst first; with `most`, those that passed in one row."""
+    checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
+    fold = most is not None and sum(c.passed for c in checks) > 1
+    shown = [check for check in checks if not (fold and check.passed)]
+    for check in shown[:most]:
+        yield _row(result, check)
+    if len(shown) > len(shown[:most]):
+        rest = f"... {len(shown) - len(shown[:most])} more; to_frame() lists all"
+        yield Row(("", clean(result.name), rest, "", ""))
+    if fold:
+        passed = len(checks) - len(shown)
+        told = f"{'all ' if not shown else ''}{passed} checks"
+        yield Row((f"PASS{_aside(result)}", clean(result.name), told, "", ""))
+
+
+def _row(result: GateResult, check: Check) -> Row:
+    subject = check.subject if check.group is None else f"{check.subject} [{check.group}]"
+    allowed = "" if not (result.inconclusive == "allow" and check.by_chance) else " (allowed)"
+    measured = ""
+    if check.limit is not None:
+        value = "undefined" if check.value is None else quantity(check.value, check.unit)
+        measured = value if check.metric == check.subject else f"{clean(check.metric)} {value}"
+    return Row(
+        (
+            f"{check.verdict.upper()}{_aside(result) or allowed}",
+            clean(result.name),
+            clean(subject) if subject != result.name else "",
+            measured,
+            "" if check.limit is None else spell(check.limit, check.unit),
+        ),
+        "" if check.passed and "hint" not in check.reason else clean(check.reason, most=None),
+    )
+
+
+def _aside(result: GateResult) -> str:
+    return " (advisory)" if result.advisory else ""
+
+
+def _table(rows: list[Row]) -> list[str]:
+    cells = [_HEAD, *(row.cells for row in rows)]
+    sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    width = max(min(get_terminal_size((100, 24)).columns, 160), 60)
+    lines = [_line(_HEAD, sizes)]
+    for row in rows:
+        lines.append(_line(row.cells, sizes))
+        under = " " * (sizes[0] + len(_GAP))
+        lines += wrap(row.under, width, initial_indent=under, subsequent_indent=under)
+    return lines
+
+
+def _line(cells: tuple[str, ...], sizes: list[int]) -> str:
+    return _GAP.join(cell.ljust(size) for cell, size in zip(cells, sizes, strict=True)).rstrip()
+
+
+def _footer(provenance: Mapping[str, object]) -> list[str]:
+    tables = provenance.get("tables")
+    told = []
+    for name, known in tables.items() if isinstance(tables, Mapping) else ():
+        rows, columns = known.get("rows"), known.get("columns")
+        size = f"{rows:,} rows x {columns:,} columns" if isinstance(rows, int) else f"{columns} columns"
+        mark = str(known.get("fingerprint", ""))[:12]
+        told.append(f"{name}: {size}{f', fingerprint {mark}' if mark else ''}")
+    started, seconds = provenance.get("started"), provenance.get("seconds")
+    if isinstance(started, str) and isinstance(seconds, float):
+        told.append(f"run {started[:19]} UTC in {quantity(seconds, 's')}")
+    commit = provenance.get("commit")
+    if isinstance(commit, str):
+        told.append(f"commit {commit[:12]}")
+    return ["", clean("; ".join(told), most=None)] if told else []
+
+
+def clean(text: str, most: int | None = _NAME) -> str:
+    """Return text on one line: what can't be printed as an escape, what is too long cut.
+
+    Examples
+    --------
+    >>> print(clean("age\\x1b[31m"))
+    age\\x1b[31m
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return shown if most is None or len(shown) <= most else f"{shown[: most - 3]}..."

@@ -1,0 +1,281 @@
+"""GateSuite: gates in order, one run, one report. No mathematics."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from time import perf_counter
+from typing import Unpack, final
+
+from mlgates import options
+from mlgates.base import Gate, judge, plead
+from mlgates.errors import OptionError
+from mlgates.evidence import Evidence, EvidenceNames
+from mlgates.provenance import provenance
+from mlgates.report import GateResult, Report
+from mlgates.verdict import Verdict
+
+__all__ = ["GateSuite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A gate in a suite: under its full name, with the names it waits for and why it is skipped."""
+
+    name: str
+    gate: Gate
+    after: tuple[str, ...] = ()
+    skipped: str | None = None
+
+    def matches(self, pattern: str) -> bool:
+        """Whether a name, a kind or a pattern means this gate."""
+        return fnmatchcase(self.name, pattern) or pattern in (self.name, self.gate.kind)
+
+
+@final
+class GateSuite:
+    """Gates in order; running them gives a report.
+
+    Parameters
+    ----------
+    gates : iterable of Gate or GateSuite
+        At least one. The gates of a suite inside become gates of this one, named ``inner/gate``.
+    name : str
+        The suite's name.
+
+    Raises
+    ------
+    OptionError
+        When it is empty, two gates bear one name, or `after` names no earlier gate.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> suite = mg.GateSuite([mg.Schema({"x": "float"}), mg.Completeness()], name="nightly")
+    >>> report = suite.run(data={"x": [0.5, 1.5]})
+    >>> report.verdict
+    <Verdict.PASS: 'pass'>
+    >>> [result.name for result in report.results]
+    ['schema', 'completeness']
+    """
+
+    __slots__ = ("_entries", "name")
+
+    name: str
+    _entries: tuple[Entry, ...]
+
+    def __init__(self, gates: "Iterable[Gate | GateSuite]", *, name: str = "suite") -> None:
+        if isinstance(gates, Gate | str) or not isinstance(gates, Iterable):
+            raise options.refuse("GateSuite", "gates", "a sequence of gates", gates)
+        entries: list[Entry] = []
+        for item in gates:
+            entries.extend(_entries_of(item, entries))
+        self._fill(options.text("GateSuite", "name", name), entries)
+
+    def _fill(self, name: str, entries: list[Entry]) -> None:
+        if not entries:
+            msg = f"GateSuite {name!r}: at least one gate is needed; an empty suite would pass on nothing"
+            raise OptionError(msg)
+        seen: dict[str, str] = {}
+        for entry in entries:
+            key = unicodedata.normalize("NFC", entry.name).casefold()
+            if key in seen:
+                msg = f"GateSuite {name!r}: two gates are called {entry.name!r}; give one of them a `name=`"
+                raise OptionError(msg)
+            seen[key] = entry.name
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_entries", tuple(entries))
+
+    def __setattr__(self, option: str, value: object) -> None:
+        msg = f"a GateSuite is a value: `{option}` can't be set"
+        raise AttributeError(msg)
+
+    @classmethod
+    def _of(cls, name: str, entries: list[Entry]) -> "GateSuite":
+        suite = cls.__new__(cls)
+        suite._fill(name, entries)  # noqa: SLF001
+        return suite
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return GateSuite._of, (self.name, list(self._entries))
+
+    def __iter__(self) -> Iterator[Gate]:
+        return (entry.gate for entry in self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GateSuite):
+            return NotImplemented
+        return (self.name, self._entries) == (other.name, other._entries)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._entries))
+
+    def __repr__(self) -> str:
+        return f"GateSuite([{', '.join(map(repr, self))}], name={self.name!r})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The gates' names in this suite, in order."""
+        return tuple(entry.name for entry in self._entries)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The names of evidence that the gates need."""
+        return frozenset().union(*(gate.needs for gate in self))
+
+    def __add__(self, other: "GateSuite") -> "GateSuite":
+        """Return a suite of both, named after the first."""
+        if not isinstance(other, GateSuite):
+            return NotImplemented
+        return GateSuite._of(self.name, [*self._entries, *other._entries])
+
+    def only(self, *patterns: str) -> "GateSuite":
+        """Return a suite of the gates meant, by name, kind or pattern.
+
+        A gate kept no longer waits for one that is left out.
+
+        Raises
+        ------
+        OptionError
+            When a pattern means no gate.
+        """
+        kept = self._meant(patterns)
+        names = {entry.name for entry in kept}
+        return GateSuite._of(
+            self.name,
+            [replace(e, after=tuple(n for n in e.after if n in names)) for e in kept],
+        )
+
+    def skip(self, *patterns: str, reason: str) -> "GateSuite":
+        """Return a suite in which the gates meant are not run but reported as SKIP, with the reason.
+
+        Raises
+        ------
+        OptionError
+            When a pattern means no gate, or the reason is empty.
+        """
+        reason = options.text("GateSuite.skip", "reason", reason)
+        skipped = {entry.name for entry in self._meant(patterns)}
+        return GateSuite._of(
+            self.name,
+            [replace(e, skipped=reason) if e.name in skipped else e for e in self._entries],
+        )
+
+    def _meant(self, patterns: tuple[str, ...]) -> list[Entry]:
+        if not patterns:
+            msg = f"GateSuite {self.name!r}: name at least one gate"
+            raise OptionError(msg)
+        for pattern in patterns:
+            _matching(self._entries, options.text("GateSuite", "pattern", pattern), self.name)
+        return [e for e in self._entries if any(e.matches(pattern) for pattern in patterns)]
+
+    def run(
+        self,
+        *,
+        n_jobs: int | None = None,
+        progress: bool = False,
+        **evidence: Unpack[EvidenceNames],
+    ) -> Report:
+        """Run every gate in order and return the report.
+
+        Parameters
+        ----------
+        n_jobs : int, optional
+            Threads for scanning tables; by default one a processor for large tables.
+        progress : bool
+            Whether to show which gate is running, by ``tqdm`` when that is installed.
+        **evidence
+            Values by name: ``data=``, ``reference=``, ``y_true=``, ... None counts as not given.
+
+        Returns
+        -------
+        Report
+            Bad values are verdicts in it: no gate's trouble hides another's result.
+
+        Raises
+        ------
+        EvidenceError
+            For an unknown name of evidence.
+        OptionError
+            For bad `n_jobs` or `progress`.
+        """
+        if n_jobs is not None:
+            options.count("GateSuite.run", "n_jobs", n_jobs, at_least=1)
+        options.flag("GateSuite.run", "progress", progress)
+        started, clock = datetime.now(UTC), perf_counter()
+        wants: frozenset[str] = frozenset().union(*(gate.wants for gate in self))
+        given = Evidence(evidence, also=wants, n_jobs=n_jobs)
+        for entry in self._entries:
+            if entry.skipped is None:
+                given.request(entry.gate.counts)
+        if "data" in wants and "data" in given:
+            # ahead of the gates, so that no gate's seconds carry the others' scan; its trouble is theirs
+            with suppress(Exception):
+                given.profile()
+        results: dict[str, GateResult] = {}
+        for entry in _shown(self._entries, progress=progress):
+            results[entry.name] = _result(entry, given, results)
+        seconds = perf_counter() - clock
+        return Report(
+            name=self.name,
+            results=tuple(results.values()),
+            provenance=provenance(given, repr(self), started, seconds),
+        )
+
+
+def _entries_of(item: object, earlier: list[Entry]) -> list[Entry]:
+    """Return a gate as an entry, or a suite's entries under its name."""
+    if isinstance(item, GateSuite):
+        return [
+            replace(e, name=f"{item.name}/{e.name}", after=tuple(f"{item.name}/{n}" for n in e.after))
+            for e in item._entries  # noqa: SLF001
+        ]
+    if not isinstance(item, Gate):
+        hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
+        raise options.refuse("GateSuite", "gates", "gates or suites", item, hint)
+    name = str(item.name)
+    after = {
+        entry.name: None
+        for pattern in item.after
+        for entry in _matching(earlier, pattern, f"{name}: `after`", "earlier gate")
+    }
+    return [Entry(name, item, tuple(after))]
+
+
+def _matching(entries: Iterable[Entry], pattern: str, owner: str, what: str = "gate") -> list[Entry]:
+    """Return the entries that a name, kind or pattern means; one that means none is an error."""
+    entries = list(entries)
+    found = [entry for entry in entries if entry.matches(pattern)]
+    if not found:
+        known = [entry.name for entry in entries]
+        listed = f"; there are {', '.join(map(repr, known))}" if known else "; there is none before it"
+        near = options.did_you_mean(pattern, known) or listed
+        msg = f"{owner}: {pattern!r} means no {what}{near}"
+        raise OptionError(msg)
+    return found
+
+
+def _result(entry: Entry, evidence: Evidence, earlier: dict[str, GateResult]) -> GateResult:
+    if entry.skipped is not None:
+        return plead(entry.gate, entry.name, Verdict.SKIP, f"skipped: {entry.skipped}")
+    blockers = [name for name in entry.after if not earlier[name].passed]
+    if blockers:
+        return plead(entry.gate, entry.name, Verdict.INCONCLUSIVE, f"blocked by {', '.join(blockers)}")
+    return judge(entry.gate, evidence, entry.name)
+
+
+def _shown(entries: tuple[Entry, ...], *, progress: bool) -> Iterable[Entry]:
+    """Return the entries, shown as they are taken when progress is wanted and tqdm is there."""
+    if not progress:
+        return entries
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return entries
+    shown: Iterable[Entry] = tqdm(entries, unit="gate")
+    return shown
