@@ -12,3 +12,6 @@ pytest_collect_file = Sybil(
     patterns=["README.md", "docs/**/*.md"],
     excludes=["docs/_build/**"],
 ).pytest()
+
+# `docs/conf.py` needs Sphinx; what is in `tests/typing` is read by type checkers, never run.
+collect_ignore = ["docs/conf.py", "tests/typing"]

@@ -1,0 +1,266 @@
+"""What the library's source never does, read from its syntax trees.
+
+Linters check some of this too, but a linter can be told to look away.
+"""
+
+import ast
+import tokenize
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import mlgates
+
+PACKAGE = Path(mlgates.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 300
+
+Rule = Callable[[ast.Module], Iterator[ast.AST]]
+
+
+def name_of(node: ast.AST) -> str:
+    """Dotted name of an expression: ``os.environ``; empty where it has none."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = name_of(node.value)
+        return f"{owner}.{node.attr}" if owner else ""
+    return ""
+
+
+def calls(tree: ast.Module, *names: str) -> Iterator[ast.Call]:
+    """Calls of these functions, whatever the module in front of them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = name_of(node.func)
+            if any(called == name or called.endswith(f".{name}") for name in names):
+                yield node
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """Full names of what an import statement asks for."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports(tree: ast.AST, *modules: str) -> Iterator[ast.AST]:
+    """Import statements that ask for one of these modules or for what is in them."""
+    for node in ast.walk(tree):
+        if any(
+            name == module or name.startswith(f"{module}.")
+            for name in imported(node)
+            for module in modules
+        ):
+            yield node
+
+
+def asserts(tree: ast.Module) -> Iterator[ast.AST]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Assert))
+
+
+def prints(tree: ast.Module) -> Iterator[ast.AST]:
+    return (node for node in calls(tree, "print") if name_of(node.func) == "print")
+
+
+def pickles(tree: ast.Module) -> Iterator[ast.AST]:
+    return imports(tree, "pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve")
+
+
+def evaluates(tree: ast.Module) -> Iterator[ast.AST]:
+    return (node for node in calls(tree, "eval", "exec") if isinstance(node.func, ast.Name))
+
+
+def swallows(tree: ast.Module) -> Iterator[ast.AST]:
+    """Bare ``except``, and ``except BaseException`` that does not raise again."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler) and (
+            node.type is None
+            or (
+                name_of(node.type) == "BaseException"
+                and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+            )
+        ):
+            yield node
+
+
+def hides_warnings(tree: ast.Module) -> Iterator[ast.AST]:
+    """Filters of warnings belong to the process and all its threads: no library changes them."""
+    return calls(tree, "catch_warnings", "simplefilter", "filterwarnings")
+
+
+def reads_environment(tree: ast.Module) -> Iterator[ast.AST]:
+    yield from calls(tree, "getenv", "getenvb")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and name_of(node) in {"os.environ", "os.environb"}:
+            yield node
+    yield from imports(tree, "os.environ", "os.getenv")
+
+
+def reads_local_time(tree: ast.Module) -> Iterator[ast.AST]:
+    yield from calls(tree, "utcnow", "utcfromtimestamp", "datetime.today", "date.today")
+    for node in calls(tree, "datetime.now"):
+        if not node.args and not node.keywords:
+            yield node
+    for node in calls(tree, "fromtimestamp"):
+        if len(node.args) + len(node.keywords) < 2:
+            yield node
+
+
+def zips_loosely(tree: ast.Module) -> Iterator[ast.AST]:
+    for node in calls(tree, "zip"):
+        if name_of(node.func) == "zip" and not any(k.arg == "strict" for k in node.keywords):
+            yield node
+
+
+def seeds_globally(tree: ast.Module) -> Iterator[ast.AST]:
+    yield from calls(tree, "random.seed", "random.set_state")
+
+
+def opens_network(tree: ast.Module) -> Iterator[ast.AST]:
+    return imports(tree, "socket", "urllib.request", "http.client", "requests", "httpx", "ftplib")
+
+
+def starts_processes(tree: ast.Module) -> Iterator[ast.AST]:
+    yield from imports(tree, "subprocess", "multiprocessing")
+    yield from calls(tree, "os.system", "os.popen", "os.fork", "os.execv", "os.spawnv")
+
+
+def imports_heavily_at_head(tree: ast.Module) -> Iterator[ast.AST]:
+    """Slow packages imported with the module, other than for type checkers."""
+    for node in at_head(tree.body):
+        yield from imports(
+            node, "duckdb", "fairlearn", "jinja2", "pandas", "polars", "pyspark", "scipy.stats"
+        )
+        yield from imports(node, "sklearn", "matplotlib", "pyarrow.dataset")
+
+
+def at_head(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Import statements that run when the module is imported."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.Try | ast.With):
+            yield from at_head(node.body)
+        elif isinstance(node, ast.If):
+            if name_of(node.test).rpartition(".")[2] != "TYPE_CHECKING":
+                yield from at_head(node.body)
+            yield from at_head(node.orelse)
+
+
+def deprecates_anonymously(tree: ast.Module) -> Iterator[ast.AST]:
+    """Deprecations whose message does not name mlgates: tests would take them for another's."""
+    for node in calls(tree, "warn"):
+        category = [name_of(arg) for arg in [*node.args[1:], *(k.value for k in node.keywords)]]
+        if any(name.endswith(("DeprecationWarning", "FutureWarning")) for name in category):
+            message = ast.unparse(node.args[0]) if node.args else ""
+            if "mlgates" not in message:
+                yield node
+
+
+# Each rule, with code that breaks it and code that does not.
+RULES: list[tuple[Rule, str, str]] = [
+    (asserts, "assert x", "raise ValueError(x)"),
+    (prints, "print(x)", "page.print(x)"),
+    (pickles, "from pickle import loads", "import json"),
+    (evaluates, "eval('1')", "model.eval()"),
+    (swallows, "try:\n    f()\nexcept:\n    pass", "try:\n    f()\nexcept Exception:\n    pass"),
+    (hides_warnings, "with warnings.catch_warnings(): f()", "with numpy.errstate(): f()"),
+    (reads_environment, "os.environ['HOME']", "os.fspath(x)"),
+    (reads_environment, "from os import getenv", "from os import fspath"),
+    (reads_local_time, "datetime.now()", "datetime.now(UTC)"),
+    (reads_local_time, "datetime.datetime.utcnow()", "datetime.datetime.now(tz=UTC)"),
+    (reads_local_time, "datetime.fromtimestamp(0)", "datetime.fromtimestamp(0, UTC)"),
+    (zips_loosely, "zip(a, b)", "zip(a, b, strict=True)"),
+    (seeds_globally, "np.random.seed(0)", "np.random.default_rng(0)"),
+    (opens_network, "import urllib.request", "import urllib.parse"),
+    (starts_processes, "import subprocess", "import threading"),
+    (imports_heavily_at_head, "import pandas as pd", "def f():\n    import pandas as pd"),
+    (imports_heavily_at_head, "from scipy import stats", "from scipy import special"),
+    (
+        imports_heavily_at_head,
+        "try:\n    import polars\nexcept ImportError:\n    pass",
+        "if TYPE_CHECKING:\n    import polars",
+    ),
+    (
+        deprecates_anonymously,
+        "warnings.warn('old', DeprecationWarning, stacklevel=2)",
+        "warnings.warn('mlgates 2 drops x', category=DeprecationWarning)",
+    ),
+]
+
+# A regular expression that runs over its time can only be stopped from outside.
+EXCEPTIONS = {(starts_processes, "data/patterns.py")}
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken", "kept"),
+    RULES,
+    ids=[f"{i}-{rule[0].__name__}" for i, rule in enumerate(RULES)],
+)
+def test_rule_tells_broken_from_kept(rule, broken, kept):
+    assert list(rule(ast.parse(broken)))
+    assert not list(rule(ast.parse(kept)))
+
+
+@pytest.mark.parametrize("rule", sorted({rule[0] for rule in RULES}, key=lambda r: r.__name__))
+def test_no_file_breaks_rule(rule):
+    found = [
+        f"{path.relative_to(PACKAGE).as_posix()}:{node.lineno}: {ast.unparse(node)}"
+        for path in FILES
+        if (rule, path.relative_to(PACKAGE).as_posix()) not in EXCEPTIONS
+        for node in rule(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines that are neither blank, nor a comment, nor in a docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and ast.get_docstring(node, clean=False) is not None
+        for line in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
+    }
+    idle = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    with path.open("rb") as file:
+        written = {
+            line
+            for token in tokenize.tokenize(file.readline)
+            if token.type not in idle | {tokenize.ENCODING, tokenize.ENDMARKER}
+            for line in range(token.start[0], token.end[0] + 1)
+        }
+    return len(written - documented)
+
+
+def test_lines_of_code_leave_out_blanks_comments_and_docstrings(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(
+        '"""Two\nlines."""\n\n# why\nx = """a\nb"""\n\n\ndef f():\n    """One."""\n    return x\n'
+    )
+    assert lines_of_code(path) == 4
+
+
+def test_a_long_file_says_why_it_is_one_file():
+    silent = [
+        f"{path.relative_to(PACKAGE).as_posix()}: {lines_of_code(path)} lines"
+        for path in FILES
+        if lines_of_code(path) > LONGEST
+        and "One file because" not in (ast.get_docstring(ast.parse(path.read_bytes())) or "")
+    ]
+    assert silent == []
+
+
+def test_no_module_bears_a_public_name():
+    """``mlgates.gate`` would become the module once anything imports it."""
+    modules = {path.stem for path in FILES} | {path.name for path in PACKAGE.iterdir()}
+    assert modules & set(mlgates.__all__) == set()
+
+
+def test_package_says_that_it_is_typed():
+    assert (PACKAGE / "py.typed").read_text(encoding="utf-8") == ""
