@@ -118,7 +118,7 @@ def test_star_import_gives_the_public_names():
 
 
 def test_reference_page_lists_what_the_library_lists():
-    assert "```{public-names}\n```" in REFERENCE.read_text(encoding="utf-8")
+    assert "```{eval-rst}\n.. public-names::\n```" in REFERENCE.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":
