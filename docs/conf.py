@@ -5,10 +5,12 @@ from inspect import isclass
 from pathlib import Path
 from typing import ClassVar
 
-from docutils.nodes import Node
+from docutils.nodes import Node, SkipNode, math, math_block
 from docutils.statemachine import StringList
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.ext.autosummary import Autosummary
+from sphinx.writers.html5 import HTML5Translator
 
 import mlgates
 
@@ -28,6 +30,7 @@ autosummary_generate = False
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = f"mlgates {version}"
 html_copy_source = False
@@ -75,7 +78,14 @@ def page(name: str) -> str:
     return f"{title}.. autofunction:: mlgates.{name}\n"
 
 
+def write_formula(translator: HTML5Translator, node: math | math_block) -> None:
+    """Write a formula as MathML, which browsers show without fetching a script."""
+    translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, math_block)))
+    raise SkipNode
+
+
 def setup(app: Sphinx) -> None:
-    """Register the directive and write the pages before Sphinx looks for files."""
+    """Register what is above, and write the pages before Sphinx looks for files."""
     app.add_directive("public-names", PublicNames)
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("builder-inited", write_pages)
