@@ -26,12 +26,12 @@ def describe(name: str) -> Iterator[str]:
     if issubclass(value, enum.Enum):
         yield f"{name}: {', '.join(f'{m.name}={m.value!r}' for m in value)}"
     elif issubclass(value, Exception):
-        bases = [base.__name__ for base in value.__mro__[1:] if base.__module__ == "builtins"]
+        bases = [base.__name__ for base in value.__mro__[1:] if base is not object]
         yield f"{name}{signature(value)}: {', '.join(bases)}"
     else:
         yield f"{name}{signature(value)}"
     for member in public_members(value):
-        attribute = inspect.getattr_static(value, member)
+        attribute = inspect.getattr_static(value, member, None)
         if isinstance(attribute, classmethod | staticmethod):
             attribute = attribute.__func__
         shown = signature(attribute) if inspect.isfunction(attribute) else ""
