@@ -117,14 +117,7 @@ class Gate:
         return judge(self, given)
 
     def __repr__(self) -> str:
-        said = []
-        for f in dataclasses.fields(self):
-            value = getattr(self, f.name)
-            default = self.default_name if f.name == "name" else f.default
-            if value != default or type(value) is not type(default):
-                shown = repr(dict(value)) if f.metadata.get("mapping") else repr(value)
-                said.append(f"{f.name}={shown}" if f.kw_only else shown)
-        return f"{type(self).__name__}({', '.join(said)})"
+        return options.written(self, name=self.default_name)
 
 
 def plead(gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()) -> GateResult:

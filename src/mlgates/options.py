@@ -4,12 +4,15 @@ Nothing is guessed: a number given as text, a NaN, a bool where a number belongs
 gate is built, before any data is seen.
 """
 
+import dataclasses
 import math
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from difflib import get_close_matches
 from numbers import Integral, Real
+from typing import Any
 
 from mlgates.errors import OptionError
 
@@ -21,9 +24,12 @@ __all__ = [
     "flag",
     "names",
     "number",
+    "refuse",
+    "scalar",
     "seconds",
     "share",
     "text",
+    "written",
 ]
 
 Duration = str | float | timedelta
@@ -153,6 +159,23 @@ def seconds(value: Duration) -> float:
     return float(value)
 
 
+def scalar(owner: str, option: str, value: Any) -> object:  # noqa: ANN401
+    """Return a value that can stand in a set of values, numpy scalars in plain form.
+
+    Raises
+    ------
+    OptionError
+        For None, NaN and infinities, and for anything that is no number, text, bool or date.
+    """
+    item = value.item() if getattr(value, "shape", None) == () else value
+    missing = item is None or (isinstance(item, float | Decimal) and not math.isfinite(item))
+    if missing or not isinstance(item, str | int | float | bool | Decimal | date):
+        allowed = "made of finite numbers, texts, bools, dates or datetimes"
+        hint = "; null and NaN always are missing" if missing else ""
+        raise refuse(owner, option, allowed, value, hint)
+    return item
+
+
 def duration(owner: str, option: str, value: object, *, zero: bool = False) -> Duration:
     """Return a duration as it was written: ``"20ms"``, ``"24h"``, a ``timedelta`` or seconds.
 
@@ -181,3 +204,22 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
     if isinstance(value, Integral):
         return int(value)
     return written
+
+
+def written(value: Any, **defaults: object) -> str:  # noqa: ANN401
+    """Return a dataclass value as one writes it: what differs from the defaults, mappings as mappings.
+
+    Parameters
+    ----------
+    value : dataclass instance
+        A field with ``metadata={"mapping": True}`` is a tuple of pairs and is written as a dict.
+    **defaults
+        Defaults that only the value itself knows.
+    """
+    said = []
+    for field in dataclasses.fields(value):
+        given, default = getattr(value, field.name), defaults.get(field.name, field.default)
+        if given != default or type(given) is not type(default):
+            shown = repr(dict(given) if field.metadata.get("mapping") and given is not None else given)
+            said.append(f"{field.name}={shown}" if field.kw_only else shown)
+    return f"{type(value).__name__}({', '.join(said)})"

@@ -1,0 +1,79 @@
+"""How a count of violations becomes a check: shared by the gates that count cells."""
+
+from mlgates.data.counters import Violations
+from mlgates.verdict import Check, Limit, Measurement, quantity
+
+__all__ = ["listed", "share_check", "yes_or_no"]
+
+
+def share_check(  # noqa: PLR0913
+    subject: str,
+    metric: str,
+    found: Violations,
+    what: str,
+    *,
+    at_most: float = 0.0,
+    cells: str = "values",
+    group: str | None = None,
+    hint: str = "",
+) -> Check:
+    """Return the check that the share of violating cells is at most a limit.
+
+    Parameters
+    ----------
+    subject, metric, group
+        As in `Check`.
+    found : Violations
+        How many, of how many, and the first offending rows, counted from 0.
+    what : str
+        What the offenders are, as in ``"missing"``.
+    at_most : float
+        The largest share allowed.
+    cells : str
+        What is counted.
+    hint : str
+        What may be behind it, when there is something to say.
+    """
+    share = found.count / found.n if found.n else None
+    where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
+    if found.n == 0:
+        said = f"{where} has no {cells} to judge"
+    elif found.count == 0:
+        said = f"none of the {found.n:,} {cells} of {where} are {what}"
+    else:
+        of = f"{found.count:,} of {found.n:,} {cells} of {where}"
+        said = f"{of} ({quantity(found.count / found.n, 'share')}) are {what}"
+        if found.rows:
+            said += f", first at row{'s' if len(found.rows) > 1 else ''} {listed(found.rows)}"
+    return Check.judge(
+        subject,
+        metric,
+        Measurement(
+            share, n=found.n, method="count", details={"count": found.count, "rows": found.rows}
+        ),
+        Limit(at_most=at_most),
+        group=group,
+        unit="share",
+        said=f"{said} (hint: {hint})" if hint else said,
+    )
+
+
+def yes_or_no(subject: str, metric: str, said: str, *, broken: int, n: int) -> Check:
+    """Return the check that a property without a number holds: violations, at most 0.
+
+    It may rest on 0 rows: a table without rows still has columns and types.
+    """
+    measurement = Measurement(broken, n=n, method="count")
+    return Check.judge(subject, metric, measurement, Limit(at_most=0), min_n=0, said=said)
+
+
+def listed(values: tuple[object, ...], most: int = 5) -> str:
+    """Return the first few values, and how many more there are.
+
+    Examples
+    --------
+    >>> listed((4, 17, 99), most=2)
+    '4, 17 and 1 more'
+    """
+    shown = ", ".join(f"{value:,}" if isinstance(value, int) else repr(value) for value in values[:most])
+    return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
