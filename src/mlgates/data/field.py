@@ -7,13 +7,12 @@ described as unreadable and delivered as the type names of its cells.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from mlgates.errors import EvidenceError
 
 __all__ = [
     "ArrowColumn",
@@ -22,6 +21,7 @@ __all__ = [
     "as_chunked",
     "describe",
     "from_arrow",
+    "no_plain_form",
     "normalise",
     "unreadable",
 ]
@@ -121,7 +121,7 @@ def describe(name: str, arrow_type: Any, metadata: Mapping[bytes, bytes] | None 
     kind = "unreadable" if opaque in _OPAQUE else _kind(inner)
     if kind == "unreadable":
         label = opaque if opaque in _OPAQUE else label
-        return Field(name, kind, label, problem=_no_plain_form(name, label))
+        return Field(name, kind, label, problem=no_plain_form(name, label))
     return Field(
         name,
         kind,
@@ -132,9 +132,7 @@ def describe(name: str, arrow_type: Any, metadata: Mapping[bytes, bytes] | None 
     )
 
 
-def from_arrow(
-    name: str, array: Any, metadata: Mapping[bytes, bytes] | None = None
-) -> ArrowColumn:
+def from_arrow(name: str, array: Any, metadata: Mapping[bytes, bytes] | None = None) -> ArrowColumn:
     """Column of an Arrow array, normalised.
 
     Parameters
@@ -221,6 +219,33 @@ def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None])
     return ArrowColumn(as_chunked(pa.array(cells, pa.string())), field)
 
 
+def no_plain_form(name: str, label: str) -> str:
+    """Write the problem of a column whose type can't be read.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    label : str
+        Name of its type.
+
+    Returns
+    -------
+    str
+        One sentence: what is wrong and what to do.
+
+    Examples
+    --------
+    >>> no_plain_form("z", "complex128")
+    "column 'z' is of type complex128, which can't be read; \
+convert it to numbers, text or timestamps first"
+    """
+    return (
+        f"column {name!r} is of type {label}, which can't be read; "
+        "convert it to numbers, text or timestamps first"
+    )
+
+
 def as_chunked(array: Any) -> Any:
     """Chunked array of an array; one that is chunked already is returned as it is.
 
@@ -242,68 +267,7 @@ def as_chunked(array: Any) -> Any:
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
-def check_names(names: Iterable[object], *, remedy: str) -> None:
-    """Raise `EvidenceError` unless the names are different texts and there is at least one.
-
-    Parameters
-    ----------
-    names : iterable
-        Names of the columns of a table.
-    remedy : str
-        What makes texts of names that are none.
-
-    Examples
-    --------
-    >>> check_names(["a", "b"], remedy="")
-    >>> check_names(["a", "b", "a"], remedy="")
-    Traceback (most recent call last):
-    mlgates.errors.EvidenceError: the table has more than one column named 'a'; \
-rename or drop all but one
-    """
-    names = list(names)
-    if not names:
-        msg = "the table has no columns"
-        raise EvidenceError(msg)
-    odd = [name for name in names if not isinstance(name, str)]
-    if odd:
-        kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
-        msg = f"column names must be str, got {kinds} ({_some(odd)}); {remedy}"
-        raise EvidenceError(msg)
-    seen: set[object] = set()
-    twice = dict.fromkeys(name for name in names if name in seen or seen.add(name))
-    if twice:
-        msg = f"the table has more than one column named {_some(twice)}; rename or drop all but one"
-        raise EvidenceError(msg)
-    try:
-        "".join(map(str, names)).encode()
-    except UnicodeEncodeError:
-        broken = [name for name in names if not _encodes(str(name))]
-        msg = f"column names must be valid Unicode, got {_some(broken)} (a lone surrogate)"
-        raise EvidenceError(msg) from None
-
-
-def _some(names: Iterable[object], most: int = 5) -> str:
-    """Write the first few of these names, and how many more there are."""
-    names = list(names)
-    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(f"{name!r:.80}" for name in names[:most]) + rest
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _no_plain_form(name: str, label: str) -> str:
-    return (
-        f"column {name!r} is of type {label}, which can't be read; "
-        "convert it to numbers, text or timestamps first"
-    )
-
-
+@lru_cache(maxsize=256)
 def _kind(arrow_type: Any) -> str:
     """Kind of the values of a type that is no dictionary, run-end or extension type."""
     types = pa.types
@@ -326,7 +290,9 @@ def _kind(arrow_type: Any) -> str:
         "nested": (types.is_nested,),
         "null": (types.is_null,),
     }
-    return next((kind for kind, of in tests.items() if any(t(arrow_type) for t in of)), "unreadable")
+    return next(
+        (kind for kind, of in tests.items() if any(t(arrow_type) for t in of)), "unreadable"
+    )
 
 
 def _target(arrow_type: Any) -> Any:
@@ -358,7 +324,11 @@ def _plain(array: Any) -> Any:
     """Values of one chunk in plain types; a dictionary stays one."""
     if isinstance(array.type, pa.BaseExtensionType):
         storage = array.storage
-        return storage.cast(pa.bool_()) if array.type.extension_name == "arrow.bool8" else _plain(storage)
+        return (
+            storage.cast(pa.bool_())
+            if array.type.extension_name == "arrow.bool8"
+            else _plain(storage)
+        )
     if pa.types.is_run_end_encoded(array.type):
         return _plain(array.values).take(_run_of_each_row(array))
     if not pa.types.is_dictionary(array.type):

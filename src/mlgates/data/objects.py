@@ -39,10 +39,11 @@ _FAMILIES: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("struct", (dict,)),
     ("list", (list, tuple, np.ndarray)),
 )
+_HAVING_NAN = (float, complex, np.inexact, Decimal, np.datetime64, np.timedelta64)
 _MISSING_NAMES = frozenset({"NoneType", "NAType", "NaTType"})
 
 
-def from_objects(name: str, values: Sequence[Any] | Any, *, keep_nan: bool = False) -> ArrowColumn:
+def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) -> ArrowColumn:
     """Column of Python objects, read by the types of its cells.
 
     Parameters
@@ -67,10 +68,11 @@ def from_objects(name: str, values: Sequence[Any] | Any, *, keep_nan: bool = Fal
     'mixed (int, str)'
     """
     types = {t for t in set(map(type, values)) if t.__name__ not in _MISSING_NAMES}
-    if types == {float} and keep_nan:
+    if keep_nan and types and all(issubclass(t, float) for t in types):
         return from_arrow(name, pa.array(values, pa.float64(), from_pandas=False))
-    if any(issubclass(t, (float, np.floating)) for t in types) and _nan_only(values):
-        types = {t for t in types if not issubclass(t, (float, np.floating))}
+    floats = {t for t in types if issubclass(t, (float, np.floating))}
+    if floats and _nan_only(values, floats):
+        types -= floats
     families = {_family(t) for t in types}
     if families == {"int", "float"}:
         families = {"float"}
@@ -80,11 +82,16 @@ def from_objects(name: str, values: Sequence[Any] | Any, *, keep_nan: bool = Fal
         return _mixed(name, values, types)
     family = next(iter(families), "null")
     try:
-        return from_arrow(name, _READERS.get(family or "", _inferred)(values))
+        return from_arrow(name, _READERS.get(str(family), _inferred)(values))
     except _UnreadableError as error:
         return _refused(name, values, error.label, error.problem)
     except UnicodeEncodeError:
-        return _refused(name, values, "str with lone surrogates", "holds text that is not valid Unicode (lone surrogates); clean it first")
+        return _refused(
+            name,
+            values,
+            "str with lone surrogates",
+            "holds text that is not valid Unicode (lone surrogates); clean it first",
+        )
     except UNCONVERTIBLE:
         label = ", ".join(sorted(t.__name__ for t in types))
         problem = f"holds values of type {label} that Arrow can't represent; convert them first"
@@ -131,14 +138,22 @@ def _family(cell_type: type) -> str | None:
     return next((family for family, of in _FAMILIES if issubclass(cell_type, of)), None)
 
 
-def _nan_only(values: Iterable[Any]) -> bool:
-    """Whether every float among the cells is NaN, and there are other values."""
-    floats = (v for v in values if isinstance(v, float | np.floating))
-    return all(v != v for v in floats)  # noqa: PLR0124
+def _nan_only(values: Iterable[Any], floats: set[type]) -> bool:
+    """Whether every float among the cells is NaN."""
+    return all(v != v for v in [v for v in values if type(v) in floats])  # noqa: PLR0124
 
 
-def _present(values: Iterable[Any]) -> list[Any]:
-    return [None if is_missing(value) else value for value in values]
+def _present(values: Sequence[Any]) -> Sequence[Any]:
+    """Cells with None for every missing one; tested one by one only if one may be a NaN."""
+    types = set(map(type, values))
+    absent = {t for t in types if t.__name__ in _MISSING_NAMES}
+    doubtful = {t for t in types - absent if issubclass(t, _HAVING_NAN)}
+    if not absent and not doubtful:
+        return values
+    return [
+        None if (t := type(value)) in absent or (t in doubtful and is_missing(value)) else value
+        for value in values
+    ]
 
 
 def _inferred(values: Any) -> Any:
@@ -155,8 +170,8 @@ def _integers(values: Any) -> Any:
             return pa.array(cells, wider)
         except (OverflowError, pa.ArrowInvalid):
             continue
-    problem = "holds integers of more than 38 digits; convert them to text or to floats"
-    raise _UnreadableError("int", problem)
+    label, problem = "int", "holds integers of more than 38 digits; convert them to text or float"
+    raise _UnreadableError(label, problem)
 
 
 def _floats(values: Any) -> Any:
@@ -167,7 +182,8 @@ def _floats(values: Any) -> Any:
             "holds integers beyond 2**53 beside floats, which no float can represent exactly; "
             "convert all to Decimal, or to float if the loss doesn't matter"
         )
-        raise _UnreadableError("mixed (float, int)", problem) from None
+        label = "mixed (float, int)"
+        raise _UnreadableError(label, problem) from None
 
 
 def _decimals(values: Any) -> Any:
@@ -178,40 +194,44 @@ def _decimals(values: Any) -> Any:
             "holds Decimal values that Arrow can't represent (infinite, or of more than 76 "
             "digits); convert them to float"
         )
-        raise _UnreadableError("Decimal", problem) from None
+        label = "Decimal"
+        raise _UnreadableError(label, problem) from None
 
 
 def _timestamps(values: Any) -> Any:
     cells = _present(values)
     zones = {cell.tzinfo for cell in cells if cell is not None}
     if None in zones and len(zones) > 1:
-        problem = (
-            "mixes timestamps with and without a time zone; give all of them one, "
-            "or none"
-        )
-        raise _UnreadableError("mixed (naive datetime, aware datetime)", problem)
+        problem = "mixes timestamps with and without a time zone; give all of them one, or none"
+        label = "mixed (naive datetime, aware datetime)"
+        raise _UnreadableError(label, problem)
     unit = "ns" if _has_nanoseconds(cells) else "us"
-    zone = "UTC" if None not in zones and not _one_named_zone(zones) else None
-    if zone is None and None not in zones:
-        zone = pa.array([next(c for c in cells if c is not None)]).type.tz
-    return pa.array(cells, pa.timestamp(unit, zone))
+    return pa.array(cells, pa.timestamp(unit, _zone_name(zones)))
 
 
-def _one_named_zone(zones: set[Any]) -> bool:
-    """Whether all cells share one zone that Arrow knows by name (pytz zones bear ``zone``)."""
-    if len(zones) == 1:
-        (zone,) = zones
-        return isinstance(zone, timezone | ZoneInfo) or isinstance(getattr(zone, "zone", None), str)
-    return len({getattr(zone, "zone", None) or str(zone) for zone in zones}) == 1 and all(
-        isinstance(getattr(zone, "zone", None), str) for zone in zones
-    )
+def _zone_name(zones: set[Any]) -> str | None:
+    """Name of the one zone of the cells; UTC for several, or one that Arrow has no name for."""
+    if zones == {None}:
+        return None
+    # A pytz zone is another object on either side of a clock change, but bears one name.
+    names = {getattr(zone, "zone", None) or zone for zone in zones}
+    (zone, *others) = names
+    if others or not isinstance(zone, str | timezone | ZoneInfo):
+        return "UTC"
+    return str(zone) if isinstance(zone, str) else _arrow_zone(zone)
+
+
+def _arrow_zone(zone: timezone | ZoneInfo) -> str:
+    name: str = pa.array([datetime(1970, 1, 2, tzinfo=zone)]).type.tz
+    return name
 
 
 def _times(values: Any) -> Any:
     cells = _present(values)
     if any(cell is not None and cell.tzinfo is not None for cell in cells):
         problem = "holds times of day with a time zone, which Arrow would drop; remove it first"
-        raise _UnreadableError("time with zone", problem)
+        label = "time with zone"
+        raise _UnreadableError(label, problem)
     return pa.array(cells)
 
 
@@ -222,9 +242,7 @@ def _durations(values: Any) -> Any:
 
 def _has_nanoseconds(cells: Iterable[Any]) -> bool:
     """Whether a pandas Timestamp or Timedelta among them is finer than a microsecond."""
-    return any(
-        getattr(cell, "nanosecond", 0) or getattr(cell, "nanoseconds", 0) for cell in cells
-    )
+    return any(getattr(cell, "nanosecond", 0) or getattr(cell, "nanoseconds", 0) for cell in cells)
 
 
 def _numpy_times(values: Any) -> Any:
@@ -235,7 +253,12 @@ def _numpy_times(values: Any) -> Any:
     return pa.array(array, from_pandas=True)
 
 
+def _nothing(values: Sequence[Any]) -> Any:
+    return pa.nulls(len(values))
+
+
 _READERS = {
+    "null": _nothing,
     "int": _integers,
     "float": _floats,
     "decimal": _decimals,
@@ -247,7 +270,7 @@ _READERS = {
 }
 
 
-def _mixed(name: str, values: Iterable[Any], types: set[type]) -> ArrowColumn:
+def _mixed(name: str, values: Sequence[Any], types: set[type]) -> ArrowColumn:
     names = sorted({t.__name__ for t in types})
     listed = ", ".join(names)
     if len(names) == 1:
@@ -257,6 +280,6 @@ def _mixed(name: str, values: Iterable[Any], types: set[type]) -> ArrowColumn:
     return _refused(name, values, f"mixed ({listed})", problem)
 
 
-def _refused(name: str, values: Iterable[Any], label: str, problem: str) -> ArrowColumn:
-    cells = (None if is_missing(value) else type(value).__name__ for value in values)
+def _refused(name: str, values: Sequence[Any], label: str, problem: str) -> ArrowColumn:
+    cells = [None if value is None else type(value).__name__ for value in _present(values)]
     return unreadable(name, label, f"column {name!r} {problem}", cells)

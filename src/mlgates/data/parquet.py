@@ -1,0 +1,145 @@
+"""Parquet files, streamed in small batches: a file need not fit into memory."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlgates.data.field import Field, describe, normalise
+from mlgates.data.names import check_names
+from mlgates.errors import EvidenceError
+
+__all__ = ["fields_of", "is_parquet", "read_batches"]
+
+_MAGIC = b"PAR1"
+_BATCH_ROWS = 65_536
+_BUFFER_BYTES = 1 << 20
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether an existing file begins as Parquet files do.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file.
+
+    Returns
+    -------
+    bool
+        True if its first four bytes are ``PAR1``.
+
+    Examples
+    --------
+    >>> is_parquet(Path(__file__))
+    False
+    """
+    with path.open("rb") as stream:
+        return stream.read(len(_MAGIC)) == _MAGIC
+
+
+def fields_of(path: Path) -> tuple[dict[str, Field], int]:
+    """Columns and number of rows, from the file's footer alone.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A Parquet file.
+
+    Returns
+    -------
+    fields : dict of str to Field
+        In the order of the file.
+    rows : int
+        Number of rows.
+
+    Raises
+    ------
+    EvidenceError
+        If the footer can't be read, or the names of the columns aren't different.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "x.parquet"
+    >>> pq.write_table(pa.table({"x": [1, 2]}), path)
+    >>> fields, rows = fields_of(path)
+    >>> fields["x"].kind, rows
+    ('int', 2)
+    """
+    with _opened(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+    check_names(schema.names)
+    return {field.name: describe(field.name, field.type, field.metadata) for field in schema}, rows
+
+
+def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
+    """Rows of a file in order, in plain types, at least one table.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A Parquet file.
+    fields : mapping of str to Field
+        The columns to read, as `fields_of` describes them.
+
+    Yields
+    ------
+    pyarrow.Table
+        At most 65,536 rows; one table without rows for an empty file.
+
+    Raises
+    ------
+    EvidenceError
+        If the file can't be read, or its columns changed since it was described.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "x.parquet"
+    >>> pq.write_table(pa.table({"x": [1, 2]}), path)
+    >>> [table.num_rows for table in read_batches(path, fields_of(path)[0])]
+    [2]
+    """
+    names = list(fields)
+    with _opened(path) as file:
+        found = {f.name: describe(f.name, f.type, f.metadata) for f in file.schema_arrow}
+        if any(found.get(name) != field for name, field in fields.items()):
+            msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
+            raise EvidenceError(msg)
+        empty = True
+        for batch in file.iter_batches(_BATCH_ROWS, columns=names):
+            empty = False
+            yield _plain(pa.Table.from_batches([batch]), fields)
+        if empty:
+            yield _plain(file.schema_arrow.empty_table(), fields)
+
+
+def _plain(table: Any, fields: Mapping[str, Field]) -> Any:
+    """Only these columns (a dotted name selects more), normalised."""
+    selected = table.select(list(fields))
+    for i, (name, field) in enumerate(fields.items()):
+        selected = selected.set_column(i, name, normalise(selected.column(i), field))
+    return selected.replace_schema_metadata(None)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file with little memory; what its reader raises becomes `EvidenceError`."""
+    try:
+        # INT96 timestamps in nanoseconds would wrap around after 2262.
+        with pq.ParquetFile(
+            path,
+            pre_buffer=False,
+            buffer_size=_BUFFER_BYTES,
+            coerce_int96_timestamp_unit="us",
+        ) as file:
+            yield file
+    except EvidenceError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        msg = f"the Parquet file {str(path)!r} can't be read: {type(error).__name__}"
+        raise EvidenceError(msg) from error
