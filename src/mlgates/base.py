@@ -63,8 +63,10 @@ class Gate:
 
     def _checked_name(self) -> str:
         name = options.text(type(self).__name__, "name", self.name)
-        if not name.isprintable() or len(name) > 200:  # noqa: PLR2004
-            raise options.refuse(type(self).__name__, "name", "printable, at most 200 characters", name)
+        if not name.isprintable() or len(name) > 200:
+            raise options.refuse(
+                type(self).__name__, "name", "printable, at most 200 characters", name
+            )
         return name
 
     @property
@@ -120,7 +122,9 @@ class Gate:
         return options.written(self, name=self.default_name)
 
 
-def plead(gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()) -> GateResult:
+def plead(
+    gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()
+) -> GateResult:
     """Return the result of a gate that could not be judged further: blocked, skipped or broken.
 
     Parameters
@@ -176,7 +180,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
             checks.append(check)
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:
         result = plead(gate, name, Verdict.ERROR, describe(error), checks)
         return dataclasses.replace(result, seconds=perf_counter() - start)
     return GateResult(
@@ -199,7 +203,9 @@ def _summary(checks: list[Check]) -> str:
     held = sorted((check for check in checks if not check), key=lambda c: worst_first(c.verdict))
     if not held:
         return checks[0].reason if len(checks) == 1 else f"all {len(checks)} checks passed"
-    more = f" (and {len(held) - 1} more of {len(checks)} checks did not pass)" if len(held) > 1 else ""
+    more = (
+        f" (and {len(held) - 1} more of {len(checks)} checks did not pass)" if len(held) > 1 else ""
+    )
     return held[0].reason + more
 
 
@@ -283,7 +289,7 @@ class FunctionGate(Gate):
         """The function's name."""
         return self.function.__name__
 
-    def __call__(self, *args: object, **kwargs: object) -> Any:  # noqa: ANN401
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Call the function itself."""
         return self.function(*args, **kwargs)
 
@@ -297,7 +303,8 @@ class FunctionGate(Gate):
         """Yield the one check that the function's answer makes."""
         given = {name: evidence[name] for name in self.wants if name in evidence}
         sizes = [
-            rows_of(evidence.source(name) if name in TABLES else value) for name, value in given.items()
+            rows_of(evidence.source(name) if name in TABLES else value)
+            for name, value in given.items()
         ]
         rows = min((size for size in sizes if size is not None), default=1)
         if rows == 0:
@@ -305,7 +312,9 @@ class FunctionGate(Gate):
         else:
             answer = self.function(**{name: lend(value) for name, value in given.items()})
         measurement, limit = self._read(answer, rows)
-        yield Check.judge(self.default_name, "value", measurement, limit, said=self._said(measurement))
+        yield Check.judge(
+            self.default_name, "value", measurement, limit, said=self._said(measurement)
+        )
 
     def _said(self, measurement: Measurement) -> str:
         told = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
@@ -313,7 +322,7 @@ class FunctionGate(Gate):
             return f"{told or f'`{self.default_name}`'}: {'does not hold' if measurement.value else 'holds'}"
         return ""
 
-    def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:  # noqa: ANN401
+    def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:
         """Return a measurement and its limit for an answer; a bool counts violations, at most 0."""
         if getattr(answer, "shape", None) == ():
             answer = answer.item()
@@ -323,7 +332,9 @@ class FunctionGate(Gate):
             answer = Measurement(answer, n=rows, method="function")
         if isinstance(answer, Measurement):
             if self._limit is None and answer.n:
-                _refuse("the function returned a number, but the gate has no limit: give `at_least` or `at_most`")
+                _refuse(
+                    "the function returned a number, but the gate has no limit: give `at_least` or `at_most`"
+                )
             return answer, self._limit or Limit(at_most=0)
         wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
         msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"

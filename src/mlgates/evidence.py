@@ -103,7 +103,9 @@ class Evidence:
         """The moment of the run, aware; EvidenceError when a naive or another value was given."""
         now = self._given.get("now", self._clock)
         if not isinstance(now, datetime) or now.utcoffset() is None:
-            msg = f"`now` must be an aware datetime, such as datetime.now(timezone.utc), got {now!r}"
+            msg = (
+                f"`now` must be an aware datetime, such as datetime.now(timezone.utc), got {now!r}"
+            )
             raise EvidenceError(msg)
         return now.astimezone(UTC)
 
@@ -134,7 +136,7 @@ class Evidence:
         if (what, name) not in self._kept:
             try:
                 self._kept[what, name] = make()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 self._kept[what, name] = error
         kept = self._kept[what, name]
         if isinstance(kept, Exception):
@@ -147,7 +149,11 @@ class Evidence:
         for name in TABLES:
             source, profile = self._kept.get(("source", name)), self._kept.get(("profile", name))
             if isinstance(source, Source):
-                known = {"origin": source.origin, "rows": source.rows, "columns": len(source.schema)}
+                known = {
+                    "origin": source.origin,
+                    "rows": source.rows,
+                    "columns": len(source.schema),
+                }
                 if isinstance(profile, Profile):
                     known |= {
                         "rows": profile.rows,
@@ -178,7 +184,7 @@ def rows_of(value: object) -> int | None:
         return None
 
 
-def lend(value: Any) -> Any:  # noqa: ANN401
+def lend(value: Any) -> Any:
     """Return a shallow copy that a user's function can't write through to the caller's data.
 
     numpy arrays become read-only views, containers of them are copied around such views; what is
@@ -200,10 +206,10 @@ def lend(value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _lend_pandas(value: Any) -> Any:  # noqa: ANN401
+def _lend_pandas(value: Any) -> Any:
     import pandas as pd
 
-    def column(series: Any) -> Any:  # noqa: ANN401
+    def column(series: Any) -> Any:
         if isinstance(series.dtype, np.dtype):
             frozen = lend(series.to_numpy())
             return pd.Series(frozen, index=series.index, name=series.name, copy=False)

@@ -93,7 +93,7 @@ def number(
 
 def share(owner: str, option: str, value: object) -> float:
     """Return a share from 0 to 1; 95 is refused with the hint that 0.95 was meant."""
-    percent = isinstance(value, Real) and not isinstance(value, bool) and 1 < value <= 100  # noqa: PLR2004
+    percent = isinstance(value, Real) and not isinstance(value, bool) and 1 < value <= 100
     if percent:
         hint = f"; it is a share, not a percentage: write {float(value) / 100:g}"
         raise refuse(owner, option, "a share from 0 to 1", value, hint)
@@ -159,7 +159,7 @@ def seconds(value: Duration) -> float:
     return float(value)
 
 
-def scalar(owner: str, option: str, value: Any) -> object:  # noqa: ANN401
+def scalar(owner: str, option: str, value: Any) -> object:
     """Return a value that can stand in a set of values, numpy scalars in plain form.
 
     Raises
@@ -206,7 +206,7 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
     return written
 
 
-def written(value: Any, **defaults: object) -> str:  # noqa: ANN401
+def written(value: Any, **defaults: object) -> str:
     """Return a dataclass value as one writes it: what differs from the defaults, mappings as mappings.
 
     Parameters
@@ -220,6 +220,8 @@ def written(value: Any, **defaults: object) -> str:  # noqa: ANN401
     for field in dataclasses.fields(value):
         given, default = getattr(value, field.name), defaults.get(field.name, field.default)
         if given != default or type(given) is not type(default):
-            shown = repr(dict(given) if field.metadata.get("mapping") and given is not None else given)
+            shown = repr(
+                dict(given) if field.metadata.get("mapping") and given is not None else given
+            )
             said.append(f"{field.name}={shown}" if field.kw_only else shown)
     return f"{type(value).__name__}({', '.join(said)})"

@@ -16,7 +16,9 @@ _PACKAGES = ("numpy", "pyarrow", "pandas", "polars", "scipy", "sklearn", "fairle
 _SHA = frozenset("0123456789abcdef")
 
 
-def provenance(evidence: Evidence, suite: str, started: datetime, seconds: float) -> dict[str, object]:
+def provenance(
+    evidence: Evidence, suite: str, started: datetime, seconds: float
+) -> dict[str, object]:
     """Return what a run rests on, as plain values.
 
     Parameters
@@ -51,7 +53,9 @@ def versions() -> dict[str, str]:
     import mlgates
 
     loaded = {name: sys.modules.get(name) for name in _PACKAGES}
-    found = {name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module}
+    found = {
+        name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module
+    }
     return {"python": python_version(), "mlgates": mlgates.__version__, **found}
 
 
@@ -69,7 +73,9 @@ def commit(folder: str) -> str | None:
         git = parent / ".git"
         try:
             if git.is_file():  # a worktree or submodule: a file that says where
-                git = (parent / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()).resolve()
+                git = (
+                    parent / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+                ).resolve()
             if git.is_dir():
                 return _head(git)
         except (OSError, ValueError):
@@ -83,7 +89,11 @@ def _head(git: Path) -> str | None:
         return _sha(head)
     ref = head.removeprefix("ref:").strip()
     shared = git / "commondir"
-    folders = [git, (git / shared.read_text(encoding="utf-8").strip()).resolve()] if shared.is_file() else [git]
+    folders = (
+        [git, (git / shared.read_text(encoding="utf-8").strip()).resolve()]
+        if shared.is_file()
+        else [git]
+    )
     for folder in folders:
         if (folder / ref).is_file():
             return _sha((folder / ref).read_text(encoding="utf-8").strip())

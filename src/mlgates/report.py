@@ -189,7 +189,9 @@ class Report:
         """The results that hold the release back, worst first."""
         held = [(result.counted, result) for result in self.results]
         holding = [(v, r) for v, r in held if v not in (None, Verdict.PASS)]
-        return tuple(r for v, r in sorted(holding, key=lambda pair: worst_first(pair[0] or pair[1].verdict)))
+        return tuple(
+            r for v, r in sorted(holding, key=lambda pair: worst_first(pair[0] or pair[1].verdict))
+        )
 
     def __getitem__(self, name: str) -> GateResult:
         """Return the result of a gate by its name, or by its kind when that is unique."""
@@ -201,7 +203,9 @@ class Report:
                 return found[0]
         known = [result.name for result in self.results]
         listed = ", ".join(map(repr, known))
-        msg = f"no single gate is called {name!r}; the gates are {listed}{did_you_mean(name, known)}"
+        msg = (
+            f"no single gate is called {name!r}; the gates are {listed}{did_you_mean(name, known)}"
+        )
         raise KeyError(msg)
 
     def __iter__(self) -> Iterator[GateResult]:
@@ -261,7 +265,9 @@ class Report:
             When keys are missing or unknown, a value is of another type, the version is newer, or the
             verdicts written disagree with the worst of the checks.
         """
-        top = _fields(data, {"format", "version", "name", "verdict", "results", "provenance"}, "report")
+        top = _fields(
+            data, {"format", "version", "name", "verdict", "results", "provenance"}, "report"
+        )
         if top["format"] != FORMAT:
             msg = f"report: `format` must be {FORMAT!r}, got {top['format']!r}"
             raise EvidenceError(msg)
@@ -322,7 +328,19 @@ class Report:
 def _frame(results: "list[GateResult] | tuple[GateResult, ...]") -> "pd.DataFrame":
     import pandas as pd
 
-    columns = ("subject", "group", "metric", "value", "limit", "verdict", "reason", "n", "dropped", "p_value", "method")
+    columns = (
+        "subject",
+        "group",
+        "metric",
+        "value",
+        "limit",
+        "verdict",
+        "reason",
+        "n",
+        "dropped",
+        "p_value",
+        "method",
+    )
     rows = [
         {
             "gate": result.name,
@@ -363,9 +381,28 @@ def _check_to_dict(check: Check) -> dict[str, object]:
 
 
 _CHECK_KEYS = frozenset(
-    "subject group metric value unit limit verdict reason interval confidence n dropped p_value method by_chance details".split()
+    [
+        "subject",
+        "group",
+        "metric",
+        "value",
+        "unit",
+        "limit",
+        "verdict",
+        "reason",
+        "interval",
+        "confidence",
+        "n",
+        "dropped",
+        "p_value",
+        "method",
+        "by_chance",
+        "details",
+    ]
 )
-_RESULT_KEYS = frozenset("name kind verdict reason advisory inconclusive seconds checks".split())
+_RESULT_KEYS = frozenset(
+    ["name", "kind", "verdict", "reason", "advisory", "inconclusive", "seconds", "checks"]
+)
 
 
 def _result_from_dict(data: object) -> GateResult:
@@ -399,9 +436,16 @@ def _check_from_dict(data: object) -> Check:
     if limit is not None:
         ends = _fields(limit, {"at_least", "at_most"}, "limit")
         bounds = Limit(**{key: jsonfile.number(end) for key, end in ends.items()})
-    ends = None if interval is None else tuple(jsonfile.number(e) for e in _items(interval, "interval"))
+    ends = (
+        None
+        if interval is None
+        else tuple(jsonfile.number(e) for e in _items(interval, "interval"))
+    )
     counts = {key: found[key] for key in ("n", "dropped")}
-    if any(type(value) is not int for value in counts.values()) or type(found["by_chance"]) is not bool:
+    if (
+        any(type(value) is not int for value in counts.values())
+        or type(found["by_chance"]) is not bool
+    ):
         msg = "check: `n`, `dropped` or `by_chance` is not of its kind"
         raise EvidenceError(msg)
     texts = ("subject", "metric", "reason", "method", "unit", "verdict")
@@ -423,7 +467,9 @@ def _fields(data: object, keys: "frozenset[str] | set[str]", what: str) -> Mappi
         raise EvidenceError(msg)
     missing, unknown = sorted(keys - set(data)), sorted(set(data) - keys)
     if missing or unknown:
-        told = [f"`{name}` is missing" for name in missing[:1]] + [f"{name!r} is not known" for name in unknown[:1]]
+        told = [f"`{name}` is missing" for name in missing[:1]] + [
+            f"{name!r} is not known" for name in unknown[:1]
+        ]
         raise EvidenceError(f"{what}: {' and '.join(told)}")
     return data
 
@@ -451,5 +497,7 @@ def _mapping(value: object, what: str) -> Mapping[str, object]:
 
 def _agree(found: GateResult | Report, written: object, what: str) -> None:
     if written != str(found.verdict):
-        msg = f"{what}: the verdict written is {written!r}, but its checks say {str(found.verdict)!r}"
+        msg = (
+            f"{what}: the verdict written is {written!r}, but its checks say {str(found.verdict)!r}"
+        )
         raise EvidenceError(msg)

@@ -95,7 +95,7 @@ class GateSuite:
     @classmethod
     def _of(cls, name: str, entries: list[Entry]) -> "GateSuite":
         suite = cls.__new__(cls)
-        suite._fill(name, entries)  # noqa: SLF001
+        suite._fill(name, entries)
         return suite
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -232,8 +232,10 @@ def _entries_of(item: object, earlier: list[Entry]) -> list[Entry]:
     """Return a gate as an entry, or a suite's entries under its name."""
     if isinstance(item, GateSuite):
         return [
-            replace(e, name=f"{item.name}/{e.name}", after=tuple(f"{item.name}/{n}" for n in e.after))
-            for e in item._entries  # noqa: SLF001
+            replace(
+                e, name=f"{item.name}/{e.name}", after=tuple(f"{item.name}/{n}" for n in e.after)
+            )
+            for e in item._entries
         ]
     if not isinstance(item, Gate):
         hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
@@ -247,13 +249,17 @@ def _entries_of(item: object, earlier: list[Entry]) -> list[Entry]:
     return [Entry(name, item, tuple(after))]
 
 
-def _matching(entries: Iterable[Entry], pattern: str, owner: str, what: str = "gate") -> list[Entry]:
+def _matching(
+    entries: Iterable[Entry], pattern: str, owner: str, what: str = "gate"
+) -> list[Entry]:
     """Return the entries that a name, kind or pattern means; one that means none is an error."""
     entries = list(entries)
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
         known = [entry.name for entry in entries]
-        listed = f"; there are {', '.join(map(repr, known))}" if known else "; there is none before it"
+        listed = (
+            f"; there are {', '.join(map(repr, known))}" if known else "; there is none before it"
+        )
         near = options.did_you_mean(pattern, known) or listed
         msg = f"{owner}: {pattern!r} means no {what}{near}"
         raise OptionError(msg)
@@ -265,7 +271,9 @@ def _result(entry: Entry, evidence: Evidence, earlier: dict[str, GateResult]) ->
         return plead(entry.gate, entry.name, Verdict.SKIP, f"skipped: {entry.skipped}")
     blockers = [name for name in entry.after if not earlier[name].passed]
     if blockers:
-        return plead(entry.gate, entry.name, Verdict.INCONCLUSIVE, f"blocked by {', '.join(blockers)}")
+        return plead(
+            entry.gate, entry.name, Verdict.INCONCLUSIVE, f"blocked by {', '.join(blockers)}"
+        )
     return judge(entry.gate, evidence, entry.name)
 
 

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
     False
     """
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"
     INCONCLUSIVE = "inconclusive"
     FAIL = "fail"
     ERROR = "error"
@@ -266,7 +266,11 @@ def decide(
     choice("decide", "rule", rule, RULES)
     value, n, dropped = measurement.value, measurement.n, measurement.dropped
     if n < min_n:
-        few = f"too few rows: {n:,}, at least {min_n:,} are needed" if n else "nothing to measure: 0 rows"
+        few = (
+            f"too few rows: {n:,}, at least {min_n:,} are needed"
+            if n
+            else "nothing to measure: 0 rows"
+        )
         return Decision(Verdict.INCONCLUSIVE, few)
     if value is None:
         return Decision(Verdict.INCONCLUSIVE, "undefined for these rows")
@@ -375,7 +379,7 @@ class Check:
         return self.passed
 
     @classmethod
-    def judge(  # noqa: PLR0913
+    def judge(
         cls,
         subject: str,
         metric: str,
@@ -402,7 +406,12 @@ class Check:
             What was measured, as a clause; by default the metric, the subject, the value and n.
         """
         verdict, because, by_chance = decide(
-            measurement, limit, rule, min_n=min_n, max_dropped=max_dropped, significance=significance
+            measurement,
+            limit,
+            rule,
+            min_n=min_n,
+            max_dropped=max_dropped,
+            significance=significance,
         )
         where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
         what = "" if metric == subject else f"`{metric}` of "
@@ -445,14 +454,18 @@ def quantity(value: float, unit: str = "") -> str:
         return _span(value)
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.6g}"  # noqa: PLR2004
+    return f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.6g}"
 
 
 def _span(value: float) -> str:
     """Return seconds in the largest unit that leaves at least two of it."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms")):
         if abs(value) >= 2 * size:
-            return f"{value / size:.3g} {unit}" if abs(value) < 1e6 * size else f"{value / size:,.0f} {unit}"
+            return (
+                f"{value / size:.3g} {unit}"
+                if abs(value) < 1e6 * size
+                else f"{value / size:,.0f} {unit}"
+            )
     return f"{value:.3g} s"
 
 

@@ -48,7 +48,9 @@ def _header(report: Report) -> str:
     held = len(report.failures)
     gates = f"{len(report)} gate{'s' if len(report) != 1 else ''}"
     told = f"{held} of {gates} hold{'s' if held == 1 else ''} it back" if held else gates
-    return f"{clean(report.name)}: {report.verdict.upper()}{f' ({aside})' if aside else ''} - {told}"
+    return (
+        f"{clean(report.name)}: {report.verdict.upper()}{f' ({aside})' if aside else ''} - {told}"
+    )
 
 
 def _report_rows(report: Report) -> Iterator[Row]:
@@ -116,7 +118,11 @@ def _footer(provenance: Mapping[str, object]) -> list[str]:
     told = []
     for name, known in tables.items() if isinstance(tables, Mapping) else ():
         rows, columns = known.get("rows"), known.get("columns")
-        size = f"{rows:,} rows x {columns:,} columns" if isinstance(rows, int) else f"{columns} columns"
+        size = (
+            f"{rows:,} rows x {columns:,} columns"
+            if isinstance(rows, int)
+            else f"{columns} columns"
+        )
         mark = str(known.get("fingerprint", ""))[:12]
         told.append(f"{name}: {size}{f', fingerprint {mark}' if mark else ''}")
     started, seconds = provenance.get("started"), provenance.get("seconds")
@@ -136,5 +142,8 @@ def clean(text: str, most: int | None = _NAME) -> str:
     >>> print(clean("age\\x1b[31m"))
     age\\x1b[31m
     """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
     return shown if most is None or len(shown) <= most else f"{shown[: most - 3]}..."
