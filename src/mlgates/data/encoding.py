@@ -1,0 +1,163 @@
+"""Arrow columns as numpy arrays, as one dictionary, and as sums of bytes."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = [
+    "bytes_sum",
+    "decode",
+    "encode",
+    "is_ascii",
+    "to_floats",
+    "to_numpy",
+    "to_whole_numbers",
+    "weigh",
+]
+
+#: Bytes of a text column that are added up in 32 bits at a time: 255 * 2**24 < 2**32.
+_BLOCK = 1 << 24
+_LENGTH = 1 << 32
+
+
+def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A dictionary-encoded column as its values; any other as it is."""
+    if not pa.types.is_dictionary(array.type):
+        return array
+    return pa.chunked_array(
+        [chunk.dictionary_decode() for chunk in array.chunks], type=array.type.value_type
+    )
+
+
+def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column as one dictionary: no value twice, no null among the values, missing is null.
+
+    Parameters
+    ----------
+    array : pyarrow.ChunkedArray
+        Any column whose values can be hashed; a dictionary-encoded one may have other values in
+        each chunk, values that occur twice, and null as a value. Values that no row has are kept.
+
+    Returns
+    -------
+    pyarrow.DictionaryArray
+        With 32-bit indices.
+
+    Examples
+    --------
+    >>> column = pa.chunked_array([["b", "a", None], ["a"]])
+    >>> encode(column).indices.to_pylist()
+    [0, 1, None, 1]
+    """
+    if not pa.types.is_dictionary(array.type):
+        chunks = array.dictionary_encode().chunks
+        dictionary = chunks[-1].dictionary if chunks else pa.array([], array.type)
+        return _dictionary([chunk.indices for chunk in chunks], dictionary)
+    chunks = array.chunks
+    if not chunks:
+        return _dictionary([], pa.array([], array.type.value_type))
+    first = chunks[0].dictionary
+    if all(chunk.dictionary.equals(first) for chunk in chunks[1:]):
+        starts = [0] * len(chunks)
+        values = first
+    else:
+        sizes = [len(chunk.dictionary) for chunk in chunks]
+        starts = np.cumsum([0, *sizes[:-1]]).tolist()
+        values = pa.concat_arrays([chunk.dictionary for chunk in chunks])
+    indices = [
+        pc.add(chunk.indices.cast(pa.int32()), pa.scalar(start, pa.int32()))
+        for chunk, start in zip(chunks, starts, strict=True)
+    ]
+    distinct = values.dictionary_encode()
+    if values.null_count == 0 and len(distinct.dictionary) == len(values):
+        return _dictionary(indices, values)
+    return _dictionary([distinct.indices.take(part) for part in indices], distinct.dictionary)
+
+
+def _dictionary(indices: list[pa.Array], dictionary: pa.Array) -> pa.DictionaryArray:
+    joined = pa.concat_arrays(indices) if indices else pa.array([], pa.int32())
+    return pa.DictionaryArray.from_arrays(joined, dictionary, safe=False)
+
+
+def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
+    """Values that are not null, as numpy; without a copy for one chunk that has no nulls."""
+    parts = [
+        (chunk.drop_null() if chunk.null_count else chunk).to_numpy(zero_copy_only=False)
+        for chunk in array.chunks
+    ]
+    if not parts:
+        return np.empty(0, array.type.to_pandas_dtype())
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
+    """A floating column at full length, with NaN where it is null."""
+    parts = [chunk.to_numpy(zero_copy_only=False) for chunk in array.chunks]
+    if not parts:
+        return np.empty(0, array.type.to_pandas_dtype())
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dates as days, other times as counts of their unit, integers as they are."""
+    if pa.types.is_integer(array.type):
+        return array
+    storage = pa.int32() if array.type.bit_width == 32 else pa.int64()
+    return pa.chunked_array([chunk.view(storage) for chunk in array.chunks], type=storage)
+
+
+def is_ascii(array: pa.ChunkedArray | pa.Array) -> bool:
+    """Whether every text is pure ASCII; False may also come from bytes behind a null."""
+    return all(
+        len(data) == 0 or int(np.bitwise_or.reduce(data)) < 128
+        for _, data in map(_buffers, _chunks(array))
+    )
+
+
+def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
+    """Sum of all bytes and of 2**32 times all lengths, of what is not null."""
+    total = 0
+    for chunk in _chunks(array):
+        offsets, data = _buffers(chunk)
+        if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
+            # Arrow allows any bytes behind a null: they are no values.
+            offsets, data = _buffers(chunk.drop_null())
+        total += len(data) * _LENGTH
+        for start in range(0, len(data), _BLOCK):
+            total += int(np.add.reduce(data[start : start + _BLOCK], dtype=np.uint32))
+    return total
+
+
+def weigh(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
+    """What each text adds to `bytes_sum`, modulo 2**64."""
+    dictionary = _as_bytes(dictionary)
+    offsets, data = _buffers(dictionary)
+    sums = np.zeros(len(data) + 1, np.uint64)
+    np.cumsum(data, out=sums[1:], dtype=np.uint64)
+    lengths = np.diff(offsets).astype(np.uint64)
+    ends = offsets - offsets[0]
+    return sums[ends[1:]] - sums[ends[:-1]] + lengths * np.uint64(_LENGTH)
+
+
+def _chunks(array: pa.ChunkedArray | pa.Array) -> list[pa.Array]:
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return [_as_bytes(chunk) for chunk in chunks if len(chunk)]
+
+
+def _as_bytes(array: pa.Array) -> pa.Array:
+    fixed = pa.types.is_fixed_size_binary(array.type)
+    return array.cast(pa.binary()) if fixed else array
+
+
+def _buffers(chunk: pa.Array) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.uint8]]:
+    """Offsets of the texts of one chunk, and the bytes between the first and the last of them."""
+    if len(chunk) == 0:
+        return np.zeros(1, np.int64), np.empty(0, np.uint8)
+    large = pa.types.is_large_string(chunk.type) or pa.types.is_large_binary(chunk.type)
+    _, ends, content = chunk.buffers()
+    offsets = np.frombuffer(ends, np.int64 if large else np.int32)
+    offsets = offsets[chunk.offset : chunk.offset + len(chunk) + 1]
+    if content is None or offsets[0] == offsets[-1]:
+        return offsets, np.empty(0, np.uint8)
+    return offsets, np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]

@@ -1,0 +1,232 @@
+"""Missing cells group by group: groups of equal values, and slices that a condition picks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mlgates.data.column import ColumnView
+from mlgates.errors import EvidenceError
+
+__all__ = ["GroupMissing", "MissingBy", "MissingWhere"]
+
+Views = Mapping[str, ColumnView]
+#: Key of a group, its rows, and its missing cells in each of the columns.
+Group = tuple[tuple[object, ...], int, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class GroupMissing:
+    """Rows and missing cells of each group.
+
+    Parameters
+    ----------
+    groups : tuple
+        One ``(key, rows, missing)`` a group, in order of first appearance: the key is a tuple with
+        the group's value in each grouping column (None for missing), or with the slice's name;
+        `missing` has one count a column.
+
+    Examples
+    --------
+    >>> a = GroupMissing(((("DE",), 2, (1,)),))
+    >>> a.merge(GroupMissing(((("FR",), 1, (0,)), (("DE",), 3, (1,)))), shift=2).groups
+    ((('DE',), 5, (2,)), (('FR',), 1, (0,)))
+    """
+
+    groups: tuple[Group, ...] = ()
+
+    def merge(self, other: "GroupMissing", shift: int = 0) -> "GroupMissing":
+        """Groups of the rows of both; `shift` (the rows before `other`) plays no part."""
+        del shift
+        merged = {key: (rows, missing) for key, rows, missing in self.groups}
+        for key, rows, missing in other.groups:
+            before, counts = merged.get(key, (0, (0,) * len(missing)))
+            added = tuple(a + b for a, b in zip(counts, missing, strict=True))
+            merged[key] = (before + rows, added)
+        return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
+
+
+@dataclass(frozen=True, init=False)
+class MissingBy:
+    """Missing cells of some columns for each combination of values in the columns `by`.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Names of the columns whose missing cells are counted.
+    by : tuple of str
+        Names of the columns that make the groups.
+
+    Examples
+    --------
+    >>> from mlgates.data.profile import Profile
+    >>> missing = MissingBy(("age",), by=("city",))
+    >>> table = {"age": [31, None, None], "city": ["Bonn", "Bonn", None]}
+    >>> Profile.of(table, [missing])[missing].groups
+    ((('Bonn',), 2, (1,)), ((None,), 1, (1,)))
+    """
+
+    counted: tuple[str, ...]
+    by: tuple[str, ...]
+
+    def __init__(self, columns: Iterable[str], by: Iterable[str]) -> None:
+        object.__setattr__(self, "counted", tuple(columns))
+        object.__setattr__(self, "by", tuple(by))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns that are read: those counted and those that make the groups."""
+        return tuple(dict.fromkeys((*self.counted, *self.by)))
+
+    def count(self, views: Views, native: object) -> GroupMissing:
+        """Groups of one batch."""
+        del native
+        by = [_groupable(views[name]) for name in self.by]
+        rows = by[0].rows
+        if rows == 0:
+            return GroupMissing()
+        groups, first = _combined(by)
+        sizes = np.bincount(groups, minlength=len(first)).tolist()
+        missing = [_missing_in(groups, views[name], len(first)) for name in self.counted]
+        labels = [_labels(view, first) for view in by]
+        counts = zip(*missing, strict=True) if missing else [()] * len(first)
+        keys = zip(*labels, strict=True)
+        return GroupMissing(tuple(zip(keys, sizes, counts, strict=True)))
+
+
+@dataclass(frozen=True)
+class MissingWhere:
+    """Missing cells of `columns` in each slice of the rows.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Names of the columns whose missing cells are counted.
+    slices : tuple of (str, callable)
+        Name and condition of each slice. A condition is given the user's table and returns one
+        bool a row: numpy, pandas, Arrow, polars, or a list. Null is not in the slice.
+
+    Examples
+    --------
+    >>> from mlgates.data.profile import Profile
+    >>> def minors(table):
+    ...     return [age is not None and age < 18 for age in table["age"]]
+    >>> missing = MissingWhere(("income",), (("minors", minors),))
+    >>> Profile.of({"age": [12, 40, None], "income": [None, 1.0, None]}, [missing])[missing]
+    GroupMissing(groups=((('minors',), 1, (1,)),))
+    """
+
+    columns: tuple[str, ...]
+    slices: tuple[tuple[str, Callable[..., object]], ...]
+
+    def count(self, views: Views, native: object) -> GroupMissing:
+        """Slices of one batch."""
+        rows = next((view.rows for view in views.values()), None)
+        groups: list[Group] = []
+        for name, condition in self.slices:
+            inside = _mask(name, condition, native, rows)
+            missing = [
+                int(np.count_nonzero(inside & views[column].missing_mask())) if inside.any() else 0
+                for column in self.columns
+            ]
+            groups.append(((name,), int(np.count_nonzero(inside)), tuple(missing)))
+        return GroupMissing(tuple(groups))
+
+
+def _groupable(view: ColumnView) -> ColumnView:
+    field = view.field
+    if field.kind == "unreadable":
+        raise EvidenceError(field.problem or f"Column {field.name!r} cannot be read.")
+    if field.kind == "nested":
+        msg = f"Column {field.name!r} holds nested values ({field.type}): they make no groups."
+        raise EvidenceError(msg)
+    return view
+
+
+def _combined(by: list[ColumnView]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Number of each row's group, and each group's first row; numbered by first appearance."""
+    codes = np.zeros(by[0].rows, np.int64)
+    size = 1
+    for view in by:
+        width = len(view.encoded.dictionary) + 1
+        codes, size = codes * width + (view.codes + 1), size * width
+        if size > len(codes):
+            # Numbers stay below the number of rows, so that no product overflows.
+            codes, size = _numbered(codes)
+    return _by_appearance(codes, size)
+
+
+def _numbered(codes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    distinct, numbers = np.unique(codes, return_inverse=True)
+    return numbers.astype(np.int64, copy=False).reshape(-1), len(distinct)
+
+
+def _by_appearance(
+    codes: npt.NDArray[np.int64], size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    last = len(codes)
+    first = np.full(size, last, np.int64)
+    # Written from the back, the first row of a group is what stays.
+    first[codes[::-1]] = np.arange(last - 1, -1, -1)
+    order = np.argsort(first, kind="stable")
+    order = order[: np.count_nonzero(first < last)]
+    number = np.zeros(size, np.int64)
+    number[order] = np.arange(len(order))
+    return number[codes], first[order]
+
+
+def _missing_in(groups: npt.NDArray[np.int64], view: ColumnView, size: int) -> list[int]:
+    if view.missing == 0:
+        return [0] * size
+    counts: list[int] = np.bincount(groups[view.missing_mask()], minlength=size).tolist()
+    return counts
+
+
+def _labels(view: ColumnView, rows: npt.NDArray[np.int64]) -> list[object]:
+    """The grouping column's value in these rows; None where it is missing."""
+    codes = view.codes[rows]
+    values = view.encoded.dictionary.take(pa.array(codes, mask=codes < 0))
+    labels: list[object] = values.to_pylist()
+    return labels
+
+
+def _mask(
+    name: str, condition: Callable[..., object], native: object, rows: int | None
+) -> npt.NDArray[np.bool_]:
+    """Rows of a slice."""
+    try:
+        answer = condition(native)
+    except Exception as error:
+        msg = f"The condition of slice {name!r} raised {type(error).__name__}: {error}"
+        raise EvidenceError(msg) from error
+    array = _as_arrow(answer)
+    kind = type(answer).__name__
+    if array is None or not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
+        held = "" if array is None else f" of {array.type} values"
+        msg = f"The condition of slice {name!r} must return one bool a row, not {kind}{held}."
+        raise EvidenceError(msg)
+    if rows is not None and len(array) != rows:
+        msg = (
+            f"The condition of slice {name!r} returned {len(array):,} values "
+            f"for {rows:,} rows: it must return one bool a row."
+        )
+        raise EvidenceError(msg)
+    if pa.types.is_null(array.type):
+        return np.zeros(len(array), np.bool_)
+    return np.asarray(array.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
+
+
+def _as_arrow(answer: object) -> pa.ChunkedArray | None:
+    """One column from whatever a condition returned; None when it is no column."""
+    if isinstance(answer, pa.ChunkedArray):
+        return answer
+    if isinstance(answer, str | bytes) or not hasattr(answer, "__len__"):
+        return None
+    try:
+        if hasattr(answer, "__arrow_c_stream__") and not hasattr(answer, "columns"):
+            return pa.chunked_array(answer)
+        return pa.chunked_array([pa.array(answer, from_pandas=True)])
+    except (pa.ArrowException, TypeError, ValueError):
+        return None
