@@ -17,9 +17,12 @@ from mlgates.errors import EvidenceError
 
 __all__ = ["from_numpy", "from_pandas", "from_polars", "from_sequence", "is_instance_of"]
 
-_PLAIN_KINDS = "iufb"
-# Units of numpy that Arrow lacks, and the next finer one that it has.
-_FINER = {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"}
+# Units of numpy that Arrow lacks, and a finer one that it has, by kind of dtype. (A month is no
+# fixed number of seconds.)
+_FINER = {
+    "M": {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"},
+    "m": {"W": "s", "D": "s", "h": "s", "m": "s"},
+}
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
@@ -206,7 +209,9 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
         none = column.field.kind == "null"
         return from_arrow(name, pa.nulls(len(series), pa.int64())) if none else column
     try:
-        return from_arrow(name, pa.chunked_array(series))
+        # As a frame: the stream of a series alone is broken in polars 1.20.
+        table = pa.table(series.to_frame())
+        return from_arrow(name, table.column(0), table.field(0).metadata)
     except UNCONVERTIBLE:
         return _unreadable(name, dtype, dtype, series.is_null().to_numpy())
 
@@ -236,13 +241,11 @@ def _arrow_dtype(values: Any) -> Any:
     dtype = values.dtype
     if not dtype.isnative:
         values = values.astype(dtype.newbyteorder("="))
-    if dtype.kind in "mM":
+    if dtype.kind in _FINER:
         unit, count = np.datetime_data(dtype)
-        unit = _FINER.get(unit, unit)
-        if dtype.kind == "m" and unit == "D":
-            unit = "s"
-        if count != 1 or unit != np.datetime_data(dtype)[0]:
-            values = values.astype(f"{dtype.kind}8[{unit}]")
+        finer = _FINER[dtype.kind].get(unit, unit)
+        if (finer, 1) != (unit, count):
+            values = values.astype(f"{dtype.kind}8[{finer}]")
     return values
 
 

@@ -176,7 +176,7 @@ def normalise(array: Any, field: Field) -> Any:
 
     Examples
     --------
-    >>> halves = pa.chunked_array([pa.array([1.5], pa.float16())])
+    >>> halves = pa.chunked_array([pa.array(np.array([1.5], "f2"))])
     >>> str(normalise(halves, describe("x", halves.type)).type)
     'float'
     """
@@ -334,12 +334,20 @@ def _plain(array: Any) -> Any:
     if not pa.types.is_dictionary(array.type):
         return array.cast(_target(array.type))
     if array.dictionary.null_count:
-        # A null of the dictionary is a missing cell, but no missing code: encode anew.
-        return _plain(array.dictionary.take(array.indices)).dictionary_encode()
+        return _plain(_without_null_value(array))
     if _is_plain(array.type.value_type):
         return array
     values = _plain(array.dictionary)
     return pa.DictionaryArray.from_arrays(array.indices, values, ordered=array.type.ordered)
+
+
+def _without_null_value(array: Any) -> Any:
+    """Dictionary array whose missing cells are missing codes, not codes of a null."""
+    valid = array.dictionary.is_valid().to_numpy(zero_copy_only=False)
+    codes = pa.array(np.cumsum(valid) - 1, array.type.index_type, mask=~valid)
+    return pa.DictionaryArray.from_arrays(
+        codes.take(array.indices), array.dictionary.drop_null(), ordered=array.type.ordered
+    )
 
 
 def _run_of_each_row(array: Any) -> Any:

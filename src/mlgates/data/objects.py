@@ -19,19 +19,26 @@ from mlgates.data.field import ArrowColumn, from_arrow, unreadable
 __all__ = ["UNCONVERTIBLE", "from_objects", "is_missing"]
 
 #: What Arrow and its producers raise when values can't be converted.
-UNCONVERTIBLE = (pa.ArrowException, TypeError, ValueError, OverflowError, NotImplementedError)
+UNCONVERTIBLE = (
+    pa.ArrowException,
+    TypeError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    OSError,
+)
 
 _INT128_DIGITS = 38
-# In this order: a bool is an int, and a datetime a date, to isinstance.
+# In this order: a bool is an int, a numpy.timedelta64 an integer, a datetime a date.
 _FAMILIES: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("datetime64", (np.datetime64,)),
+    ("timedelta64", (np.timedelta64,)),
     ("bool", (bool, np.bool_)),
     ("int", (int, np.integer)),
     ("float", (float, np.float16, np.float32)),
     ("decimal", (Decimal,)),
     ("string", (str,)),
     ("binary", (bytes, bytearray, memoryview)),
-    ("datetime64", (np.datetime64,)),
-    ("timedelta64", (np.timedelta64,)),
     ("timestamp", (datetime,)),
     ("date", (date,)),
     ("time", (time,)),
@@ -67,12 +74,16 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
     >>> from_objects("x", [1, "a"]).field.type
     'mixed (int, str)'
     """
-    types = {t for t in set(map(type, values)) if t.__name__ not in _MISSING_NAMES}
-    if keep_nan and types and all(issubclass(t, float) for t in types):
-        return from_arrow(name, pa.array(values, pa.float64(), from_pandas=False))
-    floats = {t for t in types if issubclass(t, (float, np.floating))}
+    seen = set(map(type, values))
+    types = {t for t in seen if t.__name__ not in _MISSING_NAMES}
+    floats = {t for t in types if _family(t) == "float"}
+    if keep_nan and floats and types == floats:
+        cells = [None if type(value) not in floats else value for value in values]
+        return from_arrow(name, pa.array(cells, pa.float64(), from_pandas=False))
     if floats and _nan_only(values, floats):
         types -= floats
+    if not all(t is type(None) or issubclass(t, float) for t in (seen - types) | floats):
+        values = _present(values)  # Arrow knows None and Python's own NaN
     families = {_family(t) for t in types}
     if families == {"int", "float"}:
         families = {"float"}

@@ -104,12 +104,13 @@ def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
     >>> [table.num_rows for table in read_batches(path, fields_of(path)[0])]
     [2]
     """
-    names = list(fields)
     with _opened(path) as file:
         found = {f.name: describe(f.name, f.type, f.metadata) for f in file.schema_arrow}
         if any(found.get(name) != field for name, field in fields.items()):
             msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
             raise EvidenceError(msg)
+        # Without any column the file would give no rows either.
+        names = list(fields) or file.schema_arrow.names[:1]
         empty = True
         for batch in file.iter_batches(_BATCH_ROWS, columns=names):
             empty = False
@@ -123,7 +124,7 @@ def _plain(table: Any, fields: Mapping[str, Field]) -> Any:
     selected = table.select(list(fields))
     for i, (name, field) in enumerate(fields.items()):
         selected = selected.set_column(i, name, normalise(selected.column(i), field))
-    return selected.replace_schema_metadata(None)
+    return selected.replace_schema_metadata(None) if fields else selected
 
 
 @contextmanager
