@@ -171,7 +171,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
     start = perf_counter()
     checks: list[Check] = []
     try:
-        missing = sorted(gate.needs.difference(evidence))
+        missing = sorted(name for name in gate.needs if name not in evidence)
         if missing:
             _refuse(f"needs {' and '.join(f'`{n}`' for n in missing)}, which the run was not given")
         for check in gate.check(evidence):

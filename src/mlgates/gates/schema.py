@@ -8,7 +8,6 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.data.counters import (
     Counter,
-    Duplicated,
     Fractional,
     Infinite,
     Missing,
@@ -18,6 +17,7 @@ from mlgates.data.counters import (
     ValueCounts,
     Violations,
 )
+from mlgates.data.duplicates import Duplicated
 from mlgates.data.profile import Profile
 from mlgates.data.source import Field, TableSchema
 from mlgates.errors import EvidenceError
