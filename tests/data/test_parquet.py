@@ -120,6 +120,11 @@ def test_missing_file(tmp_path):
     assert refusal("no\0file") == r"there is no file 'no\x00file'"
 
 
+def test_text_that_is_no_path():
+    assert refusal("x" * 5_000) == f"the file '{'x' * 199} can't be read: OSError"
+    assert refusal("a,b\n1,2") == r"there is no file 'a,b\n1,2'"
+
+
 def test_folder(tmp_path):
     assert refusal(tmp_path) == f"'{tmp_path}' is a folder; give the path of one Parquet file"
 

@@ -283,15 +283,12 @@ def _from_records(records: Sequence[Any]) -> Source:
 def _from_path(path: str | PathLike[str]) -> Source:
     file = Path(path)
     shown = f"{str(path)!r:.200}"
-    if file.is_dir():
-        msg = f"{shown} is a folder; give the path of one Parquet file"
-        raise EvidenceError(msg)
-    if not file.is_file():
-        msg = f"there is no file {shown}"
-        raise EvidenceError(msg)
-    if not is_parquet(file):
-        msg = f"the file {shown} is not a Parquet file; read it first and give the table"
-        raise EvidenceError(msg)
+    try:
+        problem = _problem_of_file(file)
+    except OSError as error:  # a name that is too long, a file that may not be read
+        problem = f"the file {{}} can't be read: {type(error).__name__}"
+    if problem:
+        raise EvidenceError(problem.format(shown))
     fields, rows = fields_of(file)
 
     def read(names: list[str]) -> Iterator[Batch]:
@@ -299,6 +296,16 @@ def _from_path(path: str | PathLike[str]) -> Source:
             yield Batch(table, table)
 
     return Source("parquet file", fields, rows, read)
+
+
+def _problem_of_file(file: Path) -> str | None:
+    if file.is_dir():
+        return "{} is a folder; give the path of one Parquet file"
+    if not file.is_file():
+        return "there is no file {}"
+    if not is_parquet(file):
+        return "the file {} is not a Parquet file; read it first and give the table"
+    return None
 
 
 def _read_stream(read: Callable[[], Any]) -> Any:
