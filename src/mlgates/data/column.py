@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates.data import encoding
-from mlgates.data.lazy import lazy
 from mlgates.data.field import Field
+from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
 __all__ = ["TEXTS", "WHOLE", "ColumnProfile", "ColumnView", "Extreme"]
@@ -103,7 +103,7 @@ class ColumnView:
     @lazy
     def _missing_mask(self) -> npt.NDArray[np.bool_]:
         if self.field.kind == "float":
-            return np.isnan(self.floats)
+            return np.asarray(np.isnan(self.floats))
         if self.nulls == 0:
             return np.zeros(self.rows, np.bool_)
         array = self.plain if self._has_hidden_nulls else self.array
@@ -211,7 +211,7 @@ class ColumnView:
                 low, high = np.fmin.reduce(self.floats), np.fmax.reduce(self.floats)
             # One zero.
             return (float(low) + 0.0, float(high) + 0.0)
-        if kind in WHOLE or kind == "decimal" or kind == "bool":
+        if kind in WHOLE or kind in {"decimal", "bool"}:
             span = pc.min_max(self.whole_numbers if kind in WHOLE else self.plain)
             return (span["min"].as_py(), span["max"].as_py())
         return (None, None)

@@ -5,11 +5,9 @@ consecutive rows merge into the state of all of them.
 """
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +16,39 @@ import pyarrow.compute as pc
 
 from mlgates.data import patterns
 from mlgates.data.column import WHOLE, ColumnView
+from mlgates.data.duplicates import Duplicated, Duplicates
 from mlgates.data.ecdf import Ecdf
-from mlgates.data.exact import Exact, ceil_float, exact, floor_float, same_values, to_decimal
+from mlgates.data.exact import Exact, ceil_float, exact, floor_float, to_decimal, within
 from mlgates.data.frequencies import Frequencies
+from mlgates.data.groups import GroupMissing, MissingBy, MissingWhere
+from mlgates.data.violations import (
+    SHOWN,
+    Counter,
+    OfColumn,
+    State,
+    Views,
+    Violations,
+    among_values,
+    judge,
+    members,
+    need,
+    readable,
+    where,
+)
 from mlgates.errors import EvidenceError
 
 __all__ = [
     "Counter",
     "Distribution",
+    "Duplicated",
+    "Duplicates",
+    "Fractional",
+    "GroupMissing",
     "In",
     "Infinite",
     "Missing",
+    "MissingBy",
+    "MissingWhere",
     "NotIn",
     "NotMatching",
     "Outside",
@@ -37,73 +57,9 @@ __all__ = [
     "Violations",
 ]
 
-#: How many row numbers are kept.
-_SHOWN = 5
-Views = Mapping[str, ColumnView]
-
-
-class State(Protocol):
-    """What was counted in some rows; it adds up over consecutive rows."""
-
-    def merge(self, other: Any, shift: int) -> Self:
-        """State of these rows and, after them, those of `other`; `shift` is how many these are."""
-
-
-@runtime_checkable
-class Counter(Protocol):
-    """What is to be counted: a frozen, hashable value."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns that are read."""
-
-    def count(self, views: Views, native: object) -> State:
-        """State of one batch: its columns, and what a user's callable is given of it."""
-
 
 @dataclass(frozen=True)
-class Violations:
-    """How many of the values offend, and where the first of them are.
-
-    Parameters
-    ----------
-    count : int
-        Number of offending values.
-    n : int
-        Number of values that were judged.
-    rows : tuple of int
-        Row numbers, from 0, of the first five offenders.
-
-    Examples
-    --------
-    >>> Violations(1, 10, (3,)).merge(Violations(2, 10, (0, 9)), shift=10)
-    Violations(count=3, n=20, rows=(3, 10, 19))
-    """
-
-    count: int
-    n: int
-    rows: tuple[int, ...] = ()
-
-    def merge(self, other: "Violations", shift: int) -> "Violations":
-        """Violations among the rows of both; `shift` is the number of rows before `other`."""
-        rows = self.rows + tuple(row + shift for row in other.rows)
-        return Violations(self.count + other.count, self.n + other.n, rows[:_SHOWN])
-
-
-@dataclass(frozen=True)
-class _OfColumn:
-    """A counter of one column."""
-
-    column: str
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column that is read."""
-        return (self.column,)
-
-
-@dataclass(frozen=True)
-class Missing(_OfColumn):
+class Missing(OfColumn):
     """Rows that are null or NaN; every row is judged.
 
     Parameters
@@ -124,12 +80,12 @@ class Missing(_OfColumn):
         view = views[self.column]
         if view.missing == 0:
             return Violations(0, view.rows)
-        rows = np.flatnonzero(view.missing_mask())[:_SHOWN]
+        rows = np.flatnonzero(view.missing_mask())[:SHOWN]
         return Violations(view.missing, view.rows, tuple(rows.tolist()))
 
 
 @dataclass(frozen=True)
-class Infinite(_OfColumn):
+class Infinite(OfColumn):
     """Values that are inf or -inf; only columns of floats have any.
 
     Parameters
@@ -147,14 +103,42 @@ class Infinite(_OfColumn):
     def count(self, views: Views, native: object) -> Violations:
         """Violations of one batch."""
         del native
-        view = _readable(views[self.column])
+        view = readable(views[self.column])
         if view.neg_inf + view.pos_inf == 0:
             return Violations(0, view.valid)
-        return _where(np.isinf(view.floats), view)
+        return where(np.isinf(view.floats), view)
 
 
 @dataclass(frozen=True)
-class Outside(_OfColumn):
+class Fractional(OfColumn):
+    """Values that are no whole numbers, infinite ones among them: integers have none.
+
+    A column of integers that missing cells turned into floats has none either.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+
+    Examples
+    --------
+    >>> from mlgates.data.profile import Profile
+    >>> Profile.of({"x": [1.0, 2.5, None]}, [Fractional("x")])[Fractional("x")]
+    Violations(count=1, n=2, rows=(1,))
+    """
+
+    def count(self, views: Views, native: object) -> Violations:
+        """Violations of one batch."""
+        del native
+        view = readable(views[self.column])
+        if view.field.kind != "float":
+            return Violations(0, view.valid)
+        whole = np.isfinite(view.values) & (view.values == np.trunc(view.values))
+        return among_values(~whole, view)
+
+
+@dataclass(frozen=True)
+class Outside(OfColumn):
     """Values below `at_least` or above `at_most`, compared exactly.
 
     Parameters
@@ -181,7 +165,7 @@ class Outside(_OfColumn):
         view = views[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
-        _need(view, WHOLE | {"float", "decimal"}, "limits")
+        need(view, WHOLE | {"float", "decimal"}, "limits")
         low = self._limit(self.at_least, view)
         high = self._limit(self.at_most, view)
         if view.min is None or view.max is None:
@@ -191,7 +175,7 @@ class Outside(_OfColumn):
             beyond |= _compare(view, low, np.less)
         if high is not None and _exactly(view.max) > high:
             beyond |= _compare(view, high, np.greater)
-        return _among_values(beyond, view)
+        return among_values(beyond, view)
 
     @staticmethod
     def _limit(limit: object, view: ColumnView) -> Exact | None:
@@ -208,7 +192,7 @@ class Outside(_OfColumn):
 
 
 @dataclass(frozen=True)
-class NotIn(_OfColumn):
+class NotIn(OfColumn):
     """Values that are none of `values`.
 
     Parameters
@@ -231,14 +215,14 @@ class NotIn(_OfColumn):
     def count(self, views: Views, native: object) -> Violations:
         """Violations of one batch."""
         del native
-        view = _readable(views[self.column])
+        view = readable(views[self.column])
         if view.field.kind == "nested":
-            _need(view, frozenset(), "allowed values")
-        return _members(view, self.values, offend=False)
+            need(view, frozenset(), "allowed values")
+        return members(view, self.values, offend=False)
 
 
 @dataclass(frozen=True)
-class In(_OfColumn):
+class In(OfColumn):
     """Values that are one of `values`: texts and numbers that stand for a missing value.
 
     Parameters
@@ -261,14 +245,14 @@ class In(_OfColumn):
     def count(self, views: Views, native: object) -> Violations:
         """Violations of one batch."""
         del native
-        view = _readable(views[self.column])
+        view = readable(views[self.column])
         if view.field.kind == "nested":
             return Violations(0, view.valid)
-        return _members(view, self.values, offend=True)
+        return members(view, self.values, offend=True)
 
 
 @dataclass(frozen=True)
-class NotMatching(_OfColumn):
+class NotMatching(OfColumn):
     """Texts of which not the whole is matched by a regular expression.
 
     Parameters
@@ -294,15 +278,15 @@ class NotMatching(_OfColumn):
         view = views[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
-        _need(view, frozenset({"string"}), "a regular expression")
+        need(view, frozenset({"string"}), "a regular expression")
         by_row = not view.is_encoded and patterns.is_worth_each_row(self.pattern, view)
-        return _judge(
+        return judge(
             view, lambda texts: patterns.matches(self.pattern, texts), offend=False, by_row=by_row
         )
 
 
 @dataclass(frozen=True)
-class Distribution(_OfColumn):
+class Distribution(OfColumn):
     """The distribution: `Ecdf` of numbers and times, `Frequencies` of bools and texts.
 
     Parameters
@@ -324,12 +308,12 @@ class Distribution(_OfColumn):
         view = views[self.column]
         if view.field.kind in {"bool", "string"}:
             return _frequencies(view)
-        _need(view, WHOLE | {"float", "decimal", "null"}, "a distribution")
+        need(view, WHOLE | {"float", "decimal", "null"}, "a distribution")
         return Ecdf.of(view.values)
 
 
 @dataclass(frozen=True)
-class ValueCounts(_OfColumn):
+class ValueCounts(OfColumn):
     """How often each value occurs, whatever the kind of the column.
 
     Parameters
@@ -347,50 +331,17 @@ class ValueCounts(_OfColumn):
     def count(self, views: Views, native: object) -> Frequencies:
         """Counts in one batch."""
         del native
-        view = _readable(views[self.column])
+        view = readable(views[self.column])
         if view.field.kind == "nested":
-            _need(view, frozenset(), "counts of values")
+            need(view, frozenset(), "counts of values")
         return _frequencies(view)
-
-
-# What counters share ------------------------------------------------------------------------------
-
-
-def _need(view: ColumnView, kinds: frozenset[str], what: str) -> None:
-    """Refuse a column of another kind, saying why."""
-    field = view.field
-    if field.kind == "unreadable":
-        raise EvidenceError(field.problem or f"Column {field.name!r} cannot be read.")
-    if field.kind not in kinds:
-        msg = f"Column {field.name!r} holds {field.kind} values ({field.type}): no use for {what}."
-        raise EvidenceError(msg)
-
-
-def _readable(view: ColumnView) -> ColumnView:
-    if view.field.kind == "unreadable":
-        _need(view, frozenset(), "any values")
-    return view
-
-
-def _where(offending: npt.NDArray[np.bool_], view: ColumnView) -> Violations:
-    """Violations from a mask over all rows."""
-    rows = np.flatnonzero(offending)
-    return Violations(len(rows), view.valid, tuple(rows[:_SHOWN].tolist()))
-
-
-def _among_values(offending: npt.NDArray[np.bool_], view: ColumnView) -> Violations:
-    """Violations from a mask over the values that are not missing."""
-    positions = np.flatnonzero(offending)
-    first = positions[:_SHOWN]
-    rows = view.valid_rows[first] if len(first) and view.missing else first
-    return Violations(len(positions), view.valid, tuple(rows.tolist()))
 
 
 def _frequencies(view: ColumnView) -> Frequencies:
     return Frequencies.counted(view.encoded.dictionary, view.code_counts)
 
 
-def _exactly(value: int | float | Decimal) -> Exact:
+def _exactly(value: float | Decimal) -> Exact:
     infinite = isinstance(value, float) and math.isinf(value)
     return float(value) if infinite else Fraction(value)
 
@@ -401,60 +352,26 @@ def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np
     The limit is rounded towards the values that are within, to one that the column can hold.
     """
     below = beyond is np.less
-    kind = view.field.kind
-    if kind == "float":
+    if view.field.kind == "float":
         edge = ceil_float(limit) if below else floor_float(limit)
-        result: npt.NDArray[np.bool_] = beyond(view.values.astype(np.float64, copy=False), edge)
-        return result
-    scale = view.plain.type.scale if kind == "decimal" else 0
+        return np.asarray(beyond(view.values.astype(np.float64, copy=False), edge))
     if isinstance(limit, float):
         return np.full(view.valid, (limit > 0) is below)
-    units = math.ceil(limit * 10**scale) if below else math.floor(limit * 10**scale)
-    if kind != "decimal":
-        limits = np.iinfo(view.values.dtype)
-        if not limits.min <= units <= limits.max:
-            return np.full(view.valid, (units > 0) is below)
-        result = beyond(view.values, view.values.dtype.type(units))
-        return result
-    if abs(units) >= 10**view.plain.type.precision:
+    type_ = view.plain.type
+    decimal = view.field.kind == "decimal"
+    scaled = limit * 10**type_.scale if decimal else limit
+    units = math.ceil(scaled) if below else math.floor(scaled)
+    if not _can_hold(view, units):
         return np.full(view.valid, (units > 0) is below)
-    edge_scalar = pa.scalar(to_decimal(units, scale), view.plain.type)
-    compare = pc.less if below else pc.greater
-    return np.asarray(compare(view.plain.drop_null(), edge_scalar).to_numpy(), np.bool_)
+    if decimal:
+        compare = pc.less if below else pc.greater
+        scalar = pa.scalar(to_decimal(units, type_.scale), type_)
+        return np.asarray(compare(view.plain.drop_null(), scalar), np.bool_)
+    return np.asarray(beyond(view.values, view.values.dtype.type(units)))
 
 
-def _members(view: ColumnView, values: tuple[object, ...], *, offend: bool) -> Violations:
-    """Values that are (`offend`) or are not one of `values`."""
-    if view.valid == 0:
-        return Violations(0, 0)
-    type_ = view.encoded.dictionary.type if view.is_encoded else view.plain.type
-    same = same_values(values, type_)
-    return _judge(view, lambda array: pc.is_in(array, value_set=same), offend=offend, by_row=True)
-
-
-Hits = Callable[[pa.Array | pa.ChunkedArray], pa.Array | pa.ChunkedArray]
-
-
-def _judge(view: ColumnView, hits: Hits, *, offend: bool, by_row: bool) -> Violations:
-    """Values for which `hits` is true (`offend`) or false: once a value where they are encoded."""
-    if view.is_encoded or not by_row:
-        return _judge_codes(view, hits, offend=offend)
-    hit = hits(view.plain)
-    number = int(pc.sum(hit).as_py() or 0)
-    count = number if offend else view.valid - number
-    if count == 0:
-        return Violations(0, view.valid)
-    mask = np.asarray(hit.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
-    return _where(mask if offend else ~(mask | view.missing_mask()), view)
-
-
-def _judge_codes(view: ColumnView, hits: Hits, *, offend: bool) -> Violations:
-    counts = view.code_counts
-    used = counts > 0
-    hit = np.asarray(hits(view.encoded.dictionary.filter(pa.array(used))), np.bool_)
-    # One place more, for the code -1 of missing rows.
-    offending = np.zeros(len(counts) + 1, np.bool_)
-    offending[:-1][used] = hit if offend else ~hit
-    if not offending.any():
-        return Violations(0, view.valid)
-    return _where(offending[view.codes], view)
+def _can_hold(view: ColumnView, units: int) -> bool:
+    """Whether the column's type can hold so many units of its last place."""
+    if view.field.kind == "decimal":
+        return bool(abs(units) < 10**view.plain.type.precision)
+    return within(units, view.values.dtype)

@@ -1,8 +1,8 @@
 """Values that occur again: how many rows, and the first of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,20 +10,19 @@ import pyarrow as pa
 
 from mlgates.data import encoding
 from mlgates.data.column import ColumnView
-from mlgates.data.counters import Violations
 from mlgates.data.lazy import lazy
-from mlgates.errors import EvidenceError
+from mlgates.data.violations import SHOWN, OfColumn, Views, Violations, need, readable
 
 __all__ = ["Duplicated", "Duplicates"]
 
-_SHOWN = 5
 #: A table of flags is quicker than sorting when it has at most so many places a value.
 _SPARSE = 8
 _HEAD = 1024
 #: Kinds whose values are compared in Arrow; the others are numbers.
 _HASHED = frozenset({"string", "binary", "decimal"})
 
-Values = npt.NDArray[np.generic] | pa.ChunkedArray
+#: A numpy array, or a chunked array of Arrow.
+Values: TypeAlias = Any
 
 
 class _Part(NamedTuple):
@@ -53,12 +52,12 @@ class Duplicates(Violations):
     parts: tuple[_Part, ...]
 
     @lazy
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """Number of rows whose value occurred before."""
         return self.n - _distinct(self._values) if self.n else 0
 
     @lazy
-    def rows(self) -> tuple[int, ...]:  # type: ignore[override]
+    def rows(self) -> tuple[int, ...]:
         """Row numbers, from 0, of the first five of them."""
         if self.count == 0:
             return ()
@@ -105,7 +104,7 @@ class Duplicates(Violations):
 
 
 @dataclass(frozen=True)
-class Duplicated:
+class Duplicated(OfColumn):
     """Rows beyond the first that have the same value; missing is no value.
 
     Parameters
@@ -121,25 +120,12 @@ class Duplicated:
     Duplicates(count=2, n=4, rows=(2, 4))
     """
 
-    column: str
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The one column that is read."""
-        return (self.column,)
-
-    def count(self, views: Mapping[str, ColumnView], native: object) -> Duplicates:
+    def count(self, views: Views, native: object) -> Duplicates:
         """Duplicates of one batch."""
         del native
-        view = views[self.column]
-        field = view.field
-        if field.kind == "unreadable":
-            raise EvidenceError(field.problem or f"Column {field.name!r} cannot be read.")
-        if field.kind == "nested":
-            msg = (
-                f"Column {field.name!r} holds nested values ({field.type}): they have no equality."
-            )
-            raise EvidenceError(msg)
+        view = readable(views[self.column])
+        if view.field.kind == "nested":
+            need(view, frozenset(), "equality")
         if view.valid == 0:
             return Duplicates(())
         rows = view.valid_rows if view.missing else None
@@ -202,7 +188,7 @@ def _distinct(values: Values) -> int:
     return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 
-def _from_zero(values: npt.NDArray[np.generic], low: int) -> npt.NDArray[np.generic]:
+def _from_zero(values: npt.NDArray[Any], low: int) -> npt.NDArray[Any]:
     if values.dtype.itemsize < 8:
         values = values.astype(np.int64)
     return values if low == 0 else values - values.dtype.type(low)
@@ -213,13 +199,13 @@ def _first_repeats(values: Values) -> npt.NDArray[np.intp]:
     if not isinstance(values, np.ndarray):
         codes = encoding.encode(values).indices.to_numpy()
         # New values get new, higher codes; a code that is no new maximum occurred before.
-        return 1 + np.flatnonzero(codes[1:] <= np.maximum.accumulate(codes)[:-1])[:_SHOWN]
+        return 1 + np.flatnonzero(codes[1:] <= np.maximum.accumulate(codes)[:-1])[:SHOWN]
     size = _HEAD
     while True:
         head = values[:size]
         order = np.argsort(head, kind="stable")
         ordered = head[order]
         repeats = order[1:][ordered[1:] == ordered[:-1]]
-        if len(repeats) >= _SHOWN or size >= len(values):
-            return np.sort(repeats)[:_SHOWN]
+        if len(repeats) >= SHOWN or size >= len(values):
+            return np.sort(repeats)[:SHOWN]
         size *= 8

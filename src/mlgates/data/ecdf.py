@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal, overload
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mlgates.data.exact import ceil_float, exact, floor_float
+from mlgates.data.exact import ceil_float, exact, floor_float, within
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
 __all__ = ["Ecdf"]
 
-Values = npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]
+Values: TypeAlias = npt.NDArray[Any]
+#: Where a distribution function can be read.
+Point: TypeAlias = float | Decimal | Fraction | np.number[Any]
 Side = Literal["left", "right"]
 
 
@@ -86,16 +90,16 @@ class Ecdf:
     @overload
     def below(self, x: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]: ...
     @overload
-    def below(self, x: object) -> int: ...
-    def below(self, x: object) -> int | npt.NDArray[np.int64]:
+    def below(self, x: Point) -> int: ...
+    def below(self, x: Point | npt.NDArray[np.generic]) -> int | npt.NDArray[np.int64]:
         """Count of values below `x` (or below each of an array), exactly; 0 where `x` is NaN."""
         return self._counts(x, "left") if isinstance(x, np.ndarray) else self._count(x, "left")
 
     @overload
     def upto(self, x: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]: ...
     @overload
-    def upto(self, x: object) -> int: ...
-    def upto(self, x: object) -> int | npt.NDArray[np.int64]:
+    def upto(self, x: Point) -> int: ...
+    def upto(self, x: Point | npt.NDArray[np.generic]) -> int | npt.NDArray[np.int64]:
         """Count of values up to `x` (or up to each of an array), exactly; 0 where `x` is NaN."""
         return self._counts(x, "right") if isinstance(x, np.ndarray) else self._count(x, "right")
 
@@ -121,9 +125,8 @@ class Ecdf:
             at = ceil_float(point) if side == "left" else floor_float(point)
         else:
             at = math.ceil(point) if side == "left" else math.floor(point)
-            limits = np.iinfo(values.dtype)
-            if not limits.min <= at <= limits.max:
-                return 0 if at < limits.min else self.n
+            if not within(at, values.dtype):
+                return 0 if at < 0 else self.n
         return int(np.searchsorted(values, values.dtype.type(at), side=side))
 
     def _beyond(self, infinity: float, side: Side) -> int:
@@ -134,7 +137,7 @@ class Ecdf:
     def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":
         """Distribution of the values of both; `shift` (the rows before `other`) plays no part."""
         del shift
-        return Ecdf((*self._parts, *other._parts))
+        return Ecdf((*self._parts, *other._parts))  # noqa: SLF001
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ecdf):

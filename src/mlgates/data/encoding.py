@@ -1,5 +1,7 @@
 """Arrow columns as numpy arrays, as one dictionary, and as sums of bytes."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -119,10 +121,10 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
     """Sum of all bytes and of 2**32 times all lengths, of what is not null."""
     total = 0
     for chunk in _chunks(array):
-        offsets, data = _buffers(chunk)
+        data = _buffers(chunk)[1]
         if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
             # Arrow allows any bytes behind a null: they are no values.
-            offsets, data = _buffers(chunk.drop_null())
+            data = _buffers(chunk.drop_null())[1]
         total += len(data) * _LENGTH
         for start in range(0, len(data), _BLOCK):
             total += int(np.add.reduce(data[start : start + _BLOCK], dtype=np.uint32))
@@ -137,7 +139,7 @@ def weigh(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     np.cumsum(data, out=sums[1:], dtype=np.uint64)
     lengths = np.diff(offsets).astype(np.uint64)
     ends = offsets - offsets[0]
-    return sums[ends[1:]] - sums[ends[:-1]] + lengths * np.uint64(_LENGTH)
+    return np.asarray(sums[ends[1:]] - sums[ends[:-1]] + lengths * np.uint64(_LENGTH))
 
 
 def _chunks(array: pa.ChunkedArray | pa.Array) -> list[pa.Array]:
@@ -150,7 +152,7 @@ def _as_bytes(array: pa.Array) -> pa.Array:
     return array.cast(pa.binary()) if fixed else array
 
 
-def _buffers(chunk: pa.Array) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.uint8]]:
+def _buffers(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
     """Offsets of the texts of one chunk, and the bytes between the first and the last of them."""
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)

@@ -11,13 +11,14 @@ from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 from numbers import Rational, Real
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 
-__all__ = ["ceil_float", "exact", "floor_float", "same_values", "to_decimal"]
+__all__ = ["ceil_float", "exact", "floor_float", "same_values", "to_decimal", "within"]
 
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY = 86_400 * 10**9
@@ -176,6 +177,18 @@ def to_decimal(units: int, scale: int) -> Decimal:
     return Decimal(units).scaleb(-scale, _WIDE)
 
 
+def within(number: int, dtype: np.dtype[Any]) -> bool:
+    """Whether an integer type can hold a number.
+
+    Examples
+    --------
+    >>> within(300, np.dtype(np.int8))
+    False
+    """
+    limits = np.iinfo(dtype)
+    return int(limits.min) <= number <= int(limits.max)
+
+
 # Sets ---------------------------------------------------------------------------------------------
 
 
@@ -240,8 +253,8 @@ def _numbers(numbers: list[Exact], type_: pa.DataType) -> pa.Array:
     storage = type_
     if not kinds.is_integer(type_):
         storage = pa.int32() if type_.bit_width == 32 else pa.int64()
-    limits = np.iinfo(storage.to_pandas_dtype())
-    whole = [int(n) for n in fractions if n.denominator == 1 and limits.min <= n <= limits.max]
+    dtype = np.dtype(storage.to_pandas_dtype())
+    whole = [int(n) for n in fractions if n.denominator == 1 and within(int(n), dtype)]
     return pa.array(whole, storage).view(type_)
 
 

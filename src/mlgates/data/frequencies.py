@@ -74,28 +74,38 @@ class Frequencies:
             return cls([_one_zero(values, counts)])
         if not counts.all():
             values, counts = values.filter(pa.array(counts > 0)), counts[counts > 0]
-        return cls([_ordered(_widest(values), counts)])
+        return cls([_Part(_widest(values), counts)])
 
     @lazy
     def _table(self) -> _Part:
+        """Each value once, in any order."""
         if len(self._parts) > 1:
             values = pa.chunked_array(_same_type([part.values for part in self._parts]))
             encoded = encoding.encode(values)
             counts = np.zeros(len(encoded.dictionary), np.int64)
             added = np.concatenate([part.counts for part in self._parts])
             np.add.at(counts, encoded.indices.to_numpy(), added)
-            self._parts = (_ordered(encoded.dictionary, counts),)
+            self._parts = (_Part(encoded.dictionary, counts),)
         return self._parts[0] if self._parts else _Part(pa.nulls(0), np.zeros(0, np.int64))
+
+    @lazy
+    def _sorted(self) -> _Part:
+        # Millions of texts take a second to sort, and often nobody asks for more than their number.
+        values, counts = self._table
+        order = pc.array_sort_indices(values)
+        counts = counts[order.to_numpy()].astype(np.int64, copy=False)
+        counts.flags.writeable = False
+        return _Part(values.take(order), counts)
 
     @property
     def values(self) -> pa.Array:
         """The values that occur, each once, sorted."""
-        return self._table.values
+        return self._sorted.values
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each of `values` occurs."""
-        return self._table.counts
+        return self._sorted.counts
 
     def settle(self) -> None:
         """Do now what the first reading would do."""
@@ -103,17 +113,20 @@ class Frequencies:
 
     def __getitem__(self, value: object) -> int:
         """How often `value` occurs: 0 when it does not, whatever it is."""
-        same = same_values([value], self.values.type)
-        positions = pc.index_in(same, value_set=self.values).drop_null().to_numpy()
-        return int(self.counts[positions].sum())
+        values, counts = self._table
+        if len(values) == 0:
+            return 0
+        same = same_values([value], values.type)
+        positions = pc.index_in(same, value_set=values).drop_null().to_numpy()
+        return int(counts[positions].sum())
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self._table.values)
 
     def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":
         """Counts over both; `shift` (the rows before `other`) plays no part."""
         del shift
-        return Frequencies((*self._parts, *other._parts))
+        return Frequencies((*self._parts, *other._parts))  # noqa: SLF001
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Frequencies):
@@ -130,13 +143,6 @@ class Frequencies:
         return f"Frequencies(n={self.n}, values={len(self)})"
 
 
-def _ordered(values: pa.Array, counts: npt.NDArray[np.int64]) -> _Part:
-    order = pc.array_sort_indices(values)
-    counts = counts[order.to_numpy()].astype(np.int64, copy=False)
-    counts.flags.writeable = False
-    return _Part(values.take(order), counts)
-
-
 def _one_zero(values: pa.Array, counts: npt.NDArray[np.int64]) -> _Part:
     """Floats as doubles, without NaN and with one zero."""
     doubles = values.cast(pa.float64()).to_numpy(zero_copy_only=False) + 0.0
@@ -144,7 +150,6 @@ def _one_zero(values: pa.Array, counts: npt.NDArray[np.int64]) -> _Part:
     distinct, positions = np.unique(doubles[kept], return_inverse=True)
     summed = np.zeros(len(distinct), np.int64)
     np.add.at(summed, positions, counts[kept])
-    summed.flags.writeable = False
     return _Part(pa.array(distinct), summed)
 
 

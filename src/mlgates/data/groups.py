@@ -1,6 +1,6 @@
 """Missing cells group by group: groups of equal values, and slices that a condition picks."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.data.column import ColumnView
+from mlgates.data.violations import Views, missing_or_in, need, readable
 from mlgates.errors import EvidenceError
 
 __all__ = ["GroupMissing", "MissingBy", "MissingWhere"]
 
-Views = Mapping[str, ColumnView]
 #: Key of a group, its rows, and its missing cells in each of the columns.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
 
@@ -58,6 +58,8 @@ class MissingBy:
         Names of the columns whose missing cells are counted.
     by : tuple of str
         Names of the columns that make the groups.
+    values : tuple, optional
+        Values that stand for missing and are counted with it, as `In` finds them.
 
     Examples
     --------
@@ -70,10 +72,14 @@ class MissingBy:
 
     counted: tuple[str, ...]
     by: tuple[str, ...]
+    values: tuple[object, ...]
 
-    def __init__(self, columns: Iterable[str], by: Iterable[str]) -> None:
+    def __init__(
+        self, columns: Iterable[str], by: Iterable[str], values: Iterable[object] = ()
+    ) -> None:
         object.__setattr__(self, "counted", tuple(columns))
         object.__setattr__(self, "by", tuple(by))
+        object.__setattr__(self, "values", tuple(values))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -89,7 +95,8 @@ class MissingBy:
             return GroupMissing()
         groups, first = _combined(by)
         sizes = np.bincount(groups, minlength=len(first)).tolist()
-        missing = [_missing_in(groups, views[name], len(first)) for name in self.counted]
+        masks = (missing_or_in(views[name], self.values) for name in self.counted)
+        missing = [np.bincount(groups[mask], minlength=len(first)).tolist() for mask in masks]
         labels = [_labels(view, first) for view in by]
         counts = zip(*missing, strict=True) if missing else [()] * len(first)
         keys = zip(*labels, strict=True)
@@ -107,6 +114,8 @@ class MissingWhere:
     slices : tuple of (str, callable)
         Name and condition of each slice. A condition is given the user's table and returns one
         bool a row: numpy, pandas, Arrow, polars, or a list. Null is not in the slice.
+    values : tuple, optional
+        Values that stand for missing and are counted with it, as `In` finds them.
 
     Examples
     --------
@@ -120,28 +129,23 @@ class MissingWhere:
 
     columns: tuple[str, ...]
     slices: tuple[tuple[str, Callable[..., object]], ...]
+    values: tuple[object, ...] = ()
 
     def count(self, views: Views, native: object) -> GroupMissing:
         """Slices of one batch."""
         rows = next((view.rows for view in views.values()), None)
+        masks = [missing_or_in(views[name], self.values) for name in self.columns]
         groups: list[Group] = []
         for name, condition in self.slices:
             inside = _mask(name, condition, native, rows)
-            missing = [
-                int(np.count_nonzero(inside & views[column].missing_mask())) if inside.any() else 0
-                for column in self.columns
-            ]
-            groups.append(((name,), int(np.count_nonzero(inside)), tuple(missing)))
+            missing = tuple(int(np.count_nonzero(inside & mask)) for mask in masks)
+            groups.append(((name,), int(np.count_nonzero(inside)), missing))
         return GroupMissing(tuple(groups))
 
 
 def _groupable(view: ColumnView) -> ColumnView:
-    field = view.field
-    if field.kind == "unreadable":
-        raise EvidenceError(field.problem or f"Column {field.name!r} cannot be read.")
-    if field.kind == "nested":
-        msg = f"Column {field.name!r} holds nested values ({field.type}): they make no groups."
-        raise EvidenceError(msg)
+    if readable(view).field.kind == "nested":
+        need(view, frozenset(), "groups")
     return view
 
 
@@ -177,13 +181,6 @@ def _by_appearance(
     return number[codes], first[order]
 
 
-def _missing_in(groups: npt.NDArray[np.int64], view: ColumnView, size: int) -> list[int]:
-    if view.missing == 0:
-        return [0] * size
-    counts: list[int] = np.bincount(groups[view.missing_mask()], minlength=size).tolist()
-    return counts
-
-
 def _labels(view: ColumnView, rows: npt.NDArray[np.int64]) -> list[object]:
     """The grouping column's value in these rows; None where it is missing."""
     codes = view.codes[rows]
@@ -199,7 +196,8 @@ def _mask(
     try:
         answer = condition(native)
     except Exception as error:
-        msg = f"The condition of slice {name!r} raised {type(error).__name__}: {error}"
+        # its message may hold values of the data
+        msg = f"The condition of slice {name!r} raised {type(error).__name__}."
         raise EvidenceError(msg) from error
     array = _as_arrow(answer)
     kind = type(answer).__name__

@@ -60,7 +60,7 @@ class Translation(NamedTuple):
     any_text: bool
 
 
-class _Unlike(Exception):  # noqa: N818
+class _Unlike(Exception):
     """A part of the expression that RE2 lacks or understands in another way."""
 
 
@@ -150,26 +150,27 @@ class _Writer:
 
     def node(self, op: str, value: Any, *, last: bool) -> str:
         """One part."""
-        if op == "LITERAL":
-            return self.literal(value)
-        if op == "NOT_LITERAL":
-            return f"[^{self.literal(value)}]"
-        if op == "ANY":
-            return self.dot
-        if op == "IN":
-            return self.one_of(value)
-        if op == "BRANCH":
-            return f"(?:{'|'.join(self.sequence(branch, last=last) for branch in value[1])})"
-        if op == "SUBPATTERN":
-            _, added, removed, inner = value
-            if added or removed:
+        match op:
+            case "LITERAL":
+                written = self.literal(value)
+            case "NOT_LITERAL":
+                written = f"[^{self.literal(value)}]"
+            case "ANY":
+                written = self.dot
+            case "IN":
+                written = self.one_of(value)
+            case "BRANCH":
+                branches = (self.sequence(branch, last=last) for branch in value[1])
+                written = f"(?:{'|'.join(branches)})"
+            case "SUBPATTERN" if not value[1] and not value[2]:
+                written = f"(?:{self.sequence(value[3], last=last)})"
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                written = self.repeat(*value)
+            case "AT":
+                written = self.place(str(value), last=last)
+            case _:
                 raise _Unlike
-            return f"(?:{self.sequence(inner, last=last)})"
-        if op in {"MAX_REPEAT", "MIN_REPEAT"}:
-            return self.repeat(*value)
-        if op == "AT":
-            return self.place(str(value), last=last)
-        raise _Unlike
+        return written
 
     def one_of(self, items: Sequence[tuple[Any, Any]]) -> str:
         """A class of characters."""

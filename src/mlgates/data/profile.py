@@ -148,13 +148,14 @@ class Profile:
         """
         _refuse_difference("columns", self.schema, other.schema)
         _refuse_difference("profiled columns", self.columns, other.columns)
-        _refuse_difference("counters", self._states, other._states)
+        states = other._states  # noqa: SLF001
+        _refuse_difference("counters", self._states, states)
         return Profile(
             self.rows + other.rows,
             {name: merge_fields(known, other.schema[name]) for name, known in self.schema.items()},
             {name: column.merge(other.columns[name]) for name, column in self.columns.items()},
             {
-                counter: _merge_states(state, other._states[counter], self.rows)
+                counter: _merge_states(state, states[counter], self.rows)
                 for counter, state in self._states.items()
             },
         )
@@ -282,9 +283,10 @@ class _Scan:
             for name, column in part.columns.items():
                 known = total.columns.get(name)
                 total.columns[name] = column if known is None else known.merge(column)
-            for counter, state in part.states.items():
+            for counter, counted in part.states.items():
+                state = counted
                 if counter in total.states:
-                    state = _merge_states(total.states[counter], state, before)
+                    state = _merge_states(total.states[counter], counted, before)
                 total.states[counter] = state
                 if isinstance(state, _Failure):
                     # It is not tried again: a slow pattern would be slow in every batch.

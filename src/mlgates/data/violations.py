@@ -1,0 +1,172 @@
+"""What is counted and how it adds up: the forms that all counters share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates.data.column import ColumnView
+from mlgates.data.exact import same_values
+from mlgates.errors import EvidenceError
+
+__all__ = [
+    "SHOWN",
+    "Counter",
+    "OfColumn",
+    "State",
+    "Views",
+    "Violations",
+    "among_values",
+    "judge",
+    "members",
+    "missing_or_in",
+    "need",
+    "readable",
+    "where",
+]
+
+#: How many row numbers are kept.
+SHOWN = 5
+Views = Mapping[str, ColumnView]
+Column: TypeAlias = "pa.Array | pa.ChunkedArray"
+Hits: TypeAlias = Callable[[Column], Column]
+
+
+class State(Protocol):
+    """What was counted in some rows; it adds up over consecutive rows."""
+
+    def merge(self, other: Any, shift: int) -> Self:
+        """State of these rows and, after them, those of `other`; `shift` is how many these are."""
+
+
+@runtime_checkable
+class Counter(Protocol):
+    """What is to be counted: a frozen, hashable value."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that are read."""
+
+    def count(self, views: Views, native: object) -> State:
+        """State of one batch: its columns, and what a user's callable is given of it."""
+
+
+@dataclass(frozen=True)
+class Violations:
+    """How many of the values offend, and where the first of them are.
+
+    Parameters
+    ----------
+    count : int
+        Number of offending values.
+    n : int
+        Number of values that were judged.
+    rows : tuple of int
+        Row numbers, from 0, of the first five offenders.
+
+    Examples
+    --------
+    >>> Violations(1, 10, (3,)).merge(Violations(2, 10, (0, 9)), shift=10)
+    Violations(count=3, n=20, rows=(3, 10, 19))
+    """
+
+    count: int
+    n: int
+    rows: tuple[int, ...] = ()
+
+    def merge(self, other: "Violations", shift: int) -> "Violations":
+        """Violations among the rows of both; `shift` is the number of rows before `other`."""
+        rows = self.rows + tuple(row + shift for row in other.rows)
+        return Violations(self.count + other.count, self.n + other.n, rows[:SHOWN])
+
+
+@dataclass(frozen=True)
+class OfColumn:
+    """A counter of one column."""
+
+    column: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column that is read."""
+        return (self.column,)
+
+
+def need(view: ColumnView, kinds: frozenset[str], what: str) -> None:
+    """Refuse a column of another kind, saying why."""
+    field = view.field
+    if field.kind == "unreadable":
+        raise EvidenceError(field.problem or f"Column {field.name!r} cannot be read.")
+    if field.kind not in kinds:
+        msg = f"Column {field.name!r} holds {field.kind} values ({field.type}): no use for {what}."
+        raise EvidenceError(msg)
+
+
+def readable(view: ColumnView) -> ColumnView:
+    """The view; refuses a column whose cells could not be read."""
+    if view.field.kind == "unreadable":
+        need(view, frozenset(), "any values")
+    return view
+
+
+def where(offending: npt.NDArray[np.bool_], view: ColumnView) -> Violations:
+    """Violations from a mask over all rows."""
+    rows = np.flatnonzero(offending)
+    return Violations(len(rows), view.valid, tuple(rows[:SHOWN].tolist()))
+
+
+def among_values(offending: npt.NDArray[np.bool_], view: ColumnView) -> Violations:
+    """Violations from a mask over the values that are not missing."""
+    positions = np.flatnonzero(offending)
+    first = positions[:SHOWN]
+    rows = view.valid_rows[first] if len(first) and view.missing else first
+    return Violations(len(positions), view.valid, tuple(rows.tolist()))
+
+
+def members(view: ColumnView, values: tuple[object, ...], *, offend: bool) -> Violations:
+    """Values that are (`offend`) or are not one of `values`."""
+    if view.valid == 0:
+        return Violations(0, 0)
+    return judge(view, partial(_is_in, values), offend=offend, by_row=True)
+
+
+def missing_or_in(view: ColumnView, values: tuple[object, ...]) -> npt.NDArray[np.bool_]:
+    """Which rows are missing, or hold one of `values`; only what can be read holds any."""
+    mask = view.missing_mask()
+    if not values or view.field.kind in {"nested", "null", "unreadable"}:
+        return mask
+    return mask | np.asarray(_is_in(values, view.plain).to_numpy(), np.bool_)
+
+
+def _is_in(values: tuple[object, ...], array: Column) -> Column:
+    return pc.is_in(array, value_set=same_values(values, array.type))
+
+
+def judge(view: ColumnView, hits: Hits, *, offend: bool, by_row: bool) -> Violations:
+    """Values for which `hits` is true (`offend`) or false: once a value where they are encoded."""
+    if view.is_encoded or not by_row:
+        return _judge_codes(view, hits, offend=offend)
+    hit = hits(view.plain)
+    number = int(pc.sum(hit).as_py() or 0)
+    count = number if offend else view.valid - number
+    if count == 0:
+        return Violations(0, view.valid)
+    mask = np.asarray(hit.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
+    return where(mask if offend else ~(mask | view.missing_mask()), view)
+
+
+def _judge_codes(view: ColumnView, hits: Hits, *, offend: bool) -> Violations:
+    counts = view.code_counts
+    used = counts > 0
+    hit = np.asarray(hits(view.encoded.dictionary.filter(pa.array(used))), np.bool_)
+    # One place more, for the code -1 of missing rows.
+    offending = np.zeros(len(counts) + 1, np.bool_)
+    offending[:-1][used] = hit if offend else ~hit
+    if not offending.any():
+        return Violations(0, view.valid)
+    return where(offending[view.codes], view)
