@@ -64,7 +64,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
     }
     _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 
-    def __getattr__(name):
+    def __getattr__(name):  # noqa: ANN001, ANN202
         from importlib import import_module
 
         if name == "__version__":
@@ -79,5 +79,5 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         globals()[name] = value
         return value
 
-    def __dir__():
+    def __dir__():  # noqa: ANN202
         return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Gate, the frozen value that says what must hold; `gate`, which makes one of a function; and `judge`.
+"""Gate, the frozen value that says what must hold; `gate` makes one of a function.
 
 `judge` is the one place where an exception of a gate is caught.
 """
@@ -6,17 +6,17 @@
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import WRAPPER_ASSIGNMENTS
 from time import perf_counter
-from typing import Any, ClassVar, Literal, Unpack, overload
+from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
 
 from mlgates import options
 from mlgates.data.counters import Counter
 from mlgates.data.source import TableSchema
 from mlgates.errors import EvidenceError, MlgatesError, OptionError
-from mlgates.evidence import TABLES, Evidence, EvidenceNames, lend, rows_of
+from mlgates.evidence import ROWLESS, TABLES, Evidence, EvidenceNames, lend, rows_of
 from mlgates.report import GateResult, worst_first
 from mlgates.verdict import Check, Limit, Measurement, Verdict
 
@@ -29,8 +29,9 @@ Inconclusive = Literal["block", "allow"]
 class Gate:
     """What must hold: a frozen value that names the evidence it needs and yields checks.
 
-    A gate of one's own kind is a frozen dataclass that inherits from this one, names what it `needs`
-    and implements `check`; a data gate says in `counts` what the scan of the table must count for it.
+    A gate of one's own kind is a frozen dataclass that inherits from this one, names what it
+    `needs` and implements `check`; a data gate says in `counts` what the scan of the table must
+    count for it.
 
     Parameters
     ----------
@@ -62,11 +63,10 @@ class Gate:
         object.__setattr__(self, option, value)
 
     def _checked_name(self) -> str:
-        name = options.text(type(self).__name__, "name", self.name)
+        kind = type(self).__name__
+        name = options.text(kind, "name", self.name)
         if not name.isprintable() or len(name) > 200:
-            raise options.refuse(
-                type(self).__name__, "name", "printable, at most 200 characters", name
-            )
+            raise options.refuse(kind, "name", "printable, at most 200 characters", name)
         return name
 
     @property
@@ -165,7 +165,8 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
 
     Notes
     -----
-    ``KeyboardInterrupt`` and other exceptions that are no ``Exception`` propagate, save ``SystemExit``.
+    ``KeyboardInterrupt`` and other exceptions that are no ``Exception`` propagate, save
+    ``SystemExit``.
     """
     name = name or str(gate.name)
     start = perf_counter()
@@ -177,11 +178,13 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
         for check in gate.check(evidence):
             if type(check) is not Check:
                 _refuse(f"a gate must yield Check objects, got {type(check).__name__}")
+            if check.verdict is Verdict.SKIP:
+                _refuse("a gate can't skip itself: only `suite.skip` does, with a reason")
             checks.append(check)
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
-    except (Exception, SystemExit) as error:
-        result = plead(gate, name, Verdict.ERROR, describe(error), checks)
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        result = plead(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         return dataclasses.replace(result, seconds=perf_counter() - start)
     return GateResult(
         name=name,
@@ -194,7 +197,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
     )
 
 
-def _refuse(message: str) -> None:
+def _refuse(message: str) -> NoReturn:
     raise EvidenceError(message)
 
 
@@ -203,41 +206,96 @@ def _summary(checks: list[Check]) -> str:
     held = sorted((check for check in checks if not check), key=lambda c: worst_first(c.verdict))
     if not held:
         return checks[0].reason if len(checks) == 1 else f"all {len(checks)} checks passed"
-    more = (
-        f" (and {len(held) - 1} more of {len(checks)} checks did not pass)" if len(held) > 1 else ""
-    )
-    return held[0].reason + more
+    if len(held) == 1:
+        return held[0].reason
+    return f"{held[0].reason} (and {len(held) - 1} more of {len(checks)} checks did not pass)"
 
 
 _SECRETS = (
-    (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+"), "<address>"),
+    (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+"), "<address>"),
+    (
+        re.compile(
+            r"(?i)\b(pass(?:word|wd|phrase)?|pwd|token|secret|authorization|(?:api[_-]?)?key)"
+            r"(\s*[=:]\s*)(?:(?:bearer|basic)\s+)?\S+"
+        ),
+        r"\1\2<hidden>",
+    ),
     (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
-    (re.compile(r"(?i)\b(pass\w*|pwd|token|secret|api_?key|key)(\s*[=:]\s*)\S+"), r"\1\2<hidden>"),
+    (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "<hidden>"),
     (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
-    (re.compile(r"'(?![A-Za-z_][\w.:\[\]-]{0,60}')[^']*'"), "'<text>'"),
-    (re.compile(r'"(?![A-Za-z_][\w.:\[\]-]{0,60}")[^"]*"'), '"<text>"'),
     (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
 )
+# an apostrophe within a word opens and closes nothing; a quotation cut off lasts to the end
+_QUOTED = re.compile(
+    r"(?<!\w)([bru]{0,2})"
+    r"(?:'((?:[^'\\]|\\.|'(?=\w))*)(?:'|\\?$)|\"((?:[^\"\\]|\\.|\"(?=\w))*)(?:\"|\\?$))"
+)
+_NAME = re.compile(r"[A-Za-z_][\w.]{0,60}")
+# what these quote is the program's: names, attributes and types
+_OF_CODE = (AttributeError, ImportError, NameError, TypeError)
+_READ = 2_000
 _LONGEST = 300
 
 
-def describe(error: BaseException) -> str:
+def describe(error: BaseException, known: Container[str] = ()) -> str:
     """Return an exception's type and a short message in which raw values are hidden.
 
     The messages of mlgates' own errors carry no values of the data and stand as they are.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+    known : container of str
+        Names that may be shown, such as those of columns.
 
     Examples
     --------
     >>> describe(ValueError("could not convert string to float: 'Ann Lee, ann@example.org'"))
     "ValueError: could not convert string to float: '<text>'"
+    >>> describe(KeyError("age"), known={"age", "income"})
+    "KeyError: 'age'"
     """
-    message = " ".join(str(error).split())
-    if isinstance(error, MlgatesError):
-        return message
-    for pattern, shown in _SECRETS:
-        message = pattern.sub(shown, message)
-    cut = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
-    return f"{type(error).__name__}: {cut}" if cut else type(error).__name__
+    kind = type(error).__name__
+    try:
+        message = " ".join(str(error)[:_READ].split())
+    except Exception:  # noqa: BLE001  # an exception that can't be printed is still one
+        return kind
+    if not isinstance(error, MlgatesError):
+        message = _hidden(message, known, names=isinstance(error, _OF_CODE))
+        message = f"{kind}: {message}" if message else kind
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+
+
+def _hidden(message: str, known: Container[str], *, names: bool) -> str:
+    def shown(found: re.Match[str]) -> str:
+        mark, inner = ("'", found[2]) if found[3] is None else ('"', found[3])
+        kept = inner in known or (names and _NAME.fullmatch(inner))
+        return found[0] if kept else f"{mark}<text>{mark}"
+
+    message = _QUOTED.sub(shown, message)
+    for pattern, instead in _SECRETS:
+        message = pattern.sub(instead, message)
+    return message
+
+
+def _signature(function: Callable[..., object]) -> tuple[str, list[inspect.Parameter]]:
+    """Return how messages call a function, and its parameters, each a name of evidence."""
+    what = f"gate {getattr(function, '__name__', type(function).__name__)}"
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # some built-in functions tell none
+        parameters = []
+        plain = False
+    else:
+        plain = hasattr(function, "__qualname__") and all(p.kind in named for p in parameters)
+    later = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+    if not plain or any(is_later(function) for is_later in later):
+        allowed = "a plain function with named parameters, each a name of evidence"
+        msg = f"{what}: a gate must be {allowed}"
+        raise OptionError(msg)
+    return what, parameters
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -254,13 +312,7 @@ class FunctionGate(Gate):
     _wants: frozenset[str] = field(init=False, compare=False, default=frozenset())
 
     def __post_init__(self) -> None:
-        what = f"gate {self.function.__name__}"
-        parameters = inspect.signature(self.function).parameters.values()
-        if inspect.iscoroutinefunction(self.function) or any(
-            p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters
-        ):
-            msg = f"{what}: a gate must be a plain function with named parameters, each a name of evidence"
-            raise OptionError(msg)
+        what, parameters = _signature(self.function)
         bounds = {"at_least": self.at_least, "at_most": self.at_most}
         for option, bound in bounds.items():
             if bound is not None:
@@ -305,6 +357,7 @@ class FunctionGate(Gate):
         sizes = [
             rows_of(evidence.source(name) if name in TABLES else value)
             for name, value in given.items()
+            if name not in ROWLESS
         ]
         rows = min((size for size in sizes if size is not None), default=1)
         if rows == 0:
@@ -319,7 +372,8 @@ class FunctionGate(Gate):
     def _said(self, measurement: Measurement) -> str:
         told = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
         if self._limit is None and measurement.value is not None:
-            return f"{told or f'`{self.default_name}`'}: {'does not hold' if measurement.value else 'holds'}"
+            holds = "does not hold" if measurement.value else "holds"
+            return f"{told or f'`{self.default_name}`'}: {holds}"
         return ""
 
     def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:
@@ -333,7 +387,8 @@ class FunctionGate(Gate):
         if isinstance(answer, Measurement):
             if self._limit is None and answer.n:
                 _refuse(
-                    "the function returned a number, but the gate has no limit: give `at_least` or `at_most`"
+                    "the function returned a number, but the gate has no limit: "
+                    "give `at_least` or `at_most`"
                 )
             return answer, self._limit or Limit(at_most=0)
         wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
@@ -356,7 +411,7 @@ def gate(
 
 
 def gate(
-    function: Callable[..., object] | None = None, /, **given: Any
+    function: Any = None, /, **given: Any
 ) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
     """Make a gate of a function whose parameters are names of evidence.
 
@@ -384,5 +439,6 @@ def gate(
     if function is None:
         return lambda f: FunctionGate(function=f, **given)
     if not callable(function):
-        raise options.refuse("gate", "function", "a function; options are given by name", function)
+        owner = "gate"
+        raise options.refuse(owner, "function", "a function; options are given by name", function)
     return FunctionGate(function=function, **given)

@@ -13,7 +13,7 @@ from mlgates.data.source import Source, TableSchema, as_source
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
 
-__all__ = ["VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
+__all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
 
 Counts = Callable[[TableSchema], Iterable[Counter]]
 
@@ -44,6 +44,8 @@ class EvidenceNames(TypedDict, total=False):
 
 VOCABULARY = frozenset(EvidenceNames.__annotations__)
 TABLES = ("data", "reference")
+# what may have a length that counts no rows: an ensemble has that of its members
+ROWLESS = frozenset({"model", "production_model", "application", "pos_label", "now"})
 
 
 class Evidence:
@@ -102,12 +104,21 @@ class Evidence:
     def now(self) -> datetime:
         """The moment of the run, aware; EvidenceError when a naive or another value was given."""
         now = self._given.get("now", self._clock)
-        if not isinstance(now, datetime) or now.utcoffset() is None:
-            msg = (
-                f"`now` must be an aware datetime, such as datetime.now(timezone.utc), got {now!r}"
-            )
-            raise EvidenceError(msg)
-        return now.astimezone(UTC)
+        try:
+            if isinstance(now, datetime) and now.utcoffset() is not None:
+                return now.astimezone(UTC)
+        except (OverflowError, ValueError):  # within a day of the first or the last year
+            pass
+        example = "such as datetime.now(timezone.utc)"
+        msg = f"`now` must be an aware datetime, {example}, got {now!r}"
+        raise EvidenceError(msg)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Names that a message may show: of evidence, and of columns of tables that were read."""
+        sources = [self._kept.get(("source", name)) for name in TABLES]
+        columns = [source.schema for source in sources if isinstance(source, Source)]
+        return VOCABULARY.union(self._given, *columns)
 
     def request(self, counts: Counts) -> None:
         """Ask that what a gate counts be counted when `data` is scanned."""
@@ -115,31 +126,35 @@ class Evidence:
 
     def source(self, name: str) -> Source:
         """Return a table's re-openable source; EvidenceError when it is no table."""
-        return self._once("source", name, lambda: as_source(self[name]))  # type: ignore[return-value]
+        found: Source = self._once("source", name, lambda: as_source(self[name]))
+        return found
 
     def profile(self) -> Profile:
-        """Return the profile of `data`, scanned once for everything requested before the first call."""
-        return self._once("profile", "data", self._scan)  # type: ignore[return-value]
+        """Return the profile of `data`, scanned once for all that was requested before."""
+        found: Profile = self._once("profile", "data", self._scan)
+        return found
 
     def _scan(self) -> Profile:
         source = self.source("data")
         wanted: dict[Counter, None] = {}
+        read: set[str] = set()
         for counts in self._counts:
             # a gate that can't say what it counts says so itself when it reads it; the others go on
-            with suppress(Exception):
-                wanted |= dict.fromkeys(counts(source.schema))
-        read = {name for counter in wanted for name in counter.columns}
+            with suppress(Exception, SystemExit):
+                asked = tuple(counts(source.schema))
+                read.update(name for counter in asked for name in counter.columns)
+                wanted |= dict.fromkeys(asked)
         columns = [name for name in source.schema if name in read]
         return Profile.of(source, wanted, columns=columns, n_jobs=self._n_jobs)
 
-    def _once(self, what: str, name: str, make: Callable[[], object]) -> object:
+    def _once(self, what: str, name: str, make: Callable[[], object]) -> Any:
         if (what, name) not in self._kept:
             try:
                 self._kept[what, name] = make()
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # noqa: BLE001
                 self._kept[what, name] = error
         kept = self._kept[what, name]
-        if isinstance(kept, Exception):
+        if isinstance(kept, BaseException):
             raise kept.with_traceback(None)
         return kept
 
@@ -178,6 +193,9 @@ def rows_of(value: object) -> int | None:
         return min((rows for v in value.values() if (rows := rows_of(v)) is not None), default=None)
     if isinstance(value, Source):
         return value.rows
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:  # a sparse matrix has a shape, but no length
+        return int(shape[0])
     try:
         return len(value)  # type: ignore[arg-type]
     except TypeError:
@@ -196,14 +214,18 @@ def lend(value: Any) -> Any:
         return view
     if isinstance(value, dict):
         return {key: lend(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return list(value)
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        return type(value)(map(_lend_item, value))
     package, kind = type(value).__module__.split(".")[0], type(value).__name__
     if package == "pandas" and kind in ("DataFrame", "Series"):
         return _lend_pandas(value)
     if package == "polars" and kind in ("DataFrame", "Series"):
         return value.clone()
     return value
+
+
+def _lend_item(item: Any) -> Any:
+    return lend(item) if isinstance(item, dict | list | tuple | np.ndarray) else item
 
 
 def _lend_pandas(value: Any) -> Any:

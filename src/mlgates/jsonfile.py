@@ -1,7 +1,7 @@
 """Strict JSON and files written whole: what reports and baselines are stored by.
 
-JSON has no infinity and no integers beyond 2**53 that every reader keeps, so infinities are the texts
-"Infinity" and "-Infinity" and larger integers are texts of digits. Undefined is null.
+JSON has no infinity and no integers beyond 2**53 that every reader keeps, so infinities are the
+texts "Infinity" and "-Infinity" and larger integers are texts of digits. Undefined is null.
 """
 
 import json
@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from mlgates.errors import EvidenceError
 
@@ -36,18 +37,26 @@ def plain(value: object) -> object:
     >>> plain({"gap": float("inf"), "rows": (1, 2**60)})
     {'gap': 'Infinity', 'rows': [1, '1152921504606846976']}
     """
-    if value is None or isinstance(value, bool | str):
-        return str(value) if isinstance(value, str) else value
-    if isinstance(value, int):
-        return value if abs(value) <= _EXACT else str(value)
-    if isinstance(value, float) and not math.isnan(value):
-        return value if math.isfinite(value) else ("Infinity" if value > 0 else "-Infinity")
-    if isinstance(value, Mapping):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int | float) and value == value:  # noqa: PLR0124
+        return _numeral(value)
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     msg = f"{value!r} ({type(value).__name__}) has no form in JSON"
     raise TypeError(msg)
+
+
+def _numeral(value: float) -> int | float | str:
+    if isinstance(value, int):
+        return int(value) if abs(value) <= _EXACT else str(int(value))
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return float(value)
 
 
 def number(value: object) -> float | None:
@@ -73,14 +82,14 @@ def dumps(value: object) -> str:
     return json.dumps(plain(value), allow_nan=False, indent=1)
 
 
-def _refuse_constant(token: str) -> object:
-    msg = f"not strict JSON: the token {token}"
+def _refuse_constant(token: str) -> NoReturn:
+    msg = f"not strict JSON: the token {token[:40]}"
     raise EvidenceError(msg)
 
 
 def _finite(token: str) -> float:
     value = float(token)
-    return value if math.isfinite(value) else float(str(_refuse_constant(token)))
+    return value if math.isfinite(value) else _refuse_constant(token)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -128,22 +137,24 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
         When the file is absent, unreadable, larger than `max_bytes`, or not strict JSON in UTF-8.
     """
     try:
-        size = Path(path).stat().st_size
-        if size > max_bytes:
-            msg = f"{path}: {size:,} bytes; at most {max_bytes:,} are read"
-            raise EvidenceError(msg)
-        return loads(Path(path).read_text(encoding="utf-8"))
+        return loads(_text(Path(path), max_bytes))
     except OSError as error:
         msg = f"{path}: {error.strerror or type(error).__name__}"
         raise EvidenceError(msg) from error
     except UnicodeDecodeError as error:
         msg = f"{path}: not UTF-8 text"
         raise EvidenceError(msg) from error
-    except EvidenceError as error:
-        if str(error).startswith(str(path)):
-            raise
+    except ValueError as error:  # ours, and a path that no file can have
         msg = f"{path}: {error}"
         raise EvidenceError(msg) from error
+
+
+def _text(path: Path, max_bytes: int) -> str:
+    size = path.stat().st_size
+    if size > max_bytes:
+        msg = f"{size:,} bytes; at most {max_bytes:,} are read"
+        raise EvidenceError(msg)
+    return path.read_text(encoding="utf-8")
 
 
 def write_atomic(path: str | os.PathLike[str], text: str) -> None:
@@ -156,7 +167,8 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     """
     target = Path(path)
     # a name of its own in the same folder: os.replace is atomic only within one file system
-    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}")
+    # (a name may have 255 bytes, and a character up to four)
+    draft = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}")
     try:
         with draft.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -1,13 +1,15 @@
 """Validators for options: each returns the value in its plain form or raises ``OptionError``.
 
-Nothing is guessed: a number given as text, a NaN, a bool where a number belongs are refused when the
-gate is built, before any data is seen.
+Nothing is guessed: a number given as text, a NaN, a bool where a number belongs are refused when
+the gate is built, before any data is seen.
 """
 
 import dataclasses
 import math
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -24,6 +26,7 @@ __all__ = [
     "flag",
     "names",
     "number",
+    "real",
     "refuse",
     "scalar",
     "seconds",
@@ -65,6 +68,25 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(folded[name]) for name in near)}?" if near else ""
 
 
+def real(value: object) -> int | float | None:
+    """Return a number in plain form, NaN and infinities too; None for what is no number.
+
+    A bool is no number, and neither is a numpy timedelta, which Python takes for an integer.
+
+    Examples
+    --------
+    >>> real(7), real(0.5), real(True), real("7")
+    (7, 0.5, None, None)
+    """
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if isinstance(value, bool) or not isinstance(value, Real) or kind == "m":
+        return None
+    try:
+        return int(value) if isinstance(value, Integral) else float(value)
+    except OverflowError:
+        return None
+
+
 def number(
     owner: str,
     option: str,
@@ -83,28 +105,28 @@ def number(
     bounds = [f"at least {at_least:g}"] if at_least > -math.inf else []
     bounds += [f"at most {at_most:g}"] if at_most < math.inf else []
     allowed = " ".join(["a finite number", " and ".join(bounds)]).strip()
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise refuse(owner, option, allowed, value)
-    plain: float = int(value) if isinstance(value, Integral) else float(value)
-    if not math.isfinite(plain) or not at_least <= plain <= at_most:
+    plain = real(value)
+    # not `math.isfinite`, which fails on integers that are too large for a float
+    if plain is None or not abs(plain) <= sys.float_info.max or not at_least <= plain <= at_most:
         raise refuse(owner, option, allowed, value)
     return plain
 
 
 def share(owner: str, option: str, value: object) -> float:
     """Return a share from 0 to 1; 95 is refused with the hint that 0.95 was meant."""
-    percent = isinstance(value, Real) and not isinstance(value, bool) and 1 < value <= 100
-    if percent:
-        hint = f"; it is a share, not a percentage: write {float(value) / 100:g}"
+    plain = real(value)
+    if plain is not None and 1 < plain <= 100:
+        hint = f"; it is a share, not a percentage: write {plain / 100:g}"
         raise refuse(owner, option, "a share from 0 to 1", value, hint)
     return number(owner, option, value, at_least=0, at_most=1)
 
 
 def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
     """Return a whole number of at least `at_least`; a bool or a float is refused."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
+    plain = real(value)
+    if not isinstance(plain, int) or plain < at_least:
         raise refuse(owner, option, f"a whole number of at least {at_least}", value)
-    return int(value)
+    return plain
 
 
 def flag(owner: str, option: str, value: object) -> bool:
@@ -133,7 +155,8 @@ def text(owner: str, option: str, value: object) -> str:
 def names(owner: str, option: str, value: object) -> tuple[str, ...]:
     """Return names as a tuple without repetition; a single name stands for itself."""
     given = (value,) if isinstance(value, str) else value
-    if not isinstance(given, Iterable) or isinstance(given, bytes):
+    # a set has no order, so that two runs of one program would differ
+    if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping | AbstractSet):
         raise refuse(owner, option, "a name or a sequence of names", value)
     found = tuple(text(owner, option, name) for name in given)
     if len(set(found)) < len(found):
@@ -168,12 +191,22 @@ def scalar(owner: str, option: str, value: Any) -> object:
         For None, NaN and infinities, and for anything that is no number, text, bool or date.
     """
     item = value.item() if getattr(value, "shape", None) == () else value
-    missing = item is None or (isinstance(item, float | Decimal) and not math.isfinite(item))
-    if missing or not isinstance(item, str | int | float | bool | Decimal | date):
+    known = isinstance(item, str | int | float | Decimal | date)
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
+        known = False  # numpy gives nanoseconds as a bare integer
+    missing = item is None or (known and not _finite(item))
+    if missing or not known:
         allowed = "made of finite numbers, texts, bools, dates or datetimes"
         hint = "; null and NaN always are missing" if missing else ""
         raise refuse(owner, option, allowed, value, hint)
     return item
+
+
+def _finite(item: Any) -> bool:
+    """Whether a value is no NaN, no NaT and no infinity."""
+    if isinstance(item, Decimal):  # a signaling NaN raises when it is compared
+        return item.is_finite()
+    return bool(item == item) and not (isinstance(item, float) and math.isinf(item))  # noqa: PLR0124
 
 
 def duration(owner: str, option: str, value: object, *, zero: bool = False) -> Duration:
@@ -190,24 +223,21 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
     """
     allowed = "a duration such as '20ms', '24h', '7d', a timedelta or seconds"
     allowed += ", not negative" if zero else ", more than zero"
-    known = isinstance(value, timedelta) or (
-        bool(_DURATION.fullmatch(value))
-        if isinstance(value, str)
-        else isinstance(value, Real) and not isinstance(value, bool)
-    )
-    if not known:
+    said: Duration | None
+    length: float | None
+    if isinstance(value, timedelta) or (isinstance(value, str) and _DURATION.fullmatch(value)):
+        said, length = value, seconds(value)
+    else:
+        said = length = real(value)
+    if said is None or length is None or not 0 <= length <= sys.float_info.max:
         raise refuse(owner, option, allowed, value)
-    written: Duration = value if isinstance(value, str | timedelta) else float(value)  # type: ignore[arg-type]
-    length = seconds(written)
-    if not math.isfinite(length) or length < 0 or (length == 0 and not zero):
+    if length == 0 and not zero:
         raise refuse(owner, option, allowed, value)
-    if isinstance(value, Integral):
-        return int(value)
-    return written
+    return said
 
 
 def written(value: Any, **defaults: object) -> str:
-    """Return a dataclass value as one writes it: what differs from the defaults, mappings as mappings.
+    """Return a dataclass value as one writes it: mappings as mappings, without the defaults.
 
     Parameters
     ----------
@@ -220,8 +250,7 @@ def written(value: Any, **defaults: object) -> str:
     for field in dataclasses.fields(value):
         given, default = getattr(value, field.name), defaults.get(field.name, field.default)
         if given != default or type(given) is not type(default):
-            shown = repr(
-                dict(given) if field.metadata.get("mapping") and given is not None else given
-            )
+            pairs = field.metadata.get("mapping") and given is not None
+            shown = repr(dict(given) if pairs else given)
             said.append(f"{field.name}={shown}" if field.kw_only else shown)
     return f"{type(value).__name__}({', '.join(said)})"

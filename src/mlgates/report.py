@@ -5,15 +5,15 @@ Nothing here is a verdict of its own: results and reports take the worst of thei
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
-from mlgates import jsonfile
+from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, GateFailure, OptionError
-from mlgates.options import did_you_mean
-from mlgates.verdict import Check, Details, Limit, Verdict
+from mlgates.report_form import check_from_dict, check_to_dict, fields, items, mapping, text
+from mlgates.verdict import Check, Details, Verdict
 
 if TYPE_CHECKING:
     from typing import Self
@@ -33,7 +33,7 @@ def worst_first(verdict: Verdict) -> int:
 
 
 def _draw(thing: "GateResult | Report", form: str) -> str:
-    # the one arrow that runs back: drawing is asked for by the reader's hand, so it is found at call time
+    # the one arrow that runs back: the reader asks for a drawing, so it is found at call time
     from mlgates.render import render
 
     return render(thing, form)
@@ -75,6 +75,14 @@ class GateResult:
     seconds: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
+        what = "GateResult"
+        options.text(what, "name", self.name)
+        options.text(what, "kind", self.kind)
+        options.flag(what, "advisory", self.advisory)
+        options.choice(what, "inconclusive", self.inconclusive, ("block", "allow"))
+        options.number(what, "seconds", self.seconds, at_least=0)
+        if not isinstance(self.reason, str):
+            raise options.refuse(what, "reason", "a text", self.reason)
         checks = tuple(self.checks)
         if not checks or any(type(check) is not Check for check in checks):
             msg = f"GateResult: `checks` must be Check objects, at least one, got {self.checks!r}"
@@ -107,10 +115,14 @@ class GateResult:
         Advisory and skipped gates stand aside, and so do checks undecided by chance where that is
         allowed.
         """
-        if self.advisory or self.verdict is Verdict.SKIP:
+        if self.advisory:
             return None
         forgiven = self.inconclusive == "allow"
-        counted = [check.verdict for check in self.checks if not (forgiven and check.by_chance)]
+        counted = [
+            check.verdict
+            for check in self.checks
+            if check.verdict is not Verdict.SKIP and not (forgiven and check.by_chance)
+        ]
         return Verdict.worst(counted) if counted else None
 
     def raise_for_verdict(self) -> "Self":
@@ -139,7 +151,7 @@ class GateResult:
             "advisory": self.advisory,
             "inconclusive": self.inconclusive,
             "seconds": self.seconds,
-            "checks": [_check_to_dict(check) for check in self.checks],
+            "checks": [check_to_dict(check) for check in self.checks],
         }
 
     def __str__(self) -> str:
@@ -158,7 +170,8 @@ class Report:
     results : tuple of GateResult
         In the suite's order.
     provenance : Mapping
-        What the run rests on: versions, commit, time, fingerprints of the tables, the suite as written.
+        What the run rests on: versions, commit, time, fingerprints of the tables, the suite as
+        written.
     """
 
     name: str
@@ -166,7 +179,17 @@ class Report:
     provenance: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "results", tuple(self.results))
+        options.text("Report", "name", self.name)
+        results = tuple(self.results)
+        if any(type(result) is not GateResult for result in results):
+            msg = f"Report: `results` must be GateResult objects, got {self.results!r}"
+            raise ValueError(msg)
+        names = Counter(result.name for result in results)
+        for name, times in names.items():
+            if times > 1:
+                msg = f"Report: {times} results are called {name!r}; each gate has one"
+                raise ValueError(msg)
+        object.__setattr__(self, "results", results)
         object.__setattr__(self, "provenance", Details(self.provenance))
 
     @property
@@ -188,10 +211,8 @@ class Report:
     def failures(self) -> tuple[GateResult, ...]:
         """The results that hold the release back, worst first."""
         held = [(result.counted, result) for result in self.results]
-        holding = [(v, r) for v, r in held if v not in (None, Verdict.PASS)]
-        return tuple(
-            r for v, r in sorted(holding, key=lambda pair: worst_first(pair[0] or pair[1].verdict))
-        )
+        holding = [(v, r) for v, r in held if v is not None and v is not Verdict.PASS]
+        return tuple(result for _, result in sorted(holding, key=lambda h: worst_first(h[0])))
 
     def __getitem__(self, name: str) -> GateResult:
         """Return the result of a gate by its name, or by its kind when that is unique."""
@@ -203,9 +224,8 @@ class Report:
                 return found[0]
         known = [result.name for result in self.results]
         listed = ", ".join(map(repr, known))
-        msg = (
-            f"no single gate is called {name!r}; the gates are {listed}{did_you_mean(name, known)}"
-        )
+        near = options.did_you_mean(name, known)
+        msg = f"no single gate is called {name!r}; the gates are {listed}{near}"
         raise KeyError(msg)
 
     def __iter__(self) -> Iterator[GateResult]:
@@ -262,23 +282,26 @@ class Report:
         Raises
         ------
         EvidenceError
-            When keys are missing or unknown, a value is of another type, the version is newer, or the
-            verdicts written disagree with the worst of the checks.
+            When keys are missing or unknown, a value is of another type, the version is newer, or
+            the verdicts written disagree with the worst of the checks.
         """
-        top = _fields(
-            data, {"format", "version", "name", "verdict", "results", "provenance"}, "report"
-        )
+        top = fields(data, _REPORT_KEYS, "report")
         if top["format"] != FORMAT:
             msg = f"report: `format` must be {FORMAT!r}, got {top['format']!r}"
             raise EvidenceError(msg)
-        if top["version"] != VERSION:
+        if type(top["version"]) is not int or top["version"] != VERSION:
             msg = f"report: this mlgates reads version {VERSION}, got {top['version']!r}"
             raise EvidenceError(msg)
-        report = cls(
-            name=_text(top["name"], "name"),
-            results=tuple(_result_from_dict(item) for item in _items(top["results"], "results")),
-            provenance=_mapping(top["provenance"], "provenance"),
-        )
+        results = [_result_from_dict(item) for item in items(top["results"], "results")]
+        try:
+            report = cls(
+                name=text(top["name"], "name"),
+                results=tuple(results),
+                provenance=mapping(top["provenance"], "provenance"),
+            )
+        except (TypeError, ValueError) as error:
+            msg = f"report: {error}"
+            raise EvidenceError(msg) from error
         _agree(report, top["verdict"], "report")
         return report
 
@@ -291,11 +314,10 @@ class Report:
         EvidenceError
             When the file is absent, broken, not strict JSON, or disagrees with itself.
         """
+        data = jsonfile.read(path)
         try:
-            return cls.from_dict(jsonfile.read(path))
+            return cls.from_dict(data)
         except EvidenceError as error:
-            if str(error).startswith(str(path)):
-                raise
             msg = f"{path}: {error}"
             raise EvidenceError(msg) from error
 
@@ -314,7 +336,7 @@ class Report:
         OSError
             When the file can't be written.
         """
-        forms = {".json": self.to_json, ".txt": lambda: f"{self}\n"}
+        forms: dict[str, Callable[[], str]] = {".json": self.to_json, ".txt": lambda: f"{self}\n"}
         suffix = Path(path).suffix.lower()
         if suffix not in forms:
             msg = f"report.save: the path must end in {' or '.join(forms)}, got {os.fspath(path)!r}"
@@ -325,179 +347,68 @@ class Report:
         return _draw(self, "text")
 
 
-def _frame(results: "list[GateResult] | tuple[GateResult, ...]") -> "pd.DataFrame":
+def _frame(results: Iterable[GateResult]) -> "pd.DataFrame":
     import pandas as pd
 
-    columns = (
-        "subject",
-        "group",
-        "metric",
-        "value",
-        "limit",
-        "verdict",
-        "reason",
-        "n",
-        "dropped",
-        "p_value",
-        "method",
-    )
-    rows = [
-        {
-            "gate": result.name,
-            **{name: getattr(check, name) for name in columns},
-            "verdict": str(check.verdict),
-            "limit": None if check.limit is None else str(check.limit),
-            "interval_low": None if check.interval is None else check.interval[0],
-            "interval_high": None if check.interval is None else check.interval[1],
-            "advisory": result.advisory,
-        }
-        for result in results
-        for check in result.checks
-    ]
-    return pd.DataFrame(rows)
+    rows = [_row(result, check) for result in results for check in result.checks]
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _check_to_dict(check: Check) -> dict[str, object]:
-    limit = check.limit
-    written = {
-        "subject": check.subject,
-        "group": check.group,
-        "metric": check.metric,
-        "value": check.value,
-        "unit": check.unit,
-        "limit": None if limit is None else {"at_least": limit.at_least, "at_most": limit.at_most},
-        "verdict": str(check.verdict),
-        "reason": check.reason,
-        "interval": check.interval,
-        "confidence": check.confidence,
-        "n": check.n,
-        "dropped": check.dropped,
-        "p_value": check.p_value,
-        "method": check.method,
-        "by_chance": check.by_chance,
-        "details": check.details,
-    }
-    return {key: jsonfile.plain(value) for key, value in written.items()}
-
-
-_CHECK_KEYS = frozenset(
-    [
-        "subject",
-        "group",
-        "metric",
-        "value",
-        "unit",
-        "limit",
-        "verdict",
-        "reason",
-        "interval",
-        "confidence",
-        "n",
-        "dropped",
-        "p_value",
-        "method",
-        "by_chance",
-        "details",
-    ]
+_COLUMNS = (
+    "gate",
+    "subject",
+    "group",
+    "metric",
+    "value",
+    "limit",
+    "verdict",
+    "reason",
+    "n",
+    "dropped",
+    "p_value",
+    "method",
+    "interval_low",
+    "interval_high",
+    "advisory",
 )
+
+
+def _row(result: GateResult, check: Check) -> dict[str, object]:
+    low, high = check.interval or (None, None)
+    told = {
+        "gate": result.name,
+        "advisory": result.advisory,
+        "limit": None if check.limit is None else str(check.limit),
+        "verdict": str(check.verdict),
+        "interval_low": low,
+        "interval_high": high,
+    }
+    return {name: told[name] if name in told else getattr(check, name) for name in _COLUMNS}
+
+
+_REPORT_KEYS = frozenset({"format", "version", "name", "verdict", "results", "provenance"})
 _RESULT_KEYS = frozenset(
-    ["name", "kind", "verdict", "reason", "advisory", "inconclusive", "seconds", "checks"]
+    {"name", "kind", "verdict", "reason", "advisory", "inconclusive", "seconds", "checks"}
 )
 
 
 def _result_from_dict(data: object) -> GateResult:
-    found = _fields(data, _RESULT_KEYS, "result")
-    name = _text(found["name"], "name")
-    if found["inconclusive"] not in ("block", "allow") or not isinstance(found["advisory"], bool):
-        msg = f"result {name!r}: `inconclusive` or `advisory` is not of its kind"
-        raise EvidenceError(msg)
+    found = fields(data, _RESULT_KEYS, "result")
+    what = f"result {text(found['name'], 'name')!r}"
+    given: dict[str, Any] = {key: found[key] for key in _RESULT_KEYS - {"verdict"}}
     try:
-        result = GateResult(
-            name=name,
-            kind=_text(found["kind"], "kind"),
-            checks=tuple(_check_from_dict(item) for item in _items(found["checks"], "checks")),
-            reason=_text(found["reason"], "reason"),
-            advisory=found["advisory"],
-            inconclusive=found["inconclusive"],
-            seconds=jsonfile.number(found["seconds"]) or 0.0,
-        )
+        given["checks"] = tuple(map(check_from_dict, items(found["checks"], "checks")))
+        given["seconds"] = jsonfile.number(found["seconds"])
+        result = GateResult(**given)
     except (TypeError, ValueError) as error:
-        msg = f"result {name!r}: {error}"
+        msg = f"{what}: {error}"
         raise EvidenceError(msg) from error
-    _agree(result, found["verdict"], f"result {name!r}")
+    _agree(result, found["verdict"], what)
     return result
 
 
-def _check_from_dict(data: object) -> Check:
-    found = _fields(data, _CHECK_KEYS, "check")
-    limit, interval = found["limit"], found["interval"]
-    numbers = {key: jsonfile.number(found[key]) for key in ("value", "confidence", "p_value")}
-    bounds = None
-    if limit is not None:
-        ends = _fields(limit, {"at_least", "at_most"}, "limit")
-        bounds = Limit(**{key: jsonfile.number(end) for key, end in ends.items()})
-    ends = (
-        None
-        if interval is None
-        else tuple(jsonfile.number(e) for e in _items(interval, "interval"))
-    )
-    counts = {key: found[key] for key in ("n", "dropped")}
-    if (
-        any(type(value) is not int for value in counts.values())
-        or type(found["by_chance"]) is not bool
-    ):
-        msg = "check: `n`, `dropped` or `by_chance` is not of its kind"
-        raise EvidenceError(msg)
-    texts = ("subject", "metric", "reason", "method", "unit", "verdict")
-    return Check(
-        **{key: _text(found[key], key) for key in texts},  # type: ignore[arg-type]
-        group=None if found["group"] is None else _text(found["group"], "group"),
-        limit=bounds,
-        interval=ends,  # type: ignore[arg-type]
-        by_chance=found["by_chance"],  # type: ignore[arg-type]
-        details=_mapping(found["details"], "details"),
-        **numbers,  # type: ignore[arg-type]
-        **counts,  # type: ignore[arg-type]
-    )
-
-
-def _fields(data: object, keys: "frozenset[str] | set[str]", what: str) -> Mapping[str, object]:
-    if not isinstance(data, Mapping):
-        msg = f"{what}: an object was expected, got {type(data).__name__}"
-        raise EvidenceError(msg)
-    missing, unknown = sorted(keys - set(data)), sorted(set(data) - keys)
-    if missing or unknown:
-        told = [f"`{name}` is missing" for name in missing[:1]] + [
-            f"{name!r} is not known" for name in unknown[:1]
-        ]
-        raise EvidenceError(f"{what}: {' and '.join(told)}")
-    return data
-
-
-def _text(value: object, what: str) -> str:
-    if not isinstance(value, str):
-        msg = f"`{what}` must be a text, got {value!r}"
-        raise EvidenceError(msg)
-    return value
-
-
-def _items(value: object, what: str) -> list[object]:
-    if not isinstance(value, list | tuple):
-        msg = f"`{what}` must be a list, got {type(value).__name__}"
-        raise EvidenceError(msg)
-    return list(value)
-
-
-def _mapping(value: object, what: str) -> Mapping[str, object]:
-    if not isinstance(value, Mapping):
-        msg = f"`{what}` must be an object, got {type(value).__name__}"
-        raise EvidenceError(msg)
-    return value
-
-
 def _agree(found: GateResult | Report, written: object, what: str) -> None:
-    if written != str(found.verdict):
-        msg = (
-            f"{what}: the verdict written is {written!r}, but its checks say {str(found.verdict)!r}"
-        )
+    said = str(found.verdict)
+    if written != said:
+        msg = f"{what}: the verdict written is {written!r}, but its checks say {said!r}"
         raise EvidenceError(msg)

@@ -19,6 +19,8 @@ from mlgates.verdict import Verdict
 
 __all__ = ["GateSuite"]
 
+_OWNER = "GateSuite"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -68,7 +70,7 @@ class GateSuite:
 
     def __init__(self, gates: "Iterable[Gate | GateSuite]", *, name: str = "suite") -> None:
         if isinstance(gates, Gate | str) or not isinstance(gates, Iterable):
-            raise options.refuse("GateSuite", "gates", "a sequence of gates", gates)
+            raise options.refuse(_OWNER, "gates", "a sequence of gates", gates)
         entries: list[Entry] = []
         for item in gates:
             entries.extend(_entries_of(item, entries))
@@ -76,13 +78,15 @@ class GateSuite:
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
         if not entries:
-            msg = f"GateSuite {name!r}: at least one gate is needed; an empty suite would pass on nothing"
+            why = "an empty suite would pass on nothing"
+            msg = f"GateSuite {name!r}: at least one gate is needed; {why}"
             raise OptionError(msg)
         seen: dict[str, str] = {}
         for entry in entries:
             key = unicodedata.normalize("NFC", entry.name).casefold()
             if key in seen:
-                msg = f"GateSuite {name!r}: two gates are called {entry.name!r}; give one of them a `name=`"
+                twice = f"two gates are called {entry.name!r}"
+                msg = f"GateSuite {name!r}: {twice}; give one of them a `name=`"
                 raise OptionError(msg)
             seen[key] = entry.name
         object.__setattr__(self, "name", name)
@@ -95,7 +99,7 @@ class GateSuite:
     @classmethod
     def _of(cls, name: str, entries: list[Entry]) -> "GateSuite":
         suite = cls.__new__(cls)
-        suite._fill(name, entries)
+        suite._fill(name, entries)  # noqa: SLF001
         return suite
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -152,7 +156,7 @@ class GateSuite:
         )
 
     def skip(self, *patterns: str, reason: str) -> "GateSuite":
-        """Return a suite in which the gates meant are not run but reported as SKIP, with the reason.
+        """Return a suite in which the gates meant are not run but reported as SKIP.
 
         Raises
         ------
@@ -214,8 +218,8 @@ class GateSuite:
             if entry.skipped is None:
                 given.request(entry.gate.counts)
         if "data" in wants and "data" in given:
-            # ahead of the gates, so that no gate's seconds carry the others' scan; its trouble is theirs
-            with suppress(Exception):
+            # ahead of the gates, so that no gate's seconds carry the scan; its trouble is theirs
+            with suppress(Exception, SystemExit):
                 given.profile()
         results: dict[str, GateResult] = {}
         for entry in _shown(self._entries, progress=progress):
@@ -235,11 +239,11 @@ def _entries_of(item: object, earlier: list[Entry]) -> list[Entry]:
             replace(
                 e, name=f"{item.name}/{e.name}", after=tuple(f"{item.name}/{n}" for n in e.after)
             )
-            for e in item._entries
+            for e in item._entries  # noqa: SLF001
         ]
     if not isinstance(item, Gate):
         hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
-        raise options.refuse("GateSuite", "gates", "gates or suites", item, hint)
+        raise options.refuse(_OWNER, "gates", "gates or suites", item, hint)
     name = str(item.name)
     after = {
         entry.name: None
@@ -257,9 +261,8 @@ def _matching(
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
         known = [entry.name for entry in entries]
-        listed = (
-            f"; there are {', '.join(map(repr, known))}" if known else "; there is none before it"
-        )
+        there = f"there are {', '.join(map(repr, known))}" if known else "there is none before it"
+        listed = f"; {there}"
         near = options.did_you_mean(pattern, known) or listed
         msg = f"{owner}: {pattern!r} means no {what}{near}"
         raise OptionError(msg)

@@ -5,19 +5,34 @@ verdict is worse than which.
 """
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from numbers import Integral, Real
-from typing import Literal, NamedTuple, NoReturn, final
+from numbers import Real
+from typing import Any, Literal, NamedTuple, NoReturn, final
 
 from mlgates.errors import OptionError
-from mlgates.options import choice, number
+from mlgates.limits import Limit, beside, quantity, spell
+from mlgates.options import choice, count, real, refuse, share
 
-__all__ = ["Check", "Decision", "Limit", "Measurement", "Rule", "Verdict", "decide"]
+__all__ = [
+    "Check",
+    "Decision",
+    "Details",
+    "Limit",
+    "Measurement",
+    "Rule",
+    "Verdict",
+    "decide",
+    "quantity",
+    "spell",
+]
 
 Rule = Literal["estimate", "significance", "interval"]
 RULES: tuple[Rule, ...] = ("estimate", "significance", "interval")
+Unit = Literal["", "share", "s", "rows"]
+UNITS: tuple[Unit, ...] = ("", "share", "s", "rows")
 
 
 class Verdict(StrEnum):
@@ -58,63 +73,11 @@ class Verdict(StrEnum):
         return self is Verdict.PASS
 
     def _unordered(self, other: object) -> NoReturn:
-        msg = f"verdicts have no order of their own, so {self!r} can't be compared with {other!r}; use Verdict.worst"
+        both = f"{self!r} can't be compared with {other!r}"
+        msg = f"verdicts have no order of their own, so {both}; use Verdict.worst"
         raise TypeError(msg)
 
     __lt__ = __le__ = __gt__ = __ge__ = _unordered
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """An inclusive bound: at least, at most, or both.
-
-    Examples
-    --------
-    >>> limit = Limit(at_most=0.2)
-    >>> limit.holds(0.2), str(limit)
-    (True, 'at most 0.2')
-    """
-
-    at_least: float | None = None
-    at_most: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.at_least is None and self.at_most is None:
-            msg = "Limit: `at_least` or `at_most` must be given"
-            raise OptionError(msg)
-        for name in ("at_least", "at_most"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, number("Limit", name, getattr(self, name)))
-        if None not in (self.at_least, self.at_most) and self.low > self.high:
-            msg = f"Limit: `at_least` must not be greater than `at_most`, got {self.at_least!r} and {self.at_most!r}"
-            raise OptionError(msg)
-
-    @property
-    def low(self) -> float:
-        """The smallest value that holds; minus infinity without `at_least`."""
-        return -math.inf if self.at_least is None else self.at_least
-
-    @property
-    def high(self) -> float:
-        """The largest value that holds; infinity without `at_most`."""
-        return math.inf if self.at_most is None else self.at_most
-
-    def holds(self, value: float) -> bool:
-        """Whether a value is within; NaN never is."""
-        return self.low <= value <= self.high
-
-    def excludes(self, interval: tuple[float, float]) -> bool:
-        """Whether no value of an interval is within; an interval with a NaN excludes nothing."""
-        low, high = interval
-        return low > self.high or high < self.low
-
-    def __str__(self) -> str:
-        if self.at_least is None:
-            return f"at most {self.at_most:,}"
-        if self.at_most is None:
-            return f"at least {self.at_least:,}"
-        return f"from {self.at_least:,} to {self.at_most:,}"
 
 
 class Details(Mapping[str, object]):
@@ -122,8 +85,12 @@ class Details(Mapping[str, object]):
 
     __slots__ = ("_items",)
 
-    def __init__(self, items: Mapping[str, object]) -> None:
-        self._items = {str(key): _plain(value, str(key)) for key, value in items.items()}
+    def __init__(self, items: Mapping[Any, object]) -> None:
+        for key in items:
+            if not isinstance(key, str):  # 1 and "1" would become one name in JSON
+                msg = f"details: names must be texts, got {key!r}"
+                raise TypeError(msg)
+        self._items = {str(key): _plain(value, key) for key, value in items.items()}
 
     def __getitem__(self, key: str) -> object:
         return self._items[key]
@@ -138,32 +105,68 @@ class Details(Mapping[str, object]):
         return repr(self._items)
 
 
-def _plain(value: object, key: str) -> object:
-    """Return a value that JSON can carry: numpy scalars as Python's, NaN as None, lists as tuples."""
-    if value is None or isinstance(value, bool | str):
-        return str(value) if isinstance(value, StrEnum) else value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return None if math.isnan(value) else float(value)
-    if isinstance(value, Mapping):
-        return Details(value)
-    if isinstance(value, list | tuple):
-        return tuple(_plain(item, key) for item in value)
-    msg = f"details: `{key}` must be made of None, bools, numbers, texts, sequences and mappings, got {type(value).__name__}"
+def _plain(value: Any, key: str) -> object:
+    """Return a value that JSON carries: numpy scalars as Python's, NaN as None, lists as tuples."""
+    item = value.item() if getattr(value, "shape", None) == () else value
+    if item is None or isinstance(item, bool):
+        return item
+    if isinstance(item, str):
+        return str(item)
+    if isinstance(item, Real):
+        return _defined(key, item)
+    if isinstance(item, Mapping):
+        return Details(item)
+    if isinstance(item, list | tuple):
+        return tuple(_plain(part, key) for part in item)
+    allowed = "None, bools, numbers, texts, sequences and mappings"
+    msg = f"details: `{key}` must be made of {allowed}, got {type(value).__name__}"
     raise TypeError(msg)
 
 
-def _defined(value: object) -> float | None:
+def _defined(name: str, value: object) -> float | None:
     """Return a number in plain form, None for undefined (None or NaN)."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Real):
-        msg = f"a measured value must be a number or None, got {value!r}"
+    plain = real(value)
+    if plain is None or (isinstance(plain, int) and abs(plain) > sys.float_info.max):
+        msg = f"`{name}` must be a number or None, got {value!r}"
         raise TypeError(msg)
-    if isinstance(value, Integral):
-        return int(value)
-    return None if math.isnan(value) else float(value)
+    return None if plain != plain else plain  # noqa: PLR0124
+
+
+def _settle(thing: "Measurement | Check") -> None:
+    """Bring what a measurement and its check share to its plain form, or refuse it."""
+    owner = type(thing).__name__
+    levels = {name: _defined(name, getattr(thing, name)) for name in ("confidence", "p_value")}
+    for name, level in levels.items():
+        if level is not None:
+            share(owner, name, level)
+    if not isinstance(thing.method, str):
+        raise _no_text(thing, "method", thing.method)
+    for name, value in {
+        "value": _defined("value", thing.value),
+        "interval": _ends(thing.interval, owner),
+        "n": count(owner, "n", thing.n),
+        "dropped": count(owner, "dropped", thing.dropped),
+        "details": Details(thing.details),
+        **levels,
+    }.items():
+        object.__setattr__(thing, name, value)
+
+
+def _no_text(owner: object, name: str, got: object) -> OptionError:
+    return refuse(type(owner).__name__, name, "a text", got)
+
+
+def _ends(interval: Iterable[float] | None, owner: str) -> tuple[float, float] | None:
+    """Return both ends of an interval in order; None when one of them is undefined."""
+    if interval is None:
+        return None
+    ends = [_defined("interval", end) for end in interval]
+    known = [end for end in ends if end is not None]
+    if len(ends) != 2 or known != sorted(known):
+        raise refuse(owner, "interval", "(low, high)", tuple(ends))
+    return (known[0], known[1]) if len(known) == 2 else None
 
 
 @final
@@ -201,17 +204,7 @@ class Measurement:
     details: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        ends = [_defined(end) for end in self.interval or ()]
-        undefined = self.interval is None or None in ends
-        for name, value in {
-            "value": _defined(self.value),
-            "p_value": _defined(self.p_value),
-            "interval": None if undefined else tuple(ends),
-            "n": int(self.n),
-            "dropped": int(self.dropped),
-            "details": Details(self.details),
-        }.items():
-            object.__setattr__(self, name, value)
+        _settle(self)
 
 
 class Decision(NamedTuple):
@@ -231,7 +224,7 @@ def decide(
     max_dropped: float = 0.0,
     significance: float = 0.05,
 ) -> Decision:
-    """Return PASS only when the value is defined, finite, rests on enough rows, and is within the limit.
+    """Return PASS only for a finite value that rests on enough rows and is within the limit.
 
     Parameters
     ----------
@@ -240,9 +233,9 @@ def decide(
     limit : Limit
         What is allowed; inclusive.
     rule : {"estimate", "significance", "interval"}
-        "estimate": the value decides. "significance": a value beyond the limit is a FAIL only when its
-        p-value is at most `significance`. "interval": the whole interval must be within for PASS and
-        beyond for FAIL.
+        "estimate": the value decides. "significance": a value beyond the limit is a FAIL only when
+        its p-value is at most `significance`. "interval": the whole interval must be within for
+        PASS and beyond for FAIL.
     min_n : int
         Rows needed; fewer are INCONCLUSIVE.
     max_dropped : float
@@ -253,8 +246,8 @@ def decide(
     Returns
     -------
     Decision
-        An undefined value is INCONCLUSIVE. An infinite one beyond the limit is FAIL; within it, ERROR:
-        no measure can be better than possible.
+        An undefined value is INCONCLUSIVE. An infinite one beyond the limit is FAIL; within it,
+        ERROR: no measure can be better than possible.
 
     Examples
     --------
@@ -264,19 +257,12 @@ def decide(
     'nothing to measure: 0 rows'
     """
     choice("decide", "rule", rule, RULES)
-    value, n, dropped = measurement.value, measurement.n, measurement.dropped
-    if n < min_n:
-        few = (
-            f"too few rows: {n:,}, at least {min_n:,} are needed"
-            if n
-            else "nothing to measure: 0 rows"
-        )
-        return Decision(Verdict.INCONCLUSIVE, few)
-    if value is None:
-        return Decision(Verdict.INCONCLUSIVE, "undefined for these rows")
-    if dropped > max_dropped * (n + dropped):
-        lost = f"{dropped:,} of {n + dropped:,} rows were dropped; at most {max_dropped:.3g} of them may be"
-        return Decision(Verdict.INCONCLUSIVE, lost)
+    count("decide", "min_n", min_n)
+    share("decide", "max_dropped", max_dropped)
+    share("decide", "significance", significance)
+    value, lack = measurement.value, _lacking(measurement, min_n, max_dropped)
+    if lack or value is None:
+        return Decision(Verdict.INCONCLUSIVE, lack)
     within, beyond = _sides(measurement, value, limit, rule, significance)
     if math.isinf(value) and not beyond:
         return Decision(Verdict.ERROR, "infinite")
@@ -287,8 +273,23 @@ def decide(
     return _undecided(measurement, rule)
 
 
+def _lacking(measurement: Measurement, min_n: int, max_dropped: float) -> str:
+    """Return what the evidence lacks for any decision; an empty text when it lacks nothing."""
+    n, dropped = measurement.n, measurement.dropped
+    if n < min_n:
+        needed = f"too few rows: {n:,}, at least {min_n:,} are needed"
+        return needed if n else "nothing to measure: 0 rows"
+    if measurement.value is None:
+        return "undefined for these rows"
+    # a quotient, because 57 of 100 is 0.57, where 0.57 * 100 is less than 57
+    if dropped and dropped / (n + dropped) > max_dropped:
+        lost = f"{dropped:,} of {n + dropped:,} rows were dropped"
+        return f"{lost}; at most {max_dropped:.3g} of them may be"
+    return ""
+
+
 def _undecided(measurement: Measurement, rule: Rule) -> Decision:
-    """Return INCONCLUSIVE, saying whether chance is the reason or the proof is missing altogether."""
+    """Return INCONCLUSIVE, saying whether that is by chance or because the proof is missing."""
     if rule == "significance":
         tested = measurement.p_value is not None
         chance = "beyond the limit, but chance alone does that at this size"
@@ -337,8 +338,8 @@ class Check:
     unit : {"", "share", "s", "rows"}
         Unit of the value and the limit.
     by_chance : bool
-        Whether an INCONCLUSIVE measured something on enough rows and only chance keeps it undecided:
-        what ``inconclusive="allow"`` forgives.
+        Whether an INCONCLUSIVE measured something on enough rows and only chance keeps it
+        undecided: what ``inconclusive="allow"`` forgives.
     """
 
     subject: str
@@ -354,20 +355,27 @@ class Check:
     dropped: int = 0
     p_value: float | None = None
     method: str = ""
-    unit: Literal["", "share", "s", "rows"] = ""
+    unit: Unit = ""
     by_chance: bool = False
     details: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        for name in ("subject", "metric", "reason", "group"):
+            given = getattr(self, name)
+            if not (isinstance(given, str) or (name == "group" and given is None)):
+                raise _no_text(self, name, given)
+        choice("Check", "unit", self.unit, UNITS)
+        _settle(self)
         object.__setattr__(self, "verdict", Verdict(self.verdict))
-        object.__setattr__(self, "value", _defined(self.value))
-        object.__setattr__(self, "details", Details(self.details))
-        shown = self.limit is not None and self.value is not None and self.limit.holds(self.value)
+        value, limit = self.value, self.limit
+        finite = value is not None and math.isfinite(value)
+        shown = finite and limit is not None and value is not None and limit.holds(value)
         if self.verdict and not shown:
-            msg = f"a check can't pass: the value {self.value!r} is not shown to be {self.limit or 'within a limit'}"
+            within = limit or "within a limit"
+            msg = f"a check can't pass: the value {value!r} is not shown to be {within}"
             raise ValueError(msg)
-        if self.by_chance and (self.verdict is not Verdict.INCONCLUSIVE or self.value is None):
-            msg = "only an INCONCLUSIVE check with a value can be undecided by chance"
+        if self.by_chance and not (finite and self.verdict is Verdict.INCONCLUSIVE):
+            msg = "only an INCONCLUSIVE check with a finite value can be undecided by chance"
             raise ValueError(msg)
 
     @property
@@ -391,7 +399,7 @@ class Check:
         max_dropped: float = 0.0,
         significance: float = 0.05,
         group: str | None = None,
-        unit: Literal["", "share", "s", "rows"] = "",
+        unit: Unit = "",
         said: str = "",
     ) -> "Check":
         """Return the check that `decide` makes of a measurement.
@@ -415,7 +423,7 @@ class Check:
         )
         where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
         what = "" if metric == subject else f"`{metric}` of "
-        value = "undefined" if measurement.value is None else quantity(measurement.value, unit)
+        value = beside(measurement.value, limit, unit)
         said = said or f"{what}{where} is {value} (n = {measurement.n:,})"
         reason = "; ".join(filter(None, [said, because, f"the limit is {spell(limit, unit)}"]))
         return cls(
@@ -436,49 +444,3 @@ class Check:
             by_chance=by_chance,
             details=measurement.details,
         )
-
-
-def quantity(value: float, unit: str = "") -> str:
-    """Return a number as a person reads it.
-
-    Examples
-    --------
-    >>> quantity(0.1234567), quantity(0.05, "share"), quantity(93_600, "s"), quantity(1_000, "rows")
-    ('0.1235', '5 %', '26 h', '1,000')
-    """
-    if math.isinf(value):
-        return "never" if unit == "s" else ("infinite" if value > 0 else "-infinite")
-    if unit == "share":
-        return f"{100 * value:.3g} %"
-    if unit == "s":
-        return _span(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.6g}"
-
-
-def _span(value: float) -> str:
-    """Return seconds in the largest unit that leaves at least two of it."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms")):
-        if abs(value) >= 2 * size:
-            return (
-                f"{value / size:.3g} {unit}"
-                if abs(value) < 1e6 * size
-                else f"{value / size:,.0f} {unit}"
-            )
-    return f"{value:.3g} s"
-
-
-def spell(limit: Limit, unit: str = "") -> str:
-    """Return a limit as a person reads it, in its unit.
-
-    Examples
-    --------
-    >>> spell(Limit(at_most=0.05), "share"), spell(Limit(at_least=1_000), "rows")
-    ('at most 5 %', 'at least 1,000')
-    """
-    if limit.at_least is None:
-        return f"at most {quantity(limit.high, unit)}"
-    if limit.at_most is None:
-        return f"at least {quantity(limit.low, unit)}"
-    return f"from {quantity(limit.low, unit)} to {quantity(limit.high, unit)}"

@@ -5,13 +5,15 @@ from shutil import get_terminal_size
 from textwrap import wrap
 from typing import NamedTuple
 
+from mlgates.limits import beside, quantity, spell
 from mlgates.report import GateResult, Report, worst_first
-from mlgates.verdict import Check, quantity, spell
+from mlgates.verdict import Check
 
 __all__ = ["to_text"]
 
 _MOST = 20  # rows of one gate in a report; the frame has them all
 _NAME = 48  # characters of one name
+_LONGEST = 1_000  # characters of one reason
 _HEAD = ("VERDICT", "GATE", "SUBJECT", "MEASURED", "LIMIT")
 _GAP = "  "
 
@@ -35,7 +37,7 @@ def to_text(thing: Report | GateResult) -> str:
         What to draw.
     """
     if isinstance(thing, GateResult):
-        head = f"{thing.name}: {thing.verdict.upper()}"
+        head = f"{clean(thing.name)}: {thing.verdict.upper()}"
         lines = [head, "", *_table(list(_result_rows(thing, most=None)))]
     else:
         lines = [_header(thing), "", *_table(list(_report_rows(thing)))]
@@ -79,7 +81,7 @@ def _row(result: GateResult, check: Check) -> Row:
     allowed = "" if not (result.inconclusive == "allow" and check.by_chance) else " (allowed)"
     measured = ""
     if check.limit is not None:
-        value = "undefined" if check.value is None else quantity(check.value, check.unit)
+        value = beside(check.value, check.limit, check.unit)
         measured = value if check.metric == check.subject else f"{clean(check.metric)} {value}"
     return Row(
         (
@@ -89,7 +91,7 @@ def _row(result: GateResult, check: Check) -> Row:
             measured,
             "" if check.limit is None else spell(check.limit, check.unit),
         ),
-        "" if check.passed and "hint" not in check.reason else clean(check.reason, most=None),
+        "" if check.passed and "hint" not in check.reason else clean(check.reason, _LONGEST),
     )
 
 
@@ -117,33 +119,39 @@ def _footer(provenance: Mapping[str, object]) -> list[str]:
     tables = provenance.get("tables")
     told = []
     for name, known in tables.items() if isinstance(tables, Mapping) else ():
-        rows, columns = known.get("rows"), known.get("columns")
-        size = (
-            f"{rows:,} rows x {columns:,} columns"
-            if isinstance(rows, int)
-            else f"{columns} columns"
-        )
-        mark = str(known.get("fingerprint", ""))[:12]
-        told.append(f"{name}: {size}{f', fingerprint {mark}' if mark else ''}")
+        if isinstance(known, Mapping):
+            told.append(f"{name}: {_size(known)}")
     started, seconds = provenance.get("started"), provenance.get("seconds")
     if isinstance(started, str) and isinstance(seconds, float):
         told.append(f"run {started[:19]} UTC in {quantity(seconds, 's')}")
     commit = provenance.get("commit")
     if isinstance(commit, str):
         told.append(f"commit {commit[:12]}")
-    return ["", clean("; ".join(told), most=None)] if told else []
+    return ["", clean("; ".join(told), most=_LONGEST)] if told else []
 
 
-def clean(text: str, most: int | None = _NAME) -> str:
-    """Return text on one line: what can't be printed as an escape, what is too long cut.
+def _size(known: Mapping[str, object]) -> str:
+    counts = [
+        f"{count:,} {what}"
+        for what in ("rows", "columns")
+        if isinstance(count := known.get(what), int)
+    ]
+    mark = known.get("fingerprint")
+    return " x ".join(counts) + (f", fingerprint {mark[:12]}" if isinstance(mark, str) else "")
+
+
+def clean(text: str, most: int = _NAME) -> str:
+    r"""Return text on one line: what can't be printed as an escape, what is too long cut.
 
     Examples
     --------
-    >>> print(clean("age\\x1b[31m"))
-    age\\x1b[31m
+    >>> print(clean("age\x1b[31m"))
+    age\x1b[31m
     """
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in text
-    )
-    return shown if most is None or len(shown) <= most else f"{shown[: most - 3]}..."
+    # (an escape is longer than what it stands for, so that no more than `most` are needed)
+    shown = "".join(c if c.isprintable() else _escape(c) for c in text[: most + 1])
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,127 @@
+"""Limits, and numbers as a person reads them beside a limit."""
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+from mlgates.errors import OptionError
+from mlgates.options import number
+
+__all__ = ["Limit", "beside", "quantity", "spell"]
+
+_EXACT = 8  # digits of a limit: as it was written
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An inclusive bound: at least, at most, or both.
+
+    Examples
+    --------
+    >>> limit = Limit(at_most=0.2)
+    >>> limit.holds(0.2), str(limit)
+    (True, 'at most 0.2')
+    """
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.at_least is None and self.at_most is None:
+            msg = "Limit: `at_least` or `at_most` must be given"
+            raise OptionError(msg)
+        for name in ("at_least", "at_most"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, number("Limit", name, getattr(self, name)))
+        if None not in (self.at_least, self.at_most) and self.low > self.high:
+            got = f"got {self.at_least!r} and {self.at_most!r}"
+            msg = f"Limit: `at_least` must not be greater than `at_most`, {got}"
+            raise OptionError(msg)
+
+    @property
+    def low(self) -> float:
+        """The smallest value that holds; minus infinity without `at_least`."""
+        return -math.inf if self.at_least is None else self.at_least
+
+    @property
+    def high(self) -> float:
+        """The largest value that holds; infinity without `at_most`."""
+        return math.inf if self.at_most is None else self.at_most
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within; NaN never is."""
+        return self.low <= value <= self.high
+
+    def excludes(self, interval: tuple[float, float]) -> bool:
+        """Whether no value of an interval is within; an interval with a NaN excludes nothing."""
+        low, high = interval
+        return low > self.high or high < self.low
+
+    def __str__(self) -> str:
+        if self.at_least is None:
+            return f"at most {self.at_most:,}"
+        if self.at_most is None:
+            return f"at least {self.at_least:,}"
+        return f"from {self.at_least:,} to {self.at_most:,}"
+
+
+def quantity(value: float, unit: str = "", digits: int = 3) -> str:
+    """Return a number as a person reads it.
+
+    Examples
+    --------
+    >>> quantity(0.1234567), quantity(0.05, "share"), quantity(93_600, "s"), quantity(1_000, "rows")
+    ('0.1235', '5 %', '26 h', '1,000')
+    """
+    if math.isinf(value):
+        return "never" if unit == "s" else ("infinite" if value > 0 else "-infinite")
+    if unit == "share":
+        return f"{_rounded(100 * value, digits)} %"
+    if unit == "s":
+        return _span(value, digits)
+    return f"{value:,}" if isinstance(value, int) else _rounded(value, digits + 1)
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Return at least so many significant digits, without an exponent where that can be read."""
+    whole = 10**digits - 0.5 <= abs(value) < 1e15
+    return f"{value:,.0f}" if whole else f"{value:,.{digits}g}"
+
+
+def _span(value: float, digits: int) -> str:
+    """Return seconds in the largest unit that leaves at least two of it."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms")):
+        if abs(value) >= 2 * size:
+            return f"{_rounded(value / size, digits)} {unit}"
+    return f"{_rounded(value, digits)} s"
+
+
+def spell(limit: Limit, unit: str = "") -> str:
+    """Return a limit as a person reads it, in its unit.
+
+    Examples
+    --------
+    >>> spell(Limit(at_most=0.05), "share"), spell(Limit(at_least=1_000), "rows")
+    ('at most 5 %', 'at least 1,000')
+    """
+    low, high = (quantity(end, unit, _EXACT) for end in (limit.low, limit.high))
+    if limit.at_least is None:
+        return f"at most {high}"
+    return f"at least {low}" if limit.at_most is None else f"from {low} to {high}"
+
+
+def beside(value: float | None, limit: Limit, unit: str = "") -> str:
+    """Return a value with as many digits as tell it apart from its limit.
+
+    Examples
+    --------
+    >>> beside(0.31234, Limit(at_most=0.2)), beside(0.0500004, Limit(at_most=0.05), "share")
+    ('0.3123', '5.00004 %')
+    """
+    if value is None:
+        return "undefined"
+    ends = {end: quantity(end, unit, _EXACT) for end in (limit.low, limit.high)}
+    digits = range(3, 17) if value not in ends else range(3, 4)
+    shown = [quantity(value, unit, d) for d in digits]
+    return next((text for text in shown if text not in ends.values()), shown[-1])

@@ -1,0 +1,117 @@
+"""How checks stand in the JSON of a report, and the reading of it, strict to the key."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlgates import jsonfile
+from mlgates.errors import EvidenceError
+from mlgates.limits import Limit
+from mlgates.verdict import Check
+
+__all__ = ["check_from_dict", "check_to_dict", "fields", "items", "mapping", "text"]
+
+_TEXTS = ("subject", "metric", "reason", "method", "unit", "verdict")
+_NUMBERS = ("value", "confidence", "p_value")
+_COUNTS = ("n", "dropped")
+_OTHERS = ("group", "limit", "interval", "by_chance", "details")
+_KEYS = frozenset({*_TEXTS, *_NUMBERS, *_COUNTS, *_OTHERS})
+
+
+def check_to_dict(check: Check) -> dict[str, object]:
+    """Return a check as JSON carries it."""
+    limit = check.limit
+    written = {
+        "subject": check.subject,
+        "group": check.group,
+        "metric": check.metric,
+        "value": check.value,
+        "unit": check.unit,
+        "limit": None if limit is None else {"at_least": limit.at_least, "at_most": limit.at_most},
+        "verdict": str(check.verdict),
+        "reason": check.reason,
+        "interval": check.interval,
+        "confidence": check.confidence,
+        "n": check.n,
+        "dropped": check.dropped,
+        "p_value": check.p_value,
+        "method": check.method,
+        "by_chance": check.by_chance,
+        "details": check.details,
+    }
+    return {key: jsonfile.plain(value) for key, value in written.items()}
+
+
+def check_from_dict(data: object) -> Check:
+    """Return the check that `check_to_dict` wrote.
+
+    Raises
+    ------
+    EvidenceError
+        When keys are missing or unknown, a value is of another type, or no check can be like that.
+    """
+    found = fields(data, _KEYS, "check")
+    if not isinstance(found["by_chance"], bool):
+        msg = f"`by_chance` must be true or false, got {found['by_chance']!r}"
+        raise EvidenceError(msg)
+    given: dict[str, Any] = {
+        **{key: text(found[key], key) for key in _TEXTS},
+        **{key: jsonfile.number(found[key]) for key in (*_NUMBERS, *_COUNTS)},
+        "group": None if found["group"] is None else text(found["group"], "group"),
+        "interval": _interval(found["interval"]),
+        "by_chance": found["by_chance"],
+        "details": mapping(found["details"], "details"),
+    }
+    try:
+        return Check(**given, limit=_limit(found["limit"]))
+    except (TypeError, ValueError) as error:
+        msg = f"check of {given['subject']!r}: {error}"
+        raise EvidenceError(msg) from error
+
+
+def _limit(data: object) -> Limit | None:
+    if data is None:
+        return None
+    ends = fields(data, frozenset({"at_least", "at_most"}), "limit")
+    return Limit(jsonfile.number(ends["at_least"]), jsonfile.number(ends["at_most"]))
+
+
+def _interval(data: object) -> tuple[float | None, ...] | None:
+    if data is None:
+        return None
+    return tuple(jsonfile.number(end) for end in items(data, "interval"))
+
+
+def fields(data: object, keys: frozenset[str], what: str) -> Mapping[str, object]:
+    """Return an object that has exactly these keys."""
+    found = mapping(data, what)
+    missing, unknown = sorted(keys - set(found)), sorted(map(repr, set(found) - keys))
+    told = [f"`{name}` is missing" for name in missing[:1]]
+    told += [f"{name} is not known" for name in unknown[:1]]
+    if told:
+        msg = f"{what}: {' and '.join(told)}"
+        raise EvidenceError(msg)
+    return found
+
+
+def text(value: object, what: str) -> str:
+    """Return a text."""
+    if not isinstance(value, str):
+        msg = f"`{what}` must be a text, got {value!r}"
+        raise EvidenceError(msg)
+    return value
+
+
+def items(value: object, what: str) -> list[object]:
+    """Return the items of a list."""
+    if not isinstance(value, list | tuple):
+        msg = f"`{what}` must be a list, got {type(value).__name__}"
+        raise EvidenceError(msg)
+    return list(value)
+
+
+def mapping(value: object, what: str) -> Mapping[str, object]:
+    """Return an object, as JSON calls a mapping."""
+    if not isinstance(value, Mapping):
+        msg = f"`{what}` must be an object, got {type(value).__name__}"
+        raise EvidenceError(msg)
+    return value
