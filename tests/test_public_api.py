@@ -27,7 +27,8 @@ def describe(name: str) -> Iterator[str]:
         yield f"{name}: {', '.join(f'{m.name}={m.value!r}' for m in value)}"
     elif issubclass(value, Exception):
         bases = [base.__name__ for base in value.__mro__[1:] if base is not object]
-        yield f"{name}{signature(value)}: {', '.join(bases)}"
+        own = signature(value) if inspect.isfunction(value.__init__) else ""
+        yield f"{name}{own}: {', '.join(bases)}"
     else:
         yield f"{name}{signature(value)}"
     for member in public_members(value):
