@@ -1,15 +1,46 @@
 """Runs the Python examples of the README and of the documentation as tests.
 
-The ``python`` blocks of one file share a namespace and run in order. A block that is only there to
-be shown is a ``text`` block.
+The ``python`` blocks of one file share a namespace and run in order. A ``text`` block that follows
+one that prints must be what it printed, at 88 characters a line; ``...`` stands for anything. Every
+other ``text`` block is only there to be shown.
 """
 
-from sybil import Sybil
-from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+from contextlib import redirect_stdout
+from doctest import ELLIPSIS, OutputChecker
+from io import StringIO
+from os import environ
+from unittest.mock import patch
+
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.myst import CodeBlockParser, SkipParser
+
+run = PythonEvaluator()
+
+
+def evaluate(example: Example) -> None:
+    """Run a block, and keep what it prints for the block that follows."""
+    printed = StringIO()
+    with redirect_stdout(printed), patch.dict(environ, COLUMNS="88"):
+        run(example)
+    example.namespace["__printed__"] = printed.getvalue()
+
+
+def compare(example: Example) -> str | None:
+    """Return how a block differs from what the block before it printed; None when nothing was."""
+    printed = example.namespace.pop("__printed__", "")
+    if not printed or OutputChecker().check_output(example.parsed, printed, ELLIPSIS):
+        return None
+    return f"shown:\n{example.parsed}\nprinted:\n{printed}"
+
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/**/*.md"],
+    parsers=[
+        CodeBlockParser("python", evaluate),
+        CodeBlockParser("text", compare),
+        SkipParser(),
+    ],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
     excludes=["docs/_build/**"],
 ).pytest()
 
