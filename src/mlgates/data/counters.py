@@ -131,6 +131,9 @@ class Fractional(OfColumn):
         """Violations of one batch."""
         del native
         view = readable(views[self.column])
+        if view.field.kind == "decimal":
+            present = view.plain.drop_null()
+            return among_values(np.asarray(pc.not_equal(pc.floor(present), present)), view)
         if view.field.kind != "float":
             return Violations(0, view.valid)
         whole = np.isfinite(view.values) & (view.values == np.trunc(view.values))

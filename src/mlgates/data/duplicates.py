@@ -151,9 +151,11 @@ def _joined(values: list[Values]) -> Values:
     """Values one after another, in one type that holds all of them exactly."""
     arrays = [part for part in values if isinstance(part, np.ndarray)]
     if len(arrays) == len(values):
-        types = {part.dtype for part in arrays}
-        if np.dtype(np.uint64) not in types or len(types) == 1:
+        unsigned = {part.dtype == np.uint64 for part in arrays}
+        if len(unsigned) == 1:
             return np.concatenate(arrays)
+        if all(part.min() >= 0 for part in arrays):
+            return np.concatenate([part.astype(np.uint64) for part in arrays])
         values = [pa.chunked_array([part]).cast(pa.decimal128(20, 0)) for part in arrays]
     kinds = [part.type for part in values]
     if len(set(kinds)) > 1:
@@ -169,8 +171,8 @@ def _wide(types: list[pa.DataType]) -> pa.DataType:
 
 
 def _equal(a: Values, b: Values) -> bool:
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-        return np.array_equal(a, b)
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return type(a) is type(b) and np.array_equal(a, b)
     return bool(a.type == b.type and a.equals(b))
 
 

@@ -117,7 +117,8 @@ class Frequencies:
         if len(values) == 0:
             return 0
         same = same_values([value], values.type)
-        positions = pc.index_in(same, value_set=values).drop_null().to_numpy()
+        # Both zeros are looked up, and may be found as one.
+        positions = pc.index_in(same, value_set=values).drop_null().unique().to_numpy()
         return int(counts[positions].sum())
 
     def __len__(self) -> int:

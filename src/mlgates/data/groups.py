@@ -196,7 +196,7 @@ def _mask(
     try:
         answer = condition(native)
     except Exception as error:
-        # its message may hold values of the data
+        # Its message may hold values of the data.
         msg = f"The condition of slice {name!r} raised {type(error).__name__}."
         raise EvidenceError(msg) from error
     array = _as_arrow(answer)
@@ -220,10 +220,11 @@ def _as_arrow(answer: object) -> pa.ChunkedArray | None:
     """One column from whatever a condition returned; None when it is no column."""
     if isinstance(answer, pa.ChunkedArray):
         return answer
-    if isinstance(answer, str | bytes) or not hasattr(answer, "__len__"):
+    table = hasattr(answer, "columns")
+    if table or isinstance(answer, str | bytes) or not hasattr(answer, "__len__"):
         return None
     try:
-        if hasattr(answer, "__arrow_c_stream__") and not hasattr(answer, "columns"):
+        if hasattr(answer, "__arrow_c_stream__"):
             return pa.chunked_array(answer)
         return pa.chunked_array([pa.array(answer, from_pandas=True)])
     except (pa.ArrowException, TypeError, ValueError):

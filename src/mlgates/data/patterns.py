@@ -95,7 +95,7 @@ def translate(pattern: str) -> Translation | None:
         writer = _Writer(tree.state.flags)
         body = writer.sequence(tree, last=True)
         written = rf"{writer.head}\A(?:{body})\z"
-        pc.match_substring_regex(pa.array([], pa.string()), pattern=written)
+        pc.match_substring_regex(pa.array([""]), pattern=written)
     except _NO_TRANSLATION:
         return None
     return Translation(written, writer.any_text)
@@ -253,7 +253,12 @@ def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Ch
     if translation.any_text or encoding.is_ascii(texts):
         return hits
     others = pc.invert(pc.string_is_ascii(texts)).fill_null(False)  # noqa: FBT003
-    return pc.replace_with_mask(hits, others, _by_python(pattern, texts.filter(others)))
+    asked = _by_python(pattern, texts.filter(others))
+    return pc.replace_with_mask(_one_chunk(hits), _one_chunk(others), asked)
+
+
+def _one_chunk(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _by_python(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -230,14 +230,15 @@ class _Scan:
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
             total = _Counted()
-            waiting: deque[list[Callable[[], _Counted]]] = deque()
+            waiting: deque[tuple[int, list[Callable[[], _Counted]]]] = deque()
             for batch in self.source.batches(self.read):
-                waiting.append([_start(pool, job) for job in self._jobs_of(batch)])
+                jobs = [_start(pool, job) for job in self._jobs_of(batch)]
+                waiting.append((batch.table.num_rows, jobs))
                 # A few batches at a time: what was read is not held for longer than needed.
                 if len(waiting) > threads:
-                    self._collect(total, waiting.popleft())
+                    self._collect(total, *waiting.popleft())
             while waiting:
-                self._collect(total, waiting.popleft())
+                self._collect(total, *waiting.popleft())
             settled = [_start(pool, partial(_settle, state)) for state in total.states.values()]
             for wait in settled:
                 wait()
@@ -263,7 +264,7 @@ class _Scan:
         views: dict[str, ColumnView],
         batch: Batch,
     ) -> "_Counted":
-        counted = _Counted(batch.table.num_rows)
+        counted = _Counted()
         for counter in counters:
             state = self.failed.get(counter) or _state(counter, views, batch.native)
             if batch.table.num_rows == self.source.rows:
@@ -274,12 +275,12 @@ class _Scan:
             counted.columns[names[0]] = ColumnProfile.of(views[names[0]])
         return counted
 
-    def _collect(self, total: "_Counted", jobs: list[Callable[[], "_Counted"]]) -> None:
-        """Add one batch to the total."""
+    def _collect(self, total: "_Counted", rows: int, jobs: list[Callable[[], "_Counted"]]) -> None:
+        """Add one batch of so many rows to the total."""
         before = total.rows
+        total.rows += rows
         for wait in jobs:
             part = wait()
-            total.rows = before + part.rows
             for name, column in part.columns.items():
                 known = total.columns.get(name)
                 total.columns[name] = column if known is None else known.merge(column)
@@ -295,7 +296,7 @@ class _Scan:
 
 @dataclass
 class _Counted:
-    """What was counted in some rows of some columns."""
+    """What was counted in some rows of some columns; `rows` counts those that are added up."""
 
     rows: int = 0
     columns: dict[str, ColumnProfile] = field(default_factory=dict)
