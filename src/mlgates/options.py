@@ -22,6 +22,7 @@ __all__ = [
     "choice",
     "count",
     "did_you_mean",
+    "distinct",
     "duration",
     "flag",
     "names",
@@ -64,7 +65,8 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     "; did you mean 'reference'?"
     """
     folded = {name.casefold(): name for name in known}
-    near = get_close_matches(str(word).casefold(), folded, n=3, cutoff=0.6)
+    said = str(word).casefold()
+    near = [said] if said in folded else get_close_matches(said, folded, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(folded[name]) for name in near)}?" if near else ""
 
 
@@ -200,6 +202,20 @@ def scalar(owner: str, option: str, value: Any) -> object:
         hint = "; null and NaN always are missing" if missing else ""
         raise refuse(owner, option, allowed, value, hint)
     return item
+
+
+def distinct(values: Iterable[object]) -> tuple[object, ...]:
+    """Return each value once, the first of those that are equal; True is not 1.
+
+    Examples
+    --------
+    >>> distinct([1, True, 1.0, "1"])
+    (1, True, '1')
+    """
+    kept: dict[tuple[bool, object], object] = {}
+    for value in values:
+        kept.setdefault((isinstance(value, bool), value), value)
+    return tuple(kept.values())
 
 
 def _finite(item: Any) -> bool:

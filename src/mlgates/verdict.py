@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, NoReturn, final
 
 from mlgates.errors import OptionError
 from mlgates.limits import Limit, beside, quantity, spell
-from mlgates.options import choice, count, real, refuse, share
+from mlgates.options import choice, count, flag, real, refuse, share
 
 __all__ = [
     "Check",
@@ -360,11 +360,15 @@ class Check:
     details: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        what = "Check"
         for name in ("subject", "metric", "reason", "group"):
             given = getattr(self, name)
             if not (isinstance(given, str) or (name == "group" and given is None)):
                 raise _no_text(self, name, given)
-        choice("Check", "unit", self.unit, UNITS)
+        if self.limit is not None and not isinstance(self.limit, Limit):
+            raise refuse(what, "limit", "a Limit or None", self.limit)
+        choice(what, "unit", self.unit, UNITS)
+        flag(what, "by_chance", self.by_chance)
         _settle(self)
         object.__setattr__(self, "verdict", Verdict(self.verdict))
         value, limit = self.value, self.limit

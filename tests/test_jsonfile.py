@@ -1,0 +1,377 @@
+"""Strict JSON, and files that are written whole or not at all."""
+
+import errno
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from enum import IntEnum
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlgates import jsonfile
+from mlgates.errors import EvidenceError
+from mlgates.verdict import Verdict
+
+# what is written
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (None, None),
+        (True, True),
+        (0, 0),
+        (2**53, 2**53),
+        (-(2**53), -(2**53)),
+        (2**53 + 1, "9007199254740993"),
+        (-(2**60), "-1152921504606846976"),
+        (0.5, 0.5),
+        (1e300, 1e300),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+        ("NaN", "NaN"),
+        (Verdict.FAIL, "fail"),
+        (np.float64(0.5), 0.5),
+        (np.str_("x"), "x"),
+        (IntEnum("E", "A").A, 1),
+        ((1, [2, (3,)]), [1, [2, [3]]]),
+        (MappingProxyType({"a": {"b": math.inf}}), {"a": {"b": "Infinity"}}),
+    ],
+    ids=repr,
+)
+def test_plain(value, plain):
+    found = jsonfile.plain(value)
+    assert found == plain
+    assert type(found) is type(plain)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, b"x", {1, 2}, object, 1j, np.int64(1), {1: "a"}, {(1, 2): "a"}, [math.nan]],
+    ids=repr,
+)
+def test_what_has_no_form_is_refused_and_not_written_as_text(value):
+    with pytest.raises(TypeError, match=r"has no form in JSON$"):
+        jsonfile.dumps({"x": value})
+
+
+def test_message_names_value_and_type():
+    with pytest.raises(TypeError) as caught:
+        jsonfile.plain(b"x")
+    assert str(caught.value) == "b'x' (bytes) has no form in JSON"
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (None, None),
+        (5, 5),
+        (0.5, 0.5),
+        ("Infinity", math.inf),
+        ("-Infinity", -math.inf),
+        ("9007199254740993", 2**53 + 1),
+        ("-1152921504606846976", -(2**60)),
+    ],
+)
+def test_number(value, number):
+    assert jsonfile.number(value) == number
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, "", "5", "0.5", "inf", "NaN", "infinity", "9" * 401, "1" * 16 + "\n", "٣" * 16, [], {}],
+    ids=ascii,
+)
+def test_number_refuses(value):
+    with pytest.raises(EvidenceError) as caught:
+        jsonfile.number(value)
+    assert str(caught.value) == f"a number was expected, got {value!r}"
+
+
+@settings(deadline=None)
+@given(st.integers(-(2**1_000), 2**1_000) | st.floats(allow_nan=False))
+def test_numbers_come_back_as_they_were(value):
+    found = jsonfile.number(jsonfile.loads(jsonfile.dumps(value)))
+    assert (found, type(found)) == (value, type(value))
+
+
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | TEXTS
+    # (integral floats come back as floats)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)
+@given(VALUES)
+def test_values_come_back_as_they_were(value):
+    text = jsonfile.dumps(value)
+    assert text.isascii()
+    assert jsonfile.loads(text) == value
+
+
+# what is read
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not readable as JSON: Expecting value: line 1 column 1 (char 0)"),
+        (
+            '{"a": 1',
+            "not readable as JSON: Expecting ',' delimiter: line 1 column 8 (char 7)",
+        ),
+        ("[1] 2", "not readable as JSON: Extra data: line 1 column 5 (char 4)"),
+        ("NaN", "not strict JSON: the token NaN"),
+        ("[Infinity]", "not strict JSON: the token Infinity"),
+        ('{"a": -Infinity}', "not strict JSON: the token -Infinity"),
+        ("1e999", "not strict JSON: the token 1e999"),
+        ("-1e999", "not strict JSON: the token -1e999"),
+        (f"{'9' * 400}.5", f"not strict JSON: the token {'9' * 40}"),
+        ('{"a": 1, "b": 2, "a": 1}', "not strict JSON: the key 'a' stands twice"),
+        ('[{"x": {"b": 0, "a": 1, "b": 0, "a": 1}}]', "not strict JSON: the key 'a' stands twice"),
+        ("[" * 200_000, "not readable as JSON: nested too deeply"),
+        ('{"a":' * 200_000, "not readable as JSON: nested too deeply"),
+        (
+            "\ufeff1",
+            (
+                "not readable as JSON: Unexpected UTF-8 BOM (decode using utf-8-sig): "
+                "line 1 column 1 (char 0)"
+            ),
+        ),
+    ],
+    ids=range(14),
+)
+def test_loads_refuses(text, message):
+    with pytest.raises(EvidenceError) as caught:
+        jsonfile.loads(text)
+    assert str(caught.value) == message
+
+
+def test_loads_refuses_integers_that_take_forever():
+    with pytest.raises(EvidenceError, match=r"^not readable as JSON: Exceeds the limit"):
+        jsonfile.loads("9" * 5_000)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40) | st.text('{}[]",:0123456789.eE-+truefalsn \\u', max_size=40))
+def test_loads_raises_nothing_else(text):
+    try:
+        found = jsonfile.loads(text)
+    except EvidenceError:
+        return
+    assert jsonfile.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_read_names_the_file(tmp_path):
+    path = tmp_path / "r.json"
+    cases = {
+        "No such file or directory": None,
+        "not UTF-8 text": b"\xff\xfe",
+        "not readable as JSON: Expecting value: line 1 column 1 (char 0)": b"",
+        "not strict JSON: the token NaN": b"NaN",
+    }
+    for message, content in cases.items():
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(EvidenceError) as caught:
+            jsonfile.read(path)
+        assert str(caught.value) == f"{path}: {message}"
+    path.write_text('{"a": 1}')
+    assert jsonfile.read(path) == jsonfile.read(str(path)) == {"a": 1}
+
+
+def test_read_refuses_folders_and_impossible_paths(tmp_path):
+    with pytest.raises(EvidenceError) as caught:
+        jsonfile.read(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: Is a directory"
+    with pytest.raises(EvidenceError, match="embedded null byte"):
+        jsonfile.read("a\0b.json")
+
+
+def test_read_has_a_largest_size(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text("[1, 2, 3]")
+    assert jsonfile.read(path, max_bytes=9) == [1, 2, 3]
+    with pytest.raises(EvidenceError) as caught:
+        jsonfile.read(path, max_bytes=8)
+    assert str(caught.value) == f"{path}: 9 bytes; at most 8 are read"
+    with path.open("wb") as file:
+        file.truncate(jsonfile.MAX_BYTES + 1)
+    with pytest.raises(EvidenceError, match=r"268,435,457 bytes; at most 268,435,456 are read$"):
+        jsonfile.read(path)
+
+
+# files written whole
+
+
+@pytest.mark.parametrize(
+    "name", ["r.json", "-r", "x" * 255, "\N{SNAKE}" * 63, "é" * 127], ids=range(5)
+)
+def test_write_replaces_the_whole_file(tmp_path, name):
+    path = tmp_path / name
+    for text in ("old, and longer\n", "new\n"):
+        jsonfile.write_atomic(path, text)
+        assert path.read_bytes() == text.encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class Disk:
+    """Counts the calls that touch the disk, and fails at one of them."""
+
+    def __init__(self, monkeypatch, fails_at):
+        self.calls, self.fails_at = [], fails_at
+        self.patch(monkeypatch, Path, "open")
+        self.patch(monkeypatch, os, "fsync")
+        self.patch(monkeypatch, Path, "replace")
+
+    def patch(self, monkeypatch, owner, name):
+        real = getattr(owner, name)
+
+        def called(*args, **kwargs):
+            self.calls.append(name)
+            if len(self.calls) == self.fails_at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            found = real(*args, **kwargs)
+            return self.watch(found) if name == "open" else found
+
+        monkeypatch.setattr(owner, name, called)
+
+    def watch(self, file):
+        write = file.write
+
+        def called(text):
+            self.calls.append("write")
+            if len(self.calls) == self.fails_at:
+                write(text[: len(text) // 2])
+                raise OSError(errno.EIO, "Input/output error")
+            return write(text)
+
+        return FileProxy(file, called)
+
+
+class FileProxy:
+    def __init__(self, file, write):
+        self.file, self.write = file, write
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize(
+    ("step", "name"), [(1, "open"), (2, "write"), (3, "fsync"), (4, "replace")]
+)
+@pytest.mark.parametrize("before", [None, b"old"], ids=["new", "old"])
+def test_failure_at_any_step_leaves_the_old_file_and_no_litter(
+    tmp_path, monkeypatch, step, name, before
+):
+    path = tmp_path / "r.json"
+    if before is not None:
+        path.write_bytes(before)
+    disk = Disk(monkeypatch, step)
+    with pytest.raises(OSError, match=r"No space left on device|Input/output error"):
+        jsonfile.write_atomic(path, "new" * 1_000)
+    assert disk.calls[-1] == name
+    monkeypatch.undo()
+    assert sorted(tmp_path.iterdir()) == ([path] if before is not None else [])
+    assert before is None or path.read_bytes() == before
+
+
+def test_all_steps_are_taken_in_this_order(tmp_path, monkeypatch):
+    disk = Disk(monkeypatch, 0)
+    jsonfile.write_atomic(tmp_path / "r.json", "new")
+    assert disk.calls == ["open", "write", "fsync", "replace"]
+
+
+def test_an_interrupt_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "r.json"
+    path.write_text("old")
+
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        jsonfile.write_atomic(path, "new")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "old"
+
+
+def test_text_that_no_file_can_hold_leaves_the_old_file(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        jsonfile.write_atomic(path, "\ud800")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "old"
+
+
+def test_a_folder_that_is_absent(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        jsonfile.write_atomic(tmp_path / "absent" / "r.json", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITER = """
+import sys
+from mlgates import jsonfile
+version = 0
+while True:
+    version += 1
+    jsonfile.write_atomic(sys.argv[1], jsonfile.dumps([version] * 20_000))
+    print(version, flush=True)
+"""
+
+
+def test_a_kill_while_saving_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "r.json"
+    for pause in (0.0, 0.003, 0.007, 0.013, 0.02):
+        child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        time.sleep(pause)
+        child.send_signal(signal.SIGKILL)
+        child.wait(timeout=30)
+        child.stdout.close()
+        found = jsonfile.read(path)
+        assert len(found) == 20_000
+        assert len(set(found)) == 1
+
+
+def test_two_writers_never_interleave(tmp_path):
+    path = tmp_path / "r.json"
+    jsonfile.write_atomic(path, jsonfile.dumps([0] * 20_000))
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    try:
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            found = jsonfile.read(path)
+            assert len(found) == 20_000
+            assert len(set(found)) == 1
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait(timeout=30)

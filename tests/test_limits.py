@@ -1,0 +1,172 @@
+"""Limits, and numbers as a person reads them."""
+
+import math
+import pickle
+from dataclasses import FrozenInstanceError
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlgates.errors import OptionError
+from mlgates.limits import Limit, beside, quantity, spell
+
+
+def test_limit_is_inclusive():
+    assert Limit(at_most=0.2).holds(0.2)
+    assert not Limit(at_most=0.2).holds(math.nextafter(0.2, 1))
+    assert Limit(at_least=0.2).holds(0.2)
+    assert not Limit(at_least=0.2).holds(math.nextafter(0.2, 0))
+    assert Limit(0.2, 0.2).holds(0.2)
+
+
+@pytest.mark.parametrize("limit", [Limit(at_most=1), Limit(at_least=-1), Limit(-1, 1)])
+def test_nan_never_holds(limit):
+    assert not limit.holds(math.nan)
+    assert not limit.excludes((math.nan, math.nan))
+
+
+def test_limit_excludes_what_lies_wholly_beyond():
+    limit = Limit(1, 2)
+    assert limit.excludes((2.1, 3))
+    assert limit.excludes((0, 0.9))
+    assert not limit.excludes((2, 3))
+    assert not limit.excludes((0, 1))
+    assert not limit.excludes((0, 3))
+    assert not Limit(at_most=2).excludes((-math.inf, 1))
+    assert not Limit(at_least=1).excludes((2, math.inf))
+
+
+def test_open_ends_are_infinite():
+    assert (Limit(at_most=1).low, Limit(at_most=1).high) == (-math.inf, 1)
+    assert (Limit(at_least=1).low, Limit(at_least=1).high) == (1, math.inf)
+
+
+def test_limit_takes_any_real_number_and_keeps_it_plain():
+    limit = Limit(np.int8(1), Fraction(5, 2))
+    assert (limit.at_least, limit.at_most) == (1, 2.5)
+    assert (type(limit.at_least), type(limit.at_most)) == (int, float)
+    assert hash(limit) == hash(Limit(1.0, 2.5))
+    assert eval(repr(limit)) == pickle.loads(pickle.dumps(limit)) == limit  # noqa: S307
+    with pytest.raises(FrozenInstanceError):
+        limit.at_most = 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "Limit: `at_least` or `at_most` must be given"),
+        (
+            {"at_least": 0.3, "at_most": 0.2},
+            "Limit: `at_least` must not be greater than `at_most`, got 0.3 and 0.2",
+        ),
+        ({"at_most": math.nan}, "Limit: `at_most` must be a finite number, got nan"),
+        ({"at_most": math.inf}, "Limit: `at_most` must be a finite number, got inf"),
+        ({"at_least": -math.inf}, "Limit: `at_least` must be a finite number, got -inf"),
+        ({"at_least": True}, "Limit: `at_least` must be a finite number, got True"),
+        ({"at_least": "0.2"}, "Limit: `at_least` must be a finite number, got '0.2'"),
+    ],
+)
+def test_limit_refuses(given, message):
+    with pytest.raises(OptionError) as caught:
+        Limit(**given)
+    assert str(caught.value) == message
+
+
+def test_limit_as_text():
+    assert str(Limit(at_most=0.2)) == "at most 0.2"
+    assert str(Limit(at_least=1_000)) == "at least 1,000"
+    assert str(Limit(0.1, 2_000)) == "from 0.1 to 2,000"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0, "", "0"),
+        (1_234_567, "", "1,234,567"),
+        (1_000, "rows", "1,000"),
+        (0.1234567, "", "0.1235"),
+        (9_999.4, "", "9,999"),
+        (9_999.5, "", "10,000"),
+        (12_345.6, "", "12,346"),
+        (-12_345.6, "", "-12,346"),
+        (123_456_789.1, "", "123,456,789"),
+        (9.99e14, "", "999,000,000,000,000"),
+        (1e15, "", "1e+15"),
+        (1e-9, "", "1e-09"),
+        (math.inf, "", "infinite"),
+        (-math.inf, "", "-infinite"),
+        (math.inf, "share", "infinite"),
+        (math.inf, "s", "never"),
+        (0.05, "share", "5 %"),
+        (0.07, "share", "7 %"),
+        (1, "share", "100 %"),
+        (12.5, "share", "1,250 %"),
+        (0.33333, "share", "33.3 %"),
+        (0, "s", "0 s"),
+        (0.00001, "s", "1e-05 s"),
+        (0.0019, "s", "0.0019 s"),
+        (0.002, "s", "2 ms"),
+        (0.02, "s", "20 ms"),
+        (1.5, "s", "1,500 ms"),
+        (2, "s", "2 s"),
+        (119, "s", "119 s"),
+        (120, "s", "2 min"),
+        (-120, "s", "-2 min"),
+        (7_199, "s", "120 min"),
+        (7_200, "s", "2 h"),
+        (93_600, "s", "26 h"),
+        (172_799, "s", "48 h"),
+        (172_800, "s", "2 d"),
+        (86_400 * 3_650, "s", "3,650 d"),
+    ],
+)
+def test_quantities(value, unit, text):
+    assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("limit", "unit", "text"),
+    [
+        (Limit(at_most=0.2), "", "at most 0.2"),
+        (Limit(at_most=0.123456), "", "at most 0.123456"),
+        (Limit(at_most=0.05), "share", "at most 5 %"),
+        (Limit(at_most=0.0001), "share", "at most 0.01 %"),
+        (Limit(at_least=1_000), "rows", "at least 1,000"),
+        (Limit(10, 20), "rows", "from 10 to 20"),
+        (Limit(at_most=0.02), "s", "at most 20 ms"),
+        (Limit(at_most=86_400), "s", "at most 24 h"),
+        (Limit(at_most=100_000), "s", "at most 27.777778 h"),
+    ],
+)
+def test_limits_are_spelt_as_they_were_written(limit, unit, text):
+    assert spell(limit, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "unit", "text"),
+    [
+        (None, Limit(at_most=1), "", "undefined"),
+        (0.31234, Limit(at_most=0.2), "", "0.3123"),
+        (0.2, Limit(at_most=0.2), "", "0.2"),
+        (0.200001, Limit(at_most=0.2), "", "0.200001"),
+        (0.0500001, Limit(at_most=0.05), "share", "5.00001 %"),
+        (0.799999, Limit(at_least=0.8), "", "0.799999"),
+        (0.799999, Limit(0.5, 0.8), "", "0.799999"),
+        (0.500001, Limit(0.5, 0.8), "", "0.500001"),
+        (86_400.5, Limit(at_most=86_400), "s", "24.0001 h"),
+        (math.inf, Limit(at_least=1), "", "infinite"),
+        (math.nextafter(0.2, 1), Limit(at_most=0.2), "", "0.20000000000000004"),
+    ],
+)
+def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
+    assert beside(value, limit, unit) == text
+
+
+@settings(deadline=None)
+@given(value=st.floats(-1e6, 1e6), bound=st.integers(-1_000, 1_000).map(lambda k: k / 100))
+def test_a_value_reads_as_its_limit_only_when_it_is(value, bound):
+    shown = beside(value, Limit(at_most=bound))
+    assert (shown == quantity(bound, digits=8)) <= math.isclose(value, bound, rel_tol=1e-15)
