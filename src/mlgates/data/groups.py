@@ -195,7 +195,7 @@ def _mask(
     """Rows of a slice."""
     try:
         answer = condition(native)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Its message may hold values of the data.
         msg = f"The condition of slice {name!r} raised {type(error).__name__}."
         raise EvidenceError(msg) from error

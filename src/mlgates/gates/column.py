@@ -15,6 +15,8 @@ from mlgates.errors import OptionError
 
 __all__ = ["FAMILIES", "Column"]
 
+_OWNER = "Column"
+
 FAMILIES: dict[str, frozenset[str]] = {
     "int": frozenset({"int"}),
     "float": frozenset({"float"}),
@@ -26,9 +28,26 @@ FAMILIES: dict[str, frozenset[str]] = {
     "timestamp": frozenset({"timestamp"}),
     "any": frozenset(),
 }
-# heads of Arrow type names that carry parameters, which no alias spells out
-_PARAMETRIC = ("decimal", "dictionary", "fixed_size", "list", "large_list", "map", "struct", "timestamp")
+# names of Arrow types that carry parameters, as Arrow writes them; no alias spells them out
+_PARAMETRIC = re.compile(
+    r"decimal(32|64|128|256)\([0-9]+, -?[0-9]+\)|fixed_size_binary\[[0-9]+\]"
+    r"|timestamp\[(s|ms|us|ns), tz=[^\]]+\]"
+    r"|((large_|fixed_size_)?list|(large_)?list_view|map|struct|dictionary|run_end_encoded"
+    r"|(dense|sparse)_union|extension)<.+>(\[[0-9]+\])?"
+)
+# what Python, numpy and pandas call them
+_MEANT = (("str", "string"), ("object", "string"), ("datetime", "timestamp"), ("text", "string"))
 _LONGEST_PATTERN = 10_000
+# what the values of a set can be, where the type says
+_MEMBERS: dict[str, tuple[type, ...]] = {
+    "int": (int, float, Decimal),
+    "float": (int, float, Decimal),
+    "number": (int, float, Decimal),
+    "bool": (bool,),
+    "string": (str,),
+    "date": (date,),
+    "timestamp": (datetime,),
+}
 Bound = int | float | Decimal | date
 
 
@@ -39,9 +58,9 @@ class Column:
     Parameters
     ----------
     dtype : str
-        A family: "int", "float", "number" (int, float or decimal), "bool", "string" (dictionary-encoded
-        text too), "category" (dictionary-encoded), "date", "timestamp", "any"; or the name of an Arrow
-        type for exactness, such as "int64" or "timestamp[us, tz=UTC]".
+        A family: "int", "float", "number" (int, float or decimal), "bool", "string"
+        (dictionary-encoded text too), "category" (dictionary-encoded), "date", "timestamp", "any";
+        or the name of an Arrow type for exactness, such as "int64" or "timestamp[us, tz=UTC]".
     required : bool
         Whether the column must be there.
     nullable : bool
@@ -63,7 +82,8 @@ class Column:
     Raises
     ------
     OptionError
-        For an unknown type (the nearest are named), a rule that the type can't have, a broken pattern.
+        For an unknown type (the nearest are named), a rule that the type can't have, a broken
+        pattern.
 
     Examples
     --------
@@ -108,10 +128,12 @@ class Column:
             wanted = "timestamp" if isinstance(value, datetime) else "date"
             if not self._is(wanted):
                 hint = f"; that is a bound for {wanted!r} columns"
-                raise options.refuse("Column", option, f"a bound for type {self.dtype!r}", value, hint)
+                raise options.refuse(
+                    _OWNER, option, f"a bound for type {self.dtype!r}", value, hint
+                )
             return value
         if not self._is("int", "uint", "float", "double", "half", "number", "decimal"):
-            raise options.refuse("Column", option, f"left out for type {self.dtype!r}", value)
+            raise options.refuse(_OWNER, option, f"left out for type {self.dtype!r}", value)
         if isinstance(value, Decimal) and value.is_finite():
             return value
         return options.number("Column", option, value)
@@ -131,32 +153,39 @@ class Column:
     def _values(self, given: object) -> tuple[object, ...]:
         allowed = "a sequence of at least one value"
         if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-            raise options.refuse("Column", "isin", allowed, given)
+            raise options.refuse(_OWNER, "isin", allowed, given)
         values = tuple(options.scalar("Column", "isin", value) for value in given)
         if isinstance(given, set | frozenset):  # whose order would change from run to run
             values = tuple(sorted(values, key=lambda value: (type(value).__name__, value)))
         if not values:
-            raise options.refuse("Column", "isin", allowed, given)
-        text = {isinstance(value, str) for value in values}
-        wanted = self.dtype == "string"
-        if (wanted and False in text) or (self._is_number() and True in text):
-            raise options.refuse("Column", "isin", f"values of type {self.dtype!r}", given)
-        return tuple(dict.fromkeys(values))
+            raise options.refuse(_OWNER, "isin", allowed, given)
+        if not all(map(self._may_hold, values)):
+            raise options.refuse(_OWNER, "isin", f"values of type {self.dtype!r}", given)
+        return options.distinct(values)
 
-    def _is_number(self) -> bool:
-        return self.dtype in ("int", "float", "number") or self.dtype.startswith(("int", "uint"))
+    def _may_hold(self, value: object) -> bool:
+        whole = self.dtype.startswith(("int", "uint"))
+        kinds = _MEMBERS.get("int" if whole else self.dtype)
+        if kinds is None:
+            return True
+        odd = {bool: self.dtype != "bool", datetime: self.dtype == "date"}
+        return isinstance(value, kinds) and not any(
+            no and isinstance(value, kind) for kind, no in odd.items()
+        )
 
     def _pattern(self, pattern: object) -> None:
         if not self._is("string", "category", "large_string", "dictionary", "utf8", "large_utf8"):
-            raise options.refuse("Column", "matches", f"left out for type {self.dtype!r}", pattern)
+            raise options.refuse(_OWNER, "matches", f"left out for type {self.dtype!r}", pattern)
         if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
             allowed = f"a pattern in a text of at most {_LONGEST_PATTERN:,} characters"
             shown = pattern if not isinstance(pattern, str) else f"{pattern[:40]}..."
-            raise options.refuse("Column", "matches", allowed, shown)
+            raise options.refuse(_OWNER, "matches", allowed, shown)
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            raise options.refuse("Column", "matches", "a regular expression", pattern, f"; {error}") from None
+            raise options.refuse(
+                _OWNER, "matches", "a regular expression", pattern, f"; {error}"
+            ) from None
 
     @property
     def range(self) -> str:
@@ -194,9 +223,12 @@ def _checked_type(dtype: object) -> str:
         dtype = str(dtype)
         # "float" and "bool" of Arrow are exact types; the family of the same name is not
         return {"float": "float32", "string": "utf8"}.get(dtype, dtype)
-    if isinstance(dtype, str):
-        if dtype in FAMILIES or dtype.startswith(_PARAMETRIC):
+    if isinstance(dtype, str) and dtype != "str":  # Arrow's other name for one of the text types
+        spaced = re.sub(r"(?<=[0-9]),(?=-?[0-9])", ", ", dtype)  # "decimal128(10,2)"
+        if dtype in FAMILIES:
             return dtype
+        if _PARAMETRIC.fullmatch(spaced):
+            return spaced
         try:
             pa.type_for_alias(dtype)
         except ValueError:
@@ -204,6 +236,7 @@ def _checked_type(dtype: object) -> str:
         else:
             return dtype
     known = [*FAMILIES, "int64", "int32", "float64", "float32", "large_string", "date32", "binary"]
-    near = options.did_you_mean(dtype, [*known, "str"]).replace("'str'", "'string'")
+    meant = next((ours for theirs, ours in _MEANT if str(dtype).startswith(theirs)), None)
+    near = f"; did you mean {meant!r}?" if meant else options.did_you_mean(dtype, known)
     allowed = f"one of {', '.join(map(repr, FAMILIES))} or the name of an Arrow type"
-    raise options.refuse("Column", "dtype", allowed, dtype, near)
+    raise options.refuse(_OWNER, "dtype", allowed, dtype, near)

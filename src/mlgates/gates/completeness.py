@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from mlgates import options
 from mlgates.base import Gate
 from mlgates.data.counters import Counter, In, Missing, ValueCounts, Violations
-from mlgates.data.groups import GroupMissing, MissingBy, MissingWhere
+from mlgates.data.groups import Group, GroupMissing, MissingBy, MissingWhere
 from mlgates.data.profile import Profile
 from mlgates.data.source import Field, TableSchema
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.evidence import Evidence
-from mlgates.gates.violations import listed, share_check
+from mlgates.evidence import Evidence, lend
+from mlgates.gates.violations import broken, guarded, listed, share_check
 from mlgates.verdict import Check, Limit, Measurement, Verdict, quantity
 
 __all__ = ["Completeness"]
+
+_OWNER = "Completeness"
 
 Slices = str | tuple[str, ...] | tuple[tuple[str, Callable[..., object]], ...]
 
@@ -27,6 +30,17 @@ _SUSPECTS: dict[str, tuple[object, ...]] = {
 }
 _SUSPICIOUS = 0.01
 _MOST_SLICES = 1_000
+_LONGEST_LABEL = 80
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """A user's condition, which is lent the table and can't change it."""
+
+    condition: Callable[..., object]
+
+    def __call__(self, table: object) -> object:
+        return self.condition(lend(table))
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,15 +60,18 @@ class Completeness(Gate):
     expected : mapping of str to sequence, optional
         ``{"store": ["S1", "S2"]}``: each of these values must have rows.
     by : str, sequence of str, or mapping of str to callable, optional
-        Judge each column in each slice instead of in total: by the values of a column or of several,
-        or by conditions on the table that give one bool a row.
+        Judge each column in each slice instead of in total: by the values of a column or of
+        several, or by conditions on the table that give one bool a row. Columns that make the
+        slices are judged in total: where they are missing is a slice of its own.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    Missing is null + NaN, in every kind of table. Values such as ``"?"`` that often stand for missing
-    are never counted unless listed; where they are more than 1 % of a column the reason says so.
+    Missing is null + NaN, in every kind of table. Values such as ``"?"`` that often stand for
+    missing are never counted unless listed; where they are more than 1 % of a column's values the
+    reason says so.
+    A column or slice that can't be judged is ERROR, and the others are judged all the same.
 
     Examples
     --------
@@ -85,7 +102,8 @@ class Completeness(Gate):
         if self.max_rows is not None:
             self._set("max_rows", options.count(kind, "max_rows", self.max_rows))
             if self.max_rows < self.min_rows:
-                msg = f"{kind}: `min_rows` must not be greater than `max_rows`, got {self.min_rows} and {self.max_rows}"
+                got = f"got {self.min_rows} and {self.max_rows}"
+                msg = f"{kind}: `min_rows` must not be greater than `max_rows`, {got}"
                 raise OptionError(msg)
         self._set("missing_values", _scalars("missing_values", self.missing_values, empty=True))
         if self.expected is not None:
@@ -96,42 +114,75 @@ class Completeness(Gate):
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield what the scan must count: missing cells, in total or by slice, and values."""
-        columns = [name for name in self._judged(schema) if name in schema]
-        for column in columns:
-            yield from (c for c in (self._sentinels(schema[column]), _suspects(schema[column])) if c)
-            if self.by is None:
-                yield Missing(column)
-        if self.by is not None:
-            yield self._grouped(tuple(columns))
-        for column, _ in self.expected or ():
-            if column in schema and schema[column].kind not in ("nested", "unreadable"):
-                yield ValueCounts(column)
+        for column in self._in_total(schema):
+            found = schema[column]
+            yield Missing(column)
+            yield from (c for c in (self._sentinels(found), self._suspects(found)) if c)
+        yield from self._grouped(schema)
+        yield from (ValueCounts(column) for column in self._expectations() if column in schema)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the number of rows, then the missing cells, then the values expected."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         limit = Limit(self.min_rows, self.max_rows)
         rows = Measurement(profile.rows, n=profile.rows, method="count")
-        said = f"the table has {profile.rows:,} rows"
+        said = f"the table has {profile.rows:,} row{'' if profile.rows == 1 else 's'}"
         yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=said)
-        columns = self._judged(schema)
-        for column in columns:
+        total = self._in_total(schema)
+        for column in self._judged(schema):
             if column not in schema:
                 yield _unknown(column, "missing", schema)
-            elif self.by is None:
-                yield self._missing_check(schema[column], profile)
-        if self.by is not None:
-            yield from self._sliced(profile, tuple(c for c in columns if c in schema))
-        for column, values in self.expected or ():
-            yield _expected_check(column, tuple(values), schema, profile)
+            elif column in total:
+                judge = partial(self._missing_check, schema[column], profile)
+                yield guarded(column, "missing", judge)
+        for counter in self._grouped(schema):
+            yield from _sliced(counter, profile, self.max_missing)
+        for column, values in self._expectations().items():
+            if column not in schema:
+                yield _unknown(column, "expected", schema)
+            else:
+                judge = partial(_expected_check, column, values, profile)
+                yield guarded(column, "expected", judge)
+
+    def _expectations(self) -> dict[str, tuple[object, ...]]:
+        return dict(self.expected or ())  # type: ignore[arg-type]
 
     def _judged(self, schema: TableSchema) -> tuple[str, ...]:
-        if self.columns is None:
-            return tuple(schema)
-        return tuple(self.columns)
+        return tuple(schema if self.columns is None else self.columns)
+
+    def _by(self) -> tuple[str, ...]:
+        """Return the columns that make the slices."""
+        given: Any = self.by or ()
+        return tuple(name for name in given if isinstance(name, str))
+
+    def _in_total(self, schema: TableSchema) -> tuple[str, ...]:
+        """Return the columns that are judged in total, not in slices."""
+        by = self._by()
+        columns = (column for column in self._judged(schema) if column in schema)
+        return tuple(column for column in columns if self.by is None or column in by)
+
+    def _grouped(self, schema: TableSchema) -> Iterator[MissingBy | MissingWhere]:
+        """Yield what counts the slices: one for each condition, so that none spoils another's."""
+        if self.by is None:
+            return
+        values, by = tuple(self.missing_values), self._by()
+        columns = tuple(c for c in self._judged(schema) if c in schema and c not in by)
+        if by:
+            yield MissingBy(columns, by, values)
+            return
+        given: Any = self.by
+        for name, condition in given:
+            yield MissingWhere(columns, ((name, _Condition(condition)),), values)
 
     def _sentinels(self, found: Field) -> In | None:
-        return In(found.name, tuple(self.missing_values)) if self.missing_values and _holds_values(found) else None
+        values = tuple(self.missing_values)
+        return In(found.name, values) if values and _holds_values(found) else None
+
+    def _suspects(self, found: Field) -> In | None:
+        """Return the counter of values that often stand for missing and are not listed."""
+        values = tuple(self.missing_values)
+        known = tuple(v for v in _SUSPECTS.get(found.kind, ()) if v not in values)
+        return In(found.name, known) if known else None
 
     def _missing_check(self, found: Field, profile: Profile) -> Check:
         missing: Violations = profile[Missing(found.name)]
@@ -148,74 +199,71 @@ class Completeness(Gate):
             "missing",
             at_most=self.max_missing,
             cells="cells",
-            hint=_suspicion(found, profile, tuple(self.missing_values)),
+            hint=_suspicion(self._suspects(found), found, profile),
         )
 
-    def _grouped(self, columns: tuple[str, ...]) -> MissingBy | MissingWhere:
-        by: Any = self.by
-        values = tuple(self.missing_values)
-        if isinstance(by[0], str):
-            return MissingBy(columns, by, values)
-        return MissingWhere(columns, by, values)
 
-    def _sliced(self, profile: Profile, columns: tuple[str, ...]) -> Iterator[Check]:
-        counter = self._grouped(columns)
-        found: GroupMissing = profile[counter]
-        if len(found.groups) > _MOST_SLICES:
-            msg = f"`by` makes {len(found.groups):,} slices; at most {_MOST_SLICES:,} can be judged"
-            raise EvidenceError(msg)
-        names = counter.by if isinstance(counter, MissingBy) else ()
-        for key, rows, missing in found.groups or (((), 0, (0,) * len(columns)),):
-            for column, count in zip(columns, missing, strict=True):
-                yield share_check(
-                    column,
-                    "missing",
-                    Violations(count, rows, ()),
-                    "missing",
-                    at_most=self.max_missing,
-                    cells="cells",
-                    group=_slice_name(names, key),
-                )
+def _sliced(counter: MissingBy | MissingWhere, profile: Profile, most: float) -> Iterator[Check]:
+    """Yield a check for each slice and column, or the one ERROR of slices that can't be judged."""
+    if isinstance(counter, MissingBy):
+        columns, names, group = counter.counted, counter.by, None
+    else:
+        columns, names, group = counter.columns, (), counter.slices[0][0]
+    try:
+        groups = _groups(profile[counter])
+    except Exception as error:  # noqa: BLE001  (a condition raised, a column makes no groups)
+        yield broken(", ".join(names) or "by", "missing", error, group=group)
+        return
+    for key, rows, missing in groups or [((), 0, (0,) * len(columns))]:
+        label = group or _slice_name(names, key)
+        for column, count in zip(columns, missing, strict=True):
+            found = Violations(count, rows)
+            yield share_check(
+                column, "missing", found, "missing", at_most=most, cells="cells", group=label
+            )
+
+
+def _groups(found: GroupMissing) -> tuple[Group, ...]:
+    if len(found.groups) > _MOST_SLICES:
+        msg = f"`by` makes {len(found.groups):,} slices; at most {_MOST_SLICES:,} can be judged"
+        raise EvidenceError(msg)
+    return found.groups
 
 
 def _slice_name(names: tuple[str, ...], key: tuple[object, ...]) -> str | None:
-    """Return ``"sex=f, age=31"`` for the values of columns, or the name that a condition was given."""
-    if not names:
-        return str(key[0]) if key else None
-    values = ("(missing)" if value is None else value for value in key)
-    return ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=False)) or None
+    """Return ``"sex=f, age=31"`` for the values of columns."""
+    values = ["(missing)" if value is None else str(value) for value in key]
+    cut = [v if len(v) <= _LONGEST_LABEL else f"{v[:_LONGEST_LABEL]}..." for v in values]
+    return (
+        ", ".join(f"{name}={value}" for name, value in zip(names, cut, strict=True))
+        if cut
+        else None
+    )
 
 
 def _holds_values(found: Field) -> bool:
     return found.kind not in ("nested", "unreadable", "null")
 
 
-def _suspects(found: Field) -> In | None:
-    """Return the counter of values that often stand for missing; None where the type has none."""
-    known = _SUSPECTS.get(found.kind)
-    return None if known is None else In(found.name, known)
-
-
-def _suspicion(found: Field, profile: Profile, listed_values: tuple[object, ...]) -> str:
-    counter = _suspects(found)
+def _suspicion(counter: In | None, found: Field, profile: Profile) -> str:
+    """Return the hint that values stand for missing that are not listed."""
     if counter is None:
         return ""
     suspects: Violations = profile[counter]
-    if listed_values or suspects.count <= _SUSPICIOUS * suspects.n:
+    if suspects.count <= _SUSPICIOUS * suspects.n:
         return ""
     some = f"{quantity(suspects.count / suspects.n, 'share')} of the values"
     kinds = "empty, '?', 'NA' or the like" if found.kind == "string" else "-999 or the like"
     return f"{some} are {kinds}; list them in `missing_values` if they stand for missing"
 
 
-def _expected_check(column: str, values: tuple[object, ...], schema: TableSchema, profile: Profile) -> Check:
-    if column not in schema:
-        return _unknown(column, "expected", schema)
+def _expected_check(column: str, values: tuple[object, ...], profile: Profile) -> Check:
     counts = profile[ValueCounts(column)]
     absent = tuple(value for value in values if counts[value] == 0)
-    said = f"each of the {len(values):,} values expected of `{column}` has rows"
+    expected = f"{len(values):,} values expected of `{column}`"
+    said = f"each of the {expected} has rows"
     if absent:
-        said = f"{len(absent):,} of {len(values):,} values expected of `{column}` have no rows: {listed(absent)}"
+        said = f"{len(absent):,} of {expected} have no rows: {listed(absent)}"
     measured = Measurement(len(absent), n=profile.rows, method="count")
     return Check.judge(column, "expected", measured, Limit(at_most=0), min_n=0, said=said)
 
@@ -236,11 +284,11 @@ def _some(owner: str, option: str, value: object) -> tuple[str, ...]:
 def _scalars(option: str, given: object, *, empty: bool = False) -> tuple[object, ...]:
     allowed = "a sequence of finite numbers, texts, bools, dates or datetimes"
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise options.refuse("Completeness", option, allowed, given)
+        raise options.refuse(_OWNER, option, allowed, given)
     values = tuple(options.scalar("Completeness", option, value) for value in given)
     if not values and not empty:
-        raise options.refuse("Completeness", option, f"{allowed}, at least one", given)
-    return tuple(dict.fromkeys(values))
+        raise options.refuse(_OWNER, option, f"{allowed}, at least one", given)
+    return options.distinct(values)
 
 
 def _expected(given: object) -> tuple[tuple[str, tuple[object, ...]], ...]:
@@ -249,15 +297,19 @@ def _expected(given: object) -> tuple[tuple[str, tuple[object, ...]], ...]:
     except (TypeError, ValueError):
         pairs = {}
     if not pairs or not all(isinstance(name, str) for name in pairs):
-        raise options.refuse("Completeness", "expected", "a mapping of columns to the values expected", given)
+        raise options.refuse(
+            _OWNER, "expected", "a mapping of columns to the values expected", given
+        )
     return tuple((name, _scalars(f"expected[{name!r}]", values)) for name, values in pairs.items())
 
 
 def _slices(given: object) -> Slices:
-    if isinstance(given, Mapping) or (isinstance(given, tuple) and given and isinstance(given[0], tuple)):
+    if isinstance(given, Mapping) or (
+        isinstance(given, tuple) and given and isinstance(given[0], tuple)
+    ):
         pairs = dict(given)
         if not pairs or not all(isinstance(n, str) and callable(c) for n, c in pairs.items()):
             allowed = "a mapping of names to conditions on the table"
-            raise options.refuse("Completeness", "by", allowed, given)
+            raise options.refuse(_OWNER, "by", allowed, given)
         return tuple(pairs.items())
     return _some("Completeness", "by", given)

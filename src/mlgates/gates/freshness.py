@@ -1,9 +1,11 @@
 """Freshness: the newest record is recent, none is from the future, and there is no hole in time."""
 
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
-from typing import ClassVar
+from fractions import Fraction
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,15 +19,47 @@ from mlgates.data.counters import Counter, Distribution, Missing
 from mlgates.data.source import Field, TableSchema
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.violations import share_check
+from mlgates.gates.violations import share_check, yes_or_no
 from mlgates.options import Duration, seconds
 from mlgates.verdict import Check, Limit, Measurement, quantity
 
 __all__ = ["Freshness"]
 
+_OWNER = "Freshness"
+
+_INT64 = np.iinfo(np.int64)
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY = 86_400
 _ODD_YEARS = (1980, 2200)
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Moments in order of time, as ticks since 1970 in UTC, and how many ticks a second has."""
+
+    ticks: npt.NDArray[np.int64]
+    a_second: int
+
+    @property
+    def newest(self) -> Fraction:
+        """The last one, in seconds since 1970."""
+        return Fraction(int(self.ticks[-1]), self.a_second)
+
+    def before(self, moment: Fraction) -> int:
+        """How many lie before a moment, compared exactly."""
+        return self._position(math.ceil(moment * self.a_second), "left")
+
+    def until(self, moment: Fraction) -> "Stamps":
+        """Those up to a moment, it included."""
+        end = self._position(math.floor(moment * self.a_second), "right")
+        return replace(self, ticks=self.ticks[:end])
+
+    def _position(self, tick: int, side: Literal["left", "right"]) -> int:
+        # numpy would search for what is beyond 64 bits among objects
+        low, high = int(_INT64.min), int(_INT64.max)
+        if not low <= tick <= high:
+            return 0 if tick < low else len(self.ticks)
+        return int(np.searchsorted(self.ticks, np.int64(tick), side=side))
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,8 +77,9 @@ class Freshness(Gate):
     clock_skew : str, timedelta or float
         How far ahead of the clock a stamp may lie; one beyond is a FAIL, and never counts as fresh.
     assume_timezone : str, optional
-        The zone, such as "Europe/Berlin", in which stamps without one are to be read; without it they
-        are an ERROR. Of a time that the end of summer time repeats, the earlier is taken.
+        The zone, such as "Europe/Berlin", in which stamps without one are to be read; without it
+        they are an ERROR. Of a time that the end of summer time repeats, the earlier is taken; of
+        one that its start skips, the moment of the change.
     min_fresh_share : float, optional
         Smallest share of the rows that must be at most `max_age` old, so that one heartbeat among
         stale rows does not pass.
@@ -53,8 +88,8 @@ class Freshness(Gate):
 
     Notes
     -----
-    Newest is by time, not by row. A table without rows, or without any stamp, is stale; a missing stamp
-    is a FAIL of its own. The clock is the evidence ``now``, by default the present.
+    Newest is by time, not by row. A table without rows, or without any stamp, is stale; a missing
+    stamp is a FAIL of its own. The clock is the evidence ``now``, by default the present.
 
     Examples
     --------
@@ -85,7 +120,9 @@ class Freshness(Gate):
         if self.assume_timezone is not None:
             _zone(self.assume_timezone)
         if self.min_fresh_share is not None:
-            self._set("min_fresh_share", options.share(kind, "min_fresh_share", self.min_fresh_share))
+            self._set(
+                "min_fresh_share", options.share(kind, "min_fresh_share", self.min_fresh_share)
+            )
         super().__post_init__()
 
     @property
@@ -103,22 +140,20 @@ class Freshness(Gate):
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield missing, future, age, and where asked for gap and fresh_share."""
         found = self._field(evidence.source("data").schema)
-        profile, now = evidence.profile(), evidence.now
-        yield share_check(self.column, "missing", profile[Missing(self.column)], "missing", cells="cells")
+        profile, clock = evidence.profile(), _since_1970(evidence.now)
+        missing = profile[Missing(self.column)]
+        yield share_check(self.column, "missing", missing, "missing", cells="cells")
         if found.kind == "null":  # no stamp at all: nothing is newer than never
-            stamps = np.empty(0, dtype=np.int64)
-            scale = _TICKS["us"]
+            stamps = Stamps(np.empty(0, np.int64), _TICKS["us"])
         else:
-            stamps, scale = self._utc(profile[Distribution(self.column)].values, found)
-        clock = _ticks(now, scale)
-        skew = round(seconds(self.clock_skew) * scale)
-        past = int(np.searchsorted(stamps, clock + skew, side="right")) if len(stamps) else 0
-        yield self._future(stamps, past, clock, scale)
-        yield self._age(stamps[:past], clock, scale)
+            stamps = self._utc(profile[Distribution(self.column)].values, found)
+        past = stamps.until(clock + Fraction(seconds(self.clock_skew)))
+        yield self._future(stamps, len(stamps.ticks) - len(past.ticks), clock)
+        yield self._age(past, clock)
         if self.max_gap is not None:
-            yield self._gap(stamps[:past], scale)
+            yield self._gap(past, seconds(self.max_gap))
         if self.min_fresh_share is not None:
-            yield self._share(stamps[:past], clock, scale, profile.rows)
+            yield self._share(past, clock, profile.rows)
 
     def _field(self, schema: TableSchema) -> Field:
         if self.column not in schema:
@@ -131,15 +166,16 @@ class Freshness(Gate):
                 "int": "if they are epochs, convert them with their unit where the table is loaded",
                 "unreadable": found.problem or "",
             }.get(found.kind, "")
-            msg = f"`{self.column}` is {found.type}, a column of timestamps is needed{f'; {how}' if how else ''}"
-            raise EvidenceError(msg)
+            is_, needed = f"`{self.column}` is {found.type}", "a column of timestamps is needed"
+            raise EvidenceError("; ".join(filter(None, [f"{is_}, {needed}", how])))
         if found.kind != "null" and found.zone is None and self.assume_timezone is None:
-            msg = f"the stamps of `{self.column}` have no time zone; say `assume_timezone=`, for instance 'UTC'"
+            without = f"the stamps of `{self.column}` have no time zone"
+            msg = f"{without}; say `assume_timezone=`, for instance 'UTC'"
             raise EvidenceError(msg)
         return found
 
-    def _utc(self, values: npt.NDArray[np.int64], found: Field) -> tuple[npt.NDArray[np.int64], int]:
-        """Return sorted stamps as ticks since 1970 in UTC, and how many ticks a second has."""
+    def _utc(self, values: npt.NDArray[np.int64], found: Field) -> Stamps:
+        """Return the stamps in UTC, in order."""
         if found.kind == "date":
             values, unit = values.astype(np.int64) * _DAY, "s"
         else:
@@ -151,50 +187,51 @@ class Freshness(Gate):
             )
             # an hour that summer time repeats or skips can change the order
             values = np.sort(aware.cast(pa.int64()).to_numpy())
-        return values, _TICKS[unit]
+        return Stamps(values, _TICKS[unit])
 
-    def _future(self, stamps: npt.NDArray[np.int64], past: int, clock: int, scale: int) -> Check:
-        ahead = len(stamps) - past
-        said = f"no stamp of `{self.column}` lies in the future"
+    def _future(self, stamps: Stamps, ahead: int, clock: Fraction) -> Check:
+        skew = quantity(seconds(self.clock_skew), "s")
+        said = f"no stamp of `{self.column}` lies more than {skew} in the future"
         if ahead:
-            far = quantity((int(stamps[-1]) - clock) / scale, "s")
-            said = (
-                f"{ahead:,} of {len(stamps):,} stamps of `{self.column}` lie in the future, "
-                f"the furthest by {far}{_odd(int(stamps[-1]), scale)}"
-            )
-        measured = Measurement(ahead, n=len(stamps), method="count")
-        return Check.judge(self.column, "future", measured, Limit(at_most=0), min_n=0, said=said)
+            furthest = stamps.newest
+            of = f"{ahead:,} of {len(stamps.ticks):,} stamps of `{self.column}`"
+            by = quantity(float(furthest - clock), "s")
+            said = f"{of} lie more than {skew} in the future, the furthest by {by}{_odd(furthest)}"
+        return yes_or_no(self.column, "future", said, broken=ahead, n=len(stamps.ticks))
 
-    def _age(self, stamps: npt.NDArray[np.int64], clock: int, scale: int) -> Check:
+    def _age(self, stamps: Stamps, clock: Fraction) -> Check:
         limit = Limit(at_most=seconds(self.max_age))
-        if not len(stamps):
+        if not len(stamps.ticks):
             said = f"`{self.column}` has no stamp up to now: there is no newest record"
             age = float("inf")
         else:
-            newest = int(stamps[-1])
-            age = (clock - newest) / scale
-            when = _shown(newest, scale)
-            said = f"the newest stamp of `{self.column}` is {quantity(age, 's')} old ({when}){_odd(newest, scale)}"
-        measured = Measurement(age, n=len(stamps), method="newest stamp")
+            newest = stamps.newest
+            age = float(clock - newest)
+            old = f"{quantity(abs(age), 's')} {'old' if age >= 0 else 'ahead of the clock'}"
+            said = f"the newest stamp of `{self.column}` is {old} ({_shown(newest)}){_odd(newest)}"
+        measured = Measurement(age, n=len(stamps.ticks), method="newest stamp")
         return Check.judge(self.column, "age", measured, limit, min_n=0, unit="s", said=said)
 
-    def _gap(self, stamps: npt.NDArray[np.int64], scale: int) -> Check:
-        said, gap = f"`{self.column}` has fewer than two stamps: no gap is defined", None
-        if len(stamps) > 1:
+    def _gap(self, stamps: Stamps, most: float) -> Check:
+        said, gap = f"no gap between stamps of `{self.column}` is defined", None
+        n = len(stamps.ticks)
+        if n > 1:
             # unsigned: the distance of two int64 can be larger than an int64
-            steps = np.diff(stamps.view(np.uint64))
+            steps = np.diff(stamps.ticks.view(np.uint64))
             widest = int(np.argmax(steps))
-            gap = int(steps[widest]) / scale
-            said = f"the largest gap in `{self.column}` is {quantity(gap, 's')}, after {_shown(int(stamps[widest]), scale)}"
-        measured = Measurement(gap, n=len(stamps), method="largest difference in order of time")
-        limit = Limit(at_most=seconds(self.max_gap or 0))
+            gap = float(Fraction(int(steps[widest]), stamps.a_second))
+            after = _shown(Fraction(int(stamps.ticks[widest]), stamps.a_second))
+            said = f"the largest gap in `{self.column}` is {quantity(gap, 's')}, after {after}"
+        measured = Measurement(gap, n=n, method="largest difference in order of time")
+        limit = Limit(at_most=most)
         return Check.judge(self.column, "gap", measured, limit, min_n=2, unit="s", said=said)
 
-    def _share(self, stamps: npt.NDArray[np.int64], clock: int, scale: int, rows: int) -> Check:
-        oldest = clock - round(seconds(self.max_age) * scale)
-        fresh = len(stamps) - int(np.searchsorted(stamps, oldest, side="left"))
+    def _share(self, stamps: Stamps, clock: Fraction, rows: int) -> Check:
+        oldest = clock - Fraction(seconds(self.max_age))
+        fresh = len(stamps.ticks) - stamps.before(oldest)
         share = fresh / rows if rows else None
-        said = f"{fresh:,} of {rows:,} rows are at most {quantity(seconds(self.max_age), 's')} old"
+        old = quantity(seconds(self.max_age), "s")
+        said = f"{fresh:,} of {rows:,} rows have a stamp at most {old} old"
         measured = Measurement(share, n=rows, method="count", details={"count": fresh})
         limit = Limit(at_least=self.min_fresh_share)
         return Check.judge(self.column, "fresh_share", measured, limit, unit="share", said=said)
@@ -206,31 +243,39 @@ def _zone(name: object) -> None:
     try:
         ZoneInfo(options.text("Freshness", "assume_timezone", name))
     except (ValueError, OSError, KeyError):
-        raise options.refuse("Freshness", "assume_timezone", allowed, name, hint) from None
+        raise options.refuse(_OWNER, "assume_timezone", allowed, name, hint) from None
 
 
-def _ticks(moment: datetime, scale: int) -> int:
+def _since_1970(moment: datetime) -> Fraction:
+    """Return the seconds since 1970, exactly."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    micros = (since.days * _DAY + since.seconds) * 10**6 + since.microseconds
-    return micros * scale // 10**6
+    return Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
 
 
-def _year(stamp: int, scale: int) -> float:
-    return 1970 + stamp / scale / (365.2425 * _DAY)
+def _year(moment: Fraction) -> int:
+    whole = np.datetime64(math.floor(moment), "s")
+    return 1970 + int(whole.astype("datetime64[Y]").astype(np.int64))
 
 
-def _shown(stamp: int, scale: int) -> str:
-    """Return a stamp in ISO form, or its year where the calendar of Python ends."""
-    whole = stamp // scale
-    if not -62_135_596_800 <= whole < 253_402_300_800:  # noqa: PLR2004
-        return f"year {_year(stamp, scale):,.0f}"
+def _shown(moment: Fraction) -> str:
+    """Return a moment in ISO form, or its year where the calendar of Python ends."""
+    whole = math.floor(moment)
+    if not -62_135_596_800 <= whole < 253_402_300_800:
+        return f"year {_written(_year(moment))}"
     return f"{np.datetime64(whole, 's')}Z"
 
 
-def _odd(stamp: int, scale: int) -> str:
+def _written(year: int) -> str:
+    return f"{year:,}" if abs(year) >= 10_000 else str(year)
+
+
+def _odd(moment: Fraction) -> str:
     """Return a hint when a stamp lies where an epoch read in the wrong unit would put it."""
     low, high = _ODD_YEARS
-    year = _year(stamp, scale)
+    year = _year(moment)
     if low <= year <= high:
         return ""
-    return f" (hint: the year {year:,.0f} suggests an epoch read in the wrong unit, such as ms for s)"
+    return (
+        f" (hint: the year {_written(year)} suggests an epoch read in the wrong unit, "
+        "such as ms for s)"
+    )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import date
+from functools import partial
 from typing import ClassVar, Literal
 
 from mlgates import options
@@ -19,17 +21,21 @@ from mlgates.data.counters import (
 )
 from mlgates.data.duplicates import Duplicated
 from mlgates.data.profile import Profile
-from mlgates.data.source import Field, TableSchema
+from mlgates.data.source import Field, TableSchema, as_source
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.column import Column
-from mlgates.gates.violations import listed, share_check, yes_or_no
+from mlgates.gates.violations import as_said, guarded, listed, share_check, yes_or_no
 from mlgates.verdict import Check, Limit, Measurement
 
 __all__ = ["Column", "Schema"]
 
-_ORDERED = frozenset({"int", "float", "decimal", "date", "timestamp"})
+_OWNER = "Schema"
+
+_NUMBERS = frozenset({"int", "float", "decimal"})
+_DAYS = frozenset({"date", "timestamp"})
 _SMALL_SET = 20
+_SHOWN_PATTERN = 60
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,10 +55,12 @@ class Schema(Gate):
 
     Notes
     -----
-    A column gives one check for its type, and one for each rule it has: ``missing`` unless nullable,
-    ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A failing check names the
-    count, the share and the first few offending row numbers (from 0), never a value. A rule with no
-    value to judge is INCONCLUSIVE, and so is a table without rows.
+    A column gives one check for its type, and one for each rule it has: ``missing`` unless
+    nullable, ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A failing check
+    names the count, the share and the first few offending row numbers (from 0), never a value. A
+    rule with no value to judge is INCONCLUSIVE, and so are a table without rows and one that has
+    none of the columns. A rule that can't be judged, such as a pattern that takes too long, is
+    ERROR; the other rules are judged all the same.
 
     Examples
     --------
@@ -74,9 +82,13 @@ class Schema(Gate):
         try:
             pairs = dict(self.columns)
         except (TypeError, ValueError):
-            raise options.refuse("Schema", "columns", "a mapping of names to columns", self.columns) from None
+            raise options.refuse(
+                _OWNER, "columns", "a mapping of names to columns", self.columns
+            ) from None
         if not pairs:
-            raise options.refuse("Schema", "columns", "a mapping of at least one column", self.columns)
+            raise options.refuse(
+                _OWNER, "columns", "a mapping of at least one column", self.columns
+            )
         self._set("columns", tuple((_name(name), _column(name, c)) for name, c in pairs.items()))
         options.choice("Schema", "extra", self.extra, ("forbid", "allow"))
         options.flag("Schema", "ordered", self.ordered)
@@ -91,9 +103,9 @@ class Schema(Gate):
     def infer(cls, table: object) -> "Schema":
         """Return the schema a table shows, to be reviewed by a person.
 
-        Types, nullability and infinities are written down, and the values of text columns that have at
-        most 20 of them, unless each stands only once. A sample's smallest and largest values are not
-        made limits: the next honest sample would break them.
+        Types, nullability and infinities are written down, and the values of text columns that have
+        at most 20 of them, unless each stands only once. A sample's smallest and largest values are
+        not made limits: the next honest sample would break them.
 
         Parameters
         ----------
@@ -107,13 +119,14 @@ class Schema(Gate):
 
         Examples
         --------
-        >>> Schema.infer({"country": ["DE", "FR", "DE"], "income": [1.5, float("nan"), 2.5]})
-        Schema({'country': Column('string', isin=('DE', 'FR')), 'income': Column('float', nullable=True)})
+        >>> Schema.infer({"city": ["Bonn", "Lille", "Bonn"], "bmi": [21.5, float("nan"), 30.1]})
+        Schema({'city': Column('string', isin=('Bonn', 'Lille')),
+                'bmi': Column('float', nullable=True)})
         """
-        source_profile = Profile.of(table, ())
-        schema = source_profile.schema
+        source = as_source(table)
+        schema = source.schema
         texts = [ValueCounts(name) for name, found in schema.items() if found.kind == "string"]
-        profile = Profile.of(table, texts, columns=schema) if texts else source_profile
+        profile = Profile.of(source, texts)
         if profile.rows == 0:
             msg = "Schema.infer: the table has no rows to learn from"
             raise EvidenceError(msg)
@@ -134,12 +147,18 @@ class Schema(Gate):
         schema, profile = evidence.source("data").schema, evidence.profile()
         if profile.rows == 0:
             said = "the table has no rows: types were judged, values could not be"
-            yield Check.judge("rows", "rows", Measurement(0, n=0), Limit(at_least=1), unit="rows", said=said)
-        for name, column in self.rules.items():
+            nothing, some = Measurement(0, n=0), Limit(at_least=1)
+            yield as_said(Check.judge("rows", "rows", nothing, some, unit="rows"), said)
+        rules = self.rules
+        for name, column in rules.items():
             if name in schema:
                 yield from _column_checks(schema[name], column, profile)
             else:
-                yield _absent(name, column, schema)
+                yield _absent(name, column, schema, rules)
+        if not any(name in schema for name in rules):
+            said = "none of the declared columns is in the table"
+            nothing = Measurement(None, n=0)
+            yield as_said(Check.judge("columns", "present", nothing, Limit(at_most=0)), said)
         yield from self._shape(schema, profile.rows)
 
     def _shape(self, schema: TableSchema, rows: int) -> Iterator[Check]:
@@ -155,13 +174,15 @@ class Schema(Gate):
             wanted = [name for name in declared if name in schema]
             found = [name for name in schema if name in declared]
             moved = tuple(a for a, b in zip(found, wanted, strict=True) if a != b)
-            said = f"out of the declared order: {listed(moved)}" if moved else "in the declared order"
+            said = (
+                f"out of the declared order: {listed(moved)}" if moved else "in the declared order"
+            )
             yield yes_or_no("columns", "order", said, broken=len(moved), n=rows)
 
 
 def _name(name: object) -> str:
     if not isinstance(name, str):
-        raise options.refuse("Schema", "columns", "keyed by names that are texts", name)
+        raise options.refuse(_OWNER, "columns", "keyed by names that are texts", name)
     return name
 
 
@@ -169,7 +190,7 @@ def _column(name: object, column: object) -> Column:
     if isinstance(column, str):
         return Column(column)
     if not isinstance(column, Column):
-        raise options.refuse("Schema", f"columns[{name!r}]", "a Column or the name of a type", column)
+        raise options.refuse(_OWNER, f"columns[{name!r}]", "a Column or the name of a type", column)
     return column
 
 
@@ -189,43 +210,59 @@ def _inferred(found: Field, profile: Profile) -> Column:
 
 
 def _value_rules(found: Field, column: Column) -> Iterator[tuple[str, Counter | None, str]]:
-    """Yield metric, counter and what offenders are; no counter where the type can't have the rule."""
+    """Yield metric, counter and what offenders are; no counter where the type has no such rule."""
     name, readable = found.name, found.kind != "unreadable"
     if not column.nullable:
         yield "missing", Missing(name), "missing"
     if found.kind == "float" and not column.allow_inf:
         yield "infinite", Infinite(name), "infinite"
     if column.at_least is not None or column.at_most is not None:
-        counter = Outside(name, column.at_least, column.at_most)
-        yield "range", counter if found.kind in _ORDERED else None, column.range
+        dates = any(isinstance(end, date) for end in (column.at_least, column.at_most))
+        fits = found.kind in (_DAYS if dates else _NUMBERS)
+        outside = Outside(name, column.at_least, column.at_most)
+        yield "range", outside if fits else None, column.range
     if column.isin is not None:
-        yield "isin", NotIn(name, tuple(column.isin)) if readable else None, "not among the values allowed"
+        others = NotIn(name, tuple(column.isin))
+        yield "isin", others if readable else None, "not among the values allowed"
     if column.matches is not None:
-        counter = NotMatching(name, column.matches) if found.kind == "string" else None
-        yield "matches", counter, f"no whole match of {column.matches!r}"
+        unlike = NotMatching(name, column.matches)
+        what = f"no whole match of {_cut(column.matches)}"
+        yield "matches", unlike if found.kind == "string" else None, what
     if column.unique:
         yield "unique", Duplicated(name) if readable else None, "repetitions of an earlier value"
 
 
+def _cut(pattern: str) -> str:
+    """Return a pattern as it is shown: a long one by its beginning."""
+    shown = repr(pattern[:_SHOWN_PATTERN])
+    return shown if len(pattern) <= _SHOWN_PATTERN else f"{shown}..."
+
+
 def _column_checks(found: Field, column: Column, profile: Profile) -> Iterator[Check]:
-    yield _type_check(found, column, profile)
+    yield guarded(found.name, "type", partial(_type_check, found, column, profile))
     for metric, counter, what in _value_rules(found, column):
+        most = 0.0 if metric == "missing" else column.max_invalid
         if counter is None:
-            shown = "" if found.kind == "null" else f" on type {found.type}"
-            said = f"`{metric}` of `{found.name}` can't be judged{shown}"
-            nothing = Measurement(None, n=0)
-            yield Check.judge(found.name, metric, nothing, Limit(at_most=column.max_invalid), said=said)
-            continue
-        counted: Violations = profile[counter]
-        missing = metric == "missing"
-        yield share_check(
-            found.name,
-            metric,
-            counted,
-            what,
-            at_most=0.0 if missing else column.max_invalid,
-            cells="cells" if missing else "values",
-        )
+            yield _no_use(found, metric, most)
+        else:
+            judge = partial(_rule_check, found.name, metric, counter, what, most, profile)
+            yield guarded(found.name, metric, judge)
+
+
+def _rule_check(  # noqa: PLR0917
+    name: str, metric: str, counter: Counter, what: str, most: float, profile: Profile
+) -> Check:
+    counted: Violations = profile[counter]
+    cells = "cells" if metric == "missing" else "values"
+    return share_check(name, metric, counted, what, at_most=most, cells=cells)
+
+
+def _no_use(found: Field, metric: str, most: float) -> Check:
+    """Return the check of a rule that has no meaning for the type that was found."""
+    on = "without a value that tells its type" if found.kind == "null" else f"of type {found.type}"
+    said = f"`{metric}` of `{found.name}` can't be judged on a column {on}"
+    nothing, limit = Measurement(None, n=0), Limit(at_most=most)
+    return as_said(Check.judge(found.name, metric, nothing, limit, unit="share"), said)
 
 
 def _type_check(found: Field, column: Column, profile: Profile) -> Check:
@@ -235,7 +272,7 @@ def _type_check(found: Field, column: Column, profile: Profile) -> Check:
         return yes_or_no(name, "type", f"{said}, as declared ({column.dtype})", broken=0, n=rows)
     if found.kind == "null":
         said = f"`{name}` has no value that tells its type ({column.dtype} is declared)"
-        return Check.judge(name, "type", Measurement(None, n=0), Limit(at_most=0), said=said)
+        return as_said(Check.judge(name, "type", Measurement(None, n=0), Limit(at_most=0)), said)
     said = f"`{name}` is {found.type}, {column.dtype} is declared"
     hint = found.problem or _type_hint(found, column, profile)
     return yes_or_no(name, "type", f"{said}{f' (hint: {hint})' if hint else ''}", broken=1, n=rows)
@@ -259,9 +296,10 @@ def _type_hint(found: Field, column: Column, profile: Profile) -> str:
     return ""
 
 
-def _absent(name: str, column: Column, schema: TableSchema) -> Check:
-    if not column.required:
+def _absent(name: str, column: Column, schema: TableSchema, rules: Mapping[str, Column]) -> Check:
+    free = [other for other in schema if other not in rules]
+    alike = [other for other in free if other.strip().casefold() == name.strip().casefold()]
+    if not column.required and not alike:
         return yes_or_no(name, "present", f"`{name}` is absent, and not required", broken=0, n=0)
-    alike = [other for other in schema if other.strip().casefold() == name.strip().casefold()]
-    near = f"; did you mean {alike[0]!r}?" if alike else options.did_you_mean(name, schema)
+    near = f"; did you mean {alike[0]!r}?" if alike else options.did_you_mean(name, free)
     return yes_or_no(name, "present", f"`{name}` is not in the table{near}", broken=1, n=0)

@@ -1,12 +1,52 @@
 """How a count of violations becomes a check: shared by the gates that count cells."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
+from mlgates.base import describe
 from mlgates.data.counters import Violations
-from mlgates.verdict import Check, Limit, Measurement, quantity
+from mlgates.verdict import Check, Limit, Measurement, Verdict, quantity
 
-__all__ = ["listed", "share_check", "yes_or_no"]
+__all__ = ["as_said", "broken", "guarded", "listed", "share_check", "yes_or_no"]
 
 
-def share_check(  # noqa: PLR0913
+def guarded(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
+    """Return the check that `judge` makes; an ERROR check in its place when it raises.
+
+    What one rule breaks on (a pattern that takes too long, a limit that the values can't be
+    compared with) then hides no other rule of the gate.
+
+    Parameters
+    ----------
+    subject, metric : str
+        As in `Check`; they name the rule.
+    judge : callable
+        Reads what was counted, which may raise, and judges it.
+
+    Examples
+    --------
+    >>> check = guarded("age", "range", lambda: Check.judge("age", 1 / 0))
+    >>> check.verdict, check.reason
+    (<Verdict.ERROR: 'error'>, 'ZeroDivisionError: division by zero')
+    """
+    try:
+        return judge()
+    except Exception as error:  # noqa: BLE001  (whatever the rule's counter raised)
+        return broken(subject, metric, error)
+
+
+def broken(subject: str, metric: str, error: Exception, *, group: str | None = None) -> Check:
+    """Return the ERROR check of a rule that raised, its message without values of the data."""
+    return Check(
+        subject=subject,
+        metric=metric,
+        group=group,
+        verdict=Verdict.ERROR,
+        reason=describe(error),
+    )
+
+
+def share_check(
     subject: str,
     metric: str,
     found: Violations,
@@ -45,26 +85,33 @@ def share_check(  # noqa: PLR0913
         said = f"{of} ({quantity(found.count / found.n, 'share')}) are {what}"
         if found.rows:
             said += f", first at row{'s' if len(found.rows) > 1 else ''} {listed(found.rows)}"
-    return Check.judge(
+    said = f"{said} (hint: {hint})" if hint else said
+    details = {"count": found.count, "rows": found.rows}
+    check = Check.judge(
         subject,
         metric,
-        Measurement(
-            share, n=found.n, method="count", details={"count": found.count, "rows": found.rows}
-        ),
+        Measurement(share, n=found.n, method="count", details=details),
         Limit(at_most=at_most),
         group=group,
         unit="share",
-        said=f"{said} (hint: {hint})" if hint else said,
+        said=said,
     )
+    return check if found.n else as_said(check, said)
 
 
 def yes_or_no(subject: str, metric: str, said: str, *, broken: int, n: int) -> Check:
     """Return the check that a property without a number holds: violations, at most 0.
 
-    It may rest on 0 rows: a table without rows still has columns and types.
+    It may rest on 0 rows: a table without rows still has columns and types. What was said names
+    what was wanted too, so the reason has no limit.
     """
     measurement = Measurement(broken, n=n, method="count")
-    return Check.judge(subject, metric, measurement, Limit(at_most=0), min_n=0, said=said)
+    return as_said(Check.judge(subject, metric, measurement, Limit(at_most=0), min_n=0), said)
+
+
+def as_said(check: Check, said: str) -> Check:
+    """Return a check whose reason is all that is to be said: the limit would tell nothing more."""
+    return replace(check, reason=said)
 
 
 def listed(values: tuple[object, ...], most: int = 5) -> str:
@@ -75,5 +122,7 @@ def listed(values: tuple[object, ...], most: int = 5) -> str:
     >>> listed((4, 17, 99), most=2)
     '4, 17 and 1 more'
     """
-    shown = ", ".join(f"{value:,}" if isinstance(value, int) else repr(value) for value in values[:most])
+    shown = ", ".join(
+        f"{value:,}" if isinstance(value, int) else repr(value) for value in values[:most]
+    )
     return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
