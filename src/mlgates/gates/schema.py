@@ -199,6 +199,8 @@ def _inferred(found: Field, profile: Profile) -> Column:
     nullable, allow_inf = known.missing > 0, known.infinite > 0
     if found.kind in ("null", "unreadable"):
         return Column("any", nullable=nullable)
+    if found.kind == "decimal" and not found.encoded:  # whose digits are those of the sample
+        return Column("number", nullable=nullable)
     if found.kind == "string":
         counts = profile[ValueCounts(found.name)]
         small = len(counts.values) <= _SMALL_SET and len(counts.values) < counts.n
@@ -211,7 +213,7 @@ def _inferred(found: Field, profile: Profile) -> Column:
 
 def _value_rules(found: Field, column: Column) -> Iterator[tuple[str, Counter | None, str]]:
     """Yield metric, counter and what offenders are; no counter where the type has no such rule."""
-    name, readable = found.name, found.kind != "unreadable"
+    name, comparable = found.name, found.kind not in ("unreadable", "nested")
     if not column.nullable:
         yield "missing", Missing(name), "missing"
     if found.kind == "float" and not column.allow_inf:
@@ -223,13 +225,13 @@ def _value_rules(found: Field, column: Column) -> Iterator[tuple[str, Counter | 
         yield "range", outside if fits else None, column.range
     if column.isin is not None:
         others = NotIn(name, tuple(column.isin))
-        yield "isin", others if readable else None, "not among the values allowed"
+        yield "isin", others if comparable else None, "not among the values allowed"
     if column.matches is not None:
         unlike = NotMatching(name, column.matches)
         what = f"no whole match of {_cut(column.matches)}"
         yield "matches", unlike if found.kind == "string" else None, what
     if column.unique:
-        yield "unique", Duplicated(name) if readable else None, "repetitions of an earlier value"
+        yield "unique", Duplicated(name) if comparable else None, "repetitions of an earlier value"
 
 
 def _cut(pattern: str) -> str:

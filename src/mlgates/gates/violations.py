@@ -26,8 +26,8 @@ def guarded(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
     Examples
     --------
     >>> check = guarded("age", "range", lambda: Check.judge("age", 1 / 0))
-    >>> check.verdict, check.reason
-    (<Verdict.ERROR: 'error'>, 'ZeroDivisionError: division by zero')
+    >>> print(check.verdict, "-", check.reason)
+    error - `range` of `age` could not be judged: ZeroDivisionError: division by zero
     """
     try:
         return judge()
@@ -37,13 +37,8 @@ def guarded(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
 
 def broken(subject: str, metric: str, error: Exception, *, group: str | None = None) -> Check:
     """Return the ERROR check of a rule that raised, its message without values of the data."""
-    return Check(
-        subject=subject,
-        metric=metric,
-        group=group,
-        verdict=Verdict.ERROR,
-        reason=describe(error),
-    )
+    reason = f"`{metric}` of `{subject}` could not be judged: {describe(error)}"
+    return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
 
 
 def share_check(
