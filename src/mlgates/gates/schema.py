@@ -166,7 +166,7 @@ class Schema(Gate):
         if self.extra == "forbid":
             extra = [name for name in schema if name not in declared]
             for name in extra:
-                near = options.did_you_mean(name, declared)
+                near = _near(name, [other for other in declared if other not in schema])
                 yield yes_or_no(name, "extra", f"`{name}` is not declared{near}", broken=1, n=rows)
             if not extra:
                 yield yes_or_no("columns", "extra", "every column is declared", broken=0, n=rows)
@@ -300,8 +300,17 @@ def _type_hint(found: Field, column: Column, profile: Profile) -> str:
 
 def _absent(name: str, column: Column, schema: TableSchema, rules: Mapping[str, Column]) -> Check:
     free = [other for other in schema if other not in rules]
-    alike = [other for other in free if other.strip().casefold() == name.strip().casefold()]
-    if not column.required and not alike:
+    if not column.required and not _alike(name, free):
         return yes_or_no(name, "present", f"`{name}` is absent, and not required", broken=0, n=0)
-    near = f"; did you mean {alike[0]!r}?" if alike else options.did_you_mean(name, free)
-    return yes_or_no(name, "present", f"`{name}` is not in the table{near}", broken=1, n=0)
+    said = f"`{name}` is not in the table{_near(name, free)}"
+    return yes_or_no(name, "present", said, broken=1, n=0)
+
+
+def _alike(name: str, others: list[str]) -> list[str]:
+    """Return the names that differ in case and outer blanks alone."""
+    return [other for other in others if other.strip().casefold() == name.strip().casefold()]
+
+
+def _near(name: str, others: list[str]) -> str:
+    alike = _alike(name, others)
+    return f"; did you mean {alike[0]!r}?" if alike else options.did_you_mean(name, others)
