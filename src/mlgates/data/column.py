@@ -69,7 +69,7 @@ class ColumnView:
     def nulls(self) -> int:
         """Number of nulls."""
         if self._has_hidden_nulls:
-            return int(pc.sum(pc.is_null(self.plain)).as_py() or 0)
+            return int(np.count_nonzero(encoding.is_null(self.plain)))
         return int(self.array.null_count)
 
     @lazy
@@ -84,7 +84,7 @@ class ColumnView:
         """Number of NaN."""
         if self.field.kind != "float" or np.isfinite(self._span).all():
             return 0
-        return int(np.count_nonzero(np.isnan(self.floats))) - self.nulls
+        return int(np.count_nonzero(self._missing_mask)) - self.nulls
 
     @property
     def missing(self) -> int:
@@ -104,10 +104,11 @@ class ColumnView:
     def _missing_mask(self) -> npt.NDArray[np.bool_]:
         if self.field.kind == "float":
             return np.asarray(np.isnan(self.floats))
+        if self._has_hidden_nulls:
+            return encoding.is_null(self.plain)
         if self.nulls == 0:
             return np.zeros(self.rows, np.bool_)
-        array = self.plain if self._has_hidden_nulls else self.array
-        return np.asarray(pc.is_null(array).to_numpy(), np.bool_)
+        return encoding.is_null(self.array)
 
     @lazy
     def valid_rows(self) -> npt.NDArray[np.intp]:
@@ -135,7 +136,7 @@ class ColumnView:
         """
         kind = self.field.kind
         if kind == "float":
-            return self.floats[~np.isnan(self.floats)] if self.missing else self.floats
+            return self.floats[~self._missing_mask] if self.missing else self.floats
         if kind == "int":
             return encoding.to_numpy(self.whole_numbers)
         if kind in WHOLE:
@@ -269,9 +270,10 @@ class ColumnView:
         with np.errstate(invalid="ignore"):
             for start in range(0, self.rows, _BLOCK):
                 # One zero; and its bits are zero, so that NaN can be put out of the way with it.
-                block = self.floats[start : start + _BLOCK].astype(np.float64, copy=False) + 0.0
+                rows = slice(start, start + _BLOCK)
+                block = self.floats[rows].astype(np.float64, copy=False) + 0.0
                 if self.missing:
-                    block[np.isnan(block)] = 0.0
+                    np.copyto(block, 0.0, where=self._missing_mask[rows])
                 total += int(block.view(np.uint64).sum())
         return total & _WORD
 

@@ -22,13 +22,14 @@ from mlgates.data.exact import Exact, ceil_float, exact, floor_float, to_decimal
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.groups import GroupMissing, MissingBy, MissingWhere
 from mlgates.data.violations import (
-    SHOWN,
     Counter,
     OfColumn,
+    OfValues,
     State,
     Views,
     Violations,
     among_values,
+    first_true,
     judge,
     members,
     need,
@@ -80,7 +81,7 @@ class Missing(OfColumn):
         view = views[self.column]
         if view.missing == 0:
             return Violations(0, view.rows)
-        rows = np.flatnonzero(view.missing_mask())[:SHOWN]
+        rows = first_true(view.missing_mask())
         return Violations(view.missing, view.rows, tuple(rows.tolist()))
 
 
@@ -195,7 +196,7 @@ class Outside(OfColumn):
 
 
 @dataclass(frozen=True)
-class NotIn(OfColumn):
+class NotIn(OfValues):
     """Values that are none of `values`.
 
     Parameters
@@ -213,8 +214,6 @@ class NotIn(OfColumn):
     Violations(count=1, n=2, rows=(1,))
     """
 
-    values: tuple[object, ...]
-
     def count(self, views: Views, native: object) -> Violations:
         """Violations of one batch."""
         del native
@@ -225,7 +224,7 @@ class NotIn(OfColumn):
 
 
 @dataclass(frozen=True)
-class In(OfColumn):
+class In(OfValues):
     """Values that are one of `values`: texts and numbers that stand for a missing value.
 
     Parameters
@@ -242,8 +241,6 @@ class In(OfColumn):
     >>> Profile.of({"income": [1200.0, -999.0, None]}, [coded])[coded]
     Violations(count=1, n=2, rows=(1,))
     """
-
-    values: tuple[object, ...]
 
     def count(self, views: Views, native: object) -> Violations:
         """Violations of one batch."""

@@ -10,8 +10,17 @@ import pyarrow as pa
 
 from mlgates.data import encoding
 from mlgates.data.column import ColumnView
+from mlgates.data.hashing import may_repeat
 from mlgates.data.lazy import lazy
-from mlgates.data.violations import SHOWN, OfColumn, Views, Violations, need, readable
+from mlgates.data.violations import (
+    SHOWN,
+    OfColumn,
+    Views,
+    Violations,
+    first_true,
+    need,
+    readable,
+)
 
 __all__ = ["Duplicated", "Duplicates"]
 
@@ -54,14 +63,20 @@ class Duplicates(Violations):
     @lazy
     def count(self) -> int:
         """Number of rows whose value occurred before."""
-        return self.n - _distinct(self._values) if self.n else 0
+        return self._found[0]
 
     @lazy
     def rows(self) -> tuple[int, ...]:
         """Row numbers, from 0, of the first five of them."""
-        if self.count == 0:
-            return ()
-        return tuple(self._rows[_first_repeats(self._values)].tolist())
+        count, first = self._found
+        return tuple(self._rows[first].tolist()) if count else ()
+
+    @lazy
+    def _found(self) -> tuple[int, npt.NDArray[np.intp]]:
+        if self.n == 0:
+            return 0, np.empty(0, np.intp)
+        values = self._values
+        return _repeated(values) if isinstance(values, np.ndarray) else _repeated_texts(values)
 
     @lazy
     def _values(self) -> Values:
@@ -176,10 +191,23 @@ def _equal(a: Values, b: Values) -> bool:
     return bool(a.type == b.type and a.equals(b))
 
 
-def _distinct(values: Values) -> int:
+def _repeated(values: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.intp]]:
+    """How many numbers occurred before, and the positions of the first five of them."""
+    count = len(values) - _distinct(values)
+    size = _HEAD
+    while count:
+        head = values[:size]
+        order = np.argsort(head, kind="stable")
+        ordered = head[order]
+        repeats = order[1:][ordered[1:] == ordered[:-1]]
+        if len(repeats) >= min(SHOWN, count):
+            return count, np.sort(repeats)[:SHOWN]
+        size *= 8
+    return 0, np.empty(0, np.intp)
+
+
+def _distinct(values: npt.NDArray[Any]) -> int:
     """Number of different values."""
-    if not isinstance(values, np.ndarray):
-        return len(encoding.encode(values).dictionary)
     if values.dtype.kind != "f":
         low, high = int(values.min()), int(values.max())
         if high - low < _SPARSE * len(values):
@@ -196,18 +224,19 @@ def _from_zero(values: npt.NDArray[Any], low: int) -> npt.NDArray[Any]:
     return values if low == 0 else values - values.dtype.type(low)
 
 
-def _first_repeats(values: Values) -> npt.NDArray[np.intp]:
-    """Positions of the first five values that occurred before, in order."""
-    if not isinstance(values, np.ndarray):
-        codes = encoding.encode(values).indices.to_numpy()
-        # New values get new, higher codes; a code that is no new maximum occurred before.
-        return 1 + np.flatnonzero(codes[1:] <= np.maximum.accumulate(codes)[:-1])[:SHOWN]
-    size = _HEAD
-    while True:
-        head = values[:size]
-        order = np.argsort(head, kind="stable")
-        ordered = head[order]
-        repeats = order[1:][ordered[1:] == ordered[:-1]]
-        if len(repeats) >= SHOWN or size >= len(values):
-            return np.sort(repeats)[:SHOWN]
-        size *= 8
+def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, npt.NDArray[np.intp]]:
+    """How many texts (or decimals) occurred before, and the first five of them."""
+    if pa.types.is_decimal(values.type):
+        suspects = np.ones(len(values), np.bool_)
+    else:
+        suspects = may_repeat(values)
+    if not suspects.all():
+        values = values.filter(pa.array(suspects))
+    encoded = encoding.encode(values)
+    count = len(encoded) - len(encoded.dictionary)
+    if count == 0:
+        return 0, np.empty(0, np.intp)
+    codes = encoded.indices.to_numpy()
+    # New values get new, higher codes; a code that is no new maximum occurred before.
+    repeats = 1 + first_true(codes[1:] <= np.maximum.accumulate(codes)[:-1])
+    return count, np.flatnonzero(suspects)[repeats]

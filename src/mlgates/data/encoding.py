@@ -8,10 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 __all__ = [
+    "as_bytes",
     "bytes_sum",
     "decode",
     "encode",
     "is_ascii",
+    "is_null",
+    "offsets_and_bytes",
     "to_floats",
     "to_numpy",
     "to_whole_numbers",
@@ -82,6 +85,14 @@ def _dictionary(indices: list[pa.Array], dictionary: pa.Array) -> pa.DictionaryA
     return pa.DictionaryArray.from_arrays(joined, dictionary, safe=False)
 
 
+def is_null(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Which rows are null, whatever the type."""
+    if pa.types.is_union(array.type):
+        # Unions have no validity of their own, and older Arrow does not look into their parts.
+        return np.array([cell is None for cell in array.to_pylist()], np.bool_)
+    return np.asarray(pc.is_null(array).to_numpy(), np.bool_)
+
+
 def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     """Values that are not null, as numpy; without a copy for one chunk that has no nulls."""
     parts = [
@@ -113,7 +124,7 @@ def is_ascii(array: pa.ChunkedArray | pa.Array) -> bool:
     """Whether every text is pure ASCII; False may also come from bytes behind a null."""
     return all(
         len(data) == 0 or int(np.bitwise_or.reduce(data)) < 128
-        for _, data in map(_buffers, _chunks(array))
+        for _, data in map(offsets_and_bytes, _chunks(array))
     )
 
 
@@ -121,10 +132,10 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
     """Sum of all bytes and of 2**32 times all lengths, of what is not null."""
     total = 0
     for chunk in _chunks(array):
-        data = _buffers(chunk)[1]
+        data = offsets_and_bytes(chunk)[1]
         if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
             # Arrow allows any bytes behind a null: they are no values.
-            data = _buffers(chunk.drop_null())[1]
+            data = offsets_and_bytes(chunk.drop_null())[1]
         total += len(data) * _LENGTH
         for start in range(0, len(data), _BLOCK):
             total += int(np.add.reduce(data[start : start + _BLOCK], dtype=np.uint32))
@@ -133,8 +144,8 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 def weigh(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     """What each text adds to `bytes_sum`, modulo 2**64."""
-    dictionary = _as_bytes(dictionary)
-    offsets, data = _buffers(dictionary)
+    dictionary = as_bytes(dictionary)
+    offsets, data = offsets_and_bytes(dictionary)
     sums = np.zeros(len(data) + 1, np.uint64)
     np.cumsum(data, out=sums[1:], dtype=np.uint64)
     lengths = np.diff(offsets).astype(np.uint64)
@@ -144,15 +155,16 @@ def weigh(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
 
 def _chunks(array: pa.ChunkedArray | pa.Array) -> list[pa.Array]:
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    return [_as_bytes(chunk) for chunk in chunks if len(chunk)]
+    return [as_bytes(chunk) for chunk in chunks if len(chunk)]
 
 
-def _as_bytes(array: pa.Array) -> pa.Array:
+def as_bytes(array: pa.Array) -> pa.Array:
+    """Bytes of a fixed size as bytes of any size; other texts and bytes as they are."""
     fixed = pa.types.is_fixed_size_binary(array.type)
     return array.cast(pa.binary()) if fixed else array
 
 
-def _buffers(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
+def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
     """Offsets of the texts of one chunk, and the bytes between the first and the last of them."""
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)

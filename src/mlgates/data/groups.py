@@ -1,14 +1,14 @@
 """Missing cells group by group: groups of equal values, and slices that a condition picks."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.data.column import ColumnView
-from mlgates.data.violations import Views, missing_or_in, need, readable
+from mlgates.data.violations import Views, missing_or_in, need, readable, which_are_bools
 from mlgates.errors import EvidenceError
 
 __all__ = ["GroupMissing", "MissingBy", "MissingWhere"]
@@ -73,6 +73,7 @@ class MissingBy:
     counted: tuple[str, ...]
     by: tuple[str, ...]
     values: tuple[object, ...]
+    bools: tuple[bool, ...]
 
     def __init__(
         self, columns: Iterable[str], by: Iterable[str], values: Iterable[object] = ()
@@ -80,6 +81,7 @@ class MissingBy:
         object.__setattr__(self, "counted", tuple(columns))
         object.__setattr__(self, "by", tuple(by))
         object.__setattr__(self, "values", tuple(values))
+        object.__setattr__(self, "bools", which_are_bools(self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -130,6 +132,10 @@ class MissingWhere:
     columns: tuple[str, ...]
     slices: tuple[tuple[str, Callable[..., object]], ...]
     values: tuple[object, ...] = ()
+    bools: tuple[bool, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bools", which_are_bools(self.values))
 
     def count(self, views: Views, native: object) -> GroupMissing:
         """Slices of one batch."""

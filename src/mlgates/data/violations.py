@@ -1,7 +1,7 @@
 """What is counted and how it adds up: the forms that all counters share."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -18,20 +18,24 @@ __all__ = [
     "SHOWN",
     "Counter",
     "OfColumn",
+    "OfValues",
     "State",
     "Views",
     "Violations",
     "among_values",
+    "first_true",
     "judge",
     "members",
     "missing_or_in",
     "need",
     "readable",
     "where",
+    "which_are_bools",
 ]
 
 #: How many row numbers are kept.
 SHOWN = 5
+_BLOCK = 1 << 14
 Views = Mapping[str, ColumnView]
 Column: TypeAlias = "pa.Array | pa.ChunkedArray"
 Hits: TypeAlias = Callable[[Column], Column]
@@ -97,6 +101,28 @@ class OfColumn:
         return (self.column,)
 
 
+@dataclass(frozen=True)
+class OfValues(OfColumn):
+    """A counter of one column that compares with values."""
+
+    values: tuple[object, ...]
+    bools: tuple[bool, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bools", which_are_bools(self.values))
+
+
+def which_are_bools(values: Iterable[object]) -> tuple[bool, ...]:
+    """Which values are bools: two counters that differ in this alone would be equal without.
+
+    Examples
+    --------
+    >>> (1, 0) == (True, False), which_are_bools((1, False))
+    (True, (False, True))
+    """
+    return tuple(isinstance(value, bool) for value in values)
+
+
 def need(view: ColumnView, kinds: frozenset[str], what: str) -> None:
     """Refuse a column of another kind, saying why."""
     field = view.field
@@ -116,16 +142,25 @@ def readable(view: ColumnView) -> ColumnView:
 
 def where(offending: npt.NDArray[np.bool_], view: ColumnView) -> Violations:
     """Violations from a mask over all rows."""
-    rows = np.flatnonzero(offending)
-    return Violations(len(rows), view.valid, tuple(rows[:SHOWN].tolist()))
+    count = int(np.count_nonzero(offending))
+    return Violations(count, view.valid, tuple(first_true(offending).tolist()))
 
 
 def among_values(offending: npt.NDArray[np.bool_], view: ColumnView) -> Violations:
     """Violations from a mask over the values that are not missing."""
-    positions = np.flatnonzero(offending)
-    first = positions[:SHOWN]
+    first = first_true(offending)
     rows = view.valid_rows[first] if len(first) and view.missing else first
-    return Violations(len(positions), view.valid, tuple(rows.tolist()))
+    return Violations(int(np.count_nonzero(offending)), view.valid, tuple(rows.tolist()))
+
+
+def first_true(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Positions of the first five that are true; what comes behind them is not looked at."""
+    found: list[npt.NDArray[np.intp]] = []
+    for start in range(0, len(mask), _BLOCK):
+        found.append(start + np.flatnonzero(mask[start : start + _BLOCK]))
+        if sum(map(len, found)) >= SHOWN:
+            break
+    return np.concatenate(found)[:SHOWN] if found else np.empty(0, np.intp)
 
 
 def members(view: ColumnView, values: tuple[object, ...], *, offend: bool) -> Violations:
