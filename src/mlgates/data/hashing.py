@@ -52,7 +52,7 @@ def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 
 def _hash(chunk: pa.Array) -> npt.NDArray[np.uint64] | None:
-    """Hash of each text: eight bytes after another are mixed into it."""
+    """Hash of each text: a sum over its words of eight bytes."""
     offsets, data = offsets_and_bytes(chunk)
     lengths = np.diff(offsets).astype(np.int64, copy=False)
     if len(chunk) and int(lengths.max()) > _LONGEST:
@@ -64,18 +64,21 @@ def _hash(chunk: pa.Array) -> npt.NDArray[np.uint64] | None:
     starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
     for row in range(0, len(chunk), _BLOCK):
         rows = slice(row, row + _BLOCK)
-        hashes[rows] = _mix(words, starts[rows], lengths[rows])
+        hashes[rows] = _sum(words, starts[rows], lengths[rows])
     return hashes
 
 
-def _mix(
+def _sum(
     words: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.uint64]:
-    mixed = lengths.astype(np.uint64) * _MULTIPLIER
+    total = lengths.astype(np.uint64) * _MULTIPLIER
     for at in range(0, int(lengths.max()), 8):
         word = words[np.minimum(starts + at, len(words) - 1)]
         word &= _KEEP[np.clip(lengths - at, 0, 8)]
-        mixed ^= word
-        mixed *= _MULTIPLIER
-        mixed ^= mixed >> _HALF
-    return mixed
+        # Another odd factor at each place. Nothing is added behind the end of a text, so that its
+        # hash does not depend on how long the others are.
+        word *= np.uint64(int(_MULTIPLIER) * (at + 1) % 2**64)
+        word ^= word >> _HALF
+        word *= _MULTIPLIER
+        total += word
+    return total
