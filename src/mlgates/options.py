@@ -263,7 +263,8 @@ def written(value: Any, **defaults: object) -> str:
         Defaults that only the value itself knows.
     """
     said = []
-    for field in dataclasses.fields(value):
+    # what may be positional comes first, also before the options that are inherited
+    for field in sorted(dataclasses.fields(value), key=lambda field: field.kw_only):
         given, default = getattr(value, field.name), defaults.get(field.name, field.default)
         if given != default or type(given) is not type(default):
             pairs = field.metadata.get("mapping") and given is not None
