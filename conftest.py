@@ -1,7 +1,7 @@
 """Runs the Python examples of the README and of the documentation as tests.
 
 The ``python`` blocks of one file share a namespace and run in order. A ``text`` block that follows
-one that prints must be what it printed, at 88 characters a line; ``...`` stands for anything. Every
+one that prints must be what it printed, at 80 characters a line; ``...`` stands for anything. Every
 other ``text`` block is only there to be shown.
 """
 
@@ -21,7 +21,7 @@ run = PythonEvaluator()
 def evaluate(example: Example) -> None:
     """Run a block, and keep what it prints for the block that follows."""
     printed = StringIO()
-    with redirect_stdout(printed), patch.dict(environ, COLUMNS="88"):
+    with redirect_stdout(printed), patch.dict(environ, COLUMNS="80"):
         run(example)
     example.namespace["__printed__"] = printed.getvalue()
 
