@@ -1,0 +1,190 @@
+"""Examples of every gate, with evidence that passes: what `test_every_gate.py` holds to the laws.
+
+A new gate needs two examples here: one with its default options, one with others.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+
+import mlgates as mg
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ROWS = 40
+
+
+def people() -> pa.Table:
+    """A table that every example passes on."""
+    rows = range(ROWS)
+    return pa.table(
+        {
+            "id": pa.array([1000 + i for i in rows], pa.int64()),
+            "age": pa.array([18 + (7 * i) % 60 for i in rows], pa.int64()),
+            "country": pa.array([("DE", "FR", "IT")[i % 3] for i in rows], pa.string()),
+            "income": pa.array([1200.5 + 31 * i for i in rows], pa.float64()),
+            "member": pa.array([i % 2 == 0 for i in rows], pa.bool_()),
+            "joined": pa.array([date(2020, 1, 1) + timedelta(days=30 * i) for i in rows]),
+            "seen": pa.array(
+                [NOW - timedelta(minutes=60 + 36 * i) for i in rows], pa.timestamp("us", "UTC")
+            ),
+        }
+    )
+
+
+def ages(table) -> list[object]:
+    """Values of the column "age" of any table."""
+    if isinstance(table, list):
+        return [row["age"] for row in table]
+    column = table["age"]
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(column, method):
+            return getattr(column, method)()
+    return list(column)
+
+
+def adults(table) -> list[bool]:
+    return [age is not None and age >= 30 for age in ages(table)]
+
+
+def younger(table) -> list[bool]:
+    return [not adult for adult in adults(table)]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A gate, and what it passes on beside the table of people."""
+
+    id: str
+    gate: mg.Gate
+    others: Mapping[str, object] = field(default_factory=dict)
+    # whether repr(gate) can be evaluated: functions can't be written as literals
+    literal: bool = True
+    # whether the order of the columns is judged
+    ordered: bool = False
+    # option -> values from the loosest to the tightest
+    ladders: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    make: Callable[..., mg.Gate] | None = None
+
+    def evidence(self, table: object | None = None) -> dict[str, object]:
+        """Evidence with this table, or with the honest one."""
+        return {"data": people() if table is None else table, **self.others}
+
+
+AGE = {"at_least": 18, "at_most": 80}
+TYPES = {
+    "id": "int",
+    "age": "int",
+    "country": "string",
+    "income": "float",
+    "member": "bool",
+    "joined": "date",
+    "seen": "timestamp",
+}
+RULES = {
+    "id": mg.Column("int64", unique=True),
+    "age": mg.Column("int", **AGE),
+    "country": mg.Column("string", isin=["DE", "FR", "IT"], matches="[A-Z]{2}"),
+    "income": mg.Column("float", at_least=0, max_invalid=0.1),
+    "seen": mg.Column("timestamp", at_most=NOW),
+    "nickname": mg.Column("string", required=False),
+}
+
+
+def one_rule(**options: object) -> mg.Schema:
+    """A schema of one column, to tighten its rules."""
+    rules = {"at_least": 0, "at_most": 80, "max_invalid": 0.0} | options
+    return mg.Schema({"age": mg.Column("int", **rules)}, extra="allow")
+
+
+def one_set(**options: object) -> mg.Schema:
+    return mg.Schema({"country": mg.Column("string", **options)}, extra="allow")
+
+
+EXAMPLES = (
+    Example("schema", mg.Schema(TYPES)),
+    Example(
+        "schema-rules",
+        mg.Schema(RULES, extra="allow", ordered=True, name="rules", advisory=True),
+        ordered=True,
+    ),
+    Example(
+        "schema-range",
+        one_rule(),
+        make=one_rule,
+        ladders={
+            "at_least": (-5, 0, 18, 30, 79),
+            "at_most": (10**6, 100, 80, 40, 0),
+            "max_invalid": (1.0, 0.5, 0.1, 0.01, 0.0),
+        },
+    ),
+    Example(
+        "schema-set",
+        one_set(isin=["DE", "FR", "IT"]),
+        make=one_set,
+        ladders={
+            "isin": (["DE", "FR", "IT", "ES"], ["DE", "FR", "IT"], ["DE", "FR"], ["ES"]),
+            "unique": (False, True),
+            "nullable": (True, False),
+            "matches": (None, ".*", "[A-Z]+", "[DF].", "X"),
+        },
+    ),
+    Example(
+        "completeness",
+        mg.Completeness(),
+        ladders={
+            "max_missing": (1.0, 0.5, 0.1, 0.01, 0.0),
+            "min_rows": (0, 1, 20, 40, 41, 1000),
+            "max_rows": (None, 10**6, 40, 39, 5),
+        },
+    ),
+    Example(
+        "completeness-options",
+        mg.Completeness(
+            ["country", "income"],
+            max_missing=0.2,
+            min_rows=10,
+            max_rows=100,
+            missing_values=["?", -999],
+            expected={"country": ["DE", "FR", "IT"]},
+            name="delivery",
+            inconclusive="allow",
+        ),
+        ladders={
+            "missing_values": ((), ("?",), ("?", -999), ("?", -999, "DE")),
+            "expected": ({"country": ["DE"]}, {"country": ["DE", "FR"]}, {"country": ["XX"]}),
+        },
+    ),
+    Example("completeness-by", mg.Completeness("income", by=["country", "member"])),
+    Example(
+        "completeness-where",
+        mg.Completeness(by={"adults": adults, "younger": younger}),
+        literal=False,
+    ),
+    Example(
+        "freshness",
+        mg.Freshness("seen", max_age="24h"),
+        others={"now": NOW},
+        ladders={
+            "max_age": ("52w", "24h", "2h", "1h", "59min", 1),
+            "clock_skew": ("24h", "5min", "1s", 0),
+            "max_gap": (None, "24h", "36min", "35min", timedelta(seconds=1)),
+            "min_fresh_share": (None, 0.0, 0.1, 0.5, 1.0),
+        },
+    ),
+    Example(
+        "freshness-options",
+        mg.Freshness(
+            "joined",
+            max_age=timedelta(days=2000),
+            max_gap="31d",
+            clock_skew=0,
+            assume_timezone="Europe/Berlin",
+            min_fresh_share=0.5,
+            name="customers",
+            after="schema",
+        ),
+        others={"now": NOW},
+    ),
+)

@@ -1,0 +1,522 @@
+"""Laws that every gate keeps; the gates are found, so that a new one can't be forgotten."""
+
+import copy
+import dataclasses
+import datetime as dt
+import doctest
+import importlib
+import json
+import math
+import pickle
+import pkgutil
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from gate_examples import EXAMPLES, NOW, ROWS, people
+
+import mlgates as mg
+import mlgates.gates
+from mlgates.verdict import Verdict
+
+ALL = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
+
+
+def found_gates() -> list[type[mg.Gate]]:
+    """Every gate that a module of `mlgates.gates` defines."""
+    modules = [
+        importlib.import_module(f"mlgates.gates.{module.name}")
+        for module in pkgutil.iter_modules(mlgates.gates.__path__)
+    ]
+    return [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, mg.Gate)
+        and value.__module__ == module.__name__
+    ]
+
+
+GATES = pytest.mark.parametrize("gate", found_gates(), ids=lambda gate: gate.__name__)
+
+
+def seen(result: mg.GateResult, *, rows: bool = True) -> list[tuple]:
+    """What a result says, without the words: they may name the container's own types."""
+    return sorted(
+        (
+            check.subject,
+            check.group or "",
+            check.metric,
+            str(check.verdict),
+            repr(check.value),
+            check.n,
+            repr(check.details) if rows else "",
+        )
+        for check in result.checks
+    )
+
+
+# The class
+
+
+def test_gates_are_found():
+    assert {gate.__name__ for gate in found_gates()} >= {"Schema", "Completeness", "Freshness"}
+
+
+@GATES
+def test_has_an_example_with_default_and_one_with_other_options(gate):
+    mine = [example.gate for example in EXAMPLES if type(example.gate) is gate]
+    changed = [
+        {
+            f.name
+            for f in dataclasses.fields(given)
+            if f.default is not dataclasses.MISSING
+            and f.name != "name"
+            and getattr(given, f.name) != f.default
+        }
+        for given in mine
+    ]
+    assert len(mine) >= 2
+    assert set() in changed, "no example has the default options"
+    every = {f.name for f in dataclasses.fields(gate) if f.default is not dataclasses.MISSING}
+    own = every - {"name", "advisory", "inconclusive", "after"}
+    assert own <= set().union(*changed), "an option is never changed"
+
+
+@GATES
+def test_is_public_and_inherits_from_gate_alone(gate):
+    assert gate.__name__ in mg.__all__
+    assert gate.__mro__ == (gate, mg.Gate, object)
+
+
+@GATES
+def test_options_are_given_by_name_save_the_first(gate):
+    by_place = [f.name for f in dataclasses.fields(gate) if not f.kw_only]
+    assert len(by_place) <= 1
+    assert gate.__dataclass_params__.frozen
+
+
+@GATES
+def test_docstring_has_sections_for_every_option_and_examples_that_run(gate):
+    doc = gate.__doc__
+    for title in ("Parameters", "Notes", "Examples"):
+        assert f"    {title}\n    {'-' * len(title)}\n" in doc
+    parameters = doc.split("Parameters\n")[1].split("Notes\n")[0]
+    for option in dataclasses.fields(gate):
+        assert option.name in parameters
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    module = vars(importlib.import_module(gate.__module__))
+    for test in doctest.DocTestFinder(recurse=False).find(gate, gate.__name__, globs=dict(module)):
+        runner.run(test, out=lambda text: None)
+    assert runner.tries > 0
+    assert runner.failures == 0
+
+
+@GATES
+def test_needs_only_names_of_the_vocabulary(gate):
+    from mlgates.evidence import VOCABULARY
+
+    assert gate.needs
+    assert gate.needs <= VOCABULARY
+
+
+@GATES
+@pytest.mark.parametrize("bad", [object(), math.nan], ids=["object", "nan"])
+def test_bad_options_raise_an_error_that_names_them(gate, bad):
+    example = next(e.gate for e in EXAMPLES if type(e.gate) is gate)
+    for option in dataclasses.fields(gate):
+        if not option.init:
+            continue
+        with pytest.raises(mg.OptionError) as caught:
+            dataclasses.replace(example, **{option.name: bad})
+        assert option.name in str(caught.value)
+        assert gate.__name__ in str(caught.value)
+
+
+@GATES
+def test_unknown_option_raises(gate):
+    example = next(e.gate for e in EXAMPLES if type(e.gate) is gate)
+    with pytest.raises(TypeError, match="max_mising"):
+        dataclasses.replace(example, max_mising=0.1)
+
+
+# The value
+
+
+@ALL
+def test_is_frozen(example):
+    for option in dataclasses.fields(example.gate):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(example.gate, option.name, None)
+
+
+@ALL
+def test_is_equal_by_value_and_hashable(example):
+    twin = dataclasses.replace(example.gate)
+    assert twin == example.gate
+    assert hash(twin) == hash(example.gate)
+    assert copy.deepcopy(example.gate) == example.gate
+    assert dataclasses.replace(example.gate, name="another") != example.gate
+    assert {example.gate: 1}[twin] == 1
+
+
+@ALL
+def test_pickles(example):
+    again = pickle.loads(pickle.dumps(example.gate))
+    assert again == example.gate
+    assert again.run(**example.evidence()) == example.gate.run(**example.evidence())
+
+
+@ALL
+def test_repr_can_be_evaluated(example):
+    if not example.literal:
+        assert "adults" in repr(example.gate)
+        return
+    names = {name: getattr(mg, name) for name in mg.__all__} | {"datetime": dt}
+    assert eval(repr(example.gate), names) == example.gate  # noqa: S307
+
+
+@ALL
+def test_asks_for_the_same_counters_each_time(example):
+    from mlgates.data.source import as_source
+
+    schema = as_source(people()).schema
+    counters = list(example.gate.counts(schema))
+    assert counters == list(example.gate.counts(schema))
+    assert len({hash(counter) for counter in counters}) > 0
+
+
+# The verdict
+
+
+@ALL
+def test_passes_on_its_evidence(example):
+    result = example.gate.run(**example.evidence())
+    assert result.verdict is Verdict.PASS, result.reason
+    assert all(check.n >= 0 and check.reason for check in result.checks)
+
+
+@ALL
+def test_is_deterministic_and_leaves_its_input_alone(example):
+    table = people().to_pandas()
+    before = table.copy(deep=True)
+    first = example.gate.run(**example.evidence(table))
+    assert example.gate.run(**example.evidence(table)) == first
+    pd.testing.assert_frame_equal(table, before)
+
+
+@ALL
+def test_needs_what_it_says(example):
+    evidence = example.evidence()
+    for name in example.gate.needs:
+        without = {key: value for key, value in evidence.items() if key != name}
+        result = example.gate.run(**without)
+        assert result.verdict is Verdict.ERROR
+        assert result.reason == f"needs `{name}`, which the run was not given"
+
+
+@ALL
+def test_report_survives_json(example):
+    for table in (people(), spoiled(people()), people().slice(0, 0)):
+        report = mg.GateSuite([dataclasses.replace(example.gate, after=())]).run(
+            **example.evidence(table)
+        )
+        assert mg.Report.from_dict(json.loads(report.to_json())) == report
+
+
+# Hostile evidence
+
+
+def put(table: pa.Table, name: str, values: object) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+def spoiled(table: pa.Table) -> pa.Table:
+    """A table with missing cells, infinities, values out of place, a repetition, a future stamp."""
+    seen = table["seen"].to_pylist()
+    seen[7] = NOW + dt.timedelta(minutes=10)
+    ages = [-1, *table["age"].to_pylist()[1:]]
+    income = table["income"].to_pylist()
+    income[:3] = [None, math.inf, math.nan]
+    country = [None, "XX", "?", *table["country"].to_pylist()[3:]]
+    ids = table["id"].to_pylist()
+    ids[5] = ids[4]
+    table = put(table, "age", pa.array(ages, pa.int64()))
+    table = put(table, "seen", pa.array(seen, pa.timestamp("us", "UTC")))
+    table = put(table, "income", pa.array(income, pa.float64()))
+    table = put(table, "country", pa.array(country, pa.string()))
+    return put(table, "id", pa.array(ids, pa.int64()))
+
+
+def all_missing(table: pa.Table) -> pa.Table:
+    return pa.table({f.name: pa.nulls(table.num_rows, f.type) for f in table.schema})
+
+
+def constant(table: pa.Table) -> pa.Table:
+    return table.take(pa.array([0] * table.num_rows))
+
+
+def floats(value: float) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: pa.table({name: [value] * table.num_rows for name in table.column_names})
+
+
+def twice_named(table: pa.Table) -> pa.Table:
+    return pa.Table.from_arrays(
+        [*table.columns, table.column(0)], names=[*table.column_names, table.column_names[0]]
+    )
+
+
+def mixed_objects(table: pa.Table) -> dict[str, list[object]]:
+    cells = [1, "a", None, (1,), {"k": 1}, object()]
+    return dict.fromkeys(table.column_names, cells)
+
+
+def as_text(table: pa.Table) -> pa.Table:
+    return pa.table({name: pc.cast(table[name], pa.string()) for name in table.column_names})
+
+
+def unhashable(table: pa.Table) -> dict[str, list[list[int]]]:
+    return {name: [[i] for i in range(table.num_rows)] for name in table.column_names}
+
+
+NOTHING_SHOWN = {
+    "no rows": lambda table: table.slice(0, 0),
+    "no rows in pandas": lambda table: table.slice(0, 0).to_pandas(),
+    "no rows in lists": lambda table: {name: [] for name in table.column_names},
+    "all missing": all_missing,
+    "all None": lambda table: {name: [None] * 3 for name in table.column_names},
+    "all NaN": floats(math.nan),
+    "a name twice": twice_named,
+    "no columns": lambda table: pd.DataFrame(index=range(3)),
+    "a text": lambda table: "no such file",
+    "a number": lambda table: 7,
+    "a vector": lambda table: np.arange(3),
+    "a cube": lambda table: np.zeros((2, 2, 2)),
+    "names of numbers": lambda table: pd.DataFrame({0: [1], 1: [2]}),
+    "ragged": lambda table: {"id": [1], "age": [1, 2]},
+}
+ODD = {
+    "other columns": lambda table: {"other": [1, 2, 3]},
+    "one row": lambda table: table.slice(0, 1),
+    "constant": constant,
+    "all infinite": floats(math.inf),
+    "all minus infinite": floats(-math.inf),
+    "mixed objects": mixed_objects,
+    "texts": as_text,
+    "unhashable": unhashable,
+    "bools": lambda table: {name: [True, False] for name in table.column_names},
+    "spoiled": spoiled,
+    "fewer columns": lambda table: table.select(["id"]),
+    "an extra column": lambda table: table.append_column("odd\n\x00\x1b[31m", pa.nulls(ROWS)),
+}
+
+
+@ALL
+@pytest.mark.parametrize("damage", NOTHING_SHOWN.values(), ids=NOTHING_SHOWN)
+def test_never_passes_where_nothing_was_shown(example, damage):
+    result = example.gate.run(**example.evidence(damage(people())))
+    assert result.verdict is not Verdict.PASS
+    assert result.verdict is not Verdict.SKIP
+    assert str(result)
+
+
+@ALL
+@pytest.mark.parametrize("damage", ODD.values(), ids=ODD)
+def test_has_a_verdict_for_odd_evidence(example, damage):
+    result = example.gate.run(**example.evidence(damage(people())))
+    assert result.verdict is not Verdict.SKIP
+    assert "Traceback" not in str(result)
+    # a contract that broke is said in a sentence, not by the name of an exception, save a user's
+    internal = ("KeyError", "TypeError", "Arrow", "AttributeError", "ValueError")
+    assert "The condition of slice" in result.reason or not any(
+        word in result.reason for word in internal
+    )
+
+
+@ALL
+@pytest.mark.parametrize("now", [dt.datetime(2026, 3, 1), "now", 7, pd.NaT], ids=repr)
+def test_clock_that_is_none_is_no_pass(example, now):
+    result = example.gate.run(**(example.evidence() | {"now": now}))
+    asked = "now" in example.gate.wants
+    assert result.verdict is (Verdict.ERROR if asked else Verdict.PASS)
+
+
+# Metamorphic laws
+
+
+def as_pandas(table, folder):
+    return table.to_pandas()
+
+
+def as_polars(table, folder):
+    return pl.from_arrow(table)
+
+
+def as_dict(table, folder):
+    return table.to_pydict()
+
+
+def as_records(table, folder):
+    return table.to_pylist()
+
+
+def as_parquet(table, folder):
+    path = folder / "people.parquet"
+    pq.write_table(table, path, row_group_size=7)
+    return path
+
+
+def as_chunks(table, folder):
+    return pa.concat_tables([table.slice(0, 11), table.slice(11, 0), table.slice(11)])
+
+
+def as_reader(table, folder):
+    return table.to_reader(max_chunksize=9)
+
+
+@ALL
+@pytest.mark.parametrize(
+    "container",
+    [as_pandas, as_polars, as_dict, as_records, as_parquet, as_chunks, as_reader],
+    ids=lambda container: container.__name__,
+)
+@pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
+def test_container_makes_no_difference(example, container, table, tmp_path):
+    expected = example.gate.run(**example.evidence(table))
+    result = example.gate.run(**example.evidence(container(table, tmp_path)))
+    assert seen(result) == seen(expected)
+
+
+@ALL
+@pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
+def test_order_of_rows_makes_no_difference(example, table):
+    expected = example.gate.run(**example.evidence(table))
+    backwards = table.take(pa.array(range(ROWS - 1, -1, -1)))
+    result = example.gate.run(**example.evidence(backwards))
+    assert seen(result, rows=False) == seen(expected, rows=False)
+
+
+@ALL
+@pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
+def test_order_of_columns_makes_no_difference(example, table):
+    expected = example.gate.run(**example.evidence(table))
+    result = example.gate.run(**example.evidence(table.select(table.column_names[::-1])))
+    if example.ordered:
+        assert result.verdict is Verdict.FAIL
+    else:
+        assert seen(result) == seen(expected)
+
+
+@ALL
+@pytest.mark.parametrize(
+    "damage",
+    [lambda table: table, spoiled, constant, *NOTHING_SHOWN.values()],
+    ids=["honest", "spoiled", "constant", *NOTHING_SHOWN],
+)
+def test_tighter_option_never_turns_another_verdict_into_pass(example, damage):
+    table = damage(people())
+    for option, values in example.ladders.items():
+        make = example.make or (lambda **o: dataclasses.replace(example.gate, name=None, **o))
+        verdicts = [
+            make(**{option: value}).run(**example.evidence(table)).verdict for value in values
+        ]
+        passed = [verdict is Verdict.PASS for verdict in verdicts]
+        assert passed == sorted(passed, reverse=True), (option, verdicts)
+
+
+def test_every_ladder_has_two_ends():
+    """A ladder on which every step passes, or none, would show nothing."""
+    for example in EXAMPLES:
+        make = example.make or (lambda e=example, **o: dataclasses.replace(e.gate, **o))
+        for option, values in example.ladders.items():
+            verdicts = {
+                make(**{option: value}).run(**example.evidence(table)).verdict
+                for value in values
+                for table in (people(), spoiled(people()))
+            }
+            assert {Verdict.PASS, Verdict.FAIL} <= verdicts, (example.id, option)
+
+
+# Sabotage: what one gate does never changes what another finds
+
+
+class Saboteurs:
+    """Functions that do what no gate should."""
+
+    @staticmethod
+    def raises(data):
+        msg = "no"
+        raise RuntimeError(msg)
+
+    @staticmethod
+    def leaves(data):
+        raise SystemExit(3)
+
+    @staticmethod
+    def returns_nothing(data):
+        return None
+
+    @staticmethod
+    def returns_text(data):
+        return "pass"
+
+    @staticmethod
+    def returns_nan(data):
+        return math.nan
+
+    @staticmethod
+    def overwrites(data):
+        data["income"].to_numpy()[:] = 0.0
+        return True
+
+    @staticmethod
+    def assigns(data):
+        data["income"] = 0.0
+        return True
+
+    @staticmethod
+    def deletes(data):
+        for name in list(data.columns):
+            del data[name]
+        return True
+
+    @staticmethod
+    def renames(data):
+        data.index = data.index[::-1]
+        data.columns = [name.upper() for name in data.columns]
+        return True
+
+    @staticmethod
+    def recurses(data):
+        return Saboteurs.recurses(data)
+
+    @staticmethod
+    def eats_memory(data):
+        raise MemoryError
+
+    @staticmethod
+    def lies(data):
+        return mg.Measurement(0.0, n=0)
+
+
+SABOTEURS = [value for name, value in vars(Saboteurs).items() if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda s: s.__func__.__name__)
+def test_saboteur_changes_no_other_result(saboteur):
+    gates = [dataclasses.replace(example.gate, name=example.id, after=()) for example in EXAMPLES]
+    evidence = {"data": spoiled(people()).to_pandas(), "now": EXAMPLES[-1].others["now"]}
+    alone = mg.GateSuite(gates).run(**evidence)
+    evil = mg.gate(saboteur.__func__)
+    beside = mg.GateSuite([evil, *gates[:4], dataclasses.replace(evil, name="again"), *gates[4:]])
+    report = beside.run(**evidence)
+    for result in alone.results:
+        assert report[result.name] == result
+    assert len(report) == len(alone) + 2
+    assert report.verdict is not Verdict.PASS
