@@ -334,7 +334,7 @@ def test_has_a_verdict_for_odd_evidence(example, damage):
     assert "Traceback" not in str(result)
     # a contract that broke is said in a sentence, not by the name of an exception, save a user's
     internal = ("KeyError", "TypeError", "Arrow", "AttributeError", "ValueError")
-    assert "The condition of slice" in result.reason or not any(
+    assert "the condition of slice" in result.reason or not any(
         word in result.reason for word in internal
     )
 

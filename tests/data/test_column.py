@@ -99,7 +99,7 @@ def test_values_are_plain_numbers(values, type_, expected):
 
 
 def test_texts_have_no_numbers():
-    with pytest.raises(EvidenceError, match="Column 'x' holds string values: they are no numbers"):
+    with pytest.raises(EvidenceError, match="column 'x' holds string values: they are no numbers"):
         _ = view_of(["a"]).values
 
 

@@ -91,7 +91,7 @@ def test_signed_and_unsigned_counts_merge_exactly():
 
 def test_counts_of_other_kinds_do_not_merge():
     merged = Frequencies.of(pa.array(["a"])).merge(Frequencies.of(pa.array([1])))
-    with pytest.raises(EvidenceError, match="Counts of int64 and large_string values cannot be"):
+    with pytest.raises(EvidenceError, match="counts of int64 and large_string values cannot be"):
         _ = merged.values
 
 

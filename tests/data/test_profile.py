@@ -193,7 +193,7 @@ def test_a_counter_that_fails_spoils_no_other():
     bad = MissingWhere(("x",), (("s", lambda table: 1 / 0),))
     profile = Profile.of({"x": [1, None]}, [Missing("x"), bad, NotMatching("x", "a")])
     assert profile[Missing("x")].count == 1
-    with pytest.raises(EvidenceError, match=r"condition of slice 's' raised ZeroDivisionError\.$"):
+    with pytest.raises(EvidenceError, match=r"condition of slice 's' raised ZeroDivisionError$"):
         profile[bad]
     with pytest.raises(EvidenceError, match="no use for a regular expression"):
         profile[NotMatching("x", "a")]
@@ -226,10 +226,10 @@ def test_interrupts_are_not_kept():
 
 
 def test_unknown_columns():
-    with pytest.raises(EvidenceError, match=r"The table has no column 'z'; it has 'x'\."):
+    with pytest.raises(EvidenceError, match=r"the table has no column 'z'; it has 'x'$"):
         Profile.of({"x": [1]}, columns=["z"])
     profile = Profile.of({"x": [1]}, [Missing("z")])
-    with pytest.raises(EvidenceError, match=r"The table has no column 'z'; it has 'x'\."):
+    with pytest.raises(EvidenceError, match=r"the table has no column 'z'; it has 'x'$"):
         profile[Missing("z")]
 
 
@@ -242,7 +242,7 @@ def test_conditions_get_the_users_own_table():
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"y": [1]}, "only one of them has the columns 'x', 'y'."),
+        ({"y": [1]}, "only one of them has the columns 'x', 'y'$"),
         ({"x": ["a"]}, "column 'x' holds int values"),
     ],
 )
@@ -253,7 +253,7 @@ def test_other_tables_do_not_merge(other, message):
 
 def test_other_counters_do_not_merge():
     a, b = Profile.of({"x": [1]}, [Missing("x")]), Profile.of({"x": [1]}, [])
-    with pytest.raises(EvidenceError, match=r"has the counters \"Missing\(column='x'\)\"\."):
+    with pytest.raises(EvidenceError, match=r"has the counters \"Missing\(column='x'\)\"$"):
         a.merge(b)
     c = Profile.of({"x": [1]}, [], columns=[])
     with pytest.raises(EvidenceError, match="has the profiled columns 'x'"):
@@ -358,3 +358,9 @@ def test_pandas_columns_of_every_dtype():
     assert profile.columns["float"].nans == 1
     categories = profile[Distribution("cat")]
     assert (len(categories), categories["u"], categories["unused"]) == (2, 1, 0)
+
+
+def test_sets_of_bools_and_of_numbers_are_counted_apart():
+    numbers, bools, numpys = (NotIn("b", v) for v in ((1, 0), (True, False), (np.True_, np.False_)))
+    profile = Profile.of({"b": [True, False]}, [bools, numbers, numpys])
+    assert (profile[bools].count, profile[numbers].count, profile[numpys].count) == (0, 2, 0)

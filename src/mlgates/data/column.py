@@ -147,7 +147,7 @@ class ColumnView:
             return encoding.to_numpy(self.plain)
         if kind == "null":
             return np.empty(0)
-        msg = f"Column {self.field.name!r} holds {kind} values: they are no numbers."
+        msg = f"column {self.field.name!r} holds {kind} values: they are no numbers"
         raise EvidenceError(msg)
 
     @lazy
@@ -367,14 +367,14 @@ def merge_fields(a: Field, b: Field) -> Field:
         return a
     if a.kind != b.kind:
         msg = (
-            f"Profiles cannot be merged: column {a.name!r} holds {a.kind} values ({a.type}) "
-            f"in one and {b.kind} values ({b.type}) in the other."
+            f"profiles cannot be merged: column {a.name!r} holds {a.kind} values ({a.type}) "
+            f"in one and {b.kind} values ({b.type}) in the other"
         )
         raise EvidenceError(msg)
     if (a.unit, a.zone is None) != (b.unit, b.zone is None):
         msg = (
-            f"Profiles cannot be merged: the {a.kind} values of column {a.name!r} are {a.type} "
-            f"in one and {b.type} in the other; cast them to one unit, with or without a zone."
+            f"profiles cannot be merged: the {a.kind} values of column {a.name!r} are {a.type} "
+            f"in one and {b.type} in the other; cast them to one unit, with or without a zone"
         )
         raise EvidenceError(msg)
     return a

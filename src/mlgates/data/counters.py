@@ -188,8 +188,8 @@ class Outside(OfColumn):
         number = exact(limit, view.plain.type)
         if number is None:
             msg = (
-                f"Column {view.field.name!r} holds {view.field.kind} values ({view.field.type}): "
-                f"they cannot be compared with the limit {limit!r}."
+                f"column {view.field.name!r} holds {view.field.kind} values ({view.field.type}): "
+                f"they cannot be compared with the limit {limit!r}"
             )
             raise EvidenceError(msg)
         return number

@@ -98,7 +98,7 @@ class Duplicates(Violations):
     def merge(self, other: Violations, shift: int) -> "Duplicates":
         """Duplicates among the rows of both; `shift` is the number of rows before `other`."""
         if not isinstance(other, Duplicates):
-            msg = "Duplicates add up only with the values kept by other duplicates."
+            msg = "duplicates add up only with the values kept by other duplicates"
             raise TypeError(msg)
         shifted = [part._replace(start=part.start + shift) for part in other.parts]
         return Duplicates((*self.parts, *shifted))

@@ -61,7 +61,7 @@ class Ecdf:
             Integers or floats. It is not changed and not kept.
         """
         if array.dtype.kind not in "iuf":
-            msg = f"A distribution function needs numbers, not an array of {array.dtype}."
+            msg = f"a distribution function needs numbers, not an array of {array.dtype}"
             raise EvidenceError(msg)
         values = np.sort(array, axis=None)
         if values.dtype.kind == "f":
@@ -115,7 +115,7 @@ class Ecdf:
         if point is None:
             if isinstance(x, float):
                 return 0
-            msg = f"A distribution function is read at numbers, not at {type(x).__name__}."
+            msg = f"a distribution function is read at numbers, not at {type(x).__name__}"
             raise EvidenceError(msg)
         if math.isinf(point):
             return self._beyond(float(point), side)

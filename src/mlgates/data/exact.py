@@ -110,7 +110,7 @@ def _instant(value: object, zone: str | None) -> int | None:
         return None
     if aware is (zone is None):
         of_value, of_column = ("a", "no") if aware else ("no", "a")
-        msg = f"The value {value!s} has {of_value} time zone, the column has {of_column} time zone."
+        msg = f"the value {value!s} has {of_value} time zone, the column has {of_column} time zone"
         raise EvidenceError(msg)
     return count
 

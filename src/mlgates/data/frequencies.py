@@ -180,5 +180,5 @@ def _same_type(parts: list[pa.Array]) -> list[pa.Array]:
     if all(kinds.is_integer(type_) or kinds.is_decimal(type_) for type_ in types):
         scale = max(type_.scale for type_ in types if kinds.is_decimal(type_))
         return [part.cast(pa.decimal256(76, scale)) for part in parts]
-    msg = f"Counts of {' and '.join(sorted(map(str, types)))} values cannot be added."
+    msg = f"counts of {' and '.join(sorted(map(str, types)))} values cannot be added"
     raise EvidenceError(msg)

@@ -203,18 +203,18 @@ def _mask(
         answer = condition(native)
     except (Exception, SystemExit) as error:
         # Its message may hold values of the data.
-        msg = f"The condition of slice {name!r} raised {type(error).__name__}."
+        msg = f"the condition of slice {name!r} raised {type(error).__name__}"
         raise EvidenceError(msg) from error
     array = _as_arrow(answer)
     kind = type(answer).__name__
     if array is None or not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
         held = "" if array is None else f" of {array.type} values"
-        msg = f"The condition of slice {name!r} must return one bool a row, not {kind}{held}."
+        msg = f"the condition of slice {name!r} must return one bool a row, not {kind}{held}"
         raise EvidenceError(msg)
     if rows is not None and len(array) != rows:
         msg = (
-            f"The condition of slice {name!r} returned {len(array):,} values "
-            f"for {rows:,} rows: it must return one bool a row."
+            f"the condition of slice {name!r} returned {len(array):,} values "
+            f"for {rows:,} rows: it must return one bool a row"
         )
         raise EvidenceError(msg)
     if pa.types.is_null(array.type):

@@ -277,7 +277,7 @@ def _run_child(pattern: str, texts: list[str]) -> list[bool]:
     if not texts:
         return []
     if not sys.executable:
-        msg = f"The pattern {_short(pattern)} needs a Python interpreter to run, and there is none."
+        msg = f"the pattern {_short(pattern)} needs a Python interpreter to run, and there is none"
         raise EvidenceError(msg)
     budget = _START + _EACH * len(texts)
     try:
@@ -291,16 +291,16 @@ def _run_child(pattern: str, texts: list[str]) -> list[bool]:
         )
     except subprocess.TimeoutExpired:
         msg = (
-            f"The pattern {_short(pattern)} took longer than {budget:.1f} s over {len(texts):,} "
-            "different texts and was stopped; write it without nested repetitions."
+            f"the pattern {_short(pattern)} took longer than {budget:.1f} s over {len(texts):,} "
+            "different texts and was stopped; write it without nested repetitions"
         )
         raise EvidenceError(msg) from None
     except (OSError, subprocess.CalledProcessError) as error:
-        msg = f"The pattern {_short(pattern)} could not be run: {type(error).__name__}."
+        msg = f"the pattern {_short(pattern)} could not be run: {type(error).__name__}"
         raise EvidenceError(msg) from error
     answer = json.loads(done.stdout)
     if "problem" in answer:
-        msg = f"The pattern {_short(pattern)} is not valid: {answer['problem']}."
+        msg = f"the pattern {_short(pattern)} is not valid: {answer['problem']}"
         raise EvidenceError(msg)
     hits: list[bool] = answer["hits"]
     return hits

@@ -200,7 +200,7 @@ class _Scan:
         wanted = set(schema if columns is None else columns)
         absent = [name for name in wanted if name not in schema]
         if absent:
-            msg = f"The table has no column {few(absent)}; it has {few(schema, 20)}."
+            msg = f"the table has no column {few(absent)}; it has {few(schema, 20)}"
             raise EvidenceError(msg)
         self.wanted = wanted
         self.profiled = [name for name in schema if name in wanted]
@@ -210,7 +210,7 @@ class _Scan:
         for counter in self.order:
             lacking = [name for name in counter.columns if name not in schema]
             if lacking:
-                msg = f"The table has no column {few(lacking)}; it has {few(schema, 20)}."
+                msg = f"the table has no column {few(lacking)}; it has {few(schema, 20)}"
                 self.failed[counter] = _Failure(EvidenceError(msg))
             self.counters.setdefault(() if lacking else counter.columns, []).append(counter)
         names = dict.fromkeys(name for names in self.counters for name in names)
@@ -355,7 +355,7 @@ def _refuse_difference(what: str, ours: Iterable[object], theirs: Iterable[objec
         *(key for key in theirs if key not in ours),
     ]
     if lone:
-        msg = f"Profiles cannot be merged: only one of them has the {what} {few(map(str, lone))}."
+        msg = f"profiles cannot be merged: only one of them has the {what} {few(map(str, lone))}"
         raise EvidenceError(msg)
 
 

@@ -120,16 +120,16 @@ def which_are_bools(values: Iterable[object]) -> tuple[bool, ...]:
     >>> (1, 0) == (True, False), which_are_bools((1, False))
     (True, (False, True))
     """
-    return tuple(isinstance(value, bool) for value in values)
+    return tuple(isinstance(value, bool | np.bool_) for value in values)
 
 
 def need(view: ColumnView, kinds: frozenset[str], what: str) -> None:
     """Refuse a column of another kind, saying why."""
     field = view.field
     if field.kind == "unreadable":
-        raise EvidenceError(field.problem or f"Column {field.name!r} cannot be read.")
+        raise EvidenceError(field.problem or f"column {field.name!r} cannot be read")
     if field.kind not in kinds:
-        msg = f"Column {field.name!r} holds {field.kind} values ({field.type}): no use for {what}."
+        msg = f"column {field.name!r} holds {field.kind} values ({field.type}): no use for {what}"
         raise EvidenceError(msg)
 
 
