@@ -1,0 +1,381 @@
+"""What a run is given: names, the moment, tables read once, what is lent."""
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from mlgates import evidence
+from mlgates.data.counters import Missing, NotIn
+from mlgates.errors import EvidenceError
+from mlgates.evidence import VOCABULARY, Evidence, lend, rows_of
+
+ROWS = {"x": [1.0, None, 3.0], "t": ["a", "b", "a"]}
+
+# names
+
+
+def test_the_vocabulary():
+    assert sorted(VOCABULARY) == [
+        "X",
+        "application",
+        "data",
+        "golden_X",
+        "golden_pred",
+        "latencies",
+        "model",
+        "now",
+        "pos_label",
+        "production_latencies",
+        "production_model",
+        "production_pred",
+        "production_score",
+        "reference",
+        "sample_weight",
+        "sensitive_features",
+        "y_pred",
+        "y_score",
+        "y_true",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("refrence", "; did you mean 'reference'?"),
+        ("Y_TRUE", "; did you mean 'y_true'?"),
+        ("x", "; did you mean 'X'?"),
+        ("budgte", "; did you mean 'budget'?"),
+    ],
+)
+def test_an_unknown_name_raises_with_the_near_ones(name, near):
+    with pytest.raises(EvidenceError) as caught:
+        Evidence({name: None}, also=["budget"])
+    assert str(caught.value) == f"unknown evidence {name!r}{near}"
+
+
+def test_an_unknown_name_without_near_ones_raises_with_all():
+    with pytest.raises(EvidenceError) as caught:
+        Evidence({"qqq": 1}, also=["budget"])
+    known = sorted([*VOCABULARY, "budget"])
+    assert str(caught.value) == f"unknown evidence 'qqq'; known are {', '.join(known)}"
+
+
+def test_none_is_not_given_and_anything_else_is():
+    given = Evidence({"y_true": None, "y_pred": 0, "X": [], "pos_label": False})
+    assert [name in given for name in ("y_true", "y_pred", "X", "pos_label", "data")] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert given["y_pred"] == 0
+    with pytest.raises(EvidenceError, match=r"^`y_true` was not given$"):
+        given["y_true"]
+
+
+def test_names_that_messages_may_show():
+    given = Evidence({"data": ROWS, "budget": 1}, also=["budget"])
+    assert given.known == VOCABULARY | {"budget"}
+    given.source("data")
+    assert given.known == VOCABULARY | {"budget", "x", "t"}
+
+
+# the moment
+
+
+def test_now_is_the_clock_unless_given():
+    before = datetime.now(UTC)
+    given = Evidence({})
+    assert before <= given.now <= datetime.now(UTC)
+    assert given.now is not None
+    assert given.now == given.now
+    moment = datetime(2024, 1, 31, 12, tzinfo=timezone(timedelta(hours=2)))
+    found = Evidence({"now": moment}).now
+    assert (found, found.tzinfo) == (moment, UTC)
+    assert Evidence({"now": pd.Timestamp("2024-01-31", tz="UTC")}).now.day == 31
+
+
+class BrokenZone(tzinfo):
+    def utcoffset(self, moment):
+        msg = "no offset today"
+        raise ValueError(msg)
+
+    def __repr__(self):
+        return "BrokenZone()"
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2024, 1, 31),
+        "2024-01-31T00:00:00+00:00",
+        1_706_659_200,
+        datetime(2024, 1, 31).date(),
+        pd.NaT,
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+        datetime(2024, 1, 31, tzinfo=BrokenZone()),
+    ],
+    ids=range(8),
+)
+def test_now_must_be_an_aware_datetime(now):
+    given = Evidence({"now": now})
+    with pytest.raises(EvidenceError) as caught:
+        _ = given.now
+    assert str(caught.value) == (
+        f"`now` must be an aware datetime, such as datetime.now(timezone.utc), got {now!r}"
+    )
+
+
+# tables
+
+
+class Reads:
+    """Counts how often tables are opened and their batches read."""
+
+    def __init__(self, monkeypatch):
+        self.opened, self.columns = 0, []
+        as_source = evidence.as_source
+
+        def opening(table):
+            self.opened += 1
+            source = as_source(table)
+            read = source.batches
+
+            def reading(columns=None):
+                self.columns.append(columns if columns is None else sorted(columns))
+                return read(columns)
+
+            object.__setattr__(source, "batches", reading)
+            return source
+
+        monkeypatch.setattr(evidence, "as_source", opening)
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    return Reads(monkeypatch)
+
+
+def test_a_table_is_opened_once_and_scanned_once(reads):
+    given = Evidence({"data": pa.table(ROWS)})
+    given.request(lambda schema: [Missing("x")])
+    given.request(lambda schema: [Missing("x"), NotIn("t", ("a",))])
+    assert given.source("data") is given.source("data")
+    profile = given.profile()
+    assert profile is given.profile()
+    assert (profile[Missing("x")].count, profile[NotIn("t", ("a",))].count) == (1, 1)
+    assert (reads.opened, reads.columns) == (1, [["t", "x"]])
+
+
+def test_only_columns_that_are_counted_are_read(reads):
+    given = Evidence({"data": pa.table(ROWS)})
+    given.request(lambda schema: [Missing("t")])
+    assert list(given.profile().columns) == ["t"]
+    assert reads.columns == [["t"]]
+
+
+def test_requests_see_the_schema():
+    seen = []
+    given = Evidence({"data": ROWS})
+    given.request(lambda schema: seen.append({n: f.kind for n, f in schema.items()}) or ())
+    assert given.profile().rows == 3
+    assert seen == [{"x": "float", "t": "string"}]
+
+
+def bad_iterator(schema):
+    yield Missing("x")
+    msg = "half way"
+    raise ValueError(msg)
+
+
+def exits(schema):
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        bad_iterator,
+        exits,
+        lambda schema: None,
+        lambda schema: [5],
+        lambda schema: ["x"],
+        lambda schema: [[]],
+        lambda schema: [Missing("absent")],
+        lambda schema: schema["absent"],
+    ],
+    ids=range(8),
+)
+def test_a_bad_request_spoils_no_other(counts):
+    given = Evidence({"data": ROWS})
+    given.request(counts)
+    given.request(lambda schema: [Missing("x")])
+    assert given.profile()[Missing("x")].count == 1
+
+
+def test_what_is_no_table_raises_the_same_each_time():
+    given = Evidence({"data": 5})
+    with pytest.raises(EvidenceError) as first:
+        given.profile()
+    with pytest.raises(EvidenceError) as second:
+        given.source("data")
+    assert str(first.value) == str(second.value)
+    assert second.value is first.value
+    with pytest.raises(EvidenceError, match=r"^`reference` was not given$"):
+        given.source("reference")
+
+
+def test_what_is_known_of_tables():
+    given = Evidence({"data": ROWS, "reference": pa.table(ROWS)})
+    assert given.tables() == {}
+    given.source("data")
+    assert given.tables() == {"data": {"origin": "dict", "rows": 3, "columns": 2}}
+    given.request(lambda schema: [Missing("x")])
+    fingerprint = given.profile().fingerprint
+    given.source("reference")
+    assert given.tables() == {
+        "data": {
+            "origin": "dict",
+            "rows": 3,
+            "columns": 2,
+            "columns_read": 1,
+            "fingerprint": fingerprint,
+        },
+        "reference": {"origin": "pyarrow.Table", "rows": 3, "columns": 2},
+    }
+    assert len(fingerprint) == 64
+
+
+# rows
+
+
+class Sparse:
+    """A matrix that has a shape but refuses to have a length, as scipy's do."""
+
+    shape = (5, 2)
+
+    def __len__(self):
+        msg = "sparse array length is ambiguous"
+        raise TypeError(msg)
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        ([1, 2, 3], 3),
+        ((), 0),
+        (np.zeros((4, 2)), 4),
+        (np.array(5), None),
+        (np.float64(5), None),
+        (pd.DataFrame({"x": [1, 2]}), 2),
+        (pd.Series([1, 2]), 2),
+        (pl.DataFrame({"x": [1, 2]}), 2),
+        (pa.table(ROWS), 3),
+        (pa.array([1]), 1),
+        (Sparse(), 5),
+        ({"x": [1, 2], "y": [1, 2, 3]}, 2),
+        ({"x": 5, "y": "abc"}, None),
+        ({}, None),
+        ("label", None),
+        (b"abc", None),
+        (5, None),
+        (None, None),
+        (object(), None),
+    ],
+    ids=range(19),
+)
+def test_rows_of(value, rows):
+    assert rows_of(value) == rows
+
+
+# what is lent
+
+
+def test_arrays_are_lent_read_only_without_a_copy():
+    array = np.arange(5)
+    lent = lend(array)
+    assert np.shares_memory(lent, array)
+    with pytest.raises(ValueError, match="read-only"):
+        lent[0] = 9
+    assert array.flags.writeable
+
+
+def test_containers_are_copied_around_such_views():
+    array = np.arange(3)
+    given = {"a": array, "b": [1, [2]], "c": (array, {"d": array}), "e": [{"f": 1}]}
+    lent = lend(given)
+    assert lent.keys() == given.keys()
+    lent["b"][1].append(3)
+    lent["e"][0]["f"] = 2
+    lent["new"] = 1
+    for view in (lent["a"], lent["c"][0], lent["c"][1]["d"]):
+        assert np.shares_memory(view, array)
+        assert not view.flags.writeable
+    assert given["b"] == [1, [2]]
+    assert given["e"] == [{"f": 1}]
+    assert "new" not in given
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": pd.to_datetime(["2024", "2025"])}),
+        pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": pd.Categorical(["x", "y"])}),
+        pd.DataFrame({"a": pd.array([1, 2], dtype="int64[pyarrow]")}),
+        pd.DataFrame({"a": [1, 2]}, index=["r", "s"]),
+        pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]),
+        pd.DataFrame({1: [1, 2], ("a", "b"): [3, 4]}),
+        pd.DataFrame({"a": []}),
+        pd.DataFrame(index=[1, 2]),
+    ],
+    ids=range(8),
+)
+def test_pandas_is_lent_equal_and_can_not_be_written_through(frame):
+    kept = frame.copy(deep=True)
+    lent = lend(frame)
+    pd.testing.assert_frame_equal(lent, kept)
+    for column in range(lent.shape[1]):
+        try:
+            lent.iloc[0, column] = lent.iloc[1, column]
+            lent.iloc[:, column].to_numpy()[0] = lent.iloc[1, column]
+        except (ValueError, IndexError, TypeError):
+            continue
+    lent["new"] = 1
+    pd.testing.assert_frame_equal(frame, kept)
+
+
+def test_pandas_keeps_its_names_and_attributes():
+    frame = pd.DataFrame({"a": [1]})
+    frame.columns.name = "features"
+    frame.attrs["source"] = "here"
+    lent = lend(frame)
+    assert (lent.columns.name, lent.attrs) == ("features", {"source": "here"})
+    lent.attrs["source"] = "there"
+    assert frame.attrs == {"source": "here"}
+    series = pd.Series([1.5], name="score", index=["r"])
+    pd.testing.assert_series_equal(lend(series), series)
+
+
+def test_polars_and_arrow_are_lent_equal():
+    frame = pl.DataFrame({"a": [1, 2]})
+    lent = lend(frame)
+    lent[0, "a"] = 9
+    assert frame["a"].to_list() == [1, 2]
+    series = pl.Series([1, 2])
+    copied = lend(series)
+    copied[0] = 9
+    assert series.to_list() == [1, 2]
+    table = pa.table(ROWS)
+    assert lend(table) is table
+
+
+def test_what_is_no_data_is_lent_as_it_is():
+    model = object()
+    for value in (model, "label", 5, None, len):
+        assert lend(value) is value
