@@ -1,0 +1,392 @@
+"""Cells of a column: where the reference is cut, and how many values of two sides lie in each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.kernels.ranks import below, round_down, round_up, upto
+
+__all__ = [
+    "Cells",
+    "Edges",
+    "Ends",
+    "category_cells",
+    "count_sorted",
+    "count_stored",
+    "count_unsorted",
+    "ordered_cells",
+    "quantile_edges",
+    "stored_edges",
+    "tally",
+]
+
+Values = npt.NDArray[Any]
+Counts = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+#: Up to so many lines, a pass over the values for each is faster than sorting blocks of them.
+_FEW_LINES = 40
+#: Values a pass compares at once: the answers stay in the processor's cache.
+_PASS = 262_144
+#: Values sorted at once.
+_SORTED = 65_536
+
+
+class Ends(NamedTuple):
+    """What is known of a side without its edges.
+
+    Attributes
+    ----------
+    n : int
+        Number of values; NaN is none.
+    neg_inf, pos_inf : int
+        How many of them are infinite.
+    """
+
+    n: int
+    neg_inf: int = 0
+    pos_inf: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edges:
+    """Where an ordered column is cut.
+
+    Attributes
+    ----------
+    points : numpy.ndarray
+        Finite, sorted, each once.
+    atoms : numpy.ndarray of bool
+        Which of the points are cells of their own. Any other belongs to the cell below it.
+    """
+
+    points: Values
+    atoms: Mask
+
+    @property
+    def size(self) -> int:
+        """Number of cells, those of the infinities among them."""
+        return len(self.points) + int(np.count_nonzero(self.atoms)) + 3
+
+    def labels(self, write: Callable[[Any], str] = str) -> tuple[str, ...]:
+        """The cells as conditions on the value ``x``.
+
+        Parameters
+        ----------
+        write : callable, optional
+            Writes a point, given as a Python number.
+
+        Examples
+        --------
+        >>> Edges(np.array([1, 5]), np.array([False, True])).labels()
+        ('x = -inf', 'x <= 1', '1 < x < 5', 'x = 5', '5 < x', 'x = inf')
+        """
+        cells, before = ["x = -inf"], ""
+        for point, atom in zip(self.points.tolist(), self.atoms.tolist(), strict=True):
+            at = write(point)
+            cells.append(f"{before}x {'<' if atom else '<='} {at}")
+            cells.extend([f"x = {at}"] if atom else [])
+            before = f"{at} < "
+        return (*cells, f"{before}x" if before else "x finite", "x = inf")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Counts of two sides in the same cells, of which none is empty on both sides.
+
+    Attributes
+    ----------
+    reference, current : numpy.ndarray of int64
+        How many values of each side lie in each cell.
+    ordered : bool
+        Whether neighbouring cells are neighbours.
+    positions : numpy.ndarray of int64
+        Which cells these are among all: of `Edges.labels`, or of the categories given, the last
+        then being that of all unseen ones.
+    """
+
+    reference: Counts
+    current: Counts
+    ordered: bool
+    positions: Counts
+
+    @classmethod
+    def of(cls, reference: Counts, current: Counts, *, ordered: bool) -> "Cells":
+        """Cells that are not empty on both sides.
+
+        Examples
+        --------
+        >>> Cells.of(np.array([3, 0, 0]), np.array([1, 0, 2]), ordered=True).positions
+        array([0, 2])
+        """
+        kept = (reference + current).nonzero()[0]
+        return cls(reference[kept], current[kept], ordered, kept)
+
+
+def quantile_edges(reference: Values, bins: int) -> Edges:
+    """Order statistics of the reference at ``i / bins``, each once.
+
+    The order statistic at ``q`` is the least value up to which a share of at least ``q`` lies (the
+    inverted distribution function). One that holds at least ``1 / bins`` of the reference is a
+    cell of its own. Infinities are never edges: they have their own cells.
+
+    Parameters
+    ----------
+    reference : numpy.ndarray
+        Sorted integers or floats without NaN.
+    bins : int
+        At least 2: how many cells of equal size are wished.
+
+    Returns
+    -------
+    Edges
+        Without points when there are no finite values.
+
+    References
+    ----------
+    .. [1] Hyndman, R. J. and Fan, Y. (1996). Sample quantiles in statistical packages. The American
+       Statistician 50, 361-365 (definition 1).
+
+    Examples
+    --------
+    >>> quantile_edges(np.arange(8), 4).points.tolist()
+    [1, 3, 5]
+    >>> edges = quantile_edges(np.array([0, 0, 0, 0, 1, 2, 3, 4]), 4)
+    >>> edges.points.tolist(), edges.atoms.tolist()
+    ([0, 2], [True, False])
+    """
+    if len(reference) == 0:
+        return Edges(reference, np.zeros(0, np.bool_))
+    points = _distinct(reference[_ranks(len(reference), bins) - 1])
+    held = upto(reference, points) - below(reference, points)
+    return Edges(points, held * bins >= len(reference))
+
+
+def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
+    """The edges that `quantile_edges` gives, from counts at points that were kept.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        Sorted, each once; among them, unless infinite, the order statistics at ``i / bins``. Those at
+        ``i / (k * bins)`` will do for any ``k``.
+    low, high : numpy.ndarray of int64
+        How many values of the reference are below, and up to, each point.
+    ends : Ends
+        Number of values and of infinite ones of the reference.
+    bins : int
+        At least 2.
+
+    Examples
+    --------
+    >>> x = np.array([0, 0, 0, 0, 1, 2, 3, 4])
+    >>> kept = np.array([0, 1, 2, 3])
+    >>> stored_edges(kept, below(x, kept), upto(x, kept), Ends(len(x)), 4).points.tolist()
+    [0, 2]
+    """
+    ranks = _ranks(ends.n, bins)
+    ranks = ranks[(ranks > ends.neg_inf) & (ranks <= ends.n - ends.pos_inf)]
+    at = np.unique(np.searchsorted(high, ranks))
+    return Edges(points[at], (high[at] - low[at]) * bins >= ends.n)
+
+
+def _ranks(n: int, bins: int) -> Counts:
+    """Ranks, from 1, of the order statistics at ``i / bins``."""
+    return -(-np.arange(1, bins, dtype=np.int64) * n // bins)
+
+
+def _distinct(points: Values) -> Values:
+    """Finite values of a sorted array, each once."""
+    fresh = np.isfinite(points)
+    fresh[1:] &= points[1:] != points[:-1]
+    return points[fresh]
+
+
+def count_sorted(values: Values, edges: Edges) -> Counts:
+    """How many values of a sorted array lie in each cell.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Sorted integers or floats without NaN, not necessarily of the edges' type.
+    edges : Edges
+        Where to cut.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        ``edges.size`` counts: -inf, the cells from below to above, inf.
+
+    Examples
+    --------
+    >>> edges = quantile_edges(np.array([0, 0, 0, 0, 1, 2, 3, 4]), 4)
+    >>> count_sorted(np.array([-np.inf, 0.0, 0.5, 2.0, 7.0, 8.0]), edges).tolist()
+    [1, 0, 1, 2, 2, 0]
+    """
+    ends = Ends(len(values))
+    if values.dtype.kind == "f":
+        # Of the array's own type: for another, numpy would cast the array.
+        infinity = values.dtype.type(np.inf)
+        negative = int(values.searchsorted(-infinity, side="right"))
+        ends = Ends(len(values), negative, len(values) - int(values.searchsorted(infinity)))
+    return count_stored(below(values, edges.points), upto(values, edges.points), ends, edges)
+
+
+def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
+    """How many values lie in each cell, from counts at the edges.
+
+    Parameters
+    ----------
+    low, high : numpy.ndarray of int64
+        How many values are below, and up to, each of ``edges.points``.
+    ends : Ends
+        Number of values and of infinite ones.
+    edges : Edges
+        Where to cut.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        As of `count_sorted`.
+
+    Examples
+    --------
+    >>> edges = Edges(np.array([1.0, 5.0]), np.array([False, True]))
+    >>> count_stored(np.array([2, 6]), np.array([3, 9]), Ends(10, pos_inf=1), edges).tolist()
+    [0, 3, 3, 3, 0, 1]
+    """
+    drawn = np.stack([edges.atoms, np.ones_like(edges.atoms)], axis=1)
+    cuts = np.stack([low, high], axis=1)[drawn]
+    last = ends.n - ends.pos_inf
+    return np.diff(np.concatenate(([0, ends.neg_inf], cuts, [last, ends.n])))
+
+
+def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
+    """How many values of an array in any order lie in each cell, in linear time.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Integers or floats; NaN lies in no cell.
+    edges : Edges
+        Where to cut.
+    ends : Ends, optional
+        Number of values and of infinite ones, where they are known; else they are counted.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        As of `count_sorted`.
+
+    Examples
+    --------
+    >>> edges = Edges(np.array([1.0, 5.0]), np.array([False, True]))
+    >>> count_unsorted(np.array([5.0, 9.0, np.nan, 1.0, -3.0, 5.0]), edges).tolist()
+    [0, 2, 0, 2, 1, 0]
+    """
+    if ends is None:
+        ends = _ends(values)
+    if edges.size > _FEW_LINES:
+        return count_stored(*tally(values, edges.points), ends, edges)
+    low, unreached = round_up(edges.points[edges.atoms], values.dtype)
+    high, under = round_down(edges.points, values.dtype)
+    high_counts = np.where(under, 0, _passes(values, high, np.less_equal))
+    low_counts = high_counts.copy()
+    low_counts[edges.atoms] = np.where(unreached, ends.n, _passes(values, low, np.less))
+    return count_stored(low_counts, high_counts, ends, edges)
+
+
+def _ends(values: Values) -> Ends:
+    if values.dtype.kind != "f":
+        return Ends(len(values))
+    n = int(np.count_nonzero(values == values))  # noqa: PLR0124  (NaN)
+    infinite = (int(np.count_nonzero(values == end)) for end in (-np.inf, np.inf))
+    return Ends(n, *infinite)
+
+
+def _passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
+    """How many values compare true with each point: one pass over the values for each."""
+    answers = np.empty(min(len(values), _PASS), np.bool_)
+    counts = np.zeros(len(points), np.int64)
+    for first in range(0, len(values), _PASS):
+        block = values[first : first + _PASS]
+        answer = answers[: len(block)]
+        counts += [np.count_nonzero(compare(block, point, out=answer)) for point in points]
+    return counts
+
+
+def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
+    """How many values of an array in any order are below, and up to, each of many points.
+
+    Blocks that fit into the processor's cache are sorted and the points searched in each, which
+    takes half the time of sorting all.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Integers or floats; NaN is neither below nor up to any point.
+    points : numpy.ndarray
+        Integers or floats without NaN.
+
+    Returns
+    -------
+    low, high : numpy.ndarray of int64
+        Counts below, and up to, each point. Those of two arrays add up.
+
+    Examples
+    --------
+    >>> low, high = tally(np.array([3, 1, 2, 2]), np.array([2, 9]))
+    >>> low.tolist(), high.tolist()
+    ([1, 4], [3, 4])
+    """
+    low, high = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
+    for first in range(0, len(values), _SORTED):
+        block = np.sort(values[first : first + _SORTED])
+        if block.dtype.kind == "f":
+            # NaN is sorted behind inf.
+            block = block[: block.searchsorted(block.dtype.type(np.nan))]
+        low += below(block, points)
+        high += upto(block, points)
+    return low, high
+
+
+def ordered_cells(reference: Values, current: Values, bins: int) -> Cells:
+    """Cells of two sorted arrays, cut at the quantiles of the first.
+
+    Parameters
+    ----------
+    reference, current : numpy.ndarray
+        Sorted integers or floats without NaN.
+    bins : int
+        At least 2.
+
+    Examples
+    --------
+    >>> cells = ordered_cells(np.array([7, 7, 7]), np.array([7, 9]), 10)
+    >>> cells.reference.tolist(), cells.current.tolist()
+    ([3, 0], [1, 1])
+    """
+    edges = quantile_edges(reference, bins)
+    return Cells.of(count_sorted(reference, edges), count_sorted(current, edges), ordered=True)
+
+
+def category_cells(reference: Counts, current: Counts, unseen: int = 0) -> Cells:
+    """Cells of categories: one for each of the reference, one for all others together.
+
+    Parameters
+    ----------
+    reference, current : numpy.ndarray of int64
+        How often each category of the reference occurs on each side; 0 where it vanished.
+    unseen : int, optional
+        How many values of the current side are none of them.
+
+    Examples
+    --------
+    >>> cells = category_cells(np.array([30, 70, 0]), np.array([20, 0, 0]), unseen=5)
+    >>> cells.reference.tolist(), cells.current.tolist(), cells.positions.tolist()
+    ([30, 70, 0], [20, 0, 5], [0, 1, 3])
+    """
+    return Cells.of(np.append(reference, 0), np.append(current, unseen), ordered=False)
