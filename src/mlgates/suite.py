@@ -214,10 +214,10 @@ class GateSuite:
         started, clock = datetime.now(UTC), perf_counter()
         wants: frozenset[str] = frozenset().union(*(gate.wants for gate in self))
         given = Evidence(evidence, also=wants, n_jobs=n_jobs)
-        for entry in self._entries:
-            if entry.skipped is None:
-                given.request(entry.gate.counts)
-        if "data" in wants and "data" in given:
+        taken = [entry.gate for entry in self._entries if entry.skipped is None]
+        for gate in taken:
+            given.request(gate.counts)
+        if "data" in given and any("data" in gate.wants for gate in taken):
             # ahead of the gates, so that no gate's seconds carry the scan; its trouble is theirs
             with suppress(Exception, SystemExit):
                 given.profile()
