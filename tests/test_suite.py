@@ -394,7 +394,7 @@ def test_unknown_evidence_raises_before_anything_runs():
     assert str(caught.value) == "unknown evidence 'refrence'; did you mean 'reference'?"
     assert called == []
     assert suite(mine).run(budget=1, y_true=[1]).passed
-    with pytest.raises(EvidenceError, match="^unknown evidence 'budget'"):
+    with pytest.raises(EvidenceError, match=r"^unknown evidence 'budget'"):
         suite(says("a")).run(budget=1)
 
 

@@ -132,7 +132,7 @@ def _footer(provenance: Mapping[str, object]) -> list[str]:
 
 def _size(known: Mapping[str, object]) -> str:
     counts = [
-        f"{count:,} {what}"
+        f"{count:,} {what if count != 1 else what[:-1]}"
         for what in ("rows", "columns")
         if isinstance(count := known.get(what), int)
     ]
