@@ -104,8 +104,8 @@ class Cells:
     ordered : bool
         Whether neighbouring cells are neighbours.
     positions : numpy.ndarray of int64
-        Which cells these are among all: of `Edges.labels`, or of the categories given, the last
-        then being that of all unseen ones.
+        Which cells these are among all: of `Edges.labels`, or of the categories given, with the
+        unseen ones behind them.
     """
 
     reference: Counts
@@ -171,8 +171,8 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
     Parameters
     ----------
     points : numpy.ndarray
-        Sorted, each once; among them, unless infinite, the order statistics at ``i / bins``. Those at
-        ``i / (k * bins)`` will do for any ``k``.
+        Sorted, each once; among them the order statistics at ``i / bins`` that are finite. Those
+        at ``i / (k * bins)`` will do for any ``k``.
     low, high : numpy.ndarray of int64
         How many values of the reference are below, and up to, each point.
     ends : Ends
@@ -373,20 +373,34 @@ def ordered_cells(reference: Values, current: Values, bins: int) -> Cells:
     return Cells.of(count_sorted(reference, edges), count_sorted(current, edges), ordered=True)
 
 
-def category_cells(reference: Counts, current: Counts, unseen: int = 0) -> Cells:
+def category_cells(
+    reference: Counts, current: Counts, unseen: npt.ArrayLike = (), *, together: bool = True
+) -> Cells:
     """Cells of categories: one for each of the reference, one for all others together.
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64
         How often each category of the reference occurs on each side; 0 where it vanished.
-    unseen : int, optional
-        How many values of the current side are none of them.
+    unseen : array_like of int, optional
+        How often each category occurs that is none of them.
+    together : bool, default True
+        Whether the unseen ones are one cell, as measures of distance want them. For a test, give
+        each its own: a cell that is empty on one side because of how it was chosen makes any test
+        reject. (Of 1,000 categories, 1,000 rows miss many that the next 200 rows will show.)
 
     Examples
     --------
-    >>> cells = category_cells(np.array([30, 70, 0]), np.array([20, 0, 0]), unseen=5)
+    >>> sides = np.array([30, 70, 0]), np.array([20, 0, 0])
+    >>> cells = category_cells(*sides, unseen=[4, 1])
     >>> cells.reference.tolist(), cells.current.tolist(), cells.positions.tolist()
     ([30, 70, 0], [20, 0, 5], [0, 1, 3])
+    >>> category_cells(*sides, unseen=[4, 1], together=False).current.tolist()
+    [20, 0, 4, 1]
     """
-    return Cells.of(np.append(reference, 0), np.append(current, unseen), ordered=False)
+    others = np.atleast_1d(np.asarray(unseen, np.int64))
+    if together:
+        others = others.sum(keepdims=True)
+    none = np.zeros_like(others)
+    both = np.concatenate([reference, none]), np.concatenate([current, others])
+    return Cells.of(*both, ordered=False)

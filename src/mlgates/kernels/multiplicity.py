@@ -1,0 +1,79 @@
+"""Many tests at once: p-values adjusted so that the whole family has one error rate."""
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["benjamini_hochberg", "holm"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def holm(pvalues: npt.ArrayLike) -> Floats:
+    """Holm's adjusted p-values: at most alpha with chance alpha if nothing is there to be found.
+
+    The i-th smallest of m is ``max_(j <= i) min(1, (m - j + 1) p_(j))``. Rejecting those up to
+    alpha keeps the chance of any false rejection at alpha, however the tests depend on each other.
+
+    Parameters
+    ----------
+    pvalues : array_like of float
+        One-dimensional. NaN is a test that could not be made: it stays NaN and does not count.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+        In the order given; never below the p-value itself.
+
+    References
+    ----------
+    .. [1] Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
+       Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> holm([0.01, np.nan, 0.04, 0.03]).tolist()
+    [0.03, nan, 0.06, 0.06]
+    """
+    p = np.asarray(pvalues, np.float64)
+    order = np.argsort(p, kind="stable")
+    m = len(p) - int(np.count_nonzero(np.isnan(p)))
+    kept = order[:m]
+    adjusted = np.full_like(p, np.nan)
+    adjusted[kept] = np.minimum(np.maximum.accumulate(p[kept] * np.arange(m, 0, -1)), 1.0)
+    return adjusted
+
+
+def benjamini_hochberg(pvalues: npt.ArrayLike) -> Floats:
+    """Benjamini's and Hochberg's adjusted p-values: the false discovery rate of rejecting up to it.
+
+    The i-th smallest of m is ``min_(j >= i) m p_(j) / j``. Valid for tests that are independent or
+    positively dependent. Where a single false rejection matters, take `holm`.
+
+    Parameters
+    ----------
+    pvalues : array_like of float
+        One-dimensional. NaN is a test that could not be made: it stays NaN and does not count.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+        In the order given.
+
+    References
+    ----------
+    .. [1] Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate: a practical
+       and powerful approach to multiple testing. Journal of the Royal Statistical Society B 57,
+       289-300.
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, np.nan, 0.04, 0.03]).round(4).tolist()
+    [0.03, nan, 0.04, 0.04]
+    """
+    p = np.asarray(pvalues, np.float64)
+    order = np.argsort(p, kind="stable")
+    m = len(p) - int(np.count_nonzero(np.isnan(p)))
+    kept = order[:m][::-1]
+    adjusted = np.full_like(p, np.nan)
+    adjusted[kept] = np.minimum.accumulate(p[kept] * (m / np.arange(m, 0, -1)))
+    return adjusted
