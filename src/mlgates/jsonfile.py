@@ -16,7 +16,19 @@ from typing import NoReturn
 
 from mlgates.errors import EvidenceError
 
-__all__ = ["MAX_BYTES", "dumps", "loads", "number", "plain", "read", "write_atomic"]
+__all__ = [
+    "MAX_BYTES",
+    "dumps",
+    "fields",
+    "items",
+    "loads",
+    "mapping",
+    "number",
+    "plain",
+    "read",
+    "text",
+    "write_atomic",
+]
 
 MAX_BYTES = 256 * 2**20
 _EXACT = 2**53
@@ -178,3 +190,39 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
+
+
+def fields(data: object, keys: frozenset[str], what: str) -> Mapping[str, object]:
+    """Return an object that has exactly these keys."""
+    found = mapping(data, what)
+    missing, unknown = sorted(keys - set(found)), sorted(map(repr, set(found) - keys))
+    told = [f"`{name}` is missing" for name in missing[:1]]
+    told += [f"{name} is not known" for name in unknown[:1]]
+    if told:
+        msg = f"{what}: {' and '.join(told)}"
+        raise EvidenceError(msg)
+    return found
+
+
+def text(value: object, what: str) -> str:
+    """Return a text."""
+    if not isinstance(value, str):
+        msg = f"`{what}` must be a text, got {value!r}"
+        raise EvidenceError(msg)
+    return value
+
+
+def items(value: object, what: str) -> list[object]:
+    """Return the items of a list."""
+    if not isinstance(value, list | tuple):
+        msg = f"`{what}` must be a list, got {type(value).__name__}"
+        raise EvidenceError(msg)
+    return list(value)
+
+
+def mapping(value: object, what: str) -> Mapping[str, object]:
+    """Return an object, as JSON calls a mapping."""
+    if not isinstance(value, Mapping):
+        msg = f"`{what}` must be an object, got {type(value).__name__}"
+        raise EvidenceError(msg)
+    return value

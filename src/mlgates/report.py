@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, GateFailure, OptionError
-from mlgates.report_form import check_from_dict, check_to_dict, fields, items, mapping, text
+from mlgates.jsonfile import fields, items, mapping, text
+from mlgates.report_form import check_from_dict, check_to_dict
 from mlgates.verdict import Check, Details, Verdict
 
 if TYPE_CHECKING:

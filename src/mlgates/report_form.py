@@ -1,14 +1,14 @@
 """How checks stand in the JSON of a report, and the reading of it, strict to the key."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from mlgates import jsonfile
 from mlgates.errors import EvidenceError
+from mlgates.jsonfile import fields, items, mapping, text
 from mlgates.limits import Limit
 from mlgates.verdict import Check
 
-__all__ = ["check_from_dict", "check_to_dict", "fields", "items", "mapping", "text"]
+__all__ = ["check_from_dict", "check_to_dict"]
 
 _TEXTS = ("subject", "metric", "reason", "method", "unit", "verdict")
 _NUMBERS = ("value", "confidence", "p_value")
@@ -79,39 +79,3 @@ def _interval(data: object) -> tuple[float | None, ...] | None:
     if data is None:
         return None
     return tuple(jsonfile.number(end) for end in items(data, "interval"))
-
-
-def fields(data: object, keys: frozenset[str], what: str) -> Mapping[str, object]:
-    """Return an object that has exactly these keys."""
-    found = mapping(data, what)
-    missing, unknown = sorted(keys - set(found)), sorted(map(repr, set(found) - keys))
-    told = [f"`{name}` is missing" for name in missing[:1]]
-    told += [f"{name} is not known" for name in unknown[:1]]
-    if told:
-        msg = f"{what}: {' and '.join(told)}"
-        raise EvidenceError(msg)
-    return found
-
-
-def text(value: object, what: str) -> str:
-    """Return a text."""
-    if not isinstance(value, str):
-        msg = f"`{what}` must be a text, got {value!r}"
-        raise EvidenceError(msg)
-    return value
-
-
-def items(value: object, what: str) -> list[object]:
-    """Return the items of a list."""
-    if not isinstance(value, list | tuple):
-        msg = f"`{what}` must be a list, got {type(value).__name__}"
-        raise EvidenceError(msg)
-    return list(value)
-
-
-def mapping(value: object, what: str) -> Mapping[str, object]:
-    """Return an object, as JSON calls a mapping."""
-    if not isinstance(value, Mapping):
-        msg = f"`{what}` must be an object, got {type(value).__name__}"
-        raise EvidenceError(msg)
-    return value
