@@ -13,6 +13,7 @@ __all__ = ["to_text"]
 
 _MOST = 20  # rows of one gate in a report; the frame has them all
 _NAME = 48  # characters of one name
+_LEAST = 13  # characters that a column of names keeps in a narrow terminal
 _LONGEST = 1_000  # characters of one reason
 _HEAD = ("VERDICT", "GATE", "SUBJECT", "MEASURED", "LIMIT")
 _GAP = "  "
@@ -68,8 +69,8 @@ def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
     for check in shown[:most]:
         yield _row(result, check)
     if len(shown) > len(shown[:most]):
-        rest = f"... {len(shown) - len(shown[:most])} more; to_frame() lists all"
-        yield Row(("", clean(result.name), rest, "", ""))
+        rest = f"... {len(shown) - len(shown[:most])} more"
+        yield Row(("", clean(result.name), rest, "", ""), "to_frame() lists them all")
     if fold:
         passed = len(checks) - len(shown)
         told = f"{'all ' if not shown else ''}{passed} checks"
@@ -99,10 +100,14 @@ def _aside(result: GateResult) -> str:
     return " (advisory)" if result.advisory else ""
 
 
+def _width() -> int:
+    return max(min(get_terminal_size((100, 24)).columns, 160), 60)
+
+
 def _table(rows: list[Row]) -> list[str]:
     cells = [_HEAD, *(row.cells for row in rows)]
-    sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    width = max(min(get_terminal_size((100, 24)).columns, 160), 60)
+    width = _width()
+    sizes = _fitting([max(map(len, column)) for column in zip(*cells, strict=True)], width)
     lines = [_line(_HEAD, sizes)]
     for row in rows:
         lines.append(_line(row.cells, sizes))
@@ -111,8 +116,18 @@ def _table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def _fitting(sizes: list[int], width: int) -> list[int]:
+    """Return sizes of the columns by which a line fits, as far as names can give way for it."""
+    over = sum(sizes) + len(_GAP) * (len(sizes) - 1) - width
+    while over > 0 and max(sizes[1], sizes[2]) > _LEAST:
+        sizes[1 if sizes[1] > sizes[2] else 2] -= 1
+        over -= 1
+    return sizes
+
+
 def _line(cells: tuple[str, ...], sizes: list[int]) -> str:
-    return _GAP.join(cell.ljust(size) for cell, size in zip(cells, sizes, strict=True)).rstrip()
+    shown = (_cut(cell, size).ljust(size) for cell, size in zip(cells, sizes, strict=True))
+    return _GAP.join(shown).rstrip()
 
 
 def _footer(provenance: Mapping[str, object]) -> list[str]:
@@ -127,7 +142,7 @@ def _footer(provenance: Mapping[str, object]) -> list[str]:
     commit = provenance.get("commit")
     if isinstance(commit, str):
         told.append(f"commit {commit[:12]}")
-    return ["", clean("; ".join(told), most=_LONGEST)] if told else []
+    return ["", *wrap(clean("; ".join(told), most=_LONGEST), _width())] if told else []
 
 
 def _size(known: Mapping[str, object]) -> str:
@@ -150,7 +165,11 @@ def clean(text: str, most: int = _NAME) -> str:
     """
     # (an escape is longer than what it stands for, so that no more than `most` are needed)
     shown = "".join(c if c.isprintable() else _escape(c) for c in text[: most + 1])
-    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+    return _cut(shown, most)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _escape(character: str) -> str:

@@ -1,0 +1,398 @@
+"""The table that a person reads: worst first, one finding one line, nothing forged."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mlgates as mg
+from mlgates.errors import OptionError
+from mlgates.render import render
+from mlgates.render.text import clean, to_text
+from mlgates.report import GateResult, Report
+from mlgates.verdict import Check, Limit, Verdict
+
+LIMIT = Limit(at_most=0.2)
+CHANCE = "beyond the limit, but chance alone does that at this size"
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def psi(verdict, subject="age", value=0.1, *, because="", **given):
+    said = f"`psi` of `{subject}` is {value} (n = 4,012 against 30,162)"
+    reason = "; ".join(filter(None, [said, because, "the limit is at most 0.2"]))
+    plain = {"metric": "psi", "value": value, "limit": LIMIT, "reason": reason, "n": 4_012}
+    return Check(**{**plain, "subject": subject, "verdict": verdict, **given})
+
+
+def missing(subject):
+    return Check(
+        subject=subject,
+        metric="missing",
+        verdict="pass",
+        reason=f"none of the 4,012 cells of `{subject}` are missing; the limit is at most 0 %",
+        value=0,
+        limit=Limit(at_most=0),
+        unit="share",
+    )
+
+
+def result(*checks, name="drift:psi", kind="drift", **given):
+    return GateResult(name=name, kind=kind, checks=checks, **given)
+
+
+def report(*results, name="nightly", provenance=None):
+    return Report(name=name, results=results, provenance=provenance or {})
+
+
+FULL = report(
+    result(*map(missing, ["age", "sex", "income"]), name="schema", kind="schema"),
+    result(
+        psi("pass"),
+        psi("inconclusive", "income", 0.31, because=CHANCE, by_chance=True),
+        psi("fail", "hours", 0.9),
+        inconclusive="allow",
+    ),
+    result(
+        psi("fail", "demographic_parity_difference", 0.3, group="sex=f, race=Asian-Pac-Islander"),
+        name="fairness:demographic_parity_difference",
+        advisory=True,
+    ),
+    result(
+        Check(subject="latency:p99", metric="latency", verdict="skip", reason="skipped: no server"),
+        name="latency:p99",
+    ),
+    result(
+        Check(
+            subject="freshness:t",
+            metric="freshness",
+            verdict="error",
+            reason="`t` is not in the table; did you mean 'ts'?",
+        ),
+        name="freshness:t",
+    ),
+    name="credit-release",
+    provenance={
+        "started": "2026-01-31T12:00:00.500000+00:00",
+        "seconds": 12.5,
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "tables": {
+            "data": {
+                "origin": "dict",
+                "rows": 4_012,
+                "columns": 15,
+                "fingerprint": "ce6e818baa50" * 5,
+            },
+            "reference": {"origin": "parquet file", "rows": None, "columns": 1},
+        },
+    },
+)
+
+AT_80 = """\
+credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates hold it back
+
+VERDICT                 GATE              SUBJECT          MEASURED  LIMIT
+ERROR                   freshness:t
+                        `t` is not in the table; did you mean 'ts'?
+FAIL                    drift:psi         hours            psi 0.9   at most 0.2
+                        `psi` of `hours` is 0.9 (n = 4,012 against 30,162); the
+                        limit is at most 0.2
+INCONCLUSIVE (allowed)  drift:psi         income           psi 0.31  at most 0.2
+                        `psi` of `income` is 0.31 (n = 4,012 against 30,162);
+                        beyond the limit, but chance alone does that at this
+                        size; the limit is at most 0.2
+PASS                    drift:psi         age              psi 0.1   at most 0.2
+PASS                    schema            all 3 checks
+FAIL (advisory)         fairness:demo...  demographic_...  psi 0.3   at most 0.2
+                        `psi` of `demographic_parity_difference` is 0.3 (n =
+                        4,012 against 30,162); the limit is at most 0.2
+SKIP                    latency:p99
+                        skipped: no server
+
+data: 4,012 rows x 15 columns, fingerprint ce6e818baa50; reference: 1 column;
+run 2026-01-31T12:00:00 UTC in 12.5 s; commit 0123456789ab"""
+
+AT_200 = """\
+credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates hold it back
+
+VERDICT                 GATE                                    SUBJECT                                           MEASURED  LIMIT
+ERROR                   freshness:t
+                        `t` is not in the table; did you mean 'ts'?
+FAIL                    drift:psi                               hours                                             psi 0.9   at most 0.2
+                        `psi` of `hours` is 0.9 (n = 4,012 against 30,162); the limit is at most 0.2
+INCONCLUSIVE (allowed)  drift:psi                               income                                            psi 0.31  at most 0.2
+                        `psi` of `income` is 0.31 (n = 4,012 against 30,162); beyond the limit, but chance alone does that at this size; the limit is at most
+                        0.2
+PASS                    drift:psi                               age                                               psi 0.1   at most 0.2
+PASS                    schema                                  all 3 checks
+FAIL (advisory)         fairness:demographic_parity_difference  demographic_parity_difference [sex=f, race=As...  psi 0.3   at most 0.2
+                        `psi` of `demographic_parity_difference` is 0.3 (n = 4,012 against 30,162); the limit is at most 0.2
+SKIP                    latency:p99
+                        skipped: no server
+
+data: 4,012 rows x 15 columns, fingerprint ce6e818baa50; reference: 1 column; run 2026-01-31T12:00:00 UTC in 12.5 s; commit 0123456789ab"""  # noqa: E501
+
+
+@pytest.mark.parametrize(("columns", "table"), [(80, AT_80), (200, AT_200)], ids=[80, 200])
+def test_the_table_at_two_widths(monkeypatch, columns, table):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert str(FULL) == table
+    assert render(FULL, "text") == table
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [(1, 60), (60, 60), (80, 80), (160, 160), (9999, 160)]
+)
+def test_the_width_follows_the_terminal_within_reason(monkeypatch, columns, width):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    reason = "word " * 199 + "end"
+    found = str(report(result(psi("fail", reason=reason))))
+    under = [line for line in found.splitlines() if line.startswith("      ")]
+    assert width - 5 < max(map(len, under)) <= width
+    assert " ".join(" ".join(under).split()) == reason
+
+
+def test_a_result_alone_shows_every_check():
+    found = replace(FULL["schema"], reason="all 3 checks passed")
+    assert str(found) == (
+        "schema: PASS\n"
+        "\n"
+        "VERDICT  GATE    SUBJECT  MEASURED     LIMIT\n"
+        "PASS     schema  age      missing 0 %  at most 0 %\n"
+        "PASS     schema  sex      missing 0 %  at most 0 %\n"
+        "PASS     schema  income   missing 0 %  at most 0 %"
+    )
+    many = result(*[psi("fail", f"x{i}", 0.9) for i in range(200)])
+    assert str(many).count("FAIL  ") == 200
+
+
+# the header
+
+
+@pytest.mark.parametrize(
+    ("results", "header"),
+    [
+        ([result(psi("pass"))], "nightly: PASS - 1 gate"),
+        (
+            [
+                result(
+                    psi("pass"),
+                    psi("inconclusive", value=0.3, by_chance=True),
+                    inconclusive="allow",
+                ),
+                result(psi("fail", value=0.9), name="b", advisory=True),
+            ],
+            "nightly: PASS (1 undecided, allowed; 1 advisory) - 2 gates",
+        ),
+        (
+            [result(psi("fail", value=0.9)), result(psi("pass"), name="b")],
+            "nightly: FAIL - 1 of 2 gates holds it back",
+        ),
+        (
+            [result(psi("fail", value=0.9)), result(psi("error", value=None), name="b")],
+            "nightly: ERROR - 2 of 2 gates hold it back",
+        ),
+        ([result(psi("skip"))], "nightly: INCONCLUSIVE (1 skipped) - 1 gate"),
+        ([], "nightly: INCONCLUSIVE - 0 gates"),
+    ],
+    ids=range(6),
+)
+def test_headers(results, header):
+    found = report(*results)
+    assert str(found).splitlines()[0] == header
+    word = header.removeprefix("nightly: ").split(" ")[0]
+    assert word == found.verdict.upper()
+
+
+def test_worst_first_and_what_stands_aside_last():
+    order = ["error", "fail", "inconclusive", "pass"]
+    values = {"pass": 0.1, "fail": 0.9, "inconclusive": 0.9, "error": None}
+    results = [result(psi(v, value=values[v]), name=f"g {v}") for v in reversed(order)]
+    aside = [
+        result(psi("error", value=None), name="g advisory", advisory=True),
+        result(psi("skip", value=None), name="g skipped"),
+    ]
+    lines = str(report(*aside, *results)).splitlines()
+    rows = [line.split("  ")[0] for line in lines[3:] if not line.startswith(" ")]
+    assert rows == ["ERROR", "FAIL", "INCONCLUSIVE", "PASS", "ERROR (advisory)", "SKIP"]
+
+
+def test_checks_of_one_gate_worst_first_and_passes_folded():
+    found = report(
+        result(
+            psi("pass", "a"),
+            psi("fail", "b", 0.9),
+            psi("pass", "c"),
+            psi("error", "d", None),
+        )
+    )
+    rows = [line.split() for line in str(found).splitlines()[3:] if not line.startswith(" ")]
+    assert [row[:3] for row in rows] == [
+        ["ERROR", "drift:psi", "d"],
+        ["FAIL", "drift:psi", "b"],
+        ["PASS", "drift:psi", "2"],
+    ]
+    advisory = report(result(psi("pass", "a"), psi("pass", "b"), advisory=True))
+    assert "PASS (advisory)  drift:psi  all 2 checks" in str(advisory)
+
+
+def test_a_passing_check_has_no_reason_under_it_unless_it_hints():
+    found = str(report(result(psi("pass"))))
+    assert "n = 4,012" not in found
+    hinted = str(report(result(psi("pass", reason="fine (hint: many are '?')"))))
+    assert "fine (hint: many are '?')" in hinted
+
+
+def test_200_failing_checks_stay_readable():
+    found = report(result(*[psi("fail", f"x{i:03}", 0.9) for i in range(200)]))
+    lines = str(found).splitlines()
+    assert len(lines) < 50
+    assert sum(line.startswith("FAIL") for line in lines) == 20
+    assert lines[-2:] == [
+        "         drift:psi  ... 180 more",
+        "         to_frame() lists them all",
+    ]
+    assert len(found.to_frame()) == 200
+
+
+def test_200_failing_gates_are_one_finding_each():
+    found = report(*[result(psi("fail", "x", 0.9), name=f"g{i}") for i in range(200)])
+    lines = str(found).splitlines()
+    assert sum(line.startswith("FAIL") for line in lines) == 200
+    assert len(lines) == 3 + 2 * 200
+
+
+# what names and reasons may do to a terminal
+
+HOSTILE = [
+    "\x1b[31mred\x1b[0m",
+    "\x1b]8;;http://example.org\x07link\x1b]8;;\x07",
+    "\x1b]52;c;cm0gLXJm\x07",
+    "a\rPASS     schema",
+    "a\nPASS     schema",
+    "a\u2028PASS",
+    "a\x85PASS",
+    "\u202eevil\u202c",
+    "\u200b\u200d\ufeff",
+    "\x00\x07\x08\x7f\x9b31m",
+    "\ud800",
+    "tab\there",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_control_characters_are_escaped_everywhere(text):
+    check = psi("fail", text, 0.9, group=text, reason=text, metric=text)
+    found = Report(
+        name=f"x{text}",
+        results=(GateResult(name=f"x{text}", kind="k", checks=(check,)),),
+        provenance={
+            "started": text,
+            "seconds": 1.0,
+            "commit": text,
+            "tables": {text: {"rows": 1, "columns": text, "fingerprint": text}},
+        },
+    )
+    for drawn in (str(found), str(found.results[0])):
+        assert all(c.isprintable() for line in drawn.split("\n") for c in line)
+        drawn.encode("utf-8")
+        rows = [line for line in drawn.split("\n")[3:] if line and not line.startswith(" ")]
+        assert [row for row in rows if row.startswith("PASS")] == []
+        assert rows[0].startswith("FAIL")
+
+
+def test_escapes_can_be_read():
+    assert clean("age\x1b[31m") == r"age\x1b[31m"
+    assert clean("a\nb\tc\u202ed") == r"a\nb\tc\u202ed"
+    assert clean("\ud800") == r"\ud800"
+    assert clean("äöü €") == "äöü €"
+    assert clean("🐍") == "🐍"
+
+
+def test_long_names_and_reasons_are_cut():
+    assert clean("x" * 48) == "x" * 48
+    assert clean("x" * 49) == "x" * 45 + "..."
+    assert clean("\n" * 30) == r"\n" * 22 + "\\..."
+    assert len(clean("\n" * 10**7, 1_000)) == 1_000
+    huge = psi("fail", "x" * 10**7, 0.9, reason="y " * 10**7)
+    assert len(str(report(result(huge)))) < 3_000
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=()), max_size=80), st.integers(4, 100))
+def test_clean_is_one_printable_line(text, most):
+    found = clean(text, most)
+    assert found.isprintable()
+    assert len(found) <= most
+
+
+# footers, also of reports that were read from a file
+
+
+@pytest.mark.parametrize(
+    ("provenance", "footer"),
+    [
+        ({}, None),
+        ({"tables": {}}, None),
+        ({"tables": 5, "started": 5, "seconds": "x", "commit": 5}, None),
+        ({"tables": {"data": 5}}, None),
+        ({"tables": {"data": {"rows": "x", "columns": None}}}, "data: "),
+        ({"tables": {"data": {"rows": 1, "columns": 1}}}, "data: 1 row x 1 column"),
+        ({"commit": "0123456789abcdef"}, "commit 0123456789ab"),
+        ({"started": "2026-01-31T12:00:00+00:00"}, None),
+        (
+            {"started": "2026-01-31T12:00:00+00:00", "seconds": 2.5},
+            "run 2026-01-31T12:00:00 UTC in 2.5 s",
+        ),
+    ],
+    ids=range(9),
+)
+def test_footers(provenance, footer):
+    lines = str(report(result(psi("pass")), provenance=provenance)).splitlines()
+    assert lines[4:] == ([] if footer is None else ["", footer.rstrip()])
+
+
+def test_a_run_prints_what_it_found():
+    suite = mg.GateSuite([mg.Completeness(max_missing=0.2)], name="nightly")
+    lines = str(suite.run(data={"bmi": [21.5, None, 30.1]})).splitlines()
+    assert lines[:6] == [
+        "nightly: FAIL - 1 of 1 gate holds it back",
+        "",
+        "VERDICT  GATE          SUBJECT  MEASURED        LIMIT",
+        "FAIL     completeness  bmi      missing 33.3 %  at most 20 %",
+        (
+            "         1 of 3 cells of `bmi` (33.3 %) are missing, first at row 1; "
+            "the limit is at most 20 %"
+        ),
+        "PASS     completeness  rows     3               at least 1",
+    ]
+    assert lines[7].startswith("data: 3 rows x 1 column, fingerprint ")
+
+
+def test_printing_to_a_terminal_without_unicode():
+    code = (
+        "import mlgates as mg\n"
+        "print(mg.GateSuite([mg.Completeness()], name='n').run(data={'x\\x1b': [None]}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)},
+    )
+    assert r"x\x1b" in done.stdout
+
+
+def test_unknown_forms_are_refused():
+    message = r"^render: `form` must be one of 'text'.*, got 'txet'; did you mean 'text'\?$"
+    with pytest.raises(OptionError, match=message):
+        render(FULL, "txet")
+    assert to_text(FULL) == render(FULL, "text")
+    assert Verdict.worst(r.verdict for r in FULL) is Verdict.ERROR
