@@ -27,6 +27,7 @@ __all__ = [
     "plain",
     "read",
     "text",
+    "whole",
     "write_atomic",
 ]
 
@@ -226,3 +227,12 @@ def mapping(value: object, what: str) -> Mapping[str, object]:
         msg = f"`{what}` must be an object, got {type(value).__name__}"
         raise EvidenceError(msg)
     return value
+
+
+def whole(value: object, what: str) -> int:
+    """Return a whole number that is not negative."""
+    found: object = number(value)
+    if not isinstance(found, int) or found < 0:
+        msg = f"`{what}` must be a whole number of at least 0, got {value!r}"
+        raise EvidenceError(msg)
+    return found

@@ -1,0 +1,210 @@
+"""The distribution of an ordered column at knots: how many values are below, and up to, each.
+
+Counts at knots are exact and add up over batches, files and machines, and between two knots the
+number of values is known: so is the error of every distance that is computed from them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.data.column import ColumnView
+from mlgates.data.ecdf import Ecdf
+from mlgates.errors import EvidenceError
+from mlgates.jsonfile import fields, items, number, plain, whole
+from mlgates.kernels.binning import Ends, tally
+from mlgates.kernels.ranks import below, upto
+from mlgates.kernels.twosample import spread
+
+__all__ = ["PARTS", "AtKnots", "Knots"]
+
+#: A reference is kept at its order statistics at i / 360, which most numbers of bins divide.
+PARTS = 360
+_KEYS = frozenset({"points", "low", "high", "n", "neg_inf", "pos_inf", "spread"})
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Knots:
+    """Empirical distribution function at points.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        Finite, sorted, each once.
+    low, high : numpy.ndarray of int64
+        How many values are below, and up to, each of them.
+    ends : Ends
+        Number of values, and of infinite ones.
+    spread : float
+        Of the values, as `mlgates.kernels.twosample.spread` has it; NaN when not known.
+
+    Examples
+    --------
+    >>> knots = Knots.of(Ecdf.of(np.array([3.0, 1.0, 2.0, 2.0])))
+    >>> knots.points.tolist(), knots.low.tolist(), knots.high.tolist()
+    ([1.0, 2.0, 3.0], [0, 1, 3], [1, 3, 4])
+    """
+
+    points: npt.NDArray[Any]
+    low: Counts
+    high: Counts
+    ends: Ends
+    spread: float = float("nan")
+
+    @classmethod
+    def of(cls, ecdf: Ecdf) -> "Knots":
+        """Knots at the order statistics ``i / 360`` (inverted CDF), the least and the greatest.
+
+        Parameters
+        ----------
+        ecdf : Ecdf
+            The exact distribution. With up to 360 values it is kept whole.
+        """
+        values, n = ecdf.values, ecdf.n
+        ranks = np.clip(-(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS), 1, max(n, 1)) - 1
+        points = np.unique(values[ranks]) if n else values
+        points = points[np.isfinite(points)]
+        # the least and the greatest finite values, where the outermost are infinite
+        finite = values[np.isfinite(values)]
+        points = np.union1d(points, finite[[0, -1]]) if len(finite) else points
+        return cls.at(ecdf, points, spread(values))
+
+    @classmethod
+    def at(cls, ecdf: Ecdf, points: npt.NDArray[Any], width: float = float("nan")) -> "Knots":
+        """Knots of an exact distribution at given points."""
+        values = ecdf.values
+        infinite = _infinities(values)
+        return cls(points, below(values, points), upto(values, points), infinite, width)
+
+    def merge(self, other: "Knots", shift: int = 0) -> "Knots":
+        """Knots of the values of both, at the same points; `shift` plays no part."""
+        del shift
+        if not np.array_equal(self.points, other.points):
+            msg = "counts at different points can't be added"
+            raise EvidenceError(msg)
+        ends = Ends(*(a + b for a, b in zip(self.ends, other.ends, strict=True)))
+        return Knots(self.points, self.low + other.low, self.high + other.high, ends)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the knots as JSON carries them."""
+        written = {
+            "points": self.points.tolist(),
+            "low": self.low.tolist(),
+            "high": self.high.tolist(),
+            "n": self.ends.n,
+            "neg_inf": self.ends.neg_inf,
+            "pos_inf": self.ends.pos_inf,
+            "spread": None if np.isnan(self.spread) else self.spread,
+        }
+        return {key: plain(value) for key, value in written.items()}
+
+    @classmethod
+    def from_dict(cls, data: object) -> "Knots":
+        """Return the knots that `to_dict` wrote.
+
+        Raises
+        ------
+        EvidenceError
+            When no distribution can be like that.
+        """
+        found = fields(data, _KEYS, "knots")
+        points = _array([number(item) for item in items(found["points"], "points")])
+        low, high = (_counts(found, name, len(points)) for name in ("low", "high"))
+        ends = Ends(*(whole(found[name], name) for name in ("n", "neg_inf", "pos_inf")))
+        width = number(found["spread"])
+        knots = cls(points, low, high, ends, float("nan") if width is None else float(width))
+        knots._refuse_nonsense()
+        return knots
+
+    def _refuse_nonsense(self) -> None:
+        steps = np.stack([self.low, self.high], axis=1).ravel()
+        ordered = np.concatenate(([self.ends.neg_inf], steps, [self.ends.n - self.ends.pos_inf]))
+        if np.any(np.diff(ordered) < 0) or np.any(self.points[1:] <= self.points[:-1]):
+            msg = "knots: points and counts must rise, and no count exceed `n`"
+            raise EvidenceError(msg)
+        if not np.all(np.isfinite(self.points)):
+            msg = "knots: points must be finite"
+            raise EvidenceError(msg)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Knots):
+            return NotImplemented
+        return self.ends == other.ends and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("points", "low", "high")
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Knots(n={self.ends.n:,}, {len(self.points)} points)"
+
+
+@dataclass(frozen=True)
+class AtKnots:
+    """Values of a column below, and up to, given points, counted in linear time.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column of numbers; decimals count as doubles.
+    points : tuple
+        Finite, sorted, each once.
+
+    Examples
+    --------
+    >>> from mlgates.data.profile import Profile
+    >>> at = AtKnots("x", (1.0, 2.0))
+    >>> Profile.of({"x": [0.5, 1.0, 2.5, None]}, [at])[at].high
+    array([2, 2])
+    """
+
+    column: str
+    points: tuple[float, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column that is read."""
+        return (self.column,)
+
+    def count(self, views: Mapping[str, ColumnView], native: object) -> Knots:
+        """Counts in one batch."""
+        del native
+        view = views[self.column]
+        points = _array(self.points)
+        if view.field.kind not in {"int", "float", "decimal", "null"}:
+            field = view.field
+            msg = f"column {field.name!r} holds {field.kind} values ({field.type}), no numbers"
+            raise EvidenceError(msg)
+        low, high = tally(view.values, points)
+        return Knots(points, low, high, Ends(view.valid, view.neg_inf, view.pos_inf))
+
+
+def _array(points: Any) -> npt.NDArray[Any]:
+    """Points in one type: integers where all of them are, else doubles."""
+    whole = all(isinstance(point, int) for point in points)
+    if not whole or len(points) == 0:
+        return np.array(points, dtype=np.float64)
+    try:
+        return np.array(points, dtype=np.int64)
+    except OverflowError:
+        return np.array(points, dtype=np.uint64)
+
+
+def _infinities(values: npt.NDArray[Any]) -> Ends:
+    if values.dtype.kind != "f":
+        return Ends(len(values))
+    negative = int(np.searchsorted(values, -np.inf, side="right"))
+    return Ends(len(values), negative, len(values) - int(np.searchsorted(values, np.inf)))
+
+
+def _counts(found: Mapping[str, object], name: str, size: int) -> Counts:
+    counts = [whole(item, name) for item in items(found[name], name)]
+    if len(counts) != size:
+        msg = f"`{name}` must have as many counts as there are points, got {len(counts)}"
+        raise EvidenceError(msg)
+    return np.array(counts, dtype=np.int64)
