@@ -314,7 +314,8 @@ def _passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
     for first in range(0, len(values), _PASS):
         block = values[first : first + _PASS]
         answer = answers[: len(block)]
-        counts += [np.count_nonzero(compare(block, point, out=answer)) for point in points]
+        found = [np.count_nonzero(compare(block, point, out=answer)) for point in points]
+        counts += np.array(found, np.int64)
     return counts
 
 

@@ -249,10 +249,10 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     """P-value of Pearson's chi-square test that both sides have the same shares.
 
     Cells whose expected count is below 5 on a side are merged: ordered ones with their neighbour,
-    categories in the order of their frequency on both sides together. When only two cells are left
-    and one is thin, it is Fisher's exact test of the two. What is merged depends on the two sides'
-    sum alone, which keeps the test's size: plain chi-square rejects 12 % of samples of 200 against
-    20,000 rows from a thousand categories at a nominal 0.1 %.
+    categories by their frequency on both sides together (equal ones by lot). When only two cells
+    are left and one is thin, it is Fisher's exact test of the two. What is merged depends on the
+    sum of both sides alone, which keeps the size of the test: of 1,000 categories, 200 rows against
+    20,000 are rejected in 0.1 % of cases at a nominal 0.1 %, where plain chi-square rejects 16 %.
 
     Parameters
     ----------
@@ -289,7 +289,7 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     enough = THIN * (m + n) / min(m, n)
     if pooled.min() < enough:
         if not ordered:
-            order = np.argsort(-pooled, kind="stable")
+            order = _by_frequency(pooled)
             reference, current, pooled = reference[order], current[order], pooled[order]
         starts = _merged(pooled, enough)
         reference = np.add.reduceat(reference, starts)
@@ -303,6 +303,16 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     away = current - expected
     statistic = float((away * away / expected).sum()) * ((m + n) / m)
     return float(special.chdtrc(len(pooled) - 1, statistic))
+
+
+def _by_frequency(pooled: Counts) -> Counts:
+    """From the most frequent to the rarest; equal ones in an order drawn by lot, always the same.
+
+    Categories are often given with those of one side first. To keep that order where sums are equal
+    would merge the rare ones of one side with each other, and every test would reject.
+    """
+    drawn = np.random.default_rng(0).permutation(len(pooled))
+    return drawn[np.argsort(-pooled[drawn], kind="stable")]
 
 
 def _merged(pooled: Counts, enough: float) -> Counts:
