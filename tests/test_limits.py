@@ -7,11 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
 from mlgates.limits import Limit, beside, quantity, spell
+
+UNITS = st.sampled_from(["", "share", "s"])
 
 
 def test_limit_is_inclusive():
@@ -86,6 +88,7 @@ def test_limit_as_text():
     [
         (0, "", "0"),
         (1_234_567, "", "1,234,567"),
+        (10**15, "", "1,000,000,000,000,000"),
         (1_000, "rows", "1,000"),
         (0.1234567, "", "0.1235"),
         (9_999.4, "", "9,999"),
@@ -157,7 +160,14 @@ def test_limits_are_spelt_as_they_were_written(limit, unit, text):
         (0.799999, Limit(0.5, 0.8), "", "0.799999"),
         (0.500001, Limit(0.5, 0.8), "", "0.500001"),
         (86_400.5, Limit(at_most=86_400), "s", "24.0001 h"),
+        (0.12345, Limit(at_most=0.123456), "", "0.12345"),
+        (0.123456, Limit(at_most=0.123456), "", "0.123456"),
+        (0, Limit(at_least=1), "", "0"),
+        (0.0, Limit(at_most=1e-9), "", "0"),
+        (12_345.6, Limit(at_most=12_345.8), "", "12,345.6"),
+        (10**17 + 1, Limit(at_most=10**17), "", "100,000,000,000,000,001"),
         (math.inf, Limit(at_least=1), "", "infinite"),
+        (-math.inf, Limit(at_least=1), "s", "never"),
         (math.nextafter(0.2, 1), Limit(at_most=0.2), "", "0.20000000000000004"),
     ],
 )
@@ -165,8 +175,20 @@ def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
     assert beside(value, limit, unit) == text
 
 
-@settings(deadline=None)
-@given(value=st.floats(-1e6, 1e6), bound=st.integers(-1_000, 1_000).map(lambda k: k / 100))
-def test_a_value_reads_as_its_limit_only_when_it_is(value, bound):
-    shown = beside(value, Limit(at_most=bound))
-    assert (shown == quantity(bound, digits=8)) <= math.isclose(value, bound, rel_tol=1e-15)
+NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 100)
+
+
+@settings(deadline=None, max_examples=500)
+@given(value=NUMBERS, bound=st.integers(-1_000, 1_000).map(lambda k: k / 100), unit=UNITS)
+@example(0.12345, 0.123456, "")
+@example(0.0, 0.1, "share")
+@example(5e-324, 0.67, "")
+def test_a_value_reads_on_the_side_where_it_lies(value, bound, unit):
+    words = beside(value, Limit(at_most=bound), unit).split()
+    read = float(words[0].replace(",", ""))
+    scale = {"%": 0.01, "d": 86_400, "h": 3_600, "min": 60, "ms": 0.001}
+    read *= scale.get(words[-1], 1)
+    if math.isclose(value, bound, rel_tol=1e-12):
+        assert math.isclose(read, bound, rel_tol=1e-7)
+    else:
+        assert (read > bound) is (value > bound)

@@ -3,6 +3,7 @@
 import math
 import operator
 import pickle
+import sys
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, fields
 from fractions import Fraction
@@ -175,8 +176,13 @@ def test_measurement_keeps_large_integers_exact():
             OptionError,
             "Measurement: `dropped` must be a whole number of at least 0, got -1",
         ),
-        ({"method": None}, OptionError, "Measurement: `method` must be a text, got None"),
+        ({"method": 5}, OptionError, "Measurement: `method` must be a text, got 5"),
         ({"details": {1: 2}}, TypeError, "details: names must be texts, got 1"),
+        (
+            {"details": {"big": 10**309}},
+            TypeError,
+            f"`big` must be a number or None, got {10**309!r}",
+        ),
         (
             {"details": {"at": {"x": [object]}}},
             TypeError,
@@ -194,7 +200,8 @@ def test_measurement_refuses(given, kind, message):
 
 
 def test_largest_float_is_a_number_and_one_more_digit_is_none():
-    assert Measurement(int(1.7e308), n=1).value == int(1.7e308)
+    largest = int(sys.float_info.max)
+    assert Measurement(largest, n=1).value == largest
     with pytest.raises(TypeError):
         Measurement(-(10**309), n=1)
 
@@ -680,6 +687,7 @@ def test_judge_applies_the_options_of_decide():
     measurement = Measurement(0.31, 40, 2, interval=(0.1, 0.4), p_value=0.03)
     judge = {"subject": "x", "metric": "m", "measurement": measurement, "limit": MOST}
     assert Check.judge(**judge).verdict is INCONCLUSIVE
+    assert Check.judge("x", "m", Measurement(0.1, n=1), MOST).verdict is PASS
     ample = {**judge, "max_dropped": 0.05}
     assert Check.judge(**ample).verdict is FAIL
     assert Check.judge(**ample, min_n=41).verdict is INCONCLUSIVE

@@ -10,6 +10,7 @@ from mlgates.options import number
 __all__ = ["Limit", "beside", "quantity", "spell"]
 
 _EXACT = 8  # digits of a limit: as it was written
+_MOST = 16  # digits that tell any two floats apart
 
 
 @final
@@ -112,7 +113,7 @@ def spell(limit: Limit, unit: str = "") -> str:
 
 
 def beside(value: float | None, limit: Limit, unit: str = "") -> str:
-    """Return a value with as many digits as tell it apart from its limit.
+    """Return a value with as many digits as show on which side of its limit it lies.
 
     Examples
     --------
@@ -121,7 +122,11 @@ def beside(value: float | None, limit: Limit, unit: str = "") -> str:
     """
     if value is None:
         return "undefined"
-    ends = {end: quantity(end, unit, _EXACT) for end in (limit.low, limit.high)}
-    digits = range(3, 17) if value not in ends else range(3, 4)
-    shown = [quantity(value, unit, d) for d in digits]
-    return next((text for text in shown if text not in ends.values()), shown[-1])
+    if value in (limit.low, limit.high):
+        return quantity(value, unit, _EXACT)
+    gap = min(abs(value - limit.low), abs(value - limit.high))
+    if value == 0 or math.isinf(gap):
+        return quantity(value, unit)
+    # rounding to d digits moves a value by less than 10 ** (1 - d) / 2 of its size
+    digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
+    return quantity(value, unit, min(max(digits, 3), _MOST))
