@@ -186,7 +186,8 @@ def test_unknown_type_is_refused_with_the_nearest(dtype, hint):
             {"at_least": dt.datetime(2020, 1, 1), "at_most": dt.datetime(2021, 1, 1, tzinfo=UTC)},
             (
                 "`at_least` must not be greater than `at_most`, got "
-                "datetime.datetime(2020, 1, 1, 0, 0) and datetime.datetime(2021, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)"
+                "datetime.datetime(2020, 1, 1, 0, 0) and "
+                "datetime.datetime(2021, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)"
             ),
         ),
         ("string", {"isin": "abc"}, "`isin` must be a sequence of at least one value, got 'abc'"),

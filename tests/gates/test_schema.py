@@ -278,8 +278,8 @@ def test_string_accepts_dictionary_encoded_text_and_category_demands_it(values):
             [1.0, None, 3.0],
             (
                 "`x` is double, int is declared (hint: every value is whole: an integer column "
-                "that missing cells turned into float; keep it integer (pandas: 'Int64') or declare "
-                "'float')"
+                "that missing cells turned into float; keep it integer (pandas: 'Int64') or "
+                "declare 'float')"
             ),
         ),
         ("int", [1.0, 3.0], "`x` is double, int is declared"),

@@ -107,17 +107,20 @@ class MissingBy:
 
 @dataclass(frozen=True)
 class MissingWhere:
-    """Missing cells of `columns` in each slice of the rows.
+    """Missing cells of some columns in each slice of the rows.
 
     Parameters
     ----------
-    columns : tuple of str
+    counted : tuple of str
         Names of the columns whose missing cells are counted.
     slices : tuple of (str, callable)
         Name and condition of each slice. A condition is given the user's table and returns one
         bool a row: numpy, pandas, Arrow, polars, or a list. Null is not in the slice.
     values : tuple, optional
         Values that stand for missing and are counted with it, as `In` finds them.
+    beside : tuple of str, optional
+        Names of the columns that the conditions look at: of a streamed table they are given
+        nothing but what is read.
 
     Examples
     --------
@@ -129,18 +132,24 @@ class MissingWhere:
     GroupMissing(groups=((('minors',), 1, (1,)),))
     """
 
-    columns: tuple[str, ...]
+    counted: tuple[str, ...]
     slices: tuple[tuple[str, Callable[..., object]], ...]
     values: tuple[object, ...] = ()
+    beside: tuple[str, ...] = ()
     bools: tuple[bool, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bools", which_are_bools(self.values))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns that are read."""
+        return tuple(dict.fromkeys((*self.counted, *self.beside)))
+
     def count(self, views: Views, native: object) -> GroupMissing:
         """Slices of one batch."""
         rows = next((view.rows for view in views.values()), None)
-        masks = [missing_or_in(views[name], self.values) for name in self.columns]
+        masks = [missing_or_in(views[name], self.values) for name in self.counted]
         groups: list[Group] = []
         for name, condition in self.slices:
             inside = _mask(name, condition, native, rows)

@@ -172,7 +172,7 @@ class Completeness(Gate):
             return
         given: Any = self.by
         for name, condition in given:
-            yield MissingWhere(columns, ((name, _Condition(condition)),), values)
+            yield MissingWhere(columns, ((name, _Condition(condition)),), values, tuple(schema))
 
     def _sentinels(self, found: Field) -> In | None:
         values = tuple(self.missing_values)
@@ -208,7 +208,7 @@ def _sliced(counter: MissingBy | MissingWhere, profile: Profile, most: float) ->
     if isinstance(counter, MissingBy):
         columns, names, group = counter.counted, counter.by, None
     else:
-        columns, names, group = counter.columns, (), counter.slices[0][0]
+        columns, names, group = counter.counted, (), counter.slices[0][0]
     try:
         groups = _groups(profile[counter])
     except Exception as error:  # noqa: BLE001  (a condition raised, a column makes no groups)

@@ -1,0 +1,569 @@
+"""What `Completeness` says of tables, in full."""
+
+import datetime as dt
+import math
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mlgates as mg
+from mlgates.verdict import Verdict
+
+PASS, INCONCLUSIVE, FAIL, ERROR = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
+UTC = dt.UTC
+
+
+def check_of(result, subject, metric="missing", group=None):
+    (check,) = [
+        c for c in result.checks if (c.subject, c.metric, c.group) == (subject, metric, group)
+    ]
+    return check
+
+
+def verdicts(result):
+    return {(c.subject, c.metric, c.group): c.verdict for c in result.checks}
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": []}, "`columns` must be at least one name, got []"),
+        ({"columns": [1]}, "`columns` must be a text that is not empty, got 1"),
+        ({"columns": ["a", "a"]}, "`columns` must be names that differ, got ['a', 'a']"),
+        ({"columns": {"a"}}, "`columns` must be a name or a sequence of names, got {'a'}"),
+        ({"max_missing": 5}, "it is a share, not a percentage: write 0.05"),
+        ({"max_missing": math.nan}, "`max_missing` must be a finite number"),
+        ({"max_missing": "0.1"}, "`max_missing` must be a finite number"),
+        ({"min_rows": -1}, "`min_rows` must be a whole number of at least 0, got -1"),
+        ({"min_rows": 1.0}, "`min_rows` must be a whole number of at least 0, got 1.0"),
+        ({"min_rows": True}, "`min_rows` must be a whole number of at least 0, got True"),
+        (
+            {"min_rows": 5, "max_rows": 4},
+            "`min_rows` must not be greater than `max_rows`, got 5 and 4",
+        ),
+        ({"missing_values": "?"}, "`missing_values` must be a sequence of finite numbers, texts"),
+        ({"missing_values": [None]}, "got None; null and NaN always are missing"),
+        ({"missing_values": [math.nan]}, "got nan; null and NaN always are missing"),
+        ({"missing_values": [[1]]}, "`missing_values` must be made of finite numbers, texts"),
+        ({"expected": {}}, "`expected` must be a mapping of columns to the values expected"),
+        ({"expected": {1: ["a"]}}, "`expected` must be a mapping of columns to the values"),
+        ({"expected": {"a": []}}, "`expected['a']` must be a sequence of finite numbers, texts"),
+        ({"expected": {"a": "S1"}}, "`expected['a']` must be a sequence of finite numbers, texts"),
+        ({"expected": ["a"]}, "`expected` must be a mapping of columns to the values expected"),
+        ({"by": []}, "`by` must be at least one name, got []"),
+        ({"by": {}}, "`by` must be a mapping of names to conditions on the table, got {}"),
+        ({"by": {"a": 1}}, "`by` must be a mapping of names to conditions on the table"),
+        ({"by": {1: bool}}, "`by` must be a mapping of names to conditions on the table"),
+        ({"by": len}, "`by` must be a name or a sequence of names"),
+    ],
+)
+def test_bad_option_is_refused(options, message):
+    with pytest.raises(mg.OptionError) as caught:
+        mg.Completeness(**options)
+    assert str(caught.value).startswith("Completeness: ")
+    assert message in str(caught.value)
+
+
+def test_options_are_kept_as_values():
+    gate = mg.Completeness("a", missing_values=[1, True, 1.0], expected={"s": np.array([1, 1, 2])})
+    assert gate.columns == ("a",)
+    assert gate.missing_values == (1, True)
+    assert gate.expected == (("s", (1, 2)),)
+    assert repr(gate) == ("Completeness(('a',), missing_values=(1, True), expected={'s': (1, 2)})")
+
+
+# Cells
+
+
+def test_passing_table_in_full():
+    result = mg.Completeness(max_missing=0.5, min_rows=2).run(data={"a": [1, None], "b": [1, 2]})
+    assert result.verdict is PASS
+    assert [(c.subject, c.metric, c.value, c.n, c.reason) for c in result.checks] == [
+        ("rows", "rows", 2, 2, "the table has 2 rows; the limit is at least 2"),
+        (
+            "a",
+            "missing",
+            0.5,
+            2,
+            "1 of 2 cells of `a` (50 %) are missing, first at row 1; the limit is at most 50 %",
+        ),
+        (
+            "b",
+            "missing",
+            0.0,
+            2,
+            "none of the 2 cells of `b` are missing; the limit is at most 50 %",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.5, None, math.nan],
+        np.array([1.5, np.nan, np.nan]),
+        np.ma.masked_array([1.5, 2.5, 3.5], [False, True, True]),
+        pd.Series([1.5, None, np.nan]),
+        pd.Series([1.5, None, pd.NA], dtype="Float64"),
+        pd.Series([1.5, None, pd.NA], dtype=object),
+        pd.Series(["a", None, np.nan]),
+        pd.Series(["a", None, np.nan], dtype=object),
+        pd.Series(["a", None, None], dtype="category"),
+        pd.Series([pd.Timestamp("2020"), pd.NaT, pd.NaT]),
+        pd.Series([True, None, pd.NA], dtype="boolean"),
+        pd.arrays.SparseArray([1.5, np.nan, np.nan]),
+        pl.Series([1.5, None, math.nan]),
+        pl.Series(["a", None, None], dtype=pl.Categorical),
+        pa.array([1.5, None, math.nan]),
+        pa.array([None, "a", None]).dictionary_encode(),
+        pa.chunked_array([[None], [1], [None]], pa.int64()),
+        [[1], None, None],
+        [1, "a", None],
+    ],
+)
+def test_missing_is_null_and_nan_in_every_container(values):
+    check = check_of(mg.Completeness().run(data={"x": values}), "x")
+    expected = 1 if isinstance(values, list) and values[1] == "a" else 2
+    assert (check.verdict, check.n, check.details["count"]) == (FAIL, 3, expected)
+
+
+def test_empty_text_infinity_and_zero_are_not_missing():
+    table = {"s": ["", " "], "f": [math.inf, 0.0], "b": [False, True]}
+    assert mg.Completeness().run(data=table).verdict is PASS
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(0.28, FAIL), (0.29, PASS), (0.3, PASS)])
+def test_limit_is_inclusive_and_judged_as_a_quotient(limit, verdict):
+    # 0.29 * 100 is 28.999999999999996
+    table = {"x": [None] * 29 + [1] * 71}
+    assert mg.Completeness(max_missing=limit).run(data=table).verdict is verdict
+
+
+def test_only_named_columns_are_judged():
+    table = {"a": [1], "b": [None]}
+    assert mg.Completeness("a").run(data=table).verdict is PASS
+    assert mg.Completeness(["b"]).run(data=table).verdict is FAIL
+    assert mg.Completeness().run(data=table).verdict is FAIL
+
+
+def test_unknown_column_is_an_error_and_the_others_are_judged():
+    result = mg.Completeness(["agee", "b"]).run(data={"age": [1], "b": [None]})
+    check = check_of(result, "agee")
+    assert (check.verdict, check.reason) == (
+        ERROR,
+        "`agee` is not in the table; did you mean 'age'?",
+    )
+    assert check_of(result, "b").verdict is FAIL
+    assert check_of(result, "rows", "rows").verdict is PASS
+    assert result.verdict is ERROR
+
+
+# Rows
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "verdict", "reason"),
+    [
+        ({}, 0, FAIL, "the table has 0 rows; the limit is at least 1"),
+        ({}, 1, PASS, "the table has 1 row; the limit is at least 1"),
+        ({"min_rows": 3}, 2, FAIL, "the table has 2 rows; the limit is at least 3"),
+        ({"min_rows": 3}, 3, PASS, "the table has 3 rows; the limit is at least 3"),
+        ({"max_rows": 3}, 4, FAIL, "the table has 4 rows; the limit is from 1 to 3"),
+        ({"min_rows": 3, "max_rows": 3}, 3, PASS, "the table has 3 rows; the limit is from 3 to 3"),
+        (
+            {"min_rows": 1_000_000},
+            1_500,
+            FAIL,
+            "the table has 1,500 rows; the limit is at least 1,000,000",
+        ),
+    ],
+)
+def test_number_of_rows(options, rows, verdict, reason):
+    result = mg.Completeness(**options).run(data={"x": list(range(rows))})
+    check = check_of(result, "rows", "rows")
+    assert (check.verdict, check.value, check.reason) == (verdict, rows, reason)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"min_rows": 0}, {"min_rows": 0, "max_missing": 1.0}, {"by": "x"}, {"by": ["x", "y"]}],
+    ids=repr,
+)
+def test_no_rows_never_pass(options):
+    result = mg.Completeness(**options).run(data={"x": [], "y": []})
+    assert result.verdict is (INCONCLUSIVE if "min_rows" in options else FAIL)
+    assert check_of(result, "y").reason == "`y` has no cells to judge"
+
+
+# Values that stand for missing
+
+
+@pytest.mark.parametrize(
+    ("values", "listed", "rows"),
+    [
+        (["a", "?", None, "NA"], ["?"], (1, 2)),
+        (["a", "?", None, "NA"], ["NA", "?"], (1, 2, 3)),
+        ([1, -999, None], [-999], (1, 2)),
+        ([1.0, -999.0, math.nan], [-999], (1, 2)),
+        ([1, -999], ["-999"], ()),
+        (["1", "-999"], [-999], ()),
+        ([True, False], [0], ()),
+        ([1, 0], [False], ()),
+        ([0.0, -0.0], [0], (0, 1)),
+        ([Decimal("-9.90"), Decimal("1.00")], [Decimal("-9.9")], (0,)),
+        ([dt.date(1900, 1, 1), dt.date(2020, 1, 1)], [dt.date(1900, 1, 1)], (0,)),
+        (pd.Categorical(["a", "?", "a"]), ["?"], (1,)),
+        ([[1], [2]], [1], ()),
+        ([1, "?"], ["?"], ()),
+    ],
+)
+def test_listed_values_are_counted_as_missing(values, listed, rows):
+    check = check_of(mg.Completeness(missing_values=listed).run(data={"x": values}), "x")
+    assert check.verdict is (FAIL if rows else PASS)
+    assert check.details == {"count": len(rows), "rows": rows}
+
+
+@pytest.mark.parametrize(
+    ("values", "hint"),
+    [
+        (["a"] * 98 + ["?"] * 2, "2 % of the values are empty, '?', 'NA' or the like"),
+        ([""] * 50 + ["b"] * 50, "50 % of the values are empty, '?', 'NA' or the like"),
+        ([None] * 50 + ["NA"] + ["b"] * 49, "2 % of the values are empty, '?', 'NA' or the like"),
+        ([1] * 98 + [-999] * 2, "2 % of the values are -999 or the like"),
+        ([1.5] * 98 + [-9999.0] * 2, "2 % of the values are -999 or the like"),
+    ],
+)
+def test_values_that_often_stand_for_missing_are_pointed_at(values, hint):
+    check = check_of(mg.Completeness(max_missing=0.6).run(data={"x": values}), "x")
+    assert check.verdict is PASS
+    told = f"(hint: {hint}; list them in `missing_values` if they stand for missing)"
+    assert told in check.reason
+    assert told in " ".join(str(mg.Completeness(max_missing=0.6).run(data={"x": values})).split())
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        (["a"] * 99 + ["?"], {}),
+        (["a"] * 90 + ["?"] * 10, {"missing_values": ["?"]}),
+        ([1] * 90 + [-999] * 10, {"missing_values": [-999]}),
+        ([True, False], {}),
+        ([dt.date(2020, 1, 1)], {}),
+    ],
+)
+def test_nothing_is_pointed_at_where_it_is_rare_or_listed(values, options):
+    check = check_of(mg.Completeness(max_missing=0.5, **options).run(data={"x": values}), "x")
+    assert "hint" not in check.reason
+
+
+def test_other_values_are_pointed_at_beside_those_listed():
+    values = ["?"] * 10 + ["NA"] * 10 + ["b"] * 80
+    gate = mg.Completeness(max_missing=0.5, missing_values=["?"])
+    check = check_of(gate.run(data={"x": values}), "x")
+    assert check.details["count"] == 10
+    assert "(hint: 10 % of the values are empty, '?', 'NA' or the like;" in check.reason
+
+
+# Records expected
+
+
+def test_records_expected_in_full():
+    gate = mg.Completeness(expected={"store": ["S1", "S2", "S3"], "day": [1, 2]})
+    result = gate.run(data={"store": ["S1", "S1", None], "day": [1, 2, 2]})
+    missing = check_of(result, "store", "expected")
+    assert (missing.verdict, missing.value, missing.n) == (FAIL, 2, 3)
+    assert missing.reason == (
+        "2 of 3 values expected of `store` have no rows: 'S2', 'S3'; the limit is at most 0"
+    )
+    there = check_of(result, "day", "expected")
+    assert there.verdict is PASS
+    assert there.reason == (
+        "each of the 2 values expected of `day` has rows; the limit is at most 0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "absent"),
+    [
+        ([1, 2], [1, 2.0], 0),
+        (["1"], [1], 1),
+        ([1], ["1"], 1),
+        ([True], [1], 1),
+        ([1], [True], 1),
+        ([2**53 + 1], [2**53], 1),
+        ([1.5, None], [1.5], 0),
+        (["a", "b"], ["A"], 1),
+        (pd.Categorical(["a"], categories=["a", "b"]), ["a", "b"], 1),
+        ([dt.date(2020, 1, 1)], [dt.date(2020, 1, 1), dt.date(2020, 1, 2)], 1),
+        ([None], ["a"], 1),
+        ([], ["a"], 1),
+    ],
+)
+def test_expected_values_are_compared_by_value_and_type(values, expected, absent):
+    gate = mg.Completeness(max_missing=1.0, min_rows=0, expected={"x": expected})
+    check = check_of(gate.run(data={"x": values}), "x", "expected")
+    assert (check.verdict, check.value) == (FAIL if absent else PASS, absent)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "reason"),
+    [
+        ([[1]], [1], "column 'x' holds nested values (list<item: int64>)"),
+        ([1, "a"], [1], "mixes"),
+        (
+            [dt.datetime(2020, 1, 1, tzinfo=UTC)],
+            [dt.datetime(2020, 1, 1)],
+            "the value 2020-01-01 00:00:00 has no time zone",
+        ),
+    ],
+    ids=["nested", "mixed", "naive"],
+)
+def test_values_that_can_not_be_counted_are_one_error(values, expected, reason):
+    gate = mg.Completeness(expected={"x": expected, "z": [1], "y": [7]})
+    result = gate.run(data={"x": values, "y": [7] * len(values)})
+    assert check_of(result, "x", "expected").verdict is ERROR
+    assert reason in check_of(result, "x", "expected").reason
+    assert verdicts(result) == {
+        ("rows", "rows", None): PASS,
+        ("x", "missing", None): PASS,
+        ("y", "missing", None): PASS,
+        ("x", "expected", None): ERROR,
+        ("z", "expected", None): ERROR,
+        ("y", "expected", None): PASS,
+    }
+
+
+# Slices
+
+
+TABLE = {
+    "sex": ["f", "m", "f", None],
+    "smoker": [True, True, False, True],
+    "bmi": [21.5, None, 30.1, None],
+    "age": [30, 40, None, 50],
+}
+
+
+def test_slices_of_one_column_in_full():
+    result = mg.Completeness(by="sex").run(data=TABLE)
+    assert [(c.subject, c.group, c.value, c.n) for c in result.checks[1:]] == [
+        ("sex", None, 0.25, 4),
+        ("smoker", "sex=f", 0.0, 2),
+        ("bmi", "sex=f", 0.0, 2),
+        ("age", "sex=f", 0.5, 2),
+        ("smoker", "sex=m", 0.0, 1),
+        ("bmi", "sex=m", 1.0, 1),
+        ("age", "sex=m", 0.0, 1),
+        ("smoker", "sex=(missing)", 0.0, 1),
+        ("bmi", "sex=(missing)", 1.0, 1),
+        ("age", "sex=(missing)", 0.0, 1),
+    ]
+    assert check_of(result, "bmi", group="sex=m").reason == (
+        "1 of 1 cells of `bmi` where sex=m (100 %) are missing; the limit is at most 0 %"
+    )
+
+
+def test_slices_of_several_columns_and_of_named_ones():
+    gate = mg.Completeness(["bmi", "sex"], by=["sex", "smoker"], max_missing=0.25)
+    assert verdicts(gate.run(data=TABLE)) == {
+        ("rows", "rows", None): PASS,
+        ("sex", "missing", None): PASS,
+        ("bmi", "missing", "sex=f, smoker=True"): PASS,
+        ("bmi", "missing", "sex=m, smoker=True"): FAIL,
+        ("bmi", "missing", "sex=f, smoker=False"): PASS,
+        ("bmi", "missing", "sex=(missing), smoker=True"): FAIL,
+    }
+
+
+def test_listed_values_are_counted_in_slices():
+    table = {"sex": ["f", "f", "m"], "bmi": ["21", "?", "30"]}
+    result = mg.Completeness("bmi", by="sex", missing_values=["?"], max_missing=0.4).run(data=table)
+    assert check_of(result, "bmi", group="sex=f").value == 0.5
+    assert check_of(result, "bmi", group="sex=m").value == 0.0
+
+
+def women(table):
+    return [sex == "f" for sex in table["sex"]]
+
+
+def smokers(table):
+    return table["smoker"]
+
+
+def nobody(table):
+    return [False] * len(table["sex"])
+
+
+def raises(table):
+    msg = f"never {table['sex'][0]} in a report"
+    raise ValueError(msg)
+
+
+def leaves(table):
+    raise SystemExit
+
+
+def too_short(table):
+    return [True]
+
+
+def of_texts(table):
+    return table["sex"]
+
+
+def test_slices_by_conditions_in_full():
+    gate = mg.Completeness(["bmi", "age"], by={"women": women, "smokers": smokers}, max_missing=0.5)
+    result = gate.run(data=TABLE)
+    assert verdicts(result) == {
+        ("rows", "rows", None): PASS,
+        ("bmi", "missing", "women"): PASS,
+        ("age", "missing", "women"): PASS,
+        ("bmi", "missing", "smokers"): FAIL,
+        ("age", "missing", "smokers"): PASS,
+    }
+    assert check_of(result, "bmi", group="smokers").reason == (
+        "2 of 3 cells of `bmi` where smokers (66.7 %) are missing; the limit is at most 50 %"
+    )
+
+
+def test_empty_slice_is_inconclusive_and_does_not_vanish():
+    result = mg.Completeness("bmi", by={"nobody": nobody}).run(data=TABLE)
+    check = check_of(result, "bmi", group="nobody")
+    assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
+    assert check.reason == "`bmi` where nobody has no cells to judge"
+    assert result.verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        (raises, "The condition of slice 'odd' raised ValueError."),
+        (leaves, "The condition of slice 'odd' raised SystemExit."),
+        (too_short, "The condition of slice 'odd' returned 1 values for 4 rows"),
+        (of_texts, "The condition of slice 'odd' must return one bool a row"),
+        (len, "The condition of slice 'odd' must return one bool a row, not int."),
+    ],
+)
+def test_condition_that_breaks_is_one_error_and_the_others_are_judged(condition, reason):
+    gate = mg.Completeness(
+        "age", by={"odd": condition, "women": women}, max_missing=0.5, expected={"age": [30]}
+    )
+    suite = mg.GateSuite([gate, mg.Completeness("smoker", name="other")])
+    report = suite.run(data=TABLE)
+    result = report["completeness"]
+    assert verdicts(result) == {
+        ("rows", "rows", None): PASS,
+        ("by", "missing", "odd"): ERROR,
+        ("age", "missing", "women"): PASS,
+        ("age", "expected", None): PASS,
+    }
+    told = check_of(result, "by", group="odd").reason
+    assert told.casefold().startswith(
+        f"`missing` of `by` could not be judged: {reason.casefold()}"[:-1]
+    )
+    assert "never f" not in str(report)
+    assert report["other"].verdict is PASS
+
+
+def overwrites(table):
+    table["bmi"] = 0.0
+    return [True] * 4
+
+
+def test_condition_is_lent_the_table_and_can_not_change_it():
+    frame = pd.DataFrame(TABLE)
+    result = mg.Completeness("bmi", by={"all": overwrites}).run(data=frame)
+    assert check_of(result, "bmi", group="all").value == 0.5
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(TABLE))
+
+
+@pytest.mark.parametrize(
+    ("by", "subject", "reason"),
+    [
+        ("sxe", "sxe", "the table has no column 'sxe'"),
+        (["sex", "gone"], "sex, gone", "the table has no column 'gone'"),
+        ("tags", "tags", "column 'tags' holds nested values"),
+        ("mixed", "mixed", "column 'mixed'"),
+    ],
+)
+def test_column_that_makes_no_slices_is_one_error(by, subject, reason):
+    table = TABLE | {"tags": [[1]] * 4, "mixed": [1, "a", 2, 3]}
+    result = mg.Completeness("age", by=by, expected={"age": [30]}).run(data=table)
+    check = check_of(result, subject)
+    assert check.verdict is ERROR
+    assert check.reason.casefold().startswith(
+        f"`missing` of `{subject}` could not be judged: {reason}".casefold()
+    )
+    assert check_of(result, "rows", "rows").verdict is PASS
+    assert check_of(result, "age", "expected").verdict is PASS
+
+
+def test_too_many_slices_are_an_error_not_a_thousand_lines():
+    table = {"id": list(range(1_001)), "x": [1] * 1_001}
+    result = mg.Completeness("x", by="id").run(data=table)
+    check = check_of(result, "id")
+    assert check.verdict is ERROR
+    assert check.reason == (
+        "`missing` of `id` could not be judged: `by` makes 1,001 slices; "
+        "at most 1,000 can be judged"
+    )
+    fewer = {name: values[:1_000] for name, values in table.items()}
+    assert mg.Completeness("x", by="id").run(data=fewer).verdict is PASS
+
+
+def test_long_values_are_cut_in_the_names_of_slices():
+    result = mg.Completeness("x", by="s").run(data={"s": ["a" * 10_000], "x": [1]})
+    assert result.checks[1].group == f"s={'a' * 80}..."
+
+
+@pytest.mark.parametrize("rows", [5, 100])
+def test_slices_of_a_streamed_file_are_those_of_the_table(tmp_path, rows):
+    table = pa.table(
+        {
+            "sex": [("f", "m", None)[i % 3] for i in range(rows)],
+            "x": [None if i % 7 == 0 else i for i in range(rows)],
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=4)
+    for gate in (
+        mg.Completeness(by="sex"),
+        mg.Completeness("x", by={"f": is_f}),
+        mg.Completeness(missing_values=[5], expected={"sex": ["f"]}),
+    ):
+        assert gate.run(data=tmp_path / "t.parquet") == gate.run(data=table)
+
+
+def is_f(table):
+    return pc.equal(table["sex"], "f")
+
+
+# Laws
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["f", "m", None]), st.sampled_from([1.5, None, math.nan, -9.0])),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_slices_add_up_to_the_whole(rows):
+    table = {"sex": [sex for sex, _ in rows], "x": [x for _, x in rows]}
+    options = {"max_missing": 0.5, "missing_values": [-9]}
+    whole = check_of(mg.Completeness("x", **options).run(data=table), "x")
+    parts = [c for c in mg.Completeness("x", by="sex", **options).run(data=table).checks if c.group]
+    assert sum(c.details["count"] for c in parts) == whole.details["count"]
+    assert sum(c.n for c in parts) == whole.n == len(rows)
+    assert whole.details["count"] == sum(x is None or x != x or x == -9 for _, x in rows)  # noqa: PLR0124
