@@ -208,13 +208,13 @@ def cramers_v(reference: Counts, current: Counts) -> float:
     """Cramér's V between side and cell, both sides weighing the same.
 
     ``sqrt(sum (p - q)**2 / (p + q) / 2)``. For sides of equal size it is ``sqrt(chi2 / N)`` of the
-    table of counts. For others that would depend on the sizes: of 1,000 rows against a million it
-    stays below 0.04 unless a cell is lost or found, however far the shares moved.
+    table of counts. For others that would depend on the sizes: a share that moves from 50 to 90 %
+    gives 0.44 here, and there 0.44 or, of 1,000 rows against a million, 0.025.
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64
-        Counts in the same cells, none of them empty on both sides.
+        Counts in the same cells.
 
     Returns
     -------
@@ -231,13 +231,16 @@ def cramers_v(reference: Counts, current: Counts) -> float:
     0.1005
     """
     p, q = _shares(reference, current)
-    return math.sqrt(_between(float(((p - q) ** 2 / (p + q)).sum()) / 2))
+    both = p + q
+    return math.sqrt(_between(float(((p - q) ** 2 / np.where(both == 0, 1.0, both)).sum()) / 2))
 
 
 def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
-    """Shares of both sides; NaN of a side that is empty."""
+    """Shares of both sides; one that is NaN of a side that is empty."""
     m, n = int(reference.sum()), int(current.sum())
-    return reference / (m or math.nan), current / (n or math.nan)
+    if m == 0 or n == 0:
+        return np.full(1, math.nan), np.full(1, math.nan)
+    return reference / m, current / n
 
 
 def _between(value: float) -> float:

@@ -87,8 +87,7 @@ def round_down(points: Values, dtype: np.dtype[Any]) -> tuple[Values, Mask]:
         return points, np.zeros(points.shape, np.bool_)
     if dtype.kind == "f":
         keys, side = _to_float(points, dtype)
-        keys = np.where(side > 0, np.nextafter(keys, dtype.type(-np.inf)), keys)
-        return keys, np.zeros(points.shape, np.bool_)
+        return _next(keys, side > 0, -np.inf), np.zeros(points.shape, np.bool_)
     points = np.floor(points, dtype=np.float64) if points.dtype.kind == "f" else points
     least, greatest, under, above = _range(points, dtype)
     inside = np.where(under | above, points.dtype.type(0), points).astype(dtype)
@@ -109,8 +108,7 @@ def round_up(points: Values, dtype: np.dtype[Any]) -> tuple[Values, Mask]:
         return points, np.zeros(points.shape, np.bool_)
     if dtype.kind == "f":
         keys, side = _to_float(points, dtype)
-        keys = np.where(side < 0, np.nextafter(keys, dtype.type(np.inf)), keys)
-        return keys, np.zeros(points.shape, np.bool_)
+        return _next(keys, side < 0, np.inf), np.zeros(points.shape, np.bool_)
     points = np.ceil(points, dtype=np.float64) if points.dtype.kind == "f" else points
     least, greatest, under, above = _range(points, dtype)
     inside = np.where(under | above, points.dtype.type(0), points).astype(dtype)
@@ -118,11 +116,12 @@ def round_up(points: Values, dtype: np.dtype[Any]) -> tuple[Values, Mask]:
 
 
 def alike(x: Values, y: Values) -> tuple[Values, Values]:
-    """Two sorted arrays in one type, their values in the same order as before.
+    """Two sorted arrays in one type, each value of one comparing with those of the other as before.
 
     The values are kept where one type holds both arrays exactly. Where none does (64-bit integers
     beyond 2**53 beside fractions, negative ones beside those beyond 2**63) each value ``v``
-    becomes ``below(x, v) + upto(x, v)``, which orders, ties included, as the values do.
+    becomes ``below(w, v) + upto(w, v)`` for the integers ``w`` of one array: the values of the
+    other that lie between the same two of these become one.
 
     Parameters
     ----------
@@ -170,6 +169,12 @@ def _to_float(points: Values, dtype: np.dtype[Any]) -> tuple[Values, npt.NDArray
     _, _, under, above = _range(keys, points.dtype)
     whole = np.where(under | above, keys.dtype.type(0), keys).astype(points.dtype)
     return keys, np.where(above, 1, np.where(under, -1, _sign(whole, points))).astype(np.int8)
+
+
+def _next(keys: Values, where: Mask, towards: float) -> Values:
+    """The floats behind some of these."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.where(where, np.nextafter(keys, keys.dtype.type(towards)), keys)
 
 
 def _sign(a: Values, b: Values) -> npt.NDArray[np.int8]:

@@ -1,0 +1,60 @@
+"""Adjusted p-values: published ones, scipy's, and their laws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from mlgates.kernels.multiplicity import benjamini_hochberg, holm
+
+# Benjamini and Hochberg (1995), section 3.2.
+PUBLISHED = [
+    *(0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344),
+    *(0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1),
+]
+FAMILIES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
+
+
+def test_holm_of_published_values():
+    adjusted = holm(PUBLISHED)
+    assert adjusted[:6] == pytest.approx([0.0015, 0.0056, 0.0247, 0.114, 0.2211, 0.278])
+    assert (adjusted <= 0.05).sum() == 3
+
+
+def test_benjamini_hochberg_of_published_values():
+    adjusted = benjamini_hochberg(PUBLISHED)
+    expected = [0.0015, 0.003, 0.0095, 0.035625, 0.0603]
+    assert adjusted[:5] == pytest.approx(expected)
+    assert adjusted[5] == pytest.approx(0.06386, abs=1e-5)
+    assert (adjusted <= 0.05).sum() == 4
+
+
+@settings(deadline=None)
+@given(FAMILIES)
+def test_benjamini_hochberg_is_scipys(family):
+    assert benjamini_hochberg(family) == pytest.approx(stats.false_discovery_control(family))
+
+
+@settings(deadline=None)
+@given(FAMILIES, st.randoms())
+def test_holm_steps_down(family, random):
+    adjusted = holm(family)
+    m = len(family)
+    assert ((adjusted >= family) & (adjusted <= np.minimum(1, m * np.array(family)))).all()
+    worst = 0.0
+    for step, p in enumerate(sorted(family)):
+        worst = max(worst, (m - step) * p)
+        assert sorted(adjusted)[step] == pytest.approx(min(1, worst))
+    order = list(range(m))
+    random.shuffle(order)
+    assert holm([family[i] for i in order]).tolist() == adjusted[order].tolist()
+
+
+@pytest.mark.parametrize("adjust", [holm, benjamini_hochberg])
+def test_tests_that_could_not_be_made_do_not_count(adjust):
+    adjusted = adjust([np.nan, 0.02, np.nan, 0.01])
+    assert np.isnan(adjusted[[0, 2]]).all()
+    assert adjusted[[1, 3]].tolist() == adjust([0.02, 0.01]).tolist()
+    assert np.isnan(adjust([np.nan])).all()
+    assert adjust([]).tolist() == []
