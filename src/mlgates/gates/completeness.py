@@ -212,7 +212,7 @@ def _sliced(counter: MissingBy | MissingWhere, profile: Profile, most: float) ->
     try:
         groups = _groups(profile[counter])
     except Exception as error:  # noqa: BLE001  (a condition raised, a column makes no groups)
-        yield broken(", ".join(names) or "by", "missing", error, group=group)
+        yield broken("by", "missing", error, group=group)
         return
     for key, rows, missing in groups or [((), 0, (0,) * len(columns))]:
         label = group or _slice_name(names, key)
