@@ -1,10 +1,15 @@
 """Every check of the project as a session: `uvx nox -s tests`, `uvx nox --list`."""
 
+import json
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2024.10.9"
+# Mutants of limits.py that mean the same: a unit "XXXX" is written as "" is (3), an infinity is
+# beyond 0 as it is beyond 1 (2), and 999.2 has three digits by either way of writing it (1).
+EQUIVALENT_MUTANTS = 6
+
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_external_run = True
 nox.options.sessions = ["tests", "tests_min", "lint", "typing", "imports", "docs"]
@@ -65,6 +70,18 @@ def docs(session: nox.Session) -> None:
     session.run(
         "sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build", *session.posargs
     )
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the verdict in every way that mutmut knows: the tests must notice each (minutes)."""
+    install(session, "test", "mutation")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
+    session.run("mutmut", "export-cicd-stats")
+    told = json.loads(Path("mutants/mutmut-cicd-stats.json").read_text(encoding="utf-8"))
+    if not told["total"] or told["total"] - told["killed"] > EQUIVALENT_MUTANTS:
+        session.error(f"mutants that no test noticed, or none at all: {told}")
 
 
 @nox.session

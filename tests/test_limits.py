@@ -162,6 +162,8 @@ def test_limits_are_spelt_as_they_were_written(limit, unit, text):
         (86_400.5, Limit(at_most=86_400), "s", "24.0001 h"),
         (0.12345, Limit(at_most=0.123456), "", "0.12345"),
         (0.123456, Limit(at_most=0.123456), "", "0.123456"),
+        (0.05, Limit(at_most=0.05), "share", "5 %"),
+        (0.01000499, Limit(at_most=0.01), "share", "1.0005 %"),
         (0, Limit(at_least=1), "", "0"),
         (0.0, Limit(at_most=1e-9), "", "0"),
         (12_345.6, Limit(at_most=12_345.8), "", "12,345.6"),
