@@ -181,6 +181,17 @@ def test_psi_of_chance_without_drift():
     assert beyond == pytest.approx(0.05, abs=0.015)
 
 
+def test_cramers_v_of_chance_without_drift():
+    rng = np.random.default_rng(8)
+    shares = np.full(10, 0.1)
+    limit = math.sqrt(psi_chance(10, 1_000, 20_000, 0.05)) / 2
+    draws = [
+        cramers_v(rng.multinomial(20_000, shares), rng.multinomial(1_000, shares))
+        for _ in range(2_000)
+    ]
+    assert np.mean(np.array(draws) > limit) == pytest.approx(0.05, abs=0.015)
+
+
 def test_psi_chance_and_rows_needed():
     assert psi_chance(10, 100, 100, 0.05) == pytest.approx(stats.chi2.isf(0.05, 9) / 50)
     assert psi_chance(1, 100, 100, 0.05) == 0

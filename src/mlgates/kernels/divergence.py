@@ -221,6 +221,11 @@ def cramers_v(reference: Counts, current: Counts) -> float:
     float
         From 0 to 1, which is reached by sides without a common cell. NaN when a side is empty.
 
+    Notes
+    -----
+    For small changes its square is a quarter of `psi`: without drift it exceeds
+    ``sqrt(psi_chance(cells, n, m, alpha)) / 2`` with chance `alpha`.
+
     References
     ----------
     .. [1] Cramér, H. (1946). Mathematical methods of statistics. Princeton University Press.
@@ -260,7 +265,8 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     Parameters
     ----------
     reference, current : numpy.ndarray of int64
-        Counts in the same cells.
+        Counts in the same cells. Categories that the reference lacks are a cell each, not one
+        together: 1,000 rows of 1,000 categories lack many, whose sum no chance explains.
     ordered : bool
         Whether neighbouring cells are neighbours. Quantile cells must not be merged by frequency:
         the reference's counts are alike in them, so that the sum tells the current side's.
