@@ -264,7 +264,7 @@ def written(value: Any, **defaults: object) -> str:
     """
     said = []
     # what may be positional comes first, also before the options that are inherited
-    for field in sorted(dataclasses.fields(value), key=lambda field: field.kw_only):
+    for field in sorted(dataclasses.fields(value), key=lambda field: field.kw_only is True):
         given, default = getattr(value, field.name), defaults.get(field.name, field.default)
         if given != default or type(given) is not type(default):
             pairs = field.metadata.get("mapping") and given is not None
