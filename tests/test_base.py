@@ -535,11 +535,12 @@ def test_true_passes(value):
             subject="answering",
             metric="value",
             verdict=PASS,
-            reason="What it says: holds; the limit is at most 0",
+            reason="What it says: holds",
             value=0,
             limit=Limit(at_most=0),
             n=3,
             method="function",
+            unit="violations",
         ),
     )
 
@@ -548,42 +549,42 @@ def test_true_passes(value):
 def test_false_fails(value):
     found = answer(value)
     assert (found.verdict, found.checks[0].value) == (FAIL, 1)
-    assert found.reason == "What it says: does not hold; the limit is at most 0"
+    assert found.reason == "What it says: does not hold"
 
 
 @pytest.mark.parametrize(
     ("value", "options", "verdict", "reason"),
     [
-        (0.5, {"at_most": 0.5}, PASS, "is 0.5 (n = 3); the limit is at most 0.5"),
-        (np.float32(0.5), {"at_most": 0.5}, PASS, "is 0.5 (n = 3); the limit is at most 0.5"),
-        (np.array(2), {"at_most": 1}, FAIL, "is 2 (n = 3); the limit is at most 1"),
-        (1, {"at_least": 2, "at_most": 3}, FAIL, "is 1 (n = 3); the limit is from 2 to 3"),
+        (0.5, {"at_most": 0.5}, PASS, "0.5 (n = 3); the limit is at most 0.5"),
+        (np.float32(0.5), {"at_most": 0.5}, PASS, "0.5 (n = 3); the limit is at most 0.5"),
+        (np.array(2), {"at_most": 1}, FAIL, "2 (n = 3); the limit is at most 1"),
+        (1, {"at_least": 2, "at_most": 3}, FAIL, "1 (n = 3); the limit is from 2 to 3"),
         (
             math.nan,
             {"at_most": 1},
             INCONCLUSIVE,
-            "is undefined (n = 3); undefined for these rows; the limit is at most 1",
+            "undefined (n = 3); undefined for these rows; the limit is at most 1",
         ),
-        (math.inf, {"at_most": 1}, FAIL, "is infinite (n = 3); the limit is at most 1"),
+        (math.inf, {"at_most": 1}, FAIL, "infinite (n = 3); the limit is at most 1"),
         (
             -math.inf,
             {"at_most": 1},
             ERROR,
-            "is -infinite (n = 3); infinite; the limit is at most 1",
+            "-infinite (n = 3); infinite; the limit is at most 1",
         ),
-        (Measurement(0.5, n=7), {"at_most": 1}, PASS, "is 0.5 (n = 7); the limit is at most 1"),
+        (Measurement(0.5, n=7), {"at_most": 1}, PASS, "0.5 (n = 7); the limit is at most 1"),
         (
             Measurement(0.5, n=0),
             {"at_most": 1},
             INCONCLUSIVE,
-            "is 0.5 (n = 0); nothing to measure: 0 rows; the limit is at most 1",
+            "0.5 (n = 0); nothing to measure: 0 rows; the limit is at most 1",
         ),
         (
             Measurement(0.5, n=5, dropped=1),
             {"at_most": 1},
             INCONCLUSIVE,
             (
-                "is 0.5 (n = 5); 1 of 6 rows were dropped; at most 0 of them may be; "
+                "0.5 (n = 5); 1 of 6 rows were dropped; at most 0 of them may be; "
                 "the limit is at most 1"
             ),
         ),
@@ -591,9 +592,10 @@ def test_false_fails(value):
 )
 def test_numbers_and_measurements_are_judged(value, options, verdict, reason):
     found = answer(value, **options)
-    assert (found.verdict, found.reason) == (verdict, f"`value` of `answering` {reason}")
+    assert (found.verdict, found.reason) == (verdict, f"What it says: {reason}")
 
 
+ONE = "; one answer is wanted, not one a row: .all() or .mean() may be missing"
 NO_LIMIT = "the function returned a number, but the gate has no limit: give `at_least` or `at_most`"
 
 
@@ -607,11 +609,11 @@ NO_LIMIT = "the function returned a number, but the gate has no limit: give `at_
         ("pass", {}, "the function must return a bool or a Measurement, got str"),
         (PASS, {}, "the function must return a bool or a Measurement, got Verdict"),
         (good(), {}, "the function must return a bool or a Measurement, got Check"),
-        ([True], {}, "the function must return a bool or a Measurement, got list"),
+        ([True], {}, "the function must return a bool or a Measurement, got list" + ONE),
         (
             np.array([True]),
             {},
-            "the function must return a bool or a Measurement, got ndarray",
+            "the function must return a bool or a Measurement, got ndarray" + ONE,
         ),
         (pd.NA, {}, "the function must return a bool or a Measurement, got NAType"),
         (1j, {}, "the function must return a bool or a Measurement, got complex"),
@@ -641,7 +643,7 @@ def test_without_a_docstring_the_name_speaks():
     def silent(y_true):
         return True
 
-    assert silent.run(y_true=[1]).reason == "`silent`: holds; the limit is at most 0"
+    assert silent.run(y_true=[1]).reason == "`silent`: holds"
 
 
 EMPTY = {
@@ -672,10 +674,7 @@ def test_a_function_is_not_called_on_0_rows(name, value):
     found = gate.run(**{name: value})
     assert called == []
     assert found.verdict is INCONCLUSIVE
-    assert found.reason == (
-        "`value` of `<lambda>` is undefined (n = 0); nothing to measure: 0 rows; "
-        "the limit is at most 0"
-    )
+    assert found.reason == "`<lambda>`: undefined (n = 0); nothing to measure: 0 rows"
     assert found.counted is INCONCLUSIVE
 
 

@@ -109,8 +109,10 @@ def test_limit_as_text():
         (12.5, "share", "1,250 %"),
         (0.33333, "share", "33.3 %"),
         (0, "s", "0 s"),
-        (0.00001, "s", "1e-05 s"),
-        (0.0019, "s", "0.0019 s"),
+        (0.00001, "s", "10 us"),
+        (1e-9, "s", "1e-09 s"),
+        (0.0019, "s", "1,900 us"),
+        (0.001, "s", "1 ms"),
         (0.002, "s", "2 ms"),
         (0.02, "s", "20 ms"),
         (1.5, "s", "1,500 ms"),
@@ -118,7 +120,12 @@ def test_limit_as_text():
         (119, "s", "119 s"),
         (120, "s", "2 min"),
         (-120, "s", "-2 min"),
+        (3_600, "s", "1 h"),
+        (60, "s", "1 min"),
         (7_199, "s", "120 min"),
+        (0, "violations", "holds"),
+        (1, "violations", "violated"),
+        (3, "violations", "violated 3 times"),
         (7_200, "s", "2 h"),
         (93_600, "s", "26 h"),
         (172_799, "s", "48 h"),
@@ -140,6 +147,8 @@ def test_quantities(value, unit, text):
         (Limit(at_least=1_000), "rows", "at least 1,000"),
         (Limit(10, 20), "rows", "from 10 to 20"),
         (Limit(at_most=0.02), "s", "at most 20 ms"),
+        (Limit(at_most=3_600), "s", "at most 1 h"),
+        (Limit(at_most=0), "violations", ""),
         (Limit(at_most=86_400), "s", "at most 24 h"),
         (Limit(at_most=100_000), "s", "at most 27.777778 h"),
     ],
@@ -188,7 +197,7 @@ NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 10
 def test_a_value_reads_on_the_side_where_it_lies(value, bound, unit):
     words = beside(value, Limit(at_most=bound), unit).split()
     read = float(words[0].replace(",", ""))
-    scale = {"%": 0.01, "d": 86_400, "h": 3_600, "min": 60, "ms": 0.001}
+    scale = {"%": 0.01, "d": 86_400, "h": 3_600, "min": 60, "ms": 0.001, "us": 1e-6}
     read *= scale.get(words[-1], 1)
     if math.isclose(value, bound, rel_tol=1e-12):
         assert math.isclose(read, bound, rel_tol=1e-7)

@@ -306,7 +306,7 @@ def test_raise_for_verdict_raises_unless_pass(verdict):
         assert type(caught.value) is GateFailure
         assert isinstance(caught.value, mg.MlgatesError)
         assert caught.value.report is held
-        assert str(caught.value) == f"\n{held}"
+        assert str(caught.value) == str(held)
         again = pickle.loads(pickle.dumps(caught.value))
         assert (type(again), again.report) == (GateFailure, held)
 
@@ -322,10 +322,12 @@ def test_frame_has_one_row_a_check():
     frame = found.to_frame()
     assert list(frame.columns) == [
         "gate",
+        "kind",
         "subject",
         "group",
         "metric",
         "value",
+        "unit",
         "limit",
         "verdict",
         "reason",
@@ -335,6 +337,7 @@ def test_frame_has_one_row_a_check():
         "method",
         "interval_low",
         "interval_high",
+        "confidence",
         "advisory",
     ]
     assert frame["gate"].tolist() == ["g0", "g0", "g1"]
@@ -348,7 +351,7 @@ def test_frame_has_one_row_a_check():
 
 
 def test_frame_of_nothing_has_its_columns():
-    assert report().to_frame().shape == (0, 15)
+    assert report().to_frame().shape == (0, 18)
 
 
 # the JSON form
@@ -704,7 +707,7 @@ CHECK = (*RESULT, "checks", 1)
             "km",
             (
                 "result 'g0': check of 'x': Check: `unit` must be one of '', "
-                "'share', 's', 'rows', got 'km'"
+                "'share', 's', 'rows', 'violations', got 'km'"
             ),
         ),
     ],

@@ -16,7 +16,8 @@ from mlgates import options
 from mlgates.data.counters import Counter
 from mlgates.data.source import TableSchema
 from mlgates.errors import EvidenceError, MlgatesError, OptionError
-from mlgates.evidence import ROWLESS, TABLES, Evidence, EvidenceNames, lend, rows_of
+from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
+from mlgates.limits import beside
 from mlgates.report import GateResult, worst_first
 from mlgates.verdict import Check, Limit, Measurement, Verdict
 
@@ -353,28 +354,30 @@ class FunctionGate(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the one check that the function's answer makes."""
-        given = {name: evidence[name] for name in self.wants if name in evidence}
-        sizes = [
-            rows_of(evidence.source(name) if name in TABLES else value)
-            for name, value in given.items()
-            if name not in ROWLESS
-        ]
+        given = {name: evidence.lent(name) for name in self.wants if name in evidence}
+        sizes = [rows_of(value) for name, value in given.items() if name not in ROWLESS]
         rows = min((size for size in sizes if size is not None), default=1)
         if rows == 0:
             answer: object = Measurement(None, n=0)
         else:
-            answer = self.function(**{name: lend(value) for name, value in given.items()})
+            answer = self.function(**given)
         measurement, limit = self._read(answer, rows)
         yield Check.judge(
-            self.default_name, "value", measurement, limit, said=self._said(measurement)
+            self.default_name,
+            "value",
+            measurement,
+            limit,
+            unit="violations" if self._limit is None else "",
+            said=self._said(measurement),
         )
 
     def _said(self, measurement: Measurement) -> str:
         told = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        told = told or f"`{self.default_name}`"
         if self._limit is None and measurement.value is not None:
-            holds = "does not hold" if measurement.value else "holds"
-            return f"{told or f'`{self.default_name}`'}: {holds}"
-        return ""
+            return f"{told}: {'does not hold' if measurement.value else 'holds'}"
+        value = beside(measurement.value, self._limit or Limit(at_most=0))
+        return f"{told}: {value} (n = {measurement.n:,})"
 
     def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:
         """Return a measurement and its limit for an answer; a bool counts violations, at most 0."""
@@ -393,6 +396,8 @@ class FunctionGate(Gate):
             return answer, self._limit or Limit(at_most=0)
         wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
         msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"
+        if rows_of(answer) is not None:
+            msg += "; one answer is wanted, not one a row: .all() or .mean() may be missing"
         raise EvidenceError(msg)
 
 

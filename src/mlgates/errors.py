@@ -39,4 +39,4 @@ class GateFailure(MlgatesError, AssertionError):
         self.report = report
 
     def __str__(self) -> str:
-        return f"\n{self.report}"
+        return str(self.report)

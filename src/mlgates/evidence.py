@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import numpy as np
+import pyarrow as pa
 
 from mlgates.data.counters import Counter
 from mlgates.data.profile import Profile
@@ -129,6 +130,19 @@ class Evidence:
         found: Source = self._once("source", name, lambda: as_source(self[name]))
         return found
 
+    def lent(self, name: str) -> object:
+        """Return a value as a user's function gets it: shallow copies with read-only arrays.
+
+        A table that lies in memory is of the type given; a file, and a reader that can be read
+        only once, is an Arrow table.
+        """
+        if name not in TABLES:
+            return lend(self[name])
+        source = self.source(name)
+        if source.native is not None:
+            return lend(source.native)
+        return pa.concat_tables([batch.table for batch in source.batches()])
+
     def profile(self) -> Profile:
         """Return the profile of `data`, scanned once for all that was requested before."""
         found: Profile = self._once("profile", "data", self._scan)
@@ -143,6 +157,8 @@ class Evidence:
             with suppress(Exception, SystemExit):
                 asked = tuple(counts(source.schema))
                 read.update(name for counter in asked for name in counter.columns)
+                if not asked:  # it makes use of the table in a way that no counter tells
+                    read.update(source.schema)
                 wanted |= dict.fromkeys(asked)
         columns = [name for name in source.schema if name in read]
         return Profile.of(source, wanted, columns=columns, n_jobs=self._n_jobs)

@@ -9,6 +9,7 @@ from mlgates.options import number
 
 __all__ = ["Limit", "beside", "quantity", "spell"]
 
+_DAY = 86_400
 _EXACT = 8  # digits of a limit: as it was written
 _MOST = 16  # digits that tell any two floats apart
 
@@ -81,6 +82,8 @@ def quantity(value: float, unit: str = "", digits: int = 3) -> str:
         return f"{_rounded(100 * value, digits)} %"
     if unit == "s":
         return _span(value, digits)
+    if unit == "violations":
+        return "holds" if value == 0 else "violated" if value == 1 else f"violated {value:,} times"
     return f"{value:,}" if isinstance(value, int) else _rounded(value, digits + 1)
 
 
@@ -91,21 +94,25 @@ def _rounded(value: float, digits: int) -> str:
 
 
 def _span(value: float, digits: int) -> str:
-    """Return seconds in the largest unit that leaves at least two of it."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms")):
-        if abs(value) >= 2 * size:
-            return f"{_rounded(value / size, digits)} {unit}"
-    return f"{_rounded(value, digits)} s"
+    """Return seconds in the largest unit of which there are two, or exactly one."""
+    size = abs(value)
+    sizes = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
+    one, unit = next((s for s in sizes if size >= 2 * s[0] or size == s[0]), (1, "s"))
+    if size >= 2 * _DAY:
+        one, unit = _DAY, "d"
+    return f"{_rounded(value / one, digits)} {unit}"
 
 
 def spell(limit: Limit, unit: str = "") -> str:
-    """Return a limit as a person reads it, in its unit.
+    """Return a limit as a person reads it, in its unit; "" where what is broken says it all.
 
     Examples
     --------
     >>> spell(Limit(at_most=0.05), "share"), spell(Limit(at_least=1_000), "rows")
     ('at most 5 %', 'at least 1,000')
     """
+    if unit == "violations":
+        return ""
     low, high = (quantity(end, unit, _EXACT) for end in (limit.low, limit.high))
     if limit.at_least is None:
         return f"at most {high}"

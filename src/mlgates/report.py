@@ -41,7 +41,7 @@ def _draw(thing: "GateResult | Report", form: str) -> str:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GateResult:
     """What one gate found; its verdict is the worst of its checks.
 
@@ -134,6 +134,7 @@ class GateResult:
         GateFailure
             With the printed result as message and the result in ``.report``.
         """
+        __tracebackhide__ = True  # a test that fails shows the table, not this line
         if not self.passed:
             raise GateFailure(self)
         return self
@@ -158,9 +159,12 @@ class GateResult:
     def __str__(self) -> str:
         return _draw(self, "text")
 
+    def __repr__(self) -> str:
+        return f"<GateResult {self.name!r}: {self.verdict.upper()}, {len(self.checks)} checks>"
+
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report:
     """What a suite found; its verdict is the worst of the results that count.
 
@@ -243,6 +247,7 @@ class Report:
         GateFailure
             An ``AssertionError`` with the printed report as message and the report in ``.report``.
         """
+        __tracebackhide__ = True  # a test that fails shows the table, not this line
         if not self.passed:
             raise GateFailure(self)
         return self
@@ -347,6 +352,9 @@ class Report:
     def __str__(self) -> str:
         return _draw(self, "text")
 
+    def __repr__(self) -> str:
+        return f"<Report {self.name!r}: {self.verdict.upper()}, {len(self)} gates>"
+
 
 def _frame(results: Iterable[GateResult]) -> "pd.DataFrame":
     import pandas as pd
@@ -357,10 +365,12 @@ def _frame(results: Iterable[GateResult]) -> "pd.DataFrame":
 
 _COLUMNS = (
     "gate",
+    "kind",
     "subject",
     "group",
     "metric",
     "value",
+    "unit",
     "limit",
     "verdict",
     "reason",
@@ -370,6 +380,7 @@ _COLUMNS = (
     "method",
     "interval_low",
     "interval_high",
+    "confidence",
     "advisory",
 )
 
@@ -378,6 +389,7 @@ def _row(result: GateResult, check: Check) -> dict[str, object]:
     low, high = check.interval or (None, None)
     told = {
         "gate": result.name,
+        "kind": result.kind,
         "advisory": result.advisory,
         "limit": None if check.limit is None else str(check.limit),
         "verdict": str(check.verdict),

@@ -111,6 +111,10 @@ class GateSuite:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, gate: object) -> bool:
+        """Whether a gate, or one of that name, is in the suite."""
+        return any(gate in (entry.gate, entry.name) for entry in self._entries)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GateSuite):
             return NotImplemented
@@ -215,9 +219,10 @@ class GateSuite:
         wants: frozenset[str] = frozenset().union(*(gate.wants for gate in self))
         given = Evidence(evidence, also=wants, n_jobs=n_jobs)
         taken = [entry.gate for entry in self._entries if entry.skipped is None]
-        for gate in taken:
+        reading = [gate for gate in taken if "data" in gate.wants]
+        for gate in reading:
             given.request(gate.counts)
-        if "data" in given and any("data" in gate.wants for gate in taken):
+        if "data" in given and reading:
             # ahead of the gates, so that no gate's seconds carry the scan; its trouble is theirs
             with suppress(Exception, SystemExit):
                 given.profile()

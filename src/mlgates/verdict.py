@@ -31,8 +31,8 @@ __all__ = [
 
 Rule = Literal["estimate", "significance", "interval"]
 RULES: tuple[Rule, ...] = ("estimate", "significance", "interval")
-Unit = Literal["", "share", "s", "rows"]
-UNITS: tuple[Unit, ...] = ("", "share", "s", "rows")
+Unit = Literal["", "share", "s", "rows", "violations"]
+UNITS: tuple[Unit, ...] = ("", "share", "s", "rows", "violations")
 
 
 class Verdict(StrEnum):
@@ -335,8 +335,8 @@ class Check:
         The slice, as in ``"pclass=1"``.
     value, limit, interval, confidence, n, dropped, p_value, method, details
         As in `Measurement`; the p-value is adjusted for all that the gate looks at.
-    unit : {"", "share", "s", "rows"}
-        Unit of the value and the limit.
+    unit : {"", "share", "s", "rows", "violations"}
+        Unit of the value and the limit; "violations" counts what breaks a property without a number.
     by_chance : bool
         Whether an INCONCLUSIVE measured something on enough rows and only chance keeps it
         undecided: what ``inconclusive="allow"`` forgives.
@@ -429,7 +429,8 @@ class Check:
         what = "" if metric == subject else f"`{metric}` of "
         value = beside(measurement.value, limit, unit)
         said = said or f"{what}{where} is {value} (n = {measurement.n:,})"
-        reason = "; ".join(filter(None, [said, because, f"the limit is {spell(limit, unit)}"]))
+        bound = spell(limit, unit)
+        reason = "; ".join(filter(None, [said, because, bound and f"the limit is {bound}"]))
         return cls(
             subject=subject,
             metric=metric,

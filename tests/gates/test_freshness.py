@@ -112,7 +112,7 @@ def test_fresh_table_in_full():
             3600.0,
             3,
             (
-                "the newest stamp of `at` is 60 min old (2026-03-01T11:00:00Z); "
+                "the newest stamp of `at` is 1 h old (2026-03-01T11:00:00Z); "
                 "the limit is at most 24 h"
             ),
         ),
@@ -122,8 +122,8 @@ def test_fresh_table_in_full():
             3600.0,
             3,
             (
-                "the largest gap in `at` is 60 min, after 2026-03-01T09:00:00Z; "
-                "the limit is at most 60 min"
+                "the largest gap in `at` is 1 h, after 2026-03-01T09:00:00Z; "
+                "the limit is at most 1 h"
             ),
         ),
         (
@@ -533,7 +533,7 @@ def test_gap(values, gap, verdict):
     if verdict is INCONCLUSIVE:
         assert check.reason == (
             "no gap between stamps of `at` is defined; too few rows: 1, at least 2 are needed; "
-            "the limit is at most 60 min"
+            "the limit is at most 1 h"
         )
 
 

@@ -60,6 +60,7 @@ def test_reason_alone_is_changed():
         verdict="fail",
         reason="two",
         value=1,
+        unit="violations",
         n=7,
         limit=mg.Limit(at_most=0),
         method="count",

@@ -81,6 +81,8 @@ class Source:
         Number of rows; None when unknown before reading.
     read : callable
         Opens the table: from names of columns to an iterator of batches.
+    native : object, optional
+        The whole table as a user's callable gets it, where it lies in memory.
 
     Examples
     --------
@@ -97,8 +99,10 @@ class Source:
         schema: TableSchema,
         rows: int | None,
         read: Callable[[list[str]], Iterator[Batch]],
+        native: object = None,
     ) -> None:
         self.origin = origin
+        self.native = native
         self.schema: TableSchema = MappingProxyType(dict(schema))
         self.rows = rows
         self._read = read
@@ -191,7 +195,7 @@ def _in_memory(origin: str, columns: Iterable[ArrowColumn], native: object) -> S
     def read(names: list[str]) -> Iterator[Batch]:
         yield Batch(table.select(names), native)
 
-    return Source(origin, schema, table.num_rows, read)
+    return Source(origin, schema, table.num_rows, read, native)
 
 
 def _from_pandas_frame(frame: Any) -> Source:

@@ -7,7 +7,7 @@ from mlgates.base import describe
 from mlgates.data.counters import Violations
 from mlgates.verdict import Check, Limit, Measurement, Verdict, quantity
 
-__all__ = ["as_said", "broken", "guarded", "listed", "share_check", "yes_or_no"]
+__all__ = ["as_said", "violations", "guarded", "listed", "share_check", "yes_or_no"]
 
 
 def guarded(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
@@ -101,7 +101,8 @@ def yes_or_no(subject: str, metric: str, said: str, *, broken: int, n: int) -> C
     what was wanted too, so the reason has no limit.
     """
     measurement = Measurement(broken, n=n, method="count")
-    return as_said(Check.judge(subject, metric, measurement, Limit(at_most=0), min_n=0), said)
+    limit = Limit(at_most=0)
+    return Check.judge(subject, metric, measurement, limit, min_n=0, unit="violations", said=said)
 
 
 def as_said(check: Check, said: str) -> Check:

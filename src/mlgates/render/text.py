@@ -112,7 +112,13 @@ def _table(rows: list[Row]) -> list[str]:
     for row in rows:
         lines.append(_line(row.cells, sizes))
         under = " " * (sizes[0] + len(_GAP))
-        lines += wrap(row.under, width, initial_indent=under, subsequent_indent=under)
+        lines += wrap(
+            row.under,
+            width,
+            initial_indent=under,
+            subsequent_indent=under,
+            break_on_hyphens=False,  # a date stays whole
+        )
     return lines
 
 
