@@ -7,12 +7,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlgates.base import Gate as Gate
     from mlgates.base import gate as gate
+    from mlgates.data.baseline import Baseline as Baseline
     from mlgates.data.profile import Profile as Profile
     from mlgates.errors import EvidenceError as EvidenceError
     from mlgates.errors import GateFailure as GateFailure
     from mlgates.errors import MlgatesError as MlgatesError
     from mlgates.errors import OptionError as OptionError
     from mlgates.gates.completeness import Completeness as Completeness
+    from mlgates.gates.drift import Drift as Drift
     from mlgates.gates.freshness import Freshness as Freshness
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Baseline",
     "Check",
     "Column",
     "Completeness",
+    "Drift",
     "EvidenceError",
     "Freshness",
     "Gate",
@@ -53,9 +57,11 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker would take any attribute for granted
     _HOMES = {
         "base": ("Gate", "gate"),
+        "data.baseline": ("Baseline",),
         "data.profile": ("Profile",),
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),
         "gates.completeness": ("Completeness",),
+        "gates.drift": ("Drift",),
         "gates.freshness": ("Freshness",),
         "gates.schema": ("Column", "Schema"),
         "report": ("GateResult", "Report"),

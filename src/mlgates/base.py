@@ -87,15 +87,29 @@ class Gate:
         value = None if first is None else getattr(self, first.name)
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
 
+    def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
+        """Return what the scan of `reference` must count for this gate; nothing by default."""
+        del schema
+        return ()
+
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Return what the scan of `data` must count for this gate; nothing by default."""
         del schema
         return ()
 
+    def ask(self, evidence: Evidence) -> None:
+        """Ask for what the scans of the tables must count for this gate."""
+        evidence.request(self.counts, self.reference_counts)
+
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks, in a fixed order; a gate that yields none is an ERROR."""
         del evidence
         return iter(())
+
+    def remark(self, evidence: Evidence) -> str:
+        """Return what a reader should know beside the checks; nothing by default."""
+        del evidence
+        return ""
 
     def run(self, **evidence: Unpack[EvidenceNames]) -> GateResult:
         """Judge this gate alone; `after` has no meaning here.
@@ -116,7 +130,7 @@ class Gate:
             For an unknown name.
         """
         given = Evidence(evidence, also=self.wants)
-        given.request(self.counts)
+        self.ask(given)
         return judge(self, given)
 
     def __repr__(self) -> str:
@@ -184,6 +198,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
             checks.append(check)
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
+        remark = gate.remark(evidence)
     except (Exception, SystemExit) as error:  # noqa: BLE001
         result = plead(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         return dataclasses.replace(result, seconds=perf_counter() - start)
@@ -191,7 +206,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
         name=name,
         kind=gate.kind,
         checks=tuple(checks),
-        reason=_summary(checks),
+        reason="; ".join(filter(None, [_summary(checks), remark])),
         advisory=gate.advisory,
         inconclusive=gate.inconclusive,
         seconds=perf_counter() - start,

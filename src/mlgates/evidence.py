@@ -1,15 +1,19 @@
 """What one run is given, by name: resolved once, shared by all gates."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from os import PathLike
 from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
+from mlgates.data.baseline import Baseline
 from mlgates.data.counters import Counter
 from mlgates.data.profile import Profile
+from mlgates.data.reference import Reference
 from mlgates.data.source import Source, TableSchema, as_source
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
@@ -45,6 +49,8 @@ class EvidenceNames(TypedDict, total=False):
 
 VOCABULARY = frozenset(EvidenceNames.__annotations__)
 TABLES = ("data", "reference")
+
+
 # what may have a length that counts no rows: an ensemble has that of its members
 ROWLESS = frozenset({"model", "production_model", "application", "pos_label", "now"})
 
@@ -86,7 +92,7 @@ class Evidence:
                 msg = f"unknown evidence {name!r}{near}"
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
-        self._counts: list[Counts] = []
+        self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
         self._kept: dict[tuple[str, str], object] = {}
         self._n_jobs = n_jobs
         self._clock = datetime.now(UTC)
@@ -121,9 +127,11 @@ class Evidence:
         columns = [source.schema for source in sources if isinstance(source, Source)]
         return VOCABULARY.union(self._given, *columns)
 
-    def request(self, counts: Counts) -> None:
-        """Ask that what a gate counts be counted when `data` is scanned."""
-        self._counts.append(counts)
+    def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
+        """Ask that what a gate counts be counted when `data` and `reference` are scanned."""
+        self._counts["data"].append(counts)
+        if reference_counts is not None:
+            self._counts["reference"].append(reference_counts)
 
     def source(self, name: str) -> Source:
         """Return a table's re-openable source; EvidenceError when it is no table."""
@@ -136,8 +144,12 @@ class Evidence:
         A table that lies in memory is of the type given; a file, and a reader that can be read
         only once, is an Arrow table.
         """
-        if name not in TABLES:
-            return lend(self[name])
+        given = self[name]
+        stored = isinstance(given, Baseline | Profile) or (
+            isinstance(given, str) and given.endswith(".json")
+        )
+        if name not in TABLES or stored:
+            return lend(given)
         source = self.source(name)
         if source.native is not None:
             return lend(source.native)
@@ -145,19 +157,32 @@ class Evidence:
 
     def profile(self) -> Profile:
         """Return the profile of `data`, scanned once for all that was requested before."""
-        found: Profile = self._once("profile", "data", self._scan)
+        found: Profile = self._once("profile", "data", lambda: self._scan("data"))
         return found
 
-    def _scan(self) -> Profile:
-        source = self.source("data")
+    def reference(self) -> Reference:
+        """Return the reference: a baseline or profile as given or loaded, or a table's profile."""
+        found: Reference = self._once("profile", "reference", self._scan_reference)
+        return found
+
+    def _scan_reference(self) -> Reference:
+        given = self["reference"]
+        if isinstance(given, Baseline | Profile):
+            return given
+        if isinstance(given, str | PathLike) and os.fspath(given).endswith(".json"):
+            return Baseline.load(given)
+        return self._scan("reference")
+
+    def _scan(self, name: str) -> Profile:
+        source = self.source(name)
         wanted: dict[Counter, None] = {}
         read: set[str] = set()
-        for counts in self._counts:
+        for counts in self._counts[name]:
             # a gate that can't say what it counts says so itself when it reads it; the others go on
             with suppress(Exception, SystemExit):
                 asked = tuple(counts(source.schema))
                 read.update(name for counter in asked for name in counter.columns)
-                if not asked:  # it makes use of the table in a way that no counter tells
+                if not asked and name == "data":  # it uses the table in a way that no counter tells
                     read.update(source.schema)
                 wanted |= dict.fromkeys(asked)
         columns = [name for name in source.schema if name in read]
@@ -179,6 +204,13 @@ class Evidence:
         found: dict[str, object] = {}
         for name in TABLES:
             source, profile = self._kept.get(("source", name)), self._kept.get(("profile", name))
+            if source is None and isinstance(profile, Baseline | Profile):
+                found[name] = {
+                    "origin": type(profile).__name__.lower(),
+                    "rows": profile.rows,
+                    "columns": len(profile.columns),
+                    "fingerprint": profile.fingerprint,
+                }
             if isinstance(source, Source):
                 known = {
                     "origin": source.origin,

@@ -221,7 +221,7 @@ class GateSuite:
         taken = [entry.gate for entry in self._entries if entry.skipped is None]
         reading = [gate for gate in taken if "data" in gate.wants]
         for gate in reading:
-            given.request(gate.counts)
+            gate.ask(given)
         if "data" in given and reading:
             # ahead of the gates, so that no gate's seconds carry the scan; its trouble is theirs
             with suppress(Exception, SystemExit):

@@ -336,7 +336,8 @@ class Check:
     value, limit, interval, confidence, n, dropped, p_value, method, details
         As in `Measurement`; the p-value is adjusted for all that the gate looks at.
     unit : {"", "share", "s", "rows", "violations"}
-        Unit of the value and the limit; "violations" counts what breaks a property without a number.
+        Unit of the value and the limit; "violations" counts what breaks a property that has no
+        number.
     by_chance : bool
         Whether an INCONCLUSIVE measured something on enough rows and only chance keeps it
         undecided: what ``inconclusive="allow"`` forgives.

@@ -7,7 +7,7 @@ from mlgates.base import describe
 from mlgates.data.counters import Violations
 from mlgates.verdict import Check, Limit, Measurement, Verdict, quantity
 
-__all__ = ["as_said", "violations", "guarded", "listed", "share_check", "yes_or_no"]
+__all__ = ["as_said", "broken", "guarded", "listed", "share_check", "yes_or_no"]
 
 
 def guarded(subject: str, metric: str, judge: Callable[[], Check]) -> Check:

@@ -74,7 +74,10 @@ def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
     if fold:
         passed = len(checks) - len(shown)
         told = f"{'all ' if not shown else ''}{passed} checks"
-        yield Row((f"PASS{_aside(result)}", clean(result.name), told, "", ""))
+        note = "".join(result.reason.partition("not judged: ")[1:])
+        yield Row(
+            (f"PASS{_aside(result)}", clean(result.name), told, "", ""), clean(note, _LONGEST)
+        )
 
 
 def _row(result: GateResult, check: Check) -> Row:

@@ -1,0 +1,128 @@
+"""Two sides of a column: what drift is measured between, from rows or from a stored baseline."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from mlgates.data.baseline import Baseline
+from mlgates.data.counters import Counter, Distribution
+from mlgates.data.ecdf import Ecdf
+from mlgates.data.frequencies import Frequencies
+from mlgates.data.knots import AtKnots, Knots
+from mlgates.data.profile import Profile
+from mlgates.kernels.binning import (
+    Cells,
+    Edges,
+    category_cells,
+    count_sorted,
+    count_stored,
+    quantile_edges,
+    stored_edges,
+)
+
+__all__ = ["Cut", "Reference", "current_counter", "cut", "distribution_of"]
+
+Reference = Profile | Baseline
+Side = Ecdf | Knots | Frequencies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """Both sides of a column counted in the same cells.
+
+    Parameters
+    ----------
+    cells : Cells
+        Counts of both sides.
+    labels : tuple of str
+        The cells in words.
+    tested : Cells
+        The cells of a test: each category that the reference lacks is then one of its own.
+    """
+
+    cells: Cells
+    labels: tuple[str, ...]
+    tested: Cells
+
+
+def distribution_of(reference: Reference, name: str) -> Side | None:
+    """Return a column's distribution on the reference's side; None where none was kept."""
+    if isinstance(reference, Baseline):
+        return reference.distributions.get(name)
+    counter = Distribution(name)
+    if counter not in reference:
+        return None
+    found: Side = reference[counter]
+    return found
+
+
+def current_counter(name: str, side: Side | None, bins: int | None) -> Counter:
+    """Return what must be counted of the current side of a column.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    side : Ecdf, Knots, Frequencies or None
+        The reference's.
+    bins : int or None
+        Number of cells, where only cells are asked for: then a stored reference is compared at its
+        edges, in linear time; else at all of its knots.
+    """
+    if not isinstance(side, Knots):
+        return Distribution(name)
+    points = side.points if bins is None else _edges(side, bins).points
+    return AtKnots(name, tuple(points.tolist()))
+
+
+def cut(reference: Side, current: Any, bins: int) -> Cut:
+    """Return both sides in the same cells, cut where the reference says.
+
+    Parameters
+    ----------
+    reference : Ecdf, Knots or Frequencies
+        The reference's side.
+    current : Ecdf, Knots or Frequencies
+        The current side, as `current_counter` asked for it.
+    bins : int
+        Cells of equal size wished, for ordered columns.
+    """
+    if isinstance(reference, Frequencies):
+        return _categories(reference, current)
+    edges = _edges(reference, bins)
+    counts = [_counted(side, edges) for side in (reference, current)]
+    cells = Cells.of(*counts, ordered=True)
+    labels = edges.labels(lambda x: f"{x:,}" if isinstance(x, int) else f"{x:,.6g}")
+    return Cut(cells, tuple(labels[position] for position in cells.positions.tolist()), cells)
+
+
+def _edges(side: Ecdf | Knots, bins: int) -> Edges:
+    if isinstance(side, Knots):
+        return stored_edges(side.points, side.low, side.high, side.ends, bins)
+    return quantile_edges(side.values, bins)
+
+
+def _counted(side: Ecdf | Knots, edges: Edges) -> npt.NDArray[np.int64]:
+    if isinstance(side, Ecdf):
+        return count_sorted(side.values, edges)
+    at = np.searchsorted(side.points, edges.points)
+    return count_stored(side.low[at], side.high[at], side.ends, edges)
+
+
+def _categories(reference: Frequencies, current: Frequencies) -> Cut:
+    """Return categories of the reference as cells, those it lacks together as one."""
+    counts, unseen = np.zeros(len(reference.counts), np.int64), np.zeros(0, np.int64)
+    if current.n:
+        found = current.values.cast(reference.values.type)
+        where = np.asarray(
+            pc.index_in(found, value_set=reference.values).fill_null(-1).to_numpy(), np.int64
+        )
+        counts[where[where >= 0]] = current.counts[where >= 0]
+        unseen = current.counts[where < 0]
+    cells = category_cells(reference.counts, counts, unseen)
+    tested = category_cells(reference.counts, counts, unseen, together=False)
+    names = [str(value) for value in reference.values.to_pylist()] + ["(not in the reference)"]
+    return Cut(cells, tuple(names[position] for position in cells.positions.tolist()), tested)
