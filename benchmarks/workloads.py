@@ -1,5 +1,6 @@
 """Seeded workloads, made once a process; nothing is downloaded."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -25,3 +26,34 @@ def orders(rows: int = ROWS) -> pd.DataFrame:
     start = np.datetime64("2026-01-01", "us")
     columns["at"] = start + rng.integers(0, 10**12, rows).astype("timedelta64[us]")
     return pd.DataFrame(columns)
+
+
+@cache
+def pair(rows: int, width: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A reference and data without drift: normal, skewed, of few levels, heavy-tailed columns."""
+    rng = np.random.default_rng(rows + width)
+    kinds: tuple[Callable[[], np.ndarray], ...] = (
+        lambda: rng.normal(size=rows),
+        lambda: rng.gamma(2.0, 50.0, rows),
+        lambda: rng.integers(0, 100, rows).astype(np.float64),
+        lambda: rng.standard_t(3, rows),
+    )
+    sides = ({f"x{i}": kinds[i % 4]() for i in range(width)} for _ in range(2))
+    reference, data = map(pd.DataFrame, sides)
+    return reference, data
+
+
+@cache
+def mixed(rows: int = 500_000) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A reference and data without drift: ten columns of numbers, ten of texts of 3 to 500 values."""
+    rng = np.random.default_rng(10)
+    names = np.array([f"value {value}" for value in range(500)], dtype=object)
+    levels = (3, 5, 8, 12, 20, 30, 50, 100, 200, 500)
+
+    def side() -> pd.DataFrame:
+        columns: dict[str, object] = {f"x{i}": rng.gamma(2.0, 50.0, rows) for i in range(10)}
+        for i, size in enumerate(levels):
+            columns[f"kind_{i}"] = pd.array(names[rng.integers(0, size, rows)], dtype="str")
+        return pd.DataFrame(columns)
+
+    return side(), side()
