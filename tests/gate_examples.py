@@ -12,7 +12,7 @@ import pyarrow as pa
 import mlgates as mg
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ROWS = 40
+ROWS = 120
 
 
 def people() -> pa.Table:
@@ -25,7 +25,7 @@ def people() -> pa.Table:
             "country": pa.array([("DE", "FR", "IT")[i % 3] for i in rows], pa.string()),
             "income": pa.array([1200.5 + 31 * i for i in rows], pa.float64()),
             "member": pa.array([i % 2 == 0 for i in rows], pa.bool_()),
-            "joined": pa.array([date(2020, 1, 1) + timedelta(days=30 * i) for i in rows]),
+            "joined": pa.array([date(2020, 1, 1) + timedelta(days=15 * i) for i in rows]),
             "seen": pa.array(
                 [NOW - timedelta(minutes=60 + 36 * i) for i in rows], pa.timestamp("us", "UTC")
             ),
@@ -135,8 +135,8 @@ EXAMPLES = (
         mg.Completeness(),
         ladders={
             "max_missing": (1.0, 0.5, 0.1, 0.01, 0.0),
-            "min_rows": (0, 1, 20, 40, 41, 1000),
-            "max_rows": (None, 10**6, 40, 39, 5),
+            "min_rows": (0, 1, ROWS - 1, ROWS, ROWS + 1, 1000),
+            "max_rows": (None, 10**6, ROWS, ROWS - 1, 5),
         },
     ),
     Example(
@@ -145,7 +145,7 @@ EXAMPLES = (
             ["country", "income"],
             max_missing=0.2,
             min_rows=10,
-            max_rows=100,
+            max_rows=1_000,
             missing_values=["?", -999],
             expected={"country": ["DE", "FR", "IT"]},
             name="delivery",
@@ -186,5 +186,24 @@ EXAMPLES = (
             after="schema",
         ),
         others={"now": NOW},
+    ),
+    Example("drift", mg.Drift(), others={"reference": people()}),
+    Example(
+        "drift-options",
+        mg.Drift(
+            "ks",
+            at_most=0.2,
+            columns=["age", "income"],
+            exclude="country",
+            decide_by="estimate",
+            significance=0.01,
+            bins=5,
+            min_samples=50,
+            max_missing_shift=0.05,
+            name="ages",
+            inconclusive="block",
+        ),
+        others={"reference": people()},
+        ladders={"max_missing_shift": (1.0, 0.5, 0.0), "min_samples": (1, ROWS, ROWS + 1, 10**6)},
     ),
 )

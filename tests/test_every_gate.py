@@ -189,7 +189,7 @@ def test_asks_for_the_same_counters_each_time(example):
     schema = as_source(people()).schema
     counters = list(example.gate.counts(schema))
     assert counters == list(example.gate.counts(schema))
-    assert len({hash(counter) for counter in counters}) > 0
+    assert all(isinstance(hash(counter), int) for counter in counters)
 
 
 # The verdict
@@ -317,6 +317,14 @@ ODD = {
 }
 
 
+def assert_said_in_a_sentence(result: mg.GateResult) -> None:
+    """A contract that broke is said in words, not by an exception of the library's insides."""
+    internal = ("KeyError", "TypeError", "Arrow", "AttributeError", "ValueError", "IndexError")
+    for check in result.checks:
+        of_the_user = "the condition of slice" in check.reason
+        assert of_the_user or not any(word in check.reason for word in internal), check.reason
+
+
 @ALL
 @pytest.mark.parametrize("damage", NOTHING_SHOWN.values(), ids=NOTHING_SHOWN)
 def test_never_passes_where_nothing_was_shown(example, damage):
@@ -324,6 +332,7 @@ def test_never_passes_where_nothing_was_shown(example, damage):
     assert result.verdict is not Verdict.PASS
     assert result.verdict is not Verdict.SKIP
     assert str(result)
+    assert_said_in_a_sentence(result)
 
 
 @ALL
@@ -332,11 +341,7 @@ def test_has_a_verdict_for_odd_evidence(example, damage):
     result = example.gate.run(**example.evidence(damage(people())))
     assert result.verdict is not Verdict.SKIP
     assert "Traceback" not in str(result)
-    # a contract that broke is said in a sentence, not by the name of an exception, save a user's
-    internal = ("KeyError", "TypeError", "Arrow", "AttributeError", "ValueError")
-    assert "the condition of slice" in result.reason or not any(
-        word in result.reason for word in internal
-    )
+    assert_said_in_a_sentence(result)
 
 
 @ALL
@@ -440,7 +445,8 @@ def test_every_ladder_has_two_ends():
                 for value in values
                 for table in (people(), spoiled(people()))
             }
-            assert {Verdict.PASS, Verdict.FAIL} <= verdicts, (example.id, option)
+            assert Verdict.PASS in verdicts, (example.id, option)
+            assert len(verdicts) > 1, (example.id, option)
 
 
 # Sabotage: what one gate does never changes what another finds
@@ -511,7 +517,8 @@ SABOTEURS = [value for name, value in vars(Saboteurs).items() if not name.starts
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda s: s.__func__.__name__)
 def test_saboteur_changes_no_other_result(saboteur):
     gates = [dataclasses.replace(example.gate, name=example.id, after=()) for example in EXAMPLES]
-    evidence = {"data": spoiled(people()).to_pandas(), "now": EXAMPLES[-1].others["now"]}
+    evidence = {"data": spoiled(people()).to_pandas()}
+    evidence |= {name: value for example in EXAMPLES for name, value in example.others.items()}
     alone = mg.GateSuite(gates).run(**evidence)
     evil = mg.gate(saboteur.__func__)
     beside = mg.GateSuite([evil, *gates[:4], dataclasses.replace(evil, name="again"), *gates[4:]])

@@ -422,6 +422,15 @@ def test_epoch_in_the_wrong_unit_fails_with_a_hint(values, metric, year):
 
 
 @pytest.mark.parametrize(
+    ("stamp", "odd"),
+    [("1979-12-31", True), ("1980-01-01", False), ("2200-12-31", False), ("2201-01-01", True)],
+)
+def test_only_years_of_no_record_are_odd(stamp, odd):
+    result = run(np.array([stamp], "M8[s]"), assume_timezone="UTC")
+    assert ("hint" in " ".join(check.reason for check in result.checks)) is odd
+
+
+@pytest.mark.parametrize(
     ("values", "reason"),
     [
         (

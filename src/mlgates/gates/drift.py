@@ -237,9 +237,9 @@ class Drift(Gate):
             raise EvidenceError(msg)
         bins = self.bins if self._measure.binned else None
         field = data.field
-        if data.valid and (field.kind in {"bool", "string"}) != (
-            known.field.kind in {"bool", "string"}
-        ):
+        served = field.kind in self._measure.kinds
+        alike = (field.kind in {"bool", "string"}) == (known.field.kind in {"bool", "string"})
+        if data.valid and not (served and alike):
             msg = f"`{name}` is {known.field.type} in the reference, but {field.type} in the data"
             raise EvidenceError(msg)
         if data.valid == 0:
