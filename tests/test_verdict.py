@@ -617,7 +617,10 @@ def test_only_a_measured_inconclusive_is_by_chance(verdict, value):
         ({"metric": None}, "Check: `metric` must be a text, got None"),
         ({"reason": None}, "Check: `reason` must be a text, got None"),
         ({"group": 1}, "Check: `group` must be a text, got 1"),
-        ({"unit": "km"}, "Check: `unit` must be one of '', 'share', 's', 'rows', 'violations', got 'km'"),
+        (
+            {"unit": "km"},
+            "Check: `unit` must be one of '', 'share', 's', 'rows', 'violations', got 'km'",
+        ),
         ({"n": 2.5}, "Check: `n` must be a whole number of at least 0, got 2.5"),
         ({"interval": (2, 1)}, "Check: `interval` must be (low, high), got (2, 1)"),
         ({"verdict": "good"}, "'good' is not a valid Verdict"),

@@ -866,3 +866,21 @@ def test_parquet_file_is_judged_as_the_table(tmp_path):
     pq.write_table(table, path, row_group_size=7)
     schema = mg.Schema({"x": mg.Column("int", at_least=0), "s": mg.Column("string", unique=True)})
     assert schema.run(data=path) == schema.run(data=table)
+
+
+def test_a_value_that_differs_in_case_or_blanks_alone_is_told():
+    values = ["DE", "de", " DE", "D\u0045\u0301", "IT", None]
+    schema = mg.Schema({"x": mg.Column("string", isin=["DE", "D\u00c9"], nullable=True)})
+    (check,) = (c for c in schema.run(data={"x": values}).checks if c.metric == "isin")
+    assert check.value == 4 / 5
+    assert check.reason == (
+        "4 of 5 values of `x` (80 %) are not among the values allowed, first at rows 1, 2, 3, 4 "
+        "(hint: 3 differ from an allowed value in case, blanks or Unicode form alone); "
+        "the limit is at most 0 %"
+    )
+
+
+def test_an_allowed_value_is_not_alike_to_itself():
+    schema = mg.Schema({"x": mg.Column("string", isin=["DE", "de"])})
+    result = schema.run(data={"x": ["DE", "de", "IT"]})
+    assert "hint" not in result.reason

@@ -5,7 +5,7 @@ consecutive rows merge into the state of all of them.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -28,6 +28,7 @@ from mlgates.data.violations import (
     State,
     Views,
     Violations,
+    alike,
     among_values,
     first_true,
     judge,
@@ -220,7 +221,10 @@ class NotIn(OfValues):
         view = readable(views[self.column])
         if view.field.kind == "nested":
             need(view, frozenset(), "allowed values")
-        return members(view, self.values, offend=False)
+        found = members(view, self.values, offend=False)
+        if found.count and view.field.kind == "string":
+            return replace(found, alike=alike(view, self.values))
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What is counted and how it adds up: the forms that all counters share."""
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,7 @@ __all__ = [
     "State",
     "Views",
     "Violations",
+    "alike",
     "among_values",
     "first_true",
     "judge",
@@ -72,6 +74,9 @@ class Violations:
         Number of values that were judged.
     rows : tuple of int
         Row numbers, from 0, of the first five offenders.
+    alike : int
+        How many offenders are a text that differs from an allowed one in case, blanks or Unicode
+        form alone; counted by `NotIn`.
 
     Examples
     --------
@@ -82,11 +87,13 @@ class Violations:
     count: int
     n: int
     rows: tuple[int, ...] = ()
+    alike: int = field(default=0, repr=False)
 
     def merge(self, other: "Violations", shift: int) -> "Violations":
         """Violations among the rows of both; `shift` is the number of rows before `other`."""
         rows = self.rows + tuple(row + shift for row in other.rows)
-        return Violations(self.count + other.count, self.n + other.n, rows[:SHOWN])
+        counts = (self.count + other.count, self.n + other.n, rows[:SHOWN])
+        return Violations(*counts, alike=self.alike + other.alike)
 
 
 @dataclass(frozen=True)
@@ -168,6 +175,18 @@ def members(view: ColumnView, values: tuple[object, ...], *, offend: bool) -> Vi
     if view.valid == 0:
         return Violations(0, 0)
     return judge(view, partial(_is_in, values), offend=offend, by_row=True)
+
+
+def alike(view: ColumnView, values: tuple[object, ...]) -> int:
+    """How many texts are none of `values`, but one of them but for case, blanks or Unicode form."""
+    allowed = {_folded(value) for value in values if isinstance(value, str)}
+    counts = view.code_counts.tolist()
+    found = zip(view.encoded.dictionary.to_pylist(), counts, strict=True)
+    return sum(count for text, count in found if text not in values and _folded(text) in allowed)
+
+
+def _folded(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def missing_or_in(view: ColumnView, values: tuple[object, ...]) -> npt.NDArray[np.bool_]:

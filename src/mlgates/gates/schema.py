@@ -256,7 +256,12 @@ def _rule_check(  # noqa: PLR0917
 ) -> Check:
     counted: Violations = profile[counter]
     cells = "cells" if metric == "missing" else "values"
-    return share_check(name, metric, counted, what, at_most=most, cells=cells)
+    hint = ""
+    if counted.alike:
+        hint = (
+            f"{counted.alike:,} differ from an allowed value in case, blanks or Unicode form alone"
+        )
+    return share_check(name, metric, counted, what, at_most=most, cells=cells, hint=hint)
 
 
 def _no_use(found: Field, metric: str, most: float) -> Check:
