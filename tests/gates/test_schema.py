@@ -557,11 +557,11 @@ def test_pattern_must_match_whole_texts_in_pythons_sense(pattern, texts, rows):
 def test_failing_pattern_is_named_and_a_long_one_by_its_beginning():
     check = only(mg.Column("string", matches="[A-Z]{2}"), ["DE", "fr"], "matches")
     assert check.reason == (
-        "1 of 2 values of `x` (50 %) are no whole match of '[A-Z]{2}', first at row 1; "
+        "1 of 2 values of `x` (50 %) are mismatches of '[A-Z]{2}', first at row 1; "
         "the limit is at most 0 %"
     )
     long = only(mg.Column("string", matches="a" * 500), ["b"], "matches")
-    assert f"no whole match of '{'a' * 60}'..., first at row 0" in long.reason
+    assert f"mismatches of '{'a' * 60}'..., first at row 0" in long.reason
 
 
 def test_pattern_that_backtracks_for_ever_is_judged_in_linear_time_where_it_can_be():
@@ -874,7 +874,7 @@ def test_a_value_that_differs_in_case_or_blanks_alone_is_told():
     (check,) = (c for c in schema.run(data={"x": values}).checks if c.metric == "isin")
     assert check.value == 4 / 5
     assert check.reason == (
-        "4 of 5 values of `x` (80 %) are not among the values allowed, first at rows 1, 2, 3, 4 "
+        "4 of 5 values of `x` (80 %) are outside the set allowed, first at rows 1, 2, 3, 4 "
         "(hint: 3 differ from an allowed value in case, blanks or Unicode form alone); "
         "the limit is at most 0 %"
     )

@@ -225,10 +225,10 @@ def _value_rules(found: Field, column: Column) -> Iterator[tuple[str, Counter | 
         yield "range", outside if fits else None, column.range
     if column.isin is not None:
         others = NotIn(name, tuple(column.isin))
-        yield "isin", others if comparable else None, "not among the values allowed"
+        yield "isin", others if comparable else None, "outside the set allowed"
     if column.matches is not None:
         unlike = NotMatching(name, column.matches)
-        what = f"no whole match of {_cut(column.matches)}"
+        what = f"mismatches of {_cut(column.matches)}"
         yield "matches", unlike if found.kind == "string" else None, what
     if column.unique:
         yield "unique", Duplicated(name) if comparable else None, "repetitions of an earlier value"
