@@ -43,7 +43,7 @@ SUITE = mg.GateSuite(
 
 
 def load() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the patients to train on and those that came last, as a warehouse would hand them out."""
+    """Return the patients to train on and those that came last, as a warehouse would give them."""
     bunch = load_diabetes(scaled=False, as_frame=True)
     patients = bunch.data.assign(
         sex=bunch.data["sex"].astype(int).astype(str),
