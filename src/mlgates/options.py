@@ -80,6 +80,8 @@ def real(value: object) -> int | float | None:
     >>> real(7), real(0.5), real(True), real("7")
     (7, 0.5, None, None)
     """
+    if type(value) is float or type(value) is int:
+        return value
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if isinstance(value, bool) or not isinstance(value, Real) or kind == "m":
         return None

@@ -86,6 +86,9 @@ class Details(Mapping[str, object]):
     __slots__ = ("_items",)
 
     def __init__(self, items: Mapping[Any, object]) -> None:
+        if type(items) is Details:  # plain already, and nobody can change it
+            self._items: dict[str, object] = items._items
+            return
         for key in items:
             if not isinstance(key, str):  # 1 and "1" would become one name in JSON
                 msg = f"details: names must be texts, got {key!r}"

@@ -266,12 +266,13 @@ class ColumnView:
         return 0
 
     def _float_checksum(self) -> int:
-        total = 0
+        total, buffer = 0, np.empty(min(self.rows, _BLOCK))
         with np.errstate(invalid="ignore"):
             for start in range(0, self.rows, _BLOCK):
                 # One zero; and its bits are zero, so that NaN can be put out of the way with it.
                 rows = slice(start, start + _BLOCK)
-                block = self.floats[rows].astype(np.float64, copy=False) + 0.0
+                floats = self.floats[rows]
+                block = np.add(floats, 0.0, out=buffer[: len(floats)], dtype=np.float64)
                 if self.missing:
                     np.copyto(block, 0.0, where=self._missing_mask[rows])
                 total += int(block.view(np.uint64).sum())
