@@ -33,6 +33,11 @@ def worst_first(verdict: Verdict) -> int:
     return _SEVERITY.index(verdict)
 
 
+def forgiven(result: "GateResult", check: Check) -> bool:
+    """Whether a check is undecided by chance alone where the user allowed that."""
+    return result.inconclusive == "allow" and check.by_chance
+
+
 def _draw(thing: "GateResult | Report", form: str) -> str:
     # the one arrow that runs back: the reader asks for a drawing, so it is found at call time
     from mlgates.render import render
@@ -106,8 +111,7 @@ class GateResult:
     @property
     def allowed(self) -> tuple[Check, ...]:
         """The checks that are undecided by chance alone where the user allowed that."""
-        forgiven = self.inconclusive == "allow"
-        return tuple(check for check in self.checks if forgiven and check.by_chance)
+        return tuple(check for check in self.checks if forgiven(self, check))
 
     @property
     def counted(self) -> Verdict | None:
@@ -118,11 +122,10 @@ class GateResult:
         """
         if self.advisory:
             return None
-        forgiven = self.inconclusive == "allow"
         counted = [
             check.verdict
             for check in self.checks
-            if check.verdict is not Verdict.SKIP and not (forgiven and check.by_chance)
+            if check.verdict is not Verdict.SKIP and not forgiven(self, check)
         ]
         return Verdict.worst(counted) if counted else None
 

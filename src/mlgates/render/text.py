@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from mlgates.limits import beside, quantity, spell
-from mlgates.report import GateResult, Report, worst_first
+from mlgates.report import GateResult, Report, forgiven, worst_first
 from mlgates.verdict import Check
 
 __all__ = ["to_text"]
@@ -82,7 +82,7 @@ def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
 
 def _row(result: GateResult, check: Check) -> Row:
     subject = check.subject if check.group is None else f"{check.subject} [{check.group}]"
-    allowed = "" if not (result.inconclusive == "allow" and check.by_chance) else " (allowed)"
+    allowed = " (allowed)" if forgiven(result, check) else ""
     measured = ""
     if check.limit is not None:
         value = beside(check.value, check.limit, check.unit)
