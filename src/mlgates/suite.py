@@ -74,7 +74,7 @@ class GateSuite:
         entries: list[Entry] = []
         for item in gates:
             entries.extend(_entries_of(item, entries))
-        self._fill(options.text("GateSuite", "name", name), entries)
+        self._fill(options.text(_OWNER, "name", name), entries)
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
         if not entries:
@@ -179,7 +179,7 @@ class GateSuite:
             msg = f"GateSuite {self.name!r}: name at least one gate"
             raise OptionError(msg)
         for pattern in patterns:
-            _matching(self._entries, options.text("GateSuite", "pattern", pattern), self.name)
+            _matching(self._entries, options.text(_OWNER, "pattern", pattern), self.name)
         return [e for e in self._entries if any(e.matches(pattern) for pattern in patterns)]
 
     def run(

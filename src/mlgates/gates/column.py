@@ -106,7 +106,7 @@ class Column:
     def __post_init__(self) -> None:
         self._set("dtype", _checked_type(self.dtype))
         for option in ("required", "nullable", "unique", "allow_inf"):
-            options.flag("Column", option, getattr(self, option))
+            options.flag(_OWNER, option, getattr(self, option))
         for option in ("at_least", "at_most"):
             if getattr(self, option) is not None:
                 self._set(option, self._bound(option, getattr(self, option)))
@@ -115,7 +115,7 @@ class Column:
             self._set("isin", self._values(self.isin))
         if self.matches is not None:
             self._pattern(self.matches)
-        self._set("max_invalid", options.share("Column", "max_invalid", self.max_invalid))
+        self._set("max_invalid", options.share(_OWNER, "max_invalid", self.max_invalid))
 
     def _set(self, option: str, value: object) -> None:
         object.__setattr__(self, option, value)
@@ -136,7 +136,7 @@ class Column:
             raise options.refuse(_OWNER, option, f"left out for type {self.dtype!r}", value)
         if isinstance(value, Decimal) and value.is_finite():
             return value
-        return options.number("Column", option, value)
+        return options.number(_OWNER, option, value)
 
     def _ordered_bounds(self) -> None:
         low, high = self.at_least, self.at_most
@@ -154,7 +154,7 @@ class Column:
         allowed = "a sequence of at least one value"
         if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
             raise options.refuse(_OWNER, "isin", allowed, given)
-        values = tuple(options.scalar("Column", "isin", value) for value in given)
+        values = tuple(options.scalar(_OWNER, "isin", value) for value in given)
         if isinstance(given, set | frozenset):  # whose order would change from run to run
             values = tuple(sorted(values, key=lambda value: (type(value).__name__, value)))
         if not values:

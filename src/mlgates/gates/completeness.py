@@ -7,14 +7,24 @@ from typing import Any, ClassVar
 
 from mlgates import options
 from mlgates.base import Gate
-from mlgates.data.counters import Counter, In, Missing, ValueCounts, Violations
-from mlgates.data.groups import Group, GroupMissing, MissingBy, MissingWhere
+from mlgates.data.counters import (
+    Counter,
+    GroupMissing,
+    In,
+    Missing,
+    MissingBy,
+    MissingWhere,
+    ValueCounts,
+    Violations,
+)
+from mlgates.data.groups import Group
 from mlgates.data.profile import Profile
 from mlgates.data.source import Field, TableSchema
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
 from mlgates.gates.violations import broken, guarded, listed, share_check
-from mlgates.verdict import Check, Limit, Measurement, Verdict, quantity
+from mlgates.limits import Limit, quantity
+from mlgates.verdict import Check, Measurement, Verdict
 
 __all__ = ["Completeness"]
 
@@ -94,16 +104,15 @@ class Completeness(Gate):
     by: str | Iterable[str] | Mapping[str, Callable[..., object]] | Slices | None = None
 
     def __post_init__(self) -> None:
-        kind = "Completeness"
         if self.columns is not None:
-            self._set("columns", _some(kind, "columns", self.columns))
-        self._set("max_missing", options.share(kind, "max_missing", self.max_missing))
-        self._set("min_rows", options.count(kind, "min_rows", self.min_rows))
+            self._set("columns", _some("columns", self.columns))
+        self._set("max_missing", options.share(_OWNER, "max_missing", self.max_missing))
+        self._set("min_rows", options.count(_OWNER, "min_rows", self.min_rows))
         if self.max_rows is not None:
-            self._set("max_rows", options.count(kind, "max_rows", self.max_rows))
+            self._set("max_rows", options.count(_OWNER, "max_rows", self.max_rows))
             if self.max_rows < self.min_rows:
                 got = f"got {self.min_rows} and {self.max_rows}"
-                msg = f"{kind}: `min_rows` must not be greater than `max_rows`, {got}"
+                msg = f"{_OWNER}: `min_rows` must not be greater than `max_rows`, {got}"
                 raise OptionError(msg)
         self._set("missing_values", _scalars("missing_values", self.missing_values, empty=True))
         if self.expected is not None:
@@ -274,10 +283,10 @@ def _unknown(column: str, metric: str, schema: TableSchema) -> Check:
     return Check(subject=column, metric=metric, verdict=Verdict.ERROR, reason=reason)
 
 
-def _some(owner: str, option: str, value: object) -> tuple[str, ...]:
-    found = options.names(owner, option, value)
+def _some(option: str, value: object) -> tuple[str, ...]:
+    found = options.names(_OWNER, option, value)
     if not found:
-        raise options.refuse(owner, option, "at least one name", value)
+        raise options.refuse(_OWNER, option, "at least one name", value)
     return found
 
 
@@ -285,7 +294,7 @@ def _scalars(option: str, given: object, *, empty: bool = False) -> tuple[object
     allowed = "a sequence of finite numbers, texts, bools, dates or datetimes"
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise options.refuse(_OWNER, option, allowed, given)
-    values = tuple(options.scalar("Completeness", option, value) for value in given)
+    values = tuple(options.scalar(_OWNER, option, value) for value in given)
     if not values and not empty:
         raise options.refuse(_OWNER, option, f"{allowed}, at least one", given)
     return options.distinct(values)
@@ -312,4 +321,4 @@ def _slices(given: object) -> Slices:
             allowed = "a mapping of names to conditions on the table"
             raise options.refuse(_OWNER, "by", allowed, given)
         return tuple(pairs.items())
-    return _some("Completeness", "by", given)
+    return _some("by", given)

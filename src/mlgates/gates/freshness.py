@@ -20,8 +20,9 @@ from mlgates.data.source import Field, TableSchema
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.violations import share_check, yes_or_no
+from mlgates.limits import Limit, quantity
 from mlgates.options import Duration, seconds
-from mlgates.verdict import Check, Limit, Measurement, quantity
+from mlgates.verdict import Check, Measurement
 
 __all__ = ["Freshness"]
 
@@ -111,17 +112,16 @@ class Freshness(Gate):
     min_fresh_share: float | None = None
 
     def __post_init__(self) -> None:
-        kind = "Freshness"
-        options.text(kind, "column", self.column)
-        self._set("max_age", options.duration(kind, "max_age", self.max_age))
+        options.text(_OWNER, "column", self.column)
+        self._set("max_age", options.duration(_OWNER, "max_age", self.max_age))
         if self.max_gap is not None:
-            self._set("max_gap", options.duration(kind, "max_gap", self.max_gap))
-        self._set("clock_skew", options.duration(kind, "clock_skew", self.clock_skew, zero=True))
+            self._set("max_gap", options.duration(_OWNER, "max_gap", self.max_gap))
+        self._set("clock_skew", options.duration(_OWNER, "clock_skew", self.clock_skew, zero=True))
         if self.assume_timezone is not None:
             _zone(self.assume_timezone)
         if self.min_fresh_share is not None:
             self._set(
-                "min_fresh_share", options.share(kind, "min_fresh_share", self.min_fresh_share)
+                "min_fresh_share", options.share(_OWNER, "min_fresh_share", self.min_fresh_share)
             )
         super().__post_init__()
 
@@ -241,7 +241,7 @@ def _zone(name: object) -> None:
     hint = "; such as 'UTC' or 'Europe/Berlin'"
     allowed = "the name of a time zone"
     try:
-        ZoneInfo(options.text("Freshness", "assume_timezone", name))
+        ZoneInfo(options.text(_OWNER, "assume_timezone", name))
     except (ValueError, OSError, KeyError):
         raise options.refuse(_OWNER, "assume_timezone", allowed, name, hint) from None
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from mlgates.base import describe
 from mlgates.data.counters import Violations
-from mlgates.verdict import Check, Limit, Measurement, Verdict, quantity
+from mlgates.limits import Limit, quantity
+from mlgates.verdict import Check, Measurement, Verdict
 
 __all__ = ["as_said", "broken", "guarded", "listed", "share_check", "yes_or_no"]
 
