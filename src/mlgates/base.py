@@ -18,8 +18,8 @@ from mlgates.data.source import TableSchema
 from mlgates.errors import EvidenceError, MlgatesError, OptionError
 from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
 from mlgates.limits import beside
-from mlgates.report import GateResult, worst_first
-from mlgates.verdict import Check, Limit, Measurement, Verdict
+from mlgates.report import GateResult
+from mlgates.verdict import Check, Limit, Measurement, Verdict, worst_first
 
 __all__ = ["FunctionGate", "Gate", "gate", "judge", "plead"]
 

@@ -14,7 +14,7 @@ from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, GateFailure, OptionError
 from mlgates.jsonfile import fields, items, mapping, text
 from mlgates.report_form import check_from_dict, check_to_dict
-from mlgates.verdict import Check, Details, Verdict
+from mlgates.verdict import Check, Details, Verdict, worst_first
 
 if TYPE_CHECKING:
     from typing import Self
@@ -25,12 +25,6 @@ __all__ = ["FORMAT", "VERSION", "GateResult", "Report"]
 
 FORMAT = "mlgates.report"
 VERSION = 1
-_SEVERITY = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIP)
-
-
-def worst_first(verdict: Verdict) -> int:
-    """Return a sort key that puts the worst verdict first and SKIP last."""
-    return _SEVERITY.index(verdict)
 
 
 def forgiven(result: "GateResult", check: Check) -> bool:

@@ -1,6 +1,6 @@
 """The verdict: what was measured, held against a limit, by a stated rule.
 
-`decide` is the only place where a PASS is born, and `Verdict.worst` the only place that knows which
+`decide` is the only place where a PASS is born, and `worst_first` the only place that knows which
 verdict is worse than which.
 """
 
@@ -13,7 +13,7 @@ from numbers import Real
 from typing import Any, Literal, NamedTuple, NoReturn, final
 
 from mlgates.errors import OptionError
-from mlgates.limits import Limit, beside, quantity, spell
+from mlgates.limits import Limit, beside, spell
 from mlgates.options import choice, count, flag, real, refuse, share
 
 __all__ = [
@@ -25,8 +25,7 @@ __all__ = [
     "Rule",
     "Verdict",
     "decide",
-    "quantity",
-    "spell",
+    "worst_first",
 ]
 
 Rule = Literal["estimate", "significance", "interval"]
@@ -65,9 +64,7 @@ class Verdict(StrEnum):
         if not given:
             msg = "the worst of no verdicts is undefined"
             raise ValueError(msg)
-        judged = [verdict for verdict in given if verdict is not cls.SKIP]
-        order = (cls.PASS, cls.INCONCLUSIVE, cls.FAIL, cls.ERROR)
-        return max(judged, key=order.index, default=cls.SKIP)
+        return min(given, key=worst_first)
 
     def __bool__(self) -> bool:
         return self is Verdict.PASS
@@ -80,6 +77,14 @@ class Verdict(StrEnum):
     __lt__ = __le__ = __gt__ = __ge__ = _unordered
 
 
+_WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIP)
+
+
+def worst_first(verdict: Verdict) -> int:
+    """Return a sort key that puts the worst verdict first and SKIP last."""
+    return _WORST_FIRST.index(verdict)
+
+
 class Details(Mapping[str, object]):
     """A read-only mapping of plain values, equal to any mapping with the same items."""
 
@@ -87,7 +92,7 @@ class Details(Mapping[str, object]):
 
     def __init__(self, items: Mapping[Any, object]) -> None:
         if type(items) is Details:  # plain already, and nobody can change it
-            self._items: dict[str, object] = items._items
+            self._items: dict[str, object] = items._items  # noqa: SLF001
             return
         for key in items:
             if not isinstance(key, str):  # 1 and "1" would become one name in JSON

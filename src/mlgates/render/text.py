@@ -6,8 +6,8 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from mlgates.limits import beside, quantity, spell
-from mlgates.report import GateResult, Report, forgiven, worst_first
-from mlgates.verdict import Check
+from mlgates.report import GateResult, Report, forgiven
+from mlgates.verdict import Check, worst_first
 
 __all__ = ["to_text"]
 
