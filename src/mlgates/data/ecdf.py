@@ -1,29 +1,21 @@
 """The distribution of an ordered column, exactly: its sorted values."""
 
-import math
 from collections.abc import Sequence
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from mlgates.data.exact import ceil_float, exact, floor_float, within
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
 __all__ = ["Ecdf"]
 
 Values: TypeAlias = npt.NDArray[Any]
-#: Where a distribution function can be read.
-Point: TypeAlias = float | Decimal | Fraction | np.number[Any]
-Side = Literal["left", "right"]
 
 
 class Ecdf:
-    """Empirical cumulative distribution function: how many values are below, or up to, a point.
+    """Empirical cumulative distribution function, as the sorted values; kernels read it.
 
     Made by `Ecdf.of`; merging adds the values of two of them. Merged values are sorted when they
     are first read.
@@ -41,8 +33,8 @@ class Ecdf:
     Examples
     --------
     >>> ecdf = Ecdf.of(np.array([3.0, 1.0, np.nan, 2.0]))
-    >>> ecdf.n, ecdf.below(2), ecdf.upto(2)
-    (3, 1, 2)
+    >>> ecdf.n, ecdf.values
+    (3, array([1., 2., 3.]))
     >>> ecdf.merge(Ecdf.of(np.array([2, 9]))).values
     array([1., 2., 2., 3., 9.])
     """
@@ -89,53 +81,6 @@ class Ecdf:
     def settle(self) -> None:
         """Do now what the first reading would do."""
         _ = self.values
-
-    @overload
-    def below(self, x: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]: ...
-    @overload
-    def below(self, x: Point) -> int: ...
-    def below(self, x: Point | npt.NDArray[np.generic]) -> int | npt.NDArray[np.int64]:
-        """Count of values below `x` (or below each of an array), exactly; 0 where `x` is NaN."""
-        return self._counts(x, "left") if isinstance(x, np.ndarray) else self._count(x, "left")
-
-    @overload
-    def upto(self, x: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]: ...
-    @overload
-    def upto(self, x: Point) -> int: ...
-    def upto(self, x: Point | npt.NDArray[np.generic]) -> int | npt.NDArray[np.int64]:
-        """Count of values up to `x` (or up to each of an array), exactly; 0 where `x` is NaN."""
-        return self._counts(x, "right") if isinstance(x, np.ndarray) else self._count(x, "right")
-
-    def _counts(self, points: npt.NDArray[np.generic], side: Side) -> npt.NDArray[np.int64]:
-        if points.dtype == self.values.dtype:
-            counts = np.searchsorted(self.values, points, side=side)
-            return np.where(points == points, counts, 0)  # noqa: PLR0124  (NaN)
-        counted = [self._count(point, side) for point in points.ravel().tolist()]
-        return np.array(counted, np.int64).reshape(points.shape)
-
-    def _count(self, x: object, side: Side) -> int:
-        point = exact(x, pa.float64())
-        if point is None:
-            if isinstance(x, float):
-                return 0
-            msg = f"a distribution function is read at numbers, not at {type(x).__name__}"
-            raise EvidenceError(msg)
-        if math.isinf(point):
-            return self._beyond(float(point), side)
-        values = self.values
-        at: int | float
-        if values.dtype.kind == "f":
-            at = ceil_float(point) if side == "left" else floor_float(point)
-        else:
-            at = math.ceil(point) if side == "left" else math.floor(point)
-            if not within(at, values.dtype):
-                return 0 if at < 0 else self.n
-        return int(np.searchsorted(values, values.dtype.type(at), side=side))
-
-    def _beyond(self, infinity: float, side: Side) -> int:
-        if self.values.dtype.kind == "f":
-            return int(np.searchsorted(self.values, infinity, side=side))
-        return self.n if infinity > 0 else 0
 
     def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":
         """Distribution of the values of both; `shift` (the rows before `other`) plays no part."""
