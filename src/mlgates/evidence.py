@@ -142,13 +142,12 @@ class Evidence:
         """Return a value as a user's function gets it: shallow copies with read-only arrays.
 
         A table that lies in memory is of the type given; a file, and a reader that can be read
-        only once, is an Arrow table.
+        only once, is an Arrow table; the file of a baseline is a `Baseline`.
         """
         given = self[name]
-        stored = isinstance(given, Baseline | Profile) or (
-            isinstance(given, str) and given.endswith(".json")
-        )
-        if name not in TABLES or stored:
+        if name == "reference" and _is_stored(given):
+            return self.reference()
+        if name not in TABLES:
             return lend(given)
         source = self.source(name)
         if source.native is not None:
@@ -169,8 +168,8 @@ class Evidence:
         given = self["reference"]
         if isinstance(given, Baseline | Profile):
             return given
-        if isinstance(given, str | PathLike) and os.fspath(given).endswith(".json"):
-            return Baseline.load(given)
+        if _is_stored(given):
+            return Baseline.load(given)  # type: ignore[arg-type]
         return self._scan("reference")
 
     def _scan(self, name: str) -> Profile:
@@ -225,6 +224,13 @@ class Evidence:
                     }
                 found[name] = known
         return found
+
+
+def _is_stored(given: object) -> bool:
+    """Whether a reference is a profile or a baseline, or the name of a baseline's file."""
+    if isinstance(given, str | PathLike):
+        return str(os.fspath(given)).endswith(".json")
+    return isinstance(given, Baseline | Profile)
 
 
 def rows_of(value: object) -> int | None:

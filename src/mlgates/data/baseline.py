@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlgates import jsonfile
 from mlgates.data.column import ColumnProfile
@@ -20,6 +21,7 @@ from mlgates.data.ecdf import Ecdf
 from mlgates.data.field import Field, TableSchema
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import Knots
+from mlgates.data.names import check_names
 from mlgates.data.profile import Profile
 from mlgates.errors import EvidenceError
 from mlgates.jsonfile import fields, items, mapping, number, text, whole
@@ -31,8 +33,13 @@ VERSION = 1
 MAX_BYTES = 64 * 2**20
 #: A text with more values is no category.
 MOST_CATEGORIES = 1_000
+#: A longer text is none either.
+_LONGEST = 200
+_MOST_ROWS = 2**62
 _NUMBERS = frozenset({"int", "float", "decimal"})
 _CATEGORIES = frozenset({"bool", "string"})
+_OTHERS = frozenset({"date", "time", "timestamp", "duration", "binary", "nested", "null"})
+_KINDS = _NUMBERS | _CATEGORIES | _OTHERS | {"unreadable"}
 _TOP = frozenset({"format", "version", "created", "rows", "fingerprint", "columns", "sha256"})
 _COLUMN = frozenset({"field", "counts", "min", "max", "knots", "categories"})
 _COUNTS = ("rows", "nulls", "nans", "neg_inf", "pos_inf", "checksum")
@@ -44,8 +51,8 @@ class Baseline:
     Made by `Baseline.from_data` or `Baseline.load`. A numeric column is kept at its order
     statistics ``i / 360``, so that a PSI with bins that divide 360 is the same from the file as
     from the rows, and a KS distance is known to 1/360; a text or bool column by its values and
-    their counts, unless there are more than 1,000 or nearly each stands once: names and
-    identifiers are never written.
+    their counts, unless they are too many to be categories (more than 1,000, or fewer than two rows
+    each) or longer than 200 characters: of names, identifiers and free text none is written.
 
     Parameters
     ----------
@@ -102,15 +109,20 @@ class Baseline:
         Raises
         ------
         EvidenceError
-            When it is no table, or has no rows: nothing can be measured against nothing.
+            When it is no table, or has no rows or no value at all: nothing can be measured against
+            nothing.
         """
         profile = data if isinstance(data, Profile) else Profile.of(data, n_jobs=n_jobs)
-        if profile.rows == 0:
-            msg = "Baseline.from_data: the table has no rows"
+        if not any(known.valid for known in profile.columns.values()):
+            none = "no value" if profile.rows else "no rows"
+            msg = f"Baseline.from_data: the table has {none}"
             raise EvidenceError(msg)
-        kept = {}
+        kept: dict[str, Knots | Frequencies] = {}
         for name, known in profile.columns.items():
             if known.field.kind in _NUMBERS | _CATEGORIES:
+                if Distribution(name) not in profile:
+                    msg = f"Baseline.from_data: the profile has no distribution of {name!r}"
+                    raise EvidenceError(msg)
                 found = profile[Distribution(name)]
                 if isinstance(found, Ecdf):
                     kept[name] = Knots.of(found)
@@ -131,9 +143,15 @@ class Baseline:
         ------
         OSError
             When it can't be written; the old file is then as it was.
+        EvidenceError
+            When the file would be larger than `load` reads, 64 MiB: some 4,000 columns of numbers.
         """
         body = self._body()
-        jsonfile.write_atomic(path, _written({**body, "sha256": _digest(body)}))
+        written = _written({**body, "sha256": _digest(body)})
+        if len(written) > MAX_BYTES:
+            msg = f"the baseline has {len(written):,} bytes; at most {MAX_BYTES:,} are read again"
+            raise EvidenceError(msg)
+        jsonfile.write_atomic(path, written)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Baseline":
@@ -149,8 +167,9 @@ class Baseline:
         data = jsonfile.read(path, max_bytes=MAX_BYTES)
         try:
             return cls._from_dict(data)
-        except EvidenceError as error:
-            msg = f"{os.fspath(path)}: {error}"
+        except (EvidenceError, RecursionError) as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else error
+            msg = f"{os.fspath(path)}: {why}"
             raise EvidenceError(msg) from error
 
     def _body(self) -> dict[str, object]:
@@ -182,7 +201,7 @@ class Baseline:
         if found.get("format") != FORMAT:
             msg = f"`format` must be {FORMAT!r}, got {found.get('format')!r}"
             raise EvidenceError(msg)
-        if found.get("version") != VERSION:
+        if repr(found.get("version")) != str(VERSION):  # neither true nor 1.0
             msg = f"this mlgates reads version {VERSION}, got {found.get('version')!r}"
             raise EvidenceError(msg)
         found = fields(found, _TOP, "baseline")
@@ -190,16 +209,16 @@ class Baseline:
         if found["sha256"] != _digest(body):
             msg = "the SHA-256 does not fit: the file was changed after it was written"
             raise EvidenceError(msg)
+        names: list[str] = []
         columns, kept = {}, {}
         for item in items(found["columns"], "columns"):
             known, distribution = _read_column(item)
             name = known.field.name
-            if name in columns:
-                msg = f"the column {name!r} stands twice"
-                raise EvidenceError(msg)
+            names.append(name)
             columns[name] = known
             if distribution is not None:
                 kept[name] = distribution
+        check_names(names)
         rows = whole(found["rows"], "rows")
         if rows < 1 or any(known.rows != rows for known in columns.values()):
             msg = f"`rows` must be the number of rows of each column, got {found['rows']!r}"
@@ -210,7 +229,8 @@ class Baseline:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Baseline):
             return NotImplemented
-        return self._body() == other._body()
+        ours, theirs = self._body(), other._body()
+        return {**ours, "created": ""} == {**theirs, "created": ""}
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -221,7 +241,8 @@ class Baseline:
 def is_identifier(frequencies: Frequencies) -> bool:
     """Whether a column's values are too many to be categories: identifiers, names, free text.
 
-    More than 1,000 of them, or more than 9 of 10 values standing once in more than 20 rows.
+    More than 1,000 of them, or more than 20 of which most stand once; or one that is longer than
+    200 characters.
 
     Examples
     --------
@@ -231,7 +252,12 @@ def is_identifier(frequencies: Frequencies) -> bool:
     True
     """
     distinct = len(frequencies)
-    return distinct > MOST_CATEGORIES or (distinct > 20 and distinct > 0.9 * frequencies.n)
+    if distinct > MOST_CATEGORIES or (distinct > 20 and 2 * distinct > frequencies.n):
+        return True
+    values = frequencies.values
+    if not pa.types.is_large_string(values.type):
+        return False
+    return (pc.max(pc.utf8_length(values)).as_py() or 0) > _LONGEST
 
 
 def _digest(body: Mapping[str, object]) -> str:
@@ -268,11 +294,8 @@ def _read_column(data: object) -> tuple[ColumnProfile, Knots | Frequencies | Non
         for key in given
         if key != "encoded"
     }
-    if not isinstance(given["encoded"], bool) or None in (
-        texts["name"],
-        texts["kind"],
-        texts["type"],
-    ):
+    named = texts["name"] is not None and texts["type"] is not None
+    if not named or texts["kind"] not in _KINDS or not isinstance(given["encoded"], bool):
         msg = f"no field of a table: {dict(given)!r}"
         raise EvidenceError(msg)
     field = Field(**texts, encoded=given["encoded"])  # type: ignore[arg-type]
@@ -291,6 +314,9 @@ def _read_distribution(
     found: Mapping[str, object], known: ColumnProfile
 ) -> Knots | Frequencies | None:
     distribution: Knots | Frequencies
+    if known.infinite > known.valid:
+        msg = "more cells are missing or infinite than there are rows"
+        raise EvidenceError(msg)
     if found["knots"] is not None:
         distribution = Knots.from_dict(found["knots"])
         n, infinite = distribution.ends.n, distribution.ends[1:]
@@ -313,9 +339,9 @@ def _read_categories(data: object, kind: str) -> Frequencies:
     sizes = [whole(count, "counts") for count in counts]
     if (
         len(values) != len(sizes)
-        or len(set(values)) < len(values)
         or not all(isinstance(value, wanted) for value in values)
-        or 0 in sizes
+        or len(set(values)) < len(values)
+        or not all(0 < size <= _MOST_ROWS for size in sizes)
     ):
         msg = "categories must be values that differ, each with a count above 0"
         raise EvidenceError(msg)

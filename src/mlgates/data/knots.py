@@ -41,6 +41,9 @@ class Knots:
         Number of values, and of infinite ones.
     spread : float
         Of the values, as `mlgates.kernels.twosample.spread` has it; NaN when not known.
+    beyond : float
+        Sum of the distances of values less than the first or greater than the last point from it;
+        NaN when not known.
 
     Examples
     --------
@@ -54,6 +57,7 @@ class Knots:
     high: Counts
     ends: Ends
     spread: float = float("nan")
+    beyond: float = float("nan")
 
     @classmethod
     def of(cls, ecdf: Ecdf) -> "Knots":
@@ -71,14 +75,8 @@ class Knots:
         # the least and the greatest finite values, where the outermost are infinite
         finite = values[np.isfinite(values)]
         points = np.union1d(points, finite[[0, -1]]) if len(finite) else points
-        return cls.at(ecdf, points, spread(values))
-
-    @classmethod
-    def at(cls, ecdf: Ecdf, points: npt.NDArray[Any], width: float = float("nan")) -> "Knots":
-        """Knots of an exact distribution at given points."""
-        values = ecdf.values
-        infinite = _infinities(values)
-        return cls(points, below(values, points), upto(values, points), infinite, width)
+        counts = below(values, points), upto(values, points)
+        return cls(points, *counts, _infinities(values), spread(values))
 
     def merge(self, other: "Knots", shift: int = 0) -> "Knots":
         """Knots of the values of both, at the same points; `shift` plays no part."""
@@ -87,7 +85,8 @@ class Knots:
             msg = "counts at different points can't be added"
             raise EvidenceError(msg)
         ends = Ends(*(a + b for a, b in zip(self.ends, other.ends, strict=True)))
-        return Knots(self.points, self.low + other.low, self.high + other.high, ends)
+        low, high = self.low + other.low, self.high + other.high
+        return Knots(self.points, low, high, ends, beyond=self.beyond + other.beyond)
 
     def to_dict(self) -> dict[str, object]:
         """Return the knots as JSON carries them."""
@@ -98,7 +97,7 @@ class Knots:
             "n": self.ends.n,
             "neg_inf": self.ends.neg_inf,
             "pos_inf": self.ends.pos_inf,
-            "spread": None if np.isnan(self.spread) else self.spread,
+            "spread": self.spread if np.isfinite(self.spread) else None,
         }
         return {key: plain(value) for key, value in written.items()}
 
@@ -121,13 +120,23 @@ class Knots:
         return knots
 
     def _refuse_nonsense(self) -> None:
+        n, negative, positive = self.ends
         steps = np.stack([self.low, self.high], axis=1).ravel()
-        ordered = np.concatenate(([self.ends.neg_inf], steps, [self.ends.n - self.ends.pos_inf]))
-        if np.any(np.diff(ordered) < 0) or np.any(self.points[1:] <= self.points[:-1]):
-            msg = "knots: points and counts must rise, and no count exceed `n`"
+        rises = np.diff(steps) if len(steps) else np.zeros(0)
+        if not np.all(np.isfinite(self.points)) or np.any(self.points[1:] <= self.points[:-1]):
+            msg = "knots: points must be finite and rise"
             raise EvidenceError(msg)
-        if not np.all(np.isfinite(self.points)):
-            msg = "knots: points must be finite"
+        # the least and the greatest finite value are points, and each point is a value
+        first, last = (steps[0], steps[-1]) if len(steps) else (negative, negative)
+        if (
+            np.any(rises < 0)
+            or np.any(rises[::2] == 0)
+            or (first, last) != (negative, n - positive)
+        ):
+            msg = "knots: counts must rise from the values of -inf to all that are not inf"
+            raise EvidenceError(msg)
+        if self.spread < 0 or self.spread == np.inf:
+            msg = f"knots: no spread can be {self.spread}"
             raise EvidenceError(msg)
 
     def __eq__(self, other: object) -> bool:
@@ -154,6 +163,8 @@ class AtKnots:
         Name of a column of numbers; decimals count as doubles.
     points : tuple
         Finite, sorted, each once.
+    tails : bool
+        Whether to add up how far the values beyond the outermost points are from them.
 
     Examples
     --------
@@ -165,6 +176,7 @@ class AtKnots:
 
     column: str
     points: tuple[float, ...]
+    tails: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -181,7 +193,22 @@ class AtKnots:
             msg = f"column {field.name!r} holds {field.kind} values ({field.type}), no numbers"
             raise EvidenceError(msg)
         low, high = tally(view.values, points)
-        return Knots(points, low, high, Ends(view.valid, view.neg_inf, view.pos_inf))
+        beyond = _beyond(view, points) if self.tails else float("nan")
+        ends = Ends(view.valid, view.neg_inf, view.pos_inf)
+        return Knots(points, low, high, ends, beyond=beyond)
+
+
+def _beyond(view: ColumnView, points: npt.NDArray[Any]) -> float:
+    """Sum of the distances of the values beyond the outermost points from them."""
+    if len(points) == 0 or view.valid == 0:
+        return 0.0
+    first, last, total = points[0].item(), points[-1].item(), 0.0
+    values = view.values
+    if view.min is not None and view.min < first:
+        total += float((first - values[values < first].astype(np.float64)).sum())
+    if view.max is not None and view.max > last:
+        total += float((values[values > last].astype(np.float64) - last).sum())
+    return total
 
 
 def _array(points: Any) -> npt.NDArray[Any]:
@@ -192,7 +219,12 @@ def _array(points: Any) -> npt.NDArray[Any]:
     try:
         return np.array(points, dtype=np.int64)
     except OverflowError:
+        pass
+    try:
         return np.array(points, dtype=np.uint64)
+    except OverflowError:
+        msg = "knots: no column has integers of more than 64 bits"
+        raise EvidenceError(msg) from None
 
 
 def _infinities(values: npt.NDArray[Any]) -> Ends:
@@ -204,6 +236,9 @@ def _infinities(values: npt.NDArray[Any]) -> Ends:
 
 def _counts(found: Mapping[str, object], name: str, size: int) -> Counts:
     counts = [whole(item, name) for item in items(found[name], name)]
+    if max(counts, default=0) > np.iinfo(np.int64).max:
+        msg = f"`{name}` must be counts of rows"
+        raise EvidenceError(msg)
     if len(counts) != size:
         msg = f"`{name}` must have as many counts as there are points, got {len(counts)}"
         raise EvidenceError(msg)

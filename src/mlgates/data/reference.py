@@ -1,5 +1,6 @@
 """Two sides of a column: what drift is measured between, from rows or from a stored baseline."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ from mlgates.kernels.binning import (
 
 __all__ = ["Cut", "Reference", "current_counter", "cut", "distribution_of"]
 
+#: Longer texts are cut off in a report.
+_LONGEST = 80
+_UNSEEN = "(not in the reference)"
 Reference = Profile | Baseline
 Side = Ecdf | Knots | Frequencies
 
@@ -75,7 +79,7 @@ def current_counter(name: str, side: Side | None, bins: int | None) -> Counter:
     if not isinstance(side, Knots):
         return Distribution(name)
     points = side.points if bins is None else _edges(side, bins).points
-    return AtKnots(name, tuple(points.tolist()))
+    return AtKnots(name, tuple(points.tolist()), tails=bins is None)
 
 
 def cut(reference: Side, current: Any, bins: int) -> Cut:
@@ -95,8 +99,17 @@ def cut(reference: Side, current: Any, bins: int) -> Cut:
     edges = _edges(reference, bins)
     counts = [_counted(side, edges) for side in (reference, current)]
     cells = Cells.of(*counts, ordered=True)
-    labels = edges.labels(lambda x: f"{x:,}" if isinstance(x, int) else f"{x:,.6g}")
+    labels = edges.labels(_writer(edges.points))
     return Cut(cells, tuple(labels[position] for position in cells.positions.tolist()), cells)
+
+
+def _writer(points: npt.NDArray[Any]) -> Callable[[Any], str]:
+    """Write points with as many digits as tell them apart."""
+    if points.dtype.kind != "f":
+        return lambda x: f"{x:,}"
+    known = points.tolist()
+    digits = next(d for d in range(6, 18) if len({f"{x:.{d}g}" for x in known}) == len(known))
+    return lambda x: f"{x:,.{digits}g}"
 
 
 def _edges(side: Ecdf | Knots, bins: int) -> Edges:
@@ -124,5 +137,9 @@ def _categories(reference: Frequencies, current: Frequencies) -> Cut:
         unseen = current.counts[where < 0]
     cells = category_cells(reference.counts, counts, unseen)
     tested = category_cells(reference.counts, counts, unseen, together=False)
-    names = [str(value) for value in reference.values.to_pylist()] + ["(not in the reference)"]
+    names = [_shortened(str(value)) for value in reference.values.to_pylist()] + [_UNSEEN]
     return Cut(cells, tuple(names[position] for position in cells.positions.tolist()), tested)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

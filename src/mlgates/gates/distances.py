@@ -5,9 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from mlgates.data.ecdf import Ecdf
 from mlgates.data.knots import Knots
 from mlgates.data.reference import Cut
 from mlgates.kernels import divergence, twosample
@@ -30,12 +27,18 @@ class Shift(NamedTuple):
         Chance of so much without a change; NaN when undefined.
     low, high : float
         The least and greatest that the value can be, where it is known only so.
+    p_least : float
+        The least that the p-value can then be.
+    tested : float
+        What the p-value is of, where that is another distance: Kolmogorov's and Smirnov's.
     """
 
     value: float
     p_value: float
     low: float
     high: float
+    p_least: float
+    tested: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class Method:
     measure : callable
         ``measure(cut, reference, current)`` gives a `Shift`.
     chance : callable
-        ``chance(cells, n, m, alpha)``: what chance alone exceeds with that probability.
+        ``chance(cells, n, m, alpha)``: what chance alone exceeds with that probability, of what is
+        tested.
     needed : callable
         ``needed(limit, cells, m, alpha)``: rows from which chance stays within the limit; None when
         no number is enough.
@@ -59,6 +63,8 @@ class Method:
         Fewest rows a side by default.
     binned : bool
         Whether it compares counts in cells alone.
+    most : float
+        The largest value possible.
     """
 
     at_most: float
@@ -68,6 +74,7 @@ class Method:
     needed: Callable[[float, int, int, float], int | None]
     least: int = 30
     binned: bool = False
+    most: float = 1.0
 
 
 def _on_cells(distance: Callable[..., float]) -> Callable[[Cut, Any, Any], Shift]:
@@ -77,74 +84,55 @@ def _on_cells(distance: Callable[..., float]) -> Callable[[Cut, Any, Any], Shift
         value = distance(a, b)
         test = cut.tested
         p_value = divergence.chi_square_pvalue(test.reference, test.current, ordered=test.ordered)
-        return Shift(value, p_value, value, value)
+        return Shift(value, p_value, value, value, p_value)
 
     return measure
 
 
-def _ks(cut: Cut, reference: Ecdf | Knots, current: Ecdf | Knots) -> Shift:
+def _ks(cut: Cut, reference: Any, current: Any) -> Shift:
     del cut
-    if isinstance(reference, Ecdf) and isinstance(current, Ecdf):
-        exact = twosample.ks_distance(reference.values, current.values).distance
-        found = Between(exact, exact, exact)
+    if isinstance(reference, Knots):
+        found, n, m = _ks_at_knots(reference, current)
     else:
-        found = ks_between(_known(reference), _known(current))
-    p_value = twosample.ks_pvalue(found.low, _size(reference), _size(current))
-    return Shift(found.value, p_value, found.low, found.high)
+        exact = twosample.ks_distance(reference.values, current.values).distance
+        found, n, m = Between(exact, exact, exact), current.n, reference.n
+    p_value, p_least = (twosample.ks_pvalue(end, m, n) for end in (found.low, found.high))
+    return Shift(found.value, p_value, found.low, found.high, p_least)
 
 
-def _wasserstein(cut: Cut, reference: Ecdf | Knots, current: Ecdf | Knots) -> Shift:
+def _ks_at_knots(reference: Knots, current: Knots) -> tuple[Between, int, int]:
+    between = ks_between(_known(reference), _known(current))
+    return between, current.ends.n, reference.ends.n
+
+
+def _wasserstein(cut: Cut, reference: Any, current: Any) -> Shift:
     """In units of the reference's spread; where that is 0, infinite unless both sides are equal."""
-    p_value = _ks(cut, reference, current).p_value
-    if isinstance(reference, Ecdf) and isinstance(current, Ecdf):
+    test = _ks(cut, reference, current)
+    if isinstance(reference, Knots):
+        found, unit = _wasserstein_at_knots(reference, current), reference.spread
+    else:
         exact = twosample.wasserstein(reference.values, current.values)
         found, unit = Between(exact, exact, exact), twosample.spread(reference.values)
-    else:
-        found, unit = _wasserstein_at_knots(reference, current), _spread(reference)
-    scaled = (_in_units(x, unit) for x in found)
-    return Shift(next(scaled), p_value, *scaled)
+    value, low, high = (_in_units(x, unit) for x in found)
+    return Shift(value, test.p_value, low, high, test.p_least, test.value)
 
 
 def _in_units(distance: float, unit: float) -> float:
-    if unit > 0 or math.isnan(distance) or math.isnan(unit):
-        return distance / unit
+    if not math.isfinite(unit):
+        return math.nan
+    if unit > 0 or math.isnan(distance):
+        return distance / (unit or 1.0)
     return 0.0 if distance == 0 else math.inf
 
 
-def _wasserstein_at_knots(reference: Ecdf | Knots, current: Ecdf | Knots) -> Between:
-    stored = reference if isinstance(reference, Knots) else current
-    if not isinstance(stored, Knots):
-        return Between(math.nan, math.nan, math.nan)
-    infinite = any(_infinite(side) for side in (reference, current))
-    ends = [end for side in (reference, current) for end in _ends(side)]
-    outer = (min(ends), max(ends)) if ends and not infinite else (math.nan, math.nan)
-    return wasserstein_between(stored.points, _known(reference), _known(current), outer)
+def _wasserstein_at_knots(reference: Knots, current: Knots) -> Between:
+    infinite = any(side.ends.neg_inf + side.ends.pos_inf for side in (reference, current))
+    beyond = math.nan if infinite else current.beyond
+    return wasserstein_between(reference.points, _known(reference), _known(current), beyond)
 
 
-def _known(side: Ecdf | Knots) -> Known:
-    if isinstance(side, Ecdf):
-        side = Knots.of(side)
+def _known(side: Knots) -> Known:
     return Known(side.low, side.high, side.ends.n)
-
-
-def _size(side: Ecdf | Knots) -> int:
-    return side.n if isinstance(side, Ecdf) else side.ends.n
-
-
-def _infinite(side: Ecdf | Knots) -> bool:
-    if isinstance(side, Ecdf):
-        return side.n > 0 and not np.isfinite(side.values[[0, -1]]).all()
-    return side.ends.neg_inf + side.ends.pos_inf > 0
-
-
-def _ends(side: Ecdf | Knots) -> tuple[float, ...]:
-    """The smallest and largest value; of a side counted at knots, those that are known."""
-    values = side.values if isinstance(side, Ecdf) else side.points
-    return (float(values[0]), float(values[-1])) if len(values) else ()
-
-
-def _spread(side: Ecdf | Knots) -> float:
-    return twosample.spread(side.values) if isinstance(side, Ecdf) else side.spread
 
 
 def _like_psi(to_psi: float) -> tuple[Callable[..., float], Callable[..., int | None]]:
@@ -179,18 +167,23 @@ def _binned(
     at_most: float,
     bounds: tuple[Callable[..., float], Callable[..., int | None]],
     least: int = 30,
+    most: float = 1.0,
 ) -> Method:
     kinds = NUMBERS | CATEGORIES
-    return Method(at_most, kinds, _on_cells(distance), *bounds, least, binned=True)
+    return Method(at_most, kinds, _on_cells(distance), *bounds, least, binned=True, most=most)
 
 
 METHODS: dict[str, Method] = {
     "psi": _binned(
-        divergence.psi, 0.2, (divergence.psi_chance, divergence.rows_needed_psi), least=100
+        divergence.psi,
+        0.2,
+        (divergence.psi_chance, divergence.rows_needed_psi),
+        least=100,
+        most=math.inf,
     ),
     "ks": Method(0.1, NUMBERS, _ks, _ks_chance, _ks_needed),
     "jensen_shannon": _binned(divergence.jensen_shannon, 0.1, _like_psi(8 * math.log(2))),
-    "wasserstein": Method(0.1, NUMBERS, _wasserstein, _ks_chance, _ks_needed),
+    "wasserstein": Method(0.1, NUMBERS, _wasserstein, _ks_chance, _ks_needed, most=math.inf),
     "hellinger": _binned(divergence.hellinger, 0.1, _like_psi(8)),
     "total_variation": _binned(divergence.total_variation, 0.1, _like_psi(4)),
     "chi2": _binned(divergence.cramers_v, 0.1, _like_psi(4)),

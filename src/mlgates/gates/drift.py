@@ -2,29 +2,31 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from scipy import special
 
 from mlgates import options
 from mlgates.base import Gate, describe
-from mlgates.data.baseline import MOST_CATEGORIES, is_identifier
-from mlgates.data.counters import Counter, Distribution
-from mlgates.data.field import Field, TableSchema
-from mlgates.data.frequencies import Frequencies
+from mlgates.data.column import ColumnProfile
+from mlgates.data.counters import Counter, Distribution, Missing
+from mlgates.data.field import TableSchema
+from mlgates.data.profile import Profile
 from mlgates.data.reference import Cut, Reference, current_counter, cut, distribution_of
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
+from mlgates.gates.candidates import Candidates, family, held, sort_out
 from mlgates.gates.distances import METHODS, Method, Shift
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue
-from mlgates.limits import quantity
-from mlgates.verdict import Check, Limit, Measurement, Verdict
+from mlgates.limits import quantity, spell
+from mlgates.verdict import Check, Limit, Measurement, Unit, Verdict
 
 __all__ = ["Drift"]
 
+_MISSING = "missing_shift"
 _SHOWN_CELLS = 30
 
 
@@ -39,9 +41,9 @@ class Found(NamedTuple):
     p_value: float
     details: dict[str, object]
     said: str
+    dropped: int = 0
     cells: int = 0
-    broken: str = ""
-    vague: bool = False
+    shift: Shift | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,14 +58,15 @@ class Drift(Gate):
     Parameters
     ----------
     method : {"psi", "ks", "jensen_shannon", "wasserstein", "hellinger", "total_variation", "chi2"}
-        The distance. "ks" and "wasserstein" (in units of the reference's spread) serve numbers, the
-        others numbers, texts and bools; "chi2" is Cramer's V of the chi-square test.
+        The distance. "ks" and "wasserstein" serve numbers, the others numbers, texts and bools.
+        "wasserstein" is in units of the reference's spread, and infinite where all of the reference
+        is one value and the data are not; "chi2" is Cramer's V of the chi-square test.
     at_most : float, optional
         The inclusive limit: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
-        Columns to judge. By default those of the reference that the method serves; the others,
-        and texts with more than 1,000 values or nearly as many values as rows, are listed as not
-        judged.
+        Columns to judge. By default all of the reference, save those that the method does not
+        serve (dates, times) and texts that are no categories (more than 1,000 of them, or fewer
+        than two rows each): these are listed as not judged.
     exclude : str or sequence of str
         Columns not to judge.
     decide_by : {"significance", "estimate"}
@@ -110,12 +113,18 @@ class Drift(Gate):
         kind = "Drift"
         options.choice(kind, "method", self.method, METHODS)
         if self.at_most is not None:
-            self._set("at_most", options.number(kind, "at_most", self.at_most, at_least=0))
+            if self._measure.most == 1:
+                self._set("at_most", options.share(kind, "at_most", self.at_most))
+            else:
+                self._set("at_most", options.number(kind, "at_most", self.at_most, at_least=0))
         if self.columns is not None:
             self._set("columns", options.names(kind, "columns", self.columns))
             if not self.columns:
                 raise options.refuse(kind, "columns", "at least one name", self.columns)
         self._set("exclude", options.names(kind, "exclude", self.exclude))
+        if set(self.exclude) & set(self.columns or ()):
+            allowed = "names that `columns` does not ask for"
+            raise options.refuse(kind, "exclude", allowed, self.exclude)
         options.choice(kind, "decide_by", self.decide_by, ("significance", "estimate"))
         level = options.number(kind, "significance", self.significance, at_least=1e-9, at_most=0.5)
         self._set("significance", level)
@@ -141,9 +150,10 @@ class Drift(Gate):
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield the distributions of the reference's columns that may be judged."""
-        for name in self._candidates(schema):
-            if name in schema and schema[name].kind in self._measure.kinds:
-                yield Distribution(name)
+        for name in schema if self.columns is None else self.columns:
+            if name in schema and name not in self.exclude:
+                served = schema[name].kind in self._measure.kinds
+                yield Distribution(name) if served else Missing(name)
 
     def ask(self, evidence: Evidence) -> None:
         """Ask for the distributions of both sides, of `data` at the knots of a stored reference."""
@@ -154,111 +164,86 @@ class Drift(Gate):
         evidence.request(counts, self.reference_counts)
 
     def _counts_against(self, reference: Reference, schema: TableSchema) -> Iterable[Counter]:
-        bins = self.bins if self._measure.binned else None
-        for name in self._candidates(reference.schema):
-            if name in schema and schema[name].kind in self._measure.kinds:
-                yield current_counter(name, distribution_of(reference, name), bins)
+        for name in self._columns(reference).judged:
+            if name in schema:
+                served = schema[name].kind in self._measure.kinds
+                yield self._counter(name, reference) if served else Missing(name)
 
-    def _candidates(self, schema: TableSchema) -> tuple[str, ...]:
-        names = schema if self.columns is None else self.columns
-        return tuple(name for name in names if name not in self.exclude)
+    def _counter(self, name: str, reference: Reference) -> Counter:
+        bins = self.bins if self._measure.binned else None
+        return current_counter(name, distribution_of(reference, name), bins)
+
+    def _columns(self, reference: Reference) -> Candidates:
+        kinds = self._measure.kinds
+        return sort_out(reference, self.method, kinds, self.columns, self.exclude)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the distance of each column, and the shift of its missing share where any is."""
         reference = evidence.reference()
         profile, schema = evidence.profile(), evidence.source("data").schema
-        judged, refused, _ = self._sorted_out(reference)
-        yield from (_error(name, self.method, why) for name, why in refused.items())
+        if reference.rows == 0:
+            msg = "the reference has no rows"
+            raise EvidenceError(msg)
+        columns = self._columns(reference)
+        if not columns.judged and not columns.refused:
+            none = f"no column of the reference can be judged by {self.method!r}"
+            raise EvidenceError("; ".join(filter(None, [none, columns.remark])))
+        yield from (_error(name, self.method, why) for name, why in columns.refused.items())
         found: list[Found] = []
-        for name in judged:
+        for name in columns.judged:
             if name not in schema:
                 near = options.did_you_mean(name, schema)
                 yield _error(name, self.method, f"`{name}` is not in the data{near}")
                 continue
             try:
-                found.append(self._shift(name, reference, profile))
-                found.extend(self._missing_shift(name, reference, profile))
+                found += self._found(name, reference, profile)
             except Exception as error:  # noqa: BLE001  (one bad column is one finding)
-                yield _error(name, self.method, describe(error))
+                yield _error(name, self.method, describe(error, {name}))
         adjusted = holm([each.p_value for each in found])
         tests = max(int(np.count_nonzero(~np.isnan(adjusted))), 1)
         for each, p_value in zip(found, adjusted.tolist(), strict=True):
             yield self._judged(each, p_value, tests)
-        if not judged and not refused:
-            msg = f"no column of the reference can be judged by {self.method!r}"
-            raise EvidenceError(msg)
 
     def remark(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
-        _, _, left = self._sorted_out(evidence.reference())
-        return (
-            f"not judged: {'; '.join(f'`{n}` ({why})' for n, why in left.items())}" if left else ""
-        )
+        return self._columns(evidence.reference()).remark
 
-    def _sorted_out(self, reference: Reference) -> tuple[list[str], dict[str, str], dict[str, str]]:
-        """Return the columns to judge, those asked for in vain, and those left aside, with why."""
-        schema = reference.schema
-        named = self.columns is not None
-        judged, refused, left = [], {}, {}
-        for name in self._candidates(schema):
-            why = self._unfit(name, schema.get(name), reference)
-            if not why:
-                judged.append(name)
-            elif named:
-                refused[name] = why
-            else:
-                left[name] = why
-        for name in self.exclude:
-            if name not in schema:
-                near = options.did_you_mean(name, schema)
-                refused[name] = f"`{name}` is excluded, but not in the reference{near}"
-        return judged, refused, left
-
-    def _unfit(self, name: str, field: Field | None, reference: Reference) -> str:
-        """Return why a column can't be judged; an empty text when it can."""
-        if field is None:
-            near = options.did_you_mean(name, reference.schema)
-            return f"`{name}` is not in the reference{near}"
-        if field.kind not in self._measure.kinds:
-            return field.problem or f"{field.type} is not served by {self.method!r}"
-        side = distribution_of(reference, name)
-        if side is None:
-            return "identifiers or free text"
-        if isinstance(side, Frequencies) and is_identifier(side):
-            many = f"more than {MOST_CATEGORIES:,} texts"
-            return many if len(side) > MOST_CATEGORIES else "identifiers or free text"
-        return ""
-
-    def _shift(self, name: str, reference: Reference, profile: Any) -> Found:
-        side = distribution_of(reference, name)
+    def _found(self, name: str, reference: Reference, profile: Profile) -> list[Found]:
         known, data = reference.columns[name], profile.columns[name]
-        if side is None or known.valid == 0:
-            msg = f"`{name}` has no value in the reference"
-            raise EvidenceError(msg)
-        bins = self.bins if self._measure.binned else None
-        field = data.field
-        served = field.kind in self._measure.kinds
-        alike = (field.kind in {"bool", "string"}) == (known.field.kind in {"bool", "string"})
-        if data.valid and not (served and alike):
-            msg = f"`{name}` is {known.field.type} in the reference, but {field.type} in the data"
-            raise EvidenceError(msg)
         if data.valid == 0:
             said = f"`{name}` has no value in the data"
-            nothing: dict[str, object] = {"n_reference": known.valid}
-            return Found(name, self.method, 0, known.valid, None, math.nan, nothing, said)
-        current = profile[current_counter(name, side, bins)]
+            details: dict[str, object] = {"n_reference": known.valid}
+            nothing = Found(name, self.method, 0, known.valid, None, math.nan, details, said)
+            return [nothing, *_missing_shift(known, data)]
+        if family(data.field) != family(known.field):
+            held_now = data.field.problem or f"it holds {held(data.field)} in the data"
+            msg = f"`{name}` holds {held(known.field)} in the reference; {held_now}"
+            raise EvidenceError(msg)
+        side, current = distribution_of(reference, name), profile[self._counter(name, reference)]
+        if side is None:
+            msg = f"the reference has no distribution of `{name}`"
+            raise EvidenceError(msg)
         both = cut(side, current, self.bins)
-        shift: Shift = self._measure.measure(both, side, current)
-        sizes = f"n = {data.valid:,} against {known.valid:,}"
-        value = None if math.isnan(shift.value) else shift.value
+        shift = self._measure.measure(both, side, current)
+        return [self._distance(known, data, both, shift), *_missing_shift(known, data)]
+
+    def _distance(
+        self, known: ColumnProfile, data: ColumnProfile, both: Cut, shift: Shift
+    ) -> Found:
+        name, value = known.field.name, None if math.isnan(shift.value) else shift.value
         shown = "undefined" if value is None else quantity(value)
-        details = {
+        said = (
+            f"`{self.method}` of `{name}` is {shown} (n = {data.valid:,} against {known.valid:,})"
+        )
+        if value is None and known.infinite + data.infinite:
+            said += f"; {data.infinite:,} values are infinite, {known.infinite:,} in the reference"
+        details: dict[str, object] = {
             "n_reference": known.valid,
             "p_value_alone": shift.p_value,
-            **({} if shift.low == shift.high else {"at_least": shift.low, "at_most": shift.high}),
             "cells": _cells(both, self.significance),
         }
-        edge = self._limit.high
+        if shift.low < shift.high:
+            details["bounds"] = (shift.low, shift.high)
         return Found(
             name,
             self.method,
@@ -267,76 +252,111 @@ class Drift(Gate):
             value,
             shift.p_value,
             details,
-            f"`{self.method}` of `{name}` is {shown} ({sizes})",
+            said,
+            dropped=data.missing,
             cells=len(both.labels),
-            vague=shift.low <= edge < shift.high,
+            shift=shift,
         )
-
-    def _missing_shift(self, name: str, reference: Reference, profile: Any) -> Iterator[Found]:
-        known, data = reference.columns[name], profile.columns[name]
-        if not known.missing and not data.missing:
-            return
-        before, now = (
-            known.missing / known.rows,
-            data.missing / data.rows if data.rows else math.nan,
-        )
-        p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
-        value = None if math.isnan(now) else abs(now - before)
-        said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
-        if value is not None:
-            said += f", {quantity(now, 'share')} is in the data"
-        details = {
-            "n_reference": known.rows,
-            "p_value_alone": p_value,
-            "before": before,
-            "now": now,
-        }
-        metric = "missing_shift"
-        yield Found(name, metric, data.rows, known.rows, value, p_value, details, said)
 
     def _judged(self, found: Found, p_value: float, tests: int) -> Check:
-        shift = found.metric == self.method
-        limit = self._limit if shift else Limit(at_most=self.max_missing_shift)
-        least = self._least
-        few = found.m < least
-        said = found.said
-        if few:
-            said += f"; too few values in the reference: {found.m:,}, at least {least:,} are needed"
-        elif found.vague:
-            said += "; the stored reference leaves open whether that is beyond"
-        elif shift and found.n >= least and found.value is not None:
-            said += self._chance(found, p_value, tests)
+        shift, unit = found.shift, _unit(found)
+        limit = Limit(at_most=self.max_missing_shift) if unit else self._limit
+        lack = self._lacking(found, p_value)
+        said = found.said + ("" if lack else self._chance(found, limit, p_value, tests))
         measurement = Measurement(
-            None if few or found.vague else found.value,
+            None if lack else found.value,
             n=found.n,
+            dropped=found.dropped,
             p_value=p_value,
-            method=self.method if shift else "two proportions",
+            method="two proportions" if unit else self.method,
             details=found.details,
         )
-        return Check.judge(
+        check = Check.judge(
             found.subject,
             found.metric,
             measurement,
             limit,
             rule=self.decide_by,
-            min_n=least,
+            min_n=self._least,
+            max_dropped=1.0,  # what is missing has a check of its own
             significance=self.significance,
-            unit="" if shift else "share",
+            unit=unit,
             said=said,
         )
+        if not lack:
+            return check
+        reason = f"{said}; {lack}; the limit is {spell(limit, unit)}"
+        # on whichever side of the limit it lies, chance alone could have brought it there
+        by_chance = shift is not None and self._is_vague(shift) and self._is_chance(shift.p_least)
+        return replace(
+            check,
+            reason=reason,
+            value=found.value,
+            by_chance=by_chance and min(found.n, found.m) >= self._least,
+        )
 
-    def _chance(self, found: Found, p_value: float, tests: int) -> str:
+    def _lacking(self, found: Found, p_value: float) -> str:
+        """Return why nothing can be decided, where `decide` could not know."""
+        least, shift = self._least, found.shift
+        if found.m < least:
+            what = "values" if found.metric == self.method else "rows"
+            return f"too few {what} in the reference: {found.m:,}, at least {least:,} are needed"
+        if found.n < least or shift is None:
+            return ""
+        if self._is_vague(shift):
+            ends = f"from {quantity(shift.low)} to {quantity(shift.high)}"
+            return f"from the stored reference it is known to be {ends}, which leaves it open"
+        if found.value == math.inf and self._is_chance(p_value):
+            return "all of the reference is one value; so few others can be chance"
+        return ""
+
+    def _is_vague(self, shift: Shift) -> bool:
+        """Whether the limit lies within what is known of the distance."""
+        return self._limit.holds(shift.low) and not self._limit.holds(shift.high)
+
+    def _is_chance(self, p_value: float) -> bool:
+        return self.decide_by == "significance" and not p_value <= self.significance
+
+    def _chance(self, found: Found, limit: Limit, p_value: float, tests: int) -> str:
         """Return what chance gives and how many rows decide, where the column is undecided."""
-        beyond = found.value is not None and not self._limit.holds(found.value)
-        if not beyond or p_value <= self.significance or math.isnan(p_value):
+        beyond = found.value is not None and not limit.holds(found.value)
+        shift = found.shift
+        if shift is None or not beyond or found.n < self._least or not self._is_chance(p_value):
             return ""
         alpha = self.significance / tests
-        level = self._measure.chance(found.cells, found.n, found.m, alpha)
-        told = f"; chance alone gives up to {quantity(level)} here"
-        needed = self._measure.needed(self._limit.high, found.cells, found.m, alpha)
-        if needed is None:
+        level = quantity(self._measure.chance(found.cells, found.n, found.m, alpha))
+        tested = shift.tested if shift.tested >= 0 else limit.high
+        told = f"; chance alone gives up to {level} here"
+        if shift.tested >= 0:
+            told = f"; `ks` is {quantity(shift.tested)}, chance alone gives up to {level} here"
+        needed = self._measure.needed(tested, found.cells, found.m, alpha)
+        if needed is None and tested > 0:
             return f"{told}, and against so small a reference no number of rows decides"
-        return f"{told}, {needed:,} rows would decide" if needed > found.n else told
+        return f"{told}, {needed:,} rows would decide" if needed and needed > found.n else told
+
+
+def _missing_shift(known: ColumnProfile, data: ColumnProfile) -> Iterator[Found]:
+    """Yield how the share of missing cells changed; nothing where none is missing on a side."""
+    if not known.missing and not data.missing:
+        return
+    name, before = known.field.name, known.missing / known.rows
+    now = data.missing / data.rows if data.rows else math.nan
+    p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
+    said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
+    if data.rows:
+        said += f", {quantity(now, 'share')} is in the data"
+    details: dict[str, object] = {
+        "n_reference": known.rows,
+        "p_value_alone": p_value,
+        "before": before,
+        "now": now,
+    }
+    value = abs(now - before) if data.rows else None
+    yield Found(name, _MISSING, data.rows, known.rows, value, p_value, details, said)
+
+
+def _unit(found: Found) -> Unit:
+    return "share" if found.metric == _MISSING else ""
 
 
 def _error(name: str, metric: str, why: str) -> Check:

@@ -88,20 +88,24 @@ def ks_between(reference: Known, current: Known) -> Between:
 
 
 def wasserstein_between(
-    points: npt.NDArray[Any], reference: Known, current: Known, ends: tuple[float, float]
+    points: npt.NDArray[Any], reference: Known, current: Known, beyond: float = 0.0
 ) -> Between:
     """Wasserstein distance ``integral |F - G|`` of two sides counted at the same sorted points.
 
     Between two points both functions are taken to rise evenly; the bounds hold however they rise.
+    Outside of the points there is nothing of the reference, so that the area there is known: it is
+    the current side's mean distance from them.
 
     Parameters
     ----------
     points : numpy.ndarray
-        Sorted, finite, each once.
+        Sorted, finite, each once; the least and the greatest value of the reference are the first
+        and the last of them.
     reference, current : Known
         Counts at the points.
-    ends : (float, float)
-        The smallest and the largest value of both sides; NaN or infinite: undefined.
+    beyond : float
+        Sum of the distances of the current side's values from the points, of those that are less
+        than the first or greater than the last; NaN or infinite: undefined.
 
     Returns
     -------
@@ -115,17 +119,15 @@ def wasserstein_between(
 
     Examples
     --------
-    >>> x = Known(np.array([0, 1]), np.array([1, 2]), 2)  # 0 and 1
-    >>> y = Known(np.array([0, 0]), np.array([0, 1]), 2)  # 1 and 2
-    >>> wasserstein_between(np.array([0.0, 1.0]), x, y, (0.0, 2.0))
-    Between(value=0.75, low=0.5, high=1.0)
+    >>> x = Known(np.array([0, 3]), np.array([1, 4]), 4)  # 0, two between, 4
+    >>> y = Known(np.array([0, 2]), np.array([2, 2]), 4)  # 0, 0, 6, 6
+    >>> wasserstein_between(np.array([0.0, 4.0]), x, y, beyond=4.0)
+    Between(value=1.5, low=1.0, high=2.0)
     """
     n, m = reference.n, current.n
-    if n == 0 or m == 0 or not all(map(math.isfinite, ends)):
+    if n == 0 or m == 0 or len(points) == 0 or not math.isfinite(beyond):
         return Between(math.nan, math.nan, math.nan)
-    first, last = ends
-    x = np.concatenate([[min(first, *points[:1])], points, [max(last, *points[-1:])]]).astype(float)
-    width = np.diff(x)
+    width, outside = _widths(points), beyond / m
     start_f, stop_f = _rises(reference)
     start_g, stop_g = _rises(current)
     a, b = start_f - start_g, stop_f - stop_g
@@ -134,11 +136,18 @@ def wasserstein_between(
     mean = np.where(crossing, (a * a + b * b) / np.where(crossing, 2 * size, 1.0), size / 2)
     least = np.maximum(np.maximum(start_f - stop_g, start_g - stop_f), 0.0)
     most = np.maximum(stop_f - start_g, stop_g - start_f)
-    return Between(float(width @ mean), float(width @ least), float(width @ most))
+    found = Between(*(float(width @ height) + outside for height in (mean, least, most)))
+    return found if math.isfinite(found.high) else Between(math.nan, math.nan, math.nan)
+
+
+def _widths(points: npt.NDArray[Any]) -> Floats:
+    """The gaps between neighbouring points; of integers they are exact before they are rounded."""
+    if points.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return np.diff(points)
+    return np.diff(points.astype(np.uint64)).astype(np.float64)
 
 
 def _rises(side: Known) -> tuple[Floats, Floats]:
     """The distribution function just after the start, and just before the end, of each gap."""
-    start = np.append(0.0, side.high / side.n)
-    stop = np.append(side.low / side.n, 1.0)
-    return start, stop
+    return side.high[:-1] / side.n, side.low[1:] / side.n
