@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from mlgates.data.names import is_unicode
 from mlgates.errors import EvidenceError
 
 __all__ = ["ceil_float", "exact", "floor_float", "same_values", "to_decimal", "within"]
@@ -218,7 +219,7 @@ def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
     kinds = pa.types
     found: Iterable[object]
     if kinds.is_string(type_) or kinds.is_large_string(type_):
-        found = (str(v) for v in values if isinstance(v, str) and _is_unicode(v))
+        found = (str(v) for v in values if isinstance(v, str) and is_unicode(v))
     elif kinds.is_boolean(type_):
         found = (bool(v) for v in values if isinstance(v, bool | np.bool_))
     elif kinds.is_fixed_size_binary(type_):
@@ -229,15 +230,6 @@ def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
         numbers = (exact(value, type_) for value in values)
         return _numbers([number for number in numbers if number is not None], type_)
     return pa.array(list(found), type_)
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether it has no lone surrogates, which no column of texts can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _numbers(numbers: list[Exact], type_: pa.DataType) -> pa.Array:

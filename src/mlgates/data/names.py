@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from mlgates.errors import EvidenceError
 
-__all__ = ["check_names", "few"]
+__all__ = ["check_names", "few", "is_unicode"]
 
 
 def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
@@ -42,7 +42,7 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
     if twice:
         msg = f"the table has several columns named {few(twice)}; rename or drop all but one"
         raise EvidenceError(msg)
-    broken = [name for name in names if not _is_unicode(str(name))]
+    broken = [name for name in names if not is_unicode(str(name))]
     if broken:
         msg = f"names of columns must be valid Unicode, got lone surrogates in {few(broken)}"
         raise EvidenceError(msg)
@@ -80,7 +80,8 @@ def _repeated(names: Iterable[object]) -> list[object]:
     return [name for name, count in seen.items() if count > 1]
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogates, which no column of Arrow can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:

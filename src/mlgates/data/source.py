@@ -243,10 +243,8 @@ def _from_mapping(table: Mapping[Any, Any]) -> Source:
     columns = [from_sequence(str(name), values) for name, values in table.items()]
     lengths = {field.name: len(array) for array, field in columns}
     if len(set(lengths.values())) > 1:
-        few = dict(list(lengths.items())[:10])
-        msg = "the columns of the dict differ in length: " + ", ".join(
-            f"{name!r} has {length:,}" for name, length in few.items()
-        )
+        told = [f"{name!r} has {length:,}" for name, length in list(lengths.items())[:10]]
+        msg = f"the columns of the dict differ in length: {', '.join(told)}"
         raise EvidenceError(msg)
     return _in_memory(_name_of(table), columns, table)
 
