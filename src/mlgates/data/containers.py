@@ -1,7 +1,7 @@
-"""One column of any container, as Arrow: the only file that knows pandas and polars by name.
+"""One column of any container, as Arrow: numpy, pandas, polars, Arrow, plain sequences.
 
-They are told by the module of a type, never imported to find out. Each column is converted alone,
-so that one that can't be is a finding about that column.
+pandas and polars are told by the module of a type, never imported to find out. Each column is
+converted alone, so that one that can't be is a finding about that column.
 """
 
 import sys
@@ -26,21 +26,7 @@ _FINER = {
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
-    """Whether a value is an instance of the class `name` of a package, which is not imported.
-
-    Parameters
-    ----------
-    value : object
-        Anything.
-    module : str
-        Name of the package.
-    name : str
-        Name of the class.
-
-    Returns
-    -------
-    bool
-        True for subclasses too.
+    """Whether a value is of a class of a package, or of a subclass; the package is not imported.
 
     Examples
     --------
@@ -56,18 +42,6 @@ def is_instance_of(value: object, module: str, name: str) -> bool:
 
 def from_sequence(name: str, values: object) -> ArrowColumn:
     """Column of whatever holds one: an array, a series, a list, a range.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    values : object
-        One-dimensional numpy array, pandas or polars Series, Arrow array, or sequence.
-
-    Returns
-    -------
-    ArrowColumn
-        The values and their field.
 
     Raises
     ------
@@ -104,17 +78,7 @@ def from_sequence(name: str, values: object) -> ArrowColumn:
 def from_numpy(name: str, values: Any) -> ArrowColumn:
     """Column of a one-dimensional numpy array; NaN stays NaN, masked is null.
 
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    values : numpy.ndarray
-        Its cells.
-
-    Returns
-    -------
-    ArrowColumn
-        Shares the memory of a contiguous array of numbers.
+    The memory of a contiguous array of numbers is shared.
 
     Raises
     ------
@@ -146,17 +110,7 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
 def from_pandas(name: str, series: Any) -> ArrowColumn:
     """Column of a pandas Series, whatever its dtype; the index is ignored.
 
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    series : pandas.Series
-        Its cells.
-
-    Returns
-    -------
-    ArrowColumn
-        NaN of numpy floats stays NaN; NA, None, NaT and the NaN of objects are null.
+    NaN of numpy floats stays NaN; NA, None, NaT and the NaN of objects are null.
 
     Examples
     --------
@@ -183,17 +137,7 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
 def from_polars(name: str, series: Any) -> ArrowColumn:
     """Column of a polars Series; zero copy save for texts.
 
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    series : polars.Series
-        Its cells.
-
-    Returns
-    -------
-    ArrowColumn
-        Columns of Python objects are read by the types of their cells.
+    Columns of Python objects are read by the types of their cells.
 
     Examples
     --------

@@ -8,7 +8,7 @@ described as unreadable and delivered as the type names of its cells.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -80,22 +80,12 @@ class ArrowColumn(NamedTuple):
     field: Field
 
 
-def describe(name: str, arrow_type: Any, metadata: Mapping[bytes, bytes] | None = None) -> Field:
-    """Field of a column of this Arrow type.
+def describe(
+    name: str, arrow_type: pa.DataType, metadata: Mapping[bytes, bytes] | None = None
+) -> Field:
+    """Field of a column of this Arrow type, of kind ``"unreadable"`` where it has no plain form.
 
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    arrow_type : pyarrow.DataType
-        The type as delivered.
-    metadata : mapping of bytes to bytes, optional
-        Metadata of the Arrow field, which names an extension type that is not registered here.
-
-    Returns
-    -------
-    Field
-        Its kind is ``"unreadable"`` where the type has no plain form.
+    `metadata` is that of the Arrow field: it names an extension type that isn't registered here.
 
     Examples
     --------
@@ -132,22 +122,10 @@ def describe(name: str, arrow_type: Any, metadata: Mapping[bytes, bytes] | None 
     )
 
 
-def from_arrow(name: str, array: Any, metadata: Mapping[bytes, bytes] | None = None) -> ArrowColumn:
-    """Column of an Arrow array, normalised.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    array : pyarrow.Array or pyarrow.ChunkedArray
-        Its values.
-    metadata : mapping of bytes to bytes, optional
-        Metadata of the Arrow field.
-
-    Returns
-    -------
-    ArrowColumn
-        The values in plain types, and the field.
+def from_arrow(
+    name: str, array: pa.Array | pa.ChunkedArray, metadata: Mapping[bytes, bytes] | None = None
+) -> ArrowColumn:
+    """Column of an Arrow array in plain types; `metadata` as in `describe`.
 
     Examples
     --------
@@ -159,20 +137,10 @@ def from_arrow(name: str, array: Any, metadata: Mapping[bytes, bytes] | None = N
     return ArrowColumn(normalise(as_chunked(array), field), field)
 
 
-def normalise(array: Any, field: Field) -> Any:
+def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
     """Values of a column in plain types, chunk by chunk; zero copy where they are plain already.
 
-    Parameters
-    ----------
-    array : pyarrow.ChunkedArray
-        Values as delivered.
-    field : Field
-        What `describe` says of their type.
-
-    Returns
-    -------
-    pyarrow.ChunkedArray
-        As long as `array`. For an unreadable column: the type's name where a cell has a value.
+    Of an unreadable column: the type's name where a cell has a value.
 
     Examples
     --------
@@ -204,11 +172,6 @@ def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None])
     cells : iterable of str or None
         The type name of each cell.
 
-    Returns
-    -------
-    ArrowColumn
-        A string column, and a field of kind ``"unreadable"``.
-
     Examples
     --------
     >>> column = unreadable("x", "mixed (int, str)", "it mixes types", ["int", None, "str"])
@@ -220,19 +183,7 @@ def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None])
 
 
 def no_plain_form(name: str, label: str) -> str:
-    """Write the problem of a column whose type can't be read.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    label : str
-        Name of its type.
-
-    Returns
-    -------
-    str
-        One sentence: what is wrong and what to do.
+    """Return the problem of a column whose type can't be read: what is wrong and what to do.
 
     Examples
     --------
@@ -246,29 +197,13 @@ convert it to numbers, text or timestamps first"
     )
 
 
-def as_chunked(array: Any) -> Any:
-    """Chunked array of an array; one that is chunked already is returned as it is.
-
-    Parameters
-    ----------
-    array : pyarrow.Array or pyarrow.ChunkedArray
-        Values.
-
-    Returns
-    -------
-    pyarrow.ChunkedArray
-        The same values.
-
-    Examples
-    --------
-    >>> as_chunked(pa.array([1, 2])).num_chunks
-    1
-    """
+def as_chunked(array: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    """Chunked array of an array; one that is chunked already is returned as it is."""
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
 @lru_cache(maxsize=256)
-def _kind(arrow_type: Any) -> str:
+def _kind(arrow_type: pa.DataType) -> str:
     """Kind of the values of a type that is no dictionary, run-end or extension type."""
     types = pa.types
     tests = {
@@ -295,7 +230,7 @@ def _kind(arrow_type: Any) -> str:
     )
 
 
-def _target(arrow_type: Any) -> Any:
+def _target(arrow_type: pa.DataType) -> pa.DataType:
     """Plain type that values of this type are cast to; the same one when it is plain."""
     types = pa.types
     if types.is_string_view(arrow_type):
@@ -311,7 +246,7 @@ def _target(arrow_type: Any) -> Any:
     return arrow_type
 
 
-def _is_plain(arrow_type: Any) -> bool:
+def _is_plain(arrow_type: pa.DataType) -> bool:
     return (
         not pa.types.is_dictionary(arrow_type)
         and not pa.types.is_run_end_encoded(arrow_type)
@@ -320,7 +255,7 @@ def _is_plain(arrow_type: Any) -> bool:
     )
 
 
-def _plain(array: Any) -> Any:
+def _plain(array: pa.Array) -> pa.Array:
     """Values of one chunk in plain types; a dictionary stays one."""
     if isinstance(array.type, pa.BaseExtensionType):
         storage = array.storage
@@ -341,7 +276,7 @@ def _plain(array: Any) -> Any:
     return pa.DictionaryArray.from_arrays(array.indices, values, ordered=array.type.ordered)
 
 
-def _without_null_value(array: Any) -> Any:
+def _without_null_value(array: pa.DictionaryArray) -> pa.DictionaryArray:
     """Dictionary array whose missing cells are missing codes, not codes of a null."""
     valid = array.dictionary.is_valid().to_numpy(zero_copy_only=False)
     codes = pa.array(np.cumsum(valid) - 1, array.type.index_type, mask=~valid)
@@ -350,13 +285,13 @@ def _without_null_value(array: Any) -> Any:
     )
 
 
-def _run_of_each_row(array: Any) -> Any:
+def _run_of_each_row(array: pa.RunEndEncodedArray) -> pa.Array:
     """Position in ``array.values`` of the run that each row belongs to."""
     first, last = array.offset, array.offset + len(array)
     ends = np.clip(array.run_ends.to_numpy().astype(np.int64), first, last)
     return pa.array(np.repeat(np.arange(len(ends)), np.diff(ends, prepend=first)))
 
 
-def _named(valid: Any, label: str) -> Any:
+def _named(valid: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
     """`label` where `valid`, null elsewhere."""
     return pc.if_else(valid, pa.scalar(label), pa.scalar(None, pa.string()))

@@ -49,19 +49,7 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
 
 
 def few(names: Iterable[object], most: int = 5) -> str:
-    """Write the first of these names, shortened, and how many more there are.
-
-    Parameters
-    ----------
-    names : iterable
-        Names to write.
-    most : int, default 5
-        How many to write at most.
-
-    Returns
-    -------
-    str
-        The names as literals, with commas between.
+    """Return the first of these names as literals, shortened, and how many more there are.
 
     Examples
     --------

@@ -110,17 +110,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell is None, NA, NaT or a NaN.
-
-    Parameters
-    ----------
-    value : object
-        One cell.
-
-    Returns
-    -------
-    bool
-        Never raises, whatever the cell is.
+    """Whether a cell is None, NA, NaT or a NaN; never raises, whatever the cell is.
 
     Examples
     --------

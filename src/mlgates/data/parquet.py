@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,16 +21,6 @@ _BUFFER_BYTES = 1 << 20
 def is_parquet(path: Path) -> bool:
     """Whether an existing file begins as Parquet files do.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A file.
-
-    Returns
-    -------
-    bool
-        True if its first four bytes are ``PAR1``.
-
     Examples
     --------
     >>> is_parquet(Path(__file__))
@@ -42,19 +31,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def fields_of(path: Path) -> tuple[dict[str, Field], int]:
-    """Columns and number of rows, from the file's footer alone.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A Parquet file.
-
-    Returns
-    -------
-    fields : dict of str to Field
-        In the order of the file.
-    rows : int
-        Number of rows.
+    """Columns in the order of the file, and number of rows, from its footer alone.
 
     Raises
     ------
@@ -119,7 +96,7 @@ def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
             yield _plain(file.schema_arrow.empty_table(), fields)
 
 
-def _plain(table: Any, fields: Mapping[str, Field]) -> Any:
+def _plain(table: pa.Table, fields: Mapping[str, Field]) -> pa.Table:
     """Only these columns (a dotted name selects more), normalised."""
     selected = table.select(list(fields))
     for i, (name, field) in enumerate(fields.items()):
@@ -128,7 +105,7 @@ def _plain(table: Any, fields: Mapping[str, Field]) -> Any:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     """Open a file with little memory; what its reader raises becomes `EvidenceError`."""
     try:
         # INT96 timestamps in nanoseconds would wrap around after 2262.

@@ -210,11 +210,11 @@ def _from_polars_frame(frame: Any) -> Source:
     return _in_memory("polars.DataFrame", columns, frame)
 
 
-def _from_table(table: Any) -> Source:
+def _from_table(table: pa.Table) -> Source:
     return _from_arrow_table("pyarrow.Table", table, table)
 
 
-def _from_arrow_table(origin: str, table: Any, native: object) -> Source:
+def _from_arrow_table(origin: str, table: pa.Table, native: object) -> Source:
     check_names(table.column_names)
     columns = (
         from_arrow(field.name, array, field.metadata)
@@ -223,11 +223,11 @@ def _from_arrow_table(origin: str, table: Any, native: object) -> Source:
     return _in_memory(origin, columns, native)
 
 
-def _from_batch(batch: Any) -> Source:
+def _from_batch(batch: pa.RecordBatch) -> Source:
     return _from_arrow_table("pyarrow.RecordBatch", pa.Table.from_batches([batch]), batch)
 
 
-def _from_reader(reader: Any) -> Source:
+def _from_reader(reader: pa.RecordBatchReader) -> Source:
     """Source of a reader, which can be read once: the table it gave is kept in its place."""
     table = _read_stream(reader.read_all)
     return _from_arrow_table("pyarrow.RecordBatchReader", table, table)
@@ -310,7 +310,7 @@ def _problem_of_file(file: Path) -> str | None:
     return None
 
 
-def _read_stream(read: Callable[[], Any]) -> Any:
+def _read_stream(read: Callable[[], pa.Table]) -> pa.Table:
     """Table of a stream; what its producer raises becomes `EvidenceError`."""
     try:
         return read()
