@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from mlgates.data.field import Field, describe, from_arrow
+from mlgates.data.field import Field, field_of, from_arrow
 from mlgates.data.source import as_source
 
 PLAIN = [
@@ -105,7 +105,7 @@ def test_memory_of_plain_arrays_is_shared():
     ids=str,
 )
 def test_fields_name_unit_and_zone(arrow_type, unit, zone):
-    field = describe("t", arrow_type)
+    field = field_of("t", arrow_type)
     assert (field.unit, field.zone) == (unit, zone)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.data.field import describe
+from mlgates.data.field import field_of
 from mlgates.gates.column import FAMILIES
 
 UTC = dt.UTC
@@ -71,7 +71,7 @@ def test_table_of_families_is_whole():
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", TYPES)
 def test_family_accepts_its_kinds_and_no_other(family, name):
-    found = describe("x", TYPES[name])
+    found = field_of("x", TYPES[name])
     # a dictionary of integers holds integers too
     expected = name in ACCEPTED[family] or (
         name == "dictionary<int64>" and family in ("int", "number")
@@ -101,25 +101,25 @@ def test_family_accepts_its_kinds_and_no_other(family, name):
 )
 def test_name_of_an_arrow_type_is_exact(declared, arrow):
     column = mg.Column(declared)
-    assert column.accepts(describe("x", arrow))
+    assert column.accepts(field_of("x", arrow))
     others = [other for other in TYPES.values() if other != arrow]
-    assert not any(column.accepts(describe("x", other)) for other in others)
+    assert not any(column.accepts(field_of("x", other)) for other in others)
 
 
 @pytest.mark.parametrize("arrow", [t for t in TYPES.values() if t != pa.null()], ids=str)
 def test_arrow_type_itself_is_exact_and_kept_as_its_name(arrow):
     column = mg.Column(arrow)
     assert isinstance(column.dtype, str)
-    assert column.accepts(describe("x", arrow))
+    assert column.accepts(field_of("x", arrow))
     assert eval(repr(column), {"Column": mg.Column}) == column  # noqa: S307
-    assert sum(column.accepts(describe("x", other)) for other in TYPES.values()) == 1
+    assert sum(column.accepts(field_of("x", other)) for other in TYPES.values()) == 1
 
 
 def test_float_of_arrow_is_not_the_family():
     assert mg.Column(pa.float32()).dtype == "float32"
     assert mg.Column(pa.string()).dtype == "utf8"
-    assert not mg.Column(pa.float32()).accepts(describe("x", pa.float64()))
-    assert mg.Column("float").accepts(describe("x", pa.float64()))
+    assert not mg.Column(pa.float32()).accepts(field_of("x", pa.float64()))
+    assert mg.Column("float").accepts(field_of("x", pa.float64()))
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,6 @@ __all__ = [
 class Missing(OfColumn):
     """Rows that are null or NaN; every row is judged.
 
-    Parameters
-    ----------
-    column : str
-        Name of the column.
-
     Examples
     --------
     >>> from mlgates.data.profile import Profile
@@ -89,11 +84,6 @@ class Missing(OfColumn):
 @dataclass(frozen=True)
 class Infinite(OfColumn):
     """Values that are inf or -inf; only columns of floats have any.
-
-    Parameters
-    ----------
-    column : str
-        Name of the column.
 
     Examples
     --------
@@ -116,11 +106,6 @@ class Fractional(OfColumn):
     """Values that are no whole numbers, infinite ones among them: integers have none.
 
     A column of integers that missing cells turned into floats has none either.
-
-    Parameters
-    ----------
-    column : str
-        Name of the column.
 
     Examples
     --------
@@ -319,11 +304,6 @@ class Distribution(OfColumn):
 @dataclass(frozen=True)
 class ValueCounts(OfColumn):
     """How often each value occurs, whatever the kind of the column.
-
-    Parameters
-    ----------
-    column : str
-        Name of the column.
 
     Examples
     --------

@@ -122,11 +122,6 @@ class Duplicates(Violations):
 class Duplicated(OfColumn):
     """Rows beyond the first that have the same value; missing is no value.
 
-    Parameters
-    ----------
-    column : str
-        Name of the column.
-
     Examples
     --------
     >>> from mlgates.data.profile import Profile

@@ -19,7 +19,7 @@ __all__ = [
     "Field",
     "TableSchema",
     "as_chunked",
-    "describe",
+    "field_of",
     "from_arrow",
     "no_plain_form",
     "normalise",
@@ -80,7 +80,7 @@ class ArrowColumn(NamedTuple):
     field: Field
 
 
-def describe(
+def field_of(
     name: str, arrow_type: pa.DataType, metadata: Mapping[bytes, bytes] | None = None
 ) -> Field:
     """Field of a column of this Arrow type, of kind ``"unreadable"`` where it has no plain form.
@@ -89,9 +89,9 @@ def describe(
 
     Examples
     --------
-    >>> describe("t", pa.timestamp("us", "UTC")).zone
+    >>> field_of("t", pa.timestamp("us", "UTC")).zone
     'UTC'
-    >>> field = describe("c", pa.dictionary(pa.int8(), pa.string()))
+    >>> field = field_of("c", pa.dictionary(pa.int8(), pa.string()))
     >>> field.kind, field.encoded
     ('string', True)
     """
@@ -125,7 +125,7 @@ def describe(
 def from_arrow(
     name: str, array: pa.Array | pa.ChunkedArray, metadata: Mapping[bytes, bytes] | None = None
 ) -> ArrowColumn:
-    """Column of an Arrow array in plain types; `metadata` as in `describe`.
+    """Column of an Arrow array in plain types; `metadata` as in `field_of`.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def from_arrow(
     >>> str(array.type), field.type
     ('large_string', 'string_view')
     """
-    field = describe(name, array.type, metadata)
+    field = field_of(name, array.type, metadata)
     return ArrowColumn(normalise(as_chunked(array), field), field)
 
 
@@ -145,7 +145,7 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
     Examples
     --------
     >>> halves = pa.chunked_array([pa.array(np.array([1.5], "f2"))])
-    >>> str(normalise(halves, describe("x", halves.type)).type)
+    >>> str(normalise(halves, field_of("x", halves.type)).type)
     'float'
     """
     if field.kind == "unreadable":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlgates.data.field import Field, describe, normalise
+from mlgates.data.field import Field, field_of, normalise
 from mlgates.data.names import check_names
 from mlgates.errors import EvidenceError
 
@@ -50,7 +50,7 @@ def fields_of(path: Path) -> tuple[dict[str, Field], int]:
     with _opened(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     check_names(schema.names)
-    return {field.name: describe(field.name, field.type, field.metadata) for field in schema}, rows
+    return {field.name: field_of(field.name, field.type, field.metadata) for field in schema}, rows
 
 
 def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
@@ -82,7 +82,7 @@ def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
     [2]
     """
     with _opened(path) as file:
-        found = {f.name: describe(f.name, f.type, f.metadata) for f in file.schema_arrow}
+        found = {f.name: field_of(f.name, f.type, f.metadata) for f in file.schema_arrow}
         if any(found.get(name) != field for name, field in fields.items()):
             msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
             raise EvidenceError(msg)
