@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from mlgates.gates.freshness import Freshness as Freshness
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
+    from mlgates.limits import Limit as Limit
     from mlgates.report import GateResult as GateResult
     from mlgates.report import Report as Report
     from mlgates.suite import GateSuite as GateSuite
     from mlgates.verdict import Check as Check
-    from mlgates.verdict import Limit as Limit
     from mlgates.verdict import Measurement as Measurement
     from mlgates.verdict import Verdict as Verdict
     from mlgates.verdict import decide as decide
@@ -64,9 +64,10 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.drift": ("Drift",),
         "gates.freshness": ("Freshness",),
         "gates.schema": ("Column", "Schema"),
+        "limits": ("Limit",),
         "report": ("GateResult", "Report"),
         "suite": ("GateSuite",),
-        "verdict": ("Check", "Limit", "Measurement", "Verdict", "decide"),
+        "verdict": ("Check", "Measurement", "Verdict", "decide"),
     }
     _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 

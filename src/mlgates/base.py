@@ -17,9 +17,9 @@ from mlgates.data.counters import Counter
 from mlgates.data.source import TableSchema
 from mlgates.errors import EvidenceError, MlgatesError, OptionError
 from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
-from mlgates.limits import beside
+from mlgates.limits import Limit, beside
 from mlgates.report import GateResult
-from mlgates.verdict import Check, Limit, Measurement, Verdict, worst_first
+from mlgates.verdict import Check, Measurement, Verdict, worst_first
 
 __all__ = ["FunctionGate", "Gate", "gate", "judge", "plead"]
 

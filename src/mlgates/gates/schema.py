@@ -10,6 +10,7 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.data.counters import (
     Counter,
+    Duplicated,
     Fractional,
     Infinite,
     Missing,
@@ -19,14 +20,14 @@ from mlgates.data.counters import (
     ValueCounts,
     Violations,
 )
-from mlgates.data.duplicates import Duplicated
 from mlgates.data.profile import Profile
 from mlgates.data.source import Field, TableSchema, as_source
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.column import Column
 from mlgates.gates.violations import as_said, guarded, listed, share_check, yes_or_no
-from mlgates.verdict import Check, Limit, Measurement
+from mlgates.limits import Limit
+from mlgates.verdict import Check, Measurement
 
 __all__ = ["Column", "Schema"]
 
@@ -90,8 +91,8 @@ class Schema(Gate):
                 _OWNER, "columns", "a mapping of at least one column", self.columns
             )
         self._set("columns", tuple((_name(name), _column(name, c)) for name, c in pairs.items()))
-        options.choice("Schema", "extra", self.extra, ("forbid", "allow"))
-        options.flag("Schema", "ordered", self.ordered)
+        options.choice(_OWNER, "extra", self.extra, ("forbid", "allow"))
+        options.flag(_OWNER, "ordered", self.ordered)
         super().__post_init__()
 
     @property
