@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -28,7 +29,7 @@ def category(values, **options):
     return pd.Series(pd.Categorical(values, **options))
 
 
-# --- numpy -------------------------------------------------------------------------------------
+# numpy
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_numpy_column_has_one_dimension(shape):
     )
 
 
-# --- pandas ------------------------------------------------------------------------------------
+# pandas
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int64", "uint64", "float32", "float64", "bool"])
@@ -383,9 +384,8 @@ def test_pandas_extension_arrays_that_arrow_does_not_know_are_unreadable():
     assert cells_of(column) == ["float", None]
 
 
-# --- polars ------------------------------------------------------------------------------------
+# polars
 
-pl = pytest.importorskip("polars")
 POLARS = [
     (pl.Int8, [1, None], "int", "int8"),
     (pl.UInt64, [2**64 - 1, None], "int", "uint64"),
@@ -449,7 +449,7 @@ def test_polars_texts_in_several_chunks():
     assert cells_of(from_polars("x", series)) == ["a", None, "b"]
 
 
-# --- columns of a dict ---------------------------------------------------------------------------
+# columns of a dict
 
 
 @pytest.mark.parametrize(

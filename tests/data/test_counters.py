@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -56,7 +57,7 @@ def violations(values, offends):
     return Violations(len(rows), len(valid), tuple(rows[:5]))
 
 
-# Columns of every kind: their type, and cells as Python compares them -----------------------------
+# Columns of every kind: their type, and cells as Python compares them
 
 KINDS = {
     "int8": (pa.int8(), st.integers(-128, 127)),
@@ -111,7 +112,7 @@ def exactly(number):
     return number if infinite else Fraction(number)
 
 
-# Against plain Python -----------------------------------------------------------------------------
+# Against plain Python
 
 
 @settings(deadline=None, max_examples=200)
@@ -254,7 +255,7 @@ def test_counters_are_hashable_values(counter):
     assert counter != Missing("y")
 
 
-# Cases --------------------------------------------------------------------------------------------
+# Cases
 
 
 def test_only_the_first_five_rows_are_kept():
@@ -452,7 +453,7 @@ def test_nested_columns_have_missing_cells_and_no_values(counter):
         counter.count(view, None)
 
 
-# Groups -------------------------------------------------------------------------------------------
+# Groups
 
 rows_of_groups = st.lists(
     st.tuples(
@@ -521,8 +522,7 @@ def test_conditions_may_answer_in_any_container(answer):
 
 
 def test_polars_conditions():
-    polars = pytest.importorskip("polars")
-    counter = MissingWhere(("x",), (("first", lambda t: polars.Series([True, None, False])),))
+    counter = MissingWhere(("x",), (("first", lambda t: pl.Series([True, None, False])),))
     assert counter.count({"x": view_of([None, 1, 2])}, None).groups == ((("first",), 1, (1,)),)
 
 

@@ -104,7 +104,7 @@ def test_old_timestamps_do_not_wrap_around(tmp_path):
     assert batch.table.column("t").to_pylist() == [late]
 
 
-# --- what is refused --------------------------------------------------------------------------
+# what is refused
 
 
 def refusal(path):

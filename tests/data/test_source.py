@@ -6,14 +6,15 @@ import types
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.dataset import dataset
+from scipy.sparse import csr_matrix
 
 from mlgates.data.source import Batch, Field, Source, as_source
 from mlgates.errors import EvidenceError
-
-pl = pytest.importorskip("polars")
 
 NAN = float("nan")
 ACCEPTED = (
@@ -240,7 +241,7 @@ def test_bad_column_leaves_the_good_one_alone(table):
     assert batch.table.to_pydict() == {"good": [1, 2], "bad": ["int", "str"]}
 
 
-# --- arrays and records --------------------------------------------------------------------------
+# arrays and records
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -312,7 +313,7 @@ def test_reader_can_be_read_once_and_its_source_again():
     assert [batch.table.num_rows for _ in range(2) for batch in source.batches()] == [3, 3]
 
 
-# --- whole-table errors --------------------------------------------------------------------------
+# whole-table errors
 
 
 def refusal(table):
@@ -454,12 +455,10 @@ def test_nearly_a_table(table, message):
 
 
 def test_what_becomes_a_table_by_one_call():
-    dataset = pytest.importorskip("pyarrow.dataset").dataset(in_arrow())
-    assert refusal(dataset) == (
+    assert refusal(dataset(in_arrow())) == (
         "got pyarrow.InMemoryDataset, which is not a table; call .to_table()"
     )
-    sparse = pytest.importorskip("scipy.sparse").csr_matrix([[0, 1]])
-    assert refusal(sparse) == (
+    assert refusal(csr_matrix([[0, 1]])) == (
         "got scipy.csr_matrix, which is not a table; "
         "a sparse matrix must be made dense: call .toarray()"
     )

@@ -142,9 +142,6 @@ def _numpy_nanoseconds(value: np.datetime64 | np.timedelta64) -> int | None:
     return int(value.astype(np.int64)) * count * sizes[unit] if unit in sizes else None
 
 
-# Rounding -----------------------------------------------------------------------------------------
-
-
 def ceil_float(value: Exact) -> float:
     """Smallest double at or above: ``x < value`` if and only if ``x < ceil_float(value)``.
 
@@ -188,9 +185,6 @@ def within(number: int, dtype: np.dtype[Any]) -> bool:
     """
     limits = np.iinfo(dtype)
     return int(limits.min) <= number <= int(limits.max)
-
-
-# Sets ---------------------------------------------------------------------------------------------
 
 
 def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
