@@ -1,3 +1,4 @@
+import datetime as dt
 import math
 import struct
 from decimal import Decimal
@@ -103,24 +104,56 @@ def test_texts_have_no_numbers():
         _ = view_of(["a"]).values
 
 
+def mixed(word):
+    """What a number's 64 bits add to a checksum."""
+    z = (word ^ (word >> 32)) * 0xD6E8FEB86659FD93 % 2**64
+    return z * (z >> 32)
+
+
+def checksum_of(texts):
+    """The checksum of texts."""
+    encoded = [text.encode() if isinstance(text, str) else text for text in texts]
+    last = sum(mixed(int.from_bytes(text[-8:], "little")) for text in encoded)
+    return (sum(map(sum, encoded)) + 2**32 * sum(map(len, encoded)) + last) % 2**64
+
+
 def test_checksum_does_not_depend_on_width_chunks_order_or_encoding():
     whole = [5, -3, None, 5]
-    same = {view_of(whole, t).checksum for t in (pa.int8(), pa.int32(), pa.int64())}
-    assert same == {7}
-    assert view_of([2**64 - 1, 2], pa.uint64()).checksum == 1
-    assert view_of([2**63 - 1, 1], pa.int64()).checksum == 2**63
+    widths = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
+    same = {view_of(cells, t).checksum for t in widths for cells in (whole, whole[::-1])}
+    assert same == {(2 * mixed(5) + mixed(2**64 - 3)) % 2**64}
+    large = view_of([2**64 - 1, 2], pa.uint64()).checksum
+    assert large == (mixed(2**64 - 1) + mixed(2)) % 2**64
     floats = [0.5, -0.0, NAN, None, INF]
-    bits = sum(struct.unpack("<Q", struct.pack("<d", x))[0] for x in (0.5, INF))
+    bits = sum(mixed(struct.unpack("<Q", struct.pack("<d", x))[0]) for x in (0.5, INF)) % 2**64
     assert view_of(floats, pa.float32()).checksum == view_of(floats).checksum == bits
     texts = ["ab", None, "", "é"]
-    summed = sum("abé".encode()) + 2**32 * 4
     encoded = pa.array(texts).dictionary_encode()
     chunked = pa.chunked_array([texts[:1], texts[1:]])
     for column in (texts, encoded, chunked, pa.array(texts, pa.large_string())):
-        assert view_of(column).checksum == summed
-    assert view_of([b"ab", None], pa.binary(2)).checksum == sum(b"ab") + 2**33
+        assert view_of(column).checksum == checksum_of(["ab", "", "é"])
+    assert view_of([b"ab", None], pa.binary(2)).checksum == checksum_of(["ab"])
     assert view_of([True, None, True]).checksum == 2
-    assert view_of([Decimal("1.5")]).checksum == 0
+    half = struct.unpack("<Q", struct.pack("<d", 1.5))[0]
+    decimals = [[Decimal("1.5"), None], [Decimal("1.50"), None]]
+    assert {view_of(cells).checksum for cells in decimals} == {mixed(half) % 2**64}
+    assert view_of([[1], None]).checksum == 0
+
+
+def test_checksum_of_times_does_not_depend_on_their_unit():
+    stamps = [dt.datetime(2026, 3, 1), None, dt.datetime(1960, 1, 1)]
+    units = {view_of(stamps, pa.timestamp(unit)).checksum for unit in ("s", "ms", "us", "ns")}
+    assert len(units) == 1
+    spans = [dt.timedelta(days=-1), dt.timedelta(seconds=7)]
+    units = {view_of(spans, pa.duration(unit)).checksum for unit in ("s", "ms", "us", "ns")}
+    assert len(units) == 1
+
+
+@pytest.mark.parametrize("times", [1, 20])
+def test_checksum_of_texts_is_the_same_once_they_are_encoded(times):
+    view = view_of(["b", "a", None, "ba"] * times)
+    _ = view.encoded
+    assert view.checksum == view_of(["b", "a", None, "ba"] * times).checksum
 
 
 def test_bytes_behind_a_null_are_no_values():
@@ -248,7 +281,7 @@ def test_floats_against_plain_python(values, cut, type_):
     array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])
     view = view_of(array)
     valid = [x for x in values if x is not None and not math.isnan(x)]
-    bits = sum(struct.unpack("<Q", struct.pack("<d", x + 0.0))[0] for x in valid)
+    bits = sum(mixed(struct.unpack("<Q", struct.pack("<d", x + 0.0))[0]) for x in valid)
     assert facts(view) == {
         "rows": len(values),
         "nulls": values.count(None),
@@ -274,9 +307,8 @@ def test_texts_against_plain_python(values, cut, encode, type_):
     array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])
     view = view_of(array.dictionary_encode() if encode else array)
     valid = [x for x in values if x is not None]
-    data = "".join(valid).encode()
     assert view.nulls == len(values) - len(valid)
-    assert view.checksum == (sum(data) + 2**32 * len(data)) % 2**64
+    assert view.checksum == checksum_of(valid)
     assert view.encoded.to_pylist() == values
     distinct = view.encoded.dictionary.to_pylist()
     assert len(set(distinct)) == len(distinct)

@@ -1,5 +1,6 @@
 """One column: what is read off it once, and what is kept of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -9,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates.data import encoding
+from mlgates.data.exact import NANOSECONDS
 from mlgates.data.field import Field
+from mlgates.data.hashing import mixed_sum, text_sum, text_weights
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
@@ -246,36 +249,49 @@ class ColumnView:
 
     @lazy
     def checksum(self) -> int:
-        """Sum of the values' bits modulo 2**64, whatever their width, order and chunks.
+        """Sum of the values' bits, mixed, modulo 2**64, whatever their width, order and chunks.
 
-        Whole numbers, times and bools as 64-bit integers, floats by their bits in double
-        precision, texts by their bytes and 2**32 times their length; 0 for all other kinds.
+        Whole numbers as 64-bit integers, times as nanoseconds, floats and decimals by their bits in
+        double precision: each number's bits are mixed, so that sets of equal sums differ. Bools by
+        the number of those that are true. Texts by the sum of their bytes, their lengths and their
+        last eight bytes, so that longer texts whose earlier bytes change places are not told apart.
+        0 for all other kinds.
         """
         kind = self.field.kind
         if kind in WHOLE:
-            return int(pc.sum(self.whole_numbers).as_py() or 0) & _WORD
+            scale = NANOSECONDS[self.field.unit] if self.field.unit else 1
+            return sum(mixed_sum(part, scale) for part in self._words()) & _WORD
         if kind == "bool":
             return int(pc.sum(self.plain).as_py() or 0)
         if kind == "float":
             return self._float_checksum()
-        if kind in TEXTS and pa.types.is_dictionary(self.array.type):
-            weights = encoding.weigh(self.encoded.dictionary)
+        if kind == "decimal":
+            return mixed_sum(self.values.astype(np.float64).view(np.uint64))
+        if kind in TEXTS and self.is_encoded and 2 * len(self.encoded.dictionary) <= self.rows:
+            weights = text_weights(self.encoded.dictionary)
             return int((weights * self.code_counts.astype(np.uint64)).sum())
-        if kind in TEXTS:
-            return encoding.bytes_sum(self.array) & _WORD
-        return 0
+        return text_sum(self.plain) if kind in TEXTS else 0
+
+    def _words(self) -> Iterator[npt.NDArray[np.uint64]]:
+        """Whole numbers as 64-bit words, 0 where they are null, a few at a time."""
+        for chunk in self.whole_numbers.chunks:
+            for start in range(0, len(chunk), _BLOCK):
+                part = chunk.slice(start, _BLOCK)
+                numbers = (part.fill_null(0) if part.null_count else part).to_numpy()
+                unsigned = numbers.dtype == np.uint64
+                whole = numbers if unsigned else numbers.astype(np.int64, copy=False)
+                yield whole.view(np.uint64)
 
     def _float_checksum(self) -> int:
-        total, buffer = 0, np.empty(min(self.rows, _BLOCK))
+        total = 0
         with np.errstate(invalid="ignore"):
             for start in range(0, self.rows, _BLOCK):
                 # One zero; and its bits are zero, so that NaN can be put out of the way with it.
                 rows = slice(start, start + _BLOCK)
-                floats = self.floats[rows]
-                block = np.add(floats, 0.0, out=buffer[: len(floats)], dtype=np.float64)
+                block = self.floats[rows].astype(np.float64, copy=False) + 0.0
                 if self.missing:
                     np.copyto(block, 0.0, where=self._missing_mask[rows])
-                total += int(block.view(np.uint64).sum())
+                total += mixed_sum(block.view(np.uint64))
         return total & _WORD
 
 
@@ -293,7 +309,7 @@ class ColumnProfile:
         Smallest and largest value. Times are whole numbers of their unit, dates are days since
         1970-01-01. None without values, and for kinds that are not ordered here (texts, nested).
     checksum : int
-        Sum of the values' bits modulo 2**64.
+        Sum of the values' bits, mixed, modulo 2**64.
 
     Examples
     --------
