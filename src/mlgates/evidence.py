@@ -184,6 +184,8 @@ class Evidence:
                 if not asked and name == "data":  # it uses the table in a way that no counter tells
                     read.update(source.schema)
                 wanted |= dict.fromkeys(asked)
+        # what can be read off another counter's state is not counted again
+        wanted = {c: None for c in wanted if getattr(c, "finer", None) not in wanted}
         columns = [name for name in source.schema if name in read]
         return Profile.of(source, wanted, columns=columns, n_jobs=self._n_jobs)
 

@@ -19,7 +19,7 @@ from mlgates.kernels.binning import Ends, tally
 from mlgates.kernels.ranks import below, upto
 from mlgates.kernels.twosample import spread
 
-__all__ = ["PARTS", "AtKnots", "Knots"]
+__all__ = ["PARTS", "AtKnots", "Knots", "as_points", "numbers_of"]
 
 #: A reference is kept at its order statistics at i / 360, which most numbers of bins divide.
 PARTS = 360
@@ -111,7 +111,7 @@ class Knots:
             When no distribution can be like that.
         """
         found = fields(data, _KEYS, "knots")
-        points = _array([number(item) for item in items(found["points"], "points")])
+        points = as_points([number(item) for item in items(found["points"], "points")])
         low, high = (_counts(found, name, len(points)) for name in ("low", "high"))
         ends = Ends(*(whole(found[name], name) for name in ("n", "neg_inf", "pos_inf")))
         width = number(found["spread"])
@@ -187,15 +187,20 @@ class AtKnots:
         """Counts in one batch."""
         del native
         view = views[self.column]
-        points = _array(self.points)
-        if view.field.kind not in {"int", "float", "decimal", "null"}:
-            field = view.field
-            msg = f"column {field.name!r} holds {field.kind} values ({field.type}), no numbers"
-            raise EvidenceError(msg)
-        low, high = tally(view.values, points)
+        points = as_points(self.points)
+        low, high = tally(numbers_of(view), points)
         beyond = _beyond(view, points) if self.tails else float("nan")
         ends = Ends(view.valid, view.neg_inf, view.pos_inf)
         return Knots(points, low, high, ends, beyond=beyond)
+
+
+def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
+    """Return the values of a column of numbers; EvidenceError for any other."""
+    field = view.field
+    if field.kind not in {"int", "float", "decimal", "null"}:
+        msg = f"column {field.name!r} holds {field.kind} values ({field.type}), no numbers"
+        raise EvidenceError(msg)
+    return view.values
 
 
 def _beyond(view: ColumnView, points: npt.NDArray[Any]) -> float:
@@ -211,8 +216,8 @@ def _beyond(view: ColumnView, points: npt.NDArray[Any]) -> float:
     return total
 
 
-def _array(points: Any) -> npt.NDArray[Any]:
-    """Points in one type: integers where all of them are, else doubles."""
+def as_points(points: Any) -> npt.NDArray[Any]:
+    """Return points in one type: integers where all of them are, else doubles."""
     whole = all(isinstance(point, int) for point in points)
     if not whole or len(points) == 0:
         return np.array(points, dtype=np.float64)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from mlgates.data.baseline import Baseline
+from mlgates.data.cells import CellCounts, InCells
 from mlgates.data.counters import Counter, Distribution
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.frequencies import Frequencies
@@ -24,7 +25,16 @@ from mlgates.kernels.binning import (
     stored_edges,
 )
 
-__all__ = ["Cut", "Reference", "current_counter", "cut", "distribution_of"]
+__all__ = [
+    "Cut",
+    "Reference",
+    "Side",
+    "counted",
+    "current_counter",
+    "cut",
+    "distribution_of",
+    "edges_of",
+]
 
 #: Longer texts are cut off in a report.
 _LONGEST = 80
@@ -63,7 +73,14 @@ def distribution_of(reference: Reference, name: str) -> Side | None:
     return found
 
 
-def current_counter(name: str, side: Side | None, bins: int | None) -> Counter:
+def edges_of(side: Side | None, bins: int) -> Edges | None:
+    """Return where the reference's side cuts an ordered column; None for categories."""
+    if isinstance(side, Knots):
+        return stored_edges(side.points, side.low, side.high, side.ends, bins)
+    return quantile_edges(side.values, bins) if isinstance(side, Ecdf) else None
+
+
+def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
     """Return what must be counted of the current side of a column.
 
     Parameters
@@ -72,31 +89,35 @@ def current_counter(name: str, side: Side | None, bins: int | None) -> Counter:
         The column.
     side : Ecdf, Knots, Frequencies or None
         The reference's.
-    bins : int or None
-        Number of cells, where only cells are asked for: then a stored reference is compared at its
-        edges, in linear time; else at all of its knots.
+    edges : Edges, optional
+        Where to cut, when only the cells are asked for: then nothing is sorted.
     """
-    if not isinstance(side, Knots):
-        return Distribution(name)
-    points = side.points if bins is None else _edges(side, bins).points
-    return AtKnots(name, tuple(points.tolist()), tails=bins is None)
+    finer: Counter = Distribution(name)
+    if isinstance(side, Knots):
+        finer = AtKnots(name, tuple(side.points.tolist()), tails=True)
+    return finer if edges is None else InCells.of(name, edges, finer)
 
 
-def cut(reference: Side, current: Any, bins: int) -> Cut:
+def counted(profile: Profile, counter: Counter) -> Any:
+    """Return what a profile has of a counter, or of one that it can be read off."""
+    finer = getattr(counter, "finer", None)
+    return profile[counter if finer is None or finer not in profile else finer]
+
+
+def cut(reference: Side, current: Any, edges: Edges | None) -> Cut:
     """Return both sides in the same cells, cut where the reference says.
 
     Parameters
     ----------
     reference : Ecdf, Knots or Frequencies
         The reference's side.
-    current : Ecdf, Knots or Frequencies
+    current : Ecdf, Knots, Frequencies or CellCounts
         The current side, as `current_counter` asked for it.
-    bins : int
-        Cells of equal size wished, for ordered columns.
+    edges : Edges or None
+        As of `edges_of`.
     """
-    if isinstance(reference, Frequencies):
-        return _categories(reference, current)
-    edges = _edges(reference, bins)
+    if isinstance(reference, Frequencies) or edges is None:
+        return _categories(reference, current)  # type: ignore[arg-type]
     counts = [_counted(side, edges) for side in (reference, current)]
     cells = Cells.of(*counts, ordered=True)
     labels = edges.labels(_writer(edges.points))
@@ -112,13 +133,9 @@ def _writer(points: npt.NDArray[Any]) -> Callable[[Any], str]:
     return lambda x: f"{x:,.{digits}g}"
 
 
-def _edges(side: Ecdf | Knots, bins: int) -> Edges:
-    if isinstance(side, Knots):
-        return stored_edges(side.points, side.low, side.high, side.ends, bins)
-    return quantile_edges(side.values, bins)
-
-
-def _counted(side: Ecdf | Knots, edges: Edges) -> npt.NDArray[np.int64]:
+def _counted(side: Ecdf | Knots | CellCounts, edges: Edges) -> npt.NDArray[np.int64]:
+    if isinstance(side, CellCounts):
+        return side.counts
     if isinstance(side, Ecdf):
         return count_sorted(side.values, edges)
     at = np.searchsorted(side.points, edges.points)

@@ -96,7 +96,8 @@ def _ks(cut: Cut, reference: Any, current: Any) -> Shift:
     else:
         exact = twosample.ks_distance(reference.values, current.values).distance
         found, n, m = Between(exact, exact, exact), current.n, reference.n
-    p_value, p_least = (twosample.ks_pvalue(end, m, n) for end in (found.low, found.high))
+    p_value = twosample.ks_pvalue(found.low, m, n)
+    p_least = p_value if found.high == found.low else twosample.ks_pvalue(found.high, m, n)
     return Shift(found.value, p_value, found.low, found.high, p_least)
 
 

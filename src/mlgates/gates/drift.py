@@ -14,11 +14,21 @@ from mlgates.data.column import ColumnProfile
 from mlgates.data.counters import Counter, Distribution, Missing
 from mlgates.data.field import TableSchema
 from mlgates.data.profile import Profile
-from mlgates.data.reference import Cut, Reference, current_counter, cut, distribution_of
+from mlgates.data.reference import (
+    Cut,
+    Reference,
+    Side,
+    counted,
+    current_counter,
+    cut,
+    distribution_of,
+    edges_of,
+)
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.candidates import Candidates, family, held, sort_out
 from mlgates.gates.distances import METHODS, Method, Shift
+from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue
 from mlgates.limits import quantity, spell
@@ -167,11 +177,12 @@ class Drift(Gate):
         for name in self._columns(reference).judged:
             if name in schema:
                 served = schema[name].kind in self._measure.kinds
-                yield self._counter(name, reference) if served else Missing(name)
+                side = distribution_of(reference, name)
+                counter = self._counter(name, side, edges_of(side, self.bins))
+                yield counter if served else Missing(name)
 
-    def _counter(self, name: str, reference: Reference) -> Counter:
-        bins = self.bins if self._measure.binned else None
-        return current_counter(name, distribution_of(reference, name), bins)
+    def _counter(self, name: str, side: Side | None, edges: Edges | None) -> Counter:
+        return current_counter(name, side, edges if self._measure.binned else None)
 
     def _columns(self, reference: Reference) -> Candidates:
         kinds = self._measure.kinds
@@ -219,11 +230,13 @@ class Drift(Gate):
             held_now = data.field.problem or f"it holds {held(data.field)} in the data"
             msg = f"`{name}` holds {held(known.field)} in the reference; {held_now}"
             raise EvidenceError(msg)
-        side, current = distribution_of(reference, name), profile[self._counter(name, reference)]
+        side = distribution_of(reference, name)
         if side is None:
             msg = f"the reference has no distribution of `{name}`"
             raise EvidenceError(msg)
-        both = cut(side, current, self.bins)
+        edges = edges_of(side, self.bins)
+        current = counted(profile, self._counter(name, side, edges))
+        both = cut(side, current, edges)
         shift = self._measure.measure(both, side, current)
         return [self._distance(known, data, both, shift), *_missing_shift(known, data)]
 
