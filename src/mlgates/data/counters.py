@@ -237,7 +237,8 @@ class In(OfValues):
         view = readable(views[self.column])
         if view.field.kind == "nested":
             return Violations(0, view.valid)
-        return members(view, self.values, offend=True)
+        values = _within_extremes(self.values, view)
+        return members(view, values, offend=True) if values else Violations(0, view.valid)
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,15 @@ class ValueCounts(OfColumn):
         if view.field.kind == "nested":
             need(view, frozenset(), "counts of values")
         return _frequencies(view)
+
+
+def _within_extremes(values: tuple[object, ...], view: ColumnView) -> tuple[object, ...]:
+    """Those of `values` that an ordered column can hold, for its extremes are known anyway."""
+    if view.min is None or view.max is None or view.field.kind == "bool":
+        return values
+    low, high = _exactly(view.min), _exactly(view.max)
+    known = ((value, exact(value, view.plain.type)) for value in values)
+    return tuple(value for value, at in known if at is not None and low <= at <= high)
 
 
 def _frequencies(view: ColumnView) -> Frequencies:
