@@ -527,7 +527,11 @@ def answer(value, **options):
     return answering.run(y_true=[1, 0, 1])
 
 
-@pytest.mark.parametrize("value", [True, np.bool_(True), np.array(True)], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [True, np.bool_(True), np.array(True)],
+    ids=lambda value: f"{type(value).__name__} {value!r}",
+)
 def test_true_passes(value):
     found = answer(value)
     assert found.checks == (
@@ -545,7 +549,9 @@ def test_true_passes(value):
     )
 
 
-@pytest.mark.parametrize("value", [False, np.bool_(False)], ids=repr)
+@pytest.mark.parametrize(
+    "value", [False, np.bool_(False)], ids=lambda value: f"{type(value).__name__} {value!r}"
+)
 def test_false_fails(value):
     found = answer(value)
     assert (found.verdict, found.checks[0].value) == (FAIL, 1)

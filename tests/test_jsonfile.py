@@ -46,7 +46,7 @@ from mlgates.verdict import Verdict
         ((1, [2, (3,)]), [1, [2, [3]]]),
         (MappingProxyType({"a": {"b": math.inf}}), {"a": {"b": "Infinity"}}),
     ],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__} {value!r}",
 )
 def test_plain(value, plain):
     found = jsonfile.plain(value)

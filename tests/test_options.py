@@ -92,7 +92,7 @@ def test_validator_refuses_with_owner_option_rule_and_value(name, value):
 @pytest.mark.parametrize(
     ("value", "plain"),
     [(0, 0), (-3, -3), (0.5, 0.5), (np.int8(3), 3), (np.float32(0.5), 0.5), (Fraction(1, 4), 0.25)],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__} {value!r}",
 )
 def test_number_gives_plain_numbers(value, plain):
     found = options.number("g", "o", value)
