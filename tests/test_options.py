@@ -228,7 +228,7 @@ def test_names_refuse(value, message):
         (timedelta(hours=1), 3_600),
         (timedelta(microseconds=1), 1e-6),
     ],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__} {value!r}",
 )
 def test_durations_stay_as_written(value, length):
     found = options.duration("g", "o", value)
@@ -277,7 +277,9 @@ def test_durations_refused(value):
     )
 
 
-@pytest.mark.parametrize("value", [0, 0.0, "0s", timedelta(0)], ids=repr)
+@pytest.mark.parametrize(
+    "value", [0, 0.0, "0s", timedelta(0)], ids=lambda value: f"{type(value).__name__} {value!r}"
+)
 def test_a_duration_of_nothing_where_it_is_allowed(value):
     assert options.duration("g", "o", value, zero=True) == value
     with pytest.raises(OptionError) as caught:
@@ -316,7 +318,7 @@ NOW = datetime(2024, 1, 31, tzinfo=UTC)
         (np.datetime64("2024-01-31"), date(2024, 1, 31)),
         (np.array(3), 3),
     ],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__} {value!r}",
 )
 def test_scalar(value, plain):
     found = options.scalar("g", "o", value)
@@ -338,7 +340,7 @@ def test_scalar(value, plain):
         pd.NaT,
         np.datetime64("NaT"),
     ],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__} {value!r}",
 )
 def test_scalar_refuses_what_is_missing(value):
     with pytest.raises(OptionError) as caught:
@@ -362,7 +364,7 @@ def test_scalar_refuses_what_is_missing(value):
         np.datetime64("2024-01-31T00:00:00.000000000"),
         np.timedelta64(1, "ns"),
     ],
-    ids=repr,
+    ids=lambda value: f"{type(value).__name__} {value!r}",
 )
 def test_scalar_refuses_what_is_no_value(value):
     with pytest.raises(OptionError) as caught:
