@@ -45,7 +45,7 @@ def pair(rows: int, width: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @cache
 def mixed(rows: int = 500_000) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A reference and data without drift: ten columns of numbers, ten of texts of 3 to 500 values."""
+    """A reference and data without drift: ten columns of numbers, ten of texts."""
     rng = np.random.default_rng(10)
     names = np.array([f"value {value}" for value in range(500)], dtype=object)
     levels = (3, 5, 8, 12, 20, 30, 50, 100, 200, 500)
