@@ -101,7 +101,7 @@ NOT_A_TABLE = tuple(
         "absent file": lambda: "absent.parquet",
         "a vector": lambda: np.arange(3.0),
         "a Series": lambda: pd.Series([1.0], name="x"),
-        "a lazy frame": lambda: pl.LazyFrame({"x": [1.0]}),
+        "a lazy frame that breaks": lambda: pl.LazyFrame({"x": [1.0]}).select("y"),
         "a list of numbers": lambda: [1, 2],
         "ragged columns": lambda: {"x": [1.0], "y": [1.0, 2.0]},
         "a name twice": frame(["x", "x"], [1.0, 2.0]),

@@ -126,7 +126,7 @@ def test_text_that_is_no_path():
 
 
 def test_folder(tmp_path):
-    assert refusal(tmp_path) == f"'{tmp_path}' is a folder; give the path of one Parquet file"
+    assert refusal(tmp_path) == f"there is no Parquet file in the folder '{tmp_path}'"
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR", b"a,b\n1,2\n"])

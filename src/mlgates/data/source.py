@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,15 @@ from mlgates.data.containers import (
     from_sequence,
     is_instance_of,
 )
+from mlgates.data.engines import (
+    fields_of_lazy,
+    fields_of_relation,
+    read_lazy,
+    read_relation,
+    through_narwhals,
+)
 from mlgates.data.field import ArrowColumn, Field, TableSchema, from_arrow
+from mlgates.data.folder import Folder
 from mlgates.data.names import check_names, few
 from mlgates.data.objects import UNCONVERTIBLE
 from mlgates.data.parquet import fields_of, is_parquet, read_batches
@@ -26,16 +35,16 @@ from mlgates.errors import EvidenceError
 __all__ = ["Batch", "Field", "Source", "TableSchema", "as_source"]
 
 _ACCEPTED = (
-    "a table must be a pandas or polars DataFrame, a pyarrow Table, RecordBatch or "
-    "RecordBatchReader, a dict of columns, a list of dicts, a 2-D numpy array, the path of a "
-    "Parquet file, or an object with __arrow_c_stream__"
+    "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
+    "RecordBatch or RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a "
+    "2-D numpy array, the path of a Parquet file or of a folder of them, or an object with "
+    "__arrow_c_stream__"
 )
 _BLOCK_ROWS = 4096
 # What is nearly a table: package, class, and the call that makes one of it.
 _NEARLY = (
     ("pandas", "Series", "a Series is one column: call .to_frame()"),
     ("polars", "Series", "a Series is one column: call .to_frame()"),
-    ("polars", "LazyFrame", "a LazyFrame is a plan: call .collect()"),
     ("pyarrow", "Array", 'an array is one column: call pyarrow.table({"name": array})'),
     ("pyarrow", "ChunkedArray", 'an array is one column: call pyarrow.table({"name": array})'),
     ("pyarrow", "Dataset", "call .to_table()"),
@@ -150,9 +159,10 @@ def as_source(table: object) -> Source:
     Parameters
     ----------
     table : object
-        A pandas or polars DataFrame, a pyarrow Table, RecordBatch or RecordBatchReader, a dict of
-        columns, a list of dicts, a 2-D numpy array, the path of a Parquet file, an object with
-        ``__arrow_c_stream__``, or a `Source`, which is returned as it is.
+        A pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, RecordBatch or
+        RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a 2-D numpy array,
+        the path of a Parquet file or of a folder of them, an object with ``__arrow_c_stream__``,
+        anything that narwhals knows, or a `Source`, which is returned as it is.
 
     Returns
     -------
@@ -183,6 +193,9 @@ def as_source(table: object) -> Source:
     remedy = next((call for *of, call in _NEARLY if is_instance_of(table, *of)), None)
     if remedy is None and hasattr(table, "__arrow_c_stream__"):
         return _from_stream(table)
+    arrow = None if remedy else through_narwhals(table)
+    if arrow is not None:
+        return _from_arrow_table(_name_of(table), arrow, arrow)
     msg = f"got {_name_of(table)}, which is not a table; {remedy or _ACCEPTED}"
     raise EvidenceError(msg)
 
@@ -208,6 +221,28 @@ def _from_polars_frame(frame: Any) -> Source:
     check_names(frame.columns)
     columns = (from_polars(name, frame.get_column(name)) for name in frame.columns)
     return _in_memory("polars.DataFrame", columns, frame)
+
+
+def _from_polars_lazy(frame: Any) -> Source:
+    return _streamed("polars.LazyFrame", fields_of_lazy(frame), None, partial(read_lazy, frame))
+
+
+def _from_duckdb(relation: Any) -> Source:
+    fields = fields_of_relation(relation)
+    return _streamed("DuckDB relation", fields, None, partial(read_relation, relation, fields))
+
+
+def _streamed(
+    origin: str,
+    fields: Mapping[str, Field],
+    rows: int | None,
+    tables: Callable[[list[str]], Iterator[pa.Table]],
+) -> Source:
+    def read(names: list[str]) -> Iterator[Batch]:
+        for table in tables(names):
+            yield Batch(table, table)
+
+    return Source(origin, fields, rows, read)
 
 
 def _from_table(table: pa.Table) -> Source:
@@ -291,18 +326,20 @@ def _from_path(path: str | PathLike[str]) -> Source:
         problem = f"the file {{}} can't be read: {type(error).__name__}"
     if problem:
         raise EvidenceError(problem.format(shown))
+    if file.is_dir():
+        folder = Folder(file)
+        return _streamed("folder of parquet files", folder.fields, folder.rows, folder.read)
     fields, rows = fields_of(file)
 
-    def read(names: list[str]) -> Iterator[Batch]:
-        for table in read_batches(file, {name: fields[name] for name in names}):
-            yield Batch(table, table)
+    def tables(names: list[str]) -> Iterator[pa.Table]:
+        return read_batches(file, {name: fields[name] for name in names})
 
-    return Source("parquet file", fields, rows, read)
+    return _streamed("parquet file", fields, rows, tables)
 
 
 def _problem_of_file(file: Path) -> str | None:
     if file.is_dir():
-        return "{} is a folder; give the path of one Parquet file"
+        return None
     if not file.is_file():
         return "there is no file {}"
     if not is_parquet(file):
@@ -332,6 +369,8 @@ def _name_of(value: object) -> str:
 _READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
     (lambda table: is_instance_of(table, "pandas", "DataFrame"), _from_pandas_frame),
     (lambda table: is_instance_of(table, "polars", "DataFrame"), _from_polars_frame),
+    (lambda table: is_instance_of(table, "polars", "LazyFrame"), _from_polars_lazy),
+    (lambda table: is_instance_of(table, "duckdb", "DuckDBPyRelation"), _from_duckdb),
     (lambda table: isinstance(table, pa.Table), _from_table),
     (lambda table: isinstance(table, pa.RecordBatch), _from_batch),
     (lambda table: isinstance(table, pa.RecordBatchReader), _from_reader),

@@ -1,0 +1,89 @@
+"""A folder of Parquet files is one table."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import mlgates as mg
+from mlgates.data.source import as_source
+
+
+def write(root, path, rows):
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows if isinstance(rows, pa.Table) else pa.table(rows), file)
+
+
+def read(source, columns=None):
+    return pa.concat_tables([batch.table for batch in source.batches(columns)]).to_pydict()
+
+
+def test_files_are_read_in_the_order_of_their_paths(tmp_path):
+    write(tmp_path, "b.parquet", {"x": [3, None]})
+    write(tmp_path, "a.parquet", {"x": [1, 2]})
+    write(tmp_path, "c/d.pq", {"x": [5]})
+    source = as_source(tmp_path)
+    assert (source.origin, source.rows) == ("folder of parquet files", 5)
+    assert read(source) == {"x": [1, 2, 3, None, 5]}
+    assert read(as_source(str(tmp_path))) == read(source)
+    assert mg.Profile.of(tmp_path).columns["x"].missing == 1
+
+
+def test_hidden_files_and_others_are_left_out(tmp_path):
+    write(tmp_path, "a.parquet", {"x": [1]})
+    write(tmp_path, "_temporary/b.parquet", {"x": [2]})
+    write(tmp_path, ".c.parquet", {"x": [3]})
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "half.parquet").write_text("not yet written")
+    assert read(as_source(tmp_path)) == {"x": [1]}
+
+
+def test_keys_of_folders_are_columns(tmp_path):
+    write(tmp_path, "year=2024/land=DE/a.parquet", {"x": [1.5]})
+    write(tmp_path, "year=2025/land=__HIVE_DEFAULT_PARTITION__/a.parquet", {"x": [2.5, 3.5]})
+    source = as_source(tmp_path)
+    assert {n: (f.kind, f.type) for n, f in source.schema.items()} == {
+        "x": ("float", "double"),
+        "year": ("int", "int64"),
+        "land": ("string", "large_string"),
+    }
+    assert read(source) == {
+        "x": [1.5, 2.5, 3.5],
+        "year": [2024, 2025, 2025],
+        "land": ["DE", None, None],
+    }
+    assert read(source, ["land", "x"]) == {"land": ["DE", None, None], "x": [1.5, 2.5, 3.5]}
+    assert read(source, ["year"]) == {"year": [2024, 2025, 2025]}
+    assert sum(batch.table.num_rows for batch in source.batches([])) == 3
+
+
+def test_empty_files_count_as_files(tmp_path):
+    write(tmp_path, "a.parquet", pa.table({"x": pa.array([], pa.int64())}))
+    write(tmp_path, "b.parquet", {"x": [1]})
+    assert read(as_source(tmp_path)) == {"x": [1]}
+    result = mg.Completeness().run(data=tmp_path)
+    assert result.passed
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, "there is no Parquet file in the folder "),
+        (
+            {"a.parquet": {"x": [1]}, "b.parquet": {"x": ["1"]}},
+            "the files 'a.parquet' and 'b.parquet' differ in 'x'; a table has one schema",
+        ),
+        (
+            {"a.parquet": {"x": [1]}, "b.parquet": {"y": [1]}},
+            "the files 'a.parquet' and 'b.parquet' differ in 'x', 'y'; a table has one schema",
+        ),
+        ({"k=1/a.parquet": {"x": [1]}, "a.parquet": {"x": [1]}}, "have different keys"),
+        ({"x=1/a.parquet": {"x": [1]}}, "several columns named 'x'"),
+    ],
+)
+def test_what_is_no_table_is_an_error_of_the_gates(tmp_path, files, reason):
+    for path, rows in files.items():
+        write(tmp_path, path, rows)
+    result = mg.Completeness().run(data=tmp_path)
+    assert result.verdict is mg.Verdict.ERROR
+    assert reason in result.reason
