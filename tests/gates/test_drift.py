@@ -1,0 +1,840 @@
+"""Drift: what is judged, by which rule, and what it says."""
+
+import dataclasses
+import json
+import math
+import warnings
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.spatial import distance
+
+import mlgates as mg
+from mlgates.gates.distances import METHODS
+from mlgates.verdict import Verdict
+
+P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
+EVERY = tuple(METHODS)
+NUMERIC = ("ks", "wasserstein")
+BINNED = tuple(method for method in EVERY if method not in NUMERIC)
+N = 2_000
+RNG = np.random.default_rng(20260301)
+NORMAL = RNG.normal(40, 10, N)
+WORDS = np.array(["a", "b", "c"])[RNG.integers(0, 3, N)]
+
+
+def table(rows=N, **columns):
+    """A table with a column of each kind."""
+    given_ = {
+        "x": NORMAL[:rows],
+        "i": np.arange(rows) % 50,
+        "b": np.arange(rows) % 3 == 0,
+        "c": WORDS[:rows],
+    }
+    return given_ | columns
+
+
+def found(result):
+    """Verdict of each check."""
+    return {(check.subject, check.metric): check.verdict for check in result.checks}
+
+
+def only(result):
+    (check,) = result.checks
+    return check
+
+
+def run(data, reference, method="ks", **options):
+    return mg.Drift(method, **options).run(data=data, reference=reference)
+
+
+# Which columns are judged
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_columns_that_a_method_serves(method):
+    judged = {subject for subject, _ in found(run(table(), table(), method))}
+    assert judged == ({"x", "i"} if method in NUMERIC else {"x", "i", "b", "c"})
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_same_data_are_no_drift(method):
+    result = run(table(), table(), method)
+    assert result.verdict is P
+    assert {check.value for check in result.checks} == {0.0}
+    assert {check.p_value for check in result.checks} == {1.0}
+
+
+def odd_columns():
+    return pa.table(
+        {
+            "x": NORMAL,
+            "day": pa.array([0] * N, pa.date32()),
+            "stamp": pa.array([0] * N, pa.timestamp("us", "UTC")),
+            "clock": pa.array([0] * N, pa.time64("us")),
+            "span": pa.array([0] * N, pa.duration("s")),
+            "raw": pa.array([b"a"] * N),
+            "id": [f"user{i}" for i in range(N)],
+            "twice": [f"user{i // 2 * 3}" for i in range(N)],
+            "pair": [f"user{i % 1001}" for i in range(N)],
+        }
+    )
+
+
+def test_columns_that_are_not_judged_are_listed_by_what_they_hold():
+    listed = (
+        "`day` (dates), `stamp` (timestamps), `clock` (times of day), `span` (durations), "
+        "`raw` (bytes)"
+    )
+    result = run(odd_columns(), odd_columns(), "psi")
+    assert found(result) == {("x", "psi"): P, ("twice", "psi"): P}
+    many = ", ".join(f"`{name}` (texts, too many to be categories)" for name in ("id", "pair"))
+    assert result.reason.endswith(f"; not judged: {listed}, {many}")
+    result = run(odd_columns(), odd_columns(), "ks")
+    texts = ", ".join(f"`{name}` (texts)" for name in ("id", "twice", "pair"))
+    assert result.reason.endswith(f"; not judged: {listed}, {texts}")
+
+
+def test_nothing_to_judge_is_an_error_that_lists_why():
+    days = odd_columns().select(["day", "id"])
+    result = run(days, days, "psi")
+    assert result.verdict is E
+    assert result.reason == (
+        "no column of the reference can be judged by 'psi'; "
+        "not judged: `day` (dates), `id` (texts, too many to be categories)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "why"),
+    [
+        ("day", "psi", "`day` can't be judged by 'psi': it holds dates"),
+        ("id", "psi", "`id` can't be judged by 'psi': it holds texts, too many to be categories"),
+        ("id", "ks", "`id` can't be judged by 'ks': it holds texts"),
+        ("X", "ks", "`X` is not in the reference; did you mean 'x'?"),
+    ],
+)
+def test_column_asked_for_that_cannot_be_judged_is_an_error(name, method, why):
+    result = run(odd_columns(), odd_columns(), method, columns=["x", name])
+    assert found(result) == {("x", method): P, (name, method): E}
+    assert result.reason == why
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([1, "a", None], "column 'odd' mixes values of the types int, str; "),
+        ([[1], [2], None], "`odd` can't be judged by 'ks': it holds nested values"),
+        ([{"k": 1}] * 3, "`odd` can't be judged by 'ks': it holds nested values"),
+        ([1 + 2j] * 3, "column 'odd'"),
+    ],
+)
+def test_columns_without_order_or_categories_are_an_error_until_they_are_excluded(cells, why):
+    reference = {"x": NORMAL[:3], "odd": cells}
+    data = {"x": NORMAL, "odd": [1.0] * N}
+    result = run(data, reference, min_samples=1)
+    assert found(result)["odd", "ks"] is E
+    (reason,) = [check.reason for check in result.checks if check.subject == "odd"]
+    assert reason.startswith(why)
+    assert reason.endswith("; `exclude` leaves it out")
+    assert set(found(run(data, reference, exclude="odd"))) == {("x", "ks")}
+
+
+def test_excluded_columns_are_not_judged_and_not_listed():
+    result = run(table(), table(), exclude=["i", "c"])
+    assert found(result) == {("x", "ks"): P}
+    assert "`c`" not in result.reason
+
+
+def test_excluded_name_that_is_not_there_is_an_error():
+    result = run(table(), table(), exclude="hour")
+    assert found(result) == {("hour", "ks"): E, ("x", "ks"): P, ("i", "ks"): P}
+    assert result.reason.startswith("`hour` is excluded, but not in the reference; not judged:")
+
+
+def test_column_missing_from_data_is_an_error_and_the_others_are_judged():
+    data = table()
+    del data["x"]
+    result = run(data, table())
+    assert found(result) == {("x", "ks"): E, ("i", "ks"): P}
+    assert result.reason.startswith("`x` is not in the data; not judged:")
+    renamed = run({"X": NORMAL}, {"x": NORMAL})
+    assert renamed.reason == "`x` is not in the data; did you mean 'X'?"
+
+
+def test_column_that_only_data_has_is_nobodys_business():
+    assert run(table(more=NORMAL + 99), table()).verdict is P
+
+
+@pytest.mark.parametrize(
+    ("reference", "data", "why"),
+    [
+        ([1.0, 2.0], ["1", "2"], "`x` holds numbers in the reference; it holds texts in the data"),
+        (["1", "2"], [1.0, 2.0], "`x` holds texts in the reference; it holds numbers in the data"),
+        ([True, False], [1, 0], "`x` holds bools in the reference; it holds numbers in the data"),
+        ([1, 0], [True, False], "`x` holds numbers in the reference; it holds bools in the data"),
+        (["True"], [True], "`x` holds texts in the reference; it holds bools in the data"),
+        ([True], ["true"], "`x` holds bools in the reference; it holds texts in the data"),
+        (
+            [1, 2],
+            pa.array([1, 2], pa.date32()),
+            "`x` holds numbers in the reference; it holds dates in the data",
+        ),
+        ([1, 2], [[1], [2]], "`x` holds numbers in the reference; it holds nested values"),
+        (["a", "b"], [1, "b"], "`x` holds texts in the reference; column 'x' mixes values of"),
+    ],
+)
+def test_type_that_changed_is_an_error(reference, data, why):
+    result = run({"x": data}, {"x": reference}, "psi", min_samples=1)
+    assert found(result) == {("x", "psi"): E}
+    assert result.reason.startswith(why)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        np.arange(100, dtype=np.int8),
+        np.arange(100, dtype=np.uint64),
+        np.arange(100.0, dtype=np.float32),
+        [Decimal(i) for i in range(100)],
+        pd.array([*range(100)], dtype="Int32"),
+        pl.Series(range(100)),
+    ],
+)
+@pytest.mark.parametrize("method", EVERY)
+def test_numbers_are_numbers_whatever_their_type(method, same):
+    reference = {"x": np.arange(100)}
+    assert only(run({"x": same}, reference, method)).value == 0
+    assert only(run(reference, {"x": same}, method)).value == 0
+
+
+def test_texts_are_texts_however_they_are_encoded():
+    plain = {"c": WORDS}
+    levels = pd.Categorical(WORDS, categories=["z", "c", "a", "unused", "b"])
+    for same in (
+        levels,
+        pl.Series(WORDS, dtype=pl.Categorical),
+        pa.array(WORDS, pa.large_string()),
+    ):
+        for data, reference in (({"c": same}, plain), (plain, {"c": same})):
+            check = only(run(data, reference, "psi"))
+            assert (check.value, len(check.details["cells"])) == (0, 3)
+
+
+def test_integers_beyond_doubles_are_told_apart():
+    reference = {"x": np.full(50, 2**53, np.int64)}
+    data = {"x": np.full(50, 2**53 + 1, np.uint64)}
+    for method in EVERY:
+        check = only(run(data, reference, method, min_samples=1))
+        assert check.verdict is F, method
+    assert only(run(data, reference)).value == 1
+
+
+# Missing values
+
+
+def with_missing(share, rows=N):
+    return {"x": np.where(np.arange(rows) < share * rows, np.nan, NORMAL[:rows])}
+
+
+def test_nothing_missing_on_either_side_is_no_check():
+    assert set(found(run({"x": NORMAL}, {"x": NORMAL}))) == {("x", "ks")}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "verdict"),
+    [(0.0, 0.1, P), (0.0, 0.11, F), (0.3, 0.41, F), (0.41, 0.3, F), (0.3, 0.3, P), (0.2, 0.0, F)],
+)
+def test_shift_of_the_missing_share(before, now, verdict):
+    result = run(with_missing(now), with_missing(before))
+    check = result.checks[1]
+    assert (check.metric, check.verdict, check.unit) == ("missing_shift", verdict, "share")
+    assert check.value == pytest.approx(abs(now - before))
+    assert (check.n, check.details["n_reference"]) == (N, N)
+    assert (check.details["before"], check.details["now"]) == (before, now)
+    assert result.checks[0].dropped == now * N
+
+
+def test_shift_of_the_missing_share_is_told_from_chance():
+    few = {"x": [*NORMAL[:87], *[None] * 13]}
+    check = run(few, with_missing(0.0, 100)).checks[1]
+    assert (check.verdict, check.method) == (F, "two proportions")
+    p_value = stats.fisher_exact([[13, 87], [0, 100]]).pvalue
+    assert check.details["p_value_alone"] == pytest.approx(p_value, rel=0.2)
+    check = run({"x": [*NORMAL[:26], *[None] * 4]}, with_missing(0.0, 30)).checks[1]
+    assert (check.verdict, check.by_chance) == (U, True)
+    assert check.reason == (
+        "0 % of `x` was missing in the reference, 13.3 % is in the data; "
+        "beyond the limit, but chance alone does that at this size; the limit is at most 10 %"
+    )
+
+
+def test_reasons_of_the_missing_share():
+    check = run(with_missing(0.5), with_missing(0.25)).checks[1]
+    assert check.reason == (
+        "25 % of `x` was missing in the reference, 50 % is in the data; the limit is at most 10 %"
+    )
+
+
+@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize(
+    "nothing", [[math.nan] * N, [None] * N, pa.nulls(N), pa.nulls(N, pa.string())]
+)
+def test_all_missing_in_data(method, nothing):
+    result = run({"x": nothing}, {"x": NORMAL}, method)
+    assert found(result) == {("x", method): U, ("x", "missing_shift"): F}
+    assert not result.checks[0].by_chance
+    assert result.checks[0].reason.startswith("`x` has no value in the data; nothing to measure")
+
+
+@pytest.mark.parametrize("nothing", [[math.nan] * N, [None] * N, pa.nulls(N, pa.string())])
+def test_all_missing_in_the_reference_is_an_error(nothing):
+    for method in ("psi", "ks"):
+        kind_is_known = method == "ks" and not isinstance(nothing, list)
+        result = run(table(), table(x=nothing), method, columns=["x", "i"])
+        assert found(result) == {("x", method): E, ("i", method): P}
+        why = "`x` can't be judged by 'ks': it holds texts"
+        assert result.reason == (why if kind_is_known else "`x` has no value in the reference")
+
+
+@pytest.mark.parametrize("data", [{"x": []}, {"x": np.array([])}, {"x": pa.nulls(0, pa.date32())}])
+def test_no_rows_show_nothing(data):
+    check = only(run(data, {"x": NORMAL}))
+    assert (check.verdict, check.by_chance, check.n) == (U, False, 0)
+    result = run({"x": NORMAL}, data)
+    assert (result.verdict, result.reason) == (E, "the reference has no rows")
+
+
+def test_missing_share_against_no_rows():
+    result = run({"x": []}, with_missing(0.5))
+    assert found(result) == {("x", "ks"): U, ("x", "missing_shift"): U}
+    assert result.checks[1].reason.startswith("50 % of `x` was missing in the reference; nothing")
+
+
+# The rule
+
+
+def shifted(by, rows=N):
+    return {"x": RNG.normal(40, 10, rows) + by}
+
+
+def test_fail_needs_effect_and_significance():
+    rng = np.random.default_rng(5)
+    large = {"x": rng.normal(0, 1, 200_000)}
+    trivial = {"x": rng.normal(0.03, 1, 200_000)}
+    check = only(run(trivial, large))
+    assert (check.verdict, check.p_value < 1e-6) == (P, True)  # significant, but no effect
+    small = {"x": rng.normal(0, 1, 30)}
+    check = only(run(small, large, at_most=0.05))
+    assert (check.verdict, check.by_chance) == (U, True)  # effect, but not significant
+    check = only(run({"x": rng.normal(1, 1, 200)}, large))
+    assert check.verdict is F
+
+
+def test_undecided_says_what_chance_gives_and_how_many_rows_would_decide():
+    data = {"x": NORMAL[:100] + 1}
+    check = only(run(data, {"x": NORMAL}, at_most=0.04))
+    value = stats.ks_2samp(data["x"], NORMAL).statistic
+    chance = math.sqrt(-math.log(0.025) / 2 * (100 + N) / (100 * N))
+    left = 2 * 0.04**2 / -math.log(0.025) - 1 / N
+    assert check.verdict is U
+    assert check.reason == (
+        f"`ks` of `x` is {value:.4g} (n = 100 against 2,000); "
+        f"chance alone gives up to {chance:.4g} here, {math.ceil(1 / left):,} rows would decide; "
+        "beyond the limit, but chance alone does that at this size; the limit is at most 0.04"
+    )
+
+
+def test_undecided_against_so_small_a_reference():
+    check = only(run({"x": NORMAL[:100] + 1}, {"x": NORMAL[:200]}, at_most=0.01))
+    assert check.verdict is U
+    assert "and against so small a reference no number of rows decides" in check.reason
+
+
+def test_undecided_wasserstein_says_what_its_test_found():
+    data = {"x": NORMAL[:50] + 1}
+    check = only(run(data, {"x": NORMAL}, "wasserstein", at_most=0.01))
+    ks = stats.ks_2samp(data["x"], NORMAL).statistic
+    assert check.verdict is U
+    assert f"; `ks` is {ks:.4g}, chance alone gives up to 0.1945 here" in check.reason
+    assert check.reason.count("rows would decide") == 1
+
+
+def test_nothing_would_decide_a_limit_of_zero():
+    check = only(run({"x": NORMAL[:50]}, {"x": NORMAL}, at_most=0))
+    assert check.verdict is U
+    assert "chance alone gives up to" in check.reason
+    assert "decide" not in check.reason
+
+
+def test_undecided_by_chance_is_allowed_by_default_and_can_be_blocked():
+    evidence = {"data": {"x": NORMAL[:100] + 1, "i": NORMAL[:100]}}
+    evidence["reference"] = {"x": NORMAL, "i": NORMAL}
+    gate = mg.Drift("ks", at_most=0.12)
+    assert found(gate.run(**evidence)) == {("x", "ks"): U, ("i", "ks"): P}
+    report = mg.GateSuite([gate]).run(**evidence)
+    assert report.verdict is P
+    assert "1 undecided, allowed" in str(report)
+    blocked = dataclasses.replace(gate, inconclusive="block")
+    assert mg.GateSuite([blocked]).run(**evidence).verdict is U
+
+
+def test_too_few_rows_always_block():
+    for data, reference in ((29, N), (N, 29)):
+        evidence = {"data": {"x": NORMAL[:data]}, "reference": {"x": NORMAL[:reference]}}
+        assert mg.GateSuite([mg.Drift("ks")]).run(**evidence).verdict is U
+        assert mg.GateSuite([mg.Drift("ks", min_samples=29)]).run(**evidence).verdict is P
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_least_samples_hold_on_both_sides(method):
+    least = 100 if method == "psi" else 30
+    for data, reference in ((least, least), (least - 1, N), (N, least - 1)):
+        check = only(run({"x": NORMAL[:data]}, {"x": NORMAL[:reference]}, method, at_most=0.99))
+        enough = data == reference
+        assert (check.verdict, check.by_chance) == (P if enough else U, False)
+        assert check.value is not None
+        assert ("too few" in check.reason) is not enough
+    few = f"{least - 1:,}, at least {least:,} are needed; the limit is at most 0.99"
+    assert check.reason.endswith(f"too few values in the reference: {few}")
+
+
+def test_missing_values_are_no_samples():
+    few = {"x": [*NORMAL[:29], *[None] * 500]}
+    result = run(few, {"x": NORMAL}, max_missing_shift=1)
+    assert found(result) == {("x", "ks"): U, ("x", "missing_shift"): P}
+    assert (result.checks[0].n, result.checks[0].dropped) == (29, 500)
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(0.2, P), (0.19, F)])
+def test_decided_by_the_estimate(limit, verdict):
+    data = {"x": [*range(8), 10, 10]}
+    reference = {"x": range(10)}
+    result = run(data, reference, at_most=limit, decide_by="estimate", min_samples=10)
+    check = only(result)
+    assert check.value == 0.2
+    assert check.verdict is verdict
+    assert check.p_value > 0.9
+    assert "chance" not in check.reason
+
+
+def test_limit_is_inclusive():
+    data, reference = {"x": [*range(50), *range(150, 200)]}, {"x": range(100)}
+    value = only(run(data, reference)).value
+    assert value == 0.5
+    assert run(data, reference, at_most=value).verdict is P
+    assert run(data, reference, at_most=np.nextafter(value, 0)).verdict is F
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_default_limits(method):
+    check = only(run({"x": NORMAL}, {"x": NORMAL}, method))
+    assert check.limit == mg.Limit(at_most=0.2 if method == "psi" else 0.1)
+
+
+def test_holm_over_all_checks_of_the_gate():
+    rng = np.random.default_rng(2)
+    reference = {f"x{i}": rng.normal(size=300) for i in range(6)}
+    data = {name: values + 0.08 * i for i, (name, values) in enumerate(reference.items())}
+    data["x0"] = np.where(np.arange(300) < 8, np.nan, data["x0"])
+    result = run(data, reference)
+    alone = [check.details["p_value_alone"] for check in result.checks]
+    assert len(alone) == 7
+    order = np.argsort(alone)
+    raised = np.maximum.accumulate(np.array(alone)[order] * np.arange(7, 0, -1)).clip(max=1)
+    adjusted = dict(zip(order.tolist(), raised.tolist(), strict=True))
+    assert [check.p_value for check in result.checks] == pytest.approx(
+        [adjusted[i] for i in range(7)], rel=1e-12
+    )
+
+
+def test_a_column_without_values_does_not_count_among_the_tests():
+    data = {"x": NORMAL[:100] + 3, "y": [None] * 100}
+    result = run(data, {"x": NORMAL, "y": NORMAL}, at_most=0.0)
+    x, y, missing = result.checks
+    assert (y.p_value, missing.p_value < 1e-50) == (None, True)
+    assert x.p_value == x.details["p_value_alone"]  # Holm: the second of two
+
+
+def test_false_alarms_stay_below_the_level_over_all_columns():
+    rng = np.random.default_rng(11)
+    alarms = 0
+    for _ in range(150):
+        reference = {f"x{i}": rng.normal(size=200) for i in range(10)}
+        data = {f"x{i}": rng.normal(size=100) for i in range(10)}
+        alarms += run(data, reference, at_most=0.01).verdict is F
+    assert alarms <= 17  # 7.5 expected at most; more than 17 has a chance of 0.001
+
+
+# Distances against others
+
+
+ties = st.lists(st.integers(-5, 5) | st.sampled_from([0.5, -math.inf, math.inf]), min_size=1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ties, ties)
+def test_ks_against_scipy(a, b):
+    check = only(run({"x": a}, {"x": b}, min_samples=1, at_most=1.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy's p-value fails for some sizes
+        expected = stats.ks_2samp(np.array(b, float), np.array(a, float))
+    assert check.value == pytest.approx(expected.statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize("sizes", [(30, 30), (200, 5_000), (5_000, 200)])
+def test_ks_of_floats_against_scipy(sizes):
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=sizes[0]), rng.normal(0.2, 1.1, sizes[1])
+    check = only(run({"x": a}, {"x": b}))
+    assert check.value == pytest.approx(stats.ks_2samp(a, b).statistic, abs=1e-12)
+
+
+def cells_of(reference, data, bins):
+    """Counts of both sides in quantile cells, written from the definition, value by value."""
+    ordered = sorted(reference)
+    m = len(ordered)
+    edges = sorted({ordered[-(-i * m // bins) - 1] for i in range(1, bins)})
+    edges = [edge for edge in edges if math.isfinite(edge)]
+    atoms = {edge for edge in edges if ordered.count(edge) * bins >= m}
+
+    def cell(value):
+        if math.isinf(value):
+            return value
+        below = [edge for edge in edges if edge < value or (edge == value and edge in atoms)]
+        at = sum(1 for edge in edges if edge < value)
+        return (at, value in atoms) if below else (at, value in atoms)
+
+    counts: dict = {}
+    for side, values in enumerate((reference, data)):
+        for value in values:
+            counts.setdefault(cell(value), [0, 0])[side] += 1
+    return list(counts.values())
+
+
+def psi_of(counts):
+    m, n, half = sum(a for a, _ in counts), sum(b for _, b in counts), len(counts) / 2
+    total = 0.0
+    for a, b in counts:
+        p, q = (a + 0.5) / (m + half), (b + 0.5) / (n + half)
+        total += (q - p) * math.log(q / p)
+    return total
+
+
+values = st.lists(
+    st.integers(-3, 3) | st.floats(-9, 9) | st.sampled_from([math.inf, -math.inf]),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(values, values, st.integers(2, 12))
+def test_psi_against_a_plain_computation(reference, data, bins):
+    check = only(run({"x": data}, {"x": reference}, "psi", bins=bins, min_samples=1, at_most=99))
+    counts = cells_of(reference, data, bins)
+    assert check.value == pytest.approx(psi_of(counts), rel=1e-9, abs=1e-12)
+    assert len(check.details["cells"]) == min(len(counts), 30)
+    shown = sum(cell["current"] for cell in check.details["cells"])
+    assert shown == pytest.approx(1) or len(counts) > 30
+
+
+categories = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=80)
+
+
+@settings(deadline=None, max_examples=100)
+@given(categories, categories)
+def test_distances_of_categories_against_plain_computations(reference, data):
+    known = sorted(set(reference))
+    counts = [[reference.count(c), data.count(c)] for c in known]
+    unseen = sum(c not in known for c in data)
+    counts += [[0, unseen]] if unseen else []
+    p, q = (np.array(side) / sum(side) for side in zip(*counts, strict=True))
+    both = p + q
+    expected = {
+        "psi": psi_of(counts),
+        "jensen_shannon": distance.jensenshannon(p, q, base=2),
+        "hellinger": math.sqrt(((np.sqrt(p) - np.sqrt(q)) ** 2).sum() / 2),
+        "total_variation": abs(p - q).sum() / 2,
+        "chi2": math.sqrt(((p - q) ** 2 / both).sum() / 2),
+    }
+    for method, value in expected.items():
+        check = only(run({"c": data}, {"c": reference}, method, min_samples=1))
+        assert check.value == pytest.approx(value, rel=1e-9, abs=1e-7), method
+
+
+def test_wasserstein_is_in_units_of_the_references_spread():
+    data = {"x": NORMAL * 1.1}
+    quartiles = np.sort(NORMAL)[[N // 4 - 1, 3 * N // 4 - 1]]
+    expected = stats.wasserstein_distance(NORMAL, data["x"]) / (np.ptp(quartiles) / 1.349)
+    assert only(run(data, {"x": NORMAL}, "wasserstein")).value == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("bins", [2, 4, 5, 20])
+def test_bins_are_of_equal_size_in_the_reference(bins):
+    check = only(run({"x": NORMAL}, {"x": NORMAL}, "psi", bins=bins))
+    shares = [cell["reference"] for cell in check.details["cells"]]
+    assert shares == pytest.approx([1 / bins] * bins)
+
+
+# Infinities and constants
+
+
+def test_infinities_are_values_of_their_own_cells():
+    reference = {"x": np.where(np.arange(N) % 4 == 0, np.inf, NORMAL)}
+    for method in ("psi", "ks"):
+        assert run(reference, reference, method).verdict is P
+        assert run({"x": NORMAL}, reference, method).verdict is F
+        assert run({"x": -reference["x"]}, reference, method).verdict is F
+    cells = only(run(reference, reference, "psi")).details["cells"]
+    assert cells[-1] == {"cell": "x = inf", "reference": 0.25, "current": 0.25, "moved": False}
+
+
+def test_wasserstein_is_undefined_where_values_are_infinite():
+    data = {"x": np.where(np.arange(N) < 7, np.inf, NORMAL)}
+    check = only(run(data, {"x": NORMAL}, "wasserstein"))
+    assert (check.verdict, check.value, check.by_chance) == (U, None, False)
+    assert check.reason.startswith(
+        "`wasserstein` of `x` is undefined (n = 2,000 against 2,000); "
+        "7 values are infinite, 0 in the reference; "
+    )
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_constant_reference(method):
+    reference = {"x": np.full(500, 7.0)}
+    assert only(run({"x": np.full(300, 7.0)}, reference, method)).value == 0
+    assert run({"x": np.full(300, 7.5)}, reference, method).verdict is F
+    assert run({"x": NORMAL}, reference, method).verdict is F
+
+
+def test_one_other_value_than_a_constant_can_be_chance():
+    reference, data = {"x": np.zeros(500)}, {"x": np.eye(1, 500)[0]}
+    for method in EVERY:
+        assert run(data, reference, method).verdict is (U if method == "wasserstein" else P), method
+    check = only(run(data, reference, "wasserstein"))
+    assert (check.value, check.by_chance) == (math.inf, False)
+    assert check.reason == (
+        "`wasserstein` of `x` is infinite (n = 500 against 500); all of the reference is one "
+        "value; so few others can be chance; the limit is at most 0.1"
+    )
+    decided = run(data, reference, "wasserstein", decide_by="estimate")
+    assert decided.verdict is F
+
+
+# What is shown
+
+
+def test_details_say_which_cells_moved():
+    reference = {"c": ["a"] * 500 + ["b"] * 300 + ["c"] * 200}
+    data = {"c": ["a"] * 500 + ["b"] * 100 + ["c"] * 201 + ["d"] * 199}
+    check = only(run(data, reference, "psi"))
+    assert check.verdict is F
+    assert (check.n, check.details["n_reference"], check.method) == (1_000, 1_000, "psi")
+    assert check.details["cells"] == (
+        {"cell": "a", "reference": 0.5, "current": 0.5, "moved": False},
+        {"cell": "b", "reference": 0.3, "current": 0.1, "moved": True},
+        {"cell": "c", "reference": 0.2, "current": 0.201, "moved": False},
+        {"cell": "(not in the reference)", "reference": 0.0, "current": 0.199, "moved": True},
+    )
+    assert check.details["p_value_alone"] == check.p_value < 1e-20
+
+
+def test_details_show_the_largest_changes_of_many_cells():
+    reference = {"c": [f"c{i:03}" for i in range(100)] * 10}
+    data = {"c": ["c050"] * 500 + [f"c{i:03}" for i in range(100)] * 5}
+    cells = only(run(data, reference, "psi")).details["cells"]
+    assert len(cells) == 30
+    assert [cell["cell"] for cell in cells if cell["moved"]] == ["c050"]
+    assert [cell["cell"] for cell in cells] == sorted(cell["cell"] for cell in cells)
+
+
+def test_cells_that_print_alike_get_more_digits():
+    stamps = 1.7e9 + np.arange(100) / 8
+    cells = only(run({"x": stamps}, {"x": stamps}, "psi")).details["cells"]
+    assert len({cell["cell"] for cell in cells}) == 10
+    assert cells[0]["cell"] == "x <= 1,700,000,001"
+
+
+def test_values_only_of_categories_of_the_reference_and_shortened():
+    long = "x" * 150
+    reference = {"c": [long] * 100 + ["b"] * 100}
+    data = {"c": ["ann@example.org"] * 100 + ["b"] * 100}
+    result = run(data, reference, "psi")
+    assert result.verdict is F
+    text = json.dumps(result.to_dict())
+    assert "ann@example.org" not in text
+    assert long not in text
+    assert f"{'x' * 80}..." in text
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_every_report_is_valid_json(method):
+    sides = (
+        table(),
+        table(x=NORMAL + 50),
+        table(x=[math.inf] * N),
+        table(x=[math.nan] * N),
+        table(x=[None] * N),
+        table(x=WORDS),
+        table(x=[10**30 + i for i in range(N)]),
+        {"x": []},
+        {"y": [1]},
+    )
+    for data in sides:
+        for reference in sides:
+            report = mg.GateSuite([mg.Drift(method)]).run(data=data, reference=reference)
+            again = json.loads(report.to_json(), parse_constant=pytest.fail)
+            assert mg.Report.from_dict(again) == report
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"method": "k"},
+            (
+                "Drift: `method` must be one of 'psi', 'ks', 'jensen_shannon', 'wasserstein', "
+                "'hellinger', 'total_variation', 'chi2', got 'k'; did you mean 'ks'?"
+            ),
+        ),
+        ({"at_most": -0.1}, "Drift: `at_most` must be a finite number at least 0, got -0.1"),
+        (
+            {"method": "ks", "at_most": 10},
+            (
+                "Drift: `at_most` must be a share from 0 to 1, got 10; "
+                "it is a share, not a percentage: write 0.1"
+            ),
+        ),
+        ({"columns": []}, "Drift: `columns` must be at least one name, got ()"),
+        (
+            {"columns": ["x"], "exclude": ["x"]},
+            "Drift: `exclude` must be names that `columns` does not ask for, got ('x',)",
+        ),
+        ({"bins": 1}, "Drift: `bins` must be a whole number of at least 2, got 1"),
+        ({"min_samples": 0}, "Drift: `min_samples` must be a whole number of at least 1, got 0"),
+        (
+            {"significance": 0},
+            "Drift: `significance` must be a finite number at least 1e-09 and at most 0.5, got 0",
+        ),
+        (
+            {"max_missing_shift": 5},
+            (
+                "Drift: `max_missing_shift` must be a share from 0 to 1, got 5; "
+                "it is a share, not a percentage: write 0.05"
+            ),
+        ),
+        (
+            {"decide_by": "interval"},
+            "Drift: `decide_by` must be one of 'significance', 'estimate', got 'interval'",
+        ),
+    ],
+)
+def test_options_that_are_refused(options, message):
+    with pytest.raises(mg.OptionError) as caught:
+        mg.Drift(**options)
+    assert str(caught.value) == message
+
+
+def test_name_and_repr():
+    gate = mg.Drift("ks", columns="x")
+    assert gate.name == "drift:ks"
+    assert repr(gate) == "Drift('ks', columns=('x',))"
+    assert mg.Drift().name == "drift:psi"
+    assert mg.Drift().inconclusive == "allow"
+
+
+# References of every sort
+
+
+def references(tmp_path):
+    reference = table()
+    arrow = pa.table(reference)
+    pq.write_table(arrow, tmp_path / "reference.parquet", row_group_size=300)
+    baseline = mg.Baseline.from_data(reference)
+    baseline.save(tmp_path / "baseline.json")
+    halves = (mg.Profile.of(arrow.slice(0, 700)), mg.Profile.of(arrow.slice(700)))
+    return {
+        "dict": reference,
+        "pandas": pd.DataFrame(reference),
+        "polars": pl.DataFrame(reference),
+        "arrow": arrow,
+        "reader": arrow.to_reader(max_chunksize=99),
+        "Parquet path": tmp_path / "reference.parquet",
+        "Parquet name": str(tmp_path / "reference.parquet"),
+        "profile": mg.Profile.of(reference),
+        "merged profiles": halves[0].merge(halves[1]),
+        "baseline": baseline,
+        "baseline path": tmp_path / "baseline.json",
+        "baseline name": str(tmp_path / "baseline.json"),
+        "baseline of merged profiles": mg.Baseline.from_data(halves[0].merge(halves[1])),
+    }
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_reference_may_be_a_table_a_profile_or_a_baseline(method, tmp_path):
+    rng = np.random.default_rng(8)
+    data = {
+        "x": rng.normal(43, 10, 500),
+        "i": rng.integers(0, 50, 500),
+        "b": rng.random(500) < 0.4,
+        "c": rng.choice(["a", "b", "d"], 500),
+    }
+    first = run(data, table(), method)
+    assert first.verdict is F
+    for kind, reference in references(tmp_path).items():
+        result = run(data, reference, method)
+        assert found(result) == found(first), kind
+        assert result.reason.split(";")[1:] == first.reason.split(";")[1:], kind
+        for check, known in zip(result.checks, first.checks, strict=True):
+            exact = method in BINNED or "baseline" not in kind
+            close = {"abs": 1e-12} if exact else {"rel": 0.02, "abs": 1 / 360}
+            assert check.value == pytest.approx(known.value, **close), kind
+
+
+def test_profile_that_did_not_count_what_is_needed():
+    profile = mg.Profile.of(table(), [], columns=["x"])
+    result = run(table(), profile)
+    assert set(found(result).values()) == {E}
+    assert result.checks[0].reason == (
+        "the reference was profiled without the distribution of `x`; `exclude` leaves it out"
+    )
+
+
+def test_provenance_tells_of_the_reference(tmp_path):
+    for kind, reference in references(tmp_path).items():
+        report = mg.GateSuite([mg.Drift("ks")]).run(data=table(), reference=reference)
+        known = report.provenance["tables"]["reference"]
+        assert known["rows"] == N, kind
+        assert len(known["fingerprint"]) == 64, kind
+
+
+def test_several_gates_share_one_scan():
+    gates = [mg.Drift(method) for method in EVERY] + [mg.Drift("psi", bins=7, name="seven")]
+    together = mg.GateSuite(gates).run(data=table(x=NORMAL + 2), reference=table())
+    for gate in gates:
+        alone = gate.run(data=table(x=NORMAL + 2), reference=table())
+        assert together[gate.name] == dataclasses.replace(alone, seconds=0), gate.name
+
+
+@mg.gate
+def reference_is_large(reference):
+    """Whether the reference has rows enough."""
+    return reference.rows > 100
+
+
+def test_function_gates_get_the_stored_reference(tmp_path):
+    for kind in ("profile", "baseline", "baseline path", "baseline name"):
+        reference = references(tmp_path)[kind]
+        assert reference_is_large.run(reference=reference).verdict is P, kind
