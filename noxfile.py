@@ -89,3 +89,10 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks."""
     install(session, "bench")
     session.run("pytest", "benchmarks", *session.posargs)
+
+
+@nox.session
+def calibration(session: nox.Session) -> None:
+    """Measure how often gates alarm without cause, and how often they find one (10 minutes)."""
+    install(session, "bench")
+    session.run("python", "benchmarks/calibration/drift.py", *session.posargs)

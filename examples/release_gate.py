@@ -1,10 +1,15 @@
 """May this extract be used? Real data before training: an honest extract, then a spoiled one.
 
+Both are compared with the patients that the model in use was trained on, of whom a baseline file
+is kept.
+
 Run it with `uv run examples/release_gate.py`. The data are the 442 patients of scikit-learn's
 diabetes study, in their own units; the time of extraction is added, for the study states none.
 """
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 from sklearn.datasets import load_diabetes
@@ -36,6 +41,8 @@ SUITE = mg.GateSuite(
         ),
         mg.Completeness(max_missing=0.05, min_rows=100, expected={"sex": ["1", "2"]}),
         mg.Freshness("extracted_at", max_age="24h", max_gap="1h"),
+        mg.Drift("psi"),
+        mg.Drift("ks"),
         smaller_sex_share,
     ],
     name="diabetes-extract",
@@ -69,11 +76,15 @@ def spoiled(patients: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Judge an honest extract and a spoiled one, and print both reports."""
-    _, latest = load()
-    print("An honest extract\n")
-    print(SUITE.run(data=stamped(latest, NOW - timedelta(hours=2)), now=NOW))
-    print("\n\nThe same extract, spoiled\n")
-    print(SUITE.run(data=spoiled(latest), now=NOW))
+    training, latest = load()
+    with TemporaryDirectory() as folder:
+        baseline = Path(folder, "baseline.json")
+        mg.Baseline.from_data(training).save(baseline)
+        print("An honest extract\n")
+        honest = stamped(latest, NOW - timedelta(hours=2))
+        print(SUITE.run(data=honest, reference=baseline, now=NOW))
+        print("\n\nThe same extract, spoiled\n")
+        print(SUITE.run(data=spoiled(latest), reference=baseline, now=NOW))
 
 
 if __name__ == "__main__":
