@@ -46,7 +46,7 @@ def test_a_plan_without_rows_has_one_batch_with_its_columns(make):
 def test_more_rows_than_a_batch_holds_arrive_in_order():
     numbers = pl.LazyFrame({"x": range(300_000)})
     batches = list(as_source(numbers).batches())
-    assert len(batches) > 1
+    assert len(batches) > 1 or not hasattr(pl.LazyFrame, "collect_batches")
     assert pa.concat_tables([b.table for b in batches])["x"].to_pylist() == list(range(300_000))
 
 

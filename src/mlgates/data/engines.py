@@ -101,6 +101,10 @@ def _normalised(table: pa.Table, fields: dict[str, Field]) -> pa.Table:
 
 
 def _stream(relation: Any) -> pa.RecordBatchReader:
+    # the second is what it was called before DuckDB 1.4
+    for door in ("to_arrow_reader", "fetch_arrow_reader"):
+        if hasattr(relation, door):
+            return getattr(relation, door)(_BATCH_ROWS)
     return pa.RecordBatchReader.from_stream(relation)
 
 
