@@ -467,11 +467,11 @@ def test_a_column_without_values_does_not_count_among_the_tests():
 def test_false_alarms_stay_below_the_level_over_all_columns():
     rng = np.random.default_rng(11)
     alarms = 0
-    for _ in range(150):
+    for _ in range(100):
         reference = {f"x{i}": rng.normal(size=200) for i in range(10)}
         data = {f"x{i}": rng.normal(size=100) for i in range(10)}
         alarms += run(data, reference, at_most=0.01).verdict is F
-    assert alarms <= 17  # 7.5 expected at most; more than 17 has a chance of 0.001
+    assert alarms <= 13  # 5 expected at most; more than 13 has a chance of 0.0005
 
 
 # Distances against others
@@ -509,9 +509,7 @@ def cells_of(reference, data, bins):
     def cell(value):
         if math.isinf(value):
             return value
-        below = [edge for edge in edges if edge < value or (edge == value and edge in atoms)]
-        at = sum(1 for edge in edges if edge < value)
-        return (at, value in atoms) if below else (at, value in atoms)
+        return sum(1 for edge in edges if edge < value), value in atoms
 
     counts: dict = {}
     for side, values in enumerate((reference, data)):
@@ -536,7 +534,7 @@ values = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(values, values, st.integers(2, 12))
 def test_psi_against_a_plain_computation(reference, data, bins):
     check = only(run({"x": data}, {"x": reference}, "psi", bins=bins, min_samples=1, at_most=99))
@@ -550,7 +548,7 @@ def test_psi_against_a_plain_computation(reference, data, bins):
 categories = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=80)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(categories, categories)
 def test_distances_of_categories_against_plain_computations(reference, data):
     known = sorted(set(reference))
@@ -690,7 +688,7 @@ def test_every_report_is_valid_json(method):
         {"y": [1]},
     )
     for data in sides:
-        for reference in sides:
+        for reference in (sides[0], data):
             report = mg.GateSuite([mg.Drift(method)]).run(data=data, reference=reference)
             again = json.loads(report.to_json(), parse_constant=pytest.fail)
             assert mg.Report.from_dict(again) == report
