@@ -344,7 +344,7 @@ def test_pandas_is_lent_equal_and_can_not_be_written_through(frame):
         try:
             lent.iloc[0, column] = lent.iloc[1, column]
             lent.iloc[:, column].to_numpy()[0] = lent.iloc[1, column]
-        except (ValueError, IndexError, TypeError):
+        except (ValueError, IndexError, TypeError, AssertionError):  # the last by pandas 2.2
             continue
     lent["new"] = 1
     pd.testing.assert_frame_equal(frame, kept)

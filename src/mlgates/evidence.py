@@ -288,7 +288,8 @@ def _lend_pandas(value: Any) -> Any:
     import pandas as pd
 
     def column(series: Any) -> Any:
-        if isinstance(series.dtype, np.dtype):
+        # (of objects a copy: pandas 2 can't compare texts that lie in a read-only array)
+        if isinstance(series.dtype, np.dtype) and series.dtype != object:
             frozen = lend(series.to_numpy())
             return pd.Series(frozen, index=series.index, name=series.name, copy=False)
         return series.copy()
