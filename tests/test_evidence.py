@@ -281,7 +281,7 @@ class Sparse:
         (Sparse(), 5),
         ({"x": [1, 2], "y": [1, 2, 3]}, 2),
         ({"x": 5, "y": "abc"}, None),
-        ({}, None),
+        ({}, 0),
         ("label", None),
         (b"abc", None),
         (5, None),

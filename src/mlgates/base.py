@@ -58,6 +58,11 @@ class Gate:
         options.flag(kind, "advisory", self.advisory)
         options.choice(kind, "inconclusive", self.inconclusive, ("block", "allow"))
         self._set("after", options.names(kind, "after", self.after))
+        # what a class of the user's own may say wrong; a run could not say so gate by gate
+        options.text(kind, "kind", self.kind)
+        for option, asked in {"needs": self.needs, "wants": self.wants}.items():
+            if not isinstance(asked, frozenset):
+                raise options.refuse(kind, option, "a frozenset of names of evidence", asked)
 
     def _set(self, option: str, value: object) -> None:
         """Set an option to its checked form while the gate is being built."""
@@ -198,7 +203,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
             checks.append(check)
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
-        remark = gate.remark(evidence)
+        reason = "; ".join(filter(None, [_summary(checks), gate.remark(evidence)]))
     except (Exception, SystemExit) as error:  # noqa: BLE001
         result = plead(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         return dataclasses.replace(result, seconds=perf_counter() - start)
@@ -206,7 +211,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
         name=name,
         kind=gate.kind,
         checks=tuple(checks),
-        reason="; ".join(filter(None, [_summary(checks), remark])),
+        reason=reason,
         advisory=gate.advisory,
         inconclusive=gate.inconclusive,
         seconds=perf_counter() - start,
@@ -371,7 +376,8 @@ class FunctionGate(Gate):
         """Yield the one check that the function's answer makes."""
         given = {name: evidence.lent(name) for name in self.wants if name in evidence}
         sizes = [rows_of(value) for name, value in given.items() if name not in ROWLESS]
-        rows = min((size for size in sizes if size is not None), default=1)
+        nothing = bool(self.wants) and not given  # all that it asks for has a default
+        rows = min((size for size in sizes if size is not None), default=0 if nothing else 1)
         if rows == 0:
             answer: object = Measurement(None, n=0)
         else:

@@ -1,9 +1,18 @@
 """What one run is given, by name: resolved once, shared by all gates."""
 
+import copy
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import (
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+)
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from os import PathLike
 from typing import Any, TypedDict
 
@@ -11,12 +20,13 @@ import numpy as np
 import pyarrow as pa
 
 from mlgates.data.baseline import Baseline
+from mlgates.data.containers import is_instance_of
 from mlgates.data.counters import Counter
 from mlgates.data.profile import Profile
 from mlgates.data.reference import Reference
 from mlgates.data.source import Source, TableSchema, as_source
 from mlgates.errors import EvidenceError
-from mlgates.options import did_you_mean
+from mlgates.options import did_you_mean, shown
 
 __all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
 
@@ -111,13 +121,13 @@ class Evidence:
     def now(self) -> datetime:
         """The moment of the run, aware; EvidenceError when a naive or another value was given."""
         now = self._given.get("now", self._clock)
-        try:
+        # a moment within a day of the first or the last year has no UTC; a zone can raise anything
+        with suppress(Exception):
             if isinstance(now, datetime) and now.utcoffset() is not None:
                 return now.astimezone(UTC)
-        except (OverflowError, ValueError):  # within a day of the first or the last year
-            pass
+        got = shown(now) if isinstance(now, date | float | int | str) else type(now).__name__
         example = "such as datetime.now(timezone.utc)"
-        msg = f"`now` must be an aware datetime, {example}, got {now!r}"
+        msg = f"`now` must be an aware datetime, {example}, got {got}"
         raise EvidenceError(msg)
 
     @property
@@ -246,7 +256,9 @@ def rows_of(value: object) -> int | None:
     if isinstance(value, str | bytes):
         return None
     if isinstance(value, Mapping):
-        return min((rows for v in value.values() if (rows := rows_of(v)) is not None), default=None)
+        sizes = [rows_of(item) for item in value.values()]
+        known = [size for size in sizes if size is not None]
+        return min(known, default=None if sizes else 0)  # no columns, no rows
     if isinstance(value, Source):
         return value.rows
     shape = getattr(value, "shape", None)
@@ -262,26 +274,35 @@ def lend(value: Any) -> Any:
     """Return a shallow copy that a user's function can't write through to the caller's data.
 
     numpy arrays become read-only views, containers of them are copied around such views; what is
-    immutable, or no data at all (a model), is returned as it is.
+    immutable, or no data at all (a model), is returned as it is. Python objects in the cells of an
+    array are not copied.
+
+    Raises
+    ------
+    EvidenceError
+        For a generator and whatever else can be read only once: the next gate would find nothing.
     """
-    if isinstance(value, np.ndarray):
-        view = value.view()
-        view.flags.writeable = False
-        return view
-    if isinstance(value, dict):
-        return {key: lend(item) for key, item in value.items()}
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return type(value)(map(_lend_item, value))
-    package, kind = type(value).__module__.split(".")[0], type(value).__name__
-    if package == "pandas" and kind in ("DataFrame", "Series"):
-        return _lend_pandas(value)
-    if package == "polars" and kind in ("DataFrame", "Series"):
-        return value.clone()
-    return value
+    if isinstance(value, Iterator):
+        kind = type(value).__name__
+        msg = f"got a {kind}, which can be read only once; give a list or an array"
+        raise EvidenceError(msg)
+    return next((lender(value) for accepts, lender in _LENDERS if accepts(value)), value)
+
+
+def _lend_array(value: Any) -> Any:
+    # a view of a masked array would share its mask
+    view = value.copy() if isinstance(value, np.ma.MaskedArray) else value.view()
+    view.flags.writeable = False
+    return view
+
+
+def _lend_named(value: Any) -> Any:
+    return value._make(map(_lend_item, value)) if hasattr(value, "_make") else value
 
 
 def _lend_item(item: Any) -> Any:
-    return lend(item) if isinstance(item, dict | list | tuple | np.ndarray) else item
+    plain = type(item) in (int, float, str, bool)  # lists may have millions of these
+    return item if plain else lend(item)
 
 
 def _lend_pandas(value: Any) -> Any:
@@ -291,16 +312,36 @@ def _lend_pandas(value: Any) -> Any:
         # (of objects a copy: pandas 2 can't compare texts that lie in a read-only array)
         if isinstance(series.dtype, np.dtype) and series.dtype != object:
             frozen = lend(series.to_numpy())
-            return pd.Series(frozen, index=series.index, name=series.name, copy=False)
+            return pd.Series(frozen, index=index, name=series.name, copy=False)
         return series.copy()
 
-    if isinstance(value, pd.Series):
+    index = value.index.copy()  # shares its labels, but has names of its own
+    if type(value) is pd.Series:
         return column(value)
-    if not value.columns.is_unique:
+    if type(value) is not pd.DataFrame or not value.columns.is_unique:
         return value.copy()
     lent = pd.DataFrame(
-        {name: column(value[name]) for name in value.columns}, index=value.index, copy=False
+        {name: column(value[name]) for name in value.columns}, index=index, copy=False
     )
-    lent.columns = value.columns
+    lent.columns = value.columns.copy()
     lent.attrs = dict(value.attrs)
     return lent
+
+
+def _of(package: str, *kinds: str) -> Callable[[object], bool]:
+    return lambda value: any(is_instance_of(value, package, kind) for kind in kinds)
+
+
+# what is lent, and how; the first that accepts it does
+_LENDERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
+    (lambda value: isinstance(value, np.ndarray), _lend_array),
+    (lambda value: isinstance(value, dict), lambda v: {key: lend(item) for key, item in v.items()}),
+    (lambda value: type(value) in (list, tuple), lambda v: type(v)(map(_lend_item, v))),
+    (lambda value: isinstance(value, tuple), _lend_named),
+    (_of("pandas", "DataFrame", "Series"), _lend_pandas),
+    (_of("polars", "DataFrame", "Series"), lambda v: v.clone()),
+    # what has no view that can't be written through
+    (_of("pandas", "ExtensionArray"), lambda v: v.copy()),
+    (_of("scipy", "_spbase"), lambda v: v.copy()),
+    (lambda value: isinstance(value, MutableSequence | MutableSet | MutableMapping), copy.copy),
+)

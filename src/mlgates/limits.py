@@ -134,6 +134,8 @@ def beside(value: float | None, limit: Limit, unit: str = "") -> str:
     gap = min(abs(value - limit.low), abs(value - limit.high))
     if value == 0 or math.isinf(gap):
         return quantity(value, unit)
+    if gap == 0:  # an integer of so many digits that a float beside it can't show them
+        return quantity(value, unit, _MOST)
     # rounding to d digits moves a value by less than 10 ** (1 - d) / 2 of its size
     digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
     return quantity(value, unit, min(max(digits, 3), _MOST))

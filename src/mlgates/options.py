@@ -32,6 +32,7 @@ __all__ = [
     "scalar",
     "seconds",
     "share",
+    "shown",
     "text",
     "written",
 ]
@@ -47,13 +48,25 @@ _SECONDS = {
     "d": 86_400.0,
     "w": 604_800.0,
 }
+_LONGEST = 500  # characters of a value in a message
+# what no column can hold, and no message can show
+_MOST_DIGITS = 10**100
 # ASCII digits only: float() would also read "1_000" and the digits of every script
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s|min|h|d|w)", re.ASCII)
 
 
 def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -> OptionError:
     """Return the error that says which option is wrong, what was got and what is allowed."""
-    return OptionError(f"{owner}: `{option}` must be {allowed}, got {got!r}{hint}")
+    return OptionError(f"{owner}: `{option}` must be {allowed}, got {shown(got)}{hint}")
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: its repr, cut, or its type where that raises."""
+    try:
+        said = repr(value)
+    except Exception:  # noqa: BLE001  (whatever a value's own repr raises; 4,300 digits do)
+        return f"a value of type {type(value).__name__}"
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
@@ -198,6 +211,8 @@ def scalar(owner: str, option: str, value: Any) -> object:
     known = isinstance(item, str | int | float | Decimal | date)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
         known = False  # numpy gives nanoseconds as a bare integer
+    if isinstance(item, int) and abs(item) >= _MOST_DIGITS:
+        raise refuse(owner, option, "made of integers of at most 100 digits", value)
     missing = item is None or (known and not _finite(item))
     if missing or not known:
         allowed = "made of finite numbers, texts, bools, dates or datetimes"

@@ -123,6 +123,13 @@ class GateSuite:
     def __hash__(self) -> int:
         return hash((self.name, self._entries))
 
+    def _written(self) -> str:
+        """Return the suite as written, for the report; what can't be written breaks no run."""
+        try:
+            return repr(self)
+        except Exception:  # noqa: BLE001  (an option whose repr raises)
+            return f"GateSuite([{', '.join(map(_written, self))}], name={self.name!r})"
+
     def __repr__(self) -> str:
         return f"GateSuite([{', '.join(map(repr, self))}], name={self.name!r})"
 
@@ -221,7 +228,8 @@ class GateSuite:
         taken = [entry.gate for entry in self._entries if entry.skipped is None]
         reading = [gate for gate in taken if "data" in gate.wants]
         for gate in reading:
-            gate.ask(given)
+            with suppress(Exception, SystemExit):  # it lacks what it did not ask for, and says so
+                gate.ask(given)
         if "data" in given and reading:
             # ahead of the gates, so that no gate's seconds carry the scan; its trouble is theirs
             with suppress(Exception, SystemExit):
@@ -233,8 +241,15 @@ class GateSuite:
         return Report(
             name=self.name,
             results=tuple(results.values()),
-            provenance=provenance(given, repr(self), started, seconds),
+            provenance=provenance(given, self._written(), started, seconds),
         )
+
+
+def _written(gate: Gate) -> str:
+    try:
+        return repr(gate)
+    except Exception as error:  # noqa: BLE001
+        return f"<{gate.kind} {gate.name!r}, not to be written: {type(error).__name__}>"
 
 
 def _entries_of(item: object, earlier: list[Entry]) -> list[Entry]:
