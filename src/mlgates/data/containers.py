@@ -12,17 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from mlgates.data.field import ArrowColumn, from_arrow, no_plain_form, unreadable
-from mlgates.data.objects import UNCONVERTIBLE, from_objects
+from mlgates.data.objects import UNCONVERTIBLE, from_objects, in_arrow_units
 from mlgates.errors import EvidenceError
 
 __all__ = ["from_numpy", "from_pandas", "from_polars", "from_sequence", "is_instance_of"]
-
-# Units of numpy that Arrow lacks, and a finer one that it has, by kind of dtype. (A month is no
-# fixed number of seconds.)
-_FINER = {
-    "M": {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"},
-    "m": {"W": "s", "D": "s", "h": "s", "m": "s"},
-}
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
@@ -185,12 +178,7 @@ def _arrow_dtype(values: Any) -> Any:
     dtype = values.dtype
     if not dtype.isnative:
         values = values.astype(dtype.newbyteorder("="))
-    if dtype.kind in _FINER:
-        unit, count = np.datetime_data(dtype)
-        finer = _FINER[dtype.kind].get(unit, unit)
-        if (finer, 1) != (unit, count):
-            values = values.astype(f"{dtype.kind}8[{finer}]")
-    return values
+    return in_arrow_units(values) if dtype.kind in "mM" else values
 
 
 def _nan_mask(values: Any) -> Any:

@@ -28,6 +28,7 @@ __all__ = [
 
 # Their storage (a count of periods, two ends, bytes of an unknown system) is not the value.
 _OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})
+_DECIMAL128 = pa.decimal128(1).bit_width
 _EXTENSION_NAME = b"ARROW:extension:name"
 
 
@@ -134,7 +135,12 @@ def from_arrow(
     ('large_string', 'string_view')
     """
     field = field_of(name, array.type, metadata)
-    return ArrowColumn(normalise(as_chunked(array), field), field)
+    try:
+        return ArrowColumn(normalise(as_chunked(array), field), field)
+    except pa.ArrowInvalid:  # a date64 that is no midnight, or beyond the range of days
+        problem = f"column {name!r} holds values that its type {field.type} doesn't allow"
+        cells = _named(as_chunked(array).is_valid(), field.type).to_pylist()
+        return unreadable(name, field.type, f"{problem}; cast it to another type first", cells)
 
 
 def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
@@ -241,9 +247,16 @@ def _target(arrow_type: pa.DataType) -> pa.DataType:
         return pa.float32()
     if types.is_date64(arrow_type):
         return pa.date32()
-    if types.is_decimal(arrow_type) and arrow_type.bit_width < pa.decimal128(1).bit_width:
-        return pa.decimal128(arrow_type.precision, arrow_type.scale)
-    return arrow_type
+    return _plain_decimal(arrow_type) if types.is_decimal(arrow_type) else arrow_type
+
+
+def _plain_decimal(decimal: pa.DataType) -> pa.DataType:
+    """At least 128 bits, and no negative scale, which Arrow's own functions refuse."""
+    scale = max(decimal.scale, 0)
+    if decimal.bit_width >= _DECIMAL128 and scale == decimal.scale:
+        return decimal
+    precision = min(decimal.precision + scale - decimal.scale, 76)
+    return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
 
 
 def _is_plain(arrow_type: pa.DataType) -> bool:

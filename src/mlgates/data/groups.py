@@ -1,6 +1,7 @@
 """Missing cells group by group: groups of equal values, and slices that a condition picks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.data.column import ColumnView
+from mlgates.data.objects import nests_too_deep
 from mlgates.data.violations import Views, missing_or_in, need, readable, which_are_bools
 from mlgates.errors import EvidenceError
 
@@ -235,8 +237,10 @@ def _as_arrow(answer: object) -> pa.ChunkedArray | None:
     """One column from whatever a condition returned; None when it is no column."""
     if isinstance(answer, pa.ChunkedArray):
         return answer
-    table = hasattr(answer, "columns")
-    if table or isinstance(answer, str | bytes) or not hasattr(answer, "__len__"):
+    no_column = isinstance(answer, str | bytes | Mapping | AbstractSet)  # (a set has no order)
+    if no_column or hasattr(answer, "columns") or not hasattr(answer, "__len__"):
+        return None
+    if isinstance(answer, Sequence) and nests_too_deep(answer):
         return None
     try:
         if hasattr(answer, "__arrow_c_stream__"):

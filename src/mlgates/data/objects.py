@@ -8,6 +8,7 @@ decides first, and a column that mixes families is a finding, never a conversion
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from mlgates.data.field import ArrowColumn, from_arrow, unreadable
 
-__all__ = ["UNCONVERTIBLE", "from_objects", "is_missing"]
+__all__ = ["UNCONVERTIBLE", "from_objects", "in_arrow_units", "is_missing", "nests_too_deep"]
 
 #: What Arrow and its producers raise when values can't be converted.
 UNCONVERTIBLE = (
@@ -29,6 +30,16 @@ UNCONVERTIBLE = (
 )
 
 _INT128_DIGITS = 38
+_INT32 = np.iinfo(np.int32)
+# Arrow recurses into lists in C: deeper ones, and a list within itself, would end the process.
+_DEEPEST = 100
+_NESTS: tuple[type, ...] = (list, tuple, dict, set, frozenset, np.ndarray, type({}.values()))
+# Units of numpy that Arrow lacks, and a finer one that it has, by kind of dtype. (A month is no
+# fixed number of seconds.)
+_FINER = {
+    "M": {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"},
+    "m": {"W": "s", "D": "s", "h": "s", "m": "s"},
+}
 # In this order: a bool is an int, a numpy.timedelta64 an integer, a datetime a date.
 _FAMILIES: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("datetime64", (np.datetime64,)),
@@ -251,7 +262,60 @@ def _numpy_times(values: Any) -> Any:
     cells = _present(values)
     empty = type(next(cell for cell in cells if cell is not None))("NaT")
     array = np.array([empty if cell is None else cell for cell in cells])
-    return pa.array(array, from_pandas=True)
+    pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
+    # (a comparison in the finer unit would wrap around as the conversion did)
+    if any(fine.astype(cell.dtype) != cell for fine, cell in pairs):
+        label, problem = str(array.dtype), "holds times that no one unit of 64 bits can hold"
+        raise _UnreadableError(label, f"{problem}; remove what is out of range first")
+    return pa.array(in_arrow_units(array), from_pandas=True)
+
+
+def in_arrow_units(values: Any) -> Any:
+    """Times of numpy in the nearest unit that Arrow has.
+
+    Raises
+    ------
+    OverflowError
+        When a time is beyond that unit's range, which numpy and Arrow would wrap around.
+    """
+    unit, count = np.datetime_data(values.dtype)
+    finer = _FINER[values.dtype.kind].get(unit, unit)
+    if (finer, 1) != (unit, count):
+        coarse, values = values, values.astype(f"{values.dtype.kind}8[{finer}]")
+        if not np.array_equal(values.astype(coarse.dtype).view("i8"), coarse.view("i8")):
+            raise OverflowError
+    if values.dtype == "M8[D]":
+        days = values[~np.isnat(values)].astype(np.int64)
+        if len(days) and not _INT32.min <= days.min() <= days.max() <= _INT32.max:
+            raise OverflowError
+    return values
+
+
+def nests_too_deep(cells: Iterable[Any]) -> bool:
+    """Whether lists and dicts among the cells hold others 100 deep, or hold themselves."""
+    level = [cell for cell in cells if isinstance(cell, _NESTS)]
+    for _ in range(_DEEPEST):
+        kinds = set(map(type, chain.from_iterable(map(_inside, level))))
+        nests = {kind for kind in kinds if issubclass(kind, _NESTS)}
+        if not nests:
+            return False
+        inner = (item for cell in level for item in _inside(cell) if type(item) in nests)
+        level = list({id(item): item for item in inner}.values())
+    return True
+
+
+def _inside(cell: Any) -> Iterable[Any]:
+    if isinstance(cell, np.ndarray):
+        return cell.ravel().tolist() if cell.dtype.hasobject else ()
+    return cell.values() if isinstance(cell, dict) else cell
+
+
+def _nested(values: Sequence[Any]) -> Any:
+    if nests_too_deep(values):
+        problem = f"holds lists or dicts nested more than {_DEEPEST} deep; flatten them first"
+        label = "nested too deep"
+        raise _UnreadableError(label, problem)
+    return _inferred(values)
 
 
 def _nothing(values: Sequence[Any]) -> Any:
@@ -268,6 +332,8 @@ _READERS = {
     "duration": _durations,
     "datetime64": _numpy_times,
     "timedelta64": _numpy_times,
+    "struct": _nested,
+    "list": _nested,
 }
 
 

@@ -1,0 +1,111 @@
+"""Tables whose cells would end the process, wrap around, or hide the other columns."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import mlgates as mg
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PASS, FAIL, ERROR = mg.Verdict.PASS, mg.Verdict.FAIL, mg.Verdict.ERROR
+
+
+def test_cells_nested_too_deep_do_not_end_the_process():
+    # Arrow recurses in C: in a process of its own, should it do so
+    code = """
+import mlgates as mg, pandas as pd
+deep, ring, table = [], [], {}
+for _ in range(100_000):
+    deep = [deep]
+ring += [ring, ring]
+table["a"] = table
+for cell in (deep, ring, table, {"a": deep}, (deep,)):
+    for data in ({"bad": [cell], "x": [1]}, pd.DataFrame({"bad": [cell], "x": [1]})):
+        result = mg.Schema({"bad": "any", "x": "int"}).run(data=data)
+        print(*(check.verdict for check in result.checks if check.subject == "x"))
+        result = mg.Completeness("x", by={"all": lambda table: [cell]}).run(data={"x": [1]})
+        print(result.verdict)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert done.stdout.split("\n")[:-1] == ["pass pass", "error"] * 10
+
+
+def test_cells_nested_less_deep_are_values():
+    table = {"x": [[[1.0], []], None, [[2.0]]], "y": [{"a": [{"b": 1}]}, None, {}]}
+    result = mg.Schema({"x": mg.Column("any", nullable=True), "y": mg.Column("any", nullable=True)})
+    assert result.run(data=table).passed
+
+
+# The right hour, day and nanosecond, 2**64 hours, 2**32 days and 2**64 nanoseconds later.
+WRAPPED = [
+    np.array([492_299 + 2**60], "M8[h]"),
+    np.array([20_513 + 2**32], "M8[D]"),
+    [np.datetime64("2026-03-01T11", "ns"), np.datetime64("2610-09-20", "D")],
+    [np.datetime64(20_513 + 2**32, "D")],
+]
+
+
+@pytest.mark.parametrize("stamps", WRAPPED, ids=range(4))
+def test_times_out_of_range_are_never_wrapped_into_it(stamps):
+    gate = mg.Freshness("at", max_age="24h", assume_timezone="UTC")
+    result = gate.run(data={"at": stamps}, now=NOW)
+    assert result.verdict is ERROR
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        np.array(["2026-03-01T11", "NaT"], "M8[h]"),
+        np.array(["2026-03-01", "NaT"], "M8[D]"),
+        np.array(["2026-03", "NaT"], "M8[M]"),
+        np.array(["2026", "0001"], "M8[Y]"),
+        [np.datetime64("2026-03-01T11", "ns"), np.datetime64("2026-02-28", "D"), None],
+        [np.datetime64("2026-03-01T11", "h")],
+        np.array([5, "NaT"], "m8[h]"),
+    ],
+    ids=range(7),
+)
+def test_times_in_range_are_read_in_every_unit(stamps):
+    result = mg.Schema({"at": mg.Column("any", nullable=True, unique=True)}).run(
+        data={"at": stamps}
+    )
+    assert result.passed, result.reason
+
+
+def test_a_date64_that_is_no_day_hides_no_other_column():
+    odd = pa.array([1, None], pa.int64()).view(pa.date64())
+    table = pa.table({"odd": odd, "x": [1, 2]})
+    result = mg.Schema({"odd": mg.Column("date", nullable=True), "x": "int"}).run(data=table)
+    assert {(c.subject, c.metric): c.verdict for c in result.checks if c.subject != "columns"} == {
+        ("odd", "type"): FAIL,
+        ("x", "type"): PASS,
+        ("x", "missing"): PASS,
+    }
+    assert mg.Completeness(max_missing=0.5).run(data=table).passed
+
+
+def test_decimals_of_a_negative_scale_are_compared_exactly():
+    cells = pa.array([Decimal(1200), Decimal(300)], pa.decimal128(5, -2))
+    rules = {"isin": [1200, 300.0], "at_least": 250, "at_most": 1_200.5}
+    assert mg.Schema({"x": mg.Column("number", **rules)}).run(data={"x": cells}).passed
+    rules = {"isin": [1200, 3], "at_least": 301}
+    result = mg.Schema({"x": mg.Column("number", **rules)}).run(data={"x": cells})
+    counts = {c.metric: c.details["count"] for c in result.checks if not c.passed}
+    assert counts == {"range": 1, "isin": 1}
+
+
+@pytest.mark.parametrize("answer", [{True, False}, {True: 1, False: 0}], ids=["set", "dict"])
+def test_a_condition_that_answers_without_order_is_an_error(answer):
+    gate = mg.Completeness("x", by={"some": lambda table: answer})
+    assert gate.run(data=pd.DataFrame({"x": [1, 2]})).verdict is ERROR
+
+
+def test_dates_of_python_are_dates():
+    assert mg.Schema({"d": "date"}).run(data={"d": [date(2026, 3, 1), date(1, 1, 1)]}).passed
