@@ -66,8 +66,6 @@ class ColumnView:
         """The column as its values, without a dictionary."""
         return encoding.decode(self.array)
 
-    # Missing ------------------------------------------------------------------------------------
-
     @lazy
     def nulls(self) -> int:
         """Number of nulls."""
@@ -117,8 +115,6 @@ class ColumnView:
     def valid_rows(self) -> npt.NDArray[np.intp]:
         """Row numbers of the values, in order."""
         return np.flatnonzero(~self.missing_mask())
-
-    # Values -------------------------------------------------------------------------------------
 
     @lazy
     def floats(self) -> npt.NDArray[np.floating]:
@@ -193,8 +189,6 @@ class ColumnView:
     def is_ascii(self) -> bool:
         """Whether every text is pure ASCII; False may also come from what no row shows."""
         return encoding.is_ascii(self.encoded.dictionary if self.is_encoded else self.array)
-
-    # Extremes -----------------------------------------------------------------------------------
 
     @lazy
     def _span(self) -> tuple[float, float]:
