@@ -111,7 +111,10 @@ class Knots:
             When no distribution can be like that.
         """
         found = fields(data, _KEYS, "knots")
-        points = as_points([number(item) for item in items(found["points"], "points")])
+        written = items(found["points"], "points")
+        if not set(map(type, written)) <= {int, float}:  # infinities, large integers, nonsense
+            written = [number(item) for item in written]
+        points = as_points(written)
         low, high = (_counts(found, name, len(points)) for name in ("low", "high"))
         ends = Ends(*(whole(found[name], name) for name in ("n", "neg_inf", "pos_inf")))
         width = number(found["spread"])
@@ -240,7 +243,9 @@ def _infinities(values: npt.NDArray[Any]) -> Ends:
 
 
 def _counts(found: Mapping[str, object], name: str, size: int) -> Counts:
-    counts = [whole(item, name) for item in items(found[name], name)]
+    counts: list[Any] = items(found[name], name)
+    if set(map(type, counts)) != {int} or min(counts) < 0:
+        counts = [whole(item, name) for item in counts]
     if max(counts, default=0) > np.iinfo(np.int64).max:
         msg = f"`{name}` must be counts of rows"
         raise EvidenceError(msg)
