@@ -44,3 +44,12 @@ def test_importing_mlgates_loads_none_of_its_own_modules():
 
 def test_listing_the_public_names_loads_no_heavy_package():
     assert loaded_after("import mlgates; dir(mlgates); mlgates.__all__") & HEAVY == set()
+
+
+def test_data_gates_load_no_scipy_sklearn_or_pandas():
+    code = (
+        "import sys, mlgates as mg; mg.Schema, mg.Completeness, mg.Freshness, mg.GateSuite; "
+        "print(sorted({'pandas', 'scipy', 'sklearn', 'fairlearn'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"

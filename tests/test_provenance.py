@@ -216,3 +216,15 @@ def test_a_working_folder_that_is_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert found.passed
     assert found.provenance["commit"] is None
+
+
+def test_each_working_folder_has_its_own_commit(tmp_path, monkeypatch):
+    for name, sha in (("a", "a" * 40), ("b", "b" * 40)):
+        (tmp_path / name / ".git").mkdir(parents=True)
+        (tmp_path / name / ".git" / "HEAD").write_text(f"{sha}\n")
+    suite = mg.GateSuite([mg.Completeness()])
+    commits = []
+    for name in ("a", "b"):
+        monkeypatch.chdir(tmp_path / name)
+        commits.append(suite.run(data={"x": [1]}).provenance["commit"])
+    assert commits == ["a" * 40, "b" * 40]

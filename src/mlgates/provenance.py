@@ -40,7 +40,7 @@ def provenance(
         "started": started.isoformat(),
         "seconds": seconds,
         "now": now,
-        "commit": commit(os.curdir),
+        "commit": commit(_working_folder()),
         "versions": versions(),
         "tables": evidence.tables(),
         "seed": None,
@@ -57,6 +57,13 @@ def versions() -> dict[str, str]:
         name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module
     }
     return {"python": python_version(), "mlgates": mlgates.__version__, **found}
+
+
+def _working_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it can be gone
+        return os.devnull
 
 
 @cache

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from mlgates.kernels.ranks import alike
 
@@ -245,6 +244,8 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
 
 def _equal_sizes(steps: int, n: int) -> float:
     """``2 * sum (-1)**(i-1) * C(2n, n - i h) / C(2n, n)``: Gnedenko and Korolyuk, 1951."""
+    from scipy import special  # here, for most that read this module need no p-value
+
     # The terms fall like exp(-(i h)**2 / n): those left out are below 1e-300.
     last = min(n // steps, math.isqrt(700 * n) // steps + 1)
     i = np.arange(1, last + 1)
@@ -256,6 +257,8 @@ def _equal_sizes(steps: int, n: int) -> float:
 
 def _series(steps: int, small: int, large: int) -> float:
     """The limiting series with Hodges' term, for the chance of `steps` or more."""
+    from scipy import special
+
     both, product = small + large, float(small) * large
     common = math.gcd(small, large)
     root = math.sqrt(product / both)
