@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+import pytz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -230,7 +231,6 @@ def test_zone_that_arrow_has_no_name_for_becomes_utc():
 
 
 def test_pytz_zones_are_one_zone_on_both_sides_of_a_clock_change():
-    pytz = pytest.importorskip("pytz")
     zone = pytz.timezone("Europe/Berlin")
     cells = [zone.localize(NOON), zone.localize(NOON.replace(month=7))]
     assert cells[0].tzinfo is not cells[1].tzinfo
