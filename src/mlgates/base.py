@@ -232,7 +232,7 @@ def _summary(checks: list[Check]) -> str:
     return f"{held[0].reason} (and {len(held) - 1} more of {len(checks)} checks did not pass)"
 
 
-_SECRETS = (
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+"), "<address>"),
     (
         re.compile(
@@ -243,6 +243,8 @@ _SECRETS = (
     ),
     (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
     (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "<hidden>"),
+)
+_VALUES = (
     (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
     (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
 )
@@ -261,7 +263,8 @@ _LONGEST = 300
 def describe(error: BaseException, known: Container[str] = ()) -> str:
     """Return an exception's type and a short message in which raw values are hidden.
 
-    The messages of mlgates' own errors carry no values of the data and stand as they are.
+    The messages of mlgates' own errors carry no values of the data, but may carry an address that
+    was given, and what another error said, from which they were raised.
 
     Parameters
     ----------
@@ -280,9 +283,16 @@ def describe(error: BaseException, known: Container[str] = ()) -> str:
     kind = type(error).__name__
     try:
         message = " ".join(str(error)[:_READ].split())
+        cause = error.__cause__
+        other = "" if cause is None or isinstance(cause, MlgatesError) else f"{cause!s:.200}"
     except Exception:  # noqa: BLE001  # an exception that can't be printed is still one
         return kind
-    if not isinstance(error, MlgatesError):
+    if isinstance(error, MlgatesError):
+        if other := " ".join(other.split()):
+            hidden = _hidden(other, known, names=isinstance(cause, _OF_CODE))
+            message = message.replace(other, hidden)
+        message = _without(_SECRETS, message)
+    else:
         message = _hidden(message, known, names=isinstance(error, _OF_CODE))
         message = f"{kind}: {message}" if message else kind
     return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
@@ -294,8 +304,11 @@ def _hidden(message: str, known: Container[str], *, names: bool) -> str:
         kept = inner in known or (names and _NAME.fullmatch(inner))
         return found[0] if kept else f"{mark}<text>{mark}"
 
-    message = _QUOTED.sub(shown, message)
-    for pattern, instead in _SECRETS:
+    return _without((*_SECRETS, *_VALUES), _QUOTED.sub(shown, message))
+
+
+def _without(secrets: Iterable[tuple[re.Pattern[str], str]], message: str) -> str:
+    for pattern, instead in secrets:
         message = pattern.sub(instead, message)
     return message
 

@@ -9,7 +9,7 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -33,6 +33,7 @@ __all__ = [
 
 MAX_BYTES = 256 * 2**20
 _EXACT = 2**53
+_DEEPEST = 100
 _DIGITS = re.compile(r"-?[0-9]{16,400}", re.ASCII)
 
 
@@ -125,20 +126,42 @@ def loads(text: str) -> object:
         nesting too deep to read.
     """
     try:
-        return json.loads(
+        value = json.loads(
             text,
             parse_constant=_refuse_constant,
             parse_float=_finite,
             object_pairs_hook=_unique,
         )
     except RecursionError:
-        msg = "not readable as JSON: nested too deeply"
-        raise EvidenceError(msg) from None
+        value = None
+        deep = True
     except EvidenceError:
         raise
     except ValueError as error:  # JSONDecodeError, and integers of more digits than Python reads
         msg = f"not readable as JSON: {error}"
         raise EvidenceError(msg) from error
+    else:
+        deep = _nests_too_deep(value)
+    if deep:
+        msg = "not readable as JSON: nested too deeply"
+        raise EvidenceError(msg)
+    return value
+
+
+def _nests_too_deep(value: object) -> bool:
+    """Whether what reads, writes or compares it by recursion could not."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [item for nest in level for item in _inside(nest)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:

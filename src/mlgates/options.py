@@ -25,8 +25,10 @@ __all__ = [
     "distinct",
     "duration",
     "flag",
+    "mapping",
     "names",
     "number",
+    "ordered",
     "real",
     "refuse",
     "scalar",
@@ -219,6 +221,34 @@ def scalar(owner: str, option: str, value: Any) -> object:
         hint = "; null and NaN always are missing" if missing else ""
         raise refuse(owner, option, allowed, value, hint)
     return item
+
+
+def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]:
+    """Return a mapping, or pairs of which each stands for another name, as a dict."""
+    try:
+        pairs = list(given.items() if isinstance(given, Mapping) else given)
+        found = dict(pairs)
+    except (TypeError, ValueError):
+        raise refuse(owner, option, allowed, given) from None
+    if len(found) < len(pairs):  # the last would silently take the place of the others
+        raise refuse(owner, option, f"{allowed}, each name once", given)
+    return found
+
+
+def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
+    """Return values in their order; those of a set sorted, whose order changes from run to run.
+
+    Examples
+    --------
+    >>> ordered(("b", "a"), {"b", "a"}), ordered(("b", "a"), ["b", "a"])
+    (('a', 'b'), ('b', 'a'))
+    """
+    if not isinstance(given, AbstractSet):
+        return values
+    try:
+        return tuple(sorted(values, key=lambda value: (type(value).__name__, value)))
+    except TypeError:  # datetimes with and without a zone
+        return tuple(sorted(values, key=repr))
 
 
 def distinct(values: Iterable[object]) -> tuple[object, ...]:

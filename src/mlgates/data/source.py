@@ -269,8 +269,9 @@ def _from_reader(reader: pa.RecordBatchReader) -> Source:
 
 
 def _from_stream(exporter: Any) -> Source:
+    """Source of a stream: nobody knows whether it can be read again, so its table is kept."""
     table = _read_stream(lambda: pa.table(exporter))
-    return _from_arrow_table(_name_of(exporter), table, exporter)
+    return _from_arrow_table(_name_of(exporter), table, table)
 
 
 def _from_mapping(table: Mapping[Any, Any]) -> Source:
@@ -319,7 +320,8 @@ def _from_records(records: Sequence[Any]) -> Source:
 
 def _from_path(path: str | PathLike[str]) -> Source:
     file = Path(path)
-    shown = f"{str(path)!r:.200}"
+    first, *more = str(path).split("\n")  # what lies in a text given for a path is not shown
+    shown = f"{first + '...' if more else first!r:.200}"
     try:
         problem = _problem_of_file(file)
     except OSError as error:  # a name that is too long, a file that may not be read

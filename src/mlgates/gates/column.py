@@ -125,6 +125,7 @@ class Column:
 
     def _bound(self, option: str, value: object) -> object:
         if isinstance(value, date):
+            options.scalar(_OWNER, option, value)  # pandas.NaT is a date too
             wanted = "timestamp" if isinstance(value, datetime) else "date"
             if not self._is(wanted):
                 hint = f"; that is a bound for {wanted!r} columns"
@@ -155,8 +156,7 @@ class Column:
         if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
             raise options.refuse(_OWNER, "isin", allowed, given)
         values = tuple(options.scalar(_OWNER, "isin", value) for value in given)
-        if isinstance(given, set | frozenset):  # whose order would change from run to run
-            values = tuple(sorted(values, key=lambda value: (type(value).__name__, value)))
+        values = options.ordered(values, given)
         if not values:
             raise options.refuse(_OWNER, "isin", allowed, given)
         if not all(map(self._may_hold, values)):

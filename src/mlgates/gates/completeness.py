@@ -22,6 +22,7 @@ from mlgates.data.profile import Profile
 from mlgates.data.source import Field, TableSchema
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
+from mlgates.gates.hints import Near
 from mlgates.gates.violations import broken, guarded, listed, share_check
 from mlgates.limits import Limit, quantity
 from mlgates.verdict import Check, Measurement, Verdict
@@ -138,9 +139,11 @@ class Completeness(Gate):
         said = f"the table has {profile.rows:,} row{'' if profile.rows == 1 else 's'}"
         yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=said)
         total = self._in_total(schema)
+        asked = (*self._judged(schema), *self._expectations())
+        near = Near([column for column in asked if column not in schema], schema)
         for column in self._judged(schema):
             if column not in schema:
-                yield _unknown(column, "missing", schema)
+                yield _unknown(column, "missing", near)
             elif column in total:
                 judge = partial(self._missing_check, schema[column], profile)
                 yield guarded(column, "missing", judge)
@@ -148,7 +151,7 @@ class Completeness(Gate):
             yield from _sliced(counter, profile, self.max_missing)
         for column, values in self._expectations().items():
             if column not in schema:
-                yield _unknown(column, "expected", schema)
+                yield _unknown(column, "expected", near)
             else:
                 judge = partial(_expected_check, column, values, profile)
                 yield guarded(column, "expected", judge)
@@ -277,9 +280,8 @@ def _expected_check(column: str, values: tuple[object, ...], profile: Profile) -
     return Check.judge(column, "expected", measured, Limit(at_most=0), min_n=0, said=said)
 
 
-def _unknown(column: str, metric: str, schema: TableSchema) -> Check:
-    near = options.did_you_mean(column, schema)
-    reason = f"`{column}` is not in the table{near}"
+def _unknown(column: str, metric: str, near: Near) -> Check:
+    reason = f"`{column}` is not in the table{near.hint(column)}"
     return Check(subject=column, metric=metric, verdict=Verdict.ERROR, reason=reason)
 
 
@@ -294,21 +296,17 @@ def _scalars(option: str, given: object, *, empty: bool = False) -> tuple[object
     allowed = "a sequence of finite numbers, texts, bools, dates or datetimes"
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise options.refuse(_OWNER, option, allowed, given)
-    values = tuple(options.scalar(_OWNER, option, value) for value in given)
+    values = options.ordered(tuple(options.scalar(_OWNER, option, value) for value in given), given)
     if not values and not empty:
         raise options.refuse(_OWNER, option, f"{allowed}, at least one", given)
     return options.distinct(values)
 
 
 def _expected(given: object) -> tuple[tuple[str, tuple[object, ...]], ...]:
-    try:
-        pairs = dict(given)  # type: ignore[call-overload]
-    except (TypeError, ValueError):
-        pairs = {}
+    allowed = "a mapping of columns to the values expected"
+    pairs = options.mapping(_OWNER, "expected", given, allowed)
     if not pairs or not all(isinstance(name, str) for name in pairs):
-        raise options.refuse(
-            _OWNER, "expected", "a mapping of columns to the values expected", given
-        )
+        raise options.refuse(_OWNER, "expected", allowed, given)
     return tuple((name, _scalars(f"expected[{name!r}]", values)) for name, values in pairs.items())
 
 
@@ -316,9 +314,9 @@ def _slices(given: object) -> Slices:
     if isinstance(given, Mapping) or (
         isinstance(given, tuple) and given and isinstance(given[0], tuple)
     ):
-        pairs = dict(given)
+        allowed = "a mapping of names to conditions on the table"
+        pairs = options.mapping(_OWNER, "by", given, allowed)
         if not pairs or not all(isinstance(n, str) and callable(c) for n, c in pairs.items()):
-            allowed = "a mapping of names to conditions on the table"
             raise options.refuse(_OWNER, "by", allowed, given)
         return tuple(pairs.items())
     return _some("by", given)

@@ -25,6 +25,7 @@ from mlgates.data.source import Field, TableSchema, as_source
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.column import Column
+from mlgates.gates.hints import Near
 from mlgates.gates.violations import as_said, guarded, listed, share_check, yes_or_no
 from mlgates.limits import Limit
 from mlgates.verdict import Check, Measurement
@@ -80,12 +81,7 @@ class Schema(Gate):
     ordered: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            pairs = dict(self.columns)
-        except (TypeError, ValueError):
-            raise options.refuse(
-                _OWNER, "columns", "a mapping of names to columns", self.columns
-            ) from None
+        pairs = options.mapping(_OWNER, "columns", self.columns, "a mapping of names to columns")
         if not pairs:
             raise options.refuse(
                 _OWNER, "columns", "a mapping of at least one column", self.columns
@@ -151,26 +147,24 @@ class Schema(Gate):
             nothing, some = Measurement(0, n=0), Limit(at_least=1)
             yield as_said(Check.judge("rows", "rows", nothing, some, unit="rows"), said)
         rules = self.rules
+        absent = [name for name in rules if name not in schema]
+        extra = [name for name in schema if name not in rules]
+        near = Near(absent, extra)
         for name, column in rules.items():
             if name in schema:
                 yield from _column_checks(schema[name], column, profile)
             else:
-                yield _absent(name, column, schema, rules)
+                yield _absent(name, column, near)
         if not any(name in schema for name in rules):
             said = "none of the declared columns is in the table"
             nothing = Measurement(None, n=0)
             yield as_said(Check.judge("columns", "present", nothing, Limit(at_most=0)), said)
-        yield from self._shape(schema, profile.rows)
-
-    def _shape(self, schema: TableSchema, rows: int) -> Iterator[Check]:
-        declared = self.rules
         if self.extra == "forbid":
-            extra = [name for name in schema if name not in declared]
-            for name in extra:
-                near = _near(name, [other for other in declared if other not in schema])
-                yield yes_or_no(name, "extra", f"`{name}` is not declared{near}", broken=1, n=rows)
-            if not extra:
-                yield yes_or_no("columns", "extra", "every column is declared", broken=0, n=rows)
+            yield from _extra(extra, Near(extra, absent), profile.rows)
+        yield from self._order(schema, profile.rows)
+
+    def _order(self, schema: TableSchema, rows: int) -> Iterator[Check]:
+        declared = self.rules
         if self.ordered:
             wanted = [name for name in declared if name in schema]
             found = [name for name in schema if name in declared]
@@ -304,19 +298,16 @@ def _type_hint(found: Field, column: Column, profile: Profile) -> str:
     return ""
 
 
-def _absent(name: str, column: Column, schema: TableSchema, rules: Mapping[str, Column]) -> Check:
-    free = [other for other in schema if other not in rules]
-    if not column.required and not _alike(name, free):
+def _extra(extra: list[str], near: Near, rows: int) -> Iterator[Check]:
+    for name in extra:
+        said = f"`{name}` is not declared{near.hint(name)}"
+        yield yes_or_no(name, "extra", said, broken=1, n=rows)
+    if not extra:
+        yield yes_or_no("columns", "extra", "every column is declared", broken=0, n=rows)
+
+
+def _absent(name: str, column: Column, near: Near) -> Check:
+    if not column.required and near.alike(name) is None:
         return yes_or_no(name, "present", f"`{name}` is absent, and not required", broken=0, n=0)
-    said = f"`{name}` is not in the table{_near(name, free)}"
+    said = f"`{name}` is not in the table{near.hint(name)}"
     return yes_or_no(name, "present", said, broken=1, n=0)
-
-
-def _alike(name: str, others: list[str]) -> list[str]:
-    """Return the names that differ in case and outer blanks alone."""
-    return [other for other in others if other.strip().casefold() == name.strip().casefold()]
-
-
-def _near(name: str, others: list[str]) -> str:
-    alike = _alike(name, others)
-    return f"; did you mean {alike[0]!r}?" if alike else options.did_you_mean(name, others)
