@@ -206,4 +206,15 @@ EXAMPLES = (
         others={"reference": people()},
         ladders={"max_missing_shift": (1.0, 0.5, 0.0), "min_samples": (1, ROWS, ROWS + 1, 10**6)},
     ),
+    Example(
+        "drift-stored",
+        mg.Drift("ks", decide_by="estimate", exclude=["id"]),
+        others={"reference": mg.Baseline.from_data(people())},
+        ladders={
+            "at_most": (1.0, 0.1, 0.01, 0.001, 0.0),
+            "columns": (("age",), ("age", "income"), ("age", "income", "nobody")),
+            "exclude": (("id", "age"), ("id",), ("nobody",)),
+            "max_missing_shift": (1.0, 0.01, 0.0),
+        },
+    ),
 )

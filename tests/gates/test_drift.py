@@ -18,6 +18,7 @@ from scipy import stats
 from scipy.spatial import distance
 
 import mlgates as mg
+from mlgates.data.counters import Distribution
 from mlgates.gates.distances import METHODS
 from mlgates.verdict import Verdict
 
@@ -272,7 +273,7 @@ def test_shift_of_the_missing_share_is_told_from_chance():
     check = run({"x": [*NORMAL[:26], *[None] * 4]}, with_missing(0.0, 30)).checks[1]
     assert (check.verdict, check.by_chance) == (U, True)
     assert check.reason == (
-        "0 % of `x` was missing in the reference, 13.3 % is in the data; "
+        "0 % of `x` was missing in the reference, 13.3 % is in the data: a shift of 13.3 %; "
         "beyond the limit, but chance alone does that at this size; the limit is at most 10 %"
     )
 
@@ -280,8 +281,18 @@ def test_shift_of_the_missing_share_is_told_from_chance():
 def test_reasons_of_the_missing_share():
     check = run(with_missing(0.5), with_missing(0.25)).checks[1]
     assert check.reason == (
-        "25 % of `x` was missing in the reference, 50 % is in the data; the limit is at most 10 %"
+        "25 % of `x` was missing in the reference, 50 % is in the data: a shift of 25 %; "
+        "the limit is at most 10 %"
     )
+    check = run({"x": [*[None] * 10_003, *range(89_997)]}, {"x": range(100)}).checks[1]
+    assert check.verdict is F
+    assert "10 % is in the data: a shift of 10.003 %; the limit is at most 10 %" in check.reason
+
+
+def test_value_is_shown_on_its_side_of_the_limit():
+    check = only(run({"x": range(20_002, 120_002)}, {"x": range(100_000)}, at_most=0.2))
+    assert check.verdict is F
+    assert check.reason.startswith("`ks` of `x` is 0.20002 (n = 100,000 against 100,000); ")
 
 
 @pytest.mark.parametrize("method", EVERY)
@@ -808,6 +819,25 @@ def test_profile_that_did_not_count_what_is_needed():
     assert result.checks[0].reason == (
         "the reference was profiled without the distribution of `x`; `exclude` leaves it out"
     )
+
+
+@pytest.mark.parametrize("column", ["x", "c"])
+def test_distribution_that_could_not_be_counted_harms_no_other_column(column, monkeypatch):
+    count = Distribution.count
+
+    def broken(self, views, native):
+        if self.column == column:
+            msg = "the disk is gone"
+            raise OSError(msg)
+        return count(self, views, native)
+
+    monkeypatch.setattr(Distribution, "count", broken)
+    for reference in (table(), mg.Profile.of(table())):
+        result = run(table(), reference, "psi")
+        verdicts = {(name, "psi"): P for name in ("x", "i", "b", "c")}
+        assert found(result) == verdicts | {(column, "psi"): E}
+        why = "OSError: the disk is gone; `exclude` leaves it out"
+        assert result.reason == why
 
 
 def test_provenance_tells_of_the_reference(tmp_path):

@@ -144,14 +144,11 @@ def _counted(side: Ecdf | Knots | CellCounts, edges: Edges) -> npt.NDArray[np.in
 
 def _categories(reference: Frequencies, current: Frequencies) -> Cut:
     """Return categories of the reference as cells, those it lacks together as one."""
-    counts, unseen = np.zeros(len(reference.counts), np.int64), np.zeros(0, np.int64)
-    if current.n:
-        found = current.values.cast(reference.values.type)
-        where = np.asarray(
-            pc.index_in(found, value_set=reference.values).fill_null(-1).to_numpy(), np.int64
-        )
-        counts[where[where >= 0]] = current.counts[where >= 0]
-        unseen = current.counts[where < 0]
+    counts = np.zeros(len(reference.counts), np.int64)
+    found = pc.index_in(current.values, value_set=reference.values)
+    where = np.asarray(found.fill_null(-1).to_numpy(), np.int64)
+    counts[where[where >= 0]] = current.counts[where >= 0]
+    unseen = current.counts[where < 0]
     cells = category_cells(reference.counts, counts, unseen)
     tested = category_cells(reference.counts, counts, unseen, together=False)
     names = [_shortened(str(value)) for value in reference.values.to_pylist()] + [_UNSEEN]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 from scipy import special
@@ -31,7 +31,7 @@ from mlgates.gates.distances import METHODS, Method, Shift
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue
-from mlgates.limits import quantity, spell
+from mlgates.limits import beside, quantity, spell
 from mlgates.verdict import Check, Limit, Measurement, Unit, Verdict
 
 __all__ = ["Drift"]
@@ -225,29 +225,25 @@ class Drift(Gate):
             said = f"`{name}` has no value in the data"
             details: dict[str, object] = {"n_reference": known.valid}
             nothing = Found(name, self.method, 0, known.valid, None, math.nan, details, said)
-            return [nothing, *_missing_shift(known, data)]
+            return [nothing, *self._missing_shift(known, data)]
         if family(data.field) != family(known.field):
             held_now = data.field.problem or f"it holds {held(data.field)} in the data"
             msg = f"`{name}` holds {held(known.field)} in the reference; {held_now}"
             raise EvidenceError(msg)
-        side = distribution_of(reference, name)
-        if side is None:
-            msg = f"the reference has no distribution of `{name}`"
-            raise EvidenceError(msg)
+        # without a distribution `sort_out` would have refused it
+        side = cast("Side", distribution_of(reference, name))
         edges = edges_of(side, self.bins)
         current = counted(profile, self._counter(name, side, edges))
         both = cut(side, current, edges)
         shift = self._measure.measure(both, side, current)
-        return [self._distance(known, data, both, shift), *_missing_shift(known, data)]
+        return [self._distance(known, data, both, shift), *self._missing_shift(known, data)]
 
     def _distance(
         self, known: ColumnProfile, data: ColumnProfile, both: Cut, shift: Shift
     ) -> Found:
         name, value = known.field.name, None if math.isnan(shift.value) else shift.value
-        shown = "undefined" if value is None else quantity(value)
-        said = (
-            f"`{self.method}` of `{name}` is {shown} (n = {data.valid:,} against {known.valid:,})"
-        )
+        shown, sizes = beside(value, self._limit), f"{data.valid:,} against {known.valid:,}"
+        said = f"`{self.method}` of `{name}` is {shown} (n = {sizes})"
         if value is None and known.infinite + data.infinite:
             said += f"; {data.infinite:,} values are infinite, {known.infinite:,} in the reference"
         details: dict[str, object] = {
@@ -270,6 +266,26 @@ class Drift(Gate):
             cells=len(both.labels),
             shift=shift,
         )
+
+    def _missing_shift(self, known: ColumnProfile, data: ColumnProfile) -> Iterator[Found]:
+        """Yield how the missing share changed; nothing where none is missing on a side."""
+        if not known.missing and not data.missing:
+            return
+        name, before = known.field.name, known.missing / known.rows
+        now = data.missing / data.rows if data.rows else math.nan
+        value = abs(now - before) if data.rows else None
+        p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
+        said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
+        if data.rows:
+            shift = beside(value, Limit(at_most=self.max_missing_shift), "share")
+            said += f", {quantity(now, 'share')} is in the data: a shift of {shift}"
+        details: dict[str, object] = {
+            "n_reference": known.rows,
+            "p_value_alone": p_value,
+            "before": before,
+            "now": now,
+        }
+        yield Found(name, _MISSING, data.rows, known.rows, value, p_value, details, said)
 
     def _judged(self, found: Found, p_value: float, tests: int) -> Check:
         shift, unit = found.shift, _unit(found)
@@ -346,26 +362,6 @@ class Drift(Gate):
         if needed is None and tested > 0:
             return f"{told}, and against so small a reference no number of rows decides"
         return f"{told}, {needed:,} rows would decide" if needed and needed > found.n else told
-
-
-def _missing_shift(known: ColumnProfile, data: ColumnProfile) -> Iterator[Found]:
-    """Yield how the share of missing cells changed; nothing where none is missing on a side."""
-    if not known.missing and not data.missing:
-        return
-    name, before = known.field.name, known.missing / known.rows
-    now = data.missing / data.rows if data.rows else math.nan
-    p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
-    said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
-    if data.rows:
-        said += f", {quantity(now, 'share')} is in the data"
-    details: dict[str, object] = {
-        "n_reference": known.rows,
-        "p_value_alone": p_value,
-        "before": before,
-        "now": now,
-    }
-    value = abs(now - before) if data.rows else None
-    yield Found(name, _MISSING, data.rows, known.rows, value, p_value, details, said)
 
 
 def _unit(found: Found) -> Unit:
