@@ -9,7 +9,9 @@ import pytest
 pytestmark = pytest.mark.benchmark(group="import, a whole process")
 
 
-@pytest.mark.parametrize("code", ["pass", "import mlgates", "import numpy", "import pandera.pandas"])
+@pytest.mark.parametrize(
+    "code", ["pass", "import mlgates", "import numpy", "import pandera.pandas"]
+)
 def test_import(benchmark: Callable, code: str) -> None:
     command = [sys.executable, "-c", code]
     benchmark.pedantic(
