@@ -109,3 +109,49 @@ def test_a_condition_that_answers_without_order_is_an_error(answer):
 
 def test_dates_of_python_are_dates():
     assert mg.Schema({"d": "date"}).run(data={"d": [date(2026, 3, 1), date(1, 1, 1)]}).passed
+
+
+class Odd(list):
+    """A list that can't be read."""
+
+    def __init__(self, method):
+        super().__init__([1])
+        self.method = method
+
+    def __len__(self):
+        return self.raised("len") or super().__len__()
+
+    def __iter__(self):
+        self.raised("iter")
+        return super().__iter__()
+
+    def raised(self, method):
+        if self.method == method:
+            raise RuntimeError
+
+
+def test_cells_that_raise_hide_no_other_column():
+    # (Arrow does not notice, and reads what is not there)
+    for method in ("len", "iter"):
+        result = mg.Schema({"bad": "string", "x": "int"}).run(data={"bad": [Odd(method)], "x": [1]})
+        assert {c.metric for c in result.checks if c.subject == "x" and c.passed} == {
+            "type",
+            "missing",
+        }
+
+
+@pytest.mark.parametrize("by", [None, "g", {"all": lambda table: [True] * 3}], ids=range(3))
+def test_values_that_stand_for_missing_are_not_missed_in_a_column_of_mixed_types(by):
+    table = {"age": ["?", "?", 31], "g": [1, 1, 1], "x": [1, 2, 3]}
+    columns = ["age", "x"]
+    result = mg.Completeness(columns, missing_values=["?"], by=by, max_missing=0.1).run(data=table)
+    assert {c.subject: c.verdict for c in result.checks} == {"rows": PASS, "age": ERROR, "x": PASS}
+    # without such values, what is there is not missing
+    assert mg.Completeness(columns, by=by).run(data=table).passed
+
+
+def test_a_sentinel_behind_a_blank_is_pointed_at():
+    # as the census data of Adult have it
+    table = {"workclass": ["Private", " ?", " ?", "State-gov"]}
+    result = mg.Completeness(missing_values=["?"]).run(data=table)
+    assert "list them in `missing_values`" in result.checks[1].reason

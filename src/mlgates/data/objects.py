@@ -305,13 +305,20 @@ def nests_too_deep(cells: Iterable[Any]) -> bool:
 
 
 def _inside(cell: Any) -> Iterable[Any]:
+    len(cell)  # Arrow would not notice that it raises
     if isinstance(cell, np.ndarray):
         return cell.ravel().tolist() if cell.dtype.hasobject else ()
     return cell.values() if isinstance(cell, dict) else cell
 
 
 def _nested(values: Sequence[Any]) -> Any:
-    if nests_too_deep(values):
+    try:
+        deep = nests_too_deep(values)
+    except Exception as error:  # noqa: BLE001  (a list of a class of its own can raise anything)
+        label = ", ".join(sorted({type(value).__name__ for value in values}))
+        problem = f"holds values of type {label} that raise {type(error).__name__} when read"
+        raise _UnreadableError(label, problem) from None
+    if deep:
         problem = f"holds lists or dicts nested more than {_DEEPEST} deep; flatten them first"
         label = "nested too deep"
         raise _UnreadableError(label, problem)

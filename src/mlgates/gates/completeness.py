@@ -35,7 +35,7 @@ Slices = str | tuple[str, ...] | tuple[tuple[str, Callable[..., object]], ...]
 
 # what stands for missing in many files; never counted unless listed, only pointed at
 _SUSPECTS: dict[str, tuple[object, ...]] = {
-    "string": ("", " ", "?", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "None", "-"),
+    "string": ("", " ", "?", " ?", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "None", "-"),
     "int": (-999, -9999, -99999),
     "float": (-999, -9999, -99999),
 }
@@ -147,6 +147,9 @@ class Completeness(Gate):
             elif column in total:
                 judge = partial(self._missing_check, schema[column], profile)
                 yield guarded(column, "missing", judge)
+            elif self._is_closed(schema[column]):
+                problem = EvidenceError(schema[column].problem)
+                yield broken(column, "missing", problem)
         for counter in self._grouped(schema):
             yield from _sliced(counter, profile, self.max_missing)
         for column, values in self._expectations().items():
@@ -178,7 +181,8 @@ class Completeness(Gate):
         if self.by is None:
             return
         values, by = tuple(self.missing_values), self._by()
-        columns = tuple(c for c in self._judged(schema) if c in schema and c not in by)
+        sliced = (c for c in self._judged(schema) if c in schema and c not in by)
+        columns = tuple(c for c in sliced if not self._is_closed(schema[c]))
         if by:
             yield MissingBy(columns, by, values)
             return
@@ -189,6 +193,10 @@ class Completeness(Gate):
     def _sentinels(self, found: Field) -> In | None:
         values = tuple(self.missing_values)
         return In(found.name, values) if values and _holds_values(found) else None
+
+    def _is_closed(self, found: Field) -> bool:
+        """Whether it can't be told which cells hold a value that stands for missing."""
+        return bool(self.missing_values) and found.kind == "unreadable"
 
     def _suspects(self, found: Field) -> In | None:
         """Return the counter of values that often stand for missing and are not listed."""
@@ -254,7 +262,7 @@ def _slice_name(names: tuple[str, ...], key: tuple[object, ...]) -> str | None:
 
 
 def _holds_values(found: Field) -> bool:
-    return found.kind not in ("nested", "unreadable", "null")
+    return found.kind not in ("nested", "null")
 
 
 def _suspicion(counter: In | None, found: Field, profile: Profile) -> str:
