@@ -104,9 +104,9 @@ CASES = {
         BINNED,
     ),
     "as many categories as rows, now": ([f"c{i}" for i in range(N)], [*"ab" * 500], F, BINNED),
-    "as many categories as rows": (
-        [f"c{i}" for i in range(N)],
-        [f"c{i}" for i in range(N)],
+    "more categories than can be judged": (
+        [f"c{i}" for i in range(N + 1)],
+        [f"c{i}" for i in range(N + 1)],
         E,
         EVERY,
     ),

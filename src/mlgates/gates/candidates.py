@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mlgates import options
 from mlgates.base import describe
-from mlgates.data.baseline import Baseline, is_identifier
+from mlgates.data.baseline import MOST_CATEGORIES, Baseline
 from mlgates.data.field import Field
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.reference import Reference, distribution_of
@@ -121,7 +121,7 @@ def sort_out(
 
 
 def _has_no_categories(reference: Reference, field: Field) -> bool:
-    """Whether a column holds names, identifiers or free text."""
+    """Whether a column has more than 1,000 texts, or was kept from a baseline's file."""
     if field.kind != "string":
         return False
     try:
@@ -130,7 +130,7 @@ def _has_no_categories(reference: Reference, field: Field) -> bool:
         return False
     if side is None:
         return isinstance(reference, Baseline)
-    return isinstance(side, Frequencies) and is_identifier(side)
+    return isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
 
 
 def _unfit(reference: Reference, field: Field, method: str) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mlgates.data.knots import Knots
 from mlgates.data.reference import Cut
 from mlgates.kernels import divergence, twosample
@@ -14,6 +16,7 @@ __all__ = ["METHODS", "Method", "Shift"]
 
 NUMBERS = frozenset({"int", "float", "decimal"})
 CATEGORIES = frozenset({"bool", "string"})
+_MANY = 10**9  # rows, as good as endless
 
 
 class Shift(NamedTuple):
@@ -57,24 +60,28 @@ class Method:
         ``chance(cells, n, m, alpha)``: what chance alone exceeds with that probability, of what is
         tested.
     needed : callable
-        ``needed(limit, cells, m, alpha)``: rows from which chance stays within the limit; None when
-        no number is enough.
+        ``needed(limit, cells, m, alpha, floor)``: rows from which chance stays within the limit;
+        None when no number is enough. `floor` is the distance that any number of rows keeps.
     least : int
         Fewest rows a side by default.
     binned : bool
         Whether it compares counts in cells alone.
     most : float
         The largest value possible.
+    unseen : callable, optional
+        ``unseen(single, m)``: the distance that a reference of `m` values gives without any drift
+        by the categories it lacks, when `single` of those it has stand once.
     """
 
     at_most: float
     kinds: frozenset[str]
     measure: Callable[[Cut, Any, Any], Shift]
     chance: Callable[[int, int, int, float], float]
-    needed: Callable[[float, int, int, float], int | None]
+    needed: Callable[[float, int, int, float, float], int | None]
     least: int = 30
     binned: bool = False
     most: float = 1.0
+    unseen: Callable[[int, int], float] | None = None
 
 
 def _on_cells(distance: Callable[..., float]) -> Callable[[Cut, Any, Any], Shift]:
@@ -147,8 +154,8 @@ def _like_psi(to_psi: float) -> tuple[Callable[..., float], Callable[..., int | 
     def chance(cells: int, n: int, m: int, alpha: float) -> float:
         return math.sqrt(divergence.psi_chance(cells, n, m, alpha) / to_psi)
 
-    def needed(limit: float, cells: int, m: int, alpha: float) -> int | None:
-        return divergence.rows_needed_psi(to_psi * limit**2, cells, m, alpha)
+    def needed(limit: float, cells: int, m: int, alpha: float, floor: float) -> int | None:
+        return divergence.rows_needed_psi(to_psi * (limit**2 - floor**2), cells, m, alpha)
 
     return chance, needed
 
@@ -158,8 +165,12 @@ def _ks_chance(cells: int, n: int, m: int, alpha: float) -> float:
     return twosample.ks_chance(n, m, alpha)
 
 
-def _ks_needed(limit: float, cells: int, m: int, alpha: float) -> int | None:
-    del cells
+def _psi_needed(limit: float, cells: int, m: int, alpha: float, floor: float) -> int | None:
+    return divergence.rows_needed_psi(limit - floor, cells, m, alpha)
+
+
+def _ks_needed(limit: float, cells: int, m: int, alpha: float, floor: float) -> int | None:
+    del cells, floor
     return twosample.rows_needed_ks(limit, m, alpha)
 
 
@@ -170,15 +181,36 @@ def _binned(
     least: int = 30,
     most: float = 1.0,
 ) -> Method:
-    kinds = NUMBERS | CATEGORIES
-    return Method(at_most, kinds, _on_cells(distance), *bounds, least, binned=True, most=most)
+    return Method(
+        at_most,
+        NUMBERS | CATEGORIES,
+        _on_cells(distance),
+        *bounds,
+        least,
+        binned=True,
+        most=most,
+        unseen=_unseen(distance),
+    )
+
+
+def _unseen(distance: Callable[..., float]) -> Callable[[int, int], float]:
+    """Return what categories that the reference lacks add, however many rows the data have.
+
+    By Good and Turing those that stand once in `m` values tell the share of what is lacking.
+    """
+
+    def floor(single: int, m: int) -> float:
+        lacking = _MANY * single // m
+        return distance(np.array([m, 0]), np.array([_MANY - lacking, lacking])) if lacking else 0.0
+
+    return floor
 
 
 METHODS: dict[str, Method] = {
     "psi": _binned(
         divergence.psi,
         0.2,
-        (divergence.psi_chance, divergence.rows_needed_psi),
+        (divergence.psi_chance, _psi_needed),
         least=100,
         most=math.inf,
     ),

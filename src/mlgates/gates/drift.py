@@ -54,6 +54,7 @@ class Found(NamedTuple):
     dropped: int = 0
     cells: int = 0
     shift: Shift | None = None
+    floor: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,8 +76,8 @@ class Drift(Gate):
         The inclusive limit: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
         Columns to judge. By default all of the reference, save those that the method does not
-        serve (dates, times) and texts that are no categories (more than 1,000 of them, or fewer
-        than two rows each): these are listed as not judged.
+        serve (dates, times), texts of more than 1,000 values, and those that a stored baseline
+        did not keep: these are listed as not judged.
     exclude : str or sequence of str
         Columns not to judge.
     decide_by : {"significance", "estimate"}
@@ -265,7 +266,14 @@ class Drift(Gate):
             dropped=data.missing,
             cells=len(both.labels),
             shift=shift,
+            floor=self._floor(both, known.valid),
         )
+
+    def _floor(self, both: Cut, m: int) -> float:
+        """Return the distance that rare categories give without drift, whatever the rows."""
+        if both.cells.ordered or self._measure.unseen is None:
+            return 0.0
+        return self._measure.unseen(int(np.count_nonzero(both.cells.reference == 1)), m)
 
     def _missing_shift(self, known: ColumnProfile, data: ColumnProfile) -> Iterator[Found]:
         """Yield how the missing share changed; nothing where none is missing on a side."""
@@ -358,7 +366,7 @@ class Drift(Gate):
         told = f"; chance alone gives up to {level} here"
         if shift.tested >= 0:
             told = f"; `ks` is {quantity(shift.tested)}, chance alone gives up to {level} here"
-        needed = self._measure.needed(tested, found.cells, found.m, alpha)
+        needed = self._measure.needed(tested, found.cells, found.m, alpha, found.floor)
         if needed is None and tested > 0:
             return f"{told}, and against so small a reference no number of rows decides"
         return f"{told}, {needed:,} rows would decide" if needed and needed > found.n else told
