@@ -85,6 +85,10 @@ def worst_first(verdict: Verdict) -> int:
     return _WORST_FIRST.index(verdict)
 
 
+# what most details are: they need no look at what they might stand for
+_PLAIN = frozenset({type(None), bool, float, str})
+
+
 class Details(Mapping[str, object]):
     """A read-only mapping of plain values, equal to any mapping with the same items."""
 
@@ -115,6 +119,8 @@ class Details(Mapping[str, object]):
 
 def _plain(value: Any, key: str) -> object:
     """Return a value that JSON carries: numpy scalars as Python's, NaN as None, lists as tuples."""
+    if type(value) in _PLAIN:
+        return None if value != value else value  # noqa: PLR0124  (NaN)
     item = value.item() if getattr(value, "shape", None) == () else value
     if item is None or isinstance(item, bool):
         return item
