@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +140,8 @@ class MissingWhere:
     values: tuple[object, ...] = ()
     beside: tuple[str, ...] = ()
     bools: tuple[bool, ...] = field(init=False, repr=False, default=())
+    #: A condition may look at all rows, so it is never asked about a part of them.
+    whole: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bools", which_are_bools(self.values))

@@ -13,6 +13,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import pyarrow as pa
+
 from mlgates.data.column import WHOLE, ColumnProfile, ColumnView, Extreme, merge_fields
 from mlgates.data.counters import Counter, Distribution
 from mlgates.data.ecdf import Ecdf
@@ -232,7 +234,7 @@ class _Scan:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
             total = _Counted()
             waiting: deque[tuple[int, list[Callable[[], _Counted]]]] = deque()
-            for batch in self.source.batches(self.read):
+            for batch in self._batches():
                 jobs = [_start(pool, job) for job in self._jobs_of(batch)]
                 waiting.append((batch.table.num_rows, jobs))
                 # A few batches at a time: what was read is not held for longer than needed.
@@ -249,6 +251,17 @@ class _Scan:
             {name: total.columns[name] for name in self.profiled},
             {counter: total.states[counter] for counter in self.order},
         )
+
+    def _batches(self) -> Iterator[Batch]:
+        """The source's batches; one of all rows where a counter must see them together."""
+        batches = self.source.batches(self.read)
+        if not any(getattr(counter, "whole", False) for counter in self.order):
+            return batches
+        parts = list(batches)
+        if len(parts) > 1:
+            table = pa.concat_tables([part.table for part in parts])
+            parts = [Batch(table, table)]
+        return iter(parts)
 
     def _jobs_of(self, batch: Batch) -> Iterator[Callable[[], "_Counted"]]:
         """One job for each column or combination of columns, long ones first."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from mlgates import options
 from mlgates.base import describe
 from mlgates.data.baseline import MOST_CATEGORIES, Baseline
 from mlgates.data.field import Field
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.reference import Reference, distribution_of
+from mlgates.gates.hints import Near
 
 __all__ = ["Candidates", "family", "held", "sort_out"]
 
@@ -92,20 +92,21 @@ def sort_out(
         Those that nobody asks for. One that the reference lacks is refused: its name is wrong.
     """
     schema, excluded = reference.schema, tuple(exclude)
+    asked = tuple(schema if columns is None else columns)
+    near = Near([name for name in (*excluded, *asked) if name not in schema], schema)
     judged: list[str] = []
     refused = {
-        name: f"`{name}` is excluded, but not in the reference{options.did_you_mean(name, schema)}"
+        name: f"`{name}` is excluded, but not in the reference{near.hint(name)}"
         for name in excluded
         if name not in schema
     }
     left = {}
-    for name in schema if columns is None else columns:
+    for name in asked:
         if name in excluded:
             continue
         field = schema.get(name)
         if field is None:
-            near = options.did_you_mean(name, schema)
-            refused[name] = f"`{name}` is not in the reference{near}"
+            refused[name] = f"`{name}` is not in the reference{near.hint(name)}"
             continue
         what = "" if field.kind in kinds | _NEVER | {"null"} else held(field)
         what = what or (_MANY if _has_no_categories(reference, field) else "")

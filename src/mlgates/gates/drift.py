@@ -28,6 +28,7 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.candidates import Candidates, family, held, sort_out
 from mlgates.gates.distances import METHODS, Method, Shift
+from mlgates.gates.hints import Near
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue
@@ -202,10 +203,11 @@ class Drift(Gate):
             raise EvidenceError("; ".join(filter(None, [none, columns.remark])))
         yield from (_error(name, self.method, why) for name, why in columns.refused.items())
         found: list[Found] = []
+        near = Near([name for name in columns.judged if name not in schema], schema)
         for name in columns.judged:
             if name not in schema:
-                near = options.did_you_mean(name, schema)
-                yield _error(name, self.method, f"`{name}` is not in the data{near}")
+                why = f"`{name}` is not in the data{near.hint(name)}"
+                yield _error(name, self.method, why)
                 continue
             try:
                 found += self._found(name, reference, profile)
