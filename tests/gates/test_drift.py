@@ -223,7 +223,7 @@ def test_texts_are_texts_however_they_are_encoded():
     for same in (
         levels,
         pl.Series(WORDS, dtype=pl.Categorical),
-        pa.array(WORDS, pa.large_string()),
+        pa.array(list(WORDS), pa.large_string()),
     ):
         for data, reference in (({"c": same}, plain), (plain, {"c": same})):
             check = only(run(data, reference, "psi"))
@@ -495,9 +495,11 @@ ties = st.lists(st.integers(-5, 5) | st.sampled_from([0.5, -math.inf, math.inf])
 @given(ties, ties)
 def test_ks_against_scipy(a, b):
     check = only(run({"x": a}, {"x": b}, min_samples=1, at_most=1.0))
+    # old versions of scipy know no infinity: the ends of the line change no order
+    finite = [np.clip(np.array(x, float), -100, 100) for x in (b, a)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scipy's p-value fails for some sizes
-        expected = stats.ks_2samp(np.array(b, float), np.array(a, float))
+        expected = stats.ks_2samp(*finite)
     assert check.value == pytest.approx(expected.statistic, abs=1e-12)
 
 
