@@ -15,9 +15,10 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.base import FunctionGate, Gate, describe, judge, plead
+from mlgates.base import FunctionGate, Gate, judge, plead
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence
+from mlgates.redaction import describe
 from mlgates.verdict import Check, Limit, Measurement, Verdict
 
 PASS, INCONCLUSIVE, FAIL, ERROR, SKIP = Verdict

@@ -5,8 +5,7 @@
 
 import dataclasses
 import inspect
-import re
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import WRAPPER_ASSIGNMENTS
 from time import perf_counter
@@ -15,9 +14,10 @@ from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
 from mlgates import options
 from mlgates.data.counters import Counter
 from mlgates.data.source import TableSchema
-from mlgates.errors import EvidenceError, MlgatesError, OptionError
+from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
 from mlgates.limits import Limit, beside
+from mlgates.redaction import describe
 from mlgates.report import GateResult
 from mlgates.verdict import Check, Measurement, Verdict, worst_first
 
@@ -230,87 +230,6 @@ def _summary(checks: list[Check]) -> str:
     if len(held) == 1:
         return held[0].reason
     return f"{held[0].reason} (and {len(held) - 1} more of {len(checks)} checks did not pass)"
-
-
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+"), "<address>"),
-    (
-        re.compile(
-            r"(?i)\b(pass(?:word|wd|phrase)?|pwd|token|secret|authorization|(?:api[_-]?)?key)"
-            r"(\s*[=:]\s*)(?:(?:bearer|basic)\s+)?\S+"
-        ),
-        r"\1\2<hidden>",
-    ),
-    (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
-    (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "<hidden>"),
-)
-_VALUES = (
-    (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
-    (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
-)
-# an apostrophe within a word opens and closes nothing; a quotation cut off lasts to the end
-_QUOTED = re.compile(
-    r"(?<!\w)([bru]{0,2})"
-    r"(?:'((?:[^'\\]|\\.|'(?=\w))*)(?:'|\\?$)|\"((?:[^\"\\]|\\.|\"(?=\w))*)(?:\"|\\?$))"
-)
-_NAME = re.compile(r"[A-Za-z_][\w.]{0,60}")
-# what these quote is the program's: names, attributes and types
-_OF_CODE = (AttributeError, ImportError, NameError, TypeError)
-_READ = 2_000
-_LONGEST = 300
-
-
-def describe(error: BaseException, known: Container[str] = ()) -> str:
-    """Return an exception's type and a short message in which raw values are hidden.
-
-    The messages of mlgates' own errors carry no values of the data, but may carry an address that
-    was given, and what another error said, from which they were raised.
-
-    Parameters
-    ----------
-    error : BaseException
-        What was raised.
-    known : container of str
-        Names that may be shown, such as those of columns.
-
-    Examples
-    --------
-    >>> describe(ValueError("could not convert string to float: 'Ann Lee, ann@example.org'"))
-    "ValueError: could not convert string to float: '<text>'"
-    >>> describe(KeyError("age"), known={"age", "income"})
-    "KeyError: 'age'"
-    """
-    kind = type(error).__name__
-    try:
-        message = " ".join(str(error)[:_READ].split())
-        cause = error.__cause__
-        other = "" if cause is None or isinstance(cause, MlgatesError) else f"{cause!s:.200}"
-    except Exception:  # noqa: BLE001  # an exception that can't be printed is still one
-        return kind
-    if isinstance(error, MlgatesError):
-        if other := " ".join(other.split()):
-            hidden = _hidden(other, known, names=isinstance(cause, _OF_CODE))
-            message = message.replace(other, hidden)
-        message = _without(_SECRETS, message)
-    else:
-        message = _hidden(message, known, names=isinstance(error, _OF_CODE))
-        message = f"{kind}: {message}" if message else kind
-    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
-
-
-def _hidden(message: str, known: Container[str], *, names: bool) -> str:
-    def shown(found: re.Match[str]) -> str:
-        mark, inner = ("'", found[2]) if found[3] is None else ('"', found[3])
-        kept = inner in known or (names and _NAME.fullmatch(inner))
-        return found[0] if kept else f"{mark}<text>{mark}"
-
-    return _without((*_SECRETS, *_VALUES), _QUOTED.sub(shown, message))
-
-
-def _without(secrets: Iterable[tuple[re.Pattern[str], str]], message: str) -> str:
-    for pattern, instead in secrets:
-        message = pattern.sub(instead, message)
-    return message
 
 
 def _signature(function: Callable[..., object]) -> tuple[str, list[inspect.Parameter]]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from mlgates.base import describe
 from mlgates.data.baseline import MOST_CATEGORIES, Baseline
 from mlgates.data.field import Field
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.reference import Reference, distribution_of
 from mlgates.gates.hints import Near
+from mlgates.redaction import describe
 
 __all__ = ["Candidates", "family", "held", "sort_out"]
 

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from mlgates.data.knots import Knots
 from mlgates.data.reference import Cut
 from mlgates.kernels import divergence, twosample
 from mlgates.kernels.knots import Between, Known, ks_between, wasserstein_between
 
-__all__ = ["METHODS", "Method", "Shift"]
+__all__ = ["METHODS", "Method", "Shift", "told_cells"]
 
 NUMBERS = frozenset({"int", "float", "decimal"})
 CATEGORIES = frozenset({"bool", "string"})
+_SHOWN_CELLS = 30
 _MANY = 10**9  # rows, as good as endless
 
 
@@ -221,3 +223,26 @@ METHODS: dict[str, Method] = {
     "total_variation": _binned(divergence.total_variation, 0.1, _like_psi(4)),
     "chi2": _binned(divergence.cramers_v, 0.1, _like_psi(4)),
 }
+
+
+def told_cells(both: Cut, significance: float) -> list[dict[str, object]]:
+    """Return the cells with both shares, and which moved: the largest changes, in order of cells.
+
+    A cell moved when its share differs beyond what chance gives any of the cells (Bonferroni).
+    """
+    a, b = both.cells.reference, both.cells.current
+    m, n = int(a.sum()), int(b.sum())
+    p, q, pooled = a / m, b / n, (a + b) / (m + n)
+    deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
+    z = np.divide(np.abs(q - p), deviation, out=np.zeros(len(p)), where=deviation > 0)
+    moved = z > special.ndtri(1 - significance / (2 * len(p)))
+    largest = np.sort(np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS])
+    return [
+        {
+            "cell": both.labels[i],
+            "reference": float(p[i]),
+            "current": float(q[i]),
+            "moved": bool(moved[i]),
+        }
+        for i in largest.tolist()
+    ]

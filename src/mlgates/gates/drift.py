@@ -6,10 +6,9 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
-from scipy import special
 
 from mlgates import options
-from mlgates.base import Gate, describe
+from mlgates.base import Gate
 from mlgates.data.column import ColumnProfile
 from mlgates.data.counters import Counter, Distribution, Missing
 from mlgates.data.field import TableSchema
@@ -27,18 +26,18 @@ from mlgates.data.reference import (
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.candidates import Candidates, family, held, sort_out
-from mlgates.gates.distances import METHODS, Method, Shift
+from mlgates.gates.distances import METHODS, Method, Shift, told_cells
 from mlgates.gates.hints import Near
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue
 from mlgates.limits import beside, quantity, spell
+from mlgates.redaction import describe
 from mlgates.verdict import Check, Limit, Measurement, Unit, Verdict
 
 __all__ = ["Drift"]
 
 _MISSING = "missing_shift"
-_SHOWN_CELLS = 30
 
 
 class Found(NamedTuple):
@@ -252,7 +251,7 @@ class Drift(Gate):
         details: dict[str, object] = {
             "n_reference": known.valid,
             "p_value_alone": shift.p_value,
-            "cells": _cells(both, self.significance),
+            "cells": told_cells(both, self.significance),
         }
         if shift.low < shift.high:
             details["bounds"] = (shift.low, shift.high)
@@ -380,26 +379,3 @@ def _unit(found: Found) -> Unit:
 
 def _error(name: str, metric: str, why: str) -> Check:
     return Check(subject=name, metric=metric, verdict=Verdict.ERROR, reason=why)
-
-
-def _cells(both: Cut, significance: float) -> list[dict[str, object]]:
-    """Return the cells with both shares, and which moved: the largest changes, in order of cells.
-
-    A cell moved when its share differs beyond what chance gives any of the cells (Bonferroni).
-    """
-    a, b = both.cells.reference, both.cells.current
-    m, n = int(a.sum()), int(b.sum())
-    p, q, pooled = a / m, b / n, (a + b) / (m + n)
-    deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
-    z = np.divide(np.abs(q - p), deviation, out=np.zeros(len(p)), where=deviation > 0)
-    moved = z > special.ndtri(1 - significance / (2 * len(p)))
-    largest = np.sort(np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS])
-    return [
-        {
-            "cell": both.labels[i],
-            "reference": float(p[i]),
-            "current": float(q[i]),
-            "moved": bool(moved[i]),
-        }
-        for i in largest.tolist()
-    ]

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from mlgates.base import describe
 from mlgates.data.counters import Violations
 from mlgates.limits import Limit, quantity
+from mlgates.redaction import describe
 from mlgates.verdict import Check, Measurement, Verdict
 
 __all__ = ["as_said", "broken", "guarded", "listed", "share_check", "yes_or_no"]

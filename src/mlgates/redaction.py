@@ -1,0 +1,88 @@
+"""What an exception may say in a report: its type and a message without raw values or secrets."""
+
+import re
+from collections.abc import Container, Iterable
+
+from mlgates.errors import MlgatesError
+
+__all__ = ["describe"]
+
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+"), "<address>"),
+    (
+        re.compile(
+            r"(?i)\b(pass(?:word|wd|phrase)?|pwd|token|secret|authorization|(?:api[_-]?)?key)"
+            r"(\s*[=:]\s*)(?:(?:bearer|basic)\s+)?\S+"
+        ),
+        r"\1\2<hidden>",
+    ),
+    (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
+    (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "<hidden>"),
+)
+_VALUES = (
+    (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
+    (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
+)
+# an apostrophe within a word opens and closes nothing; a quotation cut off lasts to the end
+_QUOTED = re.compile(
+    r"(?<!\w)([bru]{0,2})"
+    r"(?:'((?:[^'\\]|\\.|'(?=\w))*)(?:'|\\?$)|\"((?:[^\"\\]|\\.|\"(?=\w))*)(?:\"|\\?$))"
+)
+_NAME = re.compile(r"[A-Za-z_][\w.]{0,60}")
+# what these quote is the program's: names, attributes and types
+_OF_CODE = (AttributeError, ImportError, NameError, TypeError)
+_READ = 2_000
+_LONGEST = 300
+
+
+def describe(error: BaseException, known: Container[str] = ()) -> str:
+    """Return an exception's type and a short message in which raw values are hidden.
+
+    The messages of mlgates' own errors carry no values of the data, but may carry an address that
+    was given, and what another error said, from which they were raised.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+    known : container of str
+        Names that may be shown, such as those of columns.
+
+    Examples
+    --------
+    >>> describe(ValueError("could not convert string to float: 'Ann Lee, ann@example.org'"))
+    "ValueError: could not convert string to float: '<text>'"
+    >>> describe(KeyError("age"), known={"age", "income"})
+    "KeyError: 'age'"
+    """
+    kind = type(error).__name__
+    try:
+        message = " ".join(str(error)[:_READ].split())
+        cause = error.__cause__
+        other = "" if cause is None or isinstance(cause, MlgatesError) else f"{cause!s:.200}"
+    except Exception:  # noqa: BLE001  # an exception that can't be printed is still one
+        return kind
+    if isinstance(error, MlgatesError):
+        if other := " ".join(other.split()):
+            hidden = _hidden(other, known, names=isinstance(cause, _OF_CODE))
+            message = message.replace(other, hidden)
+        message = _without(_SECRETS, message)
+    else:
+        message = _hidden(message, known, names=isinstance(error, _OF_CODE))
+        message = f"{kind}: {message}" if message else kind
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+
+
+def _hidden(message: str, known: Container[str], *, names: bool) -> str:
+    def shown(found: re.Match[str]) -> str:
+        mark, inner = ("'", found[2]) if found[3] is None else ('"', found[3])
+        kept = inner in known or (names and _NAME.fullmatch(inner))
+        return found[0] if kept else f"{mark}<text>{mark}"
+
+    return _without((*_SECRETS, *_VALUES), _QUOTED.sub(shown, message))
+
+
+def _without(secrets: Iterable[tuple[re.Pattern[str], str]], message: str) -> str:
+    for pattern, instead in secrets:
+        message = pattern.sub(instead, message)
+    return message
