@@ -413,7 +413,9 @@ def test_names_of_the_program_are_kept(error, shown):
 
 def test_known_names_are_kept():
     assert describe(KeyError("age"), {"age"}) == "KeyError: 'age'"
-    assert describe(KeyError("aged"), {"age"}) == "KeyError: '<text>'"
+    near = "KeyError: '<text>', which is no known name; did you mean 'age'?"
+    assert describe(KeyError("aged"), {"age"}) == near
+    assert describe(KeyError("Ann Lee"), {"age"}) == "KeyError: '<text>'"
     found = needs_a_column.run(data={"age": [1], "sex": ["f"]})
     assert found.reason == "ValueError: 'age' and 'data' are fine, '<text>' is not"
 

@@ -85,7 +85,7 @@ def undecorated(y_true):
             [Says],
             (
                 f"GateSuite: `gates` must be gates or suites, got {Says!r}"
-                "; decorate the function with @mlgates.gate"
+                "; call it: Says(...)"
             ),
         ),
         (

@@ -4,6 +4,7 @@ JSON has no infinity and no integers beyond 2**53 that every reader keeps, so in
 texts "Infinity" and "-Infinity" and larger integers are texts of digits. Undefined is null.
 """
 
+import errno
 import json
 import math
 import os
@@ -202,6 +203,8 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
         When the file can't be written; the old one is then as it was.
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
     # a name of its own in the same folder: os.replace is atomic only within one file system
     # (a name may have 255 bytes, and a character up to four)
     draft = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}")

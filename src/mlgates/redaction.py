@@ -1,9 +1,10 @@
 """What an exception may say in a report: its type and a message without raw values or secrets."""
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from mlgates.errors import MlgatesError
+from mlgates.options import did_you_mean
 
 __all__ = ["describe"]
 
@@ -35,7 +36,7 @@ _READ = 2_000
 _LONGEST = 300
 
 
-def describe(error: BaseException, known: Container[str] = ()) -> str:
+def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """Return an exception's type and a short message in which raw values are hidden.
 
     The messages of mlgates' own errors carry no values of the data, but may carry an address that
@@ -45,8 +46,8 @@ def describe(error: BaseException, known: Container[str] = ()) -> str:
     ----------
     error : BaseException
         What was raised.
-    known : container of str
-        Names that may be shown, such as those of columns.
+    known : iterable of str
+        Names that may be shown, such as those of columns; of a KeyError the nearest are told.
 
     Examples
     --------
@@ -54,6 +55,8 @@ def describe(error: BaseException, known: Container[str] = ()) -> str:
     "ValueError: could not convert string to float: '<text>'"
     >>> describe(KeyError("age"), known={"age", "income"})
     "KeyError: 'age'"
+    >>> describe(KeyError("agee"), known={"age", "income"})
+    "KeyError: '<text>', which is no known name; did you mean 'age'?"
     """
     kind = type(error).__name__
     try:
@@ -70,7 +73,17 @@ def describe(error: BaseException, known: Container[str] = ()) -> str:
     else:
         message = _hidden(message, known, names=isinstance(error, _OF_CODE))
         message = f"{kind}: {message}" if message else kind
+        message += _near(error, known)
     return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+
+
+def _near(error: BaseException, known: Collection[str]) -> str:
+    """Return what a wrong key may have meant, without saying the key: it can be a value."""
+    key = error.args[0] if isinstance(error, KeyError) and error.args else None
+    if not isinstance(key, str) or key in known or len(key) > _LONGEST or len(known) > _LONGEST:
+        return ""
+    near = did_you_mean(key, known)
+    return f", which is no known name{near}" if near else ""
 
 
 def _hidden(message: str, known: Container[str], *, names: bool) -> str:

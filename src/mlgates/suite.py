@@ -263,6 +263,8 @@ def _entries_of(item: object, earlier: list[Entry]) -> list[Entry]:
         ]
     if not isinstance(item, Gate):
         hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
+        if isinstance(item, type) and issubclass(item, Gate):
+            hint = f"; call it: {item.__name__}(...)"
         raise options.refuse(_OWNER, "gates", "gates or suites", item, hint)
     name = str(item.name)
     after = {

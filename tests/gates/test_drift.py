@@ -868,3 +868,12 @@ def test_function_gates_get_the_stored_reference(tmp_path):
     for kind in ("profile", "baseline", "baseline path", "baseline name"):
         reference = references(tmp_path)[kind]
         assert reference_is_large.run(reference=reference).verdict is P, kind
+
+
+def test_an_excluded_name_may_be_in_the_data_alone():
+    gate = mg.Drift("ks", exclude="loaded_at")
+    reference = {"x": np.arange(100.0)}
+    data = {"x": np.arange(100.0), "loaded_at": np.arange(100)}
+    assert gate.run(data=data, reference=reference).passed
+    refused = gate.run(data={"x": np.arange(100.0)}, reference=reference)
+    assert refused.reason.startswith("`loaded_at` is excluded, but not in the reference")

@@ -396,3 +396,11 @@ def test_unknown_forms_are_refused():
         render(FULL, "txet")
     assert to_text(FULL) == render(FULL, "text")
     assert Verdict.worst(r.verdict for r in FULL) is Verdict.ERROR
+
+
+def test_a_hint_is_shown_though_its_check_passed():
+    table = {"x": ["?", "a"] * 50, "y": ["a"] * 100, "z": ["b"] * 100}
+    shown = str(mg.GateSuite([mg.Completeness()]).run(data=table))
+    assert "PASS     completeness  x         missing 0 %  at most 0 %" in shown
+    assert "(hint: 50 % of the values" in " ".join(shown.split())
+    assert "PASS     completeness  3 checks" in shown

@@ -133,6 +133,9 @@ class Column:
                     _OWNER, option, f"a bound for type {self.dtype!r}", value, hint
                 )
             return value
+        if self.dtype.startswith(("date", "timestamp")):
+            kind = "date" if self.dtype.startswith("date") else "datetime"
+            raise options.refuse(_OWNER, option, f"a {kind} for type {self.dtype!r}", value)
         if not self._is("int", "uint", "float", "double", "half", "number", "decimal"):
             raise options.refuse(_OWNER, option, f"left out for type {self.dtype!r}", value)
         if isinstance(value, Decimal) and value.is_finite():

@@ -64,7 +64,8 @@ class Drift(Gate):
     A column FAILs when its distance is beyond the limit **and** a change is significant after
     Holm's correction over all that the gate looks at: `significance` is the chance of any false
     alarm of the gate. Beyond the limit but within chance is INCONCLUSIVE, which this gate allows by
-    default, for a batch of 200 rows can't be told from chance in most columns.
+    default, for a batch of 200 rows can't be told from chance in most columns. Fewer values than
+    `min_samples` are INCONCLUSIVE too, and block nevertheless: too little was looked at.
 
     Parameters
     ----------
@@ -200,7 +201,11 @@ class Drift(Gate):
         if not columns.judged and not columns.refused:
             none = f"no column of the reference can be judged by {self.method!r}"
             raise EvidenceError("; ".join(filter(None, [none, columns.remark])))
-        yield from (_error(name, self.method, why) for name, why in columns.refused.items())
+        for name, why in columns.refused.items():
+            # the time of loading, say: the data have it, and nobody asks for it
+            if name in schema and name in self.exclude:
+                continue
+            yield _error(name, self.method, why)
         found: list[Found] = []
         near = Near([name for name in columns.judged if name not in schema], schema)
         for name in columns.judged:

@@ -65,7 +65,7 @@ def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
     """Yield a gate's checks, worst first; with `most`, those that passed in one row."""
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
     fold = most is not None and sum(c.passed for c in checks) > 1
-    shown = [check for check in checks if not (fold and check.passed)]
+    shown = [check for check in checks if not (fold and check.passed) or "(hint:" in check.reason]
     for check in shown[:most]:
         yield _row(result, check)
     if len(shown) > len(shown[:most]):
