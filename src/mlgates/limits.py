@@ -94,10 +94,12 @@ def _rounded(value: float, digits: int) -> str:
 
 
 def _span(value: float, digits: int) -> str:
-    """Return seconds in the largest unit of which there are two, or exactly one."""
+    """Return seconds in the largest unit that fits; in hours and minutes from two of them on."""
     size = abs(value)
     sizes = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
-    one, unit = next((s for s in sizes if size >= 2 * s[0] or size == s[0]), (1, "s"))
+    one, unit = next(
+        (s for s in sizes if size >= (2 * s[0] if s[0] > 1 else s[0]) or size == s[0]), (1, "s")
+    )
     if size >= 2 * _DAY:
         one, unit = _DAY, "d"
     return f"{_rounded(value / one, digits)} {unit}"
