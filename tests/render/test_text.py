@@ -404,3 +404,19 @@ def test_a_hint_is_shown_though_its_check_passed():
     assert "PASS     completeness  x         missing 0 %  at most 0 %" in shown
     assert "(hint: 50 % of the values" in " ".join(shown.split())
     assert "PASS     completeness  3 checks" in shown
+
+
+def test_many_columns_without_rows_are_one_row():
+    names = [f"c{i}" for i in range(12)]
+    shown = str(mg.GateSuite([mg.Completeness()]).run(data={name: [] for name in names}))
+    assert "INCONCLUSIVE  completeness  12 checks" in shown
+    assert (
+        "`c0` has no cells to judge; the like holds for `c1`, `c2`, `c3`, `c4`, `c5`, `c6`, `c7`, "
+        "`c8` and 3 more"
+    ) in " ".join(shown.split())
+    assert len(shown.splitlines()) < 12
+
+
+def test_a_few_columns_without_rows_are_a_row_each():
+    shown = str(mg.GateSuite([mg.Completeness()]).run(data={"a": [], "b": [], "c": []}))
+    assert shown.count("has no cells to judge") == 3

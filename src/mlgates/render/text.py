@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from mlgates.limits import beside, quantity, spell
 from mlgates.report import GateResult, Report, forgiven
-from mlgates.verdict import Check, worst_first
+from mlgates.verdict import Check, Verdict, worst_first
 
 __all__ = ["to_text"]
 
 _MOST = 20  # rows of one gate in a report; the frame has them all
+_ALIKE = 4  # so many checks without enough rows become one row
+_NAMED = 8  # of which so many are named
 _NAME = 48  # characters of one name
 _LEAST = 13  # characters that a column of names keeps in a narrow terminal
 _LONGEST = 1_000  # characters of one reason
@@ -62,15 +64,24 @@ def _report_rows(report: Report) -> Iterator[Row]:
 
 
 def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
-    """Yield a gate's checks, worst first; with `most`, those that passed in one row."""
+    """Yield a gate's checks, worst first; with `most`, those alike in one row.
+
+    Alike are those that passed, and those too short of rows to be told, if they are many.
+    """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
     fold = most is not None and sum(c.passed for c in checks) > 1
     shown = [check for check in checks if not (fold and check.passed) or "(hint:" in check.reason]
-    for check in shown[:most]:
+    short = [c for c in shown if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
+    folded = short if most is not None and len(short) >= _ALIKE else []
+    rest = [check for check in shown if check not in folded]
+    for check in rest[:most]:
         yield _row(result, check)
-    if len(shown) > len(shown[:most]):
-        rest = f"... {len(shown) - len(shown[:most])} more"
-        yield Row(("", clean(result.name), rest, "", ""), "to_frame() lists them all")
+    if folded:
+        yield _alike(result, folded)
+    shown = [*rest, *folded]
+    if len(rest) > len(rest[:most]):
+        more = f"... {len(rest) - len(rest[:most])} more"
+        yield Row(("", clean(result.name), more, "", ""), "to_frame() lists them all")
     if fold:
         passed = len(checks) - len(shown)
         told = f"{'all ' if not shown else ''}{passed} checks"
@@ -78,6 +89,15 @@ def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
         yield Row(
             (f"PASS{_aside(result)}", clean(result.name), told, "", ""), clean(note, _LONGEST)
         )
+
+
+def _alike(result: GateResult, checks: list[Check]) -> Row:
+    first, *others = checks
+    names = list(dict.fromkeys(f"`{check.subject}`" for check in others))
+    told = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
+    cells = (f"{first.verdict.upper()}{_aside(result)}", clean(result.name))
+    under = f"{first.reason}; the like holds for {told}"
+    return Row((*cells, f"{len(checks)} checks", "", ""), clean(under, _LONGEST))
 
 
 def _row(result: GateResult, check: Check) -> Row:
