@@ -51,8 +51,9 @@ class Baseline:
     Made by `Baseline.from_data` or `Baseline.load`. A numeric column is kept at its order
     statistics ``i / 360``, so that a PSI with bins that divide 360 is the same from the file as
     from the rows, and a KS distance is known to 1/360; a text or bool column by its values and
-    their counts, unless they are too many to be categories (more than 1,000, or fewer than two rows
-    each) or longer than 200 characters: of names, identifiers and free text none is written.
+    their counts, unless they are too many to be categories (more than 1,000, or more than 20 with
+    fewer than two rows each) or longer than 200 characters: so names, identifiers and free text are
+    not written, save those of 20 rows or fewer, or of two rows each.
 
     Parameters
     ----------

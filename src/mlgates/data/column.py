@@ -141,7 +141,7 @@ class ColumnView:
         if kind in WHOLE:
             return encoding.to_numpy(self.whole_numbers).astype(np.int64, copy=False)
         if kind == "decimal":
-            return encoding.to_numpy(self.plain.cast(pa.float64()))
+            return encoding.to_doubles(self.plain)
         if kind == "bool":
             return encoding.to_numpy(self.plain)
         if kind == "null":

@@ -213,10 +213,19 @@ def _beyond(view: ColumnView, points: npt.NDArray[Any]) -> float:
     first, last, total = points[0].item(), points[-1].item(), 0.0
     values = view.values
     if view.min is not None and view.min < first:
-        total += float((first - values[values < first].astype(np.float64)).sum())
+        total += _apart(values[values < first], first)
     if view.max is not None and view.max > last:
-        total += float((values[values > last].astype(np.float64) - last).sum())
+        total += _apart(values[values > last], last)
     return total
+
+
+def _apart(values: npt.NDArray[Any], point: Any) -> float:
+    """Sum of the distances of values on one side of a point from it."""
+    if values.dtype.kind == "f" or isinstance(point, float):
+        return float(np.abs(values.astype(np.float64) - point).sum())
+    # Of integers they are exact before they are rounded: modulo 2**64, in which each one fits.
+    away = values.astype(np.uint64) - np.uint64(point % 2**64)
+    return float((away if values[0] > point else 0 - away).astype(np.float64).sum())
 
 
 def as_points(points: Any) -> npt.NDArray[Any]:

@@ -142,7 +142,7 @@ def _wasserstein_at_knots(reference: Knots, current: Knots) -> Between:
 
 
 def _known(side: Knots) -> Known:
-    return Known(side.low, side.high, side.ends.n)
+    return Known(side.low, side.high, *side.ends)
 
 
 def _like_psi(to_psi: float) -> tuple[Callable[..., float], Callable[..., int | None]]:

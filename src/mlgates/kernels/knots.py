@@ -41,19 +41,23 @@ class Known(NamedTuple):
         How many values are below, and up to, each of the points.
     n : int
         Number of values.
+    neg_inf, pos_inf : int
+        How many of them are infinite.
     """
 
     low: Counts
     high: Counts
     n: int
+    neg_inf: int = 0
+    pos_inf: int = 0
 
 
 def ks_between(reference: Known, current: Known) -> Between:
     """Kolmogorov-Smirnov distance of two sides counted at the same sorted points.
 
-    It is at least the largest difference at, and just below, a point. Between two points ``F`` is
-    at least ``F(a)`` and at most ``F(b-)``, and so is ``G``: the distance there is at most
-    ``max(F(b-) - G(a), G(b-) - F(a))``.
+    It is at least the largest difference at, and just below, a point, or at an infinity. Between
+    two points ``F`` is at least ``F(a)`` and at most ``F(b-)``, and so is ``G``: the distance there
+    is at most ``max(F(b-) - G(a), G(b-) - F(a))``.
 
     Parameters
     ----------
@@ -77,9 +81,12 @@ def ks_between(reference: Known, current: Known) -> Between:
         return Between(math.nan, math.nan, math.nan)
     low_f, high_f = reference.low / n, reference.high / n
     low_g, high_g = current.low / m, current.high / m
-    seen = np.abs(np.concatenate([low_f - low_g, high_f - high_g, [0.0]])).max()
-    start_f, stop_f = np.append(0.0, high_f), np.append(low_f, 1.0)
-    start_g, stop_g = np.append(0.0, high_g), np.append(low_g, 1.0)
+    first_f, last_f = reference.neg_inf / n, (n - reference.pos_inf) / n
+    first_g, last_g = current.neg_inf / m, (m - current.pos_inf) / m
+    ends = [first_f - first_g, last_f - last_g]
+    seen = np.abs(np.concatenate([low_f - low_g, high_f - high_g, ends])).max()
+    start_f, stop_f = np.append(first_f, high_f), np.append(low_f, last_f)
+    start_g, stop_g = np.append(first_g, high_g), np.append(low_g, last_g)
     # where one side has nothing between two points, what is seen at them is all there is
     open_f, open_g = stop_f > start_f, stop_g > start_g
     gaps = np.maximum(stop_f - start_g, stop_g - start_f)[open_f & open_g]

@@ -1,0 +1,98 @@
+"""Columns of which drift was once told wrong: decimals, large integers, infinities."""
+
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import mlgates as mg
+from mlgates.data.encoding import to_doubles
+from mlgates.kernels.knots import Between, Known, ks_between
+
+METHODS = ["psi", "ks", "wasserstein", "chi2"]
+
+
+def decimals(values, scale, type_=pa.decimal128, precision=30):
+    exact = (None if x is None else round(Decimal(repr(float(x))), scale) for x in values)
+    return pa.array(exact, type_(precision, scale))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_number_is_the_same_with_more_places_and_as_a_double(method, tmp_path):
+    # Arrow's cast makes 0.30000000000000004 of 0.3 in one place
+    x = np.random.default_rng(0).choice([0.1, 0.3, 0.7, 1.1], 500)
+    columns = [x, *(decimals(x, scale) for scale in (1, 2, 20)), decimals(x, 1, pa.decimal256)]
+    mg.Baseline.from_data({"x": columns[1]}).save(tmp_path / "x.json")
+    for column in columns:
+        for other in columns:
+            result = mg.Drift(method).run(data={"x": column}, reference={"x": other})
+            assert [check.value for check in result.checks] == [0]
+        result = mg.Drift(method).run(data={"x": column}, reference=tmp_path / "x.json")
+        assert [check.value for check in result.checks] == [0]
+
+
+@pytest.mark.parametrize("type_", [pa.decimal128, pa.decimal256])
+@pytest.mark.parametrize(("precision", "scale"), [(3, 1), (18, 2), (38, 0), (38, 18), (38, 30)])
+def test_decimals_are_the_nearest_doubles(type_, precision, scale):
+    rng = np.random.default_rng(scale)
+    digits = rng.integers(1, precision + 1, 200)
+    units = [int("".join(map(str, rng.integers(0, 10, size)))) for size in digits]
+    units += [2**53, 2**53 + 1, -(2**53) - 1, 2**63, -(2**63), -(2**64), 0]
+    units += [-unit for unit in units]
+    fitting = [unit for unit in units if abs(unit) < 10**precision]
+    values = [None, *(Decimal(f"{unit}E-{scale}") for unit in fitting)]
+    array = pa.array(values, type_(precision, scale))
+    for part in (pa.chunked_array([array]), pa.chunked_array([array[:9], array[9:9], array[9:]])):
+        assert to_doubles(part).tolist() == [float(x) for x in values[1:]]
+    one = pa.chunked_array([array[5:6]])
+    assert to_doubles(one).tolist() == [float(values[5])]
+    assert to_doubles(pa.chunked_array([], array.type)).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("start", "type_"), [(2**62, np.int64), (-(2**62), np.int64), (2**63 + 2**62, np.uint64)]
+)
+@pytest.mark.parametrize("by", [0, 7, 300, -7, -300])
+def test_large_integers_beyond_a_stored_reference_are_measured_exactly(start, type_, by):
+    # their doubles are 512 or more apart
+    rng = np.random.default_rng(by % 1000)
+    before, now = (
+        np.array([start + by * side + x for x in rng.integers(0, 50, 400).tolist()], type_)
+        for side in (0, 1)
+    )
+    rows = mg.Drift("wasserstein").run(data={"x": now}, reference={"x": before})
+    baseline = mg.Baseline.from_data({"x": before})
+    stored = mg.Drift("wasserstein").run(data={"x": now}, reference=baseline)
+    (exact,), (check,) = rows.checks, stored.checks
+    low, high = check.details.get("bounds", (check.value, check.value))
+    assert low <= exact.value * (1 + 1e-12)
+    assert high >= exact.value * (1 - 1e-12)
+    assert exact.verdict == check.verdict
+
+
+def test_what_is_infinite_leaves_nothing_open_of_a_stored_reference():
+    rng = np.random.default_rng(0)
+
+    def sides(seed, negative, positive):
+        x = np.random.default_rng(seed).normal(size=2_000)
+        chance = rng.random(2_000)
+        return np.where(chance < negative, -np.inf, np.where(chance > 1 - positive, np.inf, x))
+
+    reference = sides(1, 0.1, 0.2)
+    baseline = mg.Baseline.from_data({"x": reference})
+    for data in (sides(2, 0.1, 0.2), sides(3, 0, 0.2), sides(4, 0.1, 0), sides(5, 0.3, 0.3)):
+        (exact,) = mg.Drift("ks").run(data={"x": data}, reference={"x": reference}).checks
+        (check,) = mg.Drift("ks").run(data={"x": data}, reference=baseline).checks
+        low, high = check.details.get("bounds", (check.value, check.value))
+        assert low <= exact.value <= high <= low + 1 / 360
+
+
+def test_infinite_values_are_seen_where_no_point_shows_them():
+    # -inf and 2 against 1 and 2, at the one point 2
+    x = Known(np.array([1]), np.array([2]), 2, neg_inf=1)
+    y = Known(np.array([1]), np.array([2]), 2)
+    assert ks_between(x, y) == ks_between(y, x) == Between(0.5, 0.5, 0.5)
+    none = np.zeros(0, int)
+    both = Known(none, none, 3, 1, 2), Known(none, none, 3, 3, 0)
+    assert ks_between(*both) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
