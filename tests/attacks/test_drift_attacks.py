@@ -1,5 +1,6 @@
 """Columns of which drift was once told wrong: decimals, large integers, infinities."""
 
+import json
 from decimal import Decimal
 
 import numpy as np
@@ -7,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
+from mlgates.data import baseline as stored
 from mlgates.data.encoding import to_doubles
 from mlgates.kernels.knots import Between, Known, ks_between
 
@@ -96,3 +98,40 @@ def test_infinite_values_are_seen_where_no_point_shows_them():
     none = np.zeros(0, int)
     both = Known(none, none, 3, 1, 2), Known(none, none, 3, 3, 0)
     assert ks_between(*both) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+
+
+@pytest.mark.parametrize(
+    ("start", "before", "now"),
+    [
+        (2**62, np.int64, np.uint64),
+        (2**62, np.uint64, np.int64),
+        (-(2**62), np.int64, np.int64),
+        (2**63 + 2**62, np.uint64, np.uint64),
+        (2**31 - 200, np.int32, np.uint64),
+    ],
+)
+def test_large_integers_of_two_types_are_subtracted_exactly(start, before, now):
+    x = [start + i for i in range(100)]
+    reference, data = np.array(x, before), np.array([i + 50 for i in x], now)
+    for sides in ((reference, data), (data, reference)):
+        result = mg.Drift("wasserstein").run(data={"x": sides[0]}, reference={"x": sides[1]})
+        (check,) = result.checks
+        assert check.value == pytest.approx(50 / (50 / 1.349))
+        assert check.verdict is mg.Verdict.FAIL
+
+
+def test_integers_that_no_type_holds_together_are_subtracted_as_doubles():
+    sides = {"x": np.full(50, -(2**62))}, {"x": np.full(50, 2**63 + 5, np.uint64)}
+    result = mg.Drift("wasserstein", at_most=1e30).run(data=sides[0], reference=sides[1])
+    assert [check.value for check in result.checks] == [np.inf]
+
+
+def test_a_category_that_is_no_unicode_is_refused_with_its_file(tmp_path):
+    path = tmp_path / "x.json"
+    mg.Baseline.from_data({"x": ["a", "b"] * 9}).save(path)
+    body = json.loads(path.read_text())
+    body["columns"][0]["categories"]["values"][0] = "\ud800"
+    del body["sha256"]
+    path.write_text(json.dumps({**body, "sha256": stored._digest(body)}))
+    with pytest.raises(mg.EvidenceError, match=r"x\.json: column 'x': categories must be values"):
+        mg.Baseline.load(path)

@@ -21,7 +21,7 @@ from mlgates.data.ecdf import Ecdf
 from mlgates.data.field import Field, TableSchema
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import Knots
-from mlgates.data.names import check_names
+from mlgates.data.names import check_names, is_unicode
 from mlgates.data.profile import Profile
 from mlgates.errors import EvidenceError
 from mlgates.jsonfile import fields, items, mapping, number, text, whole
@@ -340,7 +340,7 @@ def _read_categories(data: object, kind: str) -> Frequencies:
     sizes = [whole(count, "counts") for count in counts]
     if (
         len(values) != len(sizes)
-        or not all(isinstance(value, wanted) for value in values)
+        or not all(isinstance(value, wanted) and is_unicode(str(value)) for value in values)
         or len(set(values)) < len(values)
         or not all(0 < size <= _MOST_ROWS for size in sizes)
     ):

@@ -326,8 +326,8 @@ def wasserstein(x: Values, y: Values) -> float:
     reach = max(_reach(x), _reach(y))
     if reach > _LARGE:
         return wasserstein(x * _SCALE, y * _SCALE) / _SCALE
-    if x.dtype.kind == "f" or x.dtype != y.dtype or reach < _WHOLE:
-        x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
+    type_ = _common(x, y) if reach >= _WHOLE else np.float64
+    x, y = x.astype(type_, copy=False), y.astype(type_, copy=False)
     fine, coarse = (x, y) if len(x) >= len(y) else (y, x)
     n, m = len(fine), len(coarse)
     if n == m:
@@ -335,6 +335,17 @@ def wasserstein(x: Values, y: Values) -> float:
     return math.fsum(
         _area(fine, coarse, first, min(first + _AT_ONCE, n)) for first in range(0, n, _AT_ONCE)
     ) / (n * m)
+
+
+def _common(x: Values, y: Values) -> type[np.generic]:
+    """The type of integers that holds both sorted samples; doubles where there is none."""
+    if x.dtype.kind == "f" or y.dtype.kind == "f":
+        return np.float64
+    low, high = min(int(x[0]), int(y[0])), max(int(x[-1]), int(y[-1]))
+    fitting = (
+        t for t in (np.int64, np.uint64) if np.iinfo(t).min <= low and high <= np.iinfo(t).max
+    )
+    return next(fitting, np.float64)
 
 
 def _area(fine: Values, coarse: Values, first: int, stop: int) -> float:
