@@ -1,6 +1,7 @@
 """Columns of which drift was once told wrong: decimals, large integers, infinities."""
 
 import json
+import pickle
 from decimal import Decimal
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import mlgates as mg
 from mlgates.data import baseline as stored
 from mlgates.data.encoding import to_doubles
+from mlgates.kernels import twosample
 from mlgates.kernels.knots import Between, Known, ks_between
 
 METHODS = ["psi", "ks", "wasserstein", "chi2"]
@@ -135,3 +137,55 @@ def test_a_category_that_is_no_unicode_is_refused_with_its_file(tmp_path):
     path.write_text(json.dumps({**body, "sha256": stored._digest(body)}))
     with pytest.raises(mg.EvidenceError, match=r"x\.json: column 'x': categories must be values"):
         mg.Baseline.load(path)
+
+
+def test_values_far_outside_are_no_chance():
+    rng = np.random.default_rng(0)
+    reference, data = rng.normal(40, 10, 20_000), rng.normal(40, 10, 5_000)
+    data[:50] *= 1_000
+    gate = mg.Drift("wasserstein")
+    stored = mg.Baseline.from_data({"x": reference})
+    for kept in ({"x": reference}, stored):
+        result = gate.run(data={"x": data}, reference=kept)
+        assert result.verdict is mg.Verdict.FAIL
+    # one outlier is one value: the distance is far, and chance can do it
+    honest = rng.normal(40, 10, 5_000)
+    honest[0] = 1e6
+    assert gate.run(data={"x": honest}, reference=stored).verdict is mg.Verdict.INCONCLUSIVE
+
+
+def test_values_beyond_the_ends_are_found_no_more_often_than_allowed():
+    rng = np.random.default_rng(1)
+    found = 0
+    for _ in range(400):
+        x, y = np.sort(rng.normal(size=60)), np.sort(rng.normal(size=40))
+        beyond = (int((y < x[0]).sum()), int((y > x[-1]).sum()))
+        found += twosample.beyond_pvalue(*beyond, 40, 60) <= 0.05
+    assert found <= 30  # 20 expected at most; more than 30 has a chance of 0.01
+
+
+def test_bins_that_a_stored_reference_can_not_give_are_an_error():
+    x = np.random.default_rng(0).normal(size=5_000)
+    stored = mg.Baseline.from_data({"x": x})
+    for bins in (7, 720):
+        result = mg.Drift(bins=bins).run(data={"x": x}, reference=stored)
+        assert result.reason == (
+            "the 360 parts that are kept of `x` in the stored reference can't be cut into "
+            f"{bins} bins; take a number that divides 360"
+        )
+    assert mg.Drift(bins=12).run(data={"x": x}, reference=stored).passed
+    few = {"x": x[:300]}
+    assert mg.Drift(bins=7).run(data=few, reference=mg.Baseline.from_data(few)).passed
+
+
+def test_names_of_persons_are_no_names_of_cells():
+    emails = [f"ann{i}@example.org" for i in range(500)]
+    suite = mg.GateSuite([mg.Drift("psi")])
+    report = suite.run(data={"x": emails}, reference={"x": emails})
+    assert report.passed
+    assert "example.org" not in report.to_json()
+
+
+def test_a_baseline_can_be_pickled():
+    stored = mg.Baseline.from_data({"x": [1, 2, 3], "s": ["a", "b", "a"]})
+    assert pickle.loads(pickle.dumps(stored)) == stored

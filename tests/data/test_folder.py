@@ -34,8 +34,24 @@ def test_hidden_files_and_others_are_left_out(tmp_path):
     write(tmp_path, "_temporary/b.parquet", {"x": [2]})
     write(tmp_path, ".c.parquet", {"x": [3]})
     (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "half.parquet").write_text("not yet written")
     assert read(as_source(tmp_path)) == {"x": [1]}
+
+
+def test_nothing_that_may_hold_rows_is_left_out_without_a_word(tmp_path):
+    write(tmp_path, "a.parquet", {"x": [1]})
+    write(tmp_path, "elsewhere/b.parquet", {"x": [2]})
+    root = tmp_path / "table"
+    write(root, "a.parquet", {"x": [1]})
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    assert mg.Completeness().run(data=root).reason == (
+        "'link' is a link to a folder, which is not followed"
+    )
+    (root / "link").unlink()
+    for content in (b"", b"half written"):
+        (root / "b.parquet").write_bytes(content)
+        assert mg.Completeness().run(data=root).reason == (
+            "'b.parquet' is no Parquet file that can be read, such as one half written"
+        )
 
 
 def test_keys_of_folders_are_columns(tmp_path):

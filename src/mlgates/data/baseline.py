@@ -235,6 +235,10 @@ class Baseline:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[object, ...]:
+        kept = dict(self.columns), dict(self.distributions)
+        return Baseline, (self.rows, *kept, self.fingerprint, self.created)
+
     def __repr__(self) -> str:
         return f"Baseline({self.rows:,} rows, {len(self.columns)} columns, created {self.created})"
 

@@ -67,11 +67,24 @@ class Folder:
         self.fields: dict[str, Field] = {**self._stored, **partitions}
 
     def _counts(self, file: Path) -> bool:
-        parts = file.relative_to(self.path).parts
-        hidden = any(part.startswith((".", "_")) for part in parts)
-        return (
-            file.suffix.lower() in _SUFFIXES and not hidden and file.is_file() and is_parquet(file)
-        )
+        """Whether a file is part of the table; one that seems to be and can't be read is refused.
+
+        Rows that are left out without a word could be those that drifted.
+        """
+        shown = file.relative_to(self.path)
+        if any(part.startswith((".", "_")) for part in shown.parts):
+            return False
+        if file.is_dir():
+            if file.is_symlink():
+                msg = f"{str(shown)!r} is a link to a folder, which is not followed"
+                raise EvidenceError(msg)
+            return False
+        if file.suffix.lower() not in _SUFFIXES:
+            return False
+        if not file.is_file() or not is_parquet(file):
+            msg = f"{str(shown)!r} is no Parquet file that can be read, such as one half written"
+            raise EvidenceError(msg)
+        return True
 
     def _refuse_difference(self, file: Path, fields: Mapping[str, Field]) -> None:
         names = {*fields, *self._stored}

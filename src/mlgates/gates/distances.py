@@ -12,6 +12,7 @@ from mlgates.data.knots import Knots
 from mlgates.data.reference import Cut
 from mlgates.kernels import divergence, twosample
 from mlgates.kernels.knots import Between, Known, ks_between, wasserstein_between
+from mlgates.kernels.ranks import below, upto
 
 __all__ = ["METHODS", "Method", "Shift", "told_cells"]
 
@@ -118,13 +119,35 @@ def _ks_at_knots(reference: Knots, current: Knots) -> tuple[Between, int, int]:
 def _wasserstein(cut: Cut, reference: Any, current: Any) -> Shift:
     """In units of the reference's spread; where that is 0, infinite unless both sides are equal."""
     test = _ks(cut, reference, current)
+    extreme = twosample.beyond_pvalue(*_beyond(reference, current))
     if isinstance(reference, Knots):
         found, unit = _wasserstein_at_knots(reference, current), reference.spread
     else:
         exact = twosample.wasserstein(reference.values, current.values)
         found, unit = Between(exact, exact, exact), twosample.spread(reference.values)
     value, low, high = (_in_units(x, unit) for x in found)
-    return Shift(value, test.p_value, low, high, test.p_least, test.value)
+    p_values = (_either(p, extreme) for p in (test.p_value, test.p_least))
+    p_value, p_least = p_values
+    return Shift(value, p_value, low, high, p_least, test.value)
+
+
+def _either(ks: float, extreme: float) -> float:
+    """Return the p-value of two tests, of which the second is given a twentieth of the level.
+
+    A few values far outside move the mean distance, and no test of the whole distribution sees
+    them; how many lie beyond the reference's ends is known without any assumption.
+    """
+    return min(1.0, ks / 0.95, extreme / 0.05)
+
+
+def _beyond(reference: Any, current: Any) -> tuple[int, int, int, int]:
+    """Return how many values lie below and above the reference's ends, and both sizes."""
+    if isinstance(reference, Knots):
+        low, high = (int(current.low[0]), int(current.high[-1])) if len(current.low) else (0, 0)
+        return low, current.ends.n - high, current.ends.n, reference.ends.n
+    ends, values = reference.values[[0, -1]], current.values
+    low, high = int(below(values, ends[:1])[0]), int(upto(values, ends[1:])[0])
+    return low, len(values) - high, len(values), len(reference.values)
 
 
 def _in_units(distance: float, unit: float) -> float:

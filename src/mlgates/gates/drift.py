@@ -9,9 +9,12 @@ import numpy as np
 
 from mlgates import options
 from mlgates.base import Gate
+from mlgates.data.baseline import is_identifier
 from mlgates.data.column import ColumnProfile
 from mlgates.data.counters import Counter, Distribution, Missing
 from mlgates.data.field import TableSchema
+from mlgates.data.frequencies import Frequencies
+from mlgates.data.knots import PARTS, Knots
 from mlgates.data.profile import Profile
 from mlgates.data.reference import (
     Cut,
@@ -239,11 +242,22 @@ class Drift(Gate):
             raise EvidenceError(msg)
         # without a distribution `sort_out` would have refused it
         side = cast("Side", distribution_of(reference, name))
-        edges = edges_of(side, self.bins)
+        edges = self._edges(name, side)
         current = counted(profile, self._counter(name, side, edges))
         both = cut(side, current, edges)
+        if isinstance(side, Frequencies) and is_identifier(side):
+            # names of persons are no names of cells
+            both = replace(both, labels=tuple(f"text {i + 1}" for i in range(len(both.labels))))
         shift = self._measure.measure(both, side, current)
         return [self._distance(known, data, both, shift), *self._missing_shift(known, data)]
+
+    def _edges(self, name: str, side: Side) -> Edges | None:
+        uneven = self._measure.binned and PARTS % self.bins > 0
+        if uneven and isinstance(side, Knots) and side.ends.n > PARTS:
+            kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
+            msg = f"{kept} can't be cut into {self.bins} bins; take a number that divides {PARTS}"
+            raise EvidenceError(msg)
+        return edges_of(side, self.bins)
 
     def _distance(
         self, known: ColumnProfile, data: ColumnProfile, both: Cut, shift: Shift

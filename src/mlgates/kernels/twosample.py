@@ -14,6 +14,7 @@ from mlgates.kernels.ranks import alike
 
 __all__ = [
     "KolmogorovSmirnov",
+    "beyond_pvalue",
     "ks_chance",
     "ks_distance",
     "ks_pvalue",
@@ -134,6 +135,39 @@ def _look(
     if gaps[top] > best:
         best, at = int(gaps[top]), int(start[top])
     return best, at, start[stop[hopeful] - share > best]
+
+
+def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
+    """Chance of so many of `n` values beyond an end of `m` others of the same distribution.
+
+    Of ``n + m`` values in any order the `k` largest are all among the `n` with chance
+    ``prod (n - i) / (n + m - i)`` for ``i < k``; the smaller of both ends' chances counts twice.
+
+    Parameters
+    ----------
+    low, high : int
+        How many of the values lie strictly below, and above, all of the others.
+    n, m : int
+        Sizes of the samples.
+
+    Returns
+    -------
+    float
+        At most 1. With ties it is conservative.
+
+    References
+    ----------
+    .. [1] Rosenbaum, S. (1954). Tables for a nonparametric test of location. Annals of Mathematical
+       Statistics 25, 146-150.
+
+    Examples
+    --------
+    >>> round(beyond_pvalue(0, 3, 100, 100), 4)
+    0.2462
+    """
+    most = min(max(low, high), n)
+    logs = np.log(n - np.arange(most)) - np.log(float(n + m) - np.arange(most))
+    return min(1.0, 2 * math.exp(float(logs.sum())))
 
 
 def ks_chance(n: int, m: int, alpha: float) -> float:
