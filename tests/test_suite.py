@@ -83,10 +83,7 @@ def undecorated(y_true):
         (["schema"], "GateSuite: `gates` must be gates or suites, got 'schema'"),
         (
             [Says],
-            (
-                f"GateSuite: `gates` must be gates or suites, got {Says!r}"
-                "; call it: Says(...)"
-            ),
+            (f"GateSuite: `gates` must be gates or suites, got {Says!r}; call it: Says(...)"),
         ),
         (
             [undecorated],
