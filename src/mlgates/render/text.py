@@ -71,14 +71,13 @@ def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
     fold = most is not None and sum(c.passed for c in checks) > 1
     shown = [check for check in checks if not (fold and check.passed) or "(hint:" in check.reason]
-    short = [c for c in shown if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
+    short = [check for check in shown if _is_short(check)]
     folded = short if most is not None and len(short) >= _ALIKE else []
-    rest = [check for check in shown if check not in folded]
+    rest = [check for check in shown if not (folded and _is_short(check))]
     for check in rest[:most]:
         yield _row(result, check)
     if folded:
         yield _alike(result, folded)
-    shown = [*rest, *folded]
     if len(rest) > len(rest[:most]):
         more = f"... {len(rest) - len(rest[:most])} more"
         yield Row(("", clean(result.name), more, "", ""), "to_frame() lists them all")
@@ -91,12 +90,17 @@ def _result_rows(result: GateResult, most: int | None) -> Iterator[Row]:
         )
 
 
+def _is_short(check: Check) -> bool:
+    """Whether a check is undecided for want of evidence, not by chance."""
+    return check.verdict is Verdict.INCONCLUSIVE and not check.by_chance
+
+
 def _alike(result: GateResult, checks: list[Check]) -> Row:
     first, *others = checks
     names = list(dict.fromkeys(f"`{check.subject}`" for check in others))
     told = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
     cells = (f"{first.verdict.upper()}{_aside(result)}", clean(result.name))
-    under = f"{first.reason}; the like holds for {told}"
+    under = f"{first.reason}; nor can these be told: {told}"
     return Row((*cells, f"{len(checks)} checks", "", ""), clean(under, _LONGEST))
 
 
