@@ -363,6 +363,14 @@ def test_interval_decides(limit, value, interval, decision):
             {"min_n": 0, "max_dropped": 0.5},
             "7 of 7 rows were dropped; at most 0.5 of them may be",
         ),
+        ({"n": 40}, {"lacking": "too few positives: 4"}, "too few positives: 4"),
+        ({"n": 40, "value": None}, {"lacking": "one class"}, "one class"),
+        ({"n": 40, "dropped": 1}, {"lacking": "one class"}, "one class"),
+        (
+            {"n": 29},
+            {"lacking": "one class", "min_n": 30},
+            "too few rows: 29, at least 30 are needed",
+        ),
     ],
 )
 def test_too_little_evidence_decides_nothing(rule, given, options, because):
@@ -694,6 +702,7 @@ def test_judge_applies_the_options_of_decide():
     ample = {**judge, "max_dropped": 0.05}
     assert Check.judge(**ample).verdict is FAIL
     assert Check.judge(**ample, min_n=41).verdict is INCONCLUSIVE
+    assert Check.judge(**ample, lacking="one class").verdict is INCONCLUSIVE
     assert Check.judge(**ample, rule="interval").by_chance
     assert Check.judge(**ample, rule="significance").verdict is FAIL
     assert Check.judge(**ample, rule="significance", significance=0.02).by_chance

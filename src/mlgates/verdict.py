@@ -237,6 +237,7 @@ def decide(
     min_n: int = 1,
     max_dropped: float = 0.0,
     significance: float = 0.05,
+    lacking: str = "",
 ) -> Decision:
     """Return PASS only for a finite value that rests on enough rows and is within the limit.
 
@@ -256,6 +257,9 @@ def decide(
         Share of rows that may have been dropped; more is INCONCLUSIVE.
     significance : float
         Level for the rule "significance".
+    lacking : str
+        What else the evidence lacks for any decision, as a clause; with one nothing can pass or
+        fail.
 
     Returns
     -------
@@ -274,7 +278,7 @@ def decide(
     count("decide", "min_n", min_n)
     share("decide", "max_dropped", max_dropped)
     share("decide", "significance", significance)
-    value, lack = measurement.value, _lacking(measurement, min_n, max_dropped)
+    value, lack = measurement.value, _lacking(measurement, min_n, max_dropped, lacking)
     if lack or value is None:
         return Decision(Verdict.INCONCLUSIVE, lack)
     within, beyond = _sides(measurement, value, limit, rule, significance)
@@ -287,14 +291,14 @@ def decide(
     return _undecided(measurement, rule)
 
 
-def _lacking(measurement: Measurement, min_n: int, max_dropped: float) -> str:
+def _lacking(measurement: Measurement, min_n: int, max_dropped: float, lacking: str) -> str:
     """Return what the evidence lacks for any decision; an empty text when it lacks nothing."""
     n, dropped = measurement.n, measurement.dropped
     if n < min_n:
         needed = f"too few rows: {n:,}, at least {min_n:,} are needed"
         return needed if n else "nothing to measure: 0 rows"
-    if measurement.value is None:
-        return "undefined for these rows"
+    if lacking or measurement.value is None:
+        return lacking or "undefined for these rows"
     # a quotient, because 57 of 100 is 0.57, where 0.57 * 100 is less than 57
     if dropped and dropped / (n + dropped) > max_dropped:
         lost = f"{dropped:,} of {n + dropped:,} rows were dropped"
@@ -418,6 +422,7 @@ class Check:
         max_dropped: float = 0.0,
         significance: float = 0.05,
         group: str | None = None,
+        lacking: str = "",
         unit: Unit = "",
         said: str = "",
     ) -> "Check":
@@ -427,7 +432,7 @@ class Check:
         ----------
         subject, metric, group, unit
             As in `Check`.
-        measurement, limit, rule, min_n, max_dropped, significance
+        measurement, limit, rule, min_n, max_dropped, significance, lacking
             As in `decide`.
         said : str
             What was measured, as a clause; by default the metric, the subject, the value and n.
@@ -439,6 +444,7 @@ class Check:
             min_n=min_n,
             max_dropped=max_dropped,
             significance=significance,
+            lacking=lacking,
         )
         where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
         what = "" if metric == subject else f"`{metric}` of "
