@@ -1,0 +1,124 @@
+"""What a metric is: a name, a direction, a possible range, and how it is measured."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from mlgates.errors import EvidenceError
+from mlgates.limits import quantity
+from mlgates.verdict import Measurement
+
+if TYPE_CHECKING:
+    from mlgates.outcomes import Need, Outcomes
+
+__all__ = ["Estimate", "Metric", "undefined"]
+
+#: Rounding may carry a value this far beyond what is possible.
+_CRUMB = 1e-9
+
+
+class Estimate(NamedTuple):
+    """What a metric finds: a value, its interval and how both were had."""
+
+    value: float | None
+    interval: tuple[float, float] | None = None
+    method: str = ""
+    details: Mapping[str, object] = {}
+
+
+def undefined(why: str) -> Estimate:
+    """Return the estimate of a metric that is undefined for these rows, and why it is."""
+    return Estimate(None, details={"undefined": why})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Metric:
+    """One number that tells how good a model is on given rows.
+
+    Parameters
+    ----------
+    name : str
+        Scikit-learn's name, where it has one.
+    need : {"labels", "scores", "probabilities", "values", "given"}
+        What it reads of the outcomes.
+    greater_is_better : bool or None
+        None when neither direction is better.
+    low, high : float
+        The possible range: a value outside it is an error.
+    interval : str
+        How the interval is had, for the reference page.
+    """
+
+    name: str
+    need: "Need"
+    greater_is_better: bool | None
+    low: float = 0.0
+    high: float = 1.0
+    interval: str = field(default="", repr=False)
+
+    def measure(
+        self, outcomes: "Outcomes", *, confidence: float = 0.95, seed: int = 0
+    ) -> Measurement:
+        """Return the metric of these outcomes.
+
+        Parameters
+        ----------
+        outcomes : Outcomes
+            Of the kind that the metric needs.
+        confidence : float
+            Of the two-sided interval.
+        seed : int
+            Where the interval is had by resampling: the same seed gives the same interval.
+
+        Returns
+        -------
+        Measurement
+            The value is None where the metric is undefined, with the cause as
+            ``details["undefined"]``. ``details["lacking"]`` says what the rows lack for a decision.
+
+        Raises
+        ------
+        EvidenceError
+            For a value that is not possible, and for outcomes that the metric can't read.
+        """
+        nothing = outcomes.n == 0 or outcomes.effective == 0
+        found = undefined("no rows") if nothing else self.estimate(outcomes, confidence, seed)
+        value = None if found.value is None else self._possible(found.value)
+        return Measurement(
+            value,
+            n=rows(outcomes),
+            dropped=outcomes.dropped,
+            interval=None if value is None else self._within(found.interval),
+            confidence=confidence,
+            method=found.method,
+            details=found.details,
+        )
+
+    def estimate(self, outcomes: "Outcomes", confidence: float, seed: int) -> Estimate:
+        """Return value and interval of at least one row; what each kind of metric implements."""
+        raise NotImplementedError
+
+    def _possible(self, value: float) -> float:
+        if not math.isfinite(value):
+            msg = f"`{self.name}` is not finite: the values are too large to be added"
+            raise EvidenceError(msg)
+        slack = _CRUMB * max(1.0, abs(value))
+        if not self.low - slack <= value <= self.high + slack:
+            ends = f"{quantity(self.low)} to {quantity(self.high)}"
+            msg = f"`{self.name}` is {quantity(value)}, which is impossible: its range is {ends}"
+            raise EvidenceError(msg)
+        return min(max(value, self.low), self.high)
+
+    def _within(self, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+        if interval is None or not all(map(math.isfinite, interval)):
+            return None
+        low, high = interval
+        return min(max(low, self.low), self.high), max(min(high, self.high), self.low)
+
+
+def rows(outcomes: "Outcomes") -> int:
+    """Return how many rows outcomes are worth: all of them, with weights Kish's effective n."""
+    if outcomes.weight is None:
+        return outcomes.n
+    return math.floor(outcomes.effective * (1 + _CRUMB))
