@@ -27,7 +27,7 @@ Extreme = int | float | Decimal | bool
 
 _WORD = (1 << 64) - 1
 #: Rows of a float column that are added up at a time; they stay in the cache.
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
 
 
 class ColumnView:
