@@ -1,0 +1,1 @@
+"""The model as it is served: its calls timed, its process, the state it leaves."""
