@@ -153,8 +153,27 @@ class GateResult:
             "checks": [check_to_dict(check) for check in self.checks],
         }
 
+    def to_json(self) -> str:
+        """Return strict JSON text."""
+        return jsonfile.dumps(self.to_dict()) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return Markdown for a pull request or a step summary."""
+        return _draw(self, "markdown")
+
+    def to_html(self) -> str:
+        """Return one HTML page that loads nothing and runs nothing."""
+        return _draw(self, "html")
+
+    def to_junit_xml(self) -> str:
+        """Return JUnit XML: a test suite a gate, a test case a check."""
+        return _draw(self, "junit")
+
     def __str__(self) -> str:
         return _draw(self, "text")
+
+    def _repr_html_(self) -> str:
+        return _draw(self, "fragment")
 
     def __repr__(self) -> str:
         return f"<GateResult {self.name!r}: {self.verdict.upper()}, {len(self.checks)} checks>"
@@ -278,6 +297,18 @@ class Report:
         """Return strict JSON text."""
         return jsonfile.dumps(self.to_dict()) + "\n"
 
+    def to_markdown(self) -> str:
+        """Return Markdown for a pull request or a step summary."""
+        return _draw(self, "markdown")
+
+    def to_html(self) -> str:
+        """Return one HTML page that loads nothing and runs nothing."""
+        return _draw(self, "html")
+
+    def to_junit_xml(self) -> str:
+        """Return JUnit XML: a test suite a gate, a test case a check."""
+        return _draw(self, "junit")
+
     @classmethod
     def from_dict(cls, data: object) -> "Report":
         """Return the report that `to_dict` wrote.
@@ -330,7 +361,7 @@ class Report:
         Parameters
         ----------
         path : str or Path
-            ``.json`` or ``.txt``.
+            ``.html`` (one page), ``.md`` (Markdown), ``.json``, ``.xml`` (JUnit) or ``.txt``.
 
         Raises
         ------
@@ -339,15 +370,26 @@ class Report:
         OSError
             When the file can't be written.
         """
-        forms: dict[str, Callable[[], str]] = {".json": self.to_json, ".txt": lambda: f"{self}\n"}
+        forms: dict[str, Callable[[], str]] = {
+            ".html": self.to_html,
+            ".md": self.to_markdown,
+            ".json": self.to_json,
+            ".xml": self.to_junit_xml,
+            ".txt": lambda: f"{self}\n",
+        }
         suffix = Path(path).suffix.lower()
         if suffix not in forms:
-            msg = f"report.save: the path must end in {' or '.join(forms)}, got {os.fspath(path)!r}"
+            *most, last = forms
+            allowed = f"{', '.join(most)} or {last}"
+            msg = f"report.save: the path must end in {allowed}, got {os.fspath(path)!r}"
             raise OptionError(msg)
         jsonfile.write_atomic(path, forms[suffix]())
 
     def __str__(self) -> str:
         return _draw(self, "text")
+
+    def _repr_html_(self) -> str:
+        return _draw(self, "fragment")
 
     def __repr__(self) -> str:
         return f"<Report {self.name!r}: {self.verdict.upper()}, {len(self)} gates>"
