@@ -121,6 +121,8 @@ def _plain(value: Any, key: str) -> object:
     """Return a value that JSON carries: numpy scalars as Python's, NaN as None, lists as tuples."""
     if type(value) in _PLAIN:
         return None if value != value else value  # noqa: PLR0124  (NaN)
+    if type(value) is dict:  # ahead of the questions that it would answer with no, one by one
+        return Details(value)
     item = value.item() if getattr(value, "shape", None) == () else value
     if item is None or isinstance(item, bool):
         return item

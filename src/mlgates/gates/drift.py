@@ -183,8 +183,8 @@ class Drift(Gate):
             if name in schema:
                 served = schema[name].kind in self._measure.kinds
                 side = distribution_of(reference, name)
-                counter = self._counter(name, side, edges_of(side, self.bins))
-                yield counter if served else Missing(name)
+                edges = edges_of(side, self.bins) if self._measure.binned else None
+                yield self._counter(name, side, edges) if served else Missing(name)
 
     def _counter(self, name: str, side: Side | None, edges: Edges | None) -> Counter:
         return current_counter(name, side, edges if self._measure.binned else None)
