@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlgates.kernels.multiplicity import benjamini_hochberg, holm
+from mlgates.kernels.multiplicity import benjamini_hochberg, holm, holm_levels
 
 # Benjamini and Hochberg (1995), section 3.2.
 PUBLISHED = [
@@ -28,6 +28,28 @@ def test_benjamini_hochberg_of_published_values():
     assert adjusted[:5] == pytest.approx(expected)
     assert adjusted[5] == pytest.approx(0.06386, abs=1e-5)
     assert (adjusted <= 0.05).sum() == 4
+
+
+@settings(deadline=None)
+@given(FAMILIES, st.sampled_from([0.5, 0.9, 0.95]))
+def test_levels_show_what_adjusted_pvalues_show(family, confidence):
+    def claim(p_value):
+        return lambda level: p_value <= 1 - level
+
+    claims = [claim(p_value) for p_value in family]
+    levels = holm_levels(claims, confidence)
+    shown = [claim(level) for claim, level in zip(claims, levels, strict=True)]
+    # a rounding apart from where a p-value lies on a step's own level
+    alpha, m = 1 - confidence, len(family)
+    steps = alpha / np.arange(1, m + 1)
+    if np.min(np.abs(np.subtract.outer(family, steps))) > 1e-9:
+        assert shown == (holm(family) <= alpha).tolist()
+    assert all(confidence <= level <= 1 - alpha / m + 1e-12 for level in levels)
+
+
+def test_levels_of_claims_that_nothing_shows_are_those_of_one():
+    assert holm_levels([lambda level: False] * 3, 0.9) == (0.9, 0.9, 0.9)
+    assert holm_levels([]) == ()
 
 
 @settings(deadline=None)

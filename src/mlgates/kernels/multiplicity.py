@@ -1,9 +1,11 @@
 """Many tests at once: p-values adjusted so that the whole family has one error rate."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["benjamini_hochberg", "holm"]
+__all__ = ["benjamini_hochberg", "holm", "holm_levels"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,3 +79,46 @@ def benjamini_hochberg(pvalues: npt.ArrayLike) -> Floats:
     adjusted = np.full_like(p, np.nan)
     adjusted[kept] = np.minimum.accumulate(p[kept] * (m / np.arange(m, 0, -1)))
     return adjusted
+
+
+def holm_levels(
+    beyond: Sequence[Callable[[float], bool]], confidence: float = 0.95
+) -> tuple[float, ...]:
+    """Levels of the intervals of a family of claims by Holm's steps, one claim each.
+
+    Of m claims, each is first held to ``1 - alpha / m`` with ``alpha = 1 - confidence``; when some
+    are shown at a level, the others are held to ``1 - alpha / k`` for the ``k`` that are left. The
+    chance that any claim is shown wrongly is then at most alpha.
+
+    Parameters
+    ----------
+    beyond : sequence of callable
+        Of a level: whether the interval at it shows the claim.
+    confidence : float, default 0.95
+        Of an interval that stands alone.
+
+    Returns
+    -------
+    tuple of float
+        For each claim the level that it was last held to; `confidence` for one that is not even
+        shown there.
+
+    Examples
+    --------
+    >>> far, near = (lambda level: True), (lambda level: level < 0.97)
+    >>> holm_levels([far, near, near]), holm_levels([far, near])
+    ((0.983..., 0.975, 0.975), (0.975, 0.95))
+    """
+    alpha, shown = 1 - confidence, 0
+    levels = [confidence] * len(beyond)
+    left = [i for i, is_beyond in enumerate(beyond) if is_beyond(confidence)]
+    while left:
+        level = 1 - alpha / (len(beyond) - shown) if len(beyond) - shown > 1 else confidence
+        found = {i for i in left if beyond[i](level)}
+        for i in left:
+            levels[i] = level
+        if not found:
+            break
+        shown += len(found)
+        left = [i for i in left if i not in found]
+    return tuple(levels)
