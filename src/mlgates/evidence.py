@@ -1,32 +1,25 @@
 """What one run is given, by name: resolved once, shared by all gates."""
 
-import copy
 import os
-from collections.abc import (
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-    MutableMapping,
-    MutableSequence,
-    MutableSet,
-)
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from os import PathLike
 from typing import Any, TypedDict
 
-import numpy as np
 import pyarrow as pa
 
 from mlgates.data.baseline import Baseline
-from mlgates.data.containers import is_instance_of
 from mlgates.data.counters import Counter
+from mlgates.data.lending import lend, rows_of
 from mlgates.data.profile import Profile
 from mlgates.data.reference import Reference
 from mlgates.data.source import Source, TableSchema, as_source
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean, shown
+from mlgates.outcomes.groups import Groups, Slice, groups_of, slices_of
+from mlgates.outcomes.outcomes import Need, Outcomes
+from mlgates.outcomes.reading import outcomes_of
 
 __all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
 
@@ -103,7 +96,7 @@ class Evidence:
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
         self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
-        self._kept: dict[tuple[str, str], object] = {}
+        self._kept: dict[tuple[str, Hashable], object] = {}
         self._n_jobs = n_jobs
         self._clock = datetime.now(UTC)
 
@@ -133,7 +126,7 @@ class Evidence:
     @property
     def known(self) -> frozenset[str]:
         """Names that a message may show: of evidence, and of columns of tables that were read."""
-        sources = [self._kept.get(("source", name)) for name in TABLES]
+        sources = [self._kept.get(("source", name)) for name in ("X", *TABLES)]
         columns = [source.schema for source in sources if isinstance(source, Source)]
         return VOCABULARY.union(self._given, *columns)
 
@@ -145,7 +138,7 @@ class Evidence:
 
     def source(self, name: str) -> Source:
         """Return a table's re-openable source; EvidenceError when it is no table."""
-        found: Source = self._once("source", name, lambda: as_source(self[name]))
+        found: Source = self.once("source", name, lambda: as_source(self[name]))
         return found
 
     def lent(self, name: str) -> object:
@@ -164,14 +157,65 @@ class Evidence:
             return lend(source.native)
         return pa.concat_tables([batch.table for batch in source.batches()])
 
+    def outcomes(self, need: Need, *, production: bool = False, scores: bool = False) -> Outcomes:
+        """Return labels beside the predictions or scores of a model, aligned and checked.
+
+        Parameters
+        ----------
+        need : {"labels", "scores", "probabilities", "values", "given"}
+            What the arrays are to hold.
+        production : bool
+            Whether of the model in production.
+        scores : bool
+            For ``"given"``: scores in the place of predictions.
+
+        Raises
+        ------
+        EvidenceError
+            For whatever is wrong with the evidence, with what to do.
+
+        Examples
+        --------
+        >>> Evidence({"y_true": ["a", "b"], "y_pred": ["a", "a"]}).outcomes("labels").classes
+        ('a', 'b')
+        """
+        key = (need, production, scores)
+        found: Outcomes = self.once(
+            "outcomes",
+            key,
+            lambda: outcomes_of(self, need, production=production, scores=scores),
+        )
+        return found
+
+    def slices(self, by: Any) -> tuple[Slice, ...]:
+        """Return the slices that columns of `X` or `data`, or conditions, make of the rows.
+
+        Examples
+        --------
+        >>> slices = Evidence({"data": {"sex": ["m", "f", None]}}).slices("sex")
+        >>> [(part.name, part.rows.tolist()) for part in slices][:2]
+        [('sex=f', [False, True, False]), ('sex=m', [True, False, False])]
+        """
+        return slices_of(self, by)
+
+    def groups(self, features: Any = "sensitive_features") -> Groups:
+        """Return the groups that sensitive features make of the rows.
+
+        Examples
+        --------
+        >>> Evidence({"sensitive_features": {"sex": [1, 0, 1]}}).groups().names
+        ('sex=0', 'sex=1')
+        """
+        return groups_of(self, features)
+
     def profile(self) -> Profile:
         """Return the profile of `data`, scanned once for all that was requested before."""
-        found: Profile = self._once("profile", "data", lambda: self._scan("data"))
+        found: Profile = self.once("profile", "data", lambda: self._scan("data"))
         return found
 
     def reference(self) -> Reference:
         """Return the reference: a baseline or profile as given or loaded, or a table's profile."""
-        found: Reference = self._once("profile", "reference", self._scan_reference)
+        found: Reference = self.once("profile", "reference", self._scan_reference)
         return found
 
     def _scan_reference(self) -> Reference:
@@ -199,7 +243,8 @@ class Evidence:
         columns = [name for name in source.schema if name in read]
         return Profile.of(source, wanted, columns=columns, n_jobs=self._n_jobs)
 
-    def _once(self, what: str, name: str, make: Callable[[], object]) -> Any:
+    def once(self, what: str, name: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what was made the first time it was asked for, or raise what was raised then."""
         if (what, name) not in self._kept:
             try:
                 self._kept[what, name] = make()
@@ -243,105 +288,3 @@ def _is_stored(given: object) -> bool:
     if isinstance(given, str | PathLike):
         return str(os.fspath(given)).endswith(".json")
     return isinstance(given, Baseline | Profile)
-
-
-def rows_of(value: object) -> int | None:
-    """Return how many rows a table or array has; None for what has no rows, such as a model.
-
-    Examples
-    --------
-    >>> rows_of([1, 2, 3]), rows_of({"x": [1, 2]}), rows_of("label")
-    (3, 2, None)
-    """
-    if isinstance(value, str | bytes):
-        return None
-    if isinstance(value, Mapping):
-        sizes = [rows_of(item) for item in value.values()]
-        known = [size for size in sizes if size is not None]
-        return min(known, default=None if sizes else 0)  # no columns, no rows
-    if isinstance(value, Source):
-        return value.rows
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and shape:  # a sparse matrix has a shape, but no length
-        return int(shape[0])
-    try:
-        return len(value)  # type: ignore[arg-type]
-    except TypeError:
-        return None
-
-
-def lend(value: Any) -> Any:
-    """Return a shallow copy that a user's function can't write through to the caller's data.
-
-    numpy arrays become read-only views, containers of them are copied around such views; what is
-    immutable, or no data at all (a model), is returned as it is. Python objects in the cells of an
-    array are not copied.
-
-    Raises
-    ------
-    EvidenceError
-        For a generator and whatever else can be read only once: the next gate would find nothing.
-    """
-    if isinstance(value, Iterator):
-        kind = type(value).__name__
-        msg = f"got a {kind}, which can be read only once; give a list or an array"
-        raise EvidenceError(msg)
-    return next((lender(value) for accepts, lender in _LENDERS if accepts(value)), value)
-
-
-def _lend_array(value: Any) -> Any:
-    # a view of a masked array would share its mask
-    view = value.copy() if isinstance(value, np.ma.MaskedArray) else value.view()
-    view.flags.writeable = False
-    return view
-
-
-def _lend_named(value: Any) -> Any:
-    return value._make(map(_lend_item, value)) if hasattr(value, "_make") else value
-
-
-def _lend_item(item: Any) -> Any:
-    plain = type(item) in (int, float, str, bool)  # lists may have millions of these
-    return item if plain else lend(item)
-
-
-def _lend_pandas(value: Any) -> Any:
-    import pandas as pd
-
-    def column(series: Any) -> Any:
-        # (of objects a copy: pandas 2 can't compare texts that lie in a read-only array)
-        if isinstance(series.dtype, np.dtype) and series.dtype != object:
-            frozen = lend(series.to_numpy())
-            return pd.Series(frozen, index=index, name=series.name, copy=False)
-        return series.copy()
-
-    index = value.index.copy()  # shares its labels, but has names of its own
-    if type(value) is pd.Series:
-        return column(value)
-    if type(value) is not pd.DataFrame or not value.columns.is_unique:
-        return value.copy()
-    lent = pd.DataFrame(
-        {name: column(value[name]) for name in value.columns}, index=index, copy=False
-    )
-    lent.columns = value.columns.copy()
-    lent.attrs = dict(value.attrs)
-    return lent
-
-
-def _of(package: str, *kinds: str) -> Callable[[object], bool]:
-    return lambda value: any(is_instance_of(value, package, kind) for kind in kinds)
-
-
-# what is lent, and how; the first that accepts it does
-_LENDERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
-    (lambda value: isinstance(value, np.ndarray), _lend_array),
-    (lambda value: isinstance(value, dict), lambda v: {key: lend(item) for key, item in v.items()}),
-    (lambda value: type(value) in (list, tuple), lambda v: type(v)(map(_lend_item, v))),
-    (lambda value: isinstance(value, tuple), _lend_named),
-    (_of("pandas", "DataFrame", "Series"), _lend_pandas),
-    (_of("polars", "DataFrame", "Series"), lambda v: v.clone()),
-    # what has no view that can't be written through
-    (_of("pandas", "ExtensionArray"), lambda v: v.copy()),
-    (_of("scipy", "_spbase"), lambda v: v.copy()),
-    (lambda value: isinstance(value, MutableSequence | MutableSet | MutableMapping), copy.copy),
-)

@@ -14,7 +14,7 @@ from mlgates.data.objects import nests_too_deep
 from mlgates.data.violations import Views, missing_or_in, need, readable, which_are_bools
 from mlgates.errors import EvidenceError
 
-__all__ = ["GroupMissing", "MissingBy", "MissingWhere"]
+__all__ = ["GroupMissing", "MissingBy", "MissingWhere", "rows_where"]
 
 #: Key of a group, its rows, and its missing cells in each of the columns.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
@@ -157,7 +157,7 @@ class MissingWhere:
         masks = [missing_or_in(views[name], self.values) for name in self.counted]
         groups: list[Group] = []
         for name, condition in self.slices:
-            inside = _mask(name, condition, native, rows)
+            inside = rows_where(name, condition, native, rows)
             missing = tuple(int(np.count_nonzero(inside & mask)) for mask in masks)
             groups.append(((name,), int(np.count_nonzero(inside)), missing))
         return GroupMissing(tuple(groups))
@@ -209,10 +209,21 @@ def _labels(view: ColumnView, rows: npt.NDArray[np.int64]) -> list[object]:
     return labels
 
 
-def _mask(
+def rows_where(
     name: str, condition: Callable[..., object], native: object, rows: int | None
 ) -> npt.NDArray[np.bool_]:
-    """Rows of a slice."""
+    """Rows of a slice: where its condition on the user's table holds; null does not.
+
+    Raises
+    ------
+    EvidenceError
+        When the condition raises (its exception is the cause), or gives no bool for each row.
+
+    Examples
+    --------
+    >>> rows_where("old", lambda table: [age > 60 for age in table["age"]], {"age": [61, 5]}, 2)
+    array([ True, False])
+    """
     try:
         answer = condition(native)
     except (Exception, SystemExit) as error:

@@ -1,0 +1,252 @@
+"""Groups and slices of rows: what the values of some columns, crossed, divide the rows into."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.data.groups import rows_where
+from mlgates.errors import EvidenceError
+from mlgates.outcomes.columns import Column, as_array, as_column, columns_of, index_of, is_table
+from mlgates.outcomes.labels import encoded
+from mlgates.outcomes.lookup import Given, Lookup, Table
+from mlgates.outcomes.names import apart, value_name
+
+__all__ = ["Groups", "Slice", "groups_of", "slices_of"]
+
+#: More groups than these are no groups.
+_MOST = 1_000
+#: A feature of more groups than these may be an identifier or a measured number.
+_FEW = 20
+_UNNAMED = "group"
+
+Condition = Callable[..., object]
+Codes = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """A named part of the rows.
+
+    Parameters
+    ----------
+    name : str
+        ``"sex=f"``, or the name of a condition.
+    rows : array of bool
+        One for each of the rows given.
+
+    Examples
+    --------
+    >>> Slice("sex=f", np.array([True, False])).rows.sum()
+    np.int64(1)
+    """
+
+    name: str
+    rows: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        self.rows.flags.writeable = False
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Each row in one group, by the values of one feature or of several, crossed.
+
+    Parameters
+    ----------
+    features : tuple of str
+        Names of the features; an unnamed array is "group".
+    names : tuple of str
+        One a group: ``"sex=1"`` or ``"sex=1, race=b"``, ``"sex=missing"``. A category that is
+        declared and has no rows is a group too.
+    codes : array of int
+        Group of each of the rows given.
+    missing : tuple of bool
+        Whether a group is one of missing values.
+
+    Examples
+    --------
+    >>> from mlgates.evidence import Evidence
+    >>> groups = Evidence({"sensitive_features": ["f", None, "f"]}).groups()
+    >>> groups.names, groups.codes.tolist(), groups.missing
+    (('group=f', 'group=missing'), [0, 1, 0], (False, True))
+    """
+
+    features: tuple[str, ...]
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.intp]
+    missing: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        self.codes.flags.writeable = False
+
+
+def slices_of(given: Given, by: Any) -> tuple[Slice, ...]:
+    """Return the slices that some columns, or conditions, make of the rows.
+
+    Parameters
+    ----------
+    given : Given
+        The evidence of a run.
+    by : str, sequence of str, mapping or sequence of pairs
+        Names of columns, whose values are crossed; or conditions by the slice's name.
+
+    Raises
+    ------
+    EvidenceError
+        For a column that is not there, has other rows than the labels or too many values, and for
+        a condition that does not give one bool a row.
+    """
+    lookup = Lookup(given)
+    pairs = _conditions(by)
+    if pairs is not None:
+        return tuple(Slice(name, _where(lookup, name, condition)) for name, condition in pairs)
+    names = (by,) if isinstance(by, str) else tuple(by)
+    columns = {name: lookup.named(name) for name in names}
+    groups = _crossed(lookup, columns)
+    return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
+
+
+def _conditions(by: Any) -> list[tuple[str, Condition]] | None:
+    """Return pairs of name and condition; None for names of columns."""
+    if isinstance(by, Mapping):
+        return list(by.items())
+    if isinstance(by, str) or all(isinstance(name, str) for name in by):
+        return None
+    return list(by)
+
+
+def _where(lookup: Lookup, name: str, condition: Condition) -> npt.NDArray[np.bool_]:
+    """Return the rows of a condition on `X`, or on `data` where it can't be answered on `X`."""
+    tables = [table for table in ("X", "data") if table in lookup.given]
+    if not tables:
+        msg = f"slice {name!r} is a condition on a table, and neither `X` nor `data` was given"
+        raise EvidenceError(msg)
+    try:
+        return _rows(lookup, tables[0], name, condition)
+    except EvidenceError as error:
+        if error.__cause__ is None or len(tables) == 1:  # (the cause is what a condition raised)
+            raise
+    return _rows(lookup, tables[1], name, condition)
+
+
+def _rows(lookup: Lookup, table: str, name: str, condition: Condition) -> npt.NDArray[np.bool_]:
+    rows = lookup.table(table)
+    found = rows_where(name, condition, lookup.given.lent(table), rows and rows.rows)
+    lookup.align(rows or Table(f"`{table}`", len(found)))
+    return found
+
+
+def groups_of(given: Given, features: Any) -> Groups:
+    """Return the groups that one or several sensitive features, crossed, make of the rows.
+
+    Parameters
+    ----------
+    given : Given
+        The evidence of a run.
+    features : str or sequence of str
+        A name of evidence, or names of columns.
+
+    Raises
+    ------
+    EvidenceError
+        For features with other rows than the labels, and for those that make no groups:
+        identifiers and measured numbers.
+    """
+    lookup = Lookup(given)
+    value = given[features] if isinstance(features, str) and features in given else features
+    columns = _features(lookup, value, str(features))
+    for name, column in columns.items():
+        _refuse_ungrouped(name, column)
+    return _crossed(lookup, columns)
+
+
+def _features(lookup: Lookup, value: Any, evidence: str) -> dict[str, Column]:
+    said = f"`{evidence}`"
+    if isinstance(value, str):
+        return {value: lookup.named(value, said)}
+    if isinstance(value, list | tuple) and _are_names(lookup, value):
+        return {name: lookup.named(name, said) for name in value}
+    if is_table(value):
+        inside = columns_of(said, value)
+        if not inside:
+            msg = f"{said} has no columns"
+            raise EvidenceError(msg)
+        index = index_of(value)
+        return {
+            str(name): replace(as_column(f"column {str(name)!r} of {said}", column), index=index)
+            for name, column in inside.items()
+        }
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
+        array = as_array(said, value)
+        return {f"x{i}": as_column(said, array[:, i]) for i in range(array.shape[1])}
+    name = getattr(value, "name", None)
+    return {name if isinstance(name, str) and name else _UNNAMED: as_column(said, value)}
+
+
+def _are_names(lookup: Lookup, value: Sequence[Any]) -> bool:
+    """Whether a list holds names of columns rather than a group a row."""
+    if not value or len(value) > _FEW or not all(isinstance(name, str) for name in value):
+        return False
+    known = {
+        name for table in ("X", "data") if table in lookup.given for name in lookup.names(table)
+    }
+    if known.issuperset(value):
+        return True
+    anchor = lookup.anchor()
+    return anchor is not None and anchor.rows != len(value)
+
+
+def _refuse_ungrouped(name: str, column: Column) -> None:
+    codes, values = encoded(column)
+    if len(values) <= _FEW:
+        return
+    advice = "bin it first, or give a feature with fewer groups"
+    if len(values) * 2 > len(codes):
+        msg = f"{column.said} has {len(values):,} distinct values in {len(codes):,} rows, which "
+        msg += f"looks like an identifier: {advice}"
+        raise EvidenceError(msg)
+    if column.field.kind in ("float", "decimal") and any(value % 1 for value in values):
+        msg = f"{column.said} is a measured number with {len(values):,} distinct values: {advice}"
+        raise EvidenceError(msg)
+
+
+def _crossed(lookup: Lookup, columns: Mapping[str, Column]) -> Groups:
+    """Return groups by the values of some columns: sorted by value, missing ones last."""
+    for column in columns.values():
+        lookup.align(column)
+    codes = np.zeros(next(iter(columns.values())).rows, np.intp)
+    combined: list[tuple[Any, ...]] = [()]
+    for column in columns.values():
+        ranks, values = _ranked(column)
+        codes = codes * len(values) + ranks
+        present = np.bincount(codes, minlength=len(combined) * len(values)) > 0
+        if len(columns) == 1:
+            present[:] = True  # a category that is declared and has no rows
+        places = np.flatnonzero(present)
+        _refuse_many(len(places), " and ".join(column.said for column in columns.values()))
+        combined = [(*combined[p // len(values)], values[p % len(values)]) for p in places.tolist()]
+        codes = (np.cumsum(present) - 1)[codes]
+    names = apart([", ".join(map(value_name, columns, combination)) for combination in combined])
+    missing = tuple(None in combination for combination in combined)
+    return Groups(tuple(columns), names, codes.astype(np.intp, copy=False), missing)
+
+
+def _ranked(column: Column) -> tuple[Codes, list[Any]]:
+    """Return each row's place among the sorted values, and these; None, for missing, is last."""
+    codes, values = encoded(column)
+    _refuse_many(len(values), column.said)
+    order = sorted(range(len(values)), key=values.__getitem__)
+    rank = np.empty(len(values) + 1, np.intp)
+    rank[order] = np.arange(len(values))
+    rank[-1] = len(values)
+    absent = bool((codes < 0).any())
+    return rank[codes], [values[place] for place in order] + [None] * absent
+
+
+def _refuse_many(groups: int, said: str) -> None:
+    if groups > _MOST:
+        msg = f"{said} would make {groups:,} groups, too many: at most {_MOST:,}; bin it first"
+        raise EvidenceError(msg)

@@ -1,0 +1,145 @@
+"""Predictions and scores of a model: as they were given, or else asked of it, once."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mlgates.data.lending import lend
+from mlgates.errors import EvidenceError, MlgatesError
+from mlgates.outcomes import models
+from mlgates.outcomes.columns import Column, as_column, same_rows
+from mlgates.outcomes.labels import Labels, coded
+from mlgates.outcomes.lookup import Lookup
+from mlgates.outcomes.numbers import Scores, as_scores
+from mlgates.redaction import describe
+
+__all__ = ["Predictions"]
+
+
+class Predictions:
+    """What one model says about the rows.
+
+    Parameters
+    ----------
+    lookup : Lookup
+        The evidence of a run.
+    production : bool
+        Whether it is the model in production.
+    """
+
+    def __init__(self, lookup: Lookup, *, production: bool = False) -> None:
+        self._lookup = lookup
+        self._given = lookup.given
+        self.pred_name = "production_pred" if production else "y_pred"
+        self.score_name = "production_score" if production else "y_score"
+        self.model_name = "production_model" if production else "model"
+
+    def has(self, name: str) -> bool:
+        """Whether something was given."""
+        return name in self._given
+
+    @property
+    def model(self) -> Any:
+        """The model as it was given; None when it was not."""
+        return self._given[self.model_name] if self.has(self.model_name) else None
+
+    def offers(self, name: str) -> bool:
+        """Whether predictions or scores were given, or can be asked of the model."""
+        if self.has(name):
+            return True
+        asked = self.has("X") and self.has(self.model_name)
+        return asked and models.serves(self.model, scores=name == self.score_name)
+
+    def pred(self) -> Column:
+        """Return one prediction a row."""
+        if self.has(self.pred_name):
+            return self._lookup.column(self.pred_name)
+        if not self.has(self.model_name):
+            if self.has(self.score_name):
+                msg = f"labels are due, and only `{self.score_name}` was given: give "
+                msg += f"`{self.pred_name}`, such as {self.score_name} >= 0.5"
+                raise EvidenceError(msg)
+            self._lacks(self.pred_name)
+        said = f"`{self.model_name}`"
+        method = models.predicting(said, self.model)
+        name = f"the answer of {models.called(said, method)}"
+        found: Column = self._once("predicted", method, lambda: self._predicted(name, method))
+        return found
+
+    def _predicted(self, said: str, method: str) -> Column:
+        return self._placed(as_column(said, self._ask(method)), method)
+
+    def score(self, *, probabilities: bool = False) -> tuple[Scores, str | None]:
+        """Return scores, and the method of the model that gave them; None for given ones."""
+        if self.has(self.score_name):
+            return self._lookup.scores(self.score_name), None
+        if not self.has(self.model_name):
+            self._lacks(self.score_name)
+        said = f"`{self.model_name}`"
+        method = models.scoring(said, self.model, probabilities=probabilities)
+        name = f"the answer of {models.called(said, method)}"
+        found: Scores = self._once("scored", method, lambda: self._scored(name, method))
+        return found, method
+
+    def _scored(self, said: str, method: str) -> Scores:
+        return self._placed(as_scores(said, self._ask(method)), method)
+
+    def classes(self) -> Labels | None:
+        """Return the classes that the model says it knows; None when it says none."""
+        known = None if self.model is None else models.classes_of(self.model)
+        if not known:
+            return None
+        try:
+            return coded(as_column(f"`{self.model_name}.classes_`", list(known)))
+        except EvidenceError:
+            return None  # of several outputs, or of bins
+
+    def _lacks(self, name: str) -> None:
+        msg = f"needs `{name}`, or `{self.model_name}` and `X`, which the run was not given"
+        raise EvidenceError(msg)
+
+    def _once(self, what: str, method: str, make: Any) -> Any:
+        return self._given.once(what, (id(self.model), method, self.model_name), make)
+
+    def _ask(self, method: str) -> Any:
+        """Return the raw answer; the model is asked once, under whatever name it was given."""
+        if not self.has("X"):
+            msg = f"`{self.model_name}` was given without `X`, the table to ask it about"
+            raise EvidenceError(msg)
+        return self._given.once("asked", (id(self.model), method), lambda: self._answer(method))
+
+    def _answer(self, method: str) -> Any:
+        table = self._lookup.table("X")
+        if "y_true" in self._given and table is not None:
+            same_rows(self._lookup.column("y_true"), table)
+        if table is not None and table.rows == 0:
+            return np.empty(0)
+        said = f"`{self.model_name}`"
+        try:
+            return models.answer(said, self.model, method, lend(self._given["X"]))
+        except MlgatesError:
+            raise
+        except (Exception, SystemExit) as error:
+            msg = f"{models.called(said, method)} raised {describe(error)}"
+            raise EvidenceError(msg) from error
+
+    def _placed(self, answer: Any, method: str) -> Any:
+        """Return an answer as about the rows of `X`, whose names it may have forgotten."""
+        table = self._lookup.table("X")
+        if table is None:
+            return answer
+        if answer.rows != table.rows:
+            what = models.called(f"`{self.model_name}`", method)
+            msg = f"{what} returned {answer.rows:,} answers for the {table.rows:,} rows of `X`"
+            raise EvidenceError(msg)
+        if not _is_default(answer.index):
+            same_rows(table, answer)
+        return replace(answer, index=table.index)
+
+
+def _is_default(index: Any) -> bool:
+    """Whether an index only counts the rows, or there is none."""
+    return index is None or (
+        type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
+    )
