@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import mlgates as mg
 from mlgates.errors import OptionError
 from mlgates.render import render
-from mlgates.render.text import clean, to_text
+from mlgates.render.clean import clean
+from mlgates.render.text import to_text
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Limit, Verdict
 

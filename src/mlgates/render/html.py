@@ -1,17 +1,232 @@
-"""HTML: one page that loads nothing and runs nothing, and its body for a notebook."""
+"""HTML: one page that loads nothing and runs nothing, and its body for a notebook.
 
+The page has no script and no style but its own, whose hash its content-security policy names. The
+body is scoped to one class, takes its colours of text from the page around it, and says all in
+words: a notebook that strips styles and pictures still shows every number.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from mlgates.limits import quantity
+from mlgates.render.clean import clean
+from mlgates.render.figures import Table, figures
+from mlgates.render.pictures import Picture, draw
+from mlgates.render.rows import (
+    GLYPHS,
+    Head,
+    Row,
+    Space,
+    alike,
+    aside,
+    fold,
+    headline,
+    number_of,
+    ordered,
+    row,
+    tally,
+    told_by_provenance,
+    unjudged,
+)
 from mlgates.report import GateResult, Report
+from mlgates.verdict import Verdict
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["to_fragment", "to_html"]
 
+_SPACE = Space(name=120)
+_FIRST = 20  # rows of a gate before the rest is folded
+_MOST = 1_000  # rows of a gate at all
+_DRAWN = 12  # pictures of a gate
+_HOLDING = 8  # gates that the head names
+_NAMED = 3  # subjects that it names of each
+_SUITE = 20_000  # characters of the suite as written
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A picture, and its numbers as a table."""
+
+    picture: Picture
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """What the template shows of a gate."""
+
+    head: Head
+    place: int
+    told: str
+    seconds: str
+    held: tuple[Row, ...]
+    more: tuple[Row, ...]
+    passed: tuple[Row, ...]
+    hidden: int
+    unjudged: str
+    drawn: tuple[_Drawn, ...]
+    undrawn: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to see at once."""
+        return self.head.verdict not in (Verdict.PASS, Verdict.SKIP)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """A gate that holds a release back, and by what."""
+
+    verdict: Verdict
+    gate: str
+    place: int
+    told: str
+
 
 def to_html(thing: Report | GateResult) -> str:
-    """Return one self-contained page."""
-    return f"<!doctype html>\n{to_fragment(thing)}"
+    """Return one self-contained page.
+
+    Parameters
+    ----------
+    thing : Report or GateResult
+        What to draw.
+    """
+    return _write("page.html.j2", thing)
 
 
 def to_fragment(thing: Report | GateResult) -> str:
-    """Return the body of the page, for a notebook."""
-    from markupsafe import escape
+    """Return the body of the page with its styles, for a notebook.
 
-    return f"<pre>{escape(str(thing))}</pre>"
+    Parameters
+    ----------
+    thing : Report or GateResult
+        What to draw.
+    """
+    return _write("fragment.html.j2", thing)
+
+
+def _write(template: str, thing: Report | GateResult) -> str:
+    from markupsafe import Markup
+
+    results = [thing] if isinstance(thing, GateResult) else ordered(thing)
+    gates = [_gate(result, place) for place, result in enumerate(results, 1)]
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    provenance = thing.provenance if isinstance(thing, Report) else {}
+    suite = provenance.get("suite")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(style),  # noqa: S704  (our own file)
+            digest=digest,
+            head=headline(thing, _SPACE),
+            alone=isinstance(thing, GateResult),
+            counts=[_count(*each) for each in tally([result.verdict for result in results])],
+            gates=gates,
+            holding=_holding(thing, gates),
+            rests=told_by_provenance(provenance),
+            versions=_versions(provenance),
+            suite=clean(suite, _SUITE) if isinstance(suite, str) else "",
+        )
+        + "\n"
+    )
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    helpers: Mapping[str, Callable[..., Any]] = {"number_of": number_of}
+    environment.globals.update(helpers)
+    environment.globals["GLYPHS"] = GLYPHS
+    return environment
+
+
+def _template(name: str) -> str:
+    return (resources.files("mlgates.render") / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _style() -> str:
+    return _template("report.css").strip()
+
+
+def _count(verdict: Verdict, count: int) -> str:
+    return f"{count:,} {verdict}"
+
+
+def _gate(result: GateResult, place: int) -> _Gate:
+    folded = fold(result)
+    held = [row(result, check, _SPACE) for check in folded.shown[:_MOST]]
+    if folded.alike:
+        held.append(alike(result, folded.alike, _SPACE))
+    passed = tuple(row(result, check, _SPACE) for check in folded.passed[:_MOST])
+    drawn = [_Drawn(draw(figure), figure.table()) for figure in islice(figures(result), _DRAWN)]
+    told = [f"{count:,} {verdict}" for verdict, count in tally([c.verdict for c in result.checks])]
+    return _Gate(
+        head=Head(clean(result.name, _SPACE.name), result.verdict, _aside(result), ""),
+        place=place,
+        told=" · ".join(told),
+        seconds=quantity(result.seconds, "s") if result.seconds else "",
+        held=tuple(held[:_FIRST]),
+        more=tuple(held[_FIRST:]),
+        passed=passed,
+        hidden=len(folded.shown) + len(folded.passed) - min(len(folded.shown), _MOST) - len(passed),
+        unjudged=unjudged(result, 2_000),
+        drawn=tuple(drawn),
+        undrawn=len(drawn) == _DRAWN and any(True for _ in islice(figures(result), _DRAWN, None)),
+    )
+
+
+def _aside(result: GateResult) -> str:
+    return aside(result) or (
+        "allowed" if result.allowed and result.counted in (None, Verdict.PASS) else ""
+    )
+
+
+def _holding(thing: Report | GateResult, gates: list[_Gate]) -> list[_Holding]:
+    if isinstance(thing, GateResult):
+        return []
+    places = {gate.head.name: gate.place for gate in gates}
+    return [_held(result, places) for result in thing.failures[:_HOLDING]]
+
+
+def _held(result: GateResult, places: Mapping[str, int]) -> _Holding:
+    name = clean(result.name, _SPACE.name)
+    counted = [check for check in result.checks if check.verdict is result.counted]
+    subjects = dict.fromkeys(
+        check.subject if check.group is None else f"{check.subject} [{check.group}]"
+        for check in counted
+        if check.subject != result.name
+    )
+    told = [clean(subject) for subject in islice(subjects, _NAMED)]
+    more = [f"{len(subjects) - _NAMED} more"] if len(subjects) > _NAMED else []
+    verdict = result.counted or result.verdict
+    return _Holding(verdict, name, places.get(name, 0), ", ".join([*told, *more]))
+
+
+def _versions(provenance: Mapping[str, object]) -> list[str]:
+    found = provenance.get("versions")
+    if not isinstance(found, Mapping):
+        return []
+    return [
+        clean(f"{name} {version}", 80)
+        for name, version in islice(found.items(), 40)
+        if isinstance(name, str) and isinstance(version, str)
+    ]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only written with, never read with
 
 from mlgates.limits import spell
-from mlgates.render.rows import aside, clean
+from mlgates.render.clean import clean
+from mlgates.render.rows import aside
 from mlgates.report import GateResult, Report, forgiven
 from mlgates.verdict import Check, Verdict
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mlgates.limits import beside, quantity, spell
+from mlgates.render.clean import clean
+from mlgates.render.figures import cells
 from mlgates.report import GateResult, Report, forgiven
 from mlgates.verdict import Check, Verdict, worst_first
 
@@ -16,17 +18,13 @@ __all__ = [
     "GLYPHS",
     "Folded",
     "Head",
-    "Moved",
     "Row",
     "Space",
     "alike",
     "aside",
-    "clean",
-    "cut",
     "fold",
     "headline",
     "is_short",
-    "moved",
     "number_of",
     "ordered",
     "row",
@@ -46,7 +44,6 @@ GLYPHS = {
 _ALIKE = 4  # so many checks without enough rows become one row
 _NAMED = 8  # of which so many are named
 _MOVED = 3  # cells that are named of those that moved
-_CELL = 32  # characters of a cell's name
 _UNJUDGED = 160  # characters of a list of columns that were not judged
 
 
@@ -111,14 +108,6 @@ class Folded(NamedTuple):
     shown: tuple[Check, ...]
     alike: tuple[Check, ...]
     passed: tuple[Check, ...]
-
-
-class Moved(NamedTuple):
-    """A cell whose share moved."""
-
-    cell: str
-    reference: float
-    current: float
 
 
 def headline(thing: Report | GateResult, space: Space) -> Head:
@@ -225,33 +214,15 @@ def unjudged(result: GateResult, most: int = _UNJUDGED) -> str:
     return f"{whole}) and {more} more" if whole and more else shown
 
 
-def moved(check: Check) -> list[Moved]:
-    """Return the cells of a distribution that moved, the largest change first.
-
-    Details may come from a file, so that they can be anything: what isn't like a cell is left out.
-    """
-    cells = check.details.get("cells")
-    found = [_moved(cell) for cell in cells] if isinstance(cells, tuple) else []
-    return sorted(filter(None, found), key=lambda cell: -abs(cell.current - cell.reference))
-
-
-def _moved(cell: object) -> Moved | None:
-    if not isinstance(cell, Mapping) or cell.get("moved") is not True:
-        return None
-    name, before, now = cell.get("cell"), cell.get("reference"), cell.get("current")
-    if isinstance(name, str) and isinstance(before, float | int) and isinstance(now, float | int):
-        return Moved(clean(name, _CELL), before, now)
-    return None
-
-
 def _moved_clause(check: Check) -> str:
-    cells = moved(check)
+    moved = [cell for cell in cells(check) if cell.moved]
+    moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
     told = [
-        f"`{cell.cell}` from {quantity(cell.reference, 'share')} to "
+        f"`{cell.label}` from {quantity(cell.reference, 'share')} to "
         f"{quantity(cell.current, 'share')}"
-        for cell in cells[:_MOVED]
+        for cell in moved[:_MOVED]
     ]
-    more = [f"{len(cells) - _MOVED} more"] if len(cells) > _MOVED else []
+    more = [f"{len(moved) - _MOVED} more"] if len(moved) > _MOVED else []
     return f"moved: {', '.join([*told, *more])}" if told else ""
 
 
@@ -290,25 +261,3 @@ def tally(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, int]]:
     """Return how many there are of each verdict, worst first."""
     counts = Counter(verdicts)
     return [(verdict, counts[verdict]) for verdict in sorted(counts, key=worst_first)]
-
-
-def clean(text: str, most: int = 48) -> str:
-    r"""Return text on one line: what can't be printed as an escape, what is too long cut.
-
-    Examples
-    --------
-    >>> print(clean("age\x1b[31m"))
-    age\x1b[31m
-    """
-    # (an escape is longer than what it stands for, so that no more than `most` are needed)
-    shown = "".join(c if c.isprintable() else _escape(c) for c in text[: most + 1])
-    return cut(shown, most)
-
-
-def cut(text: str, most: int) -> str:
-    """Return text of at most so many characters."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode()

@@ -4,11 +4,10 @@ from shutil import get_terminal_size
 from textwrap import wrap
 from typing import NamedTuple
 
+from mlgates.render.clean import cut
 from mlgates.render.rows import (
     Row,
     Space,
-    clean,
-    cut,
     headline,
     ordered,
     rows,
@@ -17,7 +16,7 @@ from mlgates.render.rows import (
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Verdict
 
-__all__ = ["clean", "to_text"]
+__all__ = ["to_text"]
 
 _SPACE = Space()
 _EVERY = Space(most=None)

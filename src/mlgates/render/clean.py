@@ -1,0 +1,25 @@
+"""Text from data, made safe to show: one line, nothing that a terminal or a parser could obey."""
+
+__all__ = ["clean", "cut"]
+
+
+def clean(text: str, most: int = 48) -> str:
+    r"""Return text on one line: what can't be printed as an escape, what is too long cut.
+
+    Examples
+    --------
+    >>> print(clean("age\x1b[31m"))
+    age\x1b[31m
+    """
+    # (an escape is longer than what it stands for, so that no more than `most` are needed)
+    shown = "".join(c if c.isprintable() else _escape(c) for c in text[: most + 1])
+    return cut(shown, most)
+
+
+def cut(text: str, most: int) -> str:
+    """Return text of at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()

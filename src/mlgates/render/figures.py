@@ -1,0 +1,423 @@
+"""What of a gate's result can be drawn, as plain numbers: for pictures in HTML and for plots.
+
+Details of a check may come from a file, so that they can be anything. What isn't as a gate writes
+it gives no figure; it never raises, and never guesses.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mlgates.limits import Limit, quantity, spell
+from mlgates.render.clean import clean
+from mlgates.report import GateResult
+from mlgates.verdict import Check, worst_first
+
+__all__ = [
+    "Cell",
+    "Cells",
+    "Figure",
+    "Histogram",
+    "Level",
+    "Levels",
+    "Line",
+    "Span",
+    "Spans",
+    "cells",
+    "figures",
+    "of_check",
+]
+
+_LABEL = 60
+_MOST_BINS = 400
+_MOST_ROWS = 40
+_CLOSE = 1e-9
+
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+class Cell(NamedTuple):
+    """A cell of two distributions: a range of values or a category."""
+
+    label: str
+    reference: float
+    current: float
+    moved: bool
+
+
+class Line(NamedTuple):
+    """A value that others are held against."""
+
+    value: float
+    label: str
+
+
+class Span(NamedTuple):
+    """A value with its interval, where it has one."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    beyond: bool
+    note: str = ""
+
+
+class Level(NamedTuple):
+    """A value from zero upwards."""
+
+    label: str
+    value: float
+    beyond: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Two distributions over the same cells."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def description(self) -> str:
+        """What there is to see, in words."""
+        moved = [cell.label for cell in self.cells if cell.moved]
+        told = f"{len(moved)} moved beyond chance: {', '.join(moved)}" if moved else "none moved"
+        return f"Shares of {len(self.cells)} cells in the reference and in the data; {told}."
+
+    def table(self) -> Table:
+        """The numbers drawn: a head and rows."""
+        rows = [
+            (c.label, _share(c.reference), _share(c.current), "moved" if c.moved else "")
+            for c in self.cells
+        ]
+        return ("cell", "reference", "data", ""), rows
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Values with intervals, one above the other, and the lines that they are held against."""
+
+    title: str
+    unit: str
+    spans: tuple[Span, ...]
+    lines: tuple[Line, ...]
+    left_out: int = 0
+
+    @property
+    def description(self) -> str:
+        """What there is to see, in words."""
+        lines = ", ".join(line.label for line in self.lines)
+        beyond = [span.label for span in self.spans if span.beyond]
+        told = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
+        against = f" against {lines}; {told}" if lines else ""
+        return f"{len(self.spans)} values with intervals{against}.{_left_out(self.left_out)}"
+
+    def table(self) -> Table:
+        """The numbers drawn: a head and rows."""
+        rows = [
+            (
+                span.label,
+                _told(span.value, self.unit) or "undefined",
+                _interval(span.low, span.high, self.unit),
+                "" if span.n is None else f"{span.n:,}",
+                span.note,
+            )
+            for span in self.spans
+        ]
+        return ("", "value", "interval", "n", ""), rows
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts of times between edges, with the quantile, its interval and the limit."""
+
+    title: str
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]
+    production: tuple[float, ...] | None
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float | None
+    label: str
+
+    @property
+    def description(self) -> str:
+        """What there is to see, in words."""
+        told = f"{sum(self.counts):,.0f} times from {self._span(0)} to {self._span(-1)}"
+        value = f"; {self.label} is {_told(self.value, 's')}" if self.value is not None else ""
+        limit = f"; the limit is {_told(self.limit, 's')}" if self.limit is not None else ""
+        return f"{told}{value}{limit}."
+
+    def _span(self, end: int) -> str:
+        return quantity(self.edges[end], "s")
+
+    def table(self) -> Table:
+        """The numbers drawn: a head and rows; bins that hold nothing are left out."""
+        rows = []
+        for i, count in enumerate(self.counts):
+            other = None if self.production is None else self.production[i]
+            if count or other:
+                cells = (quantity(self.edges[i], "s"), quantity(self.edges[i + 1], "s"))
+                more = () if other is None else (f"{other:,.0f}",)
+                rows.append((*cells, f"{count:,.0f}", *more))
+        return ("from", "to", "calls", *(() if self.production is None else ("production",))), rows
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Values from zero upwards, a bar each, and the limit."""
+
+    title: str
+    unit: str
+    levels: tuple[Level, ...]
+    limit: Line | None
+    left_out: int = 0
+
+    @property
+    def description(self) -> str:
+        """What there is to see, in words."""
+        beyond = [level.label for level in self.levels if level.beyond]
+        told = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
+        limit = f"; {self.limit.label}; {told}" if self.limit else ""
+        return f"{len(self.levels)} columns{limit}.{_left_out(self.left_out)}"
+
+    def table(self) -> Table:
+        """The numbers drawn: a head and rows."""
+        rows = [(level.label, _told(level.value, self.unit)) for level in self.levels]
+        return ("column", self.title), rows
+
+
+Figure = Cells | Spans | Histogram | Levels
+
+
+def figures(result: GateResult) -> Iterator[Figure]:
+    """Yield what can be drawn of a gate's result, the worst first.
+
+    Checks with a distribution of their own have a figure each; checks of one metric that have
+    intervals share one; so do the columns of `Completeness`.
+    """
+    checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
+    yield from _levels(result, checks)
+    yield from _together(checks)
+    for check in checks:
+        yield from of_check(check)
+
+
+def of_check(check: Check) -> Iterator[Figure]:
+    """Yield the figures of what one check knows: its cells, its groups, its times."""
+    subject = clean(check.subject, _LABEL)
+    title = subject if check.group is None else f"{subject} [{clean(check.group, _LABEL)}]"
+    if found := cells(check):
+        yield Cells(title, found[:_MOST_ROWS])
+    yield from _groups(check)
+    yield from _times(check, title)
+
+
+def cells(check: Check) -> tuple[Cell, ...]:
+    """Return the cells of a distribution that a check knows, in their order."""
+    return tuple(filter(None, map(_cell, _items(check.details, "cells"))))
+
+
+def _cell(item: object) -> Cell | None:
+    if not isinstance(item, Mapping):
+        return None
+    before, now = number(item.get("reference")), number(item.get("current"))
+    if before is None or now is None or not (0 <= before <= 1 and 0 <= now <= 1):
+        return None
+    return Cell(_label(item.get("cell")), before, now, item.get("moved") is True)
+
+
+def _groups(check: Check) -> Iterator[Spans]:
+    spans = tuple(filter(None, map(_group, _items(check.details, "groups"))))
+    if not spans:
+        return
+    line = _bound(check, [span.value for span in spans if span.value is not None])
+    shown = [span._replace(beyond=_is_beyond(span.value, check.limit, line)) for span in spans]
+    shown.sort(key=lambda span: (not span.beyond, span.label))
+    title = clean(check.metric, _LABEL)
+    kept = tuple(shown[:_MOST_ROWS])
+    yield Spans(title, "", kept, (line,) if line else (), len(shown) - len(kept))
+
+
+def _group(item: object) -> Span | None:
+    if not isinstance(item, Mapping):
+        return None
+    note, n = item.get("note"), number(item.get("n"))
+    value, low, high = (number(item.get(key)) for key in ("value", "low", "high"))
+    if low is None or high is None or value is None or not low <= value <= high:
+        low = high = None
+    told = clean(note, _LABEL) if isinstance(note, str) else ""
+    size = None if n is None else int(n)
+    return Span(_label(item.get("group")), value, low, high, size, beyond=False, note=told)
+
+
+def _bound(check: Check, values: Sequence[float]) -> Line | None:
+    """Return where the limit of a gap lies among the values of the groups, as the numbers show.
+
+    A gap is the difference or the ratio of the least and the greatest value, or one of these alone;
+    where it is none of them there is no line to draw.
+    """
+    limit, gap = check.limit, check.value
+    if limit is None or gap is None or not values:
+        return None
+    least, most = min(values), max(values)
+    shown = spell(limit, check.unit)
+    if _is(gap, most - least) and limit.at_most is not None:
+        return Line(most - limit.at_most, f"{shown} below the highest")
+    if most and _is(gap, least / most) and limit.at_least is not None:
+        return Line(most * limit.at_least, f"{shown} of the highest")
+    if (_is(gap, least) and limit.at_least is not None) or (
+        _is(gap, most) and limit.at_most is not None
+    ):
+        return Line(_end(limit), f"the limit, {shown}")
+    return None
+
+
+def _is(one: float, other: float) -> bool:
+    return abs(one - other) <= _CLOSE
+
+
+def _end(limit: Limit) -> float:
+    return limit.high if limit.at_least is None else limit.low
+
+
+def _is_beyond(value: float | None, limit: Limit | None, line: Line | None) -> bool:
+    if value is None or limit is None or line is None:
+        return False
+    if limit.at_most is not None and _is(line.value, limit.high):
+        return value > line.value + _CLOSE
+    return value < line.value - _CLOSE
+
+
+def _times(check: Check, title: str) -> Iterator[Histogram]:
+    found = _histogram(check.details.get("histogram"))
+    if found is None:
+        return
+    edges, counts = found
+    other = _histogram(check.details.get("histogram_production"))
+    production = other[1] if other is not None and other[0] == edges else None
+    timed = check.unit == "s"
+    low, high = _finite_interval(check) if timed else (None, None)
+    limit = check.limit.at_most if timed and check.limit is not None else None
+    value = number(check.value) if timed else None
+    yield Histogram(
+        title, edges, counts, production, value, low, high, limit, clean(check.metric, _LABEL)
+    )
+
+
+def _histogram(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    if not isinstance(item, Mapping):
+        return None
+    edges, counts = ([number(x) for x in _items(item, name)] for name in ("edges", "counts"))
+    if not 1 <= len(counts) <= _MOST_BINS or len(edges) != len(counts) + 1:
+        return None
+    ends = tuple(edge for edge in edges if edge is not None and edge >= 0)
+    sizes = tuple(count for count in counts if count is not None and count >= 0)
+    rising = all(a < b for a, b in zip(ends, ends[1:], strict=False))
+    if len(ends) != len(edges) or len(sizes) != len(counts) or not rising or not any(sizes):
+        return None
+    return ends, sizes
+
+
+def _together(checks: Sequence[Check]) -> Iterator[Spans]:
+    """Yield a figure for the checks of one metric and limit that have values and intervals."""
+    sets: dict[tuple[str, str, Limit], list[Check]] = {}
+    for check in checks:
+        own = any(check.details.get(name) for name in ("cells", "groups", "histogram"))
+        if check.limit is not None and number(check.value) is not None and not own:
+            sets.setdefault((check.metric, check.unit, check.limit), []).append(check)
+    for (metric, unit, limit), found in sets.items():
+        if any(check.interval is not None for check in found):
+            kept = found[:_MOST_ROWS]
+            spans = tuple(_span(check, limit) for check in kept)
+            zero = [Line(0.0, "no difference")] if _is_difference(found) else []
+            ends = [end for end in (limit.at_least, limit.at_most) if number(end) is not None]
+            lines = [Line(float(end), f"the limit, {quantity(end, unit, 8)}") for end in ends]
+            title = clean(metric, _LABEL) + (", candidate minus production" if zero else "")
+            yield Spans(title, unit, spans, (*zero, *lines), len(found) - len(kept))
+
+
+def _is_difference(checks: Sequence[Check]) -> bool:
+    return any("tolerance" in check.details for check in checks)
+
+
+def _span(check: Check, limit: Limit) -> Span:
+    low, high = _finite_interval(check)
+    label = _label(check.subject if check.group is None else check.group)
+    value = number(check.value)
+    beyond = value is not None and not limit.holds(value)
+    return Span(label, value, low, high, check.n, beyond)
+
+
+def _finite_interval(check: Check) -> tuple[float | None, float | None]:
+    low, high = check.interval or (None, None)
+    ends = number(low), number(high)
+    return (None, None) if None in ends else ends
+
+
+def _levels(result: GateResult, checks: Sequence[Check]) -> Iterator[Levels]:
+    if result.kind != "completeness":
+        return
+    found = [
+        (Level(_name(check), value, not check.limit.holds(value)), check.limit)
+        for check in checks
+        if check.metric == "missing"
+        and check.limit is not None
+        and (value := number(check.value)) is not None
+        and 0 <= value <= 1
+    ]
+    found.sort(key=lambda each: -each[0].value)
+    if not found or found[0][0].value == 0:  # nothing is missing: nothing to see
+        return
+    limit = found[0][1]
+    line = (
+        None
+        if limit.at_most is None
+        else Line(limit.at_most, f"the limit, {spell(limit, 'share')}")
+    )
+    levels = tuple(level for level, _ in found[:_MOST_ROWS])
+    yield Levels("missing", "share", levels, line, len(found) - len(levels))
+
+
+def _name(check: Check) -> str:
+    return _label(check.subject if check.group is None else f"{check.subject} [{check.group}]")
+
+
+def _items(details: Mapping[str, object], name: str) -> Sequence[object]:
+    found = details.get(name)
+    return found if isinstance(found, tuple | list) else ()
+
+
+def number(value: object) -> float | None:
+    """Return a finite number; None for whatever else it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) and abs(found) < 1e15 else None
+
+
+def _label(value: object) -> str:
+    return clean(value, _LABEL) if isinstance(value, str) else "?"
+
+
+def _told(value: float | None, unit: str) -> str:
+    return "" if value is None else quantity(value, unit)
+
+
+def _share(value: float) -> str:
+    return quantity(value, "share")
+
+
+def _interval(low: float | None, high: float | None, unit: str) -> str:
+    return "" if low is None or high is None else f"{_told(low, unit)} to {_told(high, unit)}"
+
+
+def _left_out(count: int) -> str:
+    return f" {count:,} more are not drawn." if count else ""

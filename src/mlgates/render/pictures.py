@@ -1,0 +1,321 @@
+"""Figures as SVG, built as data: shapes with attributes, which a template writes and escapes.
+
+Colour never says anything alone: what moved or is beyond a limit has a sign of its own.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlgates.limits import quantity
+from mlgates.render.clean import cut
+from mlgates.render.figures import (
+    Cells,
+    Figure,
+    Histogram,
+    Levels,
+    Line,
+    Span,
+    Spans,
+)
+
+__all__ = ["Picture", "Shape", "draw"]
+
+_WIDTH = 460
+_NAMES = 148  # where names end
+_LEFT, _RIGHT = 156, 344  # of what is drawn
+_NUMBERS = 352  # where numbers begin
+_ROW = 18
+_TOP = 8
+_LETTERS = 24  # of a name
+_AXIS = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One element of a picture.
+
+    Parameters
+    ----------
+    tag : str
+        Name of the element.
+    attributes : Mapping
+        Its attributes; numbers are written with one decimal.
+    text : str
+        What stands in it.
+    hint : str
+        What is shown when the pointer rests on it.
+    """
+
+    tag: str
+    attributes: Mapping[str, str]
+    text: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing with what it is called and what there is to see, in words."""
+
+    title: str
+    description: str
+    width: int
+    height: int
+    shapes: tuple[Shape, ...]
+
+
+def draw(figure: Figure) -> Picture:
+    """Return the picture of a figure.
+
+    Parameters
+    ----------
+    figure : Cells, Spans, Histogram or Levels
+        What to draw.
+    """
+    match figure:
+        case Cells():
+            shapes, height = list(_cells(figure)), _TOP + _ROW * len(figure.cells)
+        case Spans():
+            shapes = list(_spans(figure))
+            height = _TOP + _ROW * len(figure.spans) + _AXIS + 13 * len(_seen(figure.lines))
+        case Levels():
+            shapes, height = list(_levels(figure)), _TOP + _ROW * len(figure.levels) + _AXIS - 4
+        case Histogram():
+            shapes, height = list(_histogram(figure)), _TALL + 2 * _AXIS + 4
+    return Picture(figure.title, figure.description, _WIDTH, height, tuple(shapes))
+
+
+def _shape(
+    tag: str, name: str = "", text: str = "", hint: str = "", **attributes: float | str
+) -> Shape:
+    told = {"class": f"mg-{name}"} if name else {}
+    for key, value in attributes.items():
+        shown = value if isinstance(value, str) else f"{value:.1f}"
+        told[key.rstrip("_").replace("_", "-")] = shown
+    return Shape(tag, told, text, hint)
+
+
+def _words(x: float, y: float, text: str, anchor: str = "start", name: str = "") -> Shape:
+    return _shape("text", name, text, x=x, y=y, text_anchor=anchor)
+
+
+def _name(y: float, label: str) -> Shape:
+    shown = cut(label.replace("<=", "≤"), _LETTERS)
+    hint = label if len(label) > _LETTERS else ""
+    return _shape("text", "", shown, hint, x=_NAMES, y=y, text_anchor="end")
+
+
+def _bar(x: float, y: float, width: float, height: float, name: str, hint: str = "") -> Shape:
+    return _shape("rect", name, hint=hint, x=x, y=y, width=max(width, 0.0), height=height)
+
+
+def _upright(x: float, top: float, bottom: float, name: str) -> Shape:
+    return _shape("line", name, x1=x, x2=x, y1=top, y2=bottom)
+
+
+def _cells(figure: Cells) -> Iterator[Shape]:
+    most = max((max(c.reference, c.current) for c in figure.cells), default=0) or 1
+    scale = (_RIGHT - _LEFT) / most
+    for i, cell in enumerate(figure.cells):
+        y = _TOP + _ROW * i
+        before, now = quantity(cell.reference, "share"), quantity(cell.current, "share")
+        hint = f"{cell.label}: {before} in the reference, {now} in the data"
+        yield _name(y + 11, cell.label)
+        yield _bar(_LEFT, y + 1, scale * cell.reference, _ROW - 5, "reference", hint)
+        sort = "moved" if cell.moved else "current"
+        yield _bar(_LEFT, y + 4.5, scale * cell.current, _ROW - 12, sort, hint)
+        if cell.moved:
+            yield _words(
+                _NUMBERS, y + 11, "▲" if cell.current > cell.reference else "▼", name="sign"
+            )
+        yield _words(_NUMBERS + 14, y + 11, f"{before} → {now}", name="number")
+    yield _upright(_LEFT, _TOP - 2, _TOP + _ROW * len(figure.cells), "axis")
+
+
+def _levels(figure: Levels) -> Iterator[Shape]:
+    top = max((level.value for level in figure.levels), default=0)
+    most = max(top, figure.limit.value if figure.limit else 0) or 1
+    scale = (_RIGHT - _LEFT) / most
+    bottom = _TOP + _ROW * len(figure.levels)
+    for i, level in enumerate(figure.levels):
+        y = _TOP + _ROW * i
+        value = quantity(level.value, figure.unit)
+        yield _name(y + 11, level.label)
+        sort = "beyond" if level.beyond else "current"
+        yield _bar(_LEFT, y + 2, scale * level.value, _ROW - 7, sort, f"{level.label}: {value}")
+        if level.beyond:
+            yield _words(_NUMBERS, y + 11, "✗", name="sign")
+        yield _words(_NUMBERS + 14, y + 11, value, name="number")
+    yield _upright(_LEFT, _TOP - 2, bottom, "axis")
+    if figure.limit:
+        x = _LEFT + scale * figure.limit.value
+        yield _upright(x, _TOP - 4, bottom + 2, "limit")
+        yield _below(x, bottom + 13, figure.limit.label)
+
+
+def _below(x: float, y: float, label: str) -> Shape:
+    """Return a label under a line, that stays within the picture."""
+    half = 3 * len(label)
+    return _words(min(max(x, half + 2), _WIDTH - half - 2), y, label, "middle", "told")
+
+
+def _seen(lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if abs(line.value) < 1e9]
+
+
+def _spans(figure: Spans) -> Iterator[Shape]:
+    lines = _seen(figure.lines)
+    least, most = _range(figure, lines)
+    scale = (_RIGHT - _LEFT) / (most - least)
+    bottom = _TOP + _ROW * len(figure.spans)
+
+    def x(value: float) -> float:
+        return _LEFT + scale * (value - least)
+
+    yield _shape("line", "axis", x1=_LEFT, x2=_RIGHT, y1=bottom + 2, y2=bottom + 2)
+    for tick in ticks(least, most):
+        yield _upright(x(tick), bottom + 2, bottom + 6, "axis")
+        yield _words(x(tick), bottom + 16, quantity(tick, figure.unit), "middle", "told")
+    for i, line in enumerate(lines):
+        under = bottom + _AXIS + 13 * i
+        yield _upright(x(line.value), _TOP - 4, under, "limit" if line.value else "zero")
+        yield _below(x(line.value), under + 10, line.label)
+    for i, span in enumerate(figure.spans):
+        yield from _span(span, _TOP + _ROW * i + 7, x, figure.unit)
+
+
+def _span(span: Span, y: float, x: "_Scale", unit: str) -> Iterator[Shape]:
+    yield _name(y + 4, span.label)
+    if span.value is None:
+        yield _words(_NUMBERS + 14, y + 4, "undefined", name="number")
+        return
+    value, interval = quantity(span.value, unit), ""
+    sort = "beyond" if span.beyond else "current"
+    if span.low is not None and span.high is not None:
+        interval = f" ({quantity(span.low, unit)} to {quantity(span.high, unit)})"
+        yield _shape("line", f"{sort} mg-interval", x1=x(span.low), x2=x(span.high), y1=y, y2=y)
+        for end in (span.low, span.high):
+            yield _upright(x(end), y - 3, y + 3, f"{sort} mg-interval")
+    hint = f"{span.label}: {value}{interval}"
+    if span.beyond:
+        yield _bar(x(span.value) - 4, y - 4, 8, 8, sort, hint)
+        yield _words(_NUMBERS, y + 4, "✗", name="sign")
+    else:
+        yield _shape("circle", sort, hint=hint, cx=x(span.value), cy=y, r=4)
+    yield _words(_NUMBERS + 14, y + 4, value, name="number")
+
+
+def _range(figure: Spans, lines: Sequence[Line]) -> tuple[float, float]:
+    values = [line.value for line in lines]
+    for span in figure.spans:
+        values += [v for v in (span.value, span.low, span.high) if v is not None]
+    least, most = min(values, default=0.0), max(values, default=1.0)
+    room = 0.04 * (most - least) or abs(most) or 1.0
+    return least - room, most + room
+
+
+def ticks(least: float, most: float) -> list[float]:
+    """Return two to five round numbers within a range.
+
+    Examples
+    --------
+    >>> ticks(0.1, 0.87)
+    [0.2, 0.4, 0.6, 0.8]
+    """
+    size = 10.0 ** math.floor(math.log10(most - least))
+    step = next(
+        (s * size for s in (0.1, 0.2, 0.5, 1, 2, 5) if (most - least) / (s * size) < 5),
+        size,
+    )
+    first = math.ceil(least / step)
+    return [round(i * step, 12) for i in range(first, math.floor(most / step) + 1)]
+
+
+_TALL = 118
+_BEGIN, _END = 14, _WIDTH - 14
+
+
+def _histogram(figure: Histogram) -> Iterator[Shape]:
+    x = _logarithmic(figure)
+    bottom = _AXIS + _TALL
+    if figure.low is not None and figure.high is not None:
+        left, right = x(figure.low), x(figure.high)
+        yield _bar(left, _AXIS, max(right - left, 1), _TALL, "band")
+    total, most = sum(figure.counts), max(_shares(figure.counts))
+    others = figure.production or ()
+    if any(others):
+        most = max(most, *_shares(others))
+    for i, share in enumerate(_shares(figure.counts)):
+        left, right = x(figure.edges[i]), x(figure.edges[i + 1])
+        tall = (_TALL - 14) * share / most
+        ends = " to ".join(quantity(edge, "s") for edge in figure.edges[i : i + 2])
+        hint = f"{ends}: {figure.counts[i]:,.0f} of {total:,.0f}"
+        if tall:
+            yield _bar(left, bottom - tall, max(right - left - 0.6, 0.4), tall, "current", hint)
+    if any(others):
+        yield _outline(figure, x, [(_TALL - 14) * share / most for share in _shares(others)])
+    yield _shape("line", "axis", x1=_BEGIN, x2=_END, y1=bottom, y2=bottom)
+    for tick in _times(figure):
+        yield _upright(x(tick), bottom, bottom + 4, "axis")
+        yield _words(x(tick), bottom + 15, quantity(tick, "s"), "middle", "told")
+    if figure.value is not None:
+        yield _upright(x(figure.value), _AXIS - 8, bottom, "value")
+        told = f"{figure.label} {quantity(figure.value, 's')}"
+        yield _below(x(figure.value), 10, told)
+    if figure.limit is not None:
+        beyond = figure.value is not None and figure.value > figure.limit
+        yield _upright(x(figure.limit), _AXIS - 8, bottom + _AXIS - 4, "limit")
+        told = f"the limit, {quantity(figure.limit, 's', 8)}{' ✗' if beyond else ''}"
+        yield _below(x(figure.limit), bottom + _AXIS + 6, told)
+
+
+def _shares(counts: Sequence[float]) -> list[float]:
+    total = sum(counts) or 1
+    return [count / total for count in counts]
+
+
+def _outline(figure: Histogram, x: "_Scale", heights: Sequence[float]) -> Shape:
+    """Return the other distribution as the line along the tops of its bars."""
+    bottom = _AXIS + _TALL
+    points = [(x(figure.edges[0]), bottom)]
+    for i, tall in enumerate(heights):
+        points += [(x(figure.edges[i]), bottom - tall), (x(figure.edges[i + 1]), bottom - tall)]
+    points.append((x(figure.edges[-1]), bottom))
+    told = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+    return _shape("polyline", "other", hint="production", points=told)
+
+
+class _Scale:
+    """Where a value lies on the picture."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self.least, self.most = math.log(least), math.log(most)
+
+    def __call__(self, value: float) -> float:
+        share = (math.log(max(value, 1e-12)) - self.least) / (self.most - self.least)
+        return _BEGIN + (_END - _BEGIN) * min(max(share, 0.0), 1.0)
+
+
+def _ends(figure: Histogram) -> tuple[float, float]:
+    """Return the least and the greatest time to show: bins that hold something, and the lines."""
+    others = figure.production or (0.0,) * len(figure.counts)
+    held = [i for i, (a, b) in enumerate(zip(figure.counts, others, strict=True)) if a or b]
+    values = [figure.edges[held[0]], figure.edges[held[-1] + 1]]
+    values += [v for v in (figure.value, figure.limit, figure.low, figure.high) if v is not None]
+    positive = [value for value in values if value > 0] or [1e-6, 1.0]
+    return min(positive) / 1.1, max(positive) * 1.1
+
+
+def _logarithmic(figure: Histogram) -> _Scale:
+    return _Scale(*_ends(figure))
+
+
+def _times(figure: Histogram) -> list[float]:
+    """Return round times within the picture, at most eight."""
+    least, most = _ends(figure)
+    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    for parts in ((1, 2, 5), (1, 3), (1,)):
+        found = [p * 10.0**d for d in decades for p in parts if least <= p * 10.0**d <= most]
+        if len(found) <= 8:
+            return found
+    return found[:: len(found) // 8 + 1]
