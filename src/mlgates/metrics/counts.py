@@ -2,21 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.kernels.proportions import wilson_interval
 from mlgates.metrics.metric import Estimate, Metric, undefined
+from mlgates.outcomes import Need, Outcomes, confusion
 
-if TYPE_CHECKING:
-    from mlgates.outcomes import Outcomes
-
-__all__ = ["COUNTS", "CountMetric"]
+__all__ = ["COUNTS", "CountMetric", "Overlap", "Share", "divided", "squared_cells"]
 
 Floats = npt.NDArray[np.float64]
 Fraction = Callable[[Floats, int], tuple[Floats, Floats]]
-Formula = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,19 +22,13 @@ class CountMetric(Metric):
 
     Parameters
     ----------
-    share : callable, optional
-        Of cells and the positive class: numerator and denominator, where the metric is the share
-        of some rows among others.
-    formula : callable, optional
-        Of cells: the value, where it is no share. NaN where it is undefined.
     binary : bool
         Whether it asks which class is the positive one.
     unless : str
         Why it is undefined where it is.
     """
 
-    share: Fraction | None = field(default=None, repr=False)
-    formula: Formula | None = field(default=None, repr=False)
+    need: Need = "labels"
     binary: bool = False
     unless: str = "no rows"
 
@@ -46,107 +37,170 @@ class CountMetric(Metric):
 
         NaN where the metric is undefined.
         """
-        parts = self.fraction(cells, positive)
-        if parts is not None:
-            return divided(*parts)
-        if self.formula is None:
-            raise NotImplementedError
-        return self.formula(cells)
+        raise NotImplementedError
 
     def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats] | None:
         """Return numerators and denominators where the metric is a share of rows, else None."""
-        if self.share is None:
-            return None
-        return self.share(cells, -1 if positive is None else positive)
+        del cells, positive
+        return None
 
-    def positive(self, outcomes: "Outcomes") -> int | None:
+    def positive(self, outcomes: Outcomes) -> int | None:
         """Return the code of the positive class where the metric asks for one."""
         return outcomes.binary(self.name) if self.binary else None
 
-    def estimate(self, outcomes: "Outcomes", confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
         """Return value and interval from the cells."""
-        del confidence, seed
-        value = float(self.of_cells(outcomes.cells, self.positive(outcomes)))
-        return undefined(self.unless) if np.isnan(value) else Estimate(value)
+        positive = self.positive(outcomes)
+        value = float(self.of_cells(outcomes.cells, positive))
+        if np.isnan(value):
+            return undefined(self.unless)
+        return self.bounded(value, outcomes, positive, confidence, seed)
+
+    def bounded(
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+    ) -> Estimate:
+        """Return the estimate with its interval."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Share(CountMetric):
+    """The share of some rows among others, with Wilson's interval of it."""
+
+    share: Fraction = field(repr=False)
+    interval: str = "Wilson"
+
+    def of_cells(self, cells: Floats, positive: int | None) -> Floats:
+        """Return numerators divided by denominators."""
+        return divided(*self.fraction(cells, positive))
+
+    def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats]:
+        """Return numerators and denominators."""
+        return self.share(cells, -1 if positive is None else positive)
+
+    def bounded(
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+    ) -> Estimate:
+        """Return Wilson's interval by the rows of the denominator."""
+        del seed
+        interval, n = wilson(lambda cells: self.fraction(cells, positive), outcomes, confidence)
+        return Estimate(value, interval, "Wilson", {"denominator": n})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Overlap(CountMetric):
+    """F1, which rises with the share ``j`` of rows that are both among those that are either.
+
+    ``f1 = 2 j / (1 + j)``, and of the rows that are positive or predicted to be, those that are
+    both have a binomial law: Wilson's interval of ``j`` gives that of F1.
+    """
+
+    interval: str = "Wilson, of the overlap"
+
+    def of_cells(self, cells: Floats, positive: int | None) -> Floats:
+        """Return twice the rows that are both, divided by the sum of either."""
+        both, either = _overlap(cells, -1 if positive is None else positive)
+        return divided(2 * both, either + both)
+
+    def bounded(
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+    ) -> Estimate:
+        """Return Wilson's interval of the overlap, as one of F1."""
+        del seed
+        code = -1 if positive is None else positive
+        (low, high), n = wilson(lambda cells: _overlap(cells, code), outcomes, confidence)
+        ends = 2 * low / (1 + low), 2 * high / (1 + high)
+        return Estimate(value, ends, "Wilson", {"denominator": n})
+
+
+def wilson(
+    share: Callable[[Floats], tuple[Floats, Floats]], outcomes: Outcomes, confidence: float
+) -> tuple[tuple[float, float], float]:
+    """Return Wilson's interval of a share and the effective rows that it is a share of."""
+    part, whole = map(float, share(outcomes.cells))
+    n = whole
+    if outcomes.weight is not None:
+        n = whole**2 / float(share(squared_cells(outcomes))[1])
+    hits = n if part == whole else part * (n / whole)
+    low, high = wilson_interval(hits, n, confidence)
+    return (float(low), float(high)), n
+
+
+def squared_cells(outcomes: Outcomes) -> Floats:
+    """Return the sums of the squared weights by cell; the counts where there are no weights."""
+    if outcomes.weight is None or outcomes.pred is None:
+        return outcomes.cells
+    k = len(outcomes.classes)
+    return confusion(outcomes.true, outcomes.pred, k, outcomes.weight**2)
 
 
 def divided(numerator: Floats, denominator: Floats) -> Floats:
-    """Return a quotient that is NaN, and says nothing, where the denominator is 0."""
-    safe = np.where(denominator > 0, denominator, np.nan)
-    return np.asarray(numerator / safe)
+    """Return quotients that are NaN, and say nothing, where the denominator is 0."""
+    return np.asarray(numerator / np.where(denominator > 0, denominator, np.nan))
 
 
-# shares: numerator and denominator
-
-
-def _right(cells: Floats, _: int) -> tuple[Floats, Floats]:
+def _right(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    del positive
     return np.trace(cells, axis1=-2, axis2=-1), cells.sum((-2, -1))
 
 
-def _recall(cells: Floats, p: int) -> tuple[Floats, Floats]:
-    return cells[..., p, p], cells[..., p, :].sum(-1)
+def _recall(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    return cells[..., positive, positive], cells[..., positive, :].sum(-1)
 
 
-def _miss(cells: Floats, p: int) -> tuple[Floats, Floats]:
-    positives = cells[..., p, :].sum(-1)
-    return _others(cells, p)[..., p, :].sum(-1), positives
+def _miss(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    missed = np.delete(cells[..., positive, :], positive, axis=-1).sum(-1)
+    return missed, cells[..., positive, :].sum(-1)
 
 
-def _precision(cells: Floats, p: int) -> tuple[Floats, Floats]:
-    return cells[..., p, p], cells[..., :, p].sum(-1)
+def _precision(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    return cells[..., positive, positive], cells[..., :, positive].sum(-1)
 
 
-def _false_alarm(cells: Floats, p: int) -> tuple[Floats, Floats]:
-    negatives = np.delete(cells, p, axis=-2)
-    return negatives[..., p].sum(-1), negatives.sum((-2, -1))
+def _false_alarm(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    negatives = np.delete(cells, positive, axis=-2)
+    return negatives[..., positive].sum(-1), negatives.sum((-2, -1))
 
 
-def _specificity(cells: Floats, p: int) -> tuple[Floats, Floats]:
-    negatives = np.delete(cells, p, axis=-2)
-    return np.delete(negatives, p, axis=-1).sum((-2, -1)), negatives.sum((-2, -1))
+def _specificity(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    negatives = np.delete(cells, positive, axis=-2)
+    return np.delete(negatives, positive, axis=-1).sum((-2, -1)), negatives.sum((-2, -1))
 
 
-def _selected(cells: Floats, p: int) -> tuple[Floats, Floats]:
-    return cells[..., p].sum(-1), cells.sum((-2, -1))
+def _selected(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    return cells[..., positive].sum(-1), cells.sum((-2, -1))
 
 
-def _others(cells: Floats, p: int) -> Floats:
-    """Return the cells with those of predicted positives at 0."""
-    kept = cells.copy()
-    kept[..., p] = 0
-    return kept
+def _overlap(cells: Floats, positive: int) -> tuple[Floats, Floats]:
+    both = cells[..., positive, positive]
+    return both, cells[..., positive, :].sum(-1) + cells[..., positive].sum(-1) - both
 
 
-_BINARY = {
-    "precision": (_precision, True, "no predicted positives"),
-    "recall": (_recall, True, "no positives in `y_true`"),
-    "true_positive_rate": (_recall, True, "no positives in `y_true`"),
-    "false_negative_rate": (_miss, False, "no positives in `y_true`"),
-    "specificity": (_specificity, True, "no negatives in `y_true`"),
-    "true_negative_rate": (_specificity, True, "no negatives in `y_true`"),
-    "false_positive_rate": (_false_alarm, False, "no negatives in `y_true`"),
-    "selection_rate": (_selected, None, "no rows"),
-}
+_POSITIVES = "no positives in `y_true`"
+_NEGATIVES = "no negatives in `y_true`"
+_SHARES: tuple[tuple[str, Fraction, bool | None, str], ...] = (
+    ("precision", _precision, True, "no predicted positives"),
+    ("recall", _recall, True, _POSITIVES),
+    ("true_positive_rate", _recall, True, _POSITIVES),
+    ("false_negative_rate", _miss, False, _POSITIVES),
+    ("specificity", _specificity, True, _NEGATIVES),
+    ("true_negative_rate", _specificity, True, _NEGATIVES),
+    ("false_positive_rate", _false_alarm, False, _NEGATIVES),
+    ("selection_rate", _selected, None, "no rows"),
+)
 # with one label a row, all of these count right rows among all rows
 _RIGHT = ("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted")
 
 COUNTS: tuple[CountMetric, ...] = (
+    *(Share(name=name, greater_is_better=True, share=_right) for name in _RIGHT),
     *(
-        CountMetric(
-            name=name, need="labels", greater_is_better=True, share=_right, interval="Wilson"
-        )
-        for name in _RIGHT
+        Share(name=name, greater_is_better=better, share=share, binary=True, unless=why)
+        for name, share, better, why in _SHARES
     ),
-    *(
-        CountMetric(
-            name=name,
-            need="labels",
-            greater_is_better=better,
-            share=share,
-            binary=True,
-            unless=why,
-            interval="Wilson",
-        )
-        for name, (share, better, why) in _BINARY.items()
+    Overlap(
+        name="f1",
+        greater_is_better=True,
+        binary=True,
+        unless="no positives, neither in `y_true` nor predicted",
     ),
 )

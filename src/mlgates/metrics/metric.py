@@ -3,16 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.limits import quantity
+from mlgates.outcomes import Need, Outcomes
 from mlgates.verdict import Measurement
 
-if TYPE_CHECKING:
-    from mlgates.outcomes import Need, Outcomes
-
-__all__ = ["Estimate", "Metric", "undefined"]
+__all__ = ["Estimate", "Metric", "rows", "scores", "undefined"]
 
 #: Rounding may carry a value this far beyond what is possible.
 _CRUMB = 1e-9
@@ -46,19 +47,22 @@ class Metric:
         None when neither direction is better.
     low, high : float
         The possible range: a value outside it is an error.
+    scores : bool
+        Whether a metric of what was given reads the scores, not the predictions.
     interval : str
         How the interval is had, for the reference page.
     """
 
     name: str
-    need: "Need"
+    need: Need
     greater_is_better: bool | None
     low: float = 0.0
     high: float = 1.0
+    scores: bool = False
     interval: str = field(default="", repr=False)
 
     def measure(
-        self, outcomes: "Outcomes", *, confidence: float = 0.95, seed: int = 0
+        self, outcomes: Outcomes, *, confidence: float = 0.95, seed: int = 0
     ) -> Measurement:
         """Return the metric of these outcomes.
 
@@ -82,7 +86,7 @@ class Metric:
         EvidenceError
             For a value that is not possible, and for outcomes that the metric can't read.
         """
-        nothing = outcomes.n == 0 or outcomes.effective == 0
+        nothing = outcomes.effective == 0
         found = undefined("no rows") if nothing else self.estimate(outcomes, confidence, seed)
         value = None if found.value is None else self._possible(found.value)
         return Measurement(
@@ -95,13 +99,13 @@ class Metric:
             details=found.details,
         )
 
-    def estimate(self, outcomes: "Outcomes", confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
         """Return value and interval of at least one row; what each kind of metric implements."""
         raise NotImplementedError
 
     def _possible(self, value: float) -> float:
         if not math.isfinite(value):
-            msg = f"`{self.name}` is not finite: the values are too large to be added"
+            msg = f"`{self.name}` is not finite: the values are too large to be added up"
             raise EvidenceError(msg)
         slack = _CRUMB * max(1.0, abs(value))
         if not self.low - slack <= value <= self.high + slack:
@@ -111,14 +115,23 @@ class Metric:
         return min(max(value, self.low), self.high)
 
     def _within(self, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+        """Return an interval within the possible range; None where it has an undefined end."""
         if interval is None or not all(map(math.isfinite, interval)):
             return None
         low, high = interval
         return min(max(low, self.low), self.high), max(min(high, self.high), self.low)
 
 
-def rows(outcomes: "Outcomes") -> int:
+def rows(outcomes: Outcomes) -> int:
     """Return how many rows outcomes are worth: all of them, with weights Kish's effective n."""
     if outcomes.weight is None:
         return outcomes.n
     return math.floor(outcomes.effective * (1 + _CRUMB))
+
+
+def scores(outcomes: Outcomes) -> npt.NDArray[np.float64]:
+    """Return the scores of outcomes that have some."""
+    if outcomes.score is None:
+        msg = f"outcomes of {outcomes.need} have no scores"
+        raise EvidenceError(msg)
+    return outcomes.score

@@ -1,0 +1,69 @@
+"""Expected calibration error: how far probabilities are from the shares that came true."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.kernels.resampling import RESAMPLES, THIN, bca_interval, row_counts
+from mlgates.metrics.metric import Estimate, Metric, scores
+from mlgates.outcomes import Need, Outcomes
+
+__all__ = ["BINS", "CALIBRATION", "CalibrationError"]
+
+Floats = npt.NDArray[np.float64]
+#: Bins of equal width.
+BINS = 10
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CalibrationError(Metric):
+    """The mean distance, over 10 bins of equal width, of the mean probability from the share.
+
+    ``sum_b (n_b / n) |mean probability in b - share of b that came true|``, the bins being
+    ``[0, 0.1], (0.1, 0.2], ..., (0.9, 1]``. With two classes the probability is that of the
+    positive class; with more, the highest of the row, which comes true where its class is right.
+    """
+
+    need: Need = "probabilities"
+    interval: str = "bootstrap of the rows, BCa"
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return the error and its interval."""
+        told, came = told_and_came(self.name, outcomes)
+        bins = np.searchsorted(np.arange(1, BINS) / BINS, told)
+        order = np.argsort(bins, kind="stable")
+        starts = np.unique(bins[order], return_index=True)[1]
+        weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight[order]
+        gaps = weight * (told - came)[order]
+
+        def errors(counts: Floats) -> Floats:
+            sums = np.add.reduceat(counts * gaps, starts, axis=1)
+            total = counts @ weight
+            return np.asarray(np.abs(sums).sum(1) / np.where(total > 0, total, np.nan))
+
+        value = float(errors(np.ones((1, outcomes.n)))[0])
+        sums = np.add.reduceat(gaps, starts)
+        signs = np.repeat(np.sign(sums), np.diff(starts, append=outcomes.n))
+        thin = 0 < min(np.count_nonzero(came), np.count_nonzero(came == 0)) < THIN
+        batches = row_counts(
+            outcomes.n, RESAMPLES, np.random.default_rng(seed), came[order] if thin else None
+        )
+        draws = np.concatenate([errors(batch) for batch in batches])
+        found = bca_interval(value, draws, value * weight - signs * gaps, confidence)
+        details = {"seed": seed, "resamples": RESAMPLES, "bins": BINS}
+        return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
+
+
+def told_and_came(name: str, outcomes: Outcomes) -> tuple[Floats, Floats]:
+    """Return the probability told in each row, and 1 where it came true."""
+    score = scores(outcomes)
+    if score.ndim == 1:
+        return score, (outcomes.true == outcomes.binary(name)).astype(np.float64)
+    best = np.argmax(score, axis=1)
+    return score[np.arange(len(score)), best], (best == outcomes.true).astype(np.float64)
+
+
+CALIBRATION: tuple[Metric, ...] = (
+    CalibrationError(name="expected_calibration_error", greater_is_better=False),
+)

@@ -1,0 +1,157 @@
+"""Metrics of scores, which rank rows: areas under the ROC curve, average precision."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from mlgates.errors import EvidenceError
+from mlgates.kernels.auc import delong, hanley_interval
+from mlgates.kernels.ranking import auc_influence, precision_curve
+from mlgates.kernels.resampling import RESAMPLES, THIN, bca_interval
+from mlgates.metrics.metric import Estimate, Metric, scores, undefined
+from mlgates.outcomes import Need, Outcomes
+
+__all__ = ["LEAST_A_CLASS", "RANKING", "AveragePrecision", "RocAuc", "RocAucOneVsRest"]
+
+Floats = npt.NDArray[np.float64]
+#: Fewer rows of a class than this decide nothing about how scores rank.
+LEAST_A_CLASS = 10
+_ONE = "only one class in `y_true`"
+#: Within so many standard errors of 0 or 1 an area's interval is had on the logit scale.
+_NEAR = 3.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RocAuc(Metric):
+    """The area under the ROC curve of two classes, with DeLong's interval."""
+
+    need: Need = "scores"
+    interval: str = "DeLong; on the logit scale near 0 and 1"
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return the area and its interval."""
+        del seed
+        true, score, weight = binary(self, outcomes)
+        sizes = effective_sizes(true, weight)
+        if min(sizes) == 0:
+            return undefined(_ONE)
+        areas, covariance = delong(true, score[None], weight)
+        area, variance = float(areas[0]), float(covariance[0, 0])
+        details = lacking(sizes)
+        if area in (0.0, 1.0):  # all placements are alike
+            ends = hanley_interval(area, sizes[0], sizes[1], confidence)
+            return Estimate(area, ends, "Hanley and McNeil", details)
+        return Estimate(area, area_interval(area, variance, confidence), "DeLong", details)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RocAucOneVsRest(Metric):
+    """The mean over classes of the area under the ROC curve of one class against the rest."""
+
+    need: Need = "scores"
+    by_size: bool = False
+    interval: str = "DeLong of the mean; on the logit scale near 0 and 1"
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return the mean area and its interval."""
+        del seed
+        score, weight = scores(outcomes), outcomes.weight
+        if score.ndim == 1:
+            positive = outcomes.binary(self.name)
+            score = np.column_stack([score if c == positive else -score for c in (0, 1)])
+        rows = np.ones(outcomes.n) if weight is None else weight
+        classes = range(score.shape[1])
+        totals = np.bincount(outcomes.true, rows, minlength=len(classes))
+        if np.any(totals == 0):
+            return undefined("a class is not in `y_true`")
+        shares = totals / totals.sum() if self.by_size else np.full(len(classes), 1 / len(classes))
+        area, moves = 0.0, np.zeros(outcomes.n)
+        for c in classes:
+            one, moved = auc_influence(outcomes.true == c, score[:, c], rows)
+            area += shares[c] * one
+            moves += shares[c] * moved
+            if self.by_size:  # the share of the class is observed too
+                moves += rows / rows.sum() * ((outcomes.true == c) - shares[c]) * one
+        sizes = [effective_sizes(outcomes.true == c, weight)[0] for c in classes]
+        inflated = min(sizes) / (min(sizes) - 1) if min(sizes) > 1 else math.nan
+        variance = float(np.dot(moves, moves)) * inflated
+        ends = area_interval(area, variance, confidence)
+        return Estimate(area, ends, "DeLong", lacking(sizes, "rows of a class"))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AveragePrecision(Metric):
+    """The mean of the precisions at each positive row, with a bootstrap interval."""
+
+    need: Need = "scores"
+    interval: str = "bootstrap of the rows, BCa"
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return the average precision and its interval."""
+        true, score, weight = binary(self, outcomes)
+        sizes = effective_sizes(true, weight)
+        if min(sizes) == 0:
+            return undefined(_ONE)
+        curve = precision_curve(true, score, weight)
+        value = curve.value()
+        rng = np.random.default_rng(seed)
+        thin = min(np.count_nonzero(true), np.count_nonzero(~true)) < THIN
+        draws = curve.draws(RESAMPLES, rng, curve.positive if thin else None)
+        found = bca_interval(value, draws, -curve.influence(), confidence)
+        details = {**lacking(sizes), "seed": seed, "resamples": RESAMPLES}
+        return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
+
+
+def area_interval(area: float, variance: float, confidence: float) -> tuple[float, float] | None:
+    """Return the interval of an area; None where the variance is 0 or undefined."""
+    if not variance > 0:
+        return None
+    z = float(special.ndtri((1 + confidence) / 2))
+    error = math.sqrt(variance)
+    if min(area, 1 - area) > _NEAR * error:
+        return area - z * error, area + z * error
+    centre, error = float(special.logit(area)), error / (area * (1 - area))
+    return float(special.expit(centre - z * error)), float(special.expit(centre + z * error))
+
+
+def binary(
+    metric: Metric, outcomes: Outcomes
+) -> tuple[npt.NDArray[np.bool_], Floats, Floats | None]:
+    """Return whether each row is positive, its score and its weight, of two classes."""
+    positive, score = outcomes.binary(metric.name), scores(outcomes)
+    if score.ndim != 1:
+        msg = f"`{metric.name}` is for two classes and one score a row, got {score.shape[1]} a row"
+        raise EvidenceError(msg)
+    return outcomes.true == positive, score, outcomes.weight
+
+
+def effective_sizes(positive: npt.NDArray[np.bool_], weight: Floats | None) -> tuple[float, float]:
+    """Return how many rows positives and negatives are worth."""
+
+    def worth(rows: npt.NDArray[np.bool_]) -> float:
+        if weight is None:
+            return float(np.count_nonzero(rows))
+        total = float(weight[rows].sum())
+        return total**2 / float((weight[rows] ** 2).sum()) if total > 0 else 0.0
+
+    return worth(positive), worth(~positive)
+
+
+def lacking(sizes: "list[float] | tuple[float, ...]", what: str = "") -> dict[str, object]:
+    """Return the detail that says that a class is too small to decide by; nothing if none is."""
+    smallest = min(sizes)
+    if smallest >= LEAST_A_CLASS - 1e-9:
+        return {}
+    what = what or ("positives" if smallest == sizes[0] else "negatives")
+    return {"lacking": f"{math.floor(smallest + 1e-9)} {what}, at least {LEAST_A_CLASS} are needed"}
+
+
+RANKING: tuple[Metric, ...] = (
+    RocAuc(name="roc_auc", greater_is_better=True),
+    RocAucOneVsRest(name="roc_auc_ovr", greater_is_better=True),
+    RocAucOneVsRest(name="roc_auc_ovr_weighted", greater_is_better=True, by_size=True),
+    AveragePrecision(name="average_precision", greater_is_better=True),
+)

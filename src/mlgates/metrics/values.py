@@ -1,0 +1,95 @@
+"""Metrics of predicted numbers that are no means: r2, the median and the largest error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.kernels.means import median_interval, weighted_median
+from mlgates.kernels.resampling import RESAMPLES, bca_interval, row_counts
+from mlgates.metrics.losses import difference
+from mlgates.metrics.metric import Estimate, Metric, undefined
+from mlgates.outcomes import Need, Outcomes
+
+__all__ = ["R2", "VALUES", "MaxError", "MedianError"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class R2(Metric):
+    """One minus the squared errors by the squared distances of the truth from its mean."""
+
+    need: Need = "values"
+    low: float = -np.inf
+    interval: str = "bootstrap of the rows, BCa"
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return r2 and its interval."""
+        weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
+        some = weight > 0
+        true, missed, weight = outcomes.true[some], difference(outcomes)[some], weight[some]
+        if true.max() == true.min():
+            return undefined("`y_true` is constant")
+        with np.errstate(over="ignore", invalid="ignore"):
+            centred = true - np.average(true, weights=weight)
+            squares = weight * missed**2, weight * centred**2
+            if not np.isfinite(squares[0].sum() + squares[1].sum()):
+                return Estimate(np.inf)  # which is refused, with the metric's name
+        value = 1 - float(squares[0].sum()) / float(squares[1].sum())
+        columns = np.column_stack([*squares, weight * centred, weight])
+        rng = np.random.default_rng(seed)
+        draws = np.concatenate(
+            [_r2(counts @ columns) for counts in row_counts(len(true), RESAMPLES, rng)]
+        )
+        found = bca_interval(value, draws, _r2(columns.sum(0) - columns), confidence)
+        details = {"seed": seed, "resamples": RESAMPLES}
+        return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
+
+
+def _r2(sums: Floats) -> Floats:
+    """r2 from sums of squared errors, squared distances, distances and weights; NaN: undefined."""
+    missed, squares, distances, weight = sums.T
+    spread = squares - distances**2 / np.where(weight > 0, weight, np.nan)
+    return np.asarray(1 - missed / np.where(spread > 0, spread, np.nan))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MedianError(Metric):
+    """The median of the absolute errors, with an interval between two of them."""
+
+    need: Need = "values"
+    high: float = np.inf
+    interval: str = "order statistics"
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return the median and its interval."""
+        del seed
+        errors, weight = np.abs(difference(outcomes)), outcomes.weight
+        if weight is not None:
+            errors, weight = errors[weight > 0], weight[weight > 0]
+        ends = median_interval(errors, weight, confidence)
+        return Estimate(weighted_median(errors, weight), ends, "order statistics")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MaxError(Metric):
+    """The largest absolute error; no interval of it can be had from rows."""
+
+    need: Need = "values"
+    high: float = np.inf
+    interval: str = "none"
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return the largest error of a row that has weight."""
+        del confidence, seed
+        errors = np.abs(difference(outcomes))
+        some = errors if outcomes.weight is None else errors[outcomes.weight > 0]
+        return Estimate(float(some.max()), None, "maximum")
+
+
+VALUES: tuple[Metric, ...] = (
+    R2(name="r2", greater_is_better=True),
+    MedianError(name="median_absolute_error", greater_is_better=False),
+    MaxError(name="max_error", greater_is_better=False),
+)
