@@ -5,7 +5,7 @@ Nothing here is a verdict of its own: results and reports take the worst of thei
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["FORMAT", "VERSION", "GateResult", "Report"]
+__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report"]
 
 FORMAT = "mlgates.report"
 VERSION = 1
+# in which form a report is saved
+SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit", ".txt": "text"}
 
 
 def forgiven(result: "GateResult", check: Check) -> bool:
@@ -370,20 +372,14 @@ class Report:
         OSError
             When the file can't be written.
         """
-        forms: dict[str, Callable[[], str]] = {
-            ".html": self.to_html,
-            ".md": self.to_markdown,
-            ".json": self.to_json,
-            ".xml": self.to_junit_xml,
-            ".txt": lambda: f"{self}\n",
-        }
         suffix = Path(path).suffix.lower()
-        if suffix not in forms:
-            *most, last = forms
+        if suffix not in SUFFIXES:
+            *most, last = SUFFIXES
             allowed = f"{', '.join(most)} or {last}"
             msg = f"report.save: the path must end in {allowed}, got {os.fspath(path)!r}"
             raise OptionError(msg)
-        jsonfile.write_atomic(path, forms[suffix]())
+        told = _draw(self, SUFFIXES[suffix])
+        jsonfile.write_atomic(path, told if told.endswith("\n") else f"{told}\n")
 
     def __str__(self) -> str:
         return _draw(self, "text")

@@ -1,0 +1,56 @@
+"""What a test that failed by a gate says: the table, and no traceback through the library."""
+
+import pytest
+
+from mlgates.errors import GateFailure
+from mlgates.report import GateResult, Report
+from mlgates.under_pytest.properties import MADE
+
+__all__ = ["tell"]
+
+_MOST = 3  # tables under one assertion
+_ENOUGH = 60  # characters of what is printed of an object: the rest may have been cut
+
+
+def tell(item: pytest.Item, call: pytest.CallInfo[None], found: pytest.TestReport) -> None:
+    """Add to what pytest found: the reports made, and the tables of those that it asserted.
+
+    Parameters
+    ----------
+    item : pytest.Item
+        The test.
+    call : pytest.CallInfo
+        What was called of it.
+    found : pytest.TestReport
+        What pytest says of that; whatever is added here crosses xdist as it is.
+    """
+    made = item.stash.get(MADE, None)
+    if made:
+        found.mlgates_reports = [*made]  # type: ignore[attr-defined]
+        made.clear()
+    excinfo = call.excinfo
+    if excinfo is None or found.outcome != "failed":
+        return
+    if isinstance(excinfo.value, GateFailure):
+        if isinstance(item, pytest.Function) and item.config.getoption("tbstyle") == "auto":
+            # where the test asked, and the table; not the whole test, as `Function` would
+            found.longrepr = pytest.Item.repr_failure(item, excinfo, "short")
+    elif isinstance(excinfo.value, AssertionError):
+        add = getattr(found.longrepr, "addsection", None)  # (a plugin may have put a text there)
+        if add is not None:
+            for thing in _asserted(excinfo):
+                add("mlgates", str(thing))
+
+
+def _asserted(excinfo: pytest.ExceptionInfo[BaseException]) -> list[Report | GateResult]:
+    """Return the reports and results that an assertion names, as far as its frame has them.
+
+    (pytest keeps what an assertion was made of in the frame's variables.)
+    """
+    message, frame = str(excinfo.value), excinfo.traceback[-1].frame
+    things: list[Report | GateResult] = []
+    for value in [*frame.f_locals.values(), *frame.f_globals.values()]:
+        known = any(value is thing for thing in things)
+        if type(value) in (Report, GateResult) and not known and repr(value)[:_ENOUGH] in message:
+            things.append(value)
+    return things[:_MOST]
