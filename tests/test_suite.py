@@ -446,23 +446,6 @@ def test_reports_depend_on_neither_threads_nor_progress(progress, n_jobs, monkey
     assert found.results == plain.results
 
 
-def test_progress_is_shown_by_tqdm_when_it_is_there(monkeypatch):
-    shown = []
-
-    class Module:
-        @staticmethod
-        def tqdm(entries, *, unit):
-            shown.append((len(entries), unit))
-            return entries
-
-    monkeypatch.setitem(sys.modules, "tqdm", Module)
-    monkeypatch.setitem(sys.modules, "tqdm.auto", Module)
-    assert suite(says("a"), says("b")).run(progress=True).passed
-    assert shown == [(2, "gate")]
-    assert suite(says("a")).run().passed
-    assert len(shown) == 1
-
-
 # each table once
 
 

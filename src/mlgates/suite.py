@@ -13,6 +13,7 @@ from mlgates import options
 from mlgates.base import Gate, judge, plead
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence, EvidenceNames
+from mlgates.progress import Progress
 from mlgates.provenance import provenance
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Verdict
@@ -203,7 +204,8 @@ class GateSuite:
         n_jobs : int, optional
             Threads for scanning tables; by default one a processor for large tables.
         progress : bool
-            Whether to show which gate is running, by ``tqdm`` when that is installed.
+            Whether to show which gate is running, by ``tqdm`` when that is installed; never in
+            pytest.
         **evidence
             Values by name: ``data=``, ``reference=``, ``y_true=``, ... None counts as not given.
 
@@ -227,16 +229,20 @@ class GateSuite:
         given = Evidence(evidence, also=wants, n_jobs=n_jobs)
         taken = [entry.gate for entry in self._entries if entry.skipped is None]
         reading = [gate for gate in taken if "data" in gate.wants]
-        for gate in reading:
-            with suppress(Exception, SystemExit):  # it lacks what it did not ask for, and says so
-                gate.ask(given)
-        if "data" in given and reading:
-            # ahead of the gates, so that no gate's seconds carry the scan; its trouble is theirs
-            with suppress(Exception, SystemExit):
-                given.profile()
         results: dict[str, GateResult] = {}
-        for entry in _shown(self._entries, progress=progress):
-            results[entry.name] = _result(entry, given, results)
+        with Progress(len(self), wanted=progress) as shown:
+            # ahead of the gates, so that no gate's seconds carry the scans; their trouble is theirs
+            shown.at("reading tables")
+            for gate in reading:
+                with suppress(Exception, SystemExit):  # it lacks what it did not ask for
+                    gate.ask(given)
+            if "data" in given and reading:
+                with suppress(Exception, SystemExit):
+                    given.profile()
+            for entry in self._entries:
+                shown.at(entry.name)
+                results[entry.name] = _result(entry, given, results)
+                shown.done()
         seconds = perf_counter() - clock
         return Report(
             name=self.name,
@@ -300,15 +306,3 @@ def _result(entry: Entry, evidence: Evidence, earlier: dict[str, GateResult]) ->
             entry.gate, entry.name, Verdict.INCONCLUSIVE, f"blocked by {', '.join(blockers)}"
         )
     return judge(entry.gate, evidence, entry.name)
-
-
-def _shown(entries: tuple[Entry, ...], *, progress: bool) -> Iterable[Entry]:
-    """Return the entries, shown as they are taken when progress is wanted and tqdm is there."""
-    if not progress:
-        return entries
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return entries
-    shown: Iterable[Entry] = tqdm(entries, unit="gate")
-    return shown
