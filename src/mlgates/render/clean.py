@@ -1,6 +1,6 @@
 """Text from data, made safe to show: one line, nothing that a terminal or a parser could obey."""
 
-__all__ = ["clean", "cut"]
+__all__ = ["clean", "cut", "pieces"]
 
 
 def clean(text: str, most: int = 48) -> str:
@@ -14,6 +14,20 @@ def clean(text: str, most: int = 48) -> str:
     # (an escape is longer than what it stands for, so that no more than `most` are needed)
     shown = "".join(c if c.isprintable() else _escape(c) for c in text[: most + 1])
     return cut(shown, most)
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """Return the pieces of a sentence, and whether each stood between backticks.
+
+    Examples
+    --------
+    >>> pieces("`psi` of `age`")
+    [('psi', True), (' of ', False), ('age', True)]
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a name has a backtick of its own: who can tell which
+        return [(text, False)]
+    return [(part, i % 2 == 1) for i, part in enumerate(parts) if part]
 
 
 def cut(text: str, most: int) -> str:

@@ -7,6 +7,7 @@ it gives no figure; it never raises, and never guesses.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from mlgates.limits import Limit, quantity, spell
@@ -317,7 +318,7 @@ def _histogram(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | No
         return None
     ends = tuple(edge for edge in edges if edge is not None and edge >= 0)
     sizes = tuple(count for count in counts if count is not None and count >= 0)
-    rising = all(a < b for a, b in zip(ends, ends[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(ends))
     if len(ends) != len(edges) or len(sizes) != len(counts) or not rising or not any(sizes):
         return None
     return ends, sizes
@@ -380,7 +381,7 @@ def _levels(result: GateResult, checks: Sequence[Check]) -> Iterator[Levels]:
         else Line(limit.at_most, f"the limit, {spell(limit, 'share')}")
     )
     levels = tuple(level for level, _ in found[:_MOST_ROWS])
-    yield Levels("missing", "share", levels, line, len(found) - len(levels))
+    yield Levels("missing cells", "share", levels, line, len(found) - len(levels))
 
 
 def _name(check: Check) -> str:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mlgates.limits import quantity
-from mlgates.render.clean import clean
+from mlgates.render.clean import clean, pieces
 from mlgates.render.figures import Table, figures
 from mlgates.render.pictures import Picture, draw
 from mlgates.render.rows import (
@@ -73,6 +73,7 @@ class _Gate:
     hidden: int
     unjudged: str
     drawn: tuple[_Drawn, ...]
+    legend: tuple[tuple[str, str], ...]
     undrawn: bool
 
     @property
@@ -152,7 +153,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    helpers: Mapping[str, Callable[..., Any]] = {"number_of": number_of}
+    helpers: Mapping[str, Callable[..., Any]] = {"number_of": number_of, "pieces": pieces}
     environment.globals.update(helpers)
     environment.globals["GLYPHS"] = GLYPHS
     return environment
@@ -190,6 +191,7 @@ def _gate(result: GateResult, place: int) -> _Gate:
         hidden=len(folded.shown) + len(folded.passed) - min(len(folded.shown), _MOST) - len(passed),
         unjudged=unjudged(result, 2_000),
         drawn=tuple(drawn),
+        legend=tuple(dict.fromkeys(sign for each in drawn for sign in each.picture.legend)),
         undrawn=len(drawn) == _DRAWN and any(True for _ in islice(figures(result), _DRAWN, None)),
     )
 
@@ -210,15 +212,16 @@ def _holding(thing: Report | GateResult, gates: list[_Gate]) -> list[_Holding]:
 def _held(result: GateResult, places: Mapping[str, int]) -> _Holding:
     name = clean(result.name, _SPACE.name)
     counted = [check for check in result.checks if check.verdict is result.counted]
-    subjects = dict.fromkeys(
-        check.subject if check.group is None else f"{check.subject} [{check.group}]"
-        for check in counted
-        if check.subject != result.name
-    )
-    told = [clean(subject) for subject in islice(subjects, _NAMED)]
-    more = [f"{len(subjects) - _NAMED} more"] if len(subjects) > _NAMED else []
+    told = [_briefly(row(result, check, _SPACE)) for check in counted[:_NAMED]]
+    more = [f"{len(counted) - _NAMED} more"] if len(counted) > _NAMED else []
     verdict = result.counted or result.verdict
-    return _Holding(verdict, name, places.get(name, 0), ", ".join([*told, *more]))
+    return _Holding(verdict, name, places.get(name, 0), ", ".join([*filter(None, told), *more]))
+
+
+def _briefly(each: Row) -> str:
+    """Return what was measured of what, where the gate's name doesn't say it."""
+    subject = "" if each.subject in each.gate else each.subject
+    return " ".join(filter(None, [subject, each.measured]))
 
 
 def _versions(provenance: Mapping[str, object]) -> list[str]:

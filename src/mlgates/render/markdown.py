@@ -7,6 +7,7 @@ escaped: a name can't end a cell, become a link or an image, mention a person, o
 import re
 from collections.abc import Iterator
 
+from mlgates.render.clean import pieces
 from mlgates.render.rows import GLYPHS, Row, Space, headline, ordered, rows, told_by_provenance
 from mlgates.report import GateResult, Report
 
@@ -77,10 +78,7 @@ def _folded(summary: str, lines: Iterator[str]) -> Iterator[str]:
 
 def sentence(text: str) -> str:
     """Return a sentence in Markdown; what stands between backticks becomes code."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:  # a name has one of its own: who knows which
-        return escape(text)
-    return "".join(_code(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+    return "".join(_code(part) if code else escape(part) for part, code in pieces(text))
 
 
 def _code(text: str) -> str:

@@ -4,7 +4,7 @@ Colour never says anything alone: what moved or is beyond a limit has a sign of 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlgates.limits import quantity
@@ -27,8 +27,9 @@ _LEFT, _RIGHT = 156, 344  # of what is drawn
 _NUMBERS = 352  # where numbers begin
 _ROW = 18
 _TOP = 8
+_LABEL = 14
 _LETTERS = 24  # of a name
-_AXIS = 22
+_AXIS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Picture:
     width: int
     height: int
     shapes: tuple[Shape, ...]
+    legend: tuple[tuple[str, str], ...]  # names of classes, and what they stand for
 
 
 def draw(figure: Figure) -> Picture:
@@ -75,14 +77,27 @@ def draw(figure: Figure) -> Picture:
     match figure:
         case Cells():
             shapes, height = list(_cells(figure)), _TOP + _ROW * len(figure.cells)
+            legend = [("reference", "reference"), ("current", "data")]
+            legend += [("moved", "moved beyond chance")] * any(c.moved for c in figure.cells)
         case Spans():
-            shapes = list(_spans(figure))
-            height = _TOP + _ROW * len(figure.spans) + _AXIS + 13 * len(_seen(figure.lines))
+            top = _top(figure.lines)
+            shapes, height = list(_spans(figure, top)), top + _ROW * len(figure.spans) + _AXIS
+            legend = [("beyond", "beyond the limit")] * any(span.beyond for span in figure.spans)
         case Levels():
-            shapes, height = list(_levels(figure)), _TOP + _ROW * len(figure.levels) + _AXIS - 4
+            top = _top([figure.limit] if figure.limit else [])
+            shapes, height = list(_levels(figure, top)), top + _ROW * len(figure.levels)
+            legend = [("beyond", "beyond the limit")] * any(each.beyond for each in figure.levels)
         case Histogram():
-            shapes, height = list(_histogram(figure)), _TALL + 2 * _AXIS + 4
-    return Picture(figure.title, figure.description, _WIDTH, height, tuple(shapes))
+            shapes, height = list(_histogram(figure)), _HEAD + _TALL + _AXIS
+            legend = [("current", "calls")]
+            legend += [("other", "production")] * (figure.production is not None)
+            legend += [("value", "measured"), ("band", "its interval")] * (figure.low is not None)
+    return Picture(figure.title, figure.description, _WIDTH, height, tuple(shapes), tuple(legend))
+
+
+def _top(lines: Sequence[Line]) -> int:
+    """Return where rows begin: under the labels of the lines."""
+    return _TOP + _LABEL * len(lines)
 
 
 def _shape(
@@ -105,8 +120,9 @@ def _name(y: float, label: str) -> Shape:
     return _shape("text", "", shown, hint, x=_NAMES, y=y, text_anchor="end")
 
 
-def _bar(x: float, y: float, width: float, height: float, name: str, hint: str = "") -> Shape:
-    return _shape("rect", name, hint=hint, x=x, y=y, width=max(width, 0.0), height=height)
+def _bar(x: float, y: float, size: tuple[float, float], name: str, hint: str = "") -> Shape:
+    width, height = max(size[0], 0.0), size[1]
+    return _shape("rect", name, hint=hint, x=x, y=y, width=width, height=height)
 
 
 def _upright(x: float, top: float, bottom: float, name: str) -> Shape:
@@ -121,53 +137,54 @@ def _cells(figure: Cells) -> Iterator[Shape]:
         before, now = quantity(cell.reference, "share"), quantity(cell.current, "share")
         hint = f"{cell.label}: {before} in the reference, {now} in the data"
         yield _name(y + 11, cell.label)
-        yield _bar(_LEFT, y + 1, scale * cell.reference, _ROW - 5, "reference", hint)
+        yield _bar(_LEFT, y + 1, (scale * cell.reference, _ROW - 5), "reference", hint)
         sort = "moved" if cell.moved else "current"
-        yield _bar(_LEFT, y + 4.5, scale * cell.current, _ROW - 12, sort, hint)
+        yield _bar(_LEFT, y + 4.5, (scale * cell.current, _ROW - 12), sort, hint)
         if cell.moved:
-            yield _words(
-                _NUMBERS, y + 11, "▲" if cell.current > cell.reference else "▼", name="sign"
-            )
-        yield _words(_NUMBERS + 14, y + 11, f"{before} → {now}", name="number")
+            sign = "▲" if cell.current > cell.reference else "▼"
+            yield _words(_NUMBERS, y + 11, sign, name="sign")
+        for x, share in ((_WIDTH - 62, cell.reference), (_WIDTH, cell.current)):
+            yield _words(x, y + 11, f"{100 * share:.1f} %", "end")
+        yield _words(_WIDTH - 53, y + 11, "→", "middle", "told")
     yield _upright(_LEFT, _TOP - 2, _TOP + _ROW * len(figure.cells), "axis")
 
 
-def _levels(figure: Levels) -> Iterator[Shape]:
-    top = max((level.value for level in figure.levels), default=0)
-    most = max(top, figure.limit.value if figure.limit else 0) or 1
+def _levels(figure: Levels, top: int) -> Iterator[Shape]:
+    highest = max((level.value for level in figure.levels), default=0)
+    most = max(highest, figure.limit.value if figure.limit else 0) or 1
     scale = (_RIGHT - _LEFT) / most
-    bottom = _TOP + _ROW * len(figure.levels)
+    bottom = top + _ROW * len(figure.levels)
     for i, level in enumerate(figure.levels):
-        y = _TOP + _ROW * i
+        y = top + _ROW * i
         value = quantity(level.value, figure.unit)
         yield _name(y + 11, level.label)
         sort = "beyond" if level.beyond else "current"
-        yield _bar(_LEFT, y + 2, scale * level.value, _ROW - 7, sort, f"{level.label}: {value}")
+        yield _bar(_LEFT, y + 2, (scale * level.value, _ROW - 7), sort, f"{level.label}: {value}")
         if level.beyond:
             yield _words(_NUMBERS, y + 11, "✗", name="sign")
-        yield _words(_NUMBERS + 14, y + 11, value, name="number")
-    yield _upright(_LEFT, _TOP - 2, bottom, "axis")
+        yield _words(_WIDTH - 40, y + 11, value, "end")
+    yield _upright(_LEFT, top - 2, bottom, "axis")
     if figure.limit:
-        x = _LEFT + scale * figure.limit.value
-        yield _upright(x, _TOP - 4, bottom + 2, "limit")
-        yield _below(x, bottom + 13, figure.limit.label)
+        yield from _line(figure.limit, _LEFT + scale * figure.limit.value, 0, bottom)
 
 
-def _below(x: float, y: float, label: str) -> Shape:
-    """Return a label under a line, that stays within the picture."""
+def _line(line: Line, x: float, place: int, bottom: float) -> Iterator[Shape]:
+    """Yield a line that values are held against, its label above all rows."""
+    y = _LABEL * (place + 1)
+    yield _upright(x, y - 1, bottom, "limit" if line.value else "zero")
+    yield _beside(x, y - 4, line.label)
+
+
+def _beside(x: float, y: float, label: str) -> Shape:
+    """Return a label over a line, that stays within the picture."""
     half = 3 * len(label)
     return _words(min(max(x, half + 2), _WIDTH - half - 2), y, label, "middle", "told")
 
 
-def _seen(lines: Sequence[Line]) -> list[Line]:
-    return [line for line in lines if abs(line.value) < 1e9]
-
-
-def _spans(figure: Spans) -> Iterator[Shape]:
-    lines = _seen(figure.lines)
-    least, most = _range(figure, lines)
+def _spans(figure: Spans, top: int) -> Iterator[Shape]:
+    least, most = _range(figure)
     scale = (_RIGHT - _LEFT) / (most - least)
-    bottom = _TOP + _ROW * len(figure.spans)
+    bottom = top + _ROW * len(figure.spans)
 
     def x(value: float) -> float:
         return _LEFT + scale * (value - least)
@@ -175,19 +192,17 @@ def _spans(figure: Spans) -> Iterator[Shape]:
     yield _shape("line", "axis", x1=_LEFT, x2=_RIGHT, y1=bottom + 2, y2=bottom + 2)
     for tick in ticks(least, most):
         yield _upright(x(tick), bottom + 2, bottom + 6, "axis")
-        yield _words(x(tick), bottom + 16, quantity(tick, figure.unit), "middle", "told")
-    for i, line in enumerate(lines):
-        under = bottom + _AXIS + 13 * i
-        yield _upright(x(line.value), _TOP - 4, under, "limit" if line.value else "zero")
-        yield _below(x(line.value), under + 10, line.label)
+        yield _words(x(tick), bottom + 17, quantity(tick, figure.unit), "middle", "told")
+    for place, line in enumerate(figure.lines):
+        yield from _line(line, x(line.value), place, bottom + 2)
     for i, span in enumerate(figure.spans):
-        yield from _span(span, _TOP + _ROW * i + 7, x, figure.unit)
+        yield from _span(span, top + _ROW * i + 8, x, figure.unit)
 
 
-def _span(span: Span, y: float, x: "_Scale", unit: str) -> Iterator[Shape]:
+def _span(span: Span, y: float, x: Callable[[float], float], unit: str) -> Iterator[Shape]:
     yield _name(y + 4, span.label)
     if span.value is None:
-        yield _words(_NUMBERS + 14, y + 4, "undefined", name="number")
+        yield _words(_WIDTH - 40, y + 4, "undefined", "end", "told")
         return
     value, interval = quantity(span.value, unit), ""
     sort = "beyond" if span.beyond else "current"
@@ -198,15 +213,15 @@ def _span(span: Span, y: float, x: "_Scale", unit: str) -> Iterator[Shape]:
             yield _upright(x(end), y - 3, y + 3, f"{sort} mg-interval")
     hint = f"{span.label}: {value}{interval}"
     if span.beyond:
-        yield _bar(x(span.value) - 4, y - 4, 8, 8, sort, hint)
+        yield _bar(x(span.value) - 4, y - 4, (8, 8), sort, hint)
         yield _words(_NUMBERS, y + 4, "✗", name="sign")
     else:
         yield _shape("circle", sort, hint=hint, cx=x(span.value), cy=y, r=4)
-    yield _words(_NUMBERS + 14, y + 4, value, name="number")
+    yield _words(_WIDTH - 40, y + 4, value, "end")
 
 
-def _range(figure: Spans, lines: Sequence[Line]) -> tuple[float, float]:
-    values = [line.value for line in lines]
+def _range(figure: Spans) -> tuple[float, float]:
+    values = [line.value for line in figure.lines]
     for span in figure.spans:
         values += [v for v in (span.value, span.low, span.high) if v is not None]
     least, most = min(values, default=0.0), max(values, default=1.0)
@@ -231,42 +246,44 @@ def ticks(least: float, most: float) -> list[float]:
     return [round(i * step, 12) for i in range(first, math.floor(most / step) + 1)]
 
 
-_TALL = 118
+_TALL = 112
+_HEAD = 2 * _LABEL  # over a histogram: what was measured, and the limit
 _BEGIN, _END = 14, _WIDTH - 14
 
 
 def _histogram(figure: Histogram) -> Iterator[Shape]:
     x = _logarithmic(figure)
-    bottom = _AXIS + _TALL
+    bottom = _HEAD + _TALL
     if figure.low is not None and figure.high is not None:
         left, right = x(figure.low), x(figure.high)
-        yield _bar(left, _AXIS, max(right - left, 1), _TALL, "band")
-    total, most = sum(figure.counts), max(_shares(figure.counts))
+        yield _bar(left, _HEAD, (max(right - left, 1), _TALL), "band")
     others = figure.production or ()
+    most = max(_shares(figure.counts) + _shares(others))
+    yield from _bars(figure, x, (_TALL - 10) / most)
     if any(others):
-        most = max(most, *_shares(others))
-    for i, share in enumerate(_shares(figure.counts)):
-        left, right = x(figure.edges[i]), x(figure.edges[i + 1])
-        tall = (_TALL - 14) * share / most
-        ends = " to ".join(quantity(edge, "s") for edge in figure.edges[i : i + 2])
-        hint = f"{ends}: {figure.counts[i]:,.0f} of {total:,.0f}"
-        if tall:
-            yield _bar(left, bottom - tall, max(right - left - 0.6, 0.4), tall, "current", hint)
-    if any(others):
-        yield _outline(figure, x, [(_TALL - 14) * share / most for share in _shares(others)])
+        yield _outline(figure, x, [(_TALL - 10) * share / most for share in _shares(others)])
     yield _shape("line", "axis", x1=_BEGIN, x2=_END, y1=bottom, y2=bottom)
     for tick in _times(figure):
         yield _upright(x(tick), bottom, bottom + 4, "axis")
         yield _words(x(tick), bottom + 15, quantity(tick, "s"), "middle", "told")
     if figure.value is not None:
-        yield _upright(x(figure.value), _AXIS - 8, bottom, "value")
-        told = f"{figure.label} {quantity(figure.value, 's')}"
-        yield _below(x(figure.value), 10, told)
+        yield _upright(x(figure.value), _LABEL - 1, bottom, "value")
+        yield _beside(x(figure.value), _LABEL - 4, f"{figure.label} {quantity(figure.value, 's')}")
     if figure.limit is not None:
         beyond = figure.value is not None and figure.value > figure.limit
-        yield _upright(x(figure.limit), _AXIS - 8, bottom + _AXIS - 4, "limit")
-        told = f"the limit, {quantity(figure.limit, 's', 8)}{' ✗' if beyond else ''}"
-        yield _below(x(figure.limit), bottom + _AXIS + 6, told)
+        label = f"the limit, {quantity(figure.limit, 's', 8)}{' ✗' if beyond else ''}"
+        yield from _line(Line(figure.limit, label), x(figure.limit), 1, bottom)
+
+
+def _bars(figure: Histogram, x: Callable[[float], float], scale: float) -> Iterator[Shape]:
+    total = sum(figure.counts)
+    for i, share in enumerate(_shares(figure.counts)):
+        left, right = x(figure.edges[i]), x(figure.edges[i + 1])
+        ends = " to ".join(quantity(edge, "s") for edge in figure.edges[i : i + 2])
+        hint = f"{ends}: {figure.counts[i]:,.0f} of {total:,.0f}"
+        size = (max(right - left - 0.6, 0.4), scale * share)
+        if share:
+            yield _bar(left, _HEAD + _TALL - size[1], size, "current", hint)
 
 
 def _shares(counts: Sequence[float]) -> list[float]:
@@ -274,9 +291,9 @@ def _shares(counts: Sequence[float]) -> list[float]:
     return [count / total for count in counts]
 
 
-def _outline(figure: Histogram, x: "_Scale", heights: Sequence[float]) -> Shape:
+def _outline(figure: Histogram, x: Callable[[float], float], heights: Sequence[float]) -> Shape:
     """Return the other distribution as the line along the tops of its bars."""
-    bottom = _AXIS + _TALL
+    bottom = _HEAD + _TALL
     points = [(x(figure.edges[0]), bottom)]
     for i, tall in enumerate(heights):
         points += [(x(figure.edges[i]), bottom - tall), (x(figure.edges[i + 1]), bottom - tall)]
