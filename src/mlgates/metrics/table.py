@@ -1,6 +1,7 @@
 """The table of metrics, and how one is found by its name."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from mlgates import options
@@ -60,7 +61,8 @@ def find(
     owner : str
         Who asks, for the message.
     greater_is_better : bool, optional
-        The direction of a callable. The named metrics know theirs: another one is refused.
+        The direction of a callable, and of a metric that has none. Where the metric knows its
+        direction, another one is refused.
 
     Raises
     ------
@@ -84,10 +86,12 @@ def find(
         allowed = "the name of a metric or a function"
         raise options.refuse(owner, "metric", allowed, metric, _nearest(metric))
     found = METRICS[metric]
-    if greater_is_better not in (None, found.greater_is_better):
-        allowed = f"{found.greater_is_better} for `{metric}`, or left out"
-        raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)
-    return found
+    if greater_is_better is None or greater_is_better is found.greater_is_better:
+        return found
+    if found.greater_is_better is None:
+        return replace(found, greater_is_better=greater_is_better)
+    allowed = f"{found.greater_is_better} for `{metric}`, or left out"
+    raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)
 
 
 def _nearest(metric: object) -> str:
