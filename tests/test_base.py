@@ -689,11 +689,21 @@ def test_a_function_is_not_called_on_0_rows(name, value):
 
 def test_rows_of_the_shortest_decide():
     @mg.gate
+    def both(y_true, latencies):
+        return True
+
+    assert both.run(y_true=[1, 2], latencies=[]).verdict is INCONCLUSIVE
+    assert both.run(y_true=[1, 2], latencies=[1]).checks[0].n == 1
+
+
+def test_what_must_be_of_the_same_rows_differs_in_length():
+    @mg.gate
     def both(y_true, y_pred):
         return True
 
-    assert both.run(y_true=[1, 2], y_pred=[]).verdict is INCONCLUSIVE
-    assert both.run(y_true=[1, 2], y_pred=[1]).checks[0].n == 1
+    found = both.run(y_true=[1, 2], y_pred=[1])
+    assert found.verdict is ERROR
+    assert found.reason == "`y_true` has 2 rows and `y_pred` has 1"
 
 
 class Ensemble:

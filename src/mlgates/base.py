@@ -192,7 +192,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
     start = perf_counter()
     checks: list[Check] = []
     try:
-        missing = sorted(name for name in gate.needs if name not in evidence)
+        missing = sorted(name for name in gate.needs if not evidence.offers(name))
         if missing:
             _refuse(f"needs {' and '.join(f'`{n}`' for n in missing)}, which the run was not given")
         for check in gate.check(evidence):
@@ -306,7 +306,7 @@ class FunctionGate(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the one check that the function's answer makes."""
-        given = {name: evidence.lent(name) for name in self.wants if name in evidence}
+        given = evidence.lent_together(sorted(self.wants))
         sizes = [rows_of(value) for name, value in given.items() if name not in ROWLESS]
         nothing = bool(self.wants) and not given  # all that it asks for has a default
         rows = min((size for size in sizes if size is not None), default=0 if nothing else 1)

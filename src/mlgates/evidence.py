@@ -18,6 +18,7 @@ from mlgates.data.source import Source, TableSchema, as_source
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean, shown
 from mlgates.outcomes.groups import Groups, Slice, groups_of, slices_of
+from mlgates.outcomes.lent import OF_ROWS, check_rows, lent_rows, offers
 from mlgates.outcomes.outcomes import Need, Outcomes
 from mlgates.outcomes.reading import outcomes_of
 
@@ -69,6 +70,8 @@ class Evidence:
         Names beyond the vocabulary that function gates ask for.
     n_jobs : int, optional
         Threads for scanning a table; by default as many as there are processors, for large tables.
+    progress : bool
+        Whether a gate that takes long shows how far it is.
 
     Raises
     ------
@@ -86,7 +89,12 @@ class Evidence:
     """
 
     def __init__(
-        self, given: Mapping[str, object], *, also: Iterable[str] = (), n_jobs: int | None = None
+        self,
+        given: Mapping[str, object],
+        *,
+        also: Iterable[str] = (),
+        n_jobs: int | None = None,
+        progress: bool = False,
     ) -> None:
         known = VOCABULARY.union(also)
         for name in given:
@@ -98,6 +106,7 @@ class Evidence:
         self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
         self._kept: dict[tuple[str, Hashable], object] = {}
         self._n_jobs = n_jobs
+        self.progress = progress
         self._clock = datetime.now(UTC)
 
     def __contains__(self, name: str) -> bool:
@@ -130,6 +139,10 @@ class Evidence:
         columns = [source.schema for source in sources if isinstance(source, Source)]
         return VOCABULARY.union(self._given, *columns)
 
+    def offers(self, name: str) -> bool:
+        """Whether a value was given, or can be asked of a model that was."""
+        return offers(self, name)
+
     def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
         """Ask that what a gate counts be counted when `data` and `reference` are scanned."""
         self._counts["data"].append(counts)
@@ -145,8 +158,11 @@ class Evidence:
         """Return a value as a user's function gets it: shallow copies with read-only arrays.
 
         A table that lies in memory is of the type given; a file, and a reader that can be read
-        only once, is an Arrow table; the file of a baseline is a `Baseline`.
+        only once, is an Arrow table; the file of a baseline is a `Baseline`. Names of columns are
+        looked up, and predictions and scores that were not given are asked of the model.
         """
+        if name in OF_ROWS:
+            return lent_rows(self, name)
         given = self[name]
         if name == "reference" and _is_stored(given):
             return self.reference()
@@ -196,7 +212,10 @@ class Evidence:
         >>> [(part.name, part.rows.tolist()) for part in slices][:2]
         [('sex=f', [False, True, False]), ('sex=m', [True, False, False])]
         """
-        return slices_of(self, by)
+        key = tuple(by.items()) if isinstance(by, Mapping) else by
+        key = key if isinstance(key, str) else tuple(key)
+        found: tuple[Slice, ...] = self.once("slices", key, lambda: slices_of(self, key))
+        return found
 
     def groups(self, features: Any = "sensitive_features") -> Groups:
         """Return the groups that sensitive features make of the rows.
@@ -206,7 +225,21 @@ class Evidence:
         >>> Evidence({"sensitive_features": {"sex": [1, 0, 1]}}).groups().names
         ('sex=0', 'sex=1')
         """
-        return groups_of(self, features)
+        key = features if isinstance(features, str) else tuple(features)
+        found: Groups = self.once("groups", key, lambda: groups_of(self, key))
+        return found
+
+    def lent_together(self, names: Iterable[str]) -> dict[str, object]:
+        """Return values as a user's function gets them, those that there are, of the same rows.
+
+        Raises
+        ------
+        EvidenceError
+            When what must be of the same rows differs in length, or in its pandas indexes.
+        """
+        found = {name: self.lent(name) for name in names if self.offers(name)}
+        check_rows(found)
+        return found
 
     def profile(self) -> Profile:
         """Return the profile of `data`, scanned once for all that was requested before."""

@@ -100,7 +100,8 @@ def classes_among(
 def _is_unknown(positive: Any, known: set[Any], predicted: set[Any]) -> bool:
     """Whether a positive label can't be one: of the other family, or beside two that are known."""
     family = family_of(next(iter(known | predicted)))
-    return family_of(positive) != family or (positive not in known and len(known) > 1)
+    stray = positive not in predicted and len(known | predicted) > 1
+    return family_of(positive) != family or (positive not in known and (stray or len(known) > 1))
 
 
 def _label(said: object) -> Any:

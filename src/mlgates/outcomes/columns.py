@@ -6,6 +6,7 @@ Nothing is reshaped but ``(n, 1)``, nothing is cast, and nothing is read that ca
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -149,13 +150,38 @@ def as_column(said: str, value: object) -> Column:
         msg = f"{said} holds lists or dicts; {_ONE_EACH}"
         raise EvidenceError(msg)
     if field.problem is not None:
-        raise EvidenceError(_problem(said, field.problem))
+        numbers = _unmixed(values) if field.type.startswith("mixed") else None
+        if numbers is None:
+            raise EvidenceError(_problem(said, field.problem))
+        return Column(said, *from_sequence(said, numbers), index)
     return Column(said, array, field, index, _declares(values))
 
 
 def _problem(said: str, problem: str) -> str:
     """Return what is wrong with a column, called by its name as evidence."""
     return problem.replace(f"column {said.strip('`')!r}", said, 1)
+
+
+def _unmixed(values: Any) -> list[Any] | None:
+    """Return numbers of several types as of one, bools as 0 and 1; None for anything else."""
+    cells = list(values)
+    kinds = {type(cell) for cell in cells}
+    numbers = (bool, int, float, Decimal, np.bool_, np.integer, np.floating)
+    missing = {kind for kind in kinds if kind.__name__ in ("NoneType", "NAType", "NaTType")}
+    if not all(issubclass(kind, numbers) for kind in kinds - missing):
+        return None
+    exact = Decimal in kinds and not any(issubclass(kind, float | np.floating) for kind in kinds)
+    plain = {kind: Decimal if exact and issubclass(kind, int) else kind for kind in kinds}
+    plain |= {kind: float for kind in kinds if Decimal in kinds and not exact and kind is Decimal}
+    bools = {kind for kind in kinds if issubclass(kind, bool | np.bool_)}
+    return [
+        None
+        if type(cell) in missing
+        else int(cell)
+        if type(cell) in bools
+        else plain[type(cell)](cell)
+        for cell in cells
+    ]
 
 
 def _one(said: str, value: Any) -> Any:
@@ -189,12 +215,11 @@ def _one(said: str, value: Any) -> Any:
     return array
 
 
-def _of_rows(value: list[Any] | tuple[Any, ...]) -> Any:
-    """Return a list, or the array that a list of rows of one value makes."""
-    nested = value and isinstance(value[0], list | tuple | np.ndarray)
-    if nested and all(isinstance(row, list | tuple | np.ndarray) for row in value):
-        if all(np.ndim(row) == 1 and len(row) == 1 for row in value):
-            return [row[0] for row in value]
+def _of_rows(value: list[Any] | tuple[Any, ...]) -> list[Any]:
+    """Return a list of values, also of rows that hold one value each."""
+    rows = (list, tuple, np.ndarray)
+    if value and all(isinstance(row, rows) and np.shape(row) == (1,) for row in value):
+        return [row[0] for row in value]
     return list(value)
 
 
@@ -238,8 +263,9 @@ def as_array(said: str, value: Any) -> npt.NDArray[Any]:
         return np.asarray(value)
     except Exception as error:
         # (of a tensor on another device, or one that needs a gradient)
-        msg = f"{said} is a {type(value).__name__} that numpy can't read ({type(error).__name__})"
-        raise EvidenceError(f"{msg}; make it a numpy array first") from error
+        kind = type(value).__name__
+        msg = f"{said} is a {kind} that numpy can't read; make it a numpy array first"
+        raise EvidenceError(msg) from error
 
 
 def is_table(value: object) -> bool:
@@ -329,9 +355,10 @@ def unlike(one: Rows, other: Rows) -> str:
     """Return what to do about two pandas indexes that differ."""
     msg = f"the indexes of {one.said} and {other.said} differ, so that it is not known which rows "
     msg += "belong together: "
-    permuted = one.index.is_unique and other.index.is_unique and one.index.isin(other.index).all()
-    if permuted:
-        return f"{msg}they hold the same labels in another order; write {_bare(other)}.loc[{_bare(one)}.index]"
+    unique = one.index.is_unique and other.index.is_unique
+    if unique and one.index.isin(other.index).all():
+        call = f"{_bare(other)}.loc[{_bare(one)}.index]"
+        return f"{msg}they hold the same labels in another order; write {call}"
     return f"{msg}where the rows stand in the same order, call .reset_index(drop=True) on both"
 
 

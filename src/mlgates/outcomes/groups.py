@@ -134,7 +134,9 @@ def _where(lookup: Lookup, name: str, condition: Condition) -> npt.NDArray[np.bo
 
 def _rows(lookup: Lookup, table: str, name: str, condition: Condition) -> npt.NDArray[np.bool_]:
     rows = lookup.table(table)
-    found = rows_where(name, condition, lookup.given.lent(table), rows and rows.rows)
+    found = rows_where(
+        name, condition, lookup.given.lent(table), None if rows is None else rows.rows
+    )
     lookup.align(rows or Table(f"`{table}`", len(found)))
     return found
 
@@ -158,8 +160,8 @@ def groups_of(given: Given, features: Any) -> Groups:
     lookup = Lookup(given)
     value = given[features] if isinstance(features, str) and features in given else features
     columns = _features(lookup, value, str(features))
-    for name, column in columns.items():
-        _refuse_ungrouped(name, column)
+    for column in columns.values():
+        _refuse_ungrouped(column)
     return _crossed(lookup, columns)
 
 
@@ -167,7 +169,7 @@ def _features(lookup: Lookup, value: Any, evidence: str) -> dict[str, Column]:
     said = f"`{evidence}`"
     if isinstance(value, str):
         return {value: lookup.named(value, said)}
-    if isinstance(value, list | tuple) and _are_names(lookup, value):
+    if isinstance(value, list | tuple) and are_names(lookup, value):
         return {name: lookup.named(name, said) for name in value}
     if is_table(value):
         inside = columns_of(said, value)
@@ -186,7 +188,7 @@ def _features(lookup: Lookup, value: Any, evidence: str) -> dict[str, Column]:
     return {name if isinstance(name, str) and name else _UNNAMED: as_column(said, value)}
 
 
-def _are_names(lookup: Lookup, value: Sequence[Any]) -> bool:
+def are_names(lookup: Lookup, value: Sequence[Any]) -> bool:
     """Whether a list holds names of columns rather than a group a row."""
     if not value or len(value) > _FEW or not all(isinstance(name, str) for name in value):
         return False
@@ -199,7 +201,7 @@ def _are_names(lookup: Lookup, value: Sequence[Any]) -> bool:
     return anchor is not None and anchor.rows != len(value)
 
 
-def _refuse_ungrouped(name: str, column: Column) -> None:
+def _refuse_ungrouped(column: Column) -> None:
     codes, values = encoded(column)
     if len(values) <= _FEW:
         return
@@ -236,7 +238,7 @@ def _crossed(lookup: Lookup, columns: Mapping[str, Column]) -> Groups:
 
 def _ranked(column: Column) -> tuple[Codes, list[Any]]:
     """Return each row's place among the sorted values, and these; None, for missing, is last."""
-    codes, values = encoded(column)
+    codes, values = encoded(column, declared=True)
     _refuse_many(len(values), column.said)
     order = sorted(range(len(values)), key=values.__getitem__)
     rank = np.empty(len(values) + 1, np.intp)

@@ -61,11 +61,11 @@ def family_of(label: object) -> str:
     return "texts" if isinstance(label, str) else "numbers"
 
 
-def encoded(column: Column) -> tuple[npt.NDArray[np.intp], list[Any]]:
+def encoded(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.intp], list[Any]]:
     """Return each row's position among the distinct values, -1 where missing, and these values.
 
     Values that are equal are one: -0.0 and 0.0 too. A category that no row has is kept where the
-    column declares it.
+    column declares it, if `declared` ones are asked for.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def encoded(column: Column) -> tuple[npt.NDArray[np.intp], list[Any]]:
     codes = indices.to_numpy(zero_copy_only=False).astype(np.intp)
     values = dictionary.dictionary.to_pylist()
     used = np.ones(len(values), np.bool_)
-    if not column.declares:
+    if not (declared and column.declares):
         used = np.bincount(codes + 1, minlength=len(values) + 1)[1:] > 0
     place: dict[Any, int] = {}
     rank = np.empty(len(values) + 1, np.intp)
@@ -122,19 +122,20 @@ def coded(column: Column, remedy: str = "") -> Labels:
     if kind in _OTHERS:
         msg = f"{column.said} holds {_OTHERS[kind]}"
         raise EvidenceError(msg)
-    codes, values = encoded(column)
     if kind in ("float", "decimal"):
-        _refuse_fractions(column.said, values, remedy)
+        _refuse_fractions(column, remedy)
+    codes, values = encoded(column)
     plain = tuple(map(plain_label, values))
     return Labels(column.said, codes, plain, kind == "bool")
 
 
-def _refuse_fractions(said: str, values: list[Any], remedy: str) -> None:
-    if any(value in (np.inf, -np.inf) for value in values):
-        msg = f"{said} holds infinite values, and labels are due"
+def _refuse_fractions(column: Column, remedy: str) -> None:
+    floats = column.floats
+    if np.isinf(floats).any():
+        msg = f"{column.said} holds infinite values, and labels are due"
         raise EvidenceError(msg)
-    if any(value % 1 for value in values):
-        msg = f"{said} holds numbers that are not whole, and labels are due{remedy}"
+    if (np.trunc(floats) != floats)[~np.isnan(floats)].any():
+        msg = f"{column.said} holds numbers that are not whole, and labels are due{remedy}"
         raise EvidenceError(msg)
 
 
@@ -182,10 +183,15 @@ def same_family(*sides: Labels) -> str | None:
         if side.family is not None:
             said.setdefault(side.family, side.said)
     if len(said) > 1:
-        msg = f"{said['numbers']} holds numbers and {said['texts']} holds texts; labels are never "
-        msg += "cast: convert one of them"
-        raise EvidenceError(msg)
+        raise mixed_families(said["numbers"], said["texts"])
     return next(iter(said), None)
+
+
+def mixed_families(numbers: str, texts: str) -> EvidenceError:
+    """Return the error that says which labels are numbers and which are texts."""
+    msg = f"{numbers} holds numbers and {texts} holds texts; labels are never cast: "
+    msg += "convert one of them"
+    return EvidenceError(msg)
 
 
 def recoded(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:

@@ -107,6 +107,15 @@ class Lookup:
         said = f"{asker}, column {column!r} of `{table}`," if asker else found.said
         return replace(found, said=said)
 
+    def native(self, column: str, asker: str = "") -> Any:
+        """Return a column of `X`, or else of `data`, in the container that the table has."""
+        table = self.table_with(column, asker)
+        value: Any = self.given[table]
+        if _is_eager(value):
+            return columns_of(f"`{table}`", value)[column]
+        found = self.named(column, asker)
+        return found.array.to_numpy() if found.rows else np.empty(0)
+
     def table_with(self, column: str, asker: str = "") -> str:
         """Return which table has a column: ``"X"`` or ``"data"``; raise when neither has."""
         known: list[str] = []
@@ -117,14 +126,10 @@ class Lookup:
                     return table
                 known += names
         tables = [f"`{table}`" for table in _TABLES if table in self.given]
-        asks = f"{asker} names " if asker else "there is no "
-        if not tables:
-            msg = f"{asks}column {column!r}, but neither `X` nor `data` was given"
-        else:
-            lack = f"{tables[0]} has no such column"
-            if len(tables) > 1:
-                lack = "neither `X` nor `data` has it"
-            msg = f"{asks}column {column!r}: {lack}{did_you_mean(column, known)}"
+        asks = f"{asker} names the column {column!r}" if asker else f"there is no column {column!r}"
+        has = {0: "neither `X` nor `data` was given", 1: f"{''.join(tables)} lacks it"}
+        lack = has.get(len(tables), "neither `X` nor `data` has it")
+        msg = f"{asks}: {lack}{did_you_mean(column, known)}"
         raise EvidenceError(msg)
 
     def names(self, table: str) -> list[str]:
@@ -168,15 +173,17 @@ class Lookup:
         return None if rows is None else Table(f"`{name}`", rows, index_of(value))
 
     def anchor(self) -> Rows | None:
-        """Return whose rows groups and slices must be of; one with a pandas index if there is one."""
-        rows: list[Rows] = []
-        for name in ("y_true", "y_pred", "y_score"):
-            if name in self.given:
-                rows.append(self.scores(name) if name == "y_score" else self.column(name))
-        table = self.table("X")
-        if table is not None and (not rows or rows[0].rows == table.rows):
-            rows.append(table)
-        return next((found for found in rows if found.index is not None), rows[0] if rows else None)
+        """Return whose rows groups and slices must be of; one with an index where there is."""
+        found = [self.rows(name) for name in ("y_true", "y_pred", "y_score", "X")]
+        rows = [one for one in found if one is not None]
+        alike = [one for one in rows if one.rows == rows[0].rows]
+        return next((one for one in alike if one.index is not None), rows[0] if rows else None)
+
+    def rows(self, name: str) -> Rows | None:
+        """Return the rows of a piece of evidence; None for what was not given or has none."""
+        if name in self.given and isinstance(self.given[name], str):
+            return self.column(name)
+        return self.table(name)
 
     def align(self, found: Rows) -> None:
         """Raise unless something is about the same rows as the labels."""

@@ -100,7 +100,8 @@ def answer(said: str, model: Any, method: str, table: Any) -> Any:
 
 def classes_of(model: Any) -> tuple[Any, ...] | None:
     """Return the classes that a model says it knows, in its own order; None when it doesn't."""
-    found = getattr(model, "classes_", None)
-    if found is None:
+    try:
+        found = getattr(model, "classes_", None)  # (of a pipeline that is not fitted it raises)
+        return None if found is None else tuple(getattr(found, "tolist", lambda: found)())
+    except Exception:  # noqa: BLE001
         return None
-    return tuple(found.tolist() if hasattr(found, "tolist") else found)

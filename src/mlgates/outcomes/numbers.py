@@ -158,14 +158,14 @@ def _matrix(said: str, value: Any) -> Floats | None:
     elif not isinstance(value, np.ndarray) and not hasattr(value, "__array__"):
         return None
     array = as_array(said, value)
-    if array.ndim != 2 or array.shape[1] < 2 or array.shape[0] == 1:
+    if array.ndim != 2 or array.shape[1] < 2:
         return None
     if array.dtype.kind not in "biuf":
         return np.column_stack(
             [values_of(as_column(said, array[:, i])) for i in range(array.shape[1])]
         )
     if isinstance(array, np.ma.MaskedArray):
-        array = array.astype(np.float64).filled(np.nan)
+        array = np.ma.filled(array.astype(np.float64), np.nan)
     return np.asarray(array, np.float64)
 
 

@@ -113,6 +113,36 @@ class Outcomes:
             missing=missing,
         )
 
+    def among(self, missing: npt.NDArray[np.bool_]) -> "Outcomes":
+        """Return the same outcomes, beside rows given that have no label."""
+        return replace(self, dropped=int(np.count_nonzero(missing)), missing=missing.view())
+
+    def over(self, classes: tuple[object, ...]) -> "Outcomes":
+        """Return the same labels as codes into more classes, such as those of another model too.
+
+        Parameters
+        ----------
+        classes : tuple
+            Sorted; all of `self.classes` are among them.
+
+        Examples
+        --------
+        >>> from mlgates.evidence import Evidence
+        >>> outcomes = Evidence({"y_true": [1, 2], "y_pred": [2, 2]}).outcomes("labels")
+        >>> outcomes.over((0, 1, 2)).true.tolist()
+        [1, 2]
+        """
+        if classes == self.classes:
+            return self
+        place = np.array([classes.index(label) for label in self.classes], np.intp)
+        return replace(
+            self,
+            true=place[self.true],
+            pred=None if self.pred is None else place[self.pred],
+            classes=classes,
+            positive=None if self.positive is None else int(place[self.positive]),
+        )
+
     @cached_property
     def cells(self) -> npt.NDArray[np.float64]:
         """Rows, or sums of their weights, by true and predicted class: ``cells[true, pred]``."""
@@ -166,7 +196,7 @@ class Outcomes:
         return self.positive
 
 
-def confusion(
+def confusion(  # noqa: PLR0917
     true: npt.NDArray[np.intp],
     pred: npt.NDArray[np.intp],
     k: int,

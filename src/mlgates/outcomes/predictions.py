@@ -1,7 +1,7 @@
 """Predictions and scores of a model: as they were given, or else asked of it, once."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -64,11 +64,10 @@ class Predictions:
         said = f"`{self.model_name}`"
         method = models.predicting(said, self.model)
         name = f"the answer of {models.called(said, method)}"
-        found: Column = self._once("predicted", method, lambda: self._predicted(name, method))
+        found: Column = self._once(
+            "predicted", method, lambda: self._placed(as_column(name, self._ask(method)), method)
+        )
         return found
-
-    def _predicted(self, said: str, method: str) -> Column:
-        return self._placed(as_column(said, self._ask(method)), method)
 
     def score(self, *, probabilities: bool = False) -> tuple[Scores, str | None]:
         """Return scores, and the method of the model that gave them; None for given ones."""
@@ -79,11 +78,10 @@ class Predictions:
         said = f"`{self.model_name}`"
         method = models.scoring(said, self.model, probabilities=probabilities)
         name = f"the answer of {models.called(said, method)}"
-        found: Scores = self._once("scored", method, lambda: self._scored(name, method))
+        found: Scores = self._once(
+            "scored", method, lambda: self._placed(as_scores(name, self._ask(method)), method)
+        )
         return found, method
-
-    def _scored(self, said: str, method: str) -> Scores:
-        return self._placed(as_scores(said, self._ask(method)), method)
 
     def classes(self) -> Labels | None:
         """Return the classes that the model says it knows; None when it says none."""
@@ -95,7 +93,7 @@ class Predictions:
         except EvidenceError:
             return None  # of several outputs, or of bins
 
-    def _lacks(self, name: str) -> None:
+    def _lacks(self, name: str) -> NoReturn:
         msg = f"needs `{name}`, or `{self.model_name}` and `X`, which the run was not given"
         raise EvidenceError(msg)
 
@@ -133,7 +131,7 @@ class Predictions:
             what = models.called(f"`{self.model_name}`", method)
             msg = f"{what} returned {answer.rows:,} answers for the {table.rows:,} rows of `X`"
             raise EvidenceError(msg)
-        if not _is_default(answer.index):
+        if table.index is not None and not _is_default(answer.index):
             same_rows(table, answer)
         return replace(answer, index=table.index)
 

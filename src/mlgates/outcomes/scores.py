@@ -54,7 +54,7 @@ def _single(scores: Scores, classes: Classes, method: str | None, order: Labels 
     if method is None or order is None:
         return scores.values
     own = order.values[order.codes[-1]]  # scikit-learn scores the last of two
-    if own == _positive(scores, classes):
+    if own == _positive(classes):
         return scores.values
     return -scores.values if method == "decision_function" else 1 - scores.values
 
@@ -91,7 +91,7 @@ def _answered(scores: Scores, classes: Classes, method: str, order: Labels | Non
         msg += f"({listed(labels)}): one column a label is due"
         raise EvidenceError(msg)
     if len(every) <= _TWO:
-        positive = _positive(scores, classes)
+        positive = _positive(classes)
         if positive in labels:
             return scores.values[:, labels.index(positive)]
     strangers = [label for label in every if label not in labels]
@@ -105,7 +105,7 @@ def _answered(scores: Scores, classes: Classes, method: str, order: Labels | Non
     return found
 
 
-def _positive(scores: Scores, classes: Classes) -> Any:
+def _positive(classes: Classes) -> Any:
     if classes.positive is None:
         msg = "it is not known which label is positive: say `pos_label`, one of "
         msg += f"{listed(classes.every)}"
