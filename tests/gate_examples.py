@@ -217,4 +217,71 @@ EXAMPLES = (
             "max_missing_shift": (1.0, 0.01, 0.0),
         },
     ),
+    Example(
+        "performance",
+        mg.Performance("accuracy", at_least=0.4),
+        others={"y_true": "member", "y_pred": [True] * ROWS},
+        ladders={
+            "at_least": (0, 0.3, 0.5, 0.6, 1.0),
+            "min_samples": (1, ROWS, ROWS + 1, 10**6),
+        },
+    ),
+    Example(
+        "performance-options",
+        mg.Performance(
+            "selection_rate",
+            at_least=0.4,
+            at_most=1,
+            by=["country", "member"],
+            min_samples=20,
+            decide_by="interval",
+            confidence=0.9,
+            greater_is_better=True,
+            name="told",
+            after="schema",
+        ),
+        others={"y_true": "member", "y_pred": [True] * ROWS},
+        ladders={"at_least": (0.0, 0.8, 0.9, 1.0), "confidence": (0.5, 0.9, 1 - 1e-9)},
+    ),
+    Example(
+        "performance-values",
+        mg.Performance(
+            "r2", at_least=0.9, min_samples=20, by={"adults": adults, "younger": younger}
+        ),
+        others={"y_true": "income", "y_pred": "income"},
+        literal=False,
+    ),
+    Example(
+        "regression",
+        mg.Regression("accuracy", tolerance=0.05),
+        others={"y_true": "member", "y_pred": "member", "production_pred": "member"},
+        ladders={"min_samples": (1, ROWS, ROWS + 1, 10**6)},
+    ),
+    Example(
+        "regression-options",
+        mg.Regression(
+            "selection_rate",
+            tolerance=0.4,
+            by=["country"],
+            min_samples=20,
+            decide_by="significance",
+            confidence=0.9,
+            greater_is_better=False,
+            name="told",
+            after="schema",
+        ),
+        others={"y_true": "member", "y_pred": "member", "production_pred": [True] * ROWS},
+    ),
+    Example(
+        "regression-loss",
+        mg.Regression(
+            "mean_absolute_error",
+            tolerance=1e4,
+            by={"old": adults, "young": younger},
+            min_samples=20,
+        ),
+        others={"y_true": "age", "y_pred": "income", "production_pred": "age"},
+        literal=False,
+        ladders={"tolerance": (1e5, 1e4, 2e3, 100.0, 0), "confidence": (0.5, 0.9, 0.999)},
+    ),
 )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mlgates.gates.completeness import Completeness as Completeness
     from mlgates.gates.drift import Drift as Drift
     from mlgates.gates.freshness import Freshness as Freshness
+    from mlgates.gates.performance import Performance as Performance
+    from mlgates.gates.regression import Regression as Regression
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
     from mlgates.limits import Limit as Limit
@@ -45,7 +47,9 @@ __all__ = [
     "Measurement",
     "MlgatesError",
     "OptionError",
+    "Performance",
     "Profile",
+    "Regression",
     "Report",
     "Schema",
     "Verdict",
@@ -63,6 +67,8 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.completeness": ("Completeness",),
         "gates.drift": ("Drift",),
         "gates.freshness": ("Freshness",),
+        "gates.performance": ("Performance",),
+        "gates.regression": ("Regression",),
         "gates.schema": ("Column", "Schema"),
         "limits": ("Limit",),
         "report": ("GateResult", "Report"),
