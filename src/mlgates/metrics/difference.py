@@ -1,0 +1,398 @@
+"""What a metric is for one model minus what it is for another, on the same rows.
+
+Always paired: rows that both models take alike tell nothing about which one is better, and to
+leave them out of the error makes it several times smaller than that of two samples.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from mlgates.kernels.auc import auc_difference, hanley_interval, same_ranking
+from mlgates.kernels.means import mean_interval
+from mlgates.kernels.paired import mcnemar, tango_interval
+from mlgates.kernels.resampling import RESAMPLES, bca_interval, less_one, multinomial_cells
+from mlgates.metrics.counts import CountMetric
+from mlgates.metrics.losses import LossMetric
+from mlgates.metrics.metric import Metric, rows
+from mlgates.outcomes import Outcomes
+
+__all__ = ["Difference", "difference"]
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+Ends = tuple[float, float] | None
+
+#: The four cells of two classes, each with one row: ``[true, predicted]``.
+_UNITS = np.eye(4).reshape(4, 2, 2)
+#: Numbers in the tables that one step of resampling makes.
+_BATCH = 1 << 22
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Change:
+    """How a difference is spread: its interval at any level, and the test that it is nothing."""
+
+    method: str
+    ends: Callable[[float], Ends]
+    p_value: float | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Difference:
+    """A candidate's value minus production's on the same rows.
+
+    Parameters
+    ----------
+    candidate, production : float or None
+        The two values; None where the metric is undefined.
+    n, dropped : int
+        Rows that both models were measured on (with weights, what they are worth), and rows
+        without a label.
+    undefined : str
+        Why there is no difference, as a clause.
+    lacking : str
+        What the rows lack for a decision, as a clause.
+    change : Change
+        Interval and test.
+    """
+
+    candidate: float | None
+    production: float | None
+    n: int
+    dropped: int
+    undefined: str
+    lacking: str
+    change: Change
+
+    @property
+    def value(self) -> float | None:
+        """The candidate's value minus production's; None where one of them is undefined."""
+        if self.candidate is None or self.production is None:
+            return None
+        return self.candidate - self.production
+
+    @property
+    def identical(self) -> bool:
+        """Whether both models answer alike on every row, as far as the metric sees."""
+        return self.change.method.startswith("identical")
+
+
+def difference(
+    metric: Metric, candidate: Outcomes, production: Outcomes, *, seed: int = 0
+) -> Difference:
+    """Return how a metric differs between two models on the same rows.
+
+    Parameters
+    ----------
+    metric : Metric
+        What is measured.
+    candidate, production : Outcomes
+        Of the kind that the metric needs, with the same rows.
+    seed : int, default 0
+        Where the interval is had by resampling.
+
+    Returns
+    -------
+    Difference
+        Shares whose denominator is the same for both models (accuracy, recall, a false positive
+        rate) have Tango's interval from the discordant rows, an area under the ROC curve DeLong's,
+        means of losses Student's of the differences row by row, everything else a bootstrap of
+        rows, the same ones for both models.
+
+    Raises
+    ------
+    EvidenceError
+        For a value that is not possible, and for outcomes that the metric can't read.
+    """
+    here, there = metric.measure(candidate, seed=seed), metric.measure(production, seed=seed)
+    sides = {"": here, " in production": there}
+    undefined = "; ".join(
+        f"undefined{side}: {found.details.get('undefined', 'for these rows')}"
+        for side, found in sides.items()
+        if found.value is None
+    )
+    change = _NOTHING if undefined else _change(metric, candidate, production, seed)
+    lacks = [str(found.details["lacking"]) for found in (here, there) if "lacking" in found.details]
+    return Difference(
+        candidate=here.value,
+        production=there.value,
+        n=rows(candidate),
+        dropped=candidate.dropped,
+        undefined=undefined,
+        lacking="; ".join(dict.fromkeys(lacks)),
+        change=change,
+    )
+
+
+_NOTHING = Change(method="", ends=lambda _: None)
+
+
+def _no_change(what: str) -> Change:
+    return Change(method=what, ends=lambda _: (0.0, 0.0), p_value=1.0)
+
+
+def _change(metric: Metric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    """How the difference of two defined values is spread."""
+    if _alike(candidate, production):
+        return _no_change("identical")
+    if isinstance(metric, CountMetric):
+        counted = _success(metric, candidate), _success(metric, production)
+        if counted[0] is not None and counted[1] is not None:
+            return _shares(*counted, candidate)
+        return _cells(metric, candidate, production, seed)
+    if isinstance(metric, LossMetric):
+        return _losses(metric, candidate, production)
+    if metric.name == "roc_auc":
+        return _areas(candidate, production)
+    raise NotImplementedError
+
+
+def _alike(candidate: Outcomes, production: Outcomes) -> bool:
+    """Whether both models answer the same on every row that counts."""
+    weight = candidate.weight
+    counts = slice(None) if weight is None else weight > 0
+    pairs = ((candidate.score, production.score), (_answers(candidate), _answers(production)))
+    given = [(mine, theirs) for mine, theirs in pairs if mine is not None and theirs is not None]
+    return bool(given) and all(
+        np.array_equal(mine[counts], theirs[counts]) for mine, theirs in given
+    )
+
+
+def _answers(outcomes: Outcomes) -> npt.NDArray[Any] | None:
+    """Predictions; of labels, as objects, for two models may have different codes for one label."""
+    if outcomes.need != "labels" or outcomes.pred is None:
+        return outcomes.pred
+    return _objects(outcomes.classes)[outcomes.pred]
+
+
+def _objects(classes: tuple[object, ...]) -> npt.NDArray[np.object_]:
+    labels = np.empty(len(classes), object)
+    labels[:] = classes
+    return labels
+
+
+# shares of the same rows for both models
+
+
+def _success(metric: CountMetric, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
+    """Which rows a share is of, and which of them it counts; None where predictions decide both."""
+    parts = metric.fraction(_UNITS, 1)
+    if parts is None or outcomes.pred is None:
+        return None
+    counted, among = (np.asarray(part, np.float64).reshape(2, 2) > 0 for part in parts)
+    if np.any(among[:, 0] != among[:, 1]):
+        return None
+    positive = metric.positive(outcomes)
+    if positive is not None:
+        true, pred = outcomes.true == positive, outcomes.pred == positive
+        return among[true.astype(np.intp), 0], counted[true.astype(np.intp), pred.astype(np.intp)]
+    if not (among.all() and np.array_equal(counted, np.eye(2, dtype=bool))):
+        return None
+    return np.ones(outcomes.n, np.bool_), outcomes.true == outcomes.pred
+
+
+def _shares(here: tuple[Mask, Mask], there: tuple[Mask, Mask], outcomes: Outcomes) -> Change:
+    """Tango's interval and McNemar's test, from the rows that one model alone has counted."""
+    among, mine, theirs = here[0], here[1], there[1]
+    weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
+    kept = np.where(among, weight, 0.0)
+    total = float(kept.sum())
+    n = total * (total / float(np.dot(kept, kept)))
+    b = n * (float(kept[mine & ~theirs].sum()) / total)
+    c = n * (float(kept[theirs & ~mine].sum()) / total)
+    if outcomes.weight is None:
+        n, b, c = round(n), round(b), round(c)
+    tests = mcnemar(b, c)
+    details = {"b": b, "c": c, "rows_compared": n, "p_value_mid": tests.mid}
+
+    def ends(confidence: float) -> Ends:
+        low, high = tango_interval(b, c, n, confidence)
+        return float(low), float(high)
+
+    return Change(method="Tango", ends=ends, p_value=tests.exact, details=details)
+
+
+# other functions of counts
+
+
+def _cells(metric: CountMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    """A multinomial draw over the cells of (true, candidate's, production's label)."""
+    joint = _Joint.of(candidate, production)
+    positive = metric.positive(candidate)
+
+    def statistic(counts: Floats) -> Floats:
+        return joint.difference(metric, positive, counts)
+
+    rng = np.random.default_rng(seed)
+    draws = [statistic(batch) for batch in multinomial_cells(joint.counts, RESAMPLES, rng)]
+    left_out, times = [np.empty(0)], [np.empty(0)]
+    for tables, repeated in less_one(joint.counts):
+        left_out.append(statistic(tables))
+        times.append(repeated)
+    value = float(statistic(joint.counts[None])[0])
+    spread = _Draws(value, np.concatenate(draws), np.concatenate(left_out), np.concatenate(times))
+    return spread.change("multinomial", seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Joint:
+    """The filled cells of (true, candidate's, production's label), and the rows in each."""
+
+    k: int
+    counts: Floats
+    candidate: Codes  # of each filled cell: its cell of the candidate's table
+    production: Codes
+
+    @classmethod
+    def of(cls, candidate: Outcomes, production: Outcomes) -> "_Joint":
+        true, mine = candidate.true, candidate.pred
+        theirs, k = _recoded(production, candidate)
+        cells, at = np.unique((true * k + mine) * k + theirs, return_inverse=True)
+        sums = np.bincount(at.ravel(), candidate.weight, minlength=len(cells))
+        counts = sums * (candidate.effective / sums.sum())
+        filled = counts > 0
+        pair, q = np.divmod(cells[filled], k)
+        return cls(k, counts[filled], pair, pair // k * k + q)
+
+    def difference(self, metric: CountMetric, positive: int | None, counts: Floats) -> Floats:
+        """The metric of the candidate minus that of production, for each row of counts."""
+        step = max(1, _BATCH // self.k**2)
+        found = [
+            self._values(metric, positive, counts[start : start + step], self.candidate)
+            - self._values(metric, positive, counts[start : start + step], self.production)
+            for start in range(0, len(counts), step)
+        ]
+        return np.concatenate(found)
+
+    def _values(
+        self, metric: CountMetric, positive: int | None, counts: Floats, cell: Codes
+    ) -> Floats:
+        order = np.argsort(cell, kind="stable")
+        filled, starts = np.unique(cell[order], return_index=True)
+        tables = np.zeros((len(counts), self.k**2))
+        tables[:, filled] = np.add.reduceat(counts[:, order], starts, axis=1)
+        return metric.of_cells(tables.reshape(-1, self.k, self.k), positive)
+
+
+def _recoded(production: Outcomes, candidate: Outcomes) -> tuple[Codes, int]:
+    """Production's predictions by the candidate's codes, and how many classes there are in all."""
+    codes = {label: code for code, label in enumerate(candidate.classes)}
+    own = [codes.setdefault(label, len(codes)) for label in production.classes]
+    return np.array(own, np.intp)[production.pred], len(codes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    """A difference, and what it is in resamples and without one row each."""
+
+    value: float
+    draws: Floats
+    left_out: Floats
+    times: Floats | float = 1.0
+
+    def change(self, what: str, seed: int) -> Change:
+        """The change that these show."""
+        known = self.draws[~np.isnan(self.draws)]
+        sides = int(np.count_nonzero(known <= 0)), int(np.count_nonzero(known >= 0))
+        how = bca_interval(self.value, self.draws, self.left_out, times=self.times).how
+        return Change(
+            method=f"{what} ({how})",
+            ends=self.ends,
+            p_value=min(1.0, 2 * (min(sides) + 1) / (len(known) + 1)),
+            details={"seed": seed, "resamples": len(self.draws)},
+        )
+
+    def ends(self, confidence: float) -> Ends:
+        return bca_interval(self.value, self.draws, self.left_out, confidence, self.times).interval
+
+
+# areas, and means of losses
+
+
+def _areas(candidate: Outcomes, production: Outcomes) -> Change:
+    """DeLong's interval and test; where all placements change alike, an interval by size."""
+    true = candidate.true == candidate.binary("roc_auc")
+    weight = candidate.weight
+    counts = np.ones(candidate.n, np.bool_) if weight is None else weight > 0
+    mine, theirs = _scores(candidate), _scores(production)
+    if same_ranking(mine[counts], theirs[counts]):
+        return _no_change("identical ranking")
+    found = auc_difference(true, mine, theirs, weight)
+    change = found.auc - found.other
+    if not found.variance > 0:
+        if math.isnan(found.variance):
+            return Change(method="DeLong", ends=lambda _: None)
+        sizes = _effective(true, weight), _effective(~true, weight)
+        return Change(method="Hanley", ends=partial(_by_size, found.auc, found.other, sizes))
+    error = math.sqrt(found.variance)
+
+    def ends(confidence: float) -> Ends:
+        half = float(special.ndtri((1 + confidence) / 2)) * error
+        return max(change - half, -1.0), min(change + half, 1.0)
+
+    p_value = math.erfc(abs(change) / error / math.sqrt(2))
+    return Change(method="DeLong", ends=ends, p_value=p_value, details={"standard_error": error})
+
+
+def _scores(outcomes: Outcomes) -> Floats:
+    return np.empty(0) if outcomes.score is None else outcomes.score
+
+
+def _effective(mask: Mask, weight: Floats | None) -> float:
+    if weight is None:
+        return float(np.count_nonzero(mask))
+    kept = weight[mask]
+    return float(kept.sum() ** 2 / np.dot(kept, kept))
+
+
+def _by_size(
+    area: float, other: float, sizes: tuple[float, float], confidence: float
+) -> tuple[float, float]:
+    """Newcombe's square-and-add of the intervals that areas have by their sizes alone."""
+    (low, high), (lower, upper) = (hanley_interval(a, *sizes, confidence) for a in (area, other))
+    change = area - other
+    return (
+        max(change - math.hypot(area - low, upper - other), -1.0),
+        min(change + math.hypot(high - area, other - lower), 1.0),
+    )
+
+
+def _losses(metric: LossMetric, candidate: Outcomes, production: Outcomes) -> Change:
+    """Student's interval of the mean difference row by row; of roots, by the delta method."""
+    mine, theirs = metric.losses(candidate), metric.losses(production)
+    weight = candidate.weight
+    if weight is not None:
+        mine, theirs, weight = mine[weight > 0], theirs[weight > 0], weight[weight > 0]
+    if metric.root:
+        mine, theirs = _influence(mine, weight), _influence(theirs, weight)
+    change = mine - theirs
+    mean = float(np.average(change, weights=weight))
+
+    def ends(confidence: float) -> Ends:
+        # rows that all differ by the same have no spread
+        return mean_interval(change, weight, confidence) or (mean, mean)
+
+    n = candidate.effective
+    spread = float(np.average((change - mean) ** 2, weights=weight))
+    if n < 2:
+        return Change(method="t", ends=lambda _: None)
+    error = math.sqrt(spread / (n - 1))
+    settled = not error > 1e-12 * abs(mean)
+    t = math.copysign(math.inf, mean) if settled else mean / error
+    p_value = 1.0 if mean == 0 else 2 * float(special.stdtr(n - 1, -abs(t)))
+    return Change(method="t", ends=ends, p_value=p_value, details={"standard_error": error})
+
+
+def _influence(losses: Floats, weight: Floats | None) -> Floats:
+    """Numbers a row whose mean is the root of the mean, and whose spread is that of the root."""
+    root = math.sqrt(float(np.average(losses, weights=weight)))
+    return losses / (2 * root) + root / 2 if root else losses
