@@ -284,4 +284,41 @@ EXAMPLES = (
         literal=False,
         ladders={"tolerance": (1e5, 1e4, 2e3, 100.0, 0), "confidence": (0.5, 0.9, 0.999)},
     ),
+    Example(
+        "fairness",
+        mg.Fairness("demographic_parity_difference", at_most=0.1),
+        others={"y_true": "member", "y_pred": "member", "sensitive_features": "country"},
+        ladders={
+            "min_group_size": (1, 40, 41, 10**6),
+            "small_groups": ("exclude", "inconclusive"),
+        },
+    ),
+    Example(
+        "fairness-options",
+        mg.Fairness(
+            "selection_rate_ratio",
+            at_least=0.5,
+            min_group_size=25,
+            small_groups="exclude",
+            missing_group="error",
+            decide_by="interval",
+            significance=0.01,
+            confidence=0.9,
+            greater_is_better=True,
+            name="chosen",
+            after="schema",
+        ),
+        others={"y_true": "member", "y_pred": "member", "sensitive_features": ["country"]},
+        ladders={
+            "at_least": (0.0, 0.5, 0.99, 1.0),
+            "confidence": (0.5, 0.9, 1 - 1e-9),
+            "missing_group": ("own", "error"),
+        },
+    ),
+    Example(
+        "fairness-values",
+        mg.Fairness("mean_absolute_error_group_max", at_most=1e4),
+        others={"y_true": "age", "y_pred": "income", "sensitive_features": ["member"]},
+        ladders={"at_most": (1e6, 1e4, 100.0, 0.0)},
+    ),
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlgates.errors import OptionError as OptionError
     from mlgates.gates.completeness import Completeness as Completeness
     from mlgates.gates.drift import Drift as Drift
+    from mlgates.gates.fairness import Fairness as Fairness
     from mlgates.gates.freshness import Freshness as Freshness
     from mlgates.gates.performance import Performance as Performance
     from mlgates.gates.regression import Regression as Regression
@@ -38,6 +39,7 @@ __all__ = [
     "Completeness",
     "Drift",
     "EvidenceError",
+    "Fairness",
     "Freshness",
     "Gate",
     "GateFailure",
@@ -66,6 +68,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),
         "gates.completeness": ("Completeness",),
         "gates.drift": ("Drift",),
+        "gates.fairness": ("Fairness",),
         "gates.freshness": ("Freshness",),
         "gates.performance": ("Performance",),
         "gates.regression": ("Regression",),
