@@ -33,9 +33,11 @@ __all__ = [
 _LABEL = 60
 _MOST_BINS = 400
 _MOST_ROWS = 40
+_MOST_BARS = 24
+_TICKS = 8
 _CLOSE = 1e-9
 
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+Table = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
 
 
 class Cell(NamedTuple):
@@ -80,6 +82,7 @@ class Cells:
 
     title: str
     cells: tuple[Cell, ...]
+    note: str = ""
 
     @property
     def description(self) -> str:
@@ -105,7 +108,7 @@ class Spans:
     unit: str
     spans: tuple[Span, ...]
     lines: tuple[Line, ...]
-    left_out: int = 0
+    note: str = ""
 
     @property
     def description(self) -> str:
@@ -114,7 +117,7 @@ class Spans:
         beyond = [span.label for span in self.spans if span.beyond]
         told = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
         against = f" against {lines}; {told}" if lines else ""
-        return f"{len(self.spans)} values with intervals{against}.{_left_out(self.left_out)}"
+        return f"{len(self.spans)} values with intervals{against}."
 
     def table(self) -> Table:
         """The numbers drawn: a head and rows."""
@@ -144,6 +147,7 @@ class Histogram:
     high: float | None
     limit: float | None
     label: str
+    note: str = ""
 
     @property
     def description(self) -> str:
@@ -155,6 +159,29 @@ class Histogram:
 
     def _span(self, end: int) -> str:
         return quantity(self.edges[end], "s")
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        """The least and the greatest time to show: bins that hold something, and the lines."""
+        others = self.production or (0.0,) * len(self.counts)
+        held = [i for i, (a, b) in enumerate(zip(self.counts, others, strict=True)) if a or b]
+        times = [self.edges[held[0]], self.edges[held[-1] + 1]]
+        times += [t for t in (self.value, self.limit, self.low, self.high) if t is not None]
+        positive = [time for time in times if time > 0] or [1.0]
+        return min(positive) / 1.1, max(positive) * 1.1
+
+    @property
+    def ticks(self) -> list[float]:
+        """Round times on a logarithmic axis, at most eight."""
+        least, most = self.shown
+        decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+        found: list[float] = []
+        for parts in ((1, 2, 5), (1, 3), (1,)):
+            times = (float(f"{part}e{decade}") for decade in decades for part in parts)
+            found = [time for time in times if least <= time <= most]
+            if len(found) <= _TICKS:
+                return found
+        return found[:: len(found) // _TICKS + 1]
 
     def table(self) -> Table:
         """The numbers drawn: a head and rows; bins that hold nothing are left out."""
@@ -176,7 +203,7 @@ class Levels:
     unit: str
     levels: tuple[Level, ...]
     limit: Line | None
-    left_out: int = 0
+    note: str = ""
 
     @property
     def description(self) -> str:
@@ -184,7 +211,7 @@ class Levels:
         beyond = [level.label for level in self.levels if level.beyond]
         told = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
         limit = f"; {self.limit.label}; {told}" if self.limit else ""
-        return f"{len(self.levels)} columns{limit}.{_left_out(self.left_out)}"
+        return f"{len(self.levels)} columns{limit}."
 
     def table(self) -> Table:
         """The numbers drawn: a head and rows."""
@@ -241,7 +268,7 @@ def _groups(check: Check) -> Iterator[Spans]:
     shown.sort(key=lambda span: (not span.beyond, span.label))
     title = clean(check.metric, _LABEL)
     kept = tuple(shown[:_MOST_ROWS])
-    yield Spans(title, "", kept, (line,) if line else (), len(shown) - len(kept))
+    yield Spans(title, "", kept, (line,) if line else (), _left_out(len(shown) - len(kept)))
 
 
 def _group(item: object) -> Span | None:
@@ -336,10 +363,12 @@ def _together(checks: Sequence[Check]) -> Iterator[Spans]:
             kept = found[:_MOST_ROWS]
             spans = tuple(_span(check, limit) for check in kept)
             zero = [Line(0.0, "no difference")] if _is_difference(found) else []
-            ends = [end for end in (limit.at_least, limit.at_most) if number(end) is not None]
-            lines = [Line(float(end), f"the limit, {quantity(end, unit, 8)}") for end in ends]
+            ends = [number(end) for end in (limit.at_least, limit.at_most)]
+            lines = [
+                Line(end, f"the limit, {quantity(end, unit, 8)}") for end in ends if end is not None
+            ]
             title = clean(metric, _LABEL) + (", candidate minus production" if zero else "")
-            yield Spans(title, unit, spans, (*zero, *lines), len(found) - len(kept))
+            yield Spans(title, unit, spans, (*zero, *lines), _left_out(len(found) - len(kept)))
 
 
 def _is_difference(checks: Sequence[Check]) -> bool:
@@ -371,17 +400,18 @@ def _levels(result: GateResult, checks: Sequence[Check]) -> Iterator[Levels]:
         and (value := number(check.value)) is not None
         and 0 <= value <= 1
     ]
-    found.sort(key=lambda each: -each[0].value)
-    if not found or found[0][0].value == 0:  # nothing is missing: nothing to see
+    some = sorted((each for each in found if each[0].value), key=lambda each: -each[0].value)
+    if not some:  # nothing is missing: nothing to see
         return
-    limit = found[0][1]
-    line = (
-        None
-        if limit.at_most is None
-        else Line(limit.at_most, f"the limit, {spell(limit, 'share')}")
+    limit = some[0][1]
+    bound = f"the limit, {spell(limit, 'share')}"
+    line = None if limit.at_most is None else Line(limit.at_most, bound)
+    levels = tuple(level for level, _ in some[:_MOST_BARS])
+    none, rest = len(found) - len(some), _left_out(len(some) - len(levels))
+    told = [f"none is missing in {none:,} more"] if none else []
+    yield Levels(
+        "missing cells", "share", levels, line, "; ".join([*told, *([rest] if rest else [])])
     )
-    levels = tuple(level for level, _ in found[:_MOST_ROWS])
-    yield Levels("missing cells", "share", levels, line, len(found) - len(levels))
 
 
 def _name(check: Check) -> str:
@@ -421,4 +451,4 @@ def _interval(low: float | None, high: float | None, unit: str) -> str:
 
 
 def _left_out(count: int) -> str:
-    return f" {count:,} more are not drawn." if count else ""
+    return f"{count:,} more are not drawn" if count else ""

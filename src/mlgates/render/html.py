@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["to_fragment", "to_html"]
 
 _SPACE = Space(name=120)
-_FIRST = 20  # rows of a gate before the rest is folded
+_FIRST = 12  # rows of a gate before the rest is folded, if that is more than a few
+_FEW = 4
 _MOST = 1_000  # rows of a gate at all
 _DRAWN = 12  # pictures of a gate
 _HOLDING = 8  # gates that the head names
@@ -180,13 +181,14 @@ def _gate(result: GateResult, place: int) -> _Gate:
     passed = tuple(row(result, check, _SPACE) for check in folded.passed[:_MOST])
     drawn = [_Drawn(draw(figure), figure.table()) for figure in islice(figures(result), _DRAWN)]
     told = [f"{count:,} {verdict}" for verdict, count in tally([c.verdict for c in result.checks])]
+    first = len(held) if len(held) <= _FIRST + _FEW else _FIRST
     return _Gate(
         head=Head(clean(result.name, _SPACE.name), result.verdict, _aside(result), ""),
         place=place,
         told=" · ".join(told),
         seconds=quantity(result.seconds, "s") if result.seconds else "",
-        held=tuple(held[:_FIRST]),
-        more=tuple(held[_FIRST:]),
+        held=tuple(held[:first]),
+        more=tuple(held[first:]),
         passed=passed,
         hidden=len(folded.shown) + len(folded.passed) - min(len(folded.shown), _MOST) - len(passed),
         unjudged=unjudged(result, 2_000),

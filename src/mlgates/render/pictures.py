@@ -23,8 +23,8 @@ __all__ = ["Picture", "Shape", "draw"]
 
 _WIDTH = 460
 _NAMES = 148  # where names end
-_LEFT, _RIGHT = 156, 344  # of what is drawn
-_NUMBERS = 352  # where numbers begin
+_LEFT, _RIGHT = 156, 334  # of what is drawn
+_NUMBERS = 340  # where signs and numbers begin
 _ROW = 18
 _TOP = 8
 _LABEL = 14
@@ -64,6 +64,7 @@ class Picture:
     height: int
     shapes: tuple[Shape, ...]
     legend: tuple[tuple[str, str], ...]  # names of classes, and what they stand for
+    note: str = ""
 
 
 def draw(figure: Figure) -> Picture:
@@ -74,6 +75,7 @@ def draw(figure: Figure) -> Picture:
     figure : Cells, Spans, Histogram or Levels
         What to draw.
     """
+    legend: list[tuple[str, str]] = []
     match figure:
         case Cells():
             shapes, height = list(_cells(figure)), _TOP + _ROW * len(figure.cells)
@@ -82,17 +84,16 @@ def draw(figure: Figure) -> Picture:
         case Spans():
             top = _top(figure.lines)
             shapes, height = list(_spans(figure, top)), top + _ROW * len(figure.spans) + _AXIS
-            legend = [("beyond", "beyond the limit")] * any(span.beyond for span in figure.spans)
         case Levels():
             top = _top([figure.limit] if figure.limit else [])
             shapes, height = list(_levels(figure, top)), top + _ROW * len(figure.levels)
-            legend = [("beyond", "beyond the limit")] * any(each.beyond for each in figure.levels)
         case Histogram():
             shapes, height = list(_histogram(figure)), _HEAD + _TALL + _AXIS
             legend = [("current", "calls")]
             legend += [("other", "production")] * (figure.production is not None)
             legend += [("value", "measured"), ("band", "its interval")] * (figure.low is not None)
-    return Picture(figure.title, figure.description, _WIDTH, height, tuple(shapes), tuple(legend))
+    told = (figure.title, figure.description, _WIDTH, height)
+    return Picture(*told, tuple(shapes), tuple(legend), figure.note)
 
 
 def _top(lines: Sequence[Line]) -> int:
@@ -168,17 +169,26 @@ def _levels(figure: Levels, top: int) -> Iterator[Shape]:
         yield from _line(figure.limit, _LEFT + scale * figure.limit.value, 0, bottom)
 
 
-def _line(line: Line, x: float, place: int, bottom: float) -> Iterator[Shape]:
-    """Yield a line that values are held against, its label above all rows."""
+def _line(
+    line: Line, x: float, place: int, bottom: float, other: float | None = None
+) -> Iterator[Shape]:
+    """Yield a line that values are held against, its label above all rows.
+
+    `other` is where another line passes the label, which then stands on the side away from it.
+    """
     y = _LABEL * (place + 1)
-    yield _upright(x, y - 1, bottom, "limit" if line.value else "zero")
-    yield _beside(x, y - 4, line.label)
+    yield _upright(x, y, bottom, "limit" if line.value else "zero")
+    yield _beside(x, y - 5, line.label, other)
 
 
-def _beside(x: float, y: float, label: str) -> Shape:
+def _beside(x: float, y: float, label: str, other: float | None = None) -> Shape:
     """Return a label over a line, that stays within the picture."""
-    half = 3 * len(label)
-    return _words(min(max(x, half + 2), _WIDTH - half - 2), y, label, "middle", "told")
+    wide = 6 * len(label)
+    if other is not None and abs(other - x) < wide:
+        left = x <= other and x > wide
+        return _words(x - 4 if left else x + 4, y, label, "end" if left else "start", "told")
+    middle = min(max(x, wide / 2 + 2), _WIDTH - wide / 2 - 2)
+    return _words(middle, y, label, "middle", "told")
 
 
 def _spans(figure: Spans, top: int) -> Iterator[Shape]:
@@ -194,7 +204,8 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
         yield _upright(x(tick), bottom + 2, bottom + 6, "axis")
         yield _words(x(tick), bottom + 17, quantity(tick, figure.unit), "middle", "told")
     for place, line in enumerate(figure.lines):
-        yield from _line(line, x(line.value), place, bottom + 2)
+        other = x(figure.lines[0].value) if place else None
+        yield from _line(line, x(line.value), place, bottom + 2, other)
     for i, span in enumerate(figure.spans):
         yield from _span(span, top + _ROW * i + 8, x, figure.unit)
 
@@ -252,7 +263,7 @@ _BEGIN, _END = 14, _WIDTH - 14
 
 
 def _histogram(figure: Histogram) -> Iterator[Shape]:
-    x = _logarithmic(figure)
+    x = _Scale(*figure.shown)
     bottom = _HEAD + _TALL
     if figure.low is not None and figure.high is not None:
         left, right = x(figure.low), x(figure.high)
@@ -263,16 +274,18 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
     if any(others):
         yield _outline(figure, x, [(_TALL - 10) * share / most for share in _shares(others)])
     yield _shape("line", "axis", x1=_BEGIN, x2=_END, y1=bottom, y2=bottom)
-    for tick in _times(figure):
+    for tick in figure.ticks:
         yield _upright(x(tick), bottom, bottom + 4, "axis")
         yield _words(x(tick), bottom + 15, quantity(tick, "s"), "middle", "told")
+    limit = None if figure.limit is None else x(figure.limit)
     if figure.value is not None:
-        yield _upright(x(figure.value), _LABEL - 1, bottom, "value")
-        yield _beside(x(figure.value), _LABEL - 4, f"{figure.label} {quantity(figure.value, 's')}")
-    if figure.limit is not None:
+        yield _upright(x(figure.value), 2 * _LABEL, bottom, "value")
+        label = f"{figure.label} {quantity(figure.value, 's')}"
+        yield _beside(x(figure.value), 2 * _LABEL - 5, label, limit)
+    if limit is not None and figure.limit is not None:
         beyond = figure.value is not None and figure.value > figure.limit
         label = f"the limit, {quantity(figure.limit, 's', 8)}{' ✗' if beyond else ''}"
-        yield from _line(Line(figure.limit, label), x(figure.limit), 1, bottom)
+        yield from _line(Line(figure.limit, label), limit, 0, bottom)
 
 
 def _bars(figure: Histogram, x: Callable[[float], float], scale: float) -> Iterator[Shape]:
@@ -294,7 +307,7 @@ def _shares(counts: Sequence[float]) -> list[float]:
 def _outline(figure: Histogram, x: Callable[[float], float], heights: Sequence[float]) -> Shape:
     """Return the other distribution as the line along the tops of its bars."""
     bottom = _HEAD + _TALL
-    points = [(x(figure.edges[0]), bottom)]
+    points: list[tuple[float, float]] = [(x(figure.edges[0]), bottom)]
     for i, tall in enumerate(heights):
         points += [(x(figure.edges[i]), bottom - tall), (x(figure.edges[i + 1]), bottom - tall)]
     points.append((x(figure.edges[-1]), bottom))
@@ -311,28 +324,3 @@ class _Scale:
     def __call__(self, value: float) -> float:
         share = (math.log(max(value, 1e-12)) - self.least) / (self.most - self.least)
         return _BEGIN + (_END - _BEGIN) * min(max(share, 0.0), 1.0)
-
-
-def _ends(figure: Histogram) -> tuple[float, float]:
-    """Return the least and the greatest time to show: bins that hold something, and the lines."""
-    others = figure.production or (0.0,) * len(figure.counts)
-    held = [i for i, (a, b) in enumerate(zip(figure.counts, others, strict=True)) if a or b]
-    values = [figure.edges[held[0]], figure.edges[held[-1] + 1]]
-    values += [v for v in (figure.value, figure.limit, figure.low, figure.high) if v is not None]
-    positive = [value for value in values if value > 0] or [1e-6, 1.0]
-    return min(positive) / 1.1, max(positive) * 1.1
-
-
-def _logarithmic(figure: Histogram) -> _Scale:
-    return _Scale(*_ends(figure))
-
-
-def _times(figure: Histogram) -> list[float]:
-    """Return round times within the picture, at most eight."""
-    least, most = _ends(figure)
-    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
-    for parts in ((1, 2, 5), (1, 3), (1,)):
-        found = [p * 10.0**d for d in decades for p in parts if least <= p * 10.0**d <= most]
-        if len(found) <= 8:
-            return found
-    return found[:: len(found) // 8 + 1]

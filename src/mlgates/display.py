@@ -1,0 +1,266 @@
+"""Plots of results with matplotlib, after scikit-learn's convention of Display objects.
+
+``DriftDisplay.from_result(result).plot()`` draws on axes of its own or on those given, and keeps
+them in ``ax_`` and ``figure_``. Making a display needs no matplotlib; drawing it does:
+``pip install "mlgates[plot]"``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from mlgates import options
+from mlgates.errors import EvidenceError
+from mlgates.limits import quantity
+from mlgates.render.figures import Cells, Figure, Histogram, Spans, figures
+from mlgates.report import GateResult, Report
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import SubFigure
+
+__all__ = ["DriftDisplay", "FairnessDisplay", "LatencyDisplay", "RegressionDisplay"]
+
+_REFERENCE, _DATA, _MOVED, _BEYOND = "#c9ccd1", "#3d80c5", "#c9711a", "#c93540"
+
+Drawn = TypeVar("Drawn", bound=Figure)
+
+
+class _Display(ABC, Generic[Drawn]):
+    """What the displays share: they are made from a result, and draw on axes."""
+
+    _draws: ClassVar[type[Any]]
+    ax_: "Axes"
+    figure_: "Canvas | SubFigure"
+
+    def __init__(self, figure: Drawn) -> None:
+        self.figure = figure
+
+    @classmethod
+    def from_result(cls, result: GateResult | Report, title: str | None = None) -> "Self":
+        """Return the display of what a gate found; nothing is drawn yet.
+
+        Parameters
+        ----------
+        result : GateResult
+            What ``gate.run`` returned, or ``report["drift:psi"]``; a whole report is refused.
+        title : str, optional
+            Which of several figures to take: the column, metric or group it is of. By default the
+            worst.
+
+        Raises
+        ------
+        OptionError
+            When `result` is no GateResult, or `title` is none of its figures.
+        EvidenceError
+            When there is nothing to draw in it.
+        """
+        owner = cls.__name__
+        if not isinstance(result, GateResult):
+            allowed = 'a GateResult, such as `report["drift:psi"]`'
+            raise options.refuse(owner, "result", allowed, type(result).__name__)
+        drawable = [each for each in figures(result) if isinstance(each, cls._draws)]
+        found: dict[str, Drawn] = {each.title: each for each in reversed(drawable)}
+        if not found:
+            msg = f"{owner}: there is nothing to draw in the result of {result.name!r}"
+            raise EvidenceError(msg)
+        if title is not None:
+            options.choice(owner, "title", title, found)
+        return cls(found[title] if title is not None else [*found.values()][-1])
+
+    def plot(self, ax: "Axes | None" = None) -> "Self":
+        """Draw, and return the display itself.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; axes of its own by default.
+
+        Raises
+        ------
+        ImportError
+            When matplotlib is not installed.
+        """
+        if ax is None:
+            try:
+                from matplotlib import pyplot as plt
+            except ImportError as error:
+                msg = f"{type(self).__name__}.plot needs matplotlib: pip install 'mlgates[plot]'"
+                raise ImportError(msg, name="matplotlib") from error
+            _, ax = plt.subplots(layout="constrained")
+        self._draw(ax)
+        ax.set_title(_plain(self.figure.title))
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+    @abstractmethod
+    def _draw(self, ax: "Axes") -> None: ...
+
+
+class DriftDisplay(_Display[Cells]):
+    """The distribution of a column in the reference and in the data, over the same cells.
+
+    Cells whose share moved beyond chance are marked by colour and by an arrow. At most the 30 cells
+    that changed most are known to a report.
+
+    Attributes
+    ----------
+    figure : Cells
+        The numbers drawn.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> reference = {"city": ["Bonn"] * 60 + ["Lyon"] * 40}
+    >>> data = {"city": ["Bonn"] * 95 + ["Lyon"] * 5}
+    >>> result = mg.Drift("psi").run(data=data, reference=reference)
+    >>> display = DriftDisplay.from_result(result)
+    >>> [cell.label for cell in display.figure.cells]
+    ['Bonn', 'Lyon']
+    """
+
+    _draws = Cells
+
+    def _draw(self, ax: "Axes") -> None:
+        cells = self.figure.cells
+        places = range(len(cells))
+        ax.barh(places, [c.reference for c in cells], 0.8, color=_REFERENCE, label="reference")
+        for moved, colour, label in ((False, _DATA, "data"), (True, _MOVED, "moved beyond chance")):
+            own = [place for place in places if cells[place].moved is moved]
+            if own:
+                shares = [cells[place].current for place in own]
+                ax.barh(own, shares, 0.4, color=colour, label=label)
+        for place, cell in zip(places, cells, strict=True):
+            if cell.moved:
+                ax.annotate(
+                    "▲" if cell.current > cell.reference else "▼",
+                    (max(cell.reference, cell.current), place),
+                    xytext=(4, 0),
+                    textcoords="offset points",
+                    va="center",
+                )
+        _name_rows(ax, [cell.label for cell in cells])
+        ax.xaxis.set_major_formatter(lambda x, _: quantity(round(x, 9), "share"))
+        ax.set_xlabel("share")
+        _legend(ax)
+
+
+class _SpansDisplay(_Display[Spans]):
+    """Values with intervals, one above the other, against lines."""
+
+    _draws = Spans
+
+    def _draw(self, ax: "Axes") -> None:
+        for place, span in enumerate(self.figure.spans):
+            if span.value is None:
+                continue
+            colour, marker = (_BEYOND, "s") if span.beyond else (_DATA, "o")
+            if span.low is not None and span.high is not None:
+                ax.plot([span.low, span.high], [place, place], color=colour)
+            ax.plot([span.value], [place], marker, color=colour)
+        for line in self.figure.lines:
+            style = "--" if line.value else "-"
+            label = _plain(line.label)
+            ax.axvline(line.value, color="0.4", linestyle=style, linewidth=1, label=label)
+        undefined = (
+            f"{span.label} (undefined)" if span.value is None else span.label
+            for span in self.figure.spans
+        )
+        _name_rows(ax, [*undefined])
+        if self.figure.lines:
+            _legend(ax)
+
+
+class FairnessDisplay(_SpansDisplay):
+    """The value of each group with its interval, and the line where the limit lies.
+
+    Attributes
+    ----------
+    figure : Spans
+        The numbers drawn.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    """
+
+
+class RegressionDisplay(_SpansDisplay):
+    """The difference between candidate and production with its interval, against the tolerance.
+
+    Attributes
+    ----------
+    figure : Spans
+        The numbers drawn.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    """
+
+
+class LatencyDisplay(_Display[Histogram]):
+    """The times of calls, with the quantile, its interval and the limit.
+
+    Attributes
+    ----------
+    figure : Histogram
+        The numbers drawn.
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    """
+
+    _draws = Histogram
+
+    def _draw(self, ax: "Axes") -> None:
+        figure = self.figure
+        ax.stairs(_shares(figure.counts), figure.edges, fill=True, color=_DATA, label="calls")
+        if figure.production is not None:
+            others = _shares(figure.production)
+            ax.stairs(others, figure.edges, color="0.2", label="production")
+        if figure.low is not None and figure.high is not None:
+            ax.axvspan(figure.low, figure.high, color=_MOVED, alpha=0.3, linewidth=0)
+        if figure.value is not None:
+            told = f"{_plain(figure.label)} {quantity(figure.value, 's')}"
+            ax.axvline(figure.value, color=_MOVED, label=told)
+        if figure.limit is not None:
+            told = f"the limit, {quantity(figure.limit, 's', 8)}"
+            ax.axvline(figure.limit, color="0.2", linestyle="--", label=told)
+        ax.set_xscale("log")
+        ax.set_xlim(*figure.shown)
+        ax.set_xticks(figure.ticks, [quantity(tick, "s") for tick in figure.ticks])
+        ax.set_xticks([], minor=True)
+        ax.set_ylabel("share of calls")
+        _legend(ax)
+
+
+def _shares(counts: Sequence[float]) -> list[float]:
+    total = sum(counts) or 1
+    return [count / total for count in counts]
+
+
+def _legend(ax: "Axes") -> None:
+    """Put the legend under the axes, where it hides nothing."""
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4)
+
+
+def _name_rows(ax: "Axes", labels: Sequence[str]) -> None:
+    ax.set_yticks(range(len(labels)), [_plain(label) for label in labels])
+    ax.invert_yaxis()
+
+
+def _plain(text: str) -> str:
+    """Return text that matplotlib takes for nothing more: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
