@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from mlgates.kernels.resampling import row_counts
 
-__all__ = ["PrecisionCurve", "auc_influence", "precision_curve"]
+__all__ = ["PrecisionCurve", "auc_influence", "falling", "precision_curve"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -93,12 +93,17 @@ def precision_curve(
     0.8333
     """
     positive, scores = np.asarray(true, np.bool_), np.asarray(score)
-    order = np.argsort(-scores, kind="stable")
+    order = falling(scores)
     ranked, positive = scores[order], positive[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     ends = ends[: len(ranked)]
     kept = ends[np.diff(np.cumsum(positive)[ends], prepend=0) > 0]
     return PrecisionCurve(positive, None if weight is None else weight[order], kept)
+
+
+def falling(score: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Rows in falling order of their scores: the order of a `PrecisionCurve`."""
+    return np.argsort(-score, kind="stable")
 
 
 def _from_the_end(values: Floats) -> Floats:

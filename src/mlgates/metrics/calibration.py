@@ -1,12 +1,13 @@
 """Expected calibration error: how far probabilities are from the shares that came true."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlgates.kernels.resampling import RESAMPLES, THIN, bca_interval, row_counts
-from mlgates.metrics.metric import Estimate, Metric, scores
+from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores
 from mlgates.outcomes import Need, Outcomes
 
 __all__ = ["BINS", "CALIBRATION", "CalibrationError"]
@@ -17,7 +18,7 @@ BINS = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class CalibrationError(Metric):
+class CalibrationError(RowMetric):
     """The mean distance, over 10 bins of equal width, of the mean probability from the share.
 
     ``sum_b (n_b / n) |mean probability in b - share of b that came true|``, the bins being
@@ -31,17 +32,10 @@ class CalibrationError(Metric):
     def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
         """Return the error and its interval."""
         told, came = told_and_came(self.name, outcomes)
-        bins = np.searchsorted(np.arange(1, BINS) / BINS, told)
-        order = np.argsort(bins, kind="stable")
-        starts = np.unique(bins[order], return_index=True)[1]
+        order, starts = _binned(told)
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight[order]
         gaps = weight * (told - came)[order]
-
-        def errors(counts: Floats) -> Floats:
-            sums = np.add.reduceat(counts * gaps, starts, axis=1)
-            total = counts @ weight
-            return np.asarray(np.abs(sums).sum(1) / np.where(total > 0, total, np.nan))
-
+        errors = _errors(gaps, weight, starts)
         value = float(errors(np.ones((1, outcomes.n)))[0])
         sums = np.add.reduceat(gaps, starts)
         signs = np.repeat(np.sign(sums), np.diff(starts, append=outcomes.n))
@@ -53,6 +47,32 @@ class CalibrationError(Metric):
         found = bca_interval(value, draws, value * weight - signs * gaps, confidence)
         details = {"seed": seed, "resamples": RESAMPLES, "bins": BINS}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
+
+    def of_counts(self, outcomes: Outcomes) -> Statistic:
+        """Return the calibration errors of resamples."""
+        told, came = told_and_came(self.name, outcomes)
+        order, starts = _binned(told)
+        weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight[order]
+        errors = _errors(weight * (told - came)[order], weight, starts)
+        return lambda counts: errors(counts[:, order])
+
+
+def _binned(told: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows in the order of their bins, and where each bin that has rows starts."""
+    bins = np.searchsorted(np.arange(1, BINS) / BINS, told)
+    order = np.argsort(bins, kind="stable")
+    return order, np.unique(bins[order], return_index=True)[1]
+
+
+def _errors(gaps: Floats, weight: Floats, starts: npt.NDArray[np.intp]) -> Statistic:
+    """The error of resamples of rows that lie bin by bin."""
+
+    def errors(counts: npt.NDArray[Any]) -> Floats:
+        sums = np.add.reduceat(counts * gaps, starts, axis=1)
+        total = counts @ weight
+        return np.asarray(np.abs(sums).sum(1) / np.where(total > 0, total, np.nan))
+
+    return errors
 
 
 def told_and_came(name: str, outcomes: Outcomes) -> tuple[Floats, Floats]:

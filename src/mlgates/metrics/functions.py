@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -15,7 +15,7 @@ from mlgates.kernels.resampling import THIN, bca_interval, row_indices
 from mlgates.metrics.metric import Estimate, Metric
 from mlgates.outcomes import Need, Outcomes
 
-__all__ = ["FunctionMetric", "function_metric"]
+__all__ = ["FunctionMetric", "drawn_rows", "function_metric", "rows_left"]
 
 Function = Callable[..., Any]
 #: Draws: of few rows, and of many, where a function of the user's may take its time.
@@ -49,18 +49,18 @@ class FunctionMetric(Metric):
 
     def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
         """Return what the function says, and its interval by resampling the rows."""
-        arrays = self._arrays(outcomes)
-        value = self._number(self._call(arrays))
-        n = outcomes.n
-        draws = _DRAWS if n <= _MANY else _DRAWS_OF_MANY
-        rng = np.random.default_rng(seed)
-        batches = row_indices(n, draws, rng, _strata(outcomes.true))
-        resampled = [self._tried(arrays, rows) for batch in batches for rows in batch]
-        blocks = np.arange(n) % min(n, _BLOCKS)
-        left = [self._tried(arrays, blocks != b) for b in range(min(n, _BLOCKS))] if n > 1 else []
+        value = self._number(self._call(self._arrays(outcomes)))
+        told = self.of_rows(outcomes)
+        resampled = [told(rows) for rows in drawn_rows(outcomes, seed)]
+        left = [told(rows) for rows in rows_left(outcomes.n)]
         found = bca_interval(value, resampled, left, confidence)
-        details = {"seed": seed, "resamples": draws}
+        details = {"seed": seed, "resamples": len(resampled)}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
+
+    def of_rows(self, outcomes: Outcomes) -> Callable[[npt.NDArray[Any]], float]:
+        """Return what the function says of some rows; NaN where it can't say."""
+        arrays = self._arrays(outcomes)
+        return lambda rows: self._tried(arrays, rows)
 
     def _arrays(self, outcomes: Outcomes) -> dict[str, npt.NDArray[Any]]:
         known = {
@@ -97,6 +97,21 @@ class FunctionMetric(Metric):
             return self._number(self._call({name: array[rows] for name, array in arrays.items()}))
         except Exception:  # noqa: BLE001  (what resampled rows do to a user's function)
             return math.nan
+
+
+def drawn_rows(outcomes: Outcomes, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the rows of each resample: 2,000 of few rows, 500 of many."""
+    draws = _DRAWS if outcomes.n <= _MANY else _DRAWS_OF_MANY
+    rng = np.random.default_rng(seed)
+    for batch in row_indices(outcomes.n, draws, rng, _strata(outcomes.true)):
+        yield from batch
+
+
+def rows_left(n: int) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield which rows are left without one of them each, or of many without one block each."""
+    blocks = np.arange(n) % min(n, _BLOCKS)
+    for block in range(min(n, _BLOCKS) if n > 1 else 0):
+        yield blocks != block
 
 
 def _strata(true: npt.NDArray[Any]) -> npt.NDArray[np.intp] | None:

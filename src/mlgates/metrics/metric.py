@@ -1,9 +1,9 @@
 """What a metric is: a name, a direction, a possible range, and how it is measured."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,10 @@ from mlgates.limits import quantity
 from mlgates.outcomes import Need, Outcomes
 from mlgates.verdict import Measurement
 
-__all__ = ["Estimate", "Metric", "rows", "scores", "undefined"]
+__all__ = ["Estimate", "Metric", "RowMetric", "Statistic", "rows", "scores", "undefined"]
+
+#: Of how often each row came up in each resample, ``(b, n)``: ``(b,)`` values, NaN if undefined.
+Statistic = Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
 
 #: Rounding may carry a value this far beyond what is possible.
 _CRUMB = 1e-9
@@ -120,6 +123,15 @@ class Metric:
             return None
         low, high = interval
         return min(max(low, self.low), self.high), max(min(high, self.high), self.low)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowMetric(Metric):
+    """A metric that is no function of counts and no mean, so that rows are resampled."""
+
+    def of_counts(self, outcomes: Outcomes) -> Statistic:
+        """Return what the metric is of resamples of the rows; the same counts serve two models."""
+        raise NotImplementedError
 
 
 def rows(outcomes: Outcomes) -> int:

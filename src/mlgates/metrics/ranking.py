@@ -9,9 +9,9 @@ from scipy import special
 
 from mlgates.errors import EvidenceError
 from mlgates.kernels.auc import delong, hanley_interval
-from mlgates.kernels.ranking import auc_influence, precision_curve
+from mlgates.kernels.ranking import auc_influence, falling, precision_curve
 from mlgates.kernels.resampling import RESAMPLES, THIN, bca_interval
-from mlgates.metrics.metric import Estimate, Metric, scores, undefined
+from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
 from mlgates.outcomes import Need, Outcomes
 
 __all__ = ["LEAST_A_CLASS", "RANKING", "AveragePrecision", "RocAuc", "RocAucOneVsRest"]
@@ -58,32 +58,42 @@ class RocAucOneVsRest(Metric):
     def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
         """Return the mean area and its interval."""
         del seed
+        sizes = self.sizes(outcomes)
+        if min(sizes) == 0:
+            return undefined("a class is not in `y_true`")
+        area, moves = self.influence(outcomes)
+        variance = float(np.dot(moves, moves)) * inflation(sizes)
+        ends = area_interval(area, variance, confidence)
+        return Estimate(area, ends, "DeLong", lacking(sizes, "rows of a class"))
+
+    def sizes(self, outcomes: Outcomes) -> list[float]:
+        """Return how many rows each class is worth."""
+        width = scores(outcomes).shape[1:]
+        classes = range(width[0] if width else 2)
+        return [effective_sizes(outcomes.true == c, outcomes.weight)[0] for c in classes]
+
+    def influence(self, outcomes: Outcomes) -> tuple[float, Floats]:
+        """Return the mean area, and by how much each row moves it."""
         score, weight = scores(outcomes), outcomes.weight
         if score.ndim == 1:
             positive = outcomes.binary(self.name)
             score = np.column_stack([score if c == positive else -score for c in (0, 1)])
         rows = np.ones(outcomes.n) if weight is None else weight
-        classes = range(score.shape[1])
-        totals = np.bincount(outcomes.true, rows, minlength=len(classes))
-        if np.any(totals == 0):
-            return undefined("a class is not in `y_true`")
-        shares = totals / totals.sum() if self.by_size else np.full(len(classes), 1 / len(classes))
+        k = score.shape[1]
+        totals = np.bincount(outcomes.true, rows, minlength=k)
+        shares = totals / totals.sum() if self.by_size else np.full(k, 1 / k)
         area, moves = 0.0, np.zeros(outcomes.n)
-        for c in classes:
+        for c in range(k):
             one, moved = auc_influence(outcomes.true == c, score[:, c], rows)
             area += shares[c] * one
             moves += shares[c] * moved
             if self.by_size:  # the share of the class is observed too
                 moves += rows / rows.sum() * ((outcomes.true == c) - shares[c]) * one
-        sizes = [effective_sizes(outcomes.true == c, weight)[0] for c in classes]
-        inflated = min(sizes) / (min(sizes) - 1) if min(sizes) > 1 else math.nan
-        variance = float(np.dot(moves, moves)) * inflated
-        ends = area_interval(area, variance, confidence)
-        return Estimate(area, ends, "DeLong", lacking(sizes, "rows of a class"))
+        return area, moves
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class AveragePrecision(Metric):
+class AveragePrecision(RowMetric):
     """The mean of the precisions at each positive row, with a bootstrap interval."""
 
     need: Need = "scores"
@@ -104,6 +114,12 @@ class AveragePrecision(Metric):
         details = {**lacking(sizes), "seed": seed, "resamples": RESAMPLES}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
+    def of_counts(self, outcomes: Outcomes) -> Statistic:
+        """Return the average precisions of resamples."""
+        true, score, weight = binary(self, outcomes)
+        curve, order = precision_curve(true, score, weight), falling(score)
+        return lambda counts: curve.values(counts[:, order])
+
 
 def area_interval(area: float, variance: float, confidence: float) -> tuple[float, float] | None:
     """Return the interval of an area; None where the variance is 0 or undefined."""
@@ -115,6 +131,11 @@ def area_interval(area: float, variance: float, confidence: float) -> tuple[floa
         return area - z * error, area + z * error
     centre, error = float(special.logit(area)), error / (area * (1 - area))
     return float(special.expit(centre - z * error)), float(special.expit(centre + z * error))
+
+
+def inflation(sizes: list[float]) -> float:
+    """Return by how much the squares of influences fall short of a variance; NaN for one row."""
+    return min(sizes) / (min(sizes) - 1) if min(sizes) > 1 else math.nan
 
 
 def binary(

@@ -1,6 +1,7 @@
 """Metrics of predicted numbers that are no means: r2, the median and the largest error."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from mlgates.kernels.means import median_interval, weighted_median
 from mlgates.kernels.resampling import RESAMPLES, bca_interval, row_counts
 from mlgates.metrics.losses import difference
-from mlgates.metrics.metric import Estimate, Metric, undefined
+from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, undefined
 from mlgates.outcomes import Need, Outcomes
 
 __all__ = ["R2", "VALUES", "MaxError", "MedianError"]
@@ -17,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class R2(Metric):
+class R2(RowMetric):
     """One minus the squared errors by the squared distances of the truth from its mean."""
 
     need: Need = "values"
@@ -46,6 +47,14 @@ class R2(Metric):
         details = {"seed": seed, "resamples": RESAMPLES}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
+    def of_counts(self, outcomes: Outcomes) -> Statistic:
+        """Return r2 of resamples."""
+        weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
+        centred = outcomes.true - np.average(outcomes.true, weights=weight)
+        squares = weight * difference(outcomes) ** 2, weight * centred**2
+        columns = np.column_stack([*squares, weight * centred, weight])
+        return lambda counts: _r2(counts @ columns)
+
 
 def _r2(sums: Floats) -> Floats:
     """r2 from sums of squared errors, squared distances, distances and weights; NaN: undefined."""
@@ -55,7 +64,7 @@ def _r2(sums: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class MedianError(Metric):
+class MedianError(RowMetric):
     """The median of the absolute errors, with an interval between two of them."""
 
     need: Need = "values"
@@ -70,6 +79,24 @@ class MedianError(Metric):
             errors, weight = errors[weight > 0], weight[weight > 0]
         ends = median_interval(errors, weight, confidence)
         return Estimate(weighted_median(errors, weight), ends, "order statistics")
+
+    def of_counts(self, outcomes: Outcomes) -> Statistic:
+        """Return the median errors of resamples."""
+        errors = np.abs(difference(outcomes))
+        order = np.argsort(errors, kind="stable")
+        ranked = errors[order]
+        weight = None if outcomes.weight is None else outcomes.weight[order]
+
+        def medians(counts: npt.NDArray[Any]) -> Floats:
+            drawn = counts[:, order] if weight is None else counts[:, order] * weight
+            sums = np.cumsum(drawn, axis=1, dtype=np.float64)
+            half = sums[:, -1:] / 2
+            # the first with half of the weight up to it, and the first with more than that
+            last = len(ranked) - 1
+            ends = np.minimum([(sums < half).sum(1), (sums <= half).sum(1)], last)
+            return np.where(half[:, 0] > 0, ranked[ends].mean(0), np.nan)
+
+        return medians
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
