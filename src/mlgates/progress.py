@@ -1,4 +1,4 @@
-"""What a long run is at, for who waits for it: a bar of gates by ``tqdm``, where that is wanted."""
+"""What a long run is at, for who waits for it: a bar of steps by ``tqdm``, where that is wanted."""
 
 import sys
 from types import TracebackType
@@ -22,6 +22,8 @@ class Progress:
         How many there are.
     wanted : bool
         Whether to show anything.
+    unit : str
+        What a step is called.
 
     Examples
     --------
@@ -30,8 +32,8 @@ class Progress:
     ...     progress.done()
     """
 
-    def __init__(self, steps: int, *, wanted: bool) -> None:
-        self._bar = _bar(steps) if wanted and "pytest" not in sys.modules else None
+    def __init__(self, steps: int, *, wanted: bool, unit: str = "gate") -> None:
+        self._bar = _bar(steps, unit) if wanted and "pytest" not in sys.modules else None
 
     def at(self, what: str) -> None:
         """Say what comes now."""
@@ -56,10 +58,10 @@ class Progress:
             self._bar.close()
 
 
-def _bar(steps: int) -> Any:
+def _bar(steps: int, unit: str) -> Any:
     """Return a bar, a widget in a notebook; None without tqdm."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
         return None
-    return tqdm(total=steps, unit="gate")
+    return tqdm(total=steps, unit=unit)

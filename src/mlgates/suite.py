@@ -226,7 +226,7 @@ class GateSuite:
         options.flag("GateSuite.run", "progress", progress)
         started, clock = datetime.now(UTC), perf_counter()
         wants: frozenset[str] = frozenset().union(*(gate.wants for gate in self))
-        given = Evidence(evidence, also=wants, n_jobs=n_jobs)
+        given = Evidence(evidence, also=wants, n_jobs=n_jobs, progress=progress)
         taken = [entry.gate for entry in self._entries if entry.skipped is None]
         reading = [gate for gate in taken if "data" in gate.wants]
         results: dict[str, GateResult] = {}
