@@ -37,6 +37,8 @@ class CalibrationError(RowMetric):
         gaps = weight * (told - came)[order]
         errors = _errors(gaps, weight, starts)
         value = float(errors(np.ones((1, outcomes.n)))[0])
+        if not confidence:
+            return Estimate(value)
         sums = np.add.reduceat(gaps, starts)
         signs = np.repeat(np.sign(sums), np.diff(starts, append=outcomes.n))
         thin = 0 < min(np.count_nonzero(came), np.count_nonzero(came == 0)) < THIN

@@ -54,6 +54,8 @@ class CountMetric(Metric):
         value = float(self.of_cells(outcomes.cells, positive))
         if np.isnan(value):
             return undefined(self.unless)
+        if not confidence:
+            return Estimate(value)
         return self.bounded(value, outcomes, positive, confidence, seed)
 
     def bounded(

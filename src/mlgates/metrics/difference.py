@@ -17,10 +17,19 @@ from scipy import special
 from mlgates.kernels.auc import auc_difference, hanley_interval, same_ranking
 from mlgates.kernels.means import mean_interval
 from mlgates.kernels.paired import mcnemar, tango_interval
-from mlgates.kernels.resampling import RESAMPLES, bca_interval, less_one, multinomial_cells
+from mlgates.kernels.resampling import (
+    RESAMPLES,
+    THIN,
+    bca_interval,
+    less_one,
+    multinomial_cells,
+    row_counts,
+)
 from mlgates.metrics.counts import CountMetric
+from mlgates.metrics.functions import FunctionMetric, drawn_rows, rows_left
 from mlgates.metrics.losses import LossMetric
-from mlgates.metrics.metric import Metric, rows
+from mlgates.metrics.metric import Metric, RowMetric, rows
+from mlgates.metrics.ranking import RocAuc, RocAucOneVsRest, inflation
 from mlgates.outcomes import Outcomes
 
 __all__ = ["Difference", "difference"]
@@ -113,7 +122,7 @@ def difference(
     EvidenceError
         For a value that is not possible, and for outcomes that the metric can't read.
     """
-    here, there = metric.measure(candidate, seed=seed), metric.measure(production, seed=seed)
+    here, there = (metric.measure(each, confidence=0) for each in (candidate, production))
     sides = {"": here, " in production": there}
     undefined = "; ".join(
         f"undefined{side}: {found.details.get('undefined', 'for these rows')}"
@@ -144,16 +153,17 @@ def _change(metric: Metric, candidate: Outcomes, production: Outcomes, seed: int
     """How the difference of two defined values is spread."""
     if _alike(candidate, production):
         return _no_change("identical")
-    if isinstance(metric, CountMetric):
-        counted = _success(metric, candidate), _success(metric, production)
-        if counted[0] is not None and counted[1] is not None:
-            return _shares(*counted, candidate)
-        return _cells(metric, candidate, production, seed)
-    if isinstance(metric, LossMetric):
-        return _losses(metric, candidate, production)
-    if metric.name == "roc_auc":
-        return _areas(candidate, production)
-    raise NotImplementedError
+    for kind, spread in _FAMILIES:
+        if isinstance(metric, kind):
+            return spread(metric, candidate, production, seed)
+    return Change(method="difference", ends=lambda _: None)  # of two extremes, say
+
+
+def _counts(metric: CountMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    here, there = _success(metric, candidate), _success(metric, production)
+    if here is not None and there is not None:
+        return _shares(here, there, candidate)
+    return _cells(metric, candidate, production, seed)
 
 
 def _alike(candidate: Outcomes, production: Outcomes) -> bool:
@@ -171,13 +181,9 @@ def _answers(outcomes: Outcomes) -> npt.NDArray[Any] | None:
     """Predictions; of labels, as objects, for two models may have different codes for one label."""
     if outcomes.need != "labels" or outcomes.pred is None:
         return outcomes.pred
-    return _objects(outcomes.classes)[outcomes.pred]
-
-
-def _objects(classes: tuple[object, ...]) -> npt.NDArray[np.object_]:
-    labels = np.empty(len(classes), object)
-    labels[:] = classes
-    return labels
+    labels = np.empty(len(outcomes.classes), object)
+    labels[:] = outcomes.classes
+    return np.asarray(labels[outcomes.pred])
 
 
 # shares of the same rows for both models
@@ -318,9 +324,10 @@ class _Draws:
 # areas, and means of losses
 
 
-def _areas(candidate: Outcomes, production: Outcomes) -> Change:
+def _areas(metric: RocAuc, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
     """DeLong's interval and test; where all placements change alike, an interval by size."""
-    true = candidate.true == candidate.binary("roc_auc")
+    del seed
+    true = candidate.true == candidate.binary(metric.name)
     weight = candidate.weight
     counts = np.ones(candidate.n, np.bool_) if weight is None else weight > 0
     mine, theirs = _scores(candidate), _scores(production)
@@ -333,14 +340,20 @@ def _areas(candidate: Outcomes, production: Outcomes) -> Change:
             return Change(method="DeLong", ends=lambda _: None)
         sizes = _effective(true, weight), _effective(~true, weight)
         return Change(method="Hanley", ends=partial(_by_size, found.auc, found.other, sizes))
-    error = math.sqrt(found.variance)
+    return _normal("DeLong", change, math.sqrt(found.variance))
+
+
+def _normal(method: str, change: float, error: float) -> Change:
+    """The change of a difference from -1 to 1 that is normally spread."""
+    if not error > 0:
+        return Change(method=method, ends=lambda _: None)
 
     def ends(confidence: float) -> Ends:
         half = float(special.ndtri((1 + confidence) / 2)) * error
         return max(change - half, -1.0), min(change + half, 1.0)
 
     p_value = math.erfc(abs(change) / error / math.sqrt(2))
-    return Change(method="DeLong", ends=ends, p_value=p_value, details={"standard_error": error})
+    return Change(method=method, ends=ends, p_value=p_value, details={"standard_error": error})
 
 
 def _scores(outcomes: Outcomes) -> Floats:
@@ -366,8 +379,9 @@ def _by_size(
     )
 
 
-def _losses(metric: LossMetric, candidate: Outcomes, production: Outcomes) -> Change:
+def _losses(metric: LossMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
     """Student's interval of the mean difference row by row; of roots, by the delta method."""
+    del seed
     mine, theirs = metric.losses(candidate), metric.losses(production)
     weight = candidate.weight
     if weight is not None:
@@ -396,3 +410,63 @@ def _influence(losses: Floats, weight: Floats | None) -> Floats:
     """Numbers a row whose mean is the root of the mean, and whose spread is that of the root."""
     root = math.sqrt(float(np.average(losses, weights=weight)))
     return losses / (2 * root) + root / 2 if root else losses
+
+
+# everything else
+
+
+def _mean_areas(
+    metric: RocAucOneVsRest, candidate: Outcomes, production: Outcomes, seed: int
+) -> Change:
+    """DeLong's interval of a mean of areas, by how much each row moves it."""
+    del seed
+    (area, moves), (other, moved) = metric.influence(candidate), metric.influence(production)
+    spread = moves - moved
+    variance = float(np.dot(spread, spread)) * inflation(metric.sizes(candidate))
+    return _normal("DeLong", area - other, math.sqrt(variance))
+
+
+def _rows(metric: RowMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    """A bootstrap of the rows, the same ones for both models."""
+    here, there = metric.of_counts(candidate), metric.of_counts(production)
+    n = candidate.n
+    rng = np.random.default_rng(seed)
+    batches = row_counts(n, RESAMPLES, rng, _thin(metric, candidate))
+    draws = np.concatenate([here(batch) - there(batch) for batch in batches])
+    all_rows = np.ones((1, n), np.uint8)
+    left = [rows_of_one[None].astype(np.uint8) for rows_of_one in rows_left(n)]
+    left_out = [here(some) - there(some) for some in left]
+    value = float((here(all_rows) - there(all_rows))[0])
+    spread = _Draws(value, draws, np.concatenate([np.empty(0), *left_out]))
+    return spread.change("paired bootstrap", seed)
+
+
+def _thin(metric: Metric, outcomes: Outcomes) -> Codes | None:
+    """Classes, where one of them has so few rows that a resample might lack it."""
+    if metric.need not in ("scores", "probabilities"):
+        return None
+    sizes = np.bincount(outcomes.true)
+    return outcomes.true if np.min(sizes[sizes > 0]) < THIN else None
+
+
+def _answers_of(
+    metric: FunctionMetric, candidate: Outcomes, production: Outcomes, seed: int
+) -> Change:
+    """A bootstrap of the rows, the same ones for both models, of a user's function."""
+    here, there = metric.of_rows(candidate), metric.of_rows(production)
+    draws = [here(some) - there(some) for some in drawn_rows(candidate, seed)]
+    left = [here(some) - there(some) for some in rows_left(candidate.n)]
+    every = np.ones(candidate.n, np.bool_)
+    spread = _Draws(here(every) - there(every), np.array(draws), np.array(left))
+    return spread.change("paired bootstrap", seed)
+
+
+#: How each kind of metric's difference is measured.
+_FAMILIES: tuple[tuple[type[Metric], Callable[[Any, Outcomes, Outcomes, int], Change]], ...] = (
+    (CountMetric, _counts),
+    (LossMetric, _losses),
+    (RocAuc, _areas),
+    (RocAucOneVsRest, _mean_areas),
+    (RowMetric, _rows),
+    (FunctionMetric, _answers_of),
+)

@@ -74,7 +74,7 @@ class Metric:
         outcomes : Outcomes
             Of the kind that the metric needs.
         confidence : float
-            Of the two-sided interval.
+            Of the two-sided interval; 0 for the value alone, which spares what resampling takes.
         seed : int
             Where the interval is had by resampling: the same seed gives the same interval.
 
@@ -96,8 +96,8 @@ class Metric:
             value,
             n=rows(outcomes),
             dropped=outcomes.dropped,
-            interval=None if value is None else self._within(found.interval),
-            confidence=confidence,
+            interval=None if value is None or not confidence else self._within(found.interval),
+            confidence=confidence or None,
             method=found.method,
             details=found.details,
         )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.kernels.auc import delong, hanley_interval
+from mlgates.kernels.auc import auc, delong, hanley_interval
 from mlgates.kernels.ranking import auc_influence, falling, precision_curve
 from mlgates.kernels.resampling import RESAMPLES, THIN, bca_interval
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
@@ -38,6 +38,8 @@ class RocAuc(Metric):
         sizes = effective_sizes(true, weight)
         if min(sizes) == 0:
             return undefined(_ONE)
+        if not confidence:
+            return Estimate(auc(true, score, weight), details=lacking(sizes))
         areas, covariance = delong(true, score[None], weight)
         area, variance = float(areas[0]), float(covariance[0, 0])
         details = lacking(sizes)
@@ -107,6 +109,8 @@ class AveragePrecision(RowMetric):
             return undefined(_ONE)
         curve = precision_curve(true, score, weight)
         value = curve.value()
+        if not confidence:
+            return Estimate(value, details=lacking(sizes))
         rng = np.random.default_rng(seed)
         thin = min(np.count_nonzero(true), np.count_nonzero(~true)) < THIN
         draws = curve.draws(RESAMPLES, rng, curve.positive if thin else None)

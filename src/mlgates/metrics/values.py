@@ -38,6 +38,8 @@ class R2(RowMetric):
             if not np.isfinite(squares[0].sum() + squares[1].sum()):
                 return Estimate(np.inf)  # which is refused, with the metric's name
         value = 1 - float(squares[0].sum()) / float(squares[1].sum())
+        if not confidence:
+            return Estimate(value)
         columns = np.column_stack([*squares, weight * centred, weight])
         rng = np.random.default_rng(seed)
         draws = np.concatenate(
