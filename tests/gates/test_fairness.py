@@ -1,0 +1,613 @@
+"""Fairness: names, limits, values against fairlearn, and the three rules."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from fairlearn import metrics as fairlearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sklearn
+
+import mlgates as mg
+from mlgates.gates.notions import notion
+from mlgates.kernels.proportions import newcombe_interval, two_proportions_pvalue, wilson_interval
+from mlgates.kernels.simultaneous import pair_level, range_sf
+
+NOTIONS = [
+    f"{name}_{over}"
+    for name in ("demographic_parity", "equalized_odds", "equal_opportunity")
+    for over in ("difference", "ratio")
+]
+GENERATED = [
+    "true_positive_rate_difference",
+    "true_positive_rate_ratio",
+    "true_negative_rate_difference",
+    "true_negative_rate_ratio",
+    "false_positive_rate_difference",
+    "false_positive_rate_ratio",
+    "false_negative_rate_difference",
+    "false_negative_rate_ratio",
+    "selection_rate_difference",
+    "selection_rate_ratio",
+    "accuracy_score_difference",
+    "accuracy_score_ratio",
+    "accuracy_score_group_min",
+    "zero_one_loss_difference",
+    "zero_one_loss_ratio",
+    "zero_one_loss_group_max",
+    "balanced_accuracy_score_group_min",
+    "precision_score_group_min",
+    "recall_score_group_min",
+    "f1_score_group_min",
+]
+ON_SCORES = ["roc_auc_score_group_min", "log_loss_group_max"]
+ON_VALUES = [
+    "mean_absolute_error_group_max",
+    "mean_squared_error_group_max",
+    "root_mean_squared_error_group_max",
+    "r2_score_group_min",
+]
+
+
+def fair(metric: object, limit: float | None = None, **options: object) -> mg.Fairness:
+    """A gate with the limit on the side where it belongs."""
+    named = metric if isinstance(metric, str) else "difference"
+    side = "at_least" if named.endswith(("_ratio", "_group_min")) else "at_most"
+    loose = {"_ratio": 0.0, "_group_min": 0.0}.get("_ratio" if "_ratio" in named else "", 1.0)
+    return mg.Fairness(metric, **{side: loose if limit is None else limit}, **options)
+
+
+def drawn(seed: int, sizes: list[int], shares: list[float], signal: float = 0.3):
+    """Labels, predictions, groups."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    true = (rng.random(len(group)) < 0.5).astype(int)
+    told = rng.random(len(group)) < np.array(shares)[group] + signal * (true - 0.5)
+    return true, told.astype(int), group
+
+
+def counted(*shares: tuple[int, int]) -> dict[str, object]:
+    """Evidence in which each group has so many selected of so many rows."""
+    told = np.concatenate([np.arange(n) < x for x, n in shares]).astype(int)
+    group = np.repeat([f"g{i}" for i in range(len(shares))], [n for _, n in shares])
+    return {"y_true": told, "y_pred": told, "sensitive_features": {"g": group}}
+
+
+PARITY = "demographic_parity_difference"
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", NOTIONS + GENERATED + ON_SCORES + ON_VALUES)
+def test_fairlearns_names_are_known(name):
+    assert fair(name).name == f"fairness:{name}"
+
+
+def test_every_metric_has_four_notions():
+    from mlgates.metrics import NAMES
+
+    for name in NAMES:
+        for over in ("difference", "ratio", "group_min", "group_max"):
+            assert notion(f"{name}_{over}", "Fairness").rates[0].name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("demographic_parity", "demographic_parity_"),
+        ("demografic_parity_difference", "'demographic_parity_difference'"),
+        ("Equalized_Odds_Ratio", "'equalized_odds_ratio'"),
+        ("accuracy", "'accuracy_"),
+        ("equalized_odds_group_min", "equalized_odds_"),
+        ("recal_group_min", "'recall_group_min'"),
+        ("roc_auc_diff", "'roc_auc_difference'"),
+        ("_difference", ""),
+        ("difference", ""),
+    ],
+)
+def test_unknown_name_shows_the_nearest(name, near):
+    with pytest.raises(mg.OptionError, match="Fairness: `metric` must be") as caught:
+        mg.Fairness(name, at_most=0.1)
+    assert near in str(caught.value).rpartition("got")[2]
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        (PARITY, {"at_least": 0.8}, "`at_least` must be left out.*takes `at_most`"),
+        ("demographic_parity_ratio", {"at_most": 0.8}, "`at_most` must be left out.*`at_least`"),
+        ("accuracy_group_min", {"at_most": 0.8}, "`at_most` must be left out.*`at_least`"),
+        ("accuracy_group_max", {"at_least": 0.8}, "`at_least` must be left out.*`at_most`"),
+        (PARITY, {}, "`at_most` must be given"),
+        ("demographic_parity_ratio", {}, "`at_least` must be given"),
+        (PARITY, {"at_most": 10}, "a share, not a percentage: write 0.1"),
+        (PARITY, {"at_most": -0.1}, "at least 0 and at most 1"),
+        ("demographic_parity_ratio", {"at_least": 80}, "write 0.8"),
+        ("demographic_parity_ratio", {"at_least": 1.25}, "a share"),
+        ("recall_group_min", {"at_least": 95}, "write 0.95"),
+        ("matthews_corrcoef_difference", {"at_most": 3}, "at most 2"),
+        ("mean_absolute_error_difference", {"at_most": -1}, "at least 0"),
+        ("r2_group_min", {"at_least": 1.5}, "at most 1"),
+        (PARITY, {"at_most": 0.1, "at_least": 0.0}, "`at_least` must be left out"),
+        (PARITY, {"at_most": 0.1, "greater_is_better": True}, "`greater_is_better`.*left out"),
+        (PARITY, {"at_most": 0.1, "min_group_size": 0}, "`min_group_size`"),
+        (PARITY, {"at_most": 0.1, "significance": 0.9}, "`significance`"),
+        (PARITY, {"at_most": 0.1, "confidence": 95}, "`confidence`.*0.95"),
+        (PARITY, {"at_most": 0.1, "small_groups": "drop"}, "`small_groups`"),
+    ],
+)
+def test_limits_and_options_that_can_not_be_meant_are_refused(name, given, said):
+    with pytest.raises(mg.OptionError, match=said):
+        mg.Fairness(name, **given)
+
+
+def test_limits_of_unbounded_metrics():
+    assert mg.Fairness("mean_absolute_error_difference", at_most=250).at_most == 250
+    assert mg.Fairness("r2_group_min", at_least=-3).at_least == -3
+
+
+# Values
+
+
+def value_of(name: str, evidence: dict[str, object], **options: object) -> float:
+    options = {"min_group_size": 1, "decide_by": "estimate"} | options
+    result = fair(name, **options).run(**evidence)
+    assert result.checks[0].value is not None, result.reason
+    return result.checks[0].value
+
+
+def assert_fairlearns(name: str, seed: int, sizes: list[int], share: float, weighted: bool) -> None:
+    shares = np.linspace(share, 0.5, len(sizes)).tolist()
+    true, told, group = drawn(seed, sizes, shares)
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": group}
+    theirs = {}
+    if weighted:
+        weight = np.random.default_rng(seed).uniform(0.5, 2, len(true))
+        evidence["sample_weight"] = theirs["sample_weight"] = weight
+    expected = getattr(fairlearn, name)(true, told, sensitive_features=group, **theirs)
+    assert value_of(name, evidence) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("name", NOTIONS + GENERATED)
+def test_value_is_fairlearns(name, weighted):
+    assert_fairlearns(name, 41, [130, 90, 200], 0.4, weighted)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    name=st.sampled_from(NOTIONS + GENERATED),
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(60, 300), min_size=2, max_size=6),
+    share=st.floats(0.3, 0.7),
+    weighted=st.booleans(),
+)
+def test_value_is_fairlearns_of_any_groups(name, seed, sizes, share, weighted):
+    assert_fairlearns(name, seed, sizes, share, weighted)
+
+
+@pytest.mark.parametrize("name", ON_SCORES)
+def test_value_of_scores_is_fairlearns(name):
+    true, _, group = drawn(3, [150, 200, 90], [0.5] * 3)
+    score = np.clip(0.5 + 0.2 * (true - 0.5) + 0.1 * np.sin(np.arange(len(true))), 0, 1)
+    expected = getattr(fairlearn, name)(true, score, sensitive_features=group)
+    evidence = {"y_true": true, "y_score": score, "sensitive_features": group}
+    assert value_of(name, evidence) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ON_VALUES)
+def test_value_of_numbers_is_fairlearns(name):
+    rng = np.random.default_rng(5)
+    group = rng.choice(["a", "b", "c"], 400)
+    true = rng.normal(0, 1, 400)
+    told = true + rng.normal(0, 0.4, 400)
+    function = getattr(sklearn, name.removesuffix("_group_max").removesuffix("_group_min"))
+    frame = fairlearn.MetricFrame(
+        metrics=function, y_true=true, y_pred=told, sensitive_features=group
+    )
+    expected = frame.group_max() if name.endswith("max") else frame.group_min()
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": group}
+    assert value_of(name, evidence) == pytest.approx(expected, abs=1e-12)
+
+
+def test_several_features_are_crossed_as_in_fairlearn():
+    true, told, _ = drawn(7, [900], [0.5])
+    rng = np.random.default_rng(7)
+    features = pd.DataFrame(
+        {"sex": rng.choice(["f", "m"], 900), "race": rng.choice([1, 2, 3], 900)}
+    )
+    expected = fairlearn.equalized_odds_difference(true, told, sensitive_features=features)
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": features}
+    assert value_of("equalized_odds_difference", evidence) == pytest.approx(expected, abs=1e-12)
+    groups = fair(PARITY).run(**evidence).checks[0].details["groups"]
+    assert len(groups) == 6
+    assert groups[0]["group"] == "sex=f, race=1"
+
+
+def test_function_is_judged_by_its_difference():
+    def hits(y_true, y_pred):
+        return float(np.mean(y_true == y_pred))
+
+    true, told, group = drawn(9, [200, 300], [0.4, 0.5])
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": group}
+    gate = mg.Fairness(hits, at_most=0.5, greater_is_better=True)
+    result = gate.run(**evidence)
+    assert gate.name == "fairness:hits_difference"
+    assert result.passed
+    expected = fairlearn.MetricFrame(
+        metrics=sklearn.accuracy_score, y_true=true, y_pred=told, sensitive_features=group
+    ).difference()
+    assert result.checks[0].value == pytest.approx(expected, abs=1e-12)
+    assert result.checks[0].interval is not None
+
+
+# Intervals
+
+
+def test_groups_have_wilsons_intervals_by_their_own_denominator():
+    true, told, group = drawn(11, [200, 260], [0.4, 0.5])
+    check = (
+        fair("recall_difference")
+        .run(y_true=true, y_pred=told, sensitive_features={"sex": group})
+        .checks[0]
+    )
+    for g, shown in enumerate(check.details["groups"]):
+        positives = int(true[group == g].sum())
+        hits = int((true * told)[group == g].sum())
+        low, high = wilson_interval(hits, positives)
+        assert shown["group"] == f"sex={g}"
+        assert shown["n"] == (group == g).sum()
+        assert shown["denominator"] == positives
+        assert shown["value"] == pytest.approx(hits / positives)
+        assert (shown["low"], shown["high"]) == pytest.approx((float(low), float(high)))
+        assert shown["note"] == ""
+    assert check.details["worst"] == ("sex=0", "sex=1")
+
+
+@pytest.mark.parametrize(("counts", "newcombe"), [((56, 70, 48, 80), (0.0524, 0.3339))])
+def test_interval_of_two_groups_is_newcombes(counts, newcombe):
+    x1, n1, x2, n2 = counts
+    check = fair(PARITY).run(**counted((x1, n1), (x2, n2))).checks[0]
+    assert check.interval == pytest.approx(newcombe, abs=6e-5)
+    assert check.p_value == pytest.approx(two_proportions_pvalue(x1, n1, x2, n2))
+    assert check.confidence == 0.95
+    assert check.method == "Newcombe for all pairs"
+
+
+def test_interval_of_many_groups_is_the_widest_of_all_pairs():
+    shares = [(40, 100), (50, 100), (30, 60), (200, 500)]
+    check = fair(PARITY).run(**counted(*shares)).checks[0]
+    level = pair_level(0.95, 4)
+    ends = [
+        newcombe_interval(*shares[i], *shares[j], level)
+        for i in range(4)
+        for j in range(4)
+        if i != j
+    ]
+    assert check.interval == pytest.approx(
+        (max(0.0, *(low for low, _ in ends)), max(high for _, high in ends))
+    )
+
+
+def test_p_value_is_that_of_the_studentized_range():
+    check = fair(PARITY).run(**counted((50, 100), (50, 100), (70, 100))).checks[0]
+    z = 0.2 / math.sqrt(0.6 * 0.4 * 2 / 100)
+    assert check.p_value == pytest.approx(float(range_sf(z * math.sqrt(2), 3)))
+
+
+def test_equalized_odds_share_the_level_between_two_rates():
+    true, told, group = drawn(13, [300, 300], [0.4, 0.5])
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": group}
+    check = fair("equalized_odds_difference").run(**evidence).checks[0]
+    parts = [
+        fair(f"{rate}_difference", confidence=0.975).run(**evidence).checks[0]
+        for rate in ("true_positive_rate", "false_positive_rate")
+    ]
+    assert check.value == max(part.value for part in parts)
+    assert check.interval == tuple(max(part.interval[end] for part in parts) for end in (0, 1))
+    assert check.p_value == pytest.approx(min(1, 2 * min(part.p_value for part in parts)))
+    assert set(check.details["rates"]) == {"true_positive_rate", "false_positive_rate"}
+
+
+def test_interval_of_a_ratio_is_koopmans():
+    check = fair("demographic_parity_ratio").run(**counted((48, 80), (56, 70))).checks[0]
+    # statsmodels 0.15.0, score interval of (56 / 70) / (48 / 80): 1.079822 to 1.670806
+    assert check.interval == pytest.approx((1 / 1.670806, 1 / 1.079822), rel=1e-5)
+    assert check.value == pytest.approx(0.75)
+
+
+def test_ratio_with_nobody_selected_in_one_group_has_an_upper_bound():
+    check = fair("demographic_parity_ratio", 0.8).run(**counted((0, 60), (30, 60))).checks[0]
+    assert check.value == 0
+    assert check.interval[0] == 0
+    assert 0 < check.interval[1] < 0.3
+    assert check.verdict is mg.Verdict.FAIL
+
+
+def test_metrics_that_are_no_shares_join_their_own_intervals():
+    rng = np.random.default_rng(17)
+    group = np.repeat(["a", "b"], 200)
+    true = rng.normal(0, 1, 400)
+    told = true + rng.normal(0, 1, 400) * np.where(group == "a", 1, 1.5)
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": group}
+    check = fair("mean_absolute_error_difference", 0.1).run(**evidence).checks[0]
+    errors = [np.abs(true - told)[group == g] for g in ("a", "b")]
+    welch = stats.ttest_ind(*errors, equal_var=False).confidence_interval()
+    assert check.interval == pytest.approx((-welch.high, -welch.low), abs=0.03)
+    assert check.verdict is mg.Verdict.FAIL
+    ratio = fair("mean_absolute_error_ratio", 0.9).run(**evidence).checks[0]
+    low, high = ratio.interval
+    assert low < ratio.value < high < 0.9
+
+
+def test_smallest_and_largest_of_groups():
+    evidence = counted((60, 100), (75, 100), (80, 100))
+    least = fair("selection_rate_group_min", 0.5).run(**evidence).checks[0]
+    assert least.value == 0.6
+    level = 0.95 ** (1 / 3)
+    assert least.interval == pytest.approx(wilson_interval(60, 100, level))
+    most = fair("selection_rate_group_max", 0.9).run(**evidence).checks[0]
+    assert most.value == 0.8
+    assert most.interval == pytest.approx(wilson_interval(80, 100, level))
+    assert least.details["worst"] == ("g=g0",)
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("shares", "limit", "verdict"),
+    [
+        (((31, 100), (49, 100)), 0.1, "fail"),
+        (((310, 1_000), (490, 1_000)), 0.1, "fail"),
+        (((40, 100), (49, 100)), 0.1, "pass"),
+        (((40, 100), (52, 100)), 0.1, "inconclusive"),
+        (((40, 100), (50, 100)), 0.1, "pass"),
+        (((310, 1_000), (490, 1_000)), 0.18, "pass"),
+    ],
+)
+def test_significance_decides_beyond_the_limit_only(shares, limit, verdict):
+    result = fair(PARITY, limit).run(**counted(*shares))
+    assert result.verdict == verdict, result.reason
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict"),
+    [
+        (((3_100, 10_000), (4_900, 10_000)), "fail"),
+        (((31, 100), (49, 100)), "inconclusive"),
+        (((4_000, 10_000), (4_100, 10_000)), "pass"),
+        (((40, 100), (41, 100)), "inconclusive"),
+    ],
+)
+def test_interval_decides_on_both_sides(shares, verdict):
+    result = fair(PARITY, 0.1, decide_by="interval").run(**counted(*shares))
+    assert result.verdict == verdict, result.reason
+
+
+def test_reason_names_both_groups_with_their_values():
+    result = fair(PARITY, 0.1).run(**counted((310, 1_000), (490, 1_000)))
+    assert result.reason == (
+        "`demographic_parity_difference` is 0.18 between g=g0 (0.31) and g=g1 (0.49) "
+        "(n = 2,000 in 2 groups); the limit is at most 0.1"
+    )
+
+
+def test_undecided_says_what_chance_gives_and_how_many_rows_decide():
+    check = fair(PARITY, 0.1).run(**counted((40, 100), (52, 100))).checks[0]
+    assert check.by_chance
+    assert "chance alone gives up to 0.13" in check.reason
+    assert f"{check.details['rows_needed']:,} rows would decide" in check.reason
+    assert 200 < check.details["rows_needed"] < 600
+
+
+def test_undecided_by_interval_names_the_pair_that_reaches_farthest():
+    shares = [(4_000, 10_000), (4_300, 10_000), (21, 50)]
+    check = fair(PARITY, 0.1, decide_by="interval").run(**counted(*shares)).checks[0]
+    assert check.by_chance
+    assert "between g=g0 (0.4) and g=g1 (0.43)" in check.reason
+    assert "the interval reaches farthest for g=g" in check.reason
+    assert "g=g2" in check.reason
+    assert check.details["rows_needed"] > 20_050
+
+
+def test_no_number_of_rows_decides_on_the_limit():
+    gate = fair(PARITY, 0.1, decide_by="interval")
+    check = gate.run(**counted((40, 100), (50, 100))).checks[0]
+    assert check.verdict is mg.Verdict.INCONCLUSIVE
+    assert "rows_needed" not in check.details
+    assert "would decide" not in check.reason
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    sizes=st.lists(st.integers(30, 400), min_size=2, max_size=5),
+    shares=st.lists(st.floats(0, 1), min_size=5, max_size=5),
+    rule=st.sampled_from(["significance", "interval", "estimate"]),
+    over=st.sampled_from(["difference", "ratio", "group_min", "group_max"]),
+    limits=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_tighter_limit_never_turns_another_verdict_into_pass(sizes, shares, rule, over, limits):
+    counts = [(round(n * s), n) for n, s in zip(sizes, shares, strict=False)]
+    evidence = counted(*counts)
+    loose, tight = sorted(limits, reverse=over in ("difference", "group_max"))
+    name = f"selection_rate_{over}"
+    first, second = (fair(name, limit, decide_by=rule).run(**evidence) for limit in (loose, tight))
+    assert first.passed or not second.passed
+    low, high = first.checks[0].interval or (-math.inf, math.inf)
+    value = first.checks[0].value
+    assert value is None or low <= value <= high
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(20, 200), min_size=1, max_size=5),
+    name=st.sampled_from(NOTIONS),
+    rule=st.sampled_from(["significance", "interval", "estimate"]),
+)
+def test_equal_weights_change_nothing_but_rounding(seed, sizes, name, rule):
+    true, told, group = drawn(seed, sizes, [0.5] * len(sizes))
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": group}
+    gate = fair(name, 0.5, decide_by=rule)
+    plain, weighted = (
+        gate.run(**evidence),
+        gate.run(**evidence, sample_weight=np.full(len(true), 1e-200)),
+    )
+    assert plain.verdict == weighted.verdict
+    for one, other in zip(plain.checks, weighted.checks, strict=True):
+        assert one.verdict is other.verdict
+        if one.value is None:
+            assert other.value is None
+        else:
+            assert one.value == pytest.approx(other.value, abs=1e-9)
+            assert one.interval == pytest.approx(other.interval, abs=1e-6)
+            assert one.p_value == pytest.approx(other.p_value, abs=1e-6)
+
+
+def test_order_of_groups_and_their_names_make_no_difference():
+    true, told, group = drawn(23, [80, 120, 200], [0.3, 0.5, 0.6])
+    renamed = np.array(["z", "y", "x"])[group]
+    for name in NOTIONS:
+        first, second = (
+            fair(name, 0.5).run(y_true=true, y_pred=told, sensitive_features=g).checks[0]
+            for g in (group, renamed)
+        )
+        assert first.value == second.value
+        assert first.interval == pytest.approx(second.interval)
+
+
+# Groups that can't be judged
+
+
+def test_small_group_is_named_and_blocks():
+    result = fair(PARITY, 0.5).run(**counted((40, 100), (50, 100), (3, 12)))
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    gap, small = result.checks
+    assert gap.verdict is mg.Verdict.PASS
+    assert gap.value == pytest.approx(0.1)
+    assert small.group == "g=g2"
+    assert small.metric == "selection_rate"
+    assert small.reason == (
+        "`selection_rate` can't be judged for g=g2: 12 rows, at least 30 are needed"
+    )
+    assert not small.by_chance
+    note = gap.details["groups"][2]
+    assert note["note"] == "12 rows, at least 30 are needed"
+    assert note["value"] == 0.25
+    allowed = fair(PARITY, 0.5, inconclusive="allow").run(**counted((40, 100), (50, 100), (3, 12)))
+    assert not allowed.passed
+
+
+def test_excluded_group_is_listed_and_not_judged():
+    gate = fair(PARITY, 0.5, small_groups="exclude")
+    result = gate.run(**counted((40, 100), (50, 100), (0, 12), (1, 1)))
+    assert result.verdict is mg.Verdict.PASS
+    assert len(result.checks) == 1
+    assert result.checks[0].reason == (
+        "`demographic_parity_difference` is 0.1 between g=g0 (0.4) and g=g1 (0.5) "
+        "(n = 200 in 2 groups, 2 left out); the limit is at most 0.5"
+    )
+    assert result.reason.endswith("not judged: g=g2 (12 rows), g=g3 (1 row)")
+    notes = [group["note"] for group in result.checks[0].details["groups"]]
+    assert notes == [
+        "",
+        "",
+        "excluded: 12 rows, at least 30 are needed",
+        "excluded: 1 row, at least 30 are needed",
+    ]
+
+
+def test_all_groups_small_is_undecided():
+    for small_groups in ("inconclusive", "exclude"):
+        gate = fair(PARITY, 0.5, small_groups=small_groups)
+        result = gate.run(**counted((4, 10), (5, 10)))
+        assert result.verdict is mg.Verdict.INCONCLUSIVE
+        assert result.checks[0].value is None
+
+
+def test_group_without_positives_is_not_estimable():
+    true, told, group = drawn(29, [200, 200, 200], [0.5] * 3)
+    true[group == 2] = 0
+    gate = fair("equal_opportunity_difference", 0.5)
+    result = gate.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert result.checks[1].reason == (
+        "`true_positive_rate` can't be judged for sex=2: no positives in `y_true`, "
+        "at least 10 are needed"
+    )
+    assert result.checks[0].value == pytest.approx(
+        fairlearn.equal_opportunity_difference(
+            true[group < 2], told[group < 2], sensitive_features=group[group < 2]
+        )
+    )
+    excluding = fair("equal_opportunity_difference", 0.5, small_groups="exclude")
+    again = excluding.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
+    assert again.verdict is mg.Verdict.INCONCLUSIVE, "a group of 200 rows is not small"
+
+
+def test_proven_gap_fails_also_where_a_group_can_not_be_judged():
+    result = fair(PARITY, 0.1).run(**counted((100, 1_000), (900, 1_000), (1, 3)))
+    assert result.verdict is mg.Verdict.FAIL
+
+
+def test_ten_rows_of_a_denominator_are_enough():
+    for positives, judged in ((9, False), (10, True)):
+        true = np.tile(np.r_[np.ones(positives), np.zeros(90)], 2).astype(int)
+        group = np.repeat([0, 1], positives + 90)
+        gate = fair("recall_difference", 1.0)
+        result = gate.run(y_true=true, y_pred=true, sensitive_features=group)
+        assert result.passed is judged, result.reason
+
+
+def test_rate_that_is_0_everywhere_has_no_ratio():
+    true = np.tile([0, 1], 200)
+    group = np.repeat([0, 1], 200)
+    evidence = {"y_true": true, "y_pred": true, "sensitive_features": group}
+    result = fair("equalized_odds_ratio", 0.8).run(**evidence)
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert "`false_positive_rate` has no ratio between groups: it is 0 in every" in result.reason
+    assert result.checks[0].value == 1
+    assert fair("equalized_odds_difference", 0.0).run(**evidence).passed
+    alone = fair("false_positive_rate_ratio", 0.8).run(**evidence)
+    assert alone.verdict is mg.Verdict.INCONCLUSIVE
+    assert alone.checks[0].value is None
+
+
+def test_ratio_of_values_below_0_is_undefined():
+    rng = np.random.default_rng(31)
+    true, told, group = rng.normal(size=200), rng.normal(size=200), np.repeat([0, 1], 100)
+    result = fair("r2_ratio", 0.5).run(y_true=true, y_pred=told, sensitive_features=group)
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert "a ratio needs values" in result.reason
+
+
+def test_rows_without_a_label_are_counted():
+    evidence = counted((40, 100), (45, 100))
+    evidence["y_true"] = [None, *evidence["y_true"].tolist()[1:]]
+    check = fair(PARITY, 0.5).run(**evidence).checks[0]
+    assert check.dropped == 1
+    assert check.verdict is mg.Verdict.INCONCLUSIVE
+
+
+# Calibration, quickly
+
+
+@pytest.mark.parametrize(("k", "n", "share"), [(2, 60, 0.5), (5, 100, 0.5), (8, 50, 0.1)])
+def test_alike_groups_fail_at_most_as_often_as_said(k, n, share):
+    gate = fair(PARITY, 0.02)
+    rng = np.random.default_rng(37)
+    draws = rng.binomial(n, share, (200, k))
+    results = [gate.run(**counted(*((int(x), n) for x in row))) for row in draws]
+    failed = sum(result.verdict is mg.Verdict.FAIL for result in results)
+    assert failed <= stats.binom.ppf(0.999, 200, 0.05)
+    # where the point rule would fail nearly all
+    beyond = sum(not result.passed for result in results)
+    assert beyond > 100
