@@ -195,7 +195,7 @@ class Fairness(Gate):
         known = [gap for gap in gaps if gap.value is not None]
         worst = _worst(notion, known)
         rates = every[0] if worst is None else worst.rates
-        n = int(rates.rows[rates.judged].sum())
+        n = int((rates.rows if worst is None else rates.rows[rates.judged]).sum())
         lacking = self._lacking(every, grouped, worst)
         measurement = Measurement(
             None if worst is None else worst.value,
