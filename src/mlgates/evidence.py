@@ -137,7 +137,9 @@ class Evidence:
         """Names that a message may show: of evidence, and of columns of tables that were read."""
         sources = [self._kept.get(("source", name)) for name in ("X", *TABLES)]
         columns = [source.schema for source in sources if isinstance(source, Source)]
-        return VOCABULARY.union(self._given, *columns)
+        features = self._kept.get(("names", "X"))
+        named = features if isinstance(features, list) else ()
+        return VOCABULARY.union(self._given, named, *columns)
 
     def offers(self, name: str) -> bool:
         """Whether a value was given, or can be asked of a model that was."""

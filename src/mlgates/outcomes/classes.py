@@ -84,7 +84,7 @@ def classes_among(
                 unknown(positive, sorted_labels(tuple(known | predicted), bools=bools))
             )
         known.add(positive)
-    if known and known | predicted <= _BINARY:
+    if known | predicted <= _BINARY:  # (no labels at all are in need of none)
         known |= {False, True} if bools else _BINARY
     if pred is not None and true.values and predicted and not predicted & known:
         msg = f"{pred.said} holds no label of {true.said}: {listed(sorted(predicted))} "

@@ -55,7 +55,7 @@ def predicting(said: str, model: Any) -> str:
             return "predict"
         if callable(model):
             return ""
-    msg = f"{said} is a {type(model).__name__}; a model has `predict`, or is callable"
+    msg = f"{said} is of type {type(model).__name__}; a model has `predict`, or is callable"
     raise EvidenceError(_class_given(said, model) or msg)
 
 

@@ -113,13 +113,13 @@ class Predictions:
             same_rows(self._lookup.column("y_true"), table)
         if table is not None and table.rows == 0:
             return np.empty(0)
-        said = f"`{self.model_name}`"
+        said, known = f"`{self.model_name}`", self._lookup.names("X")
         try:
             return models.answer(said, self.model, method, lend(self._given["X"]))
         except MlgatesError:
             raise
         except (Exception, SystemExit) as error:
-            msg = f"{models.called(said, method)} raised {describe(error)}"
+            msg = f"{models.called(said, method)} raised {describe(error, known)}"
             raise EvidenceError(msg) from error
 
     def _placed(self, answer: Any, method: str) -> Any:
