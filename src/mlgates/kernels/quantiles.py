@@ -16,6 +16,7 @@ from scipy import special
 
 __all__ = [
     "Dependence",
+    "Interval",
     "calls_to_decide",
     "corrected_for_omission",
     "dependence",
@@ -31,10 +32,10 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-#: Independent calls give an inflation beyond 1 + 12 / sqrt(n) one time in a hundred, beyond
-#: 1 + 7.5 / sqrt(n) one time in twenty; what is below is taken for chance.
-_BY_CHANCE_RANKS = 12.0
-_BY_CHANCE_BEYOND = 7.5
+#: Independent calls give an inflation beyond 1 + 12 / sqrt(n) one time in a hundred; what is below
+#: is taken for chance.
+_BY_CHANCE = 12.0
+_NEAR = 64
 #: More corrected latencies than this are no measurement but a wrong unit of the interval.
 MOST_CORRECTED = 50_000_000
 _MOST_CALLS = 10**9
@@ -202,12 +203,12 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
         return Dependence(0.0, 1.0, n)
     ordered = np.sort(values)
     inflation, lag_1 = _inflation(_ranks(values, ordered))
-    worst = inflation if inflation > 1 + _BY_CHANCE_RANKS / math.sqrt(n) else 1.0
+    worst = inflation if inflation > 1 + _BY_CHANCE / math.sqrt(n) else 1.0
     further = (1 + share) / 2 if share >= 0.5 else share / 2
     for level in (share, further):
         beyond = values > ordered[min(math.ceil(n * level), n) - 1]
         inflation, _ = _inflation(beyond.astype(np.float64))
-        if inflation > 1 + _BY_CHANCE_BEYOND / math.sqrt(n):
+        if inflation > 1 + _BY_CHANCE / math.sqrt(n):
             clusters = n * min(level, 1 - level) / inflation
             worst = max(worst, inflation * _widening(clusters, confidence))
     return Dependence(lag_1, worst, max(int(n / worst), 1))
@@ -221,19 +222,35 @@ def _ranks(values: Floats, ordered: Floats) -> Floats:
 
 def _inflation(series: Floats) -> tuple[float, float]:
     """Return 1 + 2 * (sum of autocorrelations), and the first of them; (1, 0) of a constant."""
-    n = len(series)
     centred = series - series.mean()
-    size = 1 << (2 * n - 1).bit_length()
-    spectrum = np.fft.rfft(centred, size)
-    covariance = np.fft.irfft(spectrum * spectrum.conj(), size)[:n]
-    if not covariance[0] > 0:
+    square = float(centred @ centred)
+    if not square > 0:
         return 1.0, 0.0
-    correlation = covariance / covariance[0]
-    # sums of neighbours decrease, save by chance, until they are lost in noise
-    pairs = correlation[: n - n % 2].reshape(-1, 2).sum(axis=1)
+    # sums of neighbours decrease, save by chance, until they are lost in noise; that is soon
+    # where calls are independent, and a few products are cheaper than a transform
+    near = min(_NEAR, len(series))
+    products = np.array([centred[lag:] @ centred[: len(centred) - lag] for lag in range(near)])
+    pairs = _pairs(products / square)
+    if (pairs > 0).all():
+        pairs = _pairs(_covariance(centred) / square)
     lost = np.flatnonzero(pairs <= 0)
     kept = np.minimum.accumulate(pairs[: lost[0] if len(lost) else len(pairs)])
-    return float(2 * kept.sum() - 1), float(correlation[1])
+    following = float(products[1] / square) if near > 1 else 0.0
+    return float(2 * kept.sum() - 1), following
+
+
+def _pairs(correlation: Floats) -> Floats:
+    """Return the sums of neighbours: of the lags 0 and 1, 2 and 3, and so on."""
+    pairs: Floats = correlation[: len(correlation) // 2 * 2].reshape(-1, 2).sum(axis=1)
+    return pairs
+
+
+def _covariance(centred: Floats) -> Floats:
+    """Return the sums of products at each lag."""
+    n = len(centred)
+    size = 1 << (2 * n - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    return np.fft.irfft(spectrum * spectrum.conj(), size)[:n]
 
 
 def _widening(clusters: float, confidence: float) -> float:
@@ -289,7 +306,7 @@ def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
     if n < 2 or not np.isfinite(values).all():
         return None
     inflation, _ = _inflation(values)
-    inflation = inflation if inflation > 1 + _BY_CHANCE_RANKS / math.sqrt(n) else 1.0
+    inflation = inflation if inflation > 1 + _BY_CHANCE / math.sqrt(n) else 1.0
     freedom = max(n / inflation - 1, 1.0)
     error = float(values.std(ddof=1)) * math.sqrt(inflation / n)
     half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * error
