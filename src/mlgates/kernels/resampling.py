@@ -19,6 +19,7 @@ __all__ = [
     "cells_interval",
     "less_one",
     "multinomial_cells",
+    "percentile_interval",
     "row_counts",
     "row_indices",
     "smoothed_cells",
@@ -117,6 +118,25 @@ def bca_interval(
             levels, how = special.ndtr(z0 + (z0 + z) / pulled), "BCa"
     low, high = np.quantile(known, levels)
     return Resampled((float(low), float(high)), "BCa" if how == "BCa" else "percentile")
+
+
+def percentile_interval(draws: npt.ArrayLike, confidence: float = 0.95) -> Resampled:
+    """The draws' own quantiles; parameters and refusals as of `bca_interval`.
+
+    Examples
+    --------
+    >>> found = percentile_interval(np.arange(1001.0), 0.9)
+    >>> found.how, [round(end) for end in found.interval]
+    ('percentile', [50, 950])
+    """
+    all_draws = np.asarray(draws, np.float64)
+    known = all_draws[~np.isnan(all_draws)]
+    if len(known) < (1 - _UNDEFINED) * len(all_draws):
+        return Resampled(None, "undefined")
+    if np.ptp(known) <= 1e-12 * max(1.0, abs(known[0])):
+        return Resampled(None, "degenerate")
+    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Resampled((float(low), float(high)), "percentile")
 
 
 def _acceleration(left_out: npt.ArrayLike, times: npt.ArrayLike) -> float:

@@ -20,9 +20,10 @@ from mlgates.kernels.paired import mcnemar, tango_interval
 from mlgates.kernels.resampling import (
     RESAMPLES,
     THIN,
+    Resampled,
     bca_interval,
-    less_one,
     multinomial_cells,
+    percentile_interval,
     row_counts,
 )
 from mlgates.metrics.counts import CountMetric
@@ -231,22 +232,18 @@ def _shares(here: tuple[Mask, Mask], there: tuple[Mask, Mask], outcomes: Outcome
 
 
 def _cells(metric: CountMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
-    """A multinomial draw over the cells of (true, candidate's, production's label)."""
+    """A multinomial draw over the cells of (true, candidate's, production's label).
+
+    One row is added, half of it gained and half lost, as Agresti and Min do for paired shares:
+    where few rows are discordant, draws of these alone vary too little.
+    """
     joint = _Joint.of(candidate, production)
     positive = metric.positive(candidate)
-
-    def statistic(counts: Floats) -> Floats:
-        return joint.difference(metric, positive, counts)
-
-    rng = np.random.default_rng(seed)
-    draws = [statistic(batch) for batch in multinomial_cells(joint.counts, RESAMPLES, rng)]
-    left_out, times = [np.empty(0)], [np.empty(0)]
-    for tables, repeated in less_one(joint.counts):
-        left_out.append(statistic(tables))
-        times.append(repeated)
-    value = float(statistic(joint.counts[None])[0])
-    spread = _Draws(value, np.concatenate(draws), np.concatenate(left_out), np.concatenate(times))
-    return spread.change("multinomial", seed)
+    value = float(joint.difference(metric, positive, joint.counts[None])[0])
+    more = joint.with_a_row()
+    batches = multinomial_cells(more.counts, RESAMPLES, np.random.default_rng(seed))
+    draws = np.concatenate([more.difference(metric, positive, batch) for batch in batches])
+    return _Draws(value, draws).change("multinomial", seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,6 +265,29 @@ class _Joint:
         filled = counts > 0
         pair, q = np.divmod(cells[filled], k)
         return cls(k, counts[filled], pair, pair // k * k + q)
+
+    def with_a_row(self) -> "_Joint":
+        """The cells with half a row more that the candidate alone has right, and half a row less.
+
+        They are shared out to the true classes as the rows are; the model that is wrong tells the
+        class that is most often told wrongly there, by either model.
+        """
+        true = np.arange(self.k)
+        rows = np.bincount(self.candidate // self.k, self.counts, minlength=self.k)
+        told = np.zeros((self.k, self.k))
+        for cell in (self.candidate, self.production):
+            np.add.at(told, (cell // self.k, cell % self.k), self.counts)
+        told += 1e-9 * told.sum(0) + 1e-18  # where none is wrong, the class that is told most
+        np.fill_diagonal(told, 0.0)
+        right, wrong = true * self.k + true, true * self.k + told.argmax(1)
+        half = rows / rows.sum() / 2
+        some = half > 0
+        return _Joint(
+            self.k,
+            np.concatenate([self.counts, half[some], half[some]]),
+            np.concatenate([self.candidate, right[some], wrong[some]]),
+            np.concatenate([self.production, wrong[some], right[some]]),
+        )
 
     def difference(self, metric: CountMetric, positive: int | None, counts: Floats) -> Floats:
         """The metric of the candidate minus that of production, for each row of counts."""
@@ -298,27 +318,32 @@ def _recoded(production: Outcomes, candidate: Outcomes) -> tuple[Codes, int]:
 
 @dataclass(frozen=True, eq=False)
 class _Draws:
-    """A difference, and what it is in resamples and without one row each."""
+    """A difference, and what it is in resamples; without one row (or block of rows) each."""
 
     value: float
     draws: Floats
-    left_out: Floats
-    times: Floats | float = 1.0
+    left_out: Floats | None = None
 
     def change(self, what: str, seed: int) -> Change:
         """The change that these show."""
         known = self.draws[~np.isnan(self.draws)]
-        sides = int(np.count_nonzero(known <= 0)), int(np.count_nonzero(known >= 0))
-        how = bca_interval(self.value, self.draws, self.left_out, times=self.times).how
+        fewer = min(np.count_nonzero(known <= 0), np.count_nonzero(known >= 0))
         return Change(
-            method=f"{what} ({how})",
+            method=f"{what} ({self._found(0.95).how})",
             ends=self.ends,
-            p_value=min(1.0, 2 * (min(sides) + 1) / (len(known) + 1)),
+            p_value=min(1.0, 2 * (int(fewer) + 1) / (len(known) + 1)),
             details={"seed": seed, "resamples": len(self.draws)},
         )
 
     def ends(self, confidence: float) -> Ends:
-        return bca_interval(self.value, self.draws, self.left_out, confidence, self.times).interval
+        """The interval at a level, which holds the difference itself."""
+        ends = self._found(confidence).interval
+        return None if ends is None else (min(ends[0], self.value), max(ends[1], self.value))
+
+    def _found(self, confidence: float) -> Resampled:
+        if self.left_out is not None:
+            return bca_interval(self.value, self.draws, self.left_out, confidence)
+        return percentile_interval(self.draws, confidence)
 
 
 # areas, and means of losses
