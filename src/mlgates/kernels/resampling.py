@@ -151,7 +151,7 @@ def _acceleration(left_out: npt.ArrayLike, times: npt.ArrayLike) -> float:
     squares = float(np.sum(weight * spread**2))
     if not squares > 0:
         return 0.0
-    return float(np.sum(weight * spread**3)) / (6 * squares**1.5)
+    return float(np.sum(weight * spread**3)) / (6 * math.pow(squares, 1.5))
 
 
 def cells_interval(
