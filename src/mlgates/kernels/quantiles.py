@@ -32,9 +32,11 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-#: Independent calls give an inflation beyond 1 + 12 / sqrt(n) one time in a hundred; what is below
-#: is taken for chance.
+#: Independent calls give an inflation beyond 1 + 12 / sqrt(n), and a lag-1 autocorrelation beyond
+#: 2.33 / sqrt(n), one time in a hundred each; what is below both is taken for chance.
 _BY_CHANCE = 12.0
+_LAG_BY_CHANCE = 2.33
+#: Lags that are looked at one by one.
 _NEAR = 64
 #: More corrected latencies than this are no measurement but a wrong unit of the interval.
 MOST_CORRECTED = 50_000_000
@@ -203,7 +205,7 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
         return Dependence(0.0, 1.0, n)
     ordered = np.sort(values)
     inflation, lag_1 = _inflation(_ranks(values, ordered))
-    worst = inflation if inflation > 1 + _BY_CHANCE / math.sqrt(n) else 1.0
+    worst = _beyond_chance(inflation, lag_1, n)
     further = (1 + share) / 2 if share >= 0.5 else share / 2
     for level in (share, further):
         beyond = values > ordered[min(math.ceil(n * level), n) - 1]
@@ -212,6 +214,12 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
             clusters = n * min(level, 1 - level) / inflation
             worst = max(worst, inflation * _widening(clusters, confidence))
     return Dependence(lag_1, worst, max(int(n / worst), 1))
+
+
+def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
+    """Return an inflation of at least 1; 1 where independent calls give the same by chance."""
+    chance = inflation <= 1 + _BY_CHANCE / math.sqrt(n) and lag_1 <= _LAG_BY_CHANCE / math.sqrt(n)
+    return 1.0 if chance else max(inflation, 1.0)
 
 
 def _ranks(values: Floats, ordered: Floats) -> Floats:
@@ -305,8 +313,7 @@ def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
         return None
-    inflation, _ = _inflation(values)
-    inflation = inflation if inflation > 1 + _BY_CHANCE / math.sqrt(n) else 1.0
+    inflation = _beyond_chance(*_inflation(values), n)
     freedom = max(n / inflation - 1, 1.0)
     error = float(values.std(ddof=1)) * math.sqrt(inflation / n)
     half = float(special.stdtrit(freedom, (1 + confidence) / 2)) * error
