@@ -148,16 +148,16 @@ def test_too_many_groups():
         ([1, 0], "`y_true` has 3 rows and `sensitive_features` has 2"),
         ({"a": [1, 0]}, "`y_true` has 3 rows and column 'a' of `sensitive_features` has 2"),
         ({}, "`sensitive_features` has no columns"),
-        ({"a": [[1], [2], [3, 4]]}, "column 'a' of `sensitive_features` holds lists or dicts; give "
-         "one value a row: a 1-D array, a Series, an Arrow array or a list"),
-        (iter([1, 0, 1]), "`sensitive_features` is of type list_iterator, which can be read only "
-         "once; give a list or an array"),
+        ({"a": [[1], [2], [3, 4]]}, ("column 'a' of `sensitive_features` holds lists or dicts; "
+         "give one value a row: a 1-D array, a Series, an Arrow array or a list")),
+        (iter([1, 0, 1]), ("`sensitive_features` is of type list_iterator, which can be read only "
+         "once; give a list or an array")),
         ("sex", "`sensitive_features` names the column 'sex': neither `X` nor `data` was given"),
-        ([1, "a", 2], "`sensitive_features` mixes values of the types int, str; convert them to "
-         "one type first"),
-        (pd.Series([1, 0, 1], index=[2, 1, 0]), "the indexes of `y_true` and `sensitive_features` "
+        ([1, "a", 2], ("`sensitive_features` mixes values of the types int, str; convert them to "
+         "one type first")),
+        (pd.Series([1, 0, 1], index=[2, 1, 0]), ("the indexes of `y_true` and `sensitive_features` "
          "differ, so that it is not known which rows belong together: they hold the same labels in "
-         "another order; write sensitive_features.loc[y_true.index]"),
+         "another order; write sensitive_features.loc[y_true.index]")),
     ],
 )  # fmt: skip
 def test_features_that_are_none(features, message):
@@ -167,8 +167,8 @@ def test_features_that_are_none(features, message):
 def test_the_index_of_predictions_or_of_x_counts_where_labels_have_none():
     moved = pd.Series([1, 0], index=[5, 6])
     plain = pd.Series([1, 0])
-    for given in ({"y_pred": plain}, {"y_score": plain}, {"X": pd.DataFrame({"a": plain})}):
-        assert refusal(groups, moved, y_true=[0, 1], **given).startswith("the indexes of `")
+    for other in ({"y_pred": plain}, {"y_score": plain}, {"X": pd.DataFrame({"a": plain})}):
+        assert refusal(groups, moved, y_true=[0, 1], **other).startswith("the indexes of `")
     # a table with other rows is another matter
     assert groups(moved, y_true=[0, 1], X=pd.DataFrame({"a": [1, 2, 3]})).names[0] == "group=0"
 
@@ -332,7 +332,7 @@ def test_declared_categories_without_rows_are_slices():
         ("a\nb", "'a\\nb'"),
         ("a" * 41, "a" * 40 + "..."),
         (date(2020, 1, 2), "2020-01-02"),
-        (datetime(2020, 1, 2, 3), "2020-01-02T03:00:00"),  # noqa: DTZ001
+        (datetime(2020, 1, 2, 3), "2020-01-02T03:00:00"),
         (10**50, "1" + "0" * 39 + "..."),
     ],
 )

@@ -156,8 +156,8 @@ def test_categories_without_rows_are_no_labels():
 @pytest.mark.parametrize(
     ("true", "message"),
     [
-        ([0.5, 1, 0, 1], "holds numbers that are not whole, and labels are due; for a target of "
-         "numbers choose a metric of values, such as mean_absolute_error"),
+        ([0.5, 1, 0, 1], ("holds numbers that are not whole, and labels are due; for a target of "
+         "numbers choose a metric of values, such as mean_absolute_error")),
         ([np.inf, 1, 0, 1], "holds infinite values, and labels are due"),
         ([b"a", b"b", b"a", b"b"], "holds bytes; decode them first: labels are numbers or texts"),
         (np.array(["a", "b", "a", "b"], "S1"),
@@ -167,16 +167,16 @@ def test_categories_without_rows_are_no_labels():
         ([date(2020, 1, 1)] * 4, "holds dates; labels are numbers or texts"),
         ([time(1)] * 4, "holds times of day; labels are numbers or texts"),
         ([timedelta(1)] * 4, "holds durations; labels are numbers or texts"),
-        ([[1, 2]] * 4, "holds lists or dicts; give one value a row: "
-         "a 1-D array, a Series, an Arrow array or a list"),
-        ([{"a": 1}] * 4, "holds lists or dicts; give one value a row: "
-         "a 1-D array, a Series, an Arrow array or a list"),
+        ([[1, 2]] * 4, ("holds lists or dicts; give one value a row: "
+         "a 1-D array, a Series, an Arrow array or a list")),
+        ([{"a": 1}] * 4, ("holds lists or dicts; give one value a row: "
+         "a 1-D array, a Series, an Arrow array or a list")),
         ([1, "a", 1, 0], "mixes values of the types int, str; convert them to one type first"),
         ([1j] * 4, "holds Python objects of type complex; convert them to numbers or text first"),
-        ([object()] * 4, "holds Python objects of type object; convert them to numbers or text "
-         "first"),
-        (np.array([1j] * 4), "is of type complex128, which can't be read; "
-         "convert it to numbers, text or timestamps first"),
+        ([object()] * 4, ("holds Python objects of type object; convert them to numbers or text "
+         "first")),
+        (np.array([1j] * 4), ("is of type complex128, which can't be read; "
+         "convert it to numbers, text or timestamps first")),
     ],
 )  # fmt: skip
 def test_what_is_no_label_is_refused(true, message):
@@ -197,9 +197,7 @@ def test_scores_in_the_place_of_predictions():
 
 @pytest.mark.parametrize(
     "pred",
-    told([
-        [None, 1, 1, 0], [np.nan, 1, 1, 0], np.ma.array(Y, mask=[1, 0, 0, 0]), ["a", None] * 2
-    ]),
+    told([[None, 1, 1, 0], [np.nan, 1, 1, 0], np.ma.array(Y, mask=[1, 0, 0, 0]), ["a", None] * 2]),
 )
 def test_a_missing_prediction_is_refused(pred):
     true = TEXTS if isinstance(pred[0], str) else Y
@@ -302,7 +300,9 @@ def test_minus_one_and_one_have_no_positive_until_it_is_said():
     assert labels(y_true=[-1, 1], y_pred=[1, 1], pos_label=-1).binary("recall") == 0
 
 
-@pytest.mark.parametrize("said", told([1, True, 1.0, np.int64(1), np.float32(1), np.True_, Decimal(1)]))
+@pytest.mark.parametrize(
+    "said", told([1, True, 1.0, np.int64(1), np.float32(1), np.True_, Decimal(1)])
+)
 def test_pos_label_of_any_type_of_number(said):
     assert labels(y_true=Y, y_pred=Y, pos_label=said).positive == 1
 

@@ -90,8 +90,8 @@ def test_no_rows_are_inconclusive():
         ({"y_true": np.array(Y), "y_pred": np.zeros((1, 4))},
          "`y_true` has 4 rows and `y_pred` has 1"),
         ({"y_true": pd.Series(Y), "y_pred": pd.Series(Y, [3, 2, 1, 0])},
-         "the indexes of `y_true` and `y_pred` differ, so that it is not known which rows belong "
-         "together: they hold the same labels in another order; write y_pred.loc[y_true.index]"),
+         ("the indexes of `y_true` and `y_pred` differ, so that it is not known which rows belong "
+         "together: they hold the same labels in another order; write y_pred.loc[y_true.index]")),
     ],
     ids=["lengths", "a row", "indexes"],
 )  # fmt: skip

@@ -195,7 +195,9 @@ def test_the_model_cannot_write_to_the_table():
 def test_no_model_is_asked_about_no_rows():
     model = Model(ValueError(), proba=ValueError())
     evidence = Evidence({"X": X[:0], "y_true": [], "model": model})
-    assert [evidence.outcomes(need).n for need in ("labels", "scores", "values", "given")] == [0] * 4
+    assert [evidence.outcomes(need).n for need in ("labels", "scores", "values", "given")] == [
+        0
+    ] * 4
     assert model.asked == []
 
 
@@ -218,27 +220,27 @@ def test_answers_in_any_container(make):
     [
         (Y[:5], "`model.predict` returned 5 answers for the 6 rows of `X`"),
         (lambda _: None, "`model.predict` returned None; one answer a row is due"),
-        (lambda _: (y for y in Y), "the answer of `model.predict` is of type generator, which can "
-         "be read only once; give a list or an array"),
-        (pd.DataFrame({"a": Y, "b": Y}), "the answer of `model.predict` is a table of 2 columns "
-         "('a', 'b'): give one of them"),
-        (np.zeros((6, 2)), "the answer of `model.predict` has shape (6, 2): give one value a row, "
-         "such as one column of the 6x2 array"),
-        (np.zeros((1, 6)), "the answer of `model.predict` has shape (1, 6): give one value a row, "
-         "such as .ravel()"),
-        (1, "the answer of `model.predict` is of type int; give one value a row: a 1-D array, a "
-         "Series, an Arrow array or a list"),
+        (lambda _: (y for y in Y), ("the answer of `model.predict` is of type generator, which can "
+         "be read only once; give a list or an array")),
+        (pd.DataFrame({"a": Y, "b": Y}), ("the answer of `model.predict` is a table of 2 columns "
+         "('a', 'b'): give one of them")),
+        (np.zeros((6, 2)), ("the answer of `model.predict` has shape (6, 2): give one value a row, "
+         "such as one column of the 6x2 array")),
+        (np.zeros((1, 6)), ("the answer of `model.predict` has shape (1, 6): give one value a row, "
+         "such as .ravel()")),
+        (1, ("the answer of `model.predict` is of type int; give one value a row: a 1-D array, a "
+         "Series, an Arrow array or a list")),
         (np.float64(1), "the answer of `model.predict` is a single value: give one value a row"),
-        ([1, None, 0, 0, 1, 1], "the answer of `model.predict` holds 1 of 6 values that are "
-         "missing"),
-        ([0.5] * 6, "the answer of `model.predict` holds numbers that are not whole, and labels "
+        ([1, None, 0, 0, 1, 1], ("the answer of `model.predict` holds 1 of 6 values that are "
+         "missing")),
+        ([0.5] * 6, ("the answer of `model.predict` holds numbers that are not whole, and labels "
          "are due; these look like scores: give them as `y_score`, or threshold them, such as "
-         "score >= 0.5"),
-        (pd.Series(Y, index=[5, 4, 3, 2, 1, 0]), "the indexes of `X` and the answer of "
+         "score >= 0.5")),
+        (pd.Series(Y, index=[5, 4, 3, 2, 1, 0]), ("the indexes of `X` and the answer of "
          "`model.predict` differ, so that it is not known which rows belong together: they hold "
-         "the same labels in another order; write model.predict.loc[X.index]"),
-        (["0"] * 6, "`y_true` holds numbers and the answer of `model.predict` holds texts; labels "
-         "are never cast: convert one of them"),
+         "the same labels in another order; write model.predict.loc[X.index]")),
+        (["0"] * 6, ("`y_true` holds numbers and the answer of `model.predict` holds texts; labels "
+         "are never cast: convert one of them")),
     ],
 )  # fmt: skip
 def test_answers_that_are_none(answer, message):
@@ -254,8 +256,8 @@ def test_answers_that_are_none(answer, message):
          "`model` is the class LogisticRegression; give an instance that is fitted"),
         ({"X": X, "model": 3}, "`model` is of type int; a model has `predict`, or is callable"),
         ({"X": X[:5], "model": len}, "`y_true` has 6 rows and `X` has 5"),
-        ({"y_score": [0.5] * 6}, "labels are due, and only `y_score` was given: give `y_pred`, such"
-         " as y_score >= 0.5"),
+        ({"y_score": [0.5] * 6}, ("labels are due, and only `y_score` was given: give `y_pred`, such"
+         " as y_score >= 0.5")),
     ],
 )  # fmt: skip
 def test_what_is_lacking(given, message):

@@ -1,6 +1,6 @@
 """Groups and slices of rows: what the values of some columns, crossed, divide the rows into."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -169,7 +169,7 @@ def _features(lookup: Lookup, value: Any, evidence: str) -> dict[str, Column]:
     said = f"`{evidence}`"
     if isinstance(value, str):
         return {value: lookup.named(value, said)}
-    if isinstance(value, list | tuple) and are_names(lookup, value):
+    if are_names(lookup, value):
         return {name: lookup.named(name, said) for name in value}
     if is_table(value):
         inside = columns_of(said, value)
@@ -188,9 +188,14 @@ def _features(lookup: Lookup, value: Any, evidence: str) -> dict[str, Column]:
     return {name if isinstance(name, str) and name else _UNNAMED: as_column(said, value)}
 
 
-def are_names(lookup: Lookup, value: Sequence[Any]) -> bool:
+def are_names(lookup: Lookup, value: Any) -> bool:
     """Whether a list holds names of columns rather than a group a row."""
-    if not value or len(value) > _FEW or not all(isinstance(name, str) for name in value):
+    if (
+        not isinstance(value, list | tuple)
+        or not value
+        or len(value) > _FEW
+        or not all(isinstance(name, str) for name in value)
+    ):
         return False
     known = {
         name for table in ("X", "data") if table in lookup.given for name in lookup.names(table)
