@@ -74,7 +74,6 @@ def evidence() -> dict[str, object]:
 
 def test_the_example_of_a_release_passes(evidence, tmp_path):
     report = SUITE.run(**evidence)
-    print(report)
     assert report.raise_for_verdict() is report
     assert [result.name for result in report.results] == [
         "schema",
