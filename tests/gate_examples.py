@@ -6,7 +6,9 @@ A new gate needs two examples here: one with its default options, one with other
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 import mlgates as mg
@@ -52,6 +54,37 @@ def younger(table) -> list[bool]:
     return [not adult for adult in adults(table)]
 
 
+class NoIncome(Exception):
+    """What the model says of rows it can't answer."""
+
+
+class Incomes:
+    """A model that reads one column of any table, and refuses rows without it."""
+
+    def predict(self, table) -> np.ndarray:
+        try:
+            records = isinstance(table, list)
+            column = [row["income"] for row in table] if records else table["income"]
+            found = next((m for m in ("to_pylist", "tolist", "to_list") if hasattr(column, m)), "")
+            cells = getattr(column, found)() if found else list(column)
+            incomes = np.array([float(cell) for cell in cells])
+        except Exception:  # noqa: BLE001  (whatever a table without that column raises)
+            msg = "every row needs an income"
+            raise NoIncome(msg) from None
+        if np.isnan(incomes).any():
+            msg = "an income is missing"
+            raise NoIncome(msg)
+        return 2 * incomes
+
+
+def write(model: Incomes, path: str) -> None:
+    Path(path).write_text(type(model).__name__)
+
+
+def read(path: str) -> Incomes:
+    return {"Incomes": Incomes}[Path(path).read_text()]()
+
+
 @dataclass(frozen=True)
 class Example:
     """A gate, and what it passes on beside the table of people."""
@@ -66,10 +99,14 @@ class Example:
     # option -> values from the loosest to the tightest
     ladders: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     make: Callable[..., mg.Gate] | None = None
+    # which evidence the table is
+    place: str = "data"
+    # whether a run starts a process, so that it is not judged on every table
+    slow: bool = False
 
     def evidence(self, table: object | None = None) -> dict[str, object]:
         """Evidence with this table, or with the honest one."""
-        return {"data": people() if table is None else table, **self.others}
+        return {self.place: people() if table is None else table, **self.others}
 
 
 AGE = {"at_least": 18, "at_most": 80}
@@ -320,5 +357,41 @@ EXAMPLES = (
         mg.Fairness("mean_absolute_error_group_max", at_most=1e4),
         others={"y_true": "age", "y_pred": "income", "sensitive_features": ["member"]},
         ladders={"at_most": (1e6, 1e4, 100.0, 0.0)},
+    ),
+    Example(
+        "integration",
+        mg.Integration(),
+        others={"model": Incomes()},
+        place="X",
+        ladders={
+            "missing": ("untried", "refuse", "answer"),
+            "column_order": ("either", "answer", "refuse"),
+        },
+    ),
+    Example(
+        "integration-options",
+        mg.Integration(
+            deterministic=False,
+            row_independent=False,
+            pure=False,
+            thread_safe=False,
+            rtol=1e-3,
+            empty="answer",
+            missing="untried",
+            unseen="answer",
+            column_order="answer",
+            rows=64,
+            name="served",
+            after="schema",
+        ),
+        others={"model": Incomes()},
+        place="X",
+    ),
+    Example(
+        "integration-apart",
+        mg.Integration(timeout="60s", round_trip=("gate_examples:write", "gate_examples:read")),
+        others={"model": Incomes()},
+        place="X",
+        slow=True,
     ),
 )

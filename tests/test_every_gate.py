@@ -25,6 +25,9 @@ import mlgates.gates
 from mlgates.verdict import Verdict
 
 ALL = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
+QUICK = pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if not e.slow], ids=lambda example: example.id
+)
 
 
 def found_gates() -> list[type[mg.Gate]]:
@@ -124,8 +127,9 @@ def test_docstring_has_sections_for_every_option_and_examples_that_run(gate):
 def test_needs_only_names_of_the_vocabulary(gate):
     from mlgates.evidence import VOCABULARY
 
-    assert gate.needs
-    assert gate.needs <= VOCABULARY
+    some = next(example.gate for example in EXAMPLES if type(example.gate) is gate)
+    assert some.wants, "it uses nothing"
+    assert gate.needs <= some.wants <= VOCABULARY
 
 
 @GATES
@@ -327,7 +331,7 @@ def assert_said_in_a_sentence(result: mg.GateResult) -> None:
         assert of_the_user or not any(word in check.reason for word in internal), check.reason
 
 
-@ALL
+@QUICK
 @pytest.mark.parametrize("damage", NOTHING_SHOWN.values(), ids=NOTHING_SHOWN)
 def test_never_passes_where_nothing_was_shown(example, damage):
     result = example.gate.run(**example.evidence(damage(people())))
@@ -337,7 +341,7 @@ def test_never_passes_where_nothing_was_shown(example, damage):
     assert_said_in_a_sentence(result)
 
 
-@ALL
+@QUICK
 @pytest.mark.parametrize("damage", ODD.values(), ids=ODD)
 def test_has_a_verdict_for_odd_evidence(example, damage):
     result = example.gate.run(**example.evidence(damage(people())))
@@ -346,7 +350,7 @@ def test_has_a_verdict_for_odd_evidence(example, damage):
     assert_said_in_a_sentence(result)
 
 
-@ALL
+@QUICK
 @pytest.mark.parametrize("now", [dt.datetime(2026, 3, 1), "now", 7, pd.NaT], ids=repr)
 def test_clock_that_is_none_is_no_pass(example, now):
     result = example.gate.run(**(example.evidence() | {"now": now}))
@@ -387,7 +391,7 @@ def as_reader(table, folder):
     return table.to_reader(max_chunksize=9)
 
 
-@ALL
+@QUICK
 @pytest.mark.parametrize(
     "container",
     [as_pandas, as_polars, as_dict, as_records, as_parquet, as_chunks, as_reader],
@@ -397,10 +401,13 @@ def as_reader(table, folder):
 def test_container_makes_no_difference(example, container, table, tmp_path):
     expected = example.gate.run(**example.evidence(table))
     result = example.gate.run(**example.evidence(container(table, tmp_path)))
-    assert seen(result) == seen(expected)
+    if example.place == "X" and container in (as_parquet, as_reader):
+        assert result.verdict is Verdict.ERROR  # no model is given these
+    else:
+        assert seen(result) == seen(expected)
 
 
-@ALL
+@QUICK
 @pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
 def test_order_of_rows_makes_no_difference(example, table):
     expected = example.gate.run(**example.evidence(table))
@@ -409,7 +416,7 @@ def test_order_of_rows_makes_no_difference(example, table):
     assert seen(result, rows=False) == seen(expected, rows=False)
 
 
-@ALL
+@QUICK
 @pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
 def test_order_of_columns_makes_no_difference(example, table):
     expected = example.gate.run(**example.evidence(table))
@@ -420,7 +427,7 @@ def test_order_of_columns_makes_no_difference(example, table):
         assert seen(result) == seen(expected)
 
 
-@ALL
+@QUICK
 @pytest.mark.parametrize(
     "damage",
     [lambda table: table, spoiled, constant, *NOTHING_SHOWN.values()],

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from mlgates.gates.drift import Drift as Drift
     from mlgates.gates.fairness import Fairness as Fairness
     from mlgates.gates.freshness import Freshness as Freshness
+    from mlgates.gates.integration import Integration as Integration
     from mlgates.gates.performance import Performance as Performance
     from mlgates.gates.regression import Regression as Regression
+    from mlgates.gates.latency import Latency as Latency
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
     from mlgates.limits import Limit as Limit
@@ -45,6 +47,8 @@ __all__ = [
     "GateFailure",
     "GateResult",
     "GateSuite",
+    "Integration",
+    "Latency",
     "Limit",
     "Measurement",
     "MlgatesError",
@@ -70,8 +74,10 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.drift": ("Drift",),
         "gates.fairness": ("Fairness",),
         "gates.freshness": ("Freshness",),
+        "gates.integration": ("Integration",),
         "gates.performance": ("Performance",),
         "gates.regression": ("Regression",),
+        "gates.latency": ("Latency",),
         "gates.schema": ("Column", "Schema"),
         "limits": ("Limit",),
         "report": ("GateResult", "Report"),
