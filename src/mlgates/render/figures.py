@@ -265,7 +265,7 @@ def _groups(check: Check) -> Iterator[Spans]:
         return
     line = _bound(check, [span.value for span in spans if span.value is not None])
     shown = [span._replace(beyond=_is_beyond(span.value, check.limit, line)) for span in spans]
-    shown.sort(key=lambda span: (not span.beyond, span.label))
+    shown.sort(key=lambda span: not span.beyond)
     title = clean(check.metric, _LABEL)
     kept = tuple(shown[:_MOST_ROWS])
     yield Spans(title, "", kept, (line,) if line else (), _left_out(len(shown) - len(kept)))

@@ -16,7 +16,7 @@ __all__ = ["to_markdown"]
 _SPACE = Space(name=80)
 _MEANS_MORE = re.compile(r"[\\`*_\[\]<>|~&$#!(){}]")
 # what is made a mention, a reference or a link after Markdown was read, entities and all
-_MADE_MORE = re.compile(r"@|#(?=\d)|:(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
+_MADE_MORE = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
 _BREAK = "\u200b"  # a space without width
 
 
