@@ -256,8 +256,8 @@ def test_answers_that_are_none(answer, message):
          "`model` is the class LogisticRegression; give an instance that is fitted"),
         ({"X": X, "model": 3}, "`model` is of type int; a model has `predict`, or is callable"),
         ({"X": X[:5], "model": len}, "`y_true` has 6 rows and `X` has 5"),
-        ({"y_score": [0.5] * 6}, ("labels are due, and only `y_score` was given: give `y_pred`, such"
-         " as y_score >= 0.5")),
+        ({"y_score": [0.5] * 6}, ("labels are due, and only `y_score` was given: give `y_pred`, "
+         "such as y_score >= 0.5")),
     ],
 )  # fmt: skip
 def test_what_is_lacking(given, message):

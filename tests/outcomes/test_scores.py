@@ -173,8 +173,8 @@ def test_values_are_doubles(true):
 @pytest.mark.parametrize(
     ("true", "pred", "message"),
     [
-        ([1, 2, "c"], [1, 2, 3], ("`y_true` mixes values of the types int, str; convert them to one "
-         "type first")),
+        ([1, 2, "c"], [1, 2, 3], ("`y_true` mixes values of the types int, str; convert them to "
+         "one type first")),
         (["a", "b", "c"], [1, 2, 3], "`y_true` holds values of type string, and numbers are due"),
         ([1, 2, 3], ["1", "2", "3"], "`y_pred` holds values of type string, and numbers are due"),
         ([1, 2, np.inf], [1, 2, 3], "`y_true` holds 1 of 3 values that are infinite"),
