@@ -15,6 +15,8 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser, SkipParser
 
+pytest_plugins = ["pytester"]  # for the tests of the plugin of our own
+
 run = PythonEvaluator()
 
 

@@ -1,5 +1,7 @@
 """What a test that failed by a gate says: the table, and no traceback through the library."""
 
+import re
+
 import pytest
 
 from mlgates.errors import GateFailure
@@ -9,6 +11,7 @@ from mlgates.under_pytest.properties import MADE
 __all__ = ["tell"]
 
 _MOST = 3  # tables under one assertion
+_WORD = re.compile(r"\w+")
 _ENOUGH = 60  # characters of what is printed of an object: the rest may have been cut
 
 
@@ -43,14 +46,16 @@ def tell(item: pytest.Item, call: pytest.CallInfo[None], found: pytest.TestRepor
 
 
 def _asserted(excinfo: pytest.ExceptionInfo[BaseException]) -> list[Report | GateResult]:
-    """Return the reports and results that an assertion names, as far as its frame has them.
+    """Return the reports and results that an assertion is about, as far as its frame has them.
 
-    (pytest keeps what an assertion was made of in the frame's variables.)
+    They are those that its message shows (pytest keeps what an assertion was made of among the
+    frame's variables), or else those that its source names.
     """
-    message, frame = str(excinfo.value), excinfo.traceback[-1].frame
-    things: list[Report | GateResult] = []
-    for value in [*frame.f_locals.values(), *frame.f_globals.values()]:
-        known = any(value is thing for thing in things)
-        if type(value) in (Report, GateResult) and not known and repr(value)[:_ENOUGH] in message:
-            things.append(value)
-    return things[:_MOST]
+    message, entry = str(excinfo.value), excinfo.traceback[-1]
+    named = {**entry.frame.f_globals, **entry.frame.f_locals}
+    there = {k: thing for k, thing in named.items() if type(thing) in (Report, GateResult)}
+    told = {id(t): t for t in there.values() if repr(t)[:_ENOUGH] in message}
+    if there and not told:
+        words = set(_WORD.findall(str(entry.statement)))
+        told = {id(thing): thing for name, thing in there.items() if name in words}
+    return list(told.values())[:_MOST]
