@@ -418,12 +418,14 @@ def test_undecided_by_interval_names_the_pair_that_reaches_farthest():
     assert check.details["rows_needed"] > 20_050
 
 
-def test_no_number_of_rows_decides_on_the_limit():
+def test_on_the_limit_many_rows_are_needed():
     gate = fair(PARITY, 0.1, decide_by="interval")
-    check = gate.run(**counted((40, 100), (50, 100))).checks[0]
-    assert check.verdict is mg.Verdict.INCONCLUSIVE
-    assert "rows_needed" not in check.details
-    assert "would decide" not in check.reason
+    on = gate.run(**counted((40, 100), (50, 100))).checks[0]
+    within = gate.run(**counted((45, 100), (45, 100))).checks[0]
+    assert on.verdict is within.verdict is mg.Verdict.INCONCLUSIVE
+    assert on.details["rows_needed"] > 5 * within.details["rows_needed"]
+    exact = fair(PARITY, 0.0).run(**counted((50, 100), (51, 100))).checks[0]
+    assert exact.by_chance
 
 
 @settings(deadline=None, max_examples=60)

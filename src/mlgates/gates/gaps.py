@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.gates.foresight import decisive_growth, shrunk
 from mlgates.gates.notions import Over
 from mlgates.gates.rates import Rates, normal
 from mlgates.kernels.proportions import THIN, two_proportions_pvalue
@@ -17,6 +18,7 @@ from mlgates.kernels.simultaneous import (
     koopman_interval,
     pair_level,
     pair_pvalues,
+    range_quantile,
     square_and_add,
 )
 from mlgates.limits import Limit
@@ -28,6 +30,8 @@ Ints = npt.NDArray[np.intp]
 
 #: More pairs than these are not tested exactly; those left out count as not significant.
 _MOST_EXACT = 2_000
+#: Pairs or groups near the limit that are looked at for the rows that decide.
+_NEAREST = 20
 #: So that the rows told decide in at least four of five draws, also where few pairs are close.
 _POWER = 0.9
 
@@ -329,16 +333,19 @@ class _Pairs:
         return None if z <= 0 else ((quantile + float(special.ndtri(_POWER))) / z) ** 2
 
     def _interval_growth(self) -> float | None:
-        """Rows at which the intervals leave the limit, if the gaps stay as they are."""
-        (near, far), allowed, gap = self.ends, self._allowed, self.gap
-        stretch = 1 + float(special.ndtri(_POWER)) / normal(self.level)
+        """Rows at which the intervals leave the limit, if the groups are as they seem."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            if self.beyond.any():
-                reach = ((gap - near) * stretch / (gap - allowed))[self.beyond]
-                times = float(np.nanmin(reach)) ** 2
-            else:
-                times = float(np.max((far - gap) * stretch / (allowed - gap))) ** 2
-        return times if math.isfinite(times) else None
+            values, ends = self.rates.value, self._limits
+            if self.ratio:
+                values, ends = np.log(values), (np.log(np.maximum(ends[0], 0.0)), np.log(ends[1]))
+            errors = (ends[1] - ends[0]) / (2 * normal(self.level))
+        known = np.isfinite(values) & np.isfinite(errors) & (errors > 0)
+        if not known.all() or not math.isfinite(self._allowed):
+            return None
+        true, i, j = shrunk(values, errors), self.i, self.j
+        gap, error = np.abs(true[i] - true[j]), np.hypot(errors[i], errors[j])
+        farthest = range_quantile(0.5, len(values)) / math.sqrt(2)
+        return _decided(gap - self._allowed, error, normal(self.level), farthest)
 
 
 def worst_group(rates: Rates, over: Over, rule: Rule) -> Gap:
@@ -367,7 +374,7 @@ def worst_group(rates: Rates, over: Over, rule: Rule) -> Gap:
         (worst, worst),
         (reach, reach),
         None,
-        _group_growth(rates, rule, (low, high), level, beyond),
+        _group_growth(rates, rule, (low, high), level),
     )
 
 
@@ -386,23 +393,24 @@ def _against(rates: Rates, limit: float, low: Floats, high: Floats, level: float
 
 
 def _group_growth(
-    rates: Rates,
-    rule: Rule,
-    ends: tuple[Floats, Floats],
-    level: float,
-    beyond: npt.NDArray[np.bool_],
+    rates: Rates, rule: Rule, ends: tuple[Floats, Floats], level: float
 ) -> float | None:
-    """Return how many times these rows would decide, if the values stay as they are."""
-    at_least = rule.limit.at_least is not None
-    limit = rule.limit.low if at_least else rule.limit.high
-    low, high = ends
-    value = rates.value
-    stretch = 1 + float(special.ndtri(_POWER)) / normal(level)
-    outward = value - low if at_least else high - value
-    inward = high - value if at_least else value - low
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if beyond.any():
-            times = float(np.min((inward * stretch / np.abs(value - limit))[beyond])) ** 2
-        else:
-            times = float(np.max(outward * stretch / np.abs(value - limit))) ** 2
-    return times if math.isfinite(times) else None
+    """Return how many times these rows would decide, if the groups are as they seem."""
+    errors = (ends[1] - ends[0]) / (2 * normal(level))
+    if not (np.isfinite(errors) & (errors > 0)).all():
+        return None
+    true, limit = shrunk(rates.value, errors), rule.limit
+    beyond = limit.low - true if limit.at_least is not None else true - limit.high
+    farthest = float(special.ndtri(0.5 ** (1 / len(true))))
+    return _decided(beyond, errors, normal(level), farthest)
+
+
+def _decided(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> float | None:
+    """Return how many times the rows decide, of what lies so far beyond a limit, or within it.
+
+    One that is shown to be beyond decides; of those within, all must be shown.
+    """
+    far = beyond / errors
+    near = np.argsort(-far)[: 1 if far.max() > 0 else _NEAREST]
+    times = [decisive_growth(float(beyond[g]), float(errors[g]), quantile, farthest) for g in near]
+    return max(times) if math.isfinite(max(times)) else None

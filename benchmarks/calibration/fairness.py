@@ -1,0 +1,215 @@
+"""How often `Fairness` fails groups that are alike, whether its intervals hold, and its advice.
+
+Run it with ``uv run --group bench benchmarks/calibration/fairness.py``; it prints Markdown. Every
+draw is judged by ``Fairness(...).run``; what the other rules and limits say of it is decided by
+`mlgates.verdict.decide` from the same measurement.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+import mlgates as mg
+from mlgates.verdict import Check, Limit, Measurement, Verdict, decide
+
+PARITY = "demographic_parity_difference"
+RATIO = "demographic_parity_ratio"
+ODDS = "equalized_odds_difference"
+LIMIT = 0.1
+GROUPS = (2, 3, 5, 10)
+SIZES = (50, 100, 200, 1_000)
+SHARES = (0.5, 0.1, 0.02)
+
+
+class Case(NamedTuple):
+    """Sizes of the groups and the true share of each."""
+
+    sizes: tuple[int, ...]
+    shares: tuple[float, ...]
+
+    @property
+    def gap(self) -> float:
+        return max(self.shares) - min(self.shares)
+
+    @property
+    def ratio(self) -> float:
+        return min(self.shares) / max(self.shares)
+
+    def rng(self, seed: int) -> np.random.Generator:
+        return np.random.default_rng([seed, *self.sizes, *(round(1e6 * s) for s in self.shares)])
+
+    def evidence(self, rng: np.random.Generator) -> dict[str, object]:
+        group = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        told = (rng.random(len(group)) < np.array(self.shares)[group]).astype(np.int64)
+        # labels are asked for, and not looked at by demographic parity
+        true = rng.integers(0, 2, len(group))
+        return {"y_true": true, "y_pred": told, "sensitive_features": group}
+
+    def grown(self, rows: int) -> "Case":
+        times = rows / sum(self.sizes)
+        return Case(tuple(int(np.ceil(n * times)) for n in self.sizes), self.shares)
+
+
+def alike(k: int, n: int, share: float) -> Case:
+    return Case((n,) * k, (share,) * k)
+
+
+def judged(gate: mg.Fairness, case: Case, draws: int, seed: int) -> Iterator[Check]:
+    rng = case.rng(seed)
+    for _ in range(draws):
+        yield gate.run(**case.evidence(rng)).checks[0]
+
+
+def verdict(check: Check, rule: str, limit: float) -> Verdict:
+    found = Measurement(check.value, n=check.n, interval=check.interval, p_value=check.p_value)
+    return decide(found, Limit(at_most=limit), rule).verdict
+
+
+def share_of(flags: list[bool]) -> str:
+    return f"{np.mean(flags):.3f}"
+
+
+def held(check: Check, truth: float) -> bool:
+    low, high = check.interval or (np.nan, np.nan)
+    return bool(low <= truth + 1e-12 and truth <= high + 1e-12)
+
+
+def rates(checks: list[Check], rule: str) -> str:
+    told = [verdict(check, rule, LIMIT) for check in checks]
+    return "/".join(
+        f"{np.mean([t is v for t in told]):.2f}"
+        for v in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+    )
+
+
+def at_equality(draws: int) -> None:
+    print(
+        "| groups | rows a group | share | FAIL at limit 0 | FAIL | gap > 0.1 | interval holds 0 |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for share in SHARES:
+        for k in GROUPS:
+            for n in SIZES:
+                case = alike(k, n, share)
+                # p-values at the limit 0 are of the pair that differs most
+                checks = list(judged(mg.Fairness(PARITY, at_most=0), case, draws, 1))
+                known = [check for check in checks if check.value is not None]
+                sizes = [c.p_value <= 0.05 and c.value > 0 for c in known]
+                fails = [c.p_value <= 0.05 and c.value > LIMIT for c in known]
+                beyond = [c.value > LIMIT for c in known]
+                holds = [held(check, 0.0) for check in known]
+                cells = map(share_of, (sizes, fails, beyond, holds))
+                print(f"| {k} | {n:,} | {share} | {' | '.join(cells)} |")
+
+
+def where_groups_differ(draws: int) -> None:
+    print(
+        "| sizes | shares | interval holds the gap | that of the ratio | significance | interval |"
+    )
+    print("| --- | --- | --- | --- | --- | --- |")
+    for case in DIFFERENT:
+        checks = list(judged(mg.Fairness(PARITY, at_most=LIMIT), case, draws, 2))
+        ratios = list(judged(mg.Fairness(RATIO, at_least=0.8), case, draws, 3))
+        cells = [
+            ", ".join(f"{n:,}" for n in case.sizes),
+            ", ".join(map(str, case.shares)),
+            share_of([held(check, case.gap) for check in checks]),
+            share_of([held(check, case.ratio) for check in ratios if check.value is not None]),
+            rates(checks, "significance"),
+            rates(checks, "interval"),
+        ]
+        print(f"| {' | '.join(cells)} |")
+
+
+DIFFERENT = (
+    Case((200, 200), (0.5, 0.5)),
+    Case((200, 200), (0.45, 0.5)),
+    Case((200, 200), (0.4, 0.5)),
+    Case((200, 200), (0.3, 0.5)),
+    Case((2_000, 2_000), (0.45, 0.5)),
+    Case((2_000, 2_000), (0.4, 0.5)),
+    Case((2_000, 2_000), (0.35, 0.5)),
+    Case((2_000, 100), (0.3, 0.5)),
+    Case((50, 500, 100), (0.02, 0.1, 0.2)),
+    Case((300,) * 5, (0.4, 0.425, 0.45, 0.475, 0.5)),
+    Case((3_000,) * 5, (0.4, 0.4, 0.4, 0.4, 0.45)),
+    Case((3_000,) * 5, (0.4, 0.4, 0.4, 0.4, 0.55)),
+    Case((50, 200, 1_000, 5_000) * 2, (0.3, 0.5) * 4),
+)
+
+ADVISED = (
+    alike(2, 100, 0.5),
+    alike(5, 100, 0.5),
+    alike(10, 50, 0.5),
+    alike(5, 100, 0.1),
+    alike(5, 100, 0.02),
+    Case((1_000, 40), (0.3, 0.3)),
+    Case((1_000, 40), (0.1, 0.1)),
+    Case((100, 100), (0.45, 0.5)),
+    Case((100, 100), (0.4, 0.5)),
+    Case((100, 100), (0.38, 0.5)),
+    Case((200, 200, 200), (0.3, 0.35, 0.4)),
+    Case((200, 200, 200), (0.3, 0.3, 0.45)),
+)
+
+
+def advice(draws: int) -> None:
+    """Ask a draw that is undecided for the rows it needs, and draw as many from the same groups."""
+    print("| sizes | shares | rule | undecided | rows told (median) | decided with them |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for case in ADVISED:
+        for rule in ("significance", "interval"):
+            gate = mg.Fairness(PARITY, at_most=LIMIT, decide_by=rule)
+            checks = list(judged(gate, case, draws, 4))
+            told = [c.details["rows_needed"] for c in checks if "rows_needed" in c.details]
+            undecided = sum(check.by_chance for check in checks)
+            decided = []
+            for number, rows in enumerate(told[:200]):
+                if rows > MOST:
+                    continue
+                again = next(judged(gate, case.grown(int(rows)), 1, 1_000 + number))
+                decided.append(again.verdict is not Verdict.INCONCLUSIVE)
+            cells = [
+                ", ".join(f"{n:,}" for n in case.sizes),
+                ", ".join(map(str, case.shares)),
+                rule,
+                f"{undecided} of {draws}",
+                f"{int(np.median(told)):,}" if told else "-",
+                f"{share_of(decided)} of {len(decided)}" if decided else "-",
+            ]
+            print(f"| {' | '.join(cells)} |")
+
+
+MOST = 2_000_000
+
+
+def of_odds(draws: int) -> None:
+    print("| groups | rows a group | true, false positive rate | FAIL at limit 0 | holds 0 |")
+    print("| --- | --- | --- | --- | --- |")
+    for k, n, rate in ((2, 200, 0.5), (5, 200, 0.5), (5, 1_000, 0.1), (3, 100, 0.5)):
+        checks = list(judged(mg.Fairness(ODDS, at_most=0), alike(k, n, rate), draws, 5))
+        sizes = share_of([check.verdict is Verdict.FAIL for check in checks])
+        print(f"| {k} | {n:,} | {rate} | {sizes} | {share_of([held(c, 0.0) for c in checks])} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=1_000)
+    draws = parser.parse_args().draws
+    start = time.perf_counter()
+    print(f"{draws:,} draws each.\n\n## Groups that are alike\n")
+    at_equality(draws)
+    print("\n## Equalized odds of groups that are alike\n")
+    of_odds(draws)
+    print("\n## Groups that differ\n")
+    where_groups_differ(draws)
+    print("\n## Rows that are told to decide\n")
+    advice(draws)
+    print(f"\n{time.perf_counter() - start:,.0f} s")
+
+
+if __name__ == "__main__":
+    main()
