@@ -280,6 +280,8 @@ class Evidence:
 
     def once(self, what: str, name: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made the first time it was asked for, or raise what was raised then."""
+        if not _is_hashable(name):  # a condition of a class of the user's own
+            return make()
         if (what, name) not in self._kept:
             try:
                 self._kept[what, name] = make()
@@ -316,6 +318,14 @@ class Evidence:
                     }
                 found[name] = known
         return found
+
+
+def _is_hashable(name: object) -> bool:
+    try:
+        hash(name)
+    except TypeError:
+        return False
+    return True
 
 
 def _is_stored(given: object) -> bool:

@@ -105,7 +105,8 @@ def test_declared_categories_without_rows_are_groups():
     assert found.names == ("group=a", "group=b", "group=c")
     assert found.codes.tolist() == [0, 2]
     found = groups(pl.Series(["a", "c"], dtype=pl.Enum(["c", "b", "a"])))
-    assert found.names == ("group=a", "group=b", "group=c")
+    assert found.names == ("group=c", "group=b", "group=a")
+    assert found.codes.tolist() == [2, 0]
     # neither a dictionary nor an intersection declares anything
     part = pa.array(["a", "b", "c"]).dictionary_encode().slice(0, 2)
     assert groups(part).names == ("group=a", "group=b")
@@ -171,6 +172,40 @@ def test_the_index_of_predictions_or_of_x_counts_where_labels_have_none():
         assert refusal(groups, moved, y_true=[0, 1], **other).startswith("the indexes of `")
     # a table with other rows is another matter
     assert groups(moved, y_true=[0, 1], X=pd.DataFrame({"a": [1, 2, 3]})).names[0] == "group=0"
+
+
+def test_intervals_of_pandas_are_groups_in_their_order():
+    age = pd.cut(pd.Series([150, 5, 50, None]), [0, 30, 100, 200, 300])
+    found = groups({"age": age})
+    assert found.names == (
+        "age=(0, 30]", "age=(30, 100]", "age=(100, 200]", "age=(200, 300]", "age=missing",
+    )  # fmt: skip
+    assert found.codes.tolist() == [2, 0, 1, 4]
+    plain = pd.arrays.IntervalArray.from_tuples([(0, 1), None, (0, 1)])
+    for values in (plain, pd.Series(plain), pd.IntervalIndex(plain)):
+        assert groups(values).names[-1] == "group=missing"
+        assert groups(values).codes.tolist() == [0, 1, 0]
+    assert list(slices("age", X=pd.DataFrame({"age": age})))[1] == "age=(30, 100]"
+
+
+def test_ordered_categories_keep_their_order():
+    sizes = pd.Categorical(["high", "low"], categories=["low", "mid", "high"], ordered=True)
+    assert groups(sizes).names == ("group=low", "group=mid", "group=high")
+
+
+def test_no_columns():
+    said = "no column was named to make groups of"
+    assert refusal(slices, (), X={"a": [1]}) == said
+
+
+def test_a_condition_need_not_be_hashable():
+    class Old:
+        __hash__ = None
+
+        def __call__(self, table):
+            return [True, False]
+
+    assert slices({"old": Old()}, X={"a": [1, 2]}) == {"old": [True, False]}
 
 
 def test_no_rows():

@@ -128,6 +128,10 @@ def test_whole_numbers_beyond_doubles_are_exact():
     assert found.cells.tolist() == np.eye(3).tolist()
 
 
+def test_numbers_beyond_64_bits_are_exact():
+    assert labels(y_true=[10**30, 1], y_pred=[1, 10**30]).classes == (1, 10**30)
+
+
 def test_labels_are_sorted_by_value_and_by_code_point():
     assert labels(y_true=[10, 9, -1], y_pred=[9, 10, -1]).classes == (-1, 9, 10)
     assert labels(y_true=["b", "B", "ä"], y_pred=["b", "B", "ä"]).classes == ("B", "b", "ä")

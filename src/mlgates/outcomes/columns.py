@@ -138,7 +138,7 @@ def as_column(said: str, value: object) -> Column:
     Traceback (most recent call last):
     mlgates.errors.EvidenceError: `y_pred` has shape (1, 3): give one value a row, such as .ravel()
     """
-    index, values = index_of(value), _one(said, value)
+    index, values = index_of(value), _named_intervals(_one(said, value))
     try:
         array, field = from_sequence(said.strip("`"), _dictionary(values))
     except UNCONVERTIBLE as error:
@@ -160,6 +160,19 @@ def as_column(said: str, value: object) -> Column:
 def _problem(said: str, problem: str) -> str:
     """Return what is wrong with a column, called by its name as evidence."""
     return problem.replace(f"column {said.strip('`')!r}", said, 1)
+
+
+def _named_intervals(values: Any) -> Any:
+    """Return the intervals of pandas, which `pandas.cut` gives, by their names."""
+    dtype = getattr(values, "dtype", None)
+    if is_instance_of(dtype, "pandas", "IntervalDtype"):
+        names = np.array(values.astype(str), object)
+        names[np.asarray(values.isna())] = None
+        return names
+    kinds = getattr(getattr(dtype, "categories", None), "dtype", None)
+    if is_instance_of(kinds, "pandas", "IntervalDtype"):
+        return getattr(values, "cat", values).rename_categories(str)
+    return values
 
 
 def _dictionary(values: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mlgates.data.groups import rows_where
 from mlgates.errors import EvidenceError
 from mlgates.outcomes.columns import Column, as_array, as_column, columns_of, index_of, is_table
-from mlgates.outcomes.labels import encoded
+from mlgates.outcomes.labels import encoded, is_whole
 from mlgates.outcomes.lookup import Given, Lookup, Table
 from mlgates.outcomes.names import apart, value_name
 
@@ -104,8 +104,7 @@ def slices_of(given: Given, by: Any) -> tuple[Slice, ...]:
     if pairs is not None:
         return tuple(Slice(name, _where(lookup, name, condition)) for name, condition in pairs)
     names = (by,) if isinstance(by, str) else tuple(by)
-    columns = {name: lookup.named(name) for name in names}
-    groups = _crossed(lookup, columns)
+    groups = _crossed(lookup, {name: lookup.named(name) for name in names})
     return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
 
 
@@ -160,9 +159,7 @@ def groups_of(given: Given, features: Any) -> Groups:
     lookup = Lookup(given)
     value = given[features] if isinstance(features, str) and features in given else features
     columns = _features(lookup, value, str(features))
-    for column in columns.values():
-        _refuse_ungrouped(column)
-    return _crossed(lookup, columns)
+    return _crossed(lookup, columns, check=_refuse_ungrouped)
 
 
 def _features(lookup: Lookup, value: Any, evidence: str) -> dict[str, Column]:
@@ -206,28 +203,37 @@ def are_names(lookup: Lookup, value: Any) -> bool:
     return anchor is not None and anchor.rows != len(value)
 
 
-def _refuse_ungrouped(column: Column) -> None:
-    codes, values = encoded(column)
-    if len(values) <= _FEW:
+def _refuse_ungrouped(column: Column, codes: Codes, values: list[Any]) -> None:
+    """Raise for an identifier or a measured number."""
+    if len(values) <= _FEW or column.declares:
         return
     advice = "bin it first, or give a feature with fewer groups"
     if len(values) * 2 > len(codes):
         msg = f"{column.said} has {len(values):,} distinct values in {len(codes):,} rows, which "
         msg += f"looks like an identifier: {advice}"
         raise EvidenceError(msg)
-    if column.field.kind in ("float", "decimal") and any(value % 1 for value in values):
+    if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
         msg = f"{column.said} is a measured number with {len(values):,} distinct values: {advice}"
         raise EvidenceError(msg)
 
 
-def _crossed(lookup: Lookup, columns: Mapping[str, Column]) -> Groups:
+def _crossed(
+    lookup: Lookup,
+    columns: Mapping[str, Column],
+    check: Callable[[Column, Codes, list[Any]], None] = lambda *_: None,
+) -> Groups:
     """Return groups by the values of some columns: sorted by value, missing ones last."""
+    if not columns:
+        msg = "no column was named to make groups of"
+        raise EvidenceError(msg)
     for column in columns.values():
         lookup.align(column)
     codes = np.zeros(next(iter(columns.values())).rows, np.intp)
     combined: list[tuple[Any, ...]] = [()]
     for column in columns.values():
-        ranks, values = _ranked(column)
+        found = encoded(column, declared=True)
+        check(column, *found)
+        ranks, values = _ranked(column, *found)
         codes = codes * len(values) + ranks
         present = np.bincount(codes, minlength=len(combined) * len(values)) > 0
         if len(columns) == 1:
@@ -241,11 +247,12 @@ def _crossed(lookup: Lookup, columns: Mapping[str, Column]) -> Groups:
     return Groups(tuple(columns), names, codes.astype(np.intp, copy=False), missing)
 
 
-def _ranked(column: Column) -> tuple[Codes, list[Any]]:
+def _ranked(column: Column, codes: Codes, values: list[Any]) -> tuple[Codes, list[Any]]:
     """Return each row's place among the sorted values, and these; None, for missing, is last."""
-    codes, values = encoded(column, declared=True)
     _refuse_many(len(values), column.said)
-    order = sorted(range(len(values)), key=values.__getitem__)
+    order = list(range(len(values)))
+    if not (column.declares and getattr(column.array.type, "ordered", False)):
+        order.sort(key=values.__getitem__)
     rank = np.empty(len(values) + 1, np.intp)
     rank[order] = np.arange(len(values))
     rank[-1] = len(values)

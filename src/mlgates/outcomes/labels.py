@@ -1,5 +1,6 @@
 """Labels as codes: one family of numbers, or texts; never cast from one to the other."""
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from mlgates.errors import EvidenceError
 from mlgates.outcomes.columns import Column
 from mlgates.outcomes.names import listed, told
 
-__all__ = ["Labels", "coded", "encoded", "family_of", "plain_label", "sorted_labels"]
+__all__ = ["Labels", "coded", "encoded", "family_of", "is_whole", "plain_label", "sorted_labels"]
 
 _OTHERS = {
     "binary": "bytes; decode them first: labels are numbers or texts",
@@ -151,8 +152,18 @@ def plain_label(label: Any) -> Any:
         label = label.item()
     if isinstance(label, np.str_):
         return str(label)
-    whole = isinstance(label, float | Decimal) and label == label and abs(label) != np.inf  # noqa: PLR0124
-    return int(label) if whole and label % 1 == 0 else label
+    return int(label) if isinstance(label, float | Decimal) and is_whole(label) else label
+
+
+def is_whole(number: Any) -> bool:
+    """Return whether a number is finite and whole.
+
+    Examples
+    --------
+    >>> is_whole(2.0), is_whole(Decimal("2.5")), is_whole(float("inf"))
+    (True, False, False)
+    """
+    return math.isfinite(number) and number == int(number)
 
 
 def sorted_labels(*sets: tuple[Any, ...], bools: bool = False) -> tuple[Any, ...]:
