@@ -177,6 +177,7 @@ class _SpansDisplay(_Display[Spans]):
             for span in self.figure.spans
         )
         _name_rows(ax, [*undefined])
+        ax.locator_params(axis="x", nbins=6)
         if self.figure.lines:
             _legend(ax)
 

@@ -117,7 +117,9 @@ class Spans:
         beyond = [span.label for span in self.spans if span.beyond]
         told = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
         against = f" against {lines}; {told}" if lines else ""
-        return f"{len(self.spans)} values with intervals{against}."
+        count = len(self.spans)
+        what = "1 value with its interval" if count == 1 else f"{count} values with intervals"
+        return f"{what}{against}."
 
     def table(self) -> Table:
         """The numbers drawn: a head and rows."""
@@ -211,7 +213,7 @@ class Levels:
         beyond = [level.label for level in self.levels if level.beyond]
         told = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
         limit = f"; {self.limit.label}; {told}" if self.limit else ""
-        return f"{len(self.levels)} columns{limit}."
+        return f"{len(self.levels)} column{'' if len(self.levels) == 1 else 's'}{limit}."
 
     def table(self) -> Table:
         """The numbers drawn: a head and rows."""

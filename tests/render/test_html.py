@@ -1,0 +1,313 @@
+"""The page: it loads nothing, runs nothing, and says all in words."""
+
+import base64
+import hashlib
+import re
+from importlib import resources
+from itertools import product
+
+import html5lib
+import pytest
+from report_examples import (
+    advisory,
+    drift,
+    drift_check,
+    every_kind,
+    fairness,
+    performance,
+    skipped,
+)
+
+from mlgates.render.html import to_fragment, to_html
+from mlgates.render.rows import GLYPHS
+from mlgates.report import GateResult, Report
+from mlgates.verdict import Check, Verdict
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+STYLE = (resources.files("mlgates.render") / "templates" / "report.css").read_text("utf-8").strip()
+
+
+def read(text):
+    parser = html5lib.HTMLParser(namespaceHTMLElements=False)
+    root = parser.parse(text)
+    assert parser.errors == []
+    return root
+
+
+def find(root, tag, name=""):
+    return [e for e in root.iter(tag) if name in ["", *e.get("class", "").split()]]
+
+
+def told(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+# what the page may do
+
+
+def test_the_policy_allows_its_own_style_alone():
+    root = read(to_html(every_kind()))
+    policy = next(m for m in find(root, "meta") if m.get("http-equiv")).get("content")
+    (style,) = find(root, "style")
+    digest = base64.b64encode(hashlib.sha256(style.text.encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    assert style.text == STYLE
+
+
+@pytest.mark.parametrize("form", [to_html, to_fragment])
+def test_nothing_is_loaded_and_nothing_runs(form):
+    text = form(every_kind())
+    root = read(text if form is to_html else f"<!doctype html><title>x</title>{text}")
+    for element in root.iter():
+        assert element.tag not in {"script", "link", "img", "iframe", "object"}
+        for name, value in element.attrib.items():
+            assert name not in {"src", "style", "srcset"}
+            assert not name.startswith("on")
+            assert "//" not in value
+    assert "url(" not in STYLE
+    assert "@import" not in STYLE
+
+
+def test_every_rule_is_scoped_to_one_class():
+    bare = re.sub(r"@media[^{]*\{", "", STYLE)
+    selectors = [
+        one.strip()
+        for rule in re.findall(r"([^{}]+)\{", bare)
+        for one in re.split(r",(?![^(]*\))", rule)
+    ]
+    assert len(selectors) > 60
+    assert [one for one in selectors if not re.match(r"\.mlgates(?![\w-])", one)] == []
+
+
+def test_a_notebook_gets_the_body_without_ids():
+    for thing in (every_kind(), drift()):
+        shown = thing._repr_html_()
+        assert shown == to_fragment(thing)
+        assert shown.startswith('<div class="mlgates">')
+        root = read(f"<!doctype html><title>x</title>{shown}")
+        assert [e for e in root.iter() if "id" in e.attrib or e.tag == "a"] == []
+        assert len(find(root, "style")) == 1
+
+
+# what a reader finds
+
+
+def test_the_head_says_what_holds_it_back():
+    root = read(to_html(every_kind()))
+    assert told(find(root, "title")[0]) == "FAIL: credit-release"
+    assert told(find(root, "p", "mg-badge")[0]) == "✗ FAIL"
+    assert [told(h) for h in find(root, "h1")] == ["credit-release"]
+    assert told(find(root, "p", "mg-told")[0]) == (
+        "6 of 8 gates hold it back · 1 advisory; 1 skipped"
+    )
+    holding = [told(item) for item in find(find(root, "ul", "mg-holding")[0], "li")]
+    assert holding == [
+        "✗ FAIL completeness city missing 10.9 %",
+        "✗ FAIL drift:psi age psi 0.31",
+        "✗ FAIL performance:roc_auc roc_auc [sex=male] 0.79",
+        "✗ FAIL fairness:demographic_parity_difference 0.14",
+        "? INCONCLUSIVE regression:roc_auc -0.004",
+        "? INCONCLUSIVE latency:p99 p99 18.6 ms",
+    ]
+
+
+def test_links_lead_to_the_gates():
+    root = read(to_html(every_kind()))
+    places = {e.get("id"): e for e in root.iter() if "id" in e.attrib}
+    links = find(root, "a")
+    assert len(links) == 6
+    for link in links:
+        assert told(link) in told(places[link.get("href").removeprefix("#")])
+
+
+def test_gates_are_folded_and_those_to_see_are_open():
+    root = read(to_html(every_kind()))
+    gates = {told(find(g, "h2")[0]): "open" in g.attrib for g in find(root, "details", "mg-gate")}
+    assert gates == {
+        "completeness": True,
+        "drift:psi": True,
+        "performance:roc_auc": True,
+        "fairness:demographic_parity_difference": True,
+        "regression:roc_auc": True,
+        "latency:p99": True,
+        "freshness:at": True,
+        "integration": False,
+    }
+    steady = GateResult(name="a", kind="k", checks=drift().checks[1:])
+    for thing, is_open in ((steady, True), (Report(name="r", results=(steady,)), False)):
+        (gate,) = find(read(to_html(thing)), "details", "mg-gate")
+        assert ("open" in gate.attrib) is is_open
+
+
+def test_tables_have_captions_heads_and_scopes():
+    root = read(to_html(every_kind()))
+    tables = find(root, "table")
+    assert len(tables) > 12
+    for table in tables:
+        assert len(find(table, "caption")) == 1
+        for cell in find(table, "th"):
+            assert cell.get("scope") in {"row", "col"}
+        head = find(find(table, "thead")[0], "th")
+        for row in find(find(table, "tbody")[0], "tr"):
+            assert sum(int(cell.get("colspan", 1)) for cell in row) == len(head)
+
+
+def test_landmarks_and_language():
+    root = read(to_html(every_kind()))
+    assert root.get("lang") == "en"
+    assert len(find(root, "main")) == len(find(root, "article")) == 1
+    assert len(find(root, "section")) == 8
+    for part in (*find(root, "section"), *find(root, "article")):
+        assert part.get("aria-label")
+
+
+def test_each_verdict_has_a_word_and_a_sign():
+    root = read(to_html(every_kind()))
+    for verdict in find(root, "span", "mg-verdict"):
+        sign, word = told(verdict).split(" ")[:2]
+        assert sign in GLYPHS.values()
+        assert word in {"PASS", "INCONCLUSIVE", "FAIL", "ERROR", "SKIP"}
+        assert verdict[0].get("aria-hidden") == "true"
+
+
+def test_reasons_stand_under_what_did_not_pass():
+    root = read(to_html(drift()))
+    (why,) = find(root, "tr", "mg-why")
+    assert told(why).startswith("psi of age is 0.31 (n = 4,012 against 30,162); the limit is")
+    assert "moved: 52 < x from 10 % to 24.6 %" in told(why)
+    assert "not judged: day (dates)" in told(root)
+
+
+def test_what_it_rests_on():
+    foot = told(find(read(to_html(every_kind())), "footer")[0])
+    assert "data: 4,012 rows x 6 columns, fingerprint ce6e818baa50" in foot
+    assert "run 2026-01-31T12:00:00 UTC in 12.5 s" in foot
+    assert "python 3.11.7, mlgates 0.1.0" in foot
+    assert "Completeness(max_missing=0.05)" in foot
+    assert find(read(to_html(Report(name="r", results=()))), "footer") == []
+
+
+@pytest.mark.parametrize("odd", [5, None, "x", {"a": 1}, {"a": {"b": "c"}}, ("x",)])
+def test_odd_provenance_is_left_out(odd):
+    known = dict.fromkeys(("versions", "suite", "tables", "started", "commit", "seconds"), odd)
+    read(to_html(Report(name="r", results=(drift(),), provenance=known)))
+
+
+# many columns
+
+
+def wide(count):
+    checks = [drift_check(f"x{i:03}") for i in range(count)]
+    steady = [drift_check(f"y{i:03}", 0.01) for i in range(count)]
+    return GateResult(name="drift:psi", kind="drift", checks=(*checks, *steady))
+
+
+def test_many_rows_are_folded_and_a_dozen_drawn():
+    root = read(to_html(Report(name="r", results=(wide(200),))))
+    inside = find(root, "div", "mg-inside")[0]
+    first, more, passed = find(inside, "table")[:3]
+    assert len(find(first, "tr")) == 1 + 2 * 12
+    assert told(find(inside, "summary")[0]) == "188 more checks"
+    assert len(find(more, "tr")) == 1 + 2 * 188
+    assert told(find(inside, "summary")[1]) == "200 checks passed"
+    assert len(find(passed, "tr")) == 1 + 200
+    assert len(find(inside, "figure")) == 12
+    assert "The worst 12 are drawn." in told(inside)
+    (item,) = find(find(root, "ul", "mg-holding")[0], "li")
+    assert told(item).endswith("x000 psi 0.31, x001 psi 0.31, x002 psi 0.31, 197 more")
+
+
+def test_a_few_rows_more_are_not_folded():
+    text = told(read(to_html(Report(name="r", results=(wide(16),)))))
+    assert "more check" not in text
+
+
+def test_more_rows_than_a_page_holds_are_counted():
+    check = Check(subject="x", metric="m", verdict="error", reason="r")
+    result = GateResult(name="a", kind="k", checks=(check,) * 1_003)
+    assert "3 checks more: to_frame() lists them all." in told(read(to_html(result)))
+
+
+def test_checks_that_are_alike_share_a_row():
+    short = Check(subject="x", metric="m", verdict="inconclusive", reason="too few rows")
+    result = GateResult(name="a", kind="k", checks=(short,) * 30)
+    root = read(to_html(result))
+    assert len(find(root, "tr", "mg-why")) == 1
+    assert "30 checks" in told(root)
+
+
+def test_what_stands_aside_is_said():
+    root = read(to_html(Report(name="r", results=(advisory(), skipped()))))
+    assert "! ERROR advisory" in told(root)
+    assert f"{GLYPHS[Verdict.SKIP]} SKIP" in told(root)
+
+
+# contrast, by the rule of WCAG 2.2
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def mixed(ink, paper, share):
+    """A colour of which a share covers the paper."""
+    both = [
+        round(share * int(ink[i : i + 2], 16) + (1 - share) * int(paper[i : i + 2], 16))
+        for i in (1, 3, 5)
+    ]
+    return "#{:02x}{:02x}{:02x}".format(*both)
+
+
+def long(colour):
+    return colour if len(colour) == 7 else "#" + "".join(2 * c for c in colour[1:])
+
+
+NAMED = {name: long(value) for name, value in re.findall(r"--mg-(\w+): (#[0-9a-f]+);", STYLE)}
+PAGES = [
+    (long(ink), long(paper))
+    for ink, paper in re.findall(r"--mg-ink: (#\w+); background: (#\w+)", STYLE)
+]
+QUIET = int(re.search(r"--mg-quiet: color-mix\(in srgb, var\(--mg-ink\) (\d+)%", STYLE)[1]) / 100
+NOTEBOOKS = ["#ffffff", "#111111", "#1e1e1e"]  # Jupyter light and dark, VS Code dark
+
+
+def test_colours_are_found():
+    assert len(PAGES) == 3
+    assert {"pass", "fail", "error", "open", "skip", "blue", "orange"} <= set(NAMED)
+
+
+@pytest.mark.parametrize("name", ["pass", "fail", "error", "open", "skip"])
+def test_signs_can_be_read_on_every_page(name):
+    assert contrast("#ffffff", NAMED[name]) >= 4.5
+    for paper in (*NOTEBOOKS, *(page[1] for page in PAGES)):
+        assert contrast(NAMED[name], paper) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_text_can_be_read(page):
+    ink, paper = page
+    assert contrast(ink, paper) >= 7
+    assert contrast(mixed(ink, paper, QUIET), paper) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("name", "paper"), [*product(["blue", "orange", "fail"], [*NOTEBOOKS, "#14171c"])]
+)
+def test_what_is_drawn_can_be_seen(name, paper):
+    assert contrast(NAMED[name], paper) >= 3
+
+
+def test_figures_of_fairness_and_performance_are_in_the_page():
+    for result in (fairness(), performance()):
+        root = read(to_html(result))
+        (figure,) = find(root, "figure")
+        assert told(find(figure, "table")[0]).count("sex=") >= 3

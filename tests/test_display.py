@@ -1,0 +1,128 @@
+"""Plots with matplotlib: what they draw is what the report says."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import pytest
+from report_examples import drift, every_kind, fairness, latency, performance, regression, skipped
+
+from mlgates.display import DriftDisplay, FairnessDisplay, LatencyDisplay, RegressionDisplay
+from mlgates.errors import EvidenceError, OptionError
+
+EACH = [
+    (DriftDisplay, drift()),
+    (FairnessDisplay, fairness()),
+    (FairnessDisplay, performance()),
+    (RegressionDisplay, regression()),
+    (LatencyDisplay, latency()),
+]
+IDS = [f"{display.__name__}-{result.kind}" for display, result in EACH]
+
+
+@pytest.fixture(autouse=True)
+def _figures():
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize(("display", "result"), EACH, ids=IDS)
+def test_plot_returns_itself_with_axes_and_figure(display, result):
+    made = display.from_result(result)
+    assert not hasattr(made, "ax_")
+    assert made.plot() is made
+    assert made.ax_.figure is made.figure_
+    assert made.ax_.get_title() == made.figure.title
+    made.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize(("display", "result"), EACH, ids=IDS)
+def test_plot_draws_on_the_axes_given(display, result):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    ax = figure.subplots()
+    made = display.from_result(result).plot(ax=ax)
+    assert made.ax_ is ax
+    assert made.figure_ is figure
+
+
+def test_drift_draws_both_sides_and_marks_what_moved():
+    made = DriftDisplay.from_result(drift()).plot()
+    widths = sorted(round(patch.get_width(), 3) for patch in made.ax_.patches)
+    assert widths == sorted([0.1, 0.4, 0.4, 0.1, 0.031, 0.41, 0.313, 0.246])
+    assert [text.get_text() for text in made.ax_.texts] == ["▼", "▼", "▲"]
+    names = [label.get_text() for label in made.ax_.get_yticklabels()]
+    assert names == ["x <= 27", "27 < x <= 40", "40 < x <= 52", "52 < x"]
+    legend = [text.get_text() for text in made.ax_.get_legend().get_texts()]
+    assert legend == ["reference", "data", "moved beyond chance"]
+
+
+def test_a_column_is_taken_by_name():
+    assert DriftDisplay.from_result(drift()).figure.title == "age"
+    assert DriftDisplay.from_result(drift(), "hours").figure.title == "hours"
+    with pytest.raises(OptionError, match="did you mean 'hours'"):
+        DriftDisplay.from_result(drift(), "hour")
+
+
+def test_spans_are_drawn_against_the_limit():
+    ax = RegressionDisplay.from_result(regression()).plot().ax_
+    lines = [tuple(map(float, line.get_xdata())) for line in ax.lines]
+    assert lines == [(-0.0125, 0.0045), (-0.004,), (0.0, 0.0), (-0.01, -0.01)]
+    names = [
+        label.get_text()
+        for label in FairnessDisplay.from_result(fairness()).plot().ax_.get_yticklabels()
+    ]
+    assert "sex=f, race=other (undefined)" in names
+
+
+def test_latency_is_drawn_on_a_logarithmic_axis_in_times():
+    ax = LatencyDisplay.from_result(latency()).plot().ax_
+    assert ax.get_xscale() == "log"
+    assert [label.get_text() for label in ax.get_xticklabels()] == [
+        "2 ms",
+        "5 ms",
+        "10 ms",
+        "20 ms",
+    ]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["calls", "production", "p99 18.6 ms", "the limit, 20 ms"]
+
+
+@pytest.mark.parametrize("display", [display for display, _ in EACH[:1] + EACH[3:]])
+def test_a_result_without_anything_to_draw_is_refused(display):
+    with pytest.raises(EvidenceError, match="nothing to draw in the result of 'integration'"):
+        display.from_result(skipped())
+
+
+def test_a_whole_report_is_refused():
+    with pytest.raises(OptionError, match=r"must be a GateResult, such as `report\[.*got 'Report'"):
+        DriftDisplay.from_result(every_kind())
+
+
+def test_a_dollar_sign_begins_no_formula():
+    from report_examples import CELLS, drift_check
+
+    from mlgates.report import GateResult
+
+    cells = [(r"$\frac{", *cell[1:]) for cell in CELLS]
+    result = GateResult(name="d", kind="drift", checks=(drift_check("$x^{", cells=cells),))
+    DriftDisplay.from_result(result).plot().figure_.canvas.draw()
+
+
+def test_matplotlib_is_loaded_when_something_is_plotted():
+    code = (
+        "import sys; import mlgates.display; "
+        "print(sorted({'matplotlib', 'jinja2', 'numpy', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"DriftDisplay.plot needs matplotlib: pip install"):
+        DriftDisplay.from_result(drift()).plot()
