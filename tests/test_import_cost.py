@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import mlgates as mg
+
 HEAVY = {
     "fairlearn",
     "jinja2",
@@ -53,3 +55,22 @@ def test_data_gates_load_no_scipy_sklearn_or_pandas():
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_the_pytest_plugin_loads_nothing_heavy_and_none_of_the_library():
+    loaded = loaded_after("import mlgates.pytest_plugin")
+    assert "pytest" in loaded
+    assert loaded & HEAVY == set()
+    own = {name for name in loaded if name.startswith("mlgates")}
+    assert own == {"mlgates", "mlgates.pytest_plugin"}
+
+
+def test_showing_a_report_loads_nothing_heavy(tmp_path):
+    path = tmp_path / "report.json"
+    (mg.GateSuite([mg.Completeness()]).run(data={"x": [1]})).save(path)
+    shown = f"import io; sys.stdout = io.StringIO(); m.main(['show', {str(path)!r}])"
+    loaded = loaded_after(
+        f"import mlgates.command as m; out = sys.stdout; {shown}; sys.stdout = out"
+    )
+    assert "mlgates.render.text" in loaded
+    assert loaded & HEAVY == set()
