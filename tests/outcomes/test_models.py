@@ -236,9 +236,9 @@ def test_answers_in_any_container(make):
         ([0.5] * 6, ("the answer of `model.predict` holds numbers that are not whole, and labels "
          "are due; these look like scores: give them as `y_score`, or threshold them, such as "
          "score >= 0.5")),
-        (pd.Series(Y, index=[5, 4, 3, 2, 1, 0]), ("the indexes of `X` and the answer of "
-         "`model.predict` differ, so that it is not known which rows belong together: they hold "
-         "the same labels in another order; write model.predict.loc[X.index]")),
+        (pd.Series(Y, index=[5, 4, 3, 2, 1, 0]), ("the answer of `model.predict` has another index "
+         "than `X`; return the answers in the order of the rows, with the index of `X` or with "
+         "none")),
         (["0"] * 6, ("`y_true` holds numbers and the answer of `model.predict` holds texts; labels "
          "are never cast: convert one of them")),
     ],

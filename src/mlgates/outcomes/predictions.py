@@ -131,8 +131,11 @@ class Predictions:
             what = models.called(f"`{self.model_name}`", method)
             msg = f"{what} returned {answer.rows:,} answers for the {table.rows:,} rows of `X`"
             raise EvidenceError(msg)
-        if table.index is not None and not _is_default(answer.index):
-            same_rows(table, answer)
+        own = table.index is None or _is_default(answer.index) or answer.index.equals(table.index)
+        if not own:
+            msg = f"{answer.said} has another index than `X`; return the answers in the order of "
+            msg += "the rows, with the index of `X` or with none"
+            raise EvidenceError(msg)
         return replace(answer, index=table.index)
 
 
