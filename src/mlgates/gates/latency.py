@@ -243,8 +243,8 @@ class Latency(Gate):
         said += _remarks(series)
         histogram, histogram_production = histograms(found.seconds, other.seconds)
         details = self._details(series) | {
-            "candidate": found.value,
-            "production": other.value,
+            "candidate": _finite(found.value),
+            "production": _finite(other.value),
             "n_production": other.n,
             "failed_production": other.failed,
             "effective_calls_production": other.dependence.effective,
@@ -361,14 +361,15 @@ class Latency(Gate):
 
     def _details(self, series: Series) -> dict[str, object]:
         found = series.found
+        known = {name: _finite(value) for name, value in series.details.items()}
         return {
-            **series.details,
+            **known,
             "calls": series.calls,
             "failed": found.failed,
             "calls_needed": self._least,
             "lag_1": found.dependence.lag_1,
             "effective_calls": found.dependence.effective,
-            "quantiles": table(found.ordered),
+            "quantiles": {name: _finite(value) for name, value in table(found.ordered).items()},
         }
 
 
@@ -406,6 +407,11 @@ def _span(interval: Interval | None, unit: str, confidence: float) -> str:
         return "" if unknown else f"{level} interval from {quantity(low, unit)} upwards"
     start = "up" if unknown else quantity(low, unit)
     return f"{level} interval {start} to {quantity(high, unit)}"
+
+
+def _finite(value: object) -> object:
+    """Return a value as details keep it: what failed calls make infinite is undefined there."""
+    return None if value == math.inf else value
 
 
 def _shown(value: float | None) -> str:

@@ -81,6 +81,7 @@ def _meant(given: object) -> str:
     if isinstance(given, str):
         folded = given.strip().casefold().removesuffix("%")
         words = {"median": "p50", "average": "mean", "avg": "mean", "maximum": "max", "p100": "max"}
+        words |= {"mean": "mean", "max": "max"}
         near = words.get(folded, f"p{folded.removeprefix('p')}")
         known = near in ("mean", "max") or _QUANTILE.fullmatch(near)
         return f"; did you mean {near!r}?" if known and near != given else ""

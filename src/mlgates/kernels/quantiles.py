@@ -36,6 +36,8 @@ Interval = tuple[float, float]
 #: 2.33 / sqrt(n), one time in a hundred each; what is below both is taken for chance.
 _BY_CHANCE = 12.0
 _LAG_BY_CHANCE = 2.33
+#: However few clusters there are, an interval twice as wide as it would be is wide enough.
+_LEAST_FREEDOM = 2.0
 #: Lags that are looked at one by one.
 _NEAR = 64
 #: More corrected latencies than this are no measurement but a wrong unit of the interval.
@@ -211,7 +213,7 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
         beyond = values > ordered[min(math.ceil(n * level), n) - 1]
         inflation, _ = _inflation(beyond.astype(np.float64))
         if inflation > 1 + _BY_CHANCE / math.sqrt(n):
-            clusters = n * min(level, 1 - level) / inflation
+            clusters = n * min(share, 1 - share) / inflation
             worst = max(worst, inflation * _widening(clusters, confidence))
     return Dependence(lag_1, worst, max(int(n / worst), 1))
 
@@ -264,7 +266,7 @@ def _covariance(centred: Floats) -> Floats:
 def _widening(clusters: float, confidence: float) -> float:
     """Square of how much wider Student's t is than the normal distribution."""
     level = (1 + confidence) / 2
-    freedom = max(clusters - 1, 1.0)
+    freedom = max(clusters - 1, _LEAST_FREEDOM)
     return float((special.stdtrit(freedom, level) / special.ndtri(level)) ** 2)
 
 
