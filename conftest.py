@@ -15,7 +15,8 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser, SkipParser
 
-pytest_plugins = ["pytester"]  # for the tests of the plugin of our own
+# `pytester` for the tests of our own plugin, and that for examples where it is not installed
+pytest_plugins = ["pytester", "mlgates.pytest_plugin"]
 
 run = PythonEvaluator()
 

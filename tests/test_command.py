@@ -317,6 +317,13 @@ def test_a_wrong_toml_file_is_told(place, said, written, told):
     assert len(found) < 1_000
 
 
+def test_the_documented_file_is_a_suite(tmp_path):
+    page = Path(__file__).parents[1] / "docs" / "howto" / "command-line.md"
+    written = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "gates.toml").write_text(written, encoding="utf-8")
+    assert load(str(tmp_path / "gates.toml")).names == ("schema", "completeness", "drift:psi")
+
+
 def test_every_gate_can_be_written_in_toml():
     known = [name for name in mg.__all__ if isinstance(getattr(mg, name), type)]
     gates = {name for name in known if issubclass(getattr(mg, name), mg.Gate)} - {"Gate"}
