@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.limits import quantity
-from mlgates.render.figures import Cells, Figure, Histogram, Spans, figures
+from mlgates.render.figures import figures
+from mlgates.render.kinds import Cells, Figure, Histogram, Spans
 from mlgates.report import GateResult, Report
 
 if TYPE_CHECKING:

@@ -24,8 +24,9 @@ from report_examples import (
     skipped,
 )
 
-from mlgates.render.figures import Cells, Histogram, Levels, Spans, cells, figures, number
+from mlgates.render.figures import cells, figures, number
 from mlgates.render.html import to_html
+from mlgates.render.kinds import Cells, Histogram, Levels, Spans
 from mlgates.render.pictures import draw, ticks
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Limit

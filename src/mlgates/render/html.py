@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlgates.limits import quantity
 from mlgates.render.clean import clean, pieces
-from mlgates.render.figures import Table, figures
+from mlgates.render.figures import figures
+from mlgates.render.kinds import Table
 from mlgates.render.pictures import Picture, draw
 from mlgates.render.rows import (
     GLYPHS,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mlgates.limits import quantity
 from mlgates.render.clean import cut
-from mlgates.render.figures import (
+from mlgates.render.kinds import (
     Cells,
     Figure,
     Histogram,
