@@ -379,3 +379,21 @@ def test_what_is_no_data_is_lent_as_it_is():
     model = object()
     for value in (model, "label", 5, None, len):
         assert lend(value) is value
+
+
+def test_features_that_a_gate_asks_for_are_fingerprinted():
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", None]})
+    asked = Evidence({"X": X}, also={"X", "model"}).tables()
+    assert asked == {
+        "X": {
+            "origin": "pandas.DataFrame",
+            "rows": 2,
+            "columns": 2,
+            "columns_read": 2,
+            "fingerprint": asked["X"]["fingerprint"],
+        }
+    }
+    other = Evidence({"X": X.assign(a=[2.0, 2.0])}, also={"X"}).tables()
+    assert other["X"]["fingerprint"] != asked["X"]["fingerprint"]
+    assert Evidence({"X": X}).tables() == {}  # no gate asks for it: it is not read
+    assert Evidence({"X": ["a text", "another"]}, also={"X"}).tables() == {}  # no table

@@ -724,3 +724,10 @@ def test_a_parquet_file(tmp_path):
 
 def reads_rows(data):
     return True
+
+
+def test_the_seed_of_what_was_drawn_stands_in_the_provenance():
+    y = [float(i % 7) for i in range(80)]
+    suite = mg.GateSuite([mg.Performance("r2", at_least=0.1)])
+    report = suite.run(y_true=y, y_pred=[value + 0.1 for value in y])
+    assert report.provenance["seed"] == report["performance"].checks[0].details["seed"] == 0

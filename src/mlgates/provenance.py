@@ -17,20 +17,22 @@ _SHA = frozenset("0123456789abcdef")
 
 
 def provenance(
-    evidence: Evidence, suite: str, started: datetime, seconds: float
+    evidence: Evidence, suite: str, started: datetime, seconds: float, seed: int | None = None
 ) -> dict[str, object]:
     """Return what a run rests on, as plain values.
 
     Parameters
     ----------
     evidence : Evidence
-        What the run was given; its tables were scanned already, so nothing is read again.
+        What the run was given; `data` and `reference` were scanned already and are not read again.
     suite : str
         The suite as written.
     started : datetime
         When the run began, aware.
     seconds : float
         How long it took.
+    seed : int, optional
+        Of what was drawn at random, where anything was.
     """
     try:
         now: str | None = evidence.now.isoformat()
@@ -43,7 +45,7 @@ def provenance(
         "commit": commit(_working_folder()),
         "versions": versions(),
         "tables": evidence.tables(),
-        "seed": None,
+        "seed": seed,
         "suite": suite,
     }
 

@@ -1,7 +1,7 @@
 """GateSuite: gates in order, one run, one report. No mathematics."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -247,8 +247,15 @@ class GateSuite:
         return Report(
             name=self.name,
             results=tuple(results.values()),
-            provenance=provenance(given, self._written(), started, seconds),
+            provenance=provenance(given, self._written(), started, seconds, _seed(results)),
         )
+
+
+def _seed(results: Mapping[str, GateResult]) -> int | None:
+    """Return the seed of what gates drew at random; None where they drew nothing."""
+    details = (check.details for result in results.values() for check in result.checks)
+    seeds = (told.get("seed") for told in details)
+    return next((seed for seed in seeds if isinstance(seed, int)), None)
 
 
 def _written(gate: Gate) -> str:
