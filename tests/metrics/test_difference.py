@@ -153,6 +153,10 @@ def test_areas_of_like_rankings_are_identical_and_of_two_perfect_scores_not():
     found = between("roc_auc", TRUE, SCORE, SCORE**3)
     assert (found.value, found.change.method) == (0, "identical ranking")
     assert found.change.ends(0.95) == (0, 0)
+    lowest = SCORE[TRUE == 1].min()  # below it the order of negatives is all that changes
+    unlike = between("roc_auc", TRUE, SCORE, np.where(lowest > SCORE, -SCORE, SCORE))
+    assert (unlike.value, unlike.change.method, unlike.change.p_value) == (0, "Tango", 1)
+    assert unlike.change.ends(0.95) == pytest.approx(tango_interval(0, 0, TRUE.sum()))
     one = TRUE + RNG.random(N) / 2
     two = TRUE + RNG.random(N) / 2
     perfect = between("roc_auc", TRUE, one, two)

@@ -5,9 +5,9 @@ import pytest
 import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metric_outcomes import outcomes
 
 from mlgates.metrics import NAMES, find
-from mlgates.outcomes import Outcomes
 
 BINARY = {
     "accuracy": sk.accuracy_score,
@@ -49,23 +49,6 @@ VALUES = {
     "max_error": lambda t, p, sample_weight=None: sk.max_error(t, p),
 }
 ELSEWHERE = {"expected_calibration_error", "roc_auc_ovr", "roc_auc_ovr_weighted"}
-
-
-def outcomes(need, true, pred=None, score=None, weight=None, k=2) -> Outcomes:
-    classes = tuple(range(k)) if need in ("labels", "scores", "probabilities") else ()
-    whole = np.intp if classes else np.float64
-    return Outcomes(
-        need=need,
-        n=len(true),
-        dropped=0,
-        kept=None,
-        true=np.asarray(true, whole),
-        pred=None if pred is None else np.asarray(pred, whole),
-        score=None if score is None else np.asarray(score, np.float64),
-        weight=None if weight is None else np.asarray(weight, np.float64),
-        classes=classes,
-        positive=1 if k == 2 else None,
-    )
 
 
 def test_every_metric_is_compared():

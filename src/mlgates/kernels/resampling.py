@@ -236,12 +236,12 @@ def multinomial_cells(
 
 
 def smoothed_cells(cells: Floats, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Yield batches of tables from the Dirichlet law of the cells with ``1 / k`` added to each.
+    """Yield batches of tables from the Dirichlet law of the cells with two rows spread over them.
 
-    ``k`` is the length of the first axis; with two classes this is the posterior law under
-    Jeffreys' prior. It serves where resampled rows are all alike.
+    With two classes this is the posterior law under Jeffreys' prior, a half for each of the four
+    cells. It serves where resampled rows are all alike.
     """
-    alpha = (cells + 1 / len(cells)).ravel()
+    alpha = (cells + 2 / cells.size).ravel()
     for size in _sizes(resamples, cells.size):
         yield rng.dirichlet(alpha, size).reshape(size, *cells.shape) * alpha.sum()
 

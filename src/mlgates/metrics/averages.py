@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.kernels.proportions import wilson_interval
-from mlgates.kernels.resampling import RESAMPLES, cells_interval, smoothed_cells
+from mlgates.kernels.resampling import (
+    RESAMPLES,
+    cells_interval,
+    percentile_interval,
+    smoothed_cells,
+)
 from mlgates.metrics.counts import CountMetric, divided, squared_cells
 from mlgates.metrics.metric import Estimate
 from mlgates.outcomes import Outcomes
@@ -16,18 +21,24 @@ from mlgates.outcomes import Outcomes
 __all__ = ["AVERAGES", "MeanOfShares", "OfMargins"]
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
 #: Of right rows, true rows and predicted rows by class, each ``(..., k)``.
 Formula = Callable[[Floats, Floats, Floats], Floats]
-#: Up to this many classes the table of counts itself is resampled, beyond only its filled cells.
+#: Where every row is right, tables are smoothed up to this many classes.
 _MOST_CLASSES = 64
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OfMargins(CountMetric):
-    """A function of right, true and predicted rows by class; its cells are resampled."""
+    """A function of right, true and predicted rows by class, whose cells are resampled.
+
+    With two classes, quantiles under the posterior law of the cells' shares by Jeffreys' prior,
+    which also serves where a class is rare; with more, BCa of multinomial draws. Either costs the
+    same for any number of rows.
+    """
 
     formula: Formula = field(repr=False)
-    interval: str = "multinomial resampling of the cells, BCa"
+    interval: str = "multinomial, smoothed (two classes) or BCa"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
         """Return the formula's values."""
@@ -39,38 +50,57 @@ class OfMargins(CountMetric):
         self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
     ) -> Estimate:
         """Return the interval by resampling the cells."""
+        del positive
         cells = outcomes.cells * (outcomes.effective / outcomes.cells.sum())
-        k = len(cells)
-        true, pred = np.nonzero(cells)
-        kinds, counts = np.arange(k), cells[true, pred]
         drawn: dict[str, object] = {"seed": seed, "resamples": RESAMPLES}
-
-        def whole(filled: Floats) -> Floats:
-            tables = np.zeros((len(filled), k, k))
-            tables[:, true, pred] = filled
-            return self.of_cells(tables, positive)
-
-        def sparse(filled: Floats) -> Floats:
-            right = true == pred
-            margins = [np.zeros((len(filled), k)) for _ in range(3)]
-            margins[0][:, true[right]] = filled[:, right]
-            for margin, codes in ((margins[1], true), (margins[2], pred)):
-                order = np.argsort(codes, kind="stable")
-                found, starts = np.unique(codes[order], return_index=True)
-                margin[:, kinds[found]] = np.add.reduceat(filled[:, order], starts, axis=1)
-            return self.formula(margins[0], margins[1], margins[2])
-
-        few = k <= _MOST_CLASSES
-        statistic = whole if few else sparse
-        found = cells_interval(statistic, counts, strata=true, confidence=confidence, seed=seed)
-        if found.how != "degenerate" or not few:
+        k = len(cells)
+        if k == 2:
+            ends = self._smoothed(value, cells, confidence, seed)
+            return Estimate(value, ends, "multinomial (smoothed)", drawn)
+        filled = _Filled(k, *np.nonzero(cells))
+        found = cells_interval(
+            lambda counts: self.formula(*filled.margins(counts)),
+            cells[filled.true, filled.pred],
+            confidence=confidence,
+            seed=seed,
+        )
+        if found.how != "degenerate" or k > _MOST_CLASSES:
             return Estimate(value, found.interval, f"multinomial ({found.how})", drawn)
         # every draw is alike (each row is right, or none is): what could have been seen instead
-        rng = np.random.default_rng(seed)
-        seen = [self.of_cells(tables, None) for tables in smoothed_cells(cells, RESAMPLES, rng)]
-        low, high = np.quantile(np.concatenate(seen), [(1 - confidence) / 2, (1 + confidence) / 2])
-        ends = min(float(low), value), max(float(high), value)
+        ends = self._smoothed(value, cells, confidence, seed)
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
+
+    def _smoothed(
+        self, value: float, cells: Floats, confidence: float, seed: int
+    ) -> tuple[float, float] | None:
+        """Return quantiles under what is known of the cells' shares, the value among them."""
+        tables = smoothed_cells(cells, RESAMPLES, np.random.default_rng(seed))
+        seen = np.concatenate([self.of_cells(table, None) for table in tables])
+        found = percentile_interval(seen, confidence).interval
+        return None if found is None else (min(found[0], value), max(found[1], value))
+
+
+@dataclass(frozen=True, eq=False)
+class _Filled:
+    """The cells that have rows: of a thousand classes not a million are looked at."""
+
+    k: int
+    true: Codes
+    pred: Codes
+
+    def margins(self, counts: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return right, true and predicted rows by class from the counts of the filled cells."""
+        right = np.zeros((len(counts), self.k))
+        on = self.true == self.pred
+        right[:, self.true[on]] = counts[:, on]
+        return right, self._sums(counts, self.true), self._sums(counts, self.pred)
+
+    def _sums(self, counts: Floats, codes: Codes) -> Floats:
+        order = np.argsort(codes, kind="stable")
+        found, starts = np.unique(codes[order], return_index=True)
+        sums = np.zeros((len(counts), self.k))
+        sums[:, found] = np.add.reduceat(counts[:, order], starts, axis=1)
+        return sums
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

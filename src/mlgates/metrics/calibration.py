@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.kernels.resampling import RESAMPLES, THIN, bca_interval, row_counts
+from mlgates.kernels.resampling import RESAMPLES, THIN, row_counts
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores
 from mlgates.outcomes import Need, Outcomes
 
@@ -27,7 +27,7 @@ class CalibrationError(RowMetric):
     """
 
     need: Need = "probabilities"
-    interval: str = "bootstrap of the rows, BCa"
+    interval: str = "bootstrap of the rows, basic, widened by chance"
 
     def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
         """Return the error and its interval."""
@@ -39,16 +39,16 @@ class CalibrationError(RowMetric):
         value = float(errors(np.ones((1, outcomes.n)))[0])
         if not confidence:
             return Estimate(value)
-        sums = np.add.reduceat(gaps, starts)
-        signs = np.repeat(np.sign(sums), np.diff(starts, append=outcomes.n))
+        rng = np.random.default_rng(seed)
         thin = 0 < min(np.count_nonzero(came), np.count_nonzero(came == 0)) < THIN
-        batches = row_counts(
-            outcomes.n, RESAMPLES, np.random.default_rng(seed), came[order] if thin else None
-        )
+        batches = row_counts(outcomes.n, RESAMPLES, rng, came[order] if thin else None)
         draws = np.concatenate([errors(batch) for batch in batches])
-        found = bca_interval(value, draws, value * weight - signs * gaps, confidence)
+        # what probabilities that are right would give by chance
+        spread = np.sqrt(np.add.reduceat(weight**2 * (told * (1 - told))[order], starts))
+        noise = np.abs(rng.standard_normal((RESAMPLES, len(starts))) * spread).sum(1)
+        ends = _ends(value, draws, noise / weight.sum(), confidence)
         details = {"seed": seed, "resamples": RESAMPLES, "bins": BINS}
-        return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
+        return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return the calibration errors of resamples."""
@@ -57,6 +57,20 @@ class CalibrationError(RowMetric):
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight[order]
         errors = _errors(weight * (told - came)[order], weight, starts)
         return lambda counts: errors(counts[:, order])
+
+
+def _ends(value: float, draws: Floats, noise: Floats, confidence: float) -> tuple[float, float]:
+    """Return the interval of an error that is biased upwards, and whose resamples are once more.
+
+    The basic interval takes the bias off: from twice the value minus the draws' upper quantile to
+    twice the value minus the lower one. The lower end is no higher than what is left of the value
+    when chance alone is taken off.
+    """
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    low, high = np.quantile(draws, tails)
+    by_chance = float(np.quantile(noise, tails[1]))
+    lower = min(2 * value - float(high), value - by_chance)
+    return max(0.0, lower), max(value, 2 * value - float(low))
 
 
 def _binned(told: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

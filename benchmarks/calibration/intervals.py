@@ -1,0 +1,274 @@
+"""How often the interval of each metric covers the truth, and whether "rows needed" decide.
+
+Run it with ``uv run --group bench benchmarks/calibration/intervals.py``; it prints Markdown. Every
+interval is the one that ``Performance`` reports: ``find(metric).measure(outcomes)``. The truth of a
+metric is its value on four million rows of the same law.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+import mlgates as mg
+from mlgates.metrics import find
+from mlgates.metrics.metric import Metric
+from mlgates.outcomes import Outcomes
+
+SIZES = (50, 200, 2_000)
+RATES = (0.5, 0.1, 0.02)
+MANY = 4_000_000
+LABELS = (
+    *("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1"),
+    *("f1_macro", "f1_weighted", "precision_macro", "matthews_corrcoef", "selection_rate"),
+)
+SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score", "expected_calibration_error")
+CLASSES = (
+    *("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "precision_macro"),
+    *("precision_weighted", "matthews_corrcoef", "roc_auc_ovr", "roc_auc_ovr_weighted"),
+    *("log_loss", "expected_calibration_error"),
+)
+VALUES = (
+    *("r2", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error"),
+    *("median_absolute_error", "mean_absolute_percentage_error", "mean_error"),
+)
+#: Metrics whose interval is had by resampling rows: fewer draws of these.
+SLOW = ("average_precision", "expected_calibration_error", "r2")
+Law = Callable[[np.random.Generator, int], dict[str, np.ndarray]]
+
+
+class Case(NamedTuple):
+    """What is drawn, and how it is called in the table."""
+
+    title: str
+    law: Law
+    metrics: tuple[str, ...]
+    k: int
+
+
+def binary(rate: float, distance: float = 1.5, slope: float = 1.0) -> Law:
+    """Two normal classes; slope 1 gives calibrated probabilities."""
+
+    def law(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        true = (rng.random(n) < rate).astype(np.intp)
+        x = rng.standard_normal(n) + distance * true
+        odds = special.logit(rate) + distance * (x - distance / 2)
+        # labels are told so that about as many are told positive as there are
+        cut = distance + float(special.ndtri(0.6 if rate > 0.3 else 0.5)) * -1
+        return {
+            "true": true,
+            "score": special.expit(slope * odds),
+            "pred": (x > cut).astype(np.intp),
+        }
+
+    return law
+
+
+def classes(k: int) -> Law:
+    """Classes of falling sizes, scores from a softmax that is too sure of itself."""
+    shares = 1.0 / np.arange(1, k + 1)
+    shares /= shares.sum()
+
+    def law(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        true = np.searchsorted(np.cumsum(shares)[:-1], rng.random(n), "right")
+        x = rng.standard_normal((n, k))
+        x[np.arange(n), true] += 1.5
+        score = special.softmax(1.7 * x + np.log(shares), axis=1)
+        return {"true": true, "score": score, "pred": score.argmax(1)}
+
+    return law
+
+
+def values(kind: str) -> Law:
+    def law(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        true = 10 + rng.gamma(4, 2, n)
+        if kind == "normal":
+            missed = rng.standard_normal(n)
+        elif kind == "t, 5 df":
+            missed = rng.standard_t(5, n)
+        else:
+            missed = rng.exponential(1, n) - 0.5
+        return {"true": true, "pred": true + 2 * missed}
+
+    return law
+
+
+CASES = (
+    *(Case(f"base rate {rate}", binary(rate), LABELS, 2) for rate in RATES),
+    *(Case(f"base rate {rate}", binary(rate), SCORES, 2) for rate in RATES),
+    *(
+        Case(f"base rate {r}, far", binary(r, 3.0), ("roc_auc", "average_precision"), 2)
+        for r in RATES
+    ),
+    *(Case(f"base rate {r}, too sure", binary(r, 1.5, 2.0), SCORES[-1:], 2) for r in RATES),
+    Case("4 classes", classes(4), CLASSES, 4),
+    *(Case(f"errors {kind}", values(kind), VALUES, 0) for kind in ("normal", "t, 5 df", "skewed")),
+)
+
+
+def outcomes(metric: Metric, drawn: dict[str, np.ndarray], k: int) -> Outcomes:
+    scored = metric.need in ("scores", "probabilities")
+    return Outcomes(
+        need=metric.need,
+        n=len(drawn["true"]),
+        dropped=0,
+        kept=None,
+        true=drawn["true"].copy(),
+        pred=None if scored else drawn["pred"].copy(),
+        score=drawn["score"].copy() if scored else None,
+        classes=tuple(range(k)),
+        positive=1 if k == 2 else None,
+    )
+
+
+class Coverage(NamedTuple):
+    """Shares of the draws."""
+
+    covered: float
+    above: float  # the interval lies above the truth
+    below: float
+    without: float  # undefined, too few of a class, or without an interval
+    width: float
+
+
+def truth(metric: Metric, case: Case) -> float:
+    rng = np.random.default_rng(99)
+    drawn = outcomes(metric, case.law(rng, MANY), case.k)
+    if metric.name in SLOW:
+        return slow_truth(metric, drawn)
+    return float(metric.measure(drawn).value)
+
+
+def slow_truth(metric: Metric, drawn: Outcomes) -> float:
+    """The value alone, without its resamples."""
+    import sklearn.metrics
+
+    from mlgates.metrics.calibration import BINS, told_and_came
+
+    if metric.name == "r2":
+        return float(sklearn.metrics.r2_score(drawn.true, drawn.pred))
+    if metric.name == "average_precision":
+        return float(sklearn.metrics.average_precision_score(drawn.true, drawn.score))
+    told, came = told_and_came(metric.name, drawn)
+    bins = np.searchsorted(np.arange(1, BINS) / BINS, told)
+    return float(np.abs(np.bincount(bins, told - came)).sum() / drawn.n)
+
+
+def coverage(metric: Metric, case: Case, n: int, draws: int, goal: float) -> Coverage:
+    counts = np.zeros(4)
+    widths = []
+    for draw in range(draws):
+        rng = np.random.default_rng([7, n, draw])
+        found = metric.measure(outcomes(metric, case.law(rng, n), case.k))
+        if found.interval is None or "lacking" in found.details:
+            counts[3] += 1
+            continue
+        low, high = found.interval
+        widths.append(high - low)
+        counts[1 if low > goal else 2 if high < goal else 0] += 1
+    some = max(1, draws - counts[3])
+    width = float(np.median(widths)) if widths else float("nan")
+    return Coverage(*(counts[:3] / some), counts[3] / draws, width)
+
+
+def rows(options: argparse.Namespace) -> Iterator[str]:
+    yield "| metric | law | n | covers | lies above | lies below | none | median width |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for case in CASES:
+        for name in case.metrics:
+            if options.only and name not in options.only:
+                continue
+            metric = find(name, "calibration")
+            goal = truth(metric, case)
+            for n in SIZES:
+                draws = options.draws // (4 if name in SLOW else 1)
+                c = coverage(metric, case, n, draws, goal)
+                shares = [f"{100 * share:.1f}" for share in c[:4]]
+                if c.without > 0.8:
+                    shares[:3] = ["-", "-", "-"]
+                width = f"{c.width:.3g}"
+                yield f"| {name} | {case.title} | {n:,} | {' | '.join(shares)} | {width} |"
+
+
+class Advice(NamedTuple):
+    """A limit that is not far from the truth, judged by interval."""
+
+    metric: str
+    law: Law
+    k: int
+    limit: dict[str, float]
+
+
+ADVICE = (
+    Advice("accuracy", binary(0.5), 2, {"at_least": 0.72}),
+    Advice("recall", binary(0.1), 2, {"at_least": 0.40}),
+    Advice("roc_auc", binary(0.1), 2, {"at_least": 0.82}),
+    Advice("f1_macro", classes(4), 4, {"at_least": 0.50}),
+    Advice("mean_absolute_error", values("normal"), 0, {"at_most": 1.75}),
+    Advice("mean_squared_error", values("t, 5 df"), 0, {"at_most": 8.0}),
+)
+
+
+def given(drawn: dict[str, np.ndarray], metric: Metric) -> dict[str, np.ndarray]:
+    known = {"y_true": drawn["true"]}
+    if metric.need in ("scores", "probabilities"):
+        return known | {"y_score": drawn["score"]}
+    return known | {"y_pred": drawn["pred"]}
+
+
+def advice(draws: int) -> Iterator[str]:
+    """What the gate says is needed, with the true value in the place of the estimate."""
+    yield "| gate | truth | rows told, at the truth | decides | rightly |"
+    yield "| --- | --- | --- | --- | --- |"
+    for case in ADVICE:
+        metric = find(case.metric, "calibration")
+        gate = mg.Performance(case.metric, **case.limit, decide_by="interval")
+        goal = truth(metric, Case("", case.law, (), case.k))
+        told = []
+        for draw in range(draws):
+            drawn = case.law(np.random.default_rng([3, draw]), 400)
+            check = gate.run(**given(drawn, metric)).checks[0]
+            needed = check.details.get("rows_needed")
+            near = check.value is not None and abs(check.value - goal) < 0.1 * abs(
+                goal - next(iter(case.limit.values()))
+            )
+            if needed is not None and near:
+                told.append(needed)
+        if not told:
+            continue
+        n = int(np.median(told))
+        verdicts = [
+            gate.run(**given(case.law(np.random.default_rng([4, draw]), n), metric)).verdict
+            for draw in range(draws)
+        ]
+        decided = sum(verdict is not mg.Verdict.INCONCLUSIVE for verdict in verdicts) / draws
+        right = mg.Verdict.PASS if gate._limit.holds(goal) else mg.Verdict.FAIL  # noqa: SLF001
+        rightly = sum(verdict is right for verdict in verdicts) / draws
+        limit = " ".join(f"{side}={value:g}" for side, value in case.limit.items())
+        share = f"{100 * decided:.0f} % | {100 * rightly:.0f} %"
+        yield f"| `{case.metric}` {limit} | {goal:.4g} | {n:,} | {share} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=2_000)
+    parser.add_argument("--quick", action="store_true", help="200 draws, to see that it runs")
+    parser.add_argument("--only", nargs="*", default=(), help="names of metrics")
+    options = parser.parse_args()
+    if options.quick:
+        options.draws = 200
+    start = time.perf_counter()
+    for line in rows(options):
+        print(line, flush=True)
+    if not options.only:
+        print()
+        for line in advice(max(200, options.draws // 4)):
+            print(line, flush=True)
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
