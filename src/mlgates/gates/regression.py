@@ -1,9 +1,12 @@
 """Regression: the candidate is not worse than the model in production, on the same rows."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Literal, NamedTuple
+
+from scipy import special
 
 from mlgates import options
 from mlgates.base import Gate
@@ -200,7 +203,7 @@ class Regression(Gate):
             **each.change.details,
         }
         measurement = Measurement(
-            each.value,
+            self._value(each),
             n=each.n,
             dropped=each.dropped,
             interval=each.change.ends(level),
@@ -227,12 +230,25 @@ class Regression(Gate):
             said=said,
         )
 
+    def _value(self, found: Difference) -> float | None:
+        """The difference; on the limit where no more than rounding stands between them."""
+        value, candidate, production = found.value, found.candidate, found.production
+        if value is None or candidate is None or production is None:
+            return None
+        bound = -self.tolerance if self._metric.greater_is_better else self.tolerance
+        crumb = 4 * sys.float_info.epsilon * (abs(candidate) + abs(production))
+        return bound if abs(value - bound) <= crumb else value
+
     def _needed(self, measurement: Measurement) -> int | None:
         """How many rows would decide what these leave open."""
         value, n = measurement.value, measurement.n
         level = measurement.confidence or self.confidence
         if self.decide_by == "interval":
-            return rows_needed(value, measurement.interval, self._limit, n, level)
+            ends = measurement.interval
+            needed = rows_needed(value, ends, self._limit, n, level)
+            # of few discordant rows the interval shrinks faster than by the root of the rows
+            plain = rows_needed(value, _plain(measurement, level), self._limit, n, level)
+            return needed if plain is None or plain <= n else plain
         p_value = measurement.p_value
         beyond = value is not None and not self._limit.holds(value)
         if self.decide_by == "estimate" or p_value is None or not beyond or p_value <= 1 - level:
@@ -244,7 +260,7 @@ class Regression(Gate):
         each, limit = found.difference, self._limit
         where = f"`{what}`" if found.group is None else f"`{what}` where {found.group}"
         n = f"n = {each.n:,}"
-        if each.value is None or each.candidate is None or each.production is None:
+        if each.candidate is None or each.production is None:
             return f"{where} can't be compared ({n})"
         if each.identical:
             rank = "rank" if "ranking" in each.change.method else "answer"
@@ -257,7 +273,16 @@ class Regression(Gate):
             low, high = (beside(end, limit) for end in measurement.interval)
             share = quantity(measurement.confidence or 0, "share")
             spread = f"{share} interval {low} to {high}, "
-        return f"{where} changed by {beside(each.value, limit)} ({values}; {spread}{n})"
+        return f"{where} changed by {beside(measurement.value, limit)} ({values}; {spread}{n})"
+
+
+def _plain(measurement: Measurement, level: float) -> tuple[float, float] | None:
+    """Return the interval that the standard error gives; None where there is none."""
+    error, value = measurement.details.get("standard_error"), measurement.value
+    if not isinstance(error, float) or value is None:
+        return None
+    half = float(special.ndtri((1 + level) / 2)) * error
+    return value - half, value + half
 
 
 def _tolerance(metric: Metric, given: object) -> float:

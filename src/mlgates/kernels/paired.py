@@ -6,7 +6,7 @@ shares of the weight times the effective number of rows, and so no whole numbers
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -69,17 +69,36 @@ def tango_interval(
 
 def _upper(b: Floats, c: Floats, n: Floats, z2: float) -> Floats:
     """The largest difference that is not rejected."""
+    if b.ndim == 0:
+        return np.asarray(_upper_of_one(float(b), float(c), float(n), z2))
     inside, outside = (b - c) / n, np.ones_like(n)
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
-        spread = middle * (1 - middle)
-        linear = (2 * n - b + c) * middle - b - c
-        root = np.sqrt(linear * linear + 8 * n * c * spread)
-        q = np.maximum(root - linear, 0) / (4 * n)
-        far = (b - c - n * middle) ** 2 > z2 * n * (2 * q + spread)
+        far = _is_rejected(middle, b, c, n, z2)
         inside, outside = np.where(far, inside, middle), np.where(far, middle, outside)
     # all rows are gained: no difference is larger
     return np.where(np.isnan(n), np.nan, np.where(b == n, 1.0, (inside + outside) / 2))
+
+
+def _upper_of_one(b: float, c: float, n: float, z2: float) -> float:
+    """The same of plain floats, which are a hundred times as fast as arrays of one."""
+    if math.isnan(n) or b == n:
+        return math.nan if math.isnan(n) else 1.0
+    inside, outside = (b - c) / n, 1.0
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        far = _is_rejected(middle, b, c, n, z2)
+        inside, outside = (inside, middle) if far else (middle, outside)
+    return (inside + outside) / 2
+
+
+def _is_rejected(difference: Any, b: Any, c: Any, n: Any, z2: float) -> Any:
+    """Whether the score test rejects a difference, of floats or of arrays."""
+    spread = difference * (1 - difference)
+    linear = (2 * n - b + c) * difference - b - c
+    twice_q = (linear * linear + 8 * n * c * spread) ** 0.5 - linear
+    twice_q = (twice_q + abs(twice_q)) / (4 * n)
+    return (b - c - n * difference) ** 2 > z2 * n * (twice_q + spread)
 
 
 def paired_wald(

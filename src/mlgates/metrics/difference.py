@@ -29,8 +29,8 @@ from mlgates.kernels.resampling import (
 from mlgates.metrics.counts import CountMetric
 from mlgates.metrics.functions import FunctionMetric, drawn_rows, rows_left
 from mlgates.metrics.losses import LossMetric
-from mlgates.metrics.metric import Metric, RowMetric, rows
-from mlgates.metrics.ranking import RocAuc, RocAucOneVsRest, inflation
+from mlgates.metrics.metric import Metric, RowMetric, rows, scores
+from mlgates.metrics.ranking import RocAuc, RocAucOneVsRest, effective_sizes, inflation
 from mlgates.outcomes import Outcomes
 
 __all__ = ["Difference", "difference"]
@@ -42,16 +42,22 @@ Ends = tuple[float, float] | None
 
 #: The four cells of two classes, each with one row: ``[true, predicted]``.
 _UNITS = np.eye(4).reshape(4, 2, 2)
+#: From so many discordant rows on, the standard error of their difference is told.
+_MANY = 10
 #: Numbers in the tables that one step of resampling makes.
 _BATCH = 1 << 22
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Change:
-    """How a difference is spread: its interval at any level, and the test that it is nothing."""
+    """How a difference is spread: its interval at any level, and the test that it is nothing.
+
+    The value is given where it can be had without the rounding of a subtraction.
+    """
 
     method: str
     ends: Callable[[float], Ends]
+    value: float | None = None
     p_value: float | None = None
     details: Mapping[str, object] = field(default_factory=dict)
 
@@ -88,7 +94,8 @@ class Difference:
         """The candidate's value minus production's; None where one of them is undefined."""
         if self.candidate is None or self.production is None:
             return None
-        return self.candidate - self.production
+        exact = self.change.value
+        return self.candidate - self.production if exact is None else exact
 
     @property
     def identical(self) -> bool:
@@ -147,7 +154,7 @@ _NOTHING = Change(method="", ends=lambda _: None)
 
 
 def _no_change(what: str) -> Change:
-    return Change(method=what, ends=lambda _: (0.0, 0.0), p_value=1.0)
+    return Change(method=what, ends=lambda _: (0.0, 0.0), value=0.0, p_value=1.0)
 
 
 def _change(metric: Metric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
@@ -219,13 +226,21 @@ def _shares(here: tuple[Mask, Mask], there: tuple[Mask, Mask], outcomes: Outcome
     if outcomes.weight is None:
         n, b, c = round(n), round(b), round(c)
     tests = mcnemar(b, c)
-    details = {"b": b, "c": c, "rows_compared": n, "p_value_mid": tests.mid}
+    details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": tests.mid}
+    if b + c >= _MANY:
+        details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
+    return Change(
+        method="Tango",
+        ends=partial(_tango, b, c, n),
+        value=(b - c) / n,
+        p_value=tests.exact,
+        details=details,
+    )
 
-    def ends(confidence: float) -> Ends:
-        low, high = tango_interval(b, c, n, confidence)
-        return float(low), float(high)
 
-    return Change(method="Tango", ends=ends, p_value=tests.exact, details=details)
+def _tango(b: float, c: float, n: float, confidence: float) -> Ends:
+    low, high = tango_interval(b, c, n, confidence)
+    return float(low), float(high)
 
 
 # other functions of counts
@@ -354,18 +369,20 @@ def _areas(metric: RocAuc, candidate: Outcomes, production: Outcomes, seed: int)
     del seed
     true = candidate.true == candidate.binary(metric.name)
     weight = candidate.weight
+    mine, theirs = scores(candidate), scores(production)
+    found = auc_difference(true, mine, theirs, weight)
+    if found.variance > 0:
+        return _normal("DeLong", found.auc - found.other, math.sqrt(found.variance))
     counts = np.ones(candidate.n, np.bool_) if weight is None else weight > 0
-    mine, theirs = _scores(candidate), _scores(production)
     if same_ranking(mine[counts], theirs[counts]):
         return _no_change("identical ranking")
-    found = auc_difference(true, mine, theirs, weight)
-    change = found.auc - found.other
-    if not found.variance > 0:
-        if math.isnan(found.variance):
-            return Change(method="DeLong", ends=lambda _: None)
-        sizes = _effective(true, weight), _effective(~true, weight)
-        return Change(method="Hanley", ends=partial(_by_size, found.auc, found.other, sizes))
-    return _normal("DeLong", change, math.sqrt(found.variance))
+    if math.isnan(found.variance):
+        return Change(method="DeLong", ends=lambda _: None)
+    sizes = effective_sizes(true, weight)
+    if found.auc == found.other and found.auc not in (0, 1):
+        # no row has another place among those of the other class: as no discordant row
+        return Change(method="Tango", ends=partial(_tango, 0, 0, min(sizes)), p_value=1.0)
+    return Change(method="Hanley", ends=partial(_by_size, found.auc, found.other, sizes))
 
 
 def _normal(method: str, change: float, error: float) -> Change:
@@ -379,17 +396,6 @@ def _normal(method: str, change: float, error: float) -> Change:
 
     p_value = math.erfc(abs(change) / error / math.sqrt(2))
     return Change(method=method, ends=ends, p_value=p_value, details={"standard_error": error})
-
-
-def _scores(outcomes: Outcomes) -> Floats:
-    return np.empty(0) if outcomes.score is None else outcomes.score
-
-
-def _effective(mask: Mask, weight: Floats | None) -> float:
-    if weight is None:
-        return float(np.count_nonzero(mask))
-    kept = weight[mask]
-    return float(kept.sum() ** 2 / np.dot(kept, kept))
 
 
 def _by_size(

@@ -1,0 +1,389 @@
+"""Regression: verdicts by each rule, reasons, slices, rows needed, options."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mlgates as mg
+from mlgates.metrics import METRICS, NAMES
+from mlgates.verdict import Limit, Verdict
+
+P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
+RNG = np.random.default_rng(8)
+N = 2_000
+TRUE = (RNG.random(N) < 0.3).astype(int)
+SCORE = 1 / (1 + np.exp(-(2.5 * TRUE - 1.2 + RNG.normal(size=N))))
+NOISY = np.clip(SCORE + RNG.normal(0, 0.02, N), 0, 1)
+WORSE = np.clip(SCORE + RNG.normal(0, 0.35, N), 0, 1)
+GROUP = RNG.choice(["a", "b", "c"], N)
+
+
+def discordant(gained, lost, n, right=0.9):
+    """Evidence of two classifiers with so many discordant rows."""
+    true = np.ones(n, int)
+    mine, theirs = true.copy(), true.copy()
+    mine[: n - int(right * n)] = theirs[: n - int(right * n)] = 0
+    theirs[n - gained :] = 0
+    mine[n - gained - lost : n - gained] = 0
+    return {"y_true": true, "y_pred": mine, "production_pred": theirs}
+
+
+def scores(mine, theirs):
+    return {"y_true": TRUE, "y_score": mine, "production_score": theirs}
+
+
+# By the interval
+
+
+def test_pass_says_both_values_and_the_interval():
+    result = mg.Regression("roc_auc", tolerance=0.01).run(**scores(NOISY, SCORE))
+    assert result.verdict is P
+    (check,) = result.checks
+    assert check.metric == check.subject == "roc_auc"
+    assert check.limit == Limit(at_least=-0.01)
+    assert check.value == pytest.approx(check.details["candidate"] - check.details["production"])
+    assert check.details["tolerance"] == 0.01
+    assert check.interval[0] <= check.value <= check.interval[1]
+    assert (check.confidence, check.n, check.method) == (0.95, N, "DeLong")
+    assert 0 < check.p_value <= 1
+    assert check.reason.startswith("`roc_auc` changed by ")
+    assert "in production; 95 % interval" in check.reason
+    assert check.reason.endswith("n = 2,000); the limit is at least -0.01")
+
+
+def test_fail_when_all_of_the_interval_is_beyond():
+    result = mg.Regression("roc_auc", tolerance=0.01).run(**scores(WORSE, SCORE))
+    assert result.verdict is F
+    assert result.checks[0].interval[1] < -0.01
+
+
+def test_undecided_says_how_many_rows_decide():
+    check = mg.Regression("accuracy", tolerance=0.01).run(**discordant(10, 10, 500)).checks[0]
+    assert check.verdict is U
+    assert check.by_chance
+    assert check.details["rows_needed"] == 3_200  # (z_a + z_b)^2 0.04 / 0.01^2 is 3,140
+    low, high = check.interval
+    assert check.reason == (
+        "`accuracy` changed by 0 (0.88 against 0.88 in production; 95 % interval "
+        f"{low:.4g} to {high:.4g}, n = 500); 3,200 rows would decide; the interval reaches across"
+        " the limit; the limit is at least -0.01"
+    )
+    assert (check.details["b"], check.details["c"]) == (10, 10)
+
+
+def test_no_number_of_rows_decides_on_the_limit():
+    check = mg.Regression("accuracy", tolerance=0.02).run(**discordant(5, 15, 500)).checks[0]
+    assert check.verdict is U
+    assert "rows_needed" not in check.details
+    assert "would decide" not in check.reason
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.integers(150, 5_000),
+    st.sampled_from([0.0, 0.001, 0.01, 0.05, 1.0]),
+)
+def test_verdict_is_read_off_the_interval(gained, lost, n, tolerance):
+    evidence = discordant(gained, lost, n, right=1.0)
+    check = mg.Regression("accuracy", tolerance=tolerance).run(**evidence).checks[0]
+    low, high = check.interval
+    expected = P if low >= -tolerance else F if high < -tolerance else U
+    assert check.verdict is expected
+    if "rows_needed" in check.details:
+        assert check.verdict is U
+        assert check.details["rows_needed"] >= n
+
+
+def test_identical_models_pass_and_the_reason_says_so():
+    for metric, arrays in {
+        "accuracy": discordant(0, 0, 30),
+        "roc_auc": scores(SCORE, SCORE.copy()),
+        "f1": discordant(0, 0, 100),
+        "r2": {"y_true": SCORE, "y_pred": TRUE, "production_pred": TRUE},
+    }.items():
+        check = mg.Regression(metric, tolerance=0).run(**arrays).checks[0]
+        assert (check.verdict, check.value, check.interval) == (P, 0, (0, 0))
+        assert check.method == "identical"
+        assert "did not change: candidate and production answer all rows alike" in check.reason
+    few = mg.Regression("accuracy", tolerance=0).run(**discordant(0, 0, 29)).checks[0]
+    assert few.verdict is U
+    ranked = mg.Regression("roc_auc", tolerance=0).run(**scores(SCORE**2, SCORE)).checks[0]
+    assert (ranked.verdict, ranked.method) == (P, "identical ranking")
+    assert "rank all rows alike" in ranked.reason
+
+
+def test_less_is_better_for_losses():
+    true = RNG.normal(size=500)
+    close, far = true + RNG.normal(0, 0.5, 500), true + RNG.normal(0, 1, 500)
+    gate = mg.Regression("mean_absolute_error", tolerance=0.05)
+    worse = gate.run(y_true=true, y_pred=far, production_pred=close).checks[0]
+    better = gate.run(y_true=true, y_pred=close, production_pred=far).checks[0]
+    assert (worse.verdict, better.verdict) == (F, P)
+    assert worse.limit == better.limit == Limit(at_most=0.05)
+    assert worse.value > 0 > better.value
+
+
+def test_better_candidate_passes_with_no_tolerance():
+    assert mg.Regression("roc_auc", tolerance=0).run(**scores(SCORE, WORSE)).verdict is P
+    assert mg.Regression("roc_auc", tolerance=0).run(**scores(WORSE, SCORE)).verdict is F
+
+
+# By the other rules
+
+
+def test_estimate_decides_by_the_difference_alone():
+    gate = mg.Regression("accuracy", tolerance=0.01, decide_by="estimate")
+    assert gate.run(**discordant(10, 15, 500)).verdict is P  # 0.01 is still acceptable
+    assert gate.run(**discordant(10, 16, 500)).verdict is F
+    assert gate.run(**discordant(0, 0, 20)).verdict is U
+
+
+def test_significance_asks_for_a_change_at_all():
+    gate = mg.Regression("accuracy", tolerance=0.01, decide_by="significance")
+    assert gate.run(**discordant(10, 15, 500)).verdict is P
+    chance = gate.run(**discordant(10, 17, 500)).checks[0]
+    assert chance.verdict is U
+    assert "chance alone does that at this size" in chance.reason
+    assert chance.details["rows_needed"] > 500
+    changed = gate.run(**discordant(5, 30, 500)).checks[0]
+    assert changed.verdict is F
+    assert changed.p_value <= 0.05
+
+
+def test_confidence_widens_the_interval():
+    intervals = [
+        mg.Regression("accuracy", tolerance=0.1, confidence=level)
+        .run(**discordant(10, 20, 500))
+        .checks[0]
+        .interval
+        for level in (0.5, 0.8, 0.95, 0.99)
+    ]
+    widths = [high - low for low, high in intervals]
+    assert widths == sorted(widths)
+
+
+# Slices
+
+
+def test_slices_are_judged_apart_without_a_total():
+    mine = np.where(GROUP == "a", WORSE, SCORE)
+    result = mg.Regression("roc_auc", tolerance=0.02, by="group").run(
+        data={"group": GROUP}, **scores(mine, SCORE)
+    )
+    found = {check.group: check for check in result.checks}
+    assert {name: check.verdict for name, check in found.items()} == {
+        "group=a": F,
+        "group=b": P,
+        "group=c": P,
+    }
+    assert found["group=b"].method == "identical"
+    assert "`roc_auc` where group=a changed by" in result.reason
+
+
+def test_fail_over_slices_is_held_to_holms_level():
+    """One slice in twelve that would fail alone is undecided among twelve."""
+    n = 400
+    bad = discordant(2, 19, n, right=1.0)
+    alone = mg.Regression("accuracy", tolerance=0.02).run(**bad).checks[0]
+    assert alone.verdict is F
+    good = discordant(0, 0, n, right=1.0)
+    evidence = {name: np.concatenate([bad[name]] + [good[name]] * 11) for name in bad}
+    slices = np.repeat(np.arange(12), n)
+    gate = mg.Regression("accuracy", tolerance=0.02, by="s")
+    checks = gate.run(data={"s": slices}, **evidence).checks
+    assert [check.verdict for check in checks] == [U] + [P] * 11
+    assert checks[0].confidence == pytest.approx(1 - 0.05 / 12)
+    assert {check.confidence for check in checks[1:]} == {0.95}
+    worst = discordant(0, 40, n, right=1.0)
+    evidence = {name: np.concatenate([worst[name]] + [good[name]] * 11) for name in bad}
+    assert gate.run(data={"s": slices}, **evidence).checks[0].verdict is F
+
+
+def test_empty_and_thin_slices_are_undecided():
+    conditions = {
+        "nobody": lambda table: [False] * N,
+        "few": lambda table: [True] * 10 + [False] * (N - 10),
+    }
+    result = mg.Regression("accuracy", tolerance=0.5, by=conditions).run(
+        data={"group": GROUP},
+        y_true=TRUE,
+        y_pred=(NOISY > 0.5).astype(int),
+        production_pred=(SCORE > 0.5).astype(int),
+    )
+    assert [check.verdict for check in result.checks] == [U, U]
+    assert "0 rows" in result.checks[0].reason
+    assert "too few rows: 10" in result.checks[1].reason
+
+
+def test_slice_that_breaks_hides_no_other():
+    def touchy(y_true, y_pred):
+        if len(np.unique(GROUP[:1])) and y_true.sum() == TRUE[GROUP == "a"].sum():
+            msg = "no"
+            raise RuntimeError(msg)
+        return float((y_true == y_pred).mean())
+
+    gate = mg.Regression(touchy, tolerance=0.5, greater_is_better=True, by="group")
+    result = gate.run(
+        data={"group": GROUP},
+        y_true=TRUE,
+        y_pred=(NOISY > 0.5).astype(int),
+        production_pred=(SCORE > 0.5).astype(int),
+    )
+    assert [check.verdict for check in result.checks] == [E, P, P]
+
+
+# Models, functions, weights
+
+
+class Threshold:
+    """A model of one column."""
+
+    def __init__(self, at):
+        self.at, self.calls = at, 0
+
+    def predict(self, X):
+        self.calls += 1
+        return (np.asarray(X)[:, 0] > self.at).astype(int)
+
+    def predict_proba(self, X):
+        self.calls += 1
+        chance = np.clip(np.asarray(X)[:, 0] - self.at + 0.5, 0, 1)
+        return np.column_stack([1 - chance, chance])
+
+
+def test_models_are_called_once_for_a_suite():
+    candidate, production = Threshold(0.52), Threshold(0.5)
+    suite = mg.GateSuite(
+        [
+            mg.Regression("accuracy", tolerance=0.05),
+            mg.Regression("f1", tolerance=0.1),
+            mg.Regression("roc_auc", tolerance=0.01),
+        ]
+    )
+    report = suite.run(X=SCORE[:, None], y_true=TRUE, model=candidate, production_model=production)
+    assert report.verdict is P, str(report)
+    assert (candidate.calls, production.calls) == (2, 2)
+
+
+def test_functions_are_compared_by_paired_resampling():
+    def hits(y_true, y_pred):
+        return float((y_true == y_pred).mean())
+
+    evidence = discordant(30, 34, 600)
+    gate = mg.Regression(hits, tolerance=0.1, greater_is_better=True)
+    check = gate.run(**evidence).checks[0]
+    counted = mg.Regression("accuracy", tolerance=0.1).run(**evidence).checks[0]
+    assert gate.name == "regression:hits"
+    assert check.value == pytest.approx(counted.value)
+    assert check.interval == pytest.approx(counted.interval, abs=0.006)
+    assert check.method == "paired bootstrap (BCa)"
+
+
+def test_weights_weigh_the_difference():
+    evidence = discordant(20, 60, 400)
+    lost = (evidence["y_pred"] == 0) & (evidence["production_pred"] == 1)
+    gate = mg.Regression("accuracy", tolerance=0.05)
+    assert gate.run(**evidence).verdict is not P
+    weight = np.where(lost, 1e-6, 1.0)
+    weighted = gate.run(**evidence, sample_weight=weight).checks[0]
+    assert weighted.verdict is P
+    assert weighted.n == 340
+
+
+def test_unseen_labels_are_remarked_of_either_model():
+    true = ["a", "b"] * 30
+    result = mg.Regression("accuracy", tolerance=0.5).run(
+        y_true=true, y_pred=["a", "z", *true[2:]], production_pred=[*true[:-1], "y"]
+    )
+    assert "predicted, but not in `y_true`: 'z'" in result.reason
+    assert "predicted in production, but not in `y_true`: 'y'" in result.reason
+
+
+# Rows needed really decide
+
+
+def test_rows_needed_decide_in_four_of_five_draws():
+    """Rows drawn anew from those that were seen: the difference and its spread stay as they are."""
+    gate = mg.Regression("accuracy", tolerance=0.02)
+    for gained, lost in ((12, 12), (10, 26), (2, 5)):
+        seen = discordant(gained, lost, 400)
+        needed = gate.run(**seen).checks[0].details["rows_needed"]
+        decided = 0
+        for draw in range(100):
+            rows = np.random.default_rng([draw, gained]).integers(400, size=needed)
+            again = gate.run(**{name: array[rows] for name, array in seen.items()})
+            decided += again.verdict is not U
+        assert decided >= 72  # 80 less two standard errors
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "AUC"}, "did you mean 'roc_auc'"),
+        ({"metric": "neg_log_loss"}, "did you mean 'log_loss'"),
+        ({"tolerance": 5}, "it is a share, not a percentage: write 0.05"),
+        ({"tolerance": -0.01}, "`tolerance` must be"),
+        ({"tolerance": math.inf}, "`tolerance` must be"),
+        ({"tolerance": True}, "`tolerance` must be"),
+        ({"tolerance": "0.01"}, "`tolerance` must be"),
+        ({"metric": "matthews_corrcoef", "tolerance": 2.5}, "at most 2"),
+        ({"metric": "mean_error"}, "'mean_absolute_error' has one"),
+        ({"metric": "selection_rate"}, "`greater_is_better` must be True or False"),
+        ({"metric": lambda y_true, y_pred: 0.0}, "`greater_is_better` must be True or False"),
+        ({"greater_is_better": False}, "`greater_is_better` must be True for `accuracy`"),
+        ({"min_samples": 0}, "`min_samples` must be"),
+        ({"decide_by": "p-value"}, "`decide_by` must be"),
+        ({"confidence": 95}, "write 0.95"),
+        ({"by": []}, "`by` must be"),
+    ],
+)
+def test_wrong_options_raise(options, message):
+    with pytest.raises(mg.OptionError, match=message.replace("(", r"\(")):
+        mg.Regression(**({"metric": "accuracy", "tolerance": 0.01} | options))
+
+
+def test_tolerance_must_be_said():
+    with pytest.raises(TypeError, match="tolerance"):
+        mg.Regression("accuracy")
+
+
+def test_direction_may_be_said_where_it_is_known():
+    mg.Regression("accuracy", tolerance=0.01, greater_is_better=True)
+    mg.Regression("mean_squared_error", tolerance=1e6, greater_is_better=False)
+    assert mg.Regression("mean_error", tolerance=3, greater_is_better=False).tolerance == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_metric_has_a_verdict(name):
+    metric = METRICS[name]
+    direction = {} if metric.greater_is_better is not None else {"greater_is_better": True}
+    gate = mg.Regression(name, tolerance=1, **direction)
+    if metric.need == "values":
+        given_arrays = {"y_true": SCORE, "y_pred": NOISY, "production_pred": WORSE}
+    elif metric.need == "labels":
+        mine, theirs = (NOISY > 0.5).astype(int), (SCORE > 0.5).astype(int)
+        given_arrays = {"y_true": TRUE, "y_pred": mine, "production_pred": theirs}
+    else:
+        given_arrays = scores(NOISY, SCORE)
+    few = {key: array[:300] for key, array in given_arrays.items()}
+    result = gate.run(**few)
+    assert result.verdict is (U if name == "max_error" else P), result.reason
+    backwards = gate.run(**{key: array[::-1] for key, array in few.items()}).checks[0]
+    assert backwards.value == pytest.approx(result.checks[0].value, abs=1e-12)
+
+
+def test_pandas_with_the_same_index_is_read_like_arrays():
+    index = pd.RangeIndex(10, 10 + N)
+    arrays = scores(NOISY, SCORE)
+    series = {name: pd.Series(array, index=index) for name, array in arrays.items()}
+    gate = mg.Regression("roc_auc", tolerance=0.01)
+    assert gate.run(**series).checks == gate.run(**arrays).checks
