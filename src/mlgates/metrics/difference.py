@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.errors import EvidenceError
 from mlgates.kernels.auc import auc_difference, hanley_interval, same_ranking
 from mlgates.kernels.means import mean_interval
 from mlgates.kernels.paired import mcnemar, tango_interval
@@ -130,7 +131,12 @@ def difference(
     EvidenceError
         For a value that is not possible, and for outcomes that the metric can't read.
     """
-    here, there = (metric.measure(each, confidence=0) for each in (candidate, production))
+    here = metric.measure(candidate, confidence=0)
+    try:
+        there = metric.measure(production, confidence=0)
+    except EvidenceError as error:
+        msg = f"in production {error}"
+        raise EvidenceError(msg) from error
     sides = {"": here, " in production": there}
     undefined = "; ".join(
         f"undefined{side}: {found.details.get('undefined', 'for these rows')}"
