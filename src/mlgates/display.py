@@ -232,8 +232,9 @@ class LatencyDisplay(_Display[Histogram]):
         if figure.production is not None:
             others = _shares(figure.production)
             ax.stairs(others, figure.edges, color="0.2", label="production")
-        if figure.low is not None and figure.high is not None:
-            ax.axvspan(figure.low, figure.high, color=_MOVED, alpha=0.3, linewidth=0)
+        if figure.low is not None:
+            end = figure.shown[1] if figure.high is None else figure.high
+            ax.axvspan(figure.low, end, color=_MOVED, alpha=0.3, linewidth=0)
         if figure.value is not None:
             told = f"{_plain(figure.label)} {quantity(figure.value, 's')}"
             ax.axvline(figure.value, color=_MOVED, label=told)

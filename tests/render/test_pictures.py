@@ -142,6 +142,22 @@ def test_latency_has_its_times_with_quantile_and_limit():
     assert figure.table()[0] == ("from", "to", "calls", "production")
 
 
+def test_an_interval_without_an_upper_end_reaches_to_the_end():
+    check = replace(latency().checks[0], interval=(0.015, math.inf))
+    figure = only(GateResult(name="g", kind="k", checks=(check,)))
+    assert (figure.low, figure.high) == (0.015, None)
+    (band,) = with_shapes(figure, "rect", "mg-band")
+    end = float(band.attributes["x"]) + float(band.attributes["width"])
+    assert end == pytest.approx(draw(figure).width - 14, abs=0.2)
+
+
+def test_the_rate_that_groups_are_compared_by_is_named():
+    check = fairness().checks[0]
+    told = with_details(check, groups=check.details["groups"], rate="selection_rate")
+    title = "demographic_parity_difference: selection_rate of each group"
+    assert only(told).title == title
+
+
 def test_latency_beyond_its_limit_has_a_sign():
     labels = [shape.text for shape in draw(only(latency(at_most=0.01))).shapes]
     assert "the limit, 10 ms ✗" in labels

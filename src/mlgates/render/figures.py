@@ -77,7 +77,9 @@ def _groups(check: Check) -> Iterator[Spans]:
     line = _bound(check, [span.value for span in spans if span.value is not None])
     shown = [span._replace(beyond=_is_beyond(span.value, check.limit, line)) for span in spans]
     shown.sort(key=lambda span: not span.beyond)
-    title = clean(check.metric, _LABEL)
+    rate, title = check.details.get("rate"), clean(check.metric, _LABEL)
+    if isinstance(rate, str) and rate != check.metric:
+        title = f"{title}: {clean(rate, _LABEL)} of each group"
     kept = tuple(shown[:_MOST_ROWS])
     yield Spans(title, "", kept, (line,) if line else (), _left_out(len(shown) - len(kept)))
 
@@ -140,7 +142,7 @@ def _times(check: Check, title: str) -> Iterator[Histogram]:
     other = _histogram(check.details.get("histogram_production"))
     production = other[1] if other is not None and other[0] == edges else None
     timed = check.unit == "s"
-    low, high = _finite_interval(check) if timed else (None, None)
+    low, high = map(number, check.interval or (None, None)) if timed else (None, None)
     limit = check.limit.at_most if timed and check.limit is not None else None
     value = number(check.value) if timed else None
     yield Histogram(

@@ -112,7 +112,10 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts of times between edges, with the quantile, its interval and the limit."""
+    """Counts of times between edges, with the quantile, its interval and the limit.
+
+    An interval without an upper end is open: too few calls tell of the slowest ones.
+    """
 
     title: str
     edges: tuple[float, ...]

@@ -91,7 +91,8 @@ def draw(figure: Figure) -> Picture:
             shapes, height = list(_histogram(figure)), _HEAD + _TALL + _AXIS
             legend = [("current", "calls")]
             legend += [("other", "production")] * (figure.production is not None)
-            legend += [("value", "measured"), ("band", "its interval")] * (figure.low is not None)
+            legend += [("value", "measured")] * (figure.value is not None)
+            legend += [("band", "its interval")] * (figure.low is not None)
     told = (figure.title, figure.description, _WIDTH, height)
     return Picture(*told, tuple(shapes), tuple(legend), figure.note)
 
@@ -265,8 +266,8 @@ _BEGIN, _END = 14, _WIDTH - 14
 def _histogram(figure: Histogram) -> Iterator[Shape]:
     x = _Scale(*figure.shown)
     bottom = _HEAD + _TALL
-    if figure.low is not None and figure.high is not None:
-        left, right = x(figure.low), x(figure.high)
+    if figure.low is not None:
+        left, right = x(figure.low), _END if figure.high is None else x(figure.high)
         yield _bar(left, _HEAD, (max(right - left, 1), _TALL), "band")
     others = figure.production or ()
     most = max(_shares(figure.counts) + _shares(others))
