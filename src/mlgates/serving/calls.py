@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from mlgates.redaction import describe
 from mlgates.serving.answers import MalformedError, predictions, probabilities
 from mlgates.serving.rows import rows_like
-from mlgates.serving.state import FILTERS, watched
+from mlgates.serving.state import watched
 from mlgates.serving.wire import NotPlainError, plain
 
 __all__ = ["Job", "Method", "Reply", "method_of", "perform"]
@@ -124,19 +124,17 @@ def perform(model: Any, job: Job) -> list[Reply]:
     def one(i: int) -> None:
         outcomes[i] = _called(model, job.method, copies[i], rows[i], job.known)
 
-    with watched(stir=job.stir) as watch:
+    with watched(stir=job.stir, threads=job.rounds > 0) as watch:
         if job.rounds:
             _together(one, len(job.inputs), job.rounds)
         else:
             for i in range(len(calls)):
                 one(i)
-    # threads that suppress warnings put one another's filters back: Python's doing, not the model's
-    state = tuple(n for n in watch.changed if not (job.rounds and n == FILTERS))
     return [
         Reply(
             *outcome,
             inputs=_changes(job.method, given, copy),
-            state=state,
+            state=watch.changed,
             printed=watch.printed,
         )
         for given, copy, outcome in zip(calls, copies, outcomes, strict=True)

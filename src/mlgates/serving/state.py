@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["FILTERS", "Watch", "after_fork", "watched"]
+__all__ = ["Watch", "after_fork", "watched"]
 
 FILTERS = "warnings filters"
 
@@ -60,7 +60,7 @@ def after_fork() -> None:
 
 
 @contextmanager
-def watched(*, stir: bool = False) -> Iterator[Watch]:
+def watched(*, stir: bool = False, threads: bool = False) -> Iterator[Watch]:
     """Note what a block changes of the process's state, and put it back when the block ends.
 
     Parameters
@@ -68,6 +68,10 @@ def watched(*, stir: bool = False) -> Iterator[Watch]:
     stir : bool
         Whether the random numbers that all share continue elsewhere than they would: what draws
         from them then gives another answer, though their state is put back.
+    threads : bool
+        Whether the block calls from several threads. Warnings are ignored in it: threads that
+        suppress some of them put one another's filters back, and where warnings are errors would
+        raise what they raise nowhere else.
 
     Examples
     --------
@@ -83,6 +87,10 @@ def watched(*, stir: bool = False) -> Iterator[Watch]:
         if stir:
             np.random.random(3)  # noqa: NPY002
             random.random()  # noqa: S311
+        show = warnings.showwarning
+        if threads:
+            warnings.filters = [("ignore", None, Warning, None, 0)]
+            warnings.showwarning = _show_nothing
         before = [part.compared(part.read()) for part in _PARTS]
         loaded = len(sys.modules)
         ears = Ears()
@@ -90,17 +98,23 @@ def watched(*, stir: bool = False) -> Iterator[Watch]:
             yield watch
         finally:
             changed = [*ears.close()]
+            if threads:
+                warnings.showwarning = show
             watch.printed = ears.heard
             for part, was, compared in zip(_PARTS, kept, before, strict=True):
                 now = part.read()
                 # a module that is imported may add filters of its own, once
-                excused = part.name == FILTERS and len(sys.modules) > loaded
+                excused = part.name == FILTERS and (threads or len(sys.modules) > loaded)
                 if part.compared(now) != compared and not excused:
                     changed.append(part.name)
                 if part.compared(now) != part.compared(was):
                     with suppress(Exception):
                         part.restore(was)
             watch.changed = tuple(changed)
+
+
+def _show_nothing(*args: object, **options: object) -> None:
+    """Show no warning."""
 
 
 class Ears:

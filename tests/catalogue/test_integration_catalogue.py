@@ -1,0 +1,584 @@
+"""Models that break a contract, each with the verdict that is due: FAIL, ERROR or PASS."""
+
+import decimal
+import locale
+import os
+import random
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import saboteurs as bad
+
+import mlgates as mg
+
+PASS, FAIL, ERROR = mg.Verdict.PASS, mg.Verdict.FAIL, mg.Verdict.ERROR
+INCONCLUSIVE = mg.Verdict.INCONCLUSIVE
+
+
+def judge(model, X=None, **options) -> mg.GateResult:
+    return mg.Integration(**options).run(model=model, X=bad.people() if X is None else X)
+
+
+def found(result: mg.GateResult) -> dict[tuple[str, str], mg.Verdict]:
+    return {(check.subject, check.metric): check.verdict for check in result.checks}
+
+
+def reason(result: mg.GateResult, subject: str, metric: str) -> str:
+    checks = {(check.subject, check.metric): check for check in result.checks}
+    return checks[subject, metric].reason
+
+
+# everything that can be given up
+LEAN = {
+    "deterministic": False,
+    "row_independent": False,
+    "thread_safe": False,
+    "empty": "untried",
+    "missing": "untried",
+    "unseen": "untried",
+    "column_order": "untried",
+}
+HONEST = [
+    ("output", "predict"),
+    ("output", "predict_proba"),
+    ("finite", "predict"),
+    ("finite", "predict_proba"),
+    ("output", "labels"),
+    ("probabilities", "range"),
+    ("probabilities", "sum"),
+    ("deterministic", "repeat"),
+    ("row_independent", "single_rows"),
+    ("row_independent", "order"),
+    ("one_row", "output"),
+    ("empty", "behaviour"),
+    ("missing", "behaviour"),
+    ("unseen", "behaviour"),
+    ("column_order", "behaviour"),
+    ("thread_safe", "concurrent_calls"),
+    ("deterministic", "afterwards"),
+    ("pure", "inputs"),
+    ("pure", "global_state"),
+]
+
+
+def test_an_honest_model_passes_every_property():
+    result = judge(bad.Honest())
+    assert list(found(result)) == HONEST
+    assert result.passed, result.reason
+    assert result.checks[0].n == bad.ROWS
+
+
+@pytest.mark.parametrize("model", [bad.Values, bad.Fills, bad.ByName])
+def test_honest_models_of_other_kinds_pass(model):
+    result = judge(model())
+    assert result.passed, result.reason
+
+
+# model -> the check that says it, its verdict, words of its reason
+ANSWERS = [
+    (bad.Raises, "output", "predict", ERROR, "raised RuntimeError: no answer for '<text>'"),
+    (bad.TooShort, "output", "predict", ERROR, "gave 29 answers to 30 rows"),
+    (bad.Nothing, "output", "predict", ERROR, "gave None"),
+    (bad.Frame, "output", "predict", ERROR, "gave a DataFrame"),
+    (bad.Generator, "output", "predict", ERROR, "gave a generator"),
+    (bad.TwoColumns, "output", "predict", ERROR, "gave an array of shape (30, 2)"),
+    (bad.Asynchronous, "output", "predict", ERROR, "gave a coroutine"),
+    (bad.Scalar, "output", "predict", ERROR, "gave an array of shape ()"),
+    (bad.Objects, "output", "predict", ERROR, "neither numbers nor labels"),
+    (bad.EatsMemory, "output", "predict", ERROR, "MemoryError"),
+    (bad.TooDeep, "output", "predict", ERROR, "RecursionError"),
+    (bad.Exits, "output", "predict", ERROR, "exit with code 3"),
+    (bad.ThreeColumns, "output", "predict_proba", ERROR, "3 columns for 2 classes"),
+    (bad.SomeNone, "finite", "predict", ERROR, "1 of 30 rows (first 0)"),
+    (bad.SomeNaN, "finite", "predict", ERROR, "missing, NaN or infinite"),
+    (bad.SomeInfinite, "finite", "predict", ERROR, "missing, NaN or infinite"),
+    (bad.OtherLabels, "output", "labels", FAIL, "a label that is not in `classes_`"),
+    (bad.BeyondOne, "probabilities", "range", FAIL, "beyond 0 and 1"),
+    (bad.OtherSum, "probabilities", "sum", FAIL, "30 of 30 rows"),
+    (bad.Noisy, "deterministic", "repeat", FAIL, "30 of 30 rows"),
+    (bad.NoisyByAll, "deterministic", "repeat", FAIL, "got another answer again"),
+    (bad.NoisyByPython, "deterministic", "repeat", FAIL, "got another answer again"),
+    (bad.Learns, "deterministic", "afterwards", FAIL, "after all other calls"),
+    (bad.ByBatch, "row_independent", "single_rows", FAIL, "another answer alone"),
+    (bad.ByPlace, "row_independent", "order", FAIL, "in another order"),
+    (bad.ByFirst, "row_independent", "single_rows", FAIL, "another answer alone"),
+    (bad.ByFirst, "row_independent", "order", FAIL, "in another order"),
+    (bad.Unsafe, "thread_safe", "concurrent_calls", FAIL, "4 threads called at the same time"),
+    (bad.OneForNone, "empty", "behaviour", ERROR, "gave 1 answer to 0 rows"),
+    (bad.Mute, "empty", "behaviour", FAIL, "a refusal must say why"),
+    (bad.NotAlone, "one_row", "output", ERROR, "give more rows"),
+    (bad.DropsMissing, "missing", "behaviour", ERROR, "gave 0 answers to 1 row"),
+    (bad.PassesMissing, "missing", "behaviour", ERROR, "2 more such cases"),
+    (bad.NaNOfUnseen, "unseen", "behaviour", ERROR, "given an unseen category"),
+    (bad.ByPosition, "column_order", "behaviour", FAIL, "nothing was refused"),
+    (bad.Overwrites, "pure", "inputs", FAIL, "(cells)"),
+    (bad.AddsColumn, "pure", "inputs", FAIL, "(columns)"),
+    (bad.DropsIndex, "pure", "inputs", FAIL, "(index)"),
+    (bad.Renames, "pure", "inputs", FAIL, "(columns)"),
+    (bad.Casts, "pure", "inputs", FAIL, "(types)"),
+    (bad.Seeds, "pure", "global_state", FAIL, "numpy random state"),
+    (bad.SeedsPython, "pure", "global_state", FAIL, "random state"),
+    (bad.Moves, "pure", "global_state", FAIL, "working directory"),
+    (bad.Exports, "pure", "global_state", FAIL, "environment"),
+    (bad.Translates, "pure", "global_state", FAIL, "locale"),
+    (bad.Ignores, "pure", "global_state", FAIL, "numpy error state"),
+    (bad.Silences, "pure", "global_state", FAIL, "warnings filters"),
+    (bad.Rounds, "pure", "global_state", FAIL, "decimal context"),
+    (bad.Paths, "pure", "global_state", FAIL, "module search path"),
+    (bad.Redirects, "pure", "global_state", FAIL, "standard streams"),
+    (bad.Recurses, "pure", "global_state", FAIL, "recursion limit"),
+]
+
+
+def state() -> list[object]:
+    """What a program would notice if it had changed."""
+    decimals = decimal.getcontext()
+    return [
+        np.geterr(),
+        np.random.get_state()[1].tolist(),  # noqa: NPY002
+        random.getstate(),
+        dict(os.environ),
+        Path.cwd(),
+        locale.setlocale(locale.LC_ALL),
+        list(warnings.filters),
+        (decimals.prec, decimals.rounding),
+        list(sys.path),
+        sys.getrecursionlimit(),
+        (sys.stdout, sys.stderr),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "subject", "metric", "verdict", "words"),
+    ANSWERS,
+    ids=[f"{case[0].__name__}-{case[2]}" for case in ANSWERS],
+)
+def test_saboteur_gets_its_verdict_and_nothing_of_it_remains(
+    model, subject, metric, verdict, words
+):
+    X = bad.people()
+    before = state()
+    result = judge(model(), X)
+    assert state() == before
+    pd.testing.assert_frame_equal(X, bad.people())
+    assert found(result)[subject, metric] is verdict
+    assert words in reason(result, subject, metric)
+    assert result.verdict in (FAIL, ERROR)
+    assert "Ann Lee" not in str(result)
+
+
+PURE = [case for case in ANSWERS if case[1] == "pure"]
+
+
+@pytest.mark.parametrize("model", [case[0] for case in PURE], ids=lambda model: model.__name__)
+def test_what_is_not_pure_may_be_declared_and_is_undone_all_the_same(model):
+    before = state()
+    X = bad.people()
+    result = judge(model(), X, pure=False)
+    assert result.passed, result.reason
+    assert state() == before
+    pd.testing.assert_frame_equal(X, bad.people())
+
+
+@pytest.mark.parametrize("option", ["deterministic", "row_independent", "thread_safe"])
+def test_a_property_that_is_given_up_is_not_tried(option):
+    result = judge(bad.Honest(), **{option: False})
+    assert option not in {check.subject for check in result.checks}
+    assert result.passed
+
+
+def test_global_random_numbers_are_told_though_their_state_is_put_back():
+    result = judge(bad.NoisyByAll(), pure=False)
+    assert found(result)["deterministic", "repeat"] is FAIL
+
+
+def test_an_object_in_a_cell_that_is_changed_is_told():
+    X = pd.DataFrame({"age": [1.0, 2.0, 3.0], "tags": [["a"], ["b"], []]})
+    result = judge(bad.IntoCells(), X, missing="untried")
+    assert found(result)["pure", "inputs"] is FAIL
+    assert X["tags"].tolist() == [["a"], ["b"], []]
+
+
+def test_what_is_printed_is_held_back_and_told(capfd):
+    result = judge(bad.Prints())
+    assert result.passed
+    assert "held back" in reason(result, "pure", "global_state")
+    assert capfd.readouterr() == ("", "")
+
+
+def script(code: str) -> str:
+    """What a script that asks no `if __name__ == "__main__":` says, on both streams."""
+    head = "import sys; sys.path[:0] = " + repr([str(Path(bad.__file__).parent)])
+    run = subprocess.run(
+        [sys.executable, "-"], input=f"{head}\n{code}", capture_output=True, text=True, check=True
+    )
+    return run.stdout + run.stderr
+
+
+def test_what_warns_is_held_back():
+    said = script(
+        "import saboteurs as bad, mlgates as mg\n"
+        "print(mg.Integration().run(model=bad.Warns(), X=bad.people()).reason)"
+    )
+    assert said == "all 14 checks passed\n"
+
+
+def test_a_script_without_a_guard_is_not_run_again(tmp_path):
+    code = """
+import os
+import mlgates as mg
+import saboteurs as bad
+
+print("once")
+
+class Mine(bad.Values):
+    def predict(self, X):
+        if len(X) == 0:
+            os._exit(6)
+        return super().predict(X)
+
+options = {"deterministic": False, "row_independent": False, "missing": "untried"}
+gate = mg.Integration(timeout="20s", round_trip=("saboteurs:write", "saboteurs:read"), **options)
+for model in (bad.Values(), Mine()):
+    for check in gate.run(model=model, X=bad.people()).checks:
+        if not check:
+            print(check.subject, check.reason)
+"""
+    ended = "while `predict` was given a table without rows, the model's process ended with"
+    expected = ["once", f"empty {ended} exit code 6"]
+    path = tmp_path / "release.py"
+    path.write_text(code)
+    search = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, path], capture_output=True, text=True, check=True, env=search
+    )
+    said = run.stdout.splitlines()
+    assert said[:2] == expected
+    assert said[2].startswith("round_trip ")  # no such model in a fresh process
+    assert len(said) == 3
+    assert run.stderr == ""
+    assert script(code).splitlines()[:2] == expected  # as a notebook: no file
+
+
+def test_where_nothing_was_answered_the_rest_is_undecided_and_stays_in_the_report():
+    result = judge(bad.Raises())
+    assert list(found(result)) == HONEST
+    assert found(result)["deterministic", "repeat"] is INCONCLUSIVE
+    told = reason(result, "deterministic", "repeat")
+    assert told == (
+        "`repeat` of `deterministic` was not tried; `predict` gave no answer to compare with"
+    )
+
+
+# In a process of its own
+
+
+ENDS = [
+    (bad.Hangs, "took longer than 3 s and was stopped"),
+    (bad.HangsInC, "took longer than 3 s and was stopped"),
+    (bad.Leaves, "exit code 5"),
+    (bad.Crashes, "signal 11 (SIGSEGV)"),
+    (bad.Exits, "exit with code 3"),
+]
+
+
+@pytest.mark.parametrize(("model", "words"), ENDS, ids=[case[0].__name__ for case in ENDS])
+def test_what_ends_its_process_or_never_ends_is_an_error_and_the_suite_goes_on(model, words):
+    gates = [mg.Integration(timeout="3s", **LEAN), mg.Completeness()]
+    start = time.monotonic()
+    report = mg.GateSuite(gates).run(model=model(), X=bad.people(), data=bad.people())
+    assert time.monotonic() - start < 60
+    assert found(report["integration"])["output", "predict"] is ERROR
+    assert words in reason(report["integration"], "output", "predict")
+    assert report["completeness"].passed
+
+
+def test_a_crash_on_no_rows_hides_no_other_property():
+    result = judge(bad.LeavesOnNothing(), timeout="20s")
+    held_back = {key for key, verdict in found(result).items() if verdict is not PASS}
+    assert held_back == {("empty", "behaviour")}
+    told = reason(result, "empty", "behaviour")
+    assert told == (
+        "while `predict` was given a table without rows, the model's process ended with exit code 5"
+    )
+
+
+def test_a_hang_on_one_row_hides_only_what_needs_one_row():
+    options = LEAN | {"row_independent": True, "deterministic": True}
+    result = judge(bad.HangsAlone(), timeout="2s", **options)
+    wrong = {key for key, verdict in found(result).items() if verdict is not PASS}
+    assert wrong == {("row_independent", "single_rows"), ("one_row", "output")}
+
+
+def test_apart_and_here_say_the_same():
+    for model in (bad.Honest(), bad.Overwrites(), bad.Unsafe()):
+        here, apart = (found(judge(model, timeout=timeout)) for timeout in (None, "30s"))
+        assert here == apart, type(model).__name__
+
+
+def test_a_model_that_can_not_travel_is_served_by_a_fork():
+    class Local(bad.Values):
+        def predict(self, X):
+            if len(X) == 0:
+                os._exit(4)
+            return super().predict(X)
+
+    result = judge(Local(), timeout="20s")
+    assert found(result)["empty", "behaviour"] is ERROR
+    assert "exit code 4" in reason(result, "empty", "behaviour")
+    assert found(result)["deterministic", "repeat"] is PASS
+
+
+def test_no_process_is_left_behind():
+    children = set(living_children())
+    for model in (bad.StartsThreads(), bad.Hangs()):
+        judge(model, timeout="3s", **LEAN)
+    assert set(living_children()) <= children
+
+
+def living_children() -> list[str]:
+    path = Path(f"/proc/self/task/{os.getpid()}/children")  # of Linux
+    return path.read_text().split() if path.exists() else []
+
+
+# Kept and fetched
+
+
+ROUND_TRIPS = [
+    ("write", "read", PASS, "the model loaded in a fresh process gave the same answers"),
+    ("write", "read_another", FAIL, "another answer from the model loaded in a fresh process"),
+    ("write", "read_nothing", ERROR, "OSError: no such format"),
+    ("write", "read_text", ERROR, "raised TypeError"),
+    ("write", "read_and_leave", ERROR, "exit code 9"),
+    ("write", "read_what_is_not_there", ERROR, "can't be imported"),
+    ("write_nothing", "read", ERROR, "wrote nothing"),
+    ("write_what_is_not_there", "read", ERROR, "can't be imported"),
+]
+
+
+@pytest.mark.parametrize(("save", "load", "verdict", "words"), ROUND_TRIPS)
+def test_round_trip(save, load, verdict, words):
+    result = judge(bad.Values(), round_trip=(f"saboteurs:{save}", f"saboteurs:{load}"), **LEAN)
+    assert found(result)["round_trip", "predictions"] is verdict
+    assert words in reason(result, "round_trip", "predictions")
+    assert result.verdict is verdict
+
+
+# Golden rows
+
+
+def golden(expected, X=None, model=None, **options) -> mg.GateResult:
+    X = bad.people(6) if X is None else X
+    return mg.Integration(**LEAN, **options).run(
+        model=model or bad.Honest(), X=bad.people(), golden_X=X, golden_pred=expected
+    )
+
+
+def known(n: int = 6) -> np.ndarray:
+    return bad.Honest().predict(bad.people(n))
+
+
+def test_golden_rows():
+    values, rows = bad.Values().predict(bad.people(6)), bad.people(6)
+    cases = [
+        (golden(known()), PASS, "all 6 golden rows"),
+        (golden(list(known())), PASS, "all 6 golden rows"),
+        (golden(bad.Honest().predict_proba(rows)), PASS, "all 6 golden rows"),
+        (golden(values * (1 + 1e-9), model=bad.Values()), PASS, "all 6 golden rows"),
+        (golden(values * (1 + 1e-3), model=bad.Values()), FAIL, "6 of 6 rows"),
+        (golden(values * (1 + 1e-3), model=bad.Values(), rtol=0.01), PASS, "all 6 golden rows"),
+        (golden(np.where(np.arange(6) == 4, "else", known())), FAIL, "1 of 6 rows (first 4)"),
+        (golden(known(5)), ERROR, "has 5 answers to 6 rows of `golden_X`"),
+        (golden(values), ERROR, "gave texts where `golden_pred` has numbers"),
+        (golden([*known(5), None]), ERROR, "holds an answer that is missing"),
+        (golden(pd.Series(known(), index=rows.index[::-1])), ERROR, "indexes"),
+        (golden(pd.Series(known(), index=rows.index)), PASS, "all 6 golden rows"),
+        (golden([], X=rows[:0]), INCONCLUSIVE, "0 rows"),
+    ]
+    for result, verdict, words in cases:
+        assert found(result)["golden", "predictions"] is verdict, reason(
+            result, "golden", "predictions"
+        )
+        assert words in reason(result, "golden", "predictions")
+
+
+def test_golden_rows_stand_in_for_x():
+    result = mg.Integration().run(model=bad.Honest(), golden_X=bad.people(6), golden_pred=known())
+    assert result.passed
+    assert result.checks[0].n == 6
+
+
+# Applications
+
+
+def serve(application, golden_X=None, golden_pred=None, **options) -> mg.GateResult:
+    requests = bad.requests() if golden_X is None else golden_X
+    if golden_pred is None:
+        golden_pred = [bad.application(dict(request)) for request in bad.requests()]
+    return mg.Integration(**options).run(
+        application=application, golden_X=requests, golden_pred=golden_pred
+    )
+
+
+def test_an_honest_application_passes():
+    for options in ({}, {"timeout": "20s"}):
+        result = serve(bad.application, **options)
+        assert result.passed, result.reason
+        assert list(found(result)) == [
+            ("output", "responses"),
+            ("finite", "responses"),
+            ("golden", "responses"),
+            ("deterministic", "repeat"),
+            ("thread_safe", "concurrent_calls"),
+            ("pure", "inputs"),
+            ("pure", "global_state"),
+        ]
+
+
+def test_requests_can_be_rows_of_a_table():
+    rows = pd.DataFrame(bad.requests())
+    assert serve(bad.application, rows).passed
+
+
+class Applications:
+    """Applications that do what none should; `answer` is what an honest one gives."""
+
+    @staticmethod
+    def other_number(answer, request):
+        return {**answer, "score": answer["score"] + 1e-3}
+
+    @staticmethod
+    def other_text(answer, request):
+        return {**answer, "version": "2"}
+
+    @staticmethod
+    def other_shape(answer, request):
+        return {**answer, "tags": [1]}
+
+    @staticmethod
+    def raises(answer, request):
+        raise RuntimeError("no")
+
+    @staticmethod
+    def thing(answer, request):
+        return object()
+
+    @staticmethod
+    def not_finite(answer, request):
+        return {**answer, "score": float("nan")}
+
+    @staticmethod
+    def random_number(answer, request):
+        return {**answer, "score": random.random()}  # noqa: S311
+
+    @staticmethod
+    def overwrites(answer, request):
+        request["age"] = 0
+        return answer
+
+    @staticmethod
+    def exits(answer, request):
+        sys.exit(1)
+
+
+SERVED = [
+    (Applications.other_number, "golden", "responses", FAIL, "8 of 8 requests"),
+    (Applications.other_text, "golden", "responses", FAIL, "8 of 8 requests"),
+    (Applications.other_shape, "golden", "responses", FAIL, "8 of 8 requests"),
+    (Applications.raises, "output", "responses", ERROR, "raised RuntimeError: no, given request 0"),
+    (Applications.thing, "output", "responses", ERROR, "gave a value of type object"),
+    (Applications.not_finite, "finite", "responses", ERROR, "NaN or infinite"),
+    (Applications.random_number, "deterministic", "repeat", FAIL, "another response again"),
+    (Applications.overwrites, "pure", "inputs", FAIL, "the application changed its input"),
+    (Applications.exits, "output", "responses", ERROR, "exit with code 1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "subject", "metric", "verdict", "words"),
+    SERVED,
+    ids=[case[0].__name__ for case in SERVED],
+)
+def test_application_gets_its_verdict(sabotage, subject, metric, verdict, words):
+    result = serve(lambda request: sabotage(bad.application(dict(request)), request))
+    assert found(result)[subject, metric] is verdict
+    assert words in reason(result, subject, metric)
+    assert not result
+
+
+def test_requests_without_a_response_each_are_an_error():
+    result = serve(bad.application, golden_pred=[1, 2])
+    assert "has 8 requests, `golden_pred` 2 responses" in result.checks[0].reason
+    assert result.verdict is ERROR
+
+
+def test_model_and_application_are_told_apart():
+    result = mg.Integration().run(
+        model=bad.Honest(),
+        X=bad.people(),
+        application=bad.application,
+        golden_X=bad.requests(),
+        golden_pred=[bad.application(dict(request)) for request in bad.requests()],
+    )
+    assert result.passed
+    assert {check.group for check in result.checks} == {None, "application"}
+
+
+# What was given
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        ({}, "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"),
+        ({"model": bad.Honest()}, "needs `X`, which the run was not given"),
+        ({"X": bad.people()}, "needs `model` and `X`"),
+        ({"application": bad.application}, "`application` needs `golden_X`"),
+        ({"application": 7, "golden_X": [1], "golden_pred": [1]}, "must be callable, got a int"),
+        ({"model": 7, "X": bad.people()}, "must have `predict` or be callable, got a int"),
+        ({"model": bad.Honest(), "X": "people.csv"}, "rows of a str can't be taken"),
+        ({"model": bad.Honest(), "X": {"a": [1], "b": [1, 2]}}, "from 1 to 2 rows"),
+        (
+            {"model": bad.Honest(), "X": pd.DataFrame([[1, 2]], columns=["a", "a"])},
+            "two columns of the rows given to the model are named 'a'",
+        ),
+        (
+            {"model": bad.Honest(), "X": bad.people(), "golden_X": bad.people()},
+            "`golden_X` and `golden_pred` go together",
+        ),
+    ],
+)
+def test_what_is_missing_is_said(evidence, words):
+    result = mg.Integration().run(**evidence)
+    assert result.verdict is ERROR
+    assert words in result.reason
+
+
+def test_no_rows_show_nothing():
+    result = judge(bad.Honest(), bad.people(0))
+    assert result.verdict is INCONCLUSIVE
+    assert set(found(result).values()) <= {INCONCLUSIVE, PASS}
+    assert found(result)["output", "predict"] is INCONCLUSIVE
+
+
+def test_one_row_can_not_show_that_order_is_irrelevant():
+    result = judge(bad.Honest(), bad.people(1))
+    assert found(result)["row_independent", "order"] is INCONCLUSIVE
+    assert found(result)["output", "predict"] is PASS
+
+
+@pytest.mark.parametrize("model", [bad.Overwrites, bad.Seeds, bad.Moves, bad.Exits, bad.Raises])
+def test_other_gates_find_what_they_find_without_the_saboteur(model):
+    X = bad.people()
+    others = [mg.Completeness(), mg.Schema({"age": "int", "income": "float", "country": "string"})]
+    alone = mg.GateSuite(others).run(data=X)
+    beside = mg.GateSuite([mg.Integration(), *others]).run(data=X, X=X, model=model())
+    for result in alone.results:
+        assert beside[result.name] == result
+    assert not beside["integration"]
