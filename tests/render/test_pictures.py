@@ -229,6 +229,8 @@ def check_shapes(picture):
         (math.nan, None),
         (10**400, None),
         (1e300, None),
+        (5e-324, 0.0),
+        (-1e-99, -1e-99),
         ("Infinity", None),
     ],
 )

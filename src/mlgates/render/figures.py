@@ -4,7 +4,6 @@ Details of a check may come from a file, so that they can be anything. What isn'
 it gives no figure; it never raises, and never guesses.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -31,6 +30,7 @@ _MOST_BINS = 400
 _MOST_ROWS = 40
 _MOST_BARS = 24
 _CLOSE = 1e-9
+_LARGEST, _TINIEST = 1e15, 1e-100
 
 
 def figures(result: GateResult) -> Iterator[Figure]:
@@ -237,14 +237,16 @@ def _items(details: Mapping[str, object], name: str) -> Sequence[object]:
 
 
 def number(value: object) -> float | None:
-    """Return a finite number; None for whatever else it is."""
+    """Return a number of a size that can be drawn, the tiniest as 0; None for whatever else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         found = float(value)
     except OverflowError:
         return None
-    return found if math.isfinite(found) and abs(found) < 1e15 else None
+    if not abs(found) < _LARGEST:
+        return None
+    return found if abs(found) > _TINIEST else 0.0
 
 
 def _label(value: object) -> str:
