@@ -87,7 +87,7 @@ def place(tmp_path, monkeypatch):
 
 def run(*arguments, **options):
     """Run the command in a process of its own."""
-    given = {"capture_output": True, "timeout": 60} | options
+    given = {"capture_output": True, "timeout": 300} | options
     command = [sys.executable, "-W", "error", "-m", "mlgates", *arguments]
     return subprocess.run(command, check=False, **given)
 

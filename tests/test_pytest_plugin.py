@@ -54,7 +54,7 @@ def run(pytester):
         if "--lf" in options or "cache" in options:
             plugins = plugins[:-2]
         asked = [option for option in options if option != "cache"]
-        return pytester.runpytest_subprocess(*plugins, "-W", "error", *asked, timeout=60)
+        return pytester.runpytest_subprocess(*plugins, "-W", "error", *asked, timeout=300)
 
     return run
 
@@ -279,12 +279,13 @@ def test_evidence_of_any_scope_runs_the_suite_once_each(pytester, run):
         import pytest
         from loans import PASSING, RUNS, counted
         SUITE = PASSING.only("passing") + mg.GateSuite([counted])
+        GIVEN = {}
 
         class TestFunction:
             @pytest.fixture
             def evidence(self):
-                self.given = {"data": {"x": [len(RUNS)]}}
-                return self.given
+                GIVEN["data"] = {"x": [len(RUNS)]}  # the same object, made anew
+                return GIVEN
 
             @pytest.mark.gates(SUITE)
             def test_gate(self, gate_result):
@@ -466,6 +467,6 @@ def test_it_may_be_asked_for_beside_its_entry_point(pytester):
     pytester.syspathinsert()
     pytester.makepyfile("def test_it(gates): assert gates")
     for asked in ([], ["-p", "mlgates.pytest_plugin"]):
-        found = pytester.runpytest_subprocess(*asked, "-W", "error", "--markers", timeout=60)
+        found = pytester.runpytest_subprocess(*asked, "-W", "error", "--markers", timeout=300)
         found.stdout.fnmatch_lines(["@pytest.mark.gates(suite): make a test of each gate*"])
         assert found.ret == 0

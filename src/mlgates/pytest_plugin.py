@@ -4,6 +4,8 @@ It is loaded by every run of pytest where mlgates is installed, so that it impor
 what it does is in `mlgates.under_pytest`, imported when the first gate is.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Generator, Mapping
 from typing import Any

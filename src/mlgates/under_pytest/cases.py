@@ -1,5 +1,7 @@
 """A test for each gate: `@pytest.mark.gates(SUITE)` and the fixture `gate_result`."""
 
+from __future__ import annotations
+
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -4,6 +4,8 @@ They come with pytest's own reports of the tests, so that those made by the work
 in the one process that has the terminal, and are written once.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +106,7 @@ def _checked(folder: Path, given: str) -> Path:
     raise pytest.UsageError(message)
 
 
-def _without_times(report: "Report") -> str:
+def _without_times(report: Report) -> str:
     """Return what tells a report from others but for when it was made, and how long that took."""
     from mlgates import jsonfile
 
@@ -114,7 +116,7 @@ def _without_times(report: "Report") -> str:
     return jsonfile.dumps({**told, "provenance": rests, "results": results})
 
 
-def _line(where: list[str], report: "Report") -> str:
+def _line(where: list[str], report: Report) -> str:
     first = str(report).split("\n", 1)[0]
     worst = [f"{_plain(result.name)} {result.verdict.upper()}" for result in report.failures]
     more = [f"{len(worst) - _NAMED} more"] if len(worst) > _NAMED else []
@@ -129,6 +131,6 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _markup(report: "Report") -> dict[str, bool]:
+def _markup(report: Report) -> dict[str, bool]:
     colours = {"pass": "green", "inconclusive": "yellow"}
     return {colours.get(str(report.verdict), "red"): True}

@@ -1,5 +1,7 @@
 """What a test's entry in JUnit XML and the process that has the terminal are told of a report."""
 
+from __future__ import annotations
+
 import pytest
 
 from mlgates.report import GateResult, Report

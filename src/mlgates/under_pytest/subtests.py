@@ -1,6 +1,9 @@
 """The fixture `gates`: a suite is run, each gate told as a subtest, the whole by its table."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -51,12 +54,11 @@ def judge(
 
 
 def _subtests(request: pytest.FixtureRequest) -> Any:
-    try:
+    with suppress(pytest.FixtureLookupError):
         return request.getfixturevalue("subtests")
-    except pytest.FixtureLookupError:
-        needs = "the fixture `gates` needs pytest 9 or newer, which has subtests"
-        instead = "suite.run(...).raise_for_verdict() does without"
-        pytest.fail(f"{needs}; this is pytest {pytest.__version__}. {instead}", pytrace=False)
+    needs = "the fixture `gates` needs pytest 9 or newer, which has subtests"
+    instead = "suite.run(...).raise_for_verdict() does without"
+    pytest.fail(f"{needs}; this is pytest {pytest.__version__}. {instead}", pytrace=False)
 
 
 def _report(thing: object, evidence: Mapping[str, Any]) -> Report:

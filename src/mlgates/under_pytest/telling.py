@@ -1,5 +1,7 @@
 """What a test that failed by a gate says: the table, and no traceback through the library."""
 
+from __future__ import annotations
+
 import re
 
 import pytest
