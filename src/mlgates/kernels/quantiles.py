@@ -167,11 +167,11 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     """How many independent calls as many calls in a row are worth for a quantile.
 
     The inflation of a share's variance, ``1 + 2 * (sum of autocorrelations)``, is the largest of
-    three: that of the ranks, that of the indicators of calls beyond the quantile, and that of calls
-    beyond the quantile halfway from it to the end. The sum is Geyer's initial monotone sequence.
-    Below what independent calls give by chance it counts as 1. Of calls beyond that come in few
-    clusters it is known badly, for which it is widened as Student's t widens the normal
-    distribution.
+    four: that of the ranks, that of the indicators of calls beyond the quantile, and those of calls
+    beyond the quantiles halfway and three quarters of the way from it to the end. The sum is
+    Geyer's initial monotone sequence. Below what independent calls give by chance it counts as 1.
+    Of calls beyond that come in few clusters it is known badly, for which it is widened as
+    Student's t widens the normal distribution.
 
     Parameters
     ----------
@@ -208,8 +208,8 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     ordered = np.sort(values)
     inflation, lag_1 = _inflation(_ranks(values, ordered))
     worst = _beyond_chance(inflation, lag_1, n)
-    further = (1 + share) / 2 if share >= 0.5 else share / 2
-    for level in (share, further):
+    end = float(share >= 0.5)
+    for level in (share, (share + end) / 2, (share + 3 * end) / 4):
         beyond = values > ordered[min(math.ceil(n * level), n) - 1]
         inflation, _ = _inflation(beyond.astype(np.float64))
         if inflation > 1 + _BY_CHANCE / math.sqrt(n):
