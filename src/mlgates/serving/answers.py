@@ -110,15 +110,12 @@ def _array(answer: Any) -> npt.NDArray[Any]:
     ):
         answer = answer.to_pylist()
     try:
-        values = np.ma.filled(answer.astype(object), None) if _masked(answer) else answer
-        return np.asarray(values)
+        if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
+            return np.where(np.ma.getmaskarray(answer), None, answer.data.astype(object))
+        return np.asarray(answer)
     except Exception:  # noqa: BLE001  (ragged lists; whatever `__array__` of a class raises)
         msg = f"gave a {kind} that can't be read as an array"
         raise MalformedError(msg) from None
-
-
-def _masked(answer: object) -> bool:
-    return isinstance(answer, np.ma.MaskedArray) and bool(np.ma.is_masked(answer))
 
 
 def _is_label(value: object) -> bool:
