@@ -45,10 +45,13 @@ class RocAuc(Metric):
         areas, covariance = delong(true, score[None], weight)
         area, variance = float(areas[0]), float(covariance[0, 0])
         details = lacking(sizes)
+        by_size = hanley_interval(area, sizes[0], sizes[1], confidence)
         if area in (0.0, 1.0):  # all placements are alike
-            ends = hanley_interval(area, sizes[0], sizes[1], confidence)
-            return Estimate(area, ends, "Hanley and McNeil", details)
-        return Estimate(area, area_interval(area, variance, confidence), "DeLong", details)
+            return Estimate(area, by_size, "Hanley and McNeil", details)
+        ends = area_interval(area, variance, min(sizes), confidence)
+        if variance > 0 and not is_far(area, math.sqrt(variance), confidence):
+            return Estimate(area, with_room(ends, area, by_size), "DeLong (logit)", details)
+        return Estimate(area, ends, "DeLong", details)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,7 +70,7 @@ class RocAucOneVsRest(Metric):
             return undefined("a class is not in `y_true`")
         area, moves = self.influence(outcomes)
         variance = float(np.dot(moves, moves)) * inflation(sizes)
-        ends = area_interval(area, variance, confidence)
+        ends = area_interval(area, variance, min(sizes), confidence)
         return Estimate(area, ends, "DeLong", lacking(sizes, "rows of a class"))
 
     def sizes(self, outcomes: Outcomes) -> list[float]:
@@ -147,16 +150,40 @@ class AveragePrecision(RowMetric):
         return lambda counts: curve.values(counts[:, order])
 
 
-def area_interval(area: float, variance: float, confidence: float) -> tuple[float, float] | None:
-    """Return the interval of an area; None where the variance is 0 or undefined."""
+def area_interval(
+    area: float, variance: float, smallest: float, confidence: float
+) -> tuple[float, float] | None:
+    """Return the interval of an area; None where the variance is 0 or undefined.
+
+    Near 0 and 1 it is Student's on the logit scale, with the rows of the smallest class.
+    """
     if not variance > 0:
         return None
-    z = float(special.ndtri((1 + confidence) / 2))
     error = math.sqrt(variance)
-    room = min(area, 1 - area)
-    if room > min(_NEAR, _ERRORS * error) and room > z * error:
+    if is_far(area, error, confidence):
+        z = float(special.ndtri((1 + confidence) / 2))
         return area - z * error, area + z * error
-    return on_logits(area, z * error)
+    return on_logits(area, error * float(special.stdtrit(smallest - 1, (1 + confidence) / 2)))
+
+
+def is_far(area: float, error: float, confidence: float) -> bool:
+    """Whether an area is so far from 0 and 1 that its interval is symmetric."""
+    room = min(area, 1 - area)
+    z = float(special.ndtri((1 + confidence) / 2))
+    return room > min(_NEAR, _ERRORS * error) and room > z * error
+
+
+def with_room(
+    ends: tuple[float, float] | None, area: float, by_size: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Return an interval near 0 or 1 whose inner end is halfway to that of the area's size alone.
+
+    The variance of placements misses the few badly ranked rows that a small class does not show.
+    """
+    if ends is None:
+        return None
+    (low, high), (lower, upper) = ends, by_size
+    return ((low + lower) / 2, high) if area > 0.5 else (low, (high + upper) / 2)
 
 
 def on_logits(share: float, reach: float) -> tuple[float, float]:
