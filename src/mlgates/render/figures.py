@@ -79,7 +79,7 @@ def _groups(check: Check) -> Iterator[Spans]:
     shown.sort(key=lambda span: not span.beyond)
     rate, title = check.details.get("rate"), clean(check.metric, _LABEL)
     if isinstance(rate, str) and rate != check.metric:
-        title = f"{title}: {clean(rate, _LABEL)} of each group"
+        title = f"{clean(rate, _LABEL)} of each group"
     kept = tuple(shown[:_MOST_ROWS])
     yield Spans(title, "", kept, (line,) if line else (), _left_out(len(shown) - len(kept)))
 
