@@ -210,6 +210,7 @@ def test_evidence_is_taken_by_its_names(place, monkeypatch):
     monkeypatch.setattr(mg.GateSuite, "run", capture)
     told = ["--data=d", "--reference=r.json", "--X=x", "--y-true=t", "--y-pred=p", "--y-score=s"]
     told += ["--production-pred=q", "--production-score=u", "--sample-weight=w", "--jobs=2"]
+    told += ["--latencies=l", "--production-latencies=m"]
     told += ["--sensitive-features=sex", "--sensitive-features=race", "--pos-label=1"]
     assert main(["run", "gates.py", *told, "--now=2026-01-31T06:00:00Z"]) == 3
     assert given.pop("now").isoformat() == "2026-01-31T06:00:00+00:00"
@@ -223,6 +224,8 @@ def test_evidence_is_taken_by_its_names(place, monkeypatch):
         "production_pred": "q",
         "production_score": "u",
         "sample_weight": "w",
+        "latencies": "l",
+        "production_latencies": "m",
         "sensitive_features": ["sex", "race"],
         "pos_label": 1,
         "n_jobs": 2,

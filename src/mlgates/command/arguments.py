@@ -13,7 +13,16 @@ USAGE = 64  # as sysexits.h has it: argparse's own 2 would read as the verdict E
 FORMS = ("text", "markdown", "html", "junit", "json")
 # evidence that a command line can give: files, and names of columns in them
 TABLES = ("data", "reference", "X")
-COLUMNS = ("y_true", "y_pred", "y_score", "production_pred", "production_score", "sample_weight")
+COLUMNS = (
+    "y_true",
+    "y_pred",
+    "y_score",
+    "production_pred",
+    "production_score",
+    "sample_weight",
+    "latencies",
+    "production_latencies",
+)
 
 _CODES = (
     "exit codes: 0 PASS, 1 FAIL, 2 ERROR or the command could not do its work, 3 INCONCLUSIVE, "
