@@ -1,8 +1,8 @@
 """How often the intervals of `Latency` hold the true quantile, and how often it decides wrongly.
 
 Run it with ``uv run --group bench benchmarks/calibration/latency.py``; it prints Markdown. Series
-are judged as `Latency` does, by its kernels; that this is what ``Latency(...).run`` says is asserted
-for the first of each kind and size. The true quantile of each kind is that of ten million calls.
+are judged as `Latency` does, by its kernels; that ``Latency(...).run`` says the same is asserted for
+the first of each kind and size. The true quantile of each kind is that of ten million calls.
 """
 
 import argparse
