@@ -7,7 +7,7 @@ leave them out of the error makes it several times smaller than that of two samp
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,9 @@ class Change:
     value: float | None = None
     p_value: float | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ends", cache(self.ends))  # a level is asked for more than once
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

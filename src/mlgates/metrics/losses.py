@@ -58,6 +58,8 @@ class LossMetric(Metric):
             mean = np.average(losses, weights=weight)
             if not np.isfinite(mean):
                 return Estimate(np.inf)  # which is refused, with the metric's name
+            if not confidence:
+                return Estimate(float(self.settle(mean)))
             ends = mean_interval(losses, weight, confidence)
         interval = None if ends is None else tuple(float(self.settle(end)) for end in ends)
         return Estimate(float(self.settle(mean)), interval, "t")  # type: ignore[arg-type]
