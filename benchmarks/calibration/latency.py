@@ -1,8 +1,8 @@
 """How often the intervals of `Latency` hold the true quantile, and how often it decides wrongly.
 
 Run it with ``uv run --group bench benchmarks/calibration/latency.py``; it prints Markdown. Series
-are judged as `Latency` does, by its kernels; that ``Latency(...).run`` says the same is asserted for
-the first of each kind and size. The true quantile of each kind is that of ten million calls.
+are judged as `Latency` does, by its kernels; that ``Latency(...).run`` says the same is asserted
+for the first of each kind and size. The true quantile of each kind is that of ten million calls.
 """
 
 import argparse
@@ -216,7 +216,7 @@ def ratio(name: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--runs", type=int, default=2_000, help="series of each kind and size, half of the longest"
+        "--runs", type=int, default=1_000, help="series of each kind and size, half of the longest"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
