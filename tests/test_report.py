@@ -768,11 +768,20 @@ def test_save_and_load(tmp_path):
     assert (tmp_path / "r.json").read_text() == found.to_json()
     found.save(tmp_path / "R.TXT")
     assert (tmp_path / "R.TXT").read_text() == f"{found}\n"
+    for suffix, form in (
+        (".html", found.to_html()),
+        (".md", found.to_markdown()),
+        (".xml", found.to_junit_xml()),
+    ):
+        found.save(tmp_path / f"r{suffix}")
+        assert (tmp_path / f"r{suffix}").read_text(encoding="utf-8") == form
 
 
 @pytest.mark.parametrize("name", ["r.pdf", "r", ".json", "r.json.gz"])
 def test_save_knows_its_suffixes(tmp_path, name):
-    with pytest.raises(OptionError, match=r"^report\.save: the path must end in \.\w+"):
+    with pytest.raises(
+        OptionError, match=r"^report\.save: the path must end in \.html, .* or \.txt"
+    ):
         report(result(PASS)).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

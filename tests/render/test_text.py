@@ -1,5 +1,6 @@
 """The table that a person reads: worst first, one finding one line, nothing forged."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -421,3 +422,71 @@ def test_many_columns_without_rows_are_one_row():
 def test_a_few_columns_without_rows_are_a_row_each():
     shown = str(mg.GateSuite([mg.Completeness()]).run(data={"a": [], "b": [], "c": []}))
     assert shown.count("has no cells to judge") == 3
+
+
+# colour, for a terminal alone
+
+
+def test_colours_are_for_who_asks():
+    assert "\x1b" not in str(FULL)
+    for thing in (FULL, FULL["drift:psi"]):
+        shown = render(thing, "text", colour=True)
+        assert "\x1b[1;31mFAIL" in shown
+        assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == str(thing)
+
+
+def test_colours_begin_and_end_on_a_line():
+    for line in render(FULL, "text", colour=True).splitlines():
+        codes = re.findall(r"\x1b\[([0-9;]*)m", line)
+        assert codes[1::2] == ["0"] * (len(codes) // 2)
+        assert len(codes) % 2 == 0
+
+
+# which cells moved, and what was not judged
+
+
+def test_cells_that_moved_are_told_largest_first():
+    shares = [("a", 0.1, 0.2), ("b", 0.2, 0.5), ("c", 0.3, 0.1), ("d", 0.3, 0.15), ("e", 0.1, 0.05)]
+    cells = [
+        {"cell": cell, "reference": before, "current": now, "moved": cell != "e"}
+        for cell, before, now in shares
+    ]
+    found = " ".join(str(result(psi("fail", value=0.9, details={"cells": cells}))).split())
+    assert found.endswith(
+        "moved: `b` from 20 % to 50 %, `c` from 30 % to 10 %, `d` from 30 % to 15 %, 1 more"
+    )
+    assert "moved" not in str(result(psi("pass", details={"cells": cells})))
+
+
+def test_a_share_stays_on_a_line():
+    found = str(report(result(psi("fail", value=0.9, reason="12.5 % " * 60))))
+    assert not any(line.strip().startswith("%") for line in found.splitlines())
+
+
+def test_a_long_list_of_what_was_not_judged_is_cut_where_a_name_ends():
+    listed = ", ".join(f"`column_{i:02}` (dates)" for i in range(60))
+    note = f"all 2 checks passed; not judged: {listed}"
+    checks = (psi("pass"), psi("pass", "hours"))
+    shown = " ".join(str(report(result(*checks, reason=note))).split())
+    assert re.search(
+        r"not judged: `column_00` \(dates\), .* `column_05` \(dates\) and 54 more", shown
+    )
+    brief = (
+        "all 2 checks passed; not judged: `day` (dates), `id` (texts, too many to be categories)"
+    )
+    assert brief.partition("; ")[2] in " ".join(str(report(result(*checks, reason=brief))).split())
+
+
+def test_templates_are_loaded_for_html_alone():
+    code = (
+        "import sys\n"
+        "from mlgates.report import GateResult, Report\n"
+        "from mlgates.verdict import Check\n"
+        "check = Check(subject='x', metric='m', verdict='skip', reason='r')\n"
+        "report = Report(name='r', results=(GateResult(name='g', kind='k', checks=(check,)),))\n"
+        "str(report), report.to_markdown(), report.to_junit_xml(), report.to_json()\n"
+        "assert 'jinja2' not in sys.modules\n"
+        "report.to_html()\n"
+        "assert 'jinja2' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
