@@ -36,7 +36,7 @@ VALUES = (
     *("median_absolute_error", "mean_absolute_percentage_error", "mean_error"),
 )
 #: Metrics whose interval is had by resampling rows: fewer draws of these.
-SLOW = ("average_precision", "expected_calibration_error", "r2")
+SLOW = ("expected_calibration_error", "r2")
 Law = Callable[[np.random.Generator, int], dict[str, np.ndarray]]
 
 
@@ -137,24 +137,9 @@ class Coverage(NamedTuple):
 def truth(metric: Metric, case: Case) -> float:
     rng = np.random.default_rng(99)
     drawn = outcomes(metric, case.law(rng, MANY), case.k)
-    if metric.name in SLOW:
-        return slow_truth(metric, drawn)
-    return float(metric.measure(drawn).value)
-
-
-def slow_truth(metric: Metric, drawn: Outcomes) -> float:
-    """The value alone, without its resamples."""
-    import sklearn.metrics
-
-    from mlgates.metrics.calibration import BINS, told_and_came
-
-    if metric.name == "r2":
-        return float(sklearn.metrics.r2_score(drawn.true, drawn.pred))
-    if metric.name == "average_precision":
-        return float(sklearn.metrics.average_precision_score(drawn.true, drawn.score))
-    told, came = told_and_came(metric.name, drawn)
-    bins = np.searchsorted(np.arange(1, BINS) / BINS, told)
-    return float(np.abs(np.bincount(bins, told - came)).sum() / drawn.n)
+    if metric.name == "expected_calibration_error" and "too sure" not in case.title and case.k == 2:
+        return 0.0  # the probabilities are right
+    return float(metric.measure(drawn, confidence=0).value)
 
 
 def coverage(metric: Metric, case: Case, n: int, draws: int, goal: float) -> Coverage:

@@ -88,9 +88,11 @@ def rows_needed(
         span = (high - value, limit.low - value) if below else (value - low, value - limit.high)
         spans, across = [span], [span[0] >= span[1]]
     z = float(special.ndtri((1 + level) / 2))
+    # with more rows an interval loses its skewness: its shorter side tells too little
+    half = (high - low) / 2
     for (reach, distance), is_across in zip(spans, across, strict=True):
         if is_across:
-            needed = max(needed, rows_to_decide(n, reach / z, distance, level))
+            needed = max(needed, rows_to_decide(n, max(reach, half) / z, distance, level))
     return _rounded_up(needed) if 0 < needed < 1e15 else None
 
 

@@ -1,0 +1,410 @@
+"""Performance: limits, slices, what decides, and what never passes."""
+
+import functools
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics as sk
+
+import mlgates as mg
+from mlgates.metrics import find
+
+
+def labels(right: int, wrong: int) -> dict[str, list[int]]:
+    """Positive rows of which some are found, and as many negative ones, all told as such."""
+    n = right + wrong
+    return {"y_true": [1] * n + [0] * n, "y_pred": [1] * right + [0] * (wrong + n)}
+
+
+def accuracy(y_true, y_pred, sample_weight=None):
+    return np.average(y_true == y_pred, weights=sample_weight)
+
+
+def half_auc(y_true, y_score):
+    return sk.roc_auc_score(y_true, y_score) / 2
+
+
+def broken(y_true, y_pred):
+    raise RuntimeError("no")
+
+
+def undefined(y_true, y_pred):
+    return math.nan
+
+
+def one_a_row(y_true, y_pred):
+    return y_true == y_pred
+
+
+def always_true(y_true, y_pred):
+    return True
+
+
+def nothing(y_true, y_pred):
+    return None
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Performance: a limit for `recall` must be given: `at_least`"),
+        ({"at_least": 95}, "not a percentage: write 0.95"),
+        ({"at_least": math.nan}, "`at_least`"),
+        ({"at_most": 0.9}, "did you mean at_least=0.9?"),
+        ({"at_least": 0.9, "at_most": 0.8}, "`at_least` must not be greater than `at_most`"),
+        ({"at_least": 0.9, "by": []}, "`by`"),
+        ({"at_least": 0.9, "by": {"a": 1}}, "`by`"),
+        ({"at_least": 0.9, "min_samples": 0}, "`min_samples`"),
+        ({"at_least": 0.9, "decide_by": "interva"}, "did you mean 'interval'?"),
+        ({"at_least": 0.9, "confidence": 95}, "write 0.95"),
+        ({"at_least": 0.9, "greater_is_better": False}, "`greater_is_better`"),
+    ],
+)
+def test_wrong_options_raise_when_the_gate_is_built(options, message):
+    with pytest.raises(mg.OptionError) as caught:
+        mg.Performance("recall", **options)
+    assert message in str(caught.value)
+    assert "Performance" in str(caught.value)
+
+
+def test_sides_of_losses_and_of_metrics_without_a_direction():
+    with pytest.raises(mg.OptionError, match="did you mean at_most=2"):
+        mg.Performance("mean_absolute_error", at_least=2)
+    with pytest.raises(mg.OptionError, match="`at_most` must be"):
+        mg.Performance("mean_absolute_error", at_most=-1)
+    with pytest.raises(mg.OptionError, match="`at_least` or `at_most`"):
+        mg.Performance("mean_error")
+    mg.Performance("mean_error", at_most=1)
+    mg.Performance("mean_error", at_least=-1)
+    mg.Performance("selection_rate", at_most=0.3)
+    mg.Performance("roc_auc", at_least=0.7, at_most=0.99)
+    mg.Performance("matthews_corrcoef", at_least=-0.2)
+    with pytest.raises(mg.OptionError, match="at least -1 and at most 1"):
+        mg.Performance("matthews_corrcoef", at_least=-2)
+
+
+def names_of_its_own(a, b):
+    return 0
+
+
+def no_prediction(y_true):
+    return 0
+
+
+@pytest.mark.parametrize("metric", ["AUC", "f2", 7, None, len, names_of_its_own, no_prediction])
+def test_wrong_metrics_raise(metric):
+    with pytest.raises(mg.OptionError, match="Performance: `metric` must be"):
+        mg.Performance(metric, at_least=0.5)
+
+
+def test_names():
+    assert mg.Performance("roc_auc", at_least=0.8).name == "performance:roc_auc"
+    assert mg.Performance(accuracy, at_least=0.8).name == "performance:accuracy"
+    partial = functools.partial(sk.fbeta_score, beta=2)
+    assert mg.Performance(partial, at_least=0.8).name == "performance:fbeta_score"
+
+
+# What decides
+
+
+def test_estimate_decides_by_default_and_the_interval_is_shown():
+    check = mg.Performance("recall", at_least=0.8).run(**labels(90, 10)).checks[0]
+    assert check.verdict is mg.Verdict.PASS
+    assert (check.subject, check.metric, check.group) == ("recall", "recall", None)
+    assert check.interval == pytest.approx((0.8256, 0.9448), abs=1e-4)
+    assert (check.confidence, check.method, check.n) == (0.95, "Wilson", 200)
+    assert check.reason == (
+        "`recall` is 0.9 (95 % interval 0.8256 to 0.9448, n = 200); the limit is at least 0.8"
+    )
+    assert mg.Performance("recall", at_least=0.9).run(**labels(90, 10)).passed
+    assert mg.Performance("recall", at_least=0.91).run(**labels(90, 10)).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"),
+    [
+        (0.8, "pass"),
+        (0.84, "inconclusive"),
+        (0.9, "inconclusive"),
+        (0.94, "inconclusive"),
+        (0.95, "fail"),
+    ],
+)
+def test_interval_decides_when_all_of_it_is_on_one_side(limit, verdict):
+    gate = mg.Performance("recall", at_least=limit, decide_by="interval")
+    result = gate.run(**labels(90, 10))
+    assert result.verdict == verdict
+    needed = result.checks[0].details.get("rows_needed")
+    if limit == 0.9:
+        assert needed is None  # the value lies on the limit
+    else:
+        assert (needed is not None) is (verdict == "inconclusive")
+    if needed:
+        assert f"{needed:,} rows would decide" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"),
+    [(0.8, "pass"), (0.9, "pass"), (0.94, "inconclusive"), (0.95, "fail")],
+)
+def test_significance_fails_only_what_chance_would_hardly_do(limit, verdict):
+    gate = mg.Performance("recall", at_least=limit, decide_by="significance")
+    check = gate.run(**labels(90, 10)).checks[0]
+    assert check.verdict == verdict
+    assert (check.p_value < 0.05) is (verdict == "fail")
+    if verdict == "inconclusive":
+        assert "chance alone" in check.reason
+        assert check.details["rows_needed"] > 200
+
+
+def test_p_value_is_that_of_the_interval():
+    check = mg.Performance("recall", at_least=0.91, decide_by="significance", confidence=0.9)
+    found = check.run(**labels(90, 10)).checks[0]
+    reach = found.interval[1] - found.value
+    at_the_end = mg.Performance(
+        "recall", at_least=found.value + reach, decide_by="significance", confidence=0.9
+    )
+    assert at_the_end.run(**labels(90, 10)).checks[0].p_value == pytest.approx(0.1)
+
+
+def test_losses_and_both_limits():
+    rng = np.random.default_rng(0)
+    y_true = rng.normal(size=200)
+    given = {"y_true": y_true, "y_pred": y_true + rng.normal(size=200)}
+    theirs = sk.mean_absolute_error(**given)
+    check = mg.Performance("mean_absolute_error", at_most=1.0).run(**given).checks[0]
+    assert check.passed
+    assert check.value == pytest.approx(theirs, rel=1e-12)
+    assert mg.Performance("mean_absolute_error", at_most=0.5).run(**given).verdict == "fail"
+    assert mg.Performance("mean_error", at_least=-0.5, at_most=0.5).run(**given).passed
+    assert mg.Performance("mean_error", at_least=0.5, at_most=0.6).run(**given).verdict == "fail"
+
+
+# Too little, undefined, impossible
+
+
+def test_few_rows_are_inconclusive():
+    result = mg.Performance("recall", at_least=0.5).run(**labels(14, 0))
+    assert result.verdict == "inconclusive"
+    assert "too few rows: 28, at least 30 are needed" in result.reason
+    assert mg.Performance("recall", at_least=0.5, min_samples=28).run(**labels(14, 0)).passed
+    assert mg.Performance("recall", at_least=0.5).run(y_true=[], y_pred=[]).verdict != "pass"
+
+
+def test_weights_count_as_effective_rows():
+    given = labels(20, 0) | {"sample_weight": [100.0] + [0.1] * 39}
+    result = mg.Performance("accuracy", at_least=0.5).run(**given)
+    assert result.verdict == "inconclusive"
+    assert "too few rows: 1" in result.reason
+
+
+@pytest.mark.parametrize("decide_by", ["estimate", "interval", "significance"])
+def test_undefined_is_inconclusive_and_says_why(decide_by):
+    given = {"y_true": [0, 1] * 30, "y_pred": [0, 0] * 30}
+    for limit in (0.0, 1.0):
+        result = mg.Performance("precision", at_least=limit, decide_by=decide_by).run(**given)
+        assert result.verdict == "inconclusive"
+        assert result.reason == (
+            "`precision` is undefined (n = 60); no predicted positives; "
+            f"the limit is at least {limit:g}"
+        )
+        assert not result.checks[0].by_chance
+        assert result.checks[0].value is None
+
+
+def test_ranking_with_few_of_a_class_is_inconclusive():
+    given = {"y_true": [1] * 8 + [0] * 60, "y_score": np.arange(68)[::-1] / 68}
+    for name in ("roc_auc", "average_precision"):
+        result = mg.Performance(name, at_least=0.5).run(**given)
+        assert result.verdict == "inconclusive"
+        assert "8 positives, at least 10 are needed" in result.reason
+
+
+def test_missing_labels_are_inconclusive():
+    given = {"y_true": [1.0, 0.0] * 40 + [None], "y_pred": [1, 0] * 40 + [1]}
+    result = mg.Performance("accuracy", at_least=0.5).run(**given)
+    assert result.verdict == "inconclusive"
+    assert "1 of 81 rows were dropped" in result.reason
+
+
+def test_unseen_labels_are_remarked_and_wrong():
+    given = {"y_true": ["a", "b"] * 40, "y_pred": ["a", "b"] * 39 + ["a", "c" * 100]}
+    result = mg.Performance("accuracy", at_least=0.9).run(**given)
+    assert result.passed
+    assert result.checks[0].value == 79 / 80
+    assert "predicted, but not in `y_true`: 'ccc" in result.reason
+    assert "c" * 50 not in result.reason
+
+
+# Slices
+
+
+def by_sex(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    y_true = rng.integers(2, size=n)
+    sex = np.where(np.arange(n) % 4 == 0, "f", "m")
+    wrong = rng.random(n) < np.where(sex == "f", 0.5, 0.02)
+    table = pd.DataFrame({"sex": sex, "age": rng.integers(18, 80, n)})
+    return {"X": table, "y_true": y_true, "y_pred": np.where(wrong, 1 - y_true, y_true)}
+
+
+def test_slices_are_checks_and_there_is_no_total():
+    given = by_sex()
+    result = mg.Performance("accuracy", at_least=0.8, by="sex").run(**given)
+    assert [(c.group, str(c.verdict)) for c in result.checks] == [
+        ("sex=f", "fail"),
+        ("sex=m", "pass"),
+    ]
+    rows = given["X"]["sex"] == "f"
+    alone = mg.Performance("accuracy", at_least=0.8).run(
+        y_true=given["y_true"][rows], y_pred=given["y_pred"][rows]
+    )
+    mine, total = result.checks[0], alone.checks[0]
+    assert (mine.value, mine.interval, mine.n) == (total.value, total.interval, total.n)
+    assert "`accuracy` where sex=f is" in mine.reason
+    assert mg.Performance("accuracy", at_least=0.8).run(**given).passed
+
+
+def test_thin_and_empty_slices_are_inconclusive():
+    given = by_sex()
+    by = {
+        "nobody": lambda table: table["age"] > 200,
+        "few": lambda table: np.arange(len(table)) < 5,
+        "all": lambda table: table["age"] > 0,
+    }
+    result = mg.Performance("accuracy", at_least=0.1, by=by).run(**given)
+    assert [str(c.verdict) for c in result.checks] == ["inconclusive", "inconclusive", "pass"]
+    assert "0 rows" in result.checks[0].reason
+    assert result.verdict == "inconclusive"
+
+
+def test_slice_that_breaks_hides_no_other():
+    def shy(y_true, y_pred):
+        if len(y_true) < 60:
+            raise ValueError("shy")
+        return 0.9
+
+    result = mg.Performance(shy, at_least=0.8, by="sex").run(**by_sex())
+    assert [(c.group, str(c.verdict)) for c in result.checks] == [
+        ("sex=f", "error"),
+        ("sex=m", "pass"),
+    ]
+    assert result.verdict == "error"
+
+
+def test_failing_slices_are_held_to_holms_level():
+    """Ten slices, one of them a little beyond: shown alone, not shown among ten."""
+    n, parts = 100, 10
+    y_true = np.ones(n * parts, int)
+    wrong = np.where(np.arange(n) < 10, 1, 0)  # recall 0.9 in nine slices
+    worse = np.where(np.arange(n) < 29, 1, 0)  # 0.71 in one
+    y_pred = 1 - np.concatenate([worse, *[wrong] * 9])
+    given = {"y_true": y_true, "y_pred": y_pred, "data": {"part": np.repeat(np.arange(parts), n)}}
+    options = {"at_least": 0.8, "decide_by": "interval"}
+    alone = mg.Performance("recall", **options).run(y_true=y_true[:n], y_pred=y_pred[:n])
+    assert alone.verdict == "fail"
+    assert alone.checks[0].interval[1] < 0.8
+    among = mg.Performance("recall", **options, by="part").run(**given)
+    first = among.checks[0]
+    assert first.verdict == "inconclusive"
+    assert first.confidence == pytest.approx(1 - 0.05 / 10)
+    assert first.interval[1] > 0.8
+    assert all(check.passed and check.confidence == 0.95 for check in among.checks[1:])
+    clear = np.concatenate([np.ones(60, int), np.zeros(40, int)])
+    given["y_pred"] = 1 - np.concatenate([clear, *[wrong] * 9])
+    assert mg.Performance("recall", **options, by="part").run(**given).verdict == "fail"
+    by_chance = mg.Performance("recall", at_least=0.8, decide_by="significance", by="part")
+    check = by_chance.run(**given).checks[0]
+    assert check.p_value == pytest.approx(min(1, 10 * check.details["p_value_alone"]))
+
+
+# Functions
+
+
+def test_function_metrics():
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(2, size=120)
+    y_pred = np.where(rng.random(120) < 0.8, y_true, 1 - y_true)
+    given = {"y_true": y_true, "y_pred": y_pred}
+    check = mg.Performance(accuracy, at_least=0.5).run(**given).checks[0]
+    assert check.passed
+    assert check.value == (y_true == y_pred).mean()
+    wilson = mg.Performance("accuracy", at_least=0.5).run(**given).checks[0].interval
+    assert check.interval == pytest.approx(wilson, abs=0.02)
+    assert check.method == "bootstrap (BCa)"
+    assert (check.details["seed"], check.details["resamples"]) == (0, 2_000)
+    weight = rng.uniform(1, 2, 120)
+    weighted = mg.Performance(accuracy, at_least=0.5).run(**given, sample_weight=weight).checks[0]
+    assert weighted.value == pytest.approx(np.average(y_true == y_pred, weights=weight))
+    f2 = mg.Performance(functools.partial(sk.fbeta_score, beta=2), at_least=0.5).run(**given)
+    assert f2.checks[0].value == sk.fbeta_score(y_true, y_pred, beta=2)
+    again = pickle.loads(pickle.dumps(mg.Performance(accuracy, at_least=0.5)))
+    assert again == mg.Performance(accuracy, at_least=0.5)
+
+
+def test_function_metrics_of_scores():
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(2, size=100)
+    score = rng.random(100) + y_true
+    check = mg.Performance(half_auc, at_least=0.2).run(y_true=y_true, y_score=score).checks[0]
+    assert check.value == half_auc(y_true, score)
+    assert check.passed
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [
+        (broken, "RuntimeError"),
+        (undefined, "`undefined` must return one finite number, got nan"),
+        (one_a_row, "`one_a_row` must return one finite number, got ndarray"),
+        (always_true, "must return one finite number, got bool"),
+        (nothing, "got NoneType"),
+    ],
+)
+def test_functions_that_give_no_number_are_errors(metric, reason):
+    result = mg.Performance(metric, at_least=0).run(**labels(40, 0))
+    assert result.verdict == "error"
+    assert reason in result.reason
+
+
+def test_weights_that_a_function_can_not_take_are_an_error():
+    given = labels(40, 0) | {"sample_weight": np.ones(80)}
+    result = mg.Performance(lambda y_true, y_pred: 1.0, at_least=0).run(**given)
+    assert result.verdict == "error"
+    assert "has no parameter `sample_weight`" in result.reason
+
+
+# Rows needed
+
+
+@pytest.mark.parametrize(("recall", "limit"), [(0.85, 0.8), (0.75, 0.8)])
+def test_rows_needed_decide_in_four_of_five_samples(recall, limit):
+    hits = round(200 * recall)
+    gate = mg.Performance("accuracy", at_least=limit, decide_by="interval", confidence=0.99)
+    told = gate.run(y_true=[1] * 200, y_pred=[1] * hits + [0] * (200 - hits), pos_label=1)
+    n = told.checks[0].details["rows_needed"]
+    rng = np.random.default_rng(0)
+    decided = [
+        gate.run(y_true=np.ones(n, int), y_pred=(rng.random(n) < recall).astype(int)).verdict
+        is not mg.Verdict.INCONCLUSIVE
+        for _ in range(200)
+    ]
+    assert np.mean(decided) >= 0.75  # 0.8 but for three standard errors of 200 draws
+    assert np.mean(decided) <= 0.95
+
+
+def test_values_are_those_of_the_metrics_table():
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(2, size=100)
+    given = {"y_true": y_true, "y_pred": 1 - y_true * rng.integers(2, size=100)}
+    for name in ("accuracy", "f1", "matthews_corrcoef"):
+        check = mg.Performance(name, at_least=0).run(**given).checks[0]
+        theirs = getattr(sk, {"accuracy": "accuracy_score", "f1": "f1_score"}.get(name, name))
+        assert check.value == pytest.approx(theirs(**given), abs=1e-12)
+        assert find(name, "t").name == check.metric
