@@ -392,6 +392,23 @@ def test_interval_decides_on_both_sides(shares, verdict):
     assert result.verdict == verdict, result.reason
 
 
+@pytest.mark.parametrize("rule", ["significance", "estimate"])
+def test_limit_is_inclusive_of_shares_that_no_float_holds(rule):
+    # 0.4 - 0.3 is more than 0.1, and 0.24 / 0.3 less than 0.8, in floats
+    assert fair(PARITY, 0.1, decide_by=rule).run(**counted((30, 100), (40, 100))).passed
+    gate = fair("demographic_parity_ratio", 0.8, decide_by=rule)
+    assert gate.run(**counted((24, 100), (30, 100))).passed
+    assert not gate.run(**counted((23_000, 100_000), (30_000, 100_000))).passed
+
+
+def test_groups_that_are_alike_to_the_last_row():
+    result = fair(PARITY, 0.1).run(**counted((50, 100), (50, 100), (50, 100)))
+    assert result.reason.startswith(
+        "`demographic_parity_difference` is 0 between g=g0 (0.5) and g=g1 (0.5)"
+    )
+    assert result.checks[0].p_value == 1
+
+
 def test_reason_names_both_groups_with_their_values():
     result = fair(PARITY, 0.1).run(**counted((310, 1_000), (490, 1_000)))
     assert result.reason == (

@@ -139,10 +139,11 @@ class Fairness(Gate):
         grouped = self._grouped(evidence, notion)
         self._refuse_missing(grouped.groups)
         every = [grouped.rates(rate, self.confidence, self.min_group_size) for rate in notion.rates]
+        gaps = [self._gap(notion, rates) for rates in every]
         excluded = self._excluded(grouped)
-        yield self._judged(notion, every, grouped, excluded)
-        for rates in every:
-            yield from self._unjudged(notion, rates, excluded)
+        yield self._judged(notion, every, gaps, grouped, excluded)
+        for rates, gap in zip(every, gaps, strict=True):
+            yield from self._unjudged(notion, rates, gap, excluded)
 
     def remark(self, evidence: Evidence) -> str:
         """Return which groups were not judged because they are small."""
@@ -187,12 +188,12 @@ class Fairness(Gate):
         self,
         notion: Notion,
         every: list[Rates],
+        gaps: list[Gap | None],
         grouped: Grouped,
         excluded: Flags,
     ) -> Check:
         """Return the check of the largest gap over the groups that can be judged."""
-        gaps = [gap for rates in every if (gap := self._gap(notion, rates)) is not None]
-        known = [gap for gap in gaps if gap.value is not None]
+        known = [gap for gap in gaps if gap is not None and gap.value is not None]
         worst = _worst(notion, known)
         rates = every[0] if worst is None else worst.rates
         n = int((rates.rows if worst is None else rates.rows[rates.judged]).sum())
@@ -297,11 +298,11 @@ class Fairness(Gate):
 
     def _rows_needed(self, known: list[Gap], n: int) -> int | None:
         """Return how many rows decide, rounded up to two digits."""
-        growths = [gap.growth for gap in known]
-        if self.decide_by == "interval":  # one rate that is beyond is enough
-            beyond = [gap.growth for gap in known if not self._limit.holds(gap.value or 0.0)]
-            growths = [min(g for g in beyond if g is not None)] if any(beyond) else growths
-        if not growths or any(growth is None for growth in growths):
+        if self.decide_by == "interval":  # one rate that is shown to be beyond is enough
+            beyond = [gap for gap in known if not self._limit.holds(gap.value or 0.0)]
+            known = [min(beyond, key=lambda gap: gap.p_value)] if beyond else known
+        growths = [gap.growth() for gap in known]
+        if not growths or None in growths:
             return None
         rows = n * max(growth for growth in growths if growth is not None)
         if not n < rows < 1e12:
@@ -311,7 +312,9 @@ class Fairness(Gate):
 
     # groups that can't be judged
 
-    def _unjudged(self, notion: Notion, rates: Rates, excluded: Flags) -> Iterator[Check]:
+    def _unjudged(
+        self, notion: Notion, rates: Rates, gap: Gap | None, excluded: Flags
+    ) -> Iterator[Check]:
         """Yield an INCONCLUSIVE for each group that can't be judged, and for an undefined ratio."""
         told = _told(rates, excluded)
         for g, name in enumerate(rates.groups):
@@ -327,11 +330,10 @@ class Fairness(Gate):
                 details={"groups": (told[g],)},
             )
         if len(notion.rates) > 1:
-            yield from self._undefined(notion, rates)
+            yield from self._undefined(notion, rates, gap)
 
-    def _undefined(self, notion: Notion, rates: Rates) -> Iterator[Check]:
+    def _undefined(self, notion: Notion, rates: Rates, gap: Gap | None) -> Iterator[Check]:
         """Yield an INCONCLUSIVE for a rate of several that has no gap."""
-        gap = self._gap(notion, rates)
         if gap is not None and gap.value is not None:
             return
         why = "fewer than two groups can be judged" if gap is None else "it is 0 in every group"

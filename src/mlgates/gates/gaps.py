@@ -1,6 +1,7 @@
 """The largest gap between groups, with an interval that holds for all pairs at once."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -62,8 +63,8 @@ class Gap(NamedTuple):
         Groups whose interval reaches farthest.
     chance : float or None
         What equal groups of these sizes give at most (of a ratio: at least), for the worst pair.
-    growth : float or None
-        How many times these rows would decide.
+    growth : callable
+        Gives how many times these rows would decide; None where no number does.
     """
 
     rates: Rates
@@ -73,7 +74,7 @@ class Gap(NamedTuple):
     worst: tuple[int, int] = (0, 0)
     reach: tuple[int, int] = (0, 0)
     chance: float | None = None
-    growth: float | None = None
+    growth: Callable[[], float | None] = lambda: None
 
 
 def largest(rates: Rates, over: Over, rule: Rule) -> Gap:
@@ -84,26 +85,29 @@ def largest(rates: Rates, over: Over, rule: Rule) -> Gap:
     """
     smallest, greatest = int(np.argmin(rates.value)), int(np.argmax(rates.value))
     low, high = float(rates.value[smallest]), float(rates.value[greatest])
+    if smallest == greatest:  # all are alike
+        greatest = 1
     ratio = over == "ratio"
     if ratio and (high == 0 or low < 0):
         return Gap(rates, None, worst=(smallest, greatest))
-    value = low / high if ratio else high - low
     pairs = _Pairs(rates, rule, ratio=ratio)
+    at = pairs.place(smallest, greatest)
+    value = float(pairs.observed[at])
     near, far = pairs.ends
     ends = float(near.max()), float(far.max())
     if ratio:
         interval = min(math.exp(-ends[1]), value), max(math.exp(-ends[0]), value)
     else:
         interval = min(ends[0], value), max(ends[1], value)
-    at = int(np.argmax(far))
+    widest = int(np.argmax(far))
     return Gap(
         rates,
         value,
         None if math.isnan(sum(interval)) else interval,
         pairs.p_value,
         (smallest, greatest),
-        (int(pairs.i[at]), int(pairs.j[at])),
-        pairs.chance(smallest, greatest),
+        (int(pairs.i[widest]), int(pairs.j[widest])),
+        pairs.chance(at),
         pairs.growth,
     )
 
@@ -137,16 +141,23 @@ class _Pairs:
     def _limits(self) -> tuple[Floats, Floats]:
         return self.rates.limits(self.level)
 
+    def place(self, one: int, other: int) -> int:
+        """Return where the pair of two groups stands."""
+        is_it = (self.i == min(one, other)) & (self.j == max(one, other))
+        return int(np.argmax(is_it))
+
     @cached_property
-    def gap(self) -> Floats:
-        """The gap of each pair as it was observed."""
-        v = self.rates.value
+    def observed(self) -> Floats:
+        """The difference, or the ratio, of each pair; of counts without the rounding of shares."""
+        v, i, j, one = self.rates.value, self.i, self.j, np.ones(len(self.i))
+        left, right = v[i], v[j]
+        if self.rates.share:
+            x, n = self.rates.successes, self.rates.denominator
+            left, right, one = x[i] * n[j], x[j] * n[i], n[i] * n[j]
+        least, most = np.minimum(left, right), np.maximum(left, right)
         if not self.ratio:
-            return np.asarray(np.abs(v[self.i] - v[self.j]))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(v)
-            gap = np.abs(logs[self.i] - logs[self.j])
-        return np.where(np.isnan(gap), 0.0, gap)
+            return np.asarray((most - least) / one)
+        return np.asarray(least / np.where(most > 0, most, np.nan))
 
     @cached_property
     def ends(self) -> tuple[Floats, Floats]:
@@ -184,12 +195,9 @@ class _Pairs:
 
     @cached_property
     def beyond(self) -> npt.NDArray[np.bool_]:
-        """Which pairs are beyond the limit; by the numbers themselves, not by their logarithms."""
-        v, limit = self.rates.value, self.rule.limit
-        least, most = np.minimum(v[self.i], v[self.j]), np.maximum(v[self.i], v[self.j])
-        if not self.ratio:
-            return np.asarray(most - least > limit.high)
-        return np.asarray((most > 0) & (least / np.where(most > 0, most, 1.0) < limit.low))
+        """Which pairs are beyond the limit; nothing divided by nothing is not."""
+        limit = self.rule.limit
+        return self.observed < limit.low if self.ratio else self.observed > limit.high
 
     # the test of equality
 
@@ -255,19 +263,24 @@ class _Pairs:
     def _critical(self) -> Floats:
         """The differences at which pairs become significant, were their true gap at the limit."""
         rates, i, j = self.rates, self.i, self.j
-        quantile = normal(pair_level(1 - self.rule.significance, len(rates.groups)))
         if not rates.share:
-            return quantile * self._errors
-        n, pooled = rates.denominator, self._pooled(quantile)
+            return self._quantile * self._errors
+        n, pooled = rates.denominator, self._pooled
         # a gap as large as the limit is itself part of the pooled share
         least = self._wanted * np.maximum(n[i], n[j]) / (n[i] + n[j])
         share = np.clip(pooled, np.minimum(least, 0.5), np.maximum(1 - least, 0.5))
-        return quantile * np.sqrt(share * (1 - share) * (1 / n[i] + 1 / n[j]))
+        return self._quantile * np.sqrt(share * (1 - share) * (1 / n[i] + 1 / n[j]))
 
-    def _pooled(self, quantile: float) -> Floats:
+    @cached_property
+    def _quantile(self) -> float:
+        """Normal quantile of the test of one pair."""
+        return normal(pair_level(1 - self.rule.significance, len(self.rates.groups)))
+
+    @cached_property
+    def _pooled(self) -> Floats:
         """Pooled shares of the pairs, shrunk as Wilson's centre is."""
         x, n, i, j = self.rates.successes, self.rates.denominator, self.i, self.j
-        more = quantile**2
+        more = self._quantile**2
         return np.asarray((x[i] + x[j] + more / 2) / (n[i] + n[j] + more))
 
     @cached_property
@@ -278,26 +291,16 @@ class _Pairs:
         v = self.rates.value
         return np.asarray((1 - self.rule.limit.low) * np.maximum(v[self.i], v[self.j]))
 
-    def chance(self, smallest: int, greatest: int) -> float | None:
-        """Return what equal groups of these sizes give at most, for the worst pair."""
-        pair = {smallest, greatest}
-        at = next((p for p in range(len(self.i)) if {self.i[p], self.j[p]} == pair), None)
-        if at is None:
-            return None
-        rates, quantile = (
-            self.rates,
-            normal(pair_level(1 - self.rule.significance, len(self.rates.groups))),
-        )
+    def chance(self, at: int) -> float:
+        """Return what equal groups of these sizes give at most, for one pair."""
+        rates, quantile, pair = self.rates, self._quantile, [self.i[at], self.j[at]]
+        error = float(self._errors[at]) if not rates.share else 0.0
         if rates.share:
-            n, pooled = rates.denominator[[smallest, greatest]], float(self._pooled(quantile)[at])
-            error = math.sqrt(pooled * (1 - pooled) * float((1 / n).sum()))
-        else:
-            error = float(self._errors[at])
+            pooled = float(self._pooled[at])
+            error = math.sqrt(pooled * (1 - pooled) * float((1 / rates.denominator[pair]).sum()))
         most = quantile * error
-        high = float(rates.value[greatest])
-        return max(1 - most / high, 0.0) if self.ratio else most
+        return max(1 - most / float(rates.value[pair].max()), 0.0) if self.ratio else most
 
-    @cached_property
     def growth(self) -> float | None:
         """How many times these rows would decide, in at least four of five draws."""
         if self.rule.decide_by == "interval":
@@ -319,18 +322,16 @@ class _Pairs:
 
     def _is_shown(self, pair: int, growth: float) -> bool:
         """Whether a gap just beyond the limit is significant with so many times the rows."""
-        quantile = normal(pair_level(1 - self.rule.significance, len(self.rates.groups)))
         n = [math.ceil(growth * float(self.rates.denominator[g[pair]])) for g in (self.i, self.j)]
         wanted = float(self._wanted[pair])
-        low = min(max(float(self._pooled(quantile)[pair]) - wanted / 2, 0.0), 1 - wanted)
+        low = min(max(float(self._pooled[pair]) - wanted / 2, 0.0), 1 - wanted)
         counts = math.floor(low * n[0]), math.ceil((low + wanted) * n[1])
         alone = two_proportions_pvalue(counts[0], n[0], counts[1], n[1])
         return float(pair_pvalues(alone, len(self.rates.groups))) <= self.rule.significance
 
     def _power_growth(self) -> float | None:
-        quantile = normal(pair_level(1 - self.rule.significance, len(self.rates.groups)))
         z = -float(special.ndtri(self.single.min() / 2))
-        return None if z <= 0 else ((quantile + float(special.ndtri(_POWER))) / z) ** 2
+        return None if z <= 0 else ((self._quantile + float(special.ndtri(_POWER))) / z) ** 2
 
     def _interval_growth(self) -> float | None:
         """Rows at which the intervals leave the limit, if the groups are as they seem."""
@@ -374,7 +375,7 @@ def worst_group(rates: Rates, over: Over, rule: Rule) -> Gap:
         (worst, worst),
         (reach, reach),
         None,
-        _group_growth(rates, rule, (low, high), level),
+        lambda: _group_growth(rates, rule, (low, high), level),
     )
 
 

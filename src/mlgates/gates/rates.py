@@ -41,6 +41,8 @@ class Rates:
         The metric and its interval at `confidence`.
     denominator : array
         Rows that it is a share of, with weights Kish's effective number; NaN where it is none.
+    successes : array
+        Of these rows those that count, whole numbers where rows have no weights; NaN too.
     lacking : tuple of str
         What each group lacks to be judged, as a clause; an empty text when it lacks nothing.
     confidence : float
@@ -62,6 +64,7 @@ class Rates:
     low: Floats
     high: Floats
     denominator: Floats
+    successes: Floats
     lacking: tuple[str, ...]
     confidence: float
     share: bool
@@ -84,6 +87,7 @@ class Rates:
             self.low[kept],
             self.high[kept],
             self.denominator[kept],
+            self.successes[kept],
             tuple(why for why, keep in zip(self.lacking, kept, strict=True) if keep),
             self.confidence,
             self.share,
@@ -91,11 +95,6 @@ class Rates:
             self.index[kept],
             self.again,
         )
-
-    @property
-    def successes(self) -> Floats:
-        """The numerators of shares, of effective rows."""
-        return np.asarray(self.value * self.denominator)
 
     def limits(self, confidence: float) -> tuple[Floats, Floats]:
         """Return the intervals at another level; those by resampling are stretched.
@@ -223,8 +222,8 @@ class Grouped:
         some, all_ = parts
         effective = all_ if self._weight is None else _kish(all_, squares)
         value = some / np.where(all_ > 0, all_, np.nan)
-        # a share of 1 is all of the rows, to the last bit
-        low, high = wilson_interval(value * effective, effective, confidence)
+        hits = some if self._weight is None else value * effective
+        low, high = wilson_interval(hits, effective, confidence)
         what = metric.unless.removeprefix("no ")
         lacking = [
             self._thin(g, least) or _few(float(effective[g]), what) for g in range(len(self.names))
@@ -237,6 +236,7 @@ class Grouped:
             low,
             high,
             effective,
+            np.asarray(hits),
             tuple(lacking),
             confidence,
             share=True,
@@ -271,6 +271,7 @@ class Grouped:
             low,
             high,
             denominator,
+            np.full(k, np.nan),
             tuple(lacking),
             confidence,
             share=False,
