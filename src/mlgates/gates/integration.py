@@ -143,6 +143,22 @@ class Integration(Gate):
             for check in self._of_application(evidence):
                 yield replace(check, group=group)
 
+    def remark(self, evidence: Evidence) -> str:
+        """Return what was to be tried, but can't be with this kind of rows."""
+        if "model" not in evidence:
+            return ""
+        rows = rows_like(evidence["X" if "X" in evidence else "golden_X"])
+        if not rows.n:
+            return ""
+        gaps = []
+        if self.missing == "either" and not rows.names:
+            gaps.append("a missing value, as rows have no columns")
+        if self.unseen == "either" and not any(map(rows.is_text, range(len(rows.names)))):
+            gaps.append("an unseen category, as no column holds texts")
+        if self.column_order != "untried" and not (rows.named and len(rows.names) > 1):
+            gaps.append("another order of columns, as these have no names")
+        return f"not tried: {'; '.join(gaps)}" if gaps else ""
+
     def _host(self, model: object) -> Host:
         limit = self._seconds
         return Here(model) if limit is None else Apart(Live(model), limit)

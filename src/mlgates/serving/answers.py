@@ -111,7 +111,9 @@ def _array(answer: Any) -> npt.NDArray[Any]:
         answer = answer.to_pylist()
     try:
         if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
-            return np.where(np.ma.getmaskarray(answer), None, answer.data.astype(object))
+            cells = np.ma.getdata(answer).astype(object)
+            cells[np.ma.getmaskarray(answer)] = None
+            return cells
         return np.asarray(answer)
     except Exception:  # noqa: BLE001  (ragged lists; whatever `__array__` of a class raises)
         msg = f"gave a {kind} that can't be read as an array"
