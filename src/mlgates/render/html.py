@@ -213,11 +213,10 @@ def _holding(thing: Report | GateResult, gates: list[_Gate]) -> list[_Holding]:
 
 
 def _held(result: GateResult, places: Mapping[str, int]) -> _Holding:
-    name = clean(result.name, _SPACE.name)
-    counted = [check for check in result.checks if check.verdict is result.counted]
-    told = [_briefly(row(result, check, _SPACE)) for check in counted[:_NAMED]]
-    more = [f"{len(counted) - _NAMED} more"] if len(counted) > _NAMED else []
-    verdict = result.counted or result.verdict
+    name, verdict = clean(result.name, _SPACE.name), result.counted or result.verdict
+    holding = [check for check in result.checks if check.verdict is verdict]
+    told = [_briefly(row(result, check, _SPACE)) for check in holding[:_NAMED]]
+    more = [f"{len(holding) - _NAMED} more"] if len(holding) > _NAMED else []
     return _Holding(verdict, name, places.get(name, 0), ", ".join([*filter(None, told), *more]))
 
 
