@@ -35,9 +35,11 @@ def test_rows_needed_count_the_side_that_is_crossed():
     half = 1.959964 * math.sqrt(0.04 / 500)
     assert rows_needed(0.0, (-half, half), least, 500, 0.95) == 3_200
     assert rows_needed(0.0, (-half, half), most, 500, 0.95) == 3_200
-    assert rows_needed(0.0, (-half, 0.5), least, 500, 0.95) == 3_200
-    assert rows_needed(-0.02, (-0.5, half - 0.02), least, 500, 0.95) == 3_200
-    assert rows_needed(0.02, (0.02 - half, 0.5), most, 500, 0.95) == 3_200
+    assert rows_needed(0.0, (-half, half / 2), least, 500, 0.95) == 3_200
+    assert rows_needed(-0.02, (-0.02, half - 0.02), least, 500, 0.95) == 3_200
+    assert rows_needed(0.02, (0.02 - half, 0.02), most, 500, 0.95) == 3_200
+    # the shorter side of a skewed interval grows to its half
+    assert rows_needed(0.0, (-half / 2, half * 1.5), Limit(at_least=-0.005), 500, 0.95) == 13_000
     both = Limit(at_least=-0.02, at_most=0.01)
     assert rows_needed(0.0, (-half, half), both, 500, 0.95) == 3_200
 

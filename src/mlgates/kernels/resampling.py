@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 __all__ = [
+    "MANY",
     "RESAMPLES",
     "THIN",
     "Resampled",
@@ -39,8 +40,9 @@ THIN = 30
 _BATCH = 1 << 21
 #: Cells above this have so many rows that a single one leaves no trace: no jackknife.
 _MOST_CELLS = 4_096
-#: From this many rows on, a row's count is drawn from Poisson's law alone.
-_MANY = 10_000
+#: From this many rows on, a row's count is drawn from Poisson's law alone; sums over rows that are
+#: independent then have a normal law, and metrics that are functions of few sums draw these.
+MANY = 10_000
 #: Share of the draws that may be undefined.
 _UNDEFINED = 0.1
 #: How often a row comes up, by 16 random bits.
@@ -281,7 +283,7 @@ def row_counts(
     strata : numpy.ndarray, optional
         One code a row; as many rows of each are drawn as there are.
     """
-    if n >= _MANY and strata is None:
+    if n >= MANY and strata is None:
         for size in _sizes(resamples, n):
             yield _POISSON[rng.integers(1 << 16, size=(size, n), dtype=np.uint16)]
         return

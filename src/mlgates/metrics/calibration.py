@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.kernels.resampling import RESAMPLES, THIN, row_counts
+from mlgates.kernels.resampling import MANY, RESAMPLES, THIN, row_counts
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores
 from mlgates.outcomes import Need, Outcomes
 
@@ -40,9 +40,15 @@ class CalibrationError(RowMetric):
         if not confidence:
             return Estimate(value)
         rng = np.random.default_rng(seed)
-        thin = 0 < min(np.count_nonzero(came), np.count_nonzero(came == 0)) < THIN
-        batches = row_counts(outcomes.n, RESAMPLES, rng, came[order] if thin else None)
-        draws = np.concatenate([errors(batch) for batch in batches])
+        if outcomes.n < MANY:
+            thin = 0 < min(np.count_nonzero(came), np.count_nonzero(came == 0)) < THIN
+            batches = row_counts(outcomes.n, RESAMPLES, rng, came[order] if thin else None)
+            draws = np.concatenate([errors(batch) for batch in batches])
+        else:  # each bin's sum has a normal law by then
+            spread = np.sqrt(np.add.reduceat(gaps**2, starts))
+            sums = np.add.reduceat(gaps, starts)
+            sums = sums + spread * rng.standard_normal((RESAMPLES, len(starts)))
+            draws = np.abs(sums).sum(1) / weight.sum()
         # what probabilities that are right would give by chance
         spread = np.sqrt(np.add.reduceat(weight**2 * (told * (1 - told))[order], starts))
         noise = np.abs(rng.standard_normal((RESAMPLES, len(starts))) * spread).sum(1)

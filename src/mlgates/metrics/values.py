@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.kernels.means import median_interval, weighted_median
-from mlgates.kernels.resampling import RESAMPLES, bca_interval, row_counts
+from mlgates.kernels.resampling import MANY, RESAMPLES, bca_interval, row_counts
 from mlgates.metrics.losses import difference
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, undefined
 from mlgates.outcomes import Need, Outcomes
@@ -42,10 +42,13 @@ class R2(RowMetric):
             return Estimate(value)
         columns = np.column_stack([*squares, weight * centred, weight])
         rng = np.random.default_rng(seed)
-        draws = np.concatenate(
-            [_r2(counts @ columns) for counts in row_counts(len(true), RESAMPLES, rng)]
-        )
-        found = bca_interval(value, draws, _r2(columns.sum(0) - columns), confidence)
+        sums = columns.sum(0)
+        if len(true) < MANY:
+            batches = row_counts(len(true), RESAMPLES, rng)
+            draws = np.concatenate([_r2(counts @ columns) for counts in batches])
+        else:  # the sums have a normal law by then
+            draws = _r2(_drawn_sums(columns, sums, rng))
+        found = bca_interval(value, draws, _r2(sums - columns), confidence)
         details = {"seed": seed, "resamples": RESAMPLES}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
@@ -56,6 +59,16 @@ class R2(RowMetric):
         squares = weight * difference(outcomes) ** 2, weight * centred**2
         columns = np.column_stack([*squares, weight * centred, weight])
         return lambda counts: _r2(counts @ columns)
+
+
+def _drawn_sums(columns: Floats, sums: Floats, rng: np.random.Generator) -> Floats:
+    """Sums of resampled rows by their normal law, each column brought to a like size before."""
+    sizes = np.sqrt((columns**2).sum(0))
+    like = columns / np.where(sizes > 0, sizes, 1.0)
+    moved = rng.multivariate_normal(
+        np.zeros(len(sums)), like.T @ like, RESAMPLES, check_valid="ignore", method="eigh"
+    )
+    return np.asarray(sums + moved * sizes)
 
 
 def _r2(sums: Floats) -> Floats:
