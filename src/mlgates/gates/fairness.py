@@ -12,7 +12,8 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.gaps import Gap, Rule, largest, worst_group
+from mlgates.gates.extremes import worst_group
+from mlgates.gates.gaps import Gap, Rule, largest
 from mlgates.gates.judging import confidence_of
 from mlgates.gates.notions import Notion, limit_of, notion
 from mlgates.gates.rates import Grouped, Rates

@@ -1,13 +1,17 @@
 """How many times the rows would decide, of values known only as well as these rows tell."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["decisive_growth", "shrunk"]
+__all__ = ["decisive_growth", "growth_of", "shrunk"]
 
 Floats = npt.NDArray[np.float64]
 
+#: Pairs or groups near the limit that are looked at for the rows that decide.
+_NEAREST = 20
 #: Share of draws that should be decided with the rows told; a little more than the four of five
 #: that are promised, for the normal approximation.
 _DECIDED = 0.85
@@ -93,3 +97,14 @@ def decisive_growth(beyond: float, error: float, quantile: float, farthest: floa
         middle = (low + high) / 2
         low, high = (low, middle) if decided(np.exp(middle)) >= _DECIDED else (middle, high)
     return float(np.exp(high))
+
+
+def growth_of(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> float | None:
+    """Return how many times the rows decide, of what lies so far beyond a limit, or within it.
+
+    One that is shown to be beyond decides; of those within, all must be shown.
+    """
+    far = beyond / errors
+    near = np.argsort(-far)[: 1 if far.max() > 0 else _NEAREST]
+    times = [decisive_growth(float(beyond[g]), float(errors[g]), quantile, farthest) for g in near]
+    return max(times) if math.isfinite(max(times)) else None

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlgates.gates.foresight import decisive_growth, shrunk
+from mlgates.gates.foresight import growth_of, shrunk
 from mlgates.gates.notions import Over
 from mlgates.gates.rates import Rates, normal
 from mlgates.kernels.proportions import THIN, two_proportions_pvalue
 from mlgates.kernels.simultaneous import (
-    group_level,
     koopman_interval,
     pair_level,
     pair_pvalues,
@@ -24,15 +23,13 @@ from mlgates.kernels.simultaneous import (
 )
 from mlgates.limits import Limit
 
-__all__ = ["Gap", "Rule", "largest", "worst_group"]
+__all__ = ["Gap", "Rule", "largest"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 #: More pairs than these are not tested exactly; those left out count as not significant.
 _MOST_EXACT = 2_000
-#: Pairs or groups near the limit that are looked at for the rows that decide.
-_NEAREST = 20
 #: So that the rows told decide in at least four of five draws, also where few pairs are close.
 _POWER = 0.9
 
@@ -346,72 +343,4 @@ class _Pairs:
         true, i, j = shrunk(values, errors), self.i, self.j
         gap, error = np.abs(true[i] - true[j]), np.hypot(errors[i], errors[j])
         farthest = range_quantile(0.5, len(values)) / math.sqrt(2)
-        return _decided(gap - self._allowed, error, normal(self.level), farthest)
-
-
-def worst_group(rates: Rates, over: Over, rule: Rule) -> Gap:
-    """Return the smallest or the largest value of any group.
-
-    Each group has its interval at the level at which those of all groups hold together; the worst
-    is between the worst of the lower and of the upper ends.
-    """
-    k, limit = len(rates.groups), rule.limit
-    at_least = over == "group_min"
-    worst = int(np.argmin(rates.value) if at_least else np.argmax(rates.value))
-    value = float(rates.value[worst])
-    level = group_level(rule.confidence, k)
-    low, high = rates.limits(level)
-    extreme = np.min if at_least else np.max
-    ends = float(extreme(low)), float(extreme(high))
-    alone = _against(rates, limit.low if at_least else limit.high, low, high, level)
-    beyond = rates.value < limit.low if at_least else rates.value > limit.high
-    p_value = float(np.min(alone[beyond] if beyond.any() else alone))
-    reach = int(np.argmin(low) if at_least else np.argmax(high))
-    return Gap(
-        rates,
-        value,
-        None if math.isnan(sum(ends)) else (min(ends[0], value), max(ends[1], value)),
-        -math.expm1(k * math.log1p(-p_value)) if p_value < 1 else 1.0,
-        (worst, worst),
-        (reach, reach),
-        None,
-        lambda: _group_growth(rates, rule, (low, high), level),
-    )
-
-
-def _against(rates: Rates, limit: float, low: Floats, high: Floats, level: float) -> Floats:
-    """p-values of each group's value against the limit; of shares by the score test."""
-    distance = np.abs(rates.value - limit)
-    if rates.share:
-        spread = max(limit * (1 - limit), 0.0)
-        error = np.sqrt(spread / rates.denominator)
-    else:
-        arm = np.where(rates.value < limit, high - rates.value, rates.value - low)
-        error = arm / normal(level)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = distance / error
-    return np.where(distance > 0, 2 * special.ndtr(-z), 1.0)
-
-
-def _group_growth(
-    rates: Rates, rule: Rule, ends: tuple[Floats, Floats], level: float
-) -> float | None:
-    """Return how many times these rows would decide, if the groups are as they seem."""
-    errors = (ends[1] - ends[0]) / (2 * normal(level))
-    if not (np.isfinite(errors) & (errors > 0)).all():
-        return None
-    true, limit = shrunk(rates.value, errors), rule.limit
-    beyond = limit.low - true if limit.at_least is not None else true - limit.high
-    farthest = float(special.ndtri(0.5 ** (1 / len(true))))
-    return _decided(beyond, errors, normal(level), farthest)
-
-
-def _decided(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> float | None:
-    """Return how many times the rows decide, of what lies so far beyond a limit, or within it.
-
-    One that is shown to be beyond decides; of those within, all must be shown.
-    """
-    far = beyond / errors
-    near = np.argsort(-far)[: 1 if far.max() > 0 else _NEAREST]
-    times = [decisive_growth(float(beyond[g]), float(errors[g]), quantile, farthest) for g in near]
-    return max(times) if math.isfinite(max(times)) else None
+        return growth_of(gap - self._allowed, error, normal(self.level), farthest)
