@@ -106,7 +106,7 @@ def test_the_head_says_what_holds_it_back():
     assert holding == [
         "✗ FAIL completeness city missing 10.9 %",
         "✗ FAIL drift:psi age psi 0.31",
-        "✗ FAIL performance:roc_auc roc_auc [sex=male] 0.79",
+        "✗ FAIL performance:roc_auc sex=male 0.79",
         "✗ FAIL fairness:demographic_parity_difference 0.14",
         "? INCONCLUSIVE regression:roc_auc -0.004",
         "? INCONCLUSIVE latency:p99 p99 18.6 ms",

@@ -111,7 +111,7 @@ INCONCLUSIVE (allowed)  drift:psi         income           psi 0.31  at most 0.2
                         size; the limit is at most 0.2
 PASS                    drift:psi         age              psi 0.1   at most 0.2
 PASS                    schema            all 3 checks
-FAIL (advisory)         fairness:demo...  demographic_...  psi 0.3   at most 0.2
+FAIL (advisory)         fairness:demo...  sex=f, race=...  psi 0.3   at most 0.2
                         `psi` of `demographic_parity_difference` is 0.3 (n =
                         4,012 against 30,162); the limit is at most 0.2
 SKIP                    latency:p99
@@ -123,17 +123,17 @@ run 2026-01-31T12:00:00 UTC in 12.5 s; commit 0123456789ab"""
 AT_200 = """\
 credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates hold it back
 
-VERDICT                 GATE                                    SUBJECT                                           MEASURED  LIMIT
+VERDICT                 GATE                                    SUBJECT                         MEASURED  LIMIT
 ERROR                   freshness:t
                         `t` is not in the table; did you mean 'ts'?
-FAIL                    drift:psi                               hours                                             psi 0.9   at most 0.2
+FAIL                    drift:psi                               hours                           psi 0.9   at most 0.2
                         `psi` of `hours` is 0.9 (n = 4,012 against 30,162); the limit is at most 0.2
-INCONCLUSIVE (allowed)  drift:psi                               income                                            psi 0.31  at most 0.2
+INCONCLUSIVE (allowed)  drift:psi                               income                          psi 0.31  at most 0.2
                         `psi` of `income` is 0.31 (n = 4,012 against 30,162); beyond the limit, but chance alone does that at this size; the
                         limit is at most 0.2
-PASS                    drift:psi                               age                                               psi 0.1   at most 0.2
+PASS                    drift:psi                               age                             psi 0.1   at most 0.2
 PASS                    schema                                  all 3 checks
-FAIL (advisory)         fairness:demographic_parity_difference  demographic_parity_difference [sex=f, race=As...  psi 0.3   at most 0.2
+FAIL (advisory)         fairness:demographic_parity_difference  sex=f, race=Asian-Pac-Islander  psi 0.3   at most 0.2
                         `psi` of `demographic_parity_difference` is 0.3 (n = 4,012 against 30,162); the limit is at most 0.2
 SKIP                    latency:p99
                         skipped: no server

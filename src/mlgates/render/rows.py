@@ -178,7 +178,6 @@ def alike(result: GateResult, checks: Sequence[Check], space: Space) -> Row:
 
 def row(result: GateResult, check: Check, space: Space) -> Row:
     """Return the row of one check."""
-    subject = check.subject if check.group is None else f"{check.subject} [{check.group}]"
     measured = ""
     if check.limit is not None:
         value = beside(check.value, check.limit, check.unit)
@@ -189,13 +188,21 @@ def row(result: GateResult, check: Check, space: Space) -> Row:
         check.verdict,
         aside(result) or ("allowed" if forgiven(result, check) else ""),
         clean(result.name, space.name),
-        clean(subject, space.name) if subject != result.name else "",
+        clean(_subject(result, check), space.name),
         measured,
         "" if check.limit is None else spell(check.limit, check.unit),
         "" if silent else clean(check.reason, space.reason),
         "" if silent else _moved_clause(check),
         check,
     )
+
+
+def _subject(result: GateResult, check: Check) -> str:
+    """Return what was judged, without what the gate's name says already."""
+    known = (result.name, result.kind, result.name.partition(":")[2])
+    if check.subject in known:
+        return check.group or ""
+    return check.subject if check.group is None else f"{check.subject} [{check.group}]"
 
 
 def aside(result: GateResult) -> str:
