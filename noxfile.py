@@ -69,7 +69,14 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; any warning is an error."""
     install(session, "docs")
     session.run(
-        "sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build", *session.posargs
+        "sphinx-build",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "docs",
+        "docs/_build/html",
+        *session.posargs,
     )
 
 

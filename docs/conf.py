@@ -1,4 +1,7 @@
-"""Configuration of the documentation. It builds offline, and every warning is an error."""
+"""Configuration of the documentation. It builds offline, and every warning is an error.
+
+Notebooks are kept without outputs and are executed here.
+"""
 
 from importlib.metadata import version as installed_version
 from inspect import isclass
@@ -19,11 +22,16 @@ author = "The mlgates maintainers"
 project_copyright = author
 version = release = installed_version("mlgates")
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
 
 # The pages of names are written below, from `mlgates.__all__`.
 autosummary_generate = False
@@ -33,6 +41,8 @@ numpydoc_show_class_members = False
 html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = f"mlgates {version}"
+html_static_path = ["_static"]
+html_css_files = ["notebook.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2}
