@@ -314,11 +314,18 @@ class Evidence:
             }
         if not isinstance(source, Source):
             return None
-        known = {"origin": source.origin, "rows": source.rows, "columns": len(source.schema)}
-        if not isinstance(profile, Profile):
-            return known
-        read = {"columns_read": len(profile.columns), "fingerprint": profile.fingerprint}
-        return {**known, "rows": profile.rows, **read}
+        known: dict[str, object] = {
+            "origin": source.origin,
+            "rows": source.rows,
+            "columns": len(source.schema),
+        }
+        if isinstance(profile, Profile):
+            known |= {
+                "rows": profile.rows,
+                "columns_read": len(profile.columns),
+                "fingerprint": profile.fingerprint,
+            }
+        return known
 
 
 def _is_hashable(name: object) -> bool:
