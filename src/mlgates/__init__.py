@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mlgates.gates.fairness import Fairness as Fairness
     from mlgates.gates.freshness import Freshness as Freshness
     from mlgates.gates.integration import Integration as Integration
+    from mlgates.gates.latency import Latency as Latency
     from mlgates.gates.performance import Performance as Performance
     from mlgates.gates.regression import Regression as Regression
-    from mlgates.gates.latency import Latency as Latency
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
     from mlgates.limits import Limit as Limit
@@ -75,9 +75,9 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.fairness": ("Fairness",),
         "gates.freshness": ("Freshness",),
         "gates.integration": ("Integration",),
+        "gates.latency": ("Latency",),
         "gates.performance": ("Performance",),
         "gates.regression": ("Regression",),
-        "gates.latency": ("Latency",),
         "gates.schema": ("Column", "Schema"),
         "limits": ("Limit",),
         "report": ("GateResult", "Report"),
