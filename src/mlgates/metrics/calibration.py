@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.kernels.resampling import MANY, RESAMPLES, THIN, row_counts
+from mlgates.kernels.resampling import MANY, RESAMPLES, row_counts
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores
 from mlgates.outcomes import Need, Outcomes
 
@@ -41,8 +41,7 @@ class CalibrationError(RowMetric):
             return Estimate(value)
         rng = np.random.default_rng(seed)
         if outcomes.n < MANY:
-            thin = 0 < min(np.count_nonzero(came), np.count_nonzero(came == 0)) < THIN
-            batches = row_counts(outcomes.n, RESAMPLES, rng, came[order] if thin else None)
+            batches = row_counts(outcomes.n, RESAMPLES, rng)
             draws = np.concatenate([errors(batch) for batch in batches])
         else:  # each bin's sum has a normal law by then
             spread = np.sqrt(np.add.reduceat(gaps**2, starts))
