@@ -13,8 +13,15 @@ from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
 from mlgates.gates.judging import confidence_of, rows_needed
 from mlgates.gates.series import MODELS, Asked, Series, series_of
-from mlgates.gates.statistics import Latencies, Statistic, histograms, table
-from mlgates.kernels.quantiles import Interval, calls_to_decide, ratio_interval
+from mlgates.gates.statistics import (
+    Latencies,
+    Statistic,
+    histograms,
+    slowdown_of,
+    span,
+    table,
+)
+from mlgates.kernels.quantiles import Interval, calls_to_decide
 from mlgates.limits import Limit, beside, quantity
 from mlgates.options import Duration, seconds
 from mlgates.serving.measure import Plan
@@ -225,7 +232,7 @@ class Latency(Gate):
     def _compared(self, series: Series, production: Series) -> _Claim:
         found, other = series.found, production.found
         limit = Limit(at_most=self.max_slowdown)
-        slowdown, interval = _slowdown(found, other)
+        slowdown, interval = slowdown_of(found, other)
         lack = self._lacking_to_compare(series, production, limit, interval)
         needed = None
         if not lack and self.decide_by == "interval" and found.statistic.share is not None:
@@ -234,9 +241,9 @@ class Latency(Gate):
         said += " in production"
         if slowdown is not None:
             said += f": a slowdown of {beside(slowdown, limit, 'share')}"
-        span = _span(interval, "share", self.confidence)
+        spanned = span(interval, "share", self.confidence)
         sizes = f"n = {found.n:,} against {other.n:,}"
-        said += f" ({', '.join(filter(None, [span, sizes]))})"
+        said += f" ({', '.join(filter(None, [spanned, sizes]))})"
         if (series.measured is None) != (production.measured is None):
             said += ", which were not measured in turns: the machine is in the ratio"
         said += "" if needed is None else f"; about {needed:,} calls would decide"
@@ -343,8 +350,8 @@ class Latency(Gate):
         )
 
     def _basis(self, found: Latencies) -> str:
-        span = _span(found.interval, "s", self.confidence)
-        return f" ({', '.join(filter(None, [span, f'n = {found.n:,}']))})" if found.n else ""
+        spanned = span(found.interval, "s", self.confidence)
+        return f" ({', '.join(filter(None, [spanned, f'n = {found.n:,}']))})" if found.n else ""
 
     def _odd_unit(self, found: Latencies, limit: Limit) -> str:
         """Return a hint where a limit or latencies look as if they were in another unit."""
@@ -373,18 +380,6 @@ class Latency(Gate):
         }
 
 
-def _slowdown(found: Latencies, other: Latencies) -> tuple[float | None, Interval | None]:
-    """Return by what share one is slower, and its interval; None where there is none."""
-    value, base = found.value, other.value
-    if value is None or base is None or math.isinf(base):
-        return None, None
-    ends, others = found.interval, other.interval
-    if ends is None or others is None or math.isinf(value):
-        return value / base - 1, None
-    low, high = ratio_interval(value, ends, base, others)
-    return value / base - 1, (low - 1, high - 1)
-
-
 def _remarks(series: Series) -> str:
     """Return what a reader should know of the calls, each with its semicolon."""
     found, said = series.found, ""
@@ -395,18 +390,6 @@ def _remarks(series: Series) -> str:
     if series.measured is not None and series.measured.busy:
         said += " (hint: more wanted to run than the machine has processors)"
     return said
-
-
-def _span(interval: Interval | None, unit: str, confidence: float) -> str:
-    """Return an interval as a person reads it; an end that isn't known is left open."""
-    if interval is None:
-        return ""
-    (low, high), level = interval, quantity(confidence, "share")
-    unknown = low == -math.inf or (unit == "share" and low == -1)
-    if high == math.inf:
-        return "" if unknown else f"{level} interval from {quantity(low, unit)} upwards"
-    start = "up" if unknown else quantity(low, unit)
-    return f"{level} interval {start} to {quantity(high, unit)}"
 
 
 def _finite(value: object) -> object:

@@ -18,9 +18,11 @@ from mlgates.kernels.quantiles import (
     mean_interval,
     quantile,
     quantile_interval,
+    ratio_interval,
 )
+from mlgates.limits import quantity
 
-__all__ = ["Latencies", "Statistic", "histograms", "table"]
+__all__ = ["Latencies", "Statistic", "histograms", "slowdown_of", "span", "table"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -204,3 +206,33 @@ def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
         }
         for seconds in finite
     ]
+
+
+def slowdown_of(found: Latencies, other: Latencies) -> tuple[float | None, Interval | None]:
+    """Return by what share one is slower, and its interval; None where there is none."""
+    value, base = found.value, other.value
+    if value is None or base is None or math.isinf(base):
+        return None, None
+    ends, others = found.interval, other.interval
+    if ends is None or others is None or math.isinf(value):
+        return value / base - 1, None
+    low, high = ratio_interval(value, ends, base, others)
+    return value / base - 1, (low - 1, high - 1)
+
+
+def span(interval: Interval | None, unit: str, confidence: float) -> str:
+    """Return an interval as a person reads it; an end that isn't known is left open.
+
+    Examples
+    --------
+    >>> span((0.001, 0.002), "s", 0.95), span((0.001, math.inf), "s", 0.95)
+    ('95 % interval 1 ms to 2 ms', '95 % interval from 1 ms upwards')
+    """
+    if interval is None:
+        return ""
+    (low, high), level = interval, quantity(confidence, "share")
+    unknown = low == -math.inf or (unit == "share" and low == -1)
+    if high == math.inf:
+        return "" if unknown else f"{level} interval from {quantity(low, unit)} upwards"
+    start = "up" if unknown else quantity(low, unit)
+    return f"{level} interval {start} to {quantity(high, unit)}"
