@@ -174,6 +174,12 @@ def test_a_result_alone_shows_every_check():
     assert str(many).count("FAIL  ") == 200
 
 
+@pytest.mark.parametrize("verdict", ["pass", "inconclusive", "fail"])
+def test_a_result_alone_says_what_was_not_judged(verdict):
+    found = result(psi(verdict), reason="1 of 1 check; not judged: `day` (dates)")
+    assert str(found).endswith("\n\nnot judged: `day` (dates)")
+
+
 # the header
 
 

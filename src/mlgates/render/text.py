@@ -12,6 +12,7 @@ from mlgates.render.rows import (
     ordered,
     rows,
     told_by_provenance,
+    unjudged,
 )
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Verdict
@@ -60,7 +61,8 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
     word = paint(head.verdict.upper(), _COLOURS[head.verdict])
     if isinstance(thing, GateResult):
         lines = [f"{head.name}: {word}", "", *_table(list(rows(thing, _EVERY)), paint)]
-        return "\n".join(lines)
+        left_out = unjudged(thing)
+        return "\n".join([*lines, "", *wrap(left_out, _width())] if left_out else lines)
     told = [row for result in ordered(thing) for row in rows(result, _SPACE)]
     first = f"{head.name}: {word}{f' ({head.aside})' if head.aside else ''} - {head.told}"
     return "\n".join([first, "", *_table(told, paint), *_footer(thing)])
