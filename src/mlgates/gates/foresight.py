@@ -16,7 +16,7 @@ _NEAREST = 20
 #: that are promised, for the normal approximation.
 _DECIDED = 0.85
 #: How well a value is known, as a share of its standard error: it is drawn towards the others, too.
-_SPREAD = 0.6
+_SPREAD = 0.7
 #: Nodes and weights for the mean over what the value may truly be.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
 _MEAN = _WEIGHTS / _WEIGHTS.sum()
