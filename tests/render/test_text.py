@@ -496,3 +496,15 @@ def test_templates_are_loaded_for_html_alone():
         "assert 'jinja2' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_was_not_judged_is_told_whatever_the_verdict(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    gate = mg.Fairness(
+        "demographic_parity_difference", at_most=0.1, small_groups="exclude", name="parity"
+    )
+    answers = [1, 0] * 400 + [1] * 5
+    sexes = ["f"] * 400 + ["m"] * 400 + ["x"] * 5
+    report = mg.GateSuite([gate]).run(y_true=answers, y_pred=answers, sensitive_features=sexes)
+    assert report.passed
+    assert "         not judged: group=x (5 rows)" in str(report).splitlines()

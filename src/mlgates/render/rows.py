@@ -131,19 +131,27 @@ def rows(result: GateResult, space: Space) -> Iterator[Row]:
         for check in sorted(result.checks, key=lambda check: worst_first(check.verdict)):
             yield row(result, check, space)
         return
+    told, note = _folded_rows(result, space), unjudged(result)
+    *first, last = told
+    yield from first
+    yield last._replace(reason="; ".join(filter(None, [last.reason, note])))
+
+
+def _folded_rows(result: GateResult, space: Space) -> list[Row]:
+    """Return a gate's rows, those alike in one."""
     folded, gate = fold(result), clean(result.name, space.name)
     shown = folded.shown[: space.most]
-    for check in shown:
-        yield row(result, check, space)
+    told = [row(result, check, space) for check in shown]
     if folded.alike:
-        yield alike(result, folded.alike, space)
+        told.append(alike(result, folded.alike, space))
     if len(folded.shown) > len(shown):
         more = f"... {len(folded.shown) - len(shown)} more"
-        yield Row(None, "", gate, more, reason="to_frame() lists them all")
+        told.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
     if folded.passed:
         every = len(folded.passed) == len(result.checks)
-        told = f"{'all ' if every else ''}{len(folded.passed)} checks"
-        yield Row(Verdict.PASS, aside(result), gate, told, reason=unjudged(result))
+        many = f"{'all ' if every else ''}{len(folded.passed)} checks"
+        told.append(Row(Verdict.PASS, aside(result), gate, many))
+    return told
 
 
 def fold(result: GateResult) -> Folded:
