@@ -36,7 +36,7 @@ VALUES = (
     *("median_absolute_error", "mean_absolute_percentage_error", "mean_error"),
 )
 #: Metrics whose interval is had by resampling rows: fewer draws of these.
-SLOW = ("expected_calibration_error", "r2")
+SLOW = ("expected_calibration_error",)
 Law = Callable[[np.random.Generator, int], dict[str, np.ndarray]]
 
 
