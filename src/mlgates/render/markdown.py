@@ -62,7 +62,7 @@ def _verdict(row: Row) -> str:
 
 def _reasons(told: list[Row]) -> Iterator[str]:
     for row in told:
-        clauses = [sentence(text) for text in (row.reason, row.moved) if text]
+        clauses = [sentence(text) for text in (row.reason, row.note) if text]
         if clauses:
             where = ", ".join(_code(name) for name in (row.gate, row.subject) if name)
             yield f"- **{_verdict(row) or 'more'}** {where}: {'; '.join(clauses)}"

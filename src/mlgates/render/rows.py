@@ -85,8 +85,9 @@ class Row(NamedTuple):
         The cells.
     reason : str
         The sentence under it; empty where the cells say it all.
-    moved : str
-        Which cells of a distribution moved, as a clause.
+    note : str
+        What a reader should know beside it: which cells of a distribution moved, what was not
+        judged.
     check : Check or None
         The check, where the row tells of one.
     """
@@ -98,7 +99,7 @@ class Row(NamedTuple):
     measured: str = ""
     limit: str = ""
     reason: str = ""
-    moved: str = ""
+    note: str = ""
     check: Check | None = None
 
 
@@ -134,7 +135,7 @@ def rows(result: GateResult, space: Space) -> Iterator[Row]:
     told, note = _folded_rows(result, space), unjudged(result)
     *first, last = told
     yield from first
-    yield last._replace(reason="; ".join(filter(None, [last.reason, note])))
+    yield last._replace(note="; ".join(filter(None, [last.note, note])))
 
 
 def _folded_rows(result: GateResult, space: Space) -> list[Row]:

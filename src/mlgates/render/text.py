@@ -86,7 +86,7 @@ def _table(told: list[Row], paint: _Paint) -> list[str]:
         verdict, rest = _line(line, sizes)[: sizes[0]], _line(line, sizes)[sizes[0] :]
         code = "" if row.verdict is None else "2" if row.aside else _COLOURS[row.verdict]
         lines.append(paint(verdict, code) + rest)
-        for under in filter(None, (row.reason, row.moved)):
+        for under in filter(None, (row.reason, row.note)):
             lines += [paint(part, "2") for part in _prose(under, sizes[0] + len(_GAP), width)]
     return lines
 
