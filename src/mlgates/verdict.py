@@ -121,17 +121,15 @@ def _plain(value: Any, key: str) -> object:
     """Return a value that JSON carries: numpy scalars as Python's, NaN as None, lists as tuples."""
     if type(value) in _PLAIN:
         return None if value != value else value  # noqa: PLR0124  (NaN)
-    if type(value) is dict:  # ahead of the questions that it would answer with no, one by one
-        return Details(value)
     item = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(item, Mapping):
+        return Details(item)
     if item is None or isinstance(item, bool):
         return item
     if isinstance(item, str):
         return str(item)
     if isinstance(item, Real):
         return _defined(key, item)
-    if isinstance(item, Mapping):
-        return Details(item)
     if isinstance(item, list | tuple):
         return tuple(_plain(part, key) for part in item)
     allowed = "None, bools, numbers, texts, sequences and mappings"

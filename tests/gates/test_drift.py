@@ -19,7 +19,7 @@ from scipy.spatial import distance
 
 import mlgates as mg
 from mlgates.data.counters import Distribution
-from mlgates.gates.distances import METHODS
+from mlgates.gates.shifts.distances import METHODS
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR

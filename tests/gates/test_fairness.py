@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn import metrics as sklearn
 
 import mlgates as mg
-from mlgates.gates.notions import notion
+from mlgates.gates.groupwise.notions import notion
 from mlgates.kernels.proportions import newcombe_interval, two_proportions_pvalue, wilson_interval
 from mlgates.kernels.simultaneous import pair_level, range_sf
 

@@ -28,9 +28,9 @@ from mlgates.data.reference import (
 )
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.candidates import Candidates, family, held, sort_out
-from mlgates.gates.distances import METHODS, Method, Shift, told_cells
 from mlgates.gates.hints import Near
+from mlgates.gates.shifts.candidates import Candidates, family, held, sort_out
+from mlgates.gates.shifts.distances import METHODS, Method, Shift, told_cells
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue

@@ -12,11 +12,11 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.extremes import worst_group
-from mlgates.gates.gaps import Gap, Rule, largest
+from mlgates.gates.groupwise.extremes import worst_group
+from mlgates.gates.groupwise.gaps import Gap, Rule, largest
+from mlgates.gates.groupwise.notions import Notion, limit_of, notion
+from mlgates.gates.groupwise.rates import Grouped, Rates
 from mlgates.gates.judging import confidence_of
-from mlgates.gates.notions import Notion, limit_of, notion
-from mlgates.gates.rates import Grouped, Rates
 from mlgates.limits import Limit, beside, quantity
 from mlgates.outcomes import Groups
 from mlgates.verdict import Check, Decision, Measurement, Verdict, decide

@@ -12,8 +12,8 @@ from mlgates.base import Gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
 from mlgates.gates.judging import confidence_of, rows_needed
-from mlgates.gates.series import MODELS, Asked, Series, series_of
-from mlgates.gates.statistics import (
+from mlgates.gates.latencies.series import MODELS, Asked, Series, series_of
+from mlgates.gates.latencies.statistics import (
     Latencies,
     Statistic,
     histograms,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
-from mlgates.gates.statistics import Latencies, Statistic
+from mlgates.gates.latencies.statistics import Latencies, Statistic
 from mlgates.kernels.quantiles import corrected_for_omission
 from mlgates.limits import quantity
 from mlgates.outcomes.lookup import Lookup

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mlgates as mg
-from mlgates.gates.statistics import Latencies, Statistic, histograms, table
+from mlgates.gates.latencies.statistics import Latencies, Statistic, histograms, table
 
 RNG = np.random.default_rng(0)
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlgates.gates.foresight import growth_of, shrunk
-from mlgates.gates.notions import Over
-from mlgates.gates.rates import Rates, normal
+from mlgates.gates.groupwise.foresight import growth_of, shrunk
+from mlgates.gates.groupwise.notions import Over
+from mlgates.gates.groupwise.rates import Rates, normal
 from mlgates.kernels.proportions import THIN, two_proportions_pvalue
 from mlgates.kernels.simultaneous import (
     koopman_interval,

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlgates.gates.foresight import growth_of, shrunk
-from mlgates.gates.gaps import Gap, Rule
-from mlgates.gates.notions import Over
-from mlgates.gates.rates import Rates, normal
+from mlgates.gates.groupwise.foresight import growth_of, shrunk
+from mlgates.gates.groupwise.gaps import Gap, Rule
+from mlgates.gates.groupwise.notions import Over
+from mlgates.gates.groupwise.rates import Rates, normal
 from mlgates.kernels.simultaneous import group_level
 
 __all__ = ["worst_group"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlgates.gates.foresight import decisive_growth, shrunk
+from mlgates.gates.groupwise.foresight import decisive_growth, shrunk
 
 
 def test_two_values_within_chance_are_alike():

@@ -1,0 +1,1 @@
+"""Latencies in the order of their calls: how much they depend on each other, and what they say."""

@@ -1,0 +1,1 @@
+"""Drift, column by column: which can be judged, and how far apart two sides are."""
