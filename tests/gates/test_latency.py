@@ -508,7 +508,7 @@ def test_latencies_in_milliseconds_get_a_hint():
 def test_busy_machine_is_told(served, monkeypatch):
     monkeypatch.setattr("mlgates.serving.measure.is_busy", lambda *_: True)
     check = only(mg.Latency("p99", at_most="20ms").run(model=served.model([0.001]), X=X))
-    assert "(hint: more wanted to run than the machine has processors)" in check.reason
+    assert "(hint: the machine was busy with more than this)" in check.reason
 
 
 def test_reason_tells_value_interval_calls_and_limit():

@@ -388,7 +388,7 @@ def _remarks(series: Series) -> str:
     if found.statistic.share is not None and found.dependence.inflation > 1:
         said += f"; calls depend on those before them and are worth {found.dependence.effective:,}"
     if series.measured is not None and series.measured.busy:
-        said += " (hint: more wanted to run than the machine has processors)"
+        said += " (hint: the machine was busy with more than this)"
     return said
 
 
