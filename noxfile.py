@@ -100,7 +100,8 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-def calibration(session: nox.Session) -> None:
-    """Measure how often gates alarm without cause, and how often they find one (10 minutes)."""
+@nox.parametrize("of", ["drift", "fairness", "intervals", "latency", "regression"])
+def calibration(session: nox.Session, of: str) -> None:
+    """Measure how often gates alarm without cause, and whether intervals hold (10 minutes each)."""
     install(session, "bench")
-    session.run("python", "benchmarks/calibration/drift.py", *session.posargs)
+    session.run("python", f"benchmarks/calibration/{of}.py", *session.posargs)
