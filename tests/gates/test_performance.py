@@ -408,3 +408,13 @@ def test_values_are_those_of_the_metrics_table():
         theirs = getattr(sk, {"accuracy": "accuracy_score", "f1": "f1_score"}.get(name, name))
         assert check.value == pytest.approx(theirs(**given), abs=1e-12)
         assert find(name, "t").name == check.metric
+
+
+def test_slices_of_no_rows_are_undecided():
+    X = {"sex": np.array([], dtype=str)}
+    gate = mg.Performance("accuracy", at_least=0.5, by="sex")
+    (check,) = gate.run(X=X, y_true=[], y_pred=[]).checks
+    assert check.verdict is mg.Verdict.INCONCLUSIVE
+    assert check.reason == (
+        "`accuracy` is undefined (n = 0); nothing to measure: 0 rows; the limit is at least 0.5"
+    )

@@ -133,11 +133,12 @@ class Performance(Gate):
         """Yield the metric in total, or in each slice."""
         metric = self._metric
         outcomes = evidence.outcomes(metric.need, scores=metric.scores)
-        if self.by is None:
+        slices = () if self.by is None else evidence.slices(self.by)
+        if not slices:  # none are asked for, or there are no rows
             yield from self._judged(metric, [self._found(metric, outcomes, None)])
             return
         found: list[_Found] = []
-        for part in evidence.slices(self.by):
+        for part in slices:
             try:
                 found.append(self._found(metric, outcomes.take(part.rows), part.name))
             except Exception as error:  # noqa: BLE001  (a slice that breaks hides no other)
