@@ -254,6 +254,11 @@ def test_the_gates_of_a_toml_file_are_those_written(place):
     )
 
 
+def test_a_byte_order_mark_before_a_toml_file_is_no_fault(place):
+    Path("marked.toml").write_bytes(b"\xef\xbb\xbf" + Path("gates.toml").read_bytes())
+    assert load("marked.toml") == load("gates.toml")
+
+
 @pytest.mark.parametrize(
     ("written", "told"),
     [

@@ -360,6 +360,37 @@ def test_wrong_use_of_the_mark_is_told(pytester, run):
     )
 
 
+def test_a_marked_test_of_unittest_is_told_that_it_judges_nothing(run, pytester):
+    pytester.makepyfile(
+        """
+        import unittest
+        import pytest
+        from loans import FAILING
+
+        pytestmark = pytest.mark.gates(FAILING)
+
+        class TestByModule(unittest.TestCase):
+            def test_of_something_else(self):
+                pass
+
+        @pytest.mark.gates(FAILING)
+        class TestByClass(unittest.TestCase):
+            def test_gate(self):
+                pass
+
+        class TestByMethod(unittest.TestCase):
+            @pytest.mark.gates(FAILING)
+            def test_gate(self):
+                pass
+        """
+    )
+    found = run()
+    found.assert_outcomes(passed=1, errors=2)
+    found.stdout.fnmatch_lines(
+        ["*::TestByClass::test_gate is marked `gates`, but tests of unittest get no gate; *"]
+    )
+
+
 def test_missing_evidence_is_told_with_an_example(pytester, run):
     head = "import pytest\nfrom loans import PASSING\n"
     body = "@pytest.mark.gates(PASSING.only('passing'))\ndef test_gate(gate_result): ...\n"

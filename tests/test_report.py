@@ -350,6 +350,13 @@ def test_frame_has_one_row_a_check():
     pd.testing.assert_frame_equal(found.results[0].to_frame(), frame[:2], check_dtype=False)
 
 
+def test_frame_holds_names_that_are_no_unicode():
+    found = report(result(FAIL, check(FAIL, subject="a\ud800", reason="a\ud800 é")))
+    frame = found.to_frame()
+    assert frame["subject"].tolist()[-1] == "a\\ud800"
+    assert frame["reason"].tolist()[-1] == "a\\ud800 é"
+
+
 def test_frame_of_nothing_has_its_columns():
     assert report().to_frame().shape == (0, 18)
 

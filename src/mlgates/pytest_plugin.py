@@ -58,6 +58,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         make_cases(metafunc, mark)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail a marked test that `pytest_generate_tests` never sees: no gate would be judged."""
+    if getattr(item, "nofuncargs", False) and item.get_closest_marker("gates") is not None:
+        from mlgates.under_pytest.cases import refuse_unittest
+
+        refuse_unittest(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Fail the test of a gate that did not pass, whatever its body asked."""

@@ -431,7 +431,13 @@ def _row(result: GateResult, check: Check) -> dict[str, object]:
         "interval_low": low,
         "interval_high": high,
     }
-    return {name: told[name] if name in told else getattr(check, name) for name in _COLUMNS}
+    row = {name: told[name] if name in told else getattr(check, name) for name in _COLUMNS}
+    return {name: _of_unicode(cell) for name, cell in row.items()}
+
+
+def _of_unicode(cell: object) -> object:
+    """Return what a column of texts can hold: half a pair of surrogates as an escape."""
+    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
 
 
 _REPORT_KEYS = frozenset({"format", "version", "name", "verdict", "results", "provenance"})

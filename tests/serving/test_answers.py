@@ -50,6 +50,8 @@ def test_missing_answers_are_told_wherever_they_hide():
         np.ma.array([1.0, 2.0], mask=[False, True]),
         np.array(["2026-01-01", "NaT"], dtype="datetime64[D]"),
         [1.0, math.inf],
+        [Decimal(1), Decimal("NaN")],
+        [Decimal(1), Decimal("-Infinity")],
         pl.Series([1, None]),
         pa.array(["a", None]),
     ):

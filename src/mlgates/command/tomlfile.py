@@ -43,7 +43,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) <= MAX_BYTES:
-            return tomllib.loads(raw.decode("utf-8"))
+            return tomllib.loads(raw.decode("utf-8-sig"))  # editors of Windows begin so
         why = f"larger than {MAX_BYTES:,} bytes"
     except OSError as error:
         why = error.strerror or type(error).__name__

@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from numbers import Number
 from typing import Any
 
@@ -152,6 +153,8 @@ def undefined(values: npt.NDArray[Any]) -> Mask:
 
 
 def _has_no_value(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return not value.is_finite()
     return _is_missing(value) or (isinstance(value, float) and not np.isfinite(value))
 
 

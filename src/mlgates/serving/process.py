@@ -145,7 +145,10 @@ class Apart:
                 return self._fresh()
             except _Unloadable as error:
                 if isinstance(self._source, Stored):
-                    raise EvidenceError(str(error)) from None
+                    msg = f"a fresh process can't load the model: {error}"
+                    if "'__main__'" in msg:
+                        msg += "; define its class, or the function, in a module"
+                    raise EvidenceError(msg) from None
                 self._forks = str(error)
         if not hasattr(os, "fork"):
             how = "define its class, or the function, in a module that can be imported"

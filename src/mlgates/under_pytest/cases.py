@@ -16,7 +16,7 @@ from mlgates.suite import GateSuite
 from mlgates.under_pytest.properties import describe_gate, hand_on
 from mlgates.verdict import Verdict
 
-__all__ = ["HOW", "close", "forget", "make_cases", "result_of"]
+__all__ = ["HOW", "close", "forget", "make_cases", "refuse_unittest", "result_of"]
 
 HOW = """\
 `gate_result` needs a fixture `evidence`: what the suite is run on, by name. Write one, such as
@@ -68,6 +68,14 @@ def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     suite = _suite(metafunc.config, mark, metafunc.definition.nodeid)
     cases = [Case(suite, name) for name in suite.names]
     metafunc.parametrize("gate_result", cases, ids=suite.names, indirect=True)
+
+
+def refuse_unittest(item: pytest.Item) -> None:
+    """Fail a test of `unittest`, which can ask for no fixture, where it or its class is marked."""
+    nodes = [item, *([item.parent] if item.parent is not None else [])]
+    if any(mark.name == "gates" for node in nodes for mark in node.own_markers):
+        instead = "a method can call suite.run(...).raise_for_verdict()"
+        _refuse(f"{item.nodeid} is marked `gates`, but tests of unittest get no gate; {instead}")
 
 
 def _refuse(message: str) -> NoReturn:
