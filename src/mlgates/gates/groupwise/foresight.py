@@ -44,7 +44,7 @@ def shrunk(values: npt.ArrayLike, errors: npt.ArrayLike) -> Floats:
     >>> shrunk([0.4, 0.5], [0.1, 0.1]).round(3).tolist()
     [0.45, 0.45]
     >>> shrunk([0.2, 0.6], [0.05, 0.05]).round(3).tolist()
-    [0.213, 0.588]
+    [0.206, 0.594]
     """
     v, variance = np.asarray(values, np.float64), np.asarray(errors, np.float64) ** 2
     weight = 1 / variance
