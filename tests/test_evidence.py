@@ -49,6 +49,10 @@ def test_the_vocabulary():
         ("Y_TRUE", "; did you mean 'y_true'?"),
         ("x", "; did you mean 'X'?"),
         ("budgte", "; did you mean 'budget'?"),
+        ("y", "; did you mean 'y_true'?"),
+        ("y_proba", "; did you mean 'y_score'?"),
+        ("df", "; did you mean 'data'?"),
+        ("champion", "; did you mean 'production_model'?"),
     ],
 )
 def test_an_unknown_name_raises_with_the_near_ones(name, near):

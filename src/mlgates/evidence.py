@@ -54,6 +54,24 @@ class EvidenceNames(TypedDict, total=False):
 VOCABULARY = frozenset(EvidenceNames.__annotations__)
 TABLES = ("data", "reference")
 
+# what other libraries call it
+_ALSO = {
+    "baseline": "reference",
+    "candidate": "model",
+    "champion": "production_model",
+    "df": "data",
+    "estimator": "model",
+    "predictions": "y_pred",
+    "sensitive": "sensitive_features",
+    "table": "data",
+    "target": "y_true",
+    "weights": "sample_weight",
+    "y": "y_true",
+    "y_proba": "y_score",
+    "y_prob": "y_score",
+    "y_test": "y_true",
+}
+
 
 # what may have a length that counts no rows: an ensemble has that of its members
 ROWLESS = frozenset({"model", "production_model", "application", "pos_label", "now"})
@@ -99,8 +117,7 @@ class Evidence:
         known = VOCABULARY.union(also)
         for name in given:
             if name not in known:
-                near = did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
-                msg = f"unknown evidence {name!r}{near}"
+                msg = f"unknown evidence {name!r}{_near(name, known)}"
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
         self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
@@ -326,6 +343,13 @@ class Evidence:
                 "fingerprint": profile.fingerprint,
             }
         return known
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """Return which name may be meant by one that is not known."""
+    if name in _ALSO:
+        return f"; did you mean {_ALSO[name]!r}?"
+    return did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
 
 
 def _is_hashable(name: object) -> bool:

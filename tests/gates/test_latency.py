@@ -499,6 +499,15 @@ def test_bare_number_far_above_the_median_gets_a_hint():
     assert "hint" not in only(run(mg.Latency("p99", at_most=0.02))).reason
 
 
+def test_large_bare_number_gets_a_hint_though_the_model_is_slower_than_that_in_milliseconds():
+    slow = 40 * drawn()  # some 160 ms, where at most 50 ms are meant
+    check = only(run(mg.Latency("p99", at_most=50), slow))
+    assert check.verdict is P
+    assert "a bare number is seconds: write '50ms' for milliseconds" in check.reason
+    assert "hint" not in only(run(mg.Latency("p99", at_most=10), slow)).reason
+    assert "hint" not in only(run(mg.Latency("p99", at_most=3), drawn())).reason
+
+
 def test_latencies_in_milliseconds_get_a_hint():
     check = only(run(mg.Latency("p99", at_most="20ms"), 1_000 * drawn()))
     assert check.verdict is F

@@ -282,6 +282,8 @@ def test_unknown_names_raise_with_the_nearest():
         ("rmse", "root_mean_squared_error"),
         ("neg_mean_squared_error", "mean_squared_error"),
         ("F1", "f1"),
+        ("f1_score", "did you mean 'f1'"),
+        ("roc_auc_score", "did you mean 'roc_auc'"),
         ("presicion", "precision"),
     ]:
         with pytest.raises(OptionError, match=f"Gate: `metric` must be .*{said}.*{meant}"):

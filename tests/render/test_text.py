@@ -231,6 +231,23 @@ def test_worst_first_and_what_stands_aside_last():
     assert rows == ["ERROR", "FAIL", "INCONCLUSIVE", "PASS", "ERROR (advisory)", "SKIP"]
 
 
+def test_what_is_allowed_stands_below_what_holds_back():
+    undecided = psi("inconclusive", value=0.3, by_chance=True)
+    found = report(
+        result(psi("pass"), undecided, name="allowed", inconclusive="allow"),
+        result(psi("pass"), name="passed"),
+        result(undecided, name="held"),
+    )
+    lines = str(found).splitlines()[3:]
+    rows = [line.split()[:3] for line in lines if line and not line.startswith(" ")]
+    assert rows[:4] == [
+        ["INCONCLUSIVE", "held", "age"],
+        ["INCONCLUSIVE", "(allowed)", "allowed"],
+        ["PASS", "allowed", "age"],
+        ["PASS", "passed", "age"],
+    ]
+
+
 def test_checks_of_one_gate_worst_first_and_passes_folded():
     found = report(
         result(

@@ -40,6 +40,10 @@ _FEW = 30
 _ODD = 1_000
 _ODD_GIVEN = 100
 
+#: A bare number rarely meant in seconds: less is odd then, or a model too slow would get no hint.
+_LARGE = 5
+_ODD_LARGE = 100
+
 
 class _Claim(NamedTuple):
     """A number with its limit, what was said of it, and what is lacking to decide."""
@@ -358,7 +362,7 @@ class Latency(Gate):
         if not found.n or not math.isfinite(found.median):
             return ""
         times, bare = limit.high / found.median, options.real(self.at_most)
-        if bare is not None and times > _ODD:
+        if bare is not None and times > (_ODD_LARGE if bare >= _LARGE else _ODD):
             most = f"at most {quantity(limit.high, 's')} is {times:,.0f} times the median"
             write = f"write '{bare:g}ms' for milliseconds"
             return f" (hint: {most}; a bare number is seconds: {write})"

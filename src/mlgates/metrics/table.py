@@ -100,4 +100,6 @@ def _nearest(metric: object) -> str:
     said = metric.casefold().removeprefix("neg_").strip()
     if said in _ALSO:
         return f"; did you mean {_ALSO[said]!r}?"
+    if (plain := said.removesuffix("_score")) in NAMES:  # scikit-learn's name of the function
+        return f"; did you mean {plain!r}?"
     return options.did_you_mean(said, NAMES) or f"; known are {', '.join(NAMES)}"

@@ -122,8 +122,13 @@ def headline(thing: Report | GateResult, space: Space) -> Head:
 
 
 def ordered(report: Report) -> list[GateResult]:
-    """Return the results, worst first; what stands aside comes last."""
-    return sorted(report.results, key=lambda r: (r.counted is None, worst_first(r.verdict)))
+    """Return the results, the worst that counts first; what stands aside comes last."""
+
+    def key(result: GateResult) -> tuple[bool, int, int]:
+        counted = result.counted or result.verdict
+        return result.counted is None, worst_first(counted), worst_first(result.verdict)
+
+    return sorted(report.results, key=key)
 
 
 def rows(result: GateResult, space: Space) -> Iterator[Row]:
