@@ -146,6 +146,16 @@ class OtherSum(Honest):
         return super().predict_proba(X) * 0.9
 
 
+class OtherColumns(Honest):
+    """Gives the columns of probabilities in another order than `classes_`."""
+
+    def predict_proba(self, X):
+        return super().predict_proba(X)[:, ::-1]
+
+    def predict(self, X):
+        return np.where(self.score(X) > 0.5, "yes", "no")
+
+
 class ThreeColumns(Honest):
     def predict_proba(self, X):
         return np.column_stack([super().predict_proba(X), np.zeros(len(X))])

@@ -80,6 +80,43 @@ def test_honest_models_of_other_kinds_pass(model):
     assert result.passed, result.reason
 
 
+@pytest.mark.parametrize("threshold", [0.05, 0.4, 0.95])
+def test_a_threshold_of_ones_own_is_no_other_order_of_columns(threshold):
+    class Tuned(bad.Honest):
+        def predict(self, X):
+            return np.where(self.score(X) > threshold, "yes", "no")
+
+    result = judge(Tuned())
+    assert result.passed, result.reason
+
+
+@pytest.mark.parametrize("order", [[0, 2, 1], [1, 2, 0]])
+def test_columns_of_several_classes_in_another_order_are_told(order):
+    class Three:
+        classes_ = np.array(["a", "b", "c"])
+        order = (0, 1, 2)
+
+        def chances(self, X):
+            age = X["age"].to_numpy(dtype=float)
+            sizes = np.column_stack([np.exp(-(((age - at) / 20) ** 2)) for at in (20, 50, 80)])
+            return sizes / sizes.sum(axis=1, keepdims=True)
+
+        def predict_proba(self, X):
+            return self.chances(X)[:, list(self.order)]
+
+        def predict(self, X):
+            return self.classes_[np.argmax(self.chances(X), axis=1)]
+
+    lean = {**LEAN, "rows": 30}
+    assert judge(Three(), **lean).passed
+    model = Three()
+    model.order = order
+    result = judge(model, **lean)
+    assert found(result)["output", "predict_proba"] is FAIL
+    wrong = sum(i != j for i, j in enumerate(order))
+    assert f"{wrong} of 3 classes" in reason(result, "output", "predict_proba")
+
+
 # model -> the check that says it, its verdict, words of its reason
 ANSWERS = [
     (bad.Raises, "output", "predict", ERROR, "raised RuntimeError: no answer for '<text>'"),
@@ -95,6 +132,7 @@ ANSWERS = [
     (bad.TooDeep, "output", "predict", ERROR, "RecursionError"),
     (bad.Exits, "output", "predict", ERROR, "exit with code 3"),
     (bad.ThreeColumns, "output", "predict_proba", ERROR, "3 columns for 2 classes"),
+    (bad.OtherColumns, "output", "predict_proba", FAIL, "in another order than `classes_`"),
     (bad.SomeNone, "finite", "predict", ERROR, "1 of 30 rows (first 0)"),
     (bad.SomeNaN, "finite", "predict", ERROR, "missing, NaN or infinite"),
     (bad.SomeInfinite, "finite", "predict", ERROR, "missing, NaN or infinite"),
@@ -357,6 +395,7 @@ ROUND_TRIPS = [
     ("write", "read_text", ERROR, "raised TypeError"),
     ("write", "read_and_leave", ERROR, "exit code 9"),
     ("write", "read_what_is_not_there", ERROR, "can't be imported"),
+    ("write", "read_nothing", ERROR, "a fresh process can't load the model"),
     ("write_nothing", "read", ERROR, "wrote nothing"),
     ("write_what_is_not_there", "read", ERROR, "can't be imported"),
 ]
@@ -368,6 +407,18 @@ def test_round_trip(save, load, verdict, words):
     assert found(result)["round_trip", "predictions"] is verdict
     assert words in reason(result, "round_trip", "predictions")
     assert result.verdict is verdict
+
+
+def test_a_model_whose_class_is_in_the_script_is_told_where_to_put_it(monkeypatch):
+    class Local(bad.Values):
+        pass
+
+    Local.__module__, Local.__qualname__ = "__main__", "Local"
+    monkeypatch.setattr(sys.modules["__main__"], "Local", Local, raising=False)
+    result = judge(Local(), round_trip=("joblib:dump", "joblib:load"), **LEAN)
+    told = reason(result, "round_trip", "predictions")
+    assert told.startswith("a fresh process can't load the model: AttributeError: ")
+    assert told.endswith("; define its class, or the function, in a module")
 
 
 # Golden rows

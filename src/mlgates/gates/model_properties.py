@@ -1,6 +1,6 @@
 """What must hold of a model's answers: their form, that they repeat, and that rows are alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,7 @@ SINGLES = 32
 THREADS = 4
 ROUNDS = 4
 _SUMS = 1e-6
+_NEARLY_ALL = 0.9
 
 Mask = npt.NDArray[np.bool_]
 
@@ -87,7 +88,33 @@ def _output(trial: Trial, method: Method, classes: tuple[object, ...] | None) ->
             said += (
                 f"; `predict` gives another class than the likeliest in {details['otherwise']:,}"
             )
+        if backwards := _backwards(answer, classes, predicted):
+            told = f"{backwards:,} of {len(classes):,} classes the probabilities of another one"
+            said = f"{who} gives {told}: its columns are in another order than `classes_`"
+            return held("output", method, said, wrong=details["otherwise"], n=trial.n, **details)
     return held("output", method, said, wrong=0, n=trial.n, **details)
+
+
+def _backwards(
+    answer: npt.NDArray[Any], classes: Sequence[object], predicted: Sequence[object]
+) -> int:
+    """Return how many classes have the probabilities of another one, as each has its own of them.
+
+    A class has those of another that is the likeliest in nearly all of its own rows. With a
+    threshold of one's own, or where the classes can hardly be told apart, one class is the
+    likeliest in the rows of several: then none counts.
+    """
+    codes = {label: i for i, label in enumerate(classes)}
+    given = np.array([codes.get(label, -1) for label in predicted])
+    likeliest = np.argmax(answer, axis=1)
+    whose = {}
+    for code in range(len(classes)):
+        own = likeliest[given == code]
+        if len(own) > 1 and (counts := np.bincount(own)).max() >= _NEARLY_ALL * len(own):
+            whose[code] = int(counts.argmax())
+    each_its_own = len(set(whose.values())) == len(whose)
+    found = sum(code != other for code, other in whose.items())
+    return found if each_its_own and found > 1 else 0
 
 
 def _finite(trial: Trial, method: Method) -> Check:
