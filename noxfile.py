@@ -25,18 +25,23 @@ def install(session: nox.Session, *groups: str, project: bool = True, lowest: bo
     session.install(*args)
 
 
+def run_tests(session: nox.Session) -> None:
+    """Run pytest, a process a processor; the blocks of one document build on each other."""
+    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run tests, docstring examples, and the examples of the README and the documentation."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    run_tests(session)
 
 
 @nox.session(python="3.11")
 def tests_min(session: nox.Session) -> None:
     """Run the same on the oldest Python with the oldest dependencies that are allowed."""
     install(session, "test", lowest=True)
-    session.run("pytest", *session.posargs)
+    run_tests(session)
 
 
 @nox.session

@@ -187,7 +187,7 @@ def test_stale_table_says_how_stale():
         pa.array([None, None], pa.timestamp("us", "UTC")),
         pl.Series([None], dtype=pl.Datetime("us", "UTC")),
     ],
-    ids=repr,
+    ids=["empty list", "nulls", "empty", "NaT", "pandas", "arrow", "polars"],
 )
 def test_no_stamp_is_stale(values):
     result = run(values, assume_timezone="UTC", min_fresh_share=0.5, max_gap="1h")
