@@ -9,10 +9,10 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.application_properties import ApplicationTrial, application_properties
-from mlgates.gates.behaviour_properties import behaviours, column_order, one_row
-from mlgates.gates.exchange_properties import golden, round_trip
-from mlgates.gates.model_properties import (
+from mlgates.gates.trials.application import ApplicationTrial, application_properties
+from mlgates.gates.trials.behaviour import behaviours, column_order, one_row
+from mlgates.gates.trials.exchange import golden, round_trip
+from mlgates.gates.trials.model import (
     afterwards,
     concurrency,
     forms,
@@ -20,7 +20,7 @@ from mlgates.gates.model_properties import (
     known_classes,
     repetition,
 )
-from mlgates.gates.trial import Behaviour, Property, Trial, drawn, judged, purity
+from mlgates.gates.trials.trial import Behaviour, Property, Trial, drawn, judged, purity
 from mlgates.options import Duration, seconds
 from mlgates.serving.calls import Method
 from mlgates.serving.process import Apart, Here, Host, Live

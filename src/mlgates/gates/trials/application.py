@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mlgates.data.containers import is_instance_of
-from mlgates.gates.exchange_properties import aligned
-from mlgates.gates.model_properties import ROUNDS, THREADS
-from mlgates.gates.trial import (
+from mlgates.gates.trials.exchange import aligned
+from mlgates.gates.trials.model import ROUNDS, THREADS
+from mlgates.gates.trials.trial import (
     SEED,
     Property,
     Tally,

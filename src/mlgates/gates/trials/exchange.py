@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.data.containers import is_instance_of
-from mlgates.gates.trial import Property, Trial, WrongError, held, of_rows
+from mlgates.gates.trials.trial import Property, Trial, WrongError, held, of_rows
 from mlgates.redaction import describe
 from mlgates.serving.answers import (
     MalformedError,

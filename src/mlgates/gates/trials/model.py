@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.gates.trial import (
+from mlgates.gates.trials.trial import (
     SEED,
     Property,
     Trial,

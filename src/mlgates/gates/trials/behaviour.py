@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlgates.gates.trial import (
+from mlgates.gates.trials.trial import (
     Behaviour,
     Property,
     Trial,
