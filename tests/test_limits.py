@@ -24,6 +24,11 @@ def test_limit_is_inclusive():
     assert Limit(0.2, 0.2).holds(0.2)
 
 
+def test_limit_of_minus_zero_is_zero():
+    assert str(Limit(at_least=-0.0)) == "at least 0.0"
+    assert spell(Limit(at_most=-0.0), "") == "at most 0"
+
+
 @pytest.mark.parametrize("limit", [Limit(at_most=1), Limit(at_least=-1), Limit(-1, 1)])
 def test_nan_never_holds(limit):
     assert not limit.holds(math.nan)

@@ -128,7 +128,7 @@ def number(
     # not `math.isfinite`, which fails on integers that are too large for a float
     if plain is None or not abs(plain) <= sys.float_info.max or not at_least <= plain <= at_most:
         raise refuse(owner, option, allowed, value)
-    return plain
+    return plain or abs(plain)  # no "at least -0"
 
 
 def share(owner: str, option: str, value: object) -> float:
