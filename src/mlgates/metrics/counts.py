@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.errors import EvidenceError
 from mlgates.kernels.proportions import wilson_interval
 from mlgates.metrics.metric import Estimate, Metric, undefined
 from mlgates.outcomes import Need, Outcomes, confusion
+from mlgates.outcomes.names import listed
 
 __all__ = ["COUNTS", "CountMetric", "Overlap", "Share", "divided", "squared_cells"]
 
@@ -24,12 +26,16 @@ class CountMetric(Metric):
     ----------
     binary : bool
         Whether it asks which class is the positive one.
+    strict : bool
+        Whether it takes every label that is not the positive one for the other, so that one that
+        `y_true` lacks, such as a misspelt positive, would count in the model's favour.
     unless : str
         Why it is undefined where it is.
     """
 
     need: Need = "labels"
     binary: bool = False
+    strict: bool = False
     unless: str = "no rows"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
@@ -46,6 +52,10 @@ class CountMetric(Metric):
 
     def positive(self, outcomes: Outcomes) -> int | None:
         """Return the code of the positive class where the metric asks for one."""
+        if self.strict and outcomes.unseen:
+            msg = f"predicted, but not in `y_true`: {listed(outcomes.unseen)}; `{self.name}` can't "
+            msg += "tell whether that is the positive label: predict labels of `y_true` alone"
+            raise EvidenceError(msg)
         return outcomes.binary(self.name) if self.binary else None
 
     def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
@@ -190,13 +200,21 @@ _SHARES: tuple[tuple[str, Fraction, bool | None, str], ...] = (
     ("false_positive_rate", _false_alarm, False, _NEGATIVES),
     ("selection_rate", _selected, None, "no rows"),
 )
+_STRICT = {"specificity", "true_negative_rate", "false_positive_rate", "selection_rate"}
 # with one label a row, all of these count right rows among all rows
 _RIGHT = ("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted")
 
 COUNTS: tuple[CountMetric, ...] = (
     *(Share(name=name, greater_is_better=True, share=_right) for name in _RIGHT),
     *(
-        Share(name=name, greater_is_better=better, share=share, binary=True, unless=why)
+        Share(
+            name=name,
+            greater_is_better=better,
+            share=share,
+            binary=True,
+            strict=name in _STRICT,
+            unless=why,
+        )
         for name, share, better, why in _SHARES
     ),
     Overlap(
