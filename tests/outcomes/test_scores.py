@@ -262,6 +262,18 @@ def test_weights_that_are_none(weight, message, need):
     assert refusal(need, y_true=Y, y_pred=Y, y_score=S, sample_weight=weight) == message
 
 
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e-170, 1e170, 1e308])
+def test_weights_of_any_size_weigh_alike(size):
+    found = outcomes(y_true=Y, y_score=S, sample_weight=[size, size / 2, 0, size])
+    assert found.weight.tolist() == pytest.approx(
+        (found.weight[0] * np.array([1, 0.5, 0, 1])).tolist()
+    )
+    assert np.isfinite(1 / (found.weight[:2] ** 2)).all()
+    assert np.isfinite(found.weight.sum() ** 2)
+    plain = outcomes(y_true=Y, y_score=S, sample_weight=[0.1, 1e-6, 0, 1e9])
+    assert plain.weight.tolist() == [0.1, 1e-6, 0, 1e9]
+
+
 def test_kishs_number_of_rows():
     assert outcomes(y_true=Y, y_score=S).effective == 4
     assert outcomes(y_true=Y, y_score=S, sample_weight=[2, 2, 2, 2]).effective == 4

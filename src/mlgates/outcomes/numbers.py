@@ -21,6 +21,8 @@ __all__ = ["Scores", "as_scores", "check_probabilities", "finite", "values_of", 
 
 Floats = npt.NDArray[np.float64]
 _TOLERANCE = 1e-6
+#: Of two: squares of weights as large as that, or as small, are still added up exactly enough.
+_LARGEST_POWER = 200
 
 
 def values_of(column: Column, *, missing: bool = False) -> Floats:
@@ -74,6 +76,8 @@ def finite(said: str, values: Floats, *, missing: bool = False) -> None:
 def weights_of(column: Column) -> Floats:
     """Return weights: finite, none negative, not all zero.
 
+    Where their squares or sums would be no numbers, they are scaled by a power of two.
+
     Examples
     --------
     >>> weights_of(as_column("`sample_weight`", [1, -1]))
@@ -88,7 +92,8 @@ def weights_of(column: Column) -> Floats:
     if weights.size and not weights.any():
         msg = f"{column.said} holds nothing but zeros: no row would count"
         raise EvidenceError(msg)
-    return weights
+    power = int(np.frexp(weights.max(initial=0.0))[1])
+    return np.ldexp(weights, -power) if abs(power) > _LARGEST_POWER else weights
 
 
 @dataclass(frozen=True, eq=False)
