@@ -332,6 +332,20 @@ def test_conditions_on_other_rows():
     assert refusal(slices, by, **given).startswith("the indexes of `y_true` and `X` differ")
 
 
+def test_a_condition_answers_in_the_order_of_the_rows():
+    table = pd.DataFrame({"a": [3, 1, 2]}, index=[7, 8, 9])
+    said = "the condition of slice 's' returned a Series with another index than the table: "
+    said += "it must return one bool a row, in the order of the rows"
+    assert refusal(slices, {"s": lambda got: got.sort_values("a")["a"] > 1}, X=table) == said
+    for condition in (
+        lambda got: got["a"] > 1,
+        lambda got: got.reset_index()["a"] > 1,
+        lambda got: (got["a"] > 1).to_numpy(),
+        lambda got: pl.Series(got["a"].to_numpy()) > 1,
+    ):
+        assert slices({"s": condition}, X=table) == {"s": [True, False, True]}
+
+
 def test_a_condition_cannot_write_to_the_table():
     table = pd.DataFrame({"a": [1, 2]})
 

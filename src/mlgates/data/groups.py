@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.data.column import ColumnView
+from mlgates.data.containers import is_instance_of
 from mlgates.data.objects import nests_too_deep
 from mlgates.data.violations import Views, missing_or_in, need, readable, which_are_bools
 from mlgates.errors import EvidenceError
@@ -230,6 +231,10 @@ def rows_where(
         # Its message may hold values of the data.
         msg = f"the condition of slice {name!r} raised {type(error).__name__}"
         raise EvidenceError(msg) from error
+    if not _in_order(answer, native):
+        msg = f"the condition of slice {name!r} returned a Series with another index than the "
+        msg += "table: it must return one bool a row, in the order of the rows"
+        raise EvidenceError(msg)
     array = _as_arrow(answer)
     kind = type(answer).__name__
     if array is None or not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
@@ -245,6 +250,17 @@ def rows_where(
     if pa.types.is_null(array.type):
         return np.zeros(len(array), np.bool_)
     return np.asarray(array.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
+
+
+def _in_order(answer: Any, native: Any) -> bool:
+    """Whether an answer of pandas has the rows of its table in their order, or plain numbers."""
+    both = is_instance_of(answer, "pandas", "Series") and is_instance_of(
+        native, "pandas", "DataFrame"
+    )
+    if not both or len(answer) != len(native) or answer.index.equals(native.index):
+        return True
+    index = answer.index
+    return type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
 
 
 def _as_arrow(answer: object) -> pa.ChunkedArray | None:
