@@ -23,6 +23,7 @@ ABOVE = math.nextafter(0.2, 1)
 BELOW = math.nextafter(0.2, 0)
 ACROSS = "the interval reaches across the limit"
 BY_CHANCE = "beyond the limit, but chance alone does that at this size"
+UNBOUNDED = "no interval is defined; only decide_by='estimate' does without"
 UNTESTED = "beyond the limit, but no test says whether by chance"
 
 
@@ -309,9 +310,9 @@ def test_significance_is_an_option():
         (MOST, 0.1, (0.0, math.inf), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
         (MOST, 0.3, (ABOVE, 0.4), Decision(FAIL)),
         (MOST, 0.3, (0.2, 0.4), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
-        (MOST, 0.1, None, Decision(INCONCLUSIVE, "no interval is defined")),
-        (MOST, 0.3, None, Decision(INCONCLUSIVE, "no interval is defined")),
-        (MOST, 0.1, (math.nan, 0.2), Decision(INCONCLUSIVE, "no interval is defined")),
+        (MOST, 0.1, None, Decision(INCONCLUSIVE, UNBOUNDED)),
+        (MOST, 0.3, None, Decision(INCONCLUSIVE, UNBOUNDED)),
+        (MOST, 0.1, (math.nan, 0.2), Decision(INCONCLUSIVE, UNBOUNDED)),
         # estimates that their own interval leaves out prove nothing
         (MOST, 0.3, (0.0, 0.1), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
         (MOST, 0.1, (0.3, 0.4), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
@@ -735,7 +736,7 @@ def test_judge_applies_the_options_of_decide():
         (
             {"value": 0.1, "n": 9},
             {"rule": "interval"},
-            "`psi` of `age` is 0.1 (n = 9); no interval is defined; the limit is at most 0.2",
+            f"`psi` of `age` is 0.1 (n = 9); {UNBOUNDED}; the limit is at most 0.2",
         ),
         (
             {"value": -math.inf, "n": 9},

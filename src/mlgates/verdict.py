@@ -306,6 +306,9 @@ def _lacking(measurement: Measurement, min_n: int, max_dropped: float, lacking: 
     return ""
 
 
+_NO_INTERVAL = "no interval is defined; only decide_by='estimate' does without"
+
+
 def _undecided(measurement: Measurement, rule: Rule) -> Decision:
     """Return INCONCLUSIVE, saying whether that is by chance or because the proof is missing."""
     if rule == "significance":
@@ -314,7 +317,7 @@ def _undecided(measurement: Measurement, rule: Rule) -> Decision:
         because = chance if tested else "beyond the limit, but no test says whether by chance"
     else:
         tested = measurement.interval is not None
-        because = "the interval reaches across the limit" if tested else "no interval is defined"
+        because = "the interval reaches across the limit" if tested else _NO_INTERVAL
     return Decision(Verdict.INCONCLUSIVE, because, by_chance=tested)
 
 

@@ -139,7 +139,11 @@ class Fairness(Gate):
         notion = self._notion
         grouped = self._grouped(evidence, notion)
         self._refuse_missing(grouped.groups)
-        every = [grouped.rates(rate, self.confidence, self.min_group_size) for rate in notion.rates]
+        bounded = self.decide_by != "estimate"
+        every = [
+            grouped.rates(rate, self.confidence, self.min_group_size, bounded=bounded)
+            for rate in notion.rates
+        ]
         gaps = [self._gap(notion, rates) for rates in every]
         excluded = self._excluded(grouped)
         yield self._judged(notion, every, gaps, grouped, excluded)

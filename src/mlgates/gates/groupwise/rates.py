@@ -190,7 +190,9 @@ class Grouped:
         k, n = len(found.classes), len(self.names)
         return confusion(found.true, found.pred, k, weight, self._codes, n)
 
-    def rates(self, metric: Metric, confidence: float, least: int) -> Rates:
+    def rates(
+        self, metric: Metric, confidence: float, least: int, *, bounded: bool = True
+    ) -> Rates:
         """Return a metric of each group.
 
         Parameters
@@ -201,6 +203,8 @@ class Grouped:
             Of the intervals.
         least : int
             Rows that a group needs to be judged.
+        bounded : bool
+            Whether it needs an interval too.
         """
         if isinstance(metric, CountMetric) and self.outcomes.need == "labels":
             positive = metric.positive(self.outcomes)
@@ -209,7 +213,7 @@ class Grouped:
                 whole = metric.fraction(self._squares, positive)
                 squares = parts[1] if whole is None else whole[1]
                 return self._shares(metric, parts, squares, confidence, least)
-        return self._measured(metric, confidence, least)
+        return self._measured(metric, confidence, least, bounded=bounded)
 
     def _shares(
         self,
@@ -244,7 +248,7 @@ class Grouped:
             index=np.arange(len(self.names)),
         )
 
-    def _measured(self, metric: Metric, confidence: float, least: int) -> Rates:
+    def _measured(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> Rates:
         """Return a metric that is no share of rows: measured group by group."""
         k = len(self.names)
         value, low, high, denominator = np.full((4, k), np.nan)
@@ -255,7 +259,7 @@ class Grouped:
             low[g], high[g] = one.interval or (np.nan, np.nan)
             divided = one.details.get("denominator")
             denominator[g] = divided if isinstance(divided, float | int) else np.nan
-            lacking[g] = lacking[g] or _lack(one)
+            lacking[g] = lacking[g] or _lack(one, bounded=bounded)
         drawn = any("resamples" in one.details for one in found.values())
 
         def again(index: npt.NDArray[np.intp], level: float) -> tuple[Floats, Floats]:
@@ -307,11 +311,14 @@ def _counted_rows(rows: int) -> str:
     return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
-def _lack(found: Measurement) -> str:
+def _lack(found: Measurement, *, bounded: bool) -> str:
     """Return what a measurement of a group lacks; an empty text when it lacks nothing."""
-    why = found.details.get("undefined" if found.value is None else "lacking")
-    unknown = "undefined" if found.value is None else "no interval is defined"
-    return str(why or "" if found.interval is not None else why or unknown)
+    why = str(found.details.get("undefined" if found.value is None else "lacking") or "")
+    if found.value is None:
+        return why or "undefined"
+    if found.interval is None and bounded:
+        return why or "no interval is defined; only decide_by='estimate' does without"
+    return why
 
 
 def _few(denominator: float, what: str) -> str:
