@@ -194,6 +194,25 @@ def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
     assert beside(value, limit, unit) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "scale", "settled"),
+    [
+        (0.4 - 0.3, 0.4, 0.1),
+        (0.1 - 1e-14, 0, 0.1),
+        (0.1 + 1e-9, 0.4, 0.1 + 1e-9),
+        (0.3 - 0.2, 0, 0.1),
+        (1e-15, 0, 1e-15),
+        (math.inf, 0, math.inf),
+        (-math.inf, 0, -math.inf),
+        (0.2, 0.4, 0.2),
+    ],
+)
+def test_rounding_alone_does_not_carry_a_value_off_the_limit(value, scale, settled):
+    assert Limit(at_most=0.1).settled(value, scale) == settled
+    assert Limit(0.1, 0.9).settled(value, scale) == settled
+    assert math.isnan(Limit(at_most=0.1).settled(math.nan))
+
+
 NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 100)
 
 

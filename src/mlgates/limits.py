@@ -7,7 +7,10 @@ from typing import final
 from mlgates.errors import OptionError
 from mlgates.options import number
 
-__all__ = ["Limit", "beside", "quantity", "spell"]
+__all__ = ["ROUNDING", "Limit", "beside", "quantity", "spell"]
+
+#: Share of a value that may be rounding: values are right to this.
+ROUNDING = 1e-12
 
 _DAY = 86_400
 _EXACT = 8  # digits of a limit: as it was written
@@ -59,6 +62,27 @@ class Limit:
         """Whether no value of an interval is within; an interval with a NaN excludes nothing."""
         low, high = interval
         return low > self.high or high < self.low
+
+    def settled(self, value: float, scale: float = 0.0) -> float:
+        """Return a value, or the bound that it misses by no more than rounding does.
+
+        Parameters
+        ----------
+        value : float
+            What was measured.
+        scale : float
+            Size of the numbers that it was had from, where they are larger than the value.
+
+        Examples
+        --------
+        >>> Limit(at_most=0.1).settled(0.4 - 0.3, scale=0.4), Limit(at_most=0.1).settled(0.1001)
+        (0.1, 0.1001)
+        """
+        crumb = ROUNDING * max(abs(value), scale)
+        for bound in (self.low, self.high):
+            if math.isfinite(value) and abs(value - bound) <= crumb:
+                return bound
+        return value
 
     def __str__(self) -> str:
         if self.at_least is None:

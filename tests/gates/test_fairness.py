@@ -616,6 +616,39 @@ def test_rows_without_a_label_are_counted():
     assert check.verdict is mg.Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("metric", "limit"),
+    [("max_error_difference", 2.0), ("max_error_ratio", 0.5), ("max_error_group_max", 9.0)],
+)
+def test_what_has_no_interval_is_judged_by_the_estimate_alone(metric, limit):
+    true, group = np.zeros(80), np.repeat(["a", "b"], 40)
+    given = {"y_true": true, "y_pred": np.repeat([3.0, 4.0], 40), "sensitive_features": group}
+    assert fair(metric, limit, decide_by="estimate").run(**given).passed
+    tight = {"max_error_difference": 0.9, "max_error_ratio": 0.8, "max_error_group_max": 3.9}
+    gate = fair(metric, tight[metric], decide_by="estimate")
+    assert gate.run(**given).verdict is mg.Verdict.FAIL
+    result = fair(metric, limit).run(**given)
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert "only decide_by='estimate' does without" in result.checks[1].reason
+
+
+def test_a_gap_on_the_limit_passes_however_it_was_rounded():
+    """0.8 - 0.7 and 0.4 - 0.3 are a crumb more than 0.1."""
+    group = np.repeat(["a", "b"], 40)
+    for high in (0.8, 0.4):
+        given = {"y_true": np.zeros(80), "sensitive_features": group}
+        given["y_pred"] = np.repeat([high, round(high - 0.1, 1)], 40)
+        given["y_pred"] = given["y_pred"] + np.tile([0.25, -0.25], 40)
+        for metric in ("mean_absolute_error_difference", "mean_error_difference"):
+            for rule in ("estimate", "significance"):
+                check = fair(metric, 0.1, decide_by=rule).run(**given).checks[0]
+                assert (check.passed, check.value) == (True, 0.1)
+            check = fair(metric, 0.1 - 1e-9, decide_by="estimate").run(**given).checks[0]
+            assert not check.passed
+        check = fair("mean_error_group_max", high, decide_by="estimate").run(**given).checks[0]
+        assert check.passed
+
+
 # Calibration, quickly
 
 

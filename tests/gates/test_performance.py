@@ -242,6 +242,36 @@ def test_unseen_labels_are_remarked_and_wrong():
     assert "c" * 50 not in result.reason
 
 
+@pytest.mark.parametrize(
+    "metric", ["false_positive_rate", "specificity", "true_negative_rate", "selection_rate"]
+)
+@pytest.mark.parametrize("stray", ["Yes", "maybe"])
+def test_a_misspelt_positive_is_not_taken_for_a_negative(metric, stray):
+    """Told as anything but "yes", no row is a false alarm, and the gate would pass."""
+    given = {"y_true": ["yes", "no"] * 40, "y_pred": [stray, "no", stray, stray] * 20}
+    side = "at_least" if metric in {"specificity", "true_negative_rate"} else "at_most"
+    gate = mg.Performance(metric, **{side: 0.5})
+    result = gate.run(**given, pos_label="yes")
+    assert result.verdict == "error"
+    assert result.reason.startswith(f"predicted, but not in `y_true`: '{stray}'; `{metric}` can't ")
+    assert not mg.Performance("recall", at_least=0.1).run(**given, pos_label="yes").passed
+
+
+def test_a_value_on_the_limit_passes_however_it_was_rounded():
+    given = {"y_true": [1] * 40 + [0] * 40, "y_pred": [1] * 28 + [0] * 12 + [1] * 38 + [0] * 2}
+    for metric, limit in (("balanced_accuracy", 0.375), ("accuracy", 0.375)):
+        weighed = {**given, "sample_weight": [0.1] * 80}
+        assert mg.Performance(metric, at_least=limit).run(**weighed).passed
+        assert not mg.Performance(metric, at_least=limit + 1e-6).run(**weighed).passed
+    for limit in (0.1, 0.2, 0.3, 0.7):
+        numbers = {"y_true": [0.3] * 40, "y_pred": [0.3 + limit] * 40}
+        for rule in ("estimate", "significance"):
+            gate = mg.Performance("mean_absolute_error", at_most=limit, decide_by=rule)
+            assert gate.run(**numbers).passed
+        tighter = mg.Performance("mean_absolute_error", at_most=limit - 1e-9)
+        assert tighter.run(**numbers).verdict == "fail"
+
+
 # Slices
 
 

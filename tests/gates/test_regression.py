@@ -305,6 +305,35 @@ def test_unseen_labels_are_remarked_of_either_model():
     assert "predicted in production, but not in `y_true`: 'y'" in result.reason
 
 
+def test_a_misspelt_positive_lowers_no_false_positive_rate():
+    true = ["yes", "no"] * 40
+    wrong = ["yes", "yes", "yes", "no"] * 20
+    misspelt = ["Yes" if label == "yes" else label for label in wrong]
+    gate = mg.Regression("false_positive_rate", tolerance=0.05)
+    result = gate.run(y_true=true, y_pred=misspelt, production_pred=wrong, pos_label="yes")
+    assert result.verdict is E
+    assert "predicted, but not in `y_true`: 'Yes'" in result.reason
+    turned = gate.run(y_true=true, y_pred=wrong, production_pred=misspelt, pos_label="yes")
+    assert turned.reason.startswith("in production predicted, but not in `y_true`: 'Yes'")
+
+
+@pytest.mark.parametrize("tolerance", [0.01, 0.05, 0.1, 0.2, 0.3])
+def test_a_shift_by_the_tolerance_is_within_it(tolerance):
+    given = {"y_true": np.zeros(40), "production_pred": np.full(40, 0.4)}
+    gate = mg.Regression("mean_absolute_error", tolerance=tolerance)
+    check = gate.run(**given, y_pred=np.full(40, 0.4 + tolerance)).checks[0]
+    assert (check.verdict, check.value, check.interval) == (P, tolerance, (tolerance, tolerance))
+    assert gate.run(**given, y_pred=np.full(40, 0.4 + tolerance + 1e-9)).verdict is F
+
+
+def test_without_an_interval_the_reason_names_the_rule_that_needs_none():
+    given = {"y_true": TRUE, "y_pred": SCORE, "production_pred": NOISY}
+    result = mg.Regression("max_error", tolerance=1).run(**given)
+    assert result.verdict is U
+    assert "no interval is defined; only decide_by='estimate' does without" in result.reason
+    assert mg.Regression("max_error", tolerance=1, decide_by="estimate").run(**given).passed
+
+
 # Rows needed really decide
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scipy import special
@@ -9,8 +10,9 @@ from scipy import special
 from mlgates import options
 from mlgates.kernels.paired import rows_to_decide
 from mlgates.limits import Limit
+from mlgates.verdict import Measurement
 
-__all__ = ["By", "confidence_of", "rows_needed", "slices_of"]
+__all__ = ["By", "confidence_of", "rows_needed", "settled", "slices_of"]
 
 #: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
 By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
@@ -49,6 +51,24 @@ def confidence_of(owner: str, given: object) -> float:
     if not 0.5 <= level <= 1 - 1e-9:
         raise options.refuse(owner, "confidence", "from 0.5 to less than 1", given)
     return level
+
+
+def settled(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurement:
+    """Return a measurement whose value, and whose ends, lie on the limit if only rounding differs.
+
+    Examples
+    --------
+    >>> settled(Measurement(0.4 - 0.3, n=9), Limit(at_most=0.1), scale=0.4).value
+    0.1
+    """
+    value, ends = measured.value, measured.interval
+    if value is None:
+        return measured
+    return replace(
+        measured,
+        value=limit.settled(value, scale),
+        interval=ends and (limit.settled(ends[0], scale), limit.settled(ends[1], scale)),
+    )
 
 
 def rows_needed(

@@ -11,7 +11,7 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
-from mlgates.gates.judging import By, confidence_of, rows_needed, slices_of
+from mlgates.gates.judging import By, confidence_of, rows_needed, settled, slices_of
 from mlgates.gates.violations import broken
 from mlgates.kernels.multiplicity import holm, holm_levels
 from mlgates.limits import Limit, beside, quantity
@@ -69,6 +69,10 @@ class Performance(Gate):
     An undefined metric is INCONCLUSIVE, never 0 or 1: no predicted positives for precision, one
     class for an area under the ROC curve, a constant target for r2. So are ranking metrics with
     less than 10 rows of a class.
+
+    A predicted label that `y_true` lacks counts as wrong, and is told. Metrics that would take it
+    for a negative (specificity, false positive rate, selection rate) refuse it: it may be a
+    misspelt positive.
 
     With `by`, a FAIL by interval is held to the level of Holm's correction over all slices, and its
     check shows the interval at that level; a PASS of all slices needs no correction. By
@@ -157,7 +161,7 @@ class Performance(Gate):
 
     def _found(self, metric: Metric, outcomes: Outcomes, group: str | None) -> _Found:
         def at(level: float) -> Measurement:
-            return metric.measure(outcomes, confidence=level)
+            return settled(metric.measure(outcomes, confidence=level), self._limit)
 
         return _Found(group, at(self.confidence), at)
 

@@ -1,7 +1,6 @@
 """Regression: the candidate is not worse than the model in production, on the same rows."""
 
 import math
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Literal, NamedTuple
@@ -11,7 +10,7 @@ from scipy import special
 from mlgates import options
 from mlgates.base import Gate
 from mlgates.evidence import Evidence
-from mlgates.gates.judging import By, confidence_of, rows_needed, slices_of
+from mlgates.gates.judging import By, confidence_of, rows_needed, settled, slices_of
 from mlgates.gates.violations import broken
 from mlgates.kernels.multiplicity import holm, holm_levels
 from mlgates.limits import Limit, beside, quantity
@@ -205,7 +204,7 @@ class Regression(Gate):
             **each.change.details,
         }
         measurement = Measurement(
-            self._value(each),
+            each.value,
             n=each.n,
             dropped=each.dropped,
             interval=each.change.ends(level),
@@ -213,6 +212,9 @@ class Regression(Gate):
             p_value=p_value,
             method=each.change.method,
             details=details,
+        )
+        measurement = settled(
+            measurement, limit, abs(each.candidate or 0) + abs(each.production or 0)
         )
         said = self._said(what, found, measurement)
         needed = self._needed(measurement) if not each.lacking else None
@@ -231,15 +233,6 @@ class Regression(Gate):
             lacking=each.undefined or each.lacking,
             said=said,
         )
-
-    def _value(self, found: Difference) -> float | None:
-        """The difference; on the limit where no more than rounding stands between them."""
-        value, candidate, production = found.value, found.candidate, found.production
-        if value is None or candidate is None or production is None:
-            return None
-        bound = -self.tolerance if self._metric.greater_is_better else self.tolerance
-        crumb = 4 * sys.float_info.epsilon * (abs(candidate) + abs(production))
-        return bound if abs(value - bound) <= crumb else value
 
     def _needed(self, measurement: Measurement) -> int | None:
         """How many rows would decide what these leave open."""

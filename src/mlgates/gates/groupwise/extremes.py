@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import special
 
 from mlgates.gates.groupwise.foresight import growth_of, shrunk
-from mlgates.gates.groupwise.gaps import Gap, Rule
+from mlgates.gates.groupwise.gaps import Gap, Rule, settled
 from mlgates.gates.groupwise.notions import Over
 from mlgates.gates.groupwise.rates import Rates, normal
 from mlgates.kernels.simultaneous import group_level
@@ -26,13 +26,15 @@ def worst_group(rates: Rates, over: Over, rule: Rule) -> Gap:
     k, limit = len(rates.groups), rule.limit
     at_least = over == "group_min"
     worst = int(np.argmin(rates.value) if at_least else np.argmax(rates.value))
-    value = float(rates.value[worst])
+    bound = limit.low if at_least else limit.high
+    values = settled(rates.value, bound)
+    value = float(values[worst])
     level = group_level(rule.confidence, k)
     low, high = rates.limits(level)
     extreme = np.min if at_least else np.max
     ends = float(extreme(low)), float(extreme(high))
-    alone = _against(rates, limit.low if at_least else limit.high, low, high, level)
-    beyond = rates.value < limit.low if at_least else rates.value > limit.high
+    alone = _against(rates, bound, low, high, level)
+    beyond = values < bound if at_least else values > bound
     p_value = float(np.min(alone[beyond] if beyond.any() else alone))
     reach = int(np.argmin(low) if at_least else np.argmax(high))
     return Gap(

@@ -21,9 +21,9 @@ from mlgates.kernels.simultaneous import (
     range_quantile,
     square_and_add,
 )
-from mlgates.limits import Limit
+from mlgates.limits import ROUNDING, Limit
 
-__all__ = ["Gap", "Rule", "largest"]
+__all__ = ["Gap", "Rule", "largest", "settled"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -109,6 +109,18 @@ def largest(rates: Rates, over: Over, rule: Rule) -> Gap:
     )
 
 
+def settled(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats:
+    """Return values, or the limit where they miss it by no more than rounding does.
+
+    Examples
+    --------
+    >>> settled(np.array([0.4 - 0.3, 0.2]), 0.1, 0.4).tolist()
+    [0.1, 0.2]
+    """
+    crumb = ROUNDING * np.maximum(np.abs(values), scale)
+    return np.where(np.abs(values - bound) <= crumb, bound, values)
+
+
 @dataclass(frozen=True, eq=False)
 class _Pairs:
     """All pairs of groups. Gaps are ``|v1 - v2|``, of ratios ``|log(v1 / v2)|``: 0 where equal."""
@@ -153,8 +165,10 @@ class _Pairs:
             left, right, one = x[i] * n[j], x[j] * n[i], n[i] * n[j]
         least, most = np.minimum(left, right), np.maximum(left, right)
         if not self.ratio:
-            return np.asarray((most - least) / one)
-        return np.asarray(least / np.where(most > 0, most, np.nan))
+            return settled(
+                (most - least) / one, self.rule.limit.high, np.maximum(abs(v[i]), abs(v[j]))
+            )
+        return settled(least / np.where(most > 0, most, np.nan), self.rule.limit.low)
 
     @cached_property
     def ends(self) -> tuple[Floats, Floats]:
