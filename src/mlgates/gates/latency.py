@@ -41,8 +41,7 @@ _ODD = 1_000
 _ODD_GIVEN = 100
 
 #: A bare number rarely meant in seconds: less is odd then, or a model too slow would get no hint.
-_LARGE = 5
-_ODD_LARGE = 100
+_LARGE, _ODD_LARGE = 5, 100
 
 
 class _Claim(NamedTuple):
@@ -291,8 +290,10 @@ class Latency(Gate):
             return ""
         if depends.effective >= least or (clear and depends.effective >= _FEW):
             return ""
-        worth = f"{found.n:,} calls {whose}that depend on those before them are worth"
-        lack = f"{worth} {depends.effective:,} independent ones, `{self.quantile}` needs {least:,}"
+        lack = f"`{self.quantile}` needs {least:,} independent ones"
+        if whose:  # of the candidate's calls that is said anyway
+            worth = f"{found.n:,} calls {whose}that depend on those before them are worth"
+            lack = f"{worth} {depends.effective:,}, {lack}"
         lack += f"; about {_rounded_up(least * depends.inflation):,} such calls would do"
         if found.is_sorted:
             lack += " (hint: the latencies are sorted; give them in the order of the calls)"
