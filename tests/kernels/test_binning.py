@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sorted_cells import ordered_cells
 
 from mlgates.kernels.binning import (
     Edges,
@@ -12,7 +13,6 @@ from mlgates.kernels.binning import (
     category_cells,
     count_sorted,
     count_unsorted,
-    ordered_cells,
     quantile_edges,
     stored_edges,
     tally,

@@ -10,8 +10,9 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 from scipy.spatial import distance
 from scipy.stats import contingency
+from sorted_cells import ordered_cells
 
-from mlgates.kernels.binning import category_cells, ordered_cells
+from mlgates.kernels.binning import category_cells
 from mlgates.kernels.divergence import (
     chi_square_pvalue,
     cramers_v,

@@ -11,26 +11,18 @@ from scipy import optimize, stats
 
 from mlgates.kernels.paired import (
     mcnemar,
-    paired_rows,
-    paired_wald,
-    reused_rows,
     rows_to_decide,
     tango_interval,
-    unpaired_rows,
 )
 
 Z = stats.norm.isf(0.025)
 
 
 @pytest.mark.parametrize(
-    ("counts", "wald", "tango"),
-    [
-        ((12, 2, 50), (0.0642, 0.3358), (0.0611, 0.3447)),
-        ((86, 150, 1600), (-0.0587, -0.0213), (-0.0590, -0.0214)),
-    ],
+    ("counts", "tango"),
+    [((12, 2, 50), (0.0611, 0.3447)), ((86, 150, 1600), (-0.0590, -0.0214))],
 )
-def test_intervals_of_published_tables(counts, wald, tango):
-    assert tuple(round(float(end), 4) for end in paired_wald(*counts)) == wald
+def test_intervals_of_published_tables(counts, tango):
     assert tuple(round(float(end), 4) for end in tango_interval(*counts)) == tango
 
 
@@ -90,14 +82,14 @@ def test_intervals_of_arrays_and_of_nothing():
     assert high[2] == 1
     assert high[3] == pytest.approx(Z**2 / (30 + Z**2), rel=1e-12)
     assert low[3] == -high[3]
-    low, high = paired_wald([12, 0], 2, [50, 0])
-    assert np.isnan([low[1], high[1]]).all()
     assert math.isnan(tango_interval(0, 0, 0)[0])
 
 
-def test_many_discordant_rows_bring_both_intervals_together():
-    tango, wald = tango_interval(4_000, 5_000, 10**6), paired_wald(4_000, 5_000, 10**6)
-    np.testing.assert_allclose(tango, wald, atol=1e-6, rtol=0)
+def test_many_discordant_rows_bring_the_interval_to_walds():
+    rows = 10**6
+    half = Z * math.sqrt(9_000 - 1_000**2 / rows) / rows
+    found = tango_interval(4_000, 5_000, rows)
+    np.testing.assert_allclose(found, (-0.001 - half, -0.001 + half), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -140,20 +132,16 @@ def test_mcnemar_of_no_and_of_many_discordant_rows():
     assert mcnemar(10.5, 3.25).mid == pytest.approx(0.0619, abs=0.02)
 
 
-def test_rows_of_published_plans():
-    assert math.ceil(unpaired_rows(0.9, 0.01)) == 11_129
-    assert math.ceil(paired_rows(0.04, 0.01)) == 2_474
-    assert math.ceil(paired_rows(0.10, 0.01)) == 6_183
-    # as half of what a two-sided interval at 95 % leaves out
-    assert math.ceil(paired_rows(0.04, 0.01, alpha=0.025)) == 3_140
-    assert math.ceil(paired_rows(0.10, 0.01, alpha=0.025)) == 7_849
-    assert round(reused_rows(0.1, 0.01, 1e-4)) == 29_047
-    assert round(reused_rows(0.1, 0.01, 1e-4, adaptive=True)) == 67_705
-
-
-def test_rows_to_decide_are_those_of_the_plan():
-    error = math.sqrt(0.04 / 500)
-    assert rows_to_decide(500, error, 0.01) == pytest.approx(paired_rows(0.04, 0.01, alpha=0.025))
+@pytest.mark.parametrize(
+    ("discordance", "confidence", "rows"),
+    [(0.04, 0.90, 2_474), (0.10, 0.90, 6_183), (0.04, 0.95, 3_140), (0.10, 0.95, 7_849)],
+)
+def test_rows_of_published_plans(discordance, confidence, rows):
+    error = math.sqrt(discordance / 500)
+    assert math.ceil(rows_to_decide(500, error, 0.01, confidence)) == rows
     assert rows_to_decide(500, error, -0.01) == rows_to_decide(500, error, 0.01)
-    assert rows_to_decide(500, error, 0.0) == math.inf
+
+
+def test_rows_to_decide_at_the_limit_and_without_error():
+    assert rows_to_decide(500, 0.01, 0.0) == math.inf
     assert rows_to_decide(500, 0.0, 0.01) == 0

@@ -17,7 +17,6 @@ __all__ = [
     "count_sorted",
     "count_stored",
     "count_unsorted",
-    "ordered_cells",
     "quantile_edges",
     "stored_edges",
     "tally",
@@ -352,26 +351,6 @@ def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
         low += below(block, points)
         high += upto(block, points)
     return low, high
-
-
-def ordered_cells(reference: Values, current: Values, bins: int) -> Cells:
-    """Cells of two sorted arrays, cut at the quantiles of the first.
-
-    Parameters
-    ----------
-    reference, current : numpy.ndarray
-        Sorted integers or floats without NaN.
-    bins : int
-        At least 2.
-
-    Examples
-    --------
-    >>> cells = ordered_cells(np.array([7, 7, 7]), np.array([7, 9]), 10)
-    >>> cells.reference.tolist(), cells.current.tolist()
-    ([3, 0], [1, 1])
-    """
-    edges = quantile_edges(reference, bins)
-    return Cells.of(count_sorted(reference, edges), count_sorted(current, edges), ordered=True)
 
 
 def category_cells(

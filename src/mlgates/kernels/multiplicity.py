@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["benjamini_hochberg", "holm", "holm_levels"]
+__all__ = ["holm", "holm_levels"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,42 +42,6 @@ def holm(pvalues: npt.ArrayLike) -> Floats:
     kept = order[:m]
     adjusted = np.full_like(p, np.nan)
     adjusted[kept] = np.minimum(np.maximum.accumulate(p[kept] * np.arange(m, 0, -1)), 1.0)
-    return adjusted
-
-
-def benjamini_hochberg(pvalues: npt.ArrayLike) -> Floats:
-    """Benjamini's and Hochberg's adjusted p-values: the false discovery rate of rejecting up to it.
-
-    The i-th smallest of m is ``min_(j >= i) m p_(j) / j``. Valid for tests that are independent or
-    positively dependent. Where a single false rejection matters, take `holm`.
-
-    Parameters
-    ----------
-    pvalues : array_like of float
-        One-dimensional. NaN is a test that could not be made: it stays NaN and does not count.
-
-    Returns
-    -------
-    numpy.ndarray of float64
-        In the order given.
-
-    References
-    ----------
-    .. [1] Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate: a practical
-       and powerful approach to multiple testing. Journal of the Royal Statistical Society B 57,
-       289-300.
-
-    Examples
-    --------
-    >>> benjamini_hochberg([0.01, np.nan, 0.04, 0.03]).round(4).tolist()
-    [0.03, nan, 0.04, 0.04]
-    """
-    p = np.asarray(pvalues, np.float64)
-    order = np.argsort(p, kind="stable")
-    m = len(p) - int(np.count_nonzero(np.isnan(p)))
-    kept = order[:m][::-1]
-    adjusted = np.full_like(p, np.nan)
-    adjusted[kept] = np.minimum.accumulate(p[kept] * (m / np.arange(m, 0, -1)))
     return adjusted
 
 

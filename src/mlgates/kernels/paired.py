@@ -15,12 +15,8 @@ from scipy import special
 __all__ = [
     "McNemar",
     "mcnemar",
-    "paired_rows",
-    "paired_wald",
-    "reused_rows",
     "rows_to_decide",
     "tango_interval",
-    "unpaired_rows",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -99,38 +95,6 @@ def _is_rejected(difference: Any, b: Any, c: Any, n: Any, z2: float) -> Any:
     twice_q = (linear * linear + 8 * n * c * spread) ** 0.5 - linear
     twice_q = (twice_q + abs(twice_q)) / (4 * n)
     return (b - c - n * difference) ** 2 > z2 * n * (twice_q + spread)
-
-
-def paired_wald(
-    gained: npt.ArrayLike, lost: npt.ArrayLike, rows: npt.ArrayLike, confidence: float = 0.95
-) -> tuple[Floats, Floats]:
-    """Wald's interval of a paired difference ``d = (b - c) / n``: ``d +- z se``.
-
-    With ``se = sqrt(b + c - (b - c)**2 / n) / n``. Too narrow for few discordant rows.
-
-    Parameters
-    ----------
-    gained, lost, rows : array_like of float
-        ``b``, ``c`` and ``n``; arrays broadcast.
-    confidence : float, default 0.95
-        Of the two-sided interval.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of float64
-        Scalars for scalars. NaN where there is no row.
-
-    Examples
-    --------
-    >>> low, high = paired_wald(12, 2, 50)
-    >>> round(float(low), 4), round(float(high), 4)
-    (0.0642, 0.3358)
-    """
-    b, c, n = _counts(gained, lost, rows)
-    z = float(special.ndtri((1 + confidence) / 2))
-    difference = (b - c) / n
-    half = z * np.sqrt(np.maximum(b + c - (b - c) * difference, 0)) / n
-    return (difference - half)[()], (difference + half)[()]
 
 
 def _counts(b: npt.ArrayLike, c: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -236,91 +200,6 @@ def rows_to_decide(
         return math.inf
     z = _z(1 - (1 - confidence) / 2) + _z(power)
     return rows * (z * error / distance) ** 2
-
-
-def paired_rows(
-    discordance: float, margin: float, alpha: float = 0.05, power: float = 0.8
-) -> float:
-    """Rows that show, of two models equally often right, that one is not worse by a margin.
-
-    ``(z_alpha + z_beta)**2 * discordance / margin**2``, on the same rows for both.
-
-    Parameters
-    ----------
-    discordance : float
-        Share of rows that one model alone has right.
-    margin : float
-        What is still acceptable.
-    alpha : float, default 0.05
-        Chance of showing it for a model that is worse by the margin: half of what a two-sided
-        interval leaves out.
-    power : float, default 0.8
-        Chance of showing it for equal models.
-
-    Examples
-    --------
-    >>> math.ceil(paired_rows(0.04, 0.01)), math.ceil(paired_rows(0.04, 0.01, alpha=0.025))
-    (2474, 3140)
-    """
-    return (_z(1 - alpha) + _z(power)) ** 2 * discordance / margin**2
-
-
-def unpaired_rows(share: float, margin: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Rows for each model when the two are measured on different rows.
-
-    ``(z_alpha + z_beta)**2 * 2 share (1 - share) / margin**2``; parameters as of `paired_rows`,
-    `share` being that of the rows that each model has right.
-
-    Examples
-    --------
-    >>> math.ceil(unpaired_rows(0.9, 0.01))
-    11129
-    """
-    return paired_rows(2 * share * (1 - share), margin, alpha, power)
-
-
-def reused_rows(
-    discordance: float,
-    margin: float,
-    delta: float,
-    comparisons: int = 32,
-    *,
-    adaptive: bool = False,
-) -> float:
-    """Rows that keep every one of many comparisons on one test set within a margin.
-
-    ``(ln H - ln(delta / 4)) / (p h(margin / p))`` with ``h(u) = (1 + u) ln(1 + u) - u`` by
-    Bennett's inequality, for models that disagree on at most the share ``p`` of the rows.
-
-    Parameters
-    ----------
-    discordance : float
-        ``p``.
-    margin : float
-        By how much a measured difference may be off.
-    delta : float
-        Chance that one of them is off by more.
-    comparisons : int, default 32
-        ``H``; when each candidate was made with the answers to those before it known, there are
-        ``2**comparisons`` that it might have been.
-    adaptive : bool, default False
-        Whether that is so.
-
-    References
-    ----------
-    .. [1] Renggli, C., Karlas, B., Ding, B., Liu, F., Schawinski, K., Wu, W. and Zhang, C. (2019).
-       Continuous integration of machine learning models with ease.ml/ci: towards a rigorous yet
-       practical treatment. Proceedings of Machine Learning and Systems 1.
-
-    Examples
-    --------
-    >>> round(reused_rows(0.1, 0.01, 1e-4)), round(reused_rows(0.1, 0.01, 1e-4, adaptive=True))
-    (29047, 67705)
-    """
-    tried = comparisons * math.log(2) if adaptive else math.log(comparisons)
-    ratio = margin / discordance
-    gain = (1 + ratio) * math.log1p(ratio) - ratio
-    return (tried - math.log(delta / 4)) / (discordance * gain)
 
 
 def _z(chance: float) -> float:

@@ -14,7 +14,6 @@ from scipy import special
 
 __all__ = [
     "group_level",
-    "katz_interval",
     "koopman_interval",
     "pair_level",
     "pair_pvalues",
@@ -213,42 +212,6 @@ def square_and_add(
     v2, l2, u2 = (np.asarray(each, np.float64) for each in (other, *other_interval))
     difference = v1 - v2
     return difference - np.hypot(v1 - l1, u2 - v2), difference + np.hypot(u1 - v1, v2 - l2)
-
-
-def katz_interval(
-    successes: npt.ArrayLike,
-    trials: npt.ArrayLike,
-    other_successes: npt.ArrayLike,
-    other_trials: npt.ArrayLike,
-    confidence: float = 0.95,
-) -> tuple[Floats, Floats]:
-    """Katz's interval of the ratio of two independent proportions, on the log scale.
-
-    ``r exp(-+ z sqrt(1/x1 - 1/n1 + 1/x2 - 1/n2))``. It needs successes on both sides;
-    `koopman_interval` does not, and covers better.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of float64
-        NaN where a count is 0.
-
-    References
-    ----------
-    .. [1] Katz, D., Baptista, J., Azen, S. P. and Pike, M. C. (1978). Obtaining confidence
-       intervals for the risk ratio in cohort studies. Biometrics 34, 469-474.
-
-    Examples
-    --------
-    >>> low, high = katz_interval(56, 70, 48, 80)
-    >>> round(float(low), 4), round(float(high), 4)
-    (1.0766, 1.6512)
-    """
-    counts = (successes, trials, other_successes, other_trials)
-    x1, n1, x2, n2 = (np.where(np.asarray(c) > 0, c, np.nan).astype(np.float64) for c in counts)
-    z = float(special.ndtri((1 + confidence) / 2))
-    spread = z * np.sqrt(np.maximum(1 / x1 - 1 / n1 + 1 / x2 - 1 / n2, 0.0))
-    ratio = (x1 / n1) / (x2 / n2)
-    return ratio * np.exp(-spread), ratio * np.exp(spread)
 
 
 def koopman_interval(

@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.data.containers import is_instance_of
@@ -21,8 +20,6 @@ __all__ = ["UNSEEN", "Rows", "rows_like"]
 
 #: a category that no model has seen
 UNSEEN = "mlgates: a category never seen"
-
-Where = npt.NDArray[np.intp]
 
 
 class Rows:
