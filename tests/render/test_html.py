@@ -71,7 +71,7 @@ def test_nothing_is_loaded_and_nothing_runs(form):
 
 
 def test_every_rule_is_scoped_to_one_class():
-    bare = re.sub(r"@media[^{]*\{", "", STYLE)
+    bare = re.sub(r"@(media|container)[^{]*\{", "", STYLE)
     selectors = [
         one.strip()
         for rule in re.findall(r"([^{}]+)\{", bare)
@@ -104,13 +104,24 @@ def test_the_head_says_what_holds_it_back():
     )
     holding = [told(item) for item in find(find(root, "ul", "mg-holding")[0], "li")]
     assert holding == [
-        "✗ FAIL completeness city missing 10.9 %",
-        "✗ FAIL drift:psi age psi 0.31",
-        "✗ FAIL performance:roc_auc sex=male 0.79",
-        "✗ FAIL fairness:demographic_parity_difference 0.14",
-        "? INCONCLUSIVE regression:roc_auc -0.004",
-        "? INCONCLUSIVE latency:p99 p99 18.6 ms",
+        "✗ FAIL completeness city missing 10.9 %, at most 5 %",
+        "✗ FAIL drift:psi age psi 0.31, at most 0.2",
+        "✗ FAIL performance:roc_auc sex=male 0.79, at least 0.8",
+        (
+            "✗ FAIL fairness:demographic_parity_difference 0.14, at most 0.1 "
+            "(sex=m, race=white against sex=f, race=black)"
+        ),
+        "? INCONCLUSIVE regression:roc_auc -0.004, at least -0.01",
+        "? INCONCLUSIVE latency:p99 p99 18.6 ms, at most 20 ms",
     ]
+
+
+def test_a_reason_can_be_read_without_scrolling_sideways():
+    (why,) = find(read(to_html(drift())), "tr", "mg-why")
+    assert [(cell.get("colspan"), [inside.tag for inside in cell]) for cell in why] == [
+        ("5", ["div"])
+    ]
+    assert ".mg-why > * > div { position: sticky; left: 0; max-width: 100cqw; }" in STYLE
 
 
 def test_links_lead_to_the_gates():
@@ -136,9 +147,14 @@ def test_gates_are_folded_and_those_to_see_are_open():
         "integration": False,
     }
     steady = GateResult(name="a", kind="k", checks=drift().checks[1:])
-    for thing, is_open in ((steady, True), (Report(name="r", results=(steady,)), False)):
-        (gate,) = find(read(to_html(thing)), "details", "mg-gate")
-        assert ("open" in gate.attrib) is is_open
+    (gate,) = find(read(to_html(Report(name="r", results=(steady,)))), "details", "mg-gate")
+    assert "open" not in gate.attrib
+
+
+def test_a_gate_alone_says_its_name_and_verdict_once():
+    root = read(to_html(drift()))
+    assert find(root, "details", "mg-gate") == find(root, "section")[0].findall(".//h2") == []
+    assert told(find(root, "header")[0]).startswith("✗ FAIL drift:psi 1 fail · ")
 
 
 def test_tables_have_captions_heads_and_scopes():
@@ -152,6 +168,18 @@ def test_tables_have_captions_heads_and_scopes():
         head = find(find(table, "thead")[0], "th")
         for row in find(find(table, "tbody")[0], "tr"):
             assert sum(int(cell.get("colspan", 1)) for cell in row) == len(head)
+
+
+def test_tables_of_a_notebook_keep_their_cells_where_heads_are_not_allowed():
+    shown = to_fragment(every_kind())
+    root = read(f"<!doctype html><title>x</title>{shown}")
+    assert find(root, "th") == []
+    table = find(root, "table")[0]
+    heads = [told(cell) for cell in find(table, "td") if cell.get("role") == "columnheader"]
+    assert heads == ["verdict", "subject", "measured", "limit", "n"]
+    rows = [row for row in find(find(table, "tbody")[0], "tr") if row.get("class") != "mg-why"]
+    for row in rows:
+        assert [cell.get("role") for cell in row] == [None, "rowheader", None, None, None]
 
 
 def test_landmarks_and_language():
@@ -209,25 +237,39 @@ def test_many_rows_are_folded_and_a_dozen_drawn():
     inside = find(root, "div", "mg-inside")[0]
     first, more, passed = find(inside, "table")[:3]
     assert len(find(first, "tr")) == 1 + 2 * 12
-    assert told(find(inside, "summary")[0]) == "188 more checks"
+    assert told(find(inside, "summary")[0]) == "188 more: 188 fail"
     assert len(find(more, "tr")) == 1 + 2 * 188
     assert told(find(inside, "summary")[1]) == "200 checks passed"
     assert len(find(passed, "tr")) == 1 + 200
     assert len(find(inside, "figure")) == 12
     assert "The worst 12 are drawn." in told(inside)
     (item,) = find(find(root, "ul", "mg-holding")[0], "li")
-    assert told(item).endswith("x000 psi 0.31, x001 psi 0.31, x002 psi 0.31, 197 more")
+    assert told(item).endswith(
+        "x000 psi 0.31, at most 0.2; x001 psi 0.31, at most 0.2; x002 psi 0.31, at most 0.2; "
+        "197 more"
+    )
 
 
 def test_a_few_rows_more_are_not_folded():
     text = told(read(to_html(Report(name="r", results=(wide(16),)))))
-    assert "more check" not in text
+    assert "more: " not in text
+
+
+def test_what_is_folded_is_counted_by_verdict():
+    fails = [drift_check(f"x{i}") for i in range(20)]
+    short = Check(subject="s", metric="m", verdict="inconclusive", reason="too few rows")
+    root = read(to_html(GateResult(name="a", kind="k", checks=(*fails, *[short] * 5))))
+    folded = [told(s) for s in find(find(root, "div", "mg-inside")[0], "summary")]
+    assert folded[0] == "13 more: 8 fail, 5 inconclusive"
 
 
 def test_more_rows_than_a_page_holds_are_counted():
     check = Check(subject="x", metric="m", verdict="error", reason="r")
     result = GateResult(name="a", kind="k", checks=(check,) * 1_003)
-    assert "3 checks more: to_frame() lists them all." in told(read(to_html(result)))
+    more = "3 more: 3 error; {} lists them all."
+    assert more.format("the report saved as JSON") in told(read(to_html(result)))
+    shown = read(f"<!doctype html><title>x</title>{to_fragment(result)}")
+    assert more.format("to_frame()") in told(shown)
 
 
 def test_checks_that_are_alike_share_a_row():

@@ -7,7 +7,7 @@ words: a notebook that strips styles and pictures still shows every number.
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -36,7 +36,7 @@ from mlgates.render.rows import (
     unjudged,
 )
 from mlgates.report import GateResult, Report
-from mlgates.verdict import Verdict
+from mlgates.verdict import Check, Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -72,7 +72,8 @@ class _Gate:
     held: tuple[Row, ...]
     more: tuple[Row, ...]
     passed: tuple[Row, ...]
-    hidden: int
+    folded: str
+    hidden: str
     unjudged: str
     drawn: tuple[_Drawn, ...]
     legend: tuple[tuple[str, str], ...]
@@ -133,7 +134,6 @@ def _write(template: str, thing: Report | GateResult) -> str:
             digest=digest,
             head=headline(thing, _SPACE),
             alone=isinstance(thing, GateResult),
-            counts=[_count(*each) for each in tally([result.verdict for result in results])],
             gates=gates,
             holding=_holding(thing, gates),
             rests=told_by_provenance(provenance),
@@ -170,8 +170,14 @@ def _style() -> str:
     return _template("report.css").strip()
 
 
-def _count(verdict: Verdict, count: int) -> str:
-    return f"{count:,} {verdict}"
+def _counts(checks: Iterable[Check]) -> list[str]:
+    """Return how many there are of each verdict, a text each."""
+    return [f"{count:,} {verdict}" for verdict, count in tally([c.verdict for c in checks])]
+
+
+def _more(checks: Sequence[Check]) -> str:
+    """Return how many checks more there are, and of which verdicts."""
+    return f"{len(checks):,} more: {', '.join(_counts(checks))}" if checks else ""
 
 
 def _gate(result: GateResult, place: int) -> _Gate:
@@ -181,17 +187,19 @@ def _gate(result: GateResult, place: int) -> _Gate:
         held.append(alike(result, folded.alike, _SPACE))
     passed = tuple(row(result, check, _SPACE) for check in folded.passed[:_MOST])
     drawn = [_Drawn(draw(figure), figure.table()) for figure in islice(figures(result), _DRAWN)]
-    told = [f"{count:,} {verdict}" for verdict, count in tally([c.verdict for c in result.checks])]
     first = len(held) if len(held) <= _FIRST + _FEW else _FIRST
+    more = (*folded.shown[first:_MOST], *folded.alike)
+    hidden = (*folded.shown[_MOST:], *folded.passed[_MOST:])
     return _Gate(
         head=Head(clean(result.name, _SPACE.name), result.verdict, _aside(result), ""),
         place=place,
-        told=" · ".join(told),
+        told=" · ".join(_counts(result.checks)),
         seconds=quantity(result.seconds, "s") if result.seconds else "",
         held=tuple(held[:first]),
         more=tuple(held[first:]),
         passed=passed,
-        hidden=len(folded.shown) + len(folded.passed) - min(len(folded.shown), _MOST) - len(passed),
+        folded=_more(more),
+        hidden=_more(hidden),
         unjudged=unjudged(result, 2_000),
         drawn=tuple(drawn),
         legend=tuple(dict.fromkeys(sign for each in drawn for sign in each.picture.legend)),
@@ -217,13 +225,16 @@ def _held(result: GateResult, places: Mapping[str, int]) -> _Holding:
     holding = [check for check in result.checks if check.verdict is verdict]
     told = [_briefly(row(result, check, _SPACE)) for check in holding[:_NAMED]]
     more = [f"{len(holding) - _NAMED} more"] if len(holding) > _NAMED else []
-    return _Holding(verdict, name, places.get(name, 0), ", ".join([*filter(None, told), *more]))
+    return _Holding(verdict, name, places.get(name, 0), "; ".join([*filter(None, told), *more]))
 
 
 def _briefly(each: Row) -> str:
-    """Return what was measured of what, where the gate's name doesn't say it."""
-    subject = "" if each.subject in each.gate else each.subject
-    return " ".join(filter(None, [subject, each.measured]))
+    """Return what was measured of what, the limit that it missed, and the groups that did it."""
+    measured = ", ".join(filter(None, [each.measured, each.limit]))
+    worst = None if each.check is None else each.check.details.get("worst")
+    names = worst if isinstance(worst, tuple) else ()
+    groups = " against ".join(clean(name) for name in names if isinstance(name, str))
+    return " ".join(filter(None, [each.subject, measured, groups and f"({groups})"]))
 
 
 def _versions(provenance: Mapping[str, object]) -> list[str]:
