@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
-from mlgates.limits import Limit, beside, quantity, spell
+from mlgates.limits import Limit, beside, quantity, settle, spell
 
 UNITS = st.sampled_from(["", "share", "s"])
 
@@ -208,9 +208,9 @@ def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
     ],
 )
 def test_rounding_alone_does_not_carry_a_value_off_the_limit(value, scale, settled):
-    assert Limit(at_most=0.1).settled(value, scale) == settled
-    assert Limit(0.1, 0.9).settled(value, scale) == settled
-    assert math.isnan(Limit(at_most=0.1).settled(math.nan))
+    assert settle(value, Limit(at_most=0.1), scale) == settled
+    assert settle(value, Limit(0.1, 0.9), scale) == settled
+    assert math.isnan(settle(math.nan, Limit(at_most=0.1)))
 
 
 NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 100)

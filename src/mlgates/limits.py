@@ -7,7 +7,7 @@ from typing import final
 from mlgates.errors import OptionError
 from mlgates.options import number
 
-__all__ = ["ROUNDING", "Limit", "beside", "quantity", "spell"]
+__all__ = ["ROUNDING", "Limit", "beside", "quantity", "settle", "spell"]
 
 #: Share of a value that may be rounding: values are right to this.
 ROUNDING = 1e-12
@@ -63,33 +63,37 @@ class Limit:
         low, high = interval
         return low > self.high or high < self.low
 
-    def settled(self, value: float, scale: float = 0.0) -> float:
-        """Return a value, or the bound that it misses by no more than rounding does.
-
-        Parameters
-        ----------
-        value : float
-            What was measured.
-        scale : float
-            Size of the numbers that it was had from, where they are larger than the value.
-
-        Examples
-        --------
-        >>> Limit(at_most=0.1).settled(0.4 - 0.3, scale=0.4), Limit(at_most=0.1).settled(0.1001)
-        (0.1, 0.1001)
-        """
-        crumb = ROUNDING * max(abs(value), scale)
-        for bound in (self.low, self.high):
-            if math.isfinite(value) and abs(value - bound) <= crumb:
-                return bound
-        return value
-
     def __str__(self) -> str:
         if self.at_least is None:
             return f"at most {self.at_most:,}"
         if self.at_most is None:
             return f"at least {self.at_least:,}"
         return f"from {self.at_least:,} to {self.at_most:,}"
+
+
+def settle(value: float, limit: Limit, scale: float = 0.0) -> float:
+    """Return a value, or the bound of a limit that it misses by no more than rounding does.
+
+    Parameters
+    ----------
+    value : float
+        What was measured.
+    limit : Limit
+        What it is held against.
+    scale : float
+        Size of the numbers that it was had from, where they are larger than the value.
+
+    Examples
+    --------
+    >>> limit = Limit(at_most=0.1)
+    >>> settle(0.4 - 0.3, limit, scale=0.4), settle(0.1001, limit)
+    (0.1, 0.1001)
+    """
+    crumb = ROUNDING * max(abs(value), scale)
+    for bound in (limit.low, limit.high):
+        if math.isfinite(value) and abs(value - bound) <= crumb:
+            return bound
+    return value
 
 
 def quantity(value: float, unit: str = "", digits: int = 3) -> str:

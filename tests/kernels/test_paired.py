@@ -134,7 +134,13 @@ def test_mcnemar_of_no_and_of_many_discordant_rows():
 
 @pytest.mark.parametrize(
     ("discordance", "confidence", "rows"),
-    [(0.04, 0.90, 2_474), (0.10, 0.90, 6_183), (0.04, 0.95, 3_140), (0.10, 0.95, 7_849)],
+    [
+        (0.04, 0.90, 2_474),
+        (0.10, 0.90, 6_183),
+        (0.04, 0.95, 3_140),
+        (0.10, 0.95, 7_849),
+        (2 * 0.9 * 0.1, 0.90, 11_129),  # on different rows, 90 % of them right
+    ],
 )
 def test_rows_of_published_plans(discordance, confidence, rows):
     error = math.sqrt(discordance / 500)

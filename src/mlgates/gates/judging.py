@@ -9,7 +9,7 @@ from scipy import special
 
 from mlgates import options
 from mlgates.kernels.paired import rows_to_decide
-from mlgates.limits import Limit
+from mlgates.limits import Limit, settle
 from mlgates.verdict import Measurement
 
 __all__ = ["By", "confidence_of", "rows_needed", "settled", "slices_of"]
@@ -66,8 +66,8 @@ def settled(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
         return measured
     return replace(
         measured,
-        value=limit.settled(value, scale),
-        interval=ends and (limit.settled(ends[0], scale), limit.settled(ends[1], scale)),
+        value=settle(value, limit, scale),
+        interval=ends and (settle(ends[0], limit, scale), settle(ends[1], limit, scale)),
     )
 
 
