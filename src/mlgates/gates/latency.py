@@ -295,6 +295,7 @@ class Latency(Gate):
             worth = f"{found.n:,} calls {whose}that depend on those before them are worth"
             lack = f"{worth} {depends.effective:,}, {lack}"
         lack += f"; about {_rounded_up(least * depends.inflation):,} such calls would do"
+        lack += ", or a quieter machine; decide_by='estimate' asks for neither"
         if found.is_sorted:
             lack += " (hint: the latencies are sorted; give them in the order of the calls)"
         return lack
