@@ -77,7 +77,7 @@ def _upper_tail(q: float, k: int) -> float:
     z = np.arange(-_REACH, _REACH + q, _STEP)
     below = special.log_ndtr(z)
     with np.errstate(divide="ignore"):  # a range so small that rounding leaves nothing within
-        within = np.log1p(-np.exp(special.log_ndtr(z - q) - below))
+        within = np.log1p(-np.minimum(np.exp(special.log_ndtr(z - q) - below), 1.0))
     height = np.exp((k - 1) * below - z * z / 2) * -np.expm1((k - 1) * within)
     return min(1.0, float(height.sum()) * k * _STEP / math.sqrt(2 * math.pi))
 
@@ -86,7 +86,7 @@ def _density(q: float, k: int) -> float:
     z = np.arange(-_REACH, _REACH + q, _STEP)
     below = special.log_ndtr(z)
     with np.errstate(divide="ignore"):
-        between = below + np.log1p(-np.exp(special.log_ndtr(z - q) - below))
+        between = below + np.log1p(-np.minimum(np.exp(special.log_ndtr(z - q) - below), 1.0))
     height = np.exp((k - 2) * between - z * z / 2 - (z - q) ** 2 / 2)
     return float(height.sum()) * k * (k - 1) * _STEP / (2 * math.pi)
 

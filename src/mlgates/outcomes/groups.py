@@ -39,8 +39,8 @@ class Slice:
 
     Examples
     --------
-    >>> Slice("sex=f", np.array([True, False])).rows.sum()
-    np.int64(1)
+    >>> Slice("sex=f", np.array([True, False])).rows.tolist()
+    [True, False]
     """
 
     name: str
