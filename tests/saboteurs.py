@@ -2,6 +2,7 @@
 
 import ctypes
 import decimal
+import itertools
 import locale
 import os
 import random
@@ -224,6 +225,21 @@ class Unsafe(Values):
         return self.buffer
 
 
+def in_thread() -> bool:
+    return threading.current_thread() is not threading.main_thread()
+
+
+class UnsafeAtTimes(Values):
+    """Answers otherwise in one of very many calls from threads."""
+
+    def __init__(self):
+        self.turns = itertools.count()
+
+    def predict(self, X):
+        values = super().predict(X)
+        return values + 1 if in_thread() and next(self.turns) == 40 else values
+
+
 # Changes its input
 
 
@@ -431,6 +447,15 @@ class Mute(Values):
     def predict(self, X):
         if len(X) == 0:
             raise ValueError
+        return super().predict(X)
+
+
+class Stops(Values):
+    """Refuses no rows without a word, as what hashes texts may do."""
+
+    def predict(self, X):
+        if len(X) == 0:
+            raise StopIteration
         return super().predict(X)
 
 

@@ -1,6 +1,7 @@
 """Models that break a contract, each with the verdict that is due: FAIL, ERROR or PASS."""
 
 import decimal
+import itertools
 import locale
 import os
 import random
@@ -126,7 +127,7 @@ ANSWERS = [
     (bad.Generator, "output", "predict", ERROR, "gave a generator"),
     (bad.TwoColumns, "output", "predict", ERROR, "gave an array of shape (30, 2)"),
     (bad.Asynchronous, "output", "predict", ERROR, "gave a coroutine"),
-    (bad.Scalar, "output", "predict", ERROR, "gave an array of shape ()"),
+    (bad.Scalar, "output", "predict", ERROR, "gave a single value; one answer a row"),
     (bad.Objects, "output", "predict", ERROR, "neither numbers nor labels"),
     (bad.EatsMemory, "output", "predict", ERROR, "MemoryError"),
     (bad.TooDeep, "output", "predict", ERROR, "RecursionError"),
@@ -147,12 +148,20 @@ ANSWERS = [
     (bad.ByPlace, "row_independent", "order", FAIL, "in another order"),
     (bad.ByFirst, "row_independent", "single_rows", FAIL, "another answer alone"),
     (bad.ByFirst, "row_independent", "order", FAIL, "in another order"),
+    (bad.Stops, "empty", "behaviour", FAIL, "is refused (StopIteration)"),
+    (bad.UnsafeAtTimes, "thread_safe", "concurrent_calls", FAIL, "at the same time"),
     (bad.Unsafe, "thread_safe", "concurrent_calls", FAIL, "4 threads called at the same time"),
     (bad.OneForNone, "empty", "behaviour", ERROR, "gave 1 answer to 0 rows"),
-    (bad.Mute, "empty", "behaviour", FAIL, "a refusal must say why"),
+    (
+        *(bad.Mute, "empty", "behaviour", FAIL),
+        'a refusal must say why, in the exception\'s message; `empty="untried"` leaves this out',
+    ),
     (bad.NotAlone, "one_row", "output", ERROR, "give more rows"),
     (bad.DropsMissing, "missing", "behaviour", ERROR, "gave 0 answers to 1 row"),
-    (bad.PassesMissing, "missing", "behaviour", ERROR, "2 more such cases"),
+    (
+        *(bad.PassesMissing, "missing", "behaviour", ERROR),
+        '2 more such cases); `missing="untried"` leaves this out',
+    ),
     (bad.NaNOfUnseen, "unseen", "behaviour", ERROR, "given an unseen category"),
     (bad.ByPosition, "column_order", "behaviour", FAIL, "nothing was refused"),
     (bad.Overwrites, "pure", "inputs", FAIL, "(cells)"),
@@ -492,9 +501,23 @@ def test_an_honest_application_passes():
         ]
 
 
+def test_numbers_of_responses_are_alike_within_rounding():
+    known = [bad.application(dict(request)) for request in bad.requests()]
+    known[0]["score"] = 0.0
+
+    def application(request):
+        answer = bad.application(dict(request))
+        return {**answer, "score": 1e-18} if request == bad.requests()[0] else answer
+
+    assert found(serve(application, golden_pred=known))["golden", "responses"] is PASS
+
+
 def test_requests_can_be_rows_of_a_table():
     rows = pd.DataFrame(bad.requests())
     assert serve(bad.application, rows).passed
+
+
+TURNS = itertools.count()
 
 
 class Applications:
@@ -503,6 +526,14 @@ class Applications:
     @staticmethod
     def other_number(answer, request):
         return {**answer, "score": answer["score"] + 1e-3}
+
+    @staticmethod
+    def no_bool(answer, request):
+        return {**answer, "tags": [True, None]}
+
+    @staticmethod
+    def unsafe_at_times(answer, request):
+        return {**answer, "version": "2"} if bad.in_thread() and next(TURNS) == 40 else answer
 
     @staticmethod
     def other_text(answer, request):
@@ -540,6 +571,14 @@ class Applications:
 
 SERVED = [
     (Applications.other_number, "golden", "responses", FAIL, "8 of 8 requests"),
+    (Applications.no_bool, "golden", "responses", FAIL, "8 of 8 requests"),
+    (
+        Applications.unsafe_at_times,
+        "thread_safe",
+        "concurrent_calls",
+        FAIL,
+        "when 4 came at the same time",
+    ),
     (Applications.other_text, "golden", "responses", FAIL, "8 of 8 requests"),
     (Applications.other_shape, "golden", "responses", FAIL, "8 of 8 requests"),
     (Applications.raises, "output", "responses", ERROR, "raised RuntimeError: no, given request 0"),
@@ -591,9 +630,9 @@ def test_model_and_application_are_told_apart():
         ({"model": bad.Honest()}, "needs `X`, which the run was not given"),
         ({"X": bad.people()}, "needs `model` and `X`"),
         ({"application": bad.application}, "`application` needs `golden_X`"),
-        ({"application": 7, "golden_X": [1], "golden_pred": [1]}, "must be callable, got a int"),
-        ({"model": 7, "X": bad.people()}, "must have `predict` or be callable, got a int"),
-        ({"model": bad.Honest(), "X": "people.csv"}, "rows of a str can't be taken"),
+        ({"application": 7, "golden_X": [1], "golden_pred": [1]}, "must be callable, got int"),
+        ({"model": 7, "X": bad.people()}, "must have `predict` or be callable, got int"),
+        ({"model": bad.Honest(), "X": "people.csv"}, "a value of type str has no rows to take"),
         ({"model": bad.Honest(), "X": {"a": [1], "b": [1, 2]}}, "from 1 to 2 rows"),
         (
             {"model": bad.Honest(), "X": pd.DataFrame([[1, 2]], columns=["a", "a"])},

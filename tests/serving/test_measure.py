@@ -264,7 +264,9 @@ def test_call_without_time_is_no_call():
 
 
 def test_rows_that_can_not_be_taken_are_refused():
-    with pytest.raises(mg.EvidenceError, match="rows of a int can't be taken one by one"):
+    with pytest.raises(
+        mg.EvidenceError, match="a value of type int has no rows to take one by one"
+    ):
         measure([Subject("`model`", len)], 7, Plan(5))
 
 

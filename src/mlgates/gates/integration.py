@@ -237,7 +237,7 @@ def _enough(evidence: Evidence) -> None:
             lacks = "`application` needs `golden_X` (requests) and `golden_pred` (responses)"
         elif not callable(evidence["application"]):
             kind = type(evidence["application"]).__name__
-            lacks = f"`application` must be callable, got a {kind}"
+            lacks = f"`application` must be callable, got {kind}"
         elif "model" in given and "X" not in given:
             lacks = "with `application`, `golden_X` is for it; `model` needs `X`"
     elif "model" not in given:
@@ -253,7 +253,7 @@ def _enough(evidence: Evidence) -> None:
 def _methods(model: Any) -> tuple[Method, ...]:
     """Return what can be asked of a model."""
     if not callable(getattr(model, "predict", model)):
-        msg = f"`model` must have `predict` or be callable, got a {type(model).__name__}"
+        msg = f"`model` must have `predict` or be callable, got {type(model).__name__}"
         raise EvidenceError(msg)
     both = hasattr(model, "predict") and callable(getattr(model, "predict_proba", None))
     return ("predict", "predict_proba") if both else ("predict",)

@@ -11,14 +11,22 @@ import numpy.typing as npt
 
 from mlgates.data.containers import is_instance_of
 
-__all__ = ["MalformedError", "alike", "alike_leaves", "predictions", "probabilities", "undefined"]
+__all__ = [
+    "ROUNDING",
+    "MalformedError",
+    "alike",
+    "alike_leaves",
+    "predictions",
+    "probabilities",
+    "undefined",
+]
 
 Mask = npt.NDArray[np.bool_]
 
 _TABLES = (("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table"))
 _NUMERIC = "biuf"
-# differences that rounding alone makes, in units of the last place of the largest answer
-_ROUNDING = 8
+#: differences that rounding alone makes, in units of the last place of the largest answer
+ROUNDING = 8
 
 
 class MalformedError(ValueError):
@@ -52,7 +60,7 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        msg = f"gave an array of shape {values.shape}; one answer a row is wanted"
+        msg = f"gave {_shaped(values)}; one answer a row is wanted"
         raise MalformedError(msg)
     if len(values) != rows:
         msg = f"gave {_counted(len(values), 'answer')} to {_counted(rows, 'row')}"
@@ -80,7 +88,7 @@ def probabilities(answer: object, rows: int) -> npt.NDArray[np.float64]:
     """
     values = _array(answer)
     if values.ndim != 2:
-        msg = f"gave an array of shape {values.shape}; a column for each class is wanted"
+        msg = f"gave {_shaped(values)}; a column for each class is wanted"
         raise MalformedError(msg)
     if len(values) != rows:
         msg = f"gave {_counted(len(values), 'row')} of answers to {_counted(rows, 'row')}"
@@ -89,6 +97,10 @@ def probabilities(answer: object, rows: int) -> npt.NDArray[np.float64]:
         msg = f"gave values of type {values.dtype}, which are no probabilities"
         raise MalformedError(msg)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def _shaped(values: npt.NDArray[Any]) -> str:
+    return f"an array of shape {values.shape}" if values.ndim else "a single value"
 
 
 def _counted(n: int, what: str) -> str:
@@ -100,10 +112,11 @@ def _array(answer: Any) -> npt.NDArray[Any]:
         answer.close()
         msg = "gave a coroutine: an asynchronous model must be called through a plain function"
         raise MalformedError(msg)
-    kind = type(answer).__name__
+    name = type(answer).__name__
+    kind = f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
     table = any(is_instance_of(answer, *names) for names in _TABLES)
     if answer is None or table or isinstance(answer, Iterator | Mapping | AbstractSet | str):
-        what = "None" if answer is None else f"a {kind}"
+        what = "None" if answer is None else kind
         msg = f"gave {what}; an array of one answer a row is wanted"
         raise MalformedError(msg)
     if is_instance_of(answer, "pyarrow", "Array") or is_instance_of(
@@ -117,7 +130,7 @@ def _array(answer: Any) -> npt.NDArray[Any]:
             return cells
         return np.asarray(answer)
     except Exception:  # noqa: BLE001  (ragged lists; whatever `__array__` of a class raises)
-        msg = f"gave a {kind} that can't be read as an array"
+        msg = f"gave {kind} that can't be read as an array"
         raise MalformedError(msg) from None
 
 
@@ -198,9 +211,20 @@ def _close(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask
         size = np.maximum(np.abs(a), np.abs(b))
         finite = np.isfinite(size)
         largest = size[finite].max(initial=0.0)
-        near = np.abs(a - b) <= np.maximum(rtol * size, _ROUNDING * step * largest)
+        near = np.abs(a - b) <= np.maximum(rtol * size, ROUNDING * step * largest)
     found: Mask = (a == b) | (finite & near) | (np.isnan(a) & np.isnan(b))
     return found
+
+
+def _near(left: float, right: float, rtol: float) -> bool:
+    """Whether two numbers, at least one a float, are the same within `rtol`; NaN is NaN."""
+    try:
+        a, b = float(left), float(right)
+    except OverflowError:  # an integer beyond all floats
+        return False
+    nan = a != a and b != b  # noqa: PLR0124
+    finite = np.isfinite(a) and np.isfinite(b)
+    return bool(left == right or nan or (finite and abs(a - b) <= rtol * max(abs(a), abs(b))))
 
 
 def alike_leaves(left: Any, right: Any, rtol: float) -> bool:
@@ -225,8 +249,5 @@ def alike_leaves(left: Any, right: Any, rtol: float) -> bool:
         return _is_missing(left) and _is_missing(right)
     both = (left, right)
     if all(isinstance(v, int | float) for v in both) and any(isinstance(v, float) for v in both):
-        nan = left != left and right != right  # noqa: PLR0124
-        finite = all(np.isfinite(float(v)) for v in both)
-        near = finite and abs(left - right) <= rtol * max(abs(left), abs(right))
-        return bool(left == right or nan or near)
+        return _near(left, right, rtol)
     return bool(left == right)

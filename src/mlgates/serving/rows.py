@@ -259,7 +259,8 @@ class _Frame(Rows):
         return tuple(str(name) for name in self.value.columns)
 
     def take(self, where: Any) -> Any:
-        return self.value.iloc[np.asarray(where, dtype=np.intp)]
+        # (a copy of its own: pandas 2 warns whoever writes to what it took for a part)
+        return self.value.iloc[np.asarray(where, dtype=np.intp)].copy()
 
     def copy(self) -> Any:
         rows = self.value.copy(deep=True)
@@ -457,7 +458,7 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
         return _Records(value) if columns else Rows(value)
     kind_of = type(value).__name__
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
-    msg = f"rows of a {kind_of} can't be taken one by one; give {wanted}"
+    msg = f"a value of type {kind_of} has no rows to take one by one; give {wanted}"
     raise EvidenceError(msg)
 
 

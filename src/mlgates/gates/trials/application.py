@@ -11,6 +11,7 @@ from mlgates.data.containers import is_instance_of
 from mlgates.gates.trials.exchange import aligned
 from mlgates.gates.trials.model import ROUNDS, THREADS
 from mlgates.gates.trials.trial import (
+    CONCURRENT,
     SEED,
     Property,
     Tally,
@@ -19,11 +20,12 @@ from mlgates.gates.trials.trial import (
     drawn,
     held,
     of_rows,
+    persistent,
     purity,
 )
-from mlgates.serving.answers import alike_leaves
 from mlgates.serving.calls import Job, Reply
 from mlgates.serving.process import Host
+from mlgates.serving.responses import Likeness
 from mlgates.serving.rows import Rows
 from mlgates.serving.wire import NotPlainError, plain
 from mlgates.verdict import Check
@@ -56,7 +58,7 @@ def in_sequence(given: Any) -> list[Any]:
     if hasattr(given, "to_list"):
         return list(given.to_list())
     kind = type(given).__name__
-    msg = f"requests and responses must be a list, an array or a table, got a {kind}"
+    msg = f"requests and responses must be a list, an array or a table, got {kind}"
     raise WrongError(msg)
 
 
@@ -186,8 +188,8 @@ def _golden(trial: ApplicationTrial, rtol: float) -> Check:
     except NotPlainError as error:
         msg = f"`golden_pred` holds {error}; numbers, texts, lists and mappings are wanted"
         raise WrongError(msg) from None
-    pairs = zip(expected, base, strict=True)
-    wrong = [not alike_leaves(a, b, rtol) for a, b in pairs]
+    likeness = Likeness(expected, rtol)
+    wrong = [not likeness.same(a, b) for a, b in zip(expected, base, strict=True)]
     good = "all requests got their known responses"
     bad = "got another response than in `golden_pred`"
     return _requests(trial, "golden", "responses", wrong, good, bad)
@@ -196,8 +198,8 @@ def _golden(trial: ApplicationTrial, rtol: float) -> Check:
 def _repeat(trial: ApplicationTrial, rtol: float) -> Check:
     base = trial.base
     again = trial.all(stir=True)
-    pairs = zip(base, again, strict=True)
-    wrong = [r.kind != "answer" or not alike_leaves(a, r.answer, rtol) for a, r in pairs]
+    pairs, likeness = zip(base, again, strict=True), Likeness(base, rtol)
+    wrong = [r.kind != "answer" or not likeness.same(a, r.answer) for a, r in pairs]
     good, bad = f"{_WHO} gave the same responses twice", "got another response again"
     return _requests(trial, "deterministic", "repeat", wrong, good, bad)
 
@@ -208,16 +210,23 @@ def _concurrent(trial: ApplicationTrial, rtol: float) -> Check:
     if threads < 2:
         msg = f"too few requests: {threads:,}, at least 2 are needed"
         raise UntriedError(msg)
-    wrong = [False] * len(requests)
-    for start in range(0, len(requests) - len(requests) % threads, threads):
+    wrong, likeness = [False] * len(requests), Likeness(base, rtol)
+    starts = range(0, len(requests) - len(requests) % threads, threads)
+    for start in starts:
         some = range(start, start + threads)
         job = Job("application", tuple(requests[i] for i in some), (1,) * threads, rounds=ROUNDS)
-        for k, reply in enumerate(trial.ask(job)):
+
+        def right(k: int, reply: Reply, start: int = start) -> bool:
+            return likeness.same(base[start + k % threads], reply.answer)
+
+        replies = persistent(trial.host, job, right, CONCURRENT / len(starts))
+        trial.tally.add(replies)
+        for k, reply in enumerate(replies):
             i = start + k % threads
             if reply.kind == "stopped":
                 msg = f"given {threads} requests at the same time, {_WHO} {reply.said}"
                 raise WrongError(msg)
-            wrong[i] |= reply.kind != "answer" or not alike_leaves(base[i], reply.answer, rtol)
+            wrong[i] |= reply.kind != "answer" or not right(k, reply)
     good = f"{threads} requests at the same time got the same responses as one after another"
     bad = f"got another response when {threads} came at the same time"
     return _requests(trial, "thread_safe", "concurrent_calls", wrong, good, bad)

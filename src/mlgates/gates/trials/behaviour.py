@@ -46,6 +46,7 @@ class _Found:
     refused: int = 0
     silent: int = 0
     wrong: list[str] = field(default_factory=list)
+    gaps: bool = False
     message: str = ""
 
     @property
@@ -133,20 +134,30 @@ def _behave(
         _meet(trial, case, what, found)
     if found.wrong:
         more = f" (and {len(found.wrong) - 1:,} more such cases)" if len(found.wrong) > 1 else ""
-        raise WrongError(found.wrong[0] + more)
+        leave = f"; {_untried(subject)}" if found.gaps else ""
+        raise WrongError(found.wrong[0] + more + leave)
     wrong = found.silent
     wrong += found.refused if declared == "answer" else 0
     wrong += found.answered if declared == "refuse" else 0
     said = _told(found, what, len(cases))
     if wrong:
         due = {
-            "either": "a refusal must say why",
+            "either": _unclear(subject),
             "answer": "declared is an answer",
-            "refuse": "declared is a refusal that says why",
+            "refuse": _unclear(subject) if found.silent else "declared is a refusal that says why",
         }[declared]
         said += f"; {due}"
     counts = {"answered": found.answered, "refused": found.refused}
     return held(subject, "behaviour", said, wrong=wrong, n=found.n, **counts)
+
+
+def _unclear(subject: str) -> str:
+    """Return what a refusal lacks that a caller could not understand."""
+    return f"a refusal must say why, in the exception's message; {_untried(subject)}"
+
+
+def _untried(subject: str) -> str:
+    return f'`{subject}="untried"` leaves this out'
 
 
 def _meet(trial: Trial, case: _Case, what: str, found: _Found) -> None:
@@ -157,6 +168,7 @@ def _meet(trial: Trial, case: _Case, what: str, found: _Found) -> None:
         found.wrong.append(f"{trial.called(case.method)} {reply.said}, given {what}")
     elif reply.kind == "answer" and has_gap(reply.answer):
         gap = "an answer that is missing, NaN or infinite"
+        found.gaps = True
         found.wrong.append(f"{trial.called(case.method)} gave {gap}, given {what}")
     elif reply.kind == "answer":
         found.answered += 1
@@ -225,6 +237,6 @@ def _refused(trial: Trial, declared: Behaviour, said: str, *, clear: bool) -> Ch
     if declared == "answer":
         told += "; declared is an answer"
     elif not clear:
-        told += "; a refusal must say why"
+        told += f"; {_unclear('column_order')}"
     bad = declared == "answer" or not clear
     return held("column_order", "behaviour", told, wrong=trial.n if bad else 0, n=trial.n)

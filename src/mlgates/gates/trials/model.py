@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.gates.trials.trial import (
+    CONCURRENT,
     SEED,
     Property,
     Trial,
@@ -15,10 +16,11 @@ from mlgates.gates.trials.trial import (
     WrongError,
     held,
     of_rows,
+    persistent,
 )
 from mlgates.limits import Limit
 from mlgates.serving.answers import alike, alike_leaves, undefined
-from mlgates.serving.calls import Job, Method
+from mlgates.serving.calls import Job, Method, Reply
 from mlgates.verdict import Check, Verdict
 
 __all__ = [
@@ -272,7 +274,13 @@ def _concurrent(trial: Trial, rtol: float) -> Check:
         for part, table in zip(parts, tables, strict=True)
     ]
     sizes = tuple(len(part) for part in parts)
-    replies = trial.ask(Job(method, tables, sizes, rounds=ROUNDS, known=trial.known))
+    job = Job(method, tables, sizes, rounds=ROUNDS, known=trial.known)
+
+    def good(i: int, reply: Reply) -> bool:
+        return bool(np.all(alike(serial[i % threads], reply.answer, rtol)))
+
+    replies = persistent(trial.host, job, good, CONCURRENT)
+    trial.tally.add(replies)
     wrong = np.zeros(trial.n, dtype=np.bool_)
     raised = [reply.said for reply in replies if reply.kind in ("raised", "malformed")]
     for i, reply in enumerate(replies):

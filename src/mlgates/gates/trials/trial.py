@@ -1,5 +1,6 @@
 """A model on trial: it is called, and all that its calls did is kept for the checks."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,7 @@ from mlgates.serving.rows import Rows
 from mlgates.verdict import Check, Measurement, Verdict
 
 __all__ = [
+    "CONCURRENT",
     "SEED",
     "Behaviour",
     "Property",
@@ -29,10 +31,13 @@ __all__ = [
     "held",
     "judged",
     "of_rows",
+    "persistent",
     "purity",
 ]
 
 SEED = 0
+#: seconds for which calls at the same time are made anew
+CONCURRENT = 0.2
 
 Behaviour = Literal["either", "answer", "refuse", "untried"]
 Mask = npt.NDArray[np.bool_]
@@ -119,6 +124,36 @@ class Tally:
             self.inputs |= dict.fromkeys(reply.inputs)
             self.state |= dict.fromkeys(reply.state)
         self.printed += seen[0].printed if seen else 0
+
+
+def persistent(
+    host: Host, job: Job, good: Callable[[int, Reply], bool], seconds: float
+) -> list[Reply]:
+    """Return the replies to calls at the same time, which are made anew until time is over.
+
+    A race that is short, as in a fast model, needs many tries to be seen. Only the last try is
+    returned, the first with something amiss: what is counted must not depend on a clock.
+
+    Parameters
+    ----------
+    host : Host
+        Makes the calls.
+    job : Job
+        What is called at the same time.
+    good : callable
+        Whether the answer of the call with a number is the right one.
+    seconds : float
+        How long to try.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        replies = host.perform(job)
+        fine = all(
+            reply.kind == "answer" and not reply.inputs and not reply.state and good(i, reply)
+            for i, reply in enumerate(replies)
+        )
+        if not fine or time.monotonic() >= end:
+            return replies
 
 
 class Trial:
