@@ -262,6 +262,35 @@ def test_a_long_file_says_why_it_is_one_file():
     assert silent == []
 
 
+def test_nothing_is_offered_that_nothing_uses():
+    """What no gate calls goes again, unless users may import it."""
+    trees = {path: ast.parse(path.read_bytes()) for path in FILES}
+    used = {
+        name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.ImportFrom)
+            else [node.attr]
+            if isinstance(node, ast.Attribute)
+            else [node.id]
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+            else []
+        )
+    }
+    offered = {
+        f"{path.relative_to(PACKAGE).as_posix()}: {name.value}"
+        for path, tree in trees.items()
+        if path.name not in {"display.py", "pytest_plugin.py"}
+        for node in tree.body
+        if isinstance(node, ast.Assign) and name_of(node.targets[0]) == "__all__"
+        for name in getattr(node.value, "elts", [])
+        if name.value not in used | set(mlgates.__all__)
+    }
+    assert offered == set()
+
+
 def test_no_module_bears_a_public_name():
     """``mlgates.gate`` would become the module once anything imports it."""
     modules = {path.stem for path in FILES} | {path.name for path in PACKAGE.iterdir()}

@@ -8,12 +8,13 @@ import pytest
 from fairlearn import metrics as fairlearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from newcombe import newcombe_interval
 from scipy import stats
 from sklearn import metrics as sklearn
 
 import mlgates as mg
 from mlgates.gates.groupwise.notions import notion
-from mlgates.kernels.proportions import newcombe_interval, two_proportions_pvalue, wilson_interval
+from mlgates.kernels.proportions import two_proportions_pvalue, wilson_interval
 from mlgates.kernels.simultaneous import pair_level, range_sf
 
 NOTIONS = [

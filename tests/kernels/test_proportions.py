@@ -10,7 +10,6 @@ from scipy import stats
 
 from mlgates.kernels.proportions import (
     fisher_exact,
-    newcombe_interval,
     two_proportions_pvalue,
     wilson_interval,
 )
@@ -51,32 +50,6 @@ def test_wilson_interval_of_arrays_and_of_nothing():
     assert np.isnan(high[0])
     assert (high[1], low[2]) == (1, 0)
     assert math.isnan(wilson_interval(0, 0)[0])
-
-
-@pytest.mark.parametrize(
-    ("counts", "low", "high"),
-    [
-        ((56, 70, 48, 80), 0.0524, 0.3339),
-        ((9, 10, 3, 10), 0.1705, 0.8090),
-        ((6, 7, 2, 7), 0.0582, 0.8062),
-        ((5, 56, 0, 29), -0.0381, 0.1926),
-        ((0, 10, 0, 20), -0.1611, 0.2775),
-        ((0, 10, 0, 10), -0.2775, 0.2775),
-        ((10, 10, 0, 20), 0.6791, 1),
-        ((10, 10, 0, 10), 0.6075, 1),
-    ],
-)
-def test_newcombe_interval_of_his_table_2(counts, low, high):
-    found = newcombe_interval(*counts)
-    assert (round(float(found[0]), 4), round(float(found[1]), 4)) == (low, high)
-    x1, n1, x2, n2 = counts
-    swapped = newcombe_interval(x2, n2, x1, n1)
-    assert found[0] == pytest.approx(-swapped[1])
-
-
-def test_newcombe_interval_of_nothing():
-    assert np.isnan(newcombe_interval(0, 0, 3, 9)).all()
-    assert np.isnan(newcombe_interval(3, 9, 0, 0)).all()
 
 
 @settings(deadline=None)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from newcombe import newcombe_interval
 from scipy.integrate import trapezoid
 from scipy.stats import studentized_range
 
-from mlgates.kernels.proportions import newcombe_interval, wilson_interval
+from mlgates.kernels.proportions import wilson_interval
 from mlgates.kernels.simultaneous import (
     group_level,
     koopman_interval,

@@ -12,7 +12,7 @@ from mlgates.kernels.paired import rows_to_decide
 from mlgates.limits import Limit, settle
 from mlgates.verdict import Measurement
 
-__all__ = ["By", "confidence_of", "rows_needed", "settled", "slices_of"]
+__all__ = ["By", "confidence_of", "rounded_up", "rows_needed", "settled", "slices_of"]
 
 #: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
 By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
@@ -122,10 +122,16 @@ def rows_needed(
         if is_across:
             rows = rows_to_decide(n, max(reach, half) / z, distance, level, power)
             needed = max(needed, rows)
-    return _rounded_up(needed) if 0 < needed < 1e15 else None
+    return rounded_up(needed) if 0 < needed < 1e15 else None
 
 
-def _rounded_up(rows: float) -> int:
-    """Two digits are all that an estimate of this kind is good for."""
+def rounded_up(rows: float) -> int:
+    """Return two digits of a number of rows or calls: all that such an estimate is good for.
+
+    Examples
+    --------
+    >>> rounded_up(8_115.2), rounded_up(7.1)
+    (8200, 8)
+    """
     unit = int(10 ** max(len(str(math.ceil(rows))) - 2, 0))
     return math.ceil(rows / unit) * unit

@@ -11,7 +11,7 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
-from mlgates.gates.judging import confidence_of, rows_needed
+from mlgates.gates.judging import confidence_of, rounded_up, rows_needed
 from mlgates.gates.latencies.series import MODELS, Asked, Series, series_of
 from mlgates.gates.latencies.statistics import (
     Latencies,
@@ -294,7 +294,7 @@ class Latency(Gate):
         if whose:  # of the candidate's calls that is said anyway
             worth = f"{found.n:,} calls {whose}that depend on those before them are worth"
             lack = f"{worth} {depends.effective:,}, {lack}"
-        lack += f"; about {_rounded_up(least * depends.inflation):,} such calls would do"
+        lack += f"; about {rounded_up(least * depends.inflation):,} such calls would do"
         lack += ", or a quieter machine; decide_by='estimate' asks for neither"
         if found.is_sorted:
             lack += " (hint: the latencies are sorted; give them in the order of the calls)"
@@ -405,9 +405,3 @@ def _finite(value: object) -> object:
 
 def _shown(value: float | None) -> str:
     return "undefined" if value is None else quantity(value, "s")
-
-
-def _rounded_up(calls: float) -> int:
-    """Two digits are all that an estimate of this kind is good for."""
-    unit = int(10 ** max(len(str(math.ceil(calls))) - 2, 0))
-    return math.ceil(calls / unit) * unit

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["fisher_exact", "newcombe_interval", "two_proportions_pvalue", "wilson_interval"]
+__all__ = ["fisher_exact", "two_proportions_pvalue", "wilson_interval"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,52 +56,6 @@ def wilson_interval(
     high = np.where(x == n, 1.0, (centre + half) / (n + z2))
     nothing = np.isnan(n)
     return np.where(nothing, np.nan, low)[()], np.where(nothing, np.nan, high)[()]
-
-
-def newcombe_interval(
-    successes: npt.ArrayLike,
-    trials: npt.ArrayLike,
-    other_successes: npt.ArrayLike,
-    other_trials: npt.ArrayLike,
-    confidence: float = 0.95,
-) -> tuple[Floats, Floats]:
-    """Newcombe's interval of the difference of two independent proportions.
-
-    From Wilson's intervals ``(l1, u1)`` and ``(l2, u2)`` of the two:
-    ``d - sqrt((p1 - l1)**2 + (u2 - p2)**2)`` to ``d + sqrt((u1 - p1)**2 + (p2 - l2)**2)``.
-
-    Parameters
-    ----------
-    successes, trials : array_like of int
-        Counts of the first proportion.
-    other_successes, other_trials : array_like of int
-        Counts of the one that is subtracted.
-    confidence : float, default 0.95
-        Of the two-sided interval.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of float64
-        Scalars for scalars. NaN where one of the two has no trial.
-
-    References
-    ----------
-    .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent
-       proportions. Statistics in Medicine 17, 873-890 (method 10).
-
-    Examples
-    --------
-    >>> low, high = newcombe_interval(56, 70, 48, 80)
-    >>> round(float(low), 4), round(float(high), 4)
-    (0.0524, 0.3339)
-    """
-    (x1, n1), (x2, n2) = _counts(successes, trials), _counts(other_successes, other_trials)
-    low1, high1 = wilson_interval(x1, n1, confidence)
-    low2, high2 = wilson_interval(x2, n2, confidence)
-    p1, p2 = x1 / n1, x2 / n2
-    difference = p1 - p2
-    low = difference - np.hypot(p1 - low1, high2 - p2)
-    return low, difference + np.hypot(high1 - p1, p2 - low2)
 
 
 def _counts(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Floats, Floats]:
