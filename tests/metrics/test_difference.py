@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from mlgates.evidence import Evidence
 from mlgates.kernels.paired import tango_interval
 from mlgates.metrics import NAMES, find
+from mlgates.metrics.change import _subset
 from mlgates.metrics.difference import difference
 
 RNG = np.random.default_rng(3)
@@ -256,6 +257,44 @@ def test_interval_is_near_that_of_resampled_rows(name, function, kind):
     assert found.change.ends(0.95) == pytest.approx((low, high), abs=0.25 * (high - low))
     assert found.change.details["seed"] == 0
     assert found.change.details["resamples"] == 2000
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["average_precision", "expected_calibration_error", "r2", "median_absolute_error"],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_subsets_of_many_rows_tell_the_spread_of_all(name, weighted, monkeypatch):
+    rng = np.random.default_rng(11)
+    true = (rng.random(8_000) < 0.2).astype(float)
+    true[rng.random(8_000) < 0.1] = np.nan  # (rows that are dropped)
+    score = 1 / (1 + np.exp(1.5 - 1.5 * np.nan_to_num(true) - rng.normal(size=8_000)))
+    other = np.clip(score + rng.normal(0, 0.1, 8_000), 0, 1)
+    given = {"y_true": true, "y_score": score, "production_score": other}
+    if find(name, "test").need == "values":
+        given = {"y_true": true, "y_pred": score, "production_pred": other}
+    if weighted:
+        given["sample_weight"] = rng.random(8_000) + 0.1
+    evidence, metric = Evidence(given), find(name, "test")
+    need = metric.need
+    sides = evidence.outcomes(need), evidence.outcomes(need, production=True)
+    whole = difference(metric, *sides)
+    monkeypatch.setattr("mlgates.metrics.change._SUBSET", 1_000)
+    part = difference(metric, *sides)
+    assert part.value == whole.value
+    assert part.change.ends(0.95) == difference(metric, *sides).change.ends(0.95)
+    (low, high), (lower, upper) = part.change.ends(0.95), whole.change.ends(0.95)
+    assert high - low == pytest.approx(upper - lower, rel=0.2)
+    assert (low + high) / 2 == pytest.approx((lower + upper) / 2, abs=0.2 * (high - low))
+
+
+def test_a_rare_class_makes_subsets_larger():
+    true = np.arange(30_000) % 300 == 0
+    scores = np.linspace(0, 1, 30_000)
+    evidence = Evidence({"y_true": true, "y_score": scores})
+    assert _subset(find("average_precision", "test"), evidence.outcomes("scores")) == 60_000
+    evidence = Evidence({"y_true": scores > 0.3, "y_score": scores})
+    assert _subset(find("average_precision", "test"), evidence.outcomes("scores")) == 10_000
 
 
 @pytest.mark.parametrize("name", ["f1", "average_precision", "r2"])

@@ -1,8 +1,10 @@
 """How a difference between two models is spread, where it is had from resamples of the rows."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,10 @@ Ends = tuple[float, float] | None
 
 #: Numbers in the tables that one step of resampling makes.
 _BATCH = 1 << 22
+#: Rows of a subset that stands for many rows, rows of its smallest class, and how many subsets.
+_SUBSET = 10_000
+_OF_A_CLASS = 200
+_SUBSETS = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -164,18 +170,66 @@ class _Draws:
 
 
 def of_rows(metric: RowMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
-    """A bootstrap of the rows, the same ones for both models."""
-    here, there = metric.of_counts(candidate), metric.of_counts(production)
-    n = candidate.n
+    """A bootstrap of the rows, the same ones for both models; of many rows, one of subsets."""
+    both = _Both(metric, candidate, production)
     rng = np.random.default_rng(seed)
-    batches = row_counts(n, RESAMPLES, rng, _thin(metric, candidate))
-    draws = np.concatenate([here(batch) - there(batch) for batch in batches])
-    all_rows = np.ones((1, n), np.uint8)
-    left = [rows_of_one[None].astype(np.uint8) for rows_of_one in rows_left(n)]
-    left_out = [here(some) - there(some) for some in left]
-    value = float((here(all_rows) - there(all_rows))[0])
-    spread = _Draws(value, draws, np.concatenate([np.empty(0), *left_out]))
-    return spread.change("paired bootstrap", seed)
+    size = _subset(metric, candidate)
+    if 2 * size <= candidate.n:
+        return _Draws(both.value, _of_subsets(both, size, rng)).change("paired bootstrap", seed)
+    left = [rows_of_one[None].astype(np.uint8) for rows_of_one in rows_left(candidate.n)]
+    left_out = np.concatenate([np.empty(0), *map(both.of, left)])
+    return _Draws(both.value, both.draws(RESAMPLES, rng), left_out).change("paired bootstrap", seed)
+
+
+class _Both:
+    """A metric of two models on resamples of the same rows."""
+
+    def __init__(self, metric: RowMetric, candidate: Outcomes, production: Outcomes) -> None:
+        self.metric, self.candidate, self.production = metric, candidate, production
+        self._here, self._there = metric.of_counts(candidate), metric.of_counts(production)
+        self.value = float(self.of(np.ones((1, candidate.n), np.uint8))[0])
+
+    def of(self, counts: npt.NDArray[Any]) -> Floats:
+        """The difference in resamples, by how often each row came up."""
+        return np.asarray(self._here(counts) - self._there(counts))
+
+    def draws(self, resamples: int, rng: np.random.Generator) -> Floats:
+        """The difference in so many resamples."""
+        thin = _thin(self.metric, self.candidate)
+        batches = row_counts(self.candidate.n, resamples, rng, thin)
+        return np.concatenate([self.of(batch) for batch in batches])
+
+
+def _subset(metric: Metric, outcomes: Outcomes) -> int:
+    """How many rows tell as much of the spread as all; more where a class is rare."""
+    if metric.need not in ("scores", "probabilities"):
+        return _SUBSET
+    sizes = np.bincount(outcomes.true)
+    return max(_SUBSET, math.ceil(_OF_A_CLASS * outcomes.n / np.min(sizes[sizes > 0])))
+
+
+def _of_subsets(both: _Both, size: int, rng: np.random.Generator) -> Floats:
+    """The difference in resamples of all rows, by those of random subsets of them.
+
+    About its mean, the spread in a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that of
+    all.
+
+    References
+    ----------
+    .. [1] Kleiner, A., Talwalkar, A., Sarkar, P. and Jordan, M. I. (2014). A scalable bootstrap
+       for massive data. Journal of the Royal Statistical Society B 76, 795-816.
+    """
+    n, kept = both.candidate.n, both.candidate.kept
+    given = np.arange(n) if kept is None else np.flatnonzero(kept)
+    subsets, order = min(n // size, _SUBSETS), rng.permutation(n)
+    draws = []
+    for start in range(0, subsets * size, size):
+        rows = np.zeros(n if kept is None else len(kept), np.bool_)
+        rows[given[order[start : start + size]]] = True
+        part = _Both(both.metric, both.candidate.take(rows), both.production.take(rows))
+        drawn = part.draws(RESAMPLES // subsets, rng)
+        draws.append(both.value + (drawn - np.nanmean(drawn)) * math.sqrt(size / n))
+    return np.concatenate(draws)
 
 
 def _thin(metric: Metric, outcomes: Outcomes) -> Codes | None:
