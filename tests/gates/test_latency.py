@@ -556,8 +556,12 @@ def test_report_survives_json():
         ),
         (mg.Latency("p99", at_most=1), {"model": 7, "X": X}, "`model` is of type int; a model has"),
         (mg.Latency("p99", at_most=1), {"model": dict, "X": X}, "`model` is the class dict; give"),
-        (mg.Latency("p99", at_most=1), {"model": len, "X": 7}, "rows of a int can't be taken"),
-        (mg.Latency("p99", at_most=1), {"model": len, "X": "a.csv"}, "rows of a str can't be"),
+        (mg.Latency("p99", at_most=1), {"model": len, "X": 7}, "a value of type int has no rows"),
+        (
+            mg.Latency("p99", at_most=1),
+            {"model": len, "X": "a.csv"},
+            "a value of type str has no rows",
+        ),
     ],
 )
 def test_lacking_or_wrong_evidence_is_an_error(gate, given, said):
