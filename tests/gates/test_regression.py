@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -89,6 +89,7 @@ def test_no_number_of_rows_decides_on_the_limit():
     st.integers(150, 5_000),
     st.sampled_from([0.0, 0.001, 0.01, 0.05, 1.0]),
 )
+@example(0, 10, 389, 0.01)
 def test_verdict_is_read_off_the_interval(gained, lost, n, tolerance):
     evidence = discordant(gained, lost, n, right=1.0)
     check = mg.Regression("accuracy", tolerance=tolerance).run(**evidence).checks[0]

@@ -244,7 +244,8 @@ class Regression(Gate):
             # of few discordant rows the interval shrinks faster than by the root of the rows
             spread = _plain(measurement, level)
             plain = rows_needed(value, spread, self._limit, n, level, power=_POWER)
-            return needed if plain is None or plain <= n else plain
+            undecided = needed is not None and plain is not None and plain > n
+            return plain if undecided else needed
         p_value = measurement.p_value
         beyond = value is not None and not self._limit.holds(value)
         if self.decide_by == "estimate" or p_value is None or not beyond or p_value <= 1 - level:
