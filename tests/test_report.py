@@ -443,6 +443,16 @@ def test_the_form_in_full():
     assert again.results[0].checks[0].n == 2**60
 
 
+def test_details_are_the_same_when_they_are_loaded(tmp_path):
+    details = {"edges": [-math.inf, 0.5, math.inf], "worst": ["Infinity", "sex=f"], "big": 2**60}
+    found = report(result(check(FAIL, details=details)))
+    found.save(tmp_path / "r.json")
+    again = Report.load(tmp_path / "r.json")
+    assert again == found
+    assert again.results[0].checks[0].details["edges"] == (-math.inf, 0.5, math.inf)
+    assert again.results[0].checks[0].details["worst"] == ("Infinity", "sex=f")
+
+
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=8)
 FINITE = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = FINITE | st.sampled_from([math.inf, -math.inf, 0, -0.0])
@@ -450,10 +460,11 @@ SHARES = st.none() | st.floats(0, 1)
 PLAIN = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers(-(2**53), 2**53)
+    | st.integers(-(2**70), 2**70)
     | TEXTS
-    # (infinities in details come back as texts)
-    | st.floats(allow_nan=False, allow_infinity=False),
+    | st.sampled_from(["Infinity", "-Infinity", "'Infinity", "''-Infinity", "'", "Infinity "])
+    | st.sampled_from([str(2**60), f"'{2**60}", "0000000000000001", "\u0661" * 16])
+    | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )

@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, GateFailure, OptionError
-from mlgates.jsonfile import fields, items, mapping, text
-from mlgates.report_form import check_from_dict, check_to_dict
+from mlgates.jsonfile import fields, items, text
+from mlgates.report_form import (
+    check_from_dict,
+    check_to_dict,
+    details_from_dict,
+    details_to_dict,
+)
 from mlgates.verdict import Check, Details, Verdict, worst_first
 
 if TYPE_CHECKING:
@@ -292,7 +297,7 @@ class Report:
             "name": self.name,
             "verdict": str(self.verdict),
             "results": [result.to_dict() for result in self.results],
-            "provenance": jsonfile.plain(self.provenance),
+            "provenance": details_to_dict(self.provenance),
         }
 
     def to_json(self) -> str:
@@ -333,7 +338,7 @@ class Report:
             report = cls(
                 name=text(top["name"], "name"),
                 results=tuple(results),
-                provenance=mapping(top["provenance"], "provenance"),
+                provenance=details_from_dict(top["provenance"], "provenance"),
             )
         except (TypeError, ValueError) as error:
             msg = f"report: {error}"

@@ -1,5 +1,7 @@
 """How checks stand in the JSON of a report, and the reading of it, strict to the key."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from mlgates import jsonfile
@@ -8,12 +10,14 @@ from mlgates.jsonfile import fields, items, mapping, text
 from mlgates.limits import Limit
 from mlgates.verdict import Check
 
-__all__ = ["check_from_dict", "check_to_dict"]
+__all__ = ["check_from_dict", "check_to_dict", "details_from_dict", "details_to_dict"]
 
 _TEXTS = ("subject", "metric", "reason", "method", "unit", "verdict")
 _NUMBERS = ("value", "confidence", "p_value")
 _COUNTS = ("n", "dropped")
 _OTHERS = ("group", "limit", "interval", "by_chance", "details")
+# texts that would be read as the number they look like, and those quoted because of it
+_LIKE_NUMBERS = re.compile(r"'*(-?Infinity|-?[0-9]{16,400})", re.ASCII)
 _KEYS = frozenset({*_TEXTS, *_NUMBERS, *_COUNTS, *_OTHERS})
 
 
@@ -36,7 +40,7 @@ def check_to_dict(check: Check) -> dict[str, object]:
         "p_value": check.p_value,
         "method": check.method,
         "by_chance": check.by_chance,
-        "details": check.details,
+        "details": _quoted(check.details),
     }
     return {key: jsonfile.plain(value) for key, value in written.items()}
 
@@ -59,13 +63,56 @@ def check_from_dict(data: object) -> Check:
         "group": None if found["group"] is None else text(found["group"], "group"),
         "interval": _interval(found["interval"]),
         "by_chance": found["by_chance"],
-        "details": mapping(found["details"], "details"),
+        "details": details_from_dict(found["details"], "details"),
     }
     try:
         return Check(**given, limit=_limit(found["limit"]))
     except (TypeError, ValueError) as error:
         msg = f"check of {given['subject']!r}: {error}"
         raise EvidenceError(msg) from error
+
+
+def details_to_dict(details: Mapping[str, object]) -> object:
+    """Return details, or what a report knows of its origin, as JSON carries them.
+
+    Any key may hold a number or a text there, so a text that looks like a number too odd for JSON
+    gets a quote before it.
+
+    Examples
+    --------
+    >>> details_to_dict({"edges": (0.5, float("inf")), "worst": "Infinity"})
+    {'edges': [0.5, 'Infinity'], 'worst': "'Infinity"}
+    """
+    return jsonfile.plain(_quoted(details))
+
+
+def details_from_dict(data: object, what: str) -> Mapping[str, object]:
+    """Return what `details_to_dict` wrote.
+
+    Raises
+    ------
+    EvidenceError
+        When it is no object.
+    """
+    return {key: _unquoted(value) for key, value in mapping(data, what).items()}
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _quoted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_quoted(item) for item in value]
+    return f"'{value}" if isinstance(value, str) and _LIKE_NUMBERS.fullmatch(value) else value
+
+
+def _unquoted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _unquoted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unquoted(item) for item in value]
+    if not isinstance(value, str) or not _LIKE_NUMBERS.fullmatch(value):
+        return value
+    return value[1:] if value.startswith("'") else jsonfile.number(value)
 
 
 def _limit(data: object) -> Limit | None:
