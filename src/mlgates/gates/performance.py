@@ -16,8 +16,8 @@ from mlgates.gates.violations import broken
 from mlgates.kernels.multiplicity import holm, holm_levels
 from mlgates.limits import Limit, beside, quantity
 from mlgates.metrics import Metric, find
-from mlgates.options import shown
 from mlgates.outcomes import Outcomes
+from mlgates.outcomes.names import listed
 from mlgates.verdict import Check, Measurement
 
 __all__ = ["Performance"]
@@ -25,8 +25,6 @@ __all__ = ["Performance"]
 _OWNER = "Performance"
 _RULES = ("estimate", "interval", "significance")
 _MAY_READ = frozenset({"X", "data", "model", "y_pred", "y_score", "sample_weight", "pos_label"})
-_LONGEST_LABEL = 40
-_MOST_LABELS = 5
 
 
 class _Found(NamedTuple):
@@ -153,11 +151,7 @@ class Performance(Gate):
         """Return which predicted labels are no labels of the truth: they count as wrong."""
         metric = self._metric
         unseen = evidence.outcomes(metric.need, scores=metric.scores).unseen
-        if not unseen:
-            return ""
-        some = [_cut(shown(label)) for label in unseen[:_MOST_LABELS]]
-        more = f" and {len(unseen) - _MOST_LABELS} more" if len(unseen) > _MOST_LABELS else ""
-        return f"predicted, but not in `y_true`: {', '.join(some)}{more}"
+        return f"predicted, but not in `y_true`: {listed(unseen)}" if unseen else ""
 
     def _found(self, metric: Metric, outcomes: Outcomes, group: str | None) -> _Found:
         def at(level: float) -> Measurement:
@@ -290,7 +284,3 @@ def _check_sides(metric: Metric, at_least: float | None, at_most: float | None) 
         caps = f"{_OWNER}: `at_least` alone caps how good `{metric.name}`, of which less is better,"
         msg = f"{caps} may be; did you mean at_most={at_least!r}?"
         raise OptionError(msg)
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else f"{label[:_LONGEST_LABEL]}..."
