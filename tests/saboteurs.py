@@ -9,6 +9,7 @@ import random
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -241,6 +242,41 @@ class UnsafeAtTimes(Values):
 
 
 # Changes its input
+
+
+class KeepsInputs(Values):
+    def __init__(self):
+        self.seen = []
+
+    def predict(self, X):
+        self.seen.append(np.zeros(1_000 + len(X)))
+        return super().predict(X)
+
+
+class KeepsNow(Values):
+    """Keeps a lot, once, near the end of the calls whose memory is looked at."""
+
+    def __init__(self):
+        self.traced, self.seen = 0, []
+
+    def predict(self, X):
+        self.traced += tracemalloc.is_tracing()
+        if self.traced == 14:
+            self.seen.append(np.zeros(10**6))
+        return super().predict(X)
+
+
+class Caches(Values):
+    """Keeps an answer for the same rows: what it holds does not grow."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def predict(self, X):
+        key = X.to_csv()
+        if key not in self.seen:
+            self.seen[key] = super().predict(X)
+        return self.seen[key]
 
 
 class Overwrites(Values):

@@ -63,6 +63,7 @@ HONEST = [
     ("column_order", "behaviour"),
     ("thread_safe", "concurrent_calls"),
     ("deterministic", "afterwards"),
+    ("pure", "memory"),
     ("pure", "inputs"),
     ("pure", "global_state"),
 ]
@@ -164,6 +165,7 @@ ANSWERS = [
     ),
     (bad.NaNOfUnseen, "unseen", "behaviour", ERROR, "given an unseen category"),
     (bad.ByPosition, "column_order", "behaviour", FAIL, "nothing was refused"),
+    (bad.KeepsInputs, "pure", "memory", FAIL, "each of 10 more calls of `predict` left memory in"),
     (bad.Overwrites, "pure", "inputs", FAIL, "(cells)"),
     (bad.AddsColumn, "pure", "inputs", FAIL, "(columns)"),
     (bad.DropsIndex, "pure", "inputs", FAIL, "(index)"),
@@ -220,6 +222,15 @@ def test_saboteur_gets_its_verdict_and_nothing_of_it_remains(
     assert "Ann Lee" not in str(result)
 
 
+def test_a_cache_is_no_leak_and_growth_once_is_undecided():
+    assert judge(bad.Caches()).passed
+    result = judge(bad.KeepsNow())
+    assert found(result)["pure", "memory"] is result.verdict is INCONCLUSIVE
+    assert "memory grew only after some of the calls" in reason(result, "pure", "memory")
+    apart = judge(bad.KeepsInputs(), timeout="30s")
+    assert found(apart)["pure", "memory"] is FAIL
+
+
 PURE = [case for case in ANSWERS if case[1] == "pure"]
 
 
@@ -273,7 +284,7 @@ def test_what_warns_is_held_back():
         "import saboteurs as bad, mlgates as mg\n"
         "print(mg.Integration().run(model=bad.Warns(), X=bad.people()).reason)"
     )
-    assert said == "all 14 checks passed\n"
+    assert said == "all 15 checks passed\n"
 
 
 def test_a_script_without_a_guard_is_not_run_again(tmp_path):

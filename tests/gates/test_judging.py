@@ -31,17 +31,17 @@ def test_other_levels_are_refused(bad):
 
 def test_rows_needed_count_the_side_that_is_crossed():
     least, most = Limit(at_least=-0.01), Limit(at_most=0.01)
-    # (z_a + z_b)^2 0.04 / 0.01^2 = 3,140, from an interval at 500 rows
+    # (z_a + z_b)^2 0.04 / 0.01^2 = 3,307 for a power of 0.82, from an interval at 500 rows
     half = 1.959964 * math.sqrt(0.04 / 500)
-    assert rows_needed(0.0, (-half, half), least, 500, 0.95) == 3_200
-    assert rows_needed(0.0, (-half, half), most, 500, 0.95) == 3_200
-    assert rows_needed(0.0, (-half, half / 2), least, 500, 0.95) == 3_200
-    assert rows_needed(-0.02, (-0.02, half - 0.02), least, 500, 0.95) == 3_200
-    assert rows_needed(0.02, (0.02 - half, 0.02), most, 500, 0.95) == 3_200
+    assert rows_needed(0.0, (-half, half), least, 500, 0.95) == 3_400
+    assert rows_needed(0.0, (-half, half), most, 500, 0.95) == 3_400
+    assert rows_needed(0.0, (-half, half / 2), least, 500, 0.95) == 3_400
+    assert rows_needed(-0.02, (-0.02, half - 0.02), least, 500, 0.95) == 3_400
+    assert rows_needed(0.02, (0.02 - half, 0.02), most, 500, 0.95) == 3_400
     # the shorter side of a skewed interval grows to its half
-    assert rows_needed(0.0, (-half / 2, half * 1.5), Limit(at_least=-0.005), 500, 0.95) == 13_000
+    assert rows_needed(0.0, (-half / 2, half * 1.5), Limit(at_least=-0.005), 500, 0.95) == 14_000
     both = Limit(at_least=-0.02, at_most=0.01)
-    assert rows_needed(0.0, (-half, half), both, 500, 0.95) == 3_200
+    assert rows_needed(0.0, (-half, half), both, 500, 0.95) == 3_400
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_no_rows_are_needed_or_none_decide(value, interval):
 
 def test_nobody_asks_for_more_rows_than_there_are():
     assert rows_needed(-0.01 + 1e-16, (-0.5, 0.5), Limit(at_least=-0.01), 10**6, 0.95) is None
-    assert rows_needed(0.0, (-0.0101, 0.0), Limit(at_least=-0.01), 7, 0.95) == 15
+    assert rows_needed(0.0, (-0.0101, 0.0), Limit(at_least=-0.01), 7, 0.95) == 16

@@ -18,6 +18,7 @@ from mlgates.gates.trials.model import (
     forms,
     independence,
     known_classes,
+    memory,
     repetition,
 )
 from mlgates.gates.trials.trial import Behaviour, Property, Trial, drawn, judged, purity
@@ -48,7 +49,8 @@ class Integration(Gate):
         Whether a call may change neither its input nor the state of the process: error states and
         random states of numpy, random numbers of Python, environment, working directory, locale,
         filters of warnings, decimal context, module search path, recursion limit, root logger,
-        garbage collector, standard streams. What is changed is put back in any case.
+        garbage collector, standard streams. What is changed is put back in any case. Nor may calls
+        with the same rows go on leaving memory of Python or numpy in use.
     thread_safe : bool
         Whether calls from several threads at the same time must give what serial calls give.
     rtol : float
@@ -206,6 +208,7 @@ class Integration(Gate):
         if self.deterministic:
             yield afterwards(trial, self.rtol)
         if self.pure:
+            yield memory(trial)
             yield from purity(trial.tally, "the model")
 
     def _of_application(self, evidence: Evidence) -> Iterator[Check]:

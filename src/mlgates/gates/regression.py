@@ -23,8 +23,6 @@ __all__ = ["Regression"]
 
 _OWNER = "Regression"
 _RULES = ("interval", "estimate", "significance")
-#: Aimed at so that at least 0.8 is reached: the intervals are a little wider than z errors.
-_POWER = 0.82
 _MAY_READ = frozenset(
     {
         *("X", "data", "model", "production_model", "sample_weight", "pos_label"),
@@ -240,10 +238,10 @@ class Regression(Gate):
         level = measurement.confidence or self.confidence
         if self.decide_by == "interval":
             ends = measurement.interval
-            needed = rows_needed(value, ends, self._limit, n, level, power=_POWER)
+            needed = rows_needed(value, ends, self._limit, n, level)
             # of few discordant rows the interval shrinks faster than by the root of the rows
             spread = _plain(measurement, level)
-            plain = rows_needed(value, spread, self._limit, n, level, power=_POWER)
+            plain = rows_needed(value, spread, self._limit, n, level)
             undecided = needed is not None and plain is not None and plain > n
             return plain if undecided else needed
         p_value = measurement.p_value
@@ -251,7 +249,7 @@ class Regression(Gate):
         if self.decide_by == "estimate" or p_value is None or not beyond or p_value <= 1 - level:
             return None
         nothing = Limit(at_least=0, at_most=0)
-        return rows_needed(value, measurement.interval, nothing, n, level, power=_POWER)
+        return rows_needed(value, measurement.interval, nothing, n, level)
 
     def _said(self, what: str, found: _Found, measurement: Measurement) -> str:
         """What was measured, as a clause."""

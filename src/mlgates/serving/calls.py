@@ -4,11 +4,15 @@ A job is performed where the model is: in this process or in a child; its reply 
 values and arrays, so that it can travel.
 """
 
+import gc
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from mlgates.redaction import describe
 from mlgates.serving.answers import MalformedError, predictions, probabilities
@@ -21,6 +25,7 @@ __all__ = ["Job", "Method", "Reply", "method_of", "perform"]
 Method = Literal["predict", "predict_proba", "application"]
 Kind = Literal["answer", "malformed", "raised", "stopped"]
 
+_PHASES = 3
 _HASTE = 1e-5  # seconds after which threads take turns, so that those that disturb each other do
 
 
@@ -39,6 +44,9 @@ class Job:
     rounds : int
         0 to call once for each input, one after another; more to call at the same time from a
         thread for each input, so many times each.
+    phase : int
+        Where above 0, the one input is called so many times in each of three phases, and the answer
+        is the memory in use after each, in bytes.
     stir : bool
         As in `watched`.
     known : frozenset of str
@@ -49,6 +57,7 @@ class Job:
     inputs: tuple[Any, ...]
     rows: tuple[int, ...]
     rounds: int = 0
+    phase: int = 0
     stir: bool = False
     known: frozenset[str] = frozenset()
 
@@ -116,6 +125,8 @@ def perform(model: Any, job: Job) -> list[Reply]:
     The model gets copies of its inputs, which are compared with the originals afterwards; what it
     changes of the process's state is put back.
     """
+    if job.phase:
+        return [_memory_in_use(model, job)]
     calls = job.inputs * max(job.rounds, 1)
     copies = [_copied(job.method, value) for value in calls]
     rows = job.rows * max(job.rounds, 1)
@@ -139,6 +150,34 @@ def perform(model: Any, job: Job) -> list[Reply]:
         )
         for given, copy, outcome in zip(calls, copies, outcomes, strict=True)
     ]
+
+
+def _memory_in_use(model: Any, job: Job) -> Reply:
+    """Return the memory of Python and numpy after each of three phases of calls, one as another.
+
+    The first phase takes what is kept once, such as modules that are imported and caches.
+    """
+    (given,), (rows,) = job.inputs, job.rows
+    in_use = []
+    ours = not tracemalloc.is_tracing()
+    if ours:
+        tracemalloc.start()
+    try:
+        with watched() as watch:
+            for _ in range(_PHASES):
+                for _ in range(job.phase):
+                    copy = _copied(job.method, given)
+                    outcome = _called(model, job.method, copy, rows, job.known)
+                    if outcome.kind != "answer":
+                        return Reply(*outcome)
+                del copy, outcome
+                gc.collect()
+                in_use.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        if ours:
+            tracemalloc.stop()
+    answer = np.array(in_use, dtype=np.float64)
+    return Reply("answer", answer, state=watch.changed, printed=watch.printed)
 
 
 def _together(one: Callable[[int], None], threads: int, rounds: int) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "forms",
     "independence",
     "known_classes",
+    "memory",
     "repetition",
     "shuffled",
 ]
@@ -36,6 +37,10 @@ __all__ = [
 #: rows that are also asked one by one
 SINGLES = 32
 THREADS = 4
+#: calls in each of the phases after which the memory in use is read
+_PHASE = 5
+#: bytes that a call may leave behind: pandas keeps track of its indexes in up to 2,000
+_LEFT = 4_096
 ROUNDS = 4
 _SUMS = 1e-6
 _NEARLY_ALL = 0.9
@@ -294,3 +299,29 @@ def _concurrent(trial: Trial, rtol: float) -> Check:
     if raised:
         bad += f"; {len(raised):,} of {len(replies):,} calls failed, the first {raised[0]:.150}"
     return _rows(trial, "thread_safe", "concurrent_calls", wrong, said, bad)
+
+
+def memory(trial: Trial) -> Property:
+    """Return that calls leave no memory behind that goes on growing."""
+    return Property("pure", "memory", partial(_memory, trial))
+
+
+def _memory(trial: Trial) -> Check:
+    method = trial.methods[0]
+    trial.base(method)
+    job = Job(method, (trial.table.value,), (trial.n,), phase=_PHASE, known=trial.known)
+    # (what these calls change is not compared with what they were given)
+    reply = trial.host.perform(job)[0]
+    if reply.kind != "answer":
+        trial.fail(method, reply, "the same rows again and again")
+    early, late = (np.diff(reply.answer) / _PHASE).tolist()
+    calls = 2 * _PHASE
+    grew = early > _LEFT and late > _LEFT
+    said = f"{calls:,} more calls of {trial.called(method)} left no more memory in use"
+    if grew:
+        said = f"each of {calls:,} more calls of {trial.called(method)} left memory in use"
+        said += f", {min(early, late):,.0f} bytes or more a call"
+    elif late > _LEFT:
+        msg = "memory grew only after some of the calls: whether it goes on is not known"
+        raise UntriedError(msg)
+    return held("pure", "memory", said, wrong=int(grew), n=calls, bytes_a_call=(early, late))
