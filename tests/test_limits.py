@@ -230,3 +230,10 @@ def test_a_value_reads_on_the_side_where_it_lies(value, bound, unit):
         assert math.isclose(read, bound, rel_tol=1e-7)
     else:
         assert (read > bound) is (value > bound)
+
+
+def test_what_counts_as_rounding_is_said_by_the_sizes_of_the_numbers():
+    none = Limit(at_most=0)
+    assert settle(1e-13, none) == 1e-13  # no number is known that it could be the rounding of
+    assert settle(1e-12, none, 1.0) == 0.0
+    assert settle(1.1e-12, none, 1.0) == 1.1e-12
