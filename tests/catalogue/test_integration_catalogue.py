@@ -224,6 +224,9 @@ def test_saboteur_gets_its_verdict_and_nothing_of_it_remains(
 
 def test_a_cache_is_no_leak_and_growth_once_is_undecided():
     assert judge(bad.Caches()).passed
+    wide = pd.DataFrame(np.ones((40, 200)), columns=[f"x{i}" for i in range(200)])
+    each = judge(lambda X: sum(X[name].fillna(0).rename("x") for name in X).to_numpy(), wide)
+    assert found(each)["pure", "memory"] is PASS
     result = judge(bad.KeepsNow())
     assert found(result)["pure", "memory"] is result.verdict is INCONCLUSIVE
     assert "memory grew only after some of the calls" in reason(result, "pure", "memory")
