@@ -35,6 +35,8 @@ __all__ = [
     "seconds",
     "share",
     "shown",
+    "slices",
+    "some",
     "text",
     "written",
 ]
@@ -181,6 +183,32 @@ def names(owner: str, option: str, value: object) -> tuple[str, ...]:
     if len(set(found)) < len(found):
         raise refuse(owner, option, "names that differ", value)
     return found
+
+
+def some(owner: str, option: str, value: object) -> tuple[str, ...]:
+    """Return names as `names` does, at least one."""
+    found = names(owner, option, value)
+    if not found:
+        raise refuse(owner, option, "at least one name", value)
+    return found
+
+
+def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
+    """Return declared slices as a gate keeps them: names of columns, or (name, condition) pairs.
+
+    Examples
+    --------
+    >>> slices("Performance", "by", ["sex", "age"]), slices("Performance", "by", "sex")
+    (('sex', 'age'), ('sex',))
+    """
+    is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
+    if not (isinstance(given, Mapping) or is_pairs):
+        return some(owner, option, given)
+    allowed = "a mapping of names to conditions on the table"
+    pairs = mapping(owner, option, given, allowed)
+    if not pairs or not all(isinstance(n, str) and callable(c) for n, c in pairs.items()):
+        raise refuse(owner, option, allowed, given)
+    return tuple(pairs.items())
 
 
 def seconds(value: Duration) -> float:

@@ -17,6 +17,7 @@ from mlgates.limits import Limit, beside, spell
 from mlgates.options import choice, count, flag, real, refuse, share
 
 __all__ = [
+    "NO_INTERVAL",
     "Check",
     "Decision",
     "Details",
@@ -306,7 +307,8 @@ def _lacking(measurement: Measurement, min_n: int, max_dropped: float, lacking: 
     return ""
 
 
-_NO_INTERVAL = "no interval is defined; only decide_by='estimate' does without"
+#: Why a rule by interval decides nothing.
+NO_INTERVAL = "no interval is defined; only decide_by='estimate' does without"
 
 
 def _undecided(measurement: Measurement, rule: Rule) -> Decision:
@@ -317,7 +319,7 @@ def _undecided(measurement: Measurement, rule: Rule) -> Decision:
         because = chance if tested else "beyond the limit, but no test says whether by chance"
     else:
         tested = measurement.interval is not None
-        because = "the interval reaches across the limit" if tested else _NO_INTERVAL
+        because = "the interval reaches across the limit" if tested else NO_INTERVAL
     return Decision(Verdict.INCONCLUSIVE, because, by_chance=tested)
 
 

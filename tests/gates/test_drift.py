@@ -728,7 +728,7 @@ def test_every_report_is_valid_json(method):
                 "it is a share, not a percentage: write 0.1"
             ),
         ),
-        ({"columns": []}, "Drift: `columns` must be at least one name, got ()"),
+        ({"columns": []}, "Drift: `columns` must be at least one name, got []"),
         (
             {"columns": ["x"], "exclude": ["x"]},
             "Drift: `exclude` must be names that `columns` does not ask for, got ('x',)",

@@ -5,21 +5,22 @@ import math
 import pytest
 
 import mlgates as mg
-from mlgates.gates.judging import confidence_of, rows_needed, slices_of
+from mlgates.gates.judging import confidence_of, rows_needed
+from mlgates.options import slices
 from mlgates.verdict import Limit
 
 
 def test_slices_are_names_or_pairs():
-    assert slices_of("Gate", "sex") == ("sex",)
-    assert slices_of("Gate", ["sex", "age"]) == ("sex", "age")
-    assert slices_of("Gate", {"old": callable}) == (("old", callable),)
-    assert slices_of("Gate", (("old", callable),)) == (("old", callable),)
+    assert slices("Gate", "by", "sex") == ("sex",)
+    assert slices("Gate", "by", ["sex", "age"]) == ("sex", "age")
+    assert slices("Gate", "by", {"old": callable}) == (("old", callable),)
+    assert slices("Gate", "by", (("old", callable),)) == (("old", callable),)
 
 
 @pytest.mark.parametrize("bad", [[], (), {}, {"old": 3}, {1: callable}, 7, [1], object(), math.nan])
 def test_other_slices_are_refused(bad):
     with pytest.raises(mg.OptionError, match="Gate: `by` must be"):
-        slices_of("Gate", bad)
+        slices("Gate", "by", bad)
 
 
 @pytest.mark.parametrize("bad", [0.4, 1, 1.0, 95, -1, math.nan, "0.95", True, None, 1 - 1e-12])

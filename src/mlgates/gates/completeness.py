@@ -106,7 +106,7 @@ class Completeness(Gate):
 
     def __post_init__(self) -> None:
         if self.columns is not None:
-            self._set("columns", _some("columns", self.columns))
+            self._set("columns", options.some(_OWNER, "columns", self.columns))
         self._set("max_missing", options.share(_OWNER, "max_missing", self.max_missing))
         self._set("min_rows", options.count(_OWNER, "min_rows", self.min_rows))
         if self.max_rows is not None:
@@ -119,7 +119,7 @@ class Completeness(Gate):
         if self.expected is not None:
             self._set("expected", _expected(self.expected))
         if self.by is not None:
-            self._set("by", _slices(self.by))
+            self._set("by", options.slices(_OWNER, "by", self.by))
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
@@ -293,13 +293,6 @@ def _unknown(column: str, metric: str, near: Near) -> Check:
     return Check(subject=column, metric=metric, verdict=Verdict.ERROR, reason=reason)
 
 
-def _some(option: str, value: object) -> tuple[str, ...]:
-    found = options.names(_OWNER, option, value)
-    if not found:
-        raise options.refuse(_OWNER, option, "at least one name", value)
-    return found
-
-
 def _scalars(option: str, given: object, *, empty: bool = False) -> tuple[object, ...]:
     allowed = "a sequence of finite numbers, texts, bools, dates or datetimes"
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
@@ -316,15 +309,3 @@ def _expected(given: object) -> tuple[tuple[str, tuple[object, ...]], ...]:
     if not pairs or not all(isinstance(name, str) for name in pairs):
         raise options.refuse(_OWNER, "expected", allowed, given)
     return tuple((name, _scalars(f"expected[{name!r}]", values)) for name, values in pairs.items())
-
-
-def _slices(given: object) -> Slices:
-    if isinstance(given, Mapping) or (
-        isinstance(given, tuple) and given and isinstance(given[0], tuple)
-    ):
-        allowed = "a mapping of names to conditions on the table"
-        pairs = options.mapping(_OWNER, "by", given, allowed)
-        if not pairs or not all(isinstance(n, str) and callable(c) for n, c in pairs.items()):
-            raise options.refuse(_OWNER, "by", allowed, given)
-        return tuple(pairs.items())
-    return _some("by", given)

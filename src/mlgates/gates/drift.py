@@ -34,7 +34,7 @@ from mlgates.gates.shifts.distances import METHODS, Method, Shift, told_cells
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue
-from mlgates.limits import beside, quantity, spell
+from mlgates.limits import beside, quantity
 from mlgates.redaction import describe
 from mlgates.verdict import Check, Limit, Measurement, Unit, Verdict
 
@@ -133,9 +133,7 @@ class Drift(Gate):
             else:
                 self._set("at_most", options.number(kind, "at_most", self.at_most, at_least=0))
         if self.columns is not None:
-            self._set("columns", options.names(kind, "columns", self.columns))
-            if not self.columns:
-                raise options.refuse(kind, "columns", "at least one name", self.columns)
+            self._set("columns", options.some(kind, "columns", self.columns))
         self._set("exclude", options.names(kind, "exclude", self.exclude))
         if set(self.exclude) & set(self.columns or ()):
             allowed = "names that `columns` does not ask for"
@@ -321,7 +319,7 @@ class Drift(Gate):
         lack = self._lacking(found, p_value)
         said = found.said + ("" if lack else self._chance(found, limit, p_value, tests))
         measurement = Measurement(
-            None if lack else found.value,
+            found.value,
             n=found.n,
             dropped=found.dropped,
             p_value=p_value,
@@ -337,20 +335,14 @@ class Drift(Gate):
             min_n=self._least,
             max_dropped=1.0,  # what is missing has a check of its own
             significance=self.significance,
+            lacking=lack,
             unit=unit,
             said=said,
         )
-        if not lack:
-            return check
-        reason = f"{said}; {lack}; the limit is {spell(limit, unit)}"
         # on whichever side of the limit it lies, chance alone could have brought it there
         by_chance = shift is not None and self._is_vague(shift) and self._is_chance(shift.p_least)
-        return replace(
-            check,
-            reason=reason,
-            value=found.value,
-            by_chance=by_chance and min(found.n, found.m) >= self._least,
-        )
+        enough = min(found.n, found.m) >= self._least
+        return replace(check, by_chance=True) if lack and by_chance and enough else check
 
     def _lacking(self, found: Found, p_value: float) -> str:
         """Return why nothing can be decided, where `decide` could not know."""

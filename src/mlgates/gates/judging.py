@@ -3,16 +3,28 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from scipy import special
 
 from mlgates import options
+from mlgates.gates.violations import broken
 from mlgates.kernels.paired import rows_to_decide
 from mlgates.limits import Limit, settle
-from mlgates.verdict import Measurement
+from mlgates.outcomes import Slice
+from mlgates.verdict import Check, Measurement
 
-__all__ = ["By", "confidence_of", "rounded_up", "rows_needed", "settled", "slices_of"]
+__all__ = [
+    "By",
+    "checked",
+    "confidence_of",
+    "in_slices",
+    "rounded_up",
+    "rows_needed",
+    "settled",
+]
+
+Found = TypeVar("Found")
 
 #: Chance of a decision that is aimed at, so that at least 0.8 is reached: intervals are a little
 #: wider than z errors.
@@ -22,31 +34,33 @@ _POWER = 0.82
 By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
 
 
-def slices_of(owner: str, given: object) -> tuple[Any, ...]:
-    """Return declared slices as a gate keeps them: names of columns, or (name, condition) pairs.
+def checked(owner: str, gate: Any, rules: tuple[str, ...]) -> dict[str, object]:
+    """Return in their checked form the options that every gate of a metric has."""
+    options.choice(owner, "decide_by", gate.decide_by, rules)
+    return {
+        "by": None if gate.by is None else options.slices(owner, "by", gate.by),
+        "min_samples": options.count(owner, "min_samples", gate.min_samples, at_least=1),
+        "confidence": confidence_of(owner, gate.confidence),
+    }
 
-    Raises
-    ------
-    OptionError
-        For anything else, and for no slice at all.
 
-    Examples
-    --------
-    >>> slices_of("Performance", ["sex", "age"]), slices_of("Performance", "sex")
-    (('sex', 'age'), ('sex',))
+def in_slices(
+    name: str, slices: tuple[Slice, ...], measure: Callable[[Slice | None], Found]
+) -> tuple[list[Found], list[Check]]:
+    """Return what was measured of each slice, and an ERROR for each that broke.
+
+    Where there are none, none were asked for or there are no rows: all rows are measured.
     """
-    if isinstance(given, Mapping) or (
-        isinstance(given, tuple) and given and isinstance(given[0], tuple)
-    ):
-        allowed = "a mapping of names to conditions on the table"
-        pairs = options.mapping(owner, "by", given, allowed)
-        if not pairs or not all(isinstance(n, str) and callable(c) for n, c in pairs.items()):
-            raise options.refuse(owner, "by", allowed, given)
-        return tuple(pairs.items())
-    names = options.names(owner, "by", given)
-    if not names:
-        raise options.refuse(owner, "by", "at least one name", given)
-    return names
+    if not slices:
+        return [measure(None)], []
+    found: list[Found] = []
+    wrong: list[Check] = []
+    for part in slices:
+        try:
+            found.append(measure(part))
+        except Exception as error:  # noqa: BLE001  (a slice that breaks hides no other)
+            wrong.append(broken(name, name, error, group=part.name))
+    return found, wrong
 
 
 def confidence_of(owner: str, given: object) -> float:

@@ -11,12 +11,11 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
-from mlgates.gates.judging import By, confidence_of, rows_needed, settled, slices_of
-from mlgates.gates.violations import broken
+from mlgates.gates.judging import By, checked, in_slices, rows_needed, settled
 from mlgates.kernels.multiplicity import holm, holm_levels
 from mlgates.limits import Limit, beside, quantity
 from mlgates.metrics import Metric, find
-from mlgates.outcomes import Outcomes
+from mlgates.outcomes import Outcomes, Slice
 from mlgates.outcomes.names import listed
 from mlgates.verdict import Check, Measurement
 
@@ -105,12 +104,8 @@ class Performance(Gate):
             if getattr(self, option) is not None:
                 self._set(option, _bound(metric, option, getattr(self, option)))
         _check_sides(metric, self.at_least, self.at_most)
-        if self.by is not None:
-            self._set("by", slices_of(_OWNER, self.by))
-        least = options.count(_OWNER, "min_samples", self.min_samples, at_least=1)
-        self._set("min_samples", least)
-        options.choice(_OWNER, "decide_by", self.decide_by, _RULES)
-        self._set("confidence", confidence_of(_OWNER, self.confidence))
+        for option, value in checked(_OWNER, self, _RULES).items():
+            self._set(option, value)
         super().__post_init__()
 
     @property
@@ -136,15 +131,14 @@ class Performance(Gate):
         metric = self._metric
         outcomes = evidence.outcomes(metric.need, scores=metric.scores)
         slices = () if self.by is None else evidence.slices(self.by)
-        if not slices:  # none are asked for, or there are no rows
-            yield from self._judged(metric, [self._found(metric, outcomes, None)])
-            return
-        found: list[_Found] = []
-        for part in slices:
-            try:
-                found.append(self._found(metric, outcomes.take(part.rows), part.name))
-            except Exception as error:  # noqa: BLE001  (a slice that breaks hides no other)
-                yield broken(metric.name, metric.name, error, group=part.name)
+
+        def measure(part: Slice | None) -> _Found:
+            if part is None:
+                return self._found(metric, outcomes, None)
+            return self._found(metric, outcomes.take(part.rows), part.name)
+
+        found, wrong = in_slices(metric.name, slices, measure)
+        yield from wrong
         yield from self._judged(metric, found)
 
     def remark(self, evidence: Evidence) -> str:

@@ -10,12 +10,12 @@ from scipy import special
 from mlgates import options
 from mlgates.base import Gate
 from mlgates.evidence import Evidence
-from mlgates.gates.judging import By, confidence_of, rows_needed, settled, slices_of
-from mlgates.gates.violations import broken
+from mlgates.gates.judging import By, checked, in_slices, rows_needed, settled
 from mlgates.kernels.multiplicity import holm, holm_levels
 from mlgates.limits import Limit, beside, quantity
 from mlgates.metrics import Metric, find
 from mlgates.metrics.difference import Difference, difference
+from mlgates.outcomes import Slice
 from mlgates.outcomes.names import listed
 from mlgates.verdict import Check, Measurement
 
@@ -111,12 +111,8 @@ class Regression(Gate):
         metric = self._metric
         _check_direction(metric)
         self._set("tolerance", _tolerance(metric, self.tolerance))
-        if self.by is not None:
-            self._set("by", slices_of(_OWNER, self.by))
-        least = options.count(_OWNER, "min_samples", self.min_samples, at_least=1)
-        self._set("min_samples", least)
-        options.choice(_OWNER, "decide_by", self.decide_by, _RULES)
-        self._set("confidence", confidence_of(_OWNER, self.confidence))
+        for option, value in checked(_OWNER, self, _RULES).items():
+            self._set(option, value)
         super().__post_init__()
 
     @property
@@ -146,16 +142,15 @@ class Regression(Gate):
         candidate = evidence.outcomes(need, scores=scores)
         production = evidence.outcomes(need, production=True, scores=scores)
         slices = () if self.by is None else evidence.slices(self.by)
-        if not slices:  # none are asked for, or there are no rows
-            total = _Found(None, difference(metric, candidate, production))
-            yield from self._judged(metric, [total])
-        found: list[_Found] = []
-        for part in slices:
-            try:
-                here, there = candidate.take(part.rows), production.take(part.rows)
-                found.append(_Found(part.name, difference(metric, here, there)))
-            except Exception as error:  # noqa: BLE001  (a slice that breaks hides no other)
-                yield broken(metric.name, metric.name, error, group=part.name)
+
+        def measure(part: Slice | None) -> _Found:
+            if part is None:
+                return _Found(None, difference(metric, candidate, production))
+            here, there = candidate.take(part.rows), production.take(part.rows)
+            return _Found(part.name, difference(metric, here, there))
+
+        found, wrong = in_slices(metric.name, slices, measure)
+        yield from wrong
         yield from self._judged(metric, found)
 
     def remark(self, evidence: Evidence) -> str:

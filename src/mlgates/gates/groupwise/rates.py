@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.errors import EvidenceError
 from mlgates.kernels.proportions import wilson_interval
 from mlgates.metrics import CountMetric, Metric
 from mlgates.outcomes import Groups, Outcomes, confusion
-from mlgates.verdict import Measurement
+from mlgates.verdict import NO_INTERVAL, Measurement
 
 __all__ = ["LEAST", "Grouped", "Rates", "normal"]
 
@@ -79,22 +81,11 @@ class Rates:
 
     def only(self, kept: npt.NDArray[np.bool_]) -> "Rates":
         """Return the rates of some groups."""
-        return Rates(
-            self.metric,
-            tuple(name for name, keep in zip(self.groups, kept, strict=True) if keep),
-            self.rows[kept],
-            self.value[kept],
-            self.low[kept],
-            self.high[kept],
-            self.denominator[kept],
-            self.successes[kept],
-            tuple(why for why, keep in zip(self.lacking, kept, strict=True) if keep),
-            self.confidence,
-            self.share,
-            self.method,
-            self.index[kept],
-            self.again,
-        )
+        arrays = ("rows", "value", "low", "high", "denominator", "successes", "index")
+        chosen: dict[str, Any] = {name: getattr(self, name)[kept] for name in arrays}
+        for name in ("groups", "lacking"):
+            chosen[name] = tuple(compress(getattr(self, name), kept))
+        return replace(self, **chosen)
 
     def limits(self, confidence: float) -> tuple[Floats, Floats]:
         """Return the intervals at another level; those by resampling are stretched.
@@ -186,7 +177,8 @@ class Grouped:
     def _counted(self, weight: Floats | None) -> Floats:
         found = self.outcomes
         if found.pred is None:
-            raise NotImplementedError
+            msg = f"outcomes of {found.need} have no predictions"
+            raise EvidenceError(msg)
         k, n = len(found.classes), len(self.names)
         return confusion(found.true, found.pred, k, weight, self._codes, n)
 
@@ -317,7 +309,7 @@ def _lack(found: Measurement, *, bounded: bool) -> str:
     if found.value is None:
         return why or "undefined"
     if found.interval is None and bounded:
-        return why or "no interval is defined; only decide_by='estimate' does without"
+        return why or NO_INTERVAL
     return why
 
 
