@@ -478,16 +478,22 @@ def test_other_tests_load_nothing_heavy_and_hear_nothing(pytester, run):
     pytester.makepyfile(
         test_plain="""
         import sys
-        def test_plain():
+        def test_plain(pytestconfig):
             heavy = {"numpy", "pandas", "pyarrow", "scipy", "sklearn", "fairlearn", "jinja2"}
             loaded = {name for name in sys.modules if name.startswith("mlgates")}
             assert not heavy & set(sys.modules)
-            assert loaded == {"mlgates", "mlgates.pytest_plugin", "mlgates.under_pytest",
-                              "mlgates.under_pytest.gathered"}
+            if pytestconfig.getoption("--mlgates-report") is None:
+                assert loaded == {"mlgates", "mlgates.pytest_plugin", "mlgates.under_pytest",
+                                  "mlgates.under_pytest.gathered"}
         """
     )
-    found = run("--mlgates-report=out.json", "-p", "no:hypothesispytest")
-    found.stdout.no_fnmatch_line("*loans*")
+    found = run("-p", "no:hypothesispytest")
+    found.assert_outcomes(passed=1)
+    found.stdout.no_fnmatch_line("*mlgates ==*")
+    found = run("-p", "no:hypothesispytest", "--mlgates-report=out.json")
+    found.assert_outcomes(passed=1)
+    found.stdout.fnmatch_lines(["*== mlgates ==*", "no suite was run: out.json was not written"])
+    assert not (pytester.path / "out.json").exists()
 
 
 def test_it_may_be_asked_for_beside_its_entry_point(pytester):

@@ -1,14 +1,22 @@
 """Area under the ROC curve: exact with ties, with DeLong's covariance, by one sort a score."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-__all__ = ["AucDifference", "auc", "auc_difference", "delong", "hanley_interval", "same_ranking"]
+__all__ = [
+    "AucDifference",
+    "auc",
+    "auc_difference",
+    "delong",
+    "hanley_interval",
+    "placements",
+    "same_ranking",
+]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -51,7 +59,7 @@ def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None 
     if weight is None:
         return _mean(_twice_won(positive, np.asarray(score)), positive)
     sums = np.asarray(weight, np.float64)
-    return _weighted_mean(_placed(positive, np.asarray(score), sums), positive, sums)
+    return _weighted_mean(placements(positive, np.asarray(score), sums), positive, sums)
 
 
 def delong(
@@ -104,7 +112,7 @@ def delong(
         areas = [_mean(places, positive) for places in won]
         placed = np.array([_shares(places, positive) for places in won])
     else:
-        placed = np.array([_placed(positive, vector, sums) for vector in vectors])
+        placed = np.array([placements(positive, vector, sums) for vector in vectors])
         areas = [_weighted_mean(places, positive, sums) for places in placed]
     return np.array(areas, np.float64), _covariance(placed, positive, sums)
 
@@ -142,7 +150,7 @@ def auc_difference(
         areas = _mean(won, positive), _mean(lost, positive)
         change = _shares(won - lost, positive)
     else:
-        here, there = _placed(positive, first, sums), _placed(positive, second, sums)
+        here, there = placements(positive, first, sums), placements(positive, second, sums)
         areas = _weighted_mean(here, positive, sums), _weighted_mean(there, positive, sums)
         change = here - there
     return AucDifference(*areas, float(_covariance(change[None], positive, sums)[0, 0]))
@@ -208,7 +216,7 @@ def hanley_interval(
     return _root(beyond, 0.0, area), _root(beyond, 1.0, area)
 
 
-def _root(beyond: Any, outside: float, inside: float) -> float:
+def _root(beyond: Callable[[float], float], outside: float, inside: float) -> float:
     """The point between two where a function changes its sign; the outer one where it doesn't."""
     if beyond(outside) <= 0:
         return outside
@@ -277,7 +285,7 @@ def _shares(won: npt.NDArray[np.int64], positive: Mask) -> Floats:
         return won / np.where(positive, 2 * (len(positive) - hits), 2 * hits)
 
 
-def _placed(positive: Mask, score: Values, weight: Floats) -> Floats:
+def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
     """Placements by weight: the share of the other class's weight, ties by half."""
     order, starts = _runs(score)
     rows = len(score)

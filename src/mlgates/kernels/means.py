@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.kernels.quantiles import order_ranks
+
 __all__ = ["mean_interval", "median_interval", "weighted_median"]
 
 Floats = npt.NDArray[np.float64]
@@ -80,29 +82,18 @@ def median_interval(
     """
     ranked = np.sort(values)
     if weight is None:
-        low, high = _ranks(len(values), confidence)
+        low, high = order_ranks(len(values), 0.5, confidence)
         return None if low < 1 else (float(ranked[low - 1]), float(ranked[high - 1]))
     order = np.argsort(values, kind="stable")
     sums = np.cumsum(weight[order])
     n = int(sums[-1] ** 2 / float(np.dot(weight, weight)) * (1 + 1e-9))
-    low, high = _ranks(n, confidence)
+    low, high = order_ranks(n, 0.5, confidence)
     if low < 1:
         return None
     last = len(values) - 1
     at = np.searchsorted(sums / sums[-1], [(low - 0.5) / n, (high - 0.5) / n])
     ends = ranked[np.minimum(at, last)]
     return float(ends[0]), float(ends[1])
-
-
-def _ranks(n: int, confidence: float) -> tuple[int, int]:
-    """Ranks, from 1 on, of the ends; the lower is 0 where no rank serves."""
-    tail = (1 - confidence) / 2
-    # the smallest k with P(X <= k) >= tail, X binomial(n, 1/2), by bisection
-    low, high = -1, n
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if special.bdtr(middle, n, 0.5) >= tail else (middle, high)
-    return high, n + 1 - high
 
 
 def weighted_median(values: Floats, weight: Floats | None = None) -> float:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.kernels.resampling import row_counts
+from mlgates.kernels.auc import placements
 
 __all__ = ["PrecisionCurve", "auc_influence", "falling", "precision_curve"]
 
@@ -67,11 +67,6 @@ class PrecisionCurve(NamedTuple):
         moved = self.positive * (own[runs] - value + inside[runs]) - beside[runs]
         return np.asarray(weight * moved / total)
 
-    def draws(self, resamples: int, rng: np.random.Generator, strata: Mask | None = None) -> Floats:
-        """Return the average precision of so many resamples of the rows."""
-        batches = row_counts(len(self.positive), resamples, rng, strata)
-        return np.concatenate([self.values(batch) for batch in batches])
-
 
 def precision_curve(
     true: npt.ArrayLike, score: npt.ArrayLike, weight: Floats | None = None
@@ -123,15 +118,7 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
     (0.75, [0.125, -0.125, -0.125, 0.125])
     """
     positive = np.asarray(true, np.bool_)
-    placed = np.empty(len(positive))
-    for mine in (positive, ~positive):
-        others = ~mine
-        order = np.argsort(score[others])
-        ranked = score[others][order]
-        below = np.concatenate(([0.0], np.cumsum(weight[others][order])))
-        left, right = (np.searchsorted(ranked, score[mine], side) for side in ("left", "right"))
-        placed[mine] = (below[left] + below[right]) / (2 * below[-1])
-    placed[~positive] = 1 - placed[~positive]
+    placed = placements(positive, score, weight)
     shares = np.where(positive, weight / weight[positive].sum(), weight / weight[~positive].sum())
     area = float(np.dot(shares[positive], placed[positive]))
     return area, shares * (placed - area)

@@ -113,13 +113,14 @@ def bca_interval(
     below = np.searchsorted(known, value - crumb, "left")
     upto = np.searchsorted(known, value + crumb, "right")
     z0 = float(special.ndtri((below + upto) / (2 * len(known))))
-    levels, how = special.ndtr(z), "percentile"
+    how: Literal["BCa", "percentile"] = "percentile"
+    levels = special.ndtr(z)
     if math.isfinite(z0):
         pulled = 1 - _acceleration(left_out, times) * (z0 + z)
         if np.all(pulled > 0):
             levels, how = special.ndtr(z0 + (z0 + z) / pulled), "BCa"
     low, high = np.quantile(known, levels)
-    return Resampled((float(low), float(high)), "BCa" if how == "BCa" else "percentile")
+    return Resampled((float(low), float(high)), how)
 
 
 def percentile_interval(draws: npt.ArrayLike, confidence: float = 0.95) -> Resampled:

@@ -228,7 +228,9 @@ def _of_subsets(both: _Both, size: int, rng: np.random.Generator) -> Floats:
         rows[given[order[start : start + size]]] = True
         part = _Both(both.metric, both.candidate.take(rows), both.production.take(rows))
         drawn = part.draws(RESAMPLES // subsets, rng)
-        draws.append(both.value + (drawn - np.nanmean(drawn)) * math.sqrt(size / n))
+        known = drawn[~np.isnan(drawn)]
+        centre = known.mean() if len(known) else math.nan
+        draws.append(both.value + (drawn - centre) * math.sqrt(size / n))
     return np.concatenate(draws)
 
 

@@ -18,6 +18,7 @@ from mlgates.errors import EvidenceError
 from mlgates.kernels.auc import auc_difference, hanley_interval, same_ranking
 from mlgates.kernels.means import mean_interval
 from mlgates.kernels.paired import mcnemar, tango_interval
+from mlgates.kernels.simultaneous import square_and_add
 from mlgates.metrics.change import Change, Ends, of_cells, of_functions, of_rows
 from mlgates.metrics.counts import CountMetric
 from mlgates.metrics.functions import FunctionMetric
@@ -264,12 +265,9 @@ def _by_size(
     area: float, other: float, sizes: tuple[float, float], confidence: float
 ) -> tuple[float, float]:
     """Newcombe's square-and-add of the intervals that areas have by their sizes alone."""
-    (low, high), (lower, upper) = (hanley_interval(a, *sizes, confidence) for a in (area, other))
-    change = area - other
-    return (
-        max(change - math.hypot(area - low, upper - other), -1.0),
-        min(change + math.hypot(high - area, other - lower), 1.0),
-    )
+    here, there = (hanley_interval(each, *sizes, confidence) for each in (area, other))
+    low, high = square_and_add(area, here, other, there)
+    return max(float(low), -1.0), min(float(high), 1.0)
 
 
 def _losses(metric: LossMetric, candidate: Outcomes, production: Outcomes, seed: int) -> Change:

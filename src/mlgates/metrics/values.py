@@ -16,6 +16,9 @@ __all__ = ["R2", "VALUES", "MaxError", "MedianError"]
 
 Floats = npt.NDArray[np.float64]
 
+#: A spread that is a smaller share of what it is the difference of is rounding.
+_CRUMB = 1e-12
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class R2(RowMetric):
@@ -45,7 +48,7 @@ class R2(RowMetric):
         value = 1 - float(squares[0].sum()) / float(squares[1].sum())
         if not confidence:
             return Estimate(value)
-        return Estimate(value, _r2_interval(squares, weight, confidence), "linearized")
+        return Estimate(value, _r2_interval(squares, outcomes.effective, confidence), "linearized")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return r2 of resamples."""
@@ -57,11 +60,10 @@ class R2(RowMetric):
 
 
 def _r2_interval(
-    squares: tuple[Floats, Floats], weight: Floats, confidence: float
+    squares: tuple[Floats, Floats], n: float, confidence: float
 ) -> tuple[float, float] | None:
-    """Student's interval of ``log(1 - r2)``, a difference of logarithms; None where r2 is 1."""
+    """Student's interval of ``log(1 - r2)``, by the effective rows; None where r2 is 1."""
     missed, spread = (column.sum() for column in squares)
-    n = _worth(weight)
     if not missed > 0 or not n > 1:
         return None
     moves = squares[0] / missed - squares[1] / spread
@@ -71,17 +73,12 @@ def _r2_interval(
     return float(1 - np.exp(centre + half)), float(1 - np.exp(centre - half))
 
 
-def _worth(weight: Floats) -> float:
-    """Return Kish's effective number of weighted rows."""
-    shares = weight / weight.max()
-    return float(shares.sum() ** 2 / np.dot(shares, shares))
-
-
 def _r2(sums: Floats) -> Floats:
     """r2 from sums of squared errors, squared distances, distances and weights; NaN: undefined."""
     missed, squares, distances, weight = sums.T
     spread = squares - distances**2 / np.where(weight > 0, weight, np.nan)
-    return np.asarray(1 - missed / np.where(spread > 0, spread, np.nan))
+    # rounding leaves a crumb where a resample has one true value only
+    return np.asarray(1 - missed / np.where(spread > _CRUMB * squares, spread, np.nan))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
