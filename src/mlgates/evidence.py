@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from os import PathLike
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from mlgates.data.lending import lend, rows_of
 from mlgates.data.profile import Profile
 from mlgates.data.reference import Reference
 from mlgates.data.source import Source, TableSchema, as_source
+from mlgates.data.threads import each, threads_for
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean, shown
 from mlgates.outcomes.groups import Groups, Slice, groups_of, slices_of
@@ -24,6 +25,8 @@ from mlgates.outcomes.reading import outcomes_of
 
 __all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
 
+T = TypeVar("T")
+R = TypeVar("R")
 Counts = Callable[[TableSchema], Iterable[Counter]]
 
 
@@ -295,6 +298,18 @@ class Evidence:
         wanted = {c: None for c in wanted if getattr(c, "finer", None) not in wanted}
         columns = [name for name in source.schema if name in read]
         return Profile.of(source, wanted, columns=columns, n_jobs=self._n_jobs)
+
+    def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Return what a function gives of each item, over threads beside a large reference.
+
+        Examples
+        --------
+        >>> Evidence({"reference": {"x": [1.0, 2.0]}}).each(abs, [-2, 1])
+        [2, 1]
+        """
+        known = self.reference()
+        rows = known.rows if isinstance(known, Profile) else 0
+        return each(do, items, threads_for(rows, self._n_jobs))
 
     def once(self, what: str, name: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made the first time it was asked for, or raise what was raised then."""

@@ -92,7 +92,7 @@ def test_sum_of_mixed_numbers_against_plain_python(numbers, scale):
 def test_sum_of_mixed_numbers_does_not_depend_on_blocks(monkeypatch):
     numbers = np.arange(10_000, dtype=np.uint64) ** 3
     whole = mixed_sum(numbers)
-    monkeypatch.setattr(hashing, "_MIXED", 77)
+    monkeypatch.setattr(hashing, "BLOCK", 77)
     assert mixed_sum(numbers) == whole
 
 

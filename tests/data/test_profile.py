@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlgates.data import profile as module
+from mlgates.data import threads
 from mlgates.data.counters import (
     Distribution,
     Duplicated,
@@ -326,7 +327,7 @@ def test_large_tables_are_scanned_by_threads(monkeypatch):
             super().__init__(threads)
 
     monkeypatch.setattr(module, "ThreadPoolExecutor", Spy)
-    monkeypatch.setattr(module.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 3)
     large = Profile.of({"x": np.arange(100_000)})
     assert asked == [3]
     assert large == Profile.of({"x": np.arange(100_000)}, n_jobs=1)

@@ -18,7 +18,7 @@ from scipy import stats
 from scipy.spatial import distance
 
 import mlgates as mg
-from mlgates.data.counters import Distribution
+from mlgates.data.counters import Distribution, Numbers
 from mlgates.gates.shifts.distances import METHODS
 from mlgates.verdict import Verdict
 
@@ -825,15 +825,19 @@ def test_profile_that_did_not_count_what_is_needed():
 
 @pytest.mark.parametrize("column", ["x", "c"])
 def test_distribution_that_could_not_be_counted_harms_no_other_column(column, monkeypatch):
-    count = Distribution.count
+    def break_off(kind):
+        count = kind.count
 
-    def broken(self, views, native):
-        if self.column == column:
-            msg = "the disk is gone"
-            raise OSError(msg)
-        return count(self, views, native)
+        def broken(self, views, native):
+            if self.column == column:
+                msg = "the disk is gone"
+                raise OSError(msg)
+            return count(self, views, native)
 
-    monkeypatch.setattr(Distribution, "count", broken)
+        monkeypatch.setattr(kind, "count", broken)
+
+    break_off(Distribution)
+    break_off(Numbers)
     for reference in (table(), mg.Profile.of(table())):
         result = run(table(), reference, "psi")
         verdicts = {(name, "psi"): P for name in ("x", "i", "b", "c")}

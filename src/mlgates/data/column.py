@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from mlgates.data import encoding
 from mlgates.data.exact import NANOSECONDS
 from mlgates.data.field import Field
-from mlgates.data.hashing import mixed_sum, text_sum, text_weights
+from mlgates.data.hashing import BLOCK, mix, mixed_sum, text_sum, text_weights
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
@@ -26,8 +27,15 @@ TEXTS = frozenset({"string", "binary"})
 Extreme = int | float | Decimal | bool
 
 _WORD = (1 << 64) - 1
-#: Rows of a float column that are added up at a time; they stay in the cache.
-_BLOCK = 1 << 15
+
+
+class _Swept(NamedTuple):
+    """Extremes of a float column (NaN where it has no value), missing rows, and its checksum."""
+
+    low: float
+    high: float
+    missing: int
+    checksum: int
 
 
 class ColumnView:
@@ -83,9 +91,7 @@ class ColumnView:
     @lazy
     def nans(self) -> int:
         """Number of NaN."""
-        if self.field.kind != "float" or np.isfinite(self._span).all():
-            return 0
-        return int(np.count_nonzero(self._missing_mask)) - self.nulls
+        return self._swept.missing - self.nulls if self.field.kind == "float" else 0
 
     @property
     def missing(self) -> int:
@@ -191,12 +197,24 @@ class ColumnView:
         return encoding.is_ascii(self.encoded.dictionary if self.is_encoded else self.array)
 
     @lazy
-    def _span(self) -> tuple[float, float]:
-        """Smallest and largest of a float column; NaN where it is empty or has NaN or null."""
-        if self.rows == 0:
-            return (np.nan, np.nan)
+    def _swept(self) -> "_Swept":
+        """What one pass over a float column tells; blocks stay in the cache meanwhile."""
+        low, high, missing, total = np.nan, np.nan, 0, 0
+        buffer = np.empty(min(self.rows, BLOCK))
         with np.errstate(invalid="ignore"):
-            return (float(np.min(self.floats)), float(np.max(self.floats)))
+            for start in range(0, self.rows, BLOCK):
+                floats = self.floats[start : start + BLOCK]
+                # One zero; and its bits are zero, so that NaN can be put out of the way with it.
+                block = np.add(floats, 0.0, out=buffer[: len(floats)], dtype=np.float64)
+                least, greatest = np.min(block), np.max(block)
+                if np.isnan(least):
+                    gaps = np.isnan(block)
+                    missing += int(np.count_nonzero(gaps))
+                    least, greatest = np.fmin.reduce(block), np.fmax.reduce(block)
+                    np.copyto(block, 0.0, where=gaps)
+                low, high = np.fmin(low, least), np.fmax(high, greatest)
+                total += mix(block.view(np.uint64))
+        return _Swept(float(low), float(high), missing, total & _WORD)
 
     @lazy
     def _extremes(self) -> tuple[Extreme | None, Extreme | None]:
@@ -204,11 +222,7 @@ class ColumnView:
         if self.valid == 0:
             return (None, None)
         if kind == "float":
-            low, high = self._span
-            if np.isnan(low):
-                low, high = np.fmin.reduce(self.floats), np.fmax.reduce(self.floats)
-            # One zero.
-            return (float(low) + 0.0, float(high) + 0.0)
+            return (self._swept.low, self._swept.high)
         if kind in WHOLE or kind in {"decimal", "bool"}:
             span = pc.min_max(self.whole_numbers if kind in WHOLE else self.plain)
             return (span["min"].as_py(), span["max"].as_py())
@@ -258,7 +272,7 @@ class ColumnView:
         if kind == "bool":
             return int(pc.sum(self.plain).as_py() or 0)
         if kind == "float":
-            return self._float_checksum()
+            return self._swept.checksum
         if kind == "decimal":
             return mixed_sum(self.values.astype(np.float64).view(np.uint64))
         if kind in TEXTS and self.is_encoded and 2 * len(self.encoded.dictionary) <= self.rows:
@@ -269,24 +283,12 @@ class ColumnView:
     def _words(self) -> Iterator[npt.NDArray[np.uint64]]:
         """Whole numbers as 64-bit words, 0 where they are null, a few at a time."""
         for chunk in self.whole_numbers.chunks:
-            for start in range(0, len(chunk), _BLOCK):
-                part = chunk.slice(start, _BLOCK)
+            for start in range(0, len(chunk), BLOCK):
+                part = chunk.slice(start, BLOCK)
                 numbers = (part.fill_null(0) if part.null_count else part).to_numpy()
                 unsigned = numbers.dtype == np.uint64
                 whole = numbers if unsigned else numbers.astype(np.int64, copy=False)
                 yield whole.view(np.uint64)
-
-    def _float_checksum(self) -> int:
-        total = 0
-        with np.errstate(invalid="ignore"):
-            for start in range(0, self.rows, _BLOCK):
-                # One zero; and its bits are zero, so that NaN can be put out of the way with it.
-                rows = slice(start, start + _BLOCK)
-                block = self.floats[rows].astype(np.float64, copy=False) + 0.0
-                if self.missing:
-                    np.copyto(block, 0.0, where=self._missing_mask[rows])
-                total += mixed_sum(block.view(np.uint64))
-        return total & _WORD
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from mlgates.data.encoding import as_bytes, bytes_sum, offsets_and_bytes, weigh
 
-__all__ = ["may_repeat", "mixed_sum", "text_sum", "text_weights"]
+__all__ = ["BLOCK", "may_repeat", "mix", "mixed_sum", "text_sum", "text_weights"]
 
 #: Longer texts are not hashed: each eight bytes are a pass over all rows.
 _LONGEST = 128
@@ -17,8 +17,8 @@ _WORD = np.dtype("<u8")
 _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
-#: Numbers that are mixed at a time.
-_MIXED = 1 << 15
+#: Numbers that are worked on at a time: with fewer, threads would wait for each other.
+BLOCK = 1 << 17
 
 
 def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
@@ -43,10 +43,27 @@ def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
     >>> mixed_sum(np.array([3], np.uint64), 1_000) == mixed_sum(np.array([3_000], np.uint64))
     True
     """
-    blocks = (bits[start : start + _MIXED] for start in range(0, len(bits), _MIXED))
-    if scale != 1:
-        blocks = (block * np.uint64(scale) for block in blocks)
-    return sum(int(np.add.reduce(_mixed(block))) for block in blocks) % 2**64
+    total, factor = 0, np.uint64(scale)
+    buffer = np.empty(min(len(bits), BLOCK), np.uint64)
+    for start in range(0, len(bits), BLOCK):
+        block = bits[start : start + BLOCK]
+        total += mix(np.multiply(block, factor, out=buffer[: len(block)]))
+    return total % 2**64
+
+
+def mix(words: npt.NDArray[np.uint64]) -> int:
+    """Mix words where they stand, as `mixed_sum` does, and return their sum modulo 2**64.
+
+    Examples
+    --------
+    >>> mix(np.array([1, 2], np.uint64)) == mixed_sum(np.array([1, 2], np.uint64))
+    True
+    """
+    shifted = words >> _HALF
+    words ^= shifted
+    words *= _MULTIPLIER
+    words *= np.right_shift(words, _HALF, out=shifted)
+    return int(np.add.reduce(words))
 
 
 def text_sum(texts: pa.ChunkedArray) -> int:
@@ -66,7 +83,7 @@ def text_sum(texts: pa.ChunkedArray) -> int:
         offsets, data = offsets_and_bytes(chunk)
         for row in range(0, len(chunk), _BLOCK):
             words = _last_words(offsets[row : row + _BLOCK + 1], offsets[0], data)
-            total += int(np.add.reduce(_mixed(words)))
+            total += mix(words)
     return total % 2**64
 
 
@@ -82,7 +99,9 @@ def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
     3
     """
     offsets, data = offsets_and_bytes(as_bytes(texts))
-    return weigh(texts) + _mixed(_last_words(offsets, offsets[0], data))
+    words = _last_words(offsets, offsets[0], data)
+    mix(words)
+    return weigh(texts) + words
 
 
 def _last_words(
@@ -98,14 +117,6 @@ def _last_words(
     surplus = 8 * np.maximum(8 - sizes, 0)
     # All 64 bits are shifted out of the word of an empty text.
     return np.asarray(words[ends] >> surplus.astype(np.uint64))
-
-
-def _mixed(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    mixed = words >> _HALF
-    mixed ^= words
-    mixed *= _MULTIPLIER
-    mixed *= mixed >> _HALF
-    return mixed
 
 
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:

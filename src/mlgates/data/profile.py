@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +22,11 @@ from mlgates.data.field import TableSchema
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.names import few
 from mlgates.data.source import Batch, Source, as_source
+from mlgates.data.threads import threads_for
 from mlgates.errors import EvidenceError
 
 __all__ = ["Profile"]
 
-#: Below so many rows threads cost more than they gain.
-_MANY_ROWS = 100_000
 _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
@@ -127,7 +125,7 @@ class Profile:
                 if known.kind in _DISTRIBUTED
             ]
         scan = _Scan(source, counters, columns)
-        return scan.run(_threads(source.rows, n_jobs))
+        return scan.run(threads_for(source.rows, n_jobs))
 
     def __getitem__(self, counter: Counter) -> Any:
         state = self._states[counter]
@@ -320,12 +318,6 @@ class _Counted:
 def _start(pool: ThreadPoolExecutor | None, job: Callable[[], _Counted]) -> Callable[[], _Counted]:
     """Run a job, in a thread where there is a pool; the answer waits for it."""
     return job if pool is None else pool.submit(job).result
-
-
-def _threads(rows: int | None, n_jobs: int | None) -> int:
-    if n_jobs is not None:
-        return max(1, n_jobs)
-    return (os.cpu_count() or 1) if rows is None or rows >= _MANY_ROWS else 1
 
 
 def _state(counter: Counter, views: Mapping[str, ColumnView], native: object) -> Any:

@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from mlgates.data.baseline import Baseline
 from mlgates.data.cells import CellCounts, InCells
-from mlgates.data.counters import Counter, Distribution
+from mlgates.data.counters import Counter, Distribution, Numbers
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import AtKnots, Knots
 from mlgates.data.profile import Profile
+from mlgates.data.sample import Sample
 from mlgates.kernels.binning import (
     Cells,
     Edges,
@@ -24,6 +25,7 @@ from mlgates.kernels.binning import (
     quantile_edges,
     stored_edges,
 )
+from mlgates.kernels.buckets import Grid
 
 __all__ = [
     "Cut",
@@ -40,7 +42,7 @@ __all__ = [
 _LONGEST = 80
 _UNSEEN = "(not in the reference)"
 Reference = Profile | Baseline
-Side = Ecdf | Knots | Frequencies
+Side = Ecdf | Sample | Knots | Frequencies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +68,8 @@ def distribution_of(reference: Reference, name: str) -> Side | None:
     """Return a column's distribution on the reference's side; None where none was kept."""
     if isinstance(reference, Baseline):
         return reference.distributions.get(name)
-    counter = Distribution(name)
-    if counter not in reference:
-        return None
-    found: Side = reference[counter]
+    counter = next((c for c in (Distribution(name), Numbers(name)) if c in reference), None)
+    found: Side | None = None if counter is None else reference[counter]
     return found
 
 
@@ -77,6 +77,8 @@ def edges_of(side: Side | None, bins: int) -> Edges | None:
     """Return where the reference's side cuts an ordered column; None for categories."""
     if isinstance(side, Knots):
         return stored_edges(side.points, side.low, side.high, side.ends, bins)
+    if isinstance(side, Sample):
+        return side.edges(bins)
     return quantile_edges(side.values, bins) if isinstance(side, Ecdf) else None
 
 
@@ -87,12 +89,12 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
     ----------
     name : str
         The column.
-    side : Ecdf, Knots, Frequencies or None
+    side : Ecdf, Sample, Knots, Frequencies or None
         The reference's.
     edges : Edges, optional
         Where to cut, when only the cells are asked for: then nothing is sorted.
     """
-    finer: Counter = Distribution(name)
+    finer: Counter = Numbers(name) if isinstance(side, Sample) else Distribution(name)
     if isinstance(side, Knots):
         finer = AtKnots(name, tuple(side.points.tolist()), tails=True)
     return finer if edges is None else InCells.of(name, edges, finer)
@@ -100,8 +102,9 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
 
 def counted(profile: Profile, counter: Counter) -> Any:
     """Return what a profile has of a counter, or of one that it can be read off."""
-    finer = getattr(counter, "finer", None)
-    return profile[counter if finer is None or finer not in profile else finer]
+    while counter not in profile:
+        counter = counter.finer  # type: ignore[attr-defined]
+    return profile[counter]
 
 
 def cut(reference: Side, current: Any, edges: Edges | None) -> Cut:
@@ -109,16 +112,17 @@ def cut(reference: Side, current: Any, edges: Edges | None) -> Cut:
 
     Parameters
     ----------
-    reference : Ecdf, Knots or Frequencies
+    reference : Ecdf, Sample, Knots or Frequencies
         The reference's side.
-    current : Ecdf, Knots, Frequencies or CellCounts
+    current : Ecdf, Sample, Knots, Frequencies or CellCounts
         The current side, as `current_counter` asked for it.
     edges : Edges or None
         As of `edges_of`.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _categories(reference, current)  # type: ignore[arg-type]
-    counts = [_counted(side, edges) for side in (reference, current)]
+    grid = reference.grid if isinstance(reference, Sample) else None
+    counts = [_counted(side, edges, grid) for side in (reference, current)]
     cells = Cells.of(*counts, ordered=True)
     labels = edges.labels(_writer(edges.points))
     return Cut(cells, tuple(labels[position] for position in cells.positions.tolist()), cells)
@@ -133,9 +137,13 @@ def _writer(points: npt.NDArray[Any]) -> Callable[[Any], str]:
     return lambda x: f"{x:,.{digits}g}"
 
 
-def _counted(side: Ecdf | Knots | CellCounts, edges: Edges) -> npt.NDArray[np.int64]:
+def _counted(
+    side: Ecdf | Sample | Knots | CellCounts, edges: Edges, grid: Grid | None
+) -> npt.NDArray[np.int64]:
     if isinstance(side, CellCounts):
         return side.counts
+    if isinstance(side, Sample):
+        return side.count(edges, grid)
     if isinstance(side, Ecdf):
         return count_sorted(side.values, edges)
     at = np.searchsorted(side.points, edges.points)

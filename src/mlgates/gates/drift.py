@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from typing import ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from mlgates import options
 from mlgates.base import Gate
 from mlgates.data.baseline import is_identifier
 from mlgates.data.column import ColumnProfile
-from mlgates.data.counters import Counter, Distribution, Missing
+from mlgates.data.counters import Counter, Distribution, Missing, Numbers
 from mlgates.data.field import TableSchema
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import PARTS, Knots
@@ -26,11 +27,12 @@ from mlgates.data.reference import (
     distribution_of,
     edges_of,
 )
+from mlgates.data.sample import Sample
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.hints import Near
 from mlgates.gates.shifts.candidates import Candidates, family, held, sort_out
-from mlgates.gates.shifts.distances import METHODS, Method, Shift, told_cells
+from mlgates.gates.shifts.distances import METHODS, NUMBERS, Method, Shift, told_cells
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
 from mlgates.kernels.proportions import two_proportions_pvalue
@@ -165,27 +167,35 @@ class Drift(Gate):
         """Yield the distributions of the reference's columns that may be judged."""
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
-                served = schema[name].kind in self._measure.kinds
-                yield Distribution(name) if served else Missing(name)
+                kind = schema[name].kind
+                if kind not in self._measure.kinds:
+                    yield Missing(name)
+                elif kind in NUMBERS and not self._measure.sorts:
+                    yield Numbers(name)
+                else:
+                    yield Distribution(name)
 
     def ask(self, evidence: Evidence) -> None:
         """Ask for the distributions of both sides, of `data` at the knots of a stored reference."""
 
         def counts(schema: TableSchema) -> Iterable[Counter]:
-            return self._counts_against(evidence.reference(), schema)
+            return self._counts_against(evidence, schema)
 
         evidence.request(counts, self.reference_counts)
 
-    def _counts_against(self, reference: Reference, schema: TableSchema) -> Iterable[Counter]:
-        for name in self._columns(reference).judged:
-            if name in schema:
-                served = schema[name].kind in self._measure.kinds
-                side = distribution_of(reference, name)
-                edges = edges_of(side, self.bins) if self._measure.binned else None
-                yield self._counter(name, side, edges) if served else Missing(name)
+    def _counts_against(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
+        reference = evidence.reference()
+        names = [name for name in self._columns(reference).judged if name in schema]
+        served = [name for name in names if schema[name].kind in self._measure.kinds]
+        yield from (Missing(name) for name in names if name not in served)
+        yield from evidence.each(partial(self._counter, reference), served)
 
-    def _counter(self, name: str, side: Side | None, edges: Edges | None) -> Counter:
-        return current_counter(name, side, edges if self._measure.binned else None)
+    def _counter(self, reference: Reference, name: str) -> Counter:
+        side = distribution_of(reference, name)
+        edges = edges_of(side, self.bins) if self._measure.binned else None
+        if isinstance(side, Sample):
+            side.release()
+        return current_counter(name, side, edges)
 
     def _columns(self, reference: Reference) -> Candidates:
         kinds = self._measure.kinds
@@ -207,17 +217,17 @@ class Drift(Gate):
             if name in schema and name in self.exclude:
                 continue
             yield _error(name, self.method, why)
-        found: list[Found] = []
         near = Near([name for name in columns.judged if name not in schema], schema)
         for name in columns.judged:
             if name not in schema:
-                why = f"`{name}` is not in the data{near.hint(name)}"
-                yield _error(name, self.method, why)
-                continue
-            try:
-                found += self._found(name, reference, profile)
-            except Exception as error:  # noqa: BLE001  (one bad column is one finding)
-                yield _error(name, self.method, describe(error, {name}))
+                yield _error(name, self.method, f"`{name}` is not in the data{near.hint(name)}")
+        there = [name for name in columns.judged if name in schema]
+        found: list[Found] = []
+        for one in evidence.each(partial(self._looked_at, reference, profile), there):
+            if isinstance(one, Check):
+                yield one
+            else:
+                found += one
         adjusted = holm([each.p_value for each in found])
         tests = max(int(np.count_nonzero(~np.isnan(adjusted))), 1)
         for each, p_value in zip(found, adjusted.tolist(), strict=True):
@@ -226,6 +236,12 @@ class Drift(Gate):
     def remark(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
         return self._columns(evidence.reference()).remark
+
+    def _looked_at(self, reference: Reference, profile: Profile, name: str) -> list[Found] | Check:
+        try:
+            return self._found(name, reference, profile)
+        except Exception as error:  # noqa: BLE001  (one bad column is one finding)
+            return _error(name, self.method, describe(error, {name}))
 
     def _found(self, name: str, reference: Reference, profile: Profile) -> list[Found]:
         known, data = reference.columns[name], profile.columns[name]
@@ -240,13 +256,18 @@ class Drift(Gate):
             raise EvidenceError(msg)
         # without a distribution `sort_out` would have refused it
         side = cast("Side", distribution_of(reference, name))
+        current = counted(profile, self._counter(reference, name))
+        if isinstance(side, Sample) and isinstance(current, Sample) and not self._measure.binned:
+            side.meet(current)
         edges = self._edges(name, side)
-        current = counted(profile, self._counter(name, side, edges))
         both = cut(side, current, edges)
         if isinstance(side, Frequencies) and is_identifier(side):
             # names of persons are no names of cells
             both = replace(both, labels=tuple(f"text {i + 1}" for i in range(len(both.labels))))
         shift = self._measure.measure(both, side, current)
+        for each in (side, current):
+            if isinstance(each, Sample):
+                each.release()
         return [self._distance(known, data, both, shift), *self._missing_shift(known, data)]
 
     def _edges(self, name: str, side: Side) -> Edges | None:

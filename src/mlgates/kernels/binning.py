@@ -17,7 +17,9 @@ __all__ = [
     "count_sorted",
     "count_stored",
     "count_unsorted",
+    "edges_at",
     "quantile_edges",
+    "quantile_ranks",
     "stored_edges",
     "tally",
 ]
@@ -28,8 +30,8 @@ Mask = npt.NDArray[np.bool_]
 
 #: Up to so many lines, a pass over the values for each is faster than sorting blocks of them.
 _FEW_LINES = 40
-#: Values a pass compares at once: the answers stay in the processor's cache.
-_PASS = 262_144
+#: Values that are compared with all points at once: the answers stay in the processor's cache.
+_PASS = 32_768
 #: Values sorted at once.
 _SORTED = 65_536
 
@@ -159,9 +161,33 @@ def quantile_edges(reference: Values, bins: int) -> Edges:
     """
     if len(reference) == 0:
         return Edges(reference, np.zeros(0, np.bool_))
-    points = _distinct(reference[_ranks(len(reference), bins) - 1])
-    held = upto(reference, points) - below(reference, points)
-    return Edges(points, held * bins >= len(reference))
+    n = len(reference)
+
+    def count(points: Values) -> tuple[Counts, Counts]:
+        return below(reference, points), upto(reference, points)
+
+    return edges_at(reference[quantile_ranks(n, bins) - 1], count, n, bins)
+
+
+def edges_at(
+    quantiles: Values, count: Callable[[Values], tuple[Counts, Counts]], n: int, bins: int
+) -> Edges:
+    """The edges that `quantile_edges` gives, from the quantiles that `quantile_ranks` names.
+
+    Parameters
+    ----------
+    quantiles : numpy.ndarray
+        Sorted.
+    count : callable
+        Gives how many values are below, and up to, each of some points.
+    n : int
+        How many values there are.
+    bins : int
+        At least 2.
+    """
+    points = _distinct(quantiles)
+    low, high = count(points)
+    return Edges(points, (high - low) * bins >= n)
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
@@ -186,14 +212,20 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
     >>> stored_edges(kept, below(x, kept), upto(x, kept), Ends(len(x)), 4).points.tolist()
     [0, 2]
     """
-    ranks = _ranks(ends.n, bins)
+    ranks = quantile_ranks(ends.n, bins)
     ranks = ranks[(ranks > ends.neg_inf) & (ranks <= ends.n - ends.pos_inf)]
     at = np.unique(np.searchsorted(high, ranks))
     return Edges(points[at], (high[at] - low[at]) * bins >= ends.n)
 
 
-def _ranks(n: int, bins: int) -> Counts:
-    """Ranks, from 1, of the order statistics at ``i / bins``."""
+def quantile_ranks(n: int, bins: int) -> Counts:
+    """Ranks, from 1, of the order statistics of `n` values at ``i / bins``.
+
+    Examples
+    --------
+    >>> quantile_ranks(8, 4)
+    array([2, 4, 6])
+    """
     return -(-np.arange(1, bins, dtype=np.int64) * n // bins)
 
 
@@ -201,7 +233,9 @@ def _distinct(points: Values) -> Values:
     """Finite values of a sorted array, each once."""
     fresh = np.isfinite(points)
     fresh[1:] &= points[1:] != points[:-1]
-    return points[fresh]
+    # One zero: it is written in reports.
+    finite: Values = points[fresh] + points.dtype.type(0)
+    return finite
 
 
 def count_sorted(values: Values, edges: Edges) -> Counts:
@@ -308,13 +342,13 @@ def _ends(values: Values) -> Ends:
 
 def _passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
     """How many values compare true with each point: one pass over the values for each."""
-    answers = np.empty(min(len(values), _PASS), np.bool_)
+    answers = np.empty((len(points), min(len(values), _PASS)), np.bool_)
     counts = np.zeros(len(points), np.int64)
     for first in range(0, len(values), _PASS):
         block = values[first : first + _PASS]
-        answer = answers[: len(block)]
-        found = [np.count_nonzero(compare(block, point, out=answer)) for point in points]
-        counts += np.array(found, np.int64)
+        # In one call: with one for each point, threads would wait for each other.
+        found = compare(block, points[:, None], out=answers[:, : len(block)])
+        counts += np.array([np.count_nonzero(answer) for answer in found], np.int64)
     return counts
 
 

@@ -10,11 +10,12 @@ from scipy import special
 
 from mlgates.data.knots import Knots
 from mlgates.data.reference import Cut
+from mlgates.data.sample import Sample
 from mlgates.kernels import divergence, twosample
 from mlgates.kernels.knots import Between, Known, ks_between, wasserstein_between
 from mlgates.kernels.ranks import below, upto
 
-__all__ = ["METHODS", "Method", "Shift", "told_cells"]
+__all__ = ["METHODS", "NUMBERS", "Method", "Shift", "told_cells"]
 
 NUMBERS = frozenset({"int", "float", "decimal"})
 CATEGORIES = frozenset({"bool", "string"})
@@ -69,6 +70,8 @@ class Method:
         Fewest rows a side by default.
     binned : bool
         Whether it compares counts in cells alone.
+    sorts : bool
+        Whether it needs sorted numbers.
     most : float
         The largest value possible.
     unseen : callable, optional
@@ -83,6 +86,7 @@ class Method:
     needed: Callable[[float, int, int, float, float], int | None]
     least: int = 30
     binned: bool = False
+    sorts: bool = False
     most: float = 1.0
     unseen: Callable[[int, int], float] | None = None
 
@@ -104,7 +108,10 @@ def _ks(cut: Cut, reference: Any, current: Any) -> Shift:
     if isinstance(reference, Knots):
         found, n, m = _ks_at_knots(reference, current)
     else:
-        exact = twosample.ks_distance(reference.values, current.values).distance
+        if isinstance(reference, Sample) and isinstance(current, Sample):
+            exact = reference.ks(current)
+        else:
+            exact = twosample.ks_distance(reference.values, current.values).distance
         found, n, m = Between(exact, exact, exact), current.n, reference.n
     p_value = twosample.ks_pvalue(found.low, m, n)
     p_least = p_value if found.high == found.low else twosample.ks_pvalue(found.high, m, n)
@@ -241,7 +248,9 @@ METHODS: dict[str, Method] = {
     ),
     "ks": Method(0.1, NUMBERS, _ks, _ks_chance, _ks_needed),
     "jensen_shannon": _binned(divergence.jensen_shannon, 0.1, _like_psi(8 * math.log(2))),
-    "wasserstein": Method(0.1, NUMBERS, _wasserstein, _ks_chance, _ks_needed, most=math.inf),
+    "wasserstein": Method(
+        0.1, NUMBERS, _wasserstein, _ks_chance, _ks_needed, sorts=True, most=math.inf
+    ),
     "hellinger": _binned(divergence.hellinger, 0.1, _like_psi(8)),
     "total_variation": _binned(divergence.total_variation, 0.1, _like_psi(4)),
     "chi2": _binned(divergence.cramers_v, 0.1, _like_psi(4)),

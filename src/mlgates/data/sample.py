@@ -1,0 +1,169 @@
+"""The distribution of an ordered column, exactly, from its values in any order."""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.data.ecdf import Ecdf
+from mlgates.data.lazy import lazy
+from mlgates.kernels.binning import (
+    Edges,
+    Ends,
+    count_sorted,
+    count_stored,
+    edges_at,
+    quantile_edges,
+    quantile_ranks,
+)
+from mlgates.kernels.buckets import Bucketed, Grid, grid_of, hopeful, ks
+from mlgates.kernels.twosample import ks_distance
+
+__all__ = ["Sample"]
+
+Values: TypeAlias = npt.NDArray[Any]
+Counts = npt.NDArray[np.int64]
+
+#: From so many values on, putting them into buckets is faster than sorting them.
+_MANY = 200_000
+_INFINITIES = np.array([-np.inf, np.inf])
+
+
+class Sample:
+    """Numbers in any order: sorted when a question needs it, else in the buckets of a grid.
+
+    Two samples are compared in the buckets of the first one's grid, where that has one: each
+    question takes the same grid of both.
+
+    Parameters
+    ----------
+    parts : sequence of numpy.ndarray
+        Integers or floats without NaN. They are neither changed nor copied: a sample lives no
+        longer than the table that it is of.
+    ends : tuple of float
+        The least and the greatest of them.
+
+    Attributes
+    ----------
+    n : int
+        Number of values.
+
+    Examples
+    --------
+    >>> sample = Sample([np.array([3.0, 1.0]), np.array([2, 9])], (1.0, 9.0))
+    >>> sample.n, sample.values, sample.edges(2).points
+    (4, array([1., 2., 3., 9.]), array([2.]))
+    """
+
+    def __init__(self, parts: Sequence[Values], ends: tuple[float, float]) -> None:
+        self._parts = tuple(part for part in parts if len(part))
+        self.ends = ends
+        self.n = sum(map(len, self._parts))
+        self._edges: dict[int, Edges] = {}
+        self._counts: dict[Edges, Counts] = {}
+        self._bucketed: Bucketed | None = None
+
+    @lazy
+    def values(self) -> Values:
+        """The values, sorted, as of `Ecdf`."""
+        return reduce(Ecdf.merge, map(Ecdf.of, self._parts), Ecdf()).values
+
+    @lazy
+    def grid(self) -> Grid | None:
+        """The grid whose buckets serve these values; None where sorting does better."""
+        if self.n < _MANY or not self._is_of_one_type:
+            return None
+        return grid_of(self._joined, self.ends)
+
+    @property
+    def _is_of_one_type(self) -> bool:
+        return len({part.dtype for part in self._parts}) == 1
+
+    @lazy
+    def _joined(self) -> Values:
+        if len(self._parts) > 1:
+            self._parts = (np.concatenate(self._parts),)
+        return self._parts[0]
+
+    def _in(self, grid: Grid) -> Bucketed:
+        if self._bucketed is None or self._bucketed.grid != grid:
+            self._bucketed = Bucketed(self._joined, grid, inside=grid.holds(self.ends))
+        return self._bucketed
+
+    def _shared(self, other: "Sample") -> Grid | None:
+        return self.grid if other._is_of_one_type else None  # noqa: SLF001
+
+    def edges(self, bins: int) -> Edges:
+        """Where the values are cut, as of `mlgates.kernels.binning.quantile_edges`."""
+        if bins not in self._edges:
+            self._edges[bins] = self._cut(bins)
+            self.count(self._edges[bins], self.grid)
+        return self._edges[bins]
+
+    def _cut(self, bins: int) -> Edges:
+        if self.grid is None:
+            return quantile_edges(self.values, bins)
+        known = self._in(self.grid)
+        return edges_at(known.at(quantile_ranks(self.n, bins)), known.count, self.n, bins)
+
+    def count(self, edges: Edges, grid: Grid | None) -> Counts:
+        """How many values lie in each cell, as of `mlgates.kernels.binning.count_sorted`.
+
+        Parameters
+        ----------
+        edges : Edges
+            Where to cut.
+        grid : Grid or None
+            Of the sample that this one is compared with.
+        """
+        if edges not in self._counts:
+            self._counts[edges] = self._count(edges, grid)
+        return self._counts[edges]
+
+    def _count(self, edges: Edges, grid: Grid | None) -> Counts:
+        if grid is None or not self._is_of_one_type:
+            return count_sorted(self.values, edges)
+        known = self._in(grid)
+        # The outermost buckets, in which infinities are, are opened with the others.
+        at_edges = known.count(edges.points)
+        below, upto = known.count(_INFINITIES)
+        ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
+        return count_stored(*at_edges, ends, edges)
+
+    def meet(self, other: "Sample") -> None:
+        """Say that the KS distance of both will be asked for: one pass then answers all."""
+        if grid := self._shared(other):
+            x, y = self._in(grid), other._in(grid)  # noqa: SLF001
+            _, buckets = hopeful(x, y)
+            x.want(buckets)
+            y.want(buckets)
+
+    def release(self) -> None:
+        """Let go of the buckets; what was asked of them is kept."""
+        self._bucketed = None
+
+    def ks(self, other: "Sample") -> float:
+        """Kolmogorov-Smirnov distance, as of `mlgates.kernels.twosample.ks_distance`."""
+        if grid := self._shared(other):
+            return ks(self._in(grid), other._in(grid))  # noqa: SLF001
+        return ks_distance(self.values, other.values).distance
+
+    def merge(self, other: "Sample", shift: int = 0) -> "Sample":
+        """Sample of the values of both; `shift` (the rows before `other`) plays no part."""
+        del shift
+        low, high = other.ends if not self.n else self.ends
+        if self.n and other.n:
+            low, high = min(low, other.ends[0]), max(high, other.ends[1])
+        return Sample((*self._parts, *other._parts), (low, high))  # noqa: SLF001
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sample):
+            return NotImplemented
+        return self.n == other.n and np.array_equal(self.values, other.values)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Sample(n={self.n})"
