@@ -21,6 +21,7 @@ from mlgates.kernels.binning import (
     quantile_edges,
     tally,
 )
+from mlgates.kernels.buckets import Bucketed, grid_of, ks
 from mlgates.kernels.divergence import chi_square_pvalue, psi
 from mlgates.kernels.twosample import ks_distance, ks_pvalue, spread, wasserstein
 
@@ -55,7 +56,19 @@ def run(benchmark: Callable, function: Callable, rows: int) -> object:
 
 
 def our_ks(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    distance = ks_distance(np.sort(x), np.sort(y)).distance
+    distance = ks_distance(np.sort(x), np.sort(y))
+    return distance, ks_pvalue(distance, len(x), len(y))
+
+
+def our_ks_in_buckets(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    ends = [(float(np.min(side)), float(np.max(side))) for side in (x, y)]
+    grid = grid_of(x, ends[0])
+    if grid is None:
+        return our_ks(x, y)
+    sides = (
+        Bucketed(side, grid, inside=grid.holds(end)) for side, end in zip((x, y), ends, strict=True)
+    )
+    distance = ks(*sides)
     return distance, ks_pvalue(distance, len(x), len(y))
 
 
@@ -69,7 +82,7 @@ def our_psi(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 def our_three(x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:
     x, y = np.sort(x), np.sort(y)
-    distance = ks_distance(x, y).distance
+    distance = ks_distance(x, y)
     edges = quantile_edges(x, 10)
     cells = Cells.of(count_sorted(x, edges), count_sorted(y, edges), ordered=True)
     p = chi_square_pvalue(cells.reference, cells.current, ordered=True)
@@ -107,6 +120,12 @@ SHAPES = [
 def test_ks_mlgates(benchmark: Callable, rows: int, width: int) -> None:
     pairs = columns(rows, width)
     run(benchmark, lambda: over(our_ks, pairs), rows)
+
+
+@pytest.mark.parametrize(("rows", "width"), SHAPES)
+def test_ks_in_buckets_mlgates(benchmark: Callable, rows: int, width: int) -> None:
+    pairs = columns(rows, width)
+    run(benchmark, lambda: over(our_ks_in_buckets, pairs), rows)
 
 
 @pytest.mark.parametrize(("rows", "width"), SHAPES)

@@ -110,7 +110,11 @@ def test_a_dollar_sign_begins_no_formula():
 
     cells = [(r"$\frac{", *cell[1:]) for cell in CELLS]
     result = GateResult(name="d", kind="drift", checks=(drift_check("$x^{", cells=cells),))
-    DriftDisplay.from_result(result).plot().figure_.canvas.draw()
+    figure = DriftDisplay.from_result(result).plot().figure_
+    figure.canvas.draw()
+    drawn = [text.get_text() for text in figure.findobj(lambda part: hasattr(part, "get_text"))]
+    assert any(r"\$\frac{" in text for text in drawn)
+    assert any(r"\$x^{" in text for text in drawn)
 
 
 def test_matplotlib_is_loaded_when_something_is_plotted():

@@ -123,12 +123,12 @@ def number(
     OptionError
         For a bool, text, an array, NaN, an infinity, or a value outside the bounds.
     """
-    bounds = [f"at least {at_least:g}"] if at_least > -math.inf else []
-    bounds += [f"at most {at_most:g}"] if at_most < math.inf else []
-    allowed = " ".join(["a finite number", " and ".join(bounds)]).strip()
     plain = real(value)
     # not `math.isfinite`, which fails on integers that are too large for a float
     if plain is None or not abs(plain) <= sys.float_info.max or not at_least <= plain <= at_most:
+        bounds = [f"at least {at_least:g}"] if at_least > -math.inf else []
+        bounds += [f"at most {at_most:g}"] if at_most < math.inf else []
+        allowed = " ".join(["a finite number", " and ".join(bounds)]).strip()
         raise refuse(owner, option, allowed, value)
     return plain or abs(plain)  # no "at least -0"
 

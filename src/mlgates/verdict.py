@@ -99,11 +99,12 @@ class Details(Mapping[str, object]):
         if type(items) is Details:  # plain already, and nobody can change it
             self._items: dict[str, object] = items._items  # noqa: SLF001
             return
-        for key in items:
+        self._items = {}
+        for key, value in items.items():
             if not isinstance(key, str):  # 1 and "1" would become one name in JSON
                 msg = f"details: names must be texts, got {key!r}"
                 raise TypeError(msg)
-        self._items = {str(key): _plain(value, key) for key, value in items.items()}
+            self._items[str(key)] = _plain(value, key)
 
     def __getitem__(self, key: str) -> object:
         return self._items[key]

@@ -34,7 +34,7 @@ def test_file_is_streamed_in_small_batches(path):
     assert (source.origin, source.rows) == ("parquet file", ROWS)
     batches = list(source.batches())
     assert len(batches) > 1
-    assert max(batch.table.num_rows for batch in batches) <= 65_536
+    assert max(batch.table.num_rows for batch in batches) <= 131_072
     assert sum(batch.table.num_rows for batch in batches) == ROWS
     assert all(batch.native is batch.table for batch in batches)
     kinds = {name: (field.kind, field.encoded) for name, field in source.schema.items()}

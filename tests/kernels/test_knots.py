@@ -34,7 +34,7 @@ values = st.lists(st.integers(-20, 20) | st.floats(-20, 20), min_size=1, max_siz
 def test_ks_lies_within_the_bounds_at_any_points(x, y, points):
     points = np.sort(np.array(points, float))
     found = ks_between(known(x, points), known(y, points))
-    truth = ks_distance(np.sort(np.array(x, float)), np.sort(np.array(y, float))).distance
+    truth = ks_distance(np.sort(np.array(x, float)), np.sort(np.array(y, float)))
     assert found.value == found.low
     assert found.low - 1e-12 <= truth <= found.high + 1e-12
     assert 0 <= found.low <= found.high <= 1
@@ -45,9 +45,16 @@ def test_ks_lies_within_the_bounds_at_any_points(x, y, points):
 def test_ks_is_exact_where_all_values_of_a_side_are_points(x, y):
     points = np.unique(np.array(x, float))
     found = ks_between(known(x, points), known(y, points))
-    truth = ks_distance(np.sort(np.array(x, float)), np.sort(np.array(y, float))).distance
-    assert found.low == pytest.approx(truth, abs=1e-12)
-    assert found.high == pytest.approx(truth, abs=1e-12)
+    truth = ks_distance(np.sort(np.array(x, float)), np.sort(np.array(y, float)))
+    assert found == (truth, truth, truth)
+
+
+@pytest.mark.parametrize("times", [1, 10**6, 10**9, 2**54])
+def test_ks_of_any_number_of_rows_is_exact(times):
+    """0.1, which as a difference of shares would be 0.10000000000000003."""
+    x = Known(np.array([20, 130]) * times, np.array([80, 154]) * times, 200 * times)
+    y = Known(np.array([20, 110]) * times, np.array([60, 140]) * times, 200 * times)
+    assert ks_between(x, y) == (0.1, 0.1, 0.35)
 
 
 @settings(deadline=None)

@@ -206,8 +206,8 @@ class ColumnView:
                 floats = self.floats[start : start + BLOCK]
                 # One zero; and its bits are zero, so that NaN can be put out of the way with it.
                 block = np.add(floats, 0.0, out=buffer[: len(floats)], dtype=np.float64)
-                least, greatest = np.min(block), np.max(block)
-                if np.isnan(least):
+                least, greatest = np.minimum.reduce(block), np.maximum.reduce(block)
+                if least != least:  # noqa: PLR0124  (NaN)
                     gaps = np.isnan(block)
                     missing += int(np.count_nonzero(gaps))
                     least, greatest = np.fmin.reduce(block), np.fmax.reduce(block)

@@ -18,7 +18,7 @@ _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 #: Numbers that are worked on at a time: with fewer, threads would wait for each other.
-BLOCK = 1 << 17
+BLOCK = 1 << 16
 
 
 def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:

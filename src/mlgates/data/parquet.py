@@ -14,7 +14,7 @@ from mlgates.errors import EvidenceError
 __all__ = ["fields_of", "is_parquet", "read_batches"]
 
 _MAGIC = b"PAR1"
-_BATCH_ROWS = 65_536
+_BATCH_ROWS = 131_072
 _BUFFER_BYTES = 1 << 20
 
 
@@ -66,7 +66,7 @@ def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
     Yields
     ------
     pyarrow.Table
-        At most 65,536 rows; one table without rows for an empty file.
+        At most 131,072 rows; one table without rows for an empty file.
 
     Raises
     ------

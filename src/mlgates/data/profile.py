@@ -236,7 +236,7 @@ class _Scan:
                 jobs = [_start(pool, job) for job in self._jobs_of(batch)]
                 waiting.append((batch.table.num_rows, jobs))
                 # A few batches at a time: what was read is not held for longer than needed.
-                if len(waiting) > threads:
+                if len(waiting) >= threads:
                     self._collect(total, *waiting.popleft())
             while waiting:
                 self._collect(total, *waiting.popleft())

@@ -68,7 +68,8 @@ class Sample:
     @lazy
     def values(self) -> Values:
         """The values, sorted, as of `Ecdf`."""
-        return reduce(Ecdf.merge, map(Ecdf.of, self._parts), Ecdf()).values
+        parts = map(Ecdf.of, self._parts or (np.empty(0),))
+        return reduce(Ecdf.merge, parts).values
 
     @lazy
     def grid(self) -> Grid | None:
@@ -148,7 +149,7 @@ class Sample:
         """Kolmogorov-Smirnov distance, as of `mlgates.kernels.twosample.ks_distance`."""
         if grid := self._shared(other):
             return ks(self._in(grid), other._in(grid))  # noqa: SLF001
-        return ks_distance(self.values, other.values).distance
+        return ks_distance(self.values, other.values)
 
     def merge(self, other: "Sample", shift: int = 0) -> "Sample":
         """Sample of the values of both; `shift` (the rows before `other`) plays no part."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple, cast
+from typing import ClassVar, Literal, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from mlgates.data.counters import Counter, Distribution, Missing, Numbers
 from mlgates.data.field import TableSchema
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import PARTS, Knots
+from mlgates.data.lazy import lazy
 from mlgates.data.profile import Profile
 from mlgates.data.reference import (
     Cut,
@@ -33,33 +34,14 @@ from mlgates.evidence import Evidence
 from mlgates.gates.hints import Near
 from mlgates.gates.shifts.candidates import Candidates, family, held, sort_out
 from mlgates.gates.shifts.distances import METHODS, NUMBERS, Method, Shift, told_cells
+from mlgates.gates.shifts.found import MISSING, Found, missing_shift
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
-from mlgates.kernels.proportions import two_proportions_pvalue
 from mlgates.limits import beside, quantity
 from mlgates.redaction import describe
 from mlgates.verdict import Check, Limit, Measurement, Unit, Verdict
 
 __all__ = ["Drift"]
-
-_MISSING = "missing_shift"
-
-
-class Found(NamedTuple):
-    """What was measured of one column, before p-values are adjusted for all of them."""
-
-    subject: str
-    metric: str
-    n: int
-    m: int
-    value: float | None
-    p_value: float
-    details: dict[str, object]
-    said: str
-    dropped: int = 0
-    cells: int = 0
-    shift: Shift | None = None
-    floor: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,7 +141,7 @@ class Drift(Gate):
     def _least(self) -> int:
         return self._measure.least if self.min_samples is None else self.min_samples
 
-    @property
+    @lazy
     def _limit(self) -> Limit:
         return Limit(at_most=self._measure.at_most if self.at_most is None else self.at_most)
 
@@ -188,9 +170,9 @@ class Drift(Gate):
         names = [name for name in self._columns(reference).judged if name in schema]
         served = [name for name in names if schema[name].kind in self._measure.kinds]
         yield from (Missing(name) for name in names if name not in served)
-        yield from evidence.each(partial(self._counter, reference), served)
+        yield from evidence.each(partial(self._asked, reference), served)
 
-    def _counter(self, reference: Reference, name: str) -> Counter:
+    def _asked(self, reference: Reference, name: str) -> Counter:
         side = distribution_of(reference, name)
         edges = edges_of(side, self.bins) if self._measure.binned else None
         if isinstance(side, Sample):
@@ -245,21 +227,24 @@ class Drift(Gate):
 
     def _found(self, name: str, reference: Reference, profile: Profile) -> list[Found]:
         known, data = reference.columns[name], profile.columns[name]
+        missing = missing_shift(known, data, self.max_missing_shift)
         if data.valid == 0:
             said = f"`{name}` has no value in the data"
             details: dict[str, object] = {"n_reference": known.valid}
             nothing = Found(name, self.method, 0, known.valid, None, math.nan, details, said)
-            return [nothing, *self._missing_shift(known, data)]
+            return [nothing, *missing]
         if family(data.field) != family(known.field):
             held_now = data.field.problem or f"it holds {held(data.field)} in the data"
             msg = f"`{name}` holds {held(known.field)} in the reference; {held_now}"
             raise EvidenceError(msg)
         # without a distribution `sort_out` would have refused it
         side = cast("Side", distribution_of(reference, name))
-        current = counted(profile, self._counter(reference, name))
-        if isinstance(side, Sample) and isinstance(current, Sample) and not self._measure.binned:
-            side.meet(current)
-        edges = self._edges(name, side)
+        edges = self._edges(name, side) if self._measure.binned else None
+        current = counted(profile, current_counter(name, side, edges))
+        if not self._measure.binned:
+            if isinstance(side, Sample) and isinstance(current, Sample):
+                side.meet(current)
+            edges = self._edges(name, side)
         both = cut(side, current, edges)
         if isinstance(side, Frequencies) and is_identifier(side):
             # names of persons are no names of cells
@@ -268,7 +253,7 @@ class Drift(Gate):
         for each in (side, current):
             if isinstance(each, Sample):
                 each.release()
-        return [self._distance(known, data, both, shift), *self._missing_shift(known, data)]
+        return [self._distance(known, data, both, shift), *missing]
 
     def _edges(self, name: str, side: Side) -> Edges | None:
         uneven = self._measure.binned and PARTS % self.bins > 0
@@ -313,26 +298,6 @@ class Drift(Gate):
         if both.cells.ordered or self._measure.unseen is None:
             return 0.0
         return self._measure.unseen(int(np.count_nonzero(both.cells.reference == 1)), m)
-
-    def _missing_shift(self, known: ColumnProfile, data: ColumnProfile) -> Iterator[Found]:
-        """Yield how the missing share changed; nothing where none is missing on a side."""
-        if not known.missing and not data.missing:
-            return
-        name, before = known.field.name, known.missing / known.rows
-        now = data.missing / data.rows if data.rows else math.nan
-        value = abs(now - before) if data.rows else None
-        p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
-        said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
-        if data.rows:
-            shift = beside(value, Limit(at_most=self.max_missing_shift), "share")
-            said += f", {quantity(now, 'share')} is in the data: a shift of {shift}"
-        details: dict[str, object] = {
-            "n_reference": known.rows,
-            "p_value_alone": p_value,
-            "before": before,
-            "now": now,
-        }
-        yield Found(name, _MISSING, data.rows, known.rows, value, p_value, details, said)
 
     def _judged(self, found: Found, p_value: float, tests: int) -> Check:
         shift, unit = found.shift, _unit(found)
@@ -406,7 +371,7 @@ class Drift(Gate):
 
 
 def _unit(found: Found) -> Unit:
-    return "share" if found.metric == _MISSING else ""
+    return "share" if found.metric == MISSING else ""
 
 
 def _error(name: str, metric: str, why: str) -> Check:

@@ -291,10 +291,14 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
     >>> count_stored(np.array([2, 6]), np.array([3, 9]), Ends(10, pos_inf=1), edges).tolist()
     [0, 3, 3, 3, 0, 1]
     """
-    drawn = np.stack([edges.atoms, np.ones_like(edges.atoms)], axis=1)
-    cuts = np.stack([low, high], axis=1)[drawn]
-    last = ends.n - ends.pos_inf
-    return np.diff(np.concatenate(([0, ends.neg_inf], cuts, [last, ends.n])))
+    cuts = np.empty((len(low) + 2, 2), np.int64)
+    cuts[0] = 0, ends.neg_inf
+    cuts[1:-1, 0], cuts[1:-1, 1] = low, high
+    cuts[-1] = ends.n - ends.pos_inf, ends.n
+    drawn = np.ones(cuts.shape, np.bool_)
+    drawn[1:-1, 0] = edges.atoms
+    drawn_cuts = cuts[drawn]
+    return drawn_cuts[1:] - drawn_cuts[:-1]
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:

@@ -190,6 +190,7 @@ class Bucketed:
         self._places, counts = _filled(values, grid, inside=inside)
         self.before = np.concatenate(([0], np.cumsum(counts)))
         self._is_open = np.zeros(_BUCKETS, np.bool_)
+        self._opened: Opened | None = None
         # The infinities are in the outermost ones.
         self._wanted = {0, _BUCKETS - 1}
 
@@ -197,9 +198,9 @@ class Bucketed:
         """Have buckets opened with the next ones: each opening is a pass over the values."""
         self._wanted.update(buckets.tolist())
 
-    def open(self, buckets: npt.NDArray[np.integer]) -> "Opened":
+    def open(self, buckets: npt.NDArray[np.integer]) -> Opened:
         """The sorted values of these buckets, and of all others that were opened or wanted."""
-        if not self._is_open[buckets].all():
+        if self._opened is None or not self._is_open[buckets].all():
             self._is_open[[*self._wanted]] = True
             self._is_open[buckets] = True
             self._wanted.clear()

@@ -15,6 +15,9 @@ __all__ = ["Between", "Known", "ks_between", "wasserstein_between"]
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
+#: Products of counts below are 64-bit integers, their differences too; larger ones are Python's.
+_WHOLE = 1 << 62
+
 
 class Between(NamedTuple):
     """A distance, and bounds that hold whatever lies between the points.
@@ -79,19 +82,26 @@ def ks_between(reference: Known, current: Known) -> Between:
     n, m = reference.n, current.n
     if n == 0 or m == 0:
         return Between(math.nan, math.nan, math.nan)
-    low_f, high_f = reference.low / n, reference.high / n
-    low_g, high_g = current.low / m, current.high / m
-    first_f, last_f = reference.neg_inf / n, (n - reference.pos_inf) / n
-    first_g, last_g = current.neg_inf / m, (m - current.pos_inf) / m
+    # In whole numbers, as ``n * m * F``: a distance of 0.1 is not beyond a limit of 0.1.
+    kind = np.int64 if n * m < _WHOLE else np.object_
+    low_f, high_f, first_f, last_f = _times(m, reference, kind)
+    low_g, high_g, first_g, last_g = _times(n, current, kind)
     ends = [first_f - first_g, last_f - last_g]
-    seen = np.abs(np.concatenate([low_f - low_g, high_f - high_g, ends])).max()
+    seen = int(np.abs(np.concatenate([low_f - low_g, high_f - high_g, ends])).max())
     start_f, stop_f = np.append(first_f, high_f), np.append(low_f, last_f)
     start_g, stop_g = np.append(first_g, high_g), np.append(low_g, last_g)
     # where one side has nothing between two points, what is seen at them is all there is
     open_f, open_g = stop_f > start_f, stop_g > start_g
     gaps = np.maximum(stop_f - start_g, stop_g - start_f)[open_f & open_g]
-    most = float(max(seen, gaps.max(initial=0.0)))
-    return Between(float(seen), float(seen), most)
+    most = int(gaps.max(initial=seen))
+    least = seen / (n * m)
+    return Between(least, least, most / (n * m))
+
+
+def _times(size: int, side: Known, kind: Any) -> tuple[Counts, Counts, Any, Any]:
+    """Counts below and up to each point, at -inf and before inf, so many times."""
+    ends = np.array([side.neg_inf, side.n - side.pos_inf], kind) * size
+    return side.low.astype(kind) * size, side.high.astype(kind) * size, ends[0], ends[1]
 
 
 def wasserstein_between(

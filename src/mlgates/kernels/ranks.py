@@ -42,9 +42,9 @@ def below(values: Values, points: Values) -> Counts:
     [0, 2, 0]
     """
     if values.dtype == points.dtype:
-        return np.searchsorted(values, points, side="left")
+        return values.searchsorted(points, side="left")
     keys, above = round_up(points, values.dtype)
-    return np.where(above, len(values), np.searchsorted(values, keys, side="left"))
+    return np.where(above, len(values), values.searchsorted(keys, side="left"))
 
 
 def upto(values: Values, points: Values) -> Counts:
@@ -56,9 +56,9 @@ def upto(values: Values, points: Values) -> Counts:
     [2, 2, 3, 0]
     """
     if values.dtype == points.dtype:
-        return np.searchsorted(values, points, side="right")
+        return values.searchsorted(points, side="right")
     keys, under = round_down(points, values.dtype)
-    return np.where(under, 0, np.searchsorted(values, keys, side="right"))
+    return np.where(under, 0, values.searchsorted(keys, side="right"))
 
 
 def round_down(points: Values, dtype: np.dtype[Any]) -> tuple[Values, Mask]:

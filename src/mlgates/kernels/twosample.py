@@ -5,7 +5,7 @@ Samples are sorted arrays without NaN; infinities are values like others.
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from mlgates.kernels.ranks import alike
 
 __all__ = [
-    "KolmogorovSmirnov",
     "beyond_pvalue",
     "ks_chance",
     "ks_distance",
@@ -26,7 +25,7 @@ __all__ = [
 Values = npt.NDArray[Any]
 
 #: Sizes of the blocks of order statistics that are bounded together, from coarse to fine.
-_BLOCKS = (1024, 64, 1)
+_BLOCKS = (1024, 32, 1)
 #: So many blocks, or values, are looked at together: they stay in the processor's cache.
 _AT_ONCE = 16_384
 #: Interquartile range of the standard normal distribution.
@@ -42,29 +41,14 @@ _LARGE = 2.0**1000
 _SCALE = 2.0**-60
 
 
-class KolmogorovSmirnov(NamedTuple):
-    """Largest distance between two distribution functions, and where it is reached.
-
-    Attributes
-    ----------
-    distance : float
-        Between 0 and 1; NaN when a sample is empty.
-    location : float, int or None
-        The value up to which the two shares differ most; None when they differ nowhere, or a
-        sample is empty.
-    """
-
-    distance: float
-    location: float | int | None
-
-
-def ks_distance(x: Values, y: Values) -> KolmogorovSmirnov:
+def ks_distance(x: Values, y: Values) -> float:
     """Two-sample Kolmogorov-Smirnov distance ``max |F(t) - G(t)|``, exact with ties.
 
     ``F(t)`` and ``G(t)`` are the shares of `x` and `y` up to ``t``. ``F - G`` is largest at a
-    value of `x`, ``G - F`` at one of `y`. Between two order statistics ``x[a]`` and ``x[b - 1]``
-    it is at most ``b / n - G(x[a])``: blocks are bounded so, and only those are looked into whose
-    bound exceeds what was found. Everything is counted in whole numbers.
+    value of `x`, ``G - F`` next below one. From the order statistic ``x[a]`` to ``x[b - 1]`` they
+    are at most ``b / n - G(x[a])`` and ``G(x[b - 1]) - a / n``: blocks are bounded so, and only
+    those are looked into whose bounds exceed what was found. Everything is counted in whole
+    numbers.
 
     Parameters
     ----------
@@ -73,8 +57,8 @@ def ks_distance(x: Values, y: Values) -> KolmogorovSmirnov:
 
     Returns
     -------
-    KolmogorovSmirnov
-        Undefined (NaN) when a sample is empty.
+    float
+        Between 0 and 1; NaN when a sample is empty.
 
     References
     ----------
@@ -84,57 +68,53 @@ def ks_distance(x: Values, y: Values) -> KolmogorovSmirnov:
     Examples
     --------
     >>> ks_distance(np.array([1, 2, 3, 4]), np.array([3.0, 4.0, 5.0, np.inf]))
-    KolmogorovSmirnov(distance=0.5, location=2)
+    0.5
     """
     n, m = len(x), len(y)
     if n == 0 or m == 0:
-        return KolmogorovSmirnov(math.nan, None)
-    a, b = alike(x, y)
-    best, at = _excess(a, b, 0)
-    location = x[at] if at >= 0 else None
-    best, at = _excess(b, a, best)
-    location = y[at] if at >= 0 else location
-    return KolmogorovSmirnov(best / (n * m), None if location is None else location.item())
+        return math.nan
+    fewer, more = sorted(alike(x, y), key=len)
+    return _most(fewer, more) / (n * m)
 
 
-def _excess(x: Values, y: Values, best: int) -> tuple[int, int]:
-    """The largest ``n * m * (F - G)`` beyond `best`, and at which of `x`: -1 if there is none."""
-    n, at = len(x), -1
+def _most(x: Values, y: Values) -> int:
+    """The largest ``n * m * |F - G|``."""
+    n, best = len(x), 0
     widths = [width for width in _BLOCKS if 32 * width <= n] or [1]
     start = np.arange(0, n, widths[0])
     for width, finer in itertools.pairwise([*widths, 0]):
         hopeful = []
         # A few at a time: where all blocks are alike, as in equal samples, they are many.
         for first in range(0, len(start), _AT_ONCE):
-            part = start[first : first + _AT_ONCE]
-            best, found, part = _look(x, y, best, part, width)
-            at = found if found >= 0 else at
+            best, part = _look(x, y, best, start[first : first + _AT_ONCE], width)
             hopeful.append(part)
         if finer and hopeful:
             start = (np.concatenate(hopeful)[:, None] + np.arange(0, width, finer)).ravel()
-            start = start[: np.searchsorted(start, n)]
-    return best, at
+            start = start[: start.searchsorted(n)]
+    return best
 
 
 def _look(
     x: Values, y: Values, best: int, start: npt.NDArray[np.int64], width: int
-) -> tuple[int, int, npt.NDArray[np.int64]]:
-    """The best after a look at the start of each block, where it is, and the blocks left."""
+) -> tuple[int, npt.NDArray[np.int64]]:
+    """The best after a look at both ends of each block, and the blocks that may exceed it."""
     n, m = len(x), len(y)
-    stop = np.minimum(start + width, n) * m
-    # A block can exceed the best only if G is low enough at its start: one comparison.
-    most = (stop - (best + 1)) // n
-    hopeful = (y[np.maximum(most, 0)] > x[start]).nonzero()[0]
-    if len(hopeful) == 0:
-        return best, -1, hopeful
-    start = start[hopeful]
-    share = np.searchsorted(y, x[start], side="right") * n
-    gaps = (start + 1) * m - share
-    top = int(gaps.argmax())
-    at = -1
-    if gaps[top] > best:
-        best, at = int(gaps[top]), int(start[top])
-    return best, at, start[stop[hopeful] - share > best]
+    stop = np.minimum(start + width, n)
+    least, greatest = x[start], x[stop - 1]
+    # A block can exceed the best only if G is low enough at its start, or high enough at its end:
+    # one comparison each.
+    most = (stop * m - (best + 1)) // n
+    up = (y[np.maximum(most, 0)] > least).nonzero()[0]
+    need = (start * m + best) // n
+    down = (y[np.minimum(need, m - 1)] < greatest).nonzero()[0]
+    upto = y.searchsorted(least[up], side="right") * n
+    below = y.searchsorted(greatest[down], side="left") * n
+    rise = ((start[up] + 1) * m - upto).max(initial=best)
+    best = int((below - (stop[down] - 1) * m).max(initial=rise))
+    kept = np.zeros(len(start), np.bool_)
+    kept[up[stop[up] * m - upto > best]] = True
+    kept[down[below - start[down] * m > best]] = True
+    return best, start[kept]
 
 
 def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:

@@ -111,7 +111,7 @@ def _ks(cut: Cut, reference: Any, current: Any) -> Shift:
         if isinstance(reference, Sample) and isinstance(current, Sample):
             exact = reference.ks(current)
         else:
-            exact = twosample.ks_distance(reference.values, current.values).distance
+            exact = twosample.ks_distance(reference.values, current.values)
         found, n, m = Between(exact, exact, exact), current.n, reference.n
     p_value = twosample.ks_pvalue(found.low, m, n)
     p_least = p_value if found.high == found.low else twosample.ks_pvalue(found.high, m, n)

@@ -1,0 +1,60 @@
+"""What drift measures of a column before it is judged beside all others."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mlgates.data.column import ColumnProfile
+from mlgates.gates.shifts.distances import Shift
+from mlgates.kernels.proportions import two_proportions_pvalue
+from mlgates.limits import Limit, beside, quantity
+
+__all__ = ["MISSING", "Found", "missing_shift"]
+
+MISSING = "missing_shift"
+
+
+class Found(NamedTuple):
+    """What was measured of one column, before p-values are adjusted for all of them."""
+
+    subject: str
+    metric: str
+    n: int
+    m: int
+    value: float | None
+    p_value: float
+    details: dict[str, object]
+    said: str
+    dropped: int = 0
+    cells: int = 0
+    shift: Shift | None = None
+    floor: float = 0.0
+
+
+def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> Iterator[Found]:
+    """Yield how the missing share changed; nothing where none is missing on a side.
+
+    Parameters
+    ----------
+    known, data : ColumnProfile
+        The column of the reference and of the data.
+    most : float
+        The largest change that is allowed.
+    """
+    if not known.missing and not data.missing:
+        return
+    name, before = known.field.name, known.missing / known.rows
+    now = data.missing / data.rows if data.rows else math.nan
+    value = abs(now - before) if data.rows else None
+    p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
+    said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
+    if data.rows:
+        shift = beside(value, Limit(at_most=most), "share")
+        said += f", {quantity(now, 'share')} is in the data: a shift of {shift}"
+    details: dict[str, object] = {
+        "n_reference": known.rows,
+        "p_value_alone": p_value,
+        "before": before,
+        "now": now,
+    }
+    yield Found(name, MISSING, data.rows, known.rows, value, p_value, details, said)
