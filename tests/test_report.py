@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import mlgates as mg
 from mlgates.errors import EvidenceError, GateFailure, OptionError
+from mlgates.jsonfile import plain
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Limit, Verdict
 
@@ -756,6 +757,15 @@ def test_what_is_no_form_at_all_is_refused(data):
         Report.from_dict(data)
 
 
+def as_json_carries(value):
+    """Numbers that JSON lacks as texts; what is a text stays as it is."""
+    if isinstance(value, dict):
+        return {key: as_json_carries(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_json_carries(item) for item in value]
+    return value if isinstance(value, str) else plain(value)
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_a_form_with_any_value_replaced_is_refused_or_read_and_never_crashes(data):
@@ -772,7 +782,7 @@ def test_a_form_with_any_value_replaced_is_refused_or_read_and_never_crashes(dat
         found = Report.from_dict(whole)
     except EvidenceError:
         return
-    assert found.to_dict() == whole
+    assert found.to_dict() == as_json_carries(whole)
     assert isinstance(str(found), str)
 
 

@@ -10,10 +10,10 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mlgates.errors import EvidenceError
 
@@ -35,6 +35,7 @@ __all__ = [
 MAX_BYTES = 256 * 2**20
 _EXACT = 2**53
 _DEEPEST = 100
+_NESTS = frozenset({dict, list})
 _DIGITS = re.compile(r"-?[0-9]{16,400}", re.ASCII)
 
 
@@ -127,42 +128,42 @@ def loads(text: str) -> object:
         nesting too deep to read.
     """
     try:
-        value = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            object_pairs_hook=_unique,
-        )
+        value = _parsed(text, float)
+        levels = _levels(value)
+        if any(end in values for values in levels for end in (math.inf, -math.inf)):
+            # Parsed again, slowly, for the token that says so.
+            _parsed(text, _finite)
     except RecursionError:
-        value = None
-        deep = True
+        msg = "not readable as JSON: nested too deeply"
+        raise EvidenceError(msg) from None
     except EvidenceError:
         raise
     except ValueError as error:  # JSONDecodeError, and integers of more digits than Python reads
         msg = f"not readable as JSON: {error}"
         raise EvidenceError(msg) from error
-    else:
-        deep = _nests_too_deep(value)
-    if deep:
-        msg = "not readable as JSON: nested too deeply"
-        raise EvidenceError(msg)
     return value
 
 
-def _nests_too_deep(value: object) -> bool:
-    """Whether what reads, writes or compares it by recursion could not."""
-    level = [value]
+def _parsed(text: str, parse_float: Callable[[str], float]) -> object:
+    return json.loads(
+        text,
+        parse_constant=_refuse_constant,
+        parse_float=parse_float,
+        object_pairs_hook=_unique,
+    )
+
+
+def _levels(value: object) -> list[Collection[Any]]:
+    """What each list and object holds; RecursionError where what recurs would fail on it."""
+    found: list[Collection[Any]] = []
+    level: list[Collection[Any]] = [(value,)]
     for _ in range(_DEEPEST):
-        level = [item for nest in level for item in _inside(nest)]
+        found += level
+        nests = [item for values in level for item in values if type(item) in _NESTS]
+        level = [nest.values() if type(nest) is dict else nest for nest in nests]
         if not level:
-            return False
-    return True
-
-
-def _inside(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+            return found
+    raise RecursionError
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
