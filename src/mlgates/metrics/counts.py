@@ -1,5 +1,6 @@
 """Metrics that are functions of the confusion cells: how often which label was told as which."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -38,12 +39,12 @@ class CountMetric(Metric):
     strict: bool = False
     unless: str = "no rows"
 
+    @abstractmethod
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
         """Return the values of many tables at once: ``(..., k, k)`` gives ``(...)``.
 
         NaN where the metric is undefined.
         """
-        raise NotImplementedError
 
     def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats] | None:
         """Return numerators and denominators where the metric is a share of rows, else None."""
@@ -68,11 +69,11 @@ class CountMetric(Metric):
             return Estimate(value)
         return self.bounded(value, outcomes, positive, confidence, seed)
 
+    @abstractmethod
     def bounded(
         self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
     ) -> Estimate:
         """Return the estimate with its interval."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

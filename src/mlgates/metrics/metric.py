@@ -1,6 +1,7 @@
 """What a metric is: a name, a direction, a possible range, and how it is measured."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -37,7 +38,7 @@ def undefined(why: str) -> Estimate:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Metric:
+class Metric(ABC):
     """One number that tells how good a model is on given rows.
 
     Parameters
@@ -102,9 +103,9 @@ class Metric:
             details=found.details,
         )
 
+    @abstractmethod
     def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
-        """Return value and interval of at least one row; what each kind of metric implements."""
-        raise NotImplementedError
+        """Return value and interval of at least one row."""
 
     def _possible(self, value: float) -> float:
         if not math.isfinite(value):
@@ -129,9 +130,9 @@ class Metric:
 class RowMetric(Metric):
     """A metric that is no function of counts and no mean, so that rows are resampled."""
 
+    @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return what the metric is of resamples of the rows; the same counts serve two models."""
-        raise NotImplementedError
 
 
 def rows(outcomes: Outcomes) -> int:
