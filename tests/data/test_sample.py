@@ -101,6 +101,16 @@ def test_parts_of_two_types_are_sorted_as_one():
     assert sample(y).ks(both) == both.ks(sample(y))
 
 
+def test_sorted_values_take_the_place_of_those_in_batches():
+    x, _ = PAIRS["heavy tails"]
+    batches = sample(x[:700].copy()).merge(sample(x[700:].copy()))
+    assert batches.grid is None
+    held = batches.values
+    assert [part is held for part in batches._parts] == [True]
+    assert not np.shares_memory(x, held)
+    assert batches.merge(sample(x)).n == 2 * len(x)
+
+
 def test_empty_samples():
     none, some = sample(), sample(PAIRS["normal"][0])
     assert none.n == 0

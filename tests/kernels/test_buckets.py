@@ -55,7 +55,7 @@ def test_ks_is_that_of_sorted_values(grid, x, y):
 
 
 @settings(deadline=None)
-@given(GRIDS, samples(), samples(low=0))
+@given(GRIDS, samples(low=0), samples(low=0))
 def test_counts_are_those_of_sorted_values(grid, x, points):
     low, high = Bucketed(x, grid).count(points)
     np.testing.assert_array_equal(low, below(np.sort(x), points))

@@ -197,7 +197,7 @@ class ColumnView:
         return encoding.is_ascii(self.encoded.dictionary if self.is_encoded else self.array)
 
     @lazy
-    def _swept(self) -> "_Swept":
+    def _swept(self) -> _Swept:
         """What one pass over a float column tells; blocks stay in the cache meanwhile."""
         low, high, missing, total = np.nan, np.nan, 0, 0
         buffer = np.empty(min(self.rows, BLOCK))

@@ -68,8 +68,10 @@ class Sample:
     @lazy
     def values(self) -> Values:
         """The values, sorted, as of `Ecdf`."""
-        parts = map(Ecdf.of, self._parts or (np.empty(0),))
-        return reduce(Ecdf.merge, parts).values
+        values = reduce(Ecdf.merge, map(Ecdf.of, self._parts or (np.empty(0),))).values
+        # In the place of what was read in batches, which would be a second copy.
+        self._parts = (values,)
+        return values
 
     @lazy
     def grid(self) -> Grid | None:
@@ -82,7 +84,7 @@ class Sample:
     def _is_of_one_type(self) -> bool:
         return len({part.dtype for part in self._parts}) == 1
 
-    @lazy
+    @property
     def _joined(self) -> Values:
         if len(self._parts) > 1:
             self._parts = (np.concatenate(self._parts),)
@@ -100,6 +102,7 @@ class Sample:
         """Where the values are cut, as of `mlgates.kernels.binning.quantile_edges`."""
         if bins not in self._edges:
             self._edges[bins] = self._cut(bins)
+            # At once, while there are buckets.
             self.count(self._edges[bins], self.grid)
         return self._edges[bins]
 

@@ -166,11 +166,11 @@ class Drift(Gate):
         evidence.request(counts, self.reference_counts)
 
     def _counts_against(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
-        reference = evidence.reference()
-        names = [name for name in self._columns(reference).judged if name in schema]
-        served = [name for name in names if schema[name].kind in self._measure.kinds]
-        yield from (Missing(name) for name in names if name not in served)
-        yield from evidence.each(partial(self._asked, reference), served)
+        names = [name for name in self._columns(evidence).judged if name in schema]
+        kinds = self._measure.kinds
+        yield from (Missing(name) for name in names if schema[name].kind not in kinds)
+        served = [name for name in names if schema[name].kind in kinds]
+        yield from evidence.each(partial(self._asked, evidence.reference()), served)
 
     def _asked(self, reference: Reference, name: str) -> Counter:
         side = distribution_of(reference, name)
@@ -179,9 +179,14 @@ class Drift(Gate):
             side.release()
         return current_counter(name, side, edges)
 
-    def _columns(self, reference: Reference) -> Candidates:
-        kinds = self._measure.kinds
-        return sort_out(reference, self.method, kinds, self.columns, self.exclude)
+    def _columns(self, evidence: Evidence) -> Candidates:
+        def make() -> Candidates:
+            kinds = self._measure.kinds
+            return sort_out(evidence.reference(), self.method, kinds, self.columns, self.exclude)
+
+        key = (self.method, self.columns, self.exclude)
+        found: Candidates = evidence.once("candidates", key, make)
+        return found
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the distance of each column, and the shift of its missing share where any is."""
@@ -190,7 +195,7 @@ class Drift(Gate):
         if reference.rows == 0:
             msg = "the reference has no rows"
             raise EvidenceError(msg)
-        columns = self._columns(reference)
+        columns = self._columns(evidence)
         if not columns.judged and not columns.refused:
             none = f"no column of the reference can be judged by {self.method!r}"
             raise EvidenceError("; ".join(filter(None, [none, columns.remark])))
@@ -217,7 +222,7 @@ class Drift(Gate):
 
     def remark(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
-        return self._columns(evidence.reference()).remark
+        return self._columns(evidence).remark
 
     def _looked_at(self, reference: Reference, profile: Profile, name: str) -> list[Found] | Check:
         try:
@@ -242,6 +247,7 @@ class Drift(Gate):
         edges = self._edges(name, side) if self._measure.binned else None
         current = counted(profile, current_counter(name, side, edges))
         if not self._measure.binned:
+            # Before the cells are asked for, which then are found in the same pass.
             if isinstance(side, Sample) and isinstance(current, Sample):
                 side.meet(current)
             edges = self._edges(name, side)

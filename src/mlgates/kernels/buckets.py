@@ -224,7 +224,7 @@ class Bucketed:
         return below(opened.values, points) + shift, upto(opened.values, points) + shift
 
     def _values_in(self, wanted: Mask) -> Values:
-        found = []
+        found = [self.values[:0]]
         for first in range(0, self.n, _BLOCK):
             rows = slice(first, first + _BLOCK)
             found.append(self.values[rows][wanted.take(self._places[rows]).nonzero()[0]])
