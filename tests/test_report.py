@@ -464,7 +464,7 @@ PLAIN = st.recursive(
     | st.integers(-(2**70), 2**70)
     | TEXTS
     | st.sampled_from(["Infinity", "-Infinity", "'Infinity", "''-Infinity", "'", "Infinity "])
-    | st.sampled_from([str(2**60), f"'{2**60}", "0000000000000001", "\u0661" * 16])
+    | st.sampled_from([str(2**60), f"'{2**60}", "0" * 15 + "1", "9" * 15 + "7", "\u0661" * 16])
     | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,

@@ -21,6 +21,7 @@ __all__ = [
     "MAX_BYTES",
     "dumps",
     "fields",
+    "is_numeral",
     "items",
     "loads",
     "mapping",
@@ -36,7 +37,7 @@ MAX_BYTES = 256 * 2**20
 _EXACT = 2**53
 _DEEPEST = 100
 _NESTS = frozenset({dict, list})
-_DIGITS = re.compile(r"-?[0-9]{16,400}", re.ASCII)
+_DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 
 
 def plain(value: object) -> object:
@@ -75,6 +76,19 @@ def _numeral(value: float) -> int | float | str:
     return float(value)
 
 
+def is_numeral(text: str) -> bool:
+    """Whether `plain` writes some number as this text.
+
+    Examples
+    --------
+    >>> is_numeral("-Infinity"), is_numeral(str(2**60)), is_numeral("1"), is_numeral("0" * 20)
+    (True, True, False, False)
+    """
+    if _DIGITS.fullmatch(text):
+        return abs(int(text)) > _EXACT
+    return text in ("Infinity", "-Infinity")
+
+
 def number(value: object) -> float | None:
     """Return the number that `plain` wrote.
 
@@ -85,10 +99,8 @@ def number(value: object) -> float | None:
     """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    if value in ("Infinity", "-Infinity"):
-        return math.inf if value == "Infinity" else -math.inf
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
-        return int(value)
+    if isinstance(value, str) and is_numeral(value):
+        return float(value) if value.endswith("Infinity") else int(value)
     msg = f"a number was expected, got {value!r}"
     raise EvidenceError(msg)
 

@@ -1,6 +1,5 @@
 """How checks stand in the JSON of a report, and the reading of it, strict to the key."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,6 @@ _TEXTS = ("subject", "metric", "reason", "method", "unit", "verdict")
 _NUMBERS = ("value", "confidence", "p_value")
 _COUNTS = ("n", "dropped")
 _OTHERS = ("group", "limit", "interval", "by_chance", "details")
-# texts that would be read as the number they look like, and those quoted because of it
-_LIKE_NUMBERS = re.compile(r"'*(-?Infinity|-?[0-9]{16,400})", re.ASCII)
 _KEYS = frozenset({*_TEXTS, *_NUMBERS, *_COUNTS, *_OTHERS})
 
 
@@ -102,7 +99,7 @@ def _quoted(value: object) -> object:
         return {key: _quoted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_quoted(item) for item in value]
-    return f"'{value}" if isinstance(value, str) and _LIKE_NUMBERS.fullmatch(value) else value
+    return f"'{value}" if isinstance(value, str) and _is_like_a_number(value) else value
 
 
 def _unquoted(value: object) -> object:
@@ -110,9 +107,14 @@ def _unquoted(value: object) -> object:
         return {key: _unquoted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_unquoted(item) for item in value]
-    if not isinstance(value, str) or not _LIKE_NUMBERS.fullmatch(value):
+    if not isinstance(value, str) or not _is_like_a_number(value):
         return value
     return value[1:] if value.startswith("'") else jsonfile.number(value)
+
+
+def _is_like_a_number(text: str) -> bool:
+    """Whether a text would be read as the number it looks like, or is quoted because of it."""
+    return jsonfile.is_numeral(text.lstrip("'"))
 
 
 def _limit(data: object) -> Limit | None:
