@@ -278,6 +278,39 @@ def test_fortran_matrix_shares_memory():
     assert buffer.address == array[:, 1].ctypes.data
 
 
+@pytest.mark.parametrize("cut", [slice(None), slice(1, 3), slice(1, None)])
+def test_a_frame_of_numbers_of_one_type_and_its_slices_share_memory(cut):
+    frame = pd.DataFrame(np.asfortranarray(np.arange(8.0).reshape(4, 2)), columns=["x", "y"])[cut]
+    (batch,) = as_source(frame).batches()
+    assert batch.table.to_pydict() == frame.to_dict("list")
+    array = batch.table.column("y").chunk(0)
+    where = array.buffers()[1].address + 8 * array.offset
+    assert where == frame["y"].to_numpy().ctypes.data
+
+
+def ordered(frame):
+    return frame[["z", "x", "y"]]
+
+
+def inserted(frame):
+    return frame.assign(w=frame["x"])
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "u1", "?"])
+@pytest.mark.parametrize("make", [pd.DataFrame, ordered, inserted, pd.DataFrame.copy])
+def test_a_frame_of_one_type_is_read_column_by_column(make, dtype):
+    columns = {name: np.array([i, 0, 1], dtype) for i, name in enumerate("xyz")}
+    frame = make(pd.DataFrame(columns, index=[5, 5, 7]))
+    source = as_source(frame)
+    (batch,) = source.batches()
+    assert list(source.schema) == list(frame.columns)
+    assert batch.table.to_pydict() == frame.to_dict("list")
+    assert {str(column.type) for column in batch.table.columns} == {
+        str(pa.from_numpy_dtype(frame["x"].dtype))
+    }
+    assert batch.native is frame
+
+
 @pytest.mark.parametrize("cut", [np.s_[::2, :], np.s_[:, ::-1], np.s_[1:, 1:]])
 def test_slices_of_a_matrix(cut):
     array = np.arange(12).reshape(4, 3)[cut]

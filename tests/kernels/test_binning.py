@@ -31,8 +31,9 @@ def samples(elements=LEVELS, low=0, high=60):
 def by_hand(values, edges):
     """Each value put into its cell, one by one."""
     counts = [0] * edges.size
+    cells = edges.labels(map(repr, edges.points.tolist()))
     for value in values.tolist():
-        held = [i for i, cell in enumerate(edges.labels(repr)) if holds(cell, value)]
+        held = [i for i, cell in enumerate(cells) if holds(cell, value)]
         assert len(held) == 1
         counts[held[0]] += 1
     return counts

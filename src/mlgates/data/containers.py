@@ -15,7 +15,14 @@ from mlgates.data.field import ArrowColumn, from_arrow, no_plain_form, unreadabl
 from mlgates.data.objects import UNCONVERTIBLE, from_objects, in_arrow_units
 from mlgates.errors import EvidenceError
 
-__all__ = ["from_numpy", "from_pandas", "from_polars", "from_sequence", "is_instance_of"]
+__all__ = [
+    "from_numpy",
+    "from_pandas",
+    "from_polars",
+    "from_sequence",
+    "is_instance_of",
+    "matrix_of",
+]
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
@@ -125,6 +132,26 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
     if column is None or column.field.kind == "unreadable":
         return _unreadable(name, str(dtype), dtype.type.__name__, series.isna().to_numpy())
     return column
+
+
+def matrix_of(frame: Any) -> Any | None:
+    """The numbers of a pandas frame that keeps them in one array; None for any other.
+
+    To hand them out column by column takes pandas longer than a thousand of them take to sort.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> matrix_of(pd.DataFrame({"x": [1.5, 2.5], "y": [0.0, 1.0]})).shape
+    (2, 2)
+    >>> matrix_of(pd.DataFrame({"x": [1.5, 2.5], "y": ["a", "b"]})) is None
+    True
+    """
+    types = set(frame.dtypes)
+    if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
+        return None
+    first, last = (frame.iloc[:, i].to_numpy() for i in (0, -1))
+    return frame.to_numpy() if first.base is not None and first.base is last.base else None
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:

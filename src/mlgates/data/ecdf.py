@@ -58,10 +58,10 @@ class Ecdf:
         values = np.sort(array, axis=None)
         if values.dtype.kind == "f":
             # NaN is sorted behind inf.
-            values = values[: np.searchsorted(values, values.dtype.type(np.nan))]
+            values = values[: values.searchsorted(values.dtype.type(np.nan))]
             values = values.astype(np.float64, copy=False)
             # One zero of the two: written where they stand, for another copy takes longer.
-            values[np.searchsorted(values, 0.0) : np.searchsorted(values, 0.0, side="right")] = 0.0
+            values[values.searchsorted(0.0) : values.searchsorted(0.0, side="right")] = 0.0
         elif values.dtype == np.uint64 and len(values) and values[-1] > np.iinfo(np.int64).max:
             pass
         else:

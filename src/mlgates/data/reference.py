@@ -1,6 +1,5 @@
 """Two sides of a column: what drift is measured between, from rows or from a stored baseline."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,9 +67,11 @@ def distribution_of(reference: Reference, name: str) -> Side | None:
     """Return a column's distribution on the reference's side; None where none was kept."""
     if isinstance(reference, Baseline):
         return reference.distributions.get(name)
-    counter = next((c for c in (Distribution(name), Numbers(name)) if c in reference), None)
-    found: Side | None = None if counter is None else reference[counter]
-    return found
+    for counter in (Distribution(name), Numbers(name)):
+        if counter in reference:
+            found: Side = reference[counter]
+            return found
+    return None
 
 
 def edges_of(side: Side | None, bins: int) -> Edges | None:
@@ -124,17 +125,21 @@ def cut(reference: Side, current: Any, edges: Edges | None) -> Cut:
     grid = reference.grid if isinstance(reference, Sample) else None
     counts = [_counted(side, edges, grid) for side in (reference, current)]
     cells = Cells.of(*counts, ordered=True)
-    labels = edges.labels(_writer(edges.points))
+    labels = edges.labels(_written(edges.points))
     return Cut(cells, tuple(labels[position] for position in cells.positions.tolist()), cells)
 
 
-def _writer(points: npt.NDArray[Any]) -> Callable[[Any], str]:
-    """Write points with as many digits as tell them apart."""
-    if points.dtype.kind != "f":
-        return lambda x: f"{x:,}"
+def _written(points: npt.NDArray[Any]) -> list[str]:
+    """Points with as many digits as tell them apart."""
     known = points.tolist()
-    digits = next(d for d in range(6, 18) if len({f"{x:.{d}g}" for x in known}) == len(known))
-    return lambda x: f"{x:,.{digits}g}"
+    if points.dtype.kind != "f":
+        return [f"{x:,}" for x in known]
+    texts = [f"{x:,.6g}" for x in known]
+    for digits in range(7, 18):
+        if len(set(texts)) == len(texts):
+            break
+        texts = [f"{x:,.{digits}g}" for x in known]
+    return texts
 
 
 def _counted(

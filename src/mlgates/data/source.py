@@ -17,6 +17,7 @@ from mlgates.data.containers import (
     from_polars,
     from_sequence,
     is_instance_of,
+    matrix_of,
 )
 from mlgates.data.engines import (
     fields_of_lazy,
@@ -213,7 +214,11 @@ def _in_memory(origin: str, columns: Iterable[ArrowColumn], native: object) -> S
 
 def _from_pandas_frame(frame: Any) -> Source:
     check_names(frame.columns, "write df.columns = df.columns.map(str)")
-    columns = (from_pandas(str(name), series) for name, series in frame.items())
+    matrix = matrix_of(frame)
+    if matrix is not None:
+        columns = _of_matrix(map(str, frame.columns), matrix)
+    else:
+        columns = (from_pandas(str(name), series) for name, series in frame.items())
     return _in_memory("pandas.DataFrame", columns, frame)
 
 
@@ -293,10 +298,13 @@ def _from_matrix(array: Any) -> Source:
     names = [f"x{i}" for i in range(array.shape[1])]
     check_names(names)
     plain = array if np.ma.isMaskedArray(array) else np.asarray(array)
-    column_wise = plain.flags.f_contiguous or np.ma.isMaskedArray(plain)
-    by_column = plain.T if column_wise else _transposed(plain)
-    columns = (from_numpy(name, by_column[i]) for i, name in enumerate(names))
-    return _in_memory("numpy.ndarray", columns, array)
+    return _in_memory("numpy.ndarray", _of_matrix(names, plain), array)
+
+
+def _of_matrix(names: Iterable[str], matrix: Any) -> Iterator[ArrowColumn]:
+    column_wise = matrix.strides[0] == matrix.itemsize or np.ma.isMaskedArray(matrix)
+    by_column = matrix.T if column_wise else _transposed(matrix)
+    return (from_numpy(name, by_column[i]) for i, name in enumerate(names))
 
 
 def _transposed(array: Any) -> Any:

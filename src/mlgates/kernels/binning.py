@@ -1,6 +1,7 @@
 """Cells of a column: where the reference is cut, and how many values of two sides lie in each."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -72,13 +73,13 @@ class Edges:
         """Number of cells, those of the infinities among them."""
         return len(self.points) + int(np.count_nonzero(self.atoms)) + 3
 
-    def labels(self, write: Callable[[Any], str] = str) -> tuple[str, ...]:
+    def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
         """The cells as conditions on the value ``x``.
 
         Parameters
         ----------
-        write : callable, optional
-            Writes a point, given as a Python number.
+        points : iterable of str, optional
+            The points as they are to be written.
 
         Examples
         --------
@@ -86,10 +87,12 @@ class Edges:
         ('x = -inf', 'x <= 1', '1 < x < 5', 'x = 5', '5 < x', 'x = inf')
         """
         cells, before = ["x = -inf"], ""
-        for point, atom in zip(self.points.tolist(), self.atoms.tolist(), strict=True):
-            at = write(point)
-            cells.append(f"{before}x {'<' if atom else '<='} {at}")
-            cells.extend([f"x = {at}"] if atom else [])
+        written = map(str, self.points.tolist()) if points is None else points
+        for at, atom in zip(written, self.atoms.tolist(), strict=True):
+            if atom:
+                cells += (f"{before}x < {at}", f"x = {at}")
+            else:
+                cells.append(f"{before}x <= {at}")
             before = f"{at} < "
         return (*cells, f"{before}x" if before else "x finite", "x = inf")
 
@@ -259,13 +262,18 @@ def count_sorted(values: Values, edges: Edges) -> Counts:
     >>> count_sorted(np.array([-np.inf, 0.0, 0.5, 2.0, 7.0, 8.0]), edges).tolist()
     [1, 0, 1, 2, 2, 0]
     """
-    ends = Ends(len(values))
-    if values.dtype.kind == "f":
-        # Of the array's own type: for another, numpy would cast the array.
-        infinity = values.dtype.type(np.inf)
-        negative = int(values.searchsorted(-infinity, side="right"))
-        ends = Ends(len(values), negative, len(values) - int(values.searchsorted(infinity)))
-    return count_stored(below(values, edges.points), upto(values, edges.points), ends, edges)
+    at_edges = below(values, edges.points), upto(values, edges.points)
+    return count_stored(*at_edges, _ends_of_sorted(values), edges)
+
+
+def _ends_of_sorted(values: Values) -> Ends:
+    n = len(values)
+    if n == 0 or (math.isfinite(values[0]) and math.isfinite(values[-1])):
+        return Ends(n)
+    # Of the array's own type: for another, numpy would cast the array.
+    infinity = values.dtype.type(np.inf)
+    negative = int(values.searchsorted(-infinity, side="right"))
+    return Ends(n, negative, n - int(values.searchsorted(infinity)))
 
 
 def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:

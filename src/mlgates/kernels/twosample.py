@@ -34,6 +34,8 @@ _NORMAL_IQR = 1.349
 _COUNTABLE = 1_000_000
 #: Below, the series is given: counting paths leaves no digit of so small a difference from 1.
 _COUNTED = 1e-8
+#: A falling series ends with a term of less than this share of its sum.
+_LAST = 1e-17
 #: Differences of integers up to here are doubles.
 _WHOLE = 2.0**52
 #: Doubles above are scaled down before their differences are added.
@@ -111,6 +113,8 @@ def _look(
     below = y.searchsorted(greatest[down], side="left") * n
     rise = ((start[up] + 1) * m - upto).max(initial=best)
     best = int((below - (stop[down] - 1) * m).max(initial=rise))
+    if width == 1:
+        return best, start[:0]
     kept = np.zeros(len(start), np.bool_)
     kept[up[stop[up] * m - upto > best]] = True
     kept[down[below - start[down] * m > best]] = True
@@ -258,20 +262,19 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
 
 def _equal_sizes(steps: int, n: int) -> float:
     """``2 * sum (-1)**(i-1) * C(2n, n - i h) / C(2n, n)``: Gnedenko and Korolyuk, 1951."""
-    from scipy import special  # here, for most that read this module need no p-value
-
-    # The terms fall like exp(-(i h)**2 / n): those left out are below 1e-300.
-    last = min(n // steps, math.isqrt(700 * n) // steps + 1)
-    i = np.arange(1, last + 1)
-    away = i * float(steps)
-    logs = 2 * special.gammaln(n + 1.0) - special.gammaln(n - away + 1)
-    terms = np.exp(logs - special.gammaln(n + away + 1))
-    return float(min(max(2 * np.where(i % 2, terms, -terms).sum(), 0.0), 1.0))
+    whole, total, sign = 2 * math.lgamma(n + 1), 0.0, 1
+    for away in range(steps, n + 1, steps):
+        term = math.exp(whole - math.lgamma(n - away + 1) - math.lgamma(n + away + 1))
+        total += sign * term
+        if term < _LAST * total:
+            break
+        sign = -sign
+    return min(max(2 * total, 0.0), 1.0)
 
 
 def _series(steps: int, small: int, large: int) -> float:
     """The limiting series with Hodges' term, for the chance of `steps` or more."""
-    from scipy import special
+    from scipy import special  # here, for most that read this module need no p-value
 
     both, product = small + large, float(small) * large
     common = math.gcd(small, large)

@@ -265,16 +265,15 @@ def told_cells(both: Cut, significance: float) -> list[dict[str, object]]:
     a, b = both.cells.reference, both.cells.current
     m, n = int(a.sum()), int(b.sum())
     p, q, pooled = a / m, b / n, (a + b) / (m + n)
-    deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
-    z = np.divide(np.abs(q - p), deviation, out=np.zeros(len(p)), where=deviation > 0)
-    moved = z > special.ndtri(1 - significance / (2 * len(p)))
-    largest = np.sort(np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS])
-    return [
-        {
-            "cell": both.labels[i],
-            "reference": float(p[i]),
-            "current": float(q[i]),
-            "moved": bool(moved[i]),
-        }
-        for i in largest.tolist()
+    change, deviation = np.abs(q - p), np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
+    moved = change > special.ndtri(1 - significance / (2 * len(p))) * deviation
+    told: list[dict[str, object]] = [
+        {"cell": label, "reference": before, "current": now, "moved": has_moved}
+        for label, before, now, has_moved in zip(
+            both.labels, p.tolist(), q.tolist(), moved.tolist(), strict=True
+        )
     ]
+    if len(told) <= _SHOWN_CELLS:
+        return told
+    largest = np.argsort(-change, kind="stable")[:_SHOWN_CELLS]
+    return [told[i] for i in sorted(largest.tolist())]
