@@ -1,15 +1,19 @@
-"""Holds every report that a test makes to the published JSON Schema."""
+"""Holds every report that a test makes to the published JSON Schema; no test is timed."""
 
 import json
 from functools import wraps
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jsonschema import Draft202012Validator
 
 from mlgates.suite import GateSuite
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "reference" / "report-1.schema.json"
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

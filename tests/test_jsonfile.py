@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates import jsonfile
@@ -97,7 +97,6 @@ def test_number_refuses(value):
     assert str(caught.value) == f"a number was expected, got {value!r}"
 
 
-@settings(deadline=None)
 @given(st.integers(-(2**1_000), 2**1_000) | st.floats(allow_nan=False))
 def test_numbers_come_back_as_they_were(value):
     found = jsonfile.number(jsonfile.loads(jsonfile.dumps(value)))
@@ -117,7 +116,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_values_come_back_as_they_were(value):
     text = jsonfile.dumps(value)
@@ -168,7 +166,6 @@ def test_loads_refuses_integers_that_take_forever():
         jsonfile.loads("9" * 5_000)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.text('{}[]",:0123456789.eE-+truefalsn \\u', max_size=40))
 def test_loads_raises_nothing_else(text):
     try:

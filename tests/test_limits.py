@@ -216,7 +216,7 @@ def test_rounding_alone_does_not_carry_a_value_off_the_limit(value, scale, settl
 NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 100)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(value=NUMBERS, bound=st.integers(-1_000, 1_000).map(lambda k: k / 100), unit=UNITS)
 @example(0.12345, 0.123456, "")
 @example(0.0, 0.1, "share")

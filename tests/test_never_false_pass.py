@@ -17,7 +17,7 @@ from mlgates.verdict import Verdict
 
 UTC = dt.UTC
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=UTC)
-HELD = settings(deadline=None, max_examples=200, derandomize=True)
+HELD = settings(max_examples=200, derandomize=True)
 TYPES = {
     "int": (pa.int8(), pa.int64()),
     "float": (pa.float32(), pa.float64()),

@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates import options
@@ -418,7 +418,6 @@ def test_written_with_a_default_of_its_own():
     assert options.written(Sample(), name="y") == "Sample(name='x')"
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70))
 def test_finite_numbers_are_kept_exactly(value):
     assert options.number("g", "o", value) == options.real(value) == value

@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -198,7 +198,6 @@ RESULTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(RESULTS)
 def test_a_report_passes_only_when_a_gate_that_counts_did_and_none_holds_back(results):
     held, passed = False, False
@@ -532,7 +531,6 @@ REPORTS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(REPORTS)
 def test_any_report_comes_back_as_it_was(found):
     text = found.to_json()
@@ -546,7 +544,6 @@ def test_any_report_comes_back_as_it_was(found):
     assert "\x1b" not in str(found)
 
 
-@settings(deadline=None)
 @given(REPORTS)
 def test_any_report_follows_the_published_schema_but_for_its_provenance(report_schema, found):
     errors = list(report_schema.iter_errors(json.loads(found.to_json())))
@@ -766,7 +763,6 @@ def as_json_carries(value):
     return value if isinstance(value, str) else plain(value)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_form_with_any_value_replaced_is_refused_or_read_and_never_crashes(data):
     whole = json.loads(json.dumps(WHOLE))

@@ -531,7 +531,7 @@ CASES = st.builds(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(CASES)
 @example(Case(0.1, 30, 0, None, None, (None, 0.2), "interval", 1, 0, 0.05))
 @example(Case(math.inf, 30, 0, None, None, (0, None), "estimate", 1, 0, 0.05))
@@ -555,7 +555,6 @@ def test_never_a_pass_unless_shown(case):
     assert check.passed is bool(check) is (expected == "pass")
 
 
-@settings(deadline=None)
 @given(value=NUMBERS, bound=NUMBERS, step=st.floats(0, 10), rule=st.sampled_from(["estimate"]))
 def test_a_tighter_limit_never_turns_fail_into_pass(value, bound, step, rule):
     loose = decide(Measurement(value, n=5), Limit(at_most=bound), rule).verdict

@@ -180,7 +180,7 @@ cells = {
 }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(cells)).flatmap(cells.get))
 def test_any_column_comes_back_from_its_file(tmp_path_factory, values):
     table = {"x": values, "one": [1] * len(values)}
@@ -419,7 +419,7 @@ def test_what_no_table_can_be_is_refused(path, where, to, message):
     assert refused(path, signed(data)).startswith(message)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_whatever_stands_in_a_file_only_evidence_errors_are_raised(tmp_path_factory, data):
     base = tmp_path_factory.getbasetemp() / "fuzz.json"
@@ -505,7 +505,7 @@ def checks(gate, data, reference):
     return gate.run(data=data, reference=reference).checks
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(floats, floats, BINS)
 def test_binned_distances_are_those_of_the_rows(reference, data, bins):
     for method in ("psi", "jensen_shannon", "hellinger", "total_variation", "chi2"):
@@ -515,7 +515,7 @@ def test_binned_distances_are_those_of_the_rows(reference, data, bins):
         assert checks(gate, sides[0], stored) == checks(gate, *sides)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from("abcd"), min_size=1), st.lists(st.sampled_from("abxy"), min_size=1))
 def test_distances_of_categories_are_those_of_the_rows(reference, data):
     for method in ("psi", "jensen_shannon", "hellinger", "total_variation", "chi2"):
@@ -524,7 +524,7 @@ def test_distances_of_categories_are_those_of_the_rows(reference, data):
         assert checks(gate, {"c": data}, stored) == checks(gate, {"c": data}, {"c": reference})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 2_000), st.integers(1, 400), st.floats(-1, 1), st.integers(0, 3))
 def test_ks_and_wasserstein_lie_within_the_stated_bounds(m, n, by, digits):
     rng = np.random.default_rng(m * 1_000 + n)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.data.column import ColumnProfile, ColumnView
@@ -275,7 +275,6 @@ floats = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(floats, st.integers(0, 20), st.sampled_from([pa.float32(), pa.float64()]))
 def test_floats_against_plain_python(values, cut, type_):
     array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])
@@ -301,7 +300,6 @@ def test_floats_against_plain_python(values, cut, type_):
 texts = st.lists(st.none() | st.sampled_from(["", "a", "b", "é", "\0"]) | st.text())
 
 
-@settings(deadline=None)
 @given(texts, st.integers(0, 20), st.booleans(), st.sampled_from([pa.string(), pa.large_string()]))
 def test_texts_against_plain_python(values, cut, encode, type_):
     array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])

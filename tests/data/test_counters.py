@@ -115,7 +115,7 @@ def exactly(number):
 # Against plain Python
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(columns(NUMBERS), st.none() | numbers, st.none() | numbers)
 def test_outside_against_plain_python(column, low, high):
     _, values, array = column
@@ -128,7 +128,7 @@ def test_outside_against_plain_python(column, low, high):
     assert count(Outside("x", low, high), array) == violations(values, offends)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     columns(), st.lists(numbers | st.sampled_from(["", "a", "NA", True, False, b"a", NAN, None]))
 )
@@ -152,7 +152,6 @@ def test_members_against_plain_python(column, wanted):
         assert In("x", wanted).count(view, None) == violations(values, is_in)
 
 
-@settings(deadline=None)
 @given(columns())
 def test_missing_and_infinite_against_plain_python(column):
     _, values, array = column
@@ -162,7 +161,6 @@ def test_missing_and_infinite_against_plain_python(column):
     assert count(Infinite("x"), array) == infinite
 
 
-@settings(deadline=None)
 @given(columns(NUMBERS))
 def test_fractional_against_plain_python(column):
     _, values, array = column
@@ -170,7 +168,7 @@ def test_fractional_against_plain_python(column):
     assert found == violations(values, lambda v: math.isinf(v) or v != int(v))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(columns(), st.integers(0, 30), st.integers(0, 30))
 def test_duplicates_against_plain_python(column, i, j):
     _, values, array = column
@@ -191,7 +189,6 @@ def test_duplicates_against_plain_python(column, i, j):
     assert (left.count, left.n, left.rows) == expected
 
 
-@settings(deadline=None)
 @given(columns())
 def test_distributions_against_plain_python(column):
     type_, values, array = column
@@ -228,7 +225,7 @@ COUNTERS = (
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(columns(), st.sampled_from(COUNTERS), st.integers(0, 30), st.integers(0, 30))
 def test_states_add_up(column, counter, i, j):
     _, values, array = column
@@ -469,7 +466,6 @@ def key_of(value):
     return None if is_missing(value) else value
 
 
-@settings(deadline=None)
 @given(rows_of_groups, st.booleans())
 def test_groups_against_plain_python(rows, coded):
     values = (-999,) if coded else ()

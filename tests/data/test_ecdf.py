@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.data.ecdf import Ecdf
@@ -22,7 +22,6 @@ columns = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(columns, st.integers(0, 10), st.integers(0, 10))
 def test_merging_is_a_monoid(column, i, j):
     i, j = sorted((i, j))
@@ -33,7 +32,6 @@ def test_merging_is_a_monoid(column, i, j):
     assert Ecdf.of(column).values.tolist() == a.merge(b).merge(c).values.tolist()
 
 
-@settings(deadline=None)
 @given(columns)
 def test_values_are_those_of_the_column_in_order(column):
     ecdf = Ecdf.of(column)

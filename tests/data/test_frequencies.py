@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.data.frequencies import Frequencies
@@ -31,7 +31,6 @@ def counts_of(frequencies):
     return dict(zip(frequencies.values.to_pylist(), frequencies.counts.tolist(), strict=True))
 
 
-@settings(deadline=None)
 @given(lists, st.integers(0, 10), st.booleans())
 def test_counts_against_plain_python(column, cut, encode):
     type_, values = column
@@ -45,7 +44,6 @@ def test_counts_against_plain_python(column, cut, encode):
         assert frequencies[value] == valid.count(value)
 
 
-@settings(deadline=None)
 @given(lists, st.integers(0, 10), st.integers(0, 10))
 def test_merging_is_a_commutative_monoid(column, i, j):
     type_, values = column

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.data import hashing
@@ -24,7 +24,6 @@ def repeated(values, type_=None):
     return state.count, state.rows
 
 
-@settings(deadline=None)
 @given(texts, st.integers(0, 40), st.sampled_from(TYPES))
 def test_a_text_that_occurs_twice_is_always_suspected(values, cut, type_):
     array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])
@@ -82,7 +81,6 @@ def weight(text):
     return (sum(text) + len(text) * 2**32 + mixed(int.from_bytes(text[-8:], "little"))) % WORD
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, WORD - 1)), st.sampled_from([1, 1_000, 10**9]))
 def test_sum_of_mixed_numbers_against_plain_python(numbers, scale):
     found = mixed_sum(np.array(numbers, np.uint64), scale)
@@ -111,7 +109,6 @@ def test_numbers_whose_sums_are_equal_are_told_apart(a, b):
     assert mixed_sum(np.array(a, np.uint64)) != mixed_sum(np.array(b, np.uint64))
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.text()), st.integers(0, 20), st.sampled_from(TYPES))
 def test_sum_of_texts_against_plain_python(values, cut, type_):
     array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.data.ecdf import Ecdf
@@ -28,7 +28,6 @@ numbers = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(numbers)
 def test_few_values_are_kept_whole(values):
     values = np.array(values, float)
@@ -58,7 +57,6 @@ def test_the_least_and_the_greatest_finite_values_are_points():
     assert repr(knots) == f"Knots(n=2,000, {len(knots.points)} points)"
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(-50, 50) | st.floats(-50, 50), min_size=1, max_size=900),
     st.sampled_from([b for b in range(2, 41) if PARTS % b == 0]),
@@ -80,7 +78,6 @@ def test_edges_from_knots_are_those_of_the_values(values, bins):
 # JSON
 
 
-@settings(deadline=None)
 @given(numbers)
 def test_json_gives_the_same_back(values):
     knots = knots_of(np.array(values, float))
@@ -170,7 +167,6 @@ def test_missing_keys_are_refused():
 # Counting at knots
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.none() | st.integers(-9, 9) | st.floats(-9, 9) | st.sampled_from([NAN, INF, -INF])),
     st.lists(st.integers(-10, 10), unique=True),

@@ -314,7 +314,7 @@ SCALARS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(SCALARS, max_size=6), st.booleans())
 def test_any_cells_give_a_column_with_the_same_missing_cells(cells, keep_nan):
     column = from_objects("x", cells, keep_nan=keep_nan)

@@ -73,7 +73,7 @@ flags = st.sampled_from(["", "", "(?i)", "(?s)", "(?a)", "(?x)"])
 texts = st.text(alphabet="aAbBcK k0-.\n\t\x0b\x1c\x1féÉ\u2028\u0660\u212a", max_size=6)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(flags, expressions, st.lists(texts, min_size=1, max_size=30))
 def test_a_translation_means_the_same(flag, expression, samples):
     pattern = flag + expression

@@ -93,7 +93,7 @@ def streamed(table, cuts):
     return Source("batches", source.schema, None, read)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows, rows, rows)
 def test_profiles_are_a_monoid(x, y, z):
     a, b, c = (Profile.of(table_of(cells), COUNTERS) for cells in (x, y, z))
@@ -104,7 +104,7 @@ def test_profiles_are_a_monoid(x, y, z):
     assert empty.merge(whole) == whole == whole.merge(empty)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows, st.lists(st.integers(0, 15)))
 def test_batches_and_threads_do_not_matter(cells, cuts):
     table = table_of(cells)
@@ -114,7 +114,6 @@ def test_batches_and_threads_do_not_matter(cells, cuts):
         assert Profile.of(streamed(table, cuts), COUNTERS, n_jobs=n_jobs) == expected
 
 
-@settings(deadline=None)
 @given(rows, rows)
 def test_without_row_numbers_merging_commutes(x, y):
     a, b = (Profile.of(table_of(cells)) for cells in (x, y))

@@ -4,7 +4,7 @@ import math
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.data.baseline import Baseline
@@ -35,7 +35,6 @@ numbers = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(numbers, numbers, st.sampled_from([2, 5, 10, 20]))
 def test_numbers_are_cut_alike_from_rows_and_from_knots(reference, data, bins):
     cuts = both_ways(reference, data, bins, pa.float64())
@@ -49,7 +48,6 @@ def test_numbers_are_cut_alike_from_rows_and_from_knots(reference, data, bins):
         assert int(each.cells.current.sum()) == len(data)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc"), min_size=1), st.lists(st.sampled_from("bcdef"), min_size=1))
 def test_categories_are_cut_by_the_reference(reference, data):
     for each in both_ways(reference, data, 10):

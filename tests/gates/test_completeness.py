@@ -548,7 +548,7 @@ def is_f(table):
 # Laws
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["f", "m", None]), st.sampled_from([1.5, None, math.nan, -9.0])),

@@ -491,7 +491,7 @@ def test_false_alarms_stay_below_the_level_over_all_columns():
 ties = st.lists(st.integers(-5, 5) | st.sampled_from([0.5, -math.inf, math.inf]), min_size=1)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ties, ties)
 def test_ks_against_scipy(a, b):
     check = only(run({"x": a}, {"x": b}, min_samples=1, at_most=1.0))
@@ -547,7 +547,7 @@ values = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(values, values, st.integers(2, 12))
 def test_psi_against_a_plain_computation(reference, data, bins):
     check = only(run({"x": data}, {"x": reference}, "psi", bins=bins, min_samples=1, at_most=99))
@@ -561,7 +561,7 @@ def test_psi_against_a_plain_computation(reference, data, bins):
 categories = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=80)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(categories, categories)
 def test_distances_of_categories_against_plain_computations(reference, data):
     known = sorted(set(reference))

@@ -182,7 +182,7 @@ def test_value_is_fairlearns(name, weighted):
     assert_fairlearns(name, 41, [130, 90, 200], 0.4, weighted)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     name=st.sampled_from(NOTIONS + GENERATED),
     seed=st.integers(0, 2**32),
@@ -446,7 +446,7 @@ def test_on_the_limit_many_rows_are_needed():
     assert exact.by_chance
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(30, 400), min_size=2, max_size=5),
     shares=st.lists(st.floats(0, 1), min_size=5, max_size=5),
@@ -466,7 +466,7 @@ def test_tighter_limit_never_turns_another_verdict_into_pass(sizes, shares, rule
     assert value is None or low <= value <= high
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
     sizes=st.lists(st.integers(20, 200), min_size=1, max_size=5),

@@ -553,7 +553,7 @@ def microseconds(low, high):
     return st.integers(low, high).map(lambda us: NOW + dt.timedelta(microseconds=us))
 
 
-@settings(deadline=None, max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     st.lists(
         st.one_of(st.none(), microseconds(-(10**12), 10**10), st.just(NOW), st.just(NOW - DAY)),
@@ -584,7 +584,7 @@ def test_verdicts_are_those_of_plain_arithmetic(moments, unit, skew):
     assert verdicts(result) == expected
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     st.lists(
         st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2030, 1, 1)), min_size=1, max_size=6

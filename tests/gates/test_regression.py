@@ -82,7 +82,7 @@ def test_no_number_of_rows_decides_on_the_limit():
     assert "would decide" not in check.reason
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 60),
     st.integers(0, 60),

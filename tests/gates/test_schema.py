@@ -823,7 +823,7 @@ def tables(draw):
     }
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(tables())
 def test_table_never_breaks_the_schema_inferred_from_it(table):
     schema = mg.Schema.infer(table)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
@@ -118,7 +118,6 @@ def both_twice(rows, weighted=False):
     return 2 <= hits <= len(counted) - 2
 
 
-@settings(deadline=None)
 @given(ROWS.filter(both_twice))
 def test_equals_exact_fractions(rows):
     positive, few, many, _ = map(list, zip(*rows, strict=True))
@@ -133,7 +132,6 @@ def test_equals_exact_fractions(rows):
     assert auc(positive, few) == areas[0]
 
 
-@settings(deadline=None)
 @given(ROWS.filter(lambda rows: both_twice(rows, weighted=True)))
 def test_equals_exact_fractions_by_weight(rows):
     positive, few, many, weight = map(list, zip(*rows, strict=True))
@@ -218,7 +216,6 @@ def test_scores_that_rank_alike_differ_by_exactly_nothing():
     assert (weighted.auc - weighted.other, weighted.variance) == (0, 0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=6))
 def test_same_ranking_is_every_pair_in_the_same_order(rows):
     score, other = [a for a, _ in rows], [b for _, b in rows]

@@ -56,7 +56,7 @@ def holds(condition, x):
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(samples(low=1), samples(), st.integers(2, 12))
 def test_every_value_lies_in_one_cell(reference, current, bins):
     reference.sort()
@@ -70,7 +70,7 @@ def test_every_value_lies_in_one_cell(reference, current, bins):
     assert count_unsorted(with_nan, edges, known).tolist() == counts
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(samples(low=1), st.sampled_from([2, 3, 5, 10]), st.integers(1, 4))
 def test_stored_counts_give_the_same_edges(reference, bins, finer):
     reference.sort()
@@ -175,7 +175,6 @@ def test_many_values_are_counted_as_one_by_one(dtype, size):
     assert np.array_equal(count_unsorted(values, many), count_sorted(np.sort(values), many))
 
 
-@settings(deadline=None)
 @given(samples(), samples())
 def test_tallies_add_up(a, b):
     points = np.array([-2.0, 0, 0.25, np.inf])

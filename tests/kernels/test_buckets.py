@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -48,13 +48,11 @@ def shapes(rng):
     }
 
 
-@settings(deadline=None)
 @given(GRIDS, samples(), samples())
 def test_ks_is_that_of_sorted_values(grid, x, y):
     assert ks(Bucketed(x, grid), Bucketed(y, grid)) == ks_distance(np.sort(x), np.sort(y))
 
 
-@settings(deadline=None)
 @given(GRIDS, samples(low=0), samples(low=0))
 def test_counts_are_those_of_sorted_values(grid, x, points):
     low, high = Bucketed(x, grid).count(points)
@@ -62,20 +60,17 @@ def test_counts_are_those_of_sorted_values(grid, x, points):
     np.testing.assert_array_equal(high, upto(np.sort(x), points))
 
 
-@settings(deadline=None)
 @given(GRIDS, samples(), st.data())
 def test_order_statistics_are_those_of_sorted_values(grid, x, data):
     ranks = np.array(data.draw(st.lists(st.integers(1, len(x)), min_size=1)))
     np.testing.assert_array_equal(Bucketed(x, grid).at(ranks), np.sort(x)[ranks - 1])
 
 
-@settings(deadline=None)
 @given(GRIDS, samples())
 def test_no_larger_value_is_in_a_lower_bucket(grid, x):
     assert np.all(np.diff(grid.places(np.sort(x)).astype(int)) >= 0)
 
 
-@settings(deadline=None)
 @given(
     GRIDS,
     hnp.arrays(np.int64, st.integers(1, 40), elements=st.integers(-(2**63), 2**63 - 1)),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
@@ -39,7 +39,6 @@ def sides(draw, low=1, high=30, largest=1_000):
     return reference[kept], current[kept]
 
 
-@settings(deadline=None)
 @given(sides())
 def test_jensen_shannon_is_scipys(counts):
     theirs = distance.jensenshannon(*counts, base=2)
@@ -48,7 +47,6 @@ def test_jensen_shannon_is_scipys(counts):
         assert jensen_shannon(*counts) == pytest.approx(theirs, abs=1e-8)
 
 
-@settings(deadline=None)
 @given(sides(low=2))
 def test_cramers_v_is_scipys_for_equal_sides(counts):
     reference, current = counts
@@ -66,7 +64,6 @@ def test_cramers_v_does_not_depend_on_the_sizes():
     assert cramers_v(half, most) > 0.4
 
 
-@settings(deadline=None)
 @given(sides())
 def test_hellinger_and_total_variation_by_their_formulas(counts):
     p, q = (side / side.sum() for side in counts)
@@ -75,7 +72,6 @@ def test_hellinger_and_total_variation_by_their_formulas(counts):
     assert total_variation(*counts) == pytest.approx(np.maximum(p - q, 0).sum(), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(sides(), st.randoms())
 def test_measures_do_not_depend_on_the_order_of_sides_and_cells(counts, random):
     reference, current = counts
@@ -207,7 +203,6 @@ def test_psi_chance_and_rows_needed():
     assert rows_needed_psi(0.2, 10, 0, 0.05) is None
 
 
-@settings(deadline=None)
 @given(sides(low=2), st.booleans())
 def test_chi_square_is_scipys_where_no_cell_is_thin(counts, ordered):
     reference, current = (side + 20 for side in counts)
@@ -218,7 +213,6 @@ def test_chi_square_is_scipys_where_no_cell_is_thin(counts, ordered):
     assert p == pytest.approx(theirs, rel=1e-9, abs=1e-300)
 
 
-@settings(deadline=None)
 @given(sides(low=2, largest=12))
 def test_the_test_does_not_depend_on_the_order_of_sides(counts):
     for ordered in (True, False):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -29,7 +29,6 @@ def beyond(values, points):
 values = st.lists(st.integers(-20, 20) | st.floats(-20, 20), min_size=1, max_size=40)
 
 
-@settings(deadline=None)
 @given(values, values, st.lists(st.floats(-25, 25), max_size=10, unique=True))
 def test_ks_lies_within_the_bounds_at_any_points(x, y, points):
     points = np.sort(np.array(points, float))
@@ -40,7 +39,6 @@ def test_ks_lies_within_the_bounds_at_any_points(x, y, points):
     assert 0 <= found.low <= found.high <= 1
 
 
-@settings(deadline=None)
 @given(values, values)
 def test_ks_is_exact_where_all_values_of_a_side_are_points(x, y):
     points = np.unique(np.array(x, float))
@@ -57,7 +55,6 @@ def test_ks_of_any_number_of_rows_is_exact(times):
     assert ks_between(x, y) == (0.1, 0.1, 0.35)
 
 
-@settings(deadline=None)
 @given(values, values, st.integers(0, 6))
 def test_wasserstein_lies_within_the_bounds(x, y, between):
     inner = np.linspace(min(x), max(x), between + 2)
@@ -69,7 +66,6 @@ def test_wasserstein_lies_within_the_bounds(x, y, between):
     assert found.low - 1e-9 <= found.value <= found.high + 1e-9
 
 
-@settings(deadline=None)
 @given(values, values)
 def test_wasserstein_is_exact_where_all_values_are_points(x, y):
     points = np.unique(np.array([*x, *y], float))

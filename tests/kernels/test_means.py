@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from mlgates.kernels.means import mean_interval, median_interval, weighted_median
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=20), st.sampled_from([0.8, 0.95, 0.99]))
 def test_mean_interval_is_students_where_rows_are_symmetric(half, confidence):
     values = np.array([x for y in half for x in (5 + y, 5 - y)])
@@ -58,7 +57,6 @@ def test_median_interval_of_ranks(n, ends):
     assert median_interval(values, np.full(n, 2.5)) == ends
 
 
-@settings(deadline=None)
 @given(st.integers(6, 5_000), st.sampled_from([0.9, 0.95, 0.99]))
 def test_median_interval_is_binomial(n, confidence):
     tail = (1 - confidence) / 2

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.kernels.multiplicity import holm, holm_levels
@@ -21,7 +21,6 @@ def test_holm_of_published_values():
     assert (adjusted <= 0.05).sum() == 3
 
 
-@settings(deadline=None)
 @given(FAMILIES, st.sampled_from([0.5, 0.9, 0.95]))
 def test_levels_show_what_adjusted_pvalues_show(family, confidence):
     def claim(p_value):
@@ -43,7 +42,6 @@ def test_levels_of_claims_that_nothing_shows_are_those_of_one():
     assert holm_levels([]) == ()
 
 
-@settings(deadline=None)
 @given(FAMILIES, st.randoms())
 def test_holm_steps_down(family, random):
     adjusted = holm(family)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
@@ -61,7 +61,6 @@ def test_ends_of_tangos_interval_solve_the_score_equation(counts, confidence):
 COUNTS = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6)).filter(any)
 
 
-@settings(deadline=None)
 @given(COUNTS, st.sampled_from([0.5, 0.95, 0.999]))
 def test_tango_interval_holds_the_estimate_and_mirrors(counts, confidence):
     b, c, others = counts
@@ -110,7 +109,6 @@ def test_mcnemar_of_published_tables(counts, exact, corrected, plain, mid):
     assert found.corrected_p == pytest.approx(corrected[1], rel=2e-4)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_is_the_toss_of_a_coin(b, c):
     chances = [Fraction(math.comb(b + c, k), 2 ** (b + c)) for k in range(min(b, c) + 1)]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -31,7 +31,6 @@ def test_wilson_interval_of_newcombes_table_1(x, n, low, high):
     assert (round(float(found[0]), 4), round(float(found[1]), 4)) == (low, high)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**9), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.999]))
 def test_wilson_interval_is_scipys(n, share, confidence):
     x = round(n * share)
@@ -52,7 +51,6 @@ def test_wilson_interval_of_arrays_and_of_nothing():
     assert math.isnan(wilson_interval(0, 0)[0])
 
 
-@settings(deadline=None)
 @given(*[st.integers(0, 60)] * 4)
 def test_fisher_exact_is_scipys(a, b, c, d):
     theirs = stats.fisher_exact([[a, b], [c, d]]).pvalue
@@ -68,7 +66,6 @@ def test_fisher_exact_of_large_counts_is_scipys(table):
     assert fisher_exact(a, b, c, d) == pytest.approx(theirs, rel=1e-7)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2_000), st.integers(1, 2_000), st.floats(0, 1), st.floats(0, 1))
 def test_two_proportions_are_chi_square_or_fisher(n, m, share, other):
     x, y = round(n * share), round(m * other)

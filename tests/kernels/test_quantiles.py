@@ -55,7 +55,6 @@ def test_too_few_have_no_upper_rank():
     assert order_ranks(300, 0.99)[1] == 301
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 10**6),
     st.sampled_from([0.001, 0.1, 0.5, 0.95, 0.99, 0.999]),
@@ -93,7 +92,6 @@ def test_fewest_calls_with_so_many_beyond_the_limit(k, n):
     assert exceedance_interval(k, n - 1, 0.90)[1] > 0.01
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**6), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.999]))
 def test_exceedance_interval_is_scipys(n, share, confidence):
     k = round(n * share)
@@ -101,7 +99,7 @@ def test_exceedance_interval_is_scipys(n, share, confidence):
     assert exceedance_interval(k, n, confidence) == pytest.approx((theirs.low, theirs.high), 1e-9)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(1, 2_000), st.sampled_from([0.5, 0.9, 0.95, 0.99]), st.integers(0, 2_000))
 def test_order_statistics_say_what_the_share_beyond_says(n, share, k):
     """Both sides: the interval of the quantile is within the limit when that of the share is."""
@@ -128,7 +126,6 @@ def test_quantile_of_failed_calls_is_infinite():
     assert quantile(values, P99) == math.inf
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=300),
     st.sampled_from([Fraction(1, 2), Fraction(9, 10), P99]),
@@ -188,7 +185,7 @@ def test_dependence_bears_failed_calls():
     assert dependence(values, 0.99).effective == 1_000
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.floats(0, 0.95))
 def test_dependence_is_the_same_backwards_and_on_every_scale(seed, rho):
     values = np.exp(autoregressive(300, rho, seed))

@@ -37,7 +37,7 @@ def arrays(dtype):
 typed = st.sampled_from(TYPES).flatmap(arrays)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(typed, typed)
 def test_ranks_are_those_of_exact_comparison(values, points):
     exact, at = values.tolist(), points.tolist()
@@ -45,7 +45,7 @@ def test_ranks_are_those_of_exact_comparison(values, points):
     assert upto(values, points).tolist() == [bisect_right(exact, x) for x in at]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(typed, typed)
 def test_alike_keeps_every_comparison_of_one_array_with_the_other(x, y):
     a, b = alike(x, y)
@@ -57,7 +57,6 @@ def test_alike_keeps_every_comparison_of_one_array_with_the_other(x, y):
             assert (value < other, value > other) == (code < its_code, code > its_code)
 
 
-@settings(deadline=None)
 @given(typed, st.sampled_from(TYPES))
 def test_rounded_points_are_nearest_on_their_side(points, name):
     dtype = np.dtype(name)

@@ -87,7 +87,7 @@ def test_interval_of_cells_is_that_of_rows():
     assert cells_interval(right, cells, seed=1) != cells_interval(right, cells, seed=0)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 200), min_size=4, max_size=4).filter(any))
 def test_tables_of_cells(counts):
     cells = np.array(counts, np.float64).reshape(2, 2)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from newcombe import newcombe_interval
 from scipy.integrate import trapezoid
@@ -75,7 +75,6 @@ def test_range_at_the_ends():
     assert np.shape(range_sf([[1.0, 2.0]], 3)) == (1, 2)
 
 
-@settings(deadline=None)
 @given(
     level=st.floats(1e-12, 0.999),
     k=st.integers(2, 1_000),
@@ -93,7 +92,6 @@ def test_level_of_pairs_and_of_groups():
     assert group_level(0.95, 5) ** 5 == pytest.approx(0.95)
 
 
-@settings(deadline=None)
 @given(p=st.floats(0, 1), k=st.integers(2, 50))
 @example(p=1 - 2**-53, k=3)
 def test_adjusted_p_value_is_between_its_own_and_bonferronis(p, k):
@@ -150,7 +148,6 @@ def test_ratio_with_nothing_on_a_side():
     assert np.isnan([low[2:], high[2:]]).all()
 
 
-@settings(deadline=None)
 @given(
     n1=st.integers(1, 5_000),
     n2=st.integers(1, 5_000),

@@ -40,13 +40,12 @@ def brute_force(x, y):
     )
 
 
-@settings(deadline=None)
 @given(samples(FLOATS | TIED), samples(FLOATS | TIED))
 def test_ks_distance_is_that_of_brute_force(x, y):
     assert ks_distance(x, y) == float(brute_force(x, y))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.integers(2, 6_000),
     st.integers(2, 6_000),
@@ -121,7 +120,6 @@ def test_one_row_a_side():
     assert spread(np.array([4.0])) == 0
 
 
-@settings(deadline=None)
 @given(samples(TIED), samples(TIED))
 def test_ks_distance_does_not_depend_on_sides_or_repeated_rows(x, y):
     distance = ks_distance(x, y)
@@ -130,7 +128,6 @@ def test_ks_distance_does_not_depend_on_sides_or_repeated_rows(x, y):
     assert ks_distance(np.repeat(x, 2), np.repeat(y, 2)) == distance
 
 
-@settings(deadline=None)
 @given(samples(st.integers(-50, 50), np.int64), samples(st.integers(-50, 50), np.int64))
 def test_increasing_transforms_keep_the_ks_distance(x, y):
     distance = ks_distance(x, y)
@@ -243,7 +240,6 @@ def test_ks_chance_and_rows_needed():
 REASONABLE = st.floats(-1e6, 1e6, allow_subnormal=False)
 
 
-@settings(deadline=None)
 @given(samples(REASONABLE), samples(REASONABLE))
 def test_wasserstein_is_scipys(x, y):
     theirs = stats.wasserstein_distance(x, y)

@@ -108,7 +108,7 @@ def test_labels_of_two_models_may_have_other_codes():
     assert same.change.method == "identical"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6))
 def test_whole_weights_are_as_repeated_rows_to_the_value(seed):
     rng = np.random.default_rng(seed)

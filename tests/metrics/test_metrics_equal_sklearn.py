@@ -77,7 +77,7 @@ def near(theirs):
     return pytest.approx(theirs, rel=1e-12, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables())
 def test_binary_metrics(table):
     true, pred, _, weight = table
@@ -89,7 +89,7 @@ def test_binary_metrics(table):
         assert value == near(function(true, pred, sample_weight=weight)), name
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 5).flatmap(tables))
 def test_averages_over_classes(table):
     true, pred, _, weight = table
@@ -103,7 +103,7 @@ def test_averages_over_classes(table):
         assert find(name, "test").measure(given_to).value == near(theirs), name
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables())
 def test_metrics_of_scores(table):
     true, _, score, weight = table
@@ -153,7 +153,7 @@ def numbers(draw):
     return np.array(true), np.array(pred), weight
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(numbers())
 def test_metrics_of_values(table):
     true, pred, weight = table

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
@@ -397,7 +397,6 @@ def test_names_differ():
     assert listed(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(

@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
@@ -373,7 +373,6 @@ LABELS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(values=LABELS)
 def test_codes_lead_back_to_the_values(values):
     codes, distinct = encoded(as_column("y", values))
@@ -382,7 +381,6 @@ def test_codes_lead_back_to_the_values(values):
     assert set(codes.tolist()) - {-1} == set(range(len(distinct)))
 
 
-@settings(deadline=None)
 @given(values=st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=1, max_size=30))
 def test_texts_of_fixed_width_are_read_like_texts(values):
     array = np.array(values)  # (numpy drops the NULs at the end)
@@ -390,7 +388,6 @@ def test_texts_of_fixed_width_are_read_like_texts(values):
     assert [distinct[code] for code in codes.tolist()] == array.tolist()
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=50),
     weighted=st.booleans(),
@@ -407,7 +404,6 @@ def test_cells_are_scikit_learns_confusion_matrix(rows, weighted):
     assert found.cells.tolist() == wanted.tolist()
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from("ab"), st.booleans()),

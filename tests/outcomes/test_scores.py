@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
@@ -286,7 +286,6 @@ def test_kishs_number_of_rows():
     assert half.take(np.array([True, True, False, False])).effective == 0
 
 
-@settings(deadline=None)
 @given(weight=st.lists(st.floats(0, 1e6), min_size=1, max_size=30).filter(any))
 def test_the_effective_number_is_between_one_and_all(weight):
     found = outcomes(y_true=[0] * len(weight), y_score=[0.5] * len(weight), sample_weight=weight)

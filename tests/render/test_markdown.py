@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from report_examples import advisory, drift, every_kind
@@ -95,7 +95,6 @@ def test_pieces_are_the_text_again():
     assert pieces("`a` `b") == [("`a` `b", False)]
 
 
-@settings(deadline=None)
 @given(
     st.text(st.characters(exclude_categories=()), max_size=60).map(lambda text: clean(text, 500))
 )

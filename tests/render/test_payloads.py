@@ -149,7 +149,7 @@ def verdicts(lines):
     return [line.split(" ")[0] for line in lines if not line.startswith(" ")]
 
 
-@settings(deadline=None, max_examples=25, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
 @given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=60))
 def test_any_text_keeps_all_forms_whole(text):
     found = html(text)

@@ -237,7 +237,6 @@ def test_numbers_are_finite_and_of_a_size_to_draw(value, found):
     assert number(value) == found
 
 
-@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e9))
 def test_ticks_are_round_and_within(least, size):
     most = least + size
@@ -319,7 +318,7 @@ ANYTHING = st.recursive(
 DETAILS = ["cells", "groups", "histogram", "histogram_production", "tolerance"]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.sampled_from(DETAILS), ANYTHING),
     st.sampled_from([drift_check(), latency().checks[0], *performance().checks, missing("x", 0.1)]),
@@ -335,7 +334,7 @@ def test_any_details_are_drawn_or_not(details, check, kind):
     assert to_html(again.results[0])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.floats(), min_size=3, max_size=3), st.floats(allow_nan=False, allow_infinity=False)
 )

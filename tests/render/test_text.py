@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -349,7 +349,6 @@ def test_long_names_and_reasons_are_cut():
     assert len(str(report(result(huge)))) < 3_000
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=80), st.integers(4, 100))
 def test_clean_is_one_printable_line(text, most):
     found = clean(text, most)

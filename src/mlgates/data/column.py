@@ -285,7 +285,7 @@ class ColumnView:
         for chunk in self.whole_numbers.chunks:
             for start in range(0, len(chunk), BLOCK):
                 part = chunk.slice(start, BLOCK)
-                numbers = (part.fill_null(0) if part.null_count else part).to_numpy()
+                numbers = encoding.filled(part, 0)
                 unsigned = numbers.dtype == np.uint64
                 whole = numbers if unsigned else numbers.astype(np.int64, copy=False)
                 yield whole.view(np.uint64)

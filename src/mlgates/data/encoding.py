@@ -12,6 +12,7 @@ __all__ = [
     "bytes_sum",
     "decode",
     "encode",
+    "filled",
     "is_ascii",
     "is_null",
     "offsets_and_bytes",
@@ -94,26 +95,63 @@ def is_null(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     if pa.types.is_union(array.type):
         # Unions have no validity of their own, and older Arrow does not look into their parts.
         return np.array([cell is None for cell in array.to_pylist()], np.bool_)
-    return np.asarray(pc.is_null(array).to_numpy(), np.bool_)
+    return np.asarray(to_numpy(pc.is_null(array)), np.bool_)
 
 
 def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
-    """Values that are not null, as numpy; without a copy for one chunk that has no nulls."""
-    parts = [
-        (chunk.drop_null() if chunk.null_count else chunk).to_numpy(zero_copy_only=False)
-        for chunk in array.chunks
-    ]
-    if not parts:
-        return np.empty(0, array.type.to_pandas_dtype())
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    """Bools, integers or floats that are not null; no copy for one chunk of numbers without any."""
+    chunks = (chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks)
+    return _joined([_stored(chunk) for chunk in chunks], array.type)
 
 
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
     """A floating column at full length, with NaN where it is null."""
-    parts = [chunk.to_numpy(zero_copy_only=False) for chunk in array.chunks]
-    if not parts:
-        return np.empty(0, array.type.to_pandas_dtype())
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return _joined([filled(chunk, np.nan) for chunk in array.chunks], array.type)
+
+
+def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
+    """Integers or floats at full length, with a value where they are null.
+
+    Examples
+    --------
+    >>> filled(pa.array([7, None, 9]), 0)
+    array([7, 0, 9])
+    """
+    stored = _stored(chunk)
+    if chunk.null_count == 0:
+        return stored
+    valid = _bits(chunk.buffers()[0], chunk)
+    return np.where(valid, stored, stored.dtype.type(value))
+
+
+def _stored(chunk: pa.Array) -> npt.NDArray[Any]:
+    """What lies in the memory of a chunk of bools, integers or floats; anything behind a null.
+
+    Arrow's own ``to_numpy`` would load pandas.
+    """
+    dtype = np.dtype(chunk.type.to_pandas_dtype())
+    if len(chunk) == 0:
+        return np.empty(0, dtype)
+    buffer = chunk.buffers()[1]
+    if dtype == np.bool_:
+        return _bits(buffer, chunk)
+    stored = np.frombuffer(buffer, dtype, len(chunk), chunk.offset * dtype.itemsize)
+    stored.flags.writeable = False
+    return stored
+
+
+def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
+    """The bits of a buffer that belong to a chunk."""
+    first, last = chunk.offset, chunk.offset + len(chunk)
+    words = np.frombuffer(buffer, np.uint8)[first // 8 : -(-last // 8)]
+    bits = np.unpackbits(words, bitorder="little").view(np.bool_)
+    return bits[first % 8 : first % 8 + len(chunk)]
+
+
+def _joined(parts: list[npt.NDArray[Any]], arrow_type: pa.DataType) -> npt.NDArray[Any]:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, arrow_type.to_pandas_dtype())
 
 
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:

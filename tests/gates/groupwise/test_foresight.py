@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.gates.groupwise.foresight import decisive_growth, shrunk
@@ -23,7 +23,6 @@ def test_two_values_are_drawn_in_by_one_over_z_squared():
     assert np.ptp(shrunk([0.2, 0.6], [0.05, 0.05])) == pytest.approx(0.4 * (1 - 1 / 32))
 
 
-@settings(deadline=None)
 @given(
     values=st.lists(st.floats(0, 1), min_size=2, max_size=8),
     errors=st.lists(st.floats(1e-3, 1), min_size=8, max_size=8),
@@ -44,7 +43,6 @@ def test_on_the_limit_needs_many_times_the_rows_of_beside_it():
     assert decisive_growth(0.0, 0.1, 1.96, 0.0) > 20 * decisive_growth(0.3, 0.1, 1.96, 0.0)
 
 
-@settings(deadline=None)
 @given(beyond=st.floats(-1, 1), error=st.floats(1e-4, 1), quantile=st.floats(0.7, 5))
 def test_growth_is_scale_free_and_rises_with_the_level(beyond, error, quantile):
     growth = decisive_growth(beyond, error, quantile, 0.67)
