@@ -38,7 +38,7 @@ def work():
 CHILD = """
 import json, pathlib, sys, time
 path, baseline, rows = sys.argv[1], sys.argv[2], int(sys.argv[3])
-import numpy, pandas, pyarrow.parquet, scipy.special, mlgates.gates.drift
+import numpy, pyarrow.parquet, scipy.special, mlgates.gates.drift
 {work}
 def peak():
     # Of this program alone: `getrusage` counts what its parent took as well.
