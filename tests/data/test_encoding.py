@@ -54,11 +54,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import mlgates as mg
-def column(type, *more):
-    size, buffer = 200, pa.py_buffer(np.arange(200).astype(type.to_pandas_dtype()))
-    return pa.Array.from_buffers(type, size, [*more, buffer])
+# By their names: older versions of Arrow load pandas when they are asked for numpy's type.
+def column(type, name, *more):
+    return pa.Array.from_buffers(type, 200, [*more, pa.py_buffer(np.arange(200).astype(name))])
 valid = pa.py_buffer(np.full(25, 0b11110111, np.uint8))
-arrays = [column(pa.float64(), None), column(pa.float32(), valid), column(pa.int32(), valid)]
+arrays = [
+    column(pa.float64(), "float64", None),
+    column(pa.float32(), "float32", valid),
+    column(pa.int32(), "int32", valid),
+]
 fields = pa.schema(list(zip("xyz", (array.type for array in arrays))))
 table = pa.Table.from_arrays(arrays, schema=fields)
 pq.write_table(table, {str(tmp_path / "t.parquet")!r})

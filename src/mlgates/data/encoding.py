@@ -29,6 +29,17 @@ _LENGTH = 1 << 32
 #: Whole numbers up to here are doubles, and so are powers of ten up to this one.
 _WHOLE = 1 << 53
 _POWERS = 22
+#: What numpy calls numbers. Older versions of Arrow load pandas when they are asked for it.
+_DTYPES = {
+    pa.bool_(): np.dtype(np.bool_),
+    pa.float16(): np.dtype(np.float16),
+    pa.float32(): np.dtype(np.float32),
+    pa.float64(): np.dtype(np.float64),
+    **{
+        pa.type_for_alias(name): np.dtype(name)
+        for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+    },
+}
 
 
 def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -129,7 +140,7 @@ def _stored(chunk: pa.Array) -> npt.NDArray[Any]:
 
     Arrow's own ``to_numpy`` would load pandas.
     """
-    dtype = np.dtype(chunk.type.to_pandas_dtype())
+    dtype = _DTYPES[chunk.type]
     if len(chunk) == 0:
         return np.empty(0, dtype)
     buffer = chunk.buffers()[1]
@@ -151,7 +162,7 @@ def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
 def _joined(parts: list[npt.NDArray[Any]], arrow_type: pa.DataType) -> npt.NDArray[Any]:
     if len(parts) == 1:
         return parts[0]
-    return np.concatenate(parts) if parts else np.empty(0, arrow_type.to_pandas_dtype())
+    return np.concatenate(parts) if parts else np.empty(0, _DTYPES[arrow_type])
 
 
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
