@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,7 +10,7 @@ from mlgates.data import hashing
 from mlgates.data.column import ColumnView
 from mlgates.data.counters import Duplicated
 from mlgates.data.field import from_arrow
-from mlgates.data.hashing import may_repeat, mixed_sum, text_sum, text_weights
+from mlgates.data.hashing import float_sum, may_repeat, mixed_sum, text_sum, text_weights
 
 TYPES = [pa.string(), pa.large_string()]
 texts = st.lists(
@@ -101,12 +103,60 @@ def test_sum_of_mixed_numbers_does_not_depend_on_blocks(monkeypatch):
         ([0, 1, 8, 10], [0, 4, 7, 10]),  # equal sums of squares
         ([0, 2, 2, 5, 7, 9], [0, 1, 4, 4, 7, 9]),
         ([2**63, 2**63, 1], [0, 0, 1]),  # equal modulo 2**64
-        (np.array([1.0, 4.0, 2.0]).view("u8"), np.array([1.0, 2.0, 2.0]).view("u8")),
-        (np.array([1.0, 2.0, 4.0, 8.0]).view("u8"), np.array([2.0, 2.0, 4.0, 4.0]).view("u8")),
     ],
 )
 def test_numbers_whose_sums_are_equal_are_told_apart(a, b):
     assert mixed_sum(np.array(a, np.uint64)) != mixed_sum(np.array(b, np.uint64))
+
+
+FINITE = st.floats(allow_nan=False) | st.integers(-1_000, 1_000).map(float)
+
+
+@given(st.lists(FINITE, max_size=40), st.sampled_from([np.float64, np.float32]))
+def test_sum_of_mixed_floats_against_plain_python(numbers, dtype):
+    with np.errstate(over="ignore"):
+        array = np.array(numbers, dtype)
+    total = 0
+    for x in array.tolist():
+        (word,) = struct.unpack("<Q", struct.pack("<d", x * float.fromhex("0x1.ffb0e44323406p-1")))
+        total += (word ^ (word >> 32)) ** 2
+    assert float_sum(array) == total % WORD
+
+
+def test_sum_of_mixed_floats_does_not_depend_on_blocks_or_order(monkeypatch):
+    numbers = np.random.default_rng(0).normal(size=10_000)
+    whole = float_sum(numbers)
+    monkeypatch.setattr(hashing, "BLOCK", 77)
+    assert float_sum(numbers) == float_sum(np.sort(numbers)) == whole
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 64.0, 1e6, 2.0**40, -3.0])
+@pytest.mark.parametrize("scale", [1.0, 2.0, 0.25, 2.0**-30, 1e-3])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([1, 3], [2, 2]),  # equal sums
+        ([2.5, 3], [2, 3.5]),  # equal sums, and the same bits exchanged
+        ([0, 4, 5], [1, 2, 6]),  # equal sums of squares too
+        ([0, 2, 2, 5, 7, 9], [0, 1, 4, 4, 7, 9]),
+        ([1, 4, 2], [1, 2, 2]),
+        ([1, 2, 4, 8], [2, 2, 4, 4]),
+        ([1], [-1]),
+        ([1, -2], [-1, 2]),  # exchanged signs
+        ([1, 8], [2, 4]),  # equal sums of exponents
+    ],
+)
+def test_floats_whose_sums_are_equal_are_told_apart(a, b, scale, shift):
+    x, y = (scale * np.array(side) + shift for side in (a, b))
+    if sorted(x) != sorted(y):
+        assert float_sum(x) != float_sum(y)
+
+
+def test_floats_one_bit_apart_are_told_apart():
+    x = np.random.default_rng(0).normal(size=4_000)
+    y = np.nextafter(x, np.inf)
+    same = sum(float_sum(x[i : i + 1]) == float_sum(y[i : i + 1]) for i in range(len(x)))
+    assert same < 10
 
 
 @given(st.lists(st.none() | st.text()), st.integers(0, 20), st.sampled_from(TYPES))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from mlgates.data import encoding
 from mlgates.data.exact import NANOSECONDS
 from mlgates.data.field import Field
-from mlgates.data.hashing import BLOCK, mix, mixed_sum, text_sum, text_weights
+from mlgates.data.hashing import BLOCK, float_sum, mixed_sum, text_sum, text_weights
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
@@ -200,21 +200,22 @@ class ColumnView:
     def _swept(self) -> _Swept:
         """What one pass over a float column tells; blocks stay in the cache meanwhile."""
         low, high, missing, total = np.nan, np.nan, 0, 0
-        buffer = np.empty(min(self.rows, BLOCK))
-        with np.errstate(invalid="ignore"):
+        scratch = np.empty((2, min(self.rows, BLOCK)), np.uint64)
+        with np.errstate(invalid="ignore", under="ignore"):
             for start in range(0, self.rows, BLOCK):
-                floats = self.floats[start : start + BLOCK]
-                # One zero; and its bits are zero, so that NaN can be put out of the way with it.
-                block = np.add(floats, 0.0, out=buffer[: len(floats)], dtype=np.float64)
+                block = self.floats[start : start + BLOCK]
                 least, greatest = np.minimum.reduce(block), np.maximum.reduce(block)
                 if least != least:  # noqa: PLR0124  (NaN)
                     gaps = np.isnan(block)
                     missing += int(np.count_nonzero(gaps))
                     least, greatest = np.fmin.reduce(block), np.fmax.reduce(block)
-                    np.copyto(block, 0.0, where=gaps)
+                    # 0 adds nothing to a checksum.
+                    block = np.where(gaps, block.dtype.type(0), block)
+                if least <= 0 <= greatest:
+                    block = _with_one_zero(block)
                 low, high = np.fmin(low, least), np.fmax(high, greatest)
-                total += mix(block.view(np.uint64))
-        return _Swept(float(low), float(high), missing, total & _WORD)
+                total += float_sum(block, scratch)
+        return _Swept(float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
 
     @lazy
     def _extremes(self) -> tuple[Extreme | None, Extreme | None]:
@@ -259,8 +260,8 @@ class ColumnView:
     def checksum(self) -> int:
         """Sum of the values' bits, mixed, modulo 2**64, whatever their width, order and chunks.
 
-        Whole numbers as 64-bit integers, times as nanoseconds, floats and decimals by their bits in
-        double precision: each number's bits are mixed, so that sets of equal sums differ. Bools by
+        Whole numbers as 64-bit integers, times as nanoseconds, floats and decimals in double
+        precision: each number's bits are mixed, so that sets of equal sums differ. Bools by
         the number of those that are true. Texts by the sum of their bytes, their lengths and their
         last eight bytes, so that longer texts whose earlier bytes change places are not told apart.
         0 for all other kinds.
@@ -274,7 +275,7 @@ class ColumnView:
         if kind == "float":
             return self._swept.checksum
         if kind == "decimal":
-            return mixed_sum(self.values.astype(np.float64).view(np.uint64))
+            return float_sum(self.values)
         if kind in TEXTS and self.is_encoded and 2 * len(self.encoded.dictionary) <= self.rows:
             weights = text_weights(self.encoded.dictionary)
             return int((weights * self.code_counts.astype(np.uint64)).sum())
@@ -289,6 +290,15 @@ class ColumnView:
                 unsigned = numbers.dtype == np.uint64
                 whole = numbers if unsigned else numbers.astype(np.int64, copy=False)
                 yield whole.view(np.uint64)
+
+
+def _with_one_zero(floats: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """The floats, with 0 where they are -0; the same array where none is."""
+    words = floats.view(f"i{floats.itemsize}")
+    # The sign bit alone is the least of integers.
+    if np.minimum.reduce(words) > np.iinfo(words.dtype).min:
+        return floats
+    return floats + floats.dtype.type(0)
 
 
 @dataclass(frozen=True, slots=True)
