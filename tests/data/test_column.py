@@ -115,7 +115,7 @@ def spread(x):
     (word,) = struct.unpack(
         "<Q", struct.pack("<d", (x + 0.0) * float.fromhex("0x1.ffb0e44323406p-1"))
     )
-    return (word ^ (word >> 32)) ** 2
+    return (word ^ (word >> 31)) ** 2
 
 
 def checksum_of(texts):

@@ -211,8 +211,6 @@ class ColumnView:
                     least, greatest = np.fmin.reduce(block), np.fmax.reduce(block)
                     # 0 adds nothing to a checksum.
                     block = np.where(gaps, block.dtype.type(0), block)
-                if least <= 0 <= greatest:
-                    block = _with_one_zero(block)
                 low, high = np.fmin(low, least), np.fmax(high, greatest)
                 total += float_sum(block, scratch)
         return _Swept(float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
@@ -290,15 +288,6 @@ class ColumnView:
                 unsigned = numbers.dtype == np.uint64
                 whole = numbers if unsigned else numbers.astype(np.int64, copy=False)
                 yield whole.view(np.uint64)
-
-
-def _with_one_zero(floats: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """The floats, with 0 where they are -0; the same array where none is."""
-    words = floats.view(f"i{floats.itemsize}")
-    # The sign bit alone is the least of integers.
-    if np.minimum.reduce(words) > np.iinfo(words.dtype).min:
-        return floats
-    return floats + floats.dtype.type(0)
 
 
 @dataclass(frozen=True, slots=True)

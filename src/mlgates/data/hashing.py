@@ -22,6 +22,7 @@ _HALF = np.uint64(32)
 #: A little less than 1, with digits down to the last: products with it are rounded, each otherwise,
 #: and stay finite; of doubles that are neighbours one pair in 1,600 has the same.
 _SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
+_FOLD = np.uint64(31)
 #: Numbers that are worked on at a time: with fewer, threads would wait for each other.
 BLOCK = 1 << 16
 
@@ -60,9 +61,9 @@ def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None =
     """Sum over numbers, as doubles, of mixed bits modulo 2**64.
 
     Of ``p``, the bits of the double ``b * x`` for a constant ``b`` a little below 1, it is the
-    square of ``p ^ (p >> 32)`` modulo 2**64: what products are rounded by, and exponents and signs
-    in the lower half, let two sets of numbers of equal sum have other sums of these. 0 adds 0, as
-    -0 does not.
+    square of ``p ^ (p >> 31)`` modulo 2**64: what products are rounded by, and exponents and signs
+    in the lower half, let two sets of numbers of equal sum have other sums of these. Zeros add 0:
+    the square of -0 is a multiple of 2**64.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None =
     >>> sums = (float_sum(np.array(x)) for x in ([1.0, 2.0, 5.0, 8.0], [1.0, 3.0, 4.0, 8.0]))
     >>> len(set(sums))
     2
-    >>> float_sum(np.array([0.0, 0.0]))
+    >>> float_sum(np.array([0.0, -0.0]))
     0
     """
     total = 0
@@ -85,7 +86,7 @@ def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None =
         block = values[start : start + BLOCK]
         bits, mixed = words[: len(block)], upper[: len(block)]
         np.multiply(block, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
-        np.right_shift(bits, _HALF, out=mixed)
+        np.right_shift(bits, _FOLD, out=mixed)
         np.bitwise_xor(bits, mixed, out=mixed)
         # Of integers a product of vectors is one pass; it wraps around, as it should.
         total += int(np.dot(mixed, mixed))
