@@ -88,6 +88,7 @@ def worst_first(verdict: Verdict) -> int:
 
 # what most details are: they need no look at what they might stand for
 _PLAIN = frozenset({type(None), bool, float, str})
+_NESTS = frozenset({list, dict})
 
 
 class Details(Mapping[str, object]):
@@ -104,7 +105,8 @@ class Details(Mapping[str, object]):
             if not isinstance(key, str):  # 1 and "1" would become one name in JSON
                 msg = f"details: names must be texts, got {key!r}"
                 raise TypeError(msg)
-            self._items[str(key)] = _plain(value, key)
+            is_plain = type(value) in _PLAIN and value == value  # noqa: PLR0124  (no NaN)
+            self._items[str(key)] = value if is_plain else _plain(value, key)
 
     def __getitem__(self, key: str) -> object:
         return self._items[key]
@@ -121,10 +123,11 @@ class Details(Mapping[str, object]):
 
 def _plain(value: Any, key: str) -> object:
     """Return a value that JSON carries: numpy scalars as Python's, NaN as None, lists as tuples."""
-    if type(value) in _PLAIN:
-        return None if value != value else value  # noqa: PLR0124  (NaN)
-    item = value.item() if getattr(value, "shape", None) == () else value
-    if isinstance(item, Mapping):
+    is_scalar = type(value) not in _NESTS and getattr(value, "shape", None) == ()
+    item = value.item() if is_scalar else value
+    if isinstance(item, list | tuple):
+        return tuple([_plain(part, key) for part in item])
+    if isinstance(item, dict | Mapping):  # `dict` first: the other is slow to tell
         return Details(item)
     if item is None or isinstance(item, bool):
         return item
@@ -132,8 +135,6 @@ def _plain(value: Any, key: str) -> object:
         return str(item)
     if isinstance(item, Real):
         return _defined(key, item)
-    if isinstance(item, list | tuple):
-        return tuple(_plain(part, key) for part in item)
     allowed = "None, bools, numbers, texts, sequences and mappings"
     msg = f"details: `{key}` must be made of {allowed}, got {type(value).__name__}"
     raise TypeError(msg)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from mlgates.data.hashing import BLOCK, float_sum, mixed_sum, text_sum, text_wei
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
-__all__ = ["TEXTS", "WHOLE", "ColumnProfile", "ColumnView", "Extreme"]
+__all__ = ["TEXTS", "WHOLE", "ColumnProfile", "ColumnView", "Extreme", "Swept"]
 
 #: Kinds whose values are whole numbers: dates in days, the others in their unit.
 WHOLE = frozenset({"int", "date", "time", "timestamp", "duration"})
@@ -29,7 +29,7 @@ Extreme = int | float | Decimal | bool
 _WORD = (1 << 64) - 1
 
 
-class _Swept(NamedTuple):
+class Swept(NamedTuple):
     """Extremes of a float column (NaN where it has no value), missing rows, and its checksum."""
 
     low: float
@@ -91,7 +91,7 @@ class ColumnView:
     @lazy
     def nans(self) -> int:
         """Number of NaN."""
-        return self._swept.missing - self.nulls if self.field.kind == "float" else 0
+        return self.swept.missing - self.nulls if self.field.kind == "float" else 0
 
     @property
     def missing(self) -> int:
@@ -156,6 +156,16 @@ class ColumnView:
         raise EvidenceError(msg)
 
     @lazy
+    def ordered(self) -> npt.NDArray[Any]:
+        """The values as numbers, sorted, as of `mlgates.data.encoding.in_order`."""
+        return encoding.in_order(self.values)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether reading `ordered` costs nothing: it is there already."""
+        return "ordered" in self.__dict__
+
+    @lazy
     def encoded(self) -> pa.DictionaryArray:
         """The column as one dictionary without repeated values; missing rows are null.
 
@@ -197,8 +207,11 @@ class ColumnView:
         return encoding.is_ascii(self.encoded.dictionary if self.is_encoded else self.array)
 
     @lazy
-    def _swept(self) -> _Swept:
-        """What one pass over a float column tells; blocks stay in the cache meanwhile."""
+    def swept(self) -> Swept:
+        """What one pass over a column of kind "float" tells.
+
+        Blocks stay in the processor's cache meanwhile.
+        """
         low, high, missing, total = np.nan, np.nan, 0, 0
         scratch = np.empty((2, min(self.rows, BLOCK)), np.uint64)
         with np.errstate(invalid="ignore", under="ignore"):
@@ -213,7 +226,7 @@ class ColumnView:
                     block = np.where(gaps, block.dtype.type(0), block)
                 low, high = np.fmin(low, least), np.fmax(high, greatest)
                 total += float_sum(block, scratch)
-        return _Swept(float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
+        return Swept(float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
 
     @lazy
     def _extremes(self) -> tuple[Extreme | None, Extreme | None]:
@@ -221,7 +234,7 @@ class ColumnView:
         if self.valid == 0:
             return (None, None)
         if kind == "float":
-            return (self._swept.low, self._swept.high)
+            return (self.swept.low, self.swept.high)
         if kind in WHOLE or kind in {"decimal", "bool"}:
             span = pc.min_max(self.whole_numbers if kind in WHOLE else self.plain)
             return (span["min"].as_py(), span["max"].as_py())
@@ -271,7 +284,7 @@ class ColumnView:
         if kind == "bool":
             return int(pc.sum(self.plain).as_py() or 0)
         if kind == "float":
-            return self._swept.checksum
+            return self.swept.checksum
         if kind == "decimal":
             return float_sum(self.values)
         if kind in TEXTS and self.is_encoded and 2 * len(self.encoded.dictionary) <= self.rows:

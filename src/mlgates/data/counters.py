@@ -302,7 +302,7 @@ class Distribution(OfColumn):
         if view.field.kind in {"bool", "string"}:
             return _frequencies(view)
         need(view, WHOLE | {"float", "decimal", "null"}, "a distribution")
-        return Ecdf.of(view.values)
+        return Ecdf([view.ordered])
 
 
 @dataclass(frozen=True)
@@ -328,7 +328,8 @@ class Numbers(OfColumn):
         values = numbers_of(view)
         if view.min is None or view.max is None:
             return Sample([], (math.nan, math.nan))
-        return Sample([values], (float(view.min), float(view.max)))
+        ends = float(view.min), float(view.max)
+        return Sample([values], ends, view.ordered if view.is_ordered else None)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.data.encoding import in_order
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
 
@@ -40,7 +41,7 @@ class Ecdf:
     """
 
     def __init__(self, parts: Sequence[Values] = ()) -> None:
-        self._parts = tuple(part for part in parts if len(part)) or (_sealed(np.empty(0)),)
+        self._parts = tuple(part for part in parts if len(part)) or (in_order(np.empty(0)),)
         self.n = sum(map(len, self._parts))
 
     @classmethod
@@ -55,18 +56,7 @@ class Ecdf:
         if array.dtype.kind not in "iuf":
             msg = f"a distribution function needs numbers, not an array of {array.dtype}"
             raise EvidenceError(msg)
-        values = np.sort(array, axis=None)
-        if values.dtype.kind == "f":
-            # NaN is sorted behind inf.
-            values = values[: values.searchsorted(values.dtype.type(np.nan))]
-            values = values.astype(np.float64, copy=False)
-            # One zero of the two: written where they stand, for another copy takes longer.
-            values[values.searchsorted(0.0) : values.searchsorted(0.0, side="right")] = 0.0
-        elif values.dtype == np.uint64 and len(values) and values[-1] > np.iinfo(np.int64).max:
-            pass
-        else:
-            values = values.astype(np.int64, copy=False)
-        return cls([_sealed(values)])
+        return cls([in_order(array)])
 
     @lazy
     def values(self) -> Values:
@@ -75,7 +65,8 @@ class Ecdf:
             joined = np.concatenate(_same_type(self._parts))
             # The parts are sorted already: this sort merges runs.
             joined.sort(kind="stable")
-            self._parts = (_sealed(joined),)
+            joined.flags.writeable = False
+            self._parts = (joined,)
         return self._parts[0]
 
     def settle(self) -> None:
@@ -98,11 +89,6 @@ class Ecdf:
         if self.n == 0:
             return "Ecdf(n=0)"
         return f"Ecdf(n={self.n}, min={self.values[0]}, max={self.values[-1]})"
-
-
-def _sealed(values: Values) -> Values:
-    values.flags.writeable = False
-    return values
 
 
 def _same_type(parts: Sequence[Values]) -> list[Values]:

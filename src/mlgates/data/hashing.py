@@ -8,7 +8,15 @@ import pyarrow as pa
 
 from mlgates.data.encoding import as_bytes, bytes_sum, offsets_and_bytes, weigh
 
-__all__ = ["BLOCK", "float_sum", "may_repeat", "mixed_sum", "text_sum", "text_weights"]
+__all__ = [
+    "BLOCK",
+    "float_sum",
+    "float_sums",
+    "may_repeat",
+    "mixed_sum",
+    "text_sum",
+    "text_weights",
+]
 
 #: Longer texts are not hashed: each eight bytes are a pass over all rows.
 _LONGEST = 128
@@ -81,16 +89,42 @@ def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None =
     0
     """
     total = 0
-    words, upper = np.empty((2, min(len(values), BLOCK)), np.uint64) if scratch is None else scratch
+    if scratch is None:
+        scratch = np.empty((2, min(len(values), BLOCK)), np.uint64)
     for start in range(0, len(values), BLOCK):
-        block = values[start : start + BLOCK]
-        bits, mixed = words[: len(block)], upper[: len(block)]
-        np.multiply(block, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
-        np.right_shift(bits, _FOLD, out=mixed)
-        np.bitwise_xor(bits, mixed, out=mixed)
+        mixed = _mixed(values[start : start + BLOCK], scratch)
         # Of integers a product of vectors is one pass; it wraps around, as it should.
         total += int(np.dot(mixed, mixed))
     return total % 2**64
+
+
+def float_sums(
+    rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint64]:
+    """What `float_sum` gives of each row of a matrix.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray of float64, shape (k, n)
+        A row that has NaN gives any number.
+    scratch : numpy.ndarray of uint64, shape (2, k * n) or larger
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 2.0], [0.0, 0.0]])
+    >>> float_sums(rows, np.empty((2, 4), np.uint64))[1]
+    np.uint64(0)
+    """
+    mixed = _mixed(rows.ravel(), scratch).reshape(rows.shape)
+    np.multiply(mixed, mixed, out=mixed)
+    return np.asarray(np.add.reduce(mixed, axis=1))
+
+
+def _mixed(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    bits, mixed = scratch[0, : len(values)], scratch[1, : len(values)]
+    np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
+    np.right_shift(bits, _FOLD, out=mixed)
+    return np.bitwise_xor(bits, mixed, out=mixed)
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from mlgates.data.column import WHOLE, ColumnProfile, ColumnView, Extreme, merge_fields
-from mlgates.data.counters import Counter, Distribution
+from mlgates.data.counters import Counter, Distribution, Numbers
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.exact import NANOSECONDS
 from mlgates.data.field import TableSchema
@@ -23,6 +23,7 @@ from mlgates.data.frequencies import Frequencies
 from mlgates.data.names import few
 from mlgates.data.source import Batch, Source, as_source
 from mlgates.data.threads import threads_for
+from mlgates.data.together import look_together
 from mlgates.errors import EvidenceError
 
 __all__ = ["Profile"]
@@ -124,8 +125,7 @@ class Profile:
                 for name, known in source.schema.items()
                 if known.kind in _DISTRIBUTED
             ]
-        scan = _Scan(source, counters, columns)
-        return scan.run(threads_for(source.rows, n_jobs))
+        return _Scan(source, counters, columns, n_jobs).run()
 
     def __getitem__(self, counter: Counter) -> Any:
         state = self._states[counter]
@@ -194,9 +194,14 @@ class _Scan:
     """One pass over a source: columns are counted side by side, batches one after another."""
 
     def __init__(
-        self, source: Source, counters: Iterable[Counter], columns: Iterable[str] | None
+        self,
+        source: Source,
+        counters: Iterable[Counter],
+        columns: Iterable[str] | None,
+        n_jobs: int | None,
     ) -> None:
         self.source = source
+        self.n_jobs = n_jobs
         schema = source.schema
         wanted = set(schema if columns is None else columns)
         absent = [name for name in wanted if name not in schema]
@@ -215,6 +220,10 @@ class _Scan:
                 self.failed[counter] = _Failure(EvidenceError(msg))
             self.counters.setdefault(() if lacking else counter.columns, []).append(counter)
         names = dict.fromkeys(name for names in self.counters for name in names)
+        #: Columns whose sorted values will be asked for.
+        self.sorted = {
+            counter.column for counter in self.order if isinstance(counter, Distribution | Numbers)
+        }
         # Rows are counted in a column, though nothing may be asked of any.
         self.read = list(names) or [next(iter(schema))]
         self.counters = dict(sorted(self.counters.items(), key=self._length))
@@ -226,8 +235,9 @@ class _Scan:
         text = len(names) == 1 and schema[names[0]].kind == "string"
         return (len(names) != 1, -len(counters) - 100 * text)
 
-    def run(self, threads: int) -> Profile:
+    def run(self) -> Profile:
         """Profile of the whole source."""
+        threads = threads_for(self.source.rows, self.n_jobs)
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
             total = _Counted()
@@ -261,11 +271,16 @@ class _Scan:
             parts = [Batch(table, table)]
         return iter(parts)
 
+    def _is_whole(self, batch: Batch) -> bool:
+        """Whether nothing will be added to what is counted in a batch."""
+        return bool(batch.table.num_rows == self.source.rows)
+
     def _jobs_of(self, batch: Batch) -> Iterator[Callable[[], "_Counted"]]:
         """One job for each column or combination of columns, long ones first."""
         views = {
             name: ColumnView(batch.table[name], self.source.schema[name]) for name in self.read
         }
+        look_together(views.values(), self.sorted if self._is_whole(batch) else (), self.n_jobs)
         for names, counters in self.counters.items():
             yield partial(self._count, names, counters, views, batch)
 
@@ -279,7 +294,7 @@ class _Scan:
         counted = _Counted()
         for counter in counters:
             state = self.failed.get(counter) or _state(counter, views, batch.native)
-            if batch.table.num_rows == self.source.rows:
+            if self._is_whole(batch):
                 # Nothing will be added: what a first reading would do is done here, in the thread.
                 state = _settle(state)
             counted.states[counter] = state

@@ -44,6 +44,8 @@ class Sample:
         longer than the table that it is of.
     ends : tuple of float
         The least and the greatest of them.
+    ordered : numpy.ndarray, optional
+        All of them sorted, as of `Ecdf`, where they were already.
 
     Attributes
     ----------
@@ -57,8 +59,15 @@ class Sample:
     (4, array([1., 2., 3., 9.]), array([2.]))
     """
 
-    def __init__(self, parts: Sequence[Values], ends: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Values],
+        ends: tuple[float, float],
+        ordered: Values | None = None,
+    ) -> None:
         self._parts = tuple(part for part in parts if len(part))
+        if ordered is not None:
+            self.__dict__["values"] = ordered
         self.ends = ends
         self.n = sum(map(len, self._parts))
         self._edges: dict[int, Edges] = {}

@@ -26,6 +26,10 @@ Values = npt.NDArray[Any]
 
 #: Sizes of the blocks of order statistics that are bounded together, from coarse to fine.
 _BLOCKS = (1024, 32, 1)
+#: A size is taken when it makes at least so many blocks.
+_LEAST_BLOCKS = 64
+#: So many values are looked at first, for a distance that most blocks can't exceed.
+_PROBES = 32
 #: So many blocks, or values, are looked at together: they stay in the processor's cache.
 _AT_ONCE = 16_384
 #: Interquartile range of the standard normal distribution.
@@ -81,8 +85,12 @@ def ks_distance(x: Values, y: Values) -> float:
 
 def _most(x: Values, y: Values) -> int:
     """The largest ``n * m * |F - G|``."""
-    n, best = len(x), 0
-    widths = [width for width in _BLOCKS if 32 * width <= n] or [1]
+    n = len(x)
+    widths = [width for width in _BLOCKS if _LEAST_BLOCKS * width <= n] or [1]
+    best = 0
+    if widths[0] > 1:
+        probes = np.arange(1, _PROBES) * n // _PROBES
+        best, _ = _look(x, y, best, probes, 1)
     start = np.arange(0, n, widths[0])
     for width, finer in itertools.pairwise([*widths, 0]):
         hopeful = []
@@ -111,8 +119,10 @@ def _look(
     down = (y[np.minimum(need, m - 1)] < greatest).nonzero()[0]
     upto = y.searchsorted(least[up], side="right") * n
     below = y.searchsorted(greatest[down], side="left") * n
-    rise = ((start[up] + 1) * m - upto).max(initial=best)
-    best = int((below - (stop[down] - 1) * m).max(initial=rise))
+    if len(up):
+        best = max(best, int(((start[up] + 1) * m - upto).max()))
+    if len(down):
+        best = max(best, int((below - (stop[down] - 1) * m).max()))
     if width == 1:
         return best, start[:0]
     kept = np.zeros(len(start), np.bool_)

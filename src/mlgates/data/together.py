@@ -1,0 +1,98 @@
+"""Float columns of few rows, looked at many at a time.
+
+A call of numpy costs a microsecond or more whatever it works on, and threads that make many short
+ones wait for each other. So columns are copied into a matrix, a row each, and each call serves all
+of them.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.data.column import ColumnView, Swept
+from mlgates.data.hashing import float_sums
+from mlgates.data.threads import each, threads_for
+
+__all__ = ["look_together"]
+
+#: Values of a matrix: with what they are mixed to, they stay in the processor's cache.
+_VALUES = 1 << 16
+#: From so many values on, threads gain more than they cost.
+_MANY = 1 << 19
+
+Group = tuple[Sequence[ColumnView], bool]
+
+
+def look_together(
+    views: Iterable[ColumnView], ordered: Collection[str], n_jobs: int | None = None
+) -> None:
+    """Fill `ColumnView.swept`, and `ordered` where it is wanted, of what can be filled together.
+
+    These are columns of floats of one batch, without nulls and NaN, in one chunk; all others fill
+    theirs when they are asked.
+
+    Parameters
+    ----------
+    views : iterable of ColumnView
+        Columns of one batch.
+    ordered : collection of str
+        Names of those that will be asked for their sorted values.
+    n_jobs : int, optional
+        Number of threads; default: as many as processors where there are many values.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from mlgates.data.field import Field
+    >>> views = [ColumnView(pa.array([x, 1.5]), Field("x", "float", "double")) for x in (2.0, 0.5)]
+    >>> look_together(views, {"x"})
+    >>> views[0].is_ordered, views[0].ordered
+    (True, array([1.5, 2. ]))
+    """
+    fitting = [view for view in views if _fits(view)]
+    if len(fitting) < 2:
+        return
+    rows = fitting[0].rows
+    width = _VALUES // rows
+    groups: list[Group] = []
+    for wanted in (True, False):
+        some = [view for view in fitting if (view.field.name in ordered) == wanted]
+        groups += [(some[i : i + width], wanted) for i in range(0, len(some), width)]
+    threads = threads_for(None if rows * len(fitting) >= _MANY else 0, n_jobs)
+    each(_look_at_all, [groups[i::threads] for i in range(threads)], threads)
+
+
+def _fits(view: ColumnView) -> bool:
+    array = view.array
+    return (
+        view.field.kind == "float"
+        and 0 < len(array) <= _VALUES
+        and array.num_chunks == 1
+        and array.null_count == 0
+    )
+
+
+def _look_at_all(groups: Iterable[Group]) -> None:
+    scratch = np.empty((2, _VALUES), np.uint64)
+    for views, wanted in groups:
+        _look(views, scratch, sort=wanted)
+
+
+def _look(views: Sequence[ColumnView], scratch: npt.NDArray[np.uint64], *, sort: bool) -> None:
+    matrix = np.stack([view.floats for view in views], dtype=np.float64)
+    with np.errstate(invalid="ignore", under="ignore"):
+        low, high = np.minimum.reduce(matrix, axis=1), np.maximum.reduce(matrix, axis=1)
+        sums = float_sums(matrix, scratch).tolist()
+    if sort:
+        # One zero of the two.
+        matrix += 0.0
+        matrix.sort(axis=1)
+        matrix.flags.writeable = False
+    # One zero here as well.
+    ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
+    for view, values, (least, greatest), total in zip(views, matrix, ends, sums, strict=True):
+        if least == least:  # noqa: PLR0124  (no NaN)
+            view.__dict__["swept"] = Swept(least, greatest, 0, total)
+            if sort:
+                view.__dict__["ordered"] = values
