@@ -32,7 +32,7 @@ Mask = npt.NDArray[np.bool_]
 #: Up to so many lines, a pass over the values for each is faster than sorting blocks of them.
 _FEW_LINES = 40
 #: Values that are compared with all points at once: the answers stay in the processor's cache.
-_PASS = 32_768
+_PASS = 65_536
 #: Values sorted at once.
 _SORTED = 65_536
 
