@@ -112,8 +112,8 @@ def float_sums(
     Examples
     --------
     >>> rows = np.array([[1.0, 2.0], [0.0, 0.0]])
-    >>> float_sums(rows, np.empty((2, 4), np.uint64))[1]
-    np.uint64(0)
+    >>> float_sums(rows, np.empty((2, 4), np.uint64)).tolist()[1]
+    0
     """
     mixed = _mixed(rows.ravel(), scratch).reshape(rows.shape)
     np.multiply(mixed, mixed, out=mixed)
