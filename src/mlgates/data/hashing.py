@@ -92,39 +92,43 @@ def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None =
     if scratch is None:
         scratch = np.empty((2, min(len(values), BLOCK)), np.uint64)
     for start in range(0, len(values), BLOCK):
-        mixed = _mixed(values[start : start + BLOCK], scratch)
+        block = values[start : start + BLOCK]
+        mixed = _mixed(block, scratch[0, : len(block)], scratch[1, : len(block)])
         # Of integers a product of vectors is one pass; it wraps around, as it should.
         total += int(np.dot(mixed, mixed))
     return total % 2**64
 
 
 def float_sums(
-    rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.uint64]
+    rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint64]:
-    """What `float_sum` gives of each row of a matrix.
+    """What `float_sum` gives of each row of a matrix, which is written over.
 
     Parameters
     ----------
     rows : numpy.ndarray of float64, shape (k, n)
         A row that has NaN gives any number.
-    scratch : numpy.ndarray of uint64, shape (2, k * n) or larger
+    scratch : numpy.ndarray of float64, shape (k, n)
+        Memory to work in.
 
     Examples
     --------
     >>> rows = np.array([[1.0, 2.0], [0.0, 0.0]])
-    >>> float_sums(rows, np.empty((2, 4), np.uint64)).tolist()[1]
+    >>> float_sums(rows, np.empty((2, 2))).tolist()[1]
     0
     """
-    mixed = _mixed(rows.ravel(), scratch).reshape(rows.shape)
+    mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
     np.multiply(mixed, mixed, out=mixed)
     return np.asarray(np.add.reduce(mixed, axis=1))
 
 
-def _mixed(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    bits, mixed = scratch[0, : len(values)], scratch[1, : len(values)]
+def _mixed(
+    values: npt.NDArray[Any], bits: npt.NDArray[np.uint64], out: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint64]:
+    """Mix the bits of values, which may lie where the answer is written, as `float_sum` says."""
     np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
-    np.right_shift(bits, _FOLD, out=mixed)
-    return np.bitwise_xor(bits, mixed, out=mixed)
+    np.right_shift(bits, _FOLD, out=out)
+    return np.bitwise_xor(bits, out, out=out)
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> int:

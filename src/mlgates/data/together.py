@@ -6,6 +6,7 @@ of them.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,15 @@ from mlgates.data.threads import each, threads_for
 
 __all__ = ["look_together"]
 
-#: Values of a matrix: with what they are mixed to, they stay in the processor's cache.
+#: Values of a matrix. The memory of a small one is had without asking the system for new pages.
+_FEW = 1 << 14
+#: With threads: so many still stay in a processor's cache, and one call takes long enough.
 _VALUES = 1 << 16
 #: From so many values on, threads gain more than they cost.
 _MANY = 1 << 19
 
-Group = tuple[Sequence[ColumnView], bool]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Group: TypeAlias = tuple[Sequence[ColumnView], bool]
 
 
 def look_together(
@@ -51,15 +55,17 @@ def look_together(
     (True, array([1.5, 2. ]))
     """
     fitting = [view for view in views if _fits(view)]
-    if len(fitting) < 2:
+    if not fitting:
         return
     rows = fitting[0].rows
-    width = _VALUES // rows
+    threads = threads_for(None if rows * len(fitting) >= _MANY else 0, n_jobs)
+    width = (_VALUES if threads > 1 else _FEW) // rows
+    if min(width, len(fitting)) < 2 and threads == 1:
+        return
     groups: list[Group] = []
     for wanted in (True, False):
         some = [view for view in fitting if (view.field.name in ordered) == wanted]
         groups += [(some[i : i + width], wanted) for i in range(0, len(some), width)]
-    threads = threads_for(None if rows * len(fitting) >= _MANY else 0, n_jobs)
     each(_look_at_all, [groups[i::threads] for i in range(threads)], threads)
 
 
@@ -74,23 +80,28 @@ def _fits(view: ColumnView) -> bool:
 
 
 def _look_at_all(groups: Iterable[Group]) -> None:
-    scratch = np.empty((2, _VALUES), np.uint64)
-    for views, wanted in groups:
-        _look(views, scratch, sort=wanted)
+    scratch = np.empty((0, 0))
+    for views, sort in groups:
+        shape = len(views), views[0].rows
+        if scratch.shape != shape:
+            scratch = np.empty(shape)
+        _look(views, scratch, sort=sort)
 
 
-def _look(views: Sequence[ColumnView], scratch: npt.NDArray[np.uint64], *, sort: bool) -> None:
-    matrix = np.stack([view.floats for view in views], dtype=np.float64)
+def _look(views: Sequence[ColumnView], scratch: Floats, *, sort: bool) -> None:
+    columns = [view.floats for view in views]
+    np.stack(columns, out=scratch)
+    matrix = np.empty_like(scratch)
     with np.errstate(invalid="ignore", under="ignore"):
-        low, high = np.minimum.reduce(matrix, axis=1), np.maximum.reduce(matrix, axis=1)
-        sums = float_sums(matrix, scratch).tolist()
+        low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
+        # Each uses the memory of the other.
+        sums = float_sums(scratch, matrix).tolist()
+    # One zero of the two.
+    ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
     if sort:
-        # One zero of the two.
-        matrix += 0.0
+        np.add(np.stack(columns, out=matrix), 0.0, out=matrix)
         matrix.sort(axis=1)
         matrix.flags.writeable = False
-    # One zero here as well.
-    ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
     for view, values, (least, greatest), total in zip(views, matrix, ends, sums, strict=True):
         if least == least:  # noqa: PLR0124  (no NaN)
             view.__dict__["swept"] = Swept(least, greatest, 0, total)
