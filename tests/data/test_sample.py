@@ -9,6 +9,7 @@ from mlgates.data import sample as module
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.sample import Sample
 from mlgates.kernels.binning import count_sorted, quantile_edges
+from mlgates.kernels.buckets import Bucketed
 from mlgates.kernels.twosample import ks_distance
 
 RNG = np.random.default_rng(0)
@@ -68,6 +69,56 @@ def test_answers_are_those_of_sorted_values(name, bins):
         found = side.count(edges, a.grid)
         np.testing.assert_array_equal(found, count_sorted(np.sort(values), truth))
     assert a.ks(b) == ks_distance(np.sort(x), np.sort(y))
+
+
+@pytest.mark.parametrize("sort", [False, True])
+@pytest.mark.parametrize("bins", [(), (10,), (10, 7)])
+@pytest.mark.parametrize("name", list(PAIRS))
+def test_answers_are_the_same_when_samples_met(name, bins, sort):
+    x, y = PAIRS[name]
+    a, b = sample(x), sample(y)
+    a.meet(b, bins, sort=sort)
+    assert (a._is_sorted and b._is_sorted) >= sort
+    assert a.ks(b) == ks_distance(np.sort(x), np.sort(y))
+    for number in (*bins, 5):
+        truth = quantile_edges(np.sort(x), number)
+        np.testing.assert_array_equal(a.edges(number).points, truth.points)
+        counts = b.count(a.edges(number), a.grid)
+        np.testing.assert_array_equal(counts, count_sorted(np.sort(y), truth))
+
+
+def forbid(monkeypatch, *names):
+    """Let nothing put values into buckets, or look for those in some."""
+
+    def never(*_, **__):
+        msg = "another pass over the values"
+        raise AssertionError(msg)
+
+    for name in names:
+        monkeypatch.setattr(Bucketed, name, never)
+
+
+def test_what_met_was_looked_at_once(monkeypatch):
+    x, y = map(sample, PAIRS["normal"])
+    passes = []
+    look = Bucketed._values_in
+    monkeypatch.setattr(Bucketed, "_values_in", lambda *a: passes.append(1) or look(*a))
+    x.meet(y, (4, 10))
+    assert len(passes) == 2
+    assert not x._is_sorted
+    assert not y._is_sorted
+    forbid(monkeypatch, "__init__", "_values_in")
+    x.meet(y, (4, 10))
+    for bins in (4, 10):
+        assert y.count(x.edges(bins), x.grid).sum() == y.n
+    assert x.ks(y) > 0
+
+
+def test_answers_are_of_these_two_samples():
+    x, y = map(sample, PAIRS["normal"])
+    other = sample(PAIRS["few against many"][1])
+    assert x.ks(y) != x.ks(other)
+    assert (x.ks(other), other.ks(y), x.ks(y)) == (other.ks(x), y.ks(other), y.ks(x))
 
 
 def test_what_was_counted_is_kept_when_buckets_are_let_go():

@@ -18,8 +18,10 @@ from scipy import stats
 from scipy.spatial import distance
 
 import mlgates as mg
+from mlgates.data import sample, together
 from mlgates.data.counters import Distribution, Numbers
 from mlgates.gates.shifts.distances import METHODS
+from mlgates.kernels.buckets import Bucketed
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
@@ -860,6 +862,91 @@ def test_several_gates_share_one_scan():
     for gate in gates:
         alone = gate.run(data=table(x=NORMAL + 2), reference=table())
         assert together[gate.name] == dataclasses.replace(alone, seconds=0), gate.name
+
+
+def few_are_many(monkeypatch):
+    """Let columns of 5,000 values be large ones."""
+    monkeypatch.setattr(sample, "_MANY", 4_096)
+    monkeypatch.setattr(together, "_FEW", 0)
+
+
+def large_columns():
+    """Both sides of columns that buckets serve, and of some that they do not."""
+    rng = np.random.default_rng(20261123)
+
+    def side(move, rows):
+        normal = rng.normal(size=rows)
+        return {
+            "same": normal + 5,
+            "moved": normal + move,
+            "stamp": 1.7e9 + rng.uniform(size=rows) * (1 + move),
+            "whole": rng.integers(0, 10**6, rows),
+            "levels": rng.integers(0, 9, rows),
+            "tails": rng.standard_cauchy(rows),
+            "far": np.where(np.arange(rows) < 3, 1e9 * (1 + move), normal),
+            "infinite": np.where(np.arange(rows) < 3, np.inf, normal),
+            "elsewhere": normal + 1e6 * move,
+        }
+
+    return side(0.0, 6_000), side(0.3, 5_000)
+
+
+def told(report):
+    return [(result.name, check) for result in report.results for check in result.checks]
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        [mg.Drift("wasserstein")],
+        [mg.Drift("ks"), mg.Drift("psi"), mg.Drift("wasserstein")],
+        [mg.Drift("psi", bins=7), mg.Drift("wasserstein"), mg.Drift("chi2"), mg.Drift("ks")],
+        [mg.Drift("wasserstein", columns=["same", "levels"]), mg.Drift("psi")],
+        [mg.Drift("ks", columns="lacking"), mg.Drift("psi"), mg.Drift("wasserstein")],
+    ],
+)
+def test_large_columns_are_judged_as_sorted_ones(gates, monkeypatch):
+    reference, data = large_columns()
+    suite = mg.GateSuite(gates)
+    expected = told(suite.run(data=data, reference=reference))
+    few_are_many(monkeypatch)
+    assert told(suite.run(data=data, reference=reference)) == expected
+    for gate in gates:
+        alone = [mg.GateSuite([gate]).run(data=data, reference=reference)]
+        assert [one for report in alone for one in told(report)] == [
+            one for one in expected if one[0] == gate.name
+        ]
+
+
+def test_columns_of_several_gates_are_put_into_buckets_once_a_side(monkeypatch):
+    reference, data = large_columns()
+    made = []
+    make = Bucketed.__init__
+
+    def counted(self, *arguments, **options):
+        made.append(arguments[0].size)
+        make(self, *arguments, **options)
+
+    few_are_many(monkeypatch)
+    monkeypatch.setattr(Bucketed, "__init__", counted)
+    gates = [
+        mg.Drift("psi"),
+        mg.Drift("ks"),
+        mg.Drift("psi", bins=5, name="five"),
+    ]
+    mg.GateSuite(gates).run(data=data, reference=reference)
+    served = ("same", "moved", "stamp", "whole", "far", "infinite", "elsewhere")
+    assert sorted(made) == [5_000] * len(served) + [6_000] * len(served)
+
+
+def test_a_profile_as_reference_is_met_by_one_table_after_another(monkeypatch):
+    reference, data = large_columns()
+    few_are_many(monkeypatch)
+    profile = mg.Profile.of(reference, [Numbers(name) for name in reference])
+    suite = mg.GateSuite([mg.Drift("ks"), mg.Drift("wasserstein")])
+    for table_ in (data, reference, data):
+        known = told(suite.run(data=table_, reference=profile))
+        assert known == told(suite.run(data=table_, reference=reference))
 
 
 @mg.gate

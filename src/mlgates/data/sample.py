@@ -1,6 +1,6 @@
 """The distribution of an ordered column, exactly, from its values in any order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -73,6 +73,8 @@ class Sample:
         self._edges: dict[int, Edges] = {}
         self._counts: dict[Edges, Counts] = {}
         self._bucketed: Bucketed | None = None
+        #: The last reference that this sample was compared with, and the KS distance from it.
+        self._distance: tuple[Sample, float] | None = None
 
     @lazy
     def values(self) -> Values:
@@ -82,10 +84,14 @@ class Sample:
         self._parts = (values,)
         return values
 
+    @property
+    def _is_sorted(self) -> bool:
+        return "values" in self.__dict__
+
     @lazy
     def grid(self) -> Grid | None:
         """The grid whose buckets serve these values; None where sorting does better."""
-        if self.n < _MANY or not self._is_of_one_type:
+        if self.n < _MANY or self._is_sorted or not self._is_of_one_type:
             return None
         return grid_of(self._joined, self.ends)
 
@@ -105,7 +111,9 @@ class Sample:
         return self._bucketed
 
     def _shared(self, other: "Sample") -> Grid | None:
-        return self.grid if other._is_of_one_type else None  # noqa: SLF001
+        """The grid that serves a comparison; None where sorted values do, or are there."""
+        are_sorted = self._is_sorted and other._is_sorted  # noqa: SLF001
+        return self.grid if other._is_of_one_type and not are_sorted else None  # noqa: SLF001
 
     def edges(self, bins: int) -> Edges:
         """Where the values are cut, as of `mlgates.kernels.binning.quantile_edges`."""
@@ -116,7 +124,7 @@ class Sample:
         return self._edges[bins]
 
     def _cut(self, bins: int) -> Edges:
-        if self.grid is None:
+        if self._is_sorted or self.grid is None:
             return quantile_edges(self.values, bins)
         known = self._in(self.grid)
         return edges_at(known.at(quantile_ranks(self.n, bins)), known.count, self.n, bins)
@@ -136,7 +144,7 @@ class Sample:
         return self._counts[edges]
 
     def _count(self, edges: Edges, grid: Grid | None) -> Counts:
-        if grid is None or not self._is_of_one_type:
+        if grid is None or self._is_sorted or not self._is_of_one_type:
             return count_sorted(self.values, edges)
         known = self._in(grid)
         # The outermost buckets, in which infinities are, are opened with the others.
@@ -145,13 +153,37 @@ class Sample:
         ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
         return count_stored(*at_edges, ends, edges)
 
-    def meet(self, other: "Sample") -> None:
-        """Say that the KS distance of both will be asked for: one pass then answers all."""
-        if grid := self._shared(other):
+    def meet(self, other: "Sample", bins: Collection[int] = (), *, sort: bool = False) -> None:
+        """Find in one go what will be asked of this reference and of another sample.
+
+        Alone, each question would take passes over the values of its own. No buckets are held
+        beyond that, for those of all columns would be a quarter of a table.
+
+        Parameters
+        ----------
+        other : Sample
+            What is compared with this one.
+        bins : collection of int
+            Into how many cells the values will be cut.
+        sort : bool
+            Whether the sorted values will be asked for: then they tell the rest.
+        """
+        if self._distance_from(other) is not None:
+            return
+        if sort:
+            _ = self.values, other.values
+        elif grid := self._shared(other):
             x, y = self._in(grid), other._in(grid)  # noqa: SLF001
             _, buckets = hopeful(x, y)
-            x.want(buckets)
-            y.want(buckets)
+            at_ranks = [x.of_ranks(quantile_ranks(self.n, number)) for number in bins]
+            wanted = np.concatenate([buckets, *at_ranks])
+            x.want(wanted)
+            y.want(wanted)
+        for number in bins:
+            other.count(self.edges(number), self.grid)
+        self.ks(other)
+        self.release()
+        other.release()
 
     def release(self) -> None:
         """Let go of the buckets; what was asked of them is kept."""
@@ -159,9 +191,20 @@ class Sample:
 
     def ks(self, other: "Sample") -> float:
         """Kolmogorov-Smirnov distance, as of `mlgates.kernels.twosample.ks_distance`."""
-        if grid := self._shared(other):
-            return ks(self._in(grid), other._in(grid))  # noqa: SLF001
-        return ks_distance(self.values, other.values)
+        known = self._distance_from(other)
+        if known is None:
+            grid = self._shared(other)
+            if grid is None:
+                known = ks_distance(self.values, other.values)
+            else:
+                known = ks(self._in(grid), other._in(grid))  # noqa: SLF001
+            # Kept by the other: a reference may outlive it.
+            other._distance = (self, known)  # noqa: SLF001
+        return known
+
+    def _distance_from(self, other: "Sample") -> float | None:
+        known = other._distance  # noqa: SLF001
+        return None if known is None or known[0] is not self else known[1]
 
     def merge(self, other: "Sample", shift: int = 0) -> "Sample":
         """Sample of the values of both; `shift` (the rows before `other`) plays no part."""

@@ -1,7 +1,7 @@
 """Drift: each column is distributed as in the reference, as far as chance lets one tell."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal, cast
@@ -32,6 +32,7 @@ from mlgates.data.sample import Sample
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.hints import Near
+from mlgates.gates.shifts.asked import Asked, ask, asked_together
 from mlgates.gates.shifts.candidates import Candidates, family, held, sort_out
 from mlgates.gates.shifts.distances import METHODS, NUMBERS, Method, Shift, told_cells
 from mlgates.gates.shifts.found import MISSING, Found, missing_shift
@@ -152,13 +153,12 @@ class Drift(Gate):
                 kind = schema[name].kind
                 if kind not in self._measure.kinds:
                     yield Missing(name)
-                elif kind in NUMBERS and not self._measure.sorts:
-                    yield Numbers(name)
                 else:
-                    yield Distribution(name)
+                    yield Numbers(name) if kind in NUMBERS else Distribution(name)
 
     def ask(self, evidence: Evidence) -> None:
         """Ask for the distributions of both sides, of `data` at the knots of a stored reference."""
+        ask(evidence, self._asks, lambda: self._columns(evidence).judged)
 
         def counts(schema: TableSchema) -> Iterable[Counter]:
             return self._counts_against(evidence, schema)
@@ -170,14 +170,26 @@ class Drift(Gate):
         kinds = self._measure.kinds
         yield from (Missing(name) for name in names if schema[name].kind not in kinds)
         served = [name for name in names if schema[name].kind in kinds]
-        yield from evidence.each(partial(self._asked, evidence.reference()), served)
+        count = partial(self._asked, evidence.reference(), asked_together(evidence))
+        yield from evidence.each(count, served)
 
-    def _asked(self, reference: Reference, name: str) -> Counter:
+    def _asked(self, reference: Reference, together: Mapping[str, Asked], name: str) -> Counter:
         side = distribution_of(reference, name)
-        edges = edges_of(side, self.bins) if self._measure.binned else None
+        edges = None if self._is_whole(side, together, name) else edges_of(side, self.bins)
         if isinstance(side, Sample):
             side.release()
         return current_counter(name, side, edges)
+
+    def _is_whole(self, side: Side | None, together: Mapping[str, Asked], name: str) -> bool:
+        """Whether the distribution of the data is counted, and not only what lies in each cell."""
+        if not self._measure.binned:
+            return True
+        # Where another gate asks for it, the cells are read off it.
+        return isinstance(side, Sample) and name in together and together[name].whole
+
+    @property
+    def _asks(self) -> Asked:
+        return Asked((self.bins,), not self._measure.binned, self._measure.sorts)
 
     def _columns(self, evidence: Evidence) -> Candidates:
         def make() -> Candidates:
@@ -210,7 +222,8 @@ class Drift(Gate):
                 yield _error(name, self.method, f"`{name}` is not in the data{near.hint(name)}")
         there = [name for name in columns.judged if name in schema]
         found: list[Found] = []
-        for one in evidence.each(partial(self._looked_at, reference, profile), there):
+        look = partial(self._looked_at, reference, profile, asked_together(evidence))
+        for one in evidence.each(look, there):
             if isinstance(one, Check):
                 yield one
             else:
@@ -224,13 +237,17 @@ class Drift(Gate):
         """Return which columns were not judged."""
         return self._columns(evidence).remark
 
-    def _looked_at(self, reference: Reference, profile: Profile, name: str) -> list[Found] | Check:
+    def _looked_at(
+        self, reference: Reference, profile: Profile, together: Mapping[str, Asked], name: str
+    ) -> list[Found] | Check:
         try:
-            return self._found(name, reference, profile)
+            return self._found(name, reference, profile, together)
         except Exception as error:  # noqa: BLE001  (one bad column is one finding)
             return _error(name, self.method, describe(error, {name}))
 
-    def _found(self, name: str, reference: Reference, profile: Profile) -> list[Found]:
+    def _found(
+        self, name: str, reference: Reference, profile: Profile, together: Mapping[str, Asked]
+    ) -> list[Found]:
         known, data = reference.columns[name], profile.columns[name]
         missing = missing_shift(known, data, self.max_missing_shift)
         if data.valid == 0:
@@ -244,21 +261,19 @@ class Drift(Gate):
             raise EvidenceError(msg)
         # without a distribution `sort_out` would have refused it
         side = cast("Side", distribution_of(reference, name))
-        edges = self._edges(name, side) if self._measure.binned else None
+        is_whole = self._is_whole(side, together, name)
+        edges = None if is_whole else self._edges(name, side)
         current = counted(profile, current_counter(name, side, edges))
-        if not self._measure.binned:
-            # Before the cells are asked for, which then are found in the same pass.
-            if isinstance(side, Sample) and isinstance(current, Sample):
-                side.meet(current)
+        if isinstance(side, Sample) and isinstance(current, Sample):
+            asked = together.get(name, self._asks)
+            side.meet(current, asked.bins, sort=asked.sorted)
+        if is_whole:
             edges = self._edges(name, side)
         both = cut(side, current, edges)
         if isinstance(side, Frequencies) and is_identifier(side):
             # names of persons are no names of cells
             both = replace(both, labels=tuple(f"text {i + 1}" for i in range(len(both.labels))))
         shift = self._measure.measure(both, side, current)
-        for each in (side, current):
-            if isinstance(each, Sample):
-                each.release()
         return [self._distance(known, data, both, shift), *missing]
 
     def _edges(self, name: str, side: Side) -> Edges | None:

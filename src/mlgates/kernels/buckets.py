@@ -209,9 +209,13 @@ class Bucketed:
             self._opened = Opened(np.sort(self._values_in(self._is_open)), shift, self._is_open)
         return self._opened
 
+    def of_ranks(self, ranks: Counts) -> Counts:
+        """The buckets that hold the order statistics of these ranks, from 1 to `n`."""
+        return np.searchsorted(self.before, ranks, side="left") - 1
+
     def at(self, ranks: Counts) -> Values:
         """The order statistics of these ranks, from 1 to `n`."""
-        places = np.searchsorted(self.before, ranks, side="left") - 1
+        places = self.of_ranks(ranks)
         opened = self.open(places)
         found: Values = opened.values[ranks - 1 - opened.shift[places]]
         return found

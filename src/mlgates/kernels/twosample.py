@@ -358,7 +358,8 @@ def wasserstein(x: Values, y: Values) -> float:
     fine, coarse = (x, y) if len(x) >= len(y) else (y, x)
     n, m = len(fine), len(coarse)
     if n == m:
-        return float(_apart(fine, coarse).sum()) / n
+        parts = (slice(first, first + _AT_ONCE) for first in range(0, n, _AT_ONCE))
+        return math.fsum(float(_apart(fine[part], coarse[part]).sum()) for part in parts) / n
     return math.fsum(
         _area(fine, coarse, first, min(first + _AT_ONCE, n)) for first in range(0, n, _AT_ONCE)
     ) / (n * m)

@@ -71,7 +71,7 @@ class Method:
     binned : bool
         Whether it compares counts in cells alone.
     sorts : bool
-        Whether it needs sorted numbers.
+        Whether it needs sorted numbers: then they tell all other methods what they need, too.
     most : float
         The largest value possible.
     unseen : callable, optional
