@@ -42,14 +42,14 @@ def tables(draw):
 
 @given(tables(), st.integers(0, 3), st.sampled_from([1, 2, 3]), st.sampled_from([12, 30, 1 << 16]))
 def test_what_is_seen_together_is_what_is_seen_alone(columns, unsorted, threads, values):
-    before = together._FEW, together._VALUES
-    together._FEW, together._VALUES = values, 2 * values
+    before = together._VALUES
+    together._VALUES = values
     try:
         views = views_of(columns)
         names = {view.field.name for view in views[unsorted:]}
         look_together(views, names, threads)
     finally:
-        together._FEW, together._VALUES = before
+        together._VALUES = before
     for view, alone in zip(views, views_of(columns), strict=True):
         assert view.is_ordered <= (view.field.name in names)
         assert repr(view.swept) == repr(alone.swept)
@@ -95,5 +95,5 @@ def test_a_report_does_not_tell_how_many_columns_were_looked_at_together(monkeyp
 
     whole = rows()
     for values in (600, 1):
-        monkeypatch.setattr(together, "_FEW", values)
+        monkeypatch.setattr(together, "_VALUES", values)
         assert rows() == whole

@@ -867,7 +867,7 @@ def test_several_gates_share_one_scan():
 def few_are_many(monkeypatch):
     """Let columns of 5,000 values be large ones."""
     monkeypatch.setattr(sample, "_MANY", 4_096)
-    monkeypatch.setattr(together, "_FEW", 0)
+    monkeypatch.setattr(together, "_VALUES", 0)
 
 
 def large_columns():

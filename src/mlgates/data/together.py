@@ -17,9 +17,7 @@ from mlgates.data.threads import each, threads_for
 
 __all__ = ["look_together"]
 
-#: Values of a matrix. The memory of a small one is had without asking the system for new pages.
-_FEW = 1 << 14
-#: With threads: so many still stay in a processor's cache, and one call takes long enough.
+#: Values of a matrix: they stay in a processor's cache, and one call takes long enough for threads.
 _VALUES = 1 << 16
 #: From so many values on, threads gain more than they cost.
 _MANY = 1 << 19
@@ -59,7 +57,7 @@ def look_together(
         return
     rows = fitting[0].rows
     threads = threads_for(None if rows * len(fitting) >= _MANY else 0, n_jobs)
-    width = (_VALUES if threads > 1 else _FEW) // rows
+    width = _VALUES // rows
     if min(width, len(fitting)) < 2 and threads == 1:
         return
     groups: list[Group] = []
