@@ -106,9 +106,12 @@ class Sample:
         return self._parts[0]
 
     def _in(self, grid: Grid) -> Bucketed:
-        if self._bucketed is None or self._bucketed.grid != grid:
-            self._bucketed = Bucketed(self._joined, grid, inside=grid.holds(self.ends))
-        return self._bucketed
+        known = self._bucketed
+        if known is None or known.grid != grid:
+            known = Bucketed(self._joined, grid, inside=grid.holds(self.ends))
+            # (Another run, to which the same profile is the reference, may let go of it meanwhile.)
+            self._bucketed = known
+        return known
 
     def _shared(self, other: "Sample") -> Grid | None:
         """The grid that serves a comparison; None where sorted values do, or are there."""
