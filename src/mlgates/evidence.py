@@ -15,7 +15,7 @@ from mlgates.data.lending import lend, rows_of
 from mlgates.data.profile import Profile
 from mlgates.data.reference import Reference
 from mlgates.data.source import Source, TableSchema, as_source
-from mlgates.data.threads import each, threads_for
+from mlgates.data.threads import MANY_ROWS, each, threads_for
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean, shown
 from mlgates.outcomes.groups import Groups, Slice, groups_of, slices_of
@@ -300,16 +300,20 @@ class Evidence:
         return Profile.of(source, wanted, columns=columns, n_jobs=self._n_jobs)
 
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Return what a function gives of each item, over threads beside a large reference.
+        """Return what a function gives of each item, over threads where a table is large.
+
+        (Against a stored baseline little is left to do once the data are scanned.)
 
         Examples
         --------
-        >>> Evidence({"reference": {"x": [1.0, 2.0]}}).each(abs, [-2, 1])
+        >>> table = {"x": [1.0, 2.0]}
+        >>> Evidence({"data": table, "reference": table}).each(abs, [-2, 1])
         [2, 1]
         """
         known = self.reference()
-        rows = known.rows if isinstance(known, Profile) else 0
-        return each(do, items, threads_for(rows, self._n_jobs))
+        stored = isinstance(known, Baseline)
+        rows = 0 if stored else max(known.rows, self.source("data").rows or 0)
+        return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
     def once(self, what: str, name: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made the first time it was asked for, or raise what was raised then."""

@@ -88,7 +88,6 @@ def worst_first(verdict: Verdict) -> int:
 
 # what most details are: they need no look at what they might stand for
 _PLAIN = frozenset({type(None), bool, float, str})
-_NESTS = frozenset({list, dict})
 
 
 class Details(Mapping[str, object]):
@@ -105,8 +104,7 @@ class Details(Mapping[str, object]):
             if not isinstance(key, str):  # 1 and "1" would become one name in JSON
                 msg = f"details: names must be texts, got {key!r}"
                 raise TypeError(msg)
-            is_plain = type(value) in _PLAIN and value == value  # noqa: PLR0124  (no NaN)
-            self._items[str(key)] = value if is_plain else _plain(value, key)
+            self._items[str(key)] = _plain(value, key)
 
     def __getitem__(self, key: str) -> object:
         return self._items[key]
@@ -123,12 +121,13 @@ class Details(Mapping[str, object]):
 
 def _plain(value: Any, key: str) -> object:
     """Return a value that JSON carries: numpy scalars as Python's, NaN as None, lists as tuples."""
-    is_scalar = type(value) not in _NESTS and getattr(value, "shape", None) == ()
-    item = value.item() if is_scalar else value
-    if isinstance(item, list | tuple):
-        return tuple([_plain(part, key) for part in item])
+    if type(value) in _PLAIN:
+        return None if value != value else value  # noqa: PLR0124  (NaN)
+    item = value.item() if getattr(value, "shape", None) == () else value
     if isinstance(item, dict | Mapping):  # `dict` first: the other is slow to tell
         return Details(item)
+    if isinstance(item, list | tuple):
+        return tuple([_plain(part, key) for part in item])  # (a generator is slower)
     if item is None or isinstance(item, bool):
         return item
     if isinstance(item, str):

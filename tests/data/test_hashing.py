@@ -10,7 +10,14 @@ from mlgates.data import hashing
 from mlgates.data.column import ColumnView
 from mlgates.data.counters import Duplicated
 from mlgates.data.field import from_arrow
-from mlgates.data.hashing import float_sum, may_repeat, mixed_sum, text_sum, text_weights
+from mlgates.data.hashing import (
+    float_sum,
+    float_sums,
+    may_repeat,
+    mixed_sum,
+    text_sum,
+    text_weights,
+)
 
 TYPES = [pa.string(), pa.large_string()]
 texts = st.lists(
@@ -121,6 +128,18 @@ def test_sum_of_mixed_floats_against_plain_python(numbers, dtype):
         (word,) = struct.unpack("<Q", struct.pack("<d", x * float.fromhex("0x1.ffb0e44323406p-1")))
         total += (word ^ (word >> 31)) ** 2
     assert float_sum(array) == total % WORD
+
+
+@given(st.integers(0, 4), st.integers(0, 9))
+def test_sums_of_rows_are_those_of_each(height, width):
+    rows = np.random.default_rng(height).normal(size=(height, width))
+    expected = [float_sum(row) for row in rows]
+    assert float_sums(rows, np.empty_like(rows)).tolist() == expected
+
+
+def test_numpy_told_to_raise_is_not_heard():
+    with np.errstate(all="raise"):
+        assert float_sum(np.array([5e-324, -1e308, np.inf])) > 0
 
 
 def test_sum_of_mixed_floats_does_not_depend_on_blocks_or_order(monkeypatch):

@@ -1,18 +1,37 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mlgates.data import profile
 from mlgates.data import threads as module
+from mlgates.data.source import as_source
 from mlgates.data.threads import each, threads_for
 
 
 @pytest.mark.parametrize(
-    ("rows", "n_jobs", "threads"),
-    [(10, None, 1), (99_999, None, 1), (100_000, None, 3), (None, None, 3), (10, 2, 2), (10, 0, 1)],
+    ("n_jobs", "is_large", "threads"),
+    [(None, False, 1), (None, True, 3), (2, False, 2), (2, True, 2), (0, True, 1)],
 )
-def test_large_tables_and_those_of_unknown_size_get_threads(rows, n_jobs, threads, monkeypatch):
+def test_large_work_gets_threads_where_the_user_does_not_say(
+    n_jobs, is_large, threads, monkeypatch
+):
     monkeypatch.setattr(module.os, "cpu_count", lambda: 3)
-    assert threads_for(rows, n_jobs) == threads
+    assert threads_for(n_jobs, is_large=is_large) == threads
+
+
+@pytest.mark.parametrize(("rows", "threads"), [(9, 1), (10, 3), (None, 3)])
+def test_tables_that_are_large_or_of_unknown_size_get_threads(rows, threads, monkeypatch):
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(profile, "MANY_ROWS", 10)
+    made = []
+    monkeypatch.setattr(
+        profile, "ThreadPoolExecutor", lambda n: made.append(n) or ThreadPoolExecutor(n)
+    )
+    source = as_source({"x": range(rows or 5), "y": range(rows or 5)})
+    source.rows = rows
+    assert profile.Profile.of(source).rows == (rows or 5)
+    assert made == [threads] * (threads > 1)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

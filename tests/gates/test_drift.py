@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
@@ -18,8 +19,11 @@ from scipy import stats
 from scipy.spatial import distance
 
 import mlgates as mg
-from mlgates.data import sample, together
+from mlgates.data import sample
+from mlgates.data import together as matrices
 from mlgates.data.counters import Distribution, Numbers
+from mlgates.evidence import Evidence
+from mlgates.gates.shifts.asked import Asked, asked_together
 from mlgates.gates.shifts.distances import METHODS
 from mlgates.kernels.buckets import Bucketed
 from mlgates.verdict import Verdict
@@ -858,16 +862,16 @@ def test_provenance_tells_of_the_reference(tmp_path):
 
 def test_several_gates_share_one_scan():
     gates = [mg.Drift(method) for method in EVERY] + [mg.Drift("psi", bins=7, name="seven")]
-    together = mg.GateSuite(gates).run(data=table(x=NORMAL + 2), reference=table())
+    report = mg.GateSuite(gates).run(data=table(x=NORMAL + 2), reference=table())
     for gate in gates:
         alone = gate.run(data=table(x=NORMAL + 2), reference=table())
-        assert together[gate.name] == dataclasses.replace(alone, seconds=0), gate.name
+        assert report[gate.name] == dataclasses.replace(alone, seconds=0), gate.name
 
 
 def few_are_many(monkeypatch):
     """Let columns of 5,000 values be large ones."""
     monkeypatch.setattr(sample, "_MANY", 4_096)
-    monkeypatch.setattr(together, "_VALUES", 0)
+    monkeypatch.setattr(matrices, "_VALUES", 0)
 
 
 def large_columns():
@@ -912,13 +916,15 @@ def test_large_columns_are_judged_as_sorted_ones(gates, monkeypatch):
     few_are_many(monkeypatch)
     assert told(suite.run(data=data, reference=reference)) == expected
     for gate in gates:
-        alone = [mg.GateSuite([gate]).run(data=data, reference=reference)]
-        assert [one for report in alone for one in told(report)] == [
-            one for one in expected if one[0] == gate.name
-        ]
+        alone = told(mg.GateSuite([gate]).run(data=data, reference=reference))
+        assert alone == [one for one in expected if one[0] == gate.name]
 
 
-def test_columns_of_several_gates_are_put_into_buckets_once_a_side(monkeypatch):
+BINNED = [mg.Drift("psi"), mg.Drift("psi", bins=5, name="five"), mg.Drift("chi2", bins=7)]
+
+
+@pytest.mark.parametrize("gates", [BINNED, [BINNED[0], mg.Drift("ks"), *BINNED[1:]]])
+def test_columns_of_several_gates_are_put_into_buckets_once_a_side(gates, monkeypatch):
     reference, data = large_columns()
     made = []
     make = Bucketed.__init__
@@ -929,14 +935,42 @@ def test_columns_of_several_gates_are_put_into_buckets_once_a_side(monkeypatch):
 
     few_are_many(monkeypatch)
     monkeypatch.setattr(Bucketed, "__init__", counted)
-    gates = [
-        mg.Drift("psi"),
-        mg.Drift("ks"),
-        mg.Drift("psi", bins=5, name="five"),
-    ]
     mg.GateSuite(gates).run(data=data, reference=reference)
     served = ("same", "moved", "stamp", "whole", "far", "infinite", "elsewhere")
-    assert sorted(made) == [5_000] * len(served) + [6_000] * len(served)
+    # The data need no buckets where only the cells are asked for.
+    assert made.count(5_000) == len(served) * (gates is not BINNED)
+    assert made.count(6_000) == len(served)
+
+
+def test_gates_of_other_columns_ask_for_them_alone(monkeypatch):
+    reference, data = large_columns()
+    few_are_many(monkeypatch)
+    gates = [mg.Drift("ks", columns="same"), mg.Drift("psi", bins=5, exclude="moved")]
+    evidence = Evidence({"data": data, "reference": reference})
+    for gate in gates:
+        gate.ask(evidence)
+    together = asked_together(evidence)
+    assert together["same"] == Asked((5, 10), whole=True)
+    assert together["stamp"] == Asked((5,))
+    assert "moved" not in together
+
+
+def test_runs_side_by_side_against_one_profile_tell_what_they_tell_alone(monkeypatch):
+    reference, data = large_columns()
+    few_are_many(monkeypatch)
+    suites = [
+        mg.GateSuite([mg.Drift("ks"), mg.Drift("psi", bins=bins)]) for bins in (4, 7, 10, 12, 20)
+    ]
+
+    def runs(profile):
+        return lambda suite: told(suite.run(data=data, reference=profile))
+
+    names = ("same", "moved", "stamp", "whole", "far", "elsewhere")
+    counters = [Numbers(name) for name in names]
+    alone = [runs(mg.Profile.of(reference, counters))(suite) for suite in suites]
+    for _ in range(3):
+        with ThreadPoolExecutor(5) as pool:
+            assert list(pool.map(runs(mg.Profile.of(reference, counters)), suites)) == alone
 
 
 def test_a_profile_as_reference_is_met_by_one_table_after_another(monkeypatch):

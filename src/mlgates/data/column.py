@@ -16,6 +16,7 @@ from mlgates.data.field import Field
 from mlgates.data.hashing import BLOCK, float_sum, mixed_sum, text_sum, text_weights
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
+from mlgates.kernels.ranks import in_order
 
 __all__ = ["TEXTS", "WHOLE", "ColumnProfile", "ColumnView", "Extreme", "Swept"]
 
@@ -157,8 +158,8 @@ class ColumnView:
 
     @lazy
     def ordered(self) -> npt.NDArray[Any]:
-        """The values as numbers, sorted, as of `mlgates.data.encoding.in_order`."""
-        return encoding.in_order(self.values)
+        """The values as numbers, sorted, as of `mlgates.kernels.ranks.in_order`."""
+        return in_order(self.values)
 
     @property
     def is_ordered(self) -> bool:
@@ -214,7 +215,7 @@ class ColumnView:
         """
         low, high, missing, total = np.nan, np.nan, 0, 0
         scratch = np.empty((2, min(self.rows, BLOCK)), np.uint64)
-        with np.errstate(invalid="ignore", under="ignore"):
+        with np.errstate(invalid="ignore"):
             for start in range(0, self.rows, BLOCK):
                 block = self.floats[start : start + BLOCK]
                 least, greatest = np.minimum.reduce(block), np.maximum.reduce(block)

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -295,6 +296,8 @@ class Distribution(OfColumn):
     (Ecdf(n=2, min=1, max=3), Frequencies(n=2, values=2))
     """
 
+    sorts: ClassVar[bool] = True
+
     def count(self, views: Views, native: object) -> Ecdf | Frequencies:
         """Distribution in one batch."""
         del native
@@ -315,6 +318,8 @@ class Numbers(OfColumn):
     >>> Profile.of({"x": [3, None, 1]}, [Numbers("x")])[Numbers("x")]
     Sample(n=2)
     """
+
+    sorts: ClassVar[bool] = True
 
     @property
     def finer(self) -> Distribution:

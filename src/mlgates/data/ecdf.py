@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.data.encoding import in_order
 from mlgates.data.lazy import lazy
 from mlgates.errors import EvidenceError
+from mlgates.kernels.ranks import in_order
 
 __all__ = ["Ecdf"]
 

@@ -13,7 +13,6 @@ __all__ = [
     "decode",
     "encode",
     "filled",
-    "in_order",
     "is_ascii",
     "is_null",
     "offsets_and_bytes",
@@ -134,29 +133,6 @@ def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
         return stored
     valid = _bits(chunk.buffers()[0], chunk)
     return np.where(valid, stored, stored.dtype.type(value))
-
-
-def in_order(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Numbers sorted, without NaN, with one zero of the two; not to be written to.
-
-    64-bit integers where they are integers that fit, else doubles.
-
-    Examples
-    --------
-    >>> in_order(np.array([3.0, -0.0, np.nan, 1.0]))
-    array([0., 1., 3.])
-    """
-    values = np.sort(numbers, axis=None)
-    if values.dtype.kind == "f":
-        # NaN is sorted behind inf.
-        values = values[: values.searchsorted(values.dtype.type(np.nan))]
-        values = values.astype(np.float64, copy=False)
-        # Written where they stand, for another copy takes longer.
-        values[values.searchsorted(0.0) : values.searchsorted(0.0, side="right")] = 0.0
-    elif values.dtype != np.uint64 or not len(values) or values[-1] <= np.iinfo(np.int64).max:
-        values = values.astype(np.int64, copy=False)
-    values.flags.writeable = False
-    return values
 
 
 def _stored(chunk: pa.Array) -> npt.NDArray[Any]:

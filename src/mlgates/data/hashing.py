@@ -70,13 +70,13 @@ def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None =
 
     Of ``p``, the bits of the double ``b * x`` for a constant ``b`` a little below 1, it is the
     square of ``p ^ (p >> 31)`` modulo 2**64: what products are rounded by, and exponents and signs
-    in the lower half, let two sets of numbers of equal sum have other sums of these. Zeros add 0:
-    the square of -0 is a multiple of 2**64.
+    beside the lower bits, let two sets of numbers of equal sum have other sums of these. Zeros add
+    0: the square of -0 is a multiple of 2**64.
 
     Parameters
     ----------
     values : numpy.ndarray
-        Floats or integers without NaN.
+        Floats without NaN.
     scratch : numpy.ndarray of uint64, shape (2, BLOCK), optional
         Memory to work in, for who calls this often.
 
@@ -126,7 +126,8 @@ def _mixed(
     values: npt.NDArray[Any], bits: npt.NDArray[np.uint64], out: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint64]:
     """Mix the bits of values, which may lie where the answer is written, as `float_sum` says."""
-    np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
+    with np.errstate(invalid="ignore", under="ignore"):
+        np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
     np.right_shift(bits, _FOLD, out=out)
     return np.bitwise_xor(bits, out, out=out)
 

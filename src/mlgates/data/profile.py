@@ -15,14 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from mlgates.data.column import WHOLE, ColumnProfile, ColumnView, Extreme, merge_fields
-from mlgates.data.counters import Counter, Distribution, Numbers
+from mlgates.data.counters import Counter, Distribution
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.exact import NANOSECONDS
 from mlgates.data.field import TableSchema
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.names import few
 from mlgates.data.source import Batch, Source, as_source
-from mlgates.data.threads import threads_for
+from mlgates.data.threads import MANY_ROWS, threads_for
 from mlgates.data.together import look_together
 from mlgates.errors import EvidenceError
 
@@ -106,8 +106,8 @@ class Profile:
         columns : iterable of str, optional
             Columns that get a `ColumnProfile`; default all. What counters need is read anyway.
         n_jobs : int, optional
-            Number of threads; default: as many as processors from 100,000 rows on, else one.
-            The profile doesn't depend on it.
+            Number of threads; default: as many as processors for large tables (100,000 rows, or
+            half a million floats), else one. The profile doesn't depend on it.
 
         Returns
         -------
@@ -220,9 +220,12 @@ class _Scan:
                 self.failed[counter] = _Failure(EvidenceError(msg))
             self.counters.setdefault(() if lacking else counter.columns, []).append(counter)
         names = dict.fromkeys(name for names in self.counters for name in names)
-        #: Columns whose sorted values will be asked for.
+        #: Columns whose sorted values may be asked for.
         self.sorted = {
-            counter.column for counter in self.order if isinstance(counter, Distribution | Numbers)
+            name
+            for counter in self.order
+            if getattr(counter, "sorts", False)
+            for name in counter.columns
         }
         # Rows are counted in a column, though nothing may be asked of any.
         self.read = list(names) or [next(iter(schema))]
@@ -237,7 +240,8 @@ class _Scan:
 
     def run(self) -> Profile:
         """Profile of the whole source."""
-        threads = threads_for(self.source.rows, self.n_jobs)
+        rows = self.source.rows
+        threads = threads_for(self.n_jobs, is_large=rows is None or rows >= MANY_ROWS)
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
             total = _Counted()

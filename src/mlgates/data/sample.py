@@ -67,6 +67,8 @@ class Sample:
     ) -> None:
         self._parts = tuple(part for part in parts if len(part))
         if ordered is not None:
+            # In the place of the others, so that nothing is held twice.
+            self._parts = (ordered,)
             self.__dict__["values"] = ordered
         self.ends = ends
         self.n = sum(map(len, self._parts))
@@ -109,7 +111,7 @@ class Sample:
         known = self._bucketed
         if known is None or known.grid != grid:
             known = Bucketed(self._joined, grid, inside=grid.holds(self.ends))
-            # (Another run, to which the same profile is the reference, may let go of it meanwhile.)
+            # Another run, to which the same profile is the reference, may let go of it meanwhile.
             self._bucketed = known
         return known
 
@@ -160,7 +162,8 @@ class Sample:
         """Find in one go what will be asked of this reference and of another sample.
 
         Alone, each question would take passes over the values of its own. No buckets are held
-        beyond that, for those of all columns would be a quarter of a table.
+        beyond that, for those of all columns would be a quarter of a table. Samples that were
+        compared before have met.
 
         Parameters
         ----------
@@ -171,7 +174,7 @@ class Sample:
         sort : bool
             Whether the sorted values will be asked for: then they tell the rest.
         """
-        if self._distance_from(other) is not None:
+        if other._distance_from(self) is not None:  # noqa: SLF001
             return
         if sort:
             _ = self.values, other.values
@@ -194,7 +197,7 @@ class Sample:
 
     def ks(self, other: "Sample") -> float:
         """Kolmogorov-Smirnov distance, as of `mlgates.kernels.twosample.ks_distance`."""
-        known = self._distance_from(other)
+        known = other._distance_from(self)  # noqa: SLF001
         if known is None:
             grid = self._shared(other)
             if grid is None:
@@ -205,9 +208,9 @@ class Sample:
             other._distance = (self, known)  # noqa: SLF001
         return known
 
-    def _distance_from(self, other: "Sample") -> float | None:
-        known = other._distance  # noqa: SLF001
-        return None if known is None or known[0] is not self else known[1]
+    def _distance_from(self, reference: "Sample") -> float | None:
+        known = self._distance
+        return known[1] if known is not None and known[0] is reference else None
 
     def merge(self, other: "Sample", shift: int = 0) -> "Sample":
         """Sample of the values of both; `shift` (the rows before `other`) plays no part."""

@@ -5,33 +5,33 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["each", "threads_for"]
+__all__ = ["MANY_ROWS", "each", "threads_for"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Below so many rows threads cost more than they gain.
-_MANY_ROWS = 100_000
+#: From so many rows on, threads gain more than they cost.
+MANY_ROWS = 100_000
 
 
-def threads_for(rows: int | None, n_jobs: int | None) -> int:
-    """How many threads serve a table: as many as asked for, or processors where it is large.
+def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
+    """How many threads serve some work: as many as asked for, or processors where it is large.
 
     Parameters
     ----------
-    rows : int or None
-        Of the table; None when unknown before reading.
     n_jobs : int or None
         What the user asked for.
+    is_large : bool
+        Whether threads gain more than they cost.
 
     Examples
     --------
-    >>> threads_for(1_000, None), threads_for(1_000_000, 3)
-    (1, 3)
+    >>> threads_for(3, is_large=False), threads_for(None, is_large=False)
+    (3, 1)
     """
     if n_jobs is not None:
         return max(1, n_jobs)
-    return (os.cpu_count() or 1) if rows is None or rows >= _MANY_ROWS else 1
+    return (os.cpu_count() or 1) if is_large else 1
 
 
 def each(do: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:

@@ -56,14 +56,16 @@ def look_together(
     if not fitting:
         return
     rows = fitting[0].rows
-    threads = threads_for(None if rows * len(fitting) >= _MANY else 0, n_jobs)
     width = _VALUES // rows
-    if min(width, len(fitting)) < 2 and threads == 1:
-        return
     groups: list[Group] = []
     for wanted in (True, False):
         some = [view for view in fitting if (view.field.name in ordered) == wanted]
         groups += [(some[i : i + width], wanted) for i in range(0, len(some), width)]
+    threads = threads_for(n_jobs, is_large=rows * len(fitting) >= _MANY)
+    threads = min(threads, len(groups))
+    if threads == 1 and len(groups) == len(fitting):
+        # Nothing is gained by matrices of one column.
+        return
     each(_look_at_all, [groups[i::threads] for i in range(threads)], threads)
 
 
@@ -90,7 +92,7 @@ def _look(views: Sequence[ColumnView], scratch: Floats, *, sort: bool) -> None:
     columns = [view.floats for view in views]
     np.stack(columns, out=scratch)
     matrix = np.empty_like(scratch)
-    with np.errstate(invalid="ignore", under="ignore"):
+    with np.errstate(invalid="ignore"):
         low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
         # Each uses the memory of the other.
         sums = float_sums(scratch, matrix).tolist()

@@ -32,7 +32,7 @@ from mlgates.data.sample import Sample
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.hints import Near
-from mlgates.gates.shifts.asked import Asked, ask, asked_together
+from mlgates.gates.shifts.asked import Asked, announce, asked_together
 from mlgates.gates.shifts.candidates import Candidates, family, held, sort_out
 from mlgates.gates.shifts.distances import METHODS, NUMBERS, Method, Shift, told_cells
 from mlgates.gates.shifts.found import MISSING, Found, missing_shift
@@ -151,14 +151,14 @@ class Drift(Gate):
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
                 kind = schema[name].kind
-                if kind not in self._measure.kinds:
-                    yield Missing(name)
-                else:
-                    yield Numbers(name) if kind in NUMBERS else Distribution(name)
+                counter = Numbers if kind in NUMBERS else Distribution
+                yield counter(name) if kind in self._measure.kinds else Missing(name)
 
     def ask(self, evidence: Evidence) -> None:
         """Ask for the distributions of both sides, of `data` at the knots of a stored reference."""
-        ask(evidence, self._asks, lambda: self._columns(evidence).judged)
+        measure = self._measure
+        asked = Asked((self.bins,), whole=not measure.binned, in_order=measure.sorts)
+        announce(evidence, asked, lambda: self._columns(evidence).judged)
 
         def counts(schema: TableSchema) -> Iterable[Counter]:
             return self._counts_against(evidence, schema)
@@ -170,26 +170,27 @@ class Drift(Gate):
         kinds = self._measure.kinds
         yield from (Missing(name) for name in names if schema[name].kind not in kinds)
         served = [name for name in names if schema[name].kind in kinds]
-        count = partial(self._asked, evidence.reference(), asked_together(evidence))
+        count = partial(self._counter_of, evidence.reference(), asked_together(evidence))
         yield from evidence.each(count, served)
 
-    def _asked(self, reference: Reference, together: Mapping[str, Asked], name: str) -> Counter:
-        side = distribution_of(reference, name)
-        edges = None if self._is_whole(side, together, name) else edges_of(side, self.bins)
+    def _counter_of(
+        self, reference: Reference, together: Mapping[str, Asked], name: str
+    ) -> Counter:
+        side, asked = distribution_of(reference, name), together[name]
+        if self._is_whole(side, asked):
+            return current_counter(name, side)
+        edges = edges_of(side, self.bins)
         if isinstance(side, Sample):
+            # For all gates, before the buckets are let go.
+            for bins in asked.bins:
+                side.edges(bins)
             side.release()
         return current_counter(name, side, edges)
 
-    def _is_whole(self, side: Side | None, together: Mapping[str, Asked], name: str) -> bool:
+    def _is_whole(self, side: Side | None, asked: Asked) -> bool:
         """Whether the distribution of the data is counted, and not only what lies in each cell."""
-        if not self._measure.binned:
-            return True
         # Where another gate asks for it, the cells are read off it.
-        return isinstance(side, Sample) and name in together and together[name].whole
-
-    @property
-    def _asks(self) -> Asked:
-        return Asked((self.bins,), not self._measure.binned, self._measure.sorts)
+        return not self._measure.binned or (isinstance(side, Sample) and asked.whole)
 
     def _columns(self, evidence: Evidence) -> Candidates:
         def make() -> Candidates:
@@ -241,12 +242,12 @@ class Drift(Gate):
         self, reference: Reference, profile: Profile, together: Mapping[str, Asked], name: str
     ) -> list[Found] | Check:
         try:
-            return self._found(name, reference, profile, together)
+            return self._found(name, reference, profile, together[name])
         except Exception as error:  # noqa: BLE001  (one bad column is one finding)
             return _error(name, self.method, describe(error, {name}))
 
     def _found(
-        self, name: str, reference: Reference, profile: Profile, together: Mapping[str, Asked]
+        self, name: str, reference: Reference, profile: Profile, asked: Asked
     ) -> list[Found]:
         known, data = reference.columns[name], profile.columns[name]
         missing = missing_shift(known, data, self.max_missing_shift)
@@ -261,15 +262,11 @@ class Drift(Gate):
             raise EvidenceError(msg)
         # without a distribution `sort_out` would have refused it
         side = cast("Side", distribution_of(reference, name))
-        is_whole = self._is_whole(side, together, name)
-        edges = None if is_whole else self._edges(name, side)
+        edges = None if self._is_whole(side, asked) else self._edges(name, side)
         current = counted(profile, current_counter(name, side, edges))
         if isinstance(side, Sample) and isinstance(current, Sample):
-            asked = together.get(name, self._asks)
-            side.meet(current, asked.bins, sort=asked.sorted)
-        if is_whole:
-            edges = self._edges(name, side)
-        both = cut(side, current, edges)
+            side.meet(current, asked.bins, sort=asked.in_order)
+        both = cut(side, current, edges or self._edges(name, side))
         if isinstance(side, Frequencies) and is_identifier(side):
             # names of persons are no names of cells
             both = replace(both, labels=tuple(f"text {i + 1}" for i in range(len(both.labels))))

@@ -189,25 +189,26 @@ class Bucketed:
         self.n = len(values)
         self._places, counts = _filled(values, grid, inside=inside)
         self.before = np.concatenate(([0], np.cumsum(counts)))
-        self._is_open = np.zeros(_BUCKETS, np.bool_)
         self._opened: Opened | None = None
         # The infinities are in the outermost ones.
-        self._wanted = {0, _BUCKETS - 1}
+        self._wanted = np.array([0, _BUCKETS - 1])
 
     def want(self, buckets: npt.NDArray[np.integer]) -> None:
         """Have buckets opened with the next ones: each opening is a pass over the values."""
-        self._wanted.update(buckets.tolist())
+        self._wanted = np.concatenate([self._wanted, buckets])
 
     def open(self, buckets: npt.NDArray[np.integer]) -> Opened:
         """The sorted values of these buckets, and of all others that were opened or wanted."""
-        if self._opened is None or not self._is_open[buckets].all():
-            self._is_open[[*self._wanted]] = True
-            self._is_open[buckets] = True
-            self._wanted.clear()
-            counts = np.where(self._is_open, np.diff(self.before), 0)
+        known = self._opened
+        if known is None or not known.inside[buckets].all():
+            # What was opened before stays as it is: another thread may be reading it.
+            inside = np.zeros(_BUCKETS, np.bool_) if known is None else known.inside.copy()
+            inside[self._wanted] = True
+            inside[buckets] = True
+            counts = np.where(inside, np.diff(self.before), 0)
             shift = self.before[:-1] - (np.cumsum(counts) - counts)
-            self._opened = Opened(np.sort(self._values_in(self._is_open)), shift, self._is_open)
-        return self._opened
+            known = self._opened = Opened(np.sort(self._values_in(inside)), shift, inside)
+        return known
 
     def of_ranks(self, ranks: Counts) -> Counts:
         """The buckets that hold the order statistics of these ranks, from 1 to `n`."""

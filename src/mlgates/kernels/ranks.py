@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["alike", "below", "round_down", "round_up", "upto"]
+__all__ = ["alike", "below", "in_order", "round_down", "round_up", "upto"]
 
 Values = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -18,6 +18,34 @@ Counts = npt.NDArray[np.int64]
 
 #: Every integer up to here is a double.
 _WHOLE = 2**53
+
+
+def in_order(numbers: Values) -> Values:
+    """Numbers sorted, without NaN, with one zero of the two; not to be written to.
+
+    Integers as int64, as uint64 where that is too narrow; floats as float64.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray
+        Integers or floats. They are neither changed nor kept.
+
+    Examples
+    --------
+    >>> in_order(np.array([3.0, -0.0, np.nan, 1.0]))
+    array([0., 1., 3.])
+    """
+    values = np.sort(numbers, axis=None)
+    if values.dtype.kind == "f":
+        # NaN is sorted behind inf.
+        values = values[: values.searchsorted(values.dtype.type(np.nan))]
+        values = values.astype(np.float64, copy=False)
+        # Written where they stand, for another copy takes longer.
+        values[values.searchsorted(0.0) : values.searchsorted(0.0, side="right")] = 0.0
+    elif values.dtype != np.uint64 or not len(values) or values[-1] <= np.iinfo(np.int64).max:
+        values = values.astype(np.int64, copy=False)
+    values.flags.writeable = False
+    return values
 
 
 def below(values: Values, points: Values) -> Counts:

@@ -89,7 +89,7 @@ def _most(x: Values, y: Values) -> int:
     widths = [width for width in _BLOCKS if _LEAST_BLOCKS * width <= n] or [1]
     best = 0
     if widths[0] > 1:
-        probes = np.arange(1, _PROBES) * n // _PROBES
+        probes = np.arange(_PROBES) * n // _PROBES
         best, _ = _look(x, y, best, probes, 1)
     start = np.arange(0, n, widths[0])
     for width, finer in itertools.pairwise([*widths, 0]):
@@ -119,10 +119,8 @@ def _look(
     down = (y[np.minimum(need, m - 1)] < greatest).nonzero()[0]
     upto = y.searchsorted(least[up], side="right") * n
     below = y.searchsorted(greatest[down], side="left") * n
-    if len(up):
-        best = max(best, int(((start[up] + 1) * m - upto).max()))
-    if len(down):
-        best = max(best, int((below - (stop[down] - 1) * m).max()))
+    rise = ((start[up] + 1) * m - upto).max(initial=best)
+    best = int((below - (stop[down] - 1) * m).max(initial=rise))
     if width == 1:
         return best, start[:0]
     kept = np.zeros(len(start), np.bool_)

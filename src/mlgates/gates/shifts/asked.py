@@ -1,17 +1,16 @@
 """What the drift gates of a run ask of a column together, so that one look at it serves all."""
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from mlgates.evidence import Evidence
 
-__all__ = ["Asked", "ask", "asked_together"]
+__all__ = ["Asked", "announce", "asked_together"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of both sides of a column of numbers.
+    """What is asked of both sides of a column; of texts and bools only the first plays a part.
 
     Parameters
     ----------
@@ -19,34 +18,34 @@ class Asked:
         Into how many cells the reference is cut, each number once.
     whole : bool
         Whether the data's values are asked for, and not only how many lie in each cell.
-    sorted : bool
-        Whether they are asked for in order.
+    in_order : bool
+        Whether they are asked for sorted.
 
     Examples
     --------
     >>> Asked((10,)) | Asked((5,), whole=True) | Asked((10,))
-    Asked(bins=(5, 10), whole=True, sorted=False)
+    Asked(bins=(5, 10), whole=True, in_order=False)
     """
 
     bins: tuple[int, ...] = ()
     whole: bool = False
-    sorted: bool = False
+    in_order: bool = False
 
     def __or__(self, other: "Asked") -> "Asked":
         bins = tuple(sorted({*self.bins, *other.bins}))
-        return Asked(bins, self.whole or other.whole, self.sorted or other.sorted)
+        return Asked(bins, self.whole or other.whole, self.in_order or other.in_order)
 
 
-def ask(evidence: Evidence, asked: Asked, judged: Callable[[], Iterable[str]]) -> None:
+def announce(evidence: Evidence, asked: Asked, judged: Callable[[], Iterable[str]]) -> None:
     """Say what a gate will ask of columns, which are told when the reference is read.
 
     Examples
     --------
     >>> evidence = Evidence({})
-    >>> ask(evidence, Asked((10,)), lambda: ["x", "y"])
-    >>> ask(evidence, Asked((5,), whole=True), lambda: ["x"])
+    >>> announce(evidence, Asked((10,)), lambda: ["x", "y"])
+    >>> announce(evidence, Asked((5,), whole=True), lambda: ["x"])
     >>> asked_together(evidence)["x"]
-    Asked(bins=(5, 10), whole=True, sorted=False)
+    Asked(bins=(5, 10), whole=True, in_order=False)
     """
     evidence.once("drift", "gates", list).append((asked, judged))
 
@@ -57,9 +56,8 @@ def asked_together(evidence: Evidence) -> Mapping[str, Asked]:
     def make() -> dict[str, Asked]:
         found: dict[str, Asked] = {}
         for asked, judged in evidence.once("drift", "gates", list):
-            with suppress(Exception, SystemExit):  # its trouble is for the gate itself to tell
-                for name in judged():
-                    found[name] = found.get(name, Asked()) | asked
+            for name in judged():
+                found[name] = found.get(name, Asked()) | asked
         return found
 
     together: Mapping[str, Asked] = evidence.once("drift", "asked", make)
