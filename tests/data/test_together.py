@@ -72,6 +72,20 @@ def test_columns_of_floats_without_gaps_are_looked_at_together():
     assert views[0].ordered.tolist() == [0.0, 2.0]
 
 
+@pytest.mark.parametrize("bits", [0x7FF00000000007A2, 0xFFF0000000000001])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_signalling_nan_spoils_no_other_column(bits, dtype):
+    x, y = np.linspace(0, 1, 200), np.linspace(0, 1, 200).astype(dtype)
+    x.view(np.uint64)[3] = bits
+    y.view(np.uint32)[8] = 0x7F800001
+    table = {"x": x, "y": y, "z": np.linspace(0, 1, 200)}
+    for state in ("warn", "raise"):
+        for n_jobs in (1, 2):
+            with np.errstate(all=state):
+                suite = mg.GateSuite([mg.Drift("ks")])
+                assert suite.run(data=table, reference=table, n_jobs=n_jobs).passed
+
+
 def test_what_was_given_stays_as_it_was():
     given_ = np.array([[3.0, 1.0, 2.0], [6.0, 5.0, 4.0]])
     before = given_.copy()

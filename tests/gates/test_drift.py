@@ -868,6 +868,16 @@ def test_several_gates_share_one_scan():
         assert report[gate.name] == dataclasses.replace(alone, seconds=0), gate.name
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_numpy_told_to_raise_changes_no_verdict(n_jobs):
+    rng = np.random.default_rng(0)
+    values = rng.choice([1e308, 1e-300, 5e-324, -1e308], 1_000) * rng.random(1_000)
+    sides = {"data": {"x": values}, "reference": {"x": values}, "n_jobs": n_jobs}
+    with np.errstate(all="raise"):
+        for method in METHODS:
+            assert mg.GateSuite([mg.Drift(method)]).run(**sides).passed, method
+
+
 def few_are_many(monkeypatch):
     """Let columns of 5,000 values be large ones."""
     monkeypatch.setattr(sample, "_MANY", 4_096)

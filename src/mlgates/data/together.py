@@ -81,21 +81,22 @@ def _fits(view: ColumnView) -> bool:
 
 def _look_at_all(groups: Iterable[Group]) -> None:
     scratch = np.empty((0, 0))
-    for views, sort in groups:
-        shape = len(views), views[0].rows
-        if scratch.shape != shape:
-            scratch = np.empty(shape)
-        _look(views, scratch, sort=sort)
+    # Whatever is done to some kinds of NaN is invalid, and says so, before they are found.
+    with np.errstate(invalid="ignore"):
+        for views, sort in groups:
+            shape = len(views), views[0].rows
+            if scratch.shape != shape:
+                scratch = np.empty(shape)
+            _look(views, scratch, sort=sort)
 
 
 def _look(views: Sequence[ColumnView], scratch: Floats, *, sort: bool) -> None:
     columns = [view.floats for view in views]
     np.stack(columns, out=scratch)
     matrix = np.empty_like(scratch)
-    with np.errstate(invalid="ignore"):
-        low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
-        # Each uses the memory of the other.
-        sums = float_sums(scratch, matrix).tolist()
+    low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
+    # Each uses the memory of the other.
+    sums = float_sums(scratch, matrix).tolist()
     # One zero of the two.
     ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
     if sort:

@@ -350,7 +350,7 @@ def wasserstein(x: Values, y: Values) -> float:
         return math.nan
     reach = max(_reach(x), _reach(y))
     if reach > _LARGE:
-        return wasserstein(x * _SCALE, y * _SCALE) / _SCALE
+        return wasserstein(_scaled(x), _scaled(y)) / _SCALE
     type_ = _common(x, y) if reach >= _WHOLE else np.float64
     x, y = x.astype(type_, copy=False), y.astype(type_, copy=False)
     fine, coarse = (x, y) if len(x) >= len(y) else (y, x)
@@ -394,6 +394,13 @@ def _is_finite(values: Values) -> bool:
 
 def _reach(values: Values) -> float:
     return max(abs(float(values[0])), abs(float(values[-1])))
+
+
+def _scaled(values: Values) -> Values:
+    """The values scaled down; beside the largest doubles the smallest are 0."""
+    with np.errstate(under="ignore"):
+        scaled: Values = values * _SCALE
+    return scaled
 
 
 def _apart(a: Values, b: Values) -> npt.NDArray[np.float64]:
@@ -445,7 +452,7 @@ def _deviation(x: Values, middle: Any) -> float:
     if x[0] == x[-1]:
         return 0.0
     if _reach(x) > _LARGE:
-        return _deviation(x * _SCALE, middle * _SCALE) / _SCALE
+        return _deviation(_scaled(x), middle * _SCALE) / _SCALE
     away = np.where(x < middle, -1.0, 1.0) * _apart(x, middle)
     # Neither squares of small nor of large numbers leave the range of doubles.
     top = float(np.abs(away).max())

@@ -70,7 +70,10 @@ def _r2_interval(
     error = np.sqrt(float(np.dot(moves, moves)) * n / (n - 1))
     half = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * error
     centre = np.log(missed / spread)
-    return float(1 - np.exp(centre + half)), float(1 - np.exp(centre - half))
+    with np.errstate(over="ignore"):
+        # With hardly more than one effective row it may be anything.
+        low, high = 1 - np.exp([centre + half, centre - half])
+    return float(low), float(high)
 
 
 def _r2(sums: Floats) -> Floats:
