@@ -25,7 +25,9 @@ Mask = npt.NDArray[np.bool_]
 _BUCKETS = 1 << 16
 #: Values that are worked on at a time: more would leave the processor's caches, and with fewer
 #: threads would wait for each other.
-_BLOCK = 1 << 17
+_BLOCK = 1 << 16
+#: Values whose buckets are counted at a time: each time takes as long as some ten thousand of them.
+_COUNTED = 1 << 18
 _SAMPLE = 4096
 #: A sample with fewer different values is sorted quickly.
 _LEVELS = 3 * _SAMPLE // 4
@@ -244,19 +246,23 @@ def _filled(values: Values, grid: Grid, *, inside: bool) -> tuple[Places, Counts
     """
     from scipy.sparse import csc_array  # here, for small samples are never counted
 
-    size = min(len(values), _BLOCK)
-    buffer, one = np.empty(size), np.ones(1, np.int32)
-    places, counts = np.empty(len(values), np.uint16), np.zeros(_BUCKETS, np.int64)
+    n = len(values)
+    buffer, one = np.empty(min(n, _BLOCK)), np.ones(1, np.int32)
+    places, counts = np.empty(n, np.uint16), np.zeros(_BUCKETS, np.int64)
+    size = min(n, _COUNTED)
     rows, ends = np.zeros(size, np.int32), np.array([0, size], np.int32)
     column = csc_array((np.ones(size, np.int32), rows, ends), shape=(_BUCKETS, 1))
-    for first in range(0, len(values), _BLOCK):
-        block = values[first : first + _BLOCK]
-        column.indptr[1] = len(block)
-        rows = column.indices[: len(block)]
-        rows[:] = grid.scaled(block, buffer[: len(block)], inside=inside)
-        # What does not fit into 16 bits would be outside of the matrix.
-        places[first : first + _BLOCK] = rows
-        rows[:] = places[first : first + _BLOCK]
+    for first in range(0, n, _COUNTED):
+        part = values[first : first + _COUNTED]
+        rows, found = column.indices[: len(part)], places[first : first + _COUNTED]
+        for start in range(0, len(part), _BLOCK):
+            block = part[start : start + _BLOCK]
+            here = slice(start, start + len(block))
+            rows[here] = grid.scaled(block, buffer[: len(block)], inside=inside)
+            # What does not fit into 16 bits would be outside of the matrix.
+            found[here] = rows[here]
+            rows[here] = found[here]
+        column.indptr[1] = len(part)
         counts += np.asarray(column @ one)
     return places, counts
 
