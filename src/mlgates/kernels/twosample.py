@@ -87,10 +87,7 @@ def _most(x: Values, y: Values) -> int:
     """The largest ``n * m * |F - G|``."""
     n = len(x)
     widths = [width for width in _BLOCKS if _LEAST_BLOCKS * width <= n] or [1]
-    best = 0
-    if widths[0] > 1:
-        probes = np.arange(_PROBES) * n // _PROBES
-        best, _ = _look(x, y, best, probes, 1)
+    best = _probed(x, y) if widths[0] > 1 else 0
     start = np.arange(0, n, widths[0])
     for width, finer in itertools.pairwise([*widths, 0]):
         hopeful = []
@@ -104,28 +101,40 @@ def _most(x: Values, y: Values) -> int:
     return best
 
 
+def _probed(x: Values, y: Values) -> int:
+    """The best at a few values of `x`: most blocks can't exceed it."""
+    n, m = len(x), len(y)
+    at = np.arange(_PROBES) * n // _PROBES
+    values = x[at]
+    rise = ((at + 1) * m - y.searchsorted(values, side="right") * n).max(initial=0)
+    return int((y.searchsorted(values) * n - at * m).max(initial=rise))
+
+
 def _look(
     x: Values, y: Values, best: int, start: npt.NDArray[np.int64], width: int
 ) -> tuple[int, npt.NDArray[np.int64]]:
     """The best after a look at both ends of each block, and the blocks that may exceed it."""
     n, m = len(x), len(y)
     stop = np.minimum(start + width, n)
-    least, greatest = x[start], x[stop - 1]
+    least = greatest = x[start]
+    if width > 1:
+        greatest = x[stop - 1]
+    # What F is below each block, and at its end, times ``n * m``.
+    floor, ceiling = start * m, stop * m
     # A block can exceed the best only if G is low enough at its start, or high enough at its end:
     # one comparison each.
-    most = (stop * m - (best + 1)) // n
+    most, need = (ceiling - (best + 1)) // n, (floor + best) // n
     up = (y[np.maximum(most, 0)] > least).nonzero()[0]
-    need = (start * m + best) // n
     down = (y[np.minimum(need, m - 1)] < greatest).nonzero()[0]
     upto = y.searchsorted(least[up], side="right") * n
     below = y.searchsorted(greatest[down], side="left") * n
-    rise = ((start[up] + 1) * m - upto).max(initial=best)
-    best = int((below - (stop[down] - 1) * m).max(initial=rise))
+    rise = (floor[up] + m - upto).max(initial=best)
+    best = int((below - ceiling[down] + m).max(initial=rise))
     if width == 1:
         return best, start[:0]
     kept = np.zeros(len(start), np.bool_)
-    kept[up[stop[up] * m - upto > best]] = True
-    kept[down[below - start[down] * m > best]] = True
+    kept[up[ceiling[up] - upto > best]] = True
+    kept[down[below - floor[down] > best]] = True
     return best, start[kept]
 
 
