@@ -162,7 +162,7 @@ def test_edges_beyond_what_a_type_holds():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
-@pytest.mark.parametrize("size", [0, 1, 65_536, 300_001])
+@pytest.mark.parametrize("size", [0, 1, 65_280, 65_281, 300_001])
 def test_many_values_are_counted_as_one_by_one(dtype, size):
     values = (np.random.default_rng(size).normal(size=size) * 1_000).astype(dtype)
     points = np.linspace(-2_000, 2_000, 81)
@@ -173,6 +173,17 @@ def test_many_values_are_counted_as_one_by_one(dtype, size):
     edges = Edges(few, np.arange(len(few)) % 2 == 0)
     assert np.array_equal(count_unsorted(values, edges), count_sorted(np.sort(values), edges))
     assert np.array_equal(count_unsorted(values, many), count_sorted(np.sort(values), many))
+
+
+def test_many_values_of_one_cell():
+    # as many true answers as can be
+    edges = Edges(np.array([1.0, 2.0]), np.array([False, True]))
+    apart = np.repeat([[0.5, 1.5, 2.5]], 200_000, axis=0)
+    for column, counts in enumerate(([0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0])):
+        values = apart[:, column]
+        assert count_unsorted(values, edges).tolist() == [200_000 * count for count in counts]
+    no_edges = Edges(np.empty(0), np.zeros(0, np.bool_))
+    assert count_unsorted(apart[:, 0], no_edges).tolist() == [0, 200_000, 0]
 
 
 @given(samples(), samples())

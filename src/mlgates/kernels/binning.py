@@ -31,8 +31,13 @@ Mask = npt.NDArray[np.bool_]
 
 #: Up to so many lines, a pass over the values for each is faster than sorting blocks of them.
 _FEW_LINES = 40
-#: Values that are compared with all points at once: the answers stay in the processor's cache.
-_PASS = 65_536
+#: Values that are compared with all points, one after another: they stay in the innermost cache.
+_CHUNK = 4_080
+#: The largest sum that fits into a byte.
+_BYTE = 255
+#: Values that are compared in one call, and their answers counted in another: with more calls,
+#: threads would wait for each other. A multiple of `_CHUNK`, and of eight times `_BYTE`.
+_PASS = 16 * _CHUNK
 #: Values sorted at once.
 _SORTED = 65_536
 
@@ -354,14 +359,25 @@ def _ends(values: Values) -> Ends:
 
 def _passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
     """How many values compare true with each point: one pass over the values for each."""
-    answers = np.empty((len(points), min(len(values), _PASS)), np.bool_)
-    counts = np.zeros(len(points), np.int64)
-    for first in range(0, len(values), _PASS):
-        block = values[first : first + _PASS]
-        # In one call: with one for each point, threads would wait for each other.
-        found = compare(block, points[:, None], out=answers[:, : len(block)])
-        counts += np.array([np.count_nonzero(answer) for answer in found], np.int64)
+    rest = len(values) % _PASS
+    whole, last = values[: len(values) - rest], values[len(values) - rest :]
+    found = compare(last, points[:, None])
+    counts = np.array([np.count_nonzero(answer) for answer in found], np.int64)
+    if len(whole) and len(points):
+        answers = np.empty((len(points), _PASS), np.bool_)
+        by_chunk = answers.reshape(len(points), -1, _CHUNK).swapaxes(0, 1)
+        for block in whole.reshape(-1, _PASS // _CHUNK, 1, _CHUNK):
+            compare(block, points[:, None], out=by_chunk, order="C")
+            counts += _count_true(answers)
     return counts
+
+
+def _count_true(answers: Mask) -> Counts:
+    """How many of each row of `_PASS` answers are true, in half the time of `count_nonzero`."""
+    # True is a byte of 1: added as words of eight bytes, so few that none overflows into the next.
+    words = answers.view(np.uint64).reshape(len(answers), -1, _BYTE)
+    sums = np.add.reduce(words, axis=2).view(np.uint8)
+    return np.asarray(np.add.reduce(sums, axis=1, dtype=np.int64))
 
 
 def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
