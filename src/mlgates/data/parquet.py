@@ -98,10 +98,10 @@ def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
 
 def _plain(table: pa.Table, fields: Mapping[str, Field]) -> pa.Table:
     """Only these columns (a dotted name selects more), normalised."""
-    selected = table.select(list(fields))
-    for i, (name, field) in enumerate(fields.items()):
-        selected = selected.set_column(i, name, normalise(selected.column(i), field))
-    return selected.replace_schema_metadata(None) if fields else selected
+    if not fields:
+        return table.select([])
+    columns = [normalise(table.column(name), field) for name, field in fields.items()]
+    return pa.Table.from_arrays(columns, names=list(fields))
 
 
 @contextmanager
