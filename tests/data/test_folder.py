@@ -73,6 +73,18 @@ def test_keys_of_folders_are_columns(tmp_path):
     assert sum(batch.table.num_rows for batch in source.batches([])) == 3
 
 
+def test_keys_and_values_are_read_as_they_were_before_they_were_written(tmp_path):
+    lands = ["New York", "a/b", "x=y", "50%", "Zürich", None]
+    table = pa.table({"x": range(6), "land of birth": lands})
+    pq.write_to_dataset(table, tmp_path, partition_cols=["land of birth"])
+    found = read(as_source(tmp_path))
+    assert sorted(zip(found["x"], found["land of birth"], strict=True)) == list(enumerate(lands))
+    write(tmp_path, "land%20of%20birth=%FF/a.parquet", {"x": [1]})
+    assert mg.Completeness().run(data=tmp_path).reason == (
+        "'%FF' in the name of a folder is no UTF-8 text"
+    )
+
+
 def test_empty_files_count_as_files(tmp_path):
     write(tmp_path, "a.parquet", pa.table({"x": pa.array([], pa.int64())}))
     write(tmp_path, "b.parquet", {"x": [1]})

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -23,8 +24,9 @@ class Folder:
     """Parquet files of one schema below a folder, in the order of their paths.
 
     A folder named ``key=value`` on the way to a file is a column of that file's rows (Hive's
-    form): whole numbers where all values are, else texts. Files and folders whose names begin with
-    a dot or an underscore are left out, as Spark and Arrow leave them.
+    form, in which ``%20`` is a space): whole numbers where all values are, else texts. Files and
+    folders whose names begin with a dot or an underscore are left out, as Spark and Arrow leave
+    them.
 
     Parameters
     ----------
@@ -99,7 +101,9 @@ class Folder:
     def _keys_of(self, file: Path) -> Keys:
         folders = file.relative_to(self.path).parts[:-1]
         pairs = [folder.split("=", 1) for folder in folders if "=" in folder]
-        keys = {name: None if value == _NULL else value for name, value in pairs}
+        keys = {
+            _decoded(name): None if value == _NULL else _decoded(value) for name, value in pairs
+        }
         first = self._files[0]
         if file != first and list(keys) != list(self._keys_of(first)):
             msg = f"the folders of {str(first)!r} and {str(file)!r} have different keys"
@@ -133,3 +137,12 @@ class Folder:
                 typed = int(value) if value is not None and type_ == pa.int64() else value
                 table = table.append_column(name, pa.repeat(pa.scalar(typed, type_), len(table)))
         return table.select(names) if names else table
+
+
+def _decoded(text: str) -> str:
+    """What writers of folders mean by a key or value, in which they write ``%2F`` for a slash."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        msg = f"{text!r} in the name of a folder is no UTF-8 text"
+        raise EvidenceError(msg) from error
