@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from decimal import Context, Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlgates.data.encoding import filled, is_null, to_floats, to_numpy
+from mlgates.data.encoding import doubles_tell, filled, is_null, to_floats, to_numpy
 
 TYPES = [pa.bool_(), pa.int8(), pa.uint16(), pa.int32(), pa.uint64(), pa.float32(), pa.float64()]
 
@@ -47,9 +48,31 @@ def test_numbers_without_nulls_are_not_copied(type_):
     assert not to_numpy(array).flags.writeable
 
 
+@pytest.mark.parametrize(
+    ("scale", "units", "told"),
+    [
+        (0, [], True),
+        (0, [None, 2**53, -(2**53)], True),
+        (0, [2**60, 2**100], True),
+        (0, [-(2**53) - 1], False),
+        (-2, [10**18], True),
+        (-2, [10**18 + 1], False),
+        (2, [10**15, -(10**15)], True),
+        (18, [333_333_333_333_333_333, 666_666_666_666_666_667, None], True),
+        (18, [333_333_333_333_333_333, 333_333_333_333_333_334], False),
+    ],
+)
+def test_decimals_that_doubles_tell_apart(scale, units, told):
+    exactly = Context(prec=40)
+    cells = [unit if unit is None else Decimal(unit).scaleb(-scale, exactly) for unit in units]
+    for size in (pa.decimal128(38, scale), pa.decimal256(60, scale)):
+        assert doubles_tell(pa.chunked_array([pa.array(cells, size)])) is told
+
+
 def test_numbers_of_a_file_against_a_stored_baseline_load_no_pandas(tmp_path):
     script = f"""
 import sys
+from decimal import Context, Decimal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

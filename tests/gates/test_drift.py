@@ -245,6 +245,20 @@ def test_integers_beyond_doubles_are_told_apart():
     assert only(run(data, reference)).value == 1
 
 
+@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize("data", [[10**20 + 900] * 50, [10**20 + i for i in range(50)]])
+def test_decimals_that_doubles_can_not_tell_apart_are_an_error(data, method):
+    digits = pa.decimal128(21)
+    column = {"x": pa.array(data, digits)}
+    told = {"x": pa.array([10**20] * 50, digits)}
+    assert only(run(told, told, method, min_samples=1)).value == 0
+    for check in (only(run(column, told, method)), only(run(told, column, method))):
+        assert check.verdict is E
+        assert "that differ by less than doubles can tell; give it with fewer digits" in check.reason
+    with pytest.raises(mg.EvidenceError, match="differ by less than doubles can tell"):
+        mg.Baseline.from_data(column)
+
+
 # Missing values
 
 

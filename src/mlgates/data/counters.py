@@ -305,6 +305,9 @@ class Distribution(OfColumn):
         if view.field.kind in {"bool", "string"}:
             return _frequencies(view)
         need(view, WHOLE | {"float", "decimal", "null"}, "a distribution")
+        if view.field.kind == "decimal":
+            # Refuses what doubles can't tell apart.
+            numbers_of(view)
         return Ecdf([view.ordered])
 
 

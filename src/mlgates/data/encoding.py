@@ -1,5 +1,6 @@
 """Arrow columns as numpy arrays, as one dictionary, and as sums of bytes."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ __all__ = [
     "as_bytes",
     "bytes_sum",
     "decode",
+    "doubles_tell",
     "encode",
     "filled",
     "is_ascii",
@@ -29,6 +31,8 @@ _LENGTH = 1 << 32
 #: Whole numbers up to here are doubles, and so are powers of ten up to this one.
 _WHOLE = 1 << 53
 _POWERS = 22
+#: Decimals of so many digits are told apart by the doubles that are nearest to them.
+_DIGITS = 15
 #: What numpy calls numbers. Older versions of Arrow load pandas when they are asked for it.
 _DTYPES = {
     pa.bool_(): np.dtype(np.bool_),
@@ -193,6 +197,32 @@ def _nearest(chunk: pa.Array) -> npt.NDArray[np.float64]:
             return np.asarray(units / float(10**scale))
     doubles = chunk.cast(pa.large_string()).cast(pa.float64())
     return np.asarray(doubles.to_numpy(zero_copy_only=False))
+
+
+def doubles_tell(decimals: pa.ChunkedArray) -> bool:
+    """Whether doubles tell decimals apart: of whole ones, whether they equal them.
+
+    Those of at most 15 digits do. Decimals with places, such as quotients, may have more: any two
+    of them rarely have one double.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> [doubles_tell(pa.chunked_array([[Decimal(x)]])) for x in (2**53, 2**53 + 1)]
+    [True, False]
+    """
+    scale, ends = decimals.type.scale, pc.min_max(decimals).values()
+    known = [end.as_py() for end in ends if end.is_valid]
+    most = Decimal((0, (1,), _DIGITS - scale)) if scale > 0 else Decimal(_WHOLE)
+    # (Neither comparing nor copying asks for the user's decimal context.)
+    if all(end.copy_abs() <= most for end in known):
+        return True
+    distinct = decimals.drop_null().unique()
+    doubles = to_doubles(pa.chunked_array([distinct]))
+    if scale > 0:
+        return len(np.unique(doubles)) == len(distinct)
+    pairs = zip(doubles.tolist(), distinct, strict=True)
+    return all(Decimal(double) == value.as_py() for double, value in pairs)
 
 
 def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from mlgates.data.column import ColumnView
 from mlgates.data.ecdf import Ecdf
+from mlgates.data.encoding import doubles_tell
 from mlgates.errors import EvidenceError
 from mlgates.jsonfile import fields, items, number, plain, whole
 from mlgates.kernels.binning import Ends, tally
@@ -198,10 +199,19 @@ class AtKnots:
 
 
 def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
-    """Return the values of a column of numbers; EvidenceError for any other."""
+    """Return the values of a column of numbers; EvidenceError for any other.
+
+    And for decimals that differ by less than doubles, as which they count, can tell.
+    """
     field = view.field
     if field.kind not in {"int", "float", "decimal", "null"}:
         msg = f"column {field.name!r} holds {field.kind} values ({field.type}), no numbers"
+        raise EvidenceError(msg)
+    if field.kind == "decimal" and not doubles_tell(view.plain):
+        msg = (
+            f"column {field.name!r} holds values ({field.type}) that differ by less than doubles "
+            "can tell; give it with fewer digits, or as texts"
+        )
         raise EvidenceError(msg)
     return view.values
 
