@@ -254,7 +254,9 @@ def test_decimals_that_doubles_can_not_tell_apart_are_an_error(data, method):
     assert only(run(told, told, method, min_samples=1)).value == 0
     for check in (only(run(column, told, method)), only(run(told, column, method))):
         assert check.verdict is E
-        assert "that differ by less than doubles can tell; give it with fewer digits" in check.reason
+        assert (
+            "that differ by less than doubles can tell; give it with fewer digits" in check.reason
+        )
     with pytest.raises(mg.EvidenceError, match="differ by less than doubles can tell"):
         mg.Baseline.from_data(column)
 
@@ -462,7 +464,29 @@ def test_limit_is_inclusive():
     value = only(run(data, reference)).value
     assert value == 0.5
     assert run(data, reference, at_most=value).verdict is P
-    assert run(data, reference, at_most=np.nextafter(value, 0)).verdict is F
+    assert run(data, reference, at_most=value - 1e-9).verdict is F
+
+
+@pytest.mark.parametrize("share", range(89))
+def test_what_misses_the_limit_by_rounding_alone_is_on_it(share, tmp_path):
+    def texts(count):
+        return {"t": np.repeat(["a", "b"], [count, 100 - count])}
+
+    options = {"at_most": 0.1, "decide_by": "estimate", "max_missing_shift": 0.1}
+    check = only(run(texts(share + 11), texts(share + 1), "total_variation", **options))
+    assert (check.value, check.verdict) == (0.1, P)
+    beyond = only(run(texts(share + 12), texts(share + 1), "total_variation", **options))
+    assert beyond.verdict is F
+    gaps = {count: np.where(np.arange(100) < count, np.nan, NORMAL[:100]) for count in range(100)}
+    known, data = {"x": gaps[share]}, {"x": gaps[share + 10]}
+    assert run(data, known, at_most=1, decide_by="estimate").checks[-1].verdict is P
+
+
+def test_rows_and_a_stored_reference_agree_on_what_lies_on_the_limit():
+    known, data = {"x": np.repeat([0, 1], [900, 100])}, {"x": np.repeat([0, 1], [8_700, 1_300])}
+    for reference in (known, mg.Baseline.from_data(known)):
+        check = only(run(data, reference, "wasserstein", at_most=0.1, decide_by="estimate"))
+        assert (check.value, check.verdict) == (0.1, P)
 
 
 @pytest.mark.parametrize("method", EVERY)

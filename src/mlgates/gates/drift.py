@@ -38,7 +38,7 @@ from mlgates.gates.shifts.distances import METHODS, NUMBERS, Method, Shift, told
 from mlgates.gates.shifts.found import MISSING, Found, missing_shift
 from mlgates.kernels.binning import Edges
 from mlgates.kernels.multiplicity import holm
-from mlgates.limits import beside, quantity
+from mlgates.limits import beside, quantity, settle
 from mlgates.redaction import describe
 from mlgates.verdict import Check, Limit, Measurement, Unit, Verdict
 
@@ -270,8 +270,15 @@ class Drift(Gate):
         if isinstance(side, Frequencies) and is_identifier(side):
             # names of persons are no names of cells
             both = replace(both, labels=tuple(f"text {i + 1}" for i in range(len(both.labels))))
-        shift = self._measure.measure(both, side, current)
+        shift = self._settled(self._measure.measure(both, side, current))
         return [self._distance(known, data, both, shift), *missing]
+
+    def _settled(self, shift: Shift) -> Shift:
+        """Put what misses the limit by rounding alone on it."""
+        value, low, high = (
+            settle(x, self._limit, scale=1.0) for x in (shift.value, shift.low, shift.high)
+        )
+        return shift._replace(value=value, low=low, high=high)
 
     def _edges(self, name: str, side: Side) -> Edges | None:
         uneven = self._measure.binned and PARTS % self.bins > 0

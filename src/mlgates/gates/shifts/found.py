@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mlgates.data.column import ColumnProfile
 from mlgates.gates.shifts.distances import Shift
 from mlgates.kernels.proportions import two_proportions_pvalue
-from mlgates.limits import Limit, beside, quantity
+from mlgates.limits import Limit, beside, quantity, settle
 
 __all__ = ["MISSING", "Found", "missing_shift"]
 
@@ -43,13 +43,13 @@ def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> Ite
     """
     if not known.missing and not data.missing:
         return
-    name, before = known.field.name, known.missing / known.rows
+    name, before, limit = known.field.name, known.missing / known.rows, Limit(at_most=most)
     now = data.missing / data.rows if data.rows else math.nan
-    value = abs(now - before) if data.rows else None
+    value = settle(abs(now - before), limit, scale=1.0) if data.rows else None
     p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
     said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
     if data.rows:
-        shift = beside(value, Limit(at_most=most), "share")
+        shift = beside(value, limit, "share")
         said += f", {quantity(now, 'share')} is in the data: a shift of {shift}"
     details: dict[str, object] = {
         "n_reference": known.rows,
