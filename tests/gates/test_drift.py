@@ -401,6 +401,38 @@ def test_undecided_wasserstein_says_what_its_test_found():
     assert check.reason.count("rows would decide") == 1
 
 
+def test_what_chance_gives_is_not_said_where_the_value_is_beyond_it():
+    old, new = ([f"{age}{i}" for i in range(1_000)] for age in ("o", "n"))
+    draws = np.random.default_rng(1)
+    rare, few = ([f"c{i}" for i in draws.zipf(1.5, rows).clip(0, 300)] for rows in (5_000, 100))
+    for data, reference in ((new, old), (rare, few)):
+        check = only(run({"t": data}, {"t": reference}, "psi"))
+        assert (check.verdict, check.by_chance) == (U, True)
+        assert "alone gives" not in check.reason
+        assert "; against so small a reference no number of rows decides; beyond" in check.reason
+        unseen = [x for x in check.details["cells"] if x["cell"] == "(not in the reference)"]
+        assert [cell["moved"] for cell in unseen] == [False]
+
+
+def test_a_category_that_is_new_has_moved():
+    known, data = {"t": ["a", "b", "c"] * 60}, {"t": ["a", "b", "c", "d"] * 50}
+    cells = only(run(data, known, "psi")).details["cells"]
+    assert [cell["cell"] for cell in cells if cell["moved"]] == ["(not in the reference)"]
+
+
+def test_what_a_stored_reference_leaves_open_is_chance_after_holms_correction():
+    others = {f"z{i}": RNG.normal(size=420) for i in range(9)}
+    draws = np.random.default_rng(198)
+    known = {"x": draws.normal(0, 1, 420), **others}
+    data = {"x": draws.normal(0.12, 1, 420), **others}
+    rows = mg.GateSuite([mg.Drift("ks")]).run(data=data, reference=known)
+    stored = mg.GateSuite([mg.Drift("ks")]).run(data=data, reference=mg.Baseline.from_data(known))
+    check = stored["drift"].checks[0]
+    assert rows.verdict is stored.verdict is P
+    assert check.by_chance
+    assert "leaves it open" in check.reason
+
+
 def test_nothing_would_decide_a_limit_of_zero():
     check = only(run({"x": NORMAL[:50]}, {"x": NORMAL}, at_most=0))
     assert check.verdict is U

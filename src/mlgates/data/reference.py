@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from mlgates.data.baseline import Baseline
+from mlgates.data.baseline import Baseline, is_identifier
 from mlgates.data.cells import CellCounts, InCells
 from mlgates.data.counters import Counter, Distribution, Numbers
 from mlgates.data.ecdf import Ecdf
@@ -164,8 +164,16 @@ def _categories(reference: Frequencies, current: Frequencies) -> Cut:
     unseen = current.counts[where < 0]
     cells = category_cells(reference.counts, counts, unseen)
     tested = category_cells(reference.counts, counts, unseen, together=False)
-    names = [_shortened(str(value)) for value in reference.values.to_pylist()] + [_UNSEEN]
+    names = [*_names(reference), _UNSEEN]
     return Cut(cells, tuple(names[position] for position in cells.positions.tolist()), tested)
+
+
+def _names(categories: Frequencies) -> list[str]:
+    values = categories.values.to_pylist()
+    if is_identifier(categories):
+        # Names of persons are no names of cells.
+        return [f"text {i}" for i in range(1, len(values) + 1)]
+    return [_shortened(str(value)) for value in values]
 
 
 def _shortened(text: str) -> str:

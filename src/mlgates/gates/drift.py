@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import ClassVar, Literal, cast
 
@@ -10,11 +10,9 @@ import numpy as np
 
 from mlgates import options
 from mlgates.base import Gate
-from mlgates.data.baseline import is_identifier
 from mlgates.data.column import ColumnProfile
 from mlgates.data.counters import Counter, Distribution, Missing, Numbers
 from mlgates.data.field import TableSchema
-from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import PARTS, Knots
 from mlgates.data.lazy import lazy
 from mlgates.data.profile import Profile
@@ -34,13 +32,13 @@ from mlgates.evidence import Evidence
 from mlgates.gates.hints import Near
 from mlgates.gates.shifts.asked import Asked, announce, asked_together
 from mlgates.gates.shifts.candidates import Candidates, family, held, sort_out
+from mlgates.gates.shifts.deciding import Deciding
 from mlgates.gates.shifts.distances import METHODS, NUMBERS, Method, Shift, told_cells
-from mlgates.gates.shifts.found import MISSING, Found, missing_shift
+from mlgates.gates.shifts.found import Found, missing_shift
 from mlgates.kernels.binning import Edges
-from mlgates.kernels.multiplicity import holm
-from mlgates.limits import beside, quantity, settle
+from mlgates.limits import beside, settle
 from mlgates.redaction import describe
-from mlgates.verdict import Check, Limit, Measurement, Unit, Verdict
+from mlgates.verdict import Check, Limit, Verdict
 
 __all__ = ["Drift"]
 
@@ -138,10 +136,6 @@ class Drift(Gate):
     def _measure(self) -> Method:
         return METHODS[self.method]
 
-    @property
-    def _least(self) -> int:
-        return self._measure.least if self.min_samples is None else self.min_samples
-
     @lazy
     def _limit(self) -> Limit:
         return Limit(at_most=self._measure.at_most if self.at_most is None else self.at_most)
@@ -229,10 +223,8 @@ class Drift(Gate):
                 yield one
             else:
                 found += one
-        adjusted = holm([each.p_value for each in found])
-        tests = max(int(np.count_nonzero(~np.isnan(adjusted))), 1)
-        for each, p_value in zip(found, adjusted.tolist(), strict=True):
-            yield self._judged(each, p_value, tests)
+        least = self._measure.least if self.min_samples is None else self.min_samples
+        yield from Deciding(self.method, least, self.decide_by, self.significance).checks(found)
 
     def remark(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
@@ -254,7 +246,8 @@ class Drift(Gate):
         if data.valid == 0:
             said = f"`{name}` has no value in the data"
             details: dict[str, object] = {"n_reference": known.valid}
-            nothing = Found(name, self.method, 0, known.valid, None, math.nan, details, said)
+            sizes = 0, known.valid
+            nothing = Found(name, self.method, self._limit, *sizes, None, math.nan, details, said)
             return [nothing, *missing]
         if family(data.field) != family(known.field):
             held_now = data.field.problem or f"it holds {held(data.field)} in the data"
@@ -267,9 +260,6 @@ class Drift(Gate):
         if isinstance(side, Sample) and isinstance(current, Sample):
             side.meet(current, asked.bins, sort=asked.in_order)
         both = cut(side, current, edges or self._edges(name, side))
-        if isinstance(side, Frequencies) and is_identifier(side):
-            # names of persons are no names of cells
-            both = replace(both, labels=tuple(f"text {i + 1}" for i in range(len(both.labels))))
         shift = self._settled(self._measure.measure(both, side, current))
         return [self._distance(known, data, both, shift), *missing]
 
@@ -306,6 +296,7 @@ class Drift(Gate):
         return Found(
             name,
             self.method,
+            self._limit,
             data.valid,
             known.valid,
             value,
@@ -323,80 +314,6 @@ class Drift(Gate):
         if both.cells.ordered or self._measure.unseen is None:
             return 0.0
         return self._measure.unseen(int(np.count_nonzero(both.cells.reference == 1)), m)
-
-    def _judged(self, found: Found, p_value: float, tests: int) -> Check:
-        shift, unit = found.shift, _unit(found)
-        limit = Limit(at_most=self.max_missing_shift) if unit else self._limit
-        lack = self._lacking(found, p_value)
-        said = found.said + ("" if lack else self._chance(found, limit, p_value, tests))
-        measurement = Measurement(
-            found.value,
-            n=found.n,
-            dropped=found.dropped,
-            p_value=p_value,
-            method="two proportions" if unit else self.method,
-            details=found.details,
-        )
-        check = Check.judge(
-            found.subject,
-            found.metric,
-            measurement,
-            limit,
-            rule=self.decide_by,
-            min_n=self._least,
-            max_dropped=1.0,  # what is missing has a check of its own
-            significance=self.significance,
-            lacking=lack,
-            unit=unit,
-            said=said,
-        )
-        # on whichever side of the limit it lies, chance alone could have brought it there
-        by_chance = shift is not None and self._is_vague(shift) and self._is_chance(shift.p_least)
-        enough = min(found.n, found.m) >= self._least
-        return replace(check, by_chance=True) if lack and by_chance and enough else check
-
-    def _lacking(self, found: Found, p_value: float) -> str:
-        """Return why nothing can be decided, where `decide` could not know."""
-        least, shift = self._least, found.shift
-        if found.m < least:
-            what = "values" if found.metric == self.method else "rows"
-            return f"too few {what} in the reference: {found.m:,}, at least {least:,} are needed"
-        if found.n < least or shift is None:
-            return ""
-        if self._is_vague(shift):
-            ends = f"from {quantity(shift.low)} to {quantity(shift.high)}"
-            return f"from the stored reference it is known to be {ends}, which leaves it open"
-        if found.value == math.inf and self._is_chance(p_value):
-            return "all of the reference is one value; so few others can be chance"
-        return ""
-
-    def _is_vague(self, shift: Shift) -> bool:
-        """Whether the limit lies within what is known of the distance."""
-        return self._limit.holds(shift.low) and not self._limit.holds(shift.high)
-
-    def _is_chance(self, p_value: float) -> bool:
-        return self.decide_by == "significance" and not p_value <= self.significance
-
-    def _chance(self, found: Found, limit: Limit, p_value: float, tests: int) -> str:
-        """Return what chance gives and how many rows decide, where the column is undecided."""
-        beyond = found.value is not None and not limit.holds(found.value)
-        shift = found.shift
-        if shift is None or not beyond or found.n < self._least or not self._is_chance(p_value):
-            return ""
-        alpha = self.significance / tests
-        level = quantity(self._measure.chance(found.cells, found.n, found.m, alpha))
-        tested = shift.tested if shift.tested >= 0 else limit.high
-        told = f"; chance alone gives up to {level} here"
-        if shift.tested >= 0:
-            told = f"; `ks` is {quantity(shift.tested)}, chance alone gives up to {level} here"
-        needed = self._measure.needed(tested, found.cells, found.m, alpha, found.floor)
-        if needed is None and tested > 0:
-            return f"{told}, and against so small a reference no number of rows decides"
-        return f"{told}, {needed:,} rows would decide" if needed and needed > found.n else told
-
-
-def _unit(found: Found) -> Unit:
-    return "share" if found.metric == MISSING else ""
 
 
 def _error(name: str, metric: str, why: str) -> Check:

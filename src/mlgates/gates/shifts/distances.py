@@ -264,9 +264,13 @@ def told_cells(both: Cut, significance: float) -> list[dict[str, object]]:
     """
     a, b = both.cells.reference, both.cells.current
     m, n = int(a.sum()), int(b.sum())
-    p, q, pooled = a / m, b / n, (a + b) / (m + n)
-    change, deviation = np.abs(q - p), np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
-    moved = change > special.ndtri(1 - significance / (2 * len(p))) * deviation
+    p, q, expected = a / m, b / n, a / m
+    if not both.cells.ordered:
+        # By Good and Turing the reference lacks as many as stand there once.
+        expected = np.where(a == 0, np.count_nonzero(a == 1) / m, expected)
+    pooled = (m * expected + b) / (m + n)
+    deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
+    moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * len(p))) * deviation
     told: list[dict[str, object]] = [
         {"cell": label, "reference": before, "current": now, "moved": has_moved}
         for label, before, now, has_moved in zip(
@@ -275,5 +279,5 @@ def told_cells(both: Cut, significance: float) -> list[dict[str, object]]:
     ]
     if len(told) <= _SHOWN_CELLS:
         return told
-    largest = np.argsort(-change, kind="stable")[:_SHOWN_CELLS]
+    largest = np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS]
     return [told[i] for i in sorted(largest.tolist())]

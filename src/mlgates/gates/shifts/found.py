@@ -19,6 +19,7 @@ class Found(NamedTuple):
 
     subject: str
     metric: str
+    limit: Limit
     n: int
     m: int
     value: float | None
@@ -29,6 +30,17 @@ class Found(NamedTuple):
     cells: int = 0
     shift: Shift | None = None
     floor: float = 0.0
+
+    @property
+    def p_least(self) -> float:
+        """The least p-value that there can be, where the distance is known only within bounds."""
+        return self.p_value if self.shift is None else self.shift.p_least
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether the limit lies within what is known of the distance."""
+        shift, limit = self.shift, self.limit
+        return shift is not None and limit.holds(shift.low) and not limit.holds(shift.high)
 
 
 def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> Iterator[Found]:
@@ -57,4 +69,4 @@ def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> Ite
         "before": before,
         "now": now,
     }
-    yield Found(name, MISSING, data.rows, known.rows, value, p_value, details, said)
+    yield Found(name, MISSING, limit, data.rows, known.rows, value, p_value, details, said)
