@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pyarrow as pa
@@ -196,6 +197,15 @@ def test_counts_of_every_type_of_number(type_):
     state = Profile.of(pa.table({"x": pa.array([1, 2, None, 3, 5], type_)}), [counter])[counter]
     assert (state.low.tolist(), state.high.tolist(), state.ends.n) == ([0, 2], [1, 3], 4)
     assert math.isnan(state.beyond)
+
+
+def test_distances_that_no_double_holds_are_infinite_without_a_warning():
+    counter = AtKnots("x", (-1e308, 1e308), tails=True)
+    values = np.repeat([-1.7e308, 1.7e308], 50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        state = Profile.of({"x": values}, [counter])[counter]
+    assert state.beyond == INF
 
 
 def test_counts_of_no_column_of_numbers():

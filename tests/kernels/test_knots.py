@@ -87,6 +87,15 @@ def test_far_away_values_are_counted_at_their_distance():
     assert wasserstein_between(points, x, y, beyond=2_000.0) == Between(1_000.5, 1_000.5, 1_000.5)
 
 
+@pytest.mark.parametrize("least", [5e-324, 1e-310, 1e-300])
+def test_distances_of_the_least_doubles_are_those_of_others(least):
+    points = np.arange(0, 1_000, 5.0)
+    x, y = (known(np.arange(low, 1_000.0), points) for low in (0, 300))
+    usual, small = wasserstein_between(points, x, y), wasserstein_between(points * least, x, y)
+    assert small.value == pytest.approx(usual.value * least, rel=0.05)
+    assert small.low <= small.value <= small.high
+
+
 def test_widths_of_large_integers_are_exact():
     top = 2**53
     points = np.array([top, top + 1], np.int64)

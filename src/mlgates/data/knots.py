@@ -232,7 +232,9 @@ def _beyond(view: ColumnView, points: npt.NDArray[Any]) -> float:
 def _apart(values: npt.NDArray[Any], point: Any) -> float:
     """Sum of the distances of values on one side of a point from it."""
     if values.dtype.kind == "f" or isinstance(point, float):
-        return float(np.abs(values.astype(np.float64) - point).sum())
+        # Infinite where doubles have no such number: then nothing is known of the distance.
+        with np.errstate(over="ignore"):
+            return float(np.abs(values.astype(np.float64) - point).sum())
     # Of integers they are exact before they are rounded: modulo 2**64, in which each one fits.
     away = values.astype(np.uint64) - np.uint64(point % 2**64)
     return float((away if values[0] > point else 0 - away).astype(np.float64).sum())
