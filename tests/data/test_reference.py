@@ -26,7 +26,7 @@ def both_ways(reference, data, bins, type_=None):
         edges = edges_of(side, bins)
         for asked in (None, edges):
             counter = current_counter("x", side, asked)
-            found.append(cut(side, Profile.of(sides[1], [counter])[counter], edges))
+            found.append(cut(side, Profile.of(sides[1], [counter])[counter], edges, bins))
     return found
 
 
@@ -42,10 +42,12 @@ def test_numbers_are_cut_alike_from_rows_and_from_knots(reference, data, bins):
         assert each.cells.reference.tolist() == cuts[0].cells.reference.tolist()
         assert each.cells.current.tolist() == cuts[0].cells.current.tolist()
         assert each.labels == cuts[0].labels
-        assert each.tested is each.cells
-        assert each.cells.ordered
-        assert int(each.cells.reference.sum()) == len(reference)
-        assert int(each.cells.current.sum()) == len(data)
+        assert each.tested.reference.tolist() == cuts[0].tested.reference.tolist()
+        assert each.tested.current.tolist() == cuts[0].tested.current.tolist()
+        for cells in (each.cells, each.tested):
+            assert cells.ordered
+            assert int(cells.reference.sum()) == len(reference)
+            assert int(cells.current.sum()) == len(data)
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1), st.lists(st.sampled_from("bcdef"), min_size=1))
@@ -109,7 +111,7 @@ def test_cells_are_read_off_what_was_counted_in_full():
     data = {"x": [0.0, 2.5]}
     for asked in ([counter], [Distribution("x")]):
         state = counted(Profile.of(data, asked), counter)
-        assert cut(side, state, edges).cells.current.tolist() == [1, 1]
+        assert cut(side, state, edges, 2).cells.current.tolist() == [1, 1]
 
 
 def test_distribution_that_was_not_kept():

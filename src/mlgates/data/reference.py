@@ -19,6 +19,7 @@ from mlgates.kernels.binning import (
     Cells,
     Edges,
     category_cells,
+    cells_to_test,
     count_sorted,
     count_stored,
     quantile_edges,
@@ -55,7 +56,8 @@ class Cut:
     labels : tuple of str
         The cells in words.
     tested : Cells
-        The cells of a test: each category that the reference lacks is then one of its own.
+        The cells of a test: each category that the reference lacks is then one of its own, and no
+        edge is one that may be so by chance.
     """
 
     cells: Cells
@@ -108,7 +110,7 @@ def counted(profile: Profile, counter: Counter) -> Any:
     return profile[counter]
 
 
-def cut(reference: Side, current: Any, edges: Edges | None) -> Cut:
+def cut(reference: Side, current: Any, edges: Edges | None, bins: int) -> Cut:
     """Return both sides in the same cells, cut where the reference says.
 
     Parameters
@@ -119,14 +121,17 @@ def cut(reference: Side, current: Any, edges: Edges | None) -> Cut:
         The current side, as `current_counter` asked for it.
     edges : Edges or None
         As of `edges_of`.
+    bins : int
+        Into how many cells they cut.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _categories(reference, current)  # type: ignore[arg-type]
     grid = reference.grid if isinstance(reference, Sample) else None
-    counts = [_counted(side, edges, grid) for side in (reference, current)]
-    cells = Cells.of(*counts, ordered=True)
+    a, b = (_counted(side, edges, grid) for side in (reference, current))
+    cells = Cells.of(a, b, ordered=True)
     labels = edges.labels(_written(edges.points))
-    return Cut(cells, tuple(labels[position] for position in cells.positions.tolist()), cells)
+    tested = cells_to_test(a, b, edges, bins) if edges.atoms.any() else cells
+    return Cut(cells, tuple(labels[position] for position in cells.positions.tolist()), tested)
 
 
 def _written(points: npt.NDArray[Any]) -> list[str]:

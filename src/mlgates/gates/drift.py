@@ -259,7 +259,7 @@ class Drift(Gate):
         current = counted(profile, current_counter(name, side, edges))
         if isinstance(side, Sample) and isinstance(current, Sample):
             side.meet(current, asked.bins, sort=asked.in_order)
-        both = cut(side, current, edges or self._edges(name, side))
+        both = cut(side, current, edges or self._edges(name, side), self.bins)
         shift = self._settled(self._measure.measure(both, side, current))
         return [self._distance(known, data, both, shift), *missing]
 
