@@ -1,6 +1,7 @@
 """Gates as values, gates made of functions, and the one place where exceptions are caught."""
 
 import copy
+import logging
 import math
 import pickle
 from collections.abc import Iterator
@@ -409,6 +410,22 @@ def test_what_else_is_hidden(message, shown):
 )
 def test_names_of_the_program_are_kept(error, shown):
     assert describe(error) == shown
+
+
+def test_what_was_raised_is_logged_whole_for_who_asks(caplog):
+    def told(data):
+        raise ValueError("Ann Lee is 34")
+
+    gate = mg.gate(told)
+    gate.run(data={"x": [1]})
+    assert not caplog.records
+    with caplog.at_level(logging.DEBUG, "mlgates"):
+        result = gate.run(data={"x": [1]})
+    (record,) = caplog.records
+    assert "Ann Lee is 34" in caplog.text
+    assert record.exc_info[2].tb_next is not None
+    assert "a report tells of ValueError without values" in caplog.text
+    assert result.verdict is Verdict.ERROR
 
 
 def test_known_names_are_kept():

@@ -1,5 +1,6 @@
 """What an exception may say in a report: its type and a message without raw values or secrets."""
 
+import logging
 import re
 from collections.abc import Collection, Container, Iterable
 
@@ -8,6 +9,7 @@ from mlgates.options import did_you_mean
 
 __all__ = ["describe"]
 
+_LOG = logging.getLogger("mlgates")
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+"), "<address>"),
     (
@@ -40,7 +42,8 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """Return an exception's type and a short message in which raw values are hidden.
 
     The messages of mlgates' own errors carry no values of the data, but may carry an address that
-    was given, and what another error said, from which they were raised.
+    was given, and what another error said, from which they were raised. The whole exception is
+    logged for who asks for it, at the level DEBUG of the logger "mlgates".
 
     Parameters
     ----------
@@ -59,6 +62,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     "KeyError: '<text>', which is no known name; did you mean 'age'?"
     """
     kind = type(error).__name__
+    _LOG.debug("a report tells of %s without values", kind, exc_info=error)
     try:
         message = " ".join(str(error)[:_READ].split())
         cause = error.__cause__

@@ -12,7 +12,8 @@ from mlgates.data.cells import InCells
 from mlgates.data.counters import Distribution
 from mlgates.data.knots import AtKnots
 from mlgates.data.profile import Profile
-from mlgates.data.reference import counted, current_counter, cut, distribution_of, edges_of
+from mlgates.data.reference import counted, current_counter, distribution_of, edges_of
+from mlgates.gates.shifts.cuts import cut
 
 INF = math.inf
 

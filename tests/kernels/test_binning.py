@@ -12,14 +12,13 @@ from mlgates.kernels.binning import (
     Edges,
     Ends,
     category_cells,
-    cells_to_test,
     count_sorted,
     count_unsorted,
     quantile_edges,
     stored_edges,
     tally,
 )
-from mlgates.kernels.divergence import chi_square_pvalue, psi
+from mlgates.kernels.divergence import cells_to_test, chi_square_pvalue, psi
 from mlgates.kernels.ranks import below, upto
 
 LEVELS = st.integers(-5, 5).map(float) | st.sampled_from([np.inf, -np.inf, 0.5])

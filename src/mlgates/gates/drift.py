@@ -17,12 +17,10 @@ from mlgates.data.knots import PARTS, Knots
 from mlgates.data.lazy import lazy
 from mlgates.data.profile import Profile
 from mlgates.data.reference import (
-    Cut,
     Reference,
     Side,
     counted,
     current_counter,
-    cut,
     distribution_of,
     edges_of,
 )
@@ -32,6 +30,7 @@ from mlgates.evidence import Evidence
 from mlgates.gates.hints import Near
 from mlgates.gates.shifts.asked import Asked, announce, asked_together
 from mlgates.gates.shifts.candidates import Candidates, family, held, sort_out
+from mlgates.gates.shifts.cuts import Cut, cut
 from mlgates.gates.shifts.deciding import Deciding
 from mlgates.gates.shifts.distances import METHODS, NUMBERS, Method, Shift, told_cells
 from mlgates.gates.shifts.found import Found, missing_shift

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from mlgates.kernels.ranks import below, round_down, round_up, upto
 
@@ -16,7 +15,6 @@ __all__ = [
     "Edges",
     "Ends",
     "category_cells",
-    "cells_to_test",
     "count_sorted",
     "count_stored",
     "count_unsorted",
@@ -42,8 +40,6 @@ _BYTE = 255
 _PASS = 16 * _CHUNK
 #: Values sorted at once.
 _SORTED = 65_536
-#: What is rarer by chance is none.
-_NO_CHANCE = 1e-4
 
 
 class Ends(NamedTuple):
@@ -417,43 +413,6 @@ def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
         low += below(block, points)
         high += upto(block, points)
     return low, high
-
-
-def cells_to_test(reference: Counts, current: Counts, edges: Edges, bins: int) -> Cells:
-    """The cells of a test, in which no edge is a cell because of chance in the reference.
-
-    Of many equal values some have, among few rows, a cell's share by chance alone. Made cells
-    because of that, they seem to have lost it on the other side. So an edge is one only where it
-    has that share of both sides together, or where the reference has more of it than chance
-    explains, for any of as many such values as there can be; else it belongs to the cell below it.
-
-    Parameters
-    ----------
-    reference, current : numpy.ndarray of int64
-        Counts of `count_sorted`, at edges of the reference.
-    edges : Edges
-        Where was cut.
-    bins : int
-        Into how many cells of equal size.
-
-    Examples
-    --------
-    >>> x = np.repeat(np.arange(10), [8, 9, 9, 9, 20, 9, 9, 9, 9, 9])
-    >>> edges = quantile_edges(x, 5)
-    >>> edges.points.tolist(), edges.atoms.tolist()
-    ([2, 4, 5, 7], [False, True, False, False])
-    >>> reference, current = (count_sorted(y, edges) for y in (x, np.arange(10).repeat(10)))
-    >>> cells_to_test(reference, current, edges, 5).reference.tolist()
-    [26, 29, 9, 18, 18]
-    """
-    at = (np.arange(1, len(edges.atoms) + 1) + np.cumsum(edges.atoms))[edges.atoms]
-    m, n = int(reference.sum()), int(current.sum())
-    share = (reference[at] + current[at]) / max(m + n, 1)
-    by_chance = special.bdtrc(reference[at] - 1, m, share) >= _NO_CHANCE * share
-    starts = np.delete(np.arange(edges.size), at[(share * bins < 1) & by_chance])
-    return Cells.of(
-        np.add.reduceat(reference, starts), np.add.reduceat(current, starts), ordered=True
-    )
 
 
 def category_cells(

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import special
 
 from mlgates.data.knots import Knots
-from mlgates.data.reference import Cut
 from mlgates.data.sample import Sample
+from mlgates.gates.shifts.cuts import Cut
 from mlgates.kernels import divergence, twosample
 from mlgates.kernels.knots import Between, Known, ks_between, wasserstein_between
 from mlgates.kernels.ranks import below, upto
