@@ -72,6 +72,15 @@ def test_drift_has_a_figure_a_column_worst_first():
     assert len(with_shapes(age, "rect", "mg-reference")) == 4
 
 
+def test_names_are_shown_as_written_but_for_intervals_and_their_ends_tell_long_ones_apart():
+    names = ["27.1 < x <= 31.5", "0 <= <200 DM", *(f"sex=female, foreign-worker={x}" for x in "yn")]
+    told = [{"cell": x, "reference": 0.25, "current": 0.25, "moved": False} for x in names]
+    figure = only(with_details(drift().checks[0], cells=told))
+    shown = [shape.text for shape in draw(figure).shapes if shape.tag == "text"]
+    assert {"27.1 < x ≤ 31.5", "0 <= <200 DM"} <= set(shown)
+    assert {"sex=female, f...worker=y", "sex=female, f...worker=n"} <= set(shown)
+
+
 def test_bars_are_as_long_as_shares():
     age = next(figures(drift()))
     lengths = [

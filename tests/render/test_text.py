@@ -111,7 +111,7 @@ INCONCLUSIVE (allowed)  drift:psi         income           psi 0.31  at most 0.2
                         size; the limit is at most 0.2
 PASS                    drift:psi         age              psi 0.1   at most 0.2
 PASS                    schema            all 3 checks
-FAIL (advisory)         fairness:demo...  sex=f, race=...  psi 0.3   at most 0.2
+FAIL (advisory)         fairness...rence  sex=f, ...ander  psi 0.3   at most 0.2
                         `psi` of `demographic_parity_difference` is 0.3 (n =
                         4,012 against 30,162); the limit is at most 0.2
 SKIP                    latency:p99

@@ -1,6 +1,6 @@
 """Text from data, made safe to show: one line, nothing that a terminal or a parser could obey."""
 
-__all__ = ["clean", "cut", "pieces"]
+__all__ = ["abbreviated", "clean", "cut", "pieces"]
 
 
 def clean(text: str, most: int = 48) -> str:
@@ -33,6 +33,18 @@ def pieces(text: str) -> list[tuple[str, bool]]:
 def cut(text: str, most: int) -> str:
     """Return text of at most so many characters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def abbreviated(text: str, most: int) -> str:
+    """Return a name of at most so many characters: names that begin alike rarely end alike.
+
+    Examples
+    --------
+    >>> abbreviated("fairness:demographic_parity_ratio", 22)
+    'fairness:dem...y_ratio'
+    """
+    tail = most // 3
+    return text if len(text) <= most else f"{text[: most - 3 - tail]}...{text[-tail:]}"
 
 
 def _escape(character: str) -> str:

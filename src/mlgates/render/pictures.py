@@ -4,11 +4,12 @@ Colour never says anything alone: what moved or is beyond a limit has a sign of 
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlgates.limits import quantity
-from mlgates.render.clean import cut
+from mlgates.render.clean import abbreviated
 from mlgates.render.kinds import (
     Cells,
     Figure,
@@ -30,6 +31,7 @@ _TOP = 8
 _LABEL = 14
 _LETTERS = 24  # of a name
 _AXIS = 20
+_INTERVAL = re.compile(r"(\S+ < )?x <= \S+")  # of numbers, as cells of drift are called
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ def _words(x: float, y: float, text: str, anchor: str = "start", name: str = "")
 
 
 def _name(y: float, label: str) -> Shape:
-    shown = cut(label.replace("<=", "≤"), _LETTERS)
+    # Categories are shown as they are written.
+    shown = label.replace("<=", "≤") if _INTERVAL.fullmatch(label) else label
     hint = label if len(label) > _LETTERS else ""
+    shown = abbreviated(shown, _LETTERS)
     return _shape("text", "", shown, hint, x=_NAMES, y=y, text_anchor="end")
 
 

@@ -4,7 +4,7 @@ from shutil import get_terminal_size
 from textwrap import wrap
 from typing import NamedTuple
 
-from mlgates.render.clean import cut
+from mlgates.render.clean import abbreviated
 from mlgates.render.rows import (
     Row,
     Space,
@@ -119,5 +119,5 @@ def _fitting(sizes: list[int], width: int) -> list[int]:
 
 
 def _line(cells: tuple[str, ...], sizes: list[int]) -> str:
-    shown = (cut(cell, size).ljust(size) for cell, size in zip(cells, sizes, strict=True))
+    shown = (abbreviated(cell, size).ljust(size) for cell, size in zip(cells, sizes, strict=True))
     return _GAP.join(shown).rstrip()
