@@ -272,6 +272,93 @@ def test_each_gate_is_a_test(pytester, run):
     run("test_loans.py::test_raises[passing]").assert_outcomes(passed=1)
 
 
+SKIPPING = """
+import unittest
+import pytest
+from loans import FAILING
+
+SUITE = FAILING.only("passing", "failing")
+
+@pytest.fixture(scope="module")
+def evidence():
+    return {}
+
+@pytest.fixture
+def lacks_something(gate_result):
+    pytest.skip("no such service")
+
+@pytest.mark.gates(SUITE)
+def test_skips(gate_result):
+    pytest.skip("not on this machine")
+
+@pytest.mark.gates(SUITE)
+def test_imports(gate_result):
+    pytest.importorskip("no_such_module")
+
+@pytest.mark.gates(SUITE)
+def test_raises(gate_result):
+    raise unittest.SkipTest("not today")
+
+@pytest.mark.gates(SUITE)
+def test_expects(gate_result):
+    pytest.xfail("known to fail")
+
+@pytest.mark.gates(SUITE)
+def test_by_fixture(gate_result, lacks_something):
+    pass
+
+@pytest.mark.gates(SUITE)
+@pytest.mark.skip(reason="not judged at all")
+def test_marked(gate_result):
+    pass
+"""
+
+
+def test_a_skip_by_the_body_hides_no_gate_that_did_not_pass(pytester, run):
+    pytester.makepyfile(test_loans=SKIPPING)
+    found = run("-v", "-rs")
+    for test, outcome, then in [
+        ("skips", "SKIPPED", "FAILED"),
+        ("imports", "SKIPPED", "FAILED"),
+        ("raises", "SKIPPED", "FAILED"),
+        ("expects", "XFAIL", "FAILED"),
+        ("by_fixture", "SKIPPED", "ERROR"),
+        ("marked", "SKIPPED", "SKIPPED"),
+    ]:
+        found.stdout.fnmatch_lines([f"*::test_{test}[[]passing] {outcome}*"])
+        found.stdout.fnmatch_lines([f"*::test_{test}[[]failing] {then}*"])
+    found.assert_outcomes(failed=4, errors=1, skipped=4 + 2, xfailed=1)
+    found.stdout.fnmatch_lines(
+        [
+            "*_ test_skips[[]failing] _*",
+            "the test skipped itself (not on this machine), but its gate had been judged, and *",
+            "failing: FAIL*",
+        ]
+    )
+
+
+def test_a_skip_that_the_fixture_gates_comes_before_hides_nothing(pytester, run):
+    pytester.makepyfile(
+        test_loans="""
+        import pytest
+        from loans import FAILING, PASSING
+
+        def test_fails(gates):
+            try:
+                gates(FAILING)
+            finally:
+                pytest.skip("after all")
+
+        def test_passes(gates):
+            gates(PASSING)
+            pytest.skip("after all")
+        """
+    )
+    found = run("-v")
+    found.stdout.fnmatch_lines(["*::test_fails SUBFAILED[[]failing]*", "*::test_passes SKIPPED*"])
+    assert found.ret == pytest.ExitCode.TESTS_FAILED
+
+
 def test_evidence_of_any_scope_runs_the_suite_once_each(pytester, run):
     pytester.makepyfile(
         test_each="""

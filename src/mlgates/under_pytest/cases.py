@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import unittest
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from mlgates.suite import GateSuite
 from mlgates.under_pytest.properties import describe_gate, hand_on
 from mlgates.verdict import Verdict
 
-__all__ = ["HOW", "close", "forget", "make_cases", "refuse_unittest", "result_of"]
+__all__ = ["HOW", "close", "forget", "make_cases", "refuse_unittest", "result_of", "unhide"]
 
 HOW = """\
 `gate_result` needs a fixture `evidence`: what the suite is run on, by name. Write one, such as
@@ -25,6 +26,8 @@ HOW = """\
     def evidence():
         return {"data": load(), "reference": "baseline.json"}
 """
+# how a test leaves that pytest counts as no failure
+_WAYS_OUT = (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest)
 _ALLOWED = "a GateSuite, a callable that returns one, or its importable name 'package.module:NAME'"
 
 
@@ -181,8 +184,27 @@ def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
         runs[:] = [run for run in runs if run.evidence is not kept[0]]
 
 
-def close(item: pytest.Item) -> None:
+def close(item: pytest.Item, said: str = "") -> None:
     """Fail the test of a gate that did not pass, though its body let it."""
     result = item.stash.get(_RESULT, None)
     if result is not None and not result.passed:
-        _refuse(str(result))
+        _refuse("\n".join(filter(None, [said, str(result)])))
+
+
+def unhide(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Fail the test of a gate that did not pass, though its body or a fixture skipped it.
+
+    Parameters
+    ----------
+    item : pytest.Item
+        The test.
+    call : pytest.CallInfo
+        Its setup, call or teardown; of one that ended by a skip or an xfail, what it raised is
+        replaced.
+    """
+    left = None if call.excinfo is None else call.excinfo.value
+    if not isinstance(left, _WAYS_OUT):
+        return
+    said = f"the test skipped itself ({left}), but its gate had been judged, and did not pass:"
+    failed = pytest.CallInfo.from_call(lambda: close(item, said), call.when)
+    call.excinfo = failed.excinfo or call.excinfo
