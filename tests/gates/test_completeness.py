@@ -475,6 +475,12 @@ def test_condition_that_breaks_is_one_error_and_the_others_are_judged(condition,
     assert report["other"].verdict is PASS
 
 
+def test_bools_expected_are_told_as_bools():
+    result = mg.Completeness(expected={"s": [True, False]}).run(data={"s": [1, 0]})
+    said = "2 of 2 values expected of `s` have no rows: True, False; the limit is at most 0"
+    assert check_of(result, "s", "expected").reason == said
+
+
 def overwrites(table):
     table["bmi"] = 0.0
     return [True] * 4

@@ -344,6 +344,21 @@ def test_dates_are_the_start_of_their_day(zone):
     assert result.verdict is PASS
 
 
+@pytest.mark.parametrize(
+    ("ages", "options", "metric", "said"),
+    [
+        ([24 * 3600 + 120], {}, "age", "is 24.03 h old"),
+        ([24 * 3600], {}, "age", "is 24 h old"),
+        ([0, 7201, 7202], {"max_gap": "2h"}, "gap", "is 2.0003 h, after"),
+        ([0, -301], {}, "future", "lie more than 5 min in the future, the furthest by 5.017 min"),
+        ([0, -300.001], {}, "future", "in the future, the furthest by 5.000017 min"),
+    ],
+)
+def test_a_value_is_never_rounded_onto_the_limit_that_it_breaks(ages, options, metric, said):
+    stamps = [NOW - dt.timedelta(seconds=age) for age in ages]
+    assert said in check_of(run(stamps, **options), metric).reason
+
+
 # Far times and wrong units
 
 

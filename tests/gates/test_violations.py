@@ -52,6 +52,17 @@ def test_property_without_a_number_counts_violations(broken_rules, verdict):
     assert (check.verdict, check.value, check.reason) == (verdict, broken_rules, "`age` is int64")
 
 
+def test_share_is_never_rounded_onto_the_limit_that_it_breaks():
+    check = share_check("age", "missing", Violations(50_001, 10**6), "missing", at_most=0.05)
+    assert check.verdict is Verdict.FAIL
+    assert "50,001 of 1,000,000 values of `age` (5.0001 %) are missing" in check.reason
+
+
+def test_rule_that_is_its_own_subject_is_named_once():
+    check = broken("accuracy", "accuracy", EvidenceError("No."), group="a")
+    assert check.reason == "`accuracy` could not be judged: No."
+
+
 def test_reason_alone_is_changed():
     check = yes_or_no("age", "type", "one", broken=1, n=7)
     assert as_said(check, "two") == mg.Check(
@@ -103,6 +114,7 @@ def test_rule_that_holds_is_returned_as_it_is():
 def test_list_is_cut():
     assert listed(()) == ""
     assert listed((1,)) == "1"
+    assert listed((True, False, 1)) == "True, False, 1"
     assert listed(("a", 2_000)) == "'a', 2,000"
     assert listed(tuple(range(5))) == "0, 1, 2, 3, 4"
     assert listed(tuple(range(6))) == "0, 1, 2, 3, 4 and 1 more"

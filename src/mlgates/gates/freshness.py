@@ -20,7 +20,7 @@ from mlgates.data.source import Field, TableSchema
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.violations import share_check, yes_or_no
-from mlgates.limits import Limit, quantity
+from mlgates.limits import Limit, beside, quantity
 from mlgates.options import Duration, seconds
 from mlgates.verdict import Check, Measurement
 
@@ -190,12 +190,13 @@ class Freshness(Gate):
         return Stamps(values, _TICKS[unit])
 
     def _future(self, stamps: Stamps, ahead: int, clock: Fraction) -> Check:
-        skew = quantity(seconds(self.clock_skew), "s")
+        most = seconds(self.clock_skew)
+        skew = quantity(most, "s")
         said = f"no stamp of `{self.column}` lies more than {skew} in the future"
         if ahead:
             furthest = stamps.newest
             of = f"{ahead:,} of {len(stamps.ticks):,} stamps of `{self.column}`"
-            by = quantity(float(furthest - clock), "s")
+            by = beside(float(furthest - clock), Limit(at_most=most), "s")
             said = f"{of} lie more than {skew} in the future, the furthest by {by}{_odd(furthest)}"
         return yes_or_no(self.column, "future", said, broken=ahead, n=len(stamps.ticks))
 
@@ -207,13 +208,15 @@ class Freshness(Gate):
         else:
             newest = stamps.newest
             age = float(clock - newest)
-            old = f"{quantity(abs(age), 's')} {'old' if age >= 0 else 'ahead of the clock'}"
+            ahead = f"{quantity(-age, 's')} ahead of the clock"
+            old = f"{beside(age, limit, 's')} old" if age >= 0 else ahead
             said = f"the newest stamp of `{self.column}` is {old} ({_shown(newest)}){_odd(newest)}"
         measured = Measurement(age, n=len(stamps.ticks), method="newest stamp")
         return Check.judge(self.column, "age", measured, limit, min_n=0, unit="s", said=said)
 
     def _gap(self, stamps: Stamps, most: float) -> Check:
         said, gap = f"no gap between stamps of `{self.column}` is defined", None
+        limit = Limit(at_most=most)
         n = len(stamps.ticks)
         if n > 1:
             # unsigned: the distance of two int64 can be larger than an int64
@@ -221,9 +224,8 @@ class Freshness(Gate):
             widest = int(np.argmax(steps))
             gap = float(Fraction(int(steps[widest]), stamps.a_second))
             after = _shown(Fraction(int(stamps.ticks[widest]), stamps.a_second))
-            said = f"the largest gap in `{self.column}` is {quantity(gap, 's')}, after {after}"
+            said = f"the largest gap in `{self.column}` is {beside(gap, limit, 's')}, after {after}"
         measured = Measurement(gap, n=n, method="largest difference in order of time")
-        limit = Limit(at_most=most)
         return Check.judge(self.column, "gap", measured, limit, min_n=2, unit="s", said=said)
 
     def _share(self, stamps: Stamps, clock: Fraction, rows: int) -> Check:

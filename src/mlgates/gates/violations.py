@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mlgates.data.counters import Violations
-from mlgates.limits import Limit, quantity
+from mlgates.limits import Limit, beside
 from mlgates.redaction import describe
 from mlgates.verdict import Check, Measurement, Verdict
 
@@ -38,7 +38,8 @@ def guarded(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
 
 def broken(subject: str, metric: str, error: Exception, *, group: str | None = None) -> Check:
     """Return the ERROR check of a rule that raised, its message without values of the data."""
-    reason = f"`{metric}` of `{subject}` could not be judged: {describe(error)}"
+    what = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
+    reason = f"{what} could not be judged: {describe(error)}"
     return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
 
 
@@ -70,7 +71,7 @@ def share_check(
     hint : str
         What may be behind it, when there is something to say.
     """
-    share = found.count / found.n if found.n else None
+    share, limit = found.count / found.n if found.n else None, Limit(at_most=at_most)
     where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
     if found.n == 0:
         said = f"{where} has no {cells} to judge"
@@ -78,7 +79,7 @@ def share_check(
         said = f"none of the {found.n:,} {cells} of {where} are {what}"
     else:
         of = f"{found.count:,} of {found.n:,} {cells} of {where}"
-        said = f"{of} ({quantity(found.count / found.n, 'share')}) are {what}"
+        said = f"{of} ({beside(share, limit, 'share')}) are {what}"
         if found.rows:
             said += f", first at row{'s' if len(found.rows) > 1 else ''} {listed(found.rows)}"
     said = f"{said} (hint: {hint})" if hint else said
@@ -87,7 +88,7 @@ def share_check(
         subject,
         metric,
         Measurement(share, n=found.n, method="count", details=details),
-        Limit(at_most=at_most),
+        limit,
         group=group,
         unit="share",
         said=said,
@@ -112,7 +113,7 @@ def as_said(check: Check, said: str) -> Check:
 
 
 def listed(values: tuple[object, ...], most: int = 5) -> str:
-    """Return the first few values, and how many more there are.
+    """Return the first few values, and how many more there are; a bool is no number.
 
     Examples
     --------
@@ -120,6 +121,7 @@ def listed(values: tuple[object, ...], most: int = 5) -> str:
     '4, 17 and 1 more'
     """
     shown = ", ".join(
-        f"{value:,}" if isinstance(value, int) else repr(value) for value in values[:most]
+        f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
+        for value in values[:most]
     )
     return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
