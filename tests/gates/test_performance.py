@@ -314,6 +314,26 @@ def test_thin_and_empty_slices_are_inconclusive():
     assert result.verdict == "inconclusive"
 
 
+def test_condition_that_breaks_is_the_error_of_its_slice():
+    by = {
+        "women": lambda table: table["sex"] == "f",
+        "typo": lambda table: table["sexx"] == "f",
+        "short": lambda table: [True],
+        "men": lambda table: table["sex"] == "m",
+    }
+    result = mg.Performance("accuracy", at_least=0.1, by=by).run(**by_sex())
+    assert {c.group: str(c.verdict) for c in result.checks} == {
+        "women": "pass",
+        "typo": "error",
+        "short": "error",
+        "men": "pass",
+    }
+    told = {c.group: c.reason for c in result.checks}
+    said = "`accuracy` could not be judged: the condition of slice 'typo' raised KeyError"
+    assert told["typo"] == said
+    assert result.verdict == "error"
+
+
 def test_slice_that_breaks_hides_no_other():
     def shy(y_true, y_pred):
         if len(y_true) < 60:

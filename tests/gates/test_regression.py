@@ -222,6 +222,17 @@ def test_empty_and_thin_slices_are_undecided():
     assert "too few rows: 10" in result.checks[1].reason
 
 
+def test_condition_that_breaks_is_the_error_of_its_slice():
+    conditions = {"a": lambda table: table["group"] == "a", "typo": lambda table: table["grp"]}
+    result = mg.Regression("accuracy", tolerance=0.5, by=conditions).run(
+        data=pd.DataFrame({"group": GROUP}),
+        y_true=TRUE,
+        y_pred=(NOISY > 0.5).astype(int),
+        production_pred=(SCORE > 0.5).astype(int),
+    )
+    assert {check.group: check.verdict for check in result.checks} == {"a": P, "typo": E}
+
+
 def test_slice_that_breaks_hides_no_other():
     def touchy(y_true, y_pred):
         if len(np.unique(GROUP[:1])) and y_true.sum() == TRUE[GROUP == "a"].sum():

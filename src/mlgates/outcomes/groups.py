@@ -34,8 +34,8 @@ class Slice:
     ----------
     name : str
         ``"sex=f"``, or the name of a condition.
-    rows : array of bool
-        One for each of the rows given.
+    found : array of bool or EvidenceError
+        One for each of the rows given, or why its condition picks none.
 
     Examples
     --------
@@ -44,10 +44,18 @@ class Slice:
     """
 
     name: str
-    rows: npt.NDArray[np.bool_]
+    found: npt.NDArray[np.bool_] | EvidenceError
 
     def __post_init__(self) -> None:
-        self.rows.flags.writeable = False
+        if not isinstance(self.found, EvidenceError):
+            self.found.flags.writeable = False
+
+    @property
+    def rows(self) -> npt.NDArray[np.bool_]:
+        """Whether each row is in it; EvidenceError where that can't be told."""
+        if isinstance(self.found, EvidenceError):  # only now: it is to spoil no other slice
+            raise self.found.with_traceback(None)
+        return self.found
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +105,8 @@ def slices_of(given: Given, by: Any) -> tuple[Slice, ...]:
     ------
     EvidenceError
         For a column that is not there, has other rows than the labels or too many values, and for
-        a condition that does not give one bool a row.
+        conditions on no table or one of other rows. One that does not give one bool a row spoils
+        its own slice alone, whose `rows` raise.
     """
     lookup = Lookup(given)
     pairs = _conditions(by)
@@ -117,25 +126,28 @@ def _conditions(by: Any) -> list[tuple[str, Condition]] | None:
     return list(by)
 
 
-def _where(lookup: Lookup, name: str, condition: Condition) -> npt.NDArray[np.bool_]:
+def _where(
+    lookup: Lookup, name: str, condition: Condition
+) -> npt.NDArray[np.bool_] | EvidenceError:
     """Return the rows of a condition on `X`, or on `data` where it can't be answered on `X`."""
     tables = [table for table in ("X", "data") if table in lookup.given]
     if not tables:
         msg = f"slice {name!r} is a condition on a table, and neither `X` nor `data` was given"
         raise EvidenceError(msg)
+    found = _rows(lookup, tables[0], name, condition)
+    if isinstance(found, EvidenceError) and found.__cause__ is not None and len(tables) > 1:
+        return _rows(lookup, tables[1], name, condition)  # (the cause is what the condition raised)
+    return found
+
+
+def _rows(
+    lookup: Lookup, table: str, name: str, condition: Condition
+) -> npt.NDArray[np.bool_] | EvidenceError:
+    rows, native = lookup.table(table), lookup.given.lent(table)
     try:
-        return _rows(lookup, tables[0], name, condition)
+        found = rows_where(name, condition, native, None if rows is None else rows.rows)
     except EvidenceError as error:
-        if error.__cause__ is None or len(tables) == 1:  # (the cause is what a condition raised)
-            raise
-    return _rows(lookup, tables[1], name, condition)
-
-
-def _rows(lookup: Lookup, table: str, name: str, condition: Condition) -> npt.NDArray[np.bool_]:
-    rows = lookup.table(table)
-    found = rows_where(
-        name, condition, lookup.given.lent(table), None if rows is None else rows.rows
-    )
+        return error
     lookup.align(rows or Table(f"`{table}`", len(found)))
     return found
 
