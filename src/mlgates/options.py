@@ -203,7 +203,15 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
     """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
-        return some(owner, option, given)
+        try:
+            return some(owner, option, given)
+        except OptionError:
+            if isinstance(given, str | list | tuple):
+                raise
+        # a column or a bare condition: it says less than its type, at a hundred times the length
+        forms = "names of columns, or conditions by the slice's name: {'name': condition}"
+        msg = f"{owner}: `{option}` must be {forms}; got a value of type {type(given).__name__}"
+        raise OptionError(msg)
     allowed = "a mapping of names to conditions on the table"
     pairs = mapping(owner, option, given, allowed)
     if not pairs or not all(isinstance(n, str) and callable(c) for n, c in pairs.items()):

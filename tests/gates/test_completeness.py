@@ -65,7 +65,12 @@ def verdicts(result):
         ({"by": {}}, "`by` must be a mapping of names to conditions on the table, got {}"),
         ({"by": {"a": 1}}, "`by` must be a mapping of names to conditions on the table"),
         ({"by": {1: bool}}, "`by` must be a mapping of names to conditions on the table"),
-        ({"by": len}, "`by` must be a name or a sequence of names"),
+        ({"by": len}, "{'name': condition}; got a value of type builtin_function_or_method"),
+        (
+            {"by": pd.Series(["a", "a"])},
+            "or conditions by the slice's name: {'name': condition}; got a value of type Series",
+        ),
+        ({"by": ["a", "a"]}, "`by` must be names that differ, got ['a', 'a']"),
     ],
 )
 def test_bad_option_is_refused(options, message):
