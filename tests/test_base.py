@@ -507,10 +507,69 @@ def test_a_function_gate_asks_for_evidence_of_its_own():
 
     assert enough_money.run(budget=6).passed
     assert enough_money.run(budget=5).verdict is FAIL
-    assert enough_money.run().reason == "needs `budget`, which the run was not given"
+    said = "needs `budget`, which the run was not given; parameters name evidence "
+    assert enough_money.run().reason == f"{said}(given: nothing)"
+    assert enough_money.run(y_true=[1], X=[1]).reason == f"{said}(given: `X`, `y_true`)"
     with pytest.raises(EvidenceError) as caught:
         enough_money.run(budgte=6)
     assert str(caught.value) == "unknown evidence 'budgte'; did you mean 'budget'?"
+
+
+@pytest.mark.parametrize(
+    ("function", "near"),
+    [
+        (lambda y_tru: True, "did you mean 'y_true'?"),
+        (lambda df: True, "did you mean 'data'?"),
+        (lambda y: True, "did you mean 'y_true'?"),
+    ],
+    ids=["misspelt", "df", "y"],
+)
+def test_a_misspelt_parameter_is_told_with_the_nearest_name(function, near):
+    reason = mg.gate(function).run(y_true=[1]).reason
+    assert reason.endswith(f"; {near}; parameters name evidence (given: `y_true`)")
+
+
+def test_a_table_under_the_other_name_is_told():
+    table = {"x": [1.0]}
+    said = "needs `data`, which the run was not given; `X` was: give that table as `data`"
+    assert mg.Completeness().run(X=table).reason == said
+    said = "needs `X`, which the run was not given; `data` was: give that table as `X`"
+    assert mg.gate(lambda X: True).run(data=table).reason == said
+
+
+def writes(X):
+    X["x"].to_numpy()[0] = 5
+    return True
+
+
+def moves_time(X):
+    X.loc[0, "t"] = pd.Timestamp("2021-01-01")
+    return True
+
+
+@pytest.mark.parametrize("function", [writes, moves_time])
+def test_a_function_that_writes_into_what_it_is_lent_is_told_to_copy(function):
+    table = pd.DataFrame({"x": [1, 2], "t": pd.to_datetime(["2020-01-01"] * 2)})
+    told = "what it is given is read-only: change a copy (`X = X.copy()`)"
+    assert mg.gate(function).run(X=table).reason.endswith(told)
+
+
+def test_a_model_that_writes_into_its_input_is_told_to_copy():
+    def model(X):
+        X += 1
+        return [0, 1]
+
+    given = {"model": model, "X": np.zeros((2, 2)), "y_true": [0, 1]}
+    reason = mg.Performance("accuracy", at_least=0.5, min_samples=1).run(**given).reason
+    assert reason.count("is read-only: change a copy (`X = X.copy()`)") == 1
+
+
+def test_a_message_about_another_dtype_is_no_hint_to_copy():
+    def mistypes(X):
+        X.loc[0, "x"] = "a"
+
+    reason = mg.gate(mistypes).run(X=pd.DataFrame({"x": [1, 2]})).reason
+    assert "copy" not in reason
 
 
 def test_a_function_gate_is_pickled_by_its_name():

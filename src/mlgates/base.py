@@ -194,7 +194,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
     try:
         missing = sorted(name for name in gate.needs if not evidence.offers(name))
         if missing:
-            _refuse(f"needs {' and '.join(f'`{n}`' for n in missing)}, which the run was not given")
+            _refuse(evidence.lacking(missing))
         for check in gate.check(evidence):
             if type(check) is not Check:
                 _refuse(f"a gate must yield Check objects, got {type(check).__name__}")

@@ -166,6 +166,26 @@ class Evidence:
         """Whether a value was given, or can be asked of a model that was."""
         return offers(self, name)
 
+    def lacking(self, missing: Iterable[str]) -> str:
+        """Return that names were not given, and what was given that may have been meant.
+
+        Examples
+        --------
+        >>> Evidence({"X": {"x": [1.0]}}).lacking(["data"])
+        'needs `data`, which the run was not given; `X` was: give that table as `data`'
+        """
+        names = list(missing)
+        said = f"needs {' and '.join(f'`{n}`' for n in names)}, which the run was not given"
+        other = {"data": "X", "X": "data"}
+        for name in names:
+            if name not in VOCABULARY:  # what a function gate calls its parameter
+                near = _meant(name, VOCABULARY.union(self._given))
+                given = ", ".join(f"`{n}`" for n in sorted(self._given)) or "nothing"
+                return f"{said}{near}; parameters name evidence (given: {given})"
+            if name in other and other[name] in self._given:
+                return f"{said}; `{other[name]}` was: give that table as `{name}`"
+        return said
+
     def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
         """Ask that what a gate counts be counted when `data` and `reference` are scanned."""
         self._counts["data"].append(counts)
@@ -365,10 +385,13 @@ class Evidence:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """Return which name may be meant by one that is not known."""
-    if name in _ALSO:
-        return f"; did you mean {_ALSO[name]!r}?"
-    return did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
+    """Return which name may be meant by one that is not known, or all that are."""
+    return _meant(name, known) or f"; known are {', '.join(sorted(known))}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return which name may be meant by one that is not known; an empty text where none is near."""
+    return f"; did you mean {_ALSO[name]!r}?" if name in _ALSO else did_you_mean(name, known)
 
 
 def _is_hashable(name: object) -> bool:

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Collection, Container, Iterable
+from contextlib import suppress
 
 from mlgates.errors import MlgatesError
 from mlgates.options import did_you_mean
@@ -35,6 +36,8 @@ _NAME = re.compile(r"[A-Za-z_][\w.]{0,60}")
 # what these quote is the program's: names, attributes and types
 _OF_CODE = (AttributeError, ImportError, NameError, TypeError)
 _READ = 2_000
+_READ_ONLY = "; what it is given is read-only: change a copy (`X = X.copy()`)"
+_DEEPEST = 5  # errors that an error came of
 _LONGEST = 300
 
 
@@ -60,6 +63,9 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     "KeyError: 'age'"
     >>> describe(KeyError("agee"), known={"age", "income"})
     "KeyError: '<text>', which is no known name; did you mean 'age'?"
+    >>> describe(ValueError("output array is read-only"))
+    'ValueError: output array is read-only; what it is given is read-only: change a copy
+    (`X = X.copy()`)'
     """
     kind = type(error).__name__
     _LOG.debug("a report tells of %s without values", kind, exc_info=error)
@@ -78,7 +84,19 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
         message = _hidden(message, known, names=isinstance(error, _OF_CODE))
         message = f"{kind}: {message}" if message else kind
         message += _near(error, known)
-    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+    return message if _READ_ONLY in message else message + _wrote(error)
+
+
+def _wrote(error: BaseException) -> str:
+    """Return that a copy is needed where code wrote into what it was lent."""
+    came: BaseException | None = error
+    with suppress(Exception):  # one that can't be printed
+        for _ in range(_DEEPEST):  # (pandas says something else of the error that numpy raised)
+            if isinstance(came, ValueError) and "read-only" in str(came)[:_READ]:
+                return _READ_ONLY
+            came = None if came is None else came.__cause__ or came.__context__
+    return ""
 
 
 def _near(error: BaseException, known: Collection[str]) -> str:

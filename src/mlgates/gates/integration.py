@@ -246,7 +246,7 @@ def _enough(evidence: Evidence) -> None:
     elif "model" not in given:
         lacks = "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"
     elif not given & {"X", "golden_X"}:
-        lacks = "needs `X`, which the run was not given"
+        lacks = evidence.lacking(["X"])
     elif ("golden_X" in given) != ("golden_pred" in given):
         lacks = "`golden_X` and `golden_pred` go together; only one of them was given"
     if lacks:
