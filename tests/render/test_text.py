@@ -441,6 +441,36 @@ def test_many_columns_without_rows_are_one_row():
     assert len(shown.splitlines()) < 12
 
 
+def few(gate, **evidence):
+    """What is told of a gate whose groups have few rows, in each form."""
+    group = list("bcdef") * 5 + ["a"] * 75
+    report = mg.GateSuite([gate]).run(
+        data={"group": group}, y_true=[0, 1] * 50, y_pred=[0, 1] * 50, **evidence
+    )
+    return [" ".join(render(report, form).split()) for form in ("text", "markdown", "html")]
+
+
+def test_slices_with_few_rows_are_named():
+    names = [f"group={name} (n = 5)" for name in "cdef"]
+    for shown in few(mg.Performance("accuracy", at_least=0.5, by="group")):
+        told = f"nor can these be told: {', '.join(names)}"
+        assert told in shown.replace("\\", "")
+
+
+def test_groups_with_few_rows_are_named_with_what_differs():
+    gate = mg.Fairness("equalized_odds_difference", at_most=0.5)
+    shown = few(gate, sensitive_features="group")[0]
+    assert "`true_positive_rate` where group=c (n = " in shown
+    gate = mg.Fairness("demographic_parity_difference", at_most=0.5)
+    assert "told: group=b (n = 5), group=c (n = 5)" in few(gate, sensitive_features="group")[0]
+
+
+def test_columns_in_slices_without_rows_are_named_with_both():
+    gate = mg.Completeness(by={"x": lambda t: [False] * 2, "y": lambda t: [False] * 2})
+    shown = " ".join(str(mg.GateSuite([gate]).run(data={"a": [1, 2], "b": [1, 2]})).split())
+    assert "told: `b` where x (n = 0), `a` where y (n = 0), `b` where y (n = 0)" in shown
+
+
 def test_a_few_columns_without_rows_are_a_row_each():
     shown = str(mg.GateSuite([mg.Completeness()]).run(data={"a": [], "b": [], "c": []}))
     assert shown.count("has no cells to judge") == 3

@@ -182,12 +182,24 @@ def is_short(check: Check) -> bool:
 
 def alike(result: GateResult, checks: Sequence[Check], space: Space) -> Row:
     """Return the one row of many checks that can't be told."""
-    first, *others = checks
-    names = list(dict.fromkeys(f"`{check.subject}`" for check in others))
+    first = checks[0]
+    names = list(dict.fromkeys(_labels(checks)))[1:]
     told = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
     reason = clean(f"{first.reason}; nor can these be told: {told}", space.reason)
     gate, many = clean(result.name, space.name), f"{len(checks)} checks"
     return Row(first.verdict, aside(result), gate, many, reason=reason)
+
+
+def _labels(checks: Sequence[Check]) -> Iterator[str]:
+    """Yield what tells each of several checks from the others: its slice, its subject, or both."""
+    in_groups = [check for check in checks if check.group is not None]
+    subjects, metrics = ({getattr(c, name) for c in in_groups} for name in ("subject", "metric"))
+    for check in checks:
+        if check.group is None:
+            yield f"`{check.subject}`"
+            continue
+        named = check.subject if len(subjects) > 1 else check.metric if len(metrics) > 1 else ""
+        yield f"{named and f'`{named}` where '}{check.group} (n = {check.n:,})"
 
 
 def row(result: GateResult, check: Check, space: Space) -> Row:
