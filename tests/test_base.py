@@ -763,6 +763,16 @@ def test_a_function_is_not_called_on_0_rows(name, value):
     assert found.counted is INCONCLUSIVE
 
 
+def test_nothing_holds_of_0_rows():
+    @mg.gate
+    def empty():
+        return Measurement(0.0, n=0)
+
+    found = empty.run()
+    assert found.verdict is INCONCLUSIVE
+    assert found.reason == "`empty`: undefined (n = 0); nothing to measure: 0 rows"
+
+
 def test_rows_of_the_shortest_decide():
     @mg.gate
     def both(y_true, latencies):

@@ -327,10 +327,12 @@ class FunctionGate(Gate):
     def _said(self, measurement: Measurement) -> str:
         told = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
         told = told or f"`{self.default_name}`"
-        if self._limit is None and measurement.value is not None:
-            return f"{told}: {'does not hold' if measurement.value else 'holds'}"
-        value = beside(measurement.value, self._limit or Limit(at_most=0))
-        return f"{told}: {value} (n = {measurement.n:,})"
+        n, value = measurement.n, measurement.value
+        if self._limit is None and n == 0:  # of nothing, nothing holds
+            value = None
+        if self._limit is None and value is not None:
+            return f"{told}: {'does not hold' if value else 'holds'}"
+        return f"{told}: {beside(value, self._limit or Limit(at_most=0))} (n = {n:,})"
 
     def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:
         """Return a measurement and its limit for an answer; a bool counts violations, at most 0."""

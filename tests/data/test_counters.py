@@ -526,7 +526,7 @@ def test_polars_conditions():
     ("condition", "message"),
     [
         (lambda t: t["absent"], "the condition of slice 's' raised TypeError"),
-        (lambda t: [True], r"returned 1 values for 3 rows: it must return one bool a row$"),
+        (lambda t: [True], r"returned 1 value for 3 rows: it must return one bool a row$"),
         (lambda t: [0, 1, 0], "must return one bool a row, not list of int64 values$"),
         (lambda t: True, "must return one bool a row, not bool$"),
         (lambda t: "abc", "must return one bool a row, not str$"),

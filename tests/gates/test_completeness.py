@@ -454,7 +454,7 @@ def test_empty_slice_is_inconclusive_and_does_not_vanish():
     [
         (raises, "The condition of slice 'odd' raised ValueError."),
         (leaves, "The condition of slice 'odd' raised SystemExit."),
-        (too_short, "The condition of slice 'odd' returned 1 values for 4 rows"),
+        (too_short, "The condition of slice 'odd' returned 1 value for 4 rows"),
         (of_texts, "The condition of slice 'odd' must return one bool a row"),
         (len, "The condition of slice 'odd' must return one bool a row, not int."),
     ],

@@ -568,6 +568,9 @@ def test_group_without_positives_is_not_estimable():
             true[group < 2], told[group < 2], sensitive_features=group[group < 2]
         )
     )
+    true[np.flatnonzero(group == 2)[0]] = 1
+    result = gate.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
+    assert "sex=2: 1 positive in `y_true`, at least 10 are needed" in result.checks[1].reason
     excluding = fair("equal_opportunity_difference", 0.5, small_groups="exclude")
     again = excluding.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
     assert again.verdict is mg.Verdict.INCONCLUSIVE, "a group of 200 rows is not small"

@@ -184,7 +184,20 @@ def test_quantile_among_failed_calls_fails():
     seconds[::50] = math.inf
     check = run(mg.Latency("p99", at_most="20ms"), seconds).checks[0]
     assert (check.value, check.verdict) == (math.inf, F)
-    assert "`p99` is never" in check.reason
+    told = "`p99` is infinite (n = 1,000); 20 failed calls count as infinite; "
+    assert check.reason.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("calls", "told"),
+    [
+        (400, "`p99` is infinite (n = 400); all 400 calls failed, which counts as infinite; "),
+        (1, "`p99` is infinite (n = 1); 1 failed call counts as infinite; 1 call is too few for "),
+    ],
+)
+def test_calls_that_all_failed_are_told_and_never_is_no_time(calls, told):
+    check = run(mg.Latency("p99", at_most="20ms"), [math.inf] * calls).checks[0]
+    assert check.reason.startswith(told)
 
 
 def test_interval_that_reaches_into_failed_calls_is_no_pass():

@@ -188,6 +188,8 @@ def test_ranking_needs_both_classes_and_ten_of_each(name):
     assert few.details["lacking"] == "8 positives, at least 10 are needed"
     few = metric.measure(outcomes("scores", [1] * 40 + [0] * 9, score=np.arange(49.0)))
     assert few.details["lacking"] == "9 negatives, at least 10 are needed"
+    few = metric.measure(outcomes("scores", [1] + [0] * 40, score=np.arange(41.0)))
+    assert few.details["lacking"] == "1 positive, at least 10 are needed"
     weight = np.where(np.arange(40) < 12, np.where(np.arange(40) < 2, 100.0, 1.0), 1.0)
     few = metric.measure(
         outcomes("scores", [1] * 12 + [0] * 28, score=np.arange(40.0) % 7, weight=weight)

@@ -316,7 +316,7 @@ def test_a_condition_that_x_cannot_answer_is_asked_of_data():
     [
         (lambda _: True, "must return one bool a row, not bool"),
         (lambda _: [1, 0], "must return one bool a row, not list of int64 values"),
-        (lambda _: [True], "returned 1 values for 2 rows: it must return one bool a row"),
+        (lambda _: [True], "returned 1 value for 2 rows: it must return one bool a row"),
     ],
 )
 def test_conditions_that_are_none(condition, message):

@@ -74,7 +74,7 @@ def test_what_no_model_can_answer_was_not_given():
 def test_what_a_model_answers_wrongly_is_an_error():
     found = agrees.run(X=X, y_true=Y, model=lambda _: [0])
     assert found.verdict is ERROR
-    assert found.reason == "`model` returned 1 answers for the 4 rows of `X`"
+    assert found.reason == "`model` returned 1 answer for the 4 rows of `X`"
     found = agrees.run(X=X, y_true=Y, model=lambda _: [0, None, 1, 1])
     assert found.reason == "the answer of `model` holds 1 of 4 values that are missing"
 

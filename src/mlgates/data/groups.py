@@ -243,8 +243,9 @@ def rows_where(
         raise EvidenceError(msg)
     if rows is not None and len(array) != rows:
         msg = (
-            f"the condition of slice {name!r} returned {len(array):,} values "
-            f"for {rows:,} rows: it must return one bool a row"
+            f"the condition of slice {name!r} returned "
+            f"{len(array):,} value{'' if len(array) == 1 else 's'} "
+            f"for {rows:,} row{'' if rows == 1 else 's'}: it must return one bool a row"
         )
         raise EvidenceError(msg)
     if pa.types.is_null(array.type):

@@ -214,7 +214,9 @@ class Latency(Gate):
         clear = found.interval is not None and limit.excludes(found.interval)
         lack = series.saturated or self._lacking(series, clear=clear)
         needed = None if lack else self._needed(found, limit, beyond)
-        said = f"`{self.quantile}` is {beside(found.value, limit, 's')}{self._basis(found)}"
+        value = found.value
+        told = _shown(value) if value == math.inf else beside(value, limit, "s")
+        said = f"`{self.quantile}` is {told}{self._basis(found)}"
         said += "" if needed is None else f"; {needed:,} calls would decide"
         said += _remarks(series) + self._odd_unit(found, limit)
         (histogram,) = histograms(found.seconds)
@@ -282,7 +284,8 @@ class Latency(Gate):
         """Return what calls lack to decide; an empty text when they lack nothing."""
         least, found = self._least, series.found
         if series.calls < least:
-            few = f"{series.calls:,} calls {whose}are too few for `{self.quantile}`"
+            calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
+            few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
             level = quantity(self.confidence, "share")
             return f"{few}: at {level} at least {least:,} are needed"
         depends = found.dependence
@@ -390,7 +393,10 @@ def _remarks(series: Series) -> str:
     """Return what a reader should know of the calls, each with its semicolon."""
     found, said = series.found, ""
     if found.failed:
-        said += f"; {found.failed:,} failed calls count as infinite"
+        one = found.failed == 1
+        some = f"{found.failed:,} failed {'call counts' if one else 'calls count'} as infinite"
+        every = f"all {found.failed:,} calls failed, which counts as infinite"
+        said += f"; {every if found.failed == found.n > 1 else some}"
     if found.statistic.share is not None and found.dependence.inflation > 1:
         said += f"; calls depend on those before them and are worth {found.dependence.effective:,}"
     if series.measured is not None and series.measured.busy:
@@ -404,4 +410,6 @@ def _finite(value: object) -> object:
 
 
 def _shown(value: float | None) -> str:
-    return "undefined" if value is None else quantity(value, "s")
+    if value is None or math.isinf(value):  # of time it would be "never", which no quantile is
+        return "undefined" if value is None else "infinite"
+    return quantity(value, "s")

@@ -71,7 +71,7 @@ class RocAucOneVsRest(Metric):
         area, moves = self.influence(outcomes)
         variance = float(np.dot(moves, moves)) * inflation(sizes)
         ends = area_interval(area, variance, min(sizes), confidence)
-        return Estimate(area, ends, "DeLong", lacking(sizes, "rows of a class"))
+        return Estimate(area, ends, "DeLong", lacking(sizes, "row of a class"))
 
     def sizes(self, outcomes: Outcomes) -> list[float]:
         """Return how many rows each class is worth."""
@@ -225,8 +225,10 @@ def lacking(sizes: "list[float] | tuple[float, ...]", what: str = "") -> dict[st
     smallest = min(sizes)
     if smallest >= LEAST_A_CLASS - 1e-9:
         return {}
-    what = what or ("positives" if smallest == sizes[0] else "negatives")
-    return {"lacking": f"{math.floor(smallest + 1e-9)} {what}, at least {LEAST_A_CLASS} are needed"}
+    count = math.floor(smallest + 1e-9)
+    noun, _, of = (what or ("positive" if smallest == sizes[0] else "negative")).partition(" ")
+    few = f"{count} {noun}{'' if count == 1 else 's'} {of}".rstrip()
+    return {"lacking": f"{few}, at least {LEAST_A_CLASS} are needed"}
 
 
 RANKING: tuple[Metric, ...] = (

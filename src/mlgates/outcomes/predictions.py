@@ -129,7 +129,9 @@ class Predictions:
             return answer
         if answer.rows != table.rows:
             what = models.called(f"`{self.model_name}`", method)
-            msg = f"{what} returned {answer.rows:,} answers for the {table.rows:,} rows of `X`"
+            got = f"{answer.rows:,} answer{'' if answer.rows == 1 else 's'}"
+            rows = f"{table.rows:,} row{'' if table.rows == 1 else 's'}"
+            msg = f"{what} returned {got} for the {rows} of `X`"
             raise EvidenceError(msg)
         own = table.index is None or _is_default(answer.index) or answer.index.equals(table.index)
         if not own:

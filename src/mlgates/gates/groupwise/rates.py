@@ -1,6 +1,7 @@
 """A metric of each group: its values, their intervals, and what a group lacks to be judged."""
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +26,7 @@ Again = Callable[[npt.NDArray[np.intp], float], tuple[Floats, Floats]]
 
 #: A rate of fewer rows than these is not estimable.
 LEAST = 10
+_PLURAL = re.compile(r"\b(positive|negative|row)s\b")
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,6 +320,8 @@ def _few(denominator: float, what: str) -> str:
     if denominator >= LEAST:
         return ""
     number = f"{math.floor(denominator):,}" if denominator > 0 else "no"
+    if number == "1":
+        what = _PLURAL.sub(r"\1", what)
     return f"{number} {what}, at least {LEAST} are needed"
 
 

@@ -228,7 +228,7 @@ def span(interval: Interval | None, unit: str, confidence: float) -> str:
     >>> span((0.001, 0.002), "s", 0.95), span((0.001, math.inf), "s", 0.95)
     ('95 % interval 1 ms to 2 ms', '95 % interval from 1 ms upwards')
     """
-    if interval is None:
+    if interval is None or interval[0] == math.inf:  # (from infinite upwards tells nothing)
         return ""
     (low, high), level = interval, quantity(confidence, "share")
     unknown = low == -math.inf or (unit == "share" and low == -1)
