@@ -16,7 +16,9 @@ from mlgates.gates.latencies.series import MODELS, Asked, Series, series_of
 from mlgates.gates.latencies.statistics import (
     Latencies,
     Statistic,
+    failed_calls,
     histograms,
+    shown,
     slowdown_of,
     span,
     table,
@@ -214,9 +216,7 @@ class Latency(Gate):
         clear = found.interval is not None and limit.excludes(found.interval)
         lack = series.saturated or self._lacking(series, clear=clear)
         needed = None if lack else self._needed(found, limit, beyond)
-        value = found.value
-        told = _shown(value) if value == math.inf else beside(value, limit, "s")
-        said = f"`{self.quantile}` is {told}{self._basis(found)}"
+        said = f"`{self.quantile}` is {shown(found.value, limit)}{self._basis(found)}"
         said += "" if needed is None else f"; {needed:,} calls would decide"
         said += _remarks(series) + self._odd_unit(found, limit)
         (histogram,) = histograms(found.seconds)
@@ -242,7 +242,7 @@ class Latency(Gate):
         needed = None
         if not lack and self.decide_by == "interval" and found.statistic.share is not None:
             needed = rows_needed(slowdown, interval, limit, found.n, self.confidence)
-        said = f"`{self.quantile}` is {_shown(found.value)} against {_shown(other.value)}"
+        said = f"`{self.quantile}` is {shown(found.value)} against {shown(other.value)}"
         said += " in production"
         if slowdown is not None:
             said += f": a slowdown of {beside(slowdown, limit, 'share')}"
@@ -393,10 +393,7 @@ def _remarks(series: Series) -> str:
     """Return what a reader should know of the calls, each with its semicolon."""
     found, said = series.found, ""
     if found.failed:
-        one = found.failed == 1
-        some = f"{found.failed:,} failed {'call counts' if one else 'calls count'} as infinite"
-        every = f"all {found.failed:,} calls failed, which counts as infinite"
-        said += f"; {every if found.failed == found.n > 1 else some}"
+        said += f"; {failed_calls(found.failed, found.n)}"
     if found.statistic.share is not None and found.dependence.inflation > 1:
         said += f"; calls depend on those before them and are worth {found.dependence.effective:,}"
     if series.measured is not None and series.measured.busy:
@@ -407,9 +404,3 @@ def _remarks(series: Series) -> str:
 def _finite(value: object) -> object:
     """Return a value as details keep it: what failed calls make infinite is undefined there."""
     return None if value == math.inf else value
-
-
-def _shown(value: float | None) -> str:
-    if value is None or math.isinf(value):  # of time it would be "never", which no quantile is
-        return "undefined" if value is None else "infinite"
-    return quantity(value, "s")

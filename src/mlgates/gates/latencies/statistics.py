@@ -20,9 +20,18 @@ from mlgates.kernels.quantiles import (
     quantile_interval,
     ratio_interval,
 )
-from mlgates.limits import quantity
+from mlgates.limits import Limit, beside, quantity
 
-__all__ = ["Latencies", "Statistic", "histograms", "slowdown_of", "span", "table"]
+__all__ = [
+    "Latencies",
+    "Statistic",
+    "failed_calls",
+    "histograms",
+    "shown",
+    "slowdown_of",
+    "span",
+    "table",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -218,6 +227,32 @@ def slowdown_of(found: Latencies, other: Latencies) -> tuple[float | None, Inter
         return value / base - 1, None
     low, high = ratio_interval(value, ends, base, others)
     return value / base - 1, (low - 1, high - 1)
+
+
+def shown(value: float | None, limit: Limit | None = None) -> str:
+    """Return a time as a person reads it, beside its limit; one among failed calls is infinite.
+
+    Examples
+    --------
+    >>> shown(0.0204, Limit(at_most=0.02)), shown(math.inf)
+    ('20.4 ms', 'infinite')
+    """
+    if value is None or math.isinf(value):  # ("never", as of a moment, is no length of time)
+        return "undefined" if value is None else "infinite"
+    return quantity(value, "s") if limit is None else beside(value, limit, "s")
+
+
+def failed_calls(failed: int, calls: int) -> str:
+    """Return how many calls failed, and what that means, as a clause.
+
+    Examples
+    --------
+    >>> failed_calls(1, 9), failed_calls(9, 9)
+    ('1 failed call counts as infinite', 'all 9 calls failed, which counts as infinite')
+    """
+    if failed == calls > 1:
+        return f"all {calls:,} calls failed, which counts as infinite"
+    return f"{failed:,} failed {'call counts' if failed == 1 else 'calls count'} as infinite"
 
 
 def span(interval: Interval | None, unit: str, confidence: float) -> str:
