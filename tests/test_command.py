@@ -177,6 +177,22 @@ def test_a_suite_in_toml_runs_against_a_baseline(place, said):
     assert "'shema' means no gate; did you mean 'schema'?" in said()
 
 
+def test_what_is_no_report_is_told_with_what_is(place, said):
+    main(["run", "gates.py", "--data=pass.parquet", "--save=r.html"])
+    main(["baseline", "pass.parquet", "-o", "b.json"])
+    Path("broken.json").write_text("<", encoding="utf-8")
+    only = "; of a report's files, only the .json is read"
+    for path, told in {
+        "r.html": only,
+        "b.json": "got 'mlgates.baseline'; a report is the .json that `Report.save` writes",
+    }.items():
+        said()
+        assert main(["show", path]) == 2
+        assert said().strip().endswith(told)
+    assert main(["show", "broken.json"]) == 2
+    assert only not in said()
+
+
 def test_a_report_is_shown_in_every_form(place, said):
     main(["run", "gates.py", "--data=pass.parquet", "--save=r.json"])
     report = mg.Report.load("r.json")

@@ -573,7 +573,14 @@ CHECK = (*RESULT, "checks", 1)
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("format",), "other", "report: `format` must be 'mlgates.report', got 'other'"),
+        (
+            ("format",),
+            "mlgates.baseline",
+            (
+                "report: `format` must be 'mlgates.report', got 'mlgates.baseline'; "
+                "a report is the .json that `Report.save` writes"
+            ),
+        ),
         (("version",), 2, "report: this mlgates reads version 1, got 2"),
         (("version",), True, "report: this mlgates reads version 1, got True"),
         (("version",), 1.0, "report: this mlgates reads version 1, got 1.0"),

@@ -326,10 +326,11 @@ class Report:
             When keys are missing or unknown, a value is of another type, the version is newer, or
             the verdicts written disagree with the worst of the checks.
         """
-        top = fields(data, _REPORT_KEYS, "report")
-        if top["format"] != FORMAT:
-            msg = f"report: `format` must be {FORMAT!r}, got {top['format']!r}"
+        if isinstance(data, Mapping) and data.get("format", FORMAT) != FORMAT:  # it has other keys
+            got = f"got {data['format']!r}; a report is the .json that `Report.save` writes"
+            msg = f"report: `format` must be {FORMAT!r}, {got}"
             raise EvidenceError(msg)
+        top = fields(data, _REPORT_KEYS, "report")
         if type(top["version"]) is not int or top["version"] != VERSION:
             msg = f"report: this mlgates reads version {VERSION}, got {top['version']!r}"
             raise EvidenceError(msg)
@@ -355,7 +356,13 @@ class Report:
         EvidenceError
             When the file is absent, broken, not strict JSON, or disagrees with itself.
         """
-        data = jsonfile.read(path)
+        try:
+            data = jsonfile.read(path)
+        except EvidenceError as error:
+            if Path(path).suffix.lower() not in SUFFIXES.keys() - {".json"}:
+                raise
+            msg = f"{error}; of a report's files, only the .json is read"
+            raise EvidenceError(msg) from error
         try:
             return cls.from_dict(data)
         except EvidenceError as error:
