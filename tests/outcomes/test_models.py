@@ -189,7 +189,10 @@ def test_the_model_cannot_write_to_the_table():
         return Y
 
     said = refusal(X=X.to_numpy(), y_true=Y, model=write)
-    assert said == "`model` raised ValueError: assignment destination is read-only"
+    assert said == (
+        "`model` raised ValueError: assignment destination is read-only; "
+        "what it is given is read-only: change a copy (`X = X.copy()`)"
+    )
 
 
 def test_no_model_is_asked_about_no_rows():
