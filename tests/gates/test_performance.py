@@ -4,10 +4,12 @@ import functools
 import math
 import pickle
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as sk
+from hypothesis import strategies as st
 
 import mlgates as mg
 from mlgates.metrics import find
@@ -171,6 +173,45 @@ def test_p_value_is_that_of_the_interval():
         "recall", at_least=found.value + reach, decide_by="significance", confidence=0.9
     )
     assert at_the_end.run(**labels(90, 10)).checks[0].p_value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("decide_by", ["interval", "significance"])
+def test_a_far_row_of_little_weight_shows_nothing(decide_by):
+    error = np.abs(np.random.default_rng(5).normal(size=1_000)) * 0.01 + 1
+    error[0] = 1e4
+    gate = mg.Performance("mean_absolute_error", at_most=1.0079, decide_by=decide_by)
+    for light in (1.0, 1e-3):
+        weight = np.append(light, np.ones(999))
+        given = {"y_true": np.zeros(1_000), "y_pred": error, "sample_weight": weight}
+        check = gate.run(**given).checks[0]
+        assert check.verdict == "inconclusive"
+        assert check.by_chance
+        assert check.interval[0] <= check.value <= check.interval[1]
+
+
+@hypothesis.given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0.5, 5),
+    st.sampled_from(["mean_absolute_error", "root_mean_squared_error", "mean_error"]),
+)
+def test_an_interval_of_weighted_losses_holds_its_value(seed, tail, metric):
+    rng = np.random.default_rng(seed)
+    given = {"y_true": np.zeros(500), "y_pred": rng.lognormal(sigma=tail, size=500)}
+    weight = 10 ** rng.uniform(-4, 0, 500)
+    gate = mg.Performance(metric, at_most=1)
+    check = gate.run(**given, sample_weight=weight).checks[0]
+    assert check.interval[0] <= check.value <= check.interval[1]
+
+
+def test_an_interval_beside_its_value_is_no_test():
+    def kinds(y_true, y_pred):
+        return float(len(np.unique(y_pred)))
+
+    gate = mg.Performance(kinds, at_least=101, decide_by="significance")
+    check = gate.run(y_true=np.arange(100.0), y_pred=np.arange(100.0)).checks[0]
+    assert check.interval[1] < check.value
+    assert check.p_value is None
+    assert check.verdict == "inconclusive"
 
 
 def test_losses_and_both_limits():

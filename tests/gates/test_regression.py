@@ -308,6 +308,39 @@ def test_weights_weigh_the_difference():
     assert weighted.n == 340
 
 
+def test_a_far_row_of_little_weight_passes_no_candidate():
+    rng = np.random.default_rng(5)
+    production = np.append(np.full(1_000, 10.0), 1e5)
+    candidate = production + np.append(rng.normal(0.008, 0.2, 1_000), -1e4)
+    weight = np.append(np.ones(1_000), 1e-3)
+    gate = mg.Regression("mean_absolute_error", tolerance=0.015)
+    for k in (1_000, 1_001):
+        check = gate.run(
+            y_true=np.zeros(k),
+            y_pred=candidate[:k],
+            production_pred=production[:k],
+            sample_weight=weight[:k],
+        ).checks[0]
+        assert check.verdict is U
+        assert check.interval[0] <= check.value <= check.interval[1]
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0.5, 5),
+    st.sampled_from(["mean_absolute_error", "root_mean_squared_error"]),
+)
+def test_an_interval_of_weighted_losses_holds_the_difference(seed, tail, metric):
+    rng = np.random.default_rng(seed)
+    mine, theirs = rng.lognormal(sigma=tail, size=(2, 200))
+    weight = 10 ** rng.uniform(-4, 0, 200)
+    evidence = {"y_true": np.zeros(200), "y_pred": mine, "production_pred": theirs}
+    gate = mg.Regression(metric, tolerance=1)
+    check = gate.run(**evidence, sample_weight=weight).checks[0]
+    slack = 1e-9 * (check.details["candidate"] + check.details["production"])
+    assert check.interval[0] - slack <= check.value <= check.interval[1] + slack
+
+
 def test_unseen_labels_are_remarked_of_either_model():
     true = ["a", "b"] * 30
     result = mg.Regression("accuracy", tolerance=0.5).run(

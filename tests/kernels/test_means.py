@@ -44,6 +44,52 @@ def test_mean_interval_of_weights():
     )
 
 
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(2, 300),
+    st.floats(0.5, 5),
+    st.sampled_from([0.1, 0.5, 0.8, 0.95, 0.999]),
+)
+def test_mean_interval_holds_the_mean_whatever_the_weights(seed, n, tail, confidence):
+    rng = np.random.default_rng(seed)
+    values = rng.choice([-1, 1]) * rng.lognormal(sigma=tail, size=n)
+    for weight in (None, 10 ** rng.uniform(-4, 0, n)):
+        found = mean_interval(values, weight, confidence)
+        if found is not None:
+            assert found[0] <= np.average(values, weights=weight) <= found[1]
+
+
+@pytest.mark.parametrize("far", [-1e4, 1e4])
+@pytest.mark.parametrize("light", [1e-3, 0.02])
+def test_a_far_row_of_little_weight_narrows_no_side(far, light):
+    values = np.append(np.random.default_rng(5).normal(size=1_000), far)
+    weight = np.append(np.ones(1_000), light)
+    low, high = mean_interval(values, weight)
+    mean = np.average(values, weights=weight)
+    n = weight.sum() ** 2 / (weight**2).sum()
+    error = np.sqrt(np.average((values - mean) ** 2, weights=weight) / (n - 1))
+    student = stats.t.ppf(0.975, n - 1) * error
+    assert mean - low >= student * (1 - 1e-12)
+    assert high - mean >= student * (1 - 1e-12)
+    # on the side of the row the interval reaches as far as one row among equals can carry it
+    assert max(mean - low, high - mean) == pytest.approx(6.12 * error, rel=0.01)
+
+
+def test_rows_without_weights_are_corrected_in_full():
+    values = np.append(np.zeros(99), 1.0)
+    low, high = mean_interval(values)
+    c = stats.skew(values) / 30
+    error = values.std() / np.sqrt(99)
+
+    def hall(end):
+        t = (0.01 - end) / error
+        return t + c * t**2 + c**2 * t**3 / 3 + c / 2
+
+    assert 0.32 < c < 1 / 3
+    t = stats.t.ppf(0.975, 99)
+    assert (hall(low), hall(high)) == pytest.approx((t, -t))
+
+
 def test_mean_interval_of_rows_that_tell_nothing():
     assert mean_interval(np.array([1.0])) is None
     assert mean_interval(np.full(9, 0.1)) is None

@@ -186,7 +186,8 @@ class Performance(Gate):
     def _p_value(self, measured: Measurement) -> float:
         """Return the chance of a value as far from the limit, by the interval's own spread.
 
-        It is 1 - `confidence` where the interval just reaches the limit.
+        It is 1 - `confidence` where the interval just reaches the limit, and unknown where it does
+        not even reach the value, as resamples of a function may not.
         """
         value, ends, limit = measured.value, measured.interval, self._limit
         if value is None or ends is None or measured.n < self.min_samples or _lacking(measured):
@@ -196,8 +197,10 @@ class Performance(Gate):
         below = value < limit.low
         reach = ends[1] - value if below else value - ends[0]
         distance = limit.low - value if below else value - limit.high
+        if reach < 0:
+            return math.nan
         z = float(special.ndtri((1 + self.confidence) / 2))
-        return math.erfc(distance / reach * z / math.sqrt(2)) if reach > 0 else 0.0
+        return math.erfc(distance / reach * z / math.sqrt(2)) if reach else 0.0
 
     def _check(self, name: str, group: str | None, measurement: Measurement) -> Check:
         lacks = _lacking(measurement)
