@@ -12,7 +12,7 @@ import sklearn.metrics as sk
 from hypothesis import strategies as st
 
 import mlgates as mg
-from mlgates.metrics import find
+from mlgates.metrics import METRICS, NAMES, find
 
 
 def labels(right: int, wrong: int) -> dict[str, list[int]]:
@@ -265,6 +265,113 @@ def test_ranking_with_few_of_a_class_is_inconclusive():
         result = mg.Performance(name, at_least=0.5).run(**given)
         assert result.verdict == "inconclusive"
         assert "8 positives, at least 10 are needed" in result.reason
+
+
+#: Of two classes, what of the cells ``[true, predicted]`` a metric rests on, and its name.
+RESTS = {
+    "recall": (lambda cells: cells[1].sum(), "positives in `y_true`"),
+    "true_positive_rate": (lambda cells: cells[1].sum(), "positives in `y_true`"),
+    "false_negative_rate": (lambda cells: cells[1].sum(), "positives in `y_true`"),
+    "precision": (lambda cells: cells[:, 1].sum(), "predicted positives"),
+    "specificity": (lambda cells: cells[0].sum(), "negatives in `y_true`"),
+    "true_negative_rate": (lambda cells: cells[0].sum(), "negatives in `y_true`"),
+    "false_positive_rate": (lambda cells: cells[0].sum(), "negatives in `y_true`"),
+    "f1": (lambda cells: cells.sum() - cells[0, 0], "positives, true or predicted"),
+    "balanced_accuracy": (lambda cells: cells.sum(1).min(), "rows of a class"),
+    "recall_macro": (lambda cells: cells.sum(1).min(), "rows of a class"),
+    "precision_macro": (lambda cells: cells.sum(0).min(), "rows predicted as a class"),
+    "precision_weighted": (lambda cells: cells.sum(0).min(), "rows predicted as a class"),
+    "f1_macro": (
+        lambda cells: cells.sum() - cells.diagonal().max(),
+        "rows of a class, true or predicted",
+    ),
+    "matthews_corrcoef": (lambda cells: cells.sum(1).min(), "rows outside the largest class"),
+}
+#: Metrics of all rows, of which the gate's `min_samples` says how many are enough.
+OF_ALL = {
+    *("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted"),
+    *("f1_weighted", "selection_rate"),
+}
+
+
+def rows_of(cells):
+    pairs = [[t, p] for t in (0, 1) for p in (0, 1) for _ in range(cells[t][p])]
+    return dict(zip(("y_true", "y_pred"), np.array(pairs).T, strict=True))
+
+
+def test_every_metric_of_labels_is_of_all_rows_or_of_some():
+    assert {name for name in NAMES if METRICS[name].need == "labels"} == {*RESTS, *OF_ALL}
+
+
+@pytest.mark.parametrize("name", RESTS)
+@pytest.mark.parametrize("decide_by", ["estimate", "interval", "significance"])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [[90, 0], [0, 9]],
+        [[90, 0], [0, 10]],
+        [[9, 0], [0, 90]],
+        [[10, 0], [0, 90]],
+        [[80, 1], [11, 8]],
+        [[80, 1], [11, 9]],
+        [[90, 8], [1, 1]],
+    ],
+)
+def test_few_rows_that_a_metric_rests_on_decide_nothing(name, decide_by, cells):
+    rows, what = RESTS[name]
+    rows = int(rows(np.array(cells)))
+    limit = {"at_least": 0.0} if METRICS[name].greater_is_better else {"at_most": 1.0}
+    result = mg.Performance(name, decide_by=decide_by, **limit).run(**rows_of(cells))
+    assert result.passed is (rows >= 10)
+    assert (f"; {rows} {what}, at least 10 are needed; " in result.reason) is (rows < 10)
+    if rows < 10:
+        assert result.verdict == "inconclusive"
+        assert not result.checks[0].by_chance
+
+
+@pytest.mark.parametrize("name", sorted(OF_ALL))
+def test_metrics_of_all_rows_ask_for_min_samples_alone(name):
+    limits = {"at_least": 0.0, "at_most": 1.0}
+    gate = mg.Performance(name, min_samples=5, **limits)
+    assert gate.run(**rows_of([[4, 0], [0, 1]])).passed
+
+
+def test_rows_that_a_metric_rests_on_are_counted_by_their_weights():
+    given = rows_of([[90, 0], [0, 12]])
+    gate = mg.Performance("recall", at_least=0.5)
+    assert gate.run(**given, sample_weight=np.full(102, 1e-9)).passed
+    heavy = np.append(np.full(101, 1.0), 12.0)
+    result = gate.run(**given, sample_weight=heavy)
+    assert "3 positives in `y_true`, at least 10 are needed" in result.reason
+    result = mg.Performance("f1_macro", at_least=0.5).run(**given, sample_weight=heavy)
+    assert "3 rows of a class, true or predicted" in result.reason
+
+
+def test_classes_that_weigh_as_their_rows_may_be_thin():
+    true = np.repeat([0, 1, 2], [50, 45, 5])
+    given = {"y_true": true, "y_pred": true}
+    assert mg.Performance("matthews_corrcoef", at_least=0.5).run(**given).passed
+    assert mg.Performance("f1_weighted", at_least=0.5).run(**given).passed
+    for name in ("balanced_accuracy", "f1_macro", "precision_macro"):
+        assert "5 rows" in mg.Performance(name, at_least=0.5).run(**given).reason
+
+
+def test_a_label_that_the_truth_lacks_is_wrong_however_rare():
+    true = np.repeat(["a", "b"], 50)
+    pred = np.append(true[:-1], "B")
+    for name in ("f1_macro", "precision_macro"):
+        result = mg.Performance(name, at_least=0.9).run(y_true=true, y_pred=pred)
+        assert result.verdict == "fail", result.reason
+
+
+def test_thin_denominators_hold_slices_back():
+    given = rows_of([[90, 0], [0, 12]])
+    given["X"] = {"part": np.append(["a"] * 90, ["a"] * 11 + ["b"])}
+    given["X"]["part"][:40] = "b"
+    result = mg.Performance("recall", at_least=0.5, by="part").run(**given)
+    verdicts = {check.group: check.verdict for check in result.checks}
+    assert verdicts == {"part=a": "pass", "part=b": "inconclusive"}
+    assert result.verdict == "inconclusive"
 
 
 def test_missing_labels_are_inconclusive():

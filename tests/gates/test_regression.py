@@ -341,6 +341,29 @@ def test_an_interval_of_weighted_losses_holds_the_difference(seed, tail, metric)
     assert check.interval[0] - slack <= check.value <= check.interval[1] + slack
 
 
+@pytest.mark.parametrize("name", ["recall", "f1", "balanced_accuracy", "matthews_corrcoef"])
+@pytest.mark.parametrize("positives", [9, 10])
+def test_few_rows_that_a_metric_rests_on_pass_no_candidate(name, positives):
+    true = np.append(np.ones(positives, int), np.zeros(200, int))
+    evidence = {"y_true": true, "y_pred": true, "production_pred": true}
+    result = mg.Regression(name, tolerance=0.5).run(**evidence)
+    assert result.verdict is (P if positives == 10 else U)
+    assert ("9 " in result.reason and "at least 10 are needed" in result.reason) is (positives == 9)
+
+
+def test_either_model_may_predict_too_few_positives():
+    true = np.array([1] * 50 + [0] * 50)
+    few = np.append(np.ones(5, int), np.zeros(95, int))
+    gate = mg.Regression("precision", tolerance=0.1)
+    for pair in (
+        {"y_pred": few, "production_pred": true},
+        {"y_pred": true, "production_pred": few},
+    ):
+        result = gate.run(y_true=true, **pair)
+        assert result.verdict is U
+        assert "5 predicted positives, at least 10 are needed" in result.reason
+
+
 def test_unseen_labels_are_remarked_of_either_model():
     true = ["a", "b"] * 30
     result = mg.Regression("accuracy", tolerance=0.5).run(

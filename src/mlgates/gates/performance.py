@@ -64,8 +64,9 @@ class Performance(Gate):
     Notes
     -----
     An undefined metric is INCONCLUSIVE, never 0 or 1: no predicted positives for precision, one
-    class for an area under the ROC curve, a constant target for r2. So are ranking metrics with
-    less than 10 rows of a class.
+    class for an area under the ROC curve, a constant target for r2. So is one that rests on less
+    than 10 rows: positives for recall, predicted positives for precision, rows of a class for
+    balanced accuracy and for ranking.
 
     A predicted label that `y_true` lacks counts as wrong, and is told. Metrics that would take it
     for a negative (specificity, false positive rate, selection rate) refuse it: it may be a

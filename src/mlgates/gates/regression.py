@@ -83,7 +83,8 @@ class Regression(Gate):
     every row differ by 0, with the interval (0, 0).
 
     An INCONCLUSIVE says how many rows would decide in four of five samples, if the difference and
-    its spread stay as they are.
+    its spread stay as they are. Metrics that rest on less than 10 rows decide nothing, as in
+    `Performance`.
 
     Examples
     --------

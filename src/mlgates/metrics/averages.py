@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from mlgates.kernels.resampling import (
     smoothed_cells,
 )
 from mlgates.metrics.counts import CountMetric, divided, squared_cells
-from mlgates.metrics.metric import Estimate
+from mlgates.metrics.metric import Estimate, few
 from mlgates.outcomes import Outcomes
 
 __all__ = ["AVERAGES", "MeanOfShares", "OfMargins"]
@@ -28,6 +28,13 @@ Formula = Callable[[Floats, Floats, Floats], Floats]
 _MOST_CLASSES = 64
 
 
+class Behind(NamedTuple):
+    """The rows that the part of each class rests on: of the cells ``(k, k)``, and in words."""
+
+    rows: Callable[[Floats], Floats]
+    what: str
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OfMargins(CountMetric):
     """A function of right, true and predicted rows by class, whose cells are resampled.
@@ -38,6 +45,7 @@ class OfMargins(CountMetric):
     """
 
     formula: Formula = field(repr=False)
+    behind: Behind | None = field(default=None, repr=False)
     interval: str = "multinomial, smoothed (two classes) or BCa"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
@@ -45,6 +53,16 @@ class OfMargins(CountMetric):
         del positive
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
+
+    def lacking(self, outcomes: Outcomes, positive: int | None) -> str:
+        """Return that the part of a class rests on too few rows."""
+        del positive
+        if self.behind is None:
+            return ""
+        there = outcomes.cells.sum(1) > 0  # the part of a class without rows is 0, not seen by few
+        tables = outcomes.cells, squared_cells(outcomes)
+        sums, squares = (self.behind.rows(table)[there] for table in tables)
+        return few(float((sums**2 / squares).min()), self.behind.what)
 
     def bounded(
         self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
@@ -185,6 +203,15 @@ def _matthews(right: Floats, true: Floats, pred: Floats) -> Floats:
     return divided(shared, np.where(alone, 0.0, np.sqrt(spread[0]) * np.sqrt(spread[1])))
 
 
+_TRUE = Behind(lambda cells: cells.sum(1), "rows of a class")
+_TOLD = Behind(lambda cells: cells.sum(0), "rows predicted as a class")
+_EITHER = Behind(
+    lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
+    "rows of a class, true or predicted",
+)
+# each class weighs as its rows do: small ones do no harm, where the largest one is not nearly all
+_OTHERS = Behind(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
+
 _ONE = "only one class in `y_true`"
 _NEVER = "a class is never predicted"
 _ABSENT = "a predicted class is not in `y_true`"
@@ -194,6 +221,7 @@ AVERAGES: tuple[CountMetric, ...] = (
         name="balanced_accuracy",
         greater_is_better=True,
         formula=_balanced_accuracy,
+        behind=_TRUE,
         of="true",
         unless=_ONE,
     ),
@@ -201,6 +229,7 @@ AVERAGES: tuple[CountMetric, ...] = (
         name="precision_macro",
         greater_is_better=True,
         formula=_precision_macro,
+        behind=_TOLD,
         of="pred",
         unless=_NEVER,
     ),
@@ -208,14 +237,16 @@ AVERAGES: tuple[CountMetric, ...] = (
         name="recall_macro",
         greater_is_better=True,
         formula=_recall_macro,
+        behind=_TRUE,
         of="true",
         unless=_ABSENT,
     ),
-    OfMargins(name="f1_macro", greater_is_better=True, formula=_f1_macro),
+    OfMargins(name="f1_macro", greater_is_better=True, formula=_f1_macro, behind=_EITHER),
     OfMargins(
         name="precision_weighted",
         greater_is_better=True,
         formula=_precision_weighted,
+        behind=_TOLD,
         unless=_NEVER,
     ),
     OfMargins(name="f1_weighted", greater_is_better=True, formula=_f1_weighted),
@@ -224,6 +255,7 @@ AVERAGES: tuple[CountMetric, ...] = (
         greater_is_better=True,
         low=-1.0,
         formula=_matthews,
+        behind=_OTHERS,
         unless="only one class in `y_true`, or only one predicted",
     ),
 )

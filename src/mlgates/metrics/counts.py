@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.kernels.proportions import wilson_interval
-from mlgates.metrics.metric import Estimate, Metric, undefined
+from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.outcomes import Need, Outcomes, confusion
 from mlgates.outcomes.names import listed
 
@@ -65,9 +65,19 @@ class CountMetric(Metric):
         value = float(self.of_cells(outcomes.cells, positive))
         if np.isnan(value):
             return undefined(self.unless)
+        why = self.lacking(outcomes, positive)
+        details = {"lacking": why} if why else {}
         if not confidence:
-            return Estimate(value)
-        return self.bounded(value, outcomes, positive, confidence, seed)
+            return Estimate(value, details=details)
+        found = self.bounded(value, outcomes, positive, confidence, seed)
+        return found._replace(details={**found.details, **details})
+
+    @abstractmethod
+    def lacking(self, outcomes: Outcomes, positive: int | None) -> str:
+        """Return that too few of the rows were seen that a share is of; an empty text if not.
+
+        All rows are counted by the gate, whose user says how many are enough.
+        """
 
     @abstractmethod
     def bounded(
@@ -90,6 +100,13 @@ class Share(CountMetric):
     def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats]:
         """Return numerators and denominators."""
         return self.share(cells, -1 if positive is None else positive)
+
+    def lacking(self, outcomes: Outcomes, positive: int | None) -> str:
+        """Return that its denominator is too small."""
+        what = self.unless.removeprefix("no ")
+        if what == "rows":
+            return ""
+        return few(_worth(lambda cells: self.fraction(cells, positive), outcomes), what)
 
     def bounded(
         self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
@@ -115,6 +132,12 @@ class Overlap(CountMetric):
         both, either = _overlap(cells, -1 if positive is None else positive)
         return divided(2 * both, either + both)
 
+    def lacking(self, outcomes: Outcomes, positive: int | None) -> str:
+        """Return that too few rows are positive or predicted to be."""
+        code = -1 if positive is None else positive
+        n = _worth(lambda cells: _overlap(cells, code), outcomes)
+        return few(n, "positives, true or predicted")
+
     def bounded(
         self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
     ) -> Estimate:
@@ -131,12 +154,18 @@ def wilson(
 ) -> tuple[tuple[float, float], float]:
     """Return Wilson's interval of a share and the effective rows that it is a share of."""
     part, whole = map(float, share(outcomes.cells))
-    n = whole
-    if outcomes.weight is not None:
-        n = whole**2 / float(share(squared_cells(outcomes))[1])
+    n = _worth(share, outcomes)
     hits = n if part == whole else part * (n / whole)
     low, high = wilson_interval(hits, n, confidence)
     return (float(low), float(high)), n
+
+
+def _worth(share: Callable[[Floats], tuple[Floats, Floats]], outcomes: Outcomes) -> float:
+    """Return how many rows a share is of, with weights what they are worth."""
+    whole = float(share(outcomes.cells)[1])
+    if outcomes.weight is None:
+        return whole
+    return whole**2 / float(share(squared_cells(outcomes))[1])
 
 
 def squared_cells(outcomes: Outcomes) -> Floats:

@@ -1,6 +1,7 @@
 """What a metric is: a name, a direction, a possible range, and how it is measured."""
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,13 +15,25 @@ from mlgates.limits import quantity
 from mlgates.outcomes import Need, Outcomes
 from mlgates.verdict import Measurement
 
-__all__ = ["Estimate", "Metric", "RowMetric", "Statistic", "rows", "scores", "undefined"]
+__all__ = [
+    "Estimate",
+    "Metric",
+    "RowMetric",
+    "Statistic",
+    "few",
+    "rows",
+    "scores",
+    "undefined",
+]
 
 #: Of how often each row came up in each resample, ``(b, n)``: ``(b,)`` values, NaN if undefined.
 Statistic = Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
 
+#: Fewer rows than these decide nothing about a share of them, nor how a class is ranked.
+_LEAST = 10
 #: Rounding may carry a value this far beyond what is possible.
 _CRUMB = 1e-9
+_PLURAL = re.compile(r"\b(positive|negative|row|prediction)s\b")
 
 
 class Estimate(NamedTuple):
@@ -35,6 +48,25 @@ class Estimate(NamedTuple):
 def undefined(why: str) -> Estimate:
     """Return the estimate of a metric that is undefined for these rows, and why it is."""
     return Estimate(None, details={"undefined": why})
+
+
+def few(rows: float, what: str) -> str:
+    """Return that a metric rests on too few rows, as a clause; an empty text when it does not.
+
+    Examples
+    --------
+    >>> few(3, "predicted positives")
+    '3 predicted positives, at least 10 are needed'
+    >>> few(1, "rows of a class")
+    '1 row of a class, at least 10 are needed'
+    """
+    if rows >= _LEAST - _CRUMB:
+        return ""
+    count = math.floor(rows + _CRUMB)
+    if count == 1:
+        what = _PLURAL.sub(r"\1", what)
+    number = f"{count:,}" if rows > 0 else "no"
+    return f"{number} {what}, at least {_LEAST} are needed"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

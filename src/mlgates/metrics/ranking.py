@@ -11,14 +11,12 @@ from mlgates.errors import EvidenceError
 from mlgates.kernels.auc import auc, delong, hanley_interval
 from mlgates.kernels.proportions import wilson_interval
 from mlgates.kernels.ranking import auc_influence, falling, precision_curve
-from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
+from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
 from mlgates.outcomes import Need, Outcomes
 
-__all__ = ["LEAST_A_CLASS", "RANKING", "AveragePrecision", "RocAuc", "RocAucOneVsRest"]
+__all__ = ["RANKING", "AveragePrecision", "RocAuc", "RocAucOneVsRest"]
 
 Floats = npt.NDArray[np.float64]
-#: Fewer rows of a class than this decide nothing about how scores rank.
-LEAST_A_CLASS = 10
 _ONE = "only one class in `y_true`"
 #: This near to 0 and 1, and within so many standard errors of them, the interval of an area is had
 #: on the logit scale: there DeLong's covers too seldom, and reaches beyond what is possible.
@@ -71,7 +69,7 @@ class RocAucOneVsRest(Metric):
         area, moves = self.influence(outcomes)
         variance = float(np.dot(moves, moves)) * inflation(sizes)
         ends = area_interval(area, variance, min(sizes), confidence)
-        return Estimate(area, ends, "DeLong", lacking(sizes, "row of a class"))
+        return Estimate(area, ends, "DeLong", lacking(sizes, "rows of a class"))
 
     def sizes(self, outcomes: Outcomes) -> list[float]:
         """Return how many rows each class is worth."""
@@ -223,12 +221,8 @@ def effective_sizes(positive: npt.NDArray[np.bool_], weight: Floats | None) -> t
 def lacking(sizes: "list[float] | tuple[float, ...]", what: str = "") -> dict[str, object]:
     """Return the detail that says that a class is too small to decide by; nothing if none is."""
     smallest = min(sizes)
-    if smallest >= LEAST_A_CLASS - 1e-9:
-        return {}
-    count = math.floor(smallest + 1e-9)
-    noun, _, of = (what or ("positive" if smallest == sizes[0] else "negative")).partition(" ")
-    few = f"{count} {noun}{'' if count == 1 else 's'} {of}".rstrip()
-    return {"lacking": f"{few}, at least {LEAST_A_CLASS} are needed"}
+    why = few(smallest, what or ("positives" if smallest == sizes[0] else "negatives"))
+    return {"lacking": why} if why else {}
 
 
 RANKING: tuple[Metric, ...] = (

@@ -1,7 +1,6 @@
 """A metric of each group: its values, their intervals, and what a group lacks to be judged."""
 
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,18 +14,15 @@ from scipy import special
 from mlgates.errors import EvidenceError
 from mlgates.kernels.proportions import wilson_interval
 from mlgates.metrics import CountMetric, Metric
+from mlgates.metrics.metric import few
 from mlgates.outcomes import Groups, Outcomes, confusion
 from mlgates.verdict import NO_INTERVAL, Measurement
 
-__all__ = ["LEAST", "Grouped", "Rates", "normal"]
+__all__ = ["Grouped", "Rates", "normal"]
 
 Floats = npt.NDArray[np.float64]
 
 Again = Callable[[npt.NDArray[np.intp], float], tuple[Floats, Floats]]
-
-#: A rate of fewer rows than these is not estimable.
-LEAST = 10
-_PLURAL = re.compile(r"\b(positive|negative|row)s\b")
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +220,7 @@ class Grouped:
         low, high = wilson_interval(hits, effective, confidence)
         what = metric.unless.removeprefix("no ")
         lacking = [
-            self._thin(g, least) or _few(float(effective[g]), what) for g in range(len(self.names))
+            self._thin(g, least) or few(float(effective[g]), what) for g in range(len(self.names))
         ]
         return Rates(
             metric.name,
@@ -313,16 +309,6 @@ def _lack(found: Measurement, *, bounded: bool) -> str:
     if found.interval is None and bounded:
         return why or NO_INTERVAL
     return why
-
-
-def _few(denominator: float, what: str) -> str:
-    """Return that a rate has too few rows to be a share of; an empty text when it has enough."""
-    if denominator >= LEAST:
-        return ""
-    number = f"{math.floor(denominator):,}" if denominator > 0 else "no"
-    if number == "1":
-        what = _PLURAL.sub(r"\1", what)
-    return f"{number} {what}, at least {LEAST} are needed"
 
 
 def _kish(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:
