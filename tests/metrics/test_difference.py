@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from mlgates.evidence import Evidence
-from mlgates.kernels.paired import tango_interval
+from mlgates.kernels.paired import mcnemar, tango_interval
 from mlgates.metrics import NAMES, find
 from mlgates.metrics.change import _subset
 from mlgates.metrics.difference import difference
@@ -93,6 +93,56 @@ def test_accuracy_of_several_classes_counts_right_rows():
     found = between("accuracy", THREE, mine, theirs)
     b, c = np.sum((mine == THREE) & (theirs != THREE)), np.sum((mine != THREE) & (theirs == THREE))
     assert (found.change.details["b"], found.change.details["c"]) == (b, c)
+
+
+@pytest.mark.parametrize("name", ["balanced_accuracy", "recall_macro"])
+def test_a_mean_of_recalls_adds_up_the_intervals_of_the_classes(name):
+    mine = np.where(RNG.random(N) < 0.8, THREE, (THREE + 1) % 3)
+    theirs = np.where(RNG.random(N) < 0.8, mine, (THREE + 2) % 3)
+    found = between(name, THREE, mine, theirs)
+    value, down, up, errors = 0.0, 0.0, 0.0, 0.0
+    for label in range(3):
+        some = label == THREE
+        b = int((some & (mine == THREE) & (theirs != THREE)).sum())
+        c = int((some & (mine != THREE) & (theirs == THREE)).sum())
+        n = int(some.sum())
+        low, high = tango_interval(b, c, n, 0.9)
+        change = (b - c) / n
+        value += change / 3
+        down, up = math.hypot(down, change - low), math.hypot(up, high - change)
+        errors += (b + c - (b - c) ** 2 / n) / n**2
+    assert found.value == pytest.approx(value)
+    assert found.change.ends(0.9) == pytest.approx((value - down / 3, value + up / 3))
+    assert found.change.details["standard_error"] == pytest.approx(math.sqrt(errors) / 3)
+
+
+def test_no_change_of_classes_of_one_size_is_tested_by_mcnemar():
+    true = np.repeat([0, 1], 50)
+    mine, theirs = true.copy(), true.copy()
+    mine[[0, 1, 50]] = 1 - true[[0, 1, 50]]
+    theirs[10:15], theirs[60:62] = 1, 0
+    found = between("balanced_accuracy", true, mine, theirs)
+    assert found.change.p_value == pytest.approx(mcnemar(7, 3).chi2_p)
+    swapped = np.where(true == 0, 2, 0)  # (wrong in another way: nothing is discordant)
+    alike = between("balanced_accuracy", np.append(true, 2), np.append(1 - true, 2), [*swapped, 2])
+    assert (alike.value, alike.change.p_value) == (0, 1)
+    assert "standard_error" not in alike.change.details
+    low, high = alike.change.ends(0.95)
+    assert low < -0.05 < 0.05 < high
+
+
+def test_a_rare_class_makes_no_interval_too_narrow():
+    rng, above, draws = np.random.default_rng(2), 0, 300
+    for _ in range(draws):
+        true = (np.arange(200) < 20).astype(int)
+        kind = rng.random(200)
+        gained = np.where(true == 1, 0.02, 0.01)
+        lost = gained + np.where(true == 1, 0.08, 0.02)
+        theirs = np.where(kind < gained, 1 - true, true)
+        mine = np.where((kind >= gained) & (kind < lost), 1 - true, true)
+        found = between("balanced_accuracy", true, mine, theirs)
+        above += found.change.ends(0.95)[0] > -0.035  # the truth
+    assert above <= 0.04 * draws
 
 
 def test_labels_of_two_models_may_have_other_codes():
@@ -255,8 +305,11 @@ def test_interval_is_near_that_of_resampled_rows(name, function, kind):
     assert found.value == pytest.approx(function(true, mine) - function(true, theirs), abs=1e-12)
     low, high = resampled(function, mine, theirs, true)
     assert found.change.ends(0.95) == pytest.approx((low, high), abs=0.25 * (high - low))
-    assert found.change.details["seed"] == 0
-    assert found.change.details["resamples"] == 2000
+    if name == "balanced_accuracy":
+        assert found.change.method == "Tango, combined"
+    else:
+        assert found.change.details["seed"] == 0
+        assert found.change.details["resamples"] == 2000
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,11 @@ class Regression(Gate):
     -----
     The value is the candidate's minus production's; the limit is ``-tolerance`` at least, or
     ``tolerance`` at most where less is better. Shares of the same rows (accuracy, recall, false
-    positive rate) have Tango's interval from the rows that one model alone has right; an area under
-    the ROC curve has DeLong's for paired scores; means of losses have Student's of the differences
-    row by row, corrected for skewness; other functions of counts are resampled from the cells of
-    (true, candidate's, production's label), and everything else from the rows.
+    positive rate) have Tango's interval from the rows that one model alone has right, and their
+    means over classes (balanced accuracy) have those of the classes, combined; an area under the
+    ROC curve has DeLong's for paired scores; means of losses have Student's of the differences row
+    by row, corrected for skewness; other functions of counts are resampled from the cells of (true,
+    candidate's, production's label), and everything else from the rows.
 
     Over several slices, a FAIL is held to the level of Holm's correction, and the check shows the
     interval at that level; a PASS of all slices needs no correction. Models that answer alike on

@@ -18,7 +18,7 @@ from mlgates.metrics.counts import CountMetric, divided, squared_cells
 from mlgates.metrics.metric import Estimate, few
 from mlgates.outcomes import Outcomes
 
-__all__ = ["AVERAGES", "MeanOfShares", "OfMargins"]
+__all__ = ["AVERAGES", "MeanOfShares", "OfMargins", "of_mean"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -123,17 +123,7 @@ class _Filled:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MeanOfShares(OfMargins):
-    """A plain mean of one share a class, whose Wilson intervals are added up in squares.
-
-    Given how many rows each class has, the shares are independent: with the intervals ``(l, u)`` of
-    the shares ``p`` the mean ``m`` of ``k`` lies in ``m - sqrt(sum((p - l)**2)) / k`` to
-    ``m + sqrt(sum((u - p)**2)) / k`` (the method of variance estimates recovery).
-
-    References
-    ----------
-    .. [1] Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect
-       measures: a general approach. Statistics in Medicine 27, 1693-1702.
-    """
+    """A plain mean of one share a class, whose Wilson intervals are added up in squares."""
 
     of: Literal["true", "pred"]
     interval: str = "Wilson a class, combined"
@@ -151,10 +141,30 @@ class MeanOfShares(OfMargins):
         n = whole**2 / squared_cells(outcomes).sum(axis)[some]
         hits = np.where(part == whole, n, part * (n / whole))
         low, high = wilson_interval(hits, n, confidence)
-        share = part / whole
-        down = float(np.hypot.reduce(share - low)) / len(share)
-        up = float(np.hypot.reduce(high - share)) / len(share)
-        return Estimate(value, (value - down, value + up), "Wilson, combined")
+        return Estimate(value, of_mean(part / whole, low, high), "Wilson, combined")
+
+
+def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
+    """Return the interval of the mean of shares, or of changes of them, one a class, from theirs.
+
+    Given how many rows each class has, they are independent: with the intervals ``(l, u)`` of the
+    parts ``p`` the mean ``m`` of ``k`` lies in ``m - sqrt(sum((p - l)**2)) / k`` to
+    ``m + sqrt(sum((u - p)**2)) / k`` (the method of variance estimates recovery).
+
+    References
+    ----------
+    .. [1] Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect
+       measures: a general approach. Statistics in Medicine 27, 1693-1702.
+
+    Examples
+    --------
+    >>> low, high = of_mean(np.array([0.8, 0.6]), np.array([0.74, 0.52]), np.array([0.86, 0.68]))
+    >>> round(low, 3), round(high, 3)
+    (0.65, 0.75)
+    """
+    mean, k = float(parts.mean()), len(parts)
+    down, up = float(np.hypot.reduce(parts - low)) / k, float(np.hypot.reduce(high - parts)) / k
+    return mean - down, mean + up
 
 
 def _mean(parts: Floats, true: Floats, pred: Floats) -> Floats:

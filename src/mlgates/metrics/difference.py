@@ -19,6 +19,7 @@ from mlgates.kernels.auc import auc_difference, hanley_interval, same_ranking
 from mlgates.kernels.means import mean_interval
 from mlgates.kernels.paired import mcnemar, tango_interval
 from mlgates.kernels.simultaneous import square_and_add
+from mlgates.metrics.averages import MeanOfShares, of_mean
 from mlgates.metrics.change import Change, Ends, of_cells, of_functions, of_rows
 from mlgates.metrics.counts import CountMetric
 from mlgates.metrics.functions import FunctionMetric
@@ -97,7 +98,8 @@ def difference(
     -------
     Difference
         Shares whose denominator is the same for both models (accuracy, recall, a false positive
-        rate) have Tango's interval from the discordant rows, an area under the ROC curve DeLong's,
+        rate) have Tango's interval from the discordant rows, and a mean of such shares (balanced
+        accuracy) has that of theirs; an area under the ROC curve DeLong's,
         means of losses Student's of the differences row by row, everything else a bootstrap of
         rows, the same ones for both models.
 
@@ -152,6 +154,8 @@ def _counts(metric: CountMetric, candidate: Outcomes, production: Outcomes, seed
     here, there = _success(metric, candidate), _success(metric, production)
     if here is not None and there is not None:
         return _shares(here, there, candidate)
+    if isinstance(metric, MeanOfShares) and metric.of == "true":
+        return _mean_of_shares(candidate, production)
     return of_cells(metric, candidate, production, seed)
 
 
@@ -222,6 +226,42 @@ def _shares(here: tuple[Mask, Mask], there: tuple[Mask, Mask], outcomes: Outcome
 def _tango(b: float, c: float, n: float, confidence: float) -> Ends:
     low, high = tango_interval(b, c, n, confidence)
     return float(low), float(high)
+
+
+def _mean_of_shares(candidate: Outcomes, production: Outcomes) -> Change:
+    """Tango's intervals of the classes, combined, and McNemar's test over all of them.
+
+    Where no class has a changed share, the sum of ``(b - c) / n`` over the classes has the variance
+    ``sum((b + c) / n**2)``.
+    """
+    true, weight, k = candidate.true, candidate.weight, len(candidate.classes)
+    mine, theirs = (side.true == side.pred for side in (candidate, production))
+    weight = np.ones(candidate.n) if weight is None else weight
+    rows, squares, gained, lost = (
+        np.bincount(true, each, k)
+        for each in (weight, weight**2, weight * (mine & ~theirs), weight * (theirs & ~mine))
+    )
+    some = rows > 0
+    worth = rows[some] / squares[some]
+    n, b, c = rows[some] * worth, gained[some] * worth, lost[some] * worth
+    change = (b - c) / n
+
+    def ends(confidence: float) -> Ends:
+        return of_mean(change, *tango_interval(b, c, n, confidence))
+
+    details: dict[str, object] = {}
+    if (b + c).sum() >= _MANY:
+        error = math.sqrt(float(((b + c - (b - c) ** 2 / n) / n**2).sum())) / len(n)
+        details["standard_error"] = error
+    spread = math.sqrt(float(((b + c) / n**2).sum()))
+    z = abs(float(change.sum())) / spread if spread else 0.0
+    return Change(
+        method="Tango, combined",
+        ends=ends,
+        value=float(change.mean()),
+        p_value=math.erfc(z / math.sqrt(2)),
+        details=details,
+    )
 
 
 # areas, and means of losses
