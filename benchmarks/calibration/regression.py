@@ -99,6 +99,8 @@ CASES = (
     Case("f1", "4 % discordant", labels(0.04), 0.01),
     Case("f1", "10 % discordant", labels(0.10), 0.02),
     Case("matthews_corrcoef", "10 % discordant", labels(0.10), 0.02),
+    Case("balanced_accuracy", "10 % positives, 10 % discordant", labels(0.10, 0.1), 0.02),
+    Case("matthews_corrcoef", "10 % positives, 10 % discordant", labels(0.10, 0.1), 0.02),
     Case("roc_auc", "30 % positives", scores(0.3, 0.4), 0.2),
     Case("roc_auc", "5 % positives", scores(0.05, 0.4), 0.2),
     Case("log_loss", "30 % positives", scores(0.3, 0.4), 0.2),

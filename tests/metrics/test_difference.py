@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 
 from mlgates.evidence import Evidence
 from mlgates.kernels.paired import mcnemar, tango_interval
+from mlgates.kernels.resampling import multinomial_cells
 from mlgates.metrics import NAMES, find
 from mlgates.metrics.change import _subset
 from mlgates.metrics.difference import difference
@@ -143,6 +144,31 @@ def test_a_rare_class_makes_no_interval_too_narrow():
         found = between("balanced_accuracy", true, mine, theirs)
         above += found.change.ends(0.95)[0] > -0.035  # the truth
     assert above <= 0.04 * draws
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("matthews_corrcoef", [1, 1, 1]),
+        ("f1_macro", [1, 1, 1]),
+        ("precision_macro", [1, 1, 1]),
+        ("f1_weighted", [0.75, 0.2, 0.05]),
+    ],
+)
+def test_a_row_is_added_to_each_class_that_counts_for_as_much(name, more, monkeypatch):
+    true = np.repeat([0, 1, 2], [150, 40, 10])
+    mine, theirs = (np.where(RNG.random(200) < 0.8, true, (true + 1) % 3) for _ in range(2))
+    seen = []
+
+    def drawn(counts, *rest):
+        seen.append(counts)
+        return multinomial_cells(counts, *rest)
+
+    monkeypatch.setattr("mlgates.metrics.change.multinomial_cells", drawn)
+    between(name, true, mine, theirs)
+    added = seen[0][-6:].reshape(2, 3)  # (gained, then lost, by class)
+    assert added == pytest.approx(np.array([more, more]) / 2)
+    assert seen[0].sum() == pytest.approx(200 + sum(more))
 
 
 def test_labels_of_two_models_may_have_other_codes():

@@ -240,6 +240,7 @@ AVERAGES: tuple[CountMetric, ...] = (
         greater_is_better=True,
         formula=_precision_macro,
         behind=_TOLD,
+        alike=True,
         of="pred",
         unless=_NEVER,
     ),
@@ -251,7 +252,9 @@ AVERAGES: tuple[CountMetric, ...] = (
         of="true",
         unless=_ABSENT,
     ),
-    OfMargins(name="f1_macro", greater_is_better=True, formula=_f1_macro, behind=_EITHER),
+    OfMargins(
+        name="f1_macro", greater_is_better=True, formula=_f1_macro, behind=_EITHER, alike=True
+    ),
     OfMargins(
         name="precision_weighted",
         greater_is_better=True,
@@ -266,6 +269,7 @@ AVERAGES: tuple[CountMetric, ...] = (
         low=-1.0,
         formula=_matthews,
         behind=_OTHERS,
+        alike=True,
         unless="only one class in `y_true`, or only one predicted",
     ),
 )

@@ -58,12 +58,13 @@ def of_cells(metric: CountMetric, candidate: Outcomes, production: Outcomes, see
     """A multinomial draw over the cells of (true, candidate's, production's label).
 
     One row is added, half of it gained and half lost, as Agresti and Min do for paired shares:
-    where few rows are discordant, draws of these alone vary too little.
+    where few rows are discordant, draws of these alone vary too little. Where a rare class counts
+    for as much as the others, one row is added to each.
     """
     joint = _Joint.of(candidate, production)
     positive = metric.positive(candidate)
     value = float(joint.difference(metric, positive, joint.counts[None])[0])
-    more = joint.with_a_row()
+    more = joint.with_a_row(each=metric.alike)
     batches = multinomial_cells(more.counts, RESAMPLES, np.random.default_rng(seed))
     draws = np.concatenate([more.difference(metric, positive, batch) for batch in batches])
     return _Draws(value, draws).change("multinomial", seed)
@@ -89,11 +90,11 @@ class _Joint:
         pair, q = np.divmod(cells[filled], k)
         return cls(k, counts[filled], pair, pair // k * k + q)
 
-    def with_a_row(self) -> "_Joint":
+    def with_a_row(self, *, each: bool) -> "_Joint":
         """The cells with half a row more that the candidate alone has right, and half a row less.
 
-        They are shared out to the true classes as the rows are; the model that is wrong tells the
-        class that is most often told wrongly there, by either model.
+        They are shared out to the true classes as the rows are, or given to each of them; the model
+        that is wrong tells the class that is most often told wrongly there, by either model.
         """
         true = np.arange(self.k)
         rows = np.bincount(self.candidate // self.k, self.counts, minlength=self.k)
@@ -103,7 +104,7 @@ class _Joint:
         told += 1e-9 * told.sum(0) + 1e-18  # where none is wrong, the class that is told most
         np.fill_diagonal(told, 0.0)
         right, wrong = true * self.k + true, true * self.k + told.argmax(1)
-        half = rows / rows.sum() / 2
+        half = (rows > 0) / 2 if each else rows / rows.sum() / 2
         some = half > 0
         return _Joint(
             self.k,

@@ -30,6 +30,8 @@ class CountMetric(Metric):
     strict : bool
         Whether it takes every label that is not the positive one for the other, so that one that
         `y_true` lacks, such as a misspelt positive, would count in the model's favour.
+    alike : bool
+        Whether a rare class counts for as much as the others.
     unless : str
         Why it is undefined where it is.
     """
@@ -37,6 +39,7 @@ class CountMetric(Metric):
     need: Need = "labels"
     binary: bool = False
     strict: bool = False
+    alike: bool = False
     unless: str = "no rows"
 
     @abstractmethod
