@@ -553,6 +553,18 @@ def test_all_groups_small_is_undecided():
         assert result.checks[0].value is None
 
 
+def test_group_of_few_positives_has_no_f1():
+    true, told, group = drawn(29, [200, 200, 200], [0.5] * 3)
+    true[group == 2] = told[group == 2] = np.arange(200) < 9
+    result = fair("f1_difference", 1).run(
+        y_true=true, y_pred=told, sensitive_features={"sex": group}
+    )
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert result.checks[1].reason == (
+        "`f1` can't be judged for sex=2: 9 positives, true or predicted, at least 10 are needed"
+    )
+
+
 def test_group_without_positives_is_not_estimable():
     true, told, group = drawn(29, [200, 200, 200], [0.5] * 3)
     true[group == 2] = 0

@@ -75,8 +75,8 @@ class Fairness(Gate):
     -----
     A share has Wilson's interval by the rows that it is a share of, a difference of two Newcombe's
     and a ratio Koopman's, at the level of the studentized range, at which all pairs hold together.
-    Other metrics have their own intervals, joined in the same way. Fewer than 10 rows that a rate
-    is a share of are not estimable. Several sensitive features are crossed.
+    Other metrics have their own intervals, joined in the same way. A metric that rests on fewer
+    than 10 rows of a group is not estimable. Several sensitive features are crossed.
 
     Examples
     --------
