@@ -1,5 +1,7 @@
 """Intervals of a mean and of a median of independent rows, with weights or without."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -57,10 +59,11 @@ def mean_interval(
     mean = float(np.dot(shares, values))
     centred = values - mean
     variance = float(np.dot(shares, centred**2))
-    if n < 2 or not np.sqrt(variance) > 1e-12 * abs(mean):
+    deviation = math.sqrt(variance)
+    if n < 2 or not deviation > 1e-12 * abs(mean):
         return None
-    skewness = float(np.dot(shares, centred**3)) / variance**1.5
-    error = np.sqrt(variance / (n - 1))
+    skewness = float(np.dot(shares, (centred / deviation) ** 3))
+    error = deviation / math.sqrt(n - 1)
     t = float(special.stdtrit(n - 1, (1 + confidence) / 2))
     c = skewness / (3 * np.sqrt(n))
     least = t if abs(c) > _MOST_SKEWED else 0.0
