@@ -720,6 +720,18 @@ def test_one_other_value_than_a_constant_can_be_chance():
 # What is shown
 
 
+@pytest.mark.parametrize("method", BINNED)
+@pytest.mark.parametrize(("rows", "before"), [(200, 100_000), (200, 2_000), (100_000, 200)])
+def test_another_number_for_what_is_not_known_is_drift(method, rows, before):
+    def side(size, unknown):
+        amounts = np.random.default_rng(size).gamma(2, 50, size)
+        return {"x": np.where(np.arange(size) < 0.15 * size, unknown, amounts)}
+
+    check = only(run(side(rows, -1.0), side(before, 0.0), method))
+    assert check.verdict is F
+    assert check.p_value < 1e-20
+
+
 def test_details_say_which_cells_moved():
     reference = {"c": ["a"] * 500 + ["b"] * 300 + ["c"] * 200}
     data = {"c": ["a"] * 500 + ["b"] * 100 + ["c"] * 201 + ["d"] * 199}

@@ -285,3 +285,29 @@ def test_size_of_the_test_with_quantile_cells(m, n, levels):
         return chi_square_pvalue(cells.reference, cells.current, ordered=True)
 
     assert 0.02 < rejected(draw, 0.05, 1_000) < 0.075
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize(("m", "n"), [(100_000, 200), (200, 100_000), (2_000, 200)])
+def test_values_that_moved_between_thin_cells_are_no_chance(m, n, ordered):
+    reference, current = np.array([0, 15 * m, 85 * m]), np.array([15 * n, 0, 85 * n])
+    assert chi_square_pvalue(reference // 100, current // 100, ordered=ordered) < 1e-20
+    assert chi_square_pvalue(current // 100, reference // 100, ordered=ordered) < 1e-20
+
+
+def test_a_few_new_values_are_no_chance_beside_many_rows_and_are_beside_few():
+    cells = np.array([0, 50_000, 50_000]), np.array([5, 95, 100])
+    assert chi_square_pvalue(*cells, ordered=True) < 1e-6
+    assert chi_square_pvalue(cells[0] // 500, cells[1], ordered=True) > 1e-2
+
+
+@pytest.mark.parametrize(("m", "n"), [(100, 5_000), (5_000, 100), (300, 300), (50_000, 50)])
+def test_chance_is_not_taken_for_more(m, n):
+    rng = np.random.default_rng(m + n)
+    shares = 1 / np.arange(1, 401)
+    shares /= shares.sum()
+    for _ in range(300):
+        counts = np.array([rng.multinomial(size, shares) for size in (m, n)])
+        both = counts[:, counts.sum(0) > 0]
+        for ordered in (True, False):
+            assert chi_square_pvalue(*both, ordered=ordered) > 1e-6
