@@ -153,9 +153,10 @@ def wasserstein_between(
     mean = np.where(crossing, (a * a + b * b) / np.where(crossing, 2 * size, 1.0), size / 2)
     least = np.maximum(np.maximum(start_f - stop_g, start_g - stop_f), 0.0)
     most = np.maximum(stop_f - start_g, stop_g - start_f)
-    # A power of two, so that only what is lost below the least double is rounded otherwise.
-    unit = math.ldexp(1.0, math.frexp(width.max(initial=0.0))[1] - 1)
-    areas = (float(width / unit @ height) * unit for height in (mean, least, most))
+    # By a power of two, so that only what would be lost below the least double is another number.
+    power = math.frexp(width.max(initial=0.0))[1] - 1
+    unit, scaled = math.ldexp(1.0, power), np.ldexp(width, -power)
+    areas = (float(scaled @ height) * unit for height in (mean, least, most))
     found = Between(*(area + outside for area in areas))
     return found if math.isfinite(found.high) else Between(math.nan, math.nan, math.nan)
 
