@@ -236,9 +236,11 @@ def test_equal_values_that_moved_within_a_cell_are_seen(before, now):
     assert chi_square_pvalue(cells.reference, cells.current, ordered=True) < 1e-4
 
 
-def test_cells_of_a_test_are_all_where_no_edge_is_one():
-    x = np.arange(100)
+@pytest.mark.parametrize("x", [np.arange(100), np.arange(1_000) ** 2 % 97])
+def test_cells_of_a_test_are_all_where_no_edge_is_one_or_has_many_values(x):
+    x = np.sort(np.append(x, np.full(len(x) // 10 if len(x) > 100 else 0, 50)))
     edges = quantile_edges(x, 10)
+    assert edges.atoms.any() == (len(x) > 100)
     counts = count_sorted(x, edges), count_sorted(x[::3], edges)
     found, expected = cells_to_test(*counts, edges, 10), Cells.of(*counts, ordered=True)
     for side in ("reference", "current", "positions"):

@@ -24,6 +24,8 @@ __all__ = [
 
 #: What is rarer by chance is none.
 _NO_CHANCE = 1e-4
+#: So many equal values are hardly more than they would be without chance.
+_MANY = 50
 #: Minus the logarithm of one in a million.
 _DOUBTLESS = math.log(1e6)
 
@@ -377,9 +379,10 @@ def cells_to_test(reference: Counts, current: Counts, edges: Edges, bins: int) -
     """The cells of a test, in which no edge is a cell because of chance in the reference.
 
     Of many equal values some have, among few rows, a cell's share by chance alone. Made cells
-    because of that, they seem to have lost it on the other side. So an edge is one only where it
-    has that share of both sides together, or where the reference has more of it than chance
-    explains, for any of as many such values as there can be; else it belongs to the cell below it.
+    because of that, they seem to have lost it on the other side. So an edge of less than 50 values
+    is one only where it has that share of both sides together, or where the reference has more of
+    it than chance explains, for any of as many such values as there can be; else it belongs to the
+    cell below it.
 
     Parameters
     ----------
@@ -405,7 +408,8 @@ def cells_to_test(reference: Counts, current: Counts, edges: Edges, bins: int) -
     m, n = int(reference.sum()), int(current.sum())
     share = (reference[at] + current[at]) / max(m + n, 1)
     by_chance = special.bdtrc(reference[at] - 1, m, share) >= _NO_CHANCE * share
-    starts = np.delete(np.arange(edges.size), at[(share * bins < 1) & by_chance])
+    some = (reference[at] < _MANY) & (share * bins < 1) & by_chance
+    starts = np.delete(np.arange(edges.size), at[some])
     return Cells.of(
         np.add.reduceat(reference, starts), np.add.reduceat(current, starts), ordered=True
     )
