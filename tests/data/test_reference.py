@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ INF = math.inf
 
 
 def both_ways(reference, data, bins, type_=None):
-    """The cut of two columns, from rows and from knots, each by cells alone and in full."""
+    """The cut of two columns, from rows and from knots, each by what cells ask for and in full."""
     sides = [pa.table({"x": pa.array(values, type_)}) for values in (reference, data)]
     found = []
     for known in (Profile.of(sides[0]), Baseline.from_data(sides[0])):
@@ -43,9 +44,10 @@ def test_numbers_are_cut_alike_from_rows_and_from_knots(reference, data, bins):
         assert each.cells.reference.tolist() == cuts[0].cells.reference.tolist()
         assert each.cells.current.tolist() == cuts[0].cells.current.tolist()
         assert each.labels == cuts[0].labels
-        assert each.tested.reference.tolist() == cuts[0].tested.reference.tolist()
-        assert each.tested.current.tolist() == cuts[0].tested.current.tolist()
-        for cells in (each.cells, each.tested):
+        tested, first = each.tested(), cuts[0].tested()
+        assert tested.reference.tolist() == first.reference.tolist()
+        assert tested.current.tolist() == first.current.tolist()
+        for cells in (each.cells, tested):
             assert cells.ordered
             assert int(cells.reference.sum()) == len(reference)
             assert int(cells.current.sum()) == len(data)
@@ -67,7 +69,7 @@ def test_categories_are_cut_by_the_reference(reference, data):
         assert counts == expected
         assert not each.cells.ordered
         # for the test each of them is a cell
-        assert len(each.tested.current) == len(set(reference)) + len(set(unseen))
+        assert len(each.tested().current) == len(set(reference)) + len(set(unseen))
 
 
 def test_bools_are_categories():
@@ -94,19 +96,22 @@ def test_points_that_print_alike_get_more_digits():
 
 
 def test_what_is_counted_of_the_current_side():
-    exact, stored = Profile.of({"x": [1.0, 2.0]}), Baseline.from_data({"x": [1.0, 2.0]})
-    side = distribution_of(exact, "x")
-    edges = edges_of(side, 2)
-    assert current_counter("x", side) == Distribution("x")
-    assert current_counter("x", side, edges) == InCells.of("x", edges)
-    knots = distribution_of(stored, "x")
-    assert current_counter("x", knots) == AtKnots("x", (1.0, 2.0), tails=True)
-    assert current_counter("x", knots, edges_of(knots, 2)) == InCells.of("x", edges)
+    few, many = ({"x": np.arange(n) * 1.0} for n in (2, 10_001))
+    for table in (few, many):
+        side, knots = (
+            distribution_of(known, "x") for known in (Profile.of(table), Baseline.from_data(table))
+        )
+        in_full = Distribution("x"), AtKnots("x", tuple(knots.points.tolist()), tails=True)
+        assert (current_counter("x", side), current_counter("x", knots)) == in_full
+        edges = edges_of(side, 2)
+        found = current_counter("x", side, edges), current_counter("x", knots, edges_of(knots, 2))
+        # of a small reference more than its own cells
+        assert found == (in_full if table is few else (InCells.of("x", edges),) * 2)
     assert current_counter("c", None) == Distribution("c")
 
 
 def test_cells_are_read_off_what_was_counted_in_full():
-    side = distribution_of(Profile.of({"x": [1.0, 2.0, 3.0]}), "x")
+    side = distribution_of(Profile.of({"x": np.arange(10_001) / 5_000}), "x")
     edges = edges_of(side, 2)
     counter = current_counter("x", side, edges)
     data = {"x": [0.0, 2.5]}

@@ -19,6 +19,7 @@ from scipy import stats
 from scipy.spatial import distance
 
 import mlgates as mg
+from mlgates.data import reference as sides_of_drift
 from mlgates.data import sample
 from mlgates.data import together as matrices
 from mlgates.data.counters import Distribution, Numbers
@@ -960,6 +961,12 @@ def test_numpy_told_to_raise_changes_no_verdict(n_jobs):
             assert mg.GateSuite([mg.Drift(method)]).run(**sides).passed, method
 
 
+@pytest.fixture
+def none_is_small(monkeypatch):
+    """Let references of 5,000 values cut a test alone, as large ones do."""
+    monkeypatch.setattr(sides_of_drift, "_FEW", 1_000)
+
+
 def few_are_many(monkeypatch):
     """Let columns of 5,000 values be large ones."""
     monkeypatch.setattr(sample, "_MANY", 4_096)
@@ -1001,6 +1008,7 @@ def told(report):
         [mg.Drift("ks", columns="lacking"), mg.Drift("psi"), mg.Drift("wasserstein")],
     ],
 )
+@pytest.mark.usefixtures("none_is_small")
 def test_large_columns_are_judged_as_sorted_ones(gates, monkeypatch):
     reference, data = large_columns()
     suite = mg.GateSuite(gates)
@@ -1016,6 +1024,7 @@ BINNED = [mg.Drift("psi"), mg.Drift("psi", bins=5, name="five"), mg.Drift("chi2"
 
 
 @pytest.mark.parametrize("gates", [BINNED, [BINNED[0], mg.Drift("ks"), *BINNED[1:]]])
+@pytest.mark.usefixtures("none_is_small")
 def test_columns_of_several_gates_are_put_into_buckets_once_a_side(gates, monkeypatch):
     reference, data = large_columns()
     made = []
@@ -1034,6 +1043,7 @@ def test_columns_of_several_gates_are_put_into_buckets_once_a_side(gates, monkey
     assert made.count(6_000) == len(served)
 
 
+@pytest.mark.usefixtures("none_is_small")
 def test_gates_of_other_columns_ask_for_them_alone(monkeypatch):
     reference, data = large_columns()
     few_are_many(monkeypatch)
@@ -1047,6 +1057,7 @@ def test_gates_of_other_columns_ask_for_them_alone(monkeypatch):
     assert "moved" not in together
 
 
+@pytest.mark.usefixtures("none_is_small")
 def test_runs_side_by_side_against_one_profile_tell_what_they_tell_alone(monkeypatch):
     reference, data = large_columns()
     few_are_many(monkeypatch)
@@ -1065,6 +1076,7 @@ def test_runs_side_by_side_against_one_profile_tell_what_they_tell_alone(monkeyp
             assert list(pool.map(runs(mg.Profile.of(reference, counters)), suites)) == alone
 
 
+@pytest.mark.usefixtures("none_is_small")
 def test_a_profile_as_reference_is_met_by_one_table_after_another(monkeypatch):
     reference, data = large_columns()
     few_are_many(monkeypatch)

@@ -8,7 +8,6 @@ from hypothesis.extra import numpy as hnp
 from sorted_cells import ordered_cells
 
 from mlgates.kernels.binning import (
-    Cells,
     Edges,
     Ends,
     category_cells,
@@ -18,7 +17,7 @@ from mlgates.kernels.binning import (
     stored_edges,
     tally,
 )
-from mlgates.kernels.divergence import cells_to_test, chi_square_pvalue, psi
+from mlgates.kernels.divergence import psi
 from mlgates.kernels.ranks import below, upto
 
 LEVELS = st.integers(-5, 5).map(float) | st.sampled_from([np.inf, -np.inf, 0.5])
@@ -202,49 +201,6 @@ def test_order_of_rows_plays_no_part():
     assert np.array_equal(
         count_unsorted(values, edges), count_unsorted(rng.permutation(values), edges)
     )
-
-
-def rejected(levels, m, n, draws):
-    """The share of tests that find a change at 5 %, though nothing changed."""
-    rng = np.random.default_rng(levels + m)
-    found = 0
-    for _ in range(draws):
-        x, y = np.sort(rng.integers(0, levels, m)), np.sort(rng.integers(0, levels, n))
-        edges = quantile_edges(x, 10)
-        cells = cells_to_test(count_sorted(x, edges), count_sorted(y, edges), edges, 10)
-        found += chi_square_pvalue(cells.reference, cells.current, ordered=True) <= 0.05
-    return found / draws
-
-
-@pytest.mark.parametrize(("levels", "m"), [(5, 100), (12, 100), (18, 100), (18, 1_000)])
-def test_equal_values_that_are_many_by_chance_are_no_false_alarm(levels, m):
-    # as edges of their own, those of 18 levels alarm 9 times of 100
-    assert rejected(levels, m, 1_000, 2_000) < 0.067
-
-
-@pytest.mark.parametrize(("before", "now"), [(0.0, -1e-3), (0.0, 1e-3), (-1e-3, 0.0)])
-def test_equal_values_that_moved_within_a_cell_are_seen(before, now):
-    rng = np.random.default_rng(0)
-
-    def side(rows, value):
-        other = rng.normal(size=rows)
-        return np.sort(np.where(np.arange(rows) < 0.15 * rows, value, other))
-
-    x, y = side(200, before), side(1_000, now)
-    edges = quantile_edges(x, 10)
-    cells = cells_to_test(count_sorted(x, edges), count_sorted(y, edges), edges, 10)
-    assert chi_square_pvalue(cells.reference, cells.current, ordered=True) < 1e-4
-
-
-@pytest.mark.parametrize("x", [np.arange(100), np.arange(1_000) ** 2 % 97])
-def test_cells_of_a_test_are_all_where_no_edge_is_one_or_has_many_values(x):
-    x = np.sort(np.append(x, np.full(len(x) // 10 if len(x) > 100 else 0, 50)))
-    edges = quantile_edges(x, 10)
-    assert edges.atoms.any() == (len(x) > 100)
-    counts = count_sorted(x, edges), count_sorted(x[::3], edges)
-    found, expected = cells_to_test(*counts, edges, 10), Cells.of(*counts, ordered=True)
-    for side in ("reference", "current", "positions"):
-        assert np.array_equal(getattr(found, side), getattr(expected, side))
 
 
 def test_categories():

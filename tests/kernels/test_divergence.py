@@ -12,8 +12,9 @@ from scipy.spatial import distance
 from scipy.stats import contingency
 from sorted_cells import ordered_cells
 
-from mlgates.kernels.binning import category_cells
+from mlgates.kernels.binning import Edges, category_cells, count_sorted
 from mlgates.kernels.divergence import (
+    cells_together,
     chi_square_pvalue,
     cramers_v,
     hellinger,
@@ -205,12 +206,28 @@ def test_psi_chance_and_rows_needed():
 
 @given(sides(low=2), st.booleans())
 def test_chi_square_is_scipys_where_no_cell_is_thin(counts, ordered):
-    reference, current = (side + 20 for side in counts)
-    if min(reference.sum(), current.sum()) * 6 > max(reference.sum(), current.sum()):
-        return
-    p = chi_square_pvalue(reference * 7, current * 7, ordered=ordered)
-    theirs = stats.chi2_contingency([reference * 7, current * 7], correction=False).pvalue
-    assert p == pytest.approx(theirs, rel=1e-9, abs=1e-300)
+    reference, current = ((side + 20) * 7 for side in counts)
+    theirs = stats.chi2_contingency([reference, current], correction=False)
+    p = chi_square_pvalue(reference, current, ordered=ordered)
+    if theirs.expected_freq.min() >= 50:
+        assert p == pytest.approx(theirs.pvalue, rel=1e-9, abs=1e-300)
+    else:
+        other = stats.chi2_contingency([reference, current], correction=False, lambda_=1 / 3)
+        greater = max(theirs.pvalue, other.pvalue)
+        assert p == pytest.approx(greater, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("pooled", [[9_690, 255, 255], [7_200, 2_400, 600], [5_100, 3_570, 1_530]])
+def test_far_out_no_more_is_rejected_than_is_allowed(pooled):
+    # every table of 200 rows against 10,000 with these sums, and how probable it is
+    pooled, m = np.array(pooled), 200
+    tables = np.array([(m - b - c, b, c) for b in range(m + 1) for c in range(m + 1 - b)])
+    chances = stats.multivariate_hypergeom(m=pooled, n=m).pmf(tables)
+    tables, chances = tables[chances > 1e-12], chances[chances > 1e-12]
+    p = np.array([chi_square_pvalue(a, pooled - a, ordered=False) for a in tables])
+    for alpha in (0.01, 1e-3, 2.5e-4, 1e-4):
+        # by Pearson's statistic alone up to five times as much
+        assert chances[p <= alpha].sum() <= 1.2 * alpha
 
 
 @given(sides(low=2, largest=12))
@@ -252,6 +269,69 @@ def test_two_cells_of_which_one_is_thin_are_fishers(ordered):
         assert chi_square_pvalue(*three, ordered=True) == pytest.approx(theirs)
     few = chi_square_pvalue(np.array([1, 0, 2]), np.array([0, 3, 0]), ordered=ordered)
     assert 0.09 < few <= 1
+
+
+def at_each_value(x, y):
+    """Counts of both sides, at each value of the first and between them."""
+    points = np.unique(x[np.isfinite(x)])
+    each = Edges(points, np.ones(len(points), np.bool_))
+    return count_sorted(np.sort(x), each), count_sorted(np.sort(y), each)
+
+
+@pytest.mark.parametrize("levels", [5, 12, 18])
+@pytest.mark.parametrize("m", [100, 1_000])
+def test_equal_values_that_are_many_by_chance_are_no_false_alarm(levels, m):
+    rng = np.random.default_rng(levels + m)
+
+    def draw():
+        counts = at_each_value(rng.integers(0, levels, m), rng.integers(0, levels, 10 * m))
+        cells = cells_together(*counts, 10)
+        return chi_square_pvalue(cells.reference, cells.current, ordered=True)
+
+    # with cells of the reference alone, those of 18 levels alarm 9 times of 100
+    assert rejected(draw, 0.05, 2_000) < 0.063
+
+
+@pytest.mark.parametrize(("before", "now"), [(0.0, -1e-3), (0.0, 1e-3), (-1e-3, 0.0), (-9.0, -8.0)])
+@pytest.mark.parametrize("sizes", [(100, 100), (200, 1_000), (1_000, 200), (100, 20_000)])
+def test_equal_values_that_moved_within_a_cell_are_seen(before, now, sizes):
+    rng = np.random.default_rng(0)
+
+    def side(rows, value):
+        return np.where(np.arange(rows) < 0.15 * rows, value, rng.normal(size=rows))
+
+    cells = cells_together(*at_each_value(side(sizes[0], before), side(sizes[1], now)), 10)
+    assert chi_square_pvalue(cells.reference, cells.current, ordered=True) < 1e-3
+
+
+def test_values_where_the_reference_has_none_are_a_cell():
+    x, y = np.arange(200.0), np.append(np.arange(0, 200, 0.1), np.full(400, 55.5))
+    cells = cells_together(*at_each_value(x, y), 10)
+    there = cells.current >= 400
+    assert cells.reference[there].tolist() == [0]
+    assert chi_square_pvalue(cells.reference, cells.current, ordered=True) < 1e-5
+
+
+def test_infinities_are_cells_of_their_own():
+    x, y = np.array([-np.inf, 1.0, 2.0, 3.0, 4.0]), np.array([0.0, 1.0, 9.0, np.inf, np.inf])
+    cells = cells_together(*at_each_value(x, y), 2)
+    assert (cells.reference[0], cells.current[0]) == (1, 0)
+    assert (cells.reference[-1], cells.current[-1]) == (0, 2)
+    assert cells_together(*at_each_value(x[:1], y), 2).current.tolist() == [0, 3, 2]
+
+
+@given(sides(low=3, largest=2))
+def test_cells_of_both_sides_do_not_tell_which_is_which(counts):
+    # Of so few no cell is beyond chance. (Infinities, values and what lies between them: 2 k + 3.)
+    pad = [
+        np.append(side, [0] * (3 - len(side) if len(side) < 3 else 1 - len(side) % 2))
+        for side in counts
+    ]
+    one, other = cells_together(*pad, 4), cells_together(*pad[::-1], 4)
+    assert one.reference.tolist() == other.current.tolist()
+    assert one.current.tolist() == other.reference.tolist()
+    assert one.reference.sum() == counts[0].sum()
+    assert one.current.sum() == counts[1].sum()
 
 
 def rejected(draw, alpha, repeats):

@@ -5,7 +5,7 @@ number of values is known: so is the error of every distance that is computed fr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,8 +76,18 @@ class Knots:
         # the least and the greatest finite values, where the outermost are infinite
         finite = values[np.isfinite(values)]
         points = np.union1d(points, finite[[0, -1]]) if len(finite) else points
-        counts = below(values, points), upto(values, points)
-        return cls(points, *counts, _infinities(values), spread(values))
+        return replace(cls.at(points, ecdf), spread=spread(values))
+
+    @classmethod
+    def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "Knots":
+        """Knots at given points, which are finite, sorted, each once."""
+        values = ecdf.values
+        return cls(points, below(values, points), upto(values, points), _infinities(values))
+
+    @property
+    def n(self) -> int:
+        """Number of values."""
+        return self.ends.n
 
     def merge(self, other: "Knots", shift: int = 0) -> "Knots":
         """Knots of the values of both, at the same points; `shift` plays no part."""

@@ -1,6 +1,6 @@
 """Two sides of a column: what drift is measured between, from rows or from a stored baseline."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from mlgates.data.baseline import Baseline
 from mlgates.data.cells import InCells
@@ -13,16 +13,22 @@ from mlgates.data.sample import Sample
 from mlgates.kernels.binning import Edges, quantile_edges, stored_edges
 
 __all__ = [
+    "Ordered",
     "Reference",
     "Side",
     "counted",
     "current_counter",
     "distribution_of",
     "edges_of",
+    "is_small",
 ]
 
 Reference = Profile | Baseline
-Side = Ecdf | Sample | Knots | Frequencies
+Ordered = Ecdf | Sample | Knots
+Side = Ordered | Frequencies
+
+#: With more values, an edge that chance makes is too small a change to be told.
+_FEW = 10_000
 
 
 def distribution_of(reference: Reference, name: str) -> Side | None:
@@ -48,6 +54,8 @@ def edges_of(side: Side | None, bins: int) -> Edges | None:
 def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
     """Return what must be counted of the current side of a column.
 
+    More than the cells of a small reference, for then both sides make those of a test.
+
     Parameters
     ----------
     name : str
@@ -60,7 +68,16 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
     finer: Counter = Numbers(name) if isinstance(side, Sample) else Distribution(name)
     if isinstance(side, Knots):
         finer = AtKnots(name, tuple(side.points.tolist()), tails=True)
-    return finer if edges is None else InCells.of(name, edges, finer)
+    return finer if edges is None or is_small(side) else InCells.of(name, edges, finer)
+
+
+def is_small(side: Side | None) -> TypeGuard[Ordered]:
+    """Whether a reference's ordered column has so few values that chance makes some of its edges.
+
+    Of many equal values some have, among few, a cell's share by chance; made cells because of that,
+    they seem to have lost it in the data. Then both sides together say where a test cuts.
+    """
+    return isinstance(side, Ordered) and side.n <= _FEW
 
 
 def counted(profile: Profile, counter: Counter) -> Any:

@@ -256,7 +256,7 @@ class Drift(Gate):
         side = cast("Side", distribution_of(reference, name))
         edges = None if self._is_whole(side, asked) else self._edges(name, side)
         current = counted(profile, current_counter(name, side, edges))
-        if isinstance(side, Sample) and isinstance(current, Sample):
+        if asked.whole and isinstance(side, Sample) and isinstance(current, Sample):
             side.meet(current, asked.bins, sort=asked.in_order)
         both = cut(side, current, edges or self._edges(name, side), self.bins)
         shift = self._settled(self._measure.measure(both, side, current))

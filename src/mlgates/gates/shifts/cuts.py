@@ -1,5 +1,6 @@
 """Both sides of a column in the same cells, cut where the reference says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,17 @@ from mlgates.data.cells import CellCounts
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import Knots
-from mlgates.data.reference import Side
+from mlgates.data.reference import Ordered, Side, is_small
 from mlgates.data.sample import Sample
-from mlgates.kernels.binning import Cells, Edges, category_cells, count_sorted, count_stored
+from mlgates.kernels.binning import (
+    Cells,
+    Edges,
+    category_cells,
+    count_sorted,
+    count_stored,
+)
 from mlgates.kernels.buckets import Grid
-from mlgates.kernels.divergence import cells_to_test
+from mlgates.kernels.divergence import cells_together
 
 __all__ = ["Cut", "cut"]
 
@@ -35,14 +42,14 @@ class Cut:
         Counts of both sides.
     labels : tuple of str
         The cells in words.
-    tested : Cells
-        The cells of a test: each category that the reference lacks is then one of its own, and no
-        edge is one that may be so by chance.
+    tested : callable
+        Gives the cells of a test: each category that the reference lacks is then one of its own,
+        and no edge is one by chance.
     """
 
     cells: Cells
     labels: tuple[str, ...]
-    tested: Cells
+    tested: Callable[[], Cells]
 
 
 def cut(reference: Side, current: Any, edges: Edges | None, bins: int) -> Cut:
@@ -65,8 +72,22 @@ def cut(reference: Side, current: Any, edges: Edges | None, bins: int) -> Cut:
     a, b = (_counted(side, edges, grid) for side in (reference, current))
     cells = Cells.of(a, b, ordered=True)
     labels = edges.labels(_written(edges.points))
-    tested = cells_to_test(a, b, edges, bins) if edges.atoms.any() else cells
-    return Cut(cells, tuple(labels[position] for position in cells.positions.tolist()), tested)
+    told = tuple(labels[position] for position in cells.positions.tolist())
+    if is_small(reference):
+        return Cut(cells, told, lambda: _cut_together(reference, current, bins))
+    return Cut(cells, told, lambda: cells)
+
+
+def _cut_together(reference: Ordered, current: Ordered, bins: int) -> Cells:
+    """Return cells that both sides make, so that what is many on one of them makes none.
+
+    They are cut at knots of the reference, so that rows and a stored baseline cut alike.
+    """
+    known = reference if isinstance(reference, Knots) else Knots.of(Ecdf([reference.values]))
+    data = current if isinstance(current, Knots) else Knots.at(known.points, Ecdf([current.values]))
+    each = Edges(known.points, np.ones(len(known.points), np.bool_))
+    a, b = (count_stored(side.low, side.high, side.ends, each) for side in (known, data))
+    return cells_together(a, b, bins)
 
 
 def _written(points: npt.NDArray[Any]) -> list[str]:
@@ -83,7 +104,7 @@ def _written(points: npt.NDArray[Any]) -> list[str]:
 
 
 def _counted(
-    side: Ecdf | Sample | Knots | CellCounts, edges: Edges, grid: Grid | None
+    side: Ordered | CellCounts, edges: Edges, grid: Grid | None = None
 ) -> npt.NDArray[np.int64]:
     if isinstance(side, CellCounts):
         return side.counts
@@ -103,9 +124,11 @@ def _categories(reference: Frequencies, current: Frequencies) -> Cut:
     counts[where[where >= 0]] = current.counts[where >= 0]
     unseen = current.counts[where < 0]
     cells = category_cells(reference.counts, counts, unseen)
-    tested = category_cells(reference.counts, counts, unseen, together=False)
     names = [*_names(reference), _UNSEEN]
-    return Cut(cells, tuple(names[position] for position in cells.positions.tolist()), tested)
+    told = tuple(names[position] for position in cells.positions.tolist())
+    return Cut(
+        cells, told, lambda: category_cells(reference.counts, counts, unseen, together=False)
+    )
 
 
 def _names(categories: Frequencies) -> list[str]:

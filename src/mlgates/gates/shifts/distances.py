@@ -96,7 +96,7 @@ def _on_cells(distance: Callable[..., float]) -> Callable[[Cut, Any, Any], Shift
         del reference, current
         a, b = cut.cells.reference, cut.cells.current
         value = distance(a, b)
-        test = cut.tested
+        test = cut.tested()
         p_value = divergence.chi_square_pvalue(test.reference, test.current, ordered=test.ordered)
         return Shift(value, p_value, value, value, p_value)
 
