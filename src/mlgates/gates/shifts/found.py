@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from mlgates.data.column import ColumnProfile
 from mlgates.gates.shifts.distances import Shift
-from mlgates.kernels.proportions import two_proportions_pvalue
+from mlgates.kernels.divergence import chi_square_pvalue
 from mlgates.limits import Limit, beside, quantity, settle
 
 __all__ = ["MISSING", "Found", "missing_shift"]
@@ -58,7 +60,8 @@ def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> Ite
     name, before, limit = known.field.name, known.missing / known.rows, Limit(at_most=most)
     now = data.missing / data.rows if data.rows else math.nan
     value = settle(abs(now - before), limit, scale=1.0) if data.rows else None
-    p_value = two_proportions_pvalue(data.missing, data.rows, known.missing, known.rows)
+    sides = (np.array([side.missing, side.rows - side.missing]) for side in (known, data))
+    p_value = chi_square_pvalue(*sides, ordered=False)
     said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
     if data.rows:
         shift = beside(value, limit, "share")
