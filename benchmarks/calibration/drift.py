@@ -85,6 +85,23 @@ def rare_texts(
     return (pa.DictionaryArray.from_arrays(row, names) for row in codes)
 
 
+def eighteen_levels(rng: np.random.Generator, shape: tuple[int, int], _: int) -> np.ndarray:
+    return rng.integers(0, 18, shape)
+
+
+def half_levels(rng: np.random.Generator, shape: tuple[int, int], _: int) -> np.ndarray:
+    numbers = rng.normal(4, 4, shape)
+    return np.where(rng.random(shape) < 0.5, rng.integers(0, 9, shape), numbers)
+
+
+def uneven_levels(rng: np.random.Generator, shape: tuple[int, int], _: int) -> np.ndarray:
+    return rng.choice(6, shape, p=(0.5, 0.2, 0.1, 0.1, 0.05, 0.05))
+
+
+def rare_flags(rng: np.random.Generator, shape: tuple[int, int], _: int) -> np.ndarray:
+    return rng.random(shape) < 0.07
+
+
 KINDS: dict[str, Draw] = {
     "continuous": continuous,
     "heavy-tailed": heavy_tailed,
@@ -92,6 +109,14 @@ KINDS: dict[str, Draw] = {
     "five levels": five_levels,
     "rare texts": rare_texts,
 }
+#: In which chance in a small reference, or cells of few, could deceive the test.
+HARD: dict[str, Draw] = {
+    "eighteen equal levels": eighteen_levels,
+    "half of nine levels": half_levels,
+    "uneven levels": uneven_levels,
+    "rare flags": rare_flags,
+}
+HARD_SIZES = [(100, 100), (1_000, 100), (20_000, 100), (3_000, 300), (10_000, 1_000), (100, 5_000)]
 SHIFTS = {
     "continuous": "normal, the mean by half a standard deviation",
     "heavy-tailed": "Student's t with 2 degrees of freedom, moved by 0.6",
@@ -102,7 +127,7 @@ SHIFTS = {
 
 
 def table(kind: str, rng: np.random.Generator, shape: tuple[int, int], drift: int = 0) -> Table:
-    return {f"c{i}": column for i, column in enumerate(KINDS[kind](rng, shape, drift))}
+    return {f"c{i}": column for i, column in enumerate({**KINDS, **HARD}[kind](rng, shape, drift))}
 
 
 def columns_of(result: GateResult) -> list[Column]:
@@ -242,6 +267,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=8, help="draws of 200 columns without drift")
     parser.add_argument("--drifted", type=int, default=2, help="draws of 200 columns with drift")
     parser.add_argument("--advice", type=int, default=25, help="draws that ask for more rows")
+    parser.add_argument("--hard", type=int, default=20, help="draws of 200 columns that are hard")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     started = time.perf_counter()
@@ -251,6 +277,7 @@ def main() -> None:
     drifted = {case: columns(case, given.drifted, 1, given.seed) for case in cases}
     show_alarms(alone)
     show_kinds(methods, alone)
+    show_hard(given.hard, given.seed)
     show_power(methods, alone, drifted, given.seed)
     show_advice(methods, given.advice, given.seed)
     seconds = time.perf_counter() - started
@@ -295,6 +322,21 @@ def show_kinds(methods: list[tuple[str, str]], alone: dict[Case, list[Column]]) 
             few, n = few + int((p <= 0.001).sum()), n + len(p)
         flag = "!" if too_many(few, n, 0.001) else ""
         line(method, kind, *cells, f"{100 * few / n:.2f}{flag}")
+
+
+def show_hard(draws: int, seed: int) -> None:
+    print("\nHard columns without drift: gates in which any column is significant, in percent")
+    head("columns", "rows, reference", *(f"{w} columns" for w in WIDTHS))
+    for kind in HARD:
+        for sizes in HARD_SIZES:
+            found = columns(Case("psi", kind, sizes), draws, 0, seed)
+            p = np.array([column.p_value for column in found])
+            told = []
+            for width in WIDTHS:
+                groups = [holm(group).min() <= LEVEL for group in p.reshape(-1, width)]
+                failed, gates = int(np.sum(groups)), len(groups)
+                told.append(percent(failed, gates) + ("!" if too_many(failed, gates) else ""))
+            line(kind, f"{sizes[0]:,}, {sizes[1]:,}", *told)
 
 
 def show_power(

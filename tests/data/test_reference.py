@@ -53,6 +53,22 @@ def test_numbers_are_cut_alike_from_rows_and_from_knots(reference, data, bins):
             assert int(cells.current.sum()) == len(data)
 
 
+@pytest.mark.parametrize("rows", [300, 1_000, 10_000, 10_001])
+def test_many_numbers_are_cut_alike_from_rows_and_from_knots(rows):
+    rng = np.random.default_rng(rows)
+    reference, data = (
+        np.where(rng.random(n) < 0.5, rng.integers(0, 9, n), rng.normal(4, 4, n))
+        for n in (rows, 2_000)
+    )
+    first, *others = both_ways(reference, data, 10, pa.float64())
+    for each in others:
+        for one, other in ((each.cells, first.cells), (each.tested(), first.tested())):
+            assert one.reference.tolist() == other.reference.tolist()
+            assert one.current.tolist() == other.current.tolist()
+    # a small reference's test has cells that both sides make
+    assert (first.tested() is first.cells) == (rows > 10_000)
+
+
 @given(st.lists(st.sampled_from("abc"), min_size=1), st.lists(st.sampled_from("bcdef"), min_size=1))
 def test_categories_are_cut_by_the_reference(reference, data):
     for each in both_ways(reference, data, 10):

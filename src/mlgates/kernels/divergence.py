@@ -25,7 +25,7 @@ __all__ = [
 
 #: With so many expected in each cell on both sides, chi-square is the distribution of Pearson's
 #: statistic as far out as tests look.
-_MANY = 50
+_MANY = 100
 #: Minus the logarithm of one in a hundred thousand.
 _DOUBTLESS = math.log(1e5)
 
@@ -275,7 +275,7 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     one-sided that chance does it less than once in 100,000 times, a bound of that chance is the
     p-value if it is less: Hoeffding's, for any of as many such cells as there can be.
 
-    Where a cell is expected to hold less than 50 on a side, Pearson's statistic exceeds the far
+    Where a cell is expected to hold less than 100 on a side, Pearson's statistic exceeds the far
     quantiles of its limit too often: of shares 50, 20, 10, 10, 5 and 5 %, 100 rows, 2.1 times as
     often as the nominal 0.025 % that a correction for 200 columns looks at. There the p-value is
     the greater one of Pearson's and of Cressie's and Read's statistic with a power of 1/3, and of
