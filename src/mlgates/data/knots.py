@@ -69,13 +69,12 @@ class Knots:
         ecdf : Ecdf
             The exact distribution. With up to 360 values it is kept whole.
         """
-        values, n = ecdf.values, ecdf.n
-        ranks = np.clip(-(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS), 1, max(n, 1)) - 1
-        points = np.unique(values[ranks]) if n else values
-        points = points[np.isfinite(points)]
-        # the least and the greatest finite values, where the outermost are infinite
-        finite = values[np.isfinite(values)]
-        points = np.union1d(points, finite[[0, -1]]) if len(finite) else points
+        values, (n, negative, positive) = ecdf.values, _infinities(ecdf.values)
+        ranks = -(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS) - 1
+        # Infinities are no points: the least and the greatest finite values stand in for them.
+        last = n - positive - 1
+        points = values[ranks.clip(negative, last)] if last >= negative else values[:0]
+        points = points[np.append(True, points[1:] != points[:-1])[: len(points)]]
         return replace(cls.at(points, ecdf), spread=spread(values))
 
     @classmethod

@@ -18,17 +18,19 @@ __all__ = [
     "Side",
     "counted",
     "current_counter",
+    "cuts_together",
     "distribution_of",
     "edges_of",
-    "is_small",
 ]
 
 Reference = Profile | Baseline
 Ordered = Ecdf | Sample | Knots
 Side = Ordered | Frequencies
 
-#: With more values, an edge that chance makes is too small a change to be told.
+#: With more values, what chance does to edges is too small to be told.
 _FEW = 10_000
+#: With so many in each cell it is only where several are equal.
+_FEW_A_CELL = 200
 
 
 def distribution_of(reference: Reference, name: str) -> Side | None:
@@ -68,16 +70,20 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
     finer: Counter = Numbers(name) if isinstance(side, Sample) else Distribution(name)
     if isinstance(side, Knots):
         finer = AtKnots(name, tuple(side.points.tolist()), tails=True)
-    return finer if edges is None or is_small(side) else InCells.of(name, edges, finer)
+    if edges is None or cuts_together(side, edges):
+        return finer
+    return InCells.of(name, edges, finer)
 
 
-def is_small(side: Side | None) -> TypeGuard[Ordered]:
-    """Whether a reference's ordered column has so few values that chance makes some of its edges.
+def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
+    """Whether a reference is so small that chance makes some of its edges.
 
     Of many equal values some have, among few, a cell's share by chance; made cells because of that,
     they seem to have lost it in the data. Then both sides together say where a test cuts.
     """
-    return isinstance(side, Ordered) and side.n <= _FEW
+    if not isinstance(side, Ordered) or side.n > _FEW:
+        return False
+    return edges.tied or side.n < _FEW_A_CELL * len(edges.points)
 
 
 def counted(profile: Profile, counter: Counter) -> Any:

@@ -68,10 +68,13 @@ class Edges:
         Finite, sorted, each once.
     atoms : numpy.ndarray of bool
         Which of the points are cells of their own. Any other belongs to the cell below it.
+    tied : bool
+        Whether any of them is more than one value of what they were taken from.
     """
 
     points: Values
     atoms: Mask
+    tied: bool = False
 
     @property
     def size(self) -> int:
@@ -195,7 +198,11 @@ def edges_at(
     """
     points = _distinct(quantiles)
     low, high = count(points)
-    return Edges(points, (high - low) * bins >= n)
+    return _edges(points, high - low, n, bins)
+
+
+def _edges(points: Values, held: Counts, n: int, bins: int) -> Edges:
+    return Edges(points, held * bins >= n, bool(np.any(held > 1)))
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
@@ -223,7 +230,7 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
     ranks = quantile_ranks(ends.n, bins)
     ranks = ranks[(ranks > ends.neg_inf) & (ranks <= ends.n - ends.pos_inf)]
     at = np.unique(np.searchsorted(high, ranks))
-    return Edges(points[at], (high[at] - low[at]) * bins >= ends.n)
+    return _edges(points[at], high[at] - low[at], ends.n, bins)
 
 
 def quantile_ranks(n: int, bins: int) -> Counts:

@@ -13,7 +13,7 @@ from mlgates.data.cells import CellCounts
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.frequencies import Frequencies
 from mlgates.data.knots import Knots
-from mlgates.data.reference import Ordered, Side, is_small
+from mlgates.data.reference import Ordered, Side, cuts_together
 from mlgates.data.sample import Sample
 from mlgates.kernels.binning import (
     Cells,
@@ -73,7 +73,7 @@ def cut(reference: Side, current: Any, edges: Edges | None, bins: int) -> Cut:
     cells = Cells.of(a, b, ordered=True)
     labels = edges.labels(_written(edges.points))
     told = tuple(labels[position] for position in cells.positions.tolist())
-    if is_small(reference):
+    if cuts_together(reference, edges):
         return Cut(cells, told, lambda: _cut_together(reference, current, bins))
     return Cut(cells, told, lambda: cells)
 
