@@ -20,13 +20,16 @@ INF = math.inf
 
 
 def both_ways(reference, data, bins, type_=None):
-    """The cut of two columns, from rows and from knots, each by what cells ask for and in full."""
+    """The cut of two columns, from rows and from knots, each by what cells ask for and in full.
+
+    The last of them, in full at knots, is not what a test on cells is given of a small reference.
+    """
     sides = [pa.table({"x": pa.array(values, type_)}) for values in (reference, data)]
     found = []
     for known in (Profile.of(sides[0]), Baseline.from_data(sides[0])):
         side = distribution_of(known, "x")
         edges = edges_of(side, bins)
-        for asked in (None, edges):
+        for asked in (edges, None):
             counter = current_counter("x", side, asked)
             found.append(cut(side, Profile.of(sides[1], [counter])[counter], edges, bins))
     return found
@@ -44,13 +47,14 @@ def test_numbers_are_cut_alike_from_rows_and_from_knots(reference, data, bins):
         assert each.cells.reference.tolist() == cuts[0].cells.reference.tolist()
         assert each.cells.current.tolist() == cuts[0].cells.current.tolist()
         assert each.labels == cuts[0].labels
-        tested, first = each.tested(), cuts[0].tested()
-        assert tested.reference.tolist() == first.reference.tolist()
-        assert tested.current.tolist() == first.current.tolist()
-        for cells in (each.cells, tested):
+        for cells in (each.cells, each.tested()):
             assert cells.ordered
             assert int(cells.reference.sum()) == len(reference)
             assert int(cells.current.sum()) == len(data)
+    first, *others = (each.tested() for each in cuts[:3])
+    for each in others:
+        assert each.reference.tolist() == first.reference.tolist()
+        assert each.current.tolist() == first.current.tolist()
 
 
 @pytest.mark.parametrize("rows", [300, 1_000, 10_000, 10_001])
@@ -61,7 +65,7 @@ def test_many_numbers_are_cut_alike_from_rows_and_from_knots(rows):
         for n in (rows, 2_000)
     )
     first, *others = both_ways(reference, data, 10, pa.float64())
-    for each in others:
+    for each in others[: 2 if rows <= 360 else 3]:
         for one, other in ((each.cells, first.cells), (each.tested(), first.tested())):
             assert one.reference.tolist() == other.reference.tolist()
             assert one.current.tolist() == other.current.tolist()
@@ -123,9 +127,10 @@ def test_what_is_counted_of_the_current_side():
         edges = edges_of(side, 2)
         found = current_counter("x", side, edges), current_counter("x", knots, edges_of(knots, 2))
         # of a small reference more than its own cells
-        assert found == (
-            in_full if table is few or table is tied else (InCells.of("x", edges),) * 2
-        )
+        if table is few:
+            assert found == (Distribution("x"),) * 2
+        else:
+            assert found == (in_full if table is tied else (InCells.of("x", edges),) * 2)
     assert current_counter("c", None) == Distribution("c")
 
 

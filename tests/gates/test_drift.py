@@ -733,6 +733,26 @@ def test_another_number_for_what_is_not_known_is_drift(method, rows, before):
     assert check.p_value < 1e-20
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_numbers_that_were_rounded_are_drift_from_a_small_reference(stored):
+    rng = np.random.default_rng(1)
+    reference = {"x": rng.normal(size=100)}
+    data = {"x": np.round(rng.normal(size=5_000) * 2) / 2}
+    known = mg.Baseline.from_data(reference) if stored else reference
+    check = only(run(data, known, "psi", at_most=0.05))
+    assert check.verdict is F
+
+
+def test_small_reference_of_equal_numbers_alarms_no_more_than_is_allowed():
+    rng = np.random.default_rng(20261128)
+    gate, fails = mg.Drift("total_variation"), 0
+    for _ in range(100):
+        sides = ({str(i): rng.integers(0, 18, rows) for i in range(10)} for rows in (1_000, 100))
+        fails += gate.run(**dict(zip(("data", "reference"), sides, strict=True))).verdict is F
+    # by the cells of the reference 16 of 100; at 5 %, more than 12 have a chance of 0.0004
+    assert fails <= 12
+
+
 def test_details_say_which_cells_moved():
     reference = {"c": ["a"] * 500 + ["b"] * 300 + ["c"] * 200}
     data = {"c": ["a"] * 500 + ["b"] * 100 + ["c"] * 201 + ["d"] * 199}

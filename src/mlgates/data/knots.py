@@ -88,6 +88,12 @@ class Knots:
         """Number of values."""
         return self.ends.n
 
+    @property
+    def whole(self) -> Ecdf:
+        """The exact distribution, of knots at all values that there are."""
+        negative, positive = np.full(self.ends.neg_inf, -np.inf), np.full(self.ends.pos_inf, np.inf)
+        return Ecdf([negative, np.repeat(self.points, self.high - self.low), positive])
+
     def merge(self, other: "Knots", shift: int = 0) -> "Knots":
         """Knots of the values of both, at the same points; `shift` plays no part."""
         del shift

@@ -7,7 +7,7 @@ from mlgates.data.cells import InCells
 from mlgates.data.counters import Counter, Distribution, Numbers
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.frequencies import Frequencies
-from mlgates.data.knots import AtKnots, Knots
+from mlgates.data.knots import PARTS, AtKnots, Knots
 from mlgates.data.profile import Profile
 from mlgates.data.sample import Sample
 from mlgates.kernels.binning import Edges, quantile_edges, stored_edges
@@ -70,9 +70,9 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
     finer: Counter = Numbers(name) if isinstance(side, Sample) else Distribution(name)
     if isinstance(side, Knots):
         finer = AtKnots(name, tuple(side.points.tolist()), tails=True)
-    if edges is None or cuts_together(side, edges):
-        return finer
-    return InCells.of(name, edges, finer)
+    if edges is None or not cuts_together(side, edges):
+        return finer if edges is None else InCells.of(name, edges, finer)
+    return Distribution(name) if isinstance(side, Knots) and side.n <= PARTS else finer
 
 
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:

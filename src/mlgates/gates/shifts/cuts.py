@@ -12,7 +12,7 @@ from mlgates.data.baseline import is_identifier
 from mlgates.data.cells import CellCounts
 from mlgates.data.ecdf import Ecdf
 from mlgates.data.frequencies import Frequencies
-from mlgates.data.knots import Knots
+from mlgates.data.knots import PARTS, Knots
 from mlgates.data.reference import Ordered, Side, cuts_together
 from mlgates.data.sample import Sample
 from mlgates.kernels.binning import (
@@ -81,13 +81,24 @@ def cut(reference: Side, current: Any, edges: Edges | None, bins: int) -> Cut:
 def _cut_together(reference: Ordered, current: Ordered, bins: int) -> Cells:
     """Return cells that both sides make, so that what is many on one of them makes none.
 
-    They are cut at knots of the reference, so that rows and a stored baseline cut alike.
+    They are cut at knots of both sides where all values of the reference are known, else at its
+    own, so that rows and a stored baseline cut alike.
     """
-    known = reference if isinstance(reference, Knots) else Knots.of(Ecdf([reference.values]))
-    data = current if isinstance(current, Knots) else Knots.at(known.points, Ecdf([current.values]))
+    known = reference if isinstance(reference, Knots) else Knots.of(_whole(reference))
+    if isinstance(current, Knots):
+        data = current
+    elif reference.n <= PARTS:
+        points = np.union1d(known.points, Knots.of(_whole(current)).points)
+        known, data = (Knots.at(points, _whole(side)) for side in (reference, current))
+    else:
+        data = Knots.at(known.points, _whole(current))
     each = Edges(known.points, np.ones(len(known.points), np.bool_))
     a, b = (count_stored(side.low, side.high, side.ends, each) for side in (known, data))
     return cells_together(a, b, bins)
+
+
+def _whole(side: Ordered) -> Ecdf:
+    return side.whole if isinstance(side, Knots) else Ecdf([side.values])
 
 
 def _written(points: npt.NDArray[Any]) -> list[str]:
