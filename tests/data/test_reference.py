@@ -116,7 +116,7 @@ def test_points_that_print_alike_get_more_digits():
 
 
 def test_what_is_counted_of_the_current_side():
-    few, many = ({"x": np.arange(n) * 1.0} for n in (2, 201))
+    few, many = ({"x": np.arange(n) * 1.0} for n in (2, 401))
     tied, more = ({"x": np.arange(n) // 2 * 1.0} for n in (10_000, 10_002))
     for table in (few, many, tied, more):
         side, knots = (

@@ -743,6 +743,41 @@ def test_numbers_that_were_rounded_are_drift_from_a_small_reference(stored):
     assert check.verdict is F
 
 
+@pytest.mark.parametrize("method", BINNED)
+def test_values_that_vanished_are_beyond_chance(method):
+    rng = np.random.default_rng(2)
+    reference, data = {"x": rng.random(200)}, {"x": 0.85 * rng.random(20_000)}
+    check = only(run(data, reference, method))
+    assert check.verdict is F
+    assert check.p_value < 1e-10
+
+
+def test_large_integers_of_two_types_are_told_apart():
+    rng = np.random.default_rng(0)
+    reference = 2**60 + rng.integers(0, 20, 300)
+    even = 2**60 + 2 * rng.integers(0, 10, 300)
+    data = np.append(even.astype(np.uint64), np.uint64(2**63))
+    check = only(run({"x": data}, {"x": reference}, "psi", bins=20))
+    assert check.p_value < 1e-20
+
+
+def test_reference_beyond_the_type_of_the_data():
+    stored = mg.Baseline.from_data({"x": np.full(400, 1.7e308)})
+    with np.errstate(all="raise"):
+        check = only(run({"x": np.zeros(400, np.float32)}, stored, "psi"))
+    assert check.verdict is F
+
+
+def test_more_bins_than_values_make_no_alarm():
+    rng = np.random.default_rng(3)
+    sides = ({str(i): rng.normal(size=500) for i in range(100)} for _ in range(2))
+    gate = mg.Drift("psi", bins=500, at_most=0)
+    result = gate.run(**dict(zip(("data", "reference"), sides, strict=True)))
+    significant = sum(check.details["p_value_alone"] <= 0.05 for check in result.checks)
+    # at 5 %, more than 13 of 100 have a chance of 0.0005
+    assert significant <= 13
+
+
 def test_small_reference_of_equal_numbers_alarms_no_more_than_is_allowed():
     rng = np.random.default_rng(20261128)
     gate, fails = mg.Drift("total_variation"), 0

@@ -315,6 +315,11 @@ def test_values_where_the_reference_has_none_are_a_cell():
     assert chi_square_pvalue(cells.reference, cells.current, ordered=True) < 1e-5
 
 
+def test_billions_are_counted():
+    many = np.array([5_000_000_000] * 3)
+    assert chi_square_pvalue(many, many, ordered=True) == 1
+
+
 def test_infinities_are_cells_of_their_own():
     x, y = np.array([-np.inf, 1.0, 2.0, 3.0, 4.0]), np.array([0.0, 1.0, 9.0, np.inf, np.inf])
     cells = cells_together(*at_each_value(x, y), 2)

@@ -237,10 +237,12 @@ def _beyond(view: ColumnView, points: npt.NDArray[Any]) -> float:
         return 0.0
     first, last, total = points[0].item(), points[-1].item(), 0.0
     values = view.values
-    if view.min is not None and view.min < first:
-        total += _apart(values[values < first], first)
-    if view.max is not None and view.max > last:
-        total += _apart(values[values > last], last)
+    # A point may be beyond what the column's type holds.
+    with np.errstate(over="ignore"):
+        if view.min is not None and view.min < first:
+            total += _apart(values[values < first], first)
+        if view.max is not None and view.max > last:
+            total += _apart(values[values > last], last)
     return total
 
 

@@ -27,10 +27,10 @@ Reference = Profile | Baseline
 Ordered = Ecdf | Sample | Knots
 Side = Ordered | Frequencies
 
-#: With more values, what chance does to edges is too small to be told.
-_FEW = 10_000
-#: With so many in each cell it is only where several are equal.
+#: With so many values in each cell, chance plays a part in edges only where several are equal,
 _FEW_A_CELL = 200
+#: and of more than so many values one that is too small to be told.
+_FEW = 10_000
 
 
 def distribution_of(reference: Reference, name: str) -> Side | None:
@@ -81,9 +81,10 @@ def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
     Of many equal values some have, among few, a cell's share by chance; made cells because of that,
     they seem to have lost it in the data. Then both sides together say where a test cuts.
     """
-    if not isinstance(side, Ordered) or side.n > _FEW:
+    if not isinstance(side, Ordered):
         return False
-    return edges.tied or side.n < _FEW_A_CELL * len(edges.points)
+    is_thin = side.n < _FEW_A_CELL * (len(edges.points) + 1)
+    return is_thin or (edges.tied and side.n <= _FEW)
 
 
 def counted(profile: Profile, counter: Counter) -> Any:

@@ -88,7 +88,10 @@ def _cut_together(reference: Ordered, current: Ordered, bins: int) -> Cells:
     if isinstance(current, Knots):
         data = current
     elif reference.n <= PARTS:
-        points = np.union1d(known.points, Knots.of(_whole(current)).points)
+        points = Knots.of(_whole(current)).points
+        # Of two types a common one might not hold all: then the reference's are enough.
+        alike = points.dtype == known.points.dtype
+        points = np.union1d(known.points, points) if alike else known.points
         known, data = (Knots.at(points, _whole(side)) for side in (reference, current))
     else:
         data = Knots.at(known.points, _whole(current))

@@ -98,6 +98,10 @@ def _on_cells(distance: Callable[..., float]) -> Callable[[Cut, Any, Any], Shift
         value = distance(a, b)
         test = cut.tested()
         p_value = divergence.chi_square_pvalue(test.reference, test.current, ordered=test.ordered)
+        if test is not cut.cells and test.ordered:
+            # Cells that both sides make may join what is beyond chance in those of the reference.
+            bound = divergence.one_sided_pvalue(a, b, int(a.sum()), int(b.sum()))
+            p_value = min(p_value, bound)
         return Shift(value, p_value, value, value, p_value)
 
     return measure
