@@ -401,7 +401,7 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     Parameters
     ----------
     reference, current : numpy.ndarray of int64
-        Counts of `count_stored` at values of the reference of which each is a cell of its own.
+        Counts of `count_stored`, at values of which each is a cell of its own.
     bins : int
         Into how many cells of equal size.
 
