@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlgates.kernels.binning import (
+from mlgates.stats.binning import (
     Cells,
     Ends,
     count_sorted,
@@ -21,9 +21,9 @@ from mlgates.kernels.binning import (
     quantile_edges,
     tally,
 )
-from mlgates.kernels.buckets import Bucketed, grid_of, ks
-from mlgates.kernels.divergence import chi_square_pvalue, psi
-from mlgates.kernels.twosample import ks_distance, ks_pvalue, spread, wasserstein
+from mlgates.stats.buckets import Bucketed, grid_of, ks
+from mlgates.stats.divergence import chi_square_pvalue, psi
+from mlgates.stats.twosample import ks_distance, ks_pvalue, spread, wasserstein
 
 Columns = list[tuple[np.ndarray, np.ndarray]]
 MANY = 100_000

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlgates.data.column import ColumnView
-from mlgates.data.field import Field
-from mlgates.data.hashing import float_sum, mixed_sum
-from mlgates.data.together import look_together
+from mlgates.profile.batch_sort import look_together
+from mlgates.profile.column import ColumnView
+from mlgates.profile.hashing import float_sum, mixed_sum
+from mlgates.tables.field import Field
 
 SIZES = [
     pytest.param(rows, width, marks=pytest.mark.benchmark(group=f"{rows:,} rows x {width}"))

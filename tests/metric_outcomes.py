@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlgates.outcomes import Outcomes
+from mlgates.predictions import Outcomes
 
 
 def outcomes(need, true, pred=None, *, score=None, weight=None, k=2) -> Outcomes:

@@ -192,7 +192,7 @@ def test_repr_can_be_evaluated(example):
 
 @ALL
 def test_asks_for_the_same_counters_each_time(example):
-    from mlgates.data.source import as_source
+    from mlgates.tables.source import as_source
 
     schema = as_source(people()).schema
     counters = list(example.gate.counts(schema))

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from mlgates import evidence
-from mlgates.data.counters import Missing, NotIn
 from mlgates.errors import EvidenceError
 from mlgates.evidence import VOCABULARY, Evidence, lend, rows_of
+from mlgates.profile.counters import Missing, NotIn
 
 ROWS = {"x": [1.0, None, 3.0], "t": ["a", "b", "a"]}
 

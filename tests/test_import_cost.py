@@ -69,8 +69,6 @@ def test_showing_a_report_loads_nothing_heavy(tmp_path):
     path = tmp_path / "report.json"
     (mg.GateSuite([mg.Completeness()]).run(data={"x": [1]})).save(path)
     shown = f"import io; sys.stdout = io.StringIO(); m.main(['show', {str(path)!r}])"
-    loaded = loaded_after(
-        f"import mlgates.command as m; out = sys.stdout; {shown}; sys.stdout = out"
-    )
+    loaded = loaded_after(f"import mlgates.cli as m; out = sys.stdout; {shown}; sys.stdout = out")
     assert "mlgates.render.text" in loaded
     assert loaded & HEAVY == set()

@@ -3,8 +3,8 @@
 import pytest
 from junitparser.xunit2 import JUnitXml
 
+from mlgates._pytest.collector import Gathered
 from mlgates.report import SUFFIXES, Report
-from mlgates.under_pytest.gathered import Gathered
 
 # `passing` and `failing` are gates; `advisory`, `allowed` and `skipped` stand aside
 LOANS = """
@@ -570,8 +570,8 @@ def test_other_tests_load_nothing_heavy_and_hear_nothing(pytester, run):
             loaded = {name for name in sys.modules if name.startswith("mlgates")}
             assert not heavy & set(sys.modules)
             if pytestconfig.getoption("--mlgates-report") is None:
-                assert loaded == {"mlgates", "mlgates.pytest_plugin", "mlgates.under_pytest",
-                                  "mlgates.under_pytest.gathered"}
+                assert loaded == {"mlgates", "mlgates.pytest_plugin", "mlgates._pytest",
+                                  "mlgates._pytest.collector"}
         """
     )
     found = run("-p", "no:hypothesispytest")

@@ -18,9 +18,9 @@ import pytest
 
 import mlgates as mg
 from mlgates import evidence as evidence_module
-from mlgates.base import Gate
-from mlgates.data.counters import Counter
+from mlgates._gate import Gate
 from mlgates.errors import EvidenceError, OptionError
+from mlgates.profile.counters import Counter
 from mlgates.report import Report
 from mlgates.verdict import Check, Limit, Verdict
 

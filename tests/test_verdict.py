@@ -476,7 +476,7 @@ def within(x, low, high):
     return above and (high is None or Fraction(x) <= Fraction(high))
 
 
-def oracle(case):  # noqa: PLR0911 (one branch for each sentence of the design)
+def oracle(case):
     """The verdict by the words of the design, in exact arithmetic."""
     value, (low, high) = case.value, case.bounds
     if case.n < case.min_n:

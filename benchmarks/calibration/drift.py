@@ -19,8 +19,8 @@ import pyarrow as pa
 from scipy import stats
 
 import mlgates as mg
-from mlgates.kernels.multiplicity import holm
 from mlgates.report import GateResult
+from mlgates.stats.multiplicity import holm
 from mlgates.verdict import Limit, Measurement, Verdict, decide
 
 WIDTH = 200

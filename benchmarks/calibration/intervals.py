@@ -16,7 +16,7 @@ from scipy import special
 import mlgates as mg
 from mlgates.metrics import find
 from mlgates.metrics.metric import Metric
-from mlgates.outcomes import Outcomes
+from mlgates.predictions import Outcomes
 
 SIZES = (50, 200, 2_000)
 RATES = (0.5, 0.1, 0.02)

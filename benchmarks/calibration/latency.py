@@ -15,7 +15,7 @@ import numpy as np
 from scipy import signal
 
 import mlgates as mg
-from mlgates.kernels.quantiles import (
+from mlgates.stats.quantiles import (
     dependence,
     least_calls,
     quantile,

@@ -15,8 +15,8 @@ from scipy import special
 
 import mlgates as mg
 from mlgates.evidence import Evidence
-from mlgates.kernels.paired import tango_interval
 from mlgates.metrics import find
+from mlgates.stats.paired import tango_interval
 
 SIZES = (50, 200, 1_000, 5_000)
 MANY = 4_000_000

@@ -5,10 +5,8 @@ Importing the package loads nothing heavy; each public name is loaded when it is
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mlgates.base import Gate as Gate
-    from mlgates.base import gate as gate
-    from mlgates.data.baseline import Baseline as Baseline
-    from mlgates.data.profile import Profile as Profile
+    from mlgates._gate import Gate as Gate
+    from mlgates._gate import gate as gate
     from mlgates.errors import EvidenceError as EvidenceError
     from mlgates.errors import GateFailure as GateFailure
     from mlgates.errors import MlgatesError as MlgatesError
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
     from mlgates.limits import Limit as Limit
+    from mlgates.profile.baseline import Baseline as Baseline
+    from mlgates.profile.scan import Profile as Profile
     from mlgates.report import GateResult as GateResult
     from mlgates.report import Report as Report
     from mlgates.suite import GateSuite as GateSuite
@@ -66,9 +66,9 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a type checker would take any attribute for granted
     _HOMES = {
-        "base": ("Gate", "gate"),
-        "data.baseline": ("Baseline",),
-        "data.profile": ("Profile",),
+        "_gate": ("Gate", "gate"),
+        "profile.baseline": ("Baseline",),
+        "profile.scan": ("Profile",),
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),
         "gates.completeness": ("Completeness",),
         "gates.drift": ("Drift",),

@@ -1,6 +1,6 @@
 """``python -m mlgates``: the command."""
 
-from mlgates.command import main
+from mlgates.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

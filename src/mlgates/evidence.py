@@ -9,19 +9,19 @@ from typing import Any, TypedDict, TypeVar
 
 import pyarrow as pa
 
-from mlgates.data.baseline import Baseline
-from mlgates.data.counters import Counter
-from mlgates.data.lending import lend, rows_of
-from mlgates.data.profile import Profile
-from mlgates.data.reference import Reference
-from mlgates.data.source import Source, TableSchema, as_source
-from mlgates.data.threads import MANY_ROWS, each, threads_for
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean, shown
-from mlgates.outcomes.groups import Groups, Slice, groups_of, slices_of
-from mlgates.outcomes.lent import OF_ROWS, check_rows, lent_rows, offers
-from mlgates.outcomes.outcomes import Need, Outcomes
-from mlgates.outcomes.reading import outcomes_of
+from mlgates.predictions.groups import Groups, Slice, groups_of, slices_of
+from mlgates.predictions.lent import OF_ROWS, check_rows, lent_rows, offers
+from mlgates.predictions.outcomes import Need, Outcomes
+from mlgates.predictions.reading import outcomes_of
+from mlgates.profile.baseline import Baseline
+from mlgates.profile.counters import Counter
+from mlgates.profile.reference import Reference
+from mlgates.profile.scan import Profile
+from mlgates.tables.read_only import lend, rows_of
+from mlgates.tables.source import Source, TableSchema, as_source
+from mlgates.tables.threads import MANY_ROWS, each, threads_for
 
 __all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
 

@@ -1,7 +1,7 @@
 """The pytest plugin: gates as subtests, as tests of their own, and in pytest's summary.
 
 It is loaded by every run of pytest where mlgates is installed, so that it imports pytest alone;
-what it does is in `mlgates.under_pytest`, imported when the first gate is.
+what it does is in `mlgates._pytest`, imported when the first gate is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "of 'package.module:NAME'; the test asks for `gate_result`, the suite runs on `evidence`",
     )
     if not hasattr(config, "workerinput"):
-        from mlgates.under_pytest.gathered import Gathered
+        from mlgates._pytest.collector import Gathered
 
         config.pluginmanager.register(Gathered(config), "mlgates-gathered")
 
@@ -53,7 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each gate of the suite that a test is marked with."""
     mark = metafunc.definition.get_closest_marker("gates")
     if mark is not None:
-        from mlgates.under_pytest.cases import make_cases
+        from mlgates._pytest.cases import make_cases
 
         make_cases(metafunc, mark)
 
@@ -61,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail a marked test that `pytest_generate_tests` never sees: no gate would be judged."""
     if getattr(item, "nofuncargs", False) and item.get_closest_marker("gates") is not None:
-        from mlgates.under_pytest.cases import refuse_unittest
+        from mlgates._pytest.cases import refuse_unittest
 
         refuse_unittest(item)
 
@@ -70,8 +70,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Fail the test of a gate that did not pass, whatever its body asked."""
     answer = yield
-    if "mlgates.under_pytest.cases" in sys.modules:
-        from mlgates.under_pytest.cases import close
+    if "mlgates._pytest.cases" in sys.modules:
+        from mlgates._pytest.cases import close
 
         close(pyfuncitem)
     return answer
@@ -85,13 +85,13 @@ def pytest_runtest_makereport(
 
     A test that skips itself fails where its gate had been judged and did not pass.
     """
-    if "mlgates.under_pytest.cases" in sys.modules:
-        from mlgates.under_pytest.cases import unhide
+    if "mlgates._pytest.cases" in sys.modules:
+        from mlgates._pytest.cases import unhide
 
         unhide(item, call)
     found = yield
     if "mlgates.report" in sys.modules:
-        from mlgates.under_pytest.telling import tell
+        from mlgates._pytest.reporting import tell
 
         tell(item, call, found)
     return found
@@ -101,8 +101,8 @@ def pytest_fixture_post_finalizer(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> None:
     """Forget what was found on evidence that is gone."""
-    if fixturedef.argname == "evidence" and "mlgates.under_pytest.cases" in sys.modules:
-        from mlgates.under_pytest.cases import forget
+    if fixturedef.argname == "evidence" and "mlgates._pytest.cases" in sys.modules:
+        from mlgates._pytest.cases import forget
 
         forget(request.config, fixturedef)
 
@@ -113,7 +113,7 @@ def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     The test fails with the printed report unless that passed; otherwise the report is returned.
     """
-    from mlgates.under_pytest.subtests import judge
+    from mlgates._pytest.subtests import judge
 
     def gates(thing: object, /, **evidence: object) -> object:
         __tracebackhide__ = True  # the test that calls it is what is shown
@@ -128,7 +128,7 @@ def evidence() -> Mapping[str, object]:
 
     Write one of your own, of any scope; this one only says so.
     """
-    from mlgates.under_pytest.cases import HOW
+    from mlgates._pytest.cases import HOW
 
     pytest.fail(HOW, pytrace=False)
 
@@ -136,6 +136,6 @@ def evidence() -> Mapping[str, object]:
 @pytest.fixture
 def gate_result(request: pytest.FixtureRequest, evidence: Mapping[str, object]) -> Any:
     """What the gate of this test found, in a test marked ``@pytest.mark.gates(SUITE)``."""
-    from mlgates.under_pytest.cases import result_of
+    from mlgates._pytest.cases import result_of
 
     return result_of(request, evidence)

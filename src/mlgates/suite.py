@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Unpack, final
 
 from mlgates import options
-from mlgates.base import Gate, judge, plead
+from mlgates._gate import Gate, judge, plead
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.progress import Progress

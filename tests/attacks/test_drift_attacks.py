@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.data import baseline as stored
-from mlgates.data.encoding import to_doubles
-from mlgates.kernels import twosample
-from mlgates.kernels.knots import Between, Known, ks_between
+from mlgates.profile import baseline as stored
+from mlgates.stats import twosample
+from mlgates.stats.knots import Between, Known, ks_between
+from mlgates.tables.encoding import to_doubles
 
 METHODS = ["psi", "ks", "wasserstein", "chi2"]
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.gates.shifts.distances import METHODS
+from mlgates.gates.drift.statistics import METHODS
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR

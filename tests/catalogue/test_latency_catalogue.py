@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import mlgates as mg
-from mlgates.serving import clock as clocks
-from mlgates.serving.clock import SECOND
+from mlgates.runtime import clock as clocks
+from mlgates.runtime.clock import SECOND
 
 P, U, F, E = "pass", "inconclusive", "fail", "error"  # U: undecided
 NAN, INF = math.nan, math.inf

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.data.field import field_of
-from mlgates.gates.column import FAMILIES
+from mlgates.gates.schema.column import FAMILIES
+from mlgates.tables.field import field_of
 
 UTC = dt.UTC
 KNOWN = (

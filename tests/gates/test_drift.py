@@ -19,14 +19,14 @@ from scipy import stats
 from scipy.spatial import distance
 
 import mlgates as mg
-from mlgates.data import reference as sides_of_drift
-from mlgates.data import sample
-from mlgates.data import together as matrices
-from mlgates.data.counters import Distribution, Numbers
 from mlgates.evidence import Evidence
-from mlgates.gates.shifts.asked import Asked, asked_together
-from mlgates.gates.shifts.distances import METHODS
-from mlgates.kernels.buckets import Bucketed
+from mlgates.gates.drift.requests import Asked, asked_together
+from mlgates.gates.drift.statistics import METHODS
+from mlgates.profile import batch_sort as matrices
+from mlgates.profile import reference as sides_of_drift
+from mlgates.profile import sample
+from mlgates.profile.counters import Distribution, Numbers
+from mlgates.stats.buckets import Bucketed
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR

@@ -13,9 +13,9 @@ from scipy import stats
 from sklearn import metrics as sklearn
 
 import mlgates as mg
-from mlgates.gates.groupwise.notions import notion
-from mlgates.kernels.proportions import two_proportions_pvalue, wilson_interval
-from mlgates.kernels.simultaneous import pair_level, range_sf
+from mlgates.gates.fairness.definitions import notion
+from mlgates.stats.proportions import two_proportions_pvalue, wilson_interval
+from mlgates.stats.simultaneous import pair_level, range_sf
 
 NOTIONS = [
     f"{name}_{over}"

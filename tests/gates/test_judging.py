@@ -5,7 +5,7 @@ import math
 import pytest
 
 import mlgates as mg
-from mlgates.gates.judging import confidence_of, rows_needed
+from mlgates.gates._shared import confidence_of, rows_needed
 from mlgates.options import slices
 from mlgates.verdict import Limit
 

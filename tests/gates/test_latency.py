@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import mlgates as mg
-from mlgates.kernels.quantiles import exceedance_interval
-from mlgates.serving import clock as clocks
-from mlgates.serving.clock import SECOND
+from mlgates.runtime import clock as clocks
+from mlgates.runtime.clock import SECOND
+from mlgates.stats.quantiles import exceedance_interval
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
@@ -528,7 +528,7 @@ def test_latencies_in_milliseconds_get_a_hint():
 
 
 def test_busy_machine_is_told(served, monkeypatch):
-    monkeypatch.setattr("mlgates.serving.measure.is_busy", lambda *_: True)
+    monkeypatch.setattr("mlgates.runtime.measure.is_busy", lambda *_: True)
     check = only(mg.Latency("p99", at_most="20ms").run(model=served.model([0.001]), X=X))
     assert "(hint: the machine was busy with more than this)" in check.reason
 

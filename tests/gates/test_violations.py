@@ -3,9 +3,9 @@
 import pytest
 
 import mlgates as mg
-from mlgates.data.counters import Violations
 from mlgates.errors import EvidenceError
-from mlgates.gates.violations import as_said, broken, guarded, listed, share_check, yes_or_no
+from mlgates.gates._shared import as_said, broken, guarded, listed, share_check, yes_or_no
+from mlgates.profile.counters import Violations
 from mlgates.verdict import Verdict
 
 

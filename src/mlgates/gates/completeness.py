@@ -6,8 +6,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 from mlgates import options
-from mlgates.base import Gate
-from mlgates.data.counters import (
+from mlgates._gate import Gate
+from mlgates.errors import EvidenceError, OptionError
+from mlgates.evidence import Evidence, lend
+from mlgates.gates._shared import Near, broken, guarded, listed, share_check
+from mlgates.limits import Limit, quantity
+from mlgates.profile.counters import (
     Counter,
     GroupMissing,
     In,
@@ -17,14 +21,9 @@ from mlgates.data.counters import (
     ValueCounts,
     Violations,
 )
-from mlgates.data.groups import Group
-from mlgates.data.profile import Profile
-from mlgates.data.source import Field, TableSchema
-from mlgates.errors import EvidenceError, OptionError
-from mlgates.evidence import Evidence, lend
-from mlgates.gates.hints import Near
-from mlgates.gates.violations import broken, guarded, listed, share_check
-from mlgates.limits import Limit, quantity
+from mlgates.profile.groups import Group
+from mlgates.profile.scan import Profile
+from mlgates.tables.source import Field, TableSchema
 from mlgates.verdict import Check, Measurement, Verdict
 
 __all__ = ["Completeness"]

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates import options
-from mlgates.base import Gate
-from mlgates.data.counters import Counter, Distribution, Missing
-from mlgates.data.source import Field, TableSchema
+from mlgates._gate import Gate
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.violations import share_check, yes_or_no
+from mlgates.gates._shared import share_check, yes_or_no
 from mlgates.limits import Limit, beside, quantity
 from mlgates.options import Duration, seconds
+from mlgates.profile.counters import Counter, Distribution, Missing
+from mlgates.tables.source import Field, TableSchema
 from mlgates.verdict import Check, Measurement
 
 __all__ = ["Freshness"]

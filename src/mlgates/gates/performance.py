@@ -8,15 +8,15 @@ from typing import ClassVar, Literal, NamedTuple
 from scipy import special
 
 from mlgates import options
-from mlgates.base import Gate
+from mlgates._gate import Gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
-from mlgates.gates.judging import By, checked, in_slices, rows_needed, settled
-from mlgates.kernels.multiplicity import holm, holm_levels
+from mlgates.gates._shared import By, checked, in_slices, rows_needed, settled
 from mlgates.limits import Limit, beside, quantity
 from mlgates.metrics import Metric, find
-from mlgates.outcomes import Outcomes, Slice
-from mlgates.outcomes.names import listed
+from mlgates.predictions import Outcomes, Slice
+from mlgates.predictions.names import listed
+from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import Check, Measurement
 
 __all__ = ["Performance"]

@@ -7,16 +7,16 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.kernels.proportions import wilson_interval
-from mlgates.kernels.resampling import (
+from mlgates.metrics.counts import CountMetric, divided, squared_cells
+from mlgates.metrics.metric import Estimate, few
+from mlgates.predictions import Outcomes
+from mlgates.stats.proportions import wilson_interval
+from mlgates.stats.resampling import (
     RESAMPLES,
     cells_interval,
     percentile_interval,
     smoothed_cells,
 )
-from mlgates.metrics.counts import CountMetric, divided, squared_cells
-from mlgates.metrics.metric import Estimate, few
-from mlgates.outcomes import Outcomes
 
 __all__ = ["AVERAGES", "MeanOfShares", "OfMargins", "of_mean"]
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.kernels.resampling import MANY, RESAMPLES, row_counts
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores
-from mlgates.outcomes import Need, Outcomes
+from mlgates.predictions import Need, Outcomes
+from mlgates.stats.resampling import MANY, RESAMPLES, row_counts
 
 __all__ = ["BINS", "CALIBRATION", "CalibrationError"]
 

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.kernels.resampling import (
+from mlgates.metrics.counts import CountMetric
+from mlgates.metrics.functions import FunctionMetric, drawn_rows, rows_left
+from mlgates.metrics.metric import Metric, RowMetric
+from mlgates.predictions import Outcomes
+from mlgates.stats.resampling import (
     RESAMPLES,
     THIN,
     Resampled,
@@ -18,10 +22,6 @@ from mlgates.kernels.resampling import (
     percentile_interval,
     row_counts,
 )
-from mlgates.metrics.counts import CountMetric
-from mlgates.metrics.functions import FunctionMetric, drawn_rows, rows_left
-from mlgates.metrics.metric import Metric, RowMetric
-from mlgates.outcomes import Outcomes
 
 __all__ = ["Change", "Ends", "of_cells", "of_functions", "of_rows"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.kernels.proportions import wilson_interval
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
-from mlgates.outcomes import Need, Outcomes, confusion
-from mlgates.outcomes.names import listed
+from mlgates.predictions import Need, Outcomes, confusion
+from mlgates.predictions.names import listed
+from mlgates.stats.proportions import wilson_interval
 
 __all__ = ["COUNTS", "CountMetric", "Overlap", "Share", "divided", "squared_cells"]
 

@@ -15,10 +15,6 @@ import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.kernels.auc import auc_difference, hanley_interval, same_ranking
-from mlgates.kernels.means import mean_interval
-from mlgates.kernels.paired import mcnemar, tango_interval
-from mlgates.kernels.simultaneous import square_and_add
 from mlgates.metrics.averages import MeanOfShares, of_mean
 from mlgates.metrics.change import Change, Ends, of_cells, of_functions, of_rows
 from mlgates.metrics.counts import CountMetric
@@ -26,7 +22,11 @@ from mlgates.metrics.functions import FunctionMetric
 from mlgates.metrics.losses import LossMetric
 from mlgates.metrics.metric import Metric, RowMetric, rows, scores
 from mlgates.metrics.ranking import RocAuc, RocAucOneVsRest, effective_sizes, inflation
-from mlgates.outcomes import Outcomes
+from mlgates.predictions import Outcomes
+from mlgates.stats.auc import auc_difference, hanley_interval, same_ranking
+from mlgates.stats.means import mean_interval
+from mlgates.stats.paired import mcnemar, tango_interval
+from mlgates.stats.simultaneous import square_and_add
 
 __all__ = ["Difference", "difference"]
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.kernels.resampling import THIN, bca_interval, row_indices
 from mlgates.metrics.metric import Estimate, Metric
-from mlgates.outcomes import Need, Outcomes
+from mlgates.predictions import Need, Outcomes
+from mlgates.stats.resampling import THIN, bca_interval, row_indices
 
 __all__ = ["FunctionMetric", "drawn_rows", "function_metric", "rows_left"]
 

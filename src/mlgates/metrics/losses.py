@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.kernels.means import mean_interval
 from mlgates.metrics.metric import Estimate, Metric, scores, undefined
-from mlgates.outcomes import Outcomes
+from mlgates.predictions import Outcomes
+from mlgates.stats.means import mean_interval
 
 __all__ = ["LOSSES", "LossMetric", "difference"]
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.limits import quantity
-from mlgates.outcomes import Need, Outcomes
+from mlgates.predictions import Need, Outcomes
 from mlgates.verdict import Measurement
 
 __all__ = [

@@ -8,11 +8,11 @@ import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.kernels.auc import auc, delong, hanley_interval
-from mlgates.kernels.proportions import wilson_interval
-from mlgates.kernels.ranking import auc_influence, falling, precision_curve
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
-from mlgates.outcomes import Need, Outcomes
+from mlgates.predictions import Need, Outcomes
+from mlgates.stats.auc import auc, delong, hanley_interval
+from mlgates.stats.proportions import wilson_interval
+from mlgates.stats.ranking import auc_influence, falling, precision_curve
 
 __all__ = ["RANKING", "AveragePrecision", "RocAuc", "RocAucOneVsRest"]
 

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlgates.kernels.means import median_interval, weighted_median
 from mlgates.metrics.losses import difference
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, undefined
-from mlgates.outcomes import Need, Outcomes
+from mlgates.predictions import Need, Outcomes
+from mlgates.stats.means import median_interval, weighted_median
 
 __all__ = ["R2", "VALUES", "MaxError", "MedianError"]
 

@@ -18,7 +18,6 @@ from mlgates.limits import quantity
 from mlgates.render.clean import clean, pieces
 from mlgates.render.figures import figures
 from mlgates.render.kinds import Table
-from mlgates.render.pictures import Picture, draw
 from mlgates.render.rows import (
     GLYPHS,
     Head,
@@ -35,6 +34,7 @@ from mlgates.render.rows import (
     told_by_provenance,
     unjudged,
 )
+from mlgates.render.svg import Picture, draw
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Verdict
 

@@ -1,5 +1,0 @@
-"""The command: a thin door to the library, for shells and pipelines."""
-
-from mlgates.command.commands import main
-
-__all__ = ["main"]

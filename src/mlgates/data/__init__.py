@@ -1,1 +1,0 @@
-"""Tables in: the border, and the profile that every data gate reads."""

@@ -1,0 +1,245 @@
+"""The rules for one column of a schema, and what its type may be called."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from mlgates import options
+from mlgates.errors import OptionError
+from mlgates.tables.source import Field
+
+__all__ = ["FAMILIES", "Column"]
+
+_OWNER = "Column"
+
+FAMILIES: dict[str, frozenset[str]] = {
+    "int": frozenset({"int"}),
+    "float": frozenset({"float"}),
+    "number": frozenset({"int", "float", "decimal"}),
+    "bool": frozenset({"bool"}),
+    "string": frozenset({"string"}),
+    "category": frozenset(),
+    "date": frozenset({"date"}),
+    "timestamp": frozenset({"timestamp"}),
+    "any": frozenset(),
+}
+# names of Arrow types that carry parameters, as Arrow writes them; no alias spells them out
+_PARAMETRIC = re.compile(
+    r"decimal(32|64|128|256)\([0-9]+, -?[0-9]+\)|fixed_size_binary\[[0-9]+\]"
+    r"|timestamp\[(s|ms|us|ns), tz=[^\]]+\]"
+    r"|((large_|fixed_size_)?list|(large_)?list_view|map|struct|dictionary|run_end_encoded"
+    r"|(dense|sparse)_union|extension)<.+>(\[[0-9]+\])?"
+)
+# what Python, numpy and pandas call them
+_MEANT = (("str", "string"), ("object", "string"), ("datetime", "timestamp"), ("text", "string"))
+_LONGEST_PATTERN = 10_000
+# what the values of a set can be, where the type says
+_MEMBERS: dict[str, tuple[type, ...]] = {
+    "int": (int, float, Decimal),
+    "float": (int, float, Decimal),
+    "number": (int, float, Decimal),
+    "bool": (bool,),
+    "string": (str,),
+    "date": (date,),
+    "timestamp": (datetime,),
+}
+Bound = int | float | Decimal | date
+
+
+@dataclass(frozen=True, repr=False)
+class Column:
+    """What one column must be: a type, and rules for its values.
+
+    Parameters
+    ----------
+    dtype : str
+        A family: "int", "float", "number" (int, float or decimal), "bool", "string"
+        (dictionary-encoded text too), "category" (dictionary-encoded), "date", "timestamp", "any";
+        or the name of an Arrow type for exactness, such as "int64" or "timestamp[us, tz=UTC]".
+    required : bool
+        Whether the column must be there.
+    nullable : bool
+        Whether cells may be missing (null or NaN).
+    at_least, at_most : number, date or datetime, optional
+        Inclusive range of the values.
+    isin : sequence, optional
+        The values allowed. Missing cells are the business of `nullable`.
+    matches : str, optional
+        A regular expression in Python's syntax that each text must match whole.
+    unique : bool
+        Whether each value may stand only once; missing cells are not values.
+    allow_inf : bool
+        Whether infinite values are allowed.
+    max_invalid : float
+        Share of the non-missing values that may break the value rules (not type, presence,
+        nullability).
+
+    Raises
+    ------
+    OptionError
+        For an unknown type (the nearest are named), a rule that the type can't have, a broken
+        pattern.
+
+    Examples
+    --------
+    >>> Column("int", at_least=0, at_most=120)
+    Column('int', at_least=0, at_most=120)
+    """
+
+    dtype: str
+    _: KW_ONLY
+    required: bool = True
+    nullable: bool = False
+    at_least: Bound | None = None
+    at_most: Bound | None = None
+    isin: Iterable[Any] | None = None
+    matches: str | None = None
+    unique: bool = False
+    allow_inf: bool = False
+    max_invalid: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._set("dtype", _checked_type(self.dtype))
+        for option in ("required", "nullable", "unique", "allow_inf"):
+            options.flag(_OWNER, option, getattr(self, option))
+        for option in ("at_least", "at_most"):
+            if getattr(self, option) is not None:
+                self._set(option, self._bound(option, getattr(self, option)))
+        self._ordered_bounds()
+        if self.isin is not None:
+            self._set("isin", self._values(self.isin))
+        if self.matches is not None:
+            self._pattern(self.matches)
+        self._set("max_invalid", options.share(_OWNER, "max_invalid", self.max_invalid))
+
+    def _set(self, option: str, value: object) -> None:
+        object.__setattr__(self, option, value)
+
+    def _is(self, *names: str) -> bool:
+        return self.dtype.startswith((*names, "any"))
+
+    def _bound(self, option: str, value: object) -> object:
+        if isinstance(value, date):
+            options.scalar(_OWNER, option, value)  # pandas.NaT is a date too
+            wanted = "timestamp" if isinstance(value, datetime) else "date"
+            if not self._is(wanted):
+                hint = f"; that is a bound for {wanted!r} columns"
+                raise options.refuse(
+                    _OWNER, option, f"a bound for type {self.dtype!r}", value, hint
+                )
+            return value
+        if self.dtype.startswith(("date", "timestamp")):
+            kind = "date" if self.dtype.startswith("date") else "datetime"
+            raise options.refuse(_OWNER, option, f"a {kind} for type {self.dtype!r}", value)
+        if not self._is("int", "uint", "float", "double", "half", "number", "decimal"):
+            raise options.refuse(_OWNER, option, f"left out for type {self.dtype!r}", value)
+        if isinstance(value, Decimal) and value.is_finite():
+            return value
+        return options.number(_OWNER, option, value)
+
+    def _ordered_bounds(self) -> None:
+        low, high = self.at_least, self.at_most
+        if low is None or high is None:
+            return
+        try:
+            ordered = low <= high  # type: ignore[operator]
+        except TypeError:
+            ordered = False
+        if not ordered:
+            msg = f"Column: `at_least` must not be greater than `at_most`, got {low!r} and {high!r}"
+            raise OptionError(msg)
+
+    def _values(self, given: object) -> tuple[object, ...]:
+        allowed = "a sequence of at least one value"
+        if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+            raise options.refuse(_OWNER, "isin", allowed, given)
+        values = tuple(options.scalar(_OWNER, "isin", value) for value in given)
+        values = options.ordered(values, given)
+        if not values:
+            raise options.refuse(_OWNER, "isin", allowed, given)
+        if not all(map(self._may_hold, values)):
+            raise options.refuse(_OWNER, "isin", f"values of type {self.dtype!r}", given)
+        return options.distinct(values)
+
+    def _may_hold(self, value: object) -> bool:
+        whole = self.dtype.startswith(("int", "uint"))
+        kinds = _MEMBERS.get("int" if whole else self.dtype)
+        if kinds is None:
+            return True
+        odd = {bool: self.dtype != "bool", datetime: self.dtype == "date"}
+        return isinstance(value, kinds) and not any(
+            no and isinstance(value, kind) for kind, no in odd.items()
+        )
+
+    def _pattern(self, pattern: object) -> None:
+        if not self._is("string", "category", "large_string", "dictionary", "utf8", "large_utf8"):
+            raise options.refuse(_OWNER, "matches", f"left out for type {self.dtype!r}", pattern)
+        if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
+            allowed = f"a pattern in a text of at most {_LONGEST_PATTERN:,} characters"
+            shown = pattern if not isinstance(pattern, str) else f"{pattern[:40]}..."
+            raise options.refuse(_OWNER, "matches", allowed, shown)
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise options.refuse(
+                _OWNER, "matches", "a regular expression", pattern, f"; {error}"
+            ) from None
+
+    @property
+    def range(self) -> str:
+        """The inclusive range in words."""
+        if self.at_least is None:
+            return f"above {self.at_most}"
+        if self.at_most is None:
+            return f"below {self.at_least}"
+        return f"outside {self.at_least} to {self.at_most}"
+
+    def accepts(self, field: Field) -> bool:
+        """Whether a column of a table is of this type."""
+        if self.dtype == "any":
+            return True
+        if self.dtype == "category":
+            return field.encoded
+        if self.dtype in FAMILIES:
+            return field.kind in FAMILIES[self.dtype]
+        return field.type == _canonical(self.dtype)
+
+    def __repr__(self) -> str:
+        return options.written(self)
+
+
+def _canonical(name: str) -> str:
+    """Return an Arrow type's name as Arrow prints it: "float64" is "double"."""
+    try:
+        return str(pa.type_for_alias(name))
+    except ValueError:
+        return name
+
+
+def _checked_type(dtype: object) -> str:
+    if isinstance(dtype, pa.DataType):
+        dtype = str(dtype)
+        # "float" and "bool" of Arrow are exact types; the family of the same name is not
+        return {"float": "float32", "string": "utf8"}.get(dtype, dtype)
+    if isinstance(dtype, str) and dtype != "str":  # Arrow's other name for one of the text types
+        spaced = re.sub(r"(?<=[0-9]),(?=-?[0-9])", ", ", dtype)  # "decimal128(10,2)"
+        if dtype in FAMILIES:
+            return dtype
+        if _PARAMETRIC.fullmatch(spaced):
+            return spaced
+        try:
+            pa.type_for_alias(dtype)
+        except ValueError:
+            pass
+        else:
+            return dtype
+    known = [*FAMILIES, "int64", "int32", "float64", "float32", "large_string", "date32", "binary"]
+    meant = next((ours for theirs, ours in _MEANT if str(dtype).startswith(theirs)), None)
+    near = f"; did you mean {meant!r}?" if meant else options.did_you_mean(dtype, known)
+    allowed = f"one of {', '.join(map(repr, FAMILIES))} or the name of an Arrow type"
+    raise options.refuse(_OWNER, "dtype", allowed, dtype, near)

@@ -1,1 +1,0 @@
-"""Trials of a model: each property of what it promises an application, tried and told."""

@@ -1,0 +1,468 @@
+"""Two samples of an ordered quantity: how far apart, and what chance alone would do.
+
+Samples are sorted arrays without NaN; infinities are values like others.
+"""
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.stats.ranks import alike
+
+__all__ = [
+    "beyond_pvalue",
+    "ks_chance",
+    "ks_distance",
+    "ks_pvalue",
+    "rows_needed_ks",
+    "spread",
+    "wasserstein",
+]
+
+Values = npt.NDArray[Any]
+
+#: Sizes of the blocks of order statistics that are bounded together, from coarse to fine.
+_BLOCKS = (1024, 32, 1)
+#: A size is taken when it makes at least so many blocks.
+_LEAST_BLOCKS = 64
+#: So many values are looked at first, for a distance that most blocks can't exceed.
+_PROBES = 32
+#: So many blocks, or values, are looked at together: they stay in the processor's cache.
+_AT_ONCE = 16_384
+#: Interquartile range of the standard normal distribution.
+_NORMAL_IQR = 1.349
+#: Up to this product of two sample sizes paths are counted: two milliseconds at most.
+_COUNTABLE = 1_000_000
+#: Below, the series is given: counting paths leaves no digit of so small a difference from 1.
+_COUNTED = 1e-8
+#: A falling series ends with a term of less than this share of its sum.
+_LAST = 1e-17
+#: Differences of integers up to here are doubles.
+_WHOLE = 2.0**52
+#: Doubles above are scaled down before their differences are added.
+_LARGE = 2.0**1000
+_SCALE = 2.0**-60
+
+
+def ks_distance(x: Values, y: Values) -> float:
+    """Two-sample Kolmogorov-Smirnov distance ``max |F(t) - G(t)|``, exact with ties.
+
+    ``F(t)`` and ``G(t)`` are the shares of `x` and `y` up to ``t``. ``F - G`` is largest at a
+    value of `x`, ``G - F`` next below one. From the order statistic ``x[a]`` to ``x[b - 1]`` they
+    are at most ``b / n - G(x[a])`` and ``G(x[b - 1]) - a / n``: blocks are bounded so, and only
+    those are looked into whose bounds exceed what was found. Everything is counted in whole
+    numbers.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray
+        Sorted integers or floats without NaN, of any two types; they are compared exactly.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; NaN when a sample is empty.
+
+    References
+    ----------
+    .. [1] Smirnov, N. V. (1939). On the estimation of the discrepancy between empirical curves of
+       distribution for two independent samples. Bulletin Mathématique de l'Université de Moscou 2.
+
+    Examples
+    --------
+    >>> ks_distance(np.array([1, 2, 3, 4]), np.array([3.0, 4.0, 5.0, np.inf]))
+    0.5
+    """
+    n, m = len(x), len(y)
+    if n == 0 or m == 0:
+        return math.nan
+    fewer, more = sorted(alike(x, y), key=len)
+    return _most(fewer, more) / (n * m)
+
+
+def _most(x: Values, y: Values) -> int:
+    """The largest ``n * m * |F - G|``."""
+    n = len(x)
+    widths = [width for width in _BLOCKS if _LEAST_BLOCKS * width <= n] or [1]
+    best = _probed(x, y) if widths[0] > 1 else 0
+    start = np.arange(0, n, widths[0])
+    for width, finer in itertools.pairwise([*widths, 0]):
+        hopeful = []
+        # A few at a time: where all blocks are alike, as in equal samples, they are many.
+        for first in range(0, len(start), _AT_ONCE):
+            best, part = _look(x, y, best, start[first : first + _AT_ONCE], width)
+            hopeful.append(part)
+        if finer and hopeful:
+            start = (np.concatenate(hopeful)[:, None] + np.arange(0, width, finer)).ravel()
+            start = start[: start.searchsorted(n)]
+    return best
+
+
+def _probed(x: Values, y: Values) -> int:
+    """The best at a few values of `x`: most blocks can't exceed it."""
+    n, m = len(x), len(y)
+    at = np.arange(_PROBES) * n // _PROBES
+    values = x[at]
+    rise = ((at + 1) * m - y.searchsorted(values, side="right") * n).max(initial=0)
+    return int((y.searchsorted(values) * n - at * m).max(initial=rise))
+
+
+def _look(
+    x: Values, y: Values, best: int, start: npt.NDArray[np.int64], width: int
+) -> tuple[int, npt.NDArray[np.int64]]:
+    """The best after a look at both ends of each block, and the blocks that may exceed it."""
+    n, m = len(x), len(y)
+    stop = np.minimum(start + width, n)
+    least = greatest = x[start]
+    if width > 1:
+        greatest = x[stop - 1]
+    # What F is below each block, and at its end, times ``n * m``.
+    floor, ceiling = start * m, stop * m
+    # A block can exceed the best only if G is low enough at its start, or high enough at its end:
+    # one comparison each.
+    most, need = (ceiling - (best + 1)) // n, (floor + best) // n
+    up = (y[np.maximum(most, 0)] > least).nonzero()[0]
+    down = (y[np.minimum(need, m - 1)] < greatest).nonzero()[0]
+    upto = y.searchsorted(least[up], side="right") * n
+    below = y.searchsorted(greatest[down], side="left") * n
+    rise = (floor[up] + m - upto).max(initial=best)
+    best = int((below - ceiling[down] + m).max(initial=rise))
+    if width == 1:
+        return best, start[:0]
+    kept = np.zeros(len(start), np.bool_)
+    kept[up[ceiling[up] - upto > best]] = True
+    kept[down[below - floor[down] > best]] = True
+    return best, start[kept]
+
+
+def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
+    """Chance of so many of `n` values beyond an end of `m` others of the same distribution.
+
+    Of ``n + m`` values in any order the `k` largest are all among the `n` with chance
+    ``prod (n - i) / (n + m - i)`` for ``i < k``; the smaller of both ends' chances counts twice.
+
+    Parameters
+    ----------
+    low, high : int
+        How many of the values lie strictly below, and above, all of the others.
+    n, m : int
+        Sizes of the samples.
+
+    Returns
+    -------
+    float
+        At most 1. With ties it is conservative.
+
+    References
+    ----------
+    .. [1] Rosenbaum, S. (1954). Tables for a nonparametric test of location. Annals of Mathematical
+       Statistics 25, 146-150.
+
+    Examples
+    --------
+    >>> round(beyond_pvalue(0, 3, 100, 100), 4)
+    0.2462
+    """
+    most = min(max(low, high), n)
+    logs = np.log(n - np.arange(most)) - np.log(float(n + m) - np.arange(most))
+    return min(1.0, 2 * math.exp(float(logs.sum())))
+
+
+def ks_chance(n: int, m: int, alpha: float) -> float:
+    """Kolmogorov-Smirnov distance that samples of one distribution exceed with chance `alpha`.
+
+    ``sqrt(-ln(alpha / 2) / 2 * (n + m) / (n * m))``, from the first term of the limiting series.
+
+    Parameters
+    ----------
+    n, m : int
+        Sizes of the samples.
+    alpha : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    float
+        NaN when a sample is empty. It may exceed 1: then no distance is beyond chance.
+
+    Examples
+    --------
+    >>> round(ks_chance(1_000, 1_000, 0.05), 4)
+    0.0607
+    """
+    if n <= 0 or m <= 0:
+        return math.nan
+    return math.sqrt(-math.log(alpha / 2) / 2 * (n + m) / (n * m))
+
+
+def rows_needed_ks(distance: float, m: int, alpha: float) -> int | None:
+    """The least size of a sample for which chance gives at most `distance` against `m` rows.
+
+    The solution of ``ks_chance(n, m, alpha) <= distance`` for ``n``.
+
+    Returns
+    -------
+    int or None
+        None when no number of rows is enough, because `m` is too small.
+
+    Examples
+    --------
+    >>> rows_needed_ks(0.1, 5_000, 0.05), rows_needed_ks(0.1, 100, 0.05)
+    (192, None)
+    """
+    if m <= 0 or not distance > 0:
+        return None
+    left = 2 * distance**2 / -math.log(alpha / 2) - 1 / m
+    return math.ceil(1 / left) if left > 0 else None
+
+
+def ks_pvalue(distance: float, n: int, m: int) -> float:
+    """Chance that two samples of one continuous distribution are `distance` or more apart.
+
+    Exact for equal sizes (a closed form) and for small ones (``n * m`` up to 1,000,000, by
+    counting lattice paths); otherwise Smirnov's limiting series
+    ``2 * sum (-1)**(i-1) * exp(-2 (i z)**2)`` at ``z = sqrt(n m / (n + m)) * distance`` moved by
+    Hodges' term for finite samples, less half a step of the values that the distance can take.
+    With ties it is conservative: the true chance is smaller.
+
+    Parameters
+    ----------
+    distance : float
+        As `ks_distance` gives it.
+    n, m : int
+        Sizes of the samples.
+
+    Returns
+    -------
+    float
+        NaN when the distance is NaN or a sample is empty.
+
+    Notes
+    -----
+    Where sizes are unequal and ``n * m`` exceeds 1,000,000 the series was within 0.004 of the
+    exact value, and within 5 % of it for p between 0.001 and 0.3; the most for sizes that differ
+    by one, and for 100 rows against 10,000. `scipy.stats.ks_2samp` takes the one-sample
+    distribution (``kstwo``) above 10,000 rows: up to 0.009 and 7 % off for the same sizes, and
+    0.004 for two samples of 10,000, where the closed form is exact. Exact values below 1e-8 are
+    given by the series where paths would be counted.
+
+    References
+    ----------
+    .. [1] Hodges, J. L. (1958). The significance probability of the Smirnov two-sample test.
+       Arkiv för Matematik 3, 469-486.
+
+    Examples
+    --------
+    >>> round(ks_pvalue(0.5, 4, 4), 6)
+    0.771429
+    >>> round(ks_pvalue(0.0017, 1_000_000, 2_000_000), 4)
+    0.0424
+    """
+    if n <= 0 or m <= 0 or math.isnan(distance):
+        return math.nan
+    common = math.gcd(n, m)
+    # The distance is a whole number of these steps, whatever rounding made of it.
+    steps = round(distance * (n // common) * m)
+    if steps == 0:
+        return 1.0
+    if n == m:
+        return _equal_sizes(steps, n)
+    small, large = sorted((n, m))
+    p = _series(steps, small, large)
+    if p < _COUNTED or n * m > _COUNTABLE:
+        return p
+    return _counted_paths(steps, small, large)
+
+
+def _equal_sizes(steps: int, n: int) -> float:
+    """``2 * sum (-1)**(i-1) * C(2n, n - i h) / C(2n, n)``: Gnedenko and Korolyuk, 1951."""
+    whole, total, sign = 2 * math.lgamma(n + 1), 0.0, 1
+    for away in range(steps, n + 1, steps):
+        term = math.exp(whole - math.lgamma(n - away + 1) - math.lgamma(n + away + 1))
+        total += sign * term
+        if term < _LAST * total:
+            break
+        sign = -sign
+    return min(max(2 * total, 0.0), 1.0)
+
+
+def _series(steps: int, small: int, large: int) -> float:
+    """The limiting series with Hodges' term, for the chance of `steps` or more."""
+    from scipy import special  # here, for most that read this module need no p-value
+
+    both, product = small + large, float(small) * large
+    common = math.gcd(small, large)
+    root = math.sqrt(product / both)
+    distance = (steps - 0.5) * common / product
+    shift = (large + 2 * small) / (6 * math.sqrt(product * both))
+    return float(special.kolmogorov(root * distance + shift))
+
+
+def _counted_paths(steps: int, small: int, large: int) -> float:
+    """One less the share of lattice paths that stay within `steps` of the diagonal."""
+    common = math.gcd(small, large)
+    down, across = small // common, large // common
+    centre = np.arange(small + 1) * across
+    first = np.maximum((centre - steps) // down + 1, 0).tolist()
+    last = np.minimum(-((-centre - steps) // down), large + 1).tolist()
+    paths = np.zeros(large + 1)
+    paths[: last[0]] = 1.0
+    log = 0.0
+    for row in range(1, small + 1):
+        inside = paths[first[row] : last[row]]
+        np.add.accumulate(inside, out=inside)
+        if row % 16 == 0:
+            most = float(inside[-1])
+            if most == 0.0:
+                return 1.0
+            inside /= most
+            log += math.log(most)
+    if paths[large] == 0.0:
+        return 1.0
+    log += math.log(paths[large]) - math.lgamma(small + large + 1)
+    return -math.expm1(min(log + math.lgamma(small + 1) + math.lgamma(large + 1), 0.0))
+
+
+def wasserstein(x: Values, y: Values) -> float:
+    """First Wasserstein distance: the mean of ``|F^-1(u) - G^-1(u)|`` over ``u`` in (0, 1).
+
+    The area between the two distribution functions. Quantile functions are steps at ``i / n`` and
+    ``j / m``, so that no sorting of both samples together is needed.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray
+        Sorted integers or floats without NaN.
+
+    Returns
+    -------
+    float
+        In the unit of the values. NaN when a sample is empty or holds an infinite value: it is
+        undefined.
+
+    References
+    ----------
+    .. [1] Vallender, S. S. (1974). Calculation of the Wasserstein distance between probability
+       distributions on the line. Theory of Probability and Its Applications 18, 784-786.
+
+    Examples
+    --------
+    >>> wasserstein(np.array([0, 1, 3]), np.array([5, 6, 8]))
+    5.0
+    >>> wasserstein(np.array([0.0, 1.0]), np.array([0.0, 1.0, 1.0, 3.0]))
+    0.75
+    """
+    if not (_is_finite(x) and _is_finite(y)):
+        return math.nan
+    reach = max(_reach(x), _reach(y))
+    if reach > _LARGE:
+        return wasserstein(_scaled(x), _scaled(y)) / _SCALE
+    type_ = _common(x, y) if reach >= _WHOLE else np.float64
+    x, y = x.astype(type_, copy=False), y.astype(type_, copy=False)
+    fine, coarse = (x, y) if len(x) >= len(y) else (y, x)
+    n, m = len(fine), len(coarse)
+    if n == m:
+        parts = (slice(first, first + _AT_ONCE) for first in range(0, n, _AT_ONCE))
+        return math.fsum(float(_apart(fine[part], coarse[part]).sum()) for part in parts) / n
+    return math.fsum(
+        _area(fine, coarse, first, min(first + _AT_ONCE, n)) for first in range(0, n, _AT_ONCE)
+    ) / (n * m)
+
+
+def _common(x: Values, y: Values) -> type[np.generic]:
+    """The type of integers that holds both sorted samples; doubles where there is none."""
+    if x.dtype.kind == "f" or y.dtype.kind == "f":
+        return np.float64
+    low, high = min(int(x[0]), int(y[0])), max(int(x[-1]), int(y[-1]))
+    fitting = (
+        t for t in (np.int64, np.uint64) if np.iinfo(t).min <= low and high <= np.iinfo(t).max
+    )
+    return next(fitting, np.float64)
+
+
+def _area(fine: Values, coarse: Values, first: int, stop: int) -> float:
+    """``n * m`` times the area between two quantile functions from ``first/n`` to ``stop/n``."""
+    n, m = len(fine), len(coarse)
+    values, at = fine[first:stop], np.arange(first, stop) * m
+    # Value i of the finer sample stands for (i/n, (i+1)/n), in which at most one j/m lies.
+    against = at // n
+    apart = _apart(values, coarse[against])
+    beyond = at - against * n + (m - n)
+    split = (beyond > 0).nonzero()[0]
+    late = _apart(values[split], coarse[against[split] + 1]) - apart[split]
+    return float(m * apart.sum() + late @ beyond[split])
+
+
+def _is_finite(values: Values) -> bool:
+    """Whether there are values, and none is infinite: told from the ends."""
+    return len(values) > 0 and math.isfinite(values[0]) and math.isfinite(values[-1])
+
+
+def _reach(values: Values) -> float:
+    return max(abs(float(values[0])), abs(float(values[-1])))
+
+
+def _scaled(values: Values) -> Values:
+    """The values scaled down; beside the largest doubles the smallest are 0."""
+    with np.errstate(under="ignore"):
+        scaled: Values = values * _SCALE
+    return scaled
+
+
+def _apart(a: Values, b: Values) -> npt.NDArray[np.float64]:
+    """``|a - b|`` as doubles; integers are subtracted exactly."""
+    if a.dtype.kind == "f":
+        return np.abs(np.subtract(a, b, dtype=np.float64))
+    # Modulo 2**64 the difference of the larger and the smaller is right whatever the signs.
+    larger, smaller = np.maximum(a, b), np.minimum(a, b)
+    return (larger.astype(np.uint64) - smaller.astype(np.uint64)).astype(np.float64)
+
+
+def spread(x: Values) -> float:
+    """The scale of a sample: interquartile range / 1.349, else standard deviation, else 0.
+
+    The quartiles are order statistics (the inverted distribution function). Of a normal
+    distribution it is the standard deviation, and a few outliers don't move it. The standard
+    deviation (of the population: divided by n) stands in where half of the values are one.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        Sorted integers or floats without NaN.
+
+    Returns
+    -------
+    float
+        NaN when the sample is empty, or what it takes of it is infinite.
+
+    Examples
+    --------
+    >>> round(spread(np.array([1.0, 2.0, 3.0, 4.0, 1e9])), 4)
+    1.4826
+    >>> spread(np.array([5, 5, 5, 5, 7])), spread(np.array([5, 5]))
+    (0.8, 0.0)
+    """
+    n = len(x)
+    if n == 0:
+        return math.nan
+    low, high = x[-(-n // 4) - 1].item(), x[-(-3 * n // 4) - 1].item()
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return math.nan
+    return (high - low) / _NORMAL_IQR if high > low else _deviation(x, x[n // 2])
+
+
+def _deviation(x: Values, middle: Any) -> float:
+    """Standard deviation, measured from the value that half of the values are."""
+    if not _is_finite(x):
+        return math.nan
+    if x[0] == x[-1]:
+        return 0.0
+    if _reach(x) > _LARGE:
+        return _deviation(_scaled(x), middle * _SCALE) / _SCALE
+    away = np.where(x < middle, -1.0, 1.0) * _apart(x, middle)
+    # Neither squares of small nor of large numbers leave the range of doubles.
+    top = float(np.abs(away).max())
+    return top * float((away / top).std())

@@ -1,0 +1,1 @@
+"""Tables of any kind as Arrow batches, and one column of any kind as values."""

@@ -1,0 +1,257 @@
+"""Values a user writes (limits, sets, categories) in the exact terms of a column's type.
+
+A comparison in double precision is wrong for integers beyond 2**53, for decimals, and for times in
+nanoseconds. Here a value becomes a fraction on the scale of the column's values, and a limit is
+rounded to the next value that the column can hold, which leaves every comparison as it was.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Context, Decimal
+from fractions import Fraction
+from numbers import Rational, Real
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mlgates.errors import EvidenceError
+from mlgates.tables.names import is_unicode
+
+__all__ = ["ceil_float", "exact", "floor_float", "same_values", "to_decimal", "within"]
+
+NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_DAY = 86_400 * 10**9
+_EPOCH = date(1970, 1, 1).toordinal()
+#: Enough digits for every decimal that Arrow can hold.
+_WIDE = Context(prec=100)
+
+Exact = Fraction | float
+
+
+def exact(value: object, type_: pa.DataType) -> Exact | None:
+    """A value on the scale of a column's values, exactly.
+
+    Parameters
+    ----------
+    value : object
+        A number for numeric columns; a date, datetime or numpy.datetime64 for dates and
+        timestamps, a time for times, a timedelta or numpy.timedelta64 for durations.
+    type_ : pyarrow.DataType
+        Type of the column's values.
+
+    Returns
+    -------
+    Fraction, float or None
+        Dates in days, times in the column's unit. A float is infinite. None when the value is
+        missing (NaN, NaT) or is of another kind than the column's: no such value equals it.
+
+    Raises
+    ------
+    EvidenceError
+        If one of the two has a time zone and the other has none.
+
+    Examples
+    --------
+    >>> exact(Decimal("0.1"), pa.float64())
+    Fraction(1, 10)
+    >>> exact(date(1970, 1, 3), pa.timestamp("s"))
+    Fraction(172800, 1)
+    >>> exact(True, pa.int64()) is None
+    True
+    """
+    kinds = pa.types
+    if kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_):
+        return _number(value)
+    if kinds.is_timestamp(type_):
+        count = _instant(value, zone=type_.tz)
+    elif kinds.is_date(type_):
+        count = _instant(value, zone=None)
+    elif kinds.is_time(type_):
+        count = _time_of_day(value)
+    elif kinds.is_duration(type_):
+        count = _span(value)
+    else:
+        return None
+    unit = _DAY if kinds.is_date(type_) else NANOSECONDS[type_.unit]
+    return None if count is None else Fraction(count, unit)
+
+
+def _number(value: object) -> Exact | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, Decimal) and value.is_finite():
+        return Fraction(value)
+    if isinstance(value, Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    if not isinstance(value, Real | Decimal):
+        return None
+    number = float(value) if not isinstance(value, Decimal) or not value.is_snan() else math.nan
+    if math.isnan(number):
+        return None
+    return number if math.isinf(number) else Fraction(number)
+
+
+def _instant(value: object, zone: str | None) -> int | None:
+    """Nanoseconds since 1970."""
+    if isinstance(value, np.datetime64):
+        count = _numpy_nanoseconds(value)
+        aware = False
+    elif isinstance(value, date) and value == value:  # noqa: PLR0124  (pandas.NaT is a datetime)
+        count = (value.toordinal() - _EPOCH) * _DAY
+        aware = False
+        if isinstance(value, datetime):
+            count += _time_of_day(value.time()) or 0
+            count += getattr(value, "nanosecond", 0)
+            offset = value.utcoffset()
+            aware = offset is not None
+            count -= _span(offset) or 0
+    else:
+        return None
+    if aware is (zone is None):
+        of_value, of_column = ("a", "no") if aware else ("no", "a")
+        msg = f"the value {value!s} has {of_value} time zone, the column has {of_column} time zone"
+        raise EvidenceError(msg)
+    return count
+
+
+def _time_of_day(value: object) -> int | None:
+    if not isinstance(value, time):
+        return None
+    seconds = (value.hour * 60 + value.minute) * 60 + value.second
+    return seconds * 10**9 + value.microsecond * 1000
+
+
+def _span(value: object) -> int | None:
+    if isinstance(value, np.timedelta64):
+        return _numpy_nanoseconds(value)
+    if not isinstance(value, timedelta) or value != value:  # noqa: PLR0124  (pandas.NaT)
+        return None
+    seconds = value.days * 86_400 + value.seconds
+    return seconds * 10**9 + value.microseconds * 1000 + getattr(value, "nanoseconds", 0)
+
+
+def _numpy_nanoseconds(value: np.datetime64 | np.timedelta64) -> int | None:
+    if np.isnat(value):
+        return None
+    unit, count = np.datetime_data(value.dtype)
+    if unit in {"Y", "M"} and isinstance(value, np.datetime64):
+        value, unit, count = value.astype("datetime64[D]"), "D", 1
+    sizes = {"W": 7 * _DAY, "D": _DAY, "h": 3600 * 10**9, "m": 60 * 10**9, **NANOSECONDS}
+    return int(value.astype(np.int64)) * count * sizes[unit] if unit in sizes else None
+
+
+def ceil_float(value: Exact) -> float:
+    """Smallest double at or above: ``x < value`` if and only if ``x < ceil_float(value)``.
+
+    Examples
+    --------
+    >>> ceil_float(Fraction(2**53 + 1)) == 2.0**53 + 2
+    True
+    """
+    return -floor_float(-value)
+
+
+def floor_float(value: Exact) -> float:
+    """Largest double at or below: ``x > value`` if and only if ``x > floor_float(value)``."""
+    if isinstance(value, float):
+        return value
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return math.nextafter(math.inf, 0) if value > 0 else -math.inf
+    return math.nextafter(nearest, -math.inf) if nearest > value else nearest
+
+
+def to_decimal(units: int, scale: int) -> Decimal:
+    """The decimal of so many units of its last place, whatever the context's precision.
+
+    Examples
+    --------
+    >>> to_decimal(1250, 2)
+    Decimal('12.50')
+    """
+    return Decimal(units).scaleb(-scale, _WIDE)
+
+
+def within(number: int, dtype: np.dtype[Any]) -> bool:
+    """Whether an integer type can hold a number.
+
+    Examples
+    --------
+    >>> within(300, np.dtype(np.int8))
+    False
+    """
+    limits = np.iinfo(dtype)
+    return int(limits.min) <= number <= int(limits.max)
+
+
+def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
+    """Those of `values` that a column of this type can hold, as an array of this type.
+
+    Numbers are the same when they are equal, whatever their Python type; a bool is not a number,
+    a text equals only texts. What no cell can equal is left out.
+
+    Parameters
+    ----------
+    values : iterable of object
+        As the user wrote them.
+    type_ : pyarrow.DataType
+        Type of the column's values.
+
+    Returns
+    -------
+    pyarrow.Array
+        Without nulls. Both zeros, when zero is among the values of a floating type.
+
+    Examples
+    --------
+    >>> same_values([1, 2.0, 2.5, "3", True, 300], pa.int8()).to_pylist()
+    [1, 2]
+    """
+    kinds = pa.types
+    found: Iterable[object]
+    if kinds.is_string(type_) or kinds.is_large_string(type_):
+        found = (str(v) for v in values if isinstance(v, str) and is_unicode(v))
+    elif kinds.is_boolean(type_):
+        found = (bool(v) for v in values if isinstance(v, bool | np.bool_))
+    elif kinds.is_fixed_size_binary(type_):
+        found = (v for v in values if isinstance(v, bytes) and len(v) == type_.byte_width)
+    elif kinds.is_binary(type_) or kinds.is_large_binary(type_):
+        found = (v for v in values if isinstance(v, bytes))
+    else:
+        numbers = (exact(value, type_) for value in values)
+        return _numbers([number for number in numbers if number is not None], type_)
+    return pa.array(list(found), type_)
+
+
+def _numbers(numbers: list[Exact], type_: pa.DataType) -> pa.Array:
+    kinds = pa.types
+    if kinds.is_floating(type_):
+        return _floats(numbers, type_)
+    fractions = [number for number in numbers if isinstance(number, Fraction)]
+    if kinds.is_decimal(type_):
+        units = [number * 10**type_.scale for number in fractions]
+        limit = 10**type_.precision
+        inside = [int(n) for n in units if n.denominator == 1 and -limit < n < limit]
+        return pa.array([to_decimal(n, type_.scale) for n in inside], type_)
+    storage = type_
+    if not kinds.is_integer(type_):
+        storage = pa.int32() if type_.bit_width == 32 else pa.int64()
+    dtype = np.dtype(storage.to_pandas_dtype())
+    whole = [int(n) for n in fractions if n.denominator == 1 and within(int(n), dtype)]
+    return pa.array(whole, storage).view(type_)
+
+
+def _floats(numbers: list[Exact], type_: pa.DataType) -> pa.Array:
+    nearest = np.array([floor_float(number) for number in numbers], np.float64)
+    with np.errstate(over="ignore"):
+        narrow = nearest.astype(type_.to_pandas_dtype())
+    same = [
+        value
+        for value, double, number in zip(narrow, nearest, numbers, strict=True)
+        if float(value) == double and double == number
+    ]
+    zeros = [0.0, -0.0] if 0.0 in same else []
+    return pa.array([*zeros, *same], type_)

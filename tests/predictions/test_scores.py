@@ -1,0 +1,324 @@
+"""Scores, probabilities, values and weights: what they may be, and whose column is whose."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+from mlgates.predictions.outcomes import confusion
+
+Y = [0, 1, 1, 0]
+S = [0.1, 0.75, 0.5, 0.25]
+THREE = [0, 1, 2, 0]
+WIDE = [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.125, 0.125, 0.75], [0.5, 0.5, 0.0]]
+
+
+def told(values):
+    """Pairs of a value and an id that no other has."""
+    return [pytest.param(v, id=f"{type(v).__name__}-{i}") for i, v in enumerate(values)]
+
+
+def outcomes(need="scores", **given):
+    return Evidence(given).outcomes(need)
+
+
+def refusal(need="scores", **given):
+    with pytest.raises(EvidenceError) as caught:
+        Evidence(given).outcomes(need)
+    return str(caught.value)
+
+
+# scores
+
+
+@pytest.mark.parametrize(
+    "score",
+    told([
+        S, tuple(S), np.array(S), np.array(S).reshape(-1, 1), [[s] for s in S], pd.Series(S),
+        pd.array(S, "Float64"), pd.DataFrame({"p": S}), pl.Series(S), pa.array(S),
+        pa.chunked_array([S[:1], S[1:]]), pa.table({"p": S}), {"p": S},
+        np.array(S, object), [Decimal(str(s)) for s in S], np.ma.array(S),
+    ]),
+)  # fmt: skip
+def test_scores_in_any_container(score):
+    found = outcomes(y_true=Y, y_score=score)
+    assert found.score.tolist() == S
+    assert found.score.dtype == np.float64
+    assert (found.pred, found.classes, found.positive) == (None, (0, 1), 1)
+
+
+def test_half_floats_are_doubles():
+    found = outcomes(y_true=Y, y_score=np.array([0.5, 0.25, 2, 4], np.float16))
+    assert found.score.dtype == np.float64
+    assert found.score.tolist() == [0.5, 0.25, 2, 4]
+
+
+def test_ranking_takes_any_finite_score():
+    assert outcomes(y_true=Y, y_score=[-3, 7, 1e9, 0]).score.tolist() == [-3, 7, 1e9, 0]
+    said = "`y_score` holds 3 of 4 values outside [0, 1], and probabilities are due"
+    assert refusal("probabilities", y_true=Y, y_score=[-3, 7, 1e9, 0]) == said
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        ([0.1, None, 0.2, 0.3], "`y_score` holds 1 of 4 values that are missing"),
+        ([0.1, np.nan, 0.2, np.nan], "`y_score` holds 2 of 4 values that are missing"),
+        ([0.1, np.inf, 0.2, 0.3], "`y_score` holds 1 of 4 values that are infinite"),
+        ([0.1, np.inf, np.nan, 0.3], "`y_score` holds 2 of 4 values that are missing or infinite"),
+        (["a", "b", "a", "b"], "`y_score` holds values of type string, and numbers are due"),
+        ([0.1, 0.2, 0.3], "`y_true` has 4 rows and `y_score` has 3"),
+        ([[0.1, 0.2], [0.3], [0.1], [0.1]], "the rows of `y_score` differ in length"),
+        ({"a": S, "b": S[:2]}, "the columns of `y_score` differ in length"),
+        (np.zeros((4, 2, 2)), "`y_score` has shape (4, 2, 2): give one value a row"),
+        (np.zeros((1, 4)), "`y_true` has 4 rows and `y_score` has 1"),
+        (np.full((4, 2), 0.5), ("`y_score` has 2 columns; for two labels give that of the positive "
+         "one, such as y_score[:, 1]")),
+        (pd.DataFrame({"no": S, "yes": S}), ("`y_score` has 2 columns; for two labels give that of "
+         "the positive one, such as y_score['yes']")),
+        (np.full((4, 3), 0.5), ("`y_score` has 3 columns and there are 2 labels (0, 1): one column "
+         "a label is due, in this order")),
+        (0.5, ("`y_score` is of type float; give one value a row: a 1-D array, a Series, an Arrow "
+         "array or a list")),
+    ],
+)  # fmt: skip
+def test_scores_that_are_none(score, message):
+    assert refusal(y_true=Y, y_score=score) == message
+
+
+def test_scores_of_texts_need_no_pos_label_yet():
+    found = outcomes(y_true=["a", "b"], y_score=[0.1, 0.2])
+    assert found.positive is None
+    assert found.score.tolist() == [0.1, 0.2]
+
+
+# several classes
+
+
+@pytest.mark.parametrize(
+    "score",
+    told([
+        WIDE, np.array(WIDE), [np.array(row) for row in WIDE], pd.DataFrame(WIDE),
+        pl.DataFrame(np.array(WIDE)), np.array(WIDE, object), np.ma.array(WIDE),
+        pa.table([*np.array(WIDE).T], names=["a", "b", "c"]),
+    ]),
+)  # fmt: skip
+@pytest.mark.parametrize("need", ["scores", "probabilities"])
+def test_one_column_a_class(score, need):
+    found = outcomes(need, y_true=THREE, y_score=score)
+    assert found.score.tolist() == WIDE
+    assert found.classes == (0, 1, 2)
+
+
+def test_columns_that_bear_the_labels_names_are_put_in_order():
+    table = pd.DataFrame(WIDE, columns=["c", "a", "b"])
+    found = outcomes(y_true=["a", "b", "c", "a"], y_score=table)
+    assert found.score.tolist() == table[["a", "b", "c"]].to_numpy().tolist()
+
+
+def test_one_score_for_three_labels():
+    said = "`y_score` has one score a row, and there are 3 labels (0, 1, 2): "
+    assert refusal(y_true=THREE, y_score=S) == f"{said}one column a label is due"
+
+
+def test_probabilities_add_up_to_one():
+    almost = np.array(WIDE)
+    almost[0, 0] += 9e-7
+    assert outcomes("probabilities", y_true=THREE, y_score=almost).n == 4
+    almost[0, 0] += 2e-7
+    said = "`y_score` holds 1 of 4 rows whose probabilities do not add up to 1"
+    assert refusal("probabilities", y_true=THREE, y_score=almost) == said
+    assert outcomes("scores", y_true=THREE, y_score=almost).n == 4
+    almost[0, 0] = -0.1
+    said = "`y_score` holds 1 of 12 values outside [0, 1], and probabilities are due"
+    assert refusal("probabilities", y_true=THREE, y_score=almost) == said
+
+
+def test_columns_beyond_the_labels_ask_the_model_for_its_classes():
+    class Model:
+        classes_ = np.array([0, 1, 2])
+
+    found = outcomes(y_true=[0, 1, 1, 0], y_score=WIDE, model=Model())
+    assert found.classes == (0, 1, 2)
+    assert found.score.tolist() == WIDE
+    assert found.positive is None
+    # of one score a row, the classes of a model are not asked
+    assert outcomes(y_true=Y, y_score=S, model=Model()).positive == 1
+
+
+# values
+
+
+@pytest.mark.parametrize("true", told([
+    [1, 2.5, 3], np.array([1, 2.5, 3], np.float32), [Decimal(1), Decimal("2.5"), 3],
+    pd.Series([1, 2.5, 3], dtype="Float64"), [True, 2.5, 3],
+]))  # fmt: skip
+def test_values_are_doubles(true):
+    found = outcomes("values", y_true=true, y_pred=np.array([1, 2, 3], np.int8))
+    assert found.true.tolist() == [1.0, 2.5, 3.0]
+    assert found.true.dtype == found.pred.dtype == np.float64
+    assert (found.classes, found.positive, found.score) == ((), None, None)
+    with pytest.raises(EvidenceError) as caught:
+        _ = found.cells
+    assert str(caught.value) == "outcomes of values have no predicted labels to count"
+
+
+@pytest.mark.parametrize(
+    ("true", "pred", "message"),
+    [
+        ([1, 2, "c"], [1, 2, 3], ("`y_true` mixes values of the types int, str; convert them to "
+         "one type first")),
+        (["a", "b", "c"], [1, 2, 3], "`y_true` holds values of type string, and numbers are due"),
+        ([1, 2, 3], ["1", "2", "3"], "`y_pred` holds values of type string, and numbers are due"),
+        ([1, 2, np.inf], [1, 2, 3], "`y_true` holds 1 of 3 values that are infinite"),
+        ([1, 2, 3], [1, np.nan, 3], "`y_pred` holds 1 of 3 values that are missing"),
+        ([1, 2, 3], [1, -np.inf, 3], "`y_pred` holds 1 of 3 values that are infinite"),
+        ([1, 2, 3], [None] * 3, "`y_pred` holds nothing but missing values, and numbers are due"),
+        (pd.to_datetime(["2020"] * 3), [1, 2, 3],
+         "`y_true` holds values of type timestamp[us], and numbers are due"),
+    ],
+)  # fmt: skip
+def test_values_that_are_none(true, pred, message):
+    said = refusal("values", y_true=true, y_pred=pred)
+    assert said.replace("[ns]", "[us]").replace("[s]", "[us]") == message
+
+
+def test_values_without_a_row():
+    found = outcomes("values", y_true=[], y_pred=[])
+    assert (found.n, found.dropped) == (0, 0)
+    found = outcomes("values", y_true=[None, None], y_pred=[1, 2])
+    assert (found.n, found.dropped) == (0, 2)
+
+
+# as given
+
+
+def test_what_a_metric_of_the_users_own_is_given():
+    found = outcomes("given", y_true=["b", "a", None], y_pred=["a", "a", "b"])
+    assert found.true.tolist() == ["b", "a"]
+    assert found.true.dtype == object
+    found = outcomes("given", y_true=[1, None, 2], y_pred=[1.5, 2, 3])
+    assert found.true.tolist() == [1, 2]
+    assert found.true.dtype == np.int64
+    assert found.pred.dtype == np.float64
+    found = outcomes("given", y_true=[True, None], y_pred=np.array([1, 2], np.float16))
+    assert found.true.dtype == np.bool_
+    assert found.pred.dtype == np.float64
+    assert refusal("given", y_true=[1, 2], y_pred=[1, np.inf]) == (
+        "`y_pred` holds 1 of 2 values that are infinite"
+    )
+    assert refusal("given", y_true=["a", "b"], y_pred=["a", None]) == (
+        "`y_pred` holds 1 of 2 values that are missing"
+    )
+
+
+def test_scores_for_a_metric_of_the_users_own():
+    evidence = Evidence({"y_true": ["n", "y", "y", "n"], "y_score": S, "pos_label": "y"})
+    found = evidence.outcomes("given", scores=True)
+    assert found.true.tolist() == ["n", "y", "y", "n"]
+    assert found.score.tolist() == S
+    assert (found.classes, found.positive, found.pred) == (("n", "y"), 1, None)
+
+
+def test_arrays_are_read_only_and_the_users_stay_writable():
+    true, score, weight = np.array(Y), np.array(S), np.ones(4)
+    for need in ("scores", "given"):
+        found = Evidence(
+            {"y_true": true, "y_score": score, "y_pred": true, "sample_weight": weight}
+        ).outcomes(need, scores=True)  # fmt: skip
+        for array in (found.true, found.score, found.weight):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 1
+    for array in (true, score, weight):
+        array[0] = 1
+
+
+# weights
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1, -1, -2, 1], "`sample_weight` holds 2 of 4 weights that are negative"),
+        ([1, np.nan, 1, 1], "`sample_weight` holds 1 of 4 values that are missing"),
+        ([1, None, 1, 1], "`sample_weight` holds 1 of 4 values that are missing"),
+        ([1, np.inf, 1, 1], "`sample_weight` holds 1 of 4 values that are infinite"),
+        ([0, 0, 0, 0], "`sample_weight` holds nothing but zeros: no row would count"),
+        ([1, 1, 1], "`y_true` has 4 rows and `sample_weight` has 3"),
+        (["1"] * 4, "`sample_weight` holds values of type string, and numbers are due"),
+        (np.ones((4, 2)), ("`sample_weight` has shape (4, 2): give one value a row, such as one "
+         "column of the 4x2 array")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("need", ["labels", "scores", "values"])
+def test_weights_that_are_none(weight, message, need):
+    assert refusal(need, y_true=Y, y_pred=Y, y_score=S, sample_weight=weight) == message
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e-170, 1e170, 1e308])
+def test_weights_of_any_size_weigh_alike(size):
+    found = outcomes(y_true=Y, y_score=S, sample_weight=[size, size / 2, 0, size])
+    assert found.weight.tolist() == pytest.approx(
+        (found.weight[0] * np.array([1, 0.5, 0, 1])).tolist()
+    )
+    assert np.isfinite(1 / (found.weight[:2] ** 2)).all()
+    assert np.isfinite(found.weight.sum() ** 2)
+    plain = outcomes(y_true=Y, y_score=S, sample_weight=[0.1, 1e-6, 0, 1e9])
+    assert plain.weight.tolist() == [0.1, 1e-6, 0, 1e9]
+
+
+def test_kishs_number_of_rows():
+    assert outcomes(y_true=Y, y_score=S).effective == 4
+    assert outcomes(y_true=Y, y_score=S, sample_weight=[2, 2, 2, 2]).effective == 4
+    assert outcomes(y_true=Y, y_score=S, sample_weight=[0, 2, 2, 0]).effective == 2
+    assert outcomes(y_true=Y, y_score=S, sample_weight=[1, 2, 3, 4]).effective == 100 / 30
+    tiny = outcomes(y_true=Y, y_score=S, sample_weight=[1e-200] * 4)
+    assert tiny.effective == 4
+    assert tiny.take(np.zeros(4, bool)).effective == 0
+    half = outcomes(y_true=Y, y_score=S, sample_weight=[0, 0, 1, 1])
+    assert half.take(np.array([True, True, False, False])).effective == 0
+
+
+@given(weight=st.lists(st.floats(0, 1e6), min_size=1, max_size=30).filter(any))
+def test_the_effective_number_is_between_one_and_all(weight):
+    found = outcomes(y_true=[0] * len(weight), y_score=[0.5] * len(weight), sample_weight=weight)
+    assert 1 - 1e-9 <= found.effective <= sum(map(bool, weight)) + 1e-9
+
+
+# cells
+
+
+def test_cells_by_group():
+    true, pred = np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])
+    group = np.array([0, 0, 2, 2])
+    found = confusion(true, pred, 2, group=group, groups=3)
+    assert found.tolist() == [[[1, 0], [0, 1]], [[0, 0], [0, 0]], [[1, 0], [1, 0]]]
+    found = confusion(true, pred, 2, np.array([0.5, 1, 2, 3]), group, 3)
+    assert found.sum() == 6.5
+    assert confusion(true, pred, 2).dtype == np.float64
+
+
+def test_too_many_classes_to_count():
+    found = Evidence({"y_true": range(2_001), "y_pred": range(2_001)}).outcomes("labels")
+    with pytest.raises(EvidenceError) as caught:
+        _ = found.cells
+    said = "there are 2,001 classes; a table of counts is made of at most 2,000"
+    assert str(caught.value) == said
+
+
+def test_codes_into_more_classes():
+    found = Evidence({"y_true": ["b", "c"], "y_pred": ["c", "c"], "pos_label": "c"}).outcomes(
+        "labels"
+    )
+    wider = found.over(("a", "b", "c"))
+    assert wider.true.tolist() == [1, 2]
+    assert wider.pred.tolist() == [2, 2]
+    assert wider.positive == 2
+    assert found.over(("b", "c")) is found

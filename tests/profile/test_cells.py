@@ -1,0 +1,70 @@
+"""Counts in cells without a sort: what the sorted column gives, whatever the parts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+from mlgates.profile.cells import CellCounts, InCells
+from mlgates.profile.counters import Distribution
+from mlgates.profile.reference import counted
+from mlgates.profile.scan import Profile
+from mlgates.stats.binning import count_sorted, quantile_edges
+
+VALUES = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.0, 2.0, np.inf, -np.inf, None, np.nan]),
+    st.floats(-5, 5),
+)
+FEW = InCells("x", (1.0, 2.0), (False, True))
+
+
+@given(st.lists(VALUES, max_size=40), st.lists(VALUES, max_size=40), st.integers(2, 12))
+def test_counts_are_those_of_the_sorted_column(reference, values, bins):
+    known = Profile.of({"x": np.array(reference, float)})[Distribution("x")]
+    edges = quantile_edges(known.values, bins)
+    counter = InCells.of("x", edges)
+    data = {"x": np.array(values, float)}
+    counts = Profile.of(data, [counter])[counter].counts
+    expected = count_sorted(Profile.of(data)[Distribution("x")].values, edges)
+    assert counts.tolist() == expected.tolist()
+
+
+@given(st.lists(VALUES, max_size=30), st.lists(VALUES, max_size=30))
+def test_parts_add_up_to_the_whole(first, second):
+    a, b, both = (
+        Profile.of({"x": np.array(part, float)}, [FEW]) for part in (first, second, first + second)
+    )
+    assert a.merge(b)[FEW] == both[FEW]
+    assert both[FEW].n == both.columns["x"].valid
+
+
+def test_integers_are_compared_exactly():
+    counter = InCells("x", (2**60,), (True,))
+    data = {"x": np.array([2**60 - 1, 2**60, 2**60 + 1])}
+    assert Profile.of(data, [counter])[counter].counts.tolist() == [0, 1, 1, 1, 0]
+
+
+def test_texts_are_refused():
+    profile = Profile.of({"x": ["a", "b"]}, [FEW])
+    with pytest.raises(EvidenceError, match=r"column 'x' holds string values .*, no numbers"):
+        profile[FEW]
+
+
+def test_counts_in_other_cells_do_not_add_up():
+    with pytest.raises(EvidenceError, match="counts in different cells can't be added"):
+        CellCounts(np.array([1, 2])).merge(CellCounts(np.array([1, 2, 3])))
+    assert CellCounts(np.array([1])) != "one"
+
+
+def test_nothing_is_counted_that_can_be_read_off():
+    finer = Distribution("x")
+    coarse = InCells("x", (1.0,), (False,), finer)
+    assert coarse == InCells("x", (1.0,), (False,))
+    for asked, kept in (((coarse,), coarse), ((coarse, finer), finer)):
+        evidence = Evidence({"data": {"x": [0.5, 1.5]}})
+        evidence.request(lambda _, asked=asked: asked)
+        profile = evidence.profile()
+        assert (coarse in profile, finer in profile) == (kept is coarse, kept is finer)
+        assert counted(profile, coarse) is profile[kept]

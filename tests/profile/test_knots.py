@@ -1,0 +1,231 @@
+"""Knots: a reference's distribution at its order statistics, and what others have there."""
+
+import json
+import math
+import warnings
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlgates.errors import EvidenceError
+from mlgates.profile.ecdf import Ecdf
+from mlgates.profile.knots import PARTS, AtKnots, Knots
+from mlgates.profile.scan import Profile
+from mlgates.stats.binning import count_sorted, count_stored, quantile_edges, stored_edges
+
+INF, NAN = math.inf, math.nan
+
+
+def knots_of(values):
+    return Knots.of(Ecdf.of(np.asarray(values)))
+
+
+numbers = st.lists(
+    st.integers(-9, 9) | st.floats(allow_nan=False) | st.sampled_from([INF, -INF, -0.0]),
+    max_size=80,
+)
+
+
+@given(numbers)
+def test_few_values_are_kept_whole(values):
+    values = np.array(values, float)
+    knots = knots_of(values)
+    finite = values[np.isfinite(values)] + 0.0
+    assert knots.points.tolist() == np.unique(finite).tolist()
+    assert knots.low.tolist() == [int((values < x).sum()) for x in knots.points]
+    assert knots.high.tolist() == [int((values <= x).sum()) for x in knots.points]
+    assert tuple(knots.ends) == (len(values), (values == -INF).sum(), (values == INF).sum())
+
+
+@pytest.mark.parametrize("n", [359, 360, 361, 720, 10_007])
+def test_points_are_the_order_statistics(n):
+    values = np.random.default_rng(n).normal(size=n)
+    knots = knots_of(values)
+    ordered = np.sort(values)
+    wanted = {ordered[max(-(-i * n // PARTS), 1) - 1] for i in range(PARTS + 1)}
+    assert set(knots.points.tolist()) == {ordered[0], *wanted}
+    assert len(knots.points) <= PARTS + 1
+    assert np.diff(knots.high / n).max() <= 1 / PARTS + 1 / n
+
+
+def test_the_least_and_the_greatest_finite_values_are_points():
+    values = np.concatenate([[-INF] * 500, np.arange(1_000), [INF] * 500])
+    knots = knots_of(values)
+    assert (knots.points[0], knots.points[-1]) == (0, 999)
+    assert repr(knots) == f"Knots(n=2,000, {len(knots.points)} points)"
+
+
+@given(
+    st.lists(st.integers(-50, 50) | st.floats(-50, 50), min_size=1, max_size=900),
+    st.sampled_from([b for b in range(2, 41) if PARTS % b == 0]),
+)
+def test_edges_from_knots_are_those_of_the_values(values, bins):
+    values = np.sort(np.array(values, float)) + 0.0
+    knots = knots_of(values)
+    exact, stored = (
+        quantile_edges(values, bins),
+        stored_edges(knots.points, knots.low, knots.high, knots.ends, bins),
+    )
+    assert stored.points.tolist() == exact.points.tolist()
+    assert stored.atoms.tolist() == exact.atoms.tolist()
+    at = np.searchsorted(knots.points, stored.points)
+    counts = count_stored(knots.low[at], knots.high[at], knots.ends, stored)
+    assert counts.tolist() == count_sorted(values, exact).tolist()
+
+
+# JSON
+
+
+@given(numbers)
+def test_json_gives_the_same_back(values):
+    knots = knots_of(np.array(values, float))
+    text = json.dumps(knots.to_dict(), allow_nan=False)
+    again = Knots.from_dict(json.loads(text))
+    assert again == knots
+    assert again.points.dtype == knots.points.dtype
+    assert again.spread == pytest.approx(knots.spread, nan_ok=True) or math.isinf(knots.spread)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([2**63 - 1, 2**63 - 2, -(2**63)], np.int64),
+        np.array([2**64 - 1, 2**64 - 2], np.uint64),
+        np.array([2**53, 2**53 + 1], np.int64),
+    ],
+)
+def test_json_keeps_large_integers(values):
+    knots = knots_of(values)
+    again = Knots.from_dict(json.loads(json.dumps(knots.to_dict())))
+    assert again.points.tolist() == sorted(values.tolist())
+    assert again == knots
+
+
+def written(**changes):
+    good = {
+        "points": [1.0, 2.0, 4.0],
+        "low": [0, 1, 3],
+        "high": [1, 3, 4],
+        "n": 5,
+        "neg_inf": 0,
+        "pos_inf": 1,
+        "spread": 1.5,
+    }
+    return good | changes
+
+
+def test_what_is_written_is_read():
+    assert Knots.from_dict(written()).ends == (5, 0, 1)
+    assert math.isnan(Knots.from_dict(written(spread=None)).spread)
+    nothing = {"points": [], "low": [], "high": [], "n": 0, "pos_inf": 0, "spread": None}
+    assert len(Knots.from_dict(written(**nothing)).points) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"points": [1.0, 1.0, 4.0]}, "knots: points must be finite and rise"),
+        ({"points": [2.0, 1.0, 4.0]}, "knots: points must be finite and rise"),
+        ({"points": [1.0, None, 4.0]}, "knots: points must be finite and rise"),
+        ({"points": [1.0, 2.0, "Infinity"]}, "knots: points must be finite and rise"),
+        ({"points": ["a", 2.0, 4.0]}, "a number was expected, got 'a'"),
+        ({"points": [True, 2.0, 4.0]}, "a number was expected, got True"),
+        ({"points": 7}, "`points` must be a list, got int"),
+        ({"points": [1, 2, 10**30]}, "knots: no column has integers of more than 64 bits"),
+        ({"points": [1, 2]}, "`low` must have as many counts as there are points, got 3"),
+        ({"low": [0, 1, 2, 3]}, "`low` must have as many counts as there are points, got 4"),
+        ({"low": [0, 1, -1]}, "`low` must be a whole number of at least 0, got -1"),
+        ({"low": [0, 1, 0.5]}, "`low` must be a whole number of at least 0, got 0.5"),
+        ({"high": [1, 3, 2**70]}, "`high` must be counts of rows"),
+        ({"low": [0, 1, 4]}, "knots: counts must rise"),  # a point that no value is at
+        ({"low": [0, 0, 3]}, "knots: counts must rise"),  # fewer below than up to the one before
+        ({"low": [1, 1, 3]}, "knots: counts must rise"),  # a value below the least
+        ({"n": 6}, "knots: counts must rise"),  # a value above the greatest
+        ({"n": 4}, "knots: counts must rise"),
+        ({"neg_inf": 1}, "knots: counts must rise"),
+        ({"pos_inf": 2**65}, "knots: counts must rise"),
+        ({"spread": -1.5}, "knots: no spread can be -1.5"),
+        ({"spread": "Infinity"}, "knots: no spread can be inf"),
+        ({"spread": "wide"}, "a number was expected, got 'wide'"),
+        ({"more": 1}, "knots: 'more' is not known"),
+    ],
+)
+def test_nonsense_is_refused(changes, message):
+    with pytest.raises(EvidenceError) as caught:
+        Knots.from_dict(written(**changes))
+    assert str(caught.value).startswith(message)
+
+
+def test_missing_keys_are_refused():
+    for key in written():
+        with pytest.raises(EvidenceError, match=f"knots: `{key}` is missing"):
+            Knots.from_dict({k: v for k, v in written().items() if k != key})
+
+
+# Counting at knots
+
+
+@given(
+    st.lists(st.none() | st.integers(-9, 9) | st.floats(-9, 9) | st.sampled_from([NAN, INF, -INF])),
+    st.lists(st.integers(-10, 10), unique=True),
+    st.integers(0, 40),
+)
+def test_counts_at_points_against_plain_python(values, points, cut):
+    counter = AtKnots("x", tuple(sorted(points)), tails=True)
+    values = [value if value is None else float(value) for value in values]
+    whole = pa.table({"x": pa.array(values, pa.float64())})
+    state = Profile.of(whole, [counter])[counter]
+    kept = [value for value in values if value is not None and not math.isnan(value)]
+    assert state.low.tolist() == [sum(v < p for v in kept) for p in counter.points]
+    assert state.high.tolist() == [sum(v <= p for v in kept) for p in counter.points]
+    assert tuple(state.ends) == (len(kept), kept.count(-INF), kept.count(INF))
+    if points:
+        far = sum(max(min(points) - v, v - max(points), 0) for v in kept)
+        assert state.beyond == pytest.approx(far)
+    parts = [Profile.of(part, [counter])[counter] for part in (whole[:cut], whole[cut:])]
+    merged = parts[0].merge(parts[1], cut)
+    assert merged == state
+    assert merged.beyond == pytest.approx(state.beyond, nan_ok=True)
+
+
+@pytest.mark.parametrize("type_", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(9, 2)])
+def test_counts_of_every_type_of_number(type_):
+    counter = AtKnots("x", (1, 3))
+    state = Profile.of(pa.table({"x": pa.array([1, 2, None, 3, 5], type_)}), [counter])[counter]
+    assert (state.low.tolist(), state.high.tolist(), state.ends.n) == ([0, 2], [1, 3], 4)
+    assert math.isnan(state.beyond)
+
+
+def test_distances_that_no_double_holds_are_infinite_without_a_warning():
+    counter = AtKnots("x", (-1e308, 1e308), tails=True)
+    values = np.repeat([-1.7e308, 1.7e308], 50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        state = Profile.of({"x": values}, [counter])[counter]
+    assert state.beyond == INF
+
+
+def test_counts_of_no_column_of_numbers():
+    counter = AtKnots("x", (1.0,), tails=True)
+    state = Profile.of({"x": [None, None]}, [counter])[counter]
+    assert (state.low.tolist(), state.ends.n, state.beyond) == ([0], 0, 0.0)
+    with pytest.raises(EvidenceError, match="column 'x' holds string values"):
+        _ = Profile.of({"x": ["a"]}, [counter])[counter]
+
+
+def test_counts_at_other_points_do_not_add_up():
+    a = Profile.of({"x": [1.0]}, [AtKnots("x", (1.0,))])[AtKnots("x", (1.0,))]
+    b = Profile.of({"x": [1.0]}, [AtKnots("x", (2.0,))])[AtKnots("x", (2.0,))]
+    with pytest.raises(EvidenceError, match="counts at different points can't be added"):
+        a.merge(b)
+    assert a != b
+    assert a != "knots"
+
+
+def test_integers_beyond_doubles_are_counted_exactly():
+    counter = AtKnots("x", (2**53 + 1,))
+    state = Profile.of({"x": np.array([2**53, 2**53 + 1, 2**53 + 2])}, [counter])[counter]
+    assert (state.low.tolist(), state.high.tolist()) == ([1], [2])

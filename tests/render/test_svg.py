@@ -1,0 +1,367 @@
+"""Figures are what a report's details say, and pictures are drawn of any details at all."""
+
+import math
+import re
+from dataclasses import replace
+
+import html5lib
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from report_examples import (
+    CELLS,
+    GROUPS,
+    completeness,
+    drift,
+    drift_check,
+    every_kind,
+    fairness,
+    interval_check,
+    latency,
+    missing,
+    performance,
+    regression,
+    skipped,
+)
+
+from mlgates.render.figures import cells, figures, number
+from mlgates.render.html import to_html
+from mlgates.render.kinds import Cells, Histogram, Levels, Spans
+from mlgates.render.svg import draw, ticks
+from mlgates.report import GateResult, Report
+from mlgates.verdict import Check, Limit
+
+
+def only(result):
+    (figure,) = figures(result)
+    return figure
+
+
+def with_details(check, **details):
+    return GateResult(name="g", kind="k", checks=(replace(check, details=details),))
+
+
+def with_shapes(figure, tag, name):
+    picture = draw(figure)
+    return [
+        shape
+        for shape in picture.shapes
+        if shape.tag == tag and name in shape.attributes.get("class", "").split()
+    ]
+
+
+# what is drawn of each gate
+
+
+def test_drift_has_a_figure_a_column_worst_first():
+    found = list(figures(drift()))
+    assert [figure.title for figure in found] == ["age", "hours", "sex"]
+    age = found[0]
+    assert type(age) is Cells
+    assert [tuple(cell) for cell in age.cells] == CELLS
+    assert age.description == (
+        "Shares of 4 cells in the reference and in the data; "
+        "3 moved beyond chance: x <= 27, 40 < x <= 52, 52 < x."
+    )
+    head, rows = age.table()
+    assert head == ("cell", "reference", "data", "")
+    assert rows[0] == ("x <= 27", "10 %", "3.1 %", "moved")
+    signs = [shape.text for shape in with_shapes(age, "text", "mg-sign")]
+    assert signs == ["▼", "▼", "▲"]
+    assert len(with_shapes(age, "rect", "mg-moved")) == 3
+    assert len(with_shapes(age, "rect", "mg-reference")) == 4
+
+
+def test_names_are_shown_as_written_but_for_intervals_and_their_ends_tell_long_ones_apart():
+    names = ["27.1 < x <= 31.5", "0 <= <200 DM", *(f"sex=female, foreign-worker={x}" for x in "yn")]
+    told = [{"cell": x, "reference": 0.25, "current": 0.25, "moved": False} for x in names]
+    figure = only(with_details(drift().checks[0], cells=told))
+    shown = [shape.text for shape in draw(figure).shapes if shape.tag == "text"]
+    assert {"27.1 < x ≤ 31.5", "0 <= <200 DM"} <= set(shown)
+    assert {"sex=female, f...worker=y", "sex=female, f...worker=n"} <= set(shown)
+
+
+def test_bars_are_as_long_as_shares():
+    age = next(figures(drift()))
+    lengths = [
+        float(shape.attributes["width"]) for shape in with_shapes(age, "rect", "mg-reference")
+    ]
+    assert lengths == pytest.approx(
+        [lengths[1] / 4, lengths[1], lengths[1], lengths[1] / 4], abs=0.1
+    )
+
+
+def test_fairness_draws_the_limit_where_it_lies_among_groups():
+    figure = only(fairness())
+    assert type(figure) is Spans
+    assert [span.label for span in figure.spans if span.beyond] == ["sex=f, race=black"]
+    (line,) = figure.lines
+    assert line.value == pytest.approx(0.38 - 0.1)
+    assert line.label == "at most 0.1 below the highest"
+    assert ("sex=f, race=other", "undefined", "", "8", "too few rows") in figure.table()[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "at", "beyond"),
+    [
+        (0.24 / 0.38, Limit(at_least=0.8), 0.38 * 0.8, ["sex=f, race=black", "sex=m, race=other"]),
+        (0.24, Limit(at_least=0.3), 0.3, ["sex=f, race=black", "sex=m, race=other"]),
+        (0.38, Limit(at_most=0.35), 0.35, ["sex=m, race=white"]),
+        (0.2, Limit(at_most=0.1), None, []),
+        (None, Limit(at_most=0.1), None, []),
+    ],
+)
+def test_a_line_is_drawn_where_the_numbers_show_it(value, limit, at, beyond):
+    figure = only(fairness(GROUPS, value, limit))
+    assert [line.value for line in figure.lines] == ([] if at is None else [pytest.approx(at)])
+    assert [span.label for span in figure.spans if span.beyond] == beyond
+
+
+def test_slices_share_a_figure():
+    figure = only(performance())
+    assert [span.label for span in figure.spans] == ["sex=male", "sex=female", "sex=missing"]
+    assert [span.beyond for span in figure.spans] == [True, False, False]
+    assert [(line.value, line.label) for line in figure.lines] == [(0.8, "the limit, 0.8")]
+    assert len(with_shapes(figure, "circle", "mg-current")) == 2
+    assert len(with_shapes(figure, "rect", "mg-beyond")) == 1
+    assert [shape.text for shape in with_shapes(figure, "text", "mg-sign")] == ["✗"]
+
+
+def test_regression_has_the_tolerance_and_zero():
+    figure = only(regression())
+    assert figure.title == "roc_auc, candidate minus production"
+    assert [line.value for line in figure.lines] == [0, -0.01]
+    (span,) = figure.spans
+    assert (span.value, span.low, span.high) == (-0.004, -0.0125, 0.0045)
+    assert figure.description == (
+        "1 value with its interval against no difference, the limit, -0.01; none is beyond."
+    )
+
+
+def test_latency_has_its_times_with_quantile_and_limit():
+    figure = only(latency())
+    assert type(figure) is Histogram
+    assert (figure.value, figure.low, figure.high, figure.limit) == (0.0186, 0.0171, 0.0203, 0.02)
+    assert len(figure.counts) == len(figure.production) == 40
+    assert figure.ticks == [0.002, 0.005, 0.01, 0.02]
+    for name in ("mg-value", "mg-limit"):
+        assert len(with_shapes(figure, "line", name)) == 1
+    assert len(with_shapes(figure, "rect", "mg-band")) == 1
+    assert len(with_shapes(figure, "polyline", "mg-other")) == 1
+    assert figure.table()[0] == ("from", "to", "calls", "production")
+
+
+def test_an_interval_without_an_upper_end_reaches_to_the_end():
+    check = replace(latency().checks[0], interval=(0.015, math.inf))
+    figure = only(GateResult(name="g", kind="k", checks=(check,)))
+    assert (figure.low, figure.high) == (0.015, None)
+    (band,) = with_shapes(figure, "rect", "mg-band")
+    end = float(band.attributes["x"]) + float(band.attributes["width"])
+    assert end == pytest.approx(draw(figure).width - 14, abs=0.2)
+
+
+def test_the_rate_that_groups_are_compared_by_is_named():
+    check = fairness().checks[0]
+    told = with_details(check, groups=check.details["groups"], rate="selection_rate")
+    assert only(told).title == "selection_rate of each group"
+
+
+def test_latency_beyond_its_limit_has_a_sign():
+    labels = [shape.text for shape in draw(only(latency(at_most=0.01))).shapes]
+    assert "the limit, 10 ms ✗" in labels
+    assert "p99 18.6 ms" in labels
+
+
+def test_completeness_has_a_bar_a_column_largest_first():
+    figure = only(completeness())
+    assert type(figure) is Levels
+    assert [tuple(level) for level in figure.levels] == [
+        ("city", 0.109, True),
+        ("zip", 0.034, False),
+    ]
+    assert figure.note == "none is missing in 1 more"
+    assert figure.limit.value == 0.05
+
+
+def test_what_has_nothing_to_draw_has_no_figure():
+    assert list(figures(skipped())) == []
+    whole = GateResult(name="c", kind="completeness", checks=[missing("x", 0.0)])
+    assert list(figures(whole)) == []
+
+
+def test_many_are_cut_and_counted():
+    slices = [interval_check(f"s{i}", 0.9, 0.01) for i in range(70)]
+    figure = only(GateResult(name="p", kind="performance", checks=slices))
+    assert len(figure.spans) == 40
+    assert figure.note == "30 more are not drawn"
+    columns = [missing(f"c{i}", 0.5) for i in range(70)]
+    figure = only(GateResult(name="c", kind="completeness", checks=columns))
+    assert len(figure.levels) == 24
+    assert figure.note == "46 more are not drawn"
+
+
+# numbers
+
+
+@pytest.mark.parametrize(
+    "figure", [f for r in every_kind() for f in figures(r)], ids=lambda f: f.title
+)
+def test_a_picture_says_what_it_shows(figure):
+    picture = draw(figure)
+    assert picture.title
+    assert picture.description.endswith(".")
+    head, rows = figure.table()
+    assert rows
+    assert {len(row) for row in rows} == {len(head)}
+    check_shapes(picture)
+
+
+def check_shapes(picture):
+    for shape in picture.shapes:
+        for name, value in shape.attributes.items():
+            if name in {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height"}:
+                assert re.fullmatch(r"-?\d+\.\d", value)
+                assert -50 <= float(value) <= 2_000
+    assert 0 < picture.height < 2_000
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (1, 1.0),
+        (0.5, 0.5),
+        (True, None),
+        ("1", None),
+        (None, None),
+        (math.inf, None),
+        (math.nan, None),
+        (10**400, None),
+        (1e300, None),
+        (5e-324, 0.0),
+        (-1e-99, -1e-99),
+        ("Infinity", None),
+    ],
+)
+def test_numbers_are_finite_and_of_a_size_to_draw(value, found):
+    assert number(value) == found
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e9))
+def test_ticks_are_round_and_within(least, size):
+    most = least + size
+    found = ticks(least, most)
+    assert len(found) <= 6
+    assert all(least - 1e-9 <= tick <= most + 1e-9 for tick in found)
+    assert found == sorted(found)
+
+
+# details of any sort
+
+
+def test_cells_that_are_none_are_left_out():
+    odd = [
+        5,
+        {},
+        {"cell": "a", "reference": "x", "current": 0.5},
+        {"cell": "a", "reference": 0.5, "current": 1.5},
+        {"cell": "a", "reference": -0.5, "current": 0.5},
+        {"cell": None, "reference": 0.5, "current": 0.5, "moved": 1},
+    ]
+    found = cells(replace(drift_check(), details={"cells": odd}))
+    assert [(cell.label, cell.moved) for cell in found] == [("?", False)]
+
+
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        None,
+        5,
+        {},
+        {"edges": (1, 2)},
+        {"edges": (1, 2), "counts": ()},
+        {"edges": (1,), "counts": ()},
+        {"edges": (1, 2), "counts": (0,)},
+        {"edges": (1, 2), "counts": (-1,)},
+        {"edges": (2, 1), "counts": (1,)},
+        {"edges": (1, 1), "counts": (1,)},
+        {"edges": (-1, 1), "counts": (1,)},
+        {"edges": (1, "Infinity"), "counts": (1,)},
+        {"edges": (1, 2), "counts": ("x",)},
+        {"edges": (1, 2, 3), "counts": (1,)},
+        {"edges": tuple(range(500)), "counts": (1,) * 499},
+    ],
+    ids=str,
+)
+def test_a_histogram_that_is_none_is_not_drawn(histogram):
+    found = [f for f in figures(latency(histogram=histogram)) if type(f) is Histogram]
+    assert found == []
+    ends = {"edges": (0, 0.01, 0.02), "counts": (1, 2)}
+    figure = only(latency(histogram=ends, histogram_production=histogram))
+    assert figure.production is None
+    check_shapes(draw(figure))
+
+
+def test_a_histogram_of_a_ratio_has_no_lines():
+    check = latency().checks[0]
+    figure = only(with_details(replace(check, unit=""), **check.details))
+    assert (figure.value, figure.low, figure.high, figure.limit) == (None, None, None, None)
+    check_shapes(draw(figure))
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**6), 10**6),
+    st.floats(allow_nan=False),
+    st.text(max_size=5),
+)
+KEYS = ["cell", "reference", "current", "moved", "group", "value", "low", "high", "n", "note"]
+KEYS += ["edges", "counts"]
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=5), st.dictionaries(st.sampled_from(KEYS), inner, max_size=8)
+    ),
+    max_leaves=30,
+)
+DETAILS = ["cells", "groups", "histogram", "histogram_production", "tolerance"]
+
+
+@settings(max_examples=150)
+@given(
+    st.dictionaries(st.sampled_from(DETAILS), ANYTHING),
+    st.sampled_from([drift_check(), latency().checks[0], *performance().checks, missing("x", 0.1)]),
+    st.sampled_from(["drift", "completeness"]),
+)
+def test_any_details_are_drawn_or_not(details, check, kind):
+    odd = replace(check, details=details)
+    result = GateResult(name="g", kind=kind, checks=(odd, check))
+    for figure in figures(result):
+        check_shapes(draw(figure))
+        figure.table()
+    again = Report.from_dict(Report(name="r", results=(result,)).to_dict())
+    assert to_html(again.results[0])
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.floats(), min_size=3, max_size=3), st.floats(allow_nan=False, allow_infinity=False)
+)
+def test_any_value_and_interval_are_drawn_or_not(values, bound):
+    low, high = sorted(0.0 if math.isnan(v) else v for v in values[:2])
+    check = Check(
+        subject="x",
+        metric="m",
+        verdict="inconclusive",
+        reason="r",
+        value=values[2],
+        interval=(low, high),
+        confidence=0.95,
+        limit=Limit(at_most=bound),
+    )
+    result = GateResult(name="g", kind="k", checks=(check,))
+    for figure in figures(result):
+        check_shapes(draw(figure))
+    parser = html5lib.HTMLParser()
+    parser.parse(to_html(result))
+    assert parser.errors == []

@@ -1,0 +1,150 @@
+"""Answers as arrays: what is read, what is refused, which are alike."""
+
+import math
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlgates.runtime.answers import (
+    MalformedError,
+    alike,
+    alike_leaves,
+    predictions,
+    probabilities,
+    undefined,
+)
+from mlgates.runtime.wire import NotPlainError, decode, encode, plain
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [1, 0, 1],
+        (1, 0, 1),
+        np.array([1, 0, 1]),
+        np.array([[1], [0], [1]]),
+        pd.Series([1, 0, 1], index=[5, 6, 7]),
+        pd.Series([1, 0, 1], dtype="Int64"),
+        pd.Series([1, 0, 1], dtype="category"),
+        pl.Series([1, 0, 1]),
+        pa.array([1, 0, 1]),
+        pa.chunked_array([[1], [0, 1]]),
+    ],
+)
+def test_reads_one_answer_a_row(answer):
+    read = predictions(answer, 3)
+    assert read.shape == (3,)
+    assert read.tolist() == [1, 0, 1]
+
+
+def test_missing_answers_are_told_wherever_they_hide():
+    for answer in (
+        [1.0, None],
+        pd.Series([1, None], dtype="Int64"),
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        np.array(["2026-01-01", "NaT"], dtype="datetime64[D]"),
+        [1.0, math.inf],
+        [Decimal(1), Decimal("NaN")],
+        [Decimal(1), Decimal("-Infinity")],
+        pl.Series([1, None]),
+        pa.array(["a", None]),
+    ):
+        assert undefined(predictions(answer, 2)).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("answer", [[[1, 2], [3]], {"a": 1}, {1, 2}, "ab", 1 + 2j, [1j, 2j]])
+def test_what_is_no_array_of_answers_is_refused(answer):
+    with pytest.raises(MalformedError):
+        predictions(answer, 2)
+
+
+@pytest.mark.parametrize(
+    "answer", [[0.1, 0.2], [["a", "b"]] * 2, [[0.1, 0.9]], np.zeros((2, 2, 2))]
+)
+def test_what_is_no_table_of_probabilities_is_refused(answer):
+    with pytest.raises(MalformedError):
+        probabilities(answer, 2)
+
+
+def test_labels_are_compared_exactly_and_numbers_within_rtol():
+    def same(left, right, rtol=1e-6):
+        return alike(np.array(left), np.array(right), rtol).tolist()
+
+    assert same([1, 2], [1, 3]) == [True, False]
+    assert same([10**6, 2], [10**6 + 1, 2]) == [False, True]  # integers are labels
+    assert same([0, 1], [0.0, 1.0]) == [True, True]
+    assert same([True, False], [1, 1]) == [True, False]
+    assert same([1.0, math.nan], [1.0 + 5e-7, math.nan]) == [True, True]
+    assert same([1.0, math.inf], [1.1, math.inf]) == [False, True]
+    assert same([1.0, math.inf], [1.0, -math.inf]) == [True, False]
+    assert same([1e-30, 1.0], [0.0, 1.0]) == [True, True]  # what rounding of 1.0 explains
+    assert same([1e-12, 1.0], [0.0, 1.0]) == [False, True]
+    assert same([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 5.0]]) == [True, False]
+    assert same([1.0, 2.0], [1.0, 2.0, 3.0]) == [False, False]
+    assert same(["a", "b"], [1, 2]) == [False, False]
+    mixed = np.array(["a", 1.0, None], dtype=object)
+    assert alike(mixed, np.array(["a", 1.0 + 1e-9, None], dtype=object), 1e-6).all()
+
+
+def test_leaves_are_compared_one_by_one():
+    answer = {"a": [1.0, "x", None, True], "b": {"c": b"z"}}
+    assert alike_leaves(answer, {"b": {"c": b"z"}, "a": [1.0 + 1e-9, "x", None, True]}, 1e-6)
+    for other in (
+        {"a": [1.1, "x", None, True], "b": {"c": b"z"}},
+        {"a": [1.0, "x", None], "b": {"c": b"z"}},
+        {"a": [1.0, "x", 0, True], "b": {"c": b"z"}},
+        {"a": [1.0, "x", None, True]},
+        {"a": [1.0, "x", None, True], "b": {"c": "z"}},
+    ):
+        assert not alike_leaves(answer, other, 1e-6)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
+VALUES = st.recursive(
+    LEAVES, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(), v, max_size=4)
+)
+
+
+@given(VALUES)
+def test_plain_values_arrive_as_they_were_sent(value):
+    assert repr(decode(encode(value))) == repr(value)
+    assert repr(plain(value)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0).reshape(2, 3),
+        np.array(["a", "bc"]),
+        np.array([b"a"]),
+        np.array([True, False]),
+        np.array(["2026-01-01", "NaT"], dtype="datetime64[D]"),
+        np.array([1, "a", None, 2.5], dtype=object),
+        np.empty((0,)),
+        np.array([math.nan, -math.inf]),
+        np.asfortranarray(np.arange(6).reshape(2, 3)),
+        np.array([1.5], dtype=">f4"),
+    ],
+)
+def test_arrays_arrive_as_they_were_sent(array):
+    arrived = decode(encode({"x": [array]}))["x"][0]
+    assert arrived.dtype == array.dtype
+    np.testing.assert_array_equal(arrived, array)
+
+
+def test_what_is_plain():
+    assert plain(np.float64(1.5)) == 1.5
+    assert plain((1, {"a": np.arange(2)})) == [1, {"a": [0, 1]}]
+    assert plain({1: Decimal("1.10")}) == {"1": "1.10"}
+    assert plain(pd.Series([1, 2])) == [1, 2]
+    nested: list[object] = []
+    nested.append(nested)
+    for value in (object(), {1, 2}, lambda: 1, nested, pd.DataFrame({"a": [1]})):
+        with pytest.raises(NotPlainError):
+            plain(value)

@@ -1,0 +1,297 @@
+"""Measuring models under a clock that only they move: rows, turns, warm-up, rounds."""
+
+import math
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+import mlgates as mg
+from mlgates.runtime import machine
+from mlgates.runtime.clock import SECOND, Clock
+from mlgates.runtime.machine import Moment, facts, is_busy, observe, pools
+from mlgates.runtime.measure import Plan, Subject, measure
+
+MS = SECOND // 1_000
+TABLE = np.arange(20.0).reshape(10, 2)
+
+
+class FakeClock(Clock):
+    """Time stands still save when a model serves or somebody waits."""
+
+    def __init__(self):
+        self.moment = 0
+
+    def now(self):
+        return self.moment
+
+    def wait_until(self, moment):
+        self.moment = max(self.moment, moment)
+
+
+class Model:
+    """A model whose calls take as many milliseconds as it is told, one after another."""
+
+    def __init__(self, clock, times=(1,), log=None, name="model"):
+        self.clock, self.times, self.calls = clock, times, []
+        self.log, self.name = [] if log is None else log, name
+
+    def __call__(self, batch):
+        took = self.times[min(len(self.calls), len(self.times) - 1)]
+        self.calls.append(batch)
+        self.log.append(self.name)
+        self.clock.moment += round(took * MS)
+        return np.zeros(len(batch))
+
+
+def run(model, plan, table=TABLE, **others):
+    (found,) = measure([Subject("`model`", model)], table, plan, clock=model.clock, **others)
+    return found
+
+
+def test_warm_up_is_left_out_and_told():
+    model = Model(FakeClock(), [500, 20, 20, 20, 1])
+    found = run(model, Plan(10, warmup=4))
+    assert found.timing.latencies.tolist() == [0.001] * 10
+    assert found.first == 0.5
+    assert found.details["first_call"] == 0.5
+    assert found.details["warmup"] == 4
+    assert found.details["warmup_median"] == 0.02
+    # and one for its memory
+    assert len(model.calls) == 4 + 10 + 1
+
+
+def test_without_a_warm_up_the_first_call_counts():
+    found = run(Model(FakeClock(), [500, 1]), Plan(10, warmup=0))
+    assert found.timing.latencies.tolist() == [0.5] + [0.001] * 9
+    assert found.first == 0.5
+    assert found.details["warmup_median"] is None
+
+
+def test_rows_are_drawn_with_a_seed_and_taken_before_the_clock_runs():
+    first, again, other = (
+        run_and_keep(Plan(20, warmup=2, batch_size=3, seed=seed)) for seed in (1, 1, 2)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert {batch.shape for batch in first} == {(3, 2)}
+
+
+def run_and_keep(plan):
+    model = Model(FakeClock())
+    run(model, plan)
+    return model.calls
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame(TABLE, columns=["a", "b"]),
+        pl.DataFrame({"a": TABLE[:, 0], "b": TABLE[:, 1]}),
+        pa.table({"a": TABLE[:, 0], "b": TABLE[:, 1]}),
+        TABLE,
+        TABLE.tolist(),
+        [{"a": 1.0, "b": 2.0}] * 10,
+    ],
+    ids=["pandas", "polars", "arrow", "numpy", "lists", "dicts"],
+)
+def test_model_gets_rows_of_the_type_given(table):
+    model = Model(FakeClock())
+    run(model, Plan(5, warmup=1, batch_size=4), table)
+    assert {type(batch) for batch in model.calls} == {type(table)}
+    assert {len(batch) for batch in model.calls} == {4}
+
+
+def test_model_gets_sparse_rows():
+    clock = FakeClock()
+    seen = set()
+
+    def predict(batch):
+        clock.moment += MS
+        seen.add((batch.shape, sparse.issparse(batch)))
+        return np.zeros(batch.shape[0])
+
+    measure([Subject("`model`", predict)], sparse.csr_matrix(TABLE), Plan(5), clock=clock)
+    assert seen == {((1, 2), True)}
+
+
+def test_callers_rows_are_not_the_models():
+    clock = FakeClock()
+
+    def predict(batch):
+        clock.moment += MS
+        batch[:] = -1
+        return [0]
+
+    before = TABLE.copy()
+    measure([Subject("`model`", predict)], TABLE, Plan(5), clock=clock)
+    assert np.array_equal(TABLE, before)
+
+
+def test_two_models_take_turns_and_meet_the_machine_alike():
+    clock, log = FakeClock(), []
+    first, second = Model(clock, log=log, name="a"), Model(clock, log=log, name="b")
+    pair = [Subject("`model`", first), Subject("`production_model`", second)]
+    found = measure(pair, TABLE, Plan(8, warmup=0), clock=clock)
+    assert "".join(log[:16]) == "ab" + "ba" + "abbaabbaabba"
+    assert [len(one.timing.latencies) for one in found] == [8, 8]
+    assert all(np.array_equal(a, b) for a, b in zip(first.calls, second.calls, strict=True))
+
+
+def test_two_models_by_a_schedule_are_sent_to_in_blocks():
+    clock, log = FakeClock(), []
+    pair = [
+        Subject("`model`", Model(clock, log=log, name="a")),
+        Subject("`production_model`", Model(clock, [2], log=log, name="b")),
+    ]
+    found = measure(pair, TABLE, Plan(7, warmup=1, rate=100), clock=clock)
+    assert "".join(log[2:16]) == "aaa" + "bbb" + "bbbb" + "aaaa"
+    assert found[0].timing.latencies.tolist() == [0.001] * 7
+    assert found[1].timing.latencies.tolist() == [0.002] * 7
+    assert found[0].details["rate"] == 100
+    assert found[0].details["achieved_rate"] == pytest.approx(100)
+    assert found[0].details["late_sends"] == 0
+
+
+def test_calls_are_as_many_as_said_however_little_they_tell():
+    model = Model(FakeClock())
+    assert len(run(model, Plan(30), enough=lambda seen: False).timing.latencies) == 30
+
+
+def test_calls_without_a_number_are_made_until_they_are_enough_up_to_ten_times():
+    plan = Plan(30, fixed=False)
+    assert len(run(Model(FakeClock()), plan).timing.latencies) == 30
+    enough = run(Model(FakeClock()), plan, enough=lambda seen: len(seen) >= 80)
+    assert len(enough.timing.latencies) == 90
+    never = run(Model(FakeClock()), plan, enough=lambda seen: False)
+    assert len(never.timing.latencies) == 300
+
+
+def test_calls_without_a_number_stop_after_a_minute():
+    slow = Model(FakeClock(), [1_000])
+    found = run(slow, Plan(30, fixed=False), enough=lambda seen: False)
+    assert len(found.timing.latencies) == 90
+
+
+def test_each_call_is_a_step():
+    steps = []
+    run(Model(FakeClock()), Plan(7), step=lambda: steps.append(1))
+    run(Model(FakeClock()), Plan(7, rate=10), step=lambda: steps.append(1))
+    assert len(steps) == 14
+
+
+def test_failed_calls_are_kept_and_all_failed_is_an_error():
+    clock = FakeClock()
+
+    def fails(every):
+        made = []
+
+        def predict(batch):
+            clock.moment += MS
+            made.append(1)
+            if len(made) % every == 0:
+                raise ValueError("could not convert 'Ann'")
+            return [0]
+
+        return predict
+
+    (found,) = measure([Subject("`model`", fails(5))], TABLE, Plan(50), clock=clock)
+    assert np.isinf(found.timing.latencies).sum() == 10
+    assert found.details["throughput"] == pytest.approx(800)
+    for plan in (Plan(50), Plan(50, warmup=0)):
+        with pytest.raises(mg.EvidenceError, match=r"each of 50 calls of `model` failed: ValueErr"):
+            measure([Subject("`model`", fails(1))], TABLE, plan, clock=clock)
+
+
+def test_first_call_that_fails_took_for_ever():
+    clock, made = FakeClock(), []
+
+    def predict(batch):
+        clock.moment += MS
+        made.append(1)
+        if len(made) == 1:
+            raise ValueError
+        return [0]
+
+    (found,) = measure([Subject("`model`", predict)], TABLE, Plan(5), clock=clock)
+    assert found.first == math.inf
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "`model` gave None; an array of one answer a row is wanted"),
+        (iter([1]), "`model` gave a list_iterator"),
+        ([1, 2], "`model` gave 2 answers to 1 row"),
+        (pd.DataFrame({"y": [1]}), "`model` gave a DataFrame"),
+        ({"y": 1}, "`model` gave a dict"),
+        ("yes", "`model` gave a str"),
+        (np.zeros((1, 1, 1)), r"`model` gave an array of shape \(1, 1, 1\)"),
+    ],
+)
+def test_answer_that_is_none_is_an_error(answer, said):
+    with pytest.raises(mg.EvidenceError, match=said):
+        measure([Subject("`model`", lambda batch: answer)], TABLE, Plan(5))
+
+
+def test_coroutine_is_no_answer():
+    async def predict(batch):
+        return [0]
+
+    with pytest.raises(mg.EvidenceError, match="`model` gave a coroutine"):
+        measure([Subject("`model`", predict)], TABLE, Plan(5))
+
+
+@pytest.mark.parametrize("answer", [[0], np.zeros(1), np.zeros((1, 3)), pd.Series([0.5])])
+def test_predictions_and_scores_are_answers(answer):
+    clock = FakeClock()
+
+    def predict(batch):
+        clock.moment += MS
+        return answer
+
+    (found,) = measure([Subject("`model`", predict)], TABLE, Plan(5), clock=clock)
+    assert len(found.timing.latencies) == 5
+
+
+def test_call_without_time_is_no_call():
+    with pytest.raises(mg.EvidenceError, match=r"5 calls of `model` took no time by the clock"):
+        measure([Subject("`model`", lambda batch: [0])], TABLE, Plan(5), clock=FakeClock())
+
+
+def test_rows_that_can_not_be_taken_are_refused():
+    with pytest.raises(
+        mg.EvidenceError, match="a value of type int has no rows to take one by one"
+    ):
+        measure([Subject("`model`", len)], 7, Plan(5))
+
+
+def test_details_tell_throughput_memory_collector_and_machine():
+    details = run(Model(FakeClock(), [4]), Plan(10, batch_size=2, disable_gc=True, seed=3)).details
+    assert details["throughput"] == pytest.approx(500)
+    assert details["batch_size"] == 2
+    assert details["seed"] == 3
+    assert details["gc"] == "disabled"
+    assert details["peak_memory"] >= 0
+    assert details["machine"]["processors"] >= 1
+    assert run(Model(FakeClock()), Plan(10)).details["gc"] == "as in production"
+
+
+def test_machine_tells_what_the_system_tells(monkeypatch):
+    before = observe()
+    assert facts(before, observe())["pools"] == pools()
+    assert is_busy(Moment(0.5, None), Moment(1_000.0, None)) is True
+    assert is_busy(Moment(0.0, None), Moment(0.5, None)) is False
+    assert is_busy(Moment(None, None), Moment(None, None)) is False
+    assert facts(Moment(None, None), Moment(None, 3))["preempted"] is None
+    monkeypatch.delattr(machine.os, "getloadavg", raising=False)
+    monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert observe() == (None, None)
+    assert facts(observe(), observe())["pools"] == {}
+    assert machine.processors() >= 1

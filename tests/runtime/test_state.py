@@ -1,0 +1,94 @@
+"""State that a process shares: what a block changed is told, and put back."""
+
+import io
+import random
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+from mlgates.runtime.state import watched
+
+
+def test_a_block_that_changes_nothing_is_told_so():
+    with watched() as watch:
+        np.random.default_rng(0).normal(size=3)
+    assert watch.changed == ()
+    assert watch.printed == 0
+
+
+def test_everything_is_put_back_when_the_block_raises():
+    state, filters = random.getstate(), list(warnings.filters)
+    streams = sys.stdout, sys.stderr
+
+    def block():
+        with watched():
+            random.seed(1)
+            warnings.simplefilter("ignore")
+            warnings.resetwarnings()
+            sys.stdout = io.StringIO()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        block()
+    assert random.getstate() == state
+    assert warnings.filters == filters
+    assert (sys.stdout, sys.stderr) == streams
+
+
+def test_stirred_random_numbers_are_others_and_their_state_is_put_back():
+    def draw(*, stir):
+        with watched(stir=stir) as watch:
+            drawn = random.random(), np.random.random()  # noqa: NPY002, S311
+        assert watch.changed == ("numpy random state", "random state")
+        return drawn
+
+    assert draw(stir=False) == draw(stir=False)
+    stirred = draw(stir=True)
+    assert all(a != b for a, b in zip(draw(stir=False), stirred, strict=True))
+
+
+def test_other_threads_still_print(capsys):
+    started, go = threading.Event(), threading.Event()
+
+    def other():
+        started.set()
+        go.wait(30)
+        sys.stdout.write("from elsewhere")
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    started.wait(30)
+    with watched() as watch:
+        sys.stdout.write("held back")
+        sys.stdout.buffer.write(b"too")
+        go.set()
+        thread.join()
+    assert capsys.readouterr().out == "from elsewhere"
+    assert watch.printed == len("held back") + len("too")
+
+
+def test_in_threads_warnings_neither_raise_nor_show(capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with watched(threads=True) as watch:
+            warnings.warn("no", UserWarning, stacklevel=1)
+        assert watch.changed == ()
+        with pytest.raises(UserWarning):
+            warnings.warn("yes", UserWarning, stacklevel=1)
+    assert capfd.readouterr().err == ""
+
+
+def test_filters_of_a_module_that_is_imported_are_excused():
+    def change(*, load):
+        with watched() as watch:
+            warnings.simplefilter("ignore")
+            if load:
+                sys.modules["a_module_of_this_test"] = sys
+        sys.modules.pop("a_module_of_this_test", None)
+        return watch.changed
+
+    assert change(load=True) == ()
+    assert change(load=False) == ("warnings filters",)

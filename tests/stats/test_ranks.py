@@ -1,0 +1,84 @@
+"""Ranks against Python's exact comparisons."""
+
+from bisect import bisect_left, bisect_right
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mlgates.stats.ranks import alike, below, round_down, round_up, upto
+
+TYPES = ["int8", "uint8", "int64", "uint64", "float16", "float32", "float64"]
+EDGES = [0, 1, 2**24 + 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, -1, -(2**63)]
+
+
+def elements(dtype):
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        info = np.finfo(dtype)
+        special = [float(x) for x in EDGES if abs(x) <= float(info.max)]
+        special += [np.inf, -np.inf, 0.5, float(info.max), float(info.tiny)]
+        floats = st.floats(allow_nan=False, width=8 * dtype.itemsize)
+        return floats | st.sampled_from(special).map(lambda x: float(dtype.type(x)))
+    info = np.iinfo(dtype)
+    inside = [x for x in EDGES if info.min <= x <= info.max]
+    near = st.sampled_from(inside).flatmap(lambda x: st.integers(x - 2, x + 2))
+    return near.filter(lambda x: info.min <= x <= info.max) | st.integers(
+        int(info.min), int(info.max)
+    )
+
+
+def arrays(dtype):
+    return hnp.arrays(dtype, st.integers(0, 12), elements=elements(dtype)).map(np.sort)
+
+
+typed = st.sampled_from(TYPES).flatmap(arrays)
+
+
+@settings(max_examples=300)
+@given(typed, typed)
+def test_ranks_are_those_of_exact_comparison(values, points):
+    exact, at = values.tolist(), points.tolist()
+    assert below(values, points).tolist() == [bisect_left(exact, x) for x in at]
+    assert upto(values, points).tolist() == [bisect_right(exact, x) for x in at]
+
+
+@settings(max_examples=300)
+@given(typed, typed)
+def test_alike_keeps_every_comparison_of_one_array_with_the_other(x, y):
+    a, b = alike(x, y)
+    assert a.dtype == b.dtype
+    assert np.array_equal(a, np.sort(a))
+    assert np.array_equal(b, np.sort(b))
+    for value, code in zip(x.tolist(), a.tolist(), strict=True):
+        for other, its_code in zip(y.tolist(), b.tolist(), strict=True):
+            assert (value < other, value > other) == (code < its_code, code > its_code)
+
+
+@given(typed, st.sampled_from(TYPES))
+def test_rounded_points_are_nearest_on_their_side(points, name):
+    dtype = np.dtype(name)
+    down, under = round_down(points, dtype)
+    up, above = round_up(points, dtype)
+    assert down.dtype == up.dtype == dtype
+    for point, low, none_low, high, none_high in zip(
+        points.tolist(), down.tolist(), under, up.tolist(), above, strict=True
+    ):
+        assert none_low or low <= point
+        assert none_high or high >= point
+        assert none_low or none_high or low == high == point or low < point < high
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_nothing_in_nothing(name):
+    empty = np.empty(0, name)
+    assert below(empty, np.array([1.5])).tolist() == [0]
+    assert upto(np.array([1.5]), empty).tolist() == []
+
+
+def test_same_type_is_not_copied():
+    x, y = np.array([1.0]), np.array([2.0])
+    assert alike(x, y)[0] is x
+    assert alike(x, y)[1] is y

@@ -1,0 +1,450 @@
+"""The command: exit codes, suites in files, and a terminal that may not take what is said."""
+
+import importlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import mlgates as mg
+from mlgates.cli import main
+from mlgates.cli.arguments import COLUMNS, FORMS, TABLES
+from mlgates.cli.suitefile import load
+from mlgates.cli.tomlfile import MAX_BYTES, suite_of
+from mlgates.evidence import VOCABULARY
+from mlgates.options import did_you_mean
+from mlgates.render import FORMS as DRAWN
+
+LOANS = """
+[suite]
+name = "loans"
+
+[[gates]]
+gate = "Schema"
+extra = "allow"
+columns.age = { dtype = "int", at_least = 0, at_most = 120 }
+columns.income = "float"
+
+[[gates]]
+gate = "Completeness"
+min_rows = 3
+after = ["schema"]
+
+[[gates]]
+gate = "Drift"
+method = "psi"
+at_most = 0.2
+exclude = ["income"]
+advisory = true
+"""
+
+# a suite that ends as it is told to by the only column of its data
+ENDS = """
+import mlgates as mg
+
+class Ends(mg.Gate):
+    needs = frozenset({"data"})
+
+    def check(self, evidence):
+        (verdict,) = evidence.source("data").schema
+        if verdict == "pass":
+            yield mg.Check.judge("x", "rows", mg.Measurement(1, n=1), mg.Limit(at_least=1))
+        elif verdict == "interrupt":
+            raise KeyboardInterrupt
+        else:
+            yield mg.Check(subject="x", metric="rows", verdict=verdict, reason="as told")
+
+SUITE = mg.GateSuite([Ends()], name="ends \\u2603")
+OTHER = SUITE + mg.GateSuite([mg.Completeness()])
+"""
+
+LOADED = {"gates", "asks", "s", "_mlgates_suite_json"}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with suites and tables, in which the command is run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    Path("gates.toml").write_text(LOANS, encoding="utf-8")
+    Path("gates.py").write_text(ENDS, encoding="utf-8")
+    for name, ages in {"good": [31, 44, 45], "bad": [31, 140, 45]}.items():
+        table = pa.table({"age": ages * 100, "income": [2400.0, 3100.0, 1900.0] * 100})
+        pq.write_table(table, f"{name}.parquet")
+    for verdict in ("pass", "fail", "error", "inconclusive", "interrupt"):
+        pq.write_table(pa.table({verdict: [1]}), f"{verdict}.parquet")
+    yield tmp_path
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)) or name in LOADED:
+            del sys.modules[name]
+
+
+def run(*arguments, **options):
+    """Run the command in a process of its own."""
+    given = {"capture_output": True, "timeout": 300} | options
+    command = [sys.executable, "-W", "error", "-m", "mlgates", *arguments]
+    return subprocess.run(command, check=False, **given)
+
+
+@pytest.fixture
+def said(capsys):
+    """What the last command said."""
+
+    def said():
+        told = capsys.readouterr()
+        return told.out + told.err
+
+    return said
+
+
+# exit codes
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [("pass", 0), ("fail", 1), ("error", 2), ("inconclusive", 3), ("interrupt", 130)],
+)
+def test_the_exit_code_is_the_verdict(place, said, verdict, code):
+    assert main(["run", "gates.py", f"--data={verdict}.parquet", "--save=r.json"]) == code
+    if code < 4:
+        assert f"ends \u2603: {verdict.upper()}" in said()
+        # a stored report that is shown says the same
+        assert main(["show", "r.json"]) == code
+        assert main(["show", "r.json", "-o", "r.html"]) == code
+
+
+@pytest.mark.parametrize("verdict", ["pass", "fail", "error", "inconclusive"])
+def test_what_can_not_be_written_betters_no_code(place, said, verdict):
+    code = main(["run", "gates.py", f"--data={verdict}.parquet", "--save=no/r.md", "--save=r.md"])
+    assert code == {"pass": 2, "fail": 1, "error": 2, "inconclusive": 3}[verdict]
+    assert "mlgates: no/r.md: No such file or directory" in said()
+    assert Path("r.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["ran"], "invalid choice: 'ran'"),
+        (["run"], "the following arguments are required: SUITE"),
+        (["run", "gates.toml", "--dat", "x"], "unrecognized arguments: --dat"),
+        (["run", "gates.toml", "--save", "r.pdf"], "'r.pdf' must end in one of .html, .md"),
+        (["run", "gates.toml", "--now", "2026-01-31"], "is no time with a zone"),
+        (["run", "gates.toml", "--now", "today"], "is no time with a zone"),
+        (["run", "gates.toml", "--jobs", "0"], "'0' is no whole number of at least 1"),
+        (["run", "gates.toml", "--jobs", "1_0"], "'1_0' is no whole number of at least 1"),
+        (["show", "r.json", "--format", "pdf"], "invalid choice: 'pdf'"),
+        (["baseline", "good.parquet"], "the following arguments are required: -o/--output"),
+        (["baseline", "good.parquet", "-o", "b.parquet"], "must end in .json"),
+    ],
+)
+def test_a_wrong_command_line_is_64(place, said, arguments, told):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 64
+    assert told in said()
+
+
+def test_help_and_version_are_0(said):
+    for asked in (["--help"], ["run", "--help"], ["show", "--help"], ["--version"]):
+        with pytest.raises(SystemExit) as caught:
+            main(asked)
+        assert caught.value.code == 0
+    assert f"mlgates {mg.__version__}" in said()
+
+
+# from a table to a report
+
+
+def test_a_suite_in_toml_runs_against_a_baseline(place, said):
+    assert main(["baseline", "good.parquet", "-o", "base.json"]) == 0
+    assert said() == "base.json: 300 rows, 2 columns\n"
+    told = ["--reference=base.json", "--save=r.html", "--save=r.json"]
+    assert main(["run", "gates.toml", "--data=good.parquet", *told]) == 0
+    assert said().startswith("loans: PASS (1 advisory) - 3 gates\n")
+    assert mg.Report.load("r.json").name == "loans"
+    assert main(["run", "gates.toml", "--data=bad.parquet", *told]) == 1
+    assert mg.Report.load("r.json")["completeness"].reason == "blocked by schema"
+    # one gate alone
+    assert main(["run", "gates.toml", "--data=bad.parquet", "--only=compl*"]) == 0
+    assert main(["run", "gates.toml", "--data=bad.parquet", "--only=shema"]) == 2
+    assert "'shema' means no gate; did you mean 'schema'?" in said()
+
+
+def test_what_is_no_report_is_told_with_what_is(place, said):
+    main(["run", "gates.py", "--data=pass.parquet", "--save=r.html"])
+    main(["baseline", "pass.parquet", "-o", "b.json"])
+    Path("broken.json").write_text("<", encoding="utf-8")
+    only = "; of a report's files, only the .json is read"
+    for path, told in {
+        "r.html": only,
+        "b.json": "got 'mlgates.baseline'; a report is the .json that `Report.save` writes",
+    }.items():
+        said()
+        assert main(["show", path]) == 2
+        assert said().strip().endswith(told)
+    assert main(["show", "broken.json"]) == 2
+    assert only not in said()
+
+
+def test_a_report_is_shown_in_every_form(place, said):
+    main(["run", "gates.py", "--data=pass.parquet", "--save=r.json"])
+    report = mg.Report.load("r.json")
+    assert FORMS == DRAWN
+    heads = {"markdown": "### ", "html": "<!doctype html>", "junit": "<?xml", "json": "{"}
+    for form in FORMS:
+        said()
+        assert main(["show", "r.json", "--format", form]) == 0
+        assert said().startswith(heads.get(form, "ends"))
+        assert main(["show", "r.json", "--format", form, "-o", "out"]) == 0
+        written = Path("out").read_text(encoding="utf-8")
+        assert written.startswith(heads.get(form, "ends"))
+    assert main(["show", "r.json", "-o", "out.json"]) == 0
+    assert Path("out.json").read_text(encoding="utf-8") == report.to_json()
+    assert main(["show", "r.json", "-o", "out.pdf"]) == 2
+    assert main(["show", "absent.json"]) == 2
+    Path("r.json").write_text(report.to_json().replace('"pass"', '"fail"', 1), encoding="utf-8")
+    said()
+    assert main(["show", "r.json"]) == 2
+    assert "the verdict written is 'fail', but its checks say 'pass'" in said()
+
+
+def test_evidence_is_taken_by_its_names(place, monkeypatch):
+    given = {}
+
+    def capture(suite, **evidence):
+        given.clear()
+        given.update((name, value) for name, value in evidence.items() if value is not None)
+        return mg.Report(name=suite.name, results=())
+
+    monkeypatch.setattr(mg.GateSuite, "run", capture)
+    told = ["--data=d", "--reference=r.json", "--X=x", "--y-true=t", "--y-pred=p", "--y-score=s"]
+    told += ["--production-pred=q", "--production-score=u", "--sample-weight=w", "--jobs=2"]
+    told += ["--latencies=l", "--production-latencies=m"]
+    told += ["--sensitive-features=sex", "--sensitive-features=race", "--pos-label=1"]
+    assert main(["run", "gates.py", *told, "--now=2026-01-31T06:00:00Z"]) == 3
+    assert given.pop("now").isoformat() == "2026-01-31T06:00:00+00:00"
+    assert given == {
+        "data": Path("d"),
+        "reference": Path("r.json"),
+        "X": Path("x"),
+        "y_true": "t",
+        "y_pred": "p",
+        "y_score": "s",
+        "production_pred": "q",
+        "production_score": "u",
+        "sample_weight": "w",
+        "latencies": "l",
+        "production_latencies": "m",
+        "sensitive_features": ["sex", "race"],
+        "pos_label": 1,
+        "n_jobs": 2,
+        "progress": False,
+    }
+    for label, meant in {"-1": -1, "yes": "yes", "'1'": "1", '"no"': "no", "1.0": "1.0"}.items():
+        main(["run", "gates.py", f"--pos-label={label}", "--progress"])
+        assert given["pos_label"] == meant
+        assert given["progress"] is True
+    assert {*TABLES, *COLUMNS} <= VOCABULARY
+
+
+# suites in files
+
+
+def test_the_gates_of_a_toml_file_are_those_written(place):
+    assert load("gates.toml") == mg.GateSuite(
+        [
+            mg.Schema(
+                {"age": mg.Column("int", at_least=0, at_most=120), "income": "float"}, extra="allow"
+            ),
+            mg.Completeness(min_rows=3, after="schema"),
+            mg.Drift("psi", at_most=0.2, exclude=["income"], advisory=True),
+        ],
+        name="loans",
+    )
+
+
+def test_a_byte_order_mark_before_a_toml_file_is_no_fault(place):
+    Path("marked.toml").write_bytes(b"\xef\xbb\xbf" + Path("gates.toml").read_bytes())
+    assert load("marked.toml") == load("gates.toml")
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("", "`gates` must be tables, at least one: [[gates]], got None"),
+        ("gates = 1", "`gates` must be tables, at least one: [[gates]], got 1"),
+        ("[gates]\ngate = 'Drift'", "`gates` must be tables"),
+        ("[[gate]]\ngate = 'Drift'", "the file: unknown key 'gate'; did you mean 'gates'?"),
+        ("suite = 'x'\n[[gates]]\ngate='Drift'", "`suite` must be a table: [suite], got 'x'"),
+        ("[suite]\ntitle = 'x'\n[[gates]]", "[suite]: unknown key 'title'; known are name"),
+        ("[suite]\nname = 3\n[[gates]]\ngate='Drift'", "`name` must be a text"),
+        ("[[gates]]\nmethod = 'psi'", "gate 1: `gate` is missing"),
+        ("[[gates]]\ngate = 'Drif'", "gate 1: `gate` must name a gate, got 'Drif'; did you mean"),
+        ("[[gates]]\ngate = 'Gate'", "gate 1: `gate` must name a gate, got 'Gate'"),
+        ("[[gates]]\ngate = 'Report'", "gate 1: `gate` must name a gate, got 'Report'"),
+        ("[[gates]]\ngate = 'os'", "gate 1: `gate` must name a gate, got 'os'; there are Comp"),
+        (
+            "[[gates]]\ngate = 'Drift'\nat_mots = 0.2",
+            "gate 1 (Drift): unknown key 'at_mots'; did you mean 'at_most'",
+        ),
+        (
+            "[[gates]]\ngate = 'Drift'\nat_most = '0.2'",
+            "gate 1 (Drift): Drift: `at_most` must be a",
+        ),
+        (
+            "[[gates]]\ngate = 'Drift'\nat_most = nan",
+            "gate 1 (Drift): Drift: `at_most` must be a f",
+        ),
+        ("[[gates]]\ngate = 'Drift'\nat_most = true", "`at_most` must be a finite number"),
+        (
+            "[[gates]]\ngate = 'Drift'\nadvisory = 'no'",
+            "`advisory` must be True or False, got 'no'",
+        ),
+        ("[[gates]]\ngate = 'Freshness'\ncolumn = 't'", "(Freshness): `max_age` is missing"),
+        ("[[gates]]\ngate = 'Schema'", "(Schema): `columns` is missing"),
+        (
+            "[[gates]]\ngate = 'Schema'\ncolumns.age = { dtype = 'int', atleast = 0 }",
+            "gate 1 (Schema): column 'age': unknown key 'atleast'; did you mean 'at_least'",
+        ),
+        (
+            "[[gates]]\ngate = 'Schema'\ncolumns.age = { at_least = 0 }",
+            "gate 1 (Schema): column 'age': `dtype` is missing",
+        ),
+        ("[[gates]]\ngate = 'Schema'\ncolumns.age = 'itn'", "must be"),
+        ("[[gates]]\ngate = 'Schema'\ncolumns.age = 3", "must be"),
+        (
+            "[[gates]]\ngate = 'Completeness'\n[[gates]]\ngate = 'Completeness'",
+            "two gates are called 'completeness'; give one of them a `name=`",
+        ),
+        ("[[gates]]\ngate = 'Drift'\ngate = 'Drift'", "not readable as TOML: Cannot overwrite"),
+        ("gates = [", "not readable as TOML: "),
+        ("x = " + "9" * 5_000, "not readable as TOML: "),
+        ("x = " + "[" * 20_000, "not readable as TOML: "),
+        ("#" * (MAX_BYTES + 1), f"larger than {MAX_BYTES:,} bytes"),
+        (b"\xff\xfe", "not UTF-8 text"),
+    ],
+)
+def test_a_wrong_toml_file_is_told(place, said, written, told):
+    raw = written if isinstance(written, bytes) else written.encode()
+    Path("wrong.toml").write_bytes(raw)
+    assert main(["run", "wrong.toml"]) == 2
+    found = said()
+    assert found.startswith("mlgates: wrong.toml: ")
+    assert told in found
+    assert len(found) < 1_000
+
+
+def test_the_documented_file_is_a_suite(tmp_path):
+    page = Path(__file__).parents[1] / "docs" / "howto" / "command-line.md"
+    written = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "gates.toml").write_text(written, encoding="utf-8")
+    assert load(str(tmp_path / "gates.toml")).names == ("schema", "completeness", "drift:psi")
+
+
+def test_every_gate_can_be_written_in_toml():
+    known = [name for name in mg.__all__ if isinstance(getattr(mg, name), type)]
+    gates = {name for name in known if issubclass(getattr(mg, name), mg.Gate)} - {"Gate"}
+    assert {"Schema", "Completeness", "Freshness", "Drift"} <= gates
+    for name in gates:
+        with pytest.raises(mg.OptionError, match=f"gate 1 \\({name}\\): unknown key 'nam'"):
+            suite_of({"gates": [{"gate": name, "nam": "x"}]})
+    assert did_you_mean("nam", ["name"]) != ""
+
+
+@pytest.mark.parametrize(
+    ("written", "where", "told"),
+    [
+        ("", "s.py", "s.py: a GateSuite called SUITE or a single one is wanted; it has none"),
+        ("A, B = x.only('c*'), x.only('c*')", "s.py", "it has A, B, x; name one: gates.py:NAME"),
+        ("SUITE = 3", "s.py", "s.py: SUITE must be a GateSuite, got 3"),
+        ("y = x", "s.py:z", "s.py: there is no 'z'; it has x, y"),
+        ("1 / 0", "s.py", "s.py: line 3: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(0)", "s.py", "s.py: line 3: SystemExit: 0"),
+        ("def", "s.py", "s.py: SyntaxError: "),
+        ("import nothing_of_this_name", "s.py", "ModuleNotFoundError: No module named"),
+        ("", "t.py", "t.py: there is no such file"),
+        ("", "t.toml", "t.toml: there is no such file"),
+        ("", "s.txt", "a suite is in a .toml or .py file, or in gates.py:NAME, got 's.txt'"),
+        ("", "s", "a suite is in a .toml or .py file"),
+    ],
+)
+def test_a_wrong_python_file_is_told(place, said, written, where, told):
+    head = "import mlgates as mg\nx = mg.GateSuite([mg.Completeness()])\n" if written else "\n\n"
+    Path("s.py").write_text(f"{head}{written}\n", encoding="utf-8")
+    assert main(["run", where]) == 2
+    assert told in said()
+
+
+def test_a_python_file_is_found_with_what_stands_beside_it(place):
+    Path("inner").mkdir()
+    Path("inner/beside.py").write_text("AT_MOST = 0.3\n", encoding="utf-8")
+    Path("inner/json.py").write_text(
+        "import mlgates as mg\nfrom beside import AT_MOST\n"
+        "one = two = mg.GateSuite([mg.Drift('ks', at_most=AT_MOST)])\n",
+        encoding="utf-8",
+    )
+    assert repr(load("inner/json.py")) == "GateSuite([Drift('ks', at_most=0.3)], name='suite')"
+    assert importlib.import_module("json") is json
+    assert load("gates.py:OTHER").names == ("ends", "completeness")
+    assert load("gates.py").names == ("ends",)
+
+
+# what may take the text, or not
+
+
+def test_a_console_that_lacks_a_character_gets_an_escape(place):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    found = run("run", "gates.py", "--data=fail.parquet", env=environment)
+    assert found.returncode == 1
+    assert found.stdout.startswith(b"ends \\u2603: FAIL")
+    assert b"\x1b[" not in found.stdout
+
+
+def test_a_reader_that_has_gone_changes_no_code(place):
+    assert main(["run", "gates.py", "--data=inconclusive.parquet", "--save=r.json"]) == 3
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = run("show", "r.json", capture_output=False, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (found.returncode, found.stderr) == (3, b"")
+
+
+def test_output_that_can_not_be_written_betters_no_code(place, monkeypatch, capsys):
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(28, "No space left on device")
+
+    for verdict, code in {"pass": 2, "fail": 1}.items():
+        monkeypatch.setattr(sys, "stdout", Full())
+        assert main(["run", "gates.py", f"--data={verdict}.parquet"]) == code
+        assert "mlgates: standard output: No space left on device" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["run", "gates.py", "--data=pass.parquet"]) == 0
+
+
+def test_a_terminal_gets_colour(place, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    main(["run", "gates.py", "--data=fail.parquet", "--save=r.json"])
+    for form, coloured in {"text": True, "markdown": False}.items():
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        main(["show", "r.json", "--format", form])
+        assert ("\x1b[" in sys.stdout.getvalue()) is coloured
+
+
+def test_what_nobody_foresaw_is_no_fail(place, monkeypatch, said):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(mg.GateSuite, "run", broken)
+    assert main(["run", "gates.py", "--data=pass.parquet"]) == 2
+    assert "ZeroDivisionError" in said()

@@ -1,0 +1,958 @@
+"""Gates as values, gates made of functions, and the one place where exceptions are caught."""
+
+import copy
+import logging
+import math
+import pickle
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, dataclass, replace
+from datetime import timedelta
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import mlgates as mg
+from mlgates._gate import FunctionGate, Gate, judge, plead
+from mlgates.errors import EvidenceError, OptionError
+from mlgates.evidence import Evidence
+from mlgates.redaction import describe
+from mlgates.verdict import Check, Limit, Measurement, Verdict
+
+PASS, INCONCLUSIVE, FAIL, ERROR, SKIP = Verdict
+LIMIT = Limit(at_most=1)
+
+
+def good(subject="x"):
+    return Check(
+        subject=subject, metric="m", verdict=PASS, reason="fine", value=0, limit=LIMIT, n=1
+    )
+
+
+def bad(subject="x"):
+    return Check(subject=subject, metric="m", verdict=FAIL, reason="too much", value=2, limit=LIMIT)
+
+
+@dataclass(frozen=True, repr=False)
+class Yields(Gate):
+    """Yields what it was given; an exception among it is raised."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    what: object = ()
+
+    def check(self, evidence):
+        def yielding() -> Iterator[Check]:
+            for item in self.what:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+
+        return yielding()
+
+
+@dataclass(frozen=True, repr=False)
+class Returns(Yields):
+    """Returns what it was given, in place of an iterator."""
+
+    def check(self, evidence):
+        return self.what
+
+
+# gates are values
+
+
+def test_default_name_is_kind_and_first_text():
+    assert Yields("age").name == "yields:age"
+    assert Yields(("age",)).name == "yields"
+    assert Yields("age", name="mine").name == "mine"
+    assert mg.Freshness("event_time", max_age="24h").name == "freshness:event_time"
+    assert mg.Completeness().name == "completeness"
+    assert (Yields().kind, mg.Completeness().kind) == ("yields", "completeness")
+
+
+def test_a_gate_is_frozen_hashable_and_equal_by_value():
+    one = Yields("age", after=["schema"], advisory=True)
+    assert one == Yields("age", after=("schema",), advisory=True)
+    assert hash(one) == hash(Yields("age", after="schema", advisory=True))
+    assert one.after == ("schema",)
+    assert one != Yields("age")
+    assert one != replace(one, name="other")
+    with pytest.raises(FrozenInstanceError):
+        one.advisory = False
+    assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
+
+
+def test_options_are_keywords():
+    with pytest.raises(TypeError):
+        Yields("age", "name")
+    with pytest.raises(TypeError):
+        Gate("name")
+
+
+@pytest.mark.parametrize(
+    ("gate", "text"),
+    [
+        (Yields(), "Yields()"),
+        (Yields("age"), "Yields('age')"),
+        (Yields("age", name="yields:age"), "Yields('age')"),
+        (Yields("age", name="mine", advisory=True), "Yields('age', name='mine', advisory=True)"),
+        (Yields(inconclusive="allow", after="a"), "Yields(inconclusive='allow', after=('a',))"),
+        (mg.Completeness(max_missing=0.5), "Completeness(max_missing=0.5)"),
+        (
+            mg.Freshness("t", max_age=timedelta(hours=1)),
+            "Freshness('t', max_age=datetime.timedelta(seconds=3600))",
+        ),
+    ],
+    ids=range(7),
+)
+def test_repr_is_how_one_writes_it(gate, text):
+    import datetime as dt
+
+    names = {"Yields": Yields, "datetime": dt, **vars(mg)}
+    assert repr(gate) == text
+    assert eval(text, names) == gate  # noqa: S307
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": ""}, "Yields: `name` must be a text that is not empty, got ''"),
+        ({"name": 5}, "Yields: `name` must be a text that is not empty, got 5"),
+        (
+            {"name": "a\nb"},
+            "Yields: `name` must be printable, at most 200 characters, got 'a\\nb'",
+        ),
+        (
+            {"name": "x" * 201},
+            f"Yields: `name` must be printable, at most 200 characters, got {'x' * 201!r}",
+        ),
+        ({"advisory": 1}, "Yields: `advisory` must be True or False, got 1"),
+        (
+            {"inconclusive": "maybe"},
+            "Yields: `inconclusive` must be one of 'block', 'allow', got 'maybe'",
+        ),
+        ({"after": 5}, "Yields: `after` must be a name or a sequence of names, got 5"),
+        ({"after": ("a", "a")}, "Yields: `after` must be names that differ, got ('a', 'a')"),
+    ],
+    ids=range(8),
+)
+def test_options_that_all_gates_have_are_checked(given, message):
+    with pytest.raises(OptionError) as caught:
+        Yields(**given)
+    assert str(caught.value) == message
+    assert Yields(name="x" * 200).name == "x" * 200
+
+
+def test_the_bare_gate_judges_nothing_and_that_is_an_error():
+    found = Gate().run()
+    assert (found.verdict, found.reason) == (
+        ERROR,
+        "the gate yielded no check: nothing was judged",
+    )
+    assert list(Gate().counts({})) == []
+
+
+# judge
+
+
+def test_judge_keeps_checks_in_order_and_says_the_worst():
+    found = judge(Yields((good("a"), bad("b"), good("c"), bad("d"))), Evidence({}), "full/name")
+    assert [c.subject for c in found.checks] == ["a", "b", "c", "d"]
+    assert (found.name, found.kind, found.verdict) == ("full/name", "yields", FAIL)
+    assert found.reason == "too much (and 1 more of 4 checks did not pass)"
+    assert found.seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("checks", "reason"),
+    [
+        ((good(),), "fine"),
+        ((good(), good()), "all 2 checks passed"),
+        ((good(), bad()), "too much"),
+        (
+            (bad(), Check(subject="y", metric="m", verdict=ERROR, reason="broken")),
+            "broken (and 1 more of 2 checks did not pass)",
+        ),
+    ],
+)
+def test_the_reason_of_a_gate(checks, reason):
+    assert judge(Yields(checks), Evidence({})).reason == reason
+
+
+def test_judge_takes_over_the_options_of_the_gate():
+    found = judge(Yields((good(),), advisory=True, inconclusive="allow"), Evidence({}))
+    assert (found.name, found.advisory, found.inconclusive) == ("yields", True, "allow")
+    broken = judge(Yields((), advisory=True, inconclusive="allow"), Evidence({}))
+    assert (broken.advisory, broken.inconclusive) == (True, "allow")
+
+
+@dataclass(frozen=True, repr=False)
+class Needy(Yields):
+    """Needs more than it is given."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"y_true", "y_pred", "data"})
+
+
+def test_missing_evidence_is_an_error_that_names_it():
+    found = Needy((good(),)).run(y_true=[1], y_pred=None)
+    assert found.verdict is ERROR
+    assert found.reason == "needs `data` and `y_pred`, which the run was not given"
+    assert [c.verdict for c in found.checks] == [ERROR]
+    assert Needy((good(),)).run(y_true=[1], y_pred=[1], data={"x": [1]}).passed
+
+
+class UnprintableError(Exception):
+    """An exception whose own text raises."""
+
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("no luck"), "ValueError: no luck"),
+        (ValueError(), "ValueError"),
+        (ValueError("two\nlines\t "), "ValueError: two lines"),
+        (EvidenceError("`x` is not in the table"), "`x` is not in the table"),
+        (MemoryError(), "MemoryError"),
+        (RecursionError("too deep"), "RecursionError: too deep"),
+        (StopIteration("x"), "RuntimeError: generator raised StopIteration"),
+        (SystemExit(3), "SystemExit: 3"),
+        (SystemExit(), "SystemExit"),
+        (AssertionError("x == 1"), "AssertionError: x == 1"),
+        (ExceptionGroup("many", [ValueError("a")]), "ExceptionGroup: many (1 sub-exception)"),
+        (UnprintableError(), "UnprintableError"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+    ],
+    ids=repr,
+)
+def test_whatever_a_gate_raises_is_its_error_and_keeps_what_was_judged(error, reason):
+    found = judge(Yields((good("a"), bad("b"), error, good("c"))), Evidence({}))
+    assert found.verdict is ERROR
+    assert found.reason == reason
+    assert found.checks[:2] == (good("a"), bad("b"))
+    last = found.checks[2:]
+    assert [(c.subject, c.metric, c.verdict, c.reason) for c in last] == [
+        ("yields", "yields", ERROR, reason)
+    ]
+
+
+class StopEverythingError(BaseException):
+    """No Exception, so none of the gate's business."""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StopEverythingError, GeneratorExit])
+def test_an_interrupt_propagates(error):
+    with pytest.raises(error):
+        judge(Yields((good(), error())), Evidence({}))
+
+
+class LyingCheck(Check):
+    """No check but one that says it passed."""
+
+    passed = True
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        (True, "bool"),
+        (None, "NoneType"),
+        ("pass", "str"),
+        (PASS, "Verdict"),
+        (Measurement(0, n=1), "Measurement"),
+        ((good(),), "tuple"),
+    ],
+)
+def test_junk_among_the_checks_is_an_error(item, kind):
+    found = judge(Yields((good(), item, good())), Evidence({}))
+    assert found.reason == f"a gate must yield Check objects, got {kind}"
+    assert [c.verdict for c in found.checks] == [PASS, ERROR]
+
+
+def test_a_subclass_of_check_is_no_check():
+    lie = LyingCheck(subject="x", metric="m", verdict=FAIL, reason="r")
+    assert lie.passed
+    found = judge(Yields((lie,)), Evidence({}))
+    assert (found.verdict, found.reason) == (
+        ERROR,
+        "a gate must yield Check objects, got LyingCheck",
+    )
+
+
+def test_a_gate_can_not_skip_itself():
+    skip = Check(subject="x", metric="m", verdict=SKIP, reason="not today")
+    found = judge(Yields((good(), skip)), Evidence({}))
+    assert found.verdict is ERROR
+    assert found.reason == "a gate can't skip itself: only `suite.skip` does, with a reason"
+    assert found.counted is ERROR
+
+
+@pytest.mark.parametrize("what", [(), []], ids=["tuple", "list"])
+def test_no_check_is_an_error(what):
+    for gate in (Yields(what), Returns(what)):
+        found = judge(gate, Evidence({}))
+        assert (found.verdict, found.reason) == (
+            ERROR,
+            "the gate yielded no check: nothing was judged",
+        )
+
+
+@pytest.mark.parametrize("what", [None, True, good(), 5])
+def test_what_is_no_iterator_is_an_error(what):
+    found = judge(Returns(what), Evidence({}))
+    assert found.verdict is ERROR
+    assert found.reason == f"TypeError: '{type(what).__name__}' object is not iterable"
+
+
+def test_plead_says_why_and_can_not_pass():
+    found = plead(Yields("age", advisory=True), "in/a", INCONCLUSIVE, "blocked by b", [bad()])
+    assert (found.name, found.kind, found.reason) == ("in/a", "yields", "blocked by b")
+    assert found.advisory
+    assert [c.verdict for c in found.checks] == [FAIL, INCONCLUSIVE]
+    with pytest.raises(ValueError, match="can't pass"):
+        plead(Yields(), "a", PASS, "because")
+
+
+def test_unknown_evidence_raises_at_once():
+    with pytest.raises(EvidenceError) as caught:
+        Yields((good(),)).run(refrence=1)
+    assert str(caught.value) == "unknown evidence 'refrence'; did you mean 'reference'?"
+
+
+# what an exception may say
+
+
+CANARIES = [
+    "Ann Lee",
+    "Smith",
+    "O'Neil",
+    "ann.lee@example.org",
+    "hunter2",
+    "CANARY-4711",
+    "078-05-1120",
+    "4111 1111 1111 1111",
+    "+49 170 5550123",
+    "s3cr3t/key",
+    "AKIAIOSFODNN7EXAMPLE",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_1",
+    "ghp_" + "x" * 36,
+]
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+@pytest.mark.parametrize(
+    "template",
+    [
+        "could not convert string to float: {!r}",
+        "can't find {!r} here, doesn't help",
+        "y contains previously unseen labels: [{!r}, 'b']",
+        'time data "{}" does not match format',
+        "row {{'name': {!r}, 'age': 5}}",
+        "array([{!r}], dtype=object)",
+        "got b{!r} instead",
+        "cut off: {!r:.4000}, 'and {!r}",
+    ],
+    ids=range(8),
+)
+def test_no_quoted_value_reaches_the_report(canary, template):
+    quoted = template.format(canary, canary) if "and" in template else template.format(canary)
+    for error in (ValueError(quoted), OSError(quoted), KeyError(canary), RuntimeError(quoted)):
+        shown = describe(error)
+        assert canary not in shown
+        assert shown.startswith(f"{type(error).__name__}: ")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("password=hunter2 was wrong", "password=<hidden> was wrong"),
+        ("api_key: abc123, please", "api_key: <hidden> please"),
+        ("Authorization: Bearer abc.def", "Authorization: <hidden>"),
+        ("token = abc", "token = <hidden>"),
+        ("at postgres://ann:pw@db/x now", "at <address> now"),
+        ("sent to ann@example.org", "sent to <address>"),
+        ("card 4111 1111 1111 1111!", "card <number>!"),
+        ("key AKIAIOSFODNN7EXAMPLE", "key <hidden>"),
+        (f"digest {'a' * 64}", "digest <long text>"),
+        # and what helps is kept
+        ("shapes (1000,20) (21,) not aligned", "shapes (1000,20) (21,) not aligned"),
+        ("it can't be, it isn't", "it can't be, it isn't"),
+        ("3 keys passed: all", "3 keys passed: all"),
+    ],
+)
+def test_what_else_is_hidden(message, shown):
+    assert describe(ValueError(message)) == f"ValueError: {shown}"
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (
+            AttributeError("'NoneType' object has no attribute 'mean'"),
+            "AttributeError: 'NoneType' object has no attribute 'mean'",
+        ),
+        (NameError("name 'np' is not defined"), "NameError: name 'np' is not defined"),
+        (
+            TypeError("unsupported operand type(s) for -: 'str' and 'int'"),
+            "TypeError: unsupported operand type(s) for -: 'str' and 'int'",
+        ),
+        (
+            ImportError("No module named 'sklearn.foo'"),
+            "ImportError: No module named 'sklearn.foo'",
+        ),
+        (TypeError("bad 'Ann Lee'"), "TypeError: bad '<text>'"),
+    ],
+)
+def test_names_of_the_program_are_kept(error, shown):
+    assert describe(error) == shown
+
+
+def test_what_was_raised_is_logged_whole_for_who_asks(caplog):
+    def told(data):
+        raise ValueError("Ann Lee is 34")
+
+    gate = mg.gate(told)
+    gate.run(data={"x": [1]})
+    assert not caplog.records
+    with caplog.at_level(logging.DEBUG, "mlgates"):
+        result = gate.run(data={"x": [1]})
+    (record,) = caplog.records
+    assert "Ann Lee is 34" in caplog.text
+    assert record.exc_info[2].tb_next is not None
+    assert "a report tells of ValueError without values" in caplog.text
+    assert result.verdict is Verdict.ERROR
+
+
+def test_known_names_are_kept():
+    assert describe(KeyError("age"), {"age"}) == "KeyError: 'age'"
+    near = "KeyError: '<text>', which is no known name; did you mean 'age'?"
+    assert describe(KeyError("aged"), {"age"}) == near
+    assert describe(KeyError("Ann Lee"), {"age"}) == "KeyError: '<text>'"
+    found = needs_a_column.run(data={"age": [1], "sex": ["f"]})
+    assert found.reason == "ValueError: 'age' and 'data' are fine, '<text>' is not"
+
+
+@mg.gate
+def needs_a_column(data):
+    msg = "'age' and 'data' are fine, 'Ann' is not"
+    raise ValueError(msg)
+
+
+def test_long_messages_are_cut():
+    assert describe(ValueError("x y " * 1_000)) == f"ValueError: {'x y ' * 72}..."
+    assert len(describe(EvidenceError("x " * 1_000))) == 303
+
+
+def test_a_huge_message_takes_no_time():
+    for filler in ("a", "'", '"', "@", "1 ", "://", "\\"):
+        shown = describe(ValueError(filler * 1_000_000))
+        assert len(shown) <= 303
+
+
+# gates made of functions
+
+
+@mg.gate
+def any_rows(y_true):
+    """There are rows."""
+    return len(y_true) > 0
+
+
+@mg.gate(at_least=0.05, at_most=0.5, name="share", advisory=True, after="schema")
+def positive_rate(y_true):
+    """Share of positive labels.
+
+    More is told here.
+    """
+    return (np.asarray(y_true) == 1).mean()
+
+
+@mg.gate(at_most=1)
+def with_default(y_true, y_score=None, *, strict=5):
+    return 0 if y_score is None else 2
+
+
+def test_a_function_becomes_a_gate_and_stays_a_function():
+    assert isinstance(any_rows, Gate)
+    assert (any_rows.name, any_rows.kind) == ("any_rows", "function")
+    assert any_rows([1]) is True
+    assert positive_rate(y_true=[0, 1]) == 0.5
+    assert positive_rate.__name__ == "positive_rate"
+    assert positive_rate.__doc__.startswith("Share of positive labels.")
+    assert positive_rate.__module__ == __name__
+    assert (positive_rate.name, positive_rate.advisory) == ("share", True)
+    assert positive_rate.after == ("schema",)
+    assert repr(positive_rate) == "positive_rate"
+    assert eval(repr(positive_rate)) == positive_rate  # noqa: S307
+
+
+def test_parameters_are_evidence():
+    assert positive_rate.needs == positive_rate.wants == {"y_true"}
+    assert with_default.needs == {"y_true"}
+    assert with_default.wants == {"y_true", "y_score", "strict"}
+    assert with_default.run(y_true=[1]).passed
+    assert with_default.run(y_true=[1], y_score=[1]).verdict is FAIL
+    assert with_default.run(y_true=[1], y_score=None, strict=1).passed
+
+
+def test_a_function_gate_asks_for_evidence_of_its_own():
+    @mg.gate
+    def enough_money(budget):
+        return budget > 5
+
+    assert enough_money.run(budget=6).passed
+    assert enough_money.run(budget=5).verdict is FAIL
+    said = "needs `budget`, which the run was not given; parameters name evidence "
+    assert enough_money.run().reason == f"{said}(given: nothing)"
+    assert enough_money.run(y_true=[1], X=[1]).reason == f"{said}(given: `X`, `y_true`)"
+    with pytest.raises(EvidenceError) as caught:
+        enough_money.run(budgte=6)
+    assert str(caught.value) == "unknown evidence 'budgte'; did you mean 'budget'?"
+
+
+@pytest.mark.parametrize(
+    ("function", "near"),
+    [
+        (lambda y_tru: True, "did you mean 'y_true'?"),
+        (lambda df: True, "did you mean 'data'?"),
+        (lambda y: True, "did you mean 'y_true'?"),
+    ],
+    ids=["misspelt", "df", "y"],
+)
+def test_a_misspelt_parameter_is_told_with_the_nearest_name(function, near):
+    reason = mg.gate(function).run(y_true=[1]).reason
+    assert reason.endswith(f"; {near}; parameters name evidence (given: `y_true`)")
+
+
+def test_a_table_under_the_other_name_is_told():
+    table = {"x": [1.0]}
+    said = "needs `data`, which the run was not given; `X` was: give that table as `data`"
+    assert mg.Completeness().run(X=table).reason == said
+    said = "needs `X`, which the run was not given; `data` was: give that table as `X`"
+    assert mg.gate(lambda X: True).run(data=table).reason == said
+
+
+def writes(X):
+    X["x"].to_numpy()[0] = 5
+    return True
+
+
+def moves_time(X):
+    X.loc[0, "t"] = pd.Timestamp("2021-01-01")
+    return True
+
+
+@pytest.mark.parametrize("function", [writes, moves_time])
+def test_a_function_that_writes_into_what_it_is_lent_is_told_to_copy(function):
+    table = pd.DataFrame({"x": [1, 2], "t": pd.to_datetime(["2020-01-01"] * 2)})
+    told = "what it is given is read-only: change a copy (`X = X.copy()`)"
+    assert mg.gate(function).run(X=table).reason.endswith(told)
+
+
+def test_a_model_that_writes_into_its_input_is_told_to_copy():
+    def model(X):
+        X += 1
+        return [0, 1]
+
+    given = {"model": model, "X": np.zeros((2, 2)), "y_true": [0, 1]}
+    reason = mg.Performance("accuracy", at_least=0.5, min_samples=1).run(**given).reason
+    assert reason.count("is read-only: change a copy (`X = X.copy()`)") == 1
+
+
+def test_a_message_about_another_dtype_is_no_hint_to_copy():
+    def mistypes(X):
+        X.loc[0, "x"] = "a"
+
+    reason = mg.gate(mistypes).run(X=pd.DataFrame({"x": [1, 2]})).reason
+    assert "copy" not in reason
+
+
+def test_a_function_gate_is_pickled_by_its_name():
+    for gate in (any_rows, positive_rate):
+        assert pickle.loads(pickle.dumps(gate)) is gate
+        assert copy.deepcopy(gate) is gate
+    assert b"positive_rate" in pickle.dumps(positive_rate)
+
+    @mg.gate
+    def local(y_true):
+        return True
+
+    with pytest.raises((pickle.PicklingError, AttributeError), match="local"):
+        pickle.dumps(local)
+
+
+def test_function_gates_are_equal_by_function_and_options():
+    def f(y_true):
+        return True
+
+    assert mg.gate(f) == mg.gate(f)
+    assert hash(mg.gate(f)) == hash(mg.gate(f))
+    assert mg.gate(f) != mg.gate(at_most=1)(f)
+    with pytest.raises(FrozenInstanceError):
+        mg.gate(f).name = "x"
+
+
+def answer(value, **options):
+    @mg.gate(**options)
+    def answering(y_true):
+        """What it says."""
+        return value
+
+    return answering.run(y_true=[1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, np.bool_(True), np.array(True)],
+    ids=lambda value: f"{type(value).__name__} {value!r}",
+)
+def test_true_passes(value):
+    found = answer(value)
+    assert found.checks == (
+        Check(
+            subject="answering",
+            metric="value",
+            verdict=PASS,
+            reason="What it says: holds",
+            value=0,
+            limit=Limit(at_most=0),
+            n=3,
+            method="function",
+            unit="violations",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [False, np.bool_(False)], ids=lambda value: f"{type(value).__name__} {value!r}"
+)
+def test_false_fails(value):
+    found = answer(value)
+    assert (found.verdict, found.checks[0].value) == (FAIL, 1)
+    assert found.reason == "What it says: does not hold"
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "verdict", "reason"),
+    [
+        (0.5, {"at_most": 0.5}, PASS, "0.5 (n = 3); the limit is at most 0.5"),
+        (np.float32(0.5), {"at_most": 0.5}, PASS, "0.5 (n = 3); the limit is at most 0.5"),
+        (np.array(2), {"at_most": 1}, FAIL, "2 (n = 3); the limit is at most 1"),
+        (1, {"at_least": 2, "at_most": 3}, FAIL, "1 (n = 3); the limit is from 2 to 3"),
+        (
+            math.nan,
+            {"at_most": 1},
+            INCONCLUSIVE,
+            "undefined (n = 3); undefined for these rows; the limit is at most 1",
+        ),
+        (math.inf, {"at_most": 1}, FAIL, "infinite (n = 3); the limit is at most 1"),
+        (
+            -math.inf,
+            {"at_most": 1},
+            ERROR,
+            "-infinite (n = 3); infinite; the limit is at most 1",
+        ),
+        (Measurement(0.5, n=7), {"at_most": 1}, PASS, "0.5 (n = 7); the limit is at most 1"),
+        (
+            Measurement(0.5, n=0),
+            {"at_most": 1},
+            INCONCLUSIVE,
+            "0.5 (n = 0); nothing to measure: 0 rows; the limit is at most 1",
+        ),
+        (
+            Measurement(0.5, n=5, dropped=1),
+            {"at_most": 1},
+            INCONCLUSIVE,
+            (
+                "0.5 (n = 5); 1 of 6 rows were dropped; at most 0 of them may be; "
+                "the limit is at most 1"
+            ),
+        ),
+    ],
+)
+def test_numbers_and_measurements_are_judged(value, options, verdict, reason):
+    found = answer(value, **options)
+    assert (found.verdict, found.reason) == (verdict, f"What it says: {reason}")
+
+
+ONE = "; one answer is wanted, not one a row: .all() or .mean() may be missing"
+NO_LIMIT = "the function returned a number, but the gate has no limit: give `at_least` or `at_most`"
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "reason"),
+    [
+        (0.5, {}, NO_LIMIT),
+        (1, {}, NO_LIMIT),
+        (Measurement(0.5, n=1), {}, NO_LIMIT),
+        (None, {}, "the function must return a bool or a Measurement, got NoneType"),
+        ("pass", {}, "the function must return a bool or a Measurement, got str"),
+        (PASS, {}, "the function must return a bool or a Measurement, got Verdict"),
+        (good(), {}, "the function must return a bool or a Measurement, got Check"),
+        ([True], {}, "the function must return a bool or a Measurement, got list" + ONE),
+        (
+            np.array([True]),
+            {},
+            "the function must return a bool or a Measurement, got ndarray" + ONE,
+        ),
+        (pd.NA, {}, "the function must return a bool or a Measurement, got NAType"),
+        (1j, {}, "the function must return a bool or a Measurement, got complex"),
+        (
+            True,
+            {"at_most": 1},
+            "the function must return a number (the gate has a limit) or a Measurement, got bool",
+        ),
+        (
+            None,
+            {"at_most": 1},
+            (
+                "the function must return a number (the gate has a limit) or a Measurement, "
+                "got NoneType"
+            ),
+        ),
+    ],
+    ids=range(13),
+)
+def test_any_other_answer_is_an_error(value, options, reason):
+    found = answer(value, **options)
+    assert (found.verdict, found.reason) == (ERROR, reason)
+
+
+def test_without_a_docstring_the_name_speaks():
+    @mg.gate
+    def silent(y_true):
+        return True
+
+    assert silent.run(y_true=[1]).reason == "`silent`: holds"
+
+
+EMPTY = {
+    "y_true": [[], np.array([]), np.empty((0, 3)), pd.Series(dtype=float), pl.Series([]), ()],
+    "data": [{"x": []}, pd.DataFrame({"x": []}), pa.table({"x": []}), pl.DataFrame({"x": []})],
+    "X": [np.empty((0, 3)), pd.DataFrame({"x": []}), {"x": []}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in EMPTY.items() for value in values],
+    ids=range(13),
+)
+def test_a_function_is_not_called_on_0_rows(name, value):
+    called = []
+
+    def f(**given):
+        called.append(given)
+        return True
+
+    # `all([])` is True, and so would this be
+    gate = {
+        "y_true": mg.gate(lambda y_true: f(y=y_true)),
+        "data": mg.gate(lambda data: f(d=data)),
+        "X": mg.gate(lambda X: f(X=X)),
+    }[name]
+    found = gate.run(**{name: value})
+    assert called == []
+    assert found.verdict is INCONCLUSIVE
+    assert found.reason == "`<lambda>`: undefined (n = 0); nothing to measure: 0 rows"
+    assert found.counted is INCONCLUSIVE
+
+
+def test_nothing_holds_of_0_rows():
+    @mg.gate
+    def empty():
+        return Measurement(0.0, n=0)
+
+    found = empty.run()
+    assert found.verdict is INCONCLUSIVE
+    assert found.reason == "`empty`: undefined (n = 0); nothing to measure: 0 rows"
+
+
+def test_rows_of_the_shortest_decide():
+    @mg.gate
+    def both(y_true, latencies):
+        return True
+
+    assert both.run(y_true=[1, 2], latencies=[]).verdict is INCONCLUSIVE
+    assert both.run(y_true=[1, 2], latencies=[1]).checks[0].n == 1
+
+
+def test_what_must_be_of_the_same_rows_differs_in_length():
+    @mg.gate
+    def both(y_true, y_pred):
+        return True
+
+    found = both.run(y_true=[1, 2], y_pred=[1])
+    assert found.verdict is ERROR
+    assert found.reason == "`y_true` has 2 rows and `y_pred` has 1"
+
+
+class Ensemble:
+    """A model that has a length, as scikit-learn's pipelines and ensembles do."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __len__(self):
+        if self.size is None:
+            raise AttributeError
+        return self.size
+
+
+@pytest.mark.parametrize("size", [0, 3, None])
+def test_the_length_of_a_model_counts_no_rows(size):
+    @mg.gate
+    def fits(model, y_true):
+        return model.size == size
+
+    assert fits.run(model=Ensemble(size), y_true=[1] * 9).checks[0].n == 9
+
+
+def test_a_function_gets_read_only_views_and_shallow_copies():
+    given = {
+        "y_true": np.arange(3),
+        "y_pred": [1, 2, 3],
+        "X": {"a": np.arange(3), "b": [1, 2, 3]},
+        "data": pd.DataFrame({"a": [1, 2, 3], "t": ["x", "y", "z"]}),
+        "y_score": pd.Series([0.1, 0.2, 0.3]),
+        "reference": [{"a": 1}, {"a": 2}],
+    }
+    kept = copy.deepcopy(given)
+    done = []
+
+    def attempt(what):
+        try:
+            what()
+        except (ValueError, TypeError):
+            done.append("refused")
+        else:
+            done.append("done on a copy")
+
+    @mg.gate
+    def vandal(*, y_true, y_pred, X, data, y_score, reference):
+        def write(at, key):
+            at[key] = 99
+
+        attempt(lambda: write(y_true, 0))
+        attempt(y_true.sort)
+        attempt(y_pred.clear)
+        attempt(lambda: write(X["a"], 0))
+        attempt(lambda: write(X["b"], 0))
+        attempt(lambda: X.pop("a"))
+        attempt(lambda: write(data.iloc[:, 0].to_numpy(), 0))
+        attempt(lambda: write(data, "a"))
+        attempt(lambda: data.pop("t"))
+        attempt(lambda: write(y_score.to_numpy(), 0))
+        attempt(lambda: write(y_score, 0))
+        attempt(lambda: write(reference[0], "a"))
+        return True
+
+    assert vandal.run(**given).passed
+    assert len(done) == 12
+    assert done.count("refused") >= 4
+    np.testing.assert_array_equal(given["y_true"], kept["y_true"])
+    np.testing.assert_array_equal(given["X"]["a"], kept["X"]["a"])
+    assert given["y_true"].flags.writeable
+    assert (given["y_pred"], given["reference"]) == (kept["y_pred"], kept["reference"])
+    assert (list(given["X"]), given["X"]["b"]) == (["a", "b"], kept["X"]["b"])
+    pd.testing.assert_frame_equal(given["data"], kept["data"])
+    pd.testing.assert_series_equal(given["y_score"], kept["y_score"])
+
+
+def f_positional(y_true, /): ...
+def f_args(*y_true): ...
+def f_kwargs(**given): ...
+async def f_async(y_true): ...
+async def f_async_generator(y_true):
+    yield True
+
+
+def f_generator(y_true):
+    yield True
+
+
+class Callable:
+    def __call__(self, y_true):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (f_positional, "f_positional"),
+        (f_args, "f_args"),
+        (f_kwargs, "f_kwargs"),
+        (f_async, "f_async"),
+        (f_async_generator, "f_async_generator"),
+        (f_generator, "f_generator"),
+        (Callable(), "Callable"),
+        (max, "max"),
+        (len, "len"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "f",
+)
+def test_only_plain_functions_become_gates(function, name):
+    with pytest.raises(OptionError) as caught:
+        mg.gate(function)
+    assert str(caught.value) == (
+        f"gate {name}: a gate must be a plain function with named parameters, "
+        "each a name of evidence"
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: mg.gate(0.5),
+            "gate: `function` must be a function; options are given by name, got 0.5",
+        ),
+        (
+            lambda: mg.gate(at_most=math.nan)(any_rows.function),
+            "gate any_rows: `at_most` must be a finite number, got nan",
+        ),
+        (
+            lambda: mg.gate(at_least=1, at_most=0)(any_rows.function),
+            "Limit: `at_least` must not be greater than `at_most`, got 1 and 0",
+        ),
+        (
+            lambda: mg.gate(name="")(any_rows.function),
+            "FunctionGate: `name` must be a text that is not empty, got ''",
+        ),
+    ],
+    ids=range(4),
+)
+def test_options_of_function_gates_are_checked_when_built(build, message):
+    with pytest.raises(OptionError) as caught:
+        build()
+    assert str(caught.value) == message
+
+
+def test_unknown_options_of_function_gates_are_refused():
+    with pytest.raises(TypeError, match="at_mots"):
+        mg.gate(at_mots=1)(any_rows.function)
+
+
+def test_a_function_without_parameters_is_a_gate():
+    @mg.gate
+    def switch():
+        return True
+
+    assert switch.run().passed
+    assert switch.needs == frozenset()
+
+
+def test_what_a_function_raises_is_its_error():
+    @mg.gate
+    def broken(y_true):
+        msg = "Ann has no label: 'Ann Lee'"
+        raise ValueError(msg)
+
+    found = broken.run(y_true=[1])
+    assert (found.verdict, found.reason) == (ERROR, "ValueError: Ann has no label: '<text>'")
+    assert type(broken) is FunctionGate
