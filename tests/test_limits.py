@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
-from mlgates.limits import Limit, beside, quantity, settle, spell
+from mlgates.limits import Limit, format_limit, format_number, format_value, snap_to_limit
 
 UNITS = st.sampled_from(["", "share", "s"])
 
@@ -26,7 +26,7 @@ def test_limit_is_inclusive():
 
 def test_limit_of_minus_zero_is_zero():
     assert str(Limit(at_least=-0.0)) == "at least 0.0"
-    assert spell(Limit(at_most=-0.0), "") == "at most 0"
+    assert format_limit(Limit(at_most=-0.0), "") == "at most 0"
 
 
 @pytest.mark.parametrize("limit", [Limit(at_most=1), Limit(at_least=-1), Limit(-1, 1)])
@@ -139,7 +139,7 @@ def test_limit_as_text():
     ],
 )
 def test_quantities(value, unit, text):
-    assert quantity(value, unit) == text
+    assert format_number(value, unit) == text
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_quantities(value, unit, text):
     ],
 )
 def test_limits_are_spelt_as_they_were_written(limit, unit, text):
-    assert spell(limit, unit) == text
+    assert format_limit(limit, unit) == text
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_limits_are_spelt_as_they_were_written(limit, unit, text):
     ],
 )
 def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
-    assert beside(value, limit, unit) == text
+    assert format_value(value, limit, unit) == text
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
     ],
 )
 def test_rounding_alone_does_not_carry_a_value_off_the_limit(value, scale, settled):
-    assert settle(value, Limit(at_most=0.1), scale) == settled
-    assert settle(value, Limit(0.1, 0.9), scale) == settled
-    assert math.isnan(settle(math.nan, Limit(at_most=0.1)))
+    assert snap_to_limit(value, Limit(at_most=0.1), scale) == settled
+    assert snap_to_limit(value, Limit(0.1, 0.9), scale) == settled
+    assert math.isnan(snap_to_limit(math.nan, Limit(at_most=0.1)))
 
 
 NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 100)
@@ -222,7 +222,7 @@ NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 10
 @example(0.0, 0.1, "share")
 @example(5e-324, 0.67, "")
 def test_a_value_reads_on_the_side_where_it_lies(value, bound, unit):
-    words = beside(value, Limit(at_most=bound), unit).split()
+    words = format_value(value, Limit(at_most=bound), unit).split()
     read = float(words[0].replace(",", ""))
     scale = {"%": 0.01, "d": 86_400, "h": 3_600, "min": 60, "ms": 0.001, "us": 1e-6}
     read *= scale.get(words[-1], 1)
@@ -234,6 +234,8 @@ def test_a_value_reads_on_the_side_where_it_lies(value, bound, unit):
 
 def test_what_counts_as_rounding_is_said_by_the_sizes_of_the_numbers():
     none = Limit(at_most=0)
-    assert settle(1e-13, none) == 1e-13  # no number is known that it could be the rounding of
-    assert settle(1e-12, none, 1.0) == 0.0
-    assert settle(1.1e-12, none, 1.0) == 1.1e-12
+    assert (
+        snap_to_limit(1e-13, none) == 1e-13
+    )  # no number is known that it could be the rounding of
+    assert snap_to_limit(1e-12, none, 1.0) == 0.0
+    assert snap_to_limit(1.1e-12, none, 1.0) == 1.1e-12

@@ -871,3 +871,20 @@ def test_reports_are_values():
         one.name = "other"
     with pytest.raises(TypeError):
         one.provenance["commit"] = "x"
+
+
+def test_hints_and_notes_are_optional_in_json():
+    check = Check(subject="x", metric="m", verdict="fail", reason="no", hint="sort it")
+    result = GateResult(name="g", kind="g", checks=(check,), note="not judged: `y`")
+    report = Report(name="s", results=(result,))
+    written = report.to_dict()
+    assert written["results"][0]["note"] == "not judged: `y`"
+    assert written["results"][0]["checks"][0]["hint"] == "sort it"
+    assert Report.from_dict(written) == report
+    del written["results"][0]["note"], written["results"][0]["checks"][0]["hint"]
+    plain = Report.from_dict(written)
+    assert (plain.results[0].note, plain.results[0].checks[0].hint) == ("", "")
+    assert "note" not in plain.to_dict()["results"][0]
+    for wrong in (3, None):
+        with pytest.raises(EvidenceError, match="`note` must be a text"):
+            Report.from_dict({**written, "results": [{**written["results"][0], "note": wrong}]})

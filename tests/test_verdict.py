@@ -25,6 +25,8 @@ ACROSS = "the interval reaches across the limit"
 BY_CHANCE = "beyond the limit, but chance alone does that at this size"
 UNBOUNDED = "no interval is defined; only decide_by='estimate' does without"
 UNTESTED = "beyond the limit, but no test says whether by chance"
+NOT_SHOWN = "within the limit, but not significantly"
+NOT_TESTED = "within the limit, but no test says whether by chance"
 
 
 # Verdict
@@ -316,7 +318,9 @@ def test_significance_is_an_option():
         # estimates that their own interval leaves out prove nothing
         (MOST, 0.3, (0.0, 0.1), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
         (MOST, 0.1, (0.3, 0.4), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
-        (MOST, math.inf, (0.1, math.inf), Decision(FAIL)),
+        (MOST, math.inf, (0.1, math.inf), Decision(INCONCLUSIVE, ACROSS)),
+        (MOST, math.inf, (ABOVE, math.inf), Decision(FAIL)),
+        (LEAST, -math.inf, (-math.inf, 0.8), Decision(INCONCLUSIVE, ACROSS)),
         (MOST, math.inf, None, Decision(FAIL)),
         (MOST, -math.inf, (-math.inf, 0.1), Decision(ERROR, "infinite")),
         (LEAST, 0.9, (0.8, 1.0), Decision(PASS)),
@@ -364,12 +368,12 @@ def test_interval_decides(limit, value, interval, decision):
             {"min_n": 0, "max_dropped": 0.5},
             "7 of 7 rows were dropped; at most 0.5 of them may be",
         ),
-        ({"n": 40}, {"lacking": "too few positives: 4"}, "too few positives: 4"),
-        ({"n": 40, "value": None}, {"lacking": "one class"}, "one class"),
-        ({"n": 40, "dropped": 1}, {"lacking": "one class"}, "one class"),
+        ({"n": 40}, {"insufficient": "too few positives: 4"}, "too few positives: 4"),
+        ({"n": 40, "value": None}, {"insufficient": "one class"}, "one class"),
+        ({"n": 40, "dropped": 1}, {"insufficient": "one class"}, "one class"),
         (
             {"n": 29},
-            {"lacking": "one class", "min_n": 30},
+            {"insufficient": "one class", "min_n": 30},
             "too few rows: 29, at least 30 are needed",
         ),
     ],
@@ -467,6 +471,9 @@ class Case(NamedTuple):
     min_n: int
     percent_dropped: int
     significance: float
+    pass_p_value: float | None = None
+    pass_significance: float | None = None
+    insufficient_for_pass: str = ""
 
 
 def within(x, low, high):
@@ -476,7 +483,7 @@ def within(x, low, high):
     return above and (high is None or Fraction(x) <= Fraction(high))
 
 
-def oracle(case):
+def oracle(case):  # noqa: PLR0911
     """The verdict by the words of the design, in exact arithmetic."""
     value, (low, high) = case.value, case.bounds
     if case.n < case.min_n:
@@ -487,20 +494,26 @@ def oracle(case):
     if case.dropped and Fraction(case.dropped, rows) > Fraction(case.percent_dropped, 100):
         return "inconclusive"
     holds = within(value, low, high)
-    if math.isinf(value):
-        return "error" if holds else "fail"
+    passes = "inconclusive" if case.insufficient_for_pass else "pass"
+    if math.isinf(value) and holds:
+        return "error"
+    if math.isinf(value) and not (case.rule == "interval" and case.interval):
+        return "fail"
     if case.rule == "estimate":
-        return "pass" if holds else "fail"
+        return passes if holds else "fail"
     if case.rule == "significance":
+        if holds and case.pass_significance is not None:
+            p_value = 2 if case.pass_p_value is None else case.pass_p_value
+            return passes if p_value <= case.pass_significance else "inconclusive"
         if holds:
-            return "pass"
+            return passes
         tested = case.p_value is not None
         return "fail" if tested and case.p_value <= case.significance else "inconclusive"
     if case.interval is None:
         return "inconclusive"
     left, right = case.interval
     if holds and within(left, low, high) and within(right, low, high):
-        return "pass"
+        return passes
     beyond = (low is not None and right < low) or (high is not None and left > high)
     return "fail" if not holds and beyond else "inconclusive"
 
@@ -516,6 +529,7 @@ BOUNDS = st.tuples(st.none() | NUMBERS, st.none() | NUMBERS).filter(
 )
 
 
+LEVELS = st.sampled_from([0.0, 0.01, 0.05, 0.1, 1.0])
 CASES = st.builds(
     Case,
     value=VALUES,
@@ -527,7 +541,10 @@ CASES = st.builds(
     rule=st.sampled_from(["estimate", "significance", "interval"]),
     min_n=st.integers(0, 60),
     percent_dropped=st.integers(0, 100),
-    significance=st.sampled_from([0.0, 0.01, 0.05, 0.1, 1.0]),
+    significance=LEVELS,
+    pass_p_value=st.none() | LEVELS,
+    pass_significance=st.none() | LEVELS,
+    insufficient_for_pass=st.sampled_from(["", "fewer than 10 events"]),
 )
 
 
@@ -545,7 +562,14 @@ def test_never_a_pass_unless_shown(case):
         "min_n": case.min_n,
         "max_dropped": case.percent_dropped / 100,
         "significance": case.significance,
+        "pass_p_value": case.pass_p_value,
+        "pass_significance": case.pass_significance,
+        "insufficient_for_pass": case.insufficient_for_pass,
     }
+    if case.rule != "significance" and case.pass_significance is not None:
+        with pytest.raises(OptionError, match="`pass_significance` must be None"):
+            decide(measurement, limit, **options)
+        return
     found = decide(measurement, limit, **options)
     assert found.verdict.value == expected
     assert not found.by_chance or (found.verdict is INCONCLUSIVE and case.n >= case.min_n)
@@ -694,6 +718,68 @@ def test_judge_carries_everything_over():
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "p_value", "pass_p_value", "decision"),
+    [
+        (0.1, 0.9, 0.05, Decision(PASS)),
+        (0.1, 0.9, 0.051, Decision(INCONCLUSIVE, NOT_SHOWN, by_chance=True)),
+        (0.1, 0.9, None, Decision(INCONCLUSIVE, NOT_TESTED)),
+        (0.1, 0.001, 0.05, Decision(PASS)),
+        (0.3, 0.01, 0.9, Decision(FAIL)),
+        (0.3, 0.02, 0.9, Decision(INCONCLUSIVE, BY_CHANCE, by_chance=True)),
+        (0.3, None, 0.001, Decision(INCONCLUSIVE, UNTESTED)),
+        (0.3, 0.02, 0.001, Decision(INCONCLUSIVE, BY_CHANCE, by_chance=True)),
+    ],
+)
+def test_pass_and_fail_have_levels_of_their_own(value, p_value, pass_p_value, decision):
+    measurement = Measurement(value, n=50, p_value=p_value)
+    levels = {"significance": 0.01, "pass_p_value": pass_p_value, "pass_significance": 0.05}
+    assert decide(measurement, MOST, "significance", **levels) == decision
+
+
+@pytest.mark.parametrize("rule", ["estimate", "interval", "significance"])
+def test_what_is_insufficient_for_pass_lets_a_gate_fail(rule):
+    lack = {"rule": rule, "insufficient_for_pass": "9 of 10 events"}
+    good = Measurement(0.1, n=50, interval=(0.0, 0.2), p_value=0.01)
+    bad = Measurement(0.3, n=50, interval=(0.25, 0.4), p_value=0.01)
+    assert decide(good, MOST, **lack) == Decision(INCONCLUSIVE, "9 of 10 events")
+    assert decide(bad, MOST, **lack) == Decision(FAIL)
+
+
+def test_what_chance_leaves_open_counts_as_undecided_by_chance():
+    lack = {"insufficient": "known within bounds", "insufficient_by_chance": True}
+    open_ = Decision(INCONCLUSIVE, "known within bounds", by_chance=True)
+    assert decide(Measurement(0.1, n=50), MOST, **lack) == open_
+    for value in (None, math.inf):
+        assert not decide(Measurement(value, n=50), MOST, **lack).by_chance
+    assert not decide(Measurement(0.1, n=50), MOST, insufficient="one class").by_chance
+    assert not decide(Measurement(0.1, n=50), MOST, **lack, min_n=51).by_chance
+
+
+def test_reasons_name_what_was_counted():
+    calls = {"noun": "calls", "min_n": 30}
+    assert decide(Measurement(1, n=0), MOST, **calls).because == "nothing to measure: 0 calls"
+    few = "too few calls: 9, at least 30 are needed"
+    assert decide(Measurement(1, n=9), MOST, **calls).because == few
+    dropped = decide(Measurement(1, n=50, dropped=50), MOST, **calls)
+    assert dropped.because == "50 of 100 calls were dropped; at most 0 of them may be"
+    assert decide(Measurement(None, n=50), MOST, **calls).because == "undefined for these calls"
+
+
+@pytest.mark.parametrize("option", ["pass_p_value", "pass_significance"])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.05", True, math.nan])
+def test_levels_of_pass_are_shares(option, wrong):
+    with pytest.raises(OptionError, match=f"`{option}` must be"):
+        decide(Measurement(0.1, n=50), MOST, "significance", **{option: wrong})
+
+
+def test_judge_puts_a_hint_behind_what_was_measured():
+    check = Check.judge("x", "m", Measurement(0.31, n=40), MOST, said="x is 0.31", hint="sort it")
+    assert check.hint == "sort it"
+    assert check.reason == "x is 0.31 (hint: sort it); the limit is at most 0.2"
+    assert Check.judge("x", "m", Measurement(0.31, n=40), MOST).hint == ""
+
+
 def test_judge_applies_the_options_of_decide():
     measurement = Measurement(0.31, 40, 2, interval=(0.1, 0.4), p_value=0.03)
     judge = {"subject": "x", "metric": "m", "measurement": measurement, "limit": MOST}
@@ -702,7 +788,7 @@ def test_judge_applies_the_options_of_decide():
     ample = {**judge, "max_dropped": 0.05}
     assert Check.judge(**ample).verdict is FAIL
     assert Check.judge(**ample, min_n=41).verdict is INCONCLUSIVE
-    assert Check.judge(**ample, lacking="one class").verdict is INCONCLUSIVE
+    assert Check.judge(**ample, insufficient="one class").verdict is INCONCLUSIVE
     assert Check.judge(**ample, rule="interval").by_chance
     assert Check.judge(**ample, rule="significance").verdict is FAIL
     assert Check.judge(**ample, rule="significance", significance=0.02).by_chance

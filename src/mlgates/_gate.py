@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
-from mlgates.limits import Limit, beside
+from mlgates.limits import Limit, format_value
 from mlgates.profile.counters import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult
@@ -203,7 +203,8 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
             checks.append(check)
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
-        reason = "; ".join(filter(None, [_summary(checks), gate.remark(evidence)]))
+        note = gate.remark(evidence)
+        reason = "; ".join(filter(None, [_summary(checks), note]))
     except (Exception, SystemExit) as error:  # noqa: BLE001
         result = plead(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         return dataclasses.replace(result, seconds=perf_counter() - start)
@@ -215,6 +216,7 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
         advisory=gate.advisory,
         inconclusive=gate.inconclusive,
         seconds=perf_counter() - start,
+        note=note,
     )
 
 
@@ -332,7 +334,7 @@ class FunctionGate(Gate):
             value = None
         if self._limit is None and value is not None:
             return f"{told}: {'does not hold' if value else 'holds'}"
-        return f"{told}: {beside(value, self._limit or Limit(at_most=0))} (n = {n:,})"
+        return f"{told}: {format_value(value, self._limit or Limit(at_most=0))} (n = {n:,})"
 
     def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:
         """Return a measurement and its limit for an answer; a bool counts violations, at most 0."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from mlgates import options
 from mlgates.errors import EvidenceError
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 from mlgates.render.figures import figures
 from mlgates.render.kinds import Cells, Figure, Histogram, Spans
 from mlgates.report import GateResult, Report
@@ -151,7 +151,7 @@ class DriftDisplay(_Display[Cells]):
                     va="center",
                 )
         _name_rows(ax, [cell.label for cell in cells])
-        ax.xaxis.set_major_formatter(lambda x, _: quantity(round(x, 9), "share"))
+        ax.xaxis.set_major_formatter(lambda x, _: format_number(round(x, 9), "share"))
         ax.set_xlabel("share")
         _legend(ax)
 
@@ -236,14 +236,14 @@ class LatencyDisplay(_Display[Histogram]):
             end = figure.shown[1] if figure.high is None else figure.high
             ax.axvspan(figure.low, end, color=_MOVED, alpha=0.3, linewidth=0)
         if figure.value is not None:
-            told = f"{_plain(figure.label)} {quantity(figure.value, 's')}"
+            told = f"{_plain(figure.label)} {format_number(figure.value, 's')}"
             ax.axvline(figure.value, color=_MOVED, label=told)
         if figure.limit is not None:
-            told = f"the limit, {quantity(figure.limit, 's', 8)}"
+            told = f"the limit, {format_number(figure.limit, 's', 8)}"
             ax.axvline(figure.limit, color="0.2", linestyle="--", label=told)
         ax.set_xscale("log")
         ax.set_xlim(*figure.shown)
-        ax.set_xticks(figure.ticks, [quantity(tick, "s") for tick in figure.ticks])
+        ax.set_xticks(figure.ticks, [format_number(tick, "s") for tick in figure.ticks])
         ax.set_xticks([], minor=True)
         ax.set_ylabel("share of calls")
         _legend(ax)

@@ -232,10 +232,13 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
             draft.unlink()
 
 
-def fields(data: object, keys: frozenset[str], what: str) -> Mapping[str, object]:
-    """Return an object that has exactly these keys."""
+def fields(
+    data: object, keys: frozenset[str], what: str, optional: frozenset[str] = frozenset()
+) -> Mapping[str, object]:
+    """Return an object that has exactly these keys, and perhaps optional ones."""
     found = mapping(data, what)
-    missing, unknown = sorted(keys - set(found)), sorted(map(repr, set(found) - keys))
+    missing = sorted(keys - set(found))
+    unknown = sorted(map(repr, set(found) - keys - optional))
     told = [f"`{name}` is missing" for name in missing[:1]]
     told += [f"{name} is not known" for name in unknown[:1]]
     if told:

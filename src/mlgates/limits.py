@@ -7,7 +7,7 @@ from typing import final
 from mlgates.errors import OptionError
 from mlgates.options import number
 
-__all__ = ["ROUNDING", "Limit", "beside", "quantity", "settle", "spell"]
+__all__ = ["ROUNDING", "Limit", "format_limit", "format_number", "format_value", "snap_to_limit"]
 
 #: Share of a value that may be rounding: values are right to this.
 ROUNDING = 1e-12
@@ -71,7 +71,7 @@ class Limit:
         return f"from {self.at_least:,} to {self.at_most:,}"
 
 
-def settle(value: float, limit: Limit, scale: float = 0.0) -> float:
+def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
     """Return a value, or the bound of a limit that it misses by no more than rounding does.
 
     Parameters
@@ -86,7 +86,7 @@ def settle(value: float, limit: Limit, scale: float = 0.0) -> float:
     Examples
     --------
     >>> limit = Limit(at_most=0.1)
-    >>> settle(0.4 - 0.3, limit, scale=0.4), settle(0.1001, limit)
+    >>> snap_to_limit(0.4 - 0.3, limit, scale=0.4), snap_to_limit(0.1001, limit)
     (0.1, 0.1001)
     """
     crumb = ROUNDING * max(abs(value), scale)
@@ -96,13 +96,13 @@ def settle(value: float, limit: Limit, scale: float = 0.0) -> float:
     return value
 
 
-def quantity(value: float, unit: str = "", digits: int = 3) -> str:
+def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     """Return a number as a person reads it.
 
     Examples
     --------
-    >>> quantity(0.1234567), quantity(0.05, "share"), quantity(93_600, "s"), quantity(1_000, "rows")
-    ('0.1235', '5 %', '26 h', '1,000')
+    >>> format_number(0.1234567), format_number(0.05, "share"), format_number(93_600, "s")
+    ('0.1235', '5 %', '26 h')
     """
     if math.isinf(value):
         return "never" if unit == "s" else ("infinite" if value > 0 else "-infinite")
@@ -133,39 +133,41 @@ def _span(value: float, digits: int) -> str:
     return f"{_rounded(value / one, digits)} {unit}"
 
 
-def spell(limit: Limit, unit: str = "") -> str:
+def format_limit(limit: Limit, unit: str = "") -> str:
     """Return a limit as a person reads it, in its unit; "" where what is broken says it all.
 
     Examples
     --------
-    >>> spell(Limit(at_most=0.05), "share"), spell(Limit(at_least=1_000), "rows")
+    >>> format_limit(Limit(at_most=0.05), "share"), format_limit(Limit(at_least=1_000), "rows")
     ('at most 5 %', 'at least 1,000')
     """
     if unit == "violations":
         return ""
-    low, high = (quantity(end, unit, _EXACT) for end in (limit.low, limit.high))
+    low, high = (format_number(end, unit, _EXACT) for end in (limit.low, limit.high))
     if limit.at_least is None:
         return f"at most {high}"
     return f"at least {low}" if limit.at_most is None else f"from {low} to {high}"
 
 
-def beside(value: float | None, limit: Limit, unit: str = "") -> str:
+def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
     """Return a value with as many digits as show on which side of its limit it lies.
 
     Examples
     --------
-    >>> beside(0.31234, Limit(at_most=0.2)), beside(0.0500004, Limit(at_most=0.05), "share")
-    ('0.3123', '5.00004 %')
+    >>> format_value(0.31234, Limit(at_most=0.2))
+    '0.3123'
+    >>> format_value(0.0500004, Limit(at_most=0.05), "share")
+    '5.00004 %'
     """
     if value is None:
         return "undefined"
     if value in (limit.low, limit.high):
-        return quantity(value, unit, _EXACT)
+        return format_number(value, unit, _EXACT)
     gap = min(abs(value - limit.low), abs(value - limit.high))
     if value == 0 or math.isinf(gap):
-        return quantity(value, unit)
+        return format_number(value, unit)
     if gap == 0:  # an integer of so many digits that a float beside it can't show them
-        return quantity(value, unit, _MOST)
+        return format_number(value, unit, _MOST)
     # rounding to d digits moves a value by less than 10 ** (1 - d) / 2 of its size
     digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
-    return quantity(value, unit, min(max(digits, 3), _MOST))
+    return format_number(value, unit, min(max(digits, 3), _MOST))

@@ -65,6 +65,8 @@ class GateResult:
         Whether checks that are undecided by chance alone hold a suite back.
     seconds : float
         How long the gate took; scanning a table that gates share is not part of it.
+    note : str
+        What was left out, such as columns that were not judged; also the end of the reason.
 
     Examples
     --------
@@ -80,6 +82,7 @@ class GateResult:
     advisory: bool = False
     inconclusive: Literal["block", "allow"] = "block"
     seconds: float = field(default=0.0, compare=False)
+    note: str = ""
 
     def __post_init__(self) -> None:
         what = "GateResult"
@@ -88,8 +91,9 @@ class GateResult:
         options.flag(what, "advisory", self.advisory)
         options.choice(what, "inconclusive", self.inconclusive, ("block", "allow"))
         options.number(what, "seconds", self.seconds, at_least=0)
-        if not isinstance(self.reason, str):
-            raise options.refuse(what, "reason", "a text", self.reason)
+        for option in ("reason", "note"):
+            if not isinstance(getattr(self, option), str):
+                raise options.refuse(what, option, "a text", getattr(self, option))
         checks = tuple(self.checks)
         if not checks or any(type(check) is not Check for check in checks):
             msg = f"GateResult: `checks` must be Check objects, at least one, got {self.checks!r}"
@@ -158,6 +162,7 @@ class GateResult:
             "inconclusive": self.inconclusive,
             "seconds": self.seconds,
             "checks": [check_to_dict(check) for check in self.checks],
+            **({"note": self.note} if self.note else {}),
         }
 
     def to_json(self) -> str:
@@ -459,12 +464,13 @@ _RESULT_KEYS = frozenset(
 
 
 def _result_from_dict(data: object) -> GateResult:
-    found = fields(data, _RESULT_KEYS, "result")
+    found = fields(data, _RESULT_KEYS, "result", frozenset({"note"}))
     what = f"result {text(found['name'], 'name')!r}"
     given: dict[str, Any] = {key: found[key] for key in _RESULT_KEYS - {"verdict"}}
     try:
         given["checks"] = tuple(map(check_from_dict, items(found["checks"], "checks")))
         given["seconds"] = jsonfile.number(found["seconds"])
+        given["note"] = text(found.get("note", ""), "note")
         result = GateResult(**given)
     except (TypeError, ValueError) as error:
         msg = f"{what}: {error}"

@@ -16,6 +16,7 @@ _NUMBERS = ("value", "confidence", "p_value")
 _COUNTS = ("n", "dropped")
 _OTHERS = ("group", "limit", "interval", "by_chance", "details")
 _KEYS = frozenset({*_TEXTS, *_NUMBERS, *_COUNTS, *_OTHERS})
+_OPTIONAL = frozenset({"hint"})
 
 
 def check_to_dict(check: Check) -> dict[str, object]:
@@ -38,6 +39,7 @@ def check_to_dict(check: Check) -> dict[str, object]:
         "method": check.method,
         "by_chance": check.by_chance,
         "details": _quoted(check.details),
+        **({"hint": check.hint} if check.hint else {}),
     }
     return {key: jsonfile.plain(value) for key, value in written.items()}
 
@@ -50,7 +52,7 @@ def check_from_dict(data: object) -> Check:
     EvidenceError
         When keys are missing or unknown, a value is of another type, or no check can be like that.
     """
-    found = fields(data, _KEYS, "check")
+    found = fields(data, _KEYS, "check", _OPTIONAL)
     if not isinstance(found["by_chance"], bool):
         msg = f"`by_chance` must be true or false, got {found['by_chance']!r}"
         raise EvidenceError(msg)
@@ -61,6 +63,7 @@ def check_from_dict(data: object) -> Check:
         "interval": _interval(found["interval"]),
         "by_chance": found["by_chance"],
         "details": details_from_dict(found["details"], "details"),
+        "hint": text(found.get("hint", ""), "hint"),
     }
     try:
         return Check(**given, limit=_limit(found["limit"]))

@@ -1,7 +1,6 @@
-"""The verdict: what was measured, held against a limit, by a stated rule.
+"""Verdicts: a measurement compared with a limit by a stated rule.
 
-`decide` is the only place where a PASS is born, and `worst_first` the only place that knows which
-verdict is worse than which.
+`decide` is the only place where PASS is returned, and `worst_first` the only order of verdicts.
 """
 
 import math
@@ -10,10 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from numbers import Real
-from typing import Any, Literal, NamedTuple, NoReturn, final
+from typing import Any, Literal, NamedTuple, NoReturn, TypedDict, Unpack, final
 
-from mlgates.errors import OptionError
-from mlgates.limits import Limit, beside, spell
+from mlgates.limits import Limit, format_limit, format_value
 from mlgates.options import choice, count, flag, real, refuse, share
 
 __all__ = [
@@ -133,13 +131,13 @@ def _plain(value: Any, key: str) -> object:
     if isinstance(item, str):
         return str(item)
     if isinstance(item, Real):
-        return _defined(key, item)
+        return _number_or_none(key, item)
     allowed = "None, bools, numbers, texts, sequences and mappings"
     msg = f"details: `{key}` must be made of {allowed}, got {type(value).__name__}"
     raise TypeError(msg)
 
 
-def _defined(name: str, value: object) -> float | None:
+def _number_or_none(name: str, value: object) -> float | None:
     """Return a number in plain form, None for undefined (None or NaN)."""
     if value is None:
         return None
@@ -150,18 +148,26 @@ def _defined(name: str, value: object) -> float | None:
     return None if plain != plain else plain  # noqa: PLR0124
 
 
-def _settle(thing: "Measurement | Check") -> None:
-    """Bring what a measurement and its check share to its plain form, or refuse it."""
+def _normalize(thing: "Measurement | Check") -> None:
+    """Check the fields that measurements and checks share, and set their plain form."""
     owner = type(thing).__name__
-    levels = {name: _defined(name, getattr(thing, name)) for name in ("confidence", "p_value")}
+    if not isinstance(thing.method, str):
+        raise refuse(owner, "method", "a text", thing.method)
+    interval = thing.interval
+    if interval is not None:
+        ends = [_number_or_none("interval", end) for end in interval]
+        known = [end for end in ends if end is not None]
+        if len(ends) != 2 or known != sorted(known):
+            raise refuse(owner, "interval", "(low, high)", tuple(ends))
+        # with one end undefined there is no interval
+        interval = (known[0], known[1]) if len(known) == 2 else None
+    levels = {name: _number_or_none(name, getattr(thing, name)) for name in _LEVELS}
     for name, level in levels.items():
         if level is not None:
             share(owner, name, level)
-    if not isinstance(thing.method, str):
-        raise _no_text(thing, "method", thing.method)
     for name, value in {
-        "value": _defined("value", thing.value),
-        "interval": _ends(thing.interval, owner),
+        "value": _number_or_none("value", thing.value),
+        "interval": interval,
         "n": count(owner, "n", thing.n),
         "dropped": count(owner, "dropped", thing.dropped),
         "details": Details(thing.details),
@@ -170,19 +176,9 @@ def _settle(thing: "Measurement | Check") -> None:
         object.__setattr__(thing, name, value)
 
 
-def _no_text(owner: object, name: str, got: object) -> OptionError:
-    return refuse(type(owner).__name__, name, "a text", got)
-
-
-def _ends(interval: Iterable[float] | None, owner: str) -> tuple[float, float] | None:
-    """Return both ends of an interval in order; None when one of them is undefined."""
-    if interval is None:
-        return None
-    ends = [_defined("interval", end) for end in interval]
-    known = [end for end in ends if end is not None]
-    if len(ends) != 2 or known != sorted(known):
-        raise refuse(owner, "interval", "(low, high)", tuple(ends))
-    return (known[0], known[1]) if len(known) == 2 else None
+_LEVELS = ("confidence", "p_value")
+#: The fields that a check takes over from its measurement.
+_OF_MEASUREMENT = ("value", "interval", "n", "dropped", "method", "details", *_LEVELS)
 
 
 @final
@@ -220,15 +216,34 @@ class Measurement:
     details: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        _settle(self)
+        _normalize(self)
+
+
+class DecideOptions(TypedDict, total=False):
+    """The options of `decide`, as `Check.judge` passes them on."""
+
+    rule: Rule
+    min_n: int
+    max_dropped: float
+    significance: float
+    pass_p_value: float | None
+    pass_significance: float | None
+    insufficient: str
+    insufficient_by_chance: bool
+    insufficient_for_pass: str
+    noun: str
 
 
 class Decision(NamedTuple):
-    """A verdict, why, and whether chance alone stands between it and a decision."""
+    """A verdict, its reason, and whether only chance keeps it undecided."""
 
     verdict: Verdict
     because: str = ""
     by_chance: bool = False
+
+
+#: The reason of an undecided rule "interval" without an interval.
+NO_INTERVAL = "no interval is defined; only decide_by='estimate' does without"
 
 
 def decide(
@@ -239,7 +254,12 @@ def decide(
     min_n: int = 1,
     max_dropped: float = 0.0,
     significance: float = 0.05,
-    lacking: str = "",
+    pass_p_value: float | None = None,
+    pass_significance: float | None = None,
+    insufficient: str = "",
+    insufficient_by_chance: bool = False,
+    insufficient_for_pass: str = "",
+    noun: str = "rows",
 ) -> Decision:
     """Return PASS only for a finite value that rests on enough rows and is within the limit.
 
@@ -258,16 +278,31 @@ def decide(
     max_dropped : float
         Share of rows that may have been dropped; more is INCONCLUSIVE.
     significance : float
-        Level for the rule "significance".
-    lacking : str
-        What else the evidence lacks for any decision, as a clause; with one nothing can pass or
-        fail.
+        Level of FAIL for the rule "significance".
+    pass_p_value, pass_significance : float, optional
+        Give PASS a level of its own, for the rule "significance": a value within the limit is a
+        PASS only when `pass_p_value` is at most `pass_significance`, and INCONCLUSIVE otherwise.
+    insufficient : str
+        What else the evidence lacks for any decision, as a clause; the verdict is INCONCLUSIVE.
+    insufficient_by_chance : bool
+        Whether more rows would supply what `insufficient` names, so that the check counts as
+        undecided by chance.
+    insufficient_for_pass : str
+        What the evidence lacks for PASS alone, as a clause; FAIL stays possible.
+    noun : str
+        What `n` counts, in the plural: "rows", "calls", "requests".
 
     Returns
     -------
     Decision
-        An undefined value is INCONCLUSIVE. An infinite one beyond the limit is FAIL; within it,
-        ERROR: no measure can be better than possible.
+        An undefined value is INCONCLUSIVE. An infinite one within the limit is ERROR: no measure
+        can be better than possible. Beyond the limit it is FAIL, unless it has an interval that
+        reaches across the limit and the rule is "interval".
+
+    Raises
+    ------
+    OptionError
+        For a wrong option, or a level of PASS with another rule than "significance".
 
     Examples
     --------
@@ -276,68 +311,56 @@ def decide(
     >>> decide(Measurement(None, n=0), Limit(at_most=0.2)).because
     'nothing to measure: 0 rows'
     """
-    choice("decide", "rule", rule, RULES)
-    count("decide", "min_n", min_n)
-    share("decide", "max_dropped", max_dropped)
-    share("decide", "significance", significance)
-    value, lack = measurement.value, _lacking(measurement, min_n, max_dropped, lacking)
-    if lack or value is None:
-        return Decision(Verdict.INCONCLUSIVE, lack)
-    within, beyond = _sides(measurement, value, limit, rule, significance)
-    if math.isinf(value) and not beyond:
-        return Decision(Verdict.ERROR, "infinite")
-    if within:
-        return Decision(Verdict.PASS)
-    if beyond:
-        return Decision(Verdict.FAIL)
-    return _undecided(measurement, rule)
-
-
-def _lacking(measurement: Measurement, min_n: int, max_dropped: float, lacking: str) -> str:
-    """Return what the evidence lacks for any decision; an empty text when it lacks nothing."""
-    n, dropped = measurement.n, measurement.dropped
+    owner = "decide"
+    choice(owner, "rule", rule, RULES)
+    count(owner, "min_n", min_n)
+    share(owner, "max_dropped", max_dropped)
+    share(owner, "significance", significance)
+    if pass_p_value is not None:
+        share(owner, "pass_p_value", pass_p_value)
+    if pass_significance is not None:
+        share(owner, "pass_significance", pass_significance)
+        if rule != "significance":
+            raise refuse(owner, "pass_significance", "None unless rule='significance'", rule)
+    value, n, dropped = measurement.value, measurement.n, measurement.dropped
     if n < min_n:
-        needed = f"too few rows: {n:,}, at least {min_n:,} are needed"
-        return needed if n else "nothing to measure: 0 rows"
-    if lacking or measurement.value is None:
-        return lacking or "undefined for these rows"
+        few = f"too few {noun}: {n:,}, at least {min_n:,} are needed"
+        return Decision(Verdict.INCONCLUSIVE, few if n else f"nothing to measure: 0 {noun}")
+    if value is None:
+        return Decision(Verdict.INCONCLUSIVE, insufficient or f"undefined for these {noun}")
+    if insufficient:
+        by_chance = insufficient_by_chance and math.isfinite(value)
+        return Decision(Verdict.INCONCLUSIVE, insufficient, by_chance)
     # a quotient, because 57 of 100 is 0.57, where 0.57 * 100 is less than 57
     if dropped and dropped / (n + dropped) > max_dropped:
-        lost = f"{dropped:,} of {n + dropped:,} rows were dropped"
-        return f"{lost}; at most {max_dropped:.3g} of them may be"
-    return ""
-
-
-#: Why a rule by interval decides nothing.
-NO_INTERVAL = "no interval is defined; only decide_by='estimate' does without"
-
-
-def _undecided(measurement: Measurement, rule: Rule) -> Decision:
-    """Return INCONCLUSIVE, saying whether that is by chance or because the proof is missing."""
-    if rule == "significance":
-        tested = measurement.p_value is not None
-        chance = "beyond the limit, but chance alone does that at this size"
-        because = chance if tested else "beyond the limit, but no test says whether by chance"
+        lost = f"{dropped:,} of {n + dropped:,} {noun} were dropped"
+        return Decision(Verdict.INCONCLUSIVE, f"{lost}; at most {max_dropped:.3g} of them may be")
+    holds, p_value, ends = limit.holds(value), measurement.p_value, measurement.interval
+    if holds and math.isinf(value):
+        return Decision(Verdict.ERROR, "infinite")
+    if rule == "estimate":
+        within, beyond, because, tested = holds, not holds, "", False
+    elif rule == "significance":
+        significant = p_value is not None and p_value <= significance
+        beyond = not holds and (significant or math.isinf(value))
+        shown = pass_p_value is not None and pass_p_value <= (pass_significance or 0)
+        within = holds and (pass_significance is None or shown)
+        tested = (pass_p_value if holds else p_value) is not None
+        side = "within the limit" if holds else "beyond the limit"
+        chance = "not significantly" if holds else "chance alone does that at this size"
+        because = f"{side}, but {chance if tested else 'no test says whether by chance'}"
     else:
-        tested = measurement.interval is not None
+        within = holds and ends is not None and all(map(limit.holds, ends))
+        beyond = not holds and (math.isinf(value) if ends is None else limit.excludes(ends))
+        tested = ends is not None
         because = "the interval reaches across the limit" if tested else NO_INTERVAL
-    return Decision(Verdict.INCONCLUSIVE, because, by_chance=tested)
-
-
-def _sides(
-    measurement: Measurement, value: float, limit: Limit, rule: Rule, significance: float
-) -> tuple[bool, bool]:
-    """Return whether the rule shows the measurement within the limit, and whether beyond it."""
-    holds = limit.holds(value)
-    if rule == "estimate" or math.isinf(value):
-        return holds, not holds
-    if rule == "significance":
-        p_value = measurement.p_value
-        return holds, not holds and p_value is not None and p_value <= significance
-    ends = measurement.interval
-    if ends is None:
-        return False, False
-    return holds and all(map(limit.holds, ends)), not holds and limit.excludes(ends)
+    if beyond:
+        return Decision(Verdict.FAIL)
+    if within and insufficient_for_pass:
+        return Decision(Verdict.INCONCLUSIVE, insufficient_for_pass)
+    if within:
+        return Decision(Verdict.PASS)
+    return Decision(Verdict.INCONCLUSIVE, because, by_chance=tested and math.isfinite(value))
 
 
 @final
@@ -365,6 +388,8 @@ class Check:
     by_chance : bool
         Whether an INCONCLUSIVE measured something on enough rows and only chance keeps it
         undecided: what ``inconclusive="allow"`` forgives.
+    hint : str
+        The likely cause or remedy; `Check.judge` adds it to the reason.
     """
 
     subject: str
@@ -383,18 +408,19 @@ class Check:
     unit: Unit = ""
     by_chance: bool = False
     details: Mapping[str, object] = field(default_factory=dict, hash=False)
+    hint: str = ""
 
     def __post_init__(self) -> None:
         what = "Check"
-        for name in ("subject", "metric", "reason", "group"):
+        for name in ("subject", "metric", "reason", "hint", "group"):
             given = getattr(self, name)
             if not (isinstance(given, str) or (name == "group" and given is None)):
-                raise _no_text(self, name, given)
+                raise refuse(what, name, "a text", given)
         if self.limit is not None and not isinstance(self.limit, Limit):
             raise refuse(what, "limit", "a Limit or None", self.limit)
         choice(what, "unit", self.unit, UNITS)
         flag(what, "by_chance", self.by_chance)
-        _settle(self)
+        _normalize(self)
         object.__setattr__(self, "verdict", Verdict(self.verdict))
         value, limit = self.value, self.limit
         finite = value is not None and math.isfinite(value)
@@ -423,56 +449,41 @@ class Check:
         measurement: Measurement,
         limit: Limit,
         *,
-        rule: Rule = "estimate",
-        min_n: int = 1,
-        max_dropped: float = 0.0,
-        significance: float = 0.05,
         group: str | None = None,
-        lacking: str = "",
         unit: Unit = "",
         said: str = "",
+        hint: str = "",
+        **options: Unpack[DecideOptions],
     ) -> "Check":
         """Return the check that `decide` makes of a measurement.
 
         Parameters
         ----------
-        subject, metric, group, unit
+        subject, metric, group, unit, hint
             As in `Check`.
-        measurement, limit, rule, min_n, max_dropped, significance, lacking
+        measurement, limit, **options
             As in `decide`.
         said : str
             What was measured, as a clause; by default the metric, the subject, the value and n.
         """
-        verdict, because, by_chance = decide(
-            measurement,
-            limit,
-            rule,
-            min_n=min_n,
-            max_dropped=max_dropped,
-            significance=significance,
-            lacking=lacking,
-        )
-        where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
-        what = "" if metric == subject else f"`{metric}` of "
-        value = beside(measurement.value, limit, unit)
-        said = said or f"{what}{where} is {value} (n = {measurement.n:,})"
-        bound = spell(limit, unit)
-        reason = "; ".join(filter(None, [said, because, bound and f"the limit is {bound}"]))
+        verdict, because, by_chance = decide(measurement, limit, **options)
+        if not said:
+            what = "" if metric == subject else f"`{metric}` of "
+            where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
+            value = format_value(measurement.value, limit, unit)
+            said = f"{what}{where} is {value} (n = {measurement.n:,})"
+        if hint:
+            said += f" (hint: {hint})"
+        bound = format_limit(limit, unit)
         return cls(
             subject=subject,
             metric=metric,
             verdict=verdict,
-            reason=reason,
+            reason="; ".join(filter(None, [said, because, bound and f"the limit is {bound}"])),
             group=group,
-            value=measurement.value,
             limit=limit,
-            interval=measurement.interval,
-            confidence=measurement.confidence,
-            n=measurement.n,
-            dropped=measurement.dropped,
-            p_value=measurement.p_value,
-            method=measurement.method,
             unit=unit,
             by_chance=by_chance,
-            details=measurement.details,
+            hint=hint,
+            **{name: getattr(measurement, name) for name in _OF_MEASUREMENT},
         )

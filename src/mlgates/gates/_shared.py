@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from mlgates import options
-from mlgates.limits import Limit, beside, settle
+from mlgates.limits import Limit, format_value, snap_to_limit
 from mlgates.options import did_you_mean
 from mlgates.predictions import Slice
 from mlgates.profile.counters import Violations
@@ -99,7 +99,7 @@ def share_check(
         said = f"none of the {found.n:,} {cells} of {where} are {what}"
     else:
         of = f"{found.count:,} of {found.n:,} {cells} of {where}"
-        said = f"{of} ({beside(share, limit, 'share')}) are {what}"
+        said = f"{of} ({format_value(share, limit, 'share')}) are {what}"
         if found.rows:
             said += f", first at row{'s' if len(found.rows) > 1 else ''} {listed(found.rows)}"
     said = f"{said} (hint: {hint})" if hint else said
@@ -250,8 +250,9 @@ def settled(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
         return measured
     return replace(
         measured,
-        value=settle(value, limit, scale),
-        interval=ends and (settle(ends[0], limit, scale), settle(ends[1], limit, scale)),
+        value=snap_to_limit(value, limit, scale),
+        interval=ends
+        and (snap_to_limit(ends[0], limit, scale), snap_to_limit(ends[1], limit, scale)),
     )
 
 

@@ -10,7 +10,7 @@ from mlgates._gate import Gate
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
 from mlgates.gates._shared import Near, broken, guarded, listed, share_check
-from mlgates.limits import Limit, quantity
+from mlgates.limits import Limit, format_number
 from mlgates.profile.counters import (
     Counter,
     GroupMissing,
@@ -271,7 +271,7 @@ def _suspicion(counter: In | None, found: Field, profile: Profile) -> str:
     suspects: Violations = profile[counter]
     if suspects.count <= _SUSPICIOUS * suspects.n:
         return ""
-    some = f"{quantity(suspects.count / suspects.n, 'share')} of the values"
+    some = f"{format_number(suspects.count / suspects.n, 'share')} of the values"
     kinds = "empty, '?', 'NA' or the like" if found.kind == "string" else "-999 or the like"
     return f"{some} are {kinds}; list them in `missing_values` if they stand for missing"
 

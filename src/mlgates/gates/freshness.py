@@ -18,7 +18,7 @@ from mlgates._gate import Gate
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import share_check, yes_or_no
-from mlgates.limits import Limit, beside, quantity
+from mlgates.limits import Limit, format_number, format_value
 from mlgates.options import Duration, seconds
 from mlgates.profile.counters import Counter, Distribution, Missing
 from mlgates.tables.source import Field, TableSchema
@@ -191,12 +191,12 @@ class Freshness(Gate):
 
     def _future(self, stamps: Stamps, ahead: int, clock: Fraction) -> Check:
         most = seconds(self.clock_skew)
-        skew = quantity(most, "s")
+        skew = format_number(most, "s")
         said = f"no stamp of `{self.column}` lies more than {skew} in the future"
         if ahead:
             furthest = stamps.newest
             of = f"{ahead:,} of {len(stamps.ticks):,} stamps of `{self.column}`"
-            by = beside(float(furthest - clock), Limit(at_most=most), "s")
+            by = format_value(float(furthest - clock), Limit(at_most=most), "s")
             said = f"{of} lie more than {skew} in the future, the furthest by {by}{_odd(furthest)}"
         return yes_or_no(self.column, "future", said, broken=ahead, n=len(stamps.ticks))
 
@@ -208,8 +208,8 @@ class Freshness(Gate):
         else:
             newest = stamps.newest
             age = float(clock - newest)
-            ahead = f"{quantity(-age, 's')} ahead of the clock"
-            old = f"{beside(age, limit, 's')} old" if age >= 0 else ahead
+            ahead = f"{format_number(-age, 's')} ahead of the clock"
+            old = f"{format_value(age, limit, 's')} old" if age >= 0 else ahead
             said = f"the newest stamp of `{self.column}` is {old} ({_shown(newest)}){_odd(newest)}"
         measured = Measurement(age, n=len(stamps.ticks), method="newest stamp")
         return Check.judge(self.column, "age", measured, limit, min_n=0, unit="s", said=said)
@@ -224,7 +224,8 @@ class Freshness(Gate):
             widest = int(np.argmax(steps))
             gap = float(Fraction(int(steps[widest]), stamps.a_second))
             after = _shown(Fraction(int(stamps.ticks[widest]), stamps.a_second))
-            said = f"the largest gap in `{self.column}` is {beside(gap, limit, 's')}, after {after}"
+            size = format_value(gap, limit, "s")
+            said = f"the largest gap in `{self.column}` is {size}, after {after}"
         measured = Measurement(gap, n=n, method="largest difference in order of time")
         return Check.judge(self.column, "gap", measured, limit, min_n=2, unit="s", said=said)
 
@@ -232,7 +233,7 @@ class Freshness(Gate):
         oldest = clock - Fraction(seconds(self.max_age))
         fresh = len(stamps.ticks) - stamps.before(oldest)
         share = fresh / rows if rows else None
-        old = quantity(seconds(self.max_age), "s")
+        old = format_number(seconds(self.max_age), "s")
         said = f"{fresh:,} of {rows:,} rows have a stamp at most {old} old"
         measured = Measurement(share, n=rows, method="count", details={"count": fresh})
         limit = Limit(at_least=self.min_fresh_share)

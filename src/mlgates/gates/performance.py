@@ -12,7 +12,7 @@ from mlgates._gate import Gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import By, checked, in_slices, rows_needed, settled
-from mlgates.limits import Limit, beside, quantity
+from mlgates.limits import Limit, format_number, format_value
 from mlgates.metrics import Metric, find
 from mlgates.predictions import Outcomes, Slice
 from mlgates.predictions.names import listed
@@ -220,7 +220,7 @@ class Performance(Gate):
             min_n=self.min_samples,
             significance=1 - self.confidence,
             group=group,
-            lacking=lacks,
+            insufficient=lacks,
             said=said,
         )
 
@@ -240,10 +240,10 @@ class Performance(Gate):
         where = f"`{name}`" if group is None else f"`{name}` where {group}"
         spread, n = "", f"n = {measurement.n:,}"
         if measurement.interval is not None:
-            low, high = (beside(end, self._limit) for end in measurement.interval)
-            level = quantity(measurement.confidence or 0, "share")
+            low, high = (format_value(end, self._limit) for end in measurement.interval)
+            level = format_number(measurement.confidence or 0, "share")
             spread = f"{level} interval {low} to {high}, "
-        return f"{where} is {beside(measurement.value, self._limit)} ({spread}{n})"
+        return f"{where} is {format_value(measurement.value, self._limit)} ({spread}{n})"
 
 
 def _lacking(measurement: Measurement) -> str:

@@ -11,7 +11,7 @@ from mlgates import options
 from mlgates._gate import Gate
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import By, checked, in_slices, rows_needed, settled
-from mlgates.limits import Limit, beside, quantity
+from mlgates.limits import Limit, format_number, format_value
 from mlgates.metrics import Metric, find
 from mlgates.metrics.difference import Difference, difference
 from mlgates.predictions import Slice
@@ -225,7 +225,7 @@ class Regression(Gate):
             min_n=self.min_samples,
             significance=1 - self.confidence,
             group=found.group,
-            lacking=each.undefined or each.lacking,
+            insufficient=each.undefined or each.lacking,
             said=said,
         )
 
@@ -257,16 +257,19 @@ class Regression(Gate):
             return f"{where} can't be compared ({n})"
         if each.identical:
             rank = "rank" if "ranking" in each.change.method else "answer"
-            told = f"{quantity(each.candidate)} for both"
+            told = f"{format_number(each.candidate)} for both"
             both = "candidate and production"
             return f"{where} did not change: {both} {rank} all rows alike ({told}, {n})"
-        values = f"{quantity(each.candidate)} against {quantity(each.production)} in production"
+        candidate, production = format_number(each.candidate), format_number(each.production)
+        values = f"{candidate} against {production} in production"
         spread = ""
         if measurement.interval is not None:
-            low, high = (beside(end, limit) for end in measurement.interval)
-            share = quantity(measurement.confidence or 0, "share")
+            low, high = (format_value(end, limit) for end in measurement.interval)
+            share = format_number(measurement.confidence or 0, "share")
             spread = f"{share} interval {low} to {high}, "
-        return f"{where} changed by {beside(measurement.value, limit)} ({values}; {spread}{n})"
+        return (
+            f"{where} changed by {format_value(measurement.value, limit)} ({values}; {spread}{n})"
+        )
 
 
 def _plain(measurement: Measurement, level: float) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 from mlgates.predictions import Need, Outcomes
 from mlgates.verdict import Measurement
 
@@ -145,8 +145,10 @@ class Metric(ABC):
             raise EvidenceError(msg)
         slack = _CRUMB * max(1.0, abs(value))
         if not self.low - slack <= value <= self.high + slack:
-            ends = f"{quantity(self.low)} to {quantity(self.high)}"
-            msg = f"`{self.name}` is {quantity(value)}, which is impossible: its range is {ends}"
+            ends = f"{format_number(self.low)} to {format_number(self.high)}"
+            msg = (
+                f"`{self.name}` is {format_number(value)}, which is impossible: its range is {ends}"
+            )
             raise EvidenceError(msg)
         return min(max(value, self.low), self.high)
 

@@ -7,7 +7,7 @@ it gives no figure; it never raises, and never guesses.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from mlgates.limits import Limit, quantity, spell
+from mlgates.limits import Limit, format_limit, format_number
 from mlgates.render.clean import clean
 from mlgates.render.kinds import (
     Cell,
@@ -106,7 +106,7 @@ def _bound(check: Check, values: Sequence[float]) -> Line | None:
     if limit is None or gap is None or not values:
         return None
     least, most = min(values), max(values)
-    shown = spell(limit, check.unit)
+    shown = format_limit(limit, check.unit)
     if _is(gap, most - least) and limit.at_most is not None:
         return Line(most - limit.at_most, f"{shown} below the highest")
     if most and _is(gap, least / most) and limit.at_least is not None:
@@ -178,7 +178,9 @@ def _together(checks: Sequence[Check]) -> Iterator[Spans]:
             zero = [Line(0.0, "no difference")] if _is_difference(found) else []
             ends = [number(end) for end in (limit.at_least, limit.at_most)]
             lines = [
-                Line(end, f"the limit, {quantity(end, unit, 8)}") for end in ends if end is not None
+                Line(end, f"the limit, {format_number(end, unit, 8)}")
+                for end in ends
+                if end is not None
             ]
             title = clean(metric, _LABEL) + (", candidate minus production" if zero else "")
             yield Spans(title, unit, spans, (*zero, *lines), _left_out(len(found) - len(kept)))
@@ -217,7 +219,7 @@ def _levels(result: GateResult, checks: Sequence[Check]) -> Iterator[Levels]:
     if not some:  # nothing is missing: nothing to see
         return
     limit = some[0][1]
-    bound = f"the limit, {spell(limit, 'share')}"
+    bound = f"the limit, {format_limit(limit, 'share')}"
     line = None if limit.at_most is None else Line(limit.at_most, bound)
     levels = tuple(level for level, _ in some[:_MOST_BARS])
     none, rest = len(found) - len(some), _left_out(len(some) - len(levels))

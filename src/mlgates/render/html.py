@@ -14,7 +14,7 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 from mlgates.render.clean import clean, pieces
 from mlgates.render.figures import figures
 from mlgates.render.kinds import Table
@@ -194,7 +194,7 @@ def _gate(result: GateResult, place: int) -> _Gate:
         head=Head(clean(result.name, _SPACE.name), result.verdict, _aside(result), ""),
         place=place,
         told=" · ".join(_counts(result.checks)),
-        seconds=quantity(result.seconds, "s") if result.seconds else "",
+        seconds=format_number(result.seconds, "s") if result.seconds else "",
         held=tuple(held[:first]),
         more=tuple(held[first:]),
         passed=passed,

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only written with, never read with
 
-from mlgates.limits import spell
+from mlgates.limits import format_limit
 from mlgates.render.clean import clean
 from mlgates.render.rows import aside
 from mlgates.report import GateResult, Report, forgiven
@@ -104,7 +104,7 @@ def _told(check: Check) -> Iterator[tuple[str, str]]:
     if check.value is not None:
         yield "value", repr(check.value)
     if check.limit is not None:
-        yield "limit", spell(check.limit, check.unit) or str(check.limit)
+        yield "limit", format_limit(check.limit, check.unit) or str(check.limit)
     if check.unit:
         yield "unit", check.unit
     yield "n", str(check.n)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 
 __all__ = ["Cell", "Cells", "Figure", "Histogram", "Level", "Levels", "Line", "Span", "Spans"]
 
@@ -137,7 +137,7 @@ class Histogram:
         return f"{told}{value}{limit}."
 
     def _span(self, end: int) -> str:
-        return quantity(self.edges[end], "s")
+        return format_number(self.edges[end], "s")
 
     @property
     def shown(self) -> tuple[float, float]:
@@ -168,7 +168,7 @@ class Histogram:
         for i, count in enumerate(self.counts):
             other = None if self.production is None else self.production[i]
             if count or other:
-                cells = (quantity(self.edges[i], "s"), quantity(self.edges[i + 1], "s"))
+                cells = (format_number(self.edges[i], "s"), format_number(self.edges[i + 1], "s"))
                 more = () if other is None else (f"{other:,.0f}",)
                 rows.append((*cells, f"{count:,.0f}", *more))
         return ("from", "to", "calls", *(() if self.production is None else ("production",))), rows
@@ -202,11 +202,11 @@ Figure = Cells | Spans | Histogram | Levels
 
 
 def _told(value: float | None, unit: str) -> str:
-    return "" if value is None else quantity(value, unit)
+    return "" if value is None else format_number(value, unit)
 
 
 def _share(value: float) -> str:
-    return quantity(value, "share")
+    return format_number(value, "share")
 
 
 def _interval(low: float | None, high: float | None, unit: str) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from mlgates.limits import beside, quantity, spell
+from mlgates.limits import format_limit, format_number, format_value
 from mlgates.render.clean import clean
 from mlgates.render.figures import cells
 from mlgates.report import GateResult, Report, forgiven
@@ -206,7 +206,7 @@ def row(result: GateResult, check: Check, space: Space) -> Row:
     """Return the row of one check."""
     measured = ""
     if check.limit is not None:
-        value = beside(check.value, check.limit, check.unit)
+        value = format_value(check.value, check.limit, check.unit)
         same = check.metric == check.subject
         measured = value if same else f"{clean(check.metric, space.name)} {value}"
     silent = check.passed and "hint" not in check.reason
@@ -216,7 +216,7 @@ def row(result: GateResult, check: Check, space: Space) -> Row:
         clean(result.name, space.name),
         clean(_subject(result, check), space.name),
         measured,
-        "" if check.limit is None else spell(check.limit, check.unit),
+        "" if check.limit is None else format_limit(check.limit, check.unit),
         "" if silent else clean(check.reason, space.reason),
         "" if silent else _moved_clause(check),
         check,
@@ -251,8 +251,8 @@ def _moved_clause(check: Check) -> str:
     moved = [cell for cell in cells(check) if cell.moved]
     moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
     told = [
-        f"`{cell.label}` from {quantity(cell.reference, 'share')} to "
-        f"{quantity(cell.current, 'share')}"
+        f"`{cell.label}` from {format_number(cell.reference, 'share')} to "
+        f"{format_number(cell.current, 'share')}"
         for cell in moved[:_MOVED]
     ]
     more = [f"{len(moved) - _MOVED} more"] if len(moved) > _MOVED else []
@@ -268,7 +268,7 @@ def told_by_provenance(provenance: Mapping[str, object]) -> list[str]:
             told.append(f"{name}: {_size(known)}")
     started, seconds = provenance.get("started"), provenance.get("seconds")
     if isinstance(started, str) and isinstance(seconds, float):
-        told.append(f"run {started[:19]} UTC in {quantity(seconds, 's')}")
+        told.append(f"run {started[:19]} UTC in {format_number(seconds, 's')}")
     commit = provenance.get("commit")
     if isinstance(commit, str):
         told.append(f"commit {commit[:12]}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 from mlgates.render.clean import abbreviated
 from mlgates.render.kinds import (
     Cells,
@@ -140,7 +140,7 @@ def _cells(figure: Cells) -> Iterator[Shape]:
     scale = (_RIGHT - _LEFT) / most
     for i, cell in enumerate(figure.cells):
         y = _TOP + _ROW * i
-        before, now = quantity(cell.reference, "share"), quantity(cell.current, "share")
+        before, now = format_number(cell.reference, "share"), format_number(cell.current, "share")
         hint = f"{cell.label}: {before} in the reference, {now} in the data"
         yield _name(y + 11, cell.label)
         yield _bar(_LEFT, y + 1, (scale * cell.reference, _ROW - 5), "reference", hint)
@@ -162,7 +162,7 @@ def _levels(figure: Levels, top: int) -> Iterator[Shape]:
     bottom = top + _ROW * len(figure.levels)
     for i, level in enumerate(figure.levels):
         y = top + _ROW * i
-        value = quantity(level.value, figure.unit)
+        value = format_number(level.value, figure.unit)
         yield _name(y + 11, level.label)
         sort = "beyond" if level.beyond else "current"
         yield _bar(_LEFT, y + 2, (scale * level.value, _ROW - 7), sort, f"{level.label}: {value}")
@@ -207,7 +207,7 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
     yield _shape("line", "axis", x1=_LEFT, x2=_RIGHT, y1=bottom + 2, y2=bottom + 2)
     for tick in ticks(least, most):
         yield _upright(x(tick), bottom + 2, bottom + 6, "axis")
-        yield _words(x(tick), bottom + 17, quantity(tick, figure.unit), "middle", "told")
+        yield _words(x(tick), bottom + 17, format_number(tick, figure.unit), "middle", "told")
     for place, line in enumerate(figure.lines):
         other = x(figure.lines[0].value) if place else None
         yield from _line(line, x(line.value), place, bottom + 2, other)
@@ -220,10 +220,10 @@ def _span(span: Span, y: float, x: Callable[[float], float], unit: str) -> Itera
     if span.value is None:
         yield _words(_WIDTH - 40, y + 4, "undefined", "end", "told")
         return
-    value, interval = quantity(span.value, unit), ""
+    value, interval = format_number(span.value, unit), ""
     sort = "beyond" if span.beyond else "current"
     if span.low is not None and span.high is not None:
-        interval = f" ({quantity(span.low, unit)} to {quantity(span.high, unit)})"
+        interval = f" ({format_number(span.low, unit)} to {format_number(span.high, unit)})"
         yield _shape("line", f"{sort} mg-interval", x1=x(span.low), x2=x(span.high), y1=y, y2=y)
         for end in (span.low, span.high):
             yield _upright(x(end), y - 3, y + 3, f"{sort} mg-interval")
@@ -281,15 +281,15 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
     yield _shape("line", "axis", x1=_BEGIN, x2=_END, y1=bottom, y2=bottom)
     for tick in figure.ticks:
         yield _upright(x(tick), bottom, bottom + 4, "axis")
-        yield _words(x(tick), bottom + 15, quantity(tick, "s"), "middle", "told")
+        yield _words(x(tick), bottom + 15, format_number(tick, "s"), "middle", "told")
     limit = None if figure.limit is None else x(figure.limit)
     if figure.value is not None:
         yield _upright(x(figure.value), 2 * _LABEL, bottom, "value")
-        label = f"{figure.label} {quantity(figure.value, 's')}"
+        label = f"{figure.label} {format_number(figure.value, 's')}"
         yield _beside(x(figure.value), 2 * _LABEL - 5, label, limit)
     if limit is not None and figure.limit is not None:
         beyond = figure.value is not None and figure.value > figure.limit
-        label = f"the limit, {quantity(figure.limit, 's', 8)}{' ✗' if beyond else ''}"
+        label = f"the limit, {format_number(figure.limit, 's', 8)}{' ✗' if beyond else ''}"
         yield from _line(Line(figure.limit, label), limit, 0, bottom)
 
 
@@ -297,7 +297,7 @@ def _bars(figure: Histogram, x: Callable[[float], float], scale: float) -> Itera
     total = sum(figure.counts)
     for i, share in enumerate(_shares(figure.counts)):
         left, right = x(figure.edges[i]), x(figure.edges[i + 1])
-        ends = " to ".join(quantity(edge, "s") for edge in figure.edges[i : i + 2])
+        ends = " to ".join(format_number(edge, "s") for edge in figure.edges[i : i + 2])
         hint = f"{ends}: {figure.counts[i]:,.0f} of {total:,.0f}"
         size = (max(right - left - 0.6, 0.4), scale * share)
         if share:

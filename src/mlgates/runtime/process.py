@@ -21,7 +21,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import IO, Any, NamedTuple, Protocol
 
 from mlgates.errors import EvidenceError
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 from mlgates.redaction import describe
 from mlgates.runtime.calls import Job, Reply, perform
 from mlgates.runtime.state import after_fork
@@ -201,7 +201,7 @@ class _Child:
         """Return how the child came to its end, as a clause."""
         code = self._process.wait(_GOODBYE)
         if self.overdue:
-            return f"took longer than {quantity(timeout, 's')} and was stopped"
+            return f"took longer than {format_number(timeout, 's')} and was stopped"
         if code is None:
             return "closed the pipe on which its answer was due"
         if code < 0:

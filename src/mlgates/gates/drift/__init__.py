@@ -19,7 +19,7 @@ from mlgates.gates.drift.columns import Candidates, family, held, sort_out
 from mlgates.gates.drift.decide_columns import Deciding
 from mlgates.gates.drift.requests import Asked, announce, asked_together
 from mlgates.gates.drift.statistics import METHODS, NUMBERS, Method, Shift, told_cells
-from mlgates.limits import beside, settle
+from mlgates.limits import format_value, snap_to_limit
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Counter, Distribution, Missing, Numbers
 from mlgates.profile.knots import PARTS, Knots
@@ -265,7 +265,7 @@ class Drift(Gate):
     def _settled(self, shift: Shift) -> Shift:
         """Put what misses the limit by rounding alone on it."""
         value, low, high = (
-            settle(x, self._limit, scale=1.0) for x in (shift.value, shift.low, shift.high)
+            snap_to_limit(x, self._limit, scale=1.0) for x in (shift.value, shift.low, shift.high)
         )
         return shift._replace(value=value, low=low, high=high)
 
@@ -281,7 +281,7 @@ class Drift(Gate):
         self, known: ColumnProfile, data: ColumnProfile, both: Cut, shift: Shift
     ) -> Found:
         name, value = known.field.name, None if math.isnan(shift.value) else shift.value
-        shown, sizes = beside(value, self._limit), f"{data.valid:,} against {known.valid:,}"
+        shown, sizes = format_value(value, self._limit), f"{data.valid:,} against {known.valid:,}"
         said = f"`{self.method}` of `{name}` is {shown} (n = {sizes})"
         if value is None and known.infinite + data.infinite:
             said += f"; {data.infinite:,} values are infinite, {known.infinite:,} in the reference"

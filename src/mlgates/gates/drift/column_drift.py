@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlgates.gates.drift.statistics import Shift
-from mlgates.limits import Limit, beside, quantity, settle
+from mlgates.limits import Limit, format_number, format_value, snap_to_limit
 from mlgates.profile.column import ColumnProfile
 from mlgates.stats.divergence import chi_square_pvalue
 
@@ -59,13 +59,13 @@ def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> Ite
         return
     name, before, limit = known.field.name, known.missing / known.rows, Limit(at_most=most)
     now = data.missing / data.rows if data.rows else math.nan
-    value = settle(abs(now - before), limit, scale=1.0) if data.rows else None
+    value = snap_to_limit(abs(now - before), limit, scale=1.0) if data.rows else None
     sides = (np.array([side.missing, side.rows - side.missing]) for side in (known, data))
     p_value = chi_square_pvalue(*sides, ordered=False)
-    said = f"{quantity(before, 'share')} of `{name}` was missing in the reference"
+    said = f"{format_number(before, 'share')} of `{name}` was missing in the reference"
     if data.rows:
-        shift = beside(value, limit, "share")
-        said += f", {quantity(now, 'share')} is in the data: a shift of {shift}"
+        shift = format_value(value, limit, "share")
+        said += f", {format_number(now, 'share')} is in the data: a shift of {shift}"
     details: dict[str, object] = {
         "n_reference": known.rows,
         "p_value_alone": p_value,

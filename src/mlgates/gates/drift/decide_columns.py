@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mlgates.gates.drift.column_drift import MISSING, Found
 from mlgates.gates.drift.statistics import METHODS
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 from mlgates.stats.multiplicity import holm
 from mlgates.verdict import Check, Measurement, Rule, Unit
 
@@ -55,7 +55,8 @@ class Deciding:
             method="two proportions" if unit else self.method,
             details=found.details,
         )
-        check = Check.judge(
+        enough = min(found.n, found.m) >= self.least
+        return Check.judge(
             found.subject,
             found.metric,
             measurement,
@@ -64,14 +65,12 @@ class Deciding:
             min_n=self.least,
             max_dropped=1.0,  # what is missing has a check of its own
             significance=self.significance,
-            lacking=lack,
+            insufficient=lack,
+            # on whichever side of the limit it lies, chance alone could have brought it there
+            insufficient_by_chance=enough and found.is_vague and self._is_chance(p_least),
             unit=unit,
             said=said,
         )
-        # on whichever side of the limit it lies, chance alone could have brought it there
-        by_chance = found.is_vague and self._is_chance(p_least)
-        enough = min(found.n, found.m) >= self.least
-        return replace(check, by_chance=True) if lack and by_chance and enough else check
 
     def _lacking(self, found: Found, p_value: float) -> str:
         """Return why nothing can be decided, where `decide` could not know."""
@@ -82,7 +81,7 @@ class Deciding:
         if found.n < least or shift is None:
             return ""
         if found.is_vague:
-            ends = f"from {quantity(shift.low)} to {quantity(shift.high)}"
+            ends = f"from {format_number(shift.low)} to {format_number(shift.high)}"
             return f"from the stored reference it is known to be {ends}, which leaves it open"
         if found.value == math.inf and self._is_chance(p_value):
             return "all of the reference is one value; so few others can be chance"
@@ -102,11 +101,11 @@ class Deciding:
         value, decided, told = float(found.value or 0), found.limit.high, ""
         if shift.tested >= 0:
             value = decided = shift.tested
-            told = f"`ks` is {quantity(value)}, "
+            told = f"`ks` is {format_number(value)}, "
         # Beyond it lie thin cells, and categories that so small a reference lacks: the test allows
         # for both, the level does not.
         if value <= level:
-            told += f"chance alone gives up to {quantity(level)} here, "
+            told += f"chance alone gives up to {format_number(level)} here, "
         needed = method.needed(decided, found.cells, found.m, alpha, found.floor)
         if needed is None and decided > 0:
             told += (

@@ -17,7 +17,7 @@ from mlgates.gates.fairness.definitions import Notion, limit_of, notion
 from mlgates.gates.fairness.extremes import worst_group
 from mlgates.gates.fairness.pairwise import Gap, Rule, largest
 from mlgates.gates.fairness.rates import Grouped, Rates
-from mlgates.limits import Limit, beside, quantity
+from mlgates.limits import Limit, format_number, format_value
 from mlgates.predictions import Groups
 from mlgates.verdict import Check, Decision, Measurement, Verdict, decide
 
@@ -227,7 +227,7 @@ class Fairness(Gate):
             self._limit,
             rule=self.decide_by,
             significance=self.significance,
-            lacking=lacking,
+            insufficient=lacking,
             said=said,
         )
 
@@ -269,7 +269,7 @@ class Fairness(Gate):
             self._limit,
             self.decide_by,
             significance=self.significance,
-            lacking=lacking,
+            insufficient=lacking,
         )
 
     def _said(self, notion: Notion, worst: Gap | None, n: int, left_out: int) -> str:
@@ -277,7 +277,7 @@ class Fairness(Gate):
         if worst is None:
             return f"`{notion.name}` is undefined"
         rates, (low, high) = worst.rates, worst.worst
-        value = beside(worst.value, self._limit)
+        value = format_value(worst.value, self._limit)
         sizes = f"n = {n:,} in {len(rates.groups)} groups"
         sizes += f", {left_out:,} left out" if left_out else ""
         of = f" {rates.metric}" if len(notion.rates) > 1 else ""
@@ -285,7 +285,8 @@ class Fairness(Gate):
             between = f"that of {rates.groups[low]}"
             return f"`{notion.name}` is {value}, {between} ({sizes})"
         ends = [
-            f"{rates.groups[g]} ({of.strip() + ' ' if of else ''}{quantity(float(rates.value[g]))})"
+            f"{rates.groups[g]} "
+            f"({of.strip() + ' ' if of else ''}{format_number(float(rates.value[g]))})"
             for g in sorted((low, high))
         ]
         return f"`{notion.name}` is {value} between {ends[0]} and {ends[1]} ({sizes})"
@@ -295,7 +296,7 @@ class Fairness(Gate):
         told = ""
         if worst is not None and self.decide_by == "significance" and worst.chance is not None:
             bound = "up to" if notion.over == "difference" else "down to"
-            told = f"; chance alone gives {bound} {quantity(worst.chance)} here"
+            told = f"; chance alone gives {bound} {format_number(worst.chance)} here"
         elif worst is not None and set(worst.reach) != set(worst.worst):
             names = [worst.rates.groups[g] for g in sorted(set(worst.reach))]
             told = f"; the interval reaches farthest for {' and '.join(names)}"

@@ -71,7 +71,7 @@ def _judged(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
     except UntriedError as why:
         nothing = Measurement(None, n=0)
         return Check.judge(
-            subject, metric, nothing, Limit(at_most=0), min_n=0, lacking=str(why),
+            subject, metric, nothing, Limit(at_most=0), min_n=0, insufficient=str(why),
             unit="violations", said=f"`{metric}` of `{subject}` was not tried",
         )  # fmt: skip
     except (WrongError, EvidenceError) as why:

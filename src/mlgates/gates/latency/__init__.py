@@ -23,7 +23,7 @@ from mlgates.gates.latency.statistics import (
     span,
     table,
 )
-from mlgates.limits import Limit, beside, quantity
+from mlgates.limits import Limit, format_number, format_value
 from mlgates.options import Duration, seconds
 from mlgates.runtime.measure import Plan
 from mlgates.stats.quantiles import Interval, calls_to_decide
@@ -245,7 +245,7 @@ class Latency(Gate):
         said = f"`{self.quantile}` is {shown(found.value)} against {shown(other.value)}"
         said += " in production"
         if slowdown is not None:
-            said += f": a slowdown of {beside(slowdown, limit, 'share')}"
+            said += f": a slowdown of {format_value(slowdown, limit, 'share')}"
         spanned = span(interval, "share", self.confidence)
         sizes = f"n = {found.n:,} against {other.n:,}"
         said += f" ({', '.join(filter(None, [spanned, sizes]))})"
@@ -286,7 +286,7 @@ class Latency(Gate):
         if series.calls < least:
             calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
             few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
-            level = quantity(self.confidence, "share")
+            level = format_number(self.confidence, "share")
             return f"{few}: at {level} at least {least:,} are needed"
         depends = found.dependence
         if self._statistic.share is None or self.decide_by == "estimate" or found.value == math.inf:
@@ -310,7 +310,7 @@ class Latency(Gate):
             said = "the first call of all is not known"
             lack = "latencies that are given don't tell it; measure a model"
         else:
-            said = f"the first call took {beside(first, limit, 's')}"
+            said = f"the first call took {format_value(first, limit, 's')}"
             said = "the first call failed" if math.isinf(first) else said
         n, method = int(first is not None), "first call of the model by this gate"
         return Check.judge(
@@ -319,7 +319,7 @@ class Latency(Gate):
             Measurement(first, n=n, method=method),
             limit,
             min_n=0,
-            lacking=lack,
+            insufficient=lack,
             unit="s",
             said=said,
         )
@@ -327,7 +327,7 @@ class Latency(Gate):
     def _failures(self, series: Series) -> Check:
         limit, failed, calls = Limit(at_most=self.max_failed), series.found.failed, series.calls
         share = failed / calls
-        said = f"{failed:,} of {calls:,} calls failed ({beside(share, limit, 'share')})"
+        said = f"{failed:,} of {calls:,} calls failed ({format_value(share, limit, 'share')})"
         if series.measured is not None:
             said += f", the first with {series.measured.timing.failure}"
         measured = Measurement(share, n=calls, method="count", details={"count": failed})
@@ -353,7 +353,7 @@ class Latency(Gate):
             measurement,
             claim.limit,
             rule=self.decide_by if is_quantile else "estimate",
-            lacking=claim.lack if series.found.n else "",
+            insufficient=claim.lack if series.found.n else "",
             unit="share" if claim.metric == "slowdown" else "s",
             said=claim.said,
         )
@@ -368,7 +368,7 @@ class Latency(Gate):
             return ""
         times, bare = limit.high / found.median, options.real(self.at_most)
         if bare is not None and times > (_ODD_LARGE if bare >= _LARGE else _ODD):
-            most = f"at most {quantity(limit.high, 's')} is {times:,.0f} times the median"
+            most = f"at most {format_number(limit.high, 's')} is {times:,.0f} times the median"
             write = f"write '{bare:g}ms' for milliseconds"
             return f" (hint: {most}; a bare number is seconds: {write})"
         if times * _ODD_GIVEN < 1 and found.median >= 1:

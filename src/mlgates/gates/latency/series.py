@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
 from mlgates.gates.latency.statistics import Latencies, Statistic
-from mlgates.limits import quantity
+from mlgates.limits import format_number
 from mlgates.predictions.lookup import Lookup
 from mlgates.predictions.models import predicting
 from mlgates.progress import Progress
@@ -86,7 +86,8 @@ class Series:
         timing = None if self.measured is None else self.measured.timing
         if timing is None or not timing.saturated:
             return ""
-        kept = f"{quantity(timing.achieved)} of {quantity(timing.rate)} calls a second were served"
+        served, asked = format_number(timing.achieved), format_number(timing.rate)
+        kept = f"{served} of {asked} calls a second were served"
         return f"saturated: {kept}, so latencies grow as long as one measures"
 
 
@@ -130,7 +131,7 @@ def _given(evidence: Evidence, name: str, asked: Asked) -> Series:
 def _measured(evidence: Evidence, names: list[str], asked: Asked) -> dict[str, Series]:
     rate, loop, how = asked.plan.rate, "closed", "service time (closed loop)"
     if rate is not None:
-        loop, how = "open", f"open loop at {quantity(rate)} calls a second, one server"
+        loop, how = "open", f"open loop at {format_number(rate)} calls a second, one server"
     if rows_of(evidence["X"]) == 0:
         return {name: _made(asked, np.empty(0, np.float64), how, {"loop": loop}) for name in names}
     subjects = [_subject(f"`{MODELS[name]}`", evidence[MODELS[name]]) for name in names]
@@ -166,7 +167,7 @@ def _made(
         except ValueError as error:
             msg = f"`expected_interval` is too short: {error}"
             raise EvidenceError(msg) from None
-        how += f", corrected by {quantity(interval, 's')} for calls that were not sent"
+        how += f", corrected by {format_number(interval, 's')} for calls that were not sent"
         details = {**details, "omitted": len(latencies) - calls}
     found = Latencies(latencies, asked.statistic, asked.confidence)
     return Series(found, how, calls, details, measured)

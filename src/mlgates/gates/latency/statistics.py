@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates import options
-from mlgates.limits import Limit, beside, quantity
+from mlgates.limits import Limit, format_number, format_value
 from mlgates.stats.quantiles import (
     Dependence,
     Interval,
@@ -239,7 +239,7 @@ def shown(value: float | None, limit: Limit | None = None) -> str:
     """
     if value is None or math.isinf(value):  # ("never", as of a moment, is no length of time)
         return "undefined" if value is None else "infinite"
-    return quantity(value, "s") if limit is None else beside(value, limit, "s")
+    return format_number(value, "s") if limit is None else format_value(value, limit, "s")
 
 
 def failed_calls(failed: int, calls: int) -> str:
@@ -265,9 +265,9 @@ def span(interval: Interval | None, unit: str, confidence: float) -> str:
     """
     if interval is None or interval[0] == math.inf:  # (from infinite upwards tells nothing)
         return ""
-    (low, high), level = interval, quantity(confidence, "share")
+    (low, high), level = interval, format_number(confidence, "share")
     unknown = low == -math.inf or (unit == "share" and low == -1)
     if high == math.inf:
-        return "" if unknown else f"{level} interval from {quantity(low, unit)} upwards"
-    start = "up" if unknown else quantity(low, unit)
-    return f"{level} interval {start} to {quantity(high, unit)}"
+        return "" if unknown else f"{level} interval from {format_number(low, unit)} upwards"
+    start = "up" if unknown else format_number(low, unit)
+    return f"{level} interval {start} to {format_number(high, unit)}"
