@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates._gate import FunctionGate, Gate, judge, plead
+from mlgates._gate import FunctionGate, Gate, blocked_result, run_gate
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence
 from mlgates.redaction import describe
@@ -155,11 +155,11 @@ def test_the_bare_gate_judges_nothing_and_that_is_an_error():
     assert list(Gate().counts({})) == []
 
 
-# judge
+# run_gate
 
 
 def test_judge_keeps_checks_in_order_and_says_the_worst():
-    found = judge(Yields((good("a"), bad("b"), good("c"), bad("d"))), Evidence({}), "full/name")
+    found = run_gate(Yields((good("a"), bad("b"), good("c"), bad("d"))), Evidence({}), "full/name")
     assert [c.subject for c in found.checks] == ["a", "b", "c", "d"]
     assert (found.name, found.kind, found.verdict) == ("full/name", "yields", FAIL)
     assert found.reason == "too much (and 1 more of 4 checks did not pass)"
@@ -179,13 +179,13 @@ def test_judge_keeps_checks_in_order_and_says_the_worst():
     ],
 )
 def test_the_reason_of_a_gate(checks, reason):
-    assert judge(Yields(checks), Evidence({})).reason == reason
+    assert run_gate(Yields(checks), Evidence({})).reason == reason
 
 
 def test_judge_takes_over_the_options_of_the_gate():
-    found = judge(Yields((good(),), advisory=True, inconclusive="allow"), Evidence({}))
+    found = run_gate(Yields((good(),), advisory=True, inconclusive="allow"), Evidence({}))
     assert (found.name, found.advisory, found.inconclusive) == ("yields", True, "allow")
-    broken = judge(Yields((), advisory=True, inconclusive="allow"), Evidence({}))
+    broken = run_gate(Yields((), advisory=True, inconclusive="allow"), Evidence({}))
     assert (broken.advisory, broken.inconclusive) == (True, "allow")
 
 
@@ -231,7 +231,7 @@ class UnprintableError(Exception):
     ids=repr,
 )
 def test_whatever_a_gate_raises_is_its_error_and_keeps_what_was_judged(error, reason):
-    found = judge(Yields((good("a"), bad("b"), error, good("c"))), Evidence({}))
+    found = run_gate(Yields((good("a"), bad("b"), error, good("c"))), Evidence({}))
     assert found.verdict is ERROR
     assert found.reason == reason
     assert found.checks[:2] == (good("a"), bad("b"))
@@ -248,7 +248,7 @@ class StopEverythingError(BaseException):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, StopEverythingError, GeneratorExit])
 def test_an_interrupt_propagates(error):
     with pytest.raises(error):
-        judge(Yields((good(), error())), Evidence({}))
+        run_gate(Yields((good(), error())), Evidence({}))
 
 
 class LyingCheck(Check):
@@ -269,7 +269,7 @@ class LyingCheck(Check):
     ],
 )
 def test_junk_among_the_checks_is_an_error(item, kind):
-    found = judge(Yields((good(), item, good())), Evidence({}))
+    found = run_gate(Yields((good(), item, good())), Evidence({}))
     assert found.reason == f"a gate must yield Check objects, got {kind}"
     assert [c.verdict for c in found.checks] == [PASS, ERROR]
 
@@ -277,7 +277,7 @@ def test_junk_among_the_checks_is_an_error(item, kind):
 def test_a_subclass_of_check_is_no_check():
     lie = LyingCheck(subject="x", metric="m", verdict=FAIL, reason="r")
     assert lie.passed
-    found = judge(Yields((lie,)), Evidence({}))
+    found = run_gate(Yields((lie,)), Evidence({}))
     assert (found.verdict, found.reason) == (
         ERROR,
         "a gate must yield Check objects, got LyingCheck",
@@ -286,7 +286,7 @@ def test_a_subclass_of_check_is_no_check():
 
 def test_a_gate_can_not_skip_itself():
     skip = Check(subject="x", metric="m", verdict=SKIP, reason="not today")
-    found = judge(Yields((good(), skip)), Evidence({}))
+    found = run_gate(Yields((good(), skip)), Evidence({}))
     assert found.verdict is ERROR
     assert found.reason == "a gate can't skip itself: only `suite.skip` does, with a reason"
     assert found.counted is ERROR
@@ -295,7 +295,7 @@ def test_a_gate_can_not_skip_itself():
 @pytest.mark.parametrize("what", [(), []], ids=["tuple", "list"])
 def test_no_check_is_an_error(what):
     for gate in (Yields(what), Returns(what)):
-        found = judge(gate, Evidence({}))
+        found = run_gate(gate, Evidence({}))
         assert (found.verdict, found.reason) == (
             ERROR,
             "the gate yielded no check: nothing was judged",
@@ -304,18 +304,20 @@ def test_no_check_is_an_error(what):
 
 @pytest.mark.parametrize("what", [None, True, good(), 5])
 def test_what_is_no_iterator_is_an_error(what):
-    found = judge(Returns(what), Evidence({}))
+    found = run_gate(Returns(what), Evidence({}))
     assert found.verdict is ERROR
     assert found.reason == f"TypeError: '{type(what).__name__}' object is not iterable"
 
 
 def test_plead_says_why_and_can_not_pass():
-    found = plead(Yields("age", advisory=True), "in/a", INCONCLUSIVE, "blocked by b", [bad()])
+    found = blocked_result(
+        Yields("age", advisory=True), "in/a", INCONCLUSIVE, "blocked by b", [bad()]
+    )
     assert (found.name, found.kind, found.reason) == ("in/a", "yields", "blocked by b")
     assert found.advisory
     assert [c.verdict for c in found.checks] == [FAIL, INCONCLUSIVE]
     with pytest.raises(ValueError, match="can't pass"):
-        plead(Yields(), "a", PASS, "because")
+        blocked_result(Yields(), "a", PASS, "because")
 
 
 def test_unknown_evidence_raises_at_once():
@@ -492,9 +494,9 @@ def test_a_function_becomes_a_gate_and_stays_a_function():
 
 
 def test_parameters_are_evidence():
-    assert positive_rate.needs == positive_rate.wants == {"y_true"}
+    assert (positive_rate.needs, positive_rate.optional_evidence) == ({"y_true"}, frozenset())
     assert with_default.needs == {"y_true"}
-    assert with_default.wants == {"y_true", "y_score", "strict"}
+    assert with_default.optional_evidence == {"y_score", "strict"}
     assert with_default.run(y_true=[1]).passed
     assert with_default.run(y_true=[1], y_score=[1]).verdict is FAIL
     assert with_default.run(y_true=[1], y_score=None, strict=1).passed

@@ -1,6 +1,6 @@
 """Gate, the frozen value that says what must hold; `gate` makes one of a function.
 
-`judge` is the one place where an exception of a gate is caught.
+`run_gate` is the one place where an exception of a gate is caught.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from mlgates.report import GateResult
 from mlgates.tables.source import TableSchema
 from mlgates.verdict import Check, Measurement, Verdict, worst_first
 
-__all__ = ["FunctionGate", "Gate", "gate", "judge", "plead"]
+__all__ = ["FunctionGate", "Gate", "blocked_result", "gate", "run_gate"]
 
 Inconclusive = Literal["block", "allow"]
 
@@ -47,6 +47,7 @@ class Gate:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    optional_evidence: ClassVar[frozenset[str]] = frozenset()
     name: str | None = None
     advisory: bool = False
     inconclusive: Inconclusive = "block"
@@ -60,7 +61,10 @@ class Gate:
         self._set("after", options.names(kind, "after", self.after))
         # what a class of the user's own may say wrong; a run could not say so gate by gate
         options.text(kind, "kind", self.kind)
-        for option, asked in {"needs": self.needs, "wants": self.wants}.items():
+        for option, asked in {
+            "needs": self.needs,
+            "optional_evidence": self.optional_evidence,
+        }.items():
             if not isinstance(asked, frozenset):
                 raise options.refuse(kind, option, "a frozenset of names of evidence", asked)
 
@@ -74,11 +78,6 @@ class Gate:
         if not name.isprintable() or len(name) > 200:
             raise options.refuse(kind, "name", "printable, at most 200 characters", name)
         return name
-
-    @property
-    def wants(self) -> frozenset[str]:
-        """The names of evidence it makes use of; those it needs, for most gates."""
-        return self.needs
 
     @property
     def kind(self) -> str:
@@ -102,7 +101,7 @@ class Gate:
         del schema
         return ()
 
-    def ask(self, evidence: Evidence) -> None:
+    def request_counts(self, evidence: Evidence) -> None:
         """Ask for what the scans of the tables must count for this gate."""
         evidence.request(self.counts, self.reference_counts)
 
@@ -111,7 +110,7 @@ class Gate:
         del evidence
         return iter(())
 
-    def remark(self, evidence: Evidence) -> str:
+    def note(self, evidence: Evidence) -> str:
         """Return what a reader should know beside the checks; nothing by default."""
         del evidence
         return ""
@@ -134,15 +133,15 @@ class Gate:
         EvidenceError
             For an unknown name.
         """
-        given = Evidence(evidence, also=self.wants)
-        self.ask(given)
-        return judge(self, given)
+        given = Evidence(evidence, also=self.needs | self.optional_evidence)
+        self.request_counts(given)
+        return run_gate(self, given)
 
     def __repr__(self) -> str:
         return options.written(self, name=self.default_name)
 
 
-def plead(
+def blocked_result(
     gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()
 ) -> GateResult:
     """Return the result of a gate that could not be judged further: blocked, skipped or broken.
@@ -171,7 +170,7 @@ def plead(
     )
 
 
-def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
+def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
     """Return what a gate finds in the evidence; whatever goes wrong inside it is its ERROR.
 
     Parameters
@@ -203,10 +202,10 @@ def judge(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult
             checks.append(check)
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
-        note = gate.remark(evidence)
+        note = gate.note(evidence)
         reason = "; ".join(filter(None, [_summary(checks), note]))
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        result = plead(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
+        result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         return dataclasses.replace(result, seconds=perf_counter() - start)
     return GateResult(
         name=name,
@@ -264,7 +263,6 @@ class FunctionGate(Gate):
     at_least: float | None = None
     at_most: float | None = None
     _limit: Limit | None = field(init=False, compare=False, default=None)
-    _wants: frozenset[str] = field(init=False, compare=False, default=frozenset())
 
     def __post_init__(self) -> None:
         what, parameters = _signature(self.function)
@@ -277,14 +275,10 @@ class FunctionGate(Gate):
         # it stands in for the function: help() shows its text, and pickle finds it by its name
         for attribute in (*WRAPPER_ASSIGNMENTS, "__wrapped__"):
             self._set(attribute, getattr(self.function, attribute, self.function))
-        self._set("needs", frozenset(p.name for p in parameters if p.default is p.empty))
-        self._set("_wants", frozenset(p.name for p in parameters))
+        needs = frozenset(p.name for p in parameters if p.default is p.empty)
+        self._set("needs", needs)
+        self._set("optional_evidence", frozenset(p.name for p in parameters) - needs)
         super().__post_init__()
-
-    @property
-    def wants(self) -> frozenset[str]:
-        """The names of evidence it asks for, those with a default included."""
-        return self._wants
 
     @property
     def kind(self) -> str:
@@ -308,9 +302,10 @@ class FunctionGate(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the one check that the function's answer makes."""
-        given = evidence.lent_together(sorted(self.wants))
+        names = self.needs | self.optional_evidence
+        given = evidence.function_arguments(sorted(names))
         sizes = [rows_of(value) for name, value in given.items() if name not in ROWLESS]
-        nothing = bool(self.wants) and not given  # all that it asks for has a default
+        nothing = bool(names) and not given  # all that it asks for has a default
         rows = min((size for size in sizes if size is not None), default=0 if nothing else 1)
         if rows == 0:
             answer: object = Measurement(None, n=0)

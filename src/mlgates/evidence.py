@@ -3,8 +3,10 @@
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from os import PathLike
+from types import TracebackType
 from typing import Any, TypedDict, TypeVar
 
 import pyarrow as pa
@@ -80,6 +82,15 @@ _ALSO = {
 ROWLESS = frozenset({"model", "production_model", "application", "pos_label", "now"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A cached value, or the exception raised in its place with its traceback."""
+
+    value: Any
+    error: BaseException | None = None
+    traceback: TracebackType | None = None
+
+
 class Evidence:
     """What a run was given, with every table read at most once.
 
@@ -124,7 +135,8 @@ class Evidence:
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
         self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
-        self._kept: dict[tuple[str, Hashable], object] = {}
+        self._requests: list[object] = []
+        self._cache: dict[tuple[str, Hashable], _Made] = {}
         self._asked = frozenset(also)
         self._n_jobs = n_jobs
         self.progress = progress
@@ -156,10 +168,9 @@ class Evidence:
     @property
     def known(self) -> frozenset[str]:
         """Names that a message may show: of evidence, and of columns of tables that were read."""
-        sources = [self._kept.get(("source", name)) for name in ("X", *TABLES)]
-        columns = [source.schema for source in sources if isinstance(source, Source)]
-        features = self._kept.get(("names", "X"))
-        named = features if isinstance(features, list) else ()
+        sources = [self._made("source", name) for name in ("X", *TABLES)]
+        columns = [source.schema for source in sources if source is not None]
+        named = self._made("names", "X") or ()
         return VOCABULARY.union(self._given, named, *columns)
 
     def offers(self, name: str) -> bool:
@@ -192,12 +203,20 @@ class Evidence:
         if reference_counts is not None:
             self._counts["reference"].append(reference_counts)
 
+    def register(self, request: object) -> None:
+        """Keep a request that the gates of a run share, such as what they need of a column."""
+        self._requests.append(request)
+
+    def registered(self, kind: type[T]) -> tuple[T, ...]:
+        """Return the requests of a type, in the order in which gates registered them."""
+        return tuple(request for request in self._requests if isinstance(request, kind))
+
     def source(self, name: str) -> Source:
         """Return a table's re-openable source; EvidenceError when it is no table."""
-        found: Source = self.once("source", name, lambda: as_source(self[name]))
+        found: Source = self.cached("source", name, lambda: as_source(self[name]))
         return found
 
-    def lent(self, name: str) -> object:
+    def read_only(self, name: str) -> object:
         """Return a value as a user's function gets it: shallow copies with read-only arrays.
 
         A table that lies in memory is of the type given; a file, and a reader that can be read
@@ -239,7 +258,7 @@ class Evidence:
         ('a', 'b')
         """
         key = (need, production, scores)
-        found: Outcomes = self.once(
+        found: Outcomes = self.cached(
             "outcomes",
             key,
             lambda: outcomes_of(self, need, production=production, scores=scores),
@@ -257,7 +276,7 @@ class Evidence:
         """
         key = tuple(by.items()) if isinstance(by, Mapping) else by
         key = key if isinstance(key, str) else tuple(key)
-        found: tuple[Slice, ...] = self.once("slices", key, lambda: slices_of(self, key))
+        found: tuple[Slice, ...] = self.cached("slices", key, lambda: slices_of(self, key))
         return found
 
     def groups(self, features: Any = "sensitive_features") -> Groups:
@@ -269,10 +288,10 @@ class Evidence:
         ('sex=0', 'sex=1')
         """
         key = features if isinstance(features, str) else tuple(features)
-        found: Groups = self.once("groups", key, lambda: groups_of(self, key))
+        found: Groups = self.cached("groups", key, lambda: groups_of(self, key))
         return found
 
-    def lent_together(self, names: Iterable[str]) -> dict[str, object]:
+    def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
         """Return values as a user's function gets them, those that there are, of the same rows.
 
         Raises
@@ -280,18 +299,18 @@ class Evidence:
         EvidenceError
             When what must be of the same rows differs in length, or in its pandas indexes.
         """
-        found = {name: self.lent(name) for name in names if self.offers(name)}
+        found = {name: self.read_only(name) for name in names if self.offers(name)}
         check_rows(found)
         return found
 
     def profile(self) -> Profile:
         """Return the profile of `data`, scanned once for all that was requested before."""
-        found: Profile = self.once("profile", "data", lambda: self._scan("data"))
+        found: Profile = self.cached("profile", "data", lambda: self._scan("data"))
         return found
 
     def reference(self) -> Reference:
         """Return the reference: a baseline or profile as given or loaded, or a table's profile."""
-        found: Reference = self.once("profile", "reference", self._scan_reference)
+        found: Reference = self.cached("profile", "reference", self._scan_reference)
         return found
 
     def _scan_reference(self) -> Reference:
@@ -335,19 +354,37 @@ class Evidence:
         rows = 0 if stored else max(known.rows, self.source("data").rows or 0)
         return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
-    def once(self, what: str, name: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what was made the first time it was asked for, or raise what was raised then."""
-        if not _is_hashable(name):  # a condition of a class of the user's own
+    def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what `make` gave the first time for this key, or raise what it raised then.
+
+        Parameters
+        ----------
+        what : str
+            The kind of value, such as ``"outcomes"``; one caller and one type for each.
+        key : hashable
+            All that the value depends on besides the evidence. A key without a hash, such as a
+            condition of a class of the user's own, is never kept.
+        make : callable
+            Makes the value.
+        """
+        try:
+            entry = self._cache.get((what, key))
+        except TypeError:
             return make()
-        if (what, name) not in self._kept:
+        if entry is None:
             try:
-                self._kept[what, name] = make()
+                entry = _Made(make())
             except (Exception, SystemExit) as error:  # noqa: BLE001
-                self._kept[what, name] = error
-        kept = self._kept[what, name]
-        if isinstance(kept, BaseException):
-            raise kept.with_traceback(None)
-        return kept
+                entry = _Made(None, error, error.__traceback__)
+            self._cache[what, key] = entry
+        if entry.error is not None:
+            raise entry.error.with_traceback(entry.traceback)  # the first one; it doesn't grow
+        return entry.value
+
+    def _made(self, what: str, key: Hashable) -> Any:
+        """Return a cached value; None when it was not made or its making raised."""
+        entry = self._cache.get((what, key))
+        return None if entry is None else entry.value
 
     def tables(self) -> dict[str, object]:
         """Return what is known of the tables that were read: origin, rows, columns, fingerprint.
@@ -356,11 +393,11 @@ class Evidence:
         """
         if "X" in self and "X" in self._asked:
             with suppress(Exception, SystemExit):  # a sparse matrix, or a list of texts
-                self.once("profile", "X", lambda: Profile.of(self.source("X"), ()))
+                self.cached("profile", "X", lambda: Profile.of(self.source("X"), ()))
         return {name: known for name in (*TABLES, "X") if (known := self._table(name)) is not None}
 
     def _table(self, name: str) -> dict[str, object] | None:
-        source, profile = self._kept.get(("source", name)), self._kept.get(("profile", name))
+        source, profile = self._made("source", name), self._made("profile", name)
         if source is None and isinstance(profile, Baseline | Profile):
             return {
                 "origin": type(profile).__name__.lower(),
@@ -392,14 +429,6 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _meant(name: str, known: Iterable[str]) -> str:
     """Return which name may be meant by one that is not known; an empty text where none is near."""
     return f"; did you mean {_ALSO[name]!r}?" if name in _ALSO else did_you_mean(name, known)
-
-
-def _is_hashable(name: object) -> bool:
-    try:
-        hash(name)
-    except TypeError:
-        return False
-    return True
 
 
 def _is_stored(given: object) -> bool:

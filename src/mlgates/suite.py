@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Unpack, final
 
 from mlgates import options
-from mlgates._gate import Gate, judge, plead
+from mlgates._gate import Gate, blocked_result, run_gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.progress import Progress
@@ -225,17 +225,17 @@ class GateSuite:
             options.count("GateSuite.run", "n_jobs", n_jobs, at_least=1)
         options.flag("GateSuite.run", "progress", progress)
         started, clock = datetime.now(UTC), perf_counter()
-        wants: frozenset[str] = frozenset().union(*(gate.wants for gate in self))
-        given = Evidence(evidence, also=wants, n_jobs=n_jobs, progress=progress)
+        used: frozenset[str] = frozenset().union(*(g.needs | g.optional_evidence for g in self))
+        given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
         taken = [entry.gate for entry in self._entries if entry.skipped is None]
-        reading = [gate for gate in taken if "data" in gate.wants]
+        reading = [gate for gate in taken if "data" in gate.needs | gate.optional_evidence]
         results: dict[str, GateResult] = {}
         with Progress(len(self), wanted=progress) as shown:
             # ahead of the gates, so that no gate's seconds carry the scans; their trouble is theirs
             shown.at("reading tables")
             for gate in reading:
                 with suppress(Exception, SystemExit):  # it lacks what it did not ask for
-                    gate.ask(given)
+                    gate.request_counts(given)
             if "data" in given and reading:
                 with suppress(Exception, SystemExit):
                     given.profile()
@@ -306,10 +306,10 @@ def _matching(
 
 def _result(entry: Entry, evidence: Evidence, earlier: dict[str, GateResult]) -> GateResult:
     if entry.skipped is not None:
-        return plead(entry.gate, entry.name, Verdict.SKIP, f"skipped: {entry.skipped}")
+        return blocked_result(entry.gate, entry.name, Verdict.SKIP, f"skipped: {entry.skipped}")
     blockers = [name for name in entry.after if not earlier[name].passed]
     if blockers:
-        return plead(
+        return blocked_result(
             entry.gate, entry.name, Verdict.INCONCLUSIVE, f"blocked by {', '.join(blockers)}"
         )
-    return judge(entry.gate, evidence, entry.name)
+    return run_gate(entry.gate, evidence, entry.name)

@@ -138,7 +138,7 @@ class Holds(mg.Gate):
 
 
 class Remarks(Holds):
-    def remark(self, evidence):
+    def note(self, evidence):
         return 5
 
 

@@ -1105,7 +1105,7 @@ def test_gates_of_other_columns_ask_for_them_alone(monkeypatch):
     gates = [mg.Drift("ks", columns="same"), mg.Drift("psi", bins=5, exclude="moved")]
     evidence = Evidence({"data": data, "reference": reference})
     for gate in gates:
-        gate.ask(evidence)
+        gate.request_counts(evidence)
     together = asked_together(evidence)
     assert together["same"] == Asked((5, 10), whole=True)
     assert together["stamp"] == Asked((5,))

@@ -34,7 +34,7 @@ def test_predictions_are_asked_of_the_model():
     assert mean_score.run(X=X, model=model).checks[0].value == wanted
     # three classes have three columns
     wide = LogisticRegression().fit(X, [0, 1, 2, 0])
-    assert Evidence({"X": X, "model": wide}).lent("y_score").shape == (4, 3)
+    assert Evidence({"X": X, "model": wide}).read_only("y_score").shape == (4, 3)
 
 
 def test_production_is_asked_of_its_own_model():
@@ -45,7 +45,7 @@ def test_production_is_asked_of_its_own_model():
     given = {"X": X, "model": lambda _: Y, "production_model": lambda _: [0] * 4}
     assert same.run(**given).verdict is FAIL
     assert same.run(**given | {"production_pred": np.array(Y)}).verdict is PASS
-    found = Evidence(given | {"y_true": Y}).lent("production_score")
+    found = Evidence(given | {"y_true": Y}).read_only("production_score")
     assert found.tolist() == [0.0] * 4
 
 
@@ -118,15 +118,15 @@ def test_tables_and_weights_and_features_must_match_too():
 
 def test_one_column_is_squeezed():
     given = {"y_true": np.array(Y), "y_pred": np.array(Y).reshape(-1, 1)}
-    assert Evidence(given).lent("y_pred").shape == (4,)
+    assert Evidence(given).read_only("y_pred").shape == (4,)
     assert agrees.run(**given).verdict is PASS
 
 
 def test_names_of_columns_become_columns():
     data = pl.DataFrame({"label": Y, "guess": Y})
     given = Evidence({"X": X, "data": data, "y_true": "label", "sensitive_features": ["sex", "a"]})
-    assert isinstance(given.lent("y_true"), pl.Series)
-    features = given.lent("sensitive_features")
+    assert isinstance(given.read_only("y_true"), pl.Series)
+    features = given.read_only("sensitive_features")
     assert list(features) == ["sex", "a"]
     assert isinstance(features["sex"], pd.Series)
     assert agrees.run(data=data, y_true="label", y_pred="guess").verdict is PASS
@@ -138,8 +138,8 @@ def test_names_of_columns_become_columns():
 def test_names_of_columns_of_files_and_arrays(tmp_path):
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"label": Y}).to_parquet(path)
-    assert Evidence({"data": path, "y_true": "label"}).lent("y_true").tolist() == Y
-    found = Evidence({"X": np.array([[1, 2], [3, 4]]), "y_true": "x1"}).lent("y_true")
+    assert Evidence({"data": path, "y_true": "label"}).read_only("y_true").tolist() == Y
+    found = Evidence({"X": np.array([[1, 2], [3, 4]]), "y_true": "x1"}).read_only("y_true")
     assert found.tolist() == [2, 4]
 
 
@@ -147,6 +147,6 @@ def test_what_is_lent_cannot_be_written_to():
     given = Evidence({"X": X, "model": lambda _: Y, "y_true": np.array(Y), "data": X})
     for name in ("y_pred", "y_true"):
         with pytest.raises(ValueError, match="read-only"):
-            given.lent(name)[0] = 1
+            given.read_only(name)[0] = 1
     with pytest.raises(EvidenceError):
-        Evidence({"y_true": iter(Y)}).lent("y_true")
+        Evidence({"y_true": iter(Y)}).read_only("y_true")

@@ -103,6 +103,7 @@ class Freshness(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    optional_evidence: ClassVar[frozenset[str]] = frozenset({"now"})
     column: str
     _: KW_ONLY
     max_age: Duration
@@ -124,11 +125,6 @@ class Freshness(Gate):
                 "min_fresh_share", options.share(_OWNER, "min_fresh_share", self.min_fresh_share)
             )
         super().__post_init__()
-
-    @property
-    def wants(self) -> frozenset[str]:
-        """`data`, and `now` when it is given."""
-        return self.needs | {"now"}
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield the missing stamps and, of a column of times, all stamps in order."""

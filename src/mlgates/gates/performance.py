@@ -89,6 +89,7 @@ class Performance(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
+    optional_evidence: ClassVar[frozenset[str]] = _MAY_READ
     metric: str | Callable[..., object]
     _: KW_ONLY
     at_least: float | None = None
@@ -115,11 +116,6 @@ class Performance(Gate):
         return f"{self.kind}:{self._metric.name}"
 
     @property
-    def wants(self) -> frozenset[str]:
-        """What it may read: labels, and the model's answers or the model itself."""
-        return self.needs | _MAY_READ
-
-    @property
     def _metric(self) -> Metric:
         return find(self.metric, _OWNER, self.greater_is_better)
 
@@ -142,7 +138,7 @@ class Performance(Gate):
         yield from wrong
         yield from self._judged(metric, found)
 
-    def remark(self, evidence: Evidence) -> str:
+    def note(self, evidence: Evidence) -> str:
         """Return which predicted labels are no labels of the truth: they count as wrong."""
         metric = self._metric
         unseen = evidence.outcomes(metric.need, scores=metric.scores).unseen

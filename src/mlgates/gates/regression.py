@@ -100,6 +100,7 @@ class Regression(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
+    optional_evidence: ClassVar[frozenset[str]] = _MAY_READ
     metric: str | Callable[..., object]
     _: KW_ONLY
     tolerance: float
@@ -121,11 +122,6 @@ class Regression(Gate):
     def default_name(self) -> str:
         """The kind and the metric's name, of a function too."""
         return f"{self.kind}:{self._metric.name}"
-
-    @property
-    def wants(self) -> frozenset[str]:
-        """What it may read: labels, and the answers of both models or the models themselves."""
-        return self.needs | _MAY_READ
 
     @property
     def _metric(self) -> Metric:
@@ -155,7 +151,7 @@ class Regression(Gate):
         yield from wrong
         yield from self._judged(metric, found)
 
-    def remark(self, evidence: Evidence) -> str:
+    def note(self, evidence: Evidence) -> str:
         """Return which predicted labels are no labels of the truth: they count as wrong."""
         metric = self._metric
         need, scores = metric.need, metric.scores

@@ -143,7 +143,7 @@ def _where(
 def _rows(
     lookup: Lookup, table: str, name: str, condition: Condition
 ) -> npt.NDArray[np.bool_] | EvidenceError:
-    rows, native = lookup.table(table), lookup.given.lent(table)
+    rows, native = lookup.table(table), lookup.given.read_only(table)
     try:
         found = rows_where(name, condition, native, None if rows is None else rows.rows)
     except EvidenceError as error:

@@ -32,10 +32,10 @@ class Given(Protocol):
     def source(self, name: str) -> Source:
         """Return a table's source."""
 
-    def lent(self, name: str) -> object:
+    def read_only(self, name: str) -> object:
         """Return a value as a user's function gets it."""
 
-    def once(self, what: str, name: Hashable, make: Callable[[], Any]) -> Any:
+    def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made the first time, or raise what was raised then."""
 
 
@@ -62,7 +62,7 @@ class Lookup:
 
     def column(self, name: str) -> Column:
         """Return one value a row of a piece of evidence; a text names a column."""
-        found: Column = self.given.once("column", name, lambda: self._column(name))
+        found: Column = self.given.cached("column", name, lambda: self._column(name))
         return found
 
     def _column(self, name: str) -> Column:
@@ -75,7 +75,7 @@ class Lookup:
 
     def scores(self, name: str) -> Scores:
         """Return scores that were given; a text names a column."""
-        found: Scores = self.given.once("scores", name, lambda: self._scores(name))
+        found: Scores = self.given.cached("scores", name, lambda: self._scores(name))
         return found
 
     def _scores(self, name: str) -> Scores:
@@ -103,7 +103,7 @@ class Lookup:
         """
         table = self.table_with(column, asker)
         key = (table, column)
-        found: Column = self.given.once("named", key, lambda: self._read(table, column))
+        found: Column = self.given.cached("named", key, lambda: self._read(table, column))
         said = f"{asker}, column {column!r} of `{table}`," if asker else found.said
         return replace(found, said=said)
 
@@ -134,7 +134,7 @@ class Lookup:
 
     def names(self, table: str) -> list[str]:
         """Return the names of a table's columns that are texts; none for what is no table."""
-        found: list[str] = self.given.once("names", table, lambda: self._names(table))
+        found: list[str] = self.given.cached("names", table, lambda: self._names(table))
         return found
 
     def _names(self, table: str) -> list[str]:

@@ -98,14 +98,14 @@ class Predictions:
         raise EvidenceError(msg)
 
     def _once(self, what: str, method: str, make: Any) -> Any:
-        return self._given.once(what, (id(self.model), method, self.model_name), make)
+        return self._given.cached(what, (id(self.model), method, self.model_name), make)
 
     def _ask(self, method: str) -> Any:
         """Return the raw answer; the model is asked once, under whatever name it was given."""
         if not self.has("X"):
             msg = f"`{self.model_name}` was given without `X`, the table to ask it about"
             raise EvidenceError(msg)
-        return self._given.once("asked", (id(self.model), method), lambda: self._answer(method))
+        return self._given.cached("asked", (id(self.model), method), lambda: self._answer(method))
 
     def _answer(self, method: str) -> Any:
         table = self._lookup.table("X")

@@ -198,7 +198,7 @@ def scores_of(
 
 def truth_of(given: Given, true: Column) -> Labels:
     """Return the labels of the rows as codes, found once."""
-    found: Labels = given.once("labels", "y_true", lambda: coded(true, _TARGET))
+    found: Labels = given.cached("labels", "y_true", lambda: coded(true, _TARGET))
     return found
 
 

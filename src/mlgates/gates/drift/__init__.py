@@ -147,7 +147,7 @@ class Drift(Gate):
                 counter = Numbers if kind in NUMBERS else Distribution
                 yield counter(name) if kind in self._measure.kinds else Missing(name)
 
-    def ask(self, evidence: Evidence) -> None:
+    def request_counts(self, evidence: Evidence) -> None:
         """Ask for the distributions of both sides, of `data` at the knots of a stored reference."""
         measure = self._measure
         asked = Asked((self.bins,), whole=not measure.binned, in_order=measure.sorts)
@@ -191,7 +191,7 @@ class Drift(Gate):
             return sort_out(evidence.reference(), self.method, kinds, self.columns, self.exclude)
 
         key = (self.method, self.columns, self.exclude)
-        found: Candidates = evidence.once("candidates", key, make)
+        found: Candidates = evidence.cached("candidates", key, make)
         return found
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
@@ -225,7 +225,7 @@ class Drift(Gate):
         least = self._measure.least if self.min_samples is None else self.min_samples
         yield from Deciding(self.method, least, self.decide_by, self.significance).checks(found)
 
-    def remark(self, evidence: Evidence) -> str:
+    def note(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
         return self._columns(evidence).remark
 

@@ -47,7 +47,7 @@ def announce(evidence: Evidence, asked: Asked, judged: Callable[[], Iterable[str
     >>> asked_together(evidence)["x"]
     Asked(bins=(5, 10), whole=True, in_order=False)
     """
-    evidence.once("drift", "gates", list).append((asked, judged))
+    evidence.cached("drift", "gates", list).append((asked, judged))
 
 
 def asked_together(evidence: Evidence) -> Mapping[str, Asked]:
@@ -55,10 +55,10 @@ def asked_together(evidence: Evidence) -> Mapping[str, Asked]:
 
     def make() -> dict[str, Asked]:
         found: dict[str, Asked] = {}
-        for asked, judged in evidence.once("drift", "gates", list):
+        for asked, judged in evidence.cached("drift", "gates", list):
             for name in judged():
                 found[name] = found.get(name, Asked()) | asked
         return found
 
-    together: Mapping[str, Asked] = evidence.once("drift", "asked", make)
+    together: Mapping[str, Asked] = evidence.cached("drift", "asked", make)
     return together

@@ -150,7 +150,7 @@ class Fairness(Gate):
         for rates, gap in zip(every, gaps, strict=True):
             yield from self._unjudged(notion, rates, gap, excluded)
 
-    def remark(self, evidence: Evidence) -> str:
+    def note(self, evidence: Evidence) -> str:
         """Return which groups were not judged because they are small."""
         grouped = self._grouped(evidence, self._notion)
         small = [
@@ -169,7 +169,7 @@ class Fairness(Gate):
             return Grouped(evidence.outcomes(need, scores=scores), evidence.groups())
 
         # several gates of a run count the same groups once
-        found: Grouped = evidence.once("grouped outcomes", (need, scores), cut)
+        found: Grouped = evidence.cached("grouped outcomes", (need, scores), cut)
         return found
 
     def _refuse_missing(self, groups: Groups) -> None:

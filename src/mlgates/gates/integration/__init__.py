@@ -102,6 +102,9 @@ class Integration(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    optional_evidence: ClassVar[frozenset[str]] = frozenset(
+        {"model", "X", "golden_X", "golden_pred", "application"}
+    )
     _: KW_ONLY
     deterministic: bool = True
     row_independent: bool = True
@@ -129,11 +132,6 @@ class Integration(Gate):
         options.count(_OWNER, "rows", self.rows, at_least=1)
         super().__post_init__()
 
-    @property
-    def wants(self) -> frozenset[str]:
-        """`model`, `X`, `golden_X`, `golden_pred` and `application`, as far as they are given."""
-        return frozenset({"model", "X", "golden_X", "golden_pred", "application"})
-
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield a check for each property of the model, then of the application."""
         _enough(evidence)
@@ -145,7 +143,7 @@ class Integration(Gate):
             for check in self._of_application(evidence):
                 yield replace(check, group=group)
 
-    def remark(self, evidence: Evidence) -> str:
+    def note(self, evidence: Evidence) -> str:
         """Return what was to be tried, but can't be with this kind of rows."""
         if "model" not in evidence:
             return ""

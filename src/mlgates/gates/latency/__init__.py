@@ -123,6 +123,7 @@ class Latency(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    optional_evidence: ClassVar[frozenset[str]] = frozenset({*MODELS, *MODELS.values(), "X"})
     quantile: str
     _: KW_ONLY
     at_most: Duration | None = None
@@ -164,11 +165,6 @@ class Latency(Gate):
             msg = f"{_OWNER}: with `rate` no call is omitted, so `expected_interval` has no meaning"
             raise OptionError(msg)
         super().__post_init__()
-
-    @property
-    def wants(self) -> frozenset[str]:
-        """Latencies, or models and features."""
-        return self.needs | {*MODELS, *MODELS.values(), "X"}
 
     @property
     def _statistic(self) -> Statistic:
