@@ -298,7 +298,46 @@ def test_rows_of(value, rows):
     assert rows_of(value) == rows
 
 
-# what is lent
+def _fails(message):
+    raise EvidenceError(message)
+
+
+def test_an_exception_is_raised_again_with_its_first_traceback():
+    evidence = Evidence({})
+    calls = []
+
+    def make():
+        calls.append(1)
+        _fails("broken")
+
+    depths = []
+    for _ in range(3):
+        with pytest.raises(EvidenceError, match="broken") as caught:
+            evidence.cached("thing", 1, make)
+        frames = [entry.name for entry in caught.traceback]
+        assert frames[-2:] == ["make", "_fails"]
+        depths.append(len(frames))
+    assert len(calls) == 1
+    assert depths[1] == depths[2]
+
+
+def test_a_key_without_a_hash_is_not_cached():
+    made = []
+    for _ in range(2):
+        Evidence({}).cached("thing", [1], lambda: made.append(1))
+    assert made == [1, 1]
+
+
+def test_requests_are_found_by_their_type():
+    evidence = Evidence({})
+    for request in (1, "a", 2, 1):
+        evidence.register(request)
+    assert evidence.registered(int) == (1, 2, 1)
+    assert evidence.registered(str) == ("a",)
+    assert evidence.registered(bytes) == ()
+
+
+# read-only values
 
 
 def test_arrays_are_lent_read_only_without_a_copy():

@@ -241,6 +241,47 @@ def test_whatever_a_gate_raises_is_its_error_and_keeps_what_was_judged(error, re
     ]
 
 
+def _fails_deep_inside(secret):
+    return {}[secret.partition("-")[0]]
+
+
+class Wrapping(Gate):
+    """A gate that raises from another exception."""
+
+    def check(self, evidence):
+        try:
+            yield _fails_deep_inside("hidden-local")
+        except KeyError as error:
+            msg = "no luck"
+            raise EvidenceError(msg) from error
+
+
+def test_an_exception_of_a_gate_is_kept_with_its_causes_and_without_locals():
+    found = Wrapping().run()
+    assert found.reason == "no luck"
+    for text in ("Traceback", "_fails_deep_inside(", "KeyError", "direct cause", "no luck"):
+        assert text in found.error
+    assert "secret = " not in found.error
+    assert Yields((good(),)).run().error is None
+    assert Yields((UnprintableError(),)).run().verdict is ERROR
+
+
+def test_the_traceback_is_no_part_of_the_value_of_a_result():
+    found = Wrapping().run()
+    plain = replace(found, error=None)
+    assert found == plain
+    assert hash(found) == hash(plain)
+    assert repr(found) == repr(plain)
+    assert pickle.loads(pickle.dumps(found)).error is None
+    assert pickle.loads(pickle.dumps(found)) == found
+    report = mg.GateSuite([Wrapping()]).run()
+    assert report.results[0].error
+    for form in (report.to_json(), str(report), report.to_html(), report.to_markdown()):
+        assert "_fails_deep_inside" not in form
+        assert "Traceback" not in form
+    assert mg.Report.from_dict(report.to_dict()).results[0].error is None
+
+
 class StopEverythingError(BaseException):
     """No Exception, so none of the gate's business."""
 
@@ -309,7 +350,7 @@ def test_what_is_no_iterator_is_an_error(what):
     assert found.reason == f"TypeError: '{type(what).__name__}' object is not iterable"
 
 
-def test_plead_says_why_and_can_not_pass():
+def test_a_blocked_result_gives_the_reason_and_can_not_pass():
     found = blocked_result(
         Yields("age", advisory=True), "in/a", INCONCLUSIVE, "blocked by b", [bad()]
     )

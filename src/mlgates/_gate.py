@@ -5,8 +5,10 @@
 
 import dataclasses
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import WRAPPER_ASSIGNMENTS
 from time import perf_counter
 from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
@@ -206,7 +208,9 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         reason = "; ".join(filter(None, [_summary(checks), note]))
     except (Exception, SystemExit) as error:  # noqa: BLE001
         result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
-        return dataclasses.replace(result, seconds=perf_counter() - start)
+        with suppress(Exception):  # an exception whose own text or notes raise
+            result = replace(result, error="".join(traceback.format_exception(error)))
+        return replace(result, seconds=perf_counter() - start)
     return GateResult(
         name=name,
         kind=gate.kind,

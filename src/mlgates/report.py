@@ -3,6 +3,7 @@
 Nothing here is a verdict of its own: results and reports take the worst of their checks.
 """
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -67,6 +68,9 @@ class GateResult:
         How long the gate took; scanning a table that gates share is not part of it.
     note : str
         What was left out, such as columns that were not judged; also the end of the reason.
+    error : str, optional
+        The traceback of the exception that ended the gate, to debug it in the same process. It is
+        no part of the result's value: it isn't compared, shown, saved or pickled.
 
     Examples
     --------
@@ -83,6 +87,7 @@ class GateResult:
     inconclusive: Literal["block", "allow"] = "block"
     seconds: float = field(default=0.0, compare=False)
     note: str = ""
+    error: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         what = "GateResult"
@@ -99,6 +104,10 @@ class GateResult:
             msg = f"GateResult: `checks` must be Check objects, at least one, got {self.checks!r}"
             raise ValueError(msg)
         object.__setattr__(self, "checks", checks)
+
+    def __getstate__(self) -> list[object]:
+        values = [getattr(self, option.name) for option in dataclasses.fields(self)[:-1]]
+        return [*values, None]  # `error`, which may quote the code and the data of this process
 
     @property
     def verdict(self) -> Verdict:
