@@ -1,4 +1,4 @@
-"""Strict JSON and files written whole: what reports and baselines are stored by.
+"""Strict JSON, and files that are written whole or not at all.
 
 JSON has no infinity and no integers beyond 2**53 that every reader keeps, so infinities are the
 texts "Infinity" and "-Infinity" and larger integers are texts of digits. Undefined is null.
@@ -29,6 +29,7 @@ __all__ = [
     "plain",
     "read",
     "text",
+    "unquoted",
     "whole",
     "write_atomic",
 ]
@@ -40,40 +41,56 @@ _NESTS = frozenset({dict, list})
 _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 
 
-def plain(value: object) -> object:
+def plain(value: object, *, quote: bool = False) -> object:
     """Return a value in the form that JSON carries.
+
+    Parameters
+    ----------
+    value : object
+        None, bools, numbers, texts, sequences and mappings with texts as keys.
+    quote : bool
+        Whether a text that would be read as a number gets a quote before it; `unquoted` reverses
+        that. For values that may be a number or a text.
 
     Raises
     ------
     TypeError
-        For NaN (undefined is None) and for every type that JSON doesn't know: nothing is written by
-        its ``str``.
+        For NaN (undefined is None) and for every type that JSON doesn't have.
 
     Examples
     --------
     >>> plain({"gap": float("inf"), "rows": (1, 2**60)})
     {'gap': 'Infinity', 'rows': [1, '1152921504606846976']}
+    >>> plain({"worst": "Infinity"}, quote=True)
+    {'worst': "'Infinity"}
     """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value)
-    if isinstance(value, int | float) and value == value:  # noqa: PLR0124
-        return _numeral(value)
+        return f"'{value}" if quote and is_numeral(value.lstrip("'")) else str(value)
+    if isinstance(value, int):
+        return int(value) if abs(value) <= _EXACT else str(int(value))
+    if isinstance(value, float) and value == value:  # noqa: PLR0124
+        if math.isinf(value):
+            return "Infinity" if value > 0 else "-Infinity"
+        return float(value)
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, quote=quote) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain(item, quote=quote) for item in value]
     msg = f"{value!r} ({type(value).__name__}) has no form in JSON"
     raise TypeError(msg)
 
 
-def _numeral(value: float) -> int | float | str:
-    if isinstance(value, int):
-        return int(value) if abs(value) <= _EXACT else str(int(value))
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return float(value)
+def unquoted(value: Any) -> Any:
+    """Return the value that ``plain(value, quote=True)`` wrote."""
+    if isinstance(value, Mapping):
+        return {key: unquoted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [unquoted(item) for item in value]
+    if not isinstance(value, str) or not is_numeral(value.lstrip("'")):
+        return value
+    return value[1:] if value.startswith("'") else number(value)
 
 
 def is_numeral(text: str) -> bool:
@@ -187,7 +204,12 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
         When the file is absent, unreadable, larger than `max_bytes`, or not strict JSON in UTF-8.
     """
     try:
-        return loads(_text(Path(path), max_bytes))
+        file = Path(path)
+        size = file.stat().st_size
+        if size > max_bytes:
+            msg = f"{size:,} bytes; at most {max_bytes:,} are read"
+            raise EvidenceError(msg)
+        return loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         msg = f"{path}: {error.strerror or type(error).__name__}"
         raise EvidenceError(msg) from error
@@ -197,14 +219,6 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
     except ValueError as error:  # ours, and a path that no file can have
         msg = f"{path}: {error}"
         raise EvidenceError(msg) from error
-
-
-def _text(path: Path, max_bytes: int) -> str:
-    size = path.stat().st_size
-    if size > max_bytes:
-        msg = f"{size:,} bytes; at most {max_bytes:,} are read"
-        raise EvidenceError(msg)
-    return path.read_text(encoding="utf-8")
 
 
 def write_atomic(path: str | os.PathLike[str], text: str) -> None:

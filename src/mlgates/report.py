@@ -1,10 +1,11 @@
-"""What a run found: results of gates, and the report that says whether to go on.
+"""Reports: the results of gates, their verdict, and their JSON form.
 
 Nothing here is a verdict of its own: results and reports take the worst of their checks.
 """
 
 import dataclasses
 import os
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,13 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, final
 
 from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, GateFailure, OptionError
-from mlgates.jsonfile import fields, items, text
-from mlgates.report_form import (
-    check_from_dict,
-    check_to_dict,
-    details_from_dict,
-    details_to_dict,
-)
+from mlgates.jsonfile import fields, items, mapping, number, plain, text, unquoted
+from mlgates.limits import Limit
 from mlgates.verdict import Check, Details, Verdict, worst_first
 
 if TYPE_CHECKING:
@@ -27,29 +23,86 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report"]
+__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report", "forgiven"]
 
 FORMAT = "mlgates.report"
 VERSION = 1
-# in which form a report is saved
+#: The form that a report is saved in, by the suffix of the file.
 SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit", ".txt": "text"}
 
 
 def forgiven(result: "GateResult", check: Check) -> bool:
-    """Whether a check is undecided by chance alone where the user allowed that."""
+    """Return whether a check is undecided by chance alone and its gate allows that."""
     return result.inconclusive == "allow" and check.by_chance
 
 
-def _draw(thing: "GateResult | Report", form: str) -> str:
-    # the one arrow that runs back: the reader asks for a drawing, so it is found at call time
-    from mlgates.render import render
+class _Judged(ABC):
+    """Common methods of results and reports: verdict as a bool, and the rendered forms."""
 
-    return render(thing, form)
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def verdict(self) -> Verdict:
+        """The verdict."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, object]:
+        """Return the form that JSON carries."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is PASS."""
+        return self.verdict is Verdict.PASS
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def raise_for_verdict(self) -> "Self":
+        """Return the object itself when it passed.
+
+        Raises
+        ------
+        GateFailure
+            An ``AssertionError`` with the printed form as message and the object in ``.report``.
+        """
+        __tracebackhide__ = True  # a test that fails shows the table, not this line
+        if not self.passed:
+            raise GateFailure(self)  # type: ignore[arg-type]
+        return self
+
+    def _render(self, form: str) -> str:
+        # renderers import reports, so they are imported when one is called
+        from mlgates.render import render
+
+        return render(self, form)  # type: ignore[arg-type]
+
+    def to_json(self) -> str:
+        """Return strict JSON text."""
+        return jsonfile.dumps(self.to_dict()) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return Markdown for a pull request or a step summary."""
+        return self._render("markdown")
+
+    def to_html(self) -> str:
+        """Return one HTML page that loads nothing and runs nothing."""
+        return self._render("html")
+
+    def to_junit_xml(self) -> str:
+        """Return JUnit XML: a test suite a gate, a test case a check."""
+        return self._render("junit")
+
+    def __str__(self) -> str:
+        return self._render("text")
+
+    def _repr_html_(self) -> str:
+        return self._render("fragment")
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class GateResult:
+class GateResult(_Judged):
     """What one gate found; its verdict is the worst of its checks.
 
     Parameters
@@ -90,15 +143,15 @@ class GateResult:
     error: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        what = "GateResult"
-        options.text(what, "name", self.name)
-        options.text(what, "kind", self.kind)
-        options.flag(what, "advisory", self.advisory)
-        options.choice(what, "inconclusive", self.inconclusive, ("block", "allow"))
-        options.number(what, "seconds", self.seconds, at_least=0)
+        owner = "GateResult"
+        options.text(owner, "name", self.name)
+        options.text(owner, "kind", self.kind)
+        options.flag(owner, "advisory", self.advisory)
+        options.choice(owner, "inconclusive", self.inconclusive, ("block", "allow"))
+        options.number(owner, "seconds", self.seconds, at_least=0)
         for option in ("reason", "note"):
             if not isinstance(getattr(self, option), str):
-                raise options.refuse(what, option, "a text", getattr(self, option))
+                raise options.refuse(owner, option, "a text", getattr(self, option))
         checks = tuple(self.checks)
         if not checks or any(type(check) is not Check for check in checks):
             msg = f"GateResult: `checks` must be Check objects, at least one, got {self.checks!r}"
@@ -115,24 +168,16 @@ class GateResult:
         return Verdict.worst(check.verdict for check in self.checks)
 
     @property
-    def passed(self) -> bool:
-        """Whether the verdict is PASS."""
-        return self.verdict is Verdict.PASS
-
-    def __bool__(self) -> bool:
-        return self.passed
-
-    @property
     def allowed(self) -> tuple[Check, ...]:
         """The checks that are undecided by chance alone where the user allowed that."""
         return tuple(check for check in self.checks if forgiven(self, check))
 
     @property
     def counted(self) -> Verdict | None:
-        """The verdict as it counts in a suite; None when the gate stands aside.
+        """The verdict as it counts in a suite; None when nothing of the gate counts.
 
-        Advisory and skipped gates stand aside, and so do checks undecided by chance where that is
-        allowed.
+        Advisory and skipped gates don't count, and neither do checks undecided by chance where
+        that is allowed.
         """
         if self.advisory:
             return None
@@ -142,19 +187,6 @@ class GateResult:
             if check.verdict is not Verdict.SKIP and not forgiven(self, check)
         ]
         return Verdict.worst(counted) if counted else None
-
-    def raise_for_verdict(self) -> "Self":
-        """Return the result itself when it passed.
-
-        Raises
-        ------
-        GateFailure
-            With the printed result as message and the result in ``.report``.
-        """
-        __tracebackhide__ = True  # a test that fails shows the table, not this line
-        if not self.passed:
-            raise GateFailure(self)
-        return self
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas DataFrame of one row a check."""
@@ -170,31 +202,9 @@ class GateResult:
             "advisory": self.advisory,
             "inconclusive": self.inconclusive,
             "seconds": self.seconds,
-            "checks": [check_to_dict(check) for check in self.checks],
+            "checks": [_check_to_dict(check) for check in self.checks],
             **({"note": self.note} if self.note else {}),
         }
-
-    def to_json(self) -> str:
-        """Return strict JSON text."""
-        return jsonfile.dumps(self.to_dict()) + "\n"
-
-    def to_markdown(self) -> str:
-        """Return Markdown for a pull request or a step summary."""
-        return _draw(self, "markdown")
-
-    def to_html(self) -> str:
-        """Return one HTML page that loads nothing and runs nothing."""
-        return _draw(self, "html")
-
-    def to_junit_xml(self) -> str:
-        """Return JUnit XML: a test suite a gate, a test case a check."""
-        return _draw(self, "junit")
-
-    def __str__(self) -> str:
-        return _draw(self, "text")
-
-    def _repr_html_(self) -> str:
-        return _draw(self, "fragment")
 
     def __repr__(self) -> str:
         return f"<GateResult {self.name!r}: {self.verdict.upper()}, {len(self.checks)} checks>"
@@ -202,7 +212,7 @@ class GateResult:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Report:
+class Report(_Judged):
     """What a suite found; its verdict is the worst of the results that count.
 
     Parameters
@@ -226,8 +236,7 @@ class Report:
         if any(type(result) is not GateResult for result in results):
             msg = f"Report: `results` must be GateResult objects, got {self.results!r}"
             raise ValueError(msg)
-        names = Counter(result.name for result in results)
-        for name, times in names.items():
+        for name, times in Counter(result.name for result in results).items():
             if times > 1:
                 msg = f"Report: {times} results are called {name!r}; each gate has one"
                 raise ValueError(msg)
@@ -237,24 +246,15 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of what counts; INCONCLUSIVE when nothing does."""
-        counted = [result.counted for result in self.results]
-        judged = [verdict for verdict in counted if verdict is not None]
-        return Verdict.worst(judged) if judged else Verdict.INCONCLUSIVE
-
-    @property
-    def passed(self) -> bool:
-        """Whether the verdict is PASS."""
-        return self.verdict is Verdict.PASS
-
-    def __bool__(self) -> bool:
-        return self.passed
+        counted = [verdict for result in self.results if (verdict := result.counted) is not None]
+        return Verdict.worst(counted) if counted else Verdict.INCONCLUSIVE
 
     @property
     def failures(self) -> tuple[GateResult, ...]:
-        """The results that hold the release back, worst first."""
-        held = [(result.counted, result) for result in self.results]
-        holding = [(v, r) for v, r in held if v is not None and v is not Verdict.PASS]
-        return tuple(result for _, result in sorted(holding, key=lambda h: worst_first(h[0])))
+        """The results that block the release, worst first."""
+        counted = [(result.counted, result) for result in self.results]
+        blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]
+        return tuple(result for _, result in sorted(blocking, key=lambda b: worst_first(b[0])))
 
     def __getitem__(self, name: str) -> GateResult:
         """Return the result of a gate by its name, or by its kind when that is unique."""
@@ -264,9 +264,8 @@ class Report:
         ):
             if len(found) == 1:
                 return found[0]
-        known = [result.name for result in self.results]
-        listed = ", ".join(map(repr, known))
-        near = options.did_you_mean(name, known)
+        names = [result.name for result in self.results]
+        listed, near = ", ".join(map(repr, names)), options.did_you_mean(name, names)
         msg = f"no single gate is called {name!r}; the gates are {listed}{near}"
         raise KeyError(msg)
 
@@ -276,28 +275,14 @@ class Report:
     def __len__(self) -> int:
         return len(self.results)
 
-    def raise_for_verdict(self) -> "Self":
-        """Return the report itself when it passed.
-
-        Raises
-        ------
-        GateFailure
-            An ``AssertionError`` with the printed report as message and the report in ``.report``.
-        """
-        __tracebackhide__ = True  # a test that fails shows the table, not this line
-        if not self.passed:
-            raise GateFailure(self)
-        return self
-
     def aside(self) -> str:
-        """Return what stands aside, as in ``"1 undecided, allowed; 1 advisory"``."""
-        counts = Counter(
-            undecided=sum(len(r.allowed) for r in self.results if not r.advisory),
-            advisory=sum(r.advisory for r in self.results),
-            skipped=sum(not r.advisory and r.verdict is Verdict.SKIP for r in self.results),
-        )
-        words = {"undecided": "undecided, allowed", "advisory": "advisory", "skipped": "skipped"}
-        return "; ".join(f"{counts[key]} {word}" for key, word in words.items() if counts[key])
+        """Return what doesn't count, as in ``"1 undecided, allowed; 1 advisory"``."""
+        counts = {
+            "undecided, allowed": sum(len(r.allowed) for r in self.results if not r.advisory),
+            "advisory": sum(r.advisory for r in self.results),
+            "skipped": sum(not r.advisory and r.verdict is Verdict.SKIP for r in self.results),
+        }
+        return "; ".join(f"{count} {word}" for word, count in counts.items() if count)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a pandas DataFrame of one row a check, in the suite's order."""
@@ -311,24 +296,8 @@ class Report:
             "name": self.name,
             "verdict": str(self.verdict),
             "results": [result.to_dict() for result in self.results],
-            "provenance": details_to_dict(self.provenance),
+            "provenance": plain(self.provenance, quote=True),
         }
-
-    def to_json(self) -> str:
-        """Return strict JSON text."""
-        return jsonfile.dumps(self.to_dict()) + "\n"
-
-    def to_markdown(self) -> str:
-        """Return Markdown for a pull request or a step summary."""
-        return _draw(self, "markdown")
-
-    def to_html(self) -> str:
-        """Return one HTML page that loads nothing and runs nothing."""
-        return _draw(self, "html")
-
-    def to_junit_xml(self) -> str:
-        """Return JUnit XML: a test suite a gate, a test case a check."""
-        return _draw(self, "junit")
 
     @classmethod
     def from_dict(cls, data: object) -> "Report":
@@ -353,12 +322,12 @@ class Report:
             report = cls(
                 name=text(top["name"], "name"),
                 results=tuple(results),
-                provenance=details_from_dict(top["provenance"], "provenance"),
+                provenance=unquoted(mapping(top["provenance"], "provenance")),
             )
         except (TypeError, ValueError) as error:
             msg = f"report: {error}"
             raise EvidenceError(msg) from error
-        _agree(report, top["verdict"], "report")
+        _refuse_other_verdict(report, top["verdict"], "report")
         return report
 
     @classmethod
@@ -404,72 +373,110 @@ class Report:
             allowed = f"{', '.join(most)} or {last}"
             msg = f"report.save: the path must end in {allowed}, got {os.fspath(path)!r}"
             raise OptionError(msg)
-        told = _draw(self, SUFFIXES[suffix])
-        jsonfile.write_atomic(path, told if told.endswith("\n") else f"{told}\n")
-
-    def __str__(self) -> str:
-        return _draw(self, "text")
-
-    def _repr_html_(self) -> str:
-        return _draw(self, "fragment")
+        jsonfile.write_atomic(path, self._render(SUFFIXES[suffix]).removesuffix("\n") + "\n")
 
     def __repr__(self) -> str:
         return f"<Report {self.name!r}: {self.verdict.upper()}, {len(self)} gates>"
 
 
-def _frame(results: Iterable[GateResult]) -> "pd.DataFrame":
-    import pandas as pd
-
-    rows = [_row(result, check) for result in results for check in result.checks]
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
-
-
-_COLUMNS = (
-    "gate",
-    "kind",
-    "subject",
-    "group",
-    "metric",
-    "value",
-    "unit",
-    "limit",
-    "verdict",
-    "reason",
-    "n",
-    "dropped",
-    "p_value",
-    "method",
-    "interval_low",
-    "interval_high",
-    "confidence",
+_FRAME_COLUMNS = (
+    *("gate", "kind", "subject", "group", "metric", "value", "unit", "limit", "verdict", "reason"),
+    *("n", "dropped", "p_value", "method", "interval_low", "interval_high", "confidence"),
     "advisory",
 )
 
 
-def _row(result: GateResult, check: Check) -> dict[str, object]:
-    low, high = check.interval or (None, None)
-    told = {
-        "gate": result.name,
-        "kind": result.kind,
-        "advisory": result.advisory,
-        "limit": None if check.limit is None else str(check.limit),
-        "verdict": str(check.verdict),
-        "interval_low": low,
-        "interval_high": high,
-    }
-    row = {name: told[name] if name in told else getattr(check, name) for name in _COLUMNS}
-    return {name: _of_unicode(cell) for name, cell in row.items()}
+def _frame(results: Iterable[GateResult]) -> "pd.DataFrame":
+    import pandas as pd
 
-
-def _of_unicode(cell: object) -> object:
-    """Return what a column of texts can hold: half a pair of surrogates as an escape."""
-    return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell
+    rows = []
+    for result in results:
+        for check in result.checks:
+            low, high = check.interval or (None, None)
+            special = {
+                "gate": result.name,
+                "kind": result.kind,
+                "advisory": result.advisory,
+                "limit": None if check.limit is None else str(check.limit),
+                "verdict": str(check.verdict),
+                "interval_low": low,
+                "interval_high": high,
+            }
+            row = [
+                special[name] if name in special else getattr(check, name)
+                for name in _FRAME_COLUMNS
+            ]
+            # half a surrogate pair has no place in a column of texts
+            rows.append(
+                [
+                    cell.encode("utf-8", "backslashreplace").decode()
+                    if isinstance(cell, str)
+                    else cell
+                    for cell in row
+                ]
+            )
+    return pd.DataFrame(rows, columns=list(_FRAME_COLUMNS))
 
 
 _REPORT_KEYS = frozenset({"format", "version", "name", "verdict", "results", "provenance"})
 _RESULT_KEYS = frozenset(
     {"name", "kind", "verdict", "reason", "advisory", "inconclusive", "seconds", "checks"}
 )
+_CHECK_TEXTS = ("subject", "metric", "reason", "method", "unit", "verdict")
+_CHECK_NUMBERS = ("value", "confidence", "p_value", "n", "dropped")
+_CHECK_KEYS = frozenset(
+    {*_CHECK_TEXTS, *_CHECK_NUMBERS, "group", "limit", "interval", "by_chance", "details"}
+)
+
+
+def _check_to_dict(check: Check) -> dict[str, object]:
+    limit = check.limit
+    written = {
+        "subject": check.subject,
+        "group": check.group,
+        "metric": check.metric,
+        "value": check.value,
+        "unit": check.unit,
+        "limit": None if limit is None else {"at_least": limit.at_least, "at_most": limit.at_most},
+        "verdict": str(check.verdict),
+        "reason": check.reason,
+        "interval": check.interval,
+        "confidence": check.confidence,
+        "n": check.n,
+        "dropped": check.dropped,
+        "p_value": check.p_value,
+        "method": check.method,
+        "by_chance": check.by_chance,
+        "details": plain(check.details, quote=True),
+        **({"hint": check.hint} if check.hint else {}),
+    }
+    return {key: plain(value) for key, value in written.items()}
+
+
+def _check_from_dict(data: object) -> Check:
+    found = fields(data, _CHECK_KEYS, "check", frozenset({"hint"}))
+    if not isinstance(found["by_chance"], bool):
+        msg = f"`by_chance` must be true or false, got {found['by_chance']!r}"
+        raise EvidenceError(msg)
+    group, interval, limit = found["group"], found["interval"], found["limit"]
+    given: dict[str, Any] = {
+        **{key: text(found[key], key) for key in _CHECK_TEXTS},
+        **{key: number(found[key]) for key in _CHECK_NUMBERS},
+        "group": None if group is None else text(group, "group"),
+        "by_chance": found["by_chance"],
+        "details": unquoted(mapping(found["details"], "details")),
+        "hint": text(found.get("hint", ""), "hint"),
+    }
+    if interval is not None:
+        given["interval"] = tuple(number(end) for end in items(interval, "interval"))
+    try:
+        if limit is not None:
+            ends = fields(limit, frozenset({"at_least", "at_most"}), "limit")
+            given["limit"] = Limit(number(ends["at_least"]), number(ends["at_most"]))
+        return Check(**given)
+    except (TypeError, ValueError) as error:
+        msg = f"check of {given['subject']!r}: {error}"
+        raise EvidenceError(msg) from error
 
 
 def _result_from_dict(data: object) -> GateResult:
@@ -477,19 +484,20 @@ def _result_from_dict(data: object) -> GateResult:
     what = f"result {text(found['name'], 'name')!r}"
     given: dict[str, Any] = {key: found[key] for key in _RESULT_KEYS - {"verdict"}}
     try:
-        given["checks"] = tuple(map(check_from_dict, items(found["checks"], "checks")))
-        given["seconds"] = jsonfile.number(found["seconds"])
+        given["checks"] = tuple(map(_check_from_dict, items(found["checks"], "checks")))
+        given["seconds"] = number(found["seconds"])
         given["note"] = text(found.get("note", ""), "note")
         result = GateResult(**given)
     except (TypeError, ValueError) as error:
         msg = f"{what}: {error}"
         raise EvidenceError(msg) from error
-    _agree(result, found["verdict"], what)
+    _refuse_other_verdict(result, found["verdict"], what)
     return result
 
 
-def _agree(found: GateResult | Report, written: object, what: str) -> None:
-    said = str(found.verdict)
-    if written != said:
-        msg = f"{what}: the verdict written is {written!r}, but its checks say {said!r}"
+def _refuse_other_verdict(judged: GateResult | Report, written: object, what: str) -> None:
+    """Raise unless the verdict written in a file is that of the checks in it."""
+    computed = str(judged.verdict)
+    if written != computed:
+        msg = f"{what}: the verdict written is {written!r}, but its checks say {computed!r}"
         raise EvidenceError(msg)
