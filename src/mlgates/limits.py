@@ -1,4 +1,4 @@
-"""Limits, and numbers as a person reads them beside a limit."""
+"""Limits, and how numbers are written next to them."""
 
 import math
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ __all__ = ["ROUNDING", "Limit", "format_limit", "format_number", "format_value",
 ROUNDING = 1e-12
 
 _DAY = 86_400
+_SPANS = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
 _EXACT = 8  # digits of a limit: as it was written
 _MOST = 16  # digits that tell any two floats apart
 
@@ -72,16 +73,16 @@ class Limit:
 
 
 def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
-    """Return a value, or the bound of a limit that it misses by no more than rounding does.
+    """Return a value, or the bound that it misses by rounding alone.
 
     Parameters
     ----------
     value : float
         What was measured.
     limit : Limit
-        What it is held against.
+        The limit that it is compared with.
     scale : float
-        Size of the numbers that it was had from, where they are larger than the value.
+        Size of the numbers that it was computed from, where they are larger than the value.
 
     Examples
     --------
@@ -89,15 +90,15 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
     >>> snap_to_limit(0.4 - 0.3, limit, scale=0.4), snap_to_limit(0.1001, limit)
     (0.1, 0.1001)
     """
-    crumb = ROUNDING * max(abs(value), scale)
+    tolerance = ROUNDING * max(abs(value), scale)
     for bound in (limit.low, limit.high):
-        if math.isfinite(value) and abs(value - bound) <= crumb:
+        if math.isfinite(value) and abs(value - bound) <= tolerance:
             return bound
     return value
 
 
 def format_number(value: float, unit: str = "", digits: int = 3) -> str:
-    """Return a number as a person reads it.
+    """Return a number for a message, in its unit.
 
     Examples
     --------
@@ -106,35 +107,32 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     """
     if math.isinf(value):
         return "never" if unit == "s" else ("infinite" if value > 0 else "-infinite")
-    if unit == "share":
-        return f"{_rounded(100 * value, digits)} %"
-    if unit == "s":
-        return _span(value, digits)
     if unit == "violations":
         return "holds" if value == 0 else "violated" if value == 1 else f"violated {value:,} times"
-    return f"{value:,}" if isinstance(value, int) else _rounded(value, digits + 1)
-
-
-def _rounded(value: float, digits: int) -> str:
-    """Return at least so many significant digits, without an exponent where that can be read."""
-    whole = 10**digits - 0.5 <= abs(value) < 1e15
-    return f"{value:,.0f}" if whole else f"{value:,.{digits}g}"
-
-
-def _span(value: float, digits: int) -> str:
-    """Return seconds in the largest unit that fits; in hours and minutes from two of them on."""
-    size = abs(value)
-    sizes = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
-    one, unit = next(
-        (s for s in sizes if size >= (2 * s[0] if s[0] > 1 else s[0]) or size == s[0]), (1, "s")
-    )
-    if size >= 2 * _DAY:
-        one, unit = _DAY, "d"
-    return f"{_rounded(value / one, digits)} {unit}"
+    suffix = ""
+    if unit == "share":
+        value, suffix = 100 * value, " %"
+    elif unit == "s":
+        # the largest unit that fits; hours and minutes from two of them on, and exactly one
+        size = abs(value)
+        scale, name = next(
+            (s for s in _SPANS if size >= (2 * s[0] if s[0] > 1 else s[0]) or size == s[0]),
+            (1, "s"),
+        )
+        if size >= 2 * _DAY:
+            scale, name = _DAY, "d"
+        value, suffix = value / scale, f" {name}"
+    elif isinstance(value, int):
+        return f"{value:,}"
+    else:
+        digits += 1
+    # at least so many significant digits, without an exponent where that can be read
+    is_whole = 10**digits - 0.5 <= abs(value) < 1e15
+    return (f"{value:,.0f}" if is_whole else f"{value:,.{digits}g}") + suffix
 
 
 def format_limit(limit: Limit, unit: str = "") -> str:
-    """Return a limit as a person reads it, in its unit; "" where what is broken says it all.
+    """Return a limit for a message, in its unit; "" for the unit "violations".
 
     Examples
     --------
@@ -150,7 +148,7 @@ def format_limit(limit: Limit, unit: str = "") -> str:
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
-    """Return a value with as many digits as show on which side of its limit it lies.
+    """Return a value with enough digits to show on which side of its limit it lies.
 
     Examples
     --------
@@ -166,7 +164,7 @@ def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
     gap = min(abs(value - limit.low), abs(value - limit.high))
     if value == 0 or math.isinf(gap):
         return format_number(value, unit)
-    if gap == 0:  # an integer of so many digits that a float beside it can't show them
+    if gap == 0:  # an integer too long for a float to show the difference
         return format_number(value, unit, _MOST)
     # rounding to d digits moves a value by less than 10 ** (1 - d) / 2 of its size
     digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))

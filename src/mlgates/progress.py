@@ -1,67 +1,40 @@
-"""What a long run is at, for who waits for it: a bar of steps by ``tqdm``, where that is wanted."""
+"""Progress bars of long runs, by ``tqdm`` where it is installed."""
 
 import sys
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
-if TYPE_CHECKING:
-    from typing import Self
-
-__all__ = ["Progress"]
+__all__ = ["progress_bar"]
 
 
-class Progress:
-    """A bar of steps, each with a word for what it is; nothing where it is not wanted.
+def progress_bar(
+    steps: int, *, wanted: bool, unit: str = "gate"
+) -> AbstractContextManager[Any | None]:
+    """Return a context that gives a ``tqdm`` bar, or None where none is shown.
 
-    Nor is there one without ``tqdm``, or in pytest, whose terminal is taken: a run is the same
-    with and without.
+    None is shown when it is not wanted, without ``tqdm``, and in pytest, which captures the
+    terminal. The run is the same with and without.
 
     Parameters
     ----------
     steps : int
-        How many there are.
+        How many steps there are.
     wanted : bool
-        Whether to show anything.
+        Whether to show a bar.
     unit : str
-        What a step is called.
+        Name of a step.
 
     Examples
     --------
-    >>> with Progress(2, wanted=False) as progress:
-    ...     progress.at("schema")
-    ...     progress.done()
+    >>> with progress_bar(2, wanted=False) as bar:
+    ...     bar is None
+    True
     """
-
-    def __init__(self, steps: int, *, wanted: bool, unit: str = "gate") -> None:
-        self._bar = _bar(steps, unit) if wanted and "pytest" not in sys.modules else None
-
-    def at(self, what: str) -> None:
-        """Say what comes now."""
-        if self._bar is not None:
-            self._bar.set_description_str(what)
-
-    def done(self) -> None:
-        """Count a step that is over."""
-        if self._bar is not None:
-            self._bar.update()
-
-    def __enter__(self) -> "Self":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _bar(steps: int, unit: str) -> Any:
-    """Return a bar, a widget in a notebook; None without tqdm."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return None
-    return tqdm(total=steps, unit=unit)
+    if wanted and "pytest" not in sys.modules:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return nullcontext()
+        bar: AbstractContextManager[Any] = tqdm(total=steps, unit=unit)
+        return bar
+    return nullcontext()

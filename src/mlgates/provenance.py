@@ -1,4 +1,4 @@
-"""What a run rests on, for the report: versions, commit, time, tables, the suite as written."""
+"""Provenance of a run: versions, commit, time, tables, the suite as written."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ _SHA = frozenset("0123456789abcdef")
 def provenance(
     evidence: Evidence, suite: str, started: datetime, seconds: float, seed: int | None = None
 ) -> dict[str, object]:
-    """Return what a run rests on, as plain values.
+    """Return the provenance of a run as plain values.
 
     Parameters
     ----------
@@ -38,11 +38,15 @@ def provenance(
         now: str | None = evidence.now.isoformat()
     except EvidenceError:
         now = None
+    try:
+        folder = str(Path.cwd())
+    except OSError:  # the working folder was deleted
+        folder = os.devnull
     return {
         "started": started.isoformat(),
         "seconds": seconds,
         "now": now,
-        "commit": commit(_working_folder()),
+        "commit": commit(folder),
         "versions": versions(),
         "tables": evidence.tables(),
         "seed": seed,
@@ -59,13 +63,6 @@ def versions() -> dict[str, str]:
         name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module
     }
     return {"python": python_version(), "mlgates": mlgates.__version__, **found}
-
-
-def _working_folder() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:  # it can be gone
-        return os.devnull
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What an exception may say in a report: its type and a message without raw values or secrets."""
+"""Messages of exceptions without raw values or secrets, for reports."""
 
 import logging
 import re
@@ -44,16 +44,16 @@ _LONGEST = 300
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """Return an exception's type and a short message in which raw values are hidden.
 
-    The messages of mlgates' own errors carry no values of the data, but may carry an address that
-    was given, and what another error said, from which they were raised. The whole exception is
-    logged for who asks for it, at the level DEBUG of the logger "mlgates".
+    The messages of mlgates' own errors hold no values of the data, but may hold an address that was
+    given, and the message of the error that they were raised from. The whole exception is logged at
+    the level DEBUG of the logger "mlgates".
 
     Parameters
     ----------
     error : BaseException
         What was raised.
-    known : iterable of str
-        Names that may be shown, such as those of columns; of a KeyError the nearest are told.
+    known : collection of str
+        Names that may be shown, such as those of columns; for a KeyError the nearest are added.
 
     Examples
     --------
@@ -83,29 +83,20 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     else:
         message = _hidden(message, known, names=isinstance(error, _OF_CODE))
         message = f"{kind}: {message}" if message else kind
-        message += _near(error, known)
-    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
-    return message if _READ_ONLY in message else message + _wrote(error)
-
-
-def _wrote(error: BaseException) -> str:
-    """Return that a copy is needed where code wrote into what it was lent."""
-    came: BaseException | None = error
-    with suppress(Exception):  # one that can't be printed
-        for _ in range(_DEEPEST):  # (pandas says something else of the error that numpy raised)
-            if isinstance(came, ValueError) and "read-only" in str(came)[:_READ]:
-                return _READ_ONLY
-            came = None if came is None else came.__cause__ or came.__context__
-    return ""
-
-
-def _near(error: BaseException, known: Collection[str]) -> str:
-    """Return what a wrong key may have meant, without saying the key: it can be a value."""
-    key = error.args[0] if isinstance(error, KeyError) and error.args else None
-    if not isinstance(key, str) or key in known or len(key) > _LONGEST or len(known) > _LONGEST:
-        return ""
-    near = did_you_mean(key, known)
-    return f", which is no known name{near}" if near else ""
+        key = error.args[0] if isinstance(error, KeyError) and error.args else None
+        # the key itself can be a value of the data, so only the nearest names are shown
+        short = isinstance(key, str) and len(key) <= _LONGEST and len(known) <= _LONGEST
+        if short and key not in known and (near := did_you_mean(key, known)):
+            message += f", which is no known name{near}"
+    if len(message) > _LONGEST:
+        message = f"{message[:_LONGEST]}..."
+    origin: BaseException | None = error
+    with suppress(Exception):  # an exception that can't be printed
+        for _ in range(_DEEPEST):  # pandas rewords the error that numpy raised
+            if isinstance(origin, ValueError) and "read-only" in str(origin)[:_READ]:
+                return message if _READ_ONLY in message else message + _READ_ONLY
+            origin = None if origin is None else origin.__cause__ or origin.__context__
+    return message
 
 
 def _hidden(message: str, known: Container[str], *, names: bool) -> str:

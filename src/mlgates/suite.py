@@ -13,7 +13,7 @@ from mlgates import options
 from mlgates._gate import Gate, blocked_result, run_gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence, EvidenceNames
-from mlgates.progress import Progress
+from mlgates.progress import progress_bar
 from mlgates.provenance import provenance
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Verdict
@@ -230,9 +230,11 @@ class GateSuite:
         taken = [entry.gate for entry in self._entries if entry.skipped is None]
         reading = [gate for gate in taken if "data" in gate.needs | gate.optional_evidence]
         results: dict[str, GateResult] = {}
-        with Progress(len(self), wanted=progress) as shown:
-            # ahead of the gates, so that no gate's seconds carry the scans; their trouble is theirs
-            shown.at("reading tables")
+        with progress_bar(len(self._entries), wanted=progress) as bar:
+            # before the gates, so that no gate's seconds include the scans; errors are reported
+            # by the gates
+            if bar is not None:
+                bar.set_description_str("reading tables")
             for gate in reading:
                 with suppress(Exception, SystemExit):  # it lacks what it did not ask for
                     gate.request_counts(given)
@@ -240,9 +242,11 @@ class GateSuite:
                 with suppress(Exception, SystemExit):
                     given.profile()
             for entry in self._entries:
-                shown.at(entry.name)
+                if bar is not None:
+                    bar.set_description_str(entry.name)
                 results[entry.name] = _result(entry, given, results)
-                shown.done()
+                if bar is not None:
+                    bar.update()
         seconds = perf_counter() - clock
         return Report(
             name=self.name,

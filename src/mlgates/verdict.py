@@ -34,7 +34,7 @@ UNITS: tuple[Unit, ...] = ("", "share", "s", "rows", "violations")
 
 
 class Verdict(StrEnum):
-    """What a check, a gate or a suite says; only PASS is true.
+    """The verdict of a check, a gate or a suite; only PASS is true.
 
     Examples
     --------
@@ -439,7 +439,7 @@ class Check:
         return self.verdict is Verdict.PASS
 
     def __bool__(self) -> bool:
-        return self.passed
+        return self.verdict is Verdict.PASS
 
     @classmethod
     def judge(

@@ -14,7 +14,7 @@ from mlgates.gates.latency.statistics import Latencies, Statistic
 from mlgates.limits import format_number
 from mlgates.predictions.lookup import Lookup
 from mlgates.predictions.models import predicting
-from mlgates.progress import Progress
+from mlgates.progress import progress_bar
 from mlgates.runtime.latency_input import latencies_of
 from mlgates.runtime.measure import Measured, Plan, Subject, measure
 from mlgates.stats.quantiles import corrected_for_omission
@@ -136,11 +136,11 @@ def _measured(evidence: Evidence, names: list[str], asked: Asked) -> dict[str, S
         return {name: _made(asked, np.empty(0, np.float64), how, {"loop": loop}) for name in names}
     subjects = [_subject(f"`{MODELS[name]}`", evidence[MODELS[name]]) for name in names]
     steps = asked.plan.calls * len(subjects)
-    with Progress(steps, wanted=evidence.progress, unit="call") as shown:
-        shown.at(f"latency of {' and '.join(MODELS[name] for name in names)}")
-        measured = measure(
-            subjects, evidence["X"], asked.plan, enough=asked.is_enough, step=shown.done
-        )
+    with progress_bar(steps, wanted=evidence.progress, unit="call") as bar:
+        if bar is not None:
+            bar.set_description_str(f"latency of {' and '.join(MODELS[name] for name in names)}")
+        step = (lambda: None) if bar is None else bar.update
+        measured = measure(subjects, evidence["X"], asked.plan, enough=asked.is_enough, step=step)
     return {
         name: _made(asked, one.timing.latencies, how, {"loop": loop, **one.details}, one)
         for name, one in zip(names, measured, strict=True)
