@@ -23,8 +23,7 @@ from mlgates.profile.ecdf import Ecdf
 from mlgates.profile.frequencies import Frequencies
 from mlgates.profile.knots import Knots
 from mlgates.profile.scan import Profile
-from mlgates.tables.field import Field, TableSchema
-from mlgates.tables.names import check_names, is_unicode
+from mlgates.tables.field import Field, TableSchema, check_names, is_unicode
 
 __all__ = ["MOST_CATEGORIES", "Baseline", "is_identifier"]
 

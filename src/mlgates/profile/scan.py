@@ -21,8 +21,7 @@ from mlgates.profile.counters import Counter, Distribution
 from mlgates.profile.ecdf import Ecdf
 from mlgates.profile.frequencies import Frequencies
 from mlgates.tables.exact import NANOSECONDS
-from mlgates.tables.field import TableSchema
-from mlgates.tables.names import few
+from mlgates.tables.field import TableSchema, few
 from mlgates.tables.source import Batch, Source, as_source
 from mlgates.tables.threads import MANY_ROWS, threads_for
 

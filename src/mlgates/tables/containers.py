@@ -1,12 +1,13 @@
-"""One column of any container, as Arrow: numpy, pandas, polars, Arrow, plain sequences.
+"""The kinds of containers, and one column of any of them as Arrow.
 
-pandas and polars are told by the module of a type, never imported to find out. Each column is
-converted alone, so that one that can't be is a finding about that column.
+A kind is read off the names of a type's classes; pandas, polars and others are never imported to
+find out. Each column is converted alone, so that one that can't be is a finding about that column.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,17 +17,72 @@ from mlgates.tables.field import ArrowColumn, from_arrow, no_plain_form, unreada
 from mlgates.tables.objects import UNCONVERTIBLE, from_objects, in_arrow_units
 
 __all__ = [
+    "Kind",
     "from_numpy",
     "from_pandas",
     "from_polars",
     "from_sequence",
     "is_instance_of",
+    "kind_of",
     "matrix_of",
+    "name_of",
 ]
+
+Kind = Literal[
+    # tables in memory
+    "pandas", "polars", "arrow", "numpy", "mapping", "sequence", "sparse",
+    # tables that are read, or run, when they are needed
+    "lazy", "duckdb", "reader", "stream", "path",
+    # one column
+    "pandas column", "polars column", "arrow column",
+    # what becomes a table by one call of its own; anything else
+    "unopened", "other",
+]  # fmt: skip
+_CLASSES: dict[tuple[str, str], Kind] = {
+    ("pandas", "DataFrame"): "pandas",
+    ("pandas", "Series"): "pandas column",
+    ("pandas", "Index"): "pandas column",
+    ("pandas", "ExtensionArray"): "pandas column",
+    ("polars", "DataFrame"): "polars",
+    ("polars", "LazyFrame"): "lazy",
+    ("polars", "Series"): "polars column",
+    ("duckdb", "DuckDBPyRelation"): "duckdb",
+    ("pyarrow", "Table"): "arrow",
+    ("pyarrow", "RecordBatch"): "arrow",
+    ("pyarrow", "RecordBatchReader"): "reader",
+    ("pyarrow", "Array"): "arrow column",
+    ("pyarrow", "ChunkedArray"): "arrow column",
+    ("pyarrow", "Dataset"): "unopened",
+    ("pyarrow", "Scanner"): "unopened",
+    ("pyarrow", "ParquetFile"): "unopened",
+    ("numpy", "ndarray"): "numpy",
+    ("scipy", "_spbase"): "sparse",
+}
+
+
+def kind_of(value: object) -> Kind:
+    """Return the kind of a container; a subclass is of the kind of its base.
+
+    Examples
+    --------
+    >>> kind_of({"x": [1]}), kind_of([1]), kind_of(np.zeros(2)), kind_of("people.parquet")
+    ('mapping', 'sequence', 'numpy', 'path')
+    """
+    for base in type(value).__mro__:
+        kind = _CLASSES.get((base.__module__.partition(".")[0], base.__name__))
+        if kind is not None:
+            return kind
+    if isinstance(value, Mapping):
+        return "mapping"
+    if isinstance(value, list | tuple):
+        return "sequence"
+    if isinstance(value, str | PathLike):
+        return "path"
+    return "stream" if hasattr(value, "__arrow_c_stream__") else "other"
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
-    """Whether a value is of a class of a package, or of a subclass; the package is not imported.
+    """Return whether a value is of a class of a package, or a subclass, without importing it.
 
     Examples
     --------
@@ -40,30 +96,32 @@ def is_instance_of(value: object, module: str, name: str) -> bool:
     )
 
 
-def from_sequence(name: str, values: object) -> ArrowColumn:
-    """Column of whatever holds one: an array, a series, a list, a range.
+def name_of(value: object) -> str:
+    """Return the name of a type with its package, like ``pandas.DataFrame``."""
+    if value is None:
+        return "None"
+    package = type(value).__module__.partition(".")[0]
+    name = type(value).__qualname__
+    return name if package == "builtins" else f"{package}.{name}"
 
-    Raises
-    ------
-    EvidenceError
-        If it isn't one column.
+
+def from_sequence(name: str, values: Any) -> ArrowColumn:
+    """Return the column of an array, a series, a list or a range; EvidenceError for anything else.
 
     Examples
     --------
     >>> from_sequence("x", range(3)).field.type
     'int64'
     """
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        return from_arrow(name, values)
-    if is_instance_of(values, "polars", "Series"):
-        return from_polars(name, values)
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(
-        values, pandas.Series | pandas.Index | pandas.api.extensions.ExtensionArray
-    ):
-        return from_pandas(name, pandas.Series(values))
-    if isinstance(values, np.ndarray):
+    kind = kind_of(values)
+    if kind == "numpy":
         return from_numpy(name, values)
+    if kind == "arrow column":
+        return from_arrow(name, values)
+    if kind == "polars column":
+        return from_polars(name, values)
+    if kind == "pandas column":
+        return from_pandas(name, sys.modules["pandas"].Series(values))
     if isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray):
         return from_objects(name, list(values), keep_nan=True)
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
@@ -76,14 +134,9 @@ def from_sequence(name: str, values: object) -> ArrowColumn:
 
 
 def from_numpy(name: str, values: Any) -> ArrowColumn:
-    """Column of a one-dimensional numpy array; NaN stays NaN, masked is null.
+    """Return the column of a one-dimensional numpy array; NaN stays NaN, masked is null.
 
     The memory of a contiguous array of numbers is shared.
-
-    Raises
-    ------
-    EvidenceError
-        If the array hasn't one dimension.
 
     Examples
     --------
@@ -95,20 +148,23 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
         raise EvidenceError(msg)
     mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else None
     values = np.ma.getdata(values) if mask is not None else np.asarray(values)
-    if values.dtype.kind in "OT":
+    dtype = values.dtype
+    if dtype.kind in "OT":
         cells = values.astype(object)
-        if mask is not None:
-            cells = np.where(mask, None, cells)
-        return from_objects(name, cells)
-    try:
-        return from_arrow(name, pa.array(_arrow_dtype(values), mask=mask, from_pandas=False))
+        return from_objects(name, cells if mask is None else np.where(mask, None, cells))
+    try:  # in the nearest dtype that Arrow has: native byte order, units from days on
+        native = values if dtype.isnative else values.astype(dtype.newbyteorder("="))
+        native = in_arrow_units(native) if dtype.kind in "mM" else native
+        return from_arrow(name, pa.array(native, mask=mask, from_pandas=False))
     except UNCONVERTIBLE:
-        missing = _nan_mask(values) if mask is None else mask | _nan_mask(values)
-        return _unreadable(name, str(values.dtype), values.dtype.type.__name__, missing)
+        missing = np.zeros(len(values), dtype=bool) if mask is None else mask
+        if dtype.kind in "fcmM":
+            missing = missing | (values != values)  # noqa: PLR0124  (NaN and NaT)
+        return _unreadable(name, str(dtype), dtype.type.__name__, missing)
 
 
 def from_pandas(name: str, series: Any) -> ArrowColumn:
-    """Column of a pandas Series, whatever its dtype; the index is ignored.
+    """Return the column of a pandas Series, whatever its dtype; the index is ignored.
 
     NaN of numpy floats stays NaN; NA, None, NaT and the NaN of objects are null.
 
@@ -135,9 +191,9 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
 
 
 def matrix_of(frame: Any) -> Any | None:
-    """The numbers of a pandas frame that keeps them in one array; None for any other.
+    """Return the numbers of a pandas frame that keeps them in one array; None for any other.
 
-    To hand them out column by column takes pandas longer than a thousand of them take to sort.
+    pandas takes longer to hand out the columns of such a frame than a thousand take to sort.
 
     Examples
     --------
@@ -155,7 +211,7 @@ def matrix_of(frame: Any) -> Any | None:
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:
-    """Column of a polars Series; zero copy save for texts.
+    """Return the column of a polars Series; zero copy except for texts.
 
     Columns of Python objects are read by the types of their cells.
 
@@ -166,12 +222,11 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
     'string_view'
     """
     dtype = str(series.dtype)
-    if dtype == "Object":  # Arrow would be given the addresses of the objects
-        return from_objects(name, series.to_list())
-    if dtype in {"Int128", "UInt128"}:
+    if dtype in {"Object", "Int128", "UInt128"}:  # Arrow would get the addresses of objects
         column = from_objects(name, series.to_list())
-        none = column.field.kind == "null"
-        return from_arrow(name, pa.nulls(len(series), pa.int64())) if none else column
+        if dtype == "Object" or column.field.kind != "null":
+            return column
+        return from_arrow(name, pa.nulls(len(series), pa.int64()))
     try:
         # As a frame: the stream of a series alone is broken in polars 1.20.
         table = pa.table(series.to_frame())
@@ -181,16 +236,14 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
 
 
 def _from_categorical(name: str, series: Any) -> ArrowColumn:
-    """Dictionary of the categories, which are read like any column."""
+    """Return a dictionary of the categories, which are read like any column."""
     codes = series.cat.codes.to_numpy()
     categories = series.cat.categories
-    pandas = sys.modules["pandas"]
-    values, field = from_pandas(name, pandas.Series(categories))
+    values, field = from_sequence(name, categories)
     if field.kind == "unreadable":
-        label = f"category of {field.type}"
         names = [*values.to_pylist(), None]  # code -1 is a missing cell
         cells = [names[code] for code in codes]
-        return unreadable(name, label, str(field.problem), cells)
+        return unreadable(name, f"category of {field.type}", str(field.problem), cells)
     # pandas calls the categories of an all-missing column floats
     if len(categories) == 0 and categories.dtype.kind in "fO":
         values = pa.chunked_array([pa.nulls(0)])
@@ -198,21 +251,6 @@ def _from_categorical(name: str, series: Any) -> ArrowColumn:
         pa.array(codes, mask=codes < 0), values.combine_chunks(), ordered=bool(series.cat.ordered)
     )
     return from_arrow(name, array)
-
-
-def _arrow_dtype(values: Any) -> Any:
-    """Array in the nearest dtype that Arrow has: native byte order, units from days on."""
-    dtype = values.dtype
-    if not dtype.isnative:
-        values = values.astype(dtype.newbyteorder("="))
-    return in_arrow_units(values) if dtype.kind in "mM" else values
-
-
-def _nan_mask(values: Any) -> Any:
-    """Where the cells are NaN; nowhere for a dtype without one."""
-    if values.dtype.kind in "fc":
-        return np.isnan(values)
-    return np.isnat(values) if values.dtype.kind in "mM" else np.zeros(len(values), dtype=bool)
 
 
 def _unreadable(name: str, label: str, cell: str, missing: Any) -> ArrowColumn:

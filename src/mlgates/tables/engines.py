@@ -1,117 +1,113 @@
 """Tables that an engine makes when they are read: polars lazy frames, DuckDB relations, others.
 
 Each is described without running it over rows, and read in batches of the columns asked for, so
-that it need not fit into memory. What the engine raises becomes `EvidenceError`.
+that it need not fit into memory. Errors of the engine become `EvidenceError`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.containers import from_polars
-from mlgates.tables.field import Field, field_of, normalise
-from mlgates.tables.names import check_names
+from mlgates.tables.containers import from_polars, name_of
+from mlgates.tables.field import Field, check_names, field_of, normalise
 
-__all__ = ["fields_of_lazy", "fields_of_relation", "read_lazy", "read_relation", "through_narwhals"]
+__all__ = ["Stream", "as_tables", "open_lazy", "open_relation", "through_narwhals"]
 
 _BATCH_ROWS = 131_072
 
 
-def fields_of_lazy(frame: Any) -> dict[str, Field]:
-    """Columns of a polars LazyFrame.
+class Stream(NamedTuple):
+    """A table that is read anew each time: where it comes from, its columns, and how to read it.
+
+    `rows` is None when unknown before reading; `read` yields tables in plain types, at least one.
+    """
+
+    origin: str
+    fields: dict[str, Field]
+    rows: int | None
+    read: Callable[[list[str]], Iterator[pa.Table]]
+
+
+def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield a table for each batch; one without rows if there is no batch."""
+    empty = True
+    for batch in batches:
+        empty = False
+        yield pa.Table.from_batches([batch])
+    if empty:
+        yield schema.empty_table()
+
+
+def open_lazy(frame: Any) -> Stream:
+    """Return the table of a polars LazyFrame.
 
     Examples
     --------
     >>> import polars as pl
-    >>> fields_of_lazy(pl.LazyFrame({"x": [1]}))["x"].kind
+    >>> open_lazy(pl.LazyFrame({"x": [1]})).fields["x"].kind
     'int'
     """
+
+    def read(names: list[str]) -> Iterator[pa.Table]:
+        with _engine("polars"):  # (without any column, the first is read for its rows)
+            picked = frame.select(names or list(fields)[:1])
+            if hasattr(picked, "collect_batches"):
+                parts = picked.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+            else:  # before polars 1.34
+                parts = iter([picked.collect()])
+            empty = True
+            for part in parts:
+                empty = False
+                yield _arrow_of(part)
+            if empty:
+                yield _arrow_of(picked.limit(0).collect())
+
     with _engine("polars"):
-        empty = frame.limit(0).collect()
-    check_names(empty.columns)
-    return {name: from_polars(name, empty.get_column(name)).field for name in empty.columns}
+        nothing = frame.limit(0).collect()
+    check_names(nothing.columns)
+    fields = {name: from_polars(name, nothing.get_column(name)).field for name in nothing.columns}
+    return Stream("polars.LazyFrame", fields, None, read)
 
 
-def read_lazy(frame: Any, names: list[str]) -> Iterator[pa.Table]:
-    """Rows of a polars LazyFrame, in plain types.
-
-    Parameters
-    ----------
-    frame : polars.LazyFrame
-        What is to be run.
-    names : list of str
-        The columns to read; without any, the first, for its rows.
-    """
-    with _engine("polars"):
-        picked = frame.select(names or frame.collect_schema().names()[:1])
-        if hasattr(picked, "collect_batches"):
-            parts = picked.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
-        else:  # before polars 1.34
-            parts = iter([picked.collect()])
-        empty = True
-        for part in parts:
-            empty = False
-            yield _table_of(part)
-        if empty:
-            yield _table_of(picked.limit(0).collect())
+def _arrow_of(frame: Any) -> pa.Table:
+    arrays = [from_polars(name, frame.get_column(name)).array for name in frame.columns]
+    return pa.table(arrays, names=list(frame.columns))
 
 
-def _table_of(frame: Any) -> pa.Table:
-    columns = [from_polars(name, frame.get_column(name)) for name in frame.columns]
-    return pa.table([array for array, _ in columns], names=list(frame.columns))
+def open_relation(relation: Any) -> Stream:
+    """Return the table of a DuckDB relation; its query is run anew each time."""
 
+    def read(names: list[str]) -> Iterator[pa.Table]:
+        with _engine("DuckDB"):  # (without any column, the first is read for its rows)
+            names = names or list(fields)[:1]
+            quoted = ('"' + name.replace('"', '""') + '"' for name in names)
+            reader = _reader_of(relation.project(", ".join(quoted)))
+            for table in as_tables(reader, reader.schema):
+                arrays = [normalise(table.column(name), fields[name]) for name in names]
+                yield pa.table(arrays, names=names)
 
-def fields_of_relation(relation: Any) -> dict[str, Field]:
-    """Columns of a DuckDB relation."""
     with _engine("DuckDB"):
-        schema = _stream(relation.limit(0)).schema
+        schema = _reader_of(relation.limit(0)).schema
     check_names(schema.names)
-    return {field.name: field_of(field.name, field.type, field.metadata) for field in schema}
+    fields = {field.name: field_of(field.name, field.type, field.metadata) for field in schema}
+    return Stream("DuckDB relation", fields, None, read)
 
 
-def read_relation(relation: Any, fields: dict[str, Field], names: list[str]) -> Iterator[pa.Table]:
-    """Rows of a DuckDB relation, in plain types; the query is run anew each time.
-
-    Parameters
-    ----------
-    relation : duckdb.DuckDBPyRelation
-        What is to be run.
-    fields : dict of str to Field
-        Its columns.
-    names : list of str
-        The columns to read; without any, the first, for its rows.
-    """
-    with _engine("DuckDB"):
-        quoted = ('"' + name.replace('"', '""') + '"' for name in names or list(fields)[:1])
-        reader = _stream(relation.project(", ".join(quoted)))
-        empty = reader.schema.empty_table()
-        for table in (pa.Table.from_batches([batch]) for batch in reader):
-            empty = None
-            yield _normalised(table, fields)
-        if empty is not None:
-            yield _normalised(empty, fields)
-
-
-def _normalised(table: pa.Table, fields: dict[str, Field]) -> pa.Table:
-    arrays = [normalise(table.column(name), fields[name]) for name in table.column_names]
-    return pa.table(arrays, names=table.column_names)
-
-
-def _stream(relation: Any) -> pa.RecordBatchReader:
-    # the second is what it was called before DuckDB 1.4
-    for door in ("to_arrow_reader", "fetch_arrow_reader"):
-        if hasattr(relation, door):
-            return getattr(relation, door)(_BATCH_ROWS)
+def _reader_of(relation: Any) -> pa.RecordBatchReader:
+    # the second is the method's name before DuckDB 1.4
+    for method in ("to_arrow_reader", "fetch_arrow_reader"):
+        if hasattr(relation, method):
+            return getattr(relation, method)(_BATCH_ROWS)
     return pa.RecordBatchReader.from_stream(relation)
 
 
 def through_narwhals(table: Any) -> pa.Table | None:
-    """The table as Arrow, where narwhals knows its kind and is installed; else None.
+    """Return a table of any library that narwhals reads, if it is installed; else None.
 
-    It serves the frames that have no door of their own here, such as Modin, cuDF and Dask.
+    It serves frames that are no kind of container here, such as those of Modin, cuDF and Dask.
     """
     try:
         import narwhals as nw
@@ -120,16 +116,16 @@ def through_narwhals(table: Any) -> pa.Table | None:
     frame = nw.from_native(table, pass_through=True)
     if frame is table:
         return None
-    with _engine(type(table).__module__.partition(".")[0]):
+    with _engine(name_of(table).partition(".")[0]):
         if isinstance(frame, nw.LazyFrame):
             frame = frame.collect(backend="pyarrow")
-        found: pa.Table = frame.to_arrow()
-        return found
+        arrow: pa.Table = frame.to_arrow()
+        return arrow
 
 
 @contextmanager
 def _engine(name: str) -> Iterator[None]:
-    """Make `EvidenceError` of what an engine raises; its message may hold values of the data."""
+    """Raise EvidenceError for any error of an engine, whose message may hold values of the data."""
     try:
         yield
     except EvidenceError:

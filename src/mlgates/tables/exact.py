@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.names import is_unicode
+from mlgates.tables.field import is_unicode
 
 __all__ = ["ceil_float", "exact", "floor_float", "same_values", "to_decimal", "within"]
 

@@ -1,26 +1,30 @@
-"""One column as Arrow delivers it: what its type is called, and its values in a plain form.
+"""One column as Arrow delivers it: its name and type, and its values in a plain form.
 
-The rest of mlgates meets few Arrow types. Here views become large strings, run ends are decoded,
-extension types give way to their storage, half floats are widened; what has no plain form is
-described as unreadable and delivered as the type names of its cells.
+The rest of mlgates handles few Arrow types. Views become large strings, run ends are decoded,
+extension types are replaced by their storage, half floats are widened; a column without a plain
+form is described as unreadable and delivered as the type names of its cells.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.errors import EvidenceError
+
 __all__ = [
     "ArrowColumn",
     "Field",
     "TableSchema",
-    "as_chunked",
+    "check_names",
+    "few",
     "field_of",
     "from_arrow",
+    "is_unicode",
     "no_plain_form",
     "normalise",
     "unreadable",
@@ -28,8 +32,28 @@ __all__ = [
 
 # Their storage (a count of periods, two ends, bytes of an unknown system) is not the value.
 _OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})
-_DECIMAL128 = pa.decimal128(1).bit_width
 _EXTENSION_NAME = b"ARROW:extension:name"
+_TYPE_IDS = {
+    "int": "INT8 INT16 INT32 INT64 UINT8 UINT16 UINT32 UINT64",
+    "float": "HALF_FLOAT FLOAT DOUBLE",
+    "bool": "BOOL",
+    "string": "STRING LARGE_STRING STRING_VIEW",
+    "timestamp": "TIMESTAMP",
+    "date": "DATE32 DATE64",
+    "decimal": "DECIMAL32 DECIMAL64 DECIMAL128 DECIMAL256",
+    "duration": "DURATION",
+    "time": "TIME32 TIME64",
+    "binary": "BINARY LARGE_BINARY FIXED_SIZE_BINARY BINARY_VIEW",
+    "nested": "LIST LARGE_LIST FIXED_SIZE_LIST LIST_VIEW LARGE_LIST_VIEW STRUCT MAP "
+    "DENSE_UNION SPARSE_UNION",
+    "null": "NA",
+}
+# (older versions of Arrow lack some types)
+_KINDS = {
+    getattr(pa.lib, f"Type_{name}", name): kind
+    for kind, names in _TYPE_IDS.items()
+    for name in names.split()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +70,7 @@ class Field:
         ``"null"`` (no value seen that has a type) or ``"unreadable"``.
     type : str
         Name of the Arrow type as the container delivered it; for an unreadable column a short
-        description of what it holds.
+        description of its cells.
     encoded : bool, default False
         Whether the column is dictionary-encoded (categorical).
     unit : str, optional
@@ -75,16 +99,66 @@ TableSchema = Mapping[str, Field]
 
 
 class ArrowColumn(NamedTuple):
-    """One normalised column and what it was."""
+    """One normalised column and its description."""
 
     array: pa.ChunkedArray
     field: Field
 
 
+def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
+    """Raise EvidenceError unless the names of a table's columns are different texts, at least one.
+
+    Examples
+    --------
+    >>> check_names(["a", "b", "a"])
+    Traceback (most recent call last):
+    mlgates.errors.EvidenceError: the table has several columns named 'a'; ...
+    """
+    names = list(names)
+    if not names:
+        msg = "the table has no columns"
+        raise EvidenceError(msg)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
+        msg = f"names of columns must be str, got {kinds}: {few(odd)}; {remedy}"
+        raise EvidenceError(msg)
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        msg = f"the table has several columns named {few(repeated)}; rename or drop all but one"
+        raise EvidenceError(msg)
+    broken = [name for name in names if not is_unicode(str(name))]
+    if broken:
+        msg = f"names of columns must be valid Unicode, got lone surrogates in {few(broken)}"
+        raise EvidenceError(msg)
+
+
+def few(names: Iterable[object], most: int = 5) -> str:
+    """Return the first of these names as literals, shortened, and how many more there are.
+
+    Examples
+    --------
+    >>> few("abcdefg")
+    "'a', 'b', 'c', 'd', 'e' and 2 more"
+    """
+    names = list(names)
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(f"{name!r:.80}" for name in names[:most]) + rest
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text has no lone surrogates, which no column of Arrow can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def field_of(
     name: str, arrow_type: pa.DataType, metadata: Mapping[bytes, bytes] | None = None
 ) -> Field:
-    """Field of a column of this Arrow type, of kind ``"unreadable"`` where it has no plain form.
+    """Return the field of a column of this Arrow type, "unreadable" if it has no plain form.
 
     `metadata` is that of the Arrow field: it names an extension type that isn't registered here.
 
@@ -109,7 +183,7 @@ def field_of(
             inner = pa.bool_() if opaque == "arrow.bool8" else inner.storage_type
         else:
             break
-    kind = "unreadable" if opaque in _OPAQUE else _kind(inner)
+    kind = "unreadable" if opaque in _OPAQUE else _KINDS.get(inner.id, "unreadable")
     if kind == "unreadable":
         label = opaque if opaque in _OPAQUE else label
         return Field(name, kind, label, problem=no_plain_form(name, label))
@@ -126,7 +200,7 @@ def field_of(
 def from_arrow(
     name: str, array: pa.Array | pa.ChunkedArray, metadata: Mapping[bytes, bytes] | None = None
 ) -> ArrowColumn:
-    """Column of an Arrow array in plain types; `metadata` as in `field_of`.
+    """Return the column of an Arrow array in plain types; `metadata` as in `field_of`.
 
     Examples
     --------
@@ -135,18 +209,19 @@ def from_arrow(
     ('large_string', 'string_view')
     """
     field = field_of(name, array.type, metadata)
+    chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
     try:
-        return ArrowColumn(normalise(as_chunked(array), field), field)
+        return ArrowColumn(normalise(chunked, field), field)
     except pa.ArrowInvalid:  # a date64 that is no midnight, or beyond the range of days
         problem = f"column {name!r} holds values that its type {field.type} doesn't allow"
-        cells = _named(as_chunked(array).is_valid(), field.type).to_pylist()
+        cells = _where_valid(chunked, field.type).to_pylist()
         return unreadable(name, field.type, f"{problem}; cast it to another type first", cells)
 
 
 def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
-    """Values of a column in plain types, chunk by chunk; zero copy where they are plain already.
+    """Return a column in plain types, chunk by chunk; zero copy where they are plain already.
 
-    Of an unreadable column: the type's name where a cell has a value.
+    An unreadable column has the type's name in each cell that has a value.
 
     Examples
     --------
@@ -155,90 +230,41 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
     'float'
     """
     if field.kind == "unreadable":
-        return as_chunked(_named(array.is_valid(), field.type))
+        return _where_valid(array, field.type)
     if field.kind == "null":
-        return as_chunked(pa.nulls(len(array)))
-    if _is_plain(array.type):
+        return pa.chunked_array([pa.nulls(len(array))])
+    if _plain_type(array.type) == array.type:
         return array
     chunks = array.chunks or [pa.nulls(0, array.type)]
     return pa.chunked_array([_plain(chunk) for chunk in chunks])
 
 
 def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
-    """Column that can't be read, as the type names of its cells (None: missing).
+    """Return a column that can't be read, as the type names of its cells (None: missing).
 
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    label : str
-        Short description of what it holds.
-    problem : str
-        What is wrong and what to do, in one sentence.
-    cells : iterable of str or None
-        The type name of each cell.
-
-    Examples
-    --------
-    >>> column = unreadable("x", "mixed (int, str)", "it mixes types", ["int", None, "str"])
-    >>> column.array.null_count, column.field.kind
-    (1, 'unreadable')
+    `label` describes the cells briefly, `problem` is a sentence on what is wrong and what to do.
     """
     field = Field(name, "unreadable", label, problem=problem)
-    return ArrowColumn(as_chunked(pa.array(cells, pa.string())), field)
+    return ArrowColumn(pa.chunked_array([pa.array(cells, pa.string())]), field)
 
 
 def no_plain_form(name: str, label: str) -> str:
-    """Return the problem of a column whose type can't be read: what is wrong and what to do.
-
-    Examples
-    --------
-    >>> no_plain_form("z", "complex128")
-    "column 'z' is of type complex128, which can't be read; \
-convert it to numbers, text or timestamps first"
-    """
+    """Return the problem of a column whose type can't be read: what is wrong and what to do."""
     return (
         f"column {name!r} is of type {label}, which can't be read; "
         "convert it to numbers, text or timestamps first"
     )
 
 
-def as_chunked(array: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
-    """Chunked array of an array; one that is chunked already is returned as it is."""
-    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-
-
-@lru_cache(maxsize=256)
-def _kind(arrow_type: pa.DataType) -> str:
-    """Kind of the values of a type that is no dictionary, run-end or extension type."""
+def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
+    """Return the plain type to cast to; None for encoded and extension types, which need more."""
     types = pa.types
-    tests = {
-        "int": (types.is_integer,),
-        "float": (types.is_floating,),
-        "bool": (types.is_boolean,),
-        "string": (types.is_string, types.is_large_string, types.is_string_view),
-        "timestamp": (types.is_timestamp,),
-        "date": (types.is_date,),
-        "decimal": (types.is_decimal,),
-        "duration": (types.is_duration,),
-        "time": (types.is_time,),
-        "binary": (
-            types.is_binary,
-            types.is_large_binary,
-            types.is_fixed_size_binary,
-            types.is_binary_view,
-        ),
-        "nested": (types.is_nested,),
-        "null": (types.is_null,),
-    }
-    return next(
-        (kind for kind, of in tests.items() if any(t(arrow_type) for t in of)), "unreadable"
-    )
-
-
-def _target(arrow_type: pa.DataType) -> pa.DataType:
-    """Plain type that values of this type are cast to; the same one when it is plain."""
-    types = pa.types
+    if (
+        types.is_dictionary(arrow_type)
+        or types.is_run_end_encoded(arrow_type)
+        or isinstance(arrow_type, pa.BaseExtensionType)
+    ):
+        return None
     if types.is_string_view(arrow_type):
         return pa.large_string()
     if types.is_binary_view(arrow_type):
@@ -247,64 +273,40 @@ def _target(arrow_type: pa.DataType) -> pa.DataType:
         return pa.float32()
     if types.is_date64(arrow_type):
         return pa.date32()
-    return _plain_decimal(arrow_type) if types.is_decimal(arrow_type) else arrow_type
-
-
-def _plain_decimal(decimal: pa.DataType) -> pa.DataType:
-    """At least 128 bits, and no negative scale, which Arrow's own functions refuse."""
-    scale = max(decimal.scale, 0)
-    if decimal.bit_width >= _DECIMAL128 and scale == decimal.scale:
-        return decimal
-    precision = min(decimal.precision + scale - decimal.scale, 76)
-    return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
-
-
-def _is_plain(arrow_type: pa.DataType) -> bool:
-    return (
-        not pa.types.is_dictionary(arrow_type)
-        and not pa.types.is_run_end_encoded(arrow_type)
-        and not isinstance(arrow_type, pa.BaseExtensionType)
-        and _target(arrow_type) == arrow_type
-    )
+    if types.is_decimal(arrow_type) and (arrow_type.bit_width < 128 or arrow_type.scale < 0):
+        # (Arrow's own functions refuse a negative scale)
+        scale = max(arrow_type.scale, 0)
+        precision = min(arrow_type.precision + scale - arrow_type.scale, 76)
+        make = pa.decimal128 if precision <= 38 else pa.decimal256
+        return make(precision, scale)
+    return arrow_type
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Values of one chunk in plain types; a dictionary stays one."""
+    """Return one chunk in plain types; a dictionary stays one."""
     if isinstance(array.type, pa.BaseExtensionType):
-        storage = array.storage
-        return (
-            storage.cast(pa.bool_())
-            if array.type.extension_name == "arrow.bool8"
-            else _plain(storage)
-        )
+        if array.type.extension_name == "arrow.bool8":
+            return array.storage.cast(pa.bool_())
+        return _plain(array.storage)
     if pa.types.is_run_end_encoded(array.type):
-        return _plain(array.values).take(_run_of_each_row(array))
+        first, last = array.offset, array.offset + len(array)
+        ends = np.clip(array.run_ends.to_numpy().astype(np.int64), first, last)
+        run_of_each_row = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=first))
+        return _plain(array.values).take(pa.array(run_of_each_row))
     if not pa.types.is_dictionary(array.type):
-        return array.cast(_target(array.type))
-    if array.dictionary.null_count:
-        return _plain(_without_null_value(array))
-    if _is_plain(array.type.value_type):
+        return array.cast(_plain_type(array.type))
+    codes, values, ordered = array.indices, array.dictionary, array.type.ordered
+    if values.null_count:  # missing cells become missing codes instead of codes of a null
+        valid = values.is_valid().to_numpy(zero_copy_only=False)
+        codes = pa.array(np.cumsum(valid) - 1, codes.type, mask=~valid).take(codes)
+        values = values.drop_null()
+    elif _plain_type(values.type) == values.type:
         return array
-    values = _plain(array.dictionary)
-    return pa.DictionaryArray.from_arrays(array.indices, values, ordered=array.type.ordered)
+    if _plain_type(values.type) != values.type:
+        values = _plain(values)
+    return pa.DictionaryArray.from_arrays(codes, values, ordered=ordered)
 
 
-def _without_null_value(array: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Dictionary array whose missing cells are missing codes, not codes of a null."""
-    valid = array.dictionary.is_valid().to_numpy(zero_copy_only=False)
-    codes = pa.array(np.cumsum(valid) - 1, array.type.index_type, mask=~valid)
-    return pa.DictionaryArray.from_arrays(
-        codes.take(array.indices), array.dictionary.drop_null(), ordered=array.type.ordered
-    )
-
-
-def _run_of_each_row(array: pa.RunEndEncodedArray) -> pa.Array:
-    """Position in ``array.values`` of the run that each row belongs to."""
-    first, last = array.offset, array.offset + len(array)
-    ends = np.clip(array.run_ends.to_numpy().astype(np.int64), first, last)
-    return pa.array(np.repeat(np.arange(len(ends)), np.diff(ends, prepend=first)))
-
-
-def _named(valid: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
-    """`label` where `valid`, null elsewhere."""
-    return pc.if_else(valid, pa.scalar(label), pa.scalar(None, pa.string()))
+def _where_valid(array: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
+    """Return `label` in each cell that has a value, null elsewhere."""
+    return pc.if_else(array.is_valid(), pa.scalar(label), pa.scalar(None, pa.string()))

@@ -1,112 +1,99 @@
-"""Parquet files, streamed in small batches: a file need not fit into memory."""
+"""Parquet files, and folders of them, streamed in small batches: they need not fit into memory."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.field import Field, field_of, normalise
-from mlgates.tables.names import check_names
+from mlgates.tables.engines import Stream, as_tables
+from mlgates.tables.field import Field, check_names, few, field_of, is_unicode, normalise
 
-__all__ = ["fields_of", "is_parquet", "read_batches"]
+__all__ = ["open_path"]
 
 _MAGIC = b"PAR1"
 _BATCH_ROWS = 131_072
 _BUFFER_BYTES = 1 << 20
+_SUFFIXES = frozenset({".parquet", ".pq"})
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+Keys = Mapping[str, str | None]
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether an existing file begins as Parquet files do.
-
-    Examples
-    --------
-    >>> is_parquet(Path(__file__))
-    False
-    """
-    with path.open("rb") as stream:
-        return stream.read(len(_MAGIC)) == _MAGIC
-
-
-def fields_of(path: Path) -> tuple[dict[str, Field], int]:
-    """Columns in the order of the file, and number of rows, from its footer alone.
-
-    Raises
-    ------
-    EvidenceError
-        If the footer can't be read, or the names of the columns aren't different.
+def open_path(path: Path) -> Stream:
+    """Return the table in a Parquet file, or in a folder of them; EvidenceError for other paths.
 
     Examples
     --------
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "x.parquet"
-    >>> pq.write_table(pa.table({"x": [1, 2]}), path)
-    >>> fields, rows = fields_of(path)
-    >>> fields["x"].kind, rows
-    ('int', 2)
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "year=2025").mkdir()
+    >>> pq.write_table(pa.table({"x": [1.5]}), root / "year=2025" / "a.parquet")
+    >>> table = open_path(root)
+    >>> table.rows, {name: field.kind for name, field in table.fields.items()}
+    (1, {'x': 'float', 'year': 'int'})
     """
+    first, *more = str(path).split("\n")  # a text given for a path may hold data
+    shown = f"{first + '...' if more else first!r:.200}"
+    problem = ""
+    try:
+        if not path.is_dir():
+            if not path.is_file():
+                problem = f"there is no file {shown}"
+            elif not _is_parquet(path):
+                problem = (
+                    f"the file {shown} is not a Parquet file; read it first and give the table"
+                )
+    except OSError as error:  # a name that is too long, a file that may not be read
+        problem = f"the file {shown} can't be read: {type(error).__name__}"
+    if problem:
+        raise EvidenceError(problem)
+    if path.is_dir():
+        return _open_folder(path)
+    fields, rows = _described(path)
+    return Stream("parquet file", fields, rows, partial(_read_file, path, fields))
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_MAGIC)) == _MAGIC
+
+
+def _described(path: Path) -> tuple[dict[str, Field], int]:
+    """Return the columns in the order of the file, and the number of rows, from its footer."""
     with _opened(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     check_names(schema.names)
     return {field.name: field_of(field.name, field.type, field.metadata) for field in schema}, rows
 
 
-def read_batches(path: Path, fields: Mapping[str, Field]) -> Iterator[pa.Table]:
-    """Rows of a file in order, in plain types, at least one table.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A Parquet file.
-    fields : mapping of str to Field
-        The columns to read, as `fields_of` describes them.
-
-    Yields
-    ------
-    pyarrow.Table
-        At most 131,072 rows; one table without rows for an empty file.
-
-    Raises
-    ------
-    EvidenceError
-        If the file can't be read, or its columns changed since it was described.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "x.parquet"
-    >>> pq.write_table(pa.table({"x": [1, 2]}), path)
-    >>> [table.num_rows for table in read_batches(path, fields_of(path)[0])]
-    [2]
-    """
+def _read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iterator[pa.Table]:
+    """Yield the rows of a file in order, in plain types, at least one table."""
+    wanted = {name: fields[name] for name in names}
     with _opened(path) as file:
-        found = {f.name: field_of(f.name, f.type, f.metadata) for f in file.schema_arrow}
-        if any(found.get(name) != field for name, field in fields.items()):
+        schema = file.schema_arrow
+        present = {f.name: field_of(f.name, f.type, f.metadata) for f in schema}
+        if any(present.get(name) != field for name, field in wanted.items()):
             msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
             raise EvidenceError(msg)
         # Without any column the file would give no rows either.
-        names = list(fields) or file.schema_arrow.names[:1]
-        empty = True
-        for batch in file.iter_batches(_BATCH_ROWS, columns=names):
-            empty = False
-            yield _plain(pa.Table.from_batches([batch]), fields)
-        if empty:
-            yield _plain(file.schema_arrow.empty_table(), fields)
-
-
-def _plain(table: pa.Table, fields: Mapping[str, Field]) -> pa.Table:
-    """Only these columns (a dotted name selects more), normalised."""
-    if not fields:
-        return table.select([])
-    columns = [normalise(table.column(name), field) for name, field in fields.items()]
-    return pa.Table.from_arrays(columns, names=list(fields))
+        batches = file.iter_batches(_BATCH_ROWS, columns=names or schema.names[:1])
+        for table in as_tables(batches, schema):
+            if names:  # (a dotted name selects more)
+                columns = [normalise(table.column(name), wanted[name]) for name in names]
+                yield pa.Table.from_arrays(columns, names=names)
+            else:
+                yield table.select([])
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a file with little memory; what its reader raises becomes `EvidenceError`."""
+    """Open a file with little memory; raise EvidenceError for errors of its reader."""
     try:
         # INT96 timestamps in nanoseconds would wrap around after 2262.
         with pq.ParquetFile(
@@ -121,3 +108,88 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     except (pa.ArrowException, OSError) as error:
         msg = f"the Parquet file {str(path)!r} can't be read: {type(error).__name__}"
         raise EvidenceError(msg) from error
+
+
+def _open_folder(folder: Path) -> Stream:
+    """Return the Parquet files of one schema below a folder, in the order of their paths.
+
+    A folder named ``key=value`` on the way to a file is a column of that file's rows (Hive's
+    form, in which ``%20`` is a space): whole numbers where all values are, else texts. Files and
+    folders whose names begin with a dot or an underscore are left out, as Spark and Arrow leave
+    them.
+    """
+    files = [file for file in sorted(folder.rglob("*")) if _is_part(file.relative_to(folder), file)]
+    if not files:
+        msg = f"there is no Parquet file in the folder {str(folder)!r:.200}"
+        raise EvidenceError(msg)
+    described = [_described(file) for file in files]
+    stored = described[0][0]
+    keys = [_keys_of(file.relative_to(folder)) for file in files]
+    for file, (fields, _), own in zip(files, described, keys, strict=True):
+        different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
+        if different:
+            first, here = (str(f.relative_to(folder)) for f in (files[0], file))
+            what = f"differ in {few(sorted(different))}"
+            msg = f"the files {first!r} and {here!r} {what}; a table has one schema"
+            raise EvidenceError(msg)
+        if list(own) != list(keys[0]):
+            msg = f"the folders of {str(files[0])!r} and {str(file)!r} have different keys"
+            raise EvidenceError(msg)
+    types: dict[str, pa.DataType] = {}
+    for name in keys[0]:
+        values = [own[name] for own in keys]
+        whole = all(value is None or _WHOLE.fullmatch(value) for value in values)
+        types[name] = pa.int64() if whole else pa.large_string()
+    check_names([*stored, *types])
+
+    def read(names: list[str]) -> Iterator[pa.Table]:
+        # a file gives no rows without a column of its own: its first one is read then
+        wanted = [name for name in names if name in stored] or list(stored)[:1]
+        for file, own in zip(files, keys, strict=True):
+            for table in _read_file(file, stored, wanted):
+                whole = table
+                for name in [name for name in names if name in types]:
+                    value, type_ = own[name], types[name]
+                    typed = int(value) if value is not None and type_ == pa.int64() else value
+                    cells = pa.repeat(pa.scalar(typed, type_), len(table))
+                    whole = whole.append_column(name, cells)
+                yield whole.select(names) if names else whole
+
+    partitions = {name: field_of(name, type_) for name, type_ in types.items()}
+    rows = sum(rows for _, rows in described)
+    return Stream("folder of parquet files", {**stored, **partitions}, rows, read)
+
+
+def _is_part(shown: Path, file: Path) -> bool:
+    """Return whether a file is part of the table; refuse one that seems to be and can't be read.
+
+    Rows that are left out without a message could be those that drifted.
+    """
+    if any(part.startswith((".", "_")) for part in shown.parts):
+        return False
+    if file.is_dir():
+        if file.is_symlink():
+            msg = f"{str(shown)!r} is a link to a folder, which is not followed"
+            raise EvidenceError(msg)
+        return False
+    if file.suffix.lower() not in _SUFFIXES:
+        return False
+    if not file.is_file() or not _is_parquet(file):
+        msg = f"{str(shown)!r} is no Parquet file that can be read, such as one half written"
+        raise EvidenceError(msg)
+    return True
+
+
+def _keys_of(shown: Path) -> Keys:
+    """Return the keys and values in the names of the folders on the way to a file."""
+    keys: dict[str, str | None] = {}
+    for part in shown.parts[:-1]:
+        name, equals, value = part.partition("=")
+        if equals:
+            texts = [unquote(text, errors="surrogateescape") for text in (name, value)]
+            for raw, text in zip((name, value), texts, strict=True):
+                if not is_unicode(text):
+                    msg = f"{raw!r} in the name of a folder is no UTF-8 text"
+                    raise EvidenceError(msg)
+            keys[texts[0]] = None if value == _NULL else texts[1]
+    return keys

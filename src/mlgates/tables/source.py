@@ -1,9 +1,7 @@
-"""The border: any table in, Arrow batches out, as often as they are asked for."""
+"""Tables of any kind as Arrow batches, which can be read again and again."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,27 +11,22 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.tables.containers import (
+    Kind,
     from_numpy,
     from_pandas,
     from_polars,
     from_sequence,
     is_instance_of,
+    kind_of,
     matrix_of,
+    name_of,
 )
-from mlgates.tables.engines import (
-    fields_of_lazy,
-    fields_of_relation,
-    read_lazy,
-    read_relation,
-    through_narwhals,
-)
-from mlgates.tables.field import ArrowColumn, Field, TableSchema, from_arrow
-from mlgates.tables.folder import Folder
-from mlgates.tables.names import check_names, few
+from mlgates.tables.engines import open_lazy, open_relation, through_narwhals
+from mlgates.tables.field import ArrowColumn, Field, TableSchema, check_names, few, from_arrow
 from mlgates.tables.objects import UNCONVERTIBLE
-from mlgates.tables.parquet import fields_of, is_parquet, read_batches
+from mlgates.tables.parquet import open_path
 
-__all__ = ["Batch", "Field", "Source", "TableSchema", "as_source"]
+__all__ = ["Batch", "Field", "Source", "TableSchema", "as_source", "in_memory"]
 
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
@@ -42,7 +35,13 @@ _ACCEPTED = (
     "__arrow_c_stream__"
 )
 _BLOCK_ROWS = 4096
-# What is nearly a table: package, class, and the call that makes one of it.
+_ORIGINS: dict[Kind, str] = {
+    "pandas": "pandas.DataFrame",
+    "polars": "polars.DataFrame",
+    "numpy": "numpy.ndarray",
+    "sequence": "list of dicts",
+}
+# What to do with objects that are nearly tables: package, class, advice.
 _NEARLY = (
     ("pandas", "Series", "a Series is one column: call .to_frame()"),
     ("polars", "Series", "a Series is one column: call .to_frame()"),
@@ -64,7 +63,7 @@ class Batch:
     table : pyarrow.Table
         The columns that were asked for, in plain types.
     native : object
-        What a user's callable is given: the user's own object where the batch is the whole table,
+        What a user's callable gets: the user's own object where the batch is the whole table,
         else `table`.
 
     Examples
@@ -84,7 +83,7 @@ class Source:
     Parameters
     ----------
     origin : str
-        What the table came from, like ``"pandas.DataFrame"`` or ``"parquet file"``.
+        Where the table came from, like ``"pandas.DataFrame"`` or ``"parquet file"``.
     schema : mapping of str to Field
         Its columns, in order.
     rows : int or None
@@ -118,22 +117,10 @@ class Source:
         self._read = read
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[Batch]:
-        """Open the table and give its rows in order, at least one batch.
+        """Read columns, by default all, in order of the rows: at least one batch.
 
-        Parameters
-        ----------
-        columns : iterable of str, optional
-            Names of the columns to read; by default all.
-
-        Returns
-        -------
-        iterator of Batch
-            One batch for a table in memory; one without rows for an empty table.
-
-        Raises
-        ------
-        EvidenceError
-            If the table lacks one of `columns`, or a file can't be read.
+        A table in memory is one batch. Raises EvidenceError if the table lacks a column, or can't
+        be read.
 
         Examples
         --------
@@ -148,22 +135,28 @@ class Source:
             raise EvidenceError(msg)
         return self._read(names)
 
+    def whole(self) -> Any:
+        """Return the table as user code gets it: as given if it lies in memory, else as Arrow."""
+        if self.native is not None:
+            return self.native
+        return pa.concat_tables([batch.table for batch in self.batches()])
+
     def __repr__(self) -> str:
         rows = "unknown rows" if self.rows is None else f"{self.rows:,} rows"
         columns = ", ".join(f"{field.name}: {field.kind}" for field in self.schema.values())
         return f"Source({self.origin}, {rows}, {columns})"
 
 
-def as_source(table: object) -> Source:
-    """Source of any table: its columns are normalised once, and can be read many times.
+def as_source(table: Any) -> Source:
+    """Return the source of any table: its columns are normalised once, and can be read many times.
 
     Parameters
     ----------
     table : object
         A pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, RecordBatch or
-        RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a 2-D numpy array,
-        the path of a Parquet file or of a folder of them, an object with ``__arrow_c_stream__``,
-        anything that narwhals knows, or a `Source`, which is returned as it is.
+        RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a 2-D or
+        structured numpy array, the path of a Parquet file or of a folder of them, an object with
+        ``__arrow_c_stream__``, anything that narwhals reads, or a `Source`, which is returned.
 
     Returns
     -------
@@ -188,204 +181,106 @@ def as_source(table: object) -> Source:
     """
     if isinstance(table, Source):
         return table
-    for accepts, read in _READERS:
-        if accepts(table):
-            return read(table)
-    remedy = next((call for *of, call in _NEARLY if is_instance_of(table, *of)), None)
-    if remedy is None and hasattr(table, "__arrow_c_stream__"):
-        return _from_stream(table)
-    arrow = None if remedy else through_narwhals(table)
-    if arrow is not None:
-        return _from_arrow_table(_name_of(table), arrow, arrow)
-    msg = f"got {_name_of(table)}, which is not a table; {remedy or _ACCEPTED}"
-    raise EvidenceError(msg)
+    kind, origin = kind_of(table), name_of(table)
+    if kind in ("lazy", "duckdb", "path"):
+        stream = (
+            open_lazy(table)
+            if kind == "lazy"
+            else open_relation(table)
+            if kind == "duckdb"
+            else open_path(Path(table))
+        )
 
+        def read(names: list[str]) -> Iterator[Batch]:
+            return (Batch(part, part) for part in stream.read(names))
 
-def _in_memory(origin: str, columns: Iterable[ArrowColumn], native: object) -> Source:
-    columns = list(columns)
-    schema = {field.name: field for _, field in columns}
-    table = pa.table([array for array, _ in columns], names=list(schema))
-
-    def read(names: list[str]) -> Iterator[Batch]:
-        yield Batch(table.select(names), native)
-
-    return Source(origin, schema, table.num_rows, read, native)
-
-
-def _from_pandas_frame(frame: Any) -> Source:
-    check_names(frame.columns, "write df.columns = df.columns.map(str)")
-    matrix = matrix_of(frame)
-    if matrix is not None:
-        columns = _of_matrix(map(str, frame.columns), matrix)
-    else:
-        columns = (from_pandas(str(name), series) for name, series in frame.items())
-    return _in_memory("pandas.DataFrame", columns, frame)
-
-
-def _from_polars_frame(frame: Any) -> Source:
-    check_names(frame.columns)
-    columns = (from_polars(name, frame.get_column(name)) for name in frame.columns)
-    return _in_memory("polars.DataFrame", columns, frame)
-
-
-def _from_polars_lazy(frame: Any) -> Source:
-    return _streamed("polars.LazyFrame", fields_of_lazy(frame), None, partial(read_lazy, frame))
-
-
-def _from_duckdb(relation: Any) -> Source:
-    fields = fields_of_relation(relation)
-    return _streamed("DuckDB relation", fields, None, partial(read_relation, relation, fields))
-
-
-def _streamed(
-    origin: str,
-    fields: Mapping[str, Field],
-    rows: int | None,
-    tables: Callable[[list[str]], Iterator[pa.Table]],
-) -> Source:
-    def read(names: list[str]) -> Iterator[Batch]:
-        for table in tables(names):
-            yield Batch(table, table)
-
-    return Source(origin, fields, rows, read)
-
-
-def _from_table(table: pa.Table) -> Source:
-    return _from_arrow_table("pyarrow.Table", table, table)
-
-
-def _from_arrow_table(origin: str, table: pa.Table, native: object) -> Source:
-    check_names(table.column_names)
-    columns = (
-        from_arrow(field.name, array, field.metadata)
-        for field, array in zip(table.schema, table.columns, strict=True)
-    )
-    return _in_memory(origin, columns, native)
-
-
-def _from_batch(batch: pa.RecordBatch) -> Source:
-    return _from_arrow_table("pyarrow.RecordBatch", pa.Table.from_batches([batch]), batch)
-
-
-def _from_reader(reader: pa.RecordBatchReader) -> Source:
-    """Source of a reader, which can be read once: the table it gave is kept in its place."""
-    table = _read_stream(reader.read_all)
-    return _from_arrow_table("pyarrow.RecordBatchReader", table, table)
-
-
-def _from_stream(exporter: Any) -> Source:
-    """Source of a stream: nobody knows whether it can be read again, so its table is kept."""
-    table = _read_stream(lambda: pa.table(exporter))
-    return _from_arrow_table(_name_of(exporter), table, table)
-
-
-def _from_mapping(table: Mapping[Any, Any]) -> Source:
-    check_names(table, "write {str(name): values for name, values in table.items()}")
-    columns = [from_sequence(str(name), values) for name, values in table.items()]
+        return Source(stream.origin, stream.fields, stream.rows, read)
+    if kind in ("reader", "stream"):  # it may not be readable twice
+        try:
+            table = table.read_all() if kind == "reader" else pa.table(table)
+        except UNCONVERTIBLE as error:
+            msg = f"the Arrow stream can't be read: {type(error).__name__}: {error!s:.200}"
+            raise EvidenceError(msg) from error
+    elif kind not in ("pandas", "polars", "arrow", "numpy", "mapping", "sequence"):
+        advice = next((advice for *of, advice in _NEARLY if is_instance_of(table, *of)), None)
+        arrow = None if advice else through_narwhals(table)
+        if arrow is None:
+            msg = f"got {origin}, which is not a table; {advice or _ACCEPTED}"
+            raise EvidenceError(msg)
+        table = arrow
+    columns = list(_columns_of(kind, table))
     lengths = {field.name: len(array) for array, field in columns}
     if len(set(lengths.values())) > 1:
-        told = [f"{name!r} has {length:,}" for name, length in list(lengths.items())[:10]]
-        msg = f"the columns of the dict differ in length: {', '.join(told)}"
+        listed = [f"{name!r} has {length:,}" for name, length in list(lengths.items())[:10]]
+        msg = f"the columns of the dict differ in length: {', '.join(listed)}"
         raise EvidenceError(msg)
-    return _in_memory(_name_of(table), columns, table)
+    schema = {field.name: field for _, field in columns}
+    plain = pa.table([array for array, _ in columns], names=list(schema))
+
+    def select(names: list[str]) -> Iterator[Batch]:
+        yield Batch(plain.select(names), table)
+
+    return Source(_ORIGINS.get(kind, origin), schema, plain.num_rows, select, table)
 
 
-def _from_matrix(array: Any) -> Source:
-    if array.ndim != 2:
-        hint = "; for one column write array.reshape(-1, 1)" if array.ndim == 1 else ""
-        msg = f"got an array of {array.ndim} dimensions, a table has 2{hint}"
-        raise EvidenceError(msg)
-    names = [f"x{i}" for i in range(array.shape[1])]
-    check_names(names)
-    plain = array if np.ma.isMaskedArray(array) else np.asarray(array)
-    return _in_memory("numpy.ndarray", _of_matrix(names, plain), array)
+def in_memory(table: Any, source: Callable[[], Source]) -> Any:
+    """Return features as a model takes them: as given, or as Arrow if they must be read first.
+
+    `source` is called for files, DuckDB relations and streams, which can't be handed to a model.
+    """
+    kind = kind_of(table)
+    read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)
+    # (a frame of another library is handed over as it is)
+    read = read or (kind == "stream" and not hasattr(table, "__array__"))
+    return source().whole() if read else table
 
 
-def _of_matrix(names: Iterable[str], matrix: Any) -> Iterator[ArrowColumn]:
-    column_wise = matrix.strides[0] == matrix.itemsize or np.ma.isMaskedArray(matrix)
-    by_column = matrix.T if column_wise else _transposed(matrix)
+def _columns_of(kind: Kind, table: Any) -> Iterable[ArrowColumn]:
+    """Return the columns of a table in memory."""
+    if kind == "pandas":
+        check_names(table.columns, "write df.columns = df.columns.map(str)")
+        matrix = matrix_of(table)
+        if matrix is None:
+            return (from_pandas(str(name), series) for name, series in table.items())
+        return _columns_of_matrix([str(name) for name in table.columns], matrix)
+    if kind == "polars":
+        check_names(table.columns)
+        return (from_polars(name, table.get_column(name)) for name in table.columns)
+    if kind == "mapping":
+        check_names(table, "write {str(name): values for name, values in table.items()}")
+        return (from_sequence(str(name), values) for name, values in table.items())
+    if kind == "sequence":
+        odd = sorted({name_of(row) for row in table if not isinstance(row, Mapping)})
+        if odd:
+            msg = f"got a {name_of(table)} of {', '.join(odd)}, which is not a table; {_ACCEPTED}"
+            raise EvidenceError(msg)
+        names = list(dict.fromkeys(name for row in table for name in row))
+        remedy = "write [{str(name): value for name, value in row.items()} for row in rows]"
+        check_names(names, remedy)
+        return (from_sequence(name, [row.get(name) for row in table]) for name in names)
+    if kind == "numpy":
+        if table.dtype.names and table.ndim == 1:
+            check_names(table.dtype.names)
+            return (from_numpy(name, table[name]) for name in table.dtype.names)
+        if table.ndim != 2:
+            hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
+            msg = f"got an array of {table.ndim} dimensions, a table has 2{hint}"
+            raise EvidenceError(msg)
+        names = [f"x{i}" for i in range(table.shape[1])]
+        check_names(names)
+        return _columns_of_matrix(names, table)
+    check_names(table.schema.names)
+    fields = zip(table.schema, table.columns, strict=True)
+    return (from_arrow(field.name, array, field.metadata) for field, array in fields)
+
+
+def _columns_of_matrix(names: list[str], matrix: Any) -> Iterator[ArrowColumn]:
+    """Yield the columns of a matrix, each in one piece of memory."""
+    matrix = matrix if np.ma.isMaskedArray(matrix) else np.asarray(matrix)
+    by_column = matrix.T
+    if matrix.strides[0] != matrix.itemsize and not np.ma.isMaskedArray(matrix):
+        # by blocks that fit the cache: three times as fast
+        by_column = np.empty(matrix.shape[::-1], dtype=matrix.dtype)
+        for start in range(0, len(matrix), _BLOCK_ROWS):
+            by_column[:, start : start + _BLOCK_ROWS] = matrix[start : start + _BLOCK_ROWS].T
     return (from_numpy(name, by_column[i]) for i, name in enumerate(names))
-
-
-def _transposed(array: Any) -> Any:
-    """Copy with each column in one piece, by blocks that fit the cache (three times as fast)."""
-    copy = np.empty(array.shape[::-1], dtype=array.dtype)
-    for start in range(0, len(array), _BLOCK_ROWS):
-        copy[:, start : start + _BLOCK_ROWS] = array[start : start + _BLOCK_ROWS].T
-    return copy
-
-
-def _from_records(records: Sequence[Any]) -> Source:
-    odd = sorted({_name_of(row) for row in records if not isinstance(row, Mapping)})
-    if odd:
-        msg = f"got a {_name_of(records)} of {', '.join(odd)}, which is not a table; {_ACCEPTED}"
-        raise EvidenceError(msg)
-    names = list(dict.fromkeys(name for row in records for name in row))
-    check_names(names, "write [{str(name): value for name, value in row.items()} for row in rows]")
-    columns = (from_sequence(name, [row.get(name) for row in records]) for name in names)
-    return _in_memory("list of dicts", columns, records)
-
-
-def _from_path(path: str | PathLike[str]) -> Source:
-    file = Path(path)
-    first, *more = str(path).split("\n")  # what lies in a text given for a path is not shown
-    shown = f"{first + '...' if more else first!r:.200}"
-    try:
-        problem = _problem_of_file(file)
-    except OSError as error:  # a name that is too long, a file that may not be read
-        problem = f"the file {{}} can't be read: {type(error).__name__}"
-    if problem:
-        raise EvidenceError(problem.format(shown))
-    if file.is_dir():
-        folder = Folder(file)
-        return _streamed("folder of parquet files", folder.fields, folder.rows, folder.read)
-    fields, rows = fields_of(file)
-
-    def tables(names: list[str]) -> Iterator[pa.Table]:
-        return read_batches(file, {name: fields[name] for name in names})
-
-    return _streamed("parquet file", fields, rows, tables)
-
-
-def _problem_of_file(file: Path) -> str | None:
-    if file.is_dir():
-        return None
-    if not file.is_file():
-        return "there is no file {}"
-    if not is_parquet(file):
-        return "the file {} is not a Parquet file; read it first and give the table"
-    return None
-
-
-def _read_stream(read: Callable[[], pa.Table]) -> pa.Table:
-    """Table of a stream; what its producer raises becomes `EvidenceError`."""
-    try:
-        return read()
-    except UNCONVERTIBLE as error:
-        msg = f"the Arrow stream can't be read: {type(error).__name__}: {error!s:.200}"
-        raise EvidenceError(msg) from error
-
-
-def _name_of(value: object) -> str:
-    """Name of a type with its package, like ``pandas.DataFrame``."""
-    if value is None:
-        return "None"
-    package = type(value).__module__.partition(".")[0]
-    name = type(value).__qualname__
-    return name if package == "builtins" else f"{package}.{name}"
-
-
-# What is a table, and how it is read; the first that accepts it does.
-_READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Source]], ...] = (
-    (lambda table: is_instance_of(table, "pandas", "DataFrame"), _from_pandas_frame),
-    (lambda table: is_instance_of(table, "polars", "DataFrame"), _from_polars_frame),
-    (lambda table: is_instance_of(table, "polars", "LazyFrame"), _from_polars_lazy),
-    (lambda table: is_instance_of(table, "duckdb", "DuckDBPyRelation"), _from_duckdb),
-    (lambda table: isinstance(table, pa.Table), _from_table),
-    (lambda table: isinstance(table, pa.RecordBatch), _from_batch),
-    (lambda table: isinstance(table, pa.RecordBatchReader), _from_reader),
-    (lambda table: isinstance(table, Mapping), _from_mapping),
-    (lambda table: isinstance(table, np.ndarray), _from_matrix),
-    (lambda table: isinstance(table, str | PathLike), _from_path),
-    (lambda table: isinstance(table, list | tuple), _from_records),
-)
