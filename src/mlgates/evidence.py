@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean, shown
+from mlgates.predictions.arguments import OF_ROWS, check_rows, row_argument
 from mlgates.predictions.groups import Groups, Slice, groups_of, slices_of
-from mlgates.predictions.lent import OF_ROWS, check_rows, lent_rows, offers
-from mlgates.predictions.outcomes import Need, Outcomes
-from mlgates.predictions.reading import outcomes_of
+from mlgates.predictions.models import offers
+from mlgates.predictions.outcomes import Need, Outcomes, outcomes_of
 from mlgates.profile.baseline import Baseline
 from mlgates.profile.counters import Counter
 from mlgates.profile.reference import Reference
@@ -224,7 +224,7 @@ class Evidence:
         looked up, and predictions and scores that were not given are asked of the model.
         """
         if name in OF_ROWS:
-            return lent_rows(self, name)
+            return row_argument(self, name)
         given = self[name]
         if name == "reference" and _is_stored(given):
             return self.reference()

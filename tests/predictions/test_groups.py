@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.predictions.names import apart, listed, told, value_name
+from mlgates.predictions.groups import group_name, unique_names
+from mlgates.predictions.labels import label_text, list_labels
 
 SEX = ["f", "m", None, "f"]
 RACE = [2, 1, 1, 2]
@@ -386,15 +387,15 @@ def test_declared_categories_without_rows_are_slices():
     ],
 )
 def test_names_of_values(value, name):
-    assert value_name("x", value) == f"x={name}"
+    assert group_name("x", value) == f"x={name}"
 
 
 def test_names_differ():
     long = ["a" * 50 + "1", "a" * 50 + "2"]
     assert groups(long).names == (f"group={'a' * 40}...", f"group={'a' * 40}... (2)")
-    assert apart(["a", "a", "a (2)", "a"]) == ("a", "a (2)", "a (2) (2)", "a (3)")
-    assert told("a" * 39) == f"'{'a' * 38}..."
-    assert listed(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+    assert unique_names(["a", "a", "a (2)", "a"]) == ("a", "a (2)", "a (2) (2)", "a (3)")
+    assert label_text("a" * 39) == f"'{'a' * 38}..."
+    assert list_labels(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
 
 
 @given(
@@ -413,13 +414,13 @@ def test_each_row_is_in_its_one_group(rows):
     found = groups(columns)
     for row, code in zip(rows, found.codes.tolist(), strict=True):
         assert found.names[code] == ", ".join(
-            value_name(name, value) for name, value in zip("xyz", row, strict=True)
+            group_name(name, value) for name, value in zip("xyz", row, strict=True)
         )
         assert found.missing[code] is (None in row)
     assert set(found.codes.tolist()) == set(range(len(found.names)))
     order = {"a": 0, "b": 1, None: 9}
     assert list(found.names) == [
-        ", ".join(value_name(name, value) for name, value in zip("xyz", row, strict=True))
+        ", ".join(group_name(name, value) for name, value in zip("xyz", row, strict=True))
         for row in sorted(set(rows), key=lambda row: (order[row[0]], row[1] or 9, row[2]))
     ]
     parts = Evidence({"X": columns}).slices(("x", "y", "z"))

@@ -14,13 +14,13 @@ from sklearn.metrics import confusion_matrix
 
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.predictions.classes import classes_among
 from mlgates.predictions.labels import (
     Labels,
-    coded,
-    encoded,
+    code_labels,
+    encode,
+    find_classes,
     plain_label,
-    recoded,
+    recode,
     sorted_labels,
 )
 from mlgates.tables.columns import as_column
@@ -375,7 +375,7 @@ LABELS = st.one_of(
 
 @given(values=LABELS)
 def test_codes_lead_back_to_the_values(values):
-    codes, distinct = encoded(as_column("y", values))
+    codes, distinct = encode(as_column("y", values))
     assert [None if code < 0 else distinct[code] for code in codes.tolist()] == values
     assert len(set(distinct)) == len(distinct)
     assert set(codes.tolist()) - {-1} == set(range(len(distinct)))
@@ -384,7 +384,7 @@ def test_codes_lead_back_to_the_values(values):
 @given(values=st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=1, max_size=30))
 def test_texts_of_fixed_width_are_read_like_texts(values):
     array = np.array(values)  # (numpy drops the NULs at the end)
-    codes, distinct = encoded(as_column("y", array))
+    codes, distinct = encode(as_column("y", array))
     assert [distinct[code] for code in codes.tolist()] == array.tolist()
 
 
@@ -430,7 +430,7 @@ def test_small_things():
     assert plain_label(np.float64(3)) == 3
     assert plain_label("a") == "a"
     assert np.isnan(plain_label(np.nan))
-    assert sorted_labels((True, False), bools=True) == (False, True)
+    assert sorted_labels([True, False], bools=True) == (False, True)
     sides = Labels("a", np.array([0]), (5,)), Labels("b", np.array([0]), ())
-    assert classes_among(*sides).every == (5,)
-    assert recoded(coded(as_column("y", [5, None, 3])), (3, 5)).tolist() == [1, -1, 0]
+    assert find_classes(*sides).every == (5,)
+    assert recode(code_labels(as_column("y", [5, None, 3])), (3, 5)).tolist() == [1, -1, 0]

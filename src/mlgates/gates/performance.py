@@ -15,7 +15,7 @@ from mlgates.gates._shared import By, checked, in_slices, rows_needed, settled
 from mlgates.limits import Limit, format_number, format_value
 from mlgates.metrics import Metric, find
 from mlgates.predictions import Outcomes, Slice
-from mlgates.predictions.names import listed
+from mlgates.predictions.labels import list_labels
 from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import Check, Measurement
 
@@ -142,7 +142,7 @@ class Performance(Gate):
         """Return which predicted labels are no labels of the truth: they count as wrong."""
         metric = self._metric
         unseen = evidence.outcomes(metric.need, scores=metric.scores).unseen
-        return f"predicted, but not in `y_true`: {listed(unseen)}" if unseen else ""
+        return f"predicted, but not in `y_true`: {list_labels(unseen)}" if unseen else ""
 
     def _found(self, metric: Metric, outcomes: Outcomes, group: str | None) -> _Found:
         def at(level: float) -> Measurement:

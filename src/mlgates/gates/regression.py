@@ -15,7 +15,7 @@ from mlgates.limits import Limit, format_number, format_value
 from mlgates.metrics import Metric, find
 from mlgates.metrics.difference import Difference, difference
 from mlgates.predictions import Slice
-from mlgates.predictions.names import listed
+from mlgates.predictions.labels import list_labels
 from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import Check, Measurement
 
@@ -160,7 +160,7 @@ class Regression(Gate):
             unseen = evidence.outcomes(need, production=production, scores=scores).unseen
             whose = "predicted in production" if production else "predicted"
             if unseen:
-                said.append(f"{whose}, but not in `y_true`: {listed(unseen)}")
+                said.append(f"{whose}, but not in `y_true`: {list_labels(unseen)}")
         return "; ".join(said)
 
     def _judged(self, metric: Metric, found: list[_Found]) -> Iterator[Check]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mlgates.errors import EvidenceError
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
-from mlgates.predictions.names import listed
+from mlgates.predictions.labels import list_labels
 from mlgates.stats.proportions import wilson_interval
 
 __all__ = ["COUNTS", "CountMetric", "Overlap", "Share", "divided", "squared_cells"]
@@ -57,8 +57,9 @@ class CountMetric(Metric):
     def positive(self, outcomes: Outcomes) -> int | None:
         """Return the code of the positive class where the metric asks for one."""
         if self.strict and outcomes.unseen:
-            msg = f"predicted, but not in `y_true`: {listed(outcomes.unseen)}; `{self.name}` can't "
-            msg += "tell whether that is the positive label: predict labels of `y_true` alone"
+            msg = f"predicted, but not in `y_true`: {list_labels(outcomes.unseen)}; "
+            msg += f"`{self.name}` can't tell whether that is the positive label: "
+            msg += "predict labels of `y_true` alone"
             raise EvidenceError(msg)
         return outcomes.binary(self.name) if self.binary else None
 

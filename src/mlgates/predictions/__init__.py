@@ -1,4 +1,4 @@
-"""The model half of evidence: labels, predictions and scores of one model, row beside row."""
+"""Aligned labels, predictions, scores, weights and groups of one model."""
 
 from mlgates.predictions.groups import Groups, Slice
 from mlgates.predictions.outcomes import Need, Outcomes, confusion

@@ -1,29 +1,56 @@
-"""Groups and slices of rows: what the values of some columns, crossed, divide the rows into."""
+"""Groups and slices of rows by the values of columns, or by conditions on a table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.predictions.labels import encoded, is_whole
-from mlgates.predictions.lookup import Given, Lookup, Table
-from mlgates.predictions.names import apart, value_name
+from mlgates.options import shown
+from mlgates.predictions.labels import encode, is_whole, label_text
+from mlgates.predictions.lookup import (
+    TableRows,
+    anchor_rows,
+    column_names,
+    named_column,
+    rows_of_evidence,
+)
 from mlgates.profile.groups import rows_where
-from mlgates.tables.columns import Column, as_array, as_column, columns_of, index_of, is_table
+from mlgates.tables.columns import (
+    Column,
+    as_array,
+    as_column,
+    columns_of,
+    index_of,
+    is_table,
+    same_rows,
+)
 
-__all__ = ["Groups", "Slice", "groups_of", "slices_of"]
+if TYPE_CHECKING:
+    from mlgates.evidence import Evidence
 
-#: More groups than these are no groups.
+__all__ = [
+    "Groups",
+    "Slice",
+    "are_names",
+    "group_name",
+    "groups_of",
+    "slices_of",
+    "unique_names",
+]
+
+#: More groups than these are refused.
 _MOST = 1_000
 #: A feature of more groups than these may be an identifier or a measured number.
 _FEW = 20
+_LONGEST_NAME = 40
+_MISSING = "missing"
 _UNNAMED = "group"
 
 Condition = Callable[..., object]
-Codes = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +61,8 @@ class Slice:
     ----------
     name : str
         ``"sex=f"``, or the name of a condition.
-    found : array of bool or EvidenceError
-        One for each of the rows given, or why its condition picks none.
+    mask : array of bool or EvidenceError
+        One for each of the rows given, or why its condition selects none.
 
     Examples
     --------
@@ -44,18 +71,18 @@ class Slice:
     """
 
     name: str
-    found: npt.NDArray[np.bool_] | EvidenceError
+    mask: npt.NDArray[np.bool_] | EvidenceError
 
     def __post_init__(self) -> None:
-        if not isinstance(self.found, EvidenceError):
-            self.found.flags.writeable = False
+        if not isinstance(self.mask, EvidenceError):
+            self.mask.flags.writeable = False
 
     @property
     def rows(self) -> npt.NDArray[np.bool_]:
-        """Whether each row is in it; EvidenceError where that can't be told."""
-        if isinstance(self.found, EvidenceError):  # only now: it is to spoil no other slice
-            raise self.found.with_traceback(None)
-        return self.found
+        """Whether each row is in the slice; raises the error of a condition that failed."""
+        if isinstance(self.mask, EvidenceError):  # only now, so that other slices are measured
+            raise self.mask.with_traceback(None)
+        return self.mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,192 +114,204 @@ class Groups:
     codes: npt.NDArray[np.intp]
     missing: tuple[bool, ...]
 
-    def __post_init__(self) -> None:
-        self.codes.flags.writeable = False
 
+def slices_of(evidence: "Evidence", by: Any) -> tuple[Slice, ...]:
+    """Return the slices of the rows by column names, whose values are crossed, or by conditions.
 
-def slices_of(given: Given, by: Any) -> tuple[Slice, ...]:
-    """Return the slices that some columns, or conditions, make of the rows.
-
-    Parameters
-    ----------
-    given : Given
-        The evidence of a run.
-    by : str, sequence of str, mapping or sequence of pairs
-        Names of columns, whose values are crossed; or conditions by the slice's name.
+    `by` is a name, a sequence of names, a mapping of conditions by slice name, or a sequence of
+    such pairs. A condition that fails raises only when its own slice's `rows` are read.
 
     Raises
     ------
     EvidenceError
         For a column that is not there, has other rows than the labels or too many values, and for
-        conditions on no table or one of other rows. One that does not give one bool a row spoils
-        its own slice alone, whose `rows` raise.
+        conditions without a table or on one of other rows.
     """
-    lookup = Lookup(given)
-    pairs = _conditions(by)
-    if pairs is not None:
-        return tuple(Slice(name, _where(lookup, name, condition)) for name, condition in pairs)
-    names = (by,) if isinstance(by, str) else tuple(by)
-    groups = _crossed(lookup, {name: lookup.named(name) for name in names})
-    return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
-
-
-def _conditions(by: Any) -> list[tuple[str, Condition]] | None:
-    """Return pairs of name and condition; None for names of columns."""
+    if isinstance(by, str):
+        by = (by,)
     if isinstance(by, Mapping):
-        return list(by.items())
-    if isinstance(by, str) or all(isinstance(name, str) for name in by):
-        return None
-    return list(by)
+        by = tuple(by.items())
+    elif all(isinstance(name, str) for name in by):
+        groups = _cross(evidence, {name: named_column(evidence, name) for name in by})
+        return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
+    return tuple(Slice(name, _select(evidence, name, condition)) for name, condition in by)
 
 
-def _where(
-    lookup: Lookup, name: str, condition: Condition
+def _select(
+    evidence: "Evidence", name: str, condition: Condition
 ) -> npt.NDArray[np.bool_] | EvidenceError:
-    """Return the rows of a condition on `X`, or on `data` where it can't be answered on `X`."""
-    tables = [table for table in ("X", "data") if table in lookup.given]
+    """Return the rows of a condition on `X`, or on `data` where it raises on `X`."""
+    tables = [table for table in ("X", "data") if table in evidence]
     if not tables:
         msg = f"slice {name!r} is a condition on a table, and neither `X` nor `data` was given"
         raise EvidenceError(msg)
-    found = _rows(lookup, tables[0], name, condition)
-    if isinstance(found, EvidenceError) and found.__cause__ is not None and len(tables) > 1:
-        return _rows(lookup, tables[1], name, condition)  # (the cause is what the condition raised)
-    return found
+    for table in tables:
+        rows, native = rows_of_evidence(evidence, table), evidence.read_only(table)
+        try:
+            mask = rows_where(name, condition, native, None if rows is None else rows.rows)
+        except EvidenceError as error:
+            if error.__cause__ is None or table == tables[-1]:
+                return error
+            continue  # the condition itself raised on this table
+        anchor = anchor_rows(evidence)
+        if anchor is not None:
+            same_rows(anchor, rows or TableRows(f"`{table}`", len(mask)))
+        break
+    return mask
 
 
-def _rows(
-    lookup: Lookup, table: str, name: str, condition: Condition
-) -> npt.NDArray[np.bool_] | EvidenceError:
-    rows, native = lookup.table(table), lookup.given.read_only(table)
-    try:
-        found = rows_where(name, condition, native, None if rows is None else rows.rows)
-    except EvidenceError as error:
-        return error
-    lookup.align(rows or Table(f"`{table}`", len(found)))
-    return found
+def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
+    """Return the groups of one or several sensitive features, crossed.
 
-
-def groups_of(given: Given, features: Any) -> Groups:
-    """Return the groups that one or several sensitive features, crossed, make of the rows.
-
-    Parameters
-    ----------
-    given : Given
-        The evidence of a run.
-    features : str or sequence of str
-        A name of evidence, or names of columns.
+    `features` is a name of evidence, or names of columns.
 
     Raises
     ------
     EvidenceError
-        For features with other rows than the labels, and for those that make no groups:
-        identifiers and measured numbers.
+        For features with other rows than the labels, and for identifiers and measured numbers.
     """
-    lookup = Lookup(given)
-    value = given[features] if isinstance(features, str) and features in given else features
-    columns = _features(lookup, value, str(features))
-    return _crossed(lookup, columns, check=_refuse_ungrouped)
-
-
-def _features(lookup: Lookup, value: Any, evidence: str) -> dict[str, Column]:
-    said = f"`{evidence}`"
+    role = str(features)
+    value: Any = features
+    if isinstance(features, str) and features in evidence:
+        value = evidence[features]
+    said = f"`{role}`"
     if isinstance(value, str):
-        return {value: lookup.named(value, said)}
-    if are_names(lookup, value):
-        return {name: lookup.named(name, said) for name in value}
-    if is_table(value):
-        inside = columns_of(said, value)
+        columns = {value: named_column(evidence, value, role)}
+    elif isinstance(value, list | tuple) and are_names(evidence, value):
+        columns = {name: named_column(evidence, name, role) for name in value}
+    elif is_table(value):
+        inside, index = columns_of(said, value), index_of(value)
         if not inside:
             msg = f"{said} has no columns"
             raise EvidenceError(msg)
-        index = index_of(value)
-        return {
+        columns = {
             str(name): replace(as_column(f"column {str(name)!r} of {said}", column), index=index)
             for name, column in inside.items()
         }
-    if isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
+    elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
         array = as_array(said, value)
-        return {f"x{i}": as_column(said, array[:, i]) for i in range(array.shape[1])}
-    name = getattr(value, "name", None)
-    return {name if isinstance(name, str) and name else _UNNAMED: as_column(said, value)}
+        columns = {f"x{i}": as_column(said, array[:, i]) for i in range(array.shape[1])}
+    else:
+        name = getattr(value, "name", None)  # of a Series
+        name = name if isinstance(name, str) and name else _UNNAMED
+        columns = {name: as_column(said, value)}
+    return _cross(evidence, columns, as_groups=True)
 
 
-def are_names(lookup: Lookup, value: Any) -> bool:
-    """Whether a list holds names of columns rather than a group a row."""
-    if (
-        not isinstance(value, list | tuple)
-        or not value
-        or len(value) > _FEW
-        or not all(isinstance(name, str) for name in value)
-    ):
+def are_names(evidence: "Evidence", value: Any) -> bool:
+    """Return whether a list has names of columns rather than one group per row."""
+    is_short = isinstance(value, list | tuple) and 0 < len(value) <= _FEW
+    if not is_short or not all(isinstance(name, str) for name in value):
         return False
-    known = {
-        name for table in ("X", "data") if table in lookup.given for name in lookup.names(table)
-    }
-    if known.issuperset(value):
+    tables = [table for table in ("X", "data") if table in evidence]
+    if set(value).issubset(name for table in tables for name in column_names(evidence, table)):
         return True
-    anchor = lookup.anchor()
+    anchor = anchor_rows(evidence)
     return anchor is not None and anchor.rows != len(value)
 
 
-def _refuse_ungrouped(column: Column, codes: Codes, values: list[Any]) -> None:
-    """Raise for an identifier or a measured number."""
-    if len(values) <= _FEW or column.declares:
-        return
-    advice = "bin it first, or give a feature with fewer groups"
-    if len(values) * 2 > len(codes):
-        msg = f"{column.said} has {len(values):,} distinct values in {len(codes):,} rows, which "
-        msg += f"looks like an identifier: {advice}"
-        raise EvidenceError(msg)
-    if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
-        msg = f"{column.said} is a measured number with {len(values):,} distinct values: {advice}"
-        raise EvidenceError(msg)
-
-
-def _crossed(
-    lookup: Lookup,
-    columns: Mapping[str, Column],
-    check: Callable[[Column, Codes, list[Any]], None] = lambda *_: None,
+def _cross(
+    evidence: "Evidence", columns: Mapping[str, Column], *, as_groups: bool = False
 ) -> Groups:
-    """Return groups by the values of some columns: sorted by value, missing ones last."""
+    """Return groups by the values of some columns: sorted by value, missing ones last.
+
+    Identifiers and measured numbers are refused `as_groups`.
+    """
     if not columns:
         msg = "no column was named to make groups of"
         raise EvidenceError(msg)
+    anchor = anchor_rows(evidence)
     for column in columns.values():
-        lookup.align(column)
+        if anchor is not None:
+            same_rows(anchor, column)
     codes = np.zeros(next(iter(columns.values())).rows, np.intp)
     combined: list[tuple[Any, ...]] = [()]
     for column in columns.values():
-        found = encoded(column, declared=True)
-        check(column, *found)
-        ranks, values = _ranked(column, *found)
+        ranks, values = _rank(column, as_groups=as_groups)
         codes = codes * len(values) + ranks
         present = np.bincount(codes, minlength=len(combined) * len(values)) > 0
         if len(columns) == 1:
             present[:] = True  # a category that is declared and has no rows
         places = np.flatnonzero(present)
-        _refuse_many(len(places), " and ".join(column.said for column in columns.values()))
+        if len(places) > _MOST:
+            raise _too_many(len(places), " and ".join(column.said for column in columns.values()))
         combined = [(*combined[p // len(values)], values[p % len(values)]) for p in places.tolist()]
         codes = (np.cumsum(present) - 1)[codes]
-    names = apart([", ".join(map(value_name, columns, combination)) for combination in combined])
+    codes = codes.astype(np.intp, copy=False)
+    codes.flags.writeable = False
+    names = [", ".join(map(group_name, columns, combination)) for combination in combined]
     missing = tuple(None in combination for combination in combined)
-    return Groups(tuple(columns), names, codes.astype(np.intp, copy=False), missing)
+    return Groups(tuple(columns), unique_names(names), codes, missing)
 
 
-def _ranked(column: Column, codes: Codes, values: list[Any]) -> tuple[Codes, list[Any]]:
+def _rank(column: Column, *, as_groups: bool) -> tuple[npt.NDArray[np.intp], list[Any]]:
     """Return each row's place among the sorted values, and these; None, for missing, is last."""
-    _refuse_many(len(values), column.said)
+    codes, values = encode(column, declared=True)
+    if as_groups and len(values) > _FEW and not column.declares:
+        distinct = f"{len(values):,} distinct values"
+        advice = "bin it first, or give a feature with fewer groups"
+        if len(values) * 2 > len(codes):
+            msg = f"{column.said} has {distinct} in {len(codes):,} rows, which looks like an "
+            msg += f"identifier: {advice}"
+            raise EvidenceError(msg)
+        if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
+            msg = f"{column.said} is a measured number with {distinct}: {advice}"
+            raise EvidenceError(msg)
+    if len(values) > _MOST:
+        raise _too_many(len(values), column.said)
     order = list(range(len(values)))
     if not (column.declares and getattr(column.array.type, "ordered", False)):
         order.sort(key=values.__getitem__)
     rank = np.empty(len(values) + 1, np.intp)
     rank[order] = np.arange(len(values))
     rank[-1] = len(values)
-    absent = bool((codes < 0).any())
-    return rank[codes], [values[place] for place in order] + [None] * absent
+    has_missing = bool((codes < 0).any())
+    return rank[codes], [values[place] for place in order] + [None] * has_missing
 
 
-def _refuse_many(groups: int, said: str) -> None:
-    if groups > _MOST:
-        msg = f"{said} would make {groups:,} groups, too many: at most {_MOST:,}; bin it first"
-        raise EvidenceError(msg)
+def _too_many(groups: int, columns: str) -> EvidenceError:
+    msg = f"{columns} would make {groups:,} groups, too many: at most {_MOST:,}; bin it first"
+    return EvidenceError(msg)
+
+
+def group_name(feature: str, value: object) -> str:
+    """Return a group's name, ``"sex=f"``; None is the group of missing values.
+
+    Examples
+    --------
+    >>> group_name("sex", "f"), group_name("pclass", 1.0), group_name("sex", None)
+    ('sex=f', 'pclass=1', 'sex=missing')
+    >>> group_name("sex", "missing"), group_name("sex", " f")
+    ("sex='missing'", "sex=' f'")
+    """
+    if value is None:
+        return f"{feature}={_MISSING}"
+    if isinstance(value, datetime | date | time):
+        return f"{feature}={value.isoformat()}"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str):
+        if not value.isprintable() or value != value.strip() or value in ("", _MISSING):
+            return f"{feature}={label_text(value)}"
+        text = value
+    else:
+        text = shown(value) if isinstance(value, bool | int | float) else str(value)
+    return f"{feature}={text if len(text) <= _LONGEST_NAME else f'{text[:_LONGEST_NAME]}...'}"
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names that all differ: the second of two equal ones gets a number.
+
+    Examples
+    --------
+    >>> unique_names(["a", "b", "a"])
+    ('a', 'b', 'a (2)')
+    """
+    taken: dict[str, None] = {}
+    for name in names:
+        new, number = name, 1
+        while new in taken:
+            number += 1
+            new = f"{name} ({number})"
+        taken[new] = None
+    return tuple(taken)

@@ -1,21 +1,38 @@
-"""Labels as codes: one family of numbers, or texts; never cast from one to the other."""
+"""Labels as codes of sorted classes; numbers and texts are never cast to each other."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.predictions.names import listed, told
+from mlgates.options import shown
 from mlgates.tables import encoding
 from mlgates.tables.columns import Column
 
-__all__ = ["Labels", "coded", "encoded", "family_of", "is_whole", "plain_label", "sorted_labels"]
+__all__ = [
+    "Classes",
+    "Labels",
+    "code_labels",
+    "encode",
+    "find_classes",
+    "is_whole",
+    "label_text",
+    "list_labels",
+    "mixed_types",
+    "plain_label",
+    "recode",
+    "sorted_labels",
+]
 
-_OTHERS = {
+_BINARY = frozenset({0, 1})
+_LONGEST_TEXT = 40
+_MOST_LISTED = 10
+_NOT_LABELS = {
     "binary": "bytes; decode them first: labels are numbers or texts",
     "timestamp": "timestamps; labels are numbers or texts",
     "date": "dates; labels are numbers or texts",
@@ -31,13 +48,13 @@ class Labels:
     Parameters
     ----------
     said : str
-        What messages call them.
+        Name used in messages.
     codes : array of int
         Position of each row's label in `values`; -1 where it is missing.
     values : tuple
-        The labels that occur, as plain Python values, in no order.
+        Distinct labels as plain Python values, unsorted.
     bools : bool
-        Whether they are True and False.
+        Whether the labels are True and False.
     """
 
     said: str
@@ -45,33 +62,25 @@ class Labels:
     values: tuple[Any, ...]
     bools: bool = False
 
-    @property
-    def family(self) -> str | None:
-        """``"numbers"`` or ``"texts"``; None when there are none."""
-        return family_of(self.values[0]) if self.values else None
+
+class Classes(NamedTuple):
+    """All labels, sorted; the position of the positive one, if known; labels only predicted."""
+
+    every: tuple[Any, ...] = ()
+    positive: int | None = None
+    unseen: tuple[Any, ...] = ()
 
 
-def family_of(label: object) -> str:
-    """Return which labels a label can be compared with.
+def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.intp], list[Any]]:
+    """Return each row's position among the distinct values (-1 where missing), and the values.
 
-    Examples
-    --------
-    >>> family_of(True), family_of(1.0), family_of("1")
-    ('numbers', 'numbers', 'texts')
-    """
-    return "texts" if isinstance(label, str) else "numbers"
-
-
-def encoded(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.intp], list[Any]]:
-    """Return each row's position among the distinct values, -1 where missing, and these values.
-
-    Values that are equal are one: -0.0 and 0.0 too. A category that no row has is kept where the
-    column declares it, if `declared` ones are asked for.
+    Equal values are one: -0.0 and 0.0 too. With `declared`, a category without rows is kept where
+    the column declares its categories.
 
     Examples
     --------
     >>> from mlgates.tables.columns import as_column
-    >>> codes, values = encoded(as_column("x", ["b", "a", None, "b"]))
+    >>> codes, values = encode(as_column("x", ["b", "a", None, "b"]))
     >>> codes.tolist(), values
     ([0, 1, -1, 0], ['b', 'a'])
     """
@@ -97,51 +106,39 @@ def encoded(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.i
     return codes, list(place)
 
 
-def coded(column: Column, remedy: str = "") -> Labels:
-    """Return the labels of a column as codes.
-
-    Parameters
-    ----------
-    column : Column
-        Of whole numbers, bools or texts.
-    remedy : str
-        What to do when the numbers are not whole.
+def code_labels(column: Column, advice: str = "") -> Labels:
+    """Return the labels of a column as codes; `advice` is added for numbers that are not whole.
 
     Raises
     ------
     EvidenceError
-        For numbers that are not whole or not finite, and for what is no label.
+        For numbers that are not whole or infinite, and for kinds that can't be labels.
 
     Examples
     --------
     >>> from mlgates.tables.columns import as_column
-    >>> labels = coded(as_column("`y_true`", [1.0, 0.0, float("nan")]))
+    >>> labels = code_labels(as_column("`y_true`", [1.0, 0.0, float("nan")]))
     >>> labels.codes.tolist(), labels.values
     ([0, 1, -1], (1, 0))
     """
     kind = column.field.kind
-    if kind in _OTHERS:
-        msg = f"{column.said} holds {_OTHERS[kind]}"
+    if kind in _NOT_LABELS:
+        msg = f"{column.said} holds {_NOT_LABELS[kind]}"
         raise EvidenceError(msg)
     if kind in ("float", "decimal"):
-        _refuse_fractions(column, remedy)
-    codes, values = encoded(column)
-    plain = tuple(map(plain_label, values))
-    return Labels(column.said, codes, plain, kind == "bool")
-
-
-def _refuse_fractions(column: Column, remedy: str) -> None:
-    floats = column.floats
-    if np.isinf(floats).any():
-        msg = f"{column.said} holds infinite values, and labels are due"
-        raise EvidenceError(msg)
-    if (np.trunc(floats) != floats)[~np.isnan(floats)].any():
-        msg = f"{column.said} holds numbers that are not whole, and labels are due{remedy}"
-        raise EvidenceError(msg)
+        floats = column.floats
+        if np.isinf(floats).any():
+            msg = f"{column.said} holds infinite values, and labels are due"
+            raise EvidenceError(msg)
+        if (np.trunc(floats) != floats)[~np.isnan(floats)].any():
+            msg = f"{column.said} holds numbers that are not whole, and labels are due{advice}"
+            raise EvidenceError(msg)
+    codes, values = encode(column)
+    return Labels(column.said, codes, tuple(map(plain_label, values)), kind == "bool")
 
 
 def plain_label(label: Any) -> Any:
-    """Return a label as a plain Python value; a whole number is an int, a bool stays one.
+    """Return a label as a plain Python value; a whole number is an int, a bool stays a bool.
 
     Examples
     --------
@@ -156,57 +153,96 @@ def plain_label(label: Any) -> Any:
 
 
 def is_whole(number: Any) -> bool:
-    """Return whether a number is finite and whole.
-
-    Examples
-    --------
-    >>> is_whole(2.0), is_whole(Decimal("2.5")), is_whole(float("inf"))
-    (True, False, False)
-    """
+    """Return whether a number is finite and whole."""
     return math.isfinite(number) and number == int(number)
 
 
-def sorted_labels(*sets: tuple[Any, ...], bools: bool = False) -> tuple[Any, ...]:
-    """Return all labels once, numbers by value and texts by code point.
-
-    Parameters
-    ----------
-    *sets : tuple
-        Labels of one family; of those that are equal the first is kept.
-    bools : bool
-        Whether 0 and 1 stay False and True.
+def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, ...]:
+    """Return the distinct labels, sorted; True and False are 1 and 0 unless `bools`.
 
     Examples
     --------
-    >>> sorted_labels((2, 10), (1,)), sorted_labels((True,), (0,))
+    >>> sorted_labels([2, 10, 1, 2]), sorted_labels([True, 0])
     ((1, 2, 10), (0, 1))
     """
-    union = dict.fromkeys(label for labels in sets for label in labels)
-    if not bools:
-        union = dict.fromkeys(int(v) if isinstance(v, bool) else v for v in union)
-    return tuple(sorted(union))
+    plain = labels if bools else (int(v) if isinstance(v, bool) else v for v in labels)
+    return tuple(sorted(dict.fromkeys(plain)))
 
 
-def same_family(*sides: Labels) -> str | None:
-    """Return the family of all labels; raise where texts stand against numbers."""
-    said: dict[str, str] = {}
-    for side in sides:
-        if side.family is not None:
-            said.setdefault(side.family, side.said)
-    if len(said) > 1:
-        raise mixed_families(said["numbers"], said["texts"])
-    return next(iter(said), None)
-
-
-def mixed_families(numbers: str, texts: str) -> EvidenceError:
-    """Return the error that says which labels are numbers and which are texts."""
+def mixed_types(numbers: str, texts: str) -> EvidenceError:
+    """Return the error for labels of which some are numbers and others texts."""
     msg = f"{numbers} holds numbers and {texts} holds texts; labels are never cast: "
     msg += "convert one of them"
     return EvidenceError(msg)
 
 
-def recoded(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
-    """Return the rows' codes into `classes`, which hold all labels; -1 stays -1."""
+def find_classes(
+    true: Labels,
+    pred: Labels | None = None,
+    model: Labels | None = None,
+    pos_label: object = None,
+) -> Classes:
+    """Return the classes of true labels, predicted labels and a model's own `classes_`.
+
+    Raises
+    ------
+    EvidenceError
+        For numbers compared with texts, for predictions that share no label with the truth, and
+        for a `pos_label` that is not a label.
+
+    Examples
+    --------
+    >>> find_classes(Labels("`y_true`", np.array([0]), (0,)))
+    Classes(every=(0, 1), positive=1, unseen=())
+    """
+    sides = [side for side in (true, pred, model) if side is not None and side.values]
+    by_type = {isinstance(side.values[0], str): side.said for side in reversed(sides)}
+    if len(by_type) > 1:
+        raise mixed_types(numbers=by_type[False], texts=by_type[True])
+    bools = all(side.bools for side in sides)
+    known = {*true.values, *(() if model is None else model.values)}
+    predicted = set(() if pred is None else pred.values)
+    positive = None if pos_label is None else plain_label(pos_label)
+    if positive is not None:
+        if not isinstance(positive, str | int):
+            got = shown(pos_label)
+            msg = f"`pos_label` must be a label, a text or a whole number, got {got}"
+            raise EvidenceError(msg)
+        every = known | predicted
+        # a positive class without rows is accepted next to a single other one
+        stray = positive not in predicted and len(every) > 1
+        absent = positive not in known and (stray or len(known) > 1)
+        if every and (isinstance(positive, str) not in by_type or absent):
+            raise _unknown_positive(positive, sorted_labels(every, bools=bools))
+        known.add(positive)
+    if known | predicted <= _BINARY:
+        known |= {False, True} if bools else _BINARY
+    if pred is not None and true.values and predicted and not predicted & known:
+        msg = f"{pred.said} holds no label of {true.said}: {list_labels(sorted(predicted))} "
+        msg += f"against {list_labels(sorted(known))}"
+        raise EvidenceError(msg)
+    if positive is None and known == _BINARY:
+        positive = 1
+    labels = sorted_labels(known | predicted, bools=bools)
+    unseen = tuple(label for label in labels if label not in known)
+    return Classes(labels, None if positive is None else labels.index(positive), unseen)
+
+
+def _unknown_positive(label: object, classes: tuple[Any, ...]) -> EvidenceError:
+    """Return the error for a `pos_label` that is not a label, with the one probably meant."""
+    near = ""
+    for known in classes:
+        if isinstance(known, str) != isinstance(label, str) and str(known) == str(label):
+            near = f"; {label_text(known)} is, and is never cast"
+        elif str(known).casefold() == str(label).casefold():
+            near = f"; did you mean {label_text(known)}?"
+    listed = list_labels(classes)
+    msg = f"`pos_label` {label_text(label)} is none of the labels: {listed}{near}"
+    return EvidenceError(msg)
+
+
+def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
+    """Return the rows' codes into `classes`, which contain all labels; -1 stays -1."""
     place = {label: code for code, label in enumerate(classes)}
     rank = np.array([*(place[label] for label in labels.values), -1], np.intp)
     if np.array_equal(rank[:-1], np.arange(len(labels.values))):
@@ -214,12 +250,26 @@ def recoded(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
     return rank[labels.codes]
 
 
-def unknown(label: object, classes: tuple[Any, ...]) -> str:
-    """Return that `pos_label` is none of the labels, and what may have been meant."""
-    near = ""
-    for known in classes:
-        if family_of(known) != family_of(label) and str(known) == str(label):
-            near = f"; {told(known)} is, and is never cast"
-        elif str(known).casefold() == str(label).casefold():
-            near = f"; did you mean {told(known)}?"
-    return f"`pos_label` {told(label)} is none of the labels: {listed(classes)}{near}"
+def label_text(label: object) -> str:
+    """Return a label as Python source, cut to 40 characters.
+
+    Examples
+    --------
+    >>> label_text("yes"), label_text(1), label_text("x" * 50)
+    ("'yes'", '1', "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...")
+    """
+    text = shown(label)
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}..."
+
+
+def list_labels(labels: Iterable[object]) -> str:
+    """Return labels separated by commas, at most ten of them.
+
+    Examples
+    --------
+    >>> list_labels(["no", "yes"])
+    "'no', 'yes'"
+    """
+    every = list(labels)
+    more = f" and {len(every) - _MOST_LISTED:,} more" if len(every) > _MOST_LISTED else ""
+    return ", ".join(map(label_text, every[:_MOST_LISTED])) + more

@@ -1,207 +1,155 @@
-"""Evidence by name, as columns: arrays as they were given, and columns of `X` or of `data`."""
+"""Columns of evidence: arrays as given, or columns of `X` and `data` found by name."""
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
-from mlgates.predictions.numbers import Scores, as_scores
-from mlgates.tables.columns import Column, Rows, as_column, columns_of, index_of, same_rows
+from mlgates.tables.columns import Column, Rows, as_column, columns_of, index_of
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.read_only import rows_of
-from mlgates.tables.source import Source
 
-__all__ = ["Given", "Lookup", "Table"]
+if TYPE_CHECKING:
+    from mlgates.evidence import Evidence
+
+__all__ = [
+    "TableRows",
+    "anchor_rows",
+    "column_names",
+    "column_of",
+    "named_column",
+    "native_column",
+    "rows_of_evidence",
+]
 
 _TABLES = ("X", "data")
 
 
-class Given(Protocol):
-    """What the model half reads of a run's evidence."""
-
-    def __contains__(self, name: str) -> bool:
-        """Whether it was given."""
-
-    def __getitem__(self, name: str) -> object:
-        """Return a value as it was given."""
-
-    def source(self, name: str) -> Source:
-        """Return a table's source."""
-
-    def read_only(self, name: str) -> object:
-        """Return a value as a user's function gets it."""
-
-    def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what was made the first time, or raise what was raised then."""
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """The rows of a table, for the question whether they are those of the labels."""
+class TableRows(NamedTuple):
+    """Name, length and pandas index of a table, to check that its rows are those of the labels."""
 
     said: str
     rows: int
     index: Any = None
 
 
-class Lookup:
-    """Evidence by name, each value read once.
-
-    Parameters
-    ----------
-    given : Given
-        The evidence of a run.
-    """
-
-    def __init__(self, given: Given) -> None:
-        self.given = given
-
-    def column(self, name: str) -> Column:
-        """Return one value a row of a piece of evidence; a text names a column."""
-        found: Column = self.given.cached("column", name, lambda: self._column(name))
-        return found
-
-    def _column(self, name: str) -> Column:
-        value = self.given[name]
-        return (
-            self.named(value, f"`{name}`")
+def column_of(evidence: "Evidence", name: str) -> Column:
+    """Return a piece of evidence as one value per row; a string names a column of a table."""
+    value = evidence[name]
+    column: Column = evidence.cached(
+        "column",
+        name,
+        lambda: (
+            named_column(evidence, value, name)
             if isinstance(value, str)
             else as_column(f"`{name}`", value)
-        )
-
-    def scores(self, name: str) -> Scores:
-        """Return scores that were given; a text names a column."""
-        found: Scores = self.given.cached("scores", name, lambda: self._scores(name))
-        return found
-
-    def _scores(self, name: str) -> Scores:
-        value = self.given[name]
-        if not isinstance(value, str):
-            return as_scores(f"`{name}`", value)
-        column = self.named(value, f"`{name}`")
-        found = as_scores(column.said, column.array)
-        return replace(found, index=column.index)
-
-    def named(self, column: str, asker: str = "") -> Column:
-        """Return a column of `X`, or else of `data`.
-
-        Parameters
-        ----------
-        column : str
-            Its name.
-        asker : str
-            The evidence that it is, for messages.
-
-        Raises
-        ------
-        EvidenceError
-            When neither table has it.
-        """
-        table = self.table_with(column, asker)
-        key = (table, column)
-        found: Column = self.given.cached("named", key, lambda: self._read(table, column))
-        said = f"{asker}, column {column!r} of `{table}`," if asker else found.said
-        return replace(found, said=said)
-
-    def native(self, column: str, asker: str = "") -> Any:
-        """Return a column of `X`, or else of `data`, in the container that the table has."""
-        table = self.table_with(column, asker)
-        value: Any = self.given[table]
-        if _is_eager(value):
-            return columns_of(f"`{table}`", value)[column]
-        found = self.named(column, asker)
-        return found.array.to_numpy() if found.rows else np.empty(0)
-
-    def table_with(self, column: str, asker: str = "") -> str:
-        """Return which table has a column: ``"X"`` or ``"data"``; raise when neither has."""
-        known: list[str] = []
-        for table in _TABLES:
-            if table in self.given:
-                names = self.names(table)
-                if column in names:
-                    return table
-                known += names
-        tables = [f"`{table}`" for table in _TABLES if table in self.given]
-        asks = f"{asker} names the column {column!r}" if asker else f"there is no column {column!r}"
-        has = {0: "neither `X` nor `data` was given", 1: f"{''.join(tables)} lacks it"}
-        lack = has.get(len(tables), "neither `X` nor `data` has it")
-        msg = f"{asks}: {lack}{did_you_mean(column, known)}"
-        raise EvidenceError(msg)
-
-    def names(self, table: str) -> list[str]:
-        """Return the names of a table's columns that are texts; none for what is no table."""
-        found: list[str] = self.given.cached("names", table, lambda: self._names(table))
-        return found
-
-    def _names(self, table: str) -> list[str]:
-        value = self.given[table]
-        if _is_eager(value):
-            return [name for name in _names_of(value) if isinstance(name, str)]
-        if isinstance(value, np.ndarray):
-            return [f"x{i}" for i in range(value.shape[1])] if value.ndim == 2 else []
-        try:
-            return list(self.given.source(table).schema)
-        except EvidenceError:
-            if table == "data":
-                raise
-            return []  # what a model takes need not be a table
-
-    def _read(self, table: str, column: str) -> Column:
-        said = f"column {column!r} of `{table}`"
-        value = self.given[table]
-        if _is_eager(value):
-            return replace(
-                as_column(said, columns_of(f"`{table}`", value)[column]), index=index_of(value)
-            )
-        if isinstance(value, np.ndarray):
-            return as_column(said, value[:, int(column[1:])])
-        parts = [batch.table.column(column) for batch in self.given.source(table).batches([column])]
-        return as_column(
-            said, pa.chunked_array([c for part in parts for c in part.chunks], parts[0].type)
-        )
-
-    def table(self, name: str) -> Table | None:
-        """Return the rows of a table; None when it was not given, or has no known rows."""
-        if name not in self.given:
-            return None
-        value = self.given[name]
-        rows = rows_of(value)
-        return None if rows is None else Table(f"`{name}`", rows, index_of(value))
-
-    def anchor(self) -> Rows | None:
-        """Return whose rows groups and slices must be of; one with an index where there is."""
-        found = [self.rows(name) for name in ("y_true", "y_pred", "y_score", "X")]
-        rows = [one for one in found if one is not None]
-        alike = [one for one in rows if one.rows == rows[0].rows]
-        return next((one for one in alike if one.index is not None), rows[0] if rows else None)
-
-    def rows(self, name: str) -> Rows | None:
-        """Return the rows of a piece of evidence; None for what was not given or has none."""
-        if name in self.given and isinstance(self.given[name], str):
-            return self.column(name)
-        return self.table(name)
-
-    def align(self, found: Rows) -> None:
-        """Raise unless something is about the same rows as the labels."""
-        anchor = self.anchor()
-        if anchor is not None and anchor is not found:
-            same_rows(anchor, found)
+        ),
+    )
+    return column
 
 
-def _is_eager(value: object) -> bool:
-    frames = (("pandas", "DataFrame"), ("polars", "DataFrame"))
+def named_column(evidence: "Evidence", column: str, role: str = "") -> Column:
+    """Return a column of `X`, or else of `data`; `role` is the evidence that names it.
+
+    Raises
+    ------
+    EvidenceError
+        When neither table has the column.
+    """
+    table = _table_with(evidence, column, role)
+    found: Column = evidence.cached(
+        "named", (table, column), lambda: _read_column(evidence, table, column)
+    )
+    return replace(found, said=f"`{role}`, column {column!r} of `{table}`,") if role else found
+
+
+def native_column(evidence: "Evidence", column: str, role: str) -> Any:
+    """Return a column of `X`, or else of `data`, in the container that the table uses."""
+    table = _table_with(evidence, column, role)
+    value: Any = evidence[table]
+    if _is_in_memory(value):
+        return columns_of(f"`{table}`", value)[column]
+    found = named_column(evidence, column, role)
+    return found.array.to_numpy() if found.rows else np.empty(0)
+
+
+def _table_with(evidence: "Evidence", column: str, role: str) -> str:
+    """Return which table has a column: ``"X"`` or ``"data"``; raise when neither has."""
+    tables = [table for table in _TABLES if table in evidence]
+    known: list[str] = []
+    for table in tables:
+        names = column_names(evidence, table)
+        if column in names:
+            return table
+        known += names
+    missing = f"`{role}` names the column {column!r}" if role else f"there is no column {column!r}"
+    reason = "neither `X` nor `data` has it"
+    if len(tables) < len(_TABLES):
+        reason = f"`{tables[0]}` lacks it" if tables else "neither `X` nor `data` was given"
+    msg = f"{missing}: {reason}{did_you_mean(column, known)}"
+    raise EvidenceError(msg)
+
+
+def column_names(evidence: "Evidence", table: str) -> list[str]:
+    """Return a table's column names that are strings; none for a value that is not a table."""
+    names: list[str] = evidence.cached("names", table, lambda: _read_names(evidence, table))
+    return names
+
+
+def _read_names(evidence: "Evidence", table: str) -> list[str]:
+    value: Any = evidence[table]
+    if _is_in_memory(value):
+        if isinstance(value, pa.Table | pa.RecordBatch):
+            return list(value.schema.names)
+        names = value if isinstance(value, Mapping) else value.columns
+        return [name for name in names if isinstance(name, str)]
+    if isinstance(value, np.ndarray):
+        return [f"x{i}" for i in range(value.shape[1])] if value.ndim == 2 else []
+    try:
+        return list(evidence.source(table).schema)
+    except EvidenceError:
+        if table == "data":
+            raise
+        return []  # a model's input need not be a table
+
+
+def _read_column(evidence: "Evidence", table: str, column: str) -> Column:
+    said, value = f"column {column!r} of `{table}`", evidence[table]
+    if _is_in_memory(value):
+        found = as_column(said, columns_of(f"`{table}`", value)[column])
+        return replace(found, index=index_of(value))
+    if isinstance(value, np.ndarray):
+        return as_column(said, value[:, int(column[1:])])
+    parts = [batch.table.column(column) for batch in evidence.source(table).batches([column])]
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    return as_column(said, pa.chunked_array(chunks, parts[0].type))
+
+
+def _is_in_memory(value: object) -> bool:
+    """Return whether a value is a dict, an Arrow table, or a DataFrame that is not lazy."""
     return isinstance(value, Mapping | pa.Table | pa.RecordBatch) or any(
-        is_instance_of(value, *frame) for frame in frames
+        is_instance_of(value, package, "DataFrame") for package in ("pandas", "polars")
     )
 
 
-def _names_of(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        return list(value)
-    return list(
-        value.schema.names if isinstance(value, pa.Table | pa.RecordBatch) else value.columns
-    )
+def rows_of_evidence(evidence: "Evidence", name: str) -> Rows | None:
+    """Return length and index of evidence; None if it was not given or has no known length."""
+    if name not in evidence:
+        return None
+    value = evidence[name]
+    if isinstance(value, str) and name not in _TABLES:
+        return column_of(evidence, name)
+    rows = rows_of(value)
+    return None if rows is None else TableRows(f"`{name}`", rows, index_of(value))
+
+
+def anchor_rows(evidence: "Evidence") -> Rows | None:
+    """Return the rows that groups and slices must match, preferably some with a pandas index."""
+    names = ("y_true", "y_pred", "y_score", "X")
+    given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
+    alike = [rows for rows in given if rows.rows == given[0].rows]
+    return next((rows for rows in alike if rows.index is not None), given[0] if given else None)

@@ -1,107 +1,205 @@
-"""What a model answers: each of its methods is called at most once in a run."""
+"""Predictions and scores of a model: as given, or returned by a method called at most once."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlgates.errors import EvidenceError
+import numpy as np
 
-__all__ = ["answer", "classes_of", "scoring", "serves"]
+from mlgates.errors import EvidenceError, MlgatesError
+from mlgates.predictions.labels import Labels, code_labels
+from mlgates.predictions.lookup import column_names, column_of, named_column, rows_of_evidence
+from mlgates.predictions.numbers import Method, Scores, as_scores
+from mlgates.redaction import describe
+from mlgates.tables.columns import Column, as_column, same_rows
+from mlgates.tables.read_only import lend
 
-#: Methods that give scores, the best first; the second gives no probabilities.
-_SCORING = ("predict_proba", "decision_function")
+if TYPE_CHECKING:
+    from mlgates.evidence import Evidence
+
+__all__ = [
+    "CANDIDATE",
+    "PRODUCTION",
+    "ModelNames",
+    "model_classes",
+    "offers",
+    "predicted",
+    "prediction_method",
+    "scored",
+]
 
 
-def serves(model: Any, scores: bool = False) -> bool:  # noqa: FBT001, FBT002
-    """Return whether a model can give predictions, or scores.
+class ModelNames(NamedTuple):
+    """Names of the evidence about one model."""
+
+    model: str
+    pred: str
+    score: str
+
+
+CANDIDATE = ModelNames("model", "y_pred", "y_score")
+PRODUCTION = ModelNames("production_model", "production_pred", "production_score")
+#: Methods that return scores, the best first; the second returns no probabilities.
+_SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
+
+
+def offers(evidence: "Evidence", name: str) -> bool:
+    """Return whether a piece of evidence was given, or can be computed with the model given.
 
     Examples
     --------
-    >>> serves(len), serves(object())
-    (True, False)
+    >>> from mlgates.evidence import Evidence
+    >>> offers(Evidence({"X": {"x": [1]}, "model": len}), "y_pred")
+    True
     """
-    if isinstance(model, type):
-        return False
-    names = _SCORING if scores else ("predict",)
-    if any(_has(model, name) for name in names):
+    if name in evidence:
         return True
-    return callable(model) and not _has(model, "predict")
-
-
-def scoring(said: str, model: Any, *, probabilities: bool = False) -> str:
-    """Return the method of a model that gives scores; ``""`` when it is called itself.
-
-    Raises
-    ------
-    EvidenceError
-        When it has none.
-    """
-    names = _SCORING[:1] if probabilities else _SCORING
-    for name in names:
-        if _has(model, name):
-            return name
-    if callable(model) and not _has(model, "predict") and not isinstance(model, type):
-        return ""
-    due = "probabilities" if probabilities else "scores"
-    score = _score_name(said)
-    lacks = " and no ".join(names)
-    msg = f"{said} has no {lacks}, and {due} are due: give `{score}`"
-    raise EvidenceError(_class_given(said, model) or msg)
-
-
-def predicting(said: str, model: Any) -> str:
-    """Return the method of a model that gives predictions; ``""`` when it is called itself."""
-    if not isinstance(model, type):
-        if _has(model, "predict"):
-            return "predict"
-        if callable(model):
-            return ""
-    msg = f"{said} is of type {type(model).__name__}; a model has `predict`, or is callable"
-    raise EvidenceError(_class_given(said, model) or msg)
-
-
-def _class_given(said: str, model: Any) -> str:
-    if not isinstance(model, type):
-        return ""
-    return f"{said} is the class {model.__name__}; give an instance that is fitted"
-
-
-def _score_name(said: str) -> str:
-    return "production_score" if "production" in said else "y_score"
-
-
-def _has(model: Any, name: str) -> bool:
-    """Whether a model has a method (scikit-learn's `available_if` can raise anything)."""
-    try:
-        return callable(getattr(model, name, None))
-    except Exception:  # noqa: BLE001
+    names = next((names for names in (CANDIDATE, PRODUCTION) if name in names[1:]), None)
+    if names is None or "X" not in evidence or names.model not in evidence:
         return False
+    model = evidence[names.model]
+    methods: tuple[Method, ...] = _SCORING if name == names.score else ("predict",)
+    return _method(model, methods) is not None
 
 
-def called(said: str, method: str) -> str:
-    """Return what messages call a method: ``"`model.predict`"``."""
-    return f"{said[:-1]}.{method}`" if method else said
+def predicted(evidence: "Evidence", names: ModelNames) -> Column:
+    """Return one prediction per row."""
+    if names.pred in evidence:
+        return column_of(evidence, names.pred)
+    if names.model not in evidence:
+        if names.score in evidence:
+            msg = f"labels are due, and only `{names.score}` was given: give `{names.pred}`, "
+            msg += f"such as {names.score} >= 0.5"
+            raise EvidenceError(msg)
+        raise _not_given(names.pred, names.model)
+    method = prediction_method(names.model, evidence[names.model])
+    column: Column = _answer(evidence, names.model, method, as_column)
+    return column
 
 
-def answer(said: str, model: Any, method: str, table: Any) -> Any:
-    """Return what a model answers about a table.
+def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
+    """Return scores of the rows, one each or one per class."""
+    if names.score in evidence:
+        given = evidence[names.score]
+        found: Scores = evidence.cached(
+            "scores", names.score, lambda: _given_scores(evidence, names.score, given)
+        )
+        return found
+    if names.model not in evidence:
+        raise _not_given(names.score, names.model)
+    model, methods = evidence[names.model], _SCORING[:1] if probabilities else _SCORING
+    method = _method(model, methods)
+    if method is None:
+        needed = "probabilities" if probabilities else "scores"
+        lacks = " and no ".join(methods)
+        msg = f"`{names.model}` has no {lacks}, and {needed} are due: give `{names.score}`"
+        raise EvidenceError(_is_class(names.model, model) or msg)
+    scores: Scores = _answer(evidence, names.model, method, as_scores)
+    return replace(scores, method=method)
 
-    Raises
-    ------
-    EvidenceError
-        When it answers nothing; whatever the model raises itself.
-    """
-    ask: Callable[[Any], Any] = getattr(model, method) if method else model
-    found = ask(table)
-    if found is None:
-        msg = f"{called(said, method)} returned None; one answer a row is due"
-        raise EvidenceError(msg)
-    return found
 
-
-def classes_of(model: Any) -> tuple[Any, ...] | None:
-    """Return the classes that a model says it knows, in its own order; None when it doesn't."""
-    try:
-        found = getattr(model, "classes_", None)  # (of a pipeline that is not fitted it raises)
-        return None if found is None else tuple(getattr(found, "tolist", lambda: found)())
-    except Exception:  # noqa: BLE001
+def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
+    """Return a model's `classes_` in its own order; None where they can't be read as labels."""
+    if names.model not in evidence:
         return None
+    try:
+        found: Any = getattr(evidence[names.model], "classes_", None)
+        classes = [] if found is None else list(getattr(found, "tolist", lambda: found)())
+        return code_labels(as_column(f"`{names.model}.classes_`", classes)) if classes else None
+    except Exception:  # noqa: BLE001  (a pipeline that is not fitted, several outputs, bins)
+        return None
+
+
+def prediction_method(name: str, model: Any) -> Method:
+    """Return the method of a model that returns predictions; ``""`` when it is called itself."""
+    method = _method(model, ("predict",))
+    if method is None:
+        msg = f"`{name}` is of type {type(model).__name__}; a model has `predict`, or is callable"
+        raise EvidenceError(_is_class(name, model) or msg)
+    return method
+
+
+def _method(model: Any, methods: tuple[Method, ...]) -> Method | None:
+    """Return the first of some methods that a model has; ``""`` for a function, None without."""
+    if isinstance(model, type):
+        return None
+
+    def has(name: Method) -> bool:
+        try:
+            return callable(getattr(model, name, None))
+        except Exception:  # noqa: BLE001  (scikit-learn's `available_if` can raise anything)
+            return False
+
+    found = next((name for name in methods if has(name)), None)
+    return "" if found is None and callable(model) and not has("predict") else found
+
+
+def _is_class(name: str, model: Any) -> str:
+    """Return the error for a class in the place of a model; an empty string for anything else."""
+    if not isinstance(model, type):
+        return ""
+    return f"`{name}` is the class {model.__name__}; give an instance that is fitted"
+
+
+def _not_given(name: str, model: str) -> EvidenceError:
+    return EvidenceError(f"needs `{name}`, or `{model}` and `X`, which the run was not given")
+
+
+def _given_scores(evidence: "Evidence", name: str, value: object) -> Scores:
+    if not isinstance(value, str):
+        return as_scores(f"`{name}`", value)
+    column = named_column(evidence, value, name)
+    return replace(as_scores(column.said, column.array), index=column.index)
+
+
+def _answer(
+    evidence: "Evidence", name: str, method: Method, read: Callable[[str, Any], Any]
+) -> Any:
+    """Return a model's answer for the rows of `X`, with the index of `X`.
+
+    A method is called once, also when the same model is given as the one in production.
+    """
+    if "X" not in evidence:
+        msg = f"`{name}` was given without `X`, the table to ask it about"
+        raise EvidenceError(msg)
+    model = evidence[name]
+    call = f"`{name}.{method}`" if method else f"`{name}`"
+
+    def ask() -> Any:
+        table = rows_of_evidence(evidence, "X")
+        if "y_true" in evidence and table is not None:
+            same_rows(column_of(evidence, "y_true"), table)
+        if table is not None and table.rows == 0:
+            return np.empty(0)
+        predict: Any = getattr(model, method) if method else model
+        try:
+            answer = predict(lend(evidence["X"]))
+        except MlgatesError:
+            raise
+        except (Exception, SystemExit) as error:
+            msg = f"{call} raised {describe(error, column_names(evidence, 'X'))}"
+            raise EvidenceError(msg) from error
+        if answer is None:
+            msg = f"{call} returned None; one answer a row is due"
+            raise EvidenceError(msg)
+        return answer
+
+    def align() -> Any:
+        answer = read(f"the answer of {call}", evidence.cached("asked", (id(model), method), ask))
+        table = rows_of_evidence(evidence, "X")
+        if table is None:
+            return answer
+        if answer.rows != table.rows:
+            got = f"{answer.rows:,} answer{'' if answer.rows == 1 else 's'}"
+            rows = f"{table.rows:,} row{'' if table.rows == 1 else 's'}"
+            msg = f"{call} returned {got} for the {rows} of `X`"
+            raise EvidenceError(msg)
+        index = answer.index
+        plain = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
+        if not (index is None or plain or table.index is None or index.equals(table.index)):
+            msg = f"{answer.said} has another index than `X`; return the answers in the order of "
+            msg += "the rows, with the index of `X` or with none"
+            raise EvidenceError(msg)
+        return replace(answer, index=table.index)
+
+    return evidence.cached("answer", (read, id(model), method, name), align)

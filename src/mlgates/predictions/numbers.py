@@ -1,12 +1,13 @@
-"""Numbers of the rows: values, weights and scores, as float64; what is not finite is refused."""
+"""Values, weights and scores of the rows as float64; values that are not finite are refused."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
+from mlgates.predictions.labels import Classes, Labels, label_text, list_labels
 from mlgates.tables.columns import (
     NUMBERS,
     Column,
@@ -17,11 +18,23 @@ from mlgates.tables.columns import (
     is_table,
 )
 
-__all__ = ["Scores", "as_scores", "check_probabilities", "finite", "values_of", "weights_of"]
+__all__ = [
+    "Method",
+    "Scores",
+    "arrange_scores",
+    "as_scores",
+    "check_finite",
+    "check_probabilities",
+    "values_of",
+    "weights_of",
+]
 
 Floats = npt.NDArray[np.float64]
+#: Methods of a model; the empty one calls the model itself.
+Method = Literal["predict", "predict_proba", "decision_function", ""]
+
 _TOLERANCE = 1e-6
-#: Of two: squares of weights as large as that, or as small, are still added up exactly enough.
+#: Of two: squares of weights up to this size are still added up exactly enough.
 _LARGEST_POWER = 200
 
 
@@ -41,23 +54,20 @@ def values_of(column: Column, *, missing: bool = False) -> Floats:
     """
     kind = column.field.kind
     if kind not in NUMBERS and not (kind == "null" and (missing or not column.rows)):
-        held = (
-            "nothing but missing values"
-            if kind == "null"
-            else f"values of type {column.field.type}"
-        )
+        is_empty = kind == "null"
+        held = "nothing but missing values" if is_empty else f"values of type {column.field.type}"
         msg = f"{column.said} holds {held}, and numbers are due"
         raise EvidenceError(msg)
-    finite(column.said, column.floats, missing=missing)
+    check_finite(column.said, column.floats, missing=missing)
     return column.floats
 
 
-def finite(said: str, values: Floats, *, missing: bool = False) -> None:
+def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
     """Raise unless all values are finite; NaN may be allowed.
 
     Examples
     --------
-    >>> finite("`y_pred`", np.array([1.0, np.inf, np.nan]))
+    >>> check_finite("`y_pred`", np.array([1.0, np.inf, np.nan]))
     Traceback (most recent call last):
     mlgates.errors.EvidenceError: `y_pred` holds 2 of 3 values that are missing or infinite
     """
@@ -69,14 +79,14 @@ def finite(said: str, values: Floats, *, missing: bool = False) -> None:
     what = "missing or infinite"
     if infinite in (0, count):
         what = "infinite" if infinite else "missing"
-    msg = f"{said} holds {count:,} of {values.size:,} values that are {what}"
+    msg = f"{name} holds {count:,} of {values.size:,} values that are {what}"
     raise EvidenceError(msg)
 
 
 def weights_of(column: Column) -> Floats:
     """Return weights: finite, none negative, not all zero.
 
-    Where their squares or sums would be no numbers, they are scaled by a power of two.
+    They are scaled by a power of two where their squares or sums would overflow or vanish.
 
     Examples
     --------
@@ -98,24 +108,27 @@ def weights_of(column: Column) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of the rows: one number each, or one for each class.
+    """Finite scores of the rows: of shape (n,), or (n, k) with one column per class.
 
     Parameters
     ----------
     said : str
-        What messages call them.
+        Name used in messages.
     values : array
-        Of shape (n,) or (n, k), finite.
+        Of shape (n,) or (n, k).
     index : pandas.Index, optional
-        The names of the rows.
+        Index of the rows.
     names : tuple
         Names of the columns of a table; empty otherwise.
+    method : str, optional
+        Method of the model that returned them; None for scores that were given.
     """
 
     said: str
     values: Floats
     index: Any = None
     names: tuple[Any, ...] = ()
+    method: Method | None = None
 
     @property
     def rows(self) -> int:
@@ -123,13 +136,13 @@ class Scores:
         return len(self.values)
 
 
-def as_scores(said: str, value: Any) -> Scores:
-    """Return scores of whatever holds them.
+def as_scores(name: str, value: Any) -> Scores:
+    """Return scores of any container.
 
     Raises
     ------
     EvidenceError
-        For what is neither one column nor a table of numbers, or holds what is not finite.
+        For anything but one column or a table of finite numbers.
 
     Examples
     --------
@@ -137,44 +150,131 @@ def as_scores(said: str, value: Any) -> Scores:
     (2, 2)
     """
     if is_table(value):
-        inside = columns_of(said, value)
+        inside = columns_of(name, value)
         if len(inside) > 1:
-            columns = [values_of(as_column(said, column)) for column in inside.values()]
+            columns = [values_of(as_column(name, column)) for column in inside.values()]
             if len({len(column) for column in columns}) > 1:
-                msg = f"the columns of {said} differ in length"
+                msg = f"the columns of {name} differ in length"
                 raise EvidenceError(msg)
-            return Scores(said, np.column_stack(columns), index_of(value), tuple(inside))
-    matrix = _matrix(said, value)
-    if matrix is not None:
-        finite(said, matrix)
-        return Scores(said, matrix)
-    column = as_column(said, value)
-    return Scores(said, values_of(column), column.index)
-
-
-def _matrix(said: str, value: Any) -> Floats | None:
-    """Return an array of several columns as float64; None for anything else."""
+            return Scores(name, np.column_stack(columns), index_of(value), tuple(inside))
+    array = None
     if isinstance(value, list | tuple):
-        if not value or not isinstance(value[0], list | tuple | np.ndarray):
-            return None
-        if len({np.shape(row) for row in value}) > 1:
-            msg = f"the rows of {said} differ in length"
-            raise EvidenceError(msg)
-    elif not isinstance(value, np.ndarray) and not hasattr(value, "__array__"):
-        return None
-    array = as_array(said, value)
-    if array.ndim != 2 or array.shape[1] < 2:
-        return None
+        if value and isinstance(value[0], list | tuple | np.ndarray):
+            if len({np.shape(row) for row in value}) > 1:
+                msg = f"the rows of {name} differ in length"
+                raise EvidenceError(msg)
+            array = as_array(name, value)
+    elif isinstance(value, np.ndarray) or hasattr(value, "__array__"):
+        array = as_array(name, value)
+    if array is None or array.ndim != 2 or array.shape[1] < 2:
+        column = as_column(name, value)
+        return Scores(name, values_of(column), column.index)
     if array.dtype.kind not in "biuf":
-        return np.column_stack(
-            [values_of(as_column(said, array[:, i])) for i in range(array.shape[1])]
-        )
+        columns = [values_of(as_column(name, array[:, i])) for i in range(array.shape[1])]
+        return Scores(name, np.column_stack(columns))
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(np.float64), np.nan)
-    return np.asarray(array, np.float64)
+    matrix = np.asarray(array, np.float64)
+    check_finite(name, matrix)
+    return Scores(name, matrix)
 
 
-def check_probabilities(said: str, score: Floats) -> None:
+def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:
+    """Return the scores of the positive class, or one column per class if there are more than two.
+
+    Parameters
+    ----------
+    name : str
+        Evidence that holds the scores, for the advice.
+    scores : Scores
+        Given, or returned by the model.
+    classes : Classes
+        All labels.
+    order : Labels, optional
+        The model's own classes, in the order of its columns.
+
+    Raises
+    ------
+    EvidenceError
+        When it can't be determined which column belongs to which class.
+    """
+    every, values = classes.every, scores.values
+    several = len(every) > 2
+    if not scores.rows:
+        return np.empty((0, len(every))) if several else np.empty(0)
+    if values.ndim > 1 and scores.method is None:
+        return _given_columns(name, scores, every)
+    if values.ndim > 1:
+        return _model_columns(scores, classes, order)
+    if several:
+        msg = f"{scores.said} has one score a row, and there are {len(every)} labels "
+        msg += f"({list_labels(every)}): one column a label is due"
+        raise EvidenceError(msg)
+    # scikit-learn scores the last of two classes
+    if (
+        scores.method is None
+        or order is None
+        or order.values[order.codes[-1]] == _positive(classes)
+    ):
+        return values
+    return -values if scores.method == "decision_function" else 1 - values
+
+
+def _given_columns(name: str, scores: Scores, every: tuple[Any, ...]) -> Floats:
+    """Return given scores by class: by the names of their columns, else in the order of labels."""
+    width = scores.values.shape[1]
+    if width == 2 and len(every) <= 2:
+        column = f"[{label_text(scores.names[1])}]" if scores.names else "[:, 1]"
+        msg = f"{scores.said} has 2 columns; for two labels give that of the positive one, "
+        msg += f"such as {name}{column}"
+        raise EvidenceError(msg)
+    if width != len(every):
+        msg = f"{scores.said} has {width} columns and there are {len(every)} labels "
+        msg += f"({list_labels(every)}): one column a label is due, in this order"
+        raise EvidenceError(msg)
+    places = {str(name): place for place, name in enumerate(scores.names)}
+    if set(places) == set(map(str, every)):
+        return scores.values[:, [places[str(label)] for label in every]]
+    return scores.values
+
+
+def _model_columns(scores: Scores, classes: Classes, order: Labels | None) -> Floats:
+    """Return a model's scores by class: 0 for the probability of a class that it lacks."""
+    width, every = scores.values.shape[1], classes.every
+    labels: tuple[Any, ...] = every
+    if order is not None:
+        labels = tuple(order.values[code] for code in order.codes)
+    elif set(every) != {0, 1} and width == 2:
+        msg = f"{scores.said} has 2 columns and the model has no `classes_`, so that it is not "
+        msg += "known which one is the positive label's: give the model `classes_`, or give scores"
+        raise EvidenceError(msg)
+    if width != len(labels):
+        msg = f"{scores.said} has {width} columns and there are {len(labels)} labels "
+        msg += f"({list_labels(labels)}): one column a label is due"
+        raise EvidenceError(msg)
+    if len(every) <= 2 and (positive := _positive(classes)) in labels:
+        return scores.values[:, labels.index(positive)]
+    absent = [label for label in every if label not in labels]
+    if absent and scores.method != "predict_proba":
+        msg = f"{scores.said} has no column for {list_labels(absent)}"
+        raise EvidenceError(msg)
+    found = np.zeros((scores.rows, len(every)))
+    for place, label in enumerate(every):
+        if label in labels:
+            found[:, place] = scores.values[:, labels.index(label)]
+    return found
+
+
+def _positive(classes: Classes) -> Any:
+    """Return the positive label; raise when it is not known."""
+    if classes.positive is None:
+        msg = "it is not known which label is positive: say `pos_label`, one of "
+        msg += f"{list_labels(classes.every)}"
+        raise EvidenceError(msg)
+    return classes.every[classes.positive]
+
+
+def check_probabilities(name: str, score: Floats) -> None:
     """Raise unless scores are probabilities: within [0, 1], and rows of several adding up to 1.
 
     Examples
@@ -186,14 +286,12 @@ probabilities are due
     """
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:
-        msg = (
-            f"{said} holds {outside:,} of {score.size:,} values outside [0, 1], and probabilities "
-        )
-        msg += "are due"
+        msg = f"{name} holds {outside:,} of {score.size:,} values outside [0, 1], and "
+        msg += "probabilities are due"
         raise EvidenceError(msg)
     if score.ndim == 2:
         odd = int(np.count_nonzero(np.abs(score.sum(axis=1) - 1) > _TOLERANCE))
         if odd:
-            msg = f"{said} holds {odd:,} of {len(score):,} rows whose probabilities do not add up "
+            msg = f"{name} holds {odd:,} of {len(score):,} rows whose probabilities do not add up "
             msg += "to 1"
             raise EvidenceError(msg)

@@ -1,21 +1,68 @@
-"""Aligned arrays of one model on one set of rows, and the counts that most metrics read."""
+"""Aligned arrays of one model on the labelled rows, read from evidence, and their confusion."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.predictions.names import listed, told
+from mlgates.predictions.labels import (
+    Classes,
+    Labels,
+    code_labels,
+    find_classes,
+    label_text,
+    list_labels,
+    mixed_types,
+    recode,
+)
+from mlgates.predictions.lookup import column_of, rows_of_evidence
+from mlgates.predictions.models import (
+    CANDIDATE,
+    PRODUCTION,
+    ModelNames,
+    model_classes,
+    predicted,
+    scored,
+)
+from mlgates.predictions.numbers import (
+    Floats,
+    Scores,
+    arrange_scores,
+    check_finite,
+    check_probabilities,
+    values_of,
+    weights_of,
+)
+from mlgates.tables import encoding
+from mlgates.tables.columns import NUMBERS, Column, Rows, same_rows
 
-__all__ = ["MOST_CLASSES", "Need", "Outcomes", "confusion"]
+if TYPE_CHECKING:
+    from mlgates.evidence import Evidence
+
+__all__ = [
+    "MOST_CLASSES",
+    "Need",
+    "Outcomes",
+    "check_complete",
+    "confusion",
+    "outcomes_of",
+    "plain_values",
+    "scores_by_class",
+    "true_labels",
+]
 
 #: What a metric reads: labels, scores of any kind, probabilities, numbers, or what was given.
 Need = Literal["labels", "scores", "probabilities", "values", "given"]
-#: More classes than these have no table of counts: it would take more than 32 MB.
+#: Most classes of a confusion matrix; more would take over 32 MB.
 MOST_CLASSES = 2_000
+
+_TARGET = "; for a target of numbers choose a metric of values, such as mean_absolute_error"
+_SCORES = (
+    "; these look like scores: give them as `{score}`, or threshold them, such as score >= 0.5"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +113,20 @@ class Outcomes:
     kept: npt.NDArray[np.bool_] | None
     true: npt.NDArray[Any]
     pred: npt.NDArray[Any] | None = None
-    score: npt.NDArray[np.float64] | None = None
-    weight: npt.NDArray[np.float64] | None = None
+    score: Floats | None = None
+    weight: Floats | None = None
     classes: tuple[object, ...] = ()
     positive: int | None = None
     unseen: tuple[object, ...] = ()
     missing: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        for array in (self.true, self.pred, self.score, self.weight, self.kept, self.missing):
+        for name in ("true", "pred", "score", "weight", "kept", "missing"):
+            array = getattr(self, name)
             if array is not None:
-                array.flags.writeable = False
+                view = array.view()  # the caller's array stays writable
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Outcomes":
         """Return the outcomes of some rows; classes and the positive one stay as they are.
@@ -96,10 +146,6 @@ class Outcomes:
         """
         rows = np.asarray(rows, np.bool_)
         inside = rows if self.kept is None else rows[self.kept]
-
-        def some(array: npt.NDArray[Any] | None) -> npt.NDArray[Any] | None:
-            return None if array is None else array[inside]
-
         missing = None if self.missing is None else self.missing & rows
         return replace(
             self,
@@ -107,15 +153,11 @@ class Outcomes:
             dropped=0 if missing is None else int(np.count_nonzero(missing)),
             kept=rows.copy() if self.kept is None else self.kept & rows,
             true=self.true[inside],
-            pred=some(self.pred),
-            score=some(self.score),
-            weight=some(self.weight),
+            pred=None if self.pred is None else self.pred[inside],
+            score=None if self.score is None else self.score[inside],
+            weight=None if self.weight is None else self.weight[inside],
             missing=missing,
         )
-
-    def among(self, missing: npt.NDArray[np.bool_]) -> "Outcomes":
-        """Return the same outcomes, beside rows given that have no label."""
-        return replace(self, dropped=int(np.count_nonzero(missing)), missing=missing.view())
 
     def over(self, classes: tuple[object, ...]) -> "Outcomes":
         """Return the same labels as codes into more classes, such as those of another model too.
@@ -144,7 +186,7 @@ class Outcomes:
         )
 
     @cached_property
-    def cells(self) -> npt.NDArray[np.float64]:
+    def cells(self) -> Floats:
         """Rows, or sums of their weights, by true and predicted class: ``cells[true, pred]``."""
         if self.need != "labels" or self.pred is None:
             msg = f"outcomes of {self.need} have no predicted labels to count"
@@ -165,20 +207,14 @@ class Outcomes:
         return float(shares.sum() ** 2 / (shares**2).sum())
 
     def binary(self, metric: str) -> int:
-        """Return the code of the positive class.
-
-        Parameters
-        ----------
-        metric : str
-            The metric that asks, for the message.
+        """Return the code of the positive class; `metric` is named in messages.
 
         Raises
         ------
         EvidenceError
             When there are more than two classes, or it is not known which one is positive.
         """
-        strays = set(self.unseen)
-        known = [label for label in self.classes if label not in strays]
+        known = [label for label in self.classes if label not in self.unseen]
         if len(known) > 2:
             averages = f"{metric}_macro, {metric}_micro or {metric}_weighted"
             several = metric in {"precision", "recall", "f1"}
@@ -186,12 +222,12 @@ class Outcomes:
             if metric == "roc_auc":
                 advice = "roc_auc_ovr or roc_auc_ovr_weighted"
             msg = f"`{metric}` is for two classes, and here are {len(known)}"
-            msg += f" ({listed(known)}): use {advice}"
+            msg += f" ({list_labels(known)}): use {advice}"
             raise EvidenceError(msg)
         if self.positive is None:
-            example = told(known[-1]) if known else "1"
+            example = label_text(known[-1]) if known else "1"
             msg = f"`{metric}` needs to know which label is positive: say `pos_label`, such as "
-            msg += f"pos_label={example}; the labels are {listed(known) or 'none'}"
+            msg += f"pos_label={example}; the labels are {list_labels(known) or 'none'}"
             raise EvidenceError(msg)
         return self.positive
 
@@ -200,10 +236,10 @@ def confusion(  # noqa: PLR0917
     true: npt.NDArray[np.intp],
     pred: npt.NDArray[np.intp],
     k: int,
-    weight: npt.NDArray[np.float64] | None = None,
+    weight: Floats | None = None,
     group: npt.NDArray[np.intp] | None = None,
     groups: int = 1,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Count rows, or add up their weights, by true and predicted code in one pass.
 
     Parameters
@@ -211,7 +247,7 @@ def confusion(  # noqa: PLR0917
     true, pred : array of int
         Codes from 0 to `k` - 1.
     k : int
-        Number of classes.
+        Number of classes, at most 2,000.
     weight : array, optional
         Weights of the rows.
     group : array of int, optional
@@ -223,11 +259,6 @@ def confusion(  # noqa: PLR0917
     -------
     array
         Of shape ``(k, k)``, or ``(groups, k, k)`` with `group`; ``[..., true, pred]``.
-
-    Raises
-    ------
-    EvidenceError
-        For more than 2,000 classes.
 
     Examples
     --------
@@ -243,3 +274,137 @@ def confusion(  # noqa: PLR0917
         cell = cell + group * (k * k)
     counts = np.bincount(cell, weight, minlength=groups * k * k).astype(np.float64, copy=False)
     return counts.reshape((k, k) if group is None else (groups, k, k))
+
+
+def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: bool) -> Outcomes:
+    """Return the aligned outcomes of the candidate, or of the model in production.
+
+    `scores` applies to the need ``"given"``: scores instead of predictions.
+
+    Raises
+    ------
+    EvidenceError
+        For evidence that is missing, invalid or of other rows, with advice.
+
+    Examples
+    --------
+    >>> from mlgates.evidence import Evidence
+    >>> given = Evidence({"y_true": [0.5, 1.5], "model": lambda table: [1, 2], "X": {"x": [1, 2]}})
+    >>> outcomes_of(given, "values", production=False, scores=False).pred
+    array([1., 2.])
+    """
+    if "y_true" not in evidence:
+        msg = "needs `y_true`, which the run was not given"
+        raise EvidenceError(msg)
+    names, true = PRODUCTION if production else CANDIDATE, column_of(evidence, "y_true")
+    truth: npt.NDArray[Any]
+    pred: npt.NDArray[Any] | None = None
+    score, classes = None, Classes()
+    if need in ("scores", "probabilities") or (need == "given" and scores):
+        answers = scored(evidence, names, probabilities=need == "probabilities")
+        _check_aligned(evidence, true, answers, production=production)
+        labels = true_labels(evidence, true)
+        score, classes = scores_by_class(evidence, names, labels, answers)
+        if need == "probabilities":
+            check_probabilities(answers.said, score)
+        truth = plain_values(true) if need == "given" else recode(labels, classes.every)
+    else:
+        column = predicted(evidence, names)
+        _check_aligned(evidence, true, column, production=production)
+        if need == "labels":
+            labels = true_labels(evidence, true)
+            guess = code_labels(column, _SCORES.format(score=names.score))
+            if (guess.codes < 0).any():
+                check_complete(column)
+            known = None if names.pred in evidence else model_classes(evidence, names)
+            pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
+            classes = find_classes(labels, guess, known, pos_label)
+            truth, pred = recode(labels, classes.every), recode(guess, classes.every)
+        elif need == "values":
+            truth, pred = values_of(true, missing=True), values_of(column)
+        else:
+            for one, other in ((true, column), (column, true)):
+                if one.field.kind in NUMBERS and other.field.kind == "string":
+                    raise mixed_types(numbers=one.said, texts=other.said)
+            if true.field.kind in NUMBERS:
+                check_finite(true.said, true.floats, missing=True)
+            check_complete(column)
+            truth, pred = plain_values(true), plain_values(column)
+    weighted = "sample_weight" in evidence
+    every = Outcomes(
+        need=need,
+        n=len(truth),
+        dropped=0,
+        kept=None,
+        true=truth,
+        pred=pred,
+        score=score,
+        weight=weights_of(column_of(evidence, "sample_weight")) if weighted else None,
+        classes=classes.every,
+        positive=classes.positive,
+        unseen=classes.unseen,
+    )
+    missing = true.missing
+    if missing is None:
+        return every
+    return replace(every.take(~missing), dropped=int(np.count_nonzero(missing)), missing=missing)
+
+
+def _check_aligned(evidence: "Evidence", true: Column, answers: Rows, *, production: bool) -> None:
+    """Raise unless labels, answers, weights and the candidate's answers are of the same rows."""
+    rows: list[Rows] = [true, answers]
+    if "sample_weight" in evidence:
+        rows.append(column_of(evidence, "sample_weight"))
+    for name in (CANDIDATE.pred, CANDIDATE.score) if production else ():
+        other = rows_of_evidence(evidence, name)
+        rows += [] if other is None else [other]
+    indexed = [one for one in rows if one.index is not None]
+    for first, *others in (rows, indexed or rows):
+        for other in others:
+            same_rows(first, other)
+
+
+def scores_by_class(
+    evidence: "Evidence", names: ModelNames, truth: Labels, scores: Scores
+) -> tuple[Floats, Classes]:
+    """Return scores in the order of the labels, and the classes; `truth` may have no values."""
+    # of scores that were given, only the number of columns can need the classes of a model
+    needs_order = scores.method is not None or scores.values.ndim > 1
+    order = model_classes(evidence, names) if needs_order else None
+    pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
+    classes = find_classes(truth, None, order, pos_label)
+    return arrange_scores(names.score, scores, classes, order), classes
+
+
+def true_labels(evidence: "Evidence", true: Column) -> Labels:
+    """Return the labels of the rows as codes, computed once."""
+    labels: Labels = evidence.cached("labels", "y_true", lambda: code_labels(true, _TARGET))
+    return labels
+
+
+def check_complete(column: Column) -> None:
+    """Raise for predictions that are missing or infinite."""
+    if column.field.kind in NUMBERS:
+        check_finite(column.said, column.floats)
+    elif column.missing is not None:
+        check_finite(column.said, np.where(column.missing, np.nan, 0.0))
+
+
+def plain_values(column: Column) -> npt.NDArray[Any]:
+    """Return values as a user's own metric receives them: numbers, times, texts as objects.
+
+    Floats are float64. Where a value is missing, the result is arbitrary.
+
+    Examples
+    --------
+    >>> from mlgates.tables.columns import as_column
+    >>> plain_values(as_column("`y_true`", ["a", "b"]))
+    array(['a', 'b'], dtype=object)
+    """
+    kind = column.field.kind
+    if kind in ("float", "decimal"):
+        return column.floats
+    plain = encoding.decode(column.array)
+    if kind in ("bool", "int"):
+        plain = plain.fill_null(False if kind == "bool" else 0)
+    return np.asarray(plain.to_numpy())

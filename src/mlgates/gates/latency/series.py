@@ -12,8 +12,8 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
 from mlgates.gates.latency.statistics import Latencies, Statistic
 from mlgates.limits import format_number
-from mlgates.predictions.lookup import Lookup
-from mlgates.predictions.models import predicting
+from mlgates.predictions.lookup import column_of
+from mlgates.predictions.models import prediction_method
 from mlgates.progress import progress_bar
 from mlgates.runtime.latency_input import latencies_of
 from mlgates.runtime.measure import Measured, Plan, Subject, measure
@@ -124,7 +124,7 @@ def _is_measurable(evidence: Evidence, name: str) -> bool:
 
 
 def _given(evidence: Evidence, name: str, asked: Asked) -> Series:
-    latencies = latencies_of(Lookup(evidence).column(name))
+    latencies = latencies_of(column_of(evidence, name))
     return _made(asked, latencies, "given latencies", {"loop": "given"})
 
 
@@ -134,7 +134,7 @@ def _measured(evidence: Evidence, names: list[str], asked: Asked) -> dict[str, S
         loop, how = "open", f"open loop at {format_number(rate)} calls a second, one server"
     if rows_of(evidence["X"]) == 0:
         return {name: _made(asked, np.empty(0, np.float64), how, {"loop": loop}) for name in names}
-    subjects = [_subject(f"`{MODELS[name]}`", evidence[MODELS[name]]) for name in names]
+    subjects = [_subject(MODELS[name], evidence[MODELS[name]]) for name in names]
     steps = asked.plan.calls * len(subjects)
     with progress_bar(steps, wanted=evidence.progress, unit="call") as bar:
         if bar is not None:
@@ -147,10 +147,10 @@ def _measured(evidence: Evidence, names: list[str], asked: Asked) -> dict[str, S
     }
 
 
-def _subject(said: str, model: object) -> Subject:
-    method = predicting(said, model)
+def _subject(name: str, model: object) -> Subject:
+    method = prediction_method(name, model)
     predict = getattr(model, method) if method else model
-    return Subject(said, cast("Callable[[Any], object]", predict))
+    return Subject(f"`{name}`", cast("Callable[[Any], object]", predict))
 
 
 def _made(
