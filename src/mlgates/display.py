@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.limits import format_number
-from mlgates.render.figures import figures
-from mlgates.render.kinds import Cells, Figure, Histogram, Spans
+from mlgates.render.figures import Cells, Figure, Histogram, Spans, figures, shares
 from mlgates.report import GateResult, Report
 
 if TYPE_CHECKING:
@@ -228,9 +227,9 @@ class LatencyDisplay(_Display[Histogram]):
 
     def _draw(self, ax: "Axes") -> None:
         figure = self.figure
-        ax.stairs(_shares(figure.counts), figure.edges, fill=True, color=_DATA, label="calls")
+        ax.stairs(shares(figure.counts), figure.edges, fill=True, color=_DATA, label="calls")
         if figure.production is not None:
-            others = _shares(figure.production)
+            others = shares(figure.production)
             ax.stairs(others, figure.edges, color="0.2", label="production")
         if figure.low is not None:
             end = figure.shown[1] if figure.high is None else figure.high
@@ -247,11 +246,6 @@ class LatencyDisplay(_Display[Histogram]):
         ax.set_xticks([], minor=True)
         ax.set_ylabel("share of calls")
         _legend(ax)
-
-
-def _shares(counts: Sequence[float]) -> list[float]:
-    total = sum(counts) or 1
-    return [count / total for count in counts]
 
 
 def _legend(ax: "Axes") -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from functools import partial
 from importlib import resources
 from itertools import product
 
@@ -18,12 +19,12 @@ from report_examples import (
     skipped,
 )
 
-from mlgates.render.html import to_fragment, to_html
+from mlgates.render.html import to_html
 from mlgates.render.rows import GLYPHS
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Verdict
 
-HTML = "{http://www.w3.org/1999/xhtml}"
+to_fragment = partial(to_html, fragment=True)
 STYLE = (resources.files("mlgates.render") / "templates" / "report.css").read_text("utf-8").strip()
 
 

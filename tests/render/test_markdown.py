@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from report_examples import advisory, drift, every_kind
 
-from mlgates.render.clean import clean, pieces
+from mlgates.render import clean, pieces
 from mlgates.render.markdown import escape, sentence
 from mlgates.render.rows import GLYPHS
 from mlgates.report import Report

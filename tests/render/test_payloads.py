@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from report_examples import PAYLOADS, told_in_every_text
 
-from mlgates.render import render
-from mlgates.render.clean import clean
+from mlgates.render import clean, render
 from mlgates.report import Report
 
 HTML = "{http://www.w3.org/1999/xhtml}"

@@ -24,10 +24,9 @@ from report_examples import (
     skipped,
 )
 
-from mlgates.render.figures import cells, figures, number
+from mlgates.render.figures import Cells, Histogram, Levels, Spans, cells, figures, number
 from mlgates.render.html import to_html
-from mlgates.render.kinds import Cells, Histogram, Levels, Spans
-from mlgates.render.svg import draw, ticks
+from mlgates.render.svg import WIDTH, draw, ticks
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Limit
 
@@ -63,9 +62,8 @@ def test_drift_has_a_figure_a_column_worst_first():
         "Shares of 4 cells in the reference and in the data; "
         "3 moved beyond chance: x <= 27, 40 < x <= 52, 52 < x."
     )
-    head, rows = age.table()
-    assert head == ("cell", "reference", "data", "")
-    assert rows[0] == ("x <= 27", "10 %", "3.1 %", "moved")
+    assert age.head == ("cell", "reference", "data", "")
+    assert age.rows[0] == ("x <= 27", "10 %", "3.1 %", "moved")
     signs = [shape.text for shape in with_shapes(age, "text", "mg-sign")]
     assert signs == ["▼", "▼", "▲"]
     assert len(with_shapes(age, "rect", "mg-moved")) == 3
@@ -98,7 +96,7 @@ def test_fairness_draws_the_limit_where_it_lies_among_groups():
     (line,) = figure.lines
     assert line.value == pytest.approx(0.38 - 0.1)
     assert line.label == "at most 0.1 below the highest"
-    assert ("sex=f, race=other", "undefined", "", "8", "too few rows") in figure.table()[1]
+    assert ("sex=f, race=other", "undefined", "", "8", "too few rows") in figure.rows
 
 
 @pytest.mark.parametrize(
@@ -143,12 +141,12 @@ def test_latency_has_its_times_with_quantile_and_limit():
     assert type(figure) is Histogram
     assert (figure.value, figure.low, figure.high, figure.limit) == (0.0186, 0.0171, 0.0203, 0.02)
     assert len(figure.counts) == len(figure.production) == 40
-    assert figure.ticks == [0.002, 0.005, 0.01, 0.02]
+    assert figure.ticks == (0.002, 0.005, 0.01, 0.02)
     for name in ("mg-value", "mg-limit"):
         assert len(with_shapes(figure, "line", name)) == 1
     assert len(with_shapes(figure, "rect", "mg-band")) == 1
     assert len(with_shapes(figure, "polyline", "mg-other")) == 1
-    assert figure.table()[0] == ("from", "to", "calls", "production")
+    assert figure.head == ("from", "to", "calls", "production")
 
 
 def test_an_interval_without_an_upper_end_reaches_to_the_end():
@@ -157,7 +155,7 @@ def test_an_interval_without_an_upper_end_reaches_to_the_end():
     assert (figure.low, figure.high) == (0.015, None)
     (band,) = with_shapes(figure, "rect", "mg-band")
     end = float(band.attributes["x"]) + float(band.attributes["width"])
-    assert end == pytest.approx(draw(figure).width - 14, abs=0.2)
+    assert end == pytest.approx(WIDTH - 14, abs=0.2)
 
 
 def test_the_rate_that_groups_are_compared_by_is_named():
@@ -207,13 +205,11 @@ def test_many_are_cut_and_counted():
     "figure", [f for r in every_kind() for f in figures(r)], ids=lambda f: f.title
 )
 def test_a_picture_says_what_it_shows(figure):
-    picture = draw(figure)
-    assert picture.title
-    assert picture.description.endswith(".")
-    head, rows = figure.table()
-    assert rows
-    assert {len(row) for row in rows} == {len(head)}
-    check_shapes(picture)
+    assert figure.title
+    assert figure.description.endswith(".")
+    assert figure.rows
+    assert {len(row) for row in figure.rows} == {len(figure.head)}
+    check_shapes(draw(figure))
 
 
 def check_shapes(picture):
@@ -338,7 +334,6 @@ def test_any_details_are_drawn_or_not(details, check, kind):
     result = GateResult(name="g", kind=kind, checks=(odd, check))
     for figure in figures(result):
         check_shapes(draw(figure))
-        figure.table()
     again = Report.from_dict(Report(name="r", results=(result,)).to_dict())
     assert to_html(again.results[0])
 

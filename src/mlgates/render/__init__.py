@@ -1,10 +1,15 @@
-"""Renderers: a report in, text out. They read the report and know nothing else of the house."""
+"""Renderers: a report in, text out.
+
+Names, reasons and details come from data, so every text passes `clean`: one line, nothing that a
+terminal could obey. What has a meaning in one form is escaped there: by Jinja2's autoescape in
+`html`, by `escape` in `markdown`, by ElementTree in `junit`.
+"""
 
 from mlgates.errors import OptionError
 from mlgates.options import did_you_mean
 from mlgates.report import GateResult, Report
 
-__all__ = ["FORMS", "render"]
+__all__ = ["FORMS", "abbreviated", "clean", "pieces", "render"]
 
 FORMS = ("text", "markdown", "html", "junit", "json")
 
@@ -20,8 +25,8 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
         Plain text for a terminal; Markdown for a pull request or a step summary; one HTML page
         that loads nothing; JUnit XML, a test case a check; JSON.
     colour : bool
-        Whether verdicts in "text" are coloured by ANSI escapes: for a terminal alone, which who
-        prints knows and the text doesn't. ``str(report)`` is plain.
+        Whether verdicts in "text" are coloured by ANSI escapes, as a terminal shows them.
+        ``str(report)`` is plain.
 
     Returns
     -------
@@ -47,14 +52,10 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
         from mlgates.render.markdown import to_markdown
 
         return to_markdown(thing)
-    if form == "html":
+    if form in ("html", "fragment"):  # a notebook shows the fragment: the page's body with styles
         from mlgates.render.html import to_html
 
-        return to_html(thing)
-    if form == "fragment":  # what a notebook shows: the page's body, with its styles
-        from mlgates.render.html import to_fragment
-
-        return to_fragment(thing)
+        return to_html(thing, fragment=form == "fragment")
     if form == "junit":
         from mlgates.render.junit import to_junit_xml
 
@@ -64,3 +65,44 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
     known = ", ".join(map(repr, FORMS))
     msg = f"render: `form` must be one of {known}, got {form!r}{did_you_mean(form, FORMS)}"
     raise OptionError(msg)
+
+
+def clean(text: str, most: int = 48) -> str:
+    r"""Return text on one line of at most so many characters, unprintable ones as escapes.
+
+    Examples
+    --------
+    >>> print(clean("age\x1b[31m"))
+    age\x1b[31m
+    """
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode()
+        for c in text[: most + 1]  # an escape is never shorter than its character
+    )
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def abbreviated(text: str, most: int) -> str:
+    """Return a name of at most so many characters, cut in the middle.
+
+    Examples
+    --------
+    >>> abbreviated("fairness:demographic_parity_ratio", 22)
+    'fairness:dem...y_ratio'
+    """
+    tail = most // 3
+    return text if len(text) <= most else f"{text[: most - 3 - tail]}...{text[-tail:]}"
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """Split a sentence at its backticks; return each piece and whether it was inside them.
+
+    Examples
+    --------
+    >>> pieces("`psi` of `age`")
+    [('psi', True), (' of ', False), ('age', True)]
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a name contains a backtick, so pairs can't be matched
+        return [(text, False)]
+    return [(part, i % 2 == 1) for i, part in enumerate(parts) if part]

@@ -1,36 +1,134 @@
-"""What of a gate's result can be drawn, as plain numbers: for pictures in HTML and for plots.
+"""Figures of a gate's result, as numbers and words: for pictures in HTML and for plots.
 
-Details of a check may come from a file, so that they can be anything. What isn't as a gate writes
-it gives no figure; it never raises, and never guesses.
+Details of a check may come from a file and hold anything. Where they are not as a gate writes
+them there is no figure; nothing here raises.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from mlgates.limits import Limit, format_limit, format_number
-from mlgates.render.clean import clean
-from mlgates.render.kinds import (
-    Cell,
-    Cells,
-    Figure,
-    Histogram,
-    Level,
-    Levels,
-    Line,
-    Span,
-    Spans,
-)
+from mlgates.render import clean
 from mlgates.report import GateResult
 from mlgates.verdict import Check, worst_first
 
-__all__ = ["cells", "figures", "number", "of_check"]
+__all__ = [
+    "Cell",
+    "Cells",
+    "Figure",
+    "Histogram",
+    "Level",
+    "Levels",
+    "Line",
+    "Span",
+    "Spans",
+    "cells",
+    "figures",
+    "number",
+    "shares",
+]
 
 _LABEL = 60
 _MOST_BINS = 400
 _MOST_ROWS = 40
 _MOST_BARS = 24
+_TICKS = 8
 _CLOSE = 1e-9
 _LARGEST, _TINIEST = 1e15, 1e-100
+
+
+class Cell(NamedTuple):
+    """The shares of a bin or category in two distributions."""
+
+    label: str
+    reference: float
+    current: float
+    moved: bool
+
+
+class Line(NamedTuple):
+    """A value that others are compared with, such as a limit."""
+
+    value: float
+    label: str
+
+
+class Span(NamedTuple):
+    """A value with its interval, if it has one."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    note: str = ""
+    beyond: bool = False
+
+
+class Level(NamedTuple):
+    """A value from zero upwards."""
+
+    label: str
+    value: float
+    beyond: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What every figure has: a title, a description in words, and its numbers as a table."""
+
+    title: str
+    description: str = field(repr=False)
+    head: tuple[str, ...] = field(repr=False)
+    rows: Sequence[tuple[str, ...]] = field(repr=False)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells(Figure):
+    """Two distributions over the same cells."""
+
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans(Figure):
+    """Values with intervals, one above the other, and lines to compare them with."""
+
+    unit: str
+    spans: tuple[Span, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels(Figure):
+    """Values from zero upwards, a bar each, and the limit."""
+
+    levels: tuple[Level, ...]
+    limit: Line | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram(Figure):
+    """Counts of times between edges, with the quantile, its interval and the limit, in seconds.
+
+    An interval without an upper end is open. `shown` is the range to draw: bins that are not
+    empty, and the lines. `ticks` are round times in it.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]
+    production: tuple[float, ...] | None
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float | None
+    label: str
+    shown: tuple[float, float]
+    ticks: tuple[float, ...]
 
 
 def figures(result: GateResult) -> Iterator[Figure]:
@@ -40,120 +138,268 @@ def figures(result: GateResult) -> Iterator[Figure]:
     intervals share one; so do the columns of `Completeness`.
     """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
-    yield from _levels(result, checks)
-    yield from _together(checks)
+    if result.kind == "completeness":
+        yield from _missing_cells(checks)
+    yield from _intervals(checks)
     for check in checks:
-        yield from of_check(check)
+        for detail, make in _OF_DETAIL.items():
+            figure = make(check) if check.details.get(detail) else None
+            if figure is not None:
+                yield figure
 
 
-def of_check(check: Check) -> Iterator[Figure]:
-    """Yield the figures of what one check knows: its cells, its groups, its times."""
-    subject = clean(check.subject, _LABEL)
-    title = subject if check.group is None else f"{subject} [{clean(check.group, _LABEL)}]"
-    if found := cells(check):
-        yield Cells(title, found[:_MOST_ROWS])
-    yield from _groups(check)
-    yield from _times(check, title)
+def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
+    """Yield a bar a column with missing cells, the largest first."""
+    levels: list[tuple[Level, Limit]] = []
+    for check in checks:
+        value, limit = number(check.value), check.limit
+        if check.metric != "missing" or limit is None or value is None:
+            continue
+        if 0 <= value <= 1:
+            where = "" if check.group is None else f" [{check.group}]"
+            label = clean(f"{check.subject}{where}", _LABEL)
+            levels.append((Level(label, value, not limit.holds(value)), limit))
+    some = sorted((each for each in levels if each[0].value), key=lambda each: -each[0].value)
+    if not some:
+        return
+    shown, limit = [level for level, _ in some[:_MOST_BARS]], some[0][1]
+    line = None
+    if limit.at_most is not None:
+        line = Line(limit.at_most, f"the limit, {format_limit(limit, 'share')}")
+    none, more = len(levels) - len(some), len(some) - len(shown)
+    notes = [f"none is missing in {none:,} more"] if none else []
+    notes += [f"{more:,} more are not drawn"] if more else []
+    against = f"; {line.label}; {_list_beyond(shown)}" if line else ""
+    yield Levels(
+        title="missing cells",
+        description=f"{len(shown)} column{'' if len(shown) == 1 else 's'}{against}.",
+        head=("column", "missing cells"),
+        rows=[(level.label, format_number(level.value, "share")) for level in shown],
+        note="; ".join(notes),
+        levels=tuple(shown),
+        limit=line,
+    )
+
+
+def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
+    """Yield a figure for the checks of one metric and limit that have values and intervals."""
+    alike: dict[tuple[str, str, Limit], list[Check]] = {}
+    for check in checks:
+        own = any(check.details.get(detail) for detail in _OF_DETAIL)
+        if check.limit is not None and number(check.value) is not None and not own:
+            alike.setdefault((check.metric, check.unit, check.limit), []).append(check)
+    for (metric, unit, limit), found in alike.items():
+        if all(check.interval is None for check in found):
+            continue
+        spans = []
+        for check in found:
+            label, value = (
+                check.subject if check.group is None else check.group,
+                number(check.value),
+            )
+            low, high = map(number, check.interval or (None, None))
+            if low is None or high is None:
+                low = high = None
+            beyond = value is not None and not limit.holds(value)
+            spans.append(Span(clean(label, _LABEL), value, low, high, check.n, beyond=beyond))
+        title, lines = clean(metric, _LABEL), []
+        if any("tolerance" in check.details for check in found):
+            title += ", candidate minus production"
+            lines.append(Line(0.0, "no difference"))
+        ends = [end for end in map(number, (limit.at_least, limit.at_most)) if end is not None]
+        lines += [Line(end, f"the limit, {format_number(end, unit, 8)}") for end in ends]
+        yield _spans(title, unit, spans, lines)
+
+
+def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans:
+    """Return a figure of values with intervals; too many are cut."""
+    shown = spans[:_MOST_ROWS]
+    more = len(spans) - len(shown)
+    rows = []
+    for span in shown:
+        value = "undefined" if span.value is None else format_number(span.value, unit)
+        interval = ""
+        if span.low is not None and span.high is not None:
+            interval = f"{format_number(span.low, unit)} to {format_number(span.high, unit)}"
+        n = "" if span.n is None else f"{span.n:,}"
+        rows.append((span.label, value, interval, n, span.note))
+    what = f"{len(shown)} values with intervals" if len(shown) > 1 else "1 value with its interval"
+    listed = ", ".join(line.label for line in lines)
+    against = f" against {listed}; {_list_beyond(shown)}" if lines else ""
+    return Spans(
+        title=title,
+        description=f"{what}{against}.",
+        head=("", "value", "interval", "n", ""),
+        rows=rows,
+        note=f"{more:,} more are not drawn" if more else "",
+        unit=unit,
+        spans=tuple(shown),
+        lines=tuple(lines),
+    )
+
+
+def _list_beyond(shown: Sequence[Span] | Sequence[Level]) -> str:
+    beyond = [each.label for each in shown if each.beyond]
+    return f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
+
+
+def _distributions(check: Check) -> Cells | None:
+    shown = cells(check)[:_MOST_ROWS]
+    if not shown:
+        return None
+    moved = [cell.label for cell in shown if cell.moved]
+    changes = f"{len(moved)} moved beyond chance: {', '.join(moved)}" if moved else "none moved"
+    return Cells(
+        title=_title(check),
+        description=f"Shares of {len(shown)} cells in the reference and in the data; {changes}.",
+        head=("cell", "reference", "data", ""),
+        rows=[
+            (
+                label,
+                format_number(reference, "share"),
+                format_number(current, "share"),
+                "moved" * moved,
+            )
+            for label, reference, current, moved in shown
+        ],
+        cells=shown,
+    )
 
 
 def cells(check: Check) -> tuple[Cell, ...]:
-    """Return the cells of a distribution that a check knows, in their order."""
-    return tuple(filter(None, map(_cell, _items(check.details, "cells"))))
+    """Return the cells of a check's distributions, in their order."""
+    found = []
+    for label, item in _entries(check, "cells", "cell"):
+        shares = [number(item.get(name)) for name in ("reference", "current")]
+        reference, current = (x if x is not None and 0 <= x <= 1 else None for x in shares)
+        if reference is not None and current is not None:
+            found.append(Cell(label, reference, current, item.get("moved") is True))
+    return tuple(found)
 
 
-def _cell(item: object) -> Cell | None:
-    if not isinstance(item, Mapping):
+def _entries(check: Check, detail: str, name: str) -> list[tuple[str, Mapping[str, object]]]:
+    """Return the entries of a list in a check's details, each with its label."""
+    listed = check.details.get(detail)
+    entries = []
+    for item in listed if isinstance(listed, tuple | list) else ():
+        if isinstance(item, Mapping):
+            label = item.get(name)
+            entries.append((clean(label, _LABEL) if isinstance(label, str) else "?", item))
+    return entries
+
+
+def _title(check: Check) -> str:
+    subject = clean(check.subject, _LABEL)
+    return subject if check.group is None else f"{subject} [{clean(check.group, _LABEL)}]"
+
+
+def _groups(check: Check) -> Spans | None:
+    """Return the values of the groups that a gap was measured between."""
+    entries = []
+    for label, item in _entries(check, "groups", "group"):
+        value, low, high, n = (number(item.get(name)) for name in ("value", "low", "high", "n"))
+        if low is None or high is None or value is None or not low <= value <= high:
+            low = high = None
+        note = item.get("note")
+        shown = clean(note, _LABEL) if isinstance(note, str) else ""
+        entries.append(Span(label, value, low, high, None if n is None else int(n), shown))
+    if not entries:
         return None
-    before, now = number(item.get("reference")), number(item.get("current"))
-    if before is None or now is None or not (0 <= before <= 1 and 0 <= now <= 1):
-        return None
-    return Cell(_label(item.get("cell")), before, now, item.get("moved") is True)
-
-
-def _groups(check: Check) -> Iterator[Spans]:
-    spans = tuple(filter(None, map(_group, _items(check.details, "groups"))))
-    if not spans:
-        return
-    line = _bound(check, [span.value for span in spans if span.value is not None])
-    shown = [span._replace(beyond=_is_beyond(span.value, check.limit, line)) for span in spans]
-    shown.sort(key=lambda span: not span.beyond)
+    limit = check.limit
+    line = _gap_line(check, [span.value for span in entries if span.value is not None])
+    spans = []
+    for span in entries:
+        beyond = False
+        if span.value is not None and limit is not None and line is not None:
+            above = limit.at_most is not None and abs(line.value - limit.high) <= _CLOSE
+            over = span.value - line.value if above else line.value - span.value
+            beyond = over > _CLOSE
+        spans.append(span._replace(beyond=beyond))
+    spans.sort(key=lambda span: not span.beyond)
     rate, title = check.details.get("rate"), clean(check.metric, _LABEL)
     if isinstance(rate, str) and rate != check.metric:
         title = f"{clean(rate, _LABEL)} of each group"
-    kept = tuple(shown[:_MOST_ROWS])
-    yield Spans(title, "", kept, (line,) if line else (), _left_out(len(shown) - len(kept)))
+    return _spans(title, "", spans, [line] if line else [])
 
 
-def _group(item: object) -> Span | None:
-    if not isinstance(item, Mapping):
-        return None
-    note, n = item.get("note"), number(item.get("n"))
-    value, low, high = (number(item.get(key)) for key in ("value", "low", "high"))
-    if low is None or high is None or value is None or not low <= value <= high:
-        low = high = None
-    told = clean(note, _LABEL) if isinstance(note, str) else ""
-    size = None if n is None else int(n)
-    return Span(_label(item.get("group")), value, low, high, size, beyond=False, note=told)
-
-
-def _bound(check: Check, values: Sequence[float]) -> Line | None:
-    """Return where the limit of a gap lies among the values of the groups, as the numbers show.
+def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
+    """Return where the limit of a gap lies among the values of the groups.
 
     A gap is the difference or the ratio of the least and the greatest value, or one of these alone;
-    where it is none of them there is no line to draw.
+    the numbers show which. For any other gap there is no line.
     """
     limit, gap = check.limit, check.value
     if limit is None or gap is None or not values:
         return None
     least, most = min(values), max(values)
     shown = format_limit(limit, check.unit)
-    if _is(gap, most - least) and limit.at_most is not None:
+    if abs(gap - (most - least)) <= _CLOSE and limit.at_most is not None:
         return Line(most - limit.at_most, f"{shown} below the highest")
-    if most and _is(gap, least / most) and limit.at_least is not None:
+    if most and abs(gap - least / most) <= _CLOSE and limit.at_least is not None:
         return Line(most * limit.at_least, f"{shown} of the highest")
-    if (_is(gap, least) and limit.at_least is not None) or (
-        _is(gap, most) and limit.at_most is not None
+    if (abs(gap - least) <= _CLOSE and limit.at_least is not None) or (
+        abs(gap - most) <= _CLOSE and limit.at_most is not None
     ):
-        return Line(_end(limit), f"the limit, {shown}")
+        return Line(limit.high if limit.at_least is None else limit.low, f"the limit, {shown}")
     return None
 
 
-def _is(one: float, other: float) -> bool:
-    return abs(one - other) <= _CLOSE
+def _histogram(check: Check) -> Histogram | None:
+    """Return the times of calls; of a metric that is no time, without its value and limit."""
+    bins, others = (_bins(check.details.get(f"histogram{kind}")) for kind in ("", "_production"))
+    if bins is None:
+        return None
+    edges, counts = bins
+    production = others[1] if others is not None and others[0] == edges else None
+    value = low = high = limit = None
+    if check.unit == "s":
+        value = number(check.value)
+        low, high = map(number, check.interval or (None, None))
+        limit = None if check.limit is None else check.limit.at_most
+    label = clean(check.metric, _LABEL)
 
+    measured = f"; {label} is {format_number(value, 's')}" if value is not None else ""
+    against = f"; the limit is {format_number(limit, 's')}" if limit is not None else ""
+    spread = f"from {format_number(edges[0], 's')} to {format_number(edges[-1], 's')}"
 
-def _end(limit: Limit) -> float:
-    return limit.high if limit.at_least is None else limit.low
-
-
-def _is_beyond(value: float | None, limit: Limit | None, line: Line | None) -> bool:
-    if value is None or limit is None or line is None:
-        return False
-    if limit.at_most is not None and _is(line.value, limit.high):
-        return value > line.value + _CLOSE
-    return value < line.value - _CLOSE
-
-
-def _times(check: Check, title: str) -> Iterator[Histogram]:
-    found = _histogram(check.details.get("histogram"))
-    if found is None:
-        return
-    edges, counts = found
-    other = _histogram(check.details.get("histogram_production"))
-    production = other[1] if other is not None and other[0] == edges else None
-    timed = check.unit == "s"
-    low, high = map(number, check.interval or (None, None)) if timed else (None, None)
-    limit = check.limit.at_most if timed and check.limit is not None else None
-    value = number(check.value) if timed else None
-    yield Histogram(
-        title, edges, counts, production, value, low, high, limit, clean(check.metric, _LABEL)
+    rows = []
+    for i, (count, other) in enumerate(
+        zip(counts, production or (0.0,) * len(counts), strict=True)
+    ):
+        if count or other:
+            both = (count,) if production is None else (count, other)
+            ends = [format_number(edge, "s") for edge in edges[i : i + 2]]
+            rows.append((i, (*ends, *(f"{many:,.0f}" for many in both))))
+    times = [edges[rows[0][0]], edges[rows[-1][0] + 1]]
+    times += [time for time in (value, limit, low, high) if time is not None]
+    positive = [time for time in times if time > 0] or [1.0]
+    shown = (min(positive) / 1.1, max(positive) * 1.1)
+    return Histogram(
+        title=_title(check),
+        description=f"{sum(counts):,.0f} times {spread}{measured}{against}.",
+        head=("from", "to", "calls", *(() if production is None else ("production",))),
+        rows=[row for _, row in rows],
+        edges=edges,
+        counts=counts,
+        production=production,
+        value=value,
+        low=low,
+        high=high,
+        limit=limit,
+        label=label,
+        shown=shown,
+        ticks=_round_times(*shown),
     )
 
 
-def _histogram(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _bins(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return rising edges and counts, or None for whatever else a file may hold."""
     if not isinstance(item, Mapping):
         return None
-    edges, counts = ([number(x) for x in _items(item, name)] for name in ("edges", "counts"))
+    edges, counts = (
+        [number(x) for x in listed] if isinstance(listed, tuple | list) else []
+        for listed in (item.get("edges"), item.get("counts"))
+    )
     if not 1 <= len(counts) <= _MOST_BINS or len(edges) != len(counts) + 1:
         return None
     ends = tuple(edge for edge in edges if edge is not None and edge >= 0)
@@ -164,96 +410,36 @@ def _histogram(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | No
     return ends, sizes
 
 
-def _together(checks: Sequence[Check]) -> Iterator[Spans]:
-    """Yield a figure for the checks of one metric and limit that have values and intervals."""
-    sets: dict[tuple[str, str, Limit], list[Check]] = {}
-    for check in checks:
-        own = any(check.details.get(name) for name in ("cells", "groups", "histogram"))
-        if check.limit is not None and number(check.value) is not None and not own:
-            sets.setdefault((check.metric, check.unit, check.limit), []).append(check)
-    for (metric, unit, limit), found in sets.items():
-        if any(check.interval is not None for check in found):
-            kept = found[:_MOST_ROWS]
-            spans = tuple(_span(check, limit) for check in kept)
-            zero = [Line(0.0, "no difference")] if _is_difference(found) else []
-            ends = [number(end) for end in (limit.at_least, limit.at_most)]
-            lines = [
-                Line(end, f"the limit, {format_number(end, unit, 8)}")
-                for end in ends
-                if end is not None
-            ]
-            title = clean(metric, _LABEL) + (", candidate minus production" if zero else "")
-            yield Spans(title, unit, spans, (*zero, *lines), _left_out(len(found) - len(kept)))
+def _round_times(least: float, most: float) -> tuple[float, ...]:
+    """Return at most eight round times for a logarithmic axis."""
+    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    times: list[float] = []
+    for parts in ((1, 2, 5), (1, 3), (1,)):
+        rounded = (float(f"{part}e{decade}") for decade in decades for part in parts)
+        times = [time for time in rounded if least <= time <= most]
+        if len(times) <= _TICKS:
+            return tuple(times)
+    return tuple(times[:: len(times) // _TICKS + 1])
 
 
-def _is_difference(checks: Sequence[Check]) -> bool:
-    return any("tolerance" in check.details for check in checks)
-
-
-def _span(check: Check, limit: Limit) -> Span:
-    low, high = _finite_interval(check)
-    label = _label(check.subject if check.group is None else check.group)
-    value = number(check.value)
-    beyond = value is not None and not limit.holds(value)
-    return Span(label, value, low, high, check.n, beyond)
-
-
-def _finite_interval(check: Check) -> tuple[float | None, float | None]:
-    low, high = check.interval or (None, None)
-    ends = number(low), number(high)
-    return (None, None) if None in ends else ends
-
-
-def _levels(result: GateResult, checks: Sequence[Check]) -> Iterator[Levels]:
-    if result.kind != "completeness":
-        return
-    found = [
-        (Level(_name(check), value, not check.limit.holds(value)), check.limit)
-        for check in checks
-        if check.metric == "missing"
-        and check.limit is not None
-        and (value := number(check.value)) is not None
-        and 0 <= value <= 1
-    ]
-    some = sorted((each for each in found if each[0].value), key=lambda each: -each[0].value)
-    if not some:  # nothing is missing: nothing to see
-        return
-    limit = some[0][1]
-    bound = f"the limit, {format_limit(limit, 'share')}"
-    line = None if limit.at_most is None else Line(limit.at_most, bound)
-    levels = tuple(level for level, _ in some[:_MOST_BARS])
-    none, rest = len(found) - len(some), _left_out(len(some) - len(levels))
-    told = [f"none is missing in {none:,} more"] if none else []
-    yield Levels(
-        "missing cells", "share", levels, line, "; ".join([*told, *([rest] if rest else [])])
-    )
-
-
-def _name(check: Check) -> str:
-    return _label(check.subject if check.group is None else f"{check.subject} [{check.group}]")
-
-
-def _items(details: Mapping[str, object], name: str) -> Sequence[object]:
-    found = details.get(name)
-    return found if isinstance(found, tuple | list) else ()
+#: What is drawn of a check, by the detail that holds it.
+_OF_DETAIL = {"cells": _distributions, "groups": _groups, "histogram": _histogram}
 
 
 def number(value: object) -> float | None:
-    """Return a number of a size that can be drawn, the tiniest as 0; None for whatever else."""
+    """Return a number small enough to draw, the tiniest as 0; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        found = float(value)
+        size = abs(float(value))
     except OverflowError:
         return None
-    if not abs(found) < _LARGEST:
+    if not size < _LARGEST:
         return None
-    return found if abs(found) > _TINIEST else 0.0
+    return float(value) if size > _TINIEST else 0.0
 
 
-def _label(value: object) -> str:
-    return clean(value, _LABEL) if isinstance(value, str) else "?"
-
-
-def _left_out(count: int) -> str:
-    return f"{count:,} more are not drawn" if count else ""
+def shares(counts: Sequence[float]) -> list[float]:
+    """Return counts as shares of their sum."""
+    total = sum(counts) or 1
+    return [count / total for count in counts]

@@ -1,27 +1,26 @@
 """HTML: one page that loads nothing and runs nothing, and its body for a notebook.
 
-The page has no script and no style but its own, whose hash its content-security policy names. The
-body is scoped to one class, takes its colours of text from the page around it, and says all in
-words: a notebook that strips styles and pictures still shows every number.
+Every text is escaped by Jinja2's autoescape; only the style sheet, our own file, is not. The page
+has no script, and its content-security policy names the hash of its one style. The body is scoped
+to one class, takes its colours of text from the page around it, and repeats pictures in words, for
+notebooks that strip styles and pictures.
 """
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlgates.limits import format_number
-from mlgates.render.clean import clean, pieces
+from mlgates.render import clean, pieces
 from mlgates.render.figures import figures
-from mlgates.render.kinds import Table
 from mlgates.render.rows import (
     GLYPHS,
     Head,
-    Row,
     Space,
     alike,
     aside,
@@ -29,220 +28,140 @@ from mlgates.render.rows import (
     headline,
     number_of,
     ordered,
+    provenance_clauses,
     row,
-    tally,
-    told_by_provenance,
-    unjudged,
+    shorten_list,
 )
-from mlgates.render.svg import Picture, draw
+from mlgates.render.svg import WIDTH, draw
 from mlgates.report import GateResult, Report
-from mlgates.verdict import Check, Verdict
+from mlgates.verdict import Check, Verdict, worst_first
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["to_fragment", "to_html"]
+__all__ = ["to_html"]
 
 _SPACE = Space(name=120)
 _FIRST = 12  # rows of a gate before the rest is folded, if that is more than a few
 _FEW = 4
 _MOST = 1_000  # rows of a gate at all
 _DRAWN = 12  # pictures of a gate
-_HOLDING = 8  # gates that the head names
+_BLOCKING = 8  # gates that the head names
 _NAMED = 3  # subjects that it names of each
 _SUITE = 20_000  # characters of the suite as written
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """A picture, and its numbers as a table."""
-
-    picture: Picture
-    table: Table
-
-
-@dataclass(frozen=True, slots=True)
-class _Gate:
-    """What the template shows of a gate."""
-
-    head: Head
-    place: int
-    told: str
-    seconds: str
-    held: tuple[Row, ...]
-    more: tuple[Row, ...]
-    passed: tuple[Row, ...]
-    folded: str
-    hidden: str
-    unjudged: str
-    drawn: tuple[_Drawn, ...]
-    legend: tuple[tuple[str, str], ...]
-    undrawn: bool
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is something to see at once."""
-        return self.head.verdict not in (Verdict.PASS, Verdict.SKIP)
-
-
-@dataclass(frozen=True, slots=True)
-class _Holding:
-    """A gate that holds a release back, and by what."""
-
-    verdict: Verdict
-    gate: str
-    place: int
-    told: str
-
-
-def to_html(thing: Report | GateResult) -> str:
-    """Return one self-contained page.
-
-    Parameters
-    ----------
-    thing : Report or GateResult
-        What to draw.
-    """
-    return _write("page.html.j2", thing)
-
-
-def to_fragment(thing: Report | GateResult) -> str:
-    """Return the body of the page with its styles, for a notebook.
-
-    Parameters
-    ----------
-    thing : Report or GateResult
-        What to draw.
-    """
-    return _write("fragment.html.j2", thing)
-
-
-def _write(template: str, thing: Report | GateResult) -> str:
-    from markupsafe import Markup
-
+def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
+    """Return one self-contained page, or its body with styles for a notebook."""
     results = [thing] if isinstance(thing, GateResult) else ordered(thing)
-    gates = [_gate(result, place) for place, result in enumerate(results, 1)]
-    style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    places = {result.name: place for place, result in enumerate(results, 1)}
+    failures = () if isinstance(thing, GateResult) else thing.failures[:_BLOCKING]
     provenance = thing.provenance if isinstance(thing, Report) else {}
-    suite = provenance.get("suite")
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            style=Markup(style),  # noqa: S704  (our own file)
-            digest=digest,
-            head=headline(thing, _SPACE),
-            alone=isinstance(thing, GateResult),
-            gates=gates,
-            holding=_holding(thing, gates),
-            rests=told_by_provenance(provenance),
-            versions=_versions(provenance),
-            suite=clean(suite, _SUITE) if isinstance(suite, str) else "",
-        )
-        + "\n"
+    suite, versions = provenance.get("suite"), provenance.get("versions")
+    listed = islice(versions.items(), 40) if isinstance(versions, Mapping) else ()
+    template = _environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
+    page = template.render(
+        head=headline(thing, _SPACE),
+        alone=isinstance(thing, GateResult),
+        gates=[_gate(result, places[result.name]) for result in results],
+        blocking=[
+            {
+                "verdict": result.counted,
+                "gate": clean(result.name, _SPACE.name),
+                "place": places[result.name],
+                "told": _failed(result),
+            }
+            for result in failures
+        ],
+        rests=provenance_clauses(provenance),
+        versions=[
+            clean(f"{name} {version}", 80)
+            for name, version in listed
+            if isinstance(name, str) and isinstance(version, str)
+        ],
+        suite=clean(suite, _SUITE) if isinstance(suite, str) else "",
     )
+    return f"{page}\n"
 
 
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
 
+    folder = resources.files("mlgates.render") / "templates"
     environment = Environment(
-        loader=FunctionLoader(_template),
+        loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    helpers: Mapping[str, Callable[..., Any]] = {"number_of": number_of, "pieces": pieces}
-    environment.globals.update(helpers)
-    environment.globals["GLYPHS"] = GLYPHS
+    style = (folder / "report.css").read_text(encoding="utf-8").strip()
+    environment.globals.update(
+        GLYPHS=GLYPHS,
+        WIDTH=WIDTH,
+        digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        number_of=number_of,
+        pieces=pieces,
+        style=Markup(style),  # noqa: S704  (our own file)
+    )
     return environment
 
 
-def _template(name: str) -> str:
-    return (resources.files("mlgates.render") / "templates" / name).read_text(encoding="utf-8")
-
-
-@cache
-def _style() -> str:
-    return _template("report.css").strip()
-
-
-def _counts(checks: Iterable[Check]) -> list[str]:
-    """Return how many there are of each verdict, a text each."""
-    return [f"{count:,} {verdict}" for verdict, count in tally([c.verdict for c in checks])]
-
-
-def _more(checks: Sequence[Check]) -> str:
-    """Return how many checks more there are, and of which verdicts."""
-    return f"{len(checks):,} more: {', '.join(_counts(checks))}" if checks else ""
-
-
-def _gate(result: GateResult, place: int) -> _Gate:
+def _gate(result: GateResult, place: int) -> dict[str, object]:
+    """Return what the template shows of a gate."""
     folded = fold(result)
     held = [row(result, check, _SPACE) for check in folded.shown[:_MOST]]
     if folded.alike:
         held.append(alike(result, folded.alike, _SPACE))
-    passed = tuple(row(result, check, _SPACE) for check in folded.passed[:_MOST])
-    drawn = [_Drawn(draw(figure), figure.table()) for figure in islice(figures(result), _DRAWN)]
     first = len(held) if len(held) <= _FIRST + _FEW else _FIRST
-    more = (*folded.shown[first:_MOST], *folded.alike)
-    hidden = (*folded.shown[_MOST:], *folded.passed[_MOST:])
-    return _Gate(
-        head=Head(clean(result.name, _SPACE.name), result.verdict, _aside(result), ""),
-        place=place,
-        told=" · ".join(_counts(result.checks)),
-        seconds=format_number(result.seconds, "s") if result.seconds else "",
-        held=tuple(held[:first]),
-        more=tuple(held[first:]),
-        passed=passed,
-        folded=_more(more),
-        hidden=_more(hidden),
-        unjudged=unjudged(result, 2_000),
-        drawn=tuple(drawn),
-        legend=tuple(dict.fromkeys(sign for each in drawn for sign in each.picture.legend)),
-        undrawn=len(drawn) == _DRAWN and any(True for _ in islice(figures(result), _DRAWN, None)),
+    folded_rest, hidden = (
+        f"{len(rest):,} more: {', '.join(_counts(rest))}" if rest else ""
+        for rest in (
+            [*folded.shown[first:_MOST], *folded.alike],
+            [*folded.shown[_MOST:], *folded.passed[_MOST:]],
+        )
     )
+    drawn = list(islice(figures(result), _DRAWN + 1))
+    pictures = [(figure, draw(figure)) for figure in drawn[:_DRAWN]]
+    standing = aside(result)
+    if result.allowed and result.counted in (None, Verdict.PASS):
+        standing = standing or "allowed"
+    return {
+        "head": Head(clean(result.name, _SPACE.name), result.verdict, standing, ""),
+        "place": place,
+        "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
+        "told": " · ".join(_counts(result.checks)),
+        "seconds": format_number(result.seconds, "s") if result.seconds else "",
+        "held": held[:first],
+        "more": held[first:],
+        "folded": folded_rest,
+        "passed": [row(result, check, _SPACE) for check in folded.passed[:_MOST]],
+        "hidden": hidden,
+        "note": shorten_list(result.note, 2_000) if result.note else "",
+        "pictures": pictures,
+        "legend": dict.fromkeys(sign for _, picture in pictures for sign in picture.legend),
+        "undrawn": len(drawn) > _DRAWN,
+    }
 
 
-def _aside(result: GateResult) -> str:
-    return aside(result) or (
-        "allowed" if result.allowed and result.counted in (None, Verdict.PASS) else ""
-    )
+def _counts(checks: Sequence[Check]) -> list[str]:
+    """Return how many checks there are of each verdict, worst first."""
+    counts = Counter(check.verdict for check in checks)
+    return [f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts, key=worst_first)]
 
 
-def _holding(thing: Report | GateResult, gates: list[_Gate]) -> list[_Holding]:
-    if isinstance(thing, GateResult):
-        return []
-    places = {gate.head.name: gate.place for gate in gates}
-    return [_held(result, places) for result in thing.failures[:_HOLDING]]
-
-
-def _held(result: GateResult, places: Mapping[str, int]) -> _Holding:
-    name, verdict = clean(result.name, _SPACE.name), result.counted or result.verdict
-    holding = [check for check in result.checks if check.verdict is verdict]
-    told = [_briefly(row(result, check, _SPACE)) for check in holding[:_NAMED]]
-    more = [f"{len(holding) - _NAMED} more"] if len(holding) > _NAMED else []
-    return _Holding(verdict, name, places.get(name, 0), "; ".join([*filter(None, told), *more]))
-
-
-def _briefly(each: Row) -> str:
-    """Return what was measured of what, the limit that it missed, and the groups that did it."""
-    measured = ", ".join(filter(None, [each.measured, each.limit]))
-    worst = None if each.check is None else each.check.details.get("worst")
-    names = worst if isinstance(worst, tuple) else ()
-    groups = " against ".join(clean(name) for name in names if isinstance(name, str))
-    return " ".join(filter(None, [each.subject, measured, groups and f"({groups})"]))
-
-
-def _versions(provenance: Mapping[str, object]) -> list[str]:
-    found = provenance.get("versions")
-    if not isinstance(found, Mapping):
-        return []
-    return [
-        clean(f"{name} {version}", 80)
-        for name, version in islice(found.items(), 40)
-        if isinstance(name, str) and isinstance(version, str)
-    ]
+def _failed(result: GateResult) -> str:
+    """Return the checks that block a release: measured values, limits missed, groups compared."""
+    blocking = [check for check in result.checks if check.verdict is result.counted]
+    clauses = []
+    for check in blocking[:_NAMED]:
+        cells = row(result, check, _SPACE)
+        measured = ", ".join(filter(None, [cells.measured, cells.limit]))
+        worst = check.details.get("worst")
+        names = worst if isinstance(worst, tuple) else ()
+        groups = " against ".join(clean(name) for name in names if isinstance(name, str))
+        clauses.append(" ".join(filter(None, [cells.subject, measured, groups and f"({groups})"])))
+    more = [f"{len(blocking) - _NAMED} more"] if len(blocking) > _NAMED else []
+    return "; ".join([*filter(None, clauses), *more])

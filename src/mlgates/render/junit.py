@@ -1,17 +1,17 @@
 """JUnit XML: a test suite a gate, a test case a check, as CI servers read it.
 
-FAIL is a failure, ERROR and INCONCLUSIVE are errors of that type, SKIP is skipped. What stands
-aside (advisory, or undecided and allowed) is a passed case that says so in a property.
+FAIL is a failure, ERROR and INCONCLUSIVE are errors of that type, SKIP is skipped. What doesn't
+count (advisory, or undecided and allowed) is a passed case with a property that says so.
+ElementTree escapes; `clean` removes the characters that an XML 1.0 document can't hold.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from xml.etree import ElementTree as ET  # only written with, never read with
 
 from mlgates.limits import format_limit
-from mlgates.render.clean import clean
+from mlgates.render import clean
 from mlgates.render.rows import aside
-from mlgates.report import GateResult, Report, forgiven
+from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Verdict
 
 __all__ = ["to_junit_xml"]
@@ -23,57 +23,68 @@ _TAGS = {
     Verdict.INCONCLUSIVE: "error",
     Verdict.SKIP: "skipped",
 }
+_COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def to_junit_xml(thing: Report | GateResult) -> str:
-    """Return a report, or one gate's result, as JUnit XML.
-
-    Parameters
-    ----------
-    thing : Report or GateResult
-        What to write. Names and reasons are cleaned: an XML 1.0 document can't hold every
-        character, not even as a reference.
-    """
-    results = [thing] if isinstance(thing, GateResult) else list(thing.results)
+    """Return a report, or one gate's result, as JUnit XML."""
+    results = [thing] if isinstance(thing, GateResult) else thing.results
     provenance = thing.provenance if isinstance(thing, Report) else {}
     started, seconds = provenance.get("started"), provenance.get("seconds")
-    when = clean(started[:19]) if isinstance(started, str) else ""
-    root = ET.Element("testsuites", name=clean(thing.name, _NAME))
+    owner = clean(thing.name, _NAME)
+    root = ET.Element("testsuites", name=owner)
+    totals = Counter[str]()
     for result in results:
-        root.append(_suite(result, clean(thing.name, _NAME), when))
-    for count in ("tests", "failures", "errors", "skipped"):
-        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+        gate = clean(result.name, _NAME)
+        suite = ET.SubElement(root, "testsuite", name=gate)
+        about = {"kind": result.kind, "verdict": str(result.verdict), "reason": result.reason}
+        _add_properties(suite, about | {"aside": aside(result)})
+        tags, seen = Counter[str](), Counter[str]()
+        for check in result.checks:
+            where = "" if check.group is None else f" [{check.group}]"
+            metric = "" if check.metric == check.subject else f" {check.metric}"
+            name = clean(f"{check.subject}{where}{metric}", _NAME)
+            seen[name] += 1
+            if seen[name] > 1:  # readers take two of one name for one test run twice
+                name = f"{name} ({seen[name]})"
+            case = ET.SubElement(suite, "testcase", name=name, classname=f"{owner}.{gate}")
+            # a gate's time can't be divided among its checks
+            case.set("time", f"{result.seconds if len(result.checks) == 1 else 0:.3f}")
+            tags[_fill_case(case, check, aside(result, check))] += 1
+        suite.set("tests", str(len(result.checks)))
+        for count, tag in _COUNTS.items():
+            suite.set(count, str(tags[tag]))
+        suite.set("time", f"{result.seconds:.3f}")
+        if isinstance(started, str) and started:
+            suite.set("timestamp", clean(started[:19]))
+        totals += tags
+    root.set("tests", str(totals.total()))
+    for count, tag in _COUNTS.items():
+        root.set(count, str(totals[tag]))
     spent = seconds if isinstance(seconds, float) else sum(result.seconds for result in results)
     root.set("time", f"{spent:.3f}")
     ET.indent(root, " ")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(result: GateResult, owner: str, when: str) -> ET.Element:
-    suite = ET.Element("testsuite", name=clean(result.name, _NAME))
-    told = {"kind": result.kind, "verdict": str(result.verdict), "reason": result.reason}
-    if result.advisory:
-        told["aside"] = "advisory"
-    _properties(suite, told)
-    tags = Counter[str]()
-    for name, check in zip(_names(result), result.checks, strict=True):
-        case = ET.SubElement(suite, "testcase", name=name, classname=f"{owner}.{suite.get('name')}")
-        # what a gate took can't be shared out among its checks
-        case.set("time", f"{result.seconds if len(result.checks) == 1 else 0:.3f}")
-        tags[_case(case, result, check)] += 1
-    suite.set("tests", str(len(result.checks)))
-    for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(count, str(tags[tag]))
-    suite.set("time", f"{result.seconds:.3f}")
-    if when:
-        suite.set("timestamp", when)
-    return suite
-
-
-def _case(case: ET.Element, result: GateResult, check: Check) -> str:
+def _fill_case(case: ET.Element, check: Check, standing: str) -> str:
     """Fill a test case; return the tag of its outcome, empty when it passed."""
-    standing = aside(result) or ("allowed" if forgiven(result, check) else "")
-    _properties(case, dict(_told(check)) | ({"aside": standing} if standing else {}))
+    limit = check.limit
+    about = {
+        "verdict": str(check.verdict),
+        "metric": check.metric,
+        "value": "" if check.value is None else repr(check.value),
+        "limit": "" if limit is None else format_limit(limit, check.unit) or str(limit),
+        "unit": check.unit,
+        "n": str(check.n),
+        "dropped": str(check.dropped or ""),
+        "interval": " ".join(map(repr, check.interval or ())),
+        "confidence": "" if check.confidence is None else repr(check.confidence),
+        "p_value": "" if check.p_value is None else repr(check.p_value),
+        "method": check.method,
+        "aside": standing,
+    }
+    _add_properties(case, about)
     skipped = check.verdict is Verdict.SKIP
     tag = _TAGS.get(check.verdict, "") if skipped or not standing else ""
     reason = clean(check.reason, _REASON)
@@ -87,40 +98,8 @@ def _case(case: ET.Element, result: GateResult, check: Check) -> str:
     return tag
 
 
-def _names(result: GateResult) -> Iterator[str]:
-    """Yield a name a check; readers take two of one name for one test run twice."""
-    seen = Counter[str]()
-    for check in result.checks:
-        where = "" if check.group is None else f" [{check.group}]"
-        metric = "" if check.metric == check.subject else f" {check.metric}"
-        name = clean(f"{check.subject}{where}{metric}", _NAME)
-        seen[name] += 1
-        yield name if seen[name] == 1 else f"{name} ({seen[name]})"
-
-
-def _told(check: Check) -> Iterator[tuple[str, str]]:
-    yield "verdict", str(check.verdict)
-    yield "metric", check.metric
-    if check.value is not None:
-        yield "value", repr(check.value)
-    if check.limit is not None:
-        yield "limit", format_limit(check.limit, check.unit) or str(check.limit)
-    if check.unit:
-        yield "unit", check.unit
-    yield "n", str(check.n)
-    if check.dropped:
-        yield "dropped", str(check.dropped)
-    if check.interval is not None:
-        yield "interval", " ".join(map(repr, check.interval))
-    for name in ("confidence", "p_value"):
-        if getattr(check, name) is not None:
-            yield name, repr(getattr(check, name))
-    if check.method:
-        yield "method", check.method
-
-
-def _properties(parent: ET.Element, told: dict[str, str]) -> None:
+def _add_properties(parent: ET.Element, about: dict[str, str]) -> None:
     properties = ET.SubElement(parent, "properties")
-    for name, value in told.items():
+    for name, value in about.items():
         if value:
             ET.SubElement(properties, "property", name=name, value=clean(value, _REASON))

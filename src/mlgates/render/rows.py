@@ -1,15 +1,14 @@
-"""What every renderer tells: the headline, the rows worst first, and what a report rests on.
+"""What every form shows: the headline, the rows worst first, and what a report rests on.
 
-All texts here are clean: names and reasons come from data, so control characters in them are shown
-as escapes, and one finding is one line. A renderer escapes what means something in its own form.
+All texts here are clean, and one finding is one line; a renderer escapes what has a meaning in its
+own form.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mlgates.limits import format_limit, format_number, format_value
-from mlgates.render.clean import clean
+from mlgates.render import clean
 from mlgates.render.figures import cells
 from mlgates.report import GateResult, Report, forgiven
 from mlgates.verdict import Check, Verdict, worst_first
@@ -24,13 +23,12 @@ __all__ = [
     "aside",
     "fold",
     "headline",
-    "is_short",
     "number_of",
     "ordered",
+    "provenance_clauses",
     "row",
     "rows",
-    "told_by_provenance",
-    "unjudged",
+    "shorten_list",
 ]
 
 GLYPHS = {
@@ -43,8 +41,8 @@ GLYPHS = {
 
 _ALIKE = 4  # so many checks without enough rows become one row
 _NAMED = 8  # of which so many are named
-_MOVED = 3  # cells that are named of those that moved
-_UNJUDGED = 160  # characters of a list of columns that were not judged
+_MOVED = 3  # cells named of those that moved
+_NOTE = 160  # characters of a gate's note, such as the columns that were not judged
 
 
 class Space(NamedTuple):
@@ -53,7 +51,7 @@ class Space(NamedTuple):
     Attributes
     ----------
     most : int or None
-        Rows of one gate; None when all are shown, folded by nothing.
+        Rows of one gate; None to show all, none folded.
     name, reason : int
         Characters of one name, and of one reason.
     """
@@ -64,7 +62,7 @@ class Space(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The first line: whose report it is, its verdict, what stands aside, what holds it back."""
+    """The first line: name, verdict, what doesn't count, and how many gates block the release."""
 
     name: str
     verdict: Verdict
@@ -78,18 +76,17 @@ class Row(NamedTuple):
     Attributes
     ----------
     verdict : Verdict or None
-        None for a row that only says how many more there are.
+        None for a row that only counts further ones.
     aside : {"", "advisory", "allowed"}
         Why it doesn't count.
     gate, subject, measured, limit : str
         The cells.
     reason : str
-        The sentence under it; empty where the cells say it all.
+        The sentence under it; empty where the cells are enough.
     note : str
-        What a reader should know beside it: which cells of a distribution moved, what was not
-        judged.
+        Which cells of a distribution moved, and what was not judged.
     check : Check or None
-        The check, where the row tells of one.
+        The check, of a row for one check.
     """
 
     verdict: Verdict | None
@@ -106,191 +103,170 @@ class Row(NamedTuple):
 class Folded(NamedTuple):
     """The checks of a gate, worst first: shown one by one, alike, and passed."""
 
-    shown: tuple[Check, ...]
-    alike: tuple[Check, ...]
-    passed: tuple[Check, ...]
+    shown: Sequence[Check]
+    alike: Sequence[Check]
+    passed: Sequence[Check]
 
 
 def headline(thing: Report | GateResult, space: Space) -> Head:
     """Return the first line of a report or of one gate's result."""
     name, verdict = clean(thing.name, space.name), thing.verdict
     if isinstance(thing, GateResult):
-        return Head(name, verdict, "advisory" if thing.advisory else "", "")
+        return Head(name, verdict, aside(thing), "")
     held, gates = len(thing.failures), number_of(len(thing), "gate")
     told = f"{held} of {gates} hold{'s' if held == 1 else ''} it back" if held else gates
     return Head(name, verdict, thing.aside(), told)
 
 
 def ordered(report: Report) -> list[GateResult]:
-    """Return the results, the worst that counts first; what stands aside comes last."""
+    """Return the results, the worst that counts first; those that don't count come last."""
+    return sorted(
+        report.results,
+        key=lambda result: (
+            result.counted is None,
+            worst_first(result.verdict if result.counted is None else result.counted),
+            worst_first(result.verdict),
+        ),
+    )
 
-    def key(result: GateResult) -> tuple[bool, int, int]:
-        counted = result.counted or result.verdict
-        return result.counted is None, worst_first(counted), worst_first(result.verdict)
 
-    return sorted(report.results, key=key)
-
-
-def rows(result: GateResult, space: Space) -> Iterator[Row]:
-    """Yield a gate's checks, worst first; with `space.most`, those alike in one row."""
+def rows(result: GateResult, space: Space) -> list[Row]:
+    """Return a gate's rows, worst first; with `space.most`, similar checks in one row."""
     if space.most is None:
-        for check in sorted(result.checks, key=lambda check: worst_first(check.verdict)):
-            yield row(result, check, space)
-        return
-    told, note = _folded_rows(result, space), unjudged(result)
-    *first, last = told
-    yield from first
-    yield last._replace(note="; ".join(filter(None, [last.note, note])))
-
-
-def _folded_rows(result: GateResult, space: Space) -> list[Row]:
-    """Return a gate's rows, those alike in one."""
+        checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
+        return [row(result, check, space) for check in checks]
     folded, gate = fold(result), clean(result.name, space.name)
-    shown = folded.shown[: space.most]
-    told = [row(result, check, space) for check in shown]
+    found = [row(result, check, space) for check in folded.shown[: space.most]]
     if folded.alike:
-        told.append(alike(result, folded.alike, space))
-    if len(folded.shown) > len(shown):
-        more = f"... {len(folded.shown) - len(shown)} more"
-        told.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
+        found.append(alike(result, folded.alike, space))
+    if len(folded.shown) > space.most:
+        more = f"... {len(folded.shown) - space.most} more"
+        found.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
     if folded.passed:
-        every = len(folded.passed) == len(result.checks)
-        many = f"{'all ' if every else ''}{len(folded.passed)} checks"
-        told.append(Row(Verdict.PASS, aside(result), gate, many))
-    return told
+        every = "all " if len(folded.passed) == len(result.checks) else ""
+        many = f"{every}{len(folded.passed)} checks"
+        found.append(Row(Verdict.PASS, aside(result), gate, many))
+    if result.note:
+        notes = filter(None, [found[-1].note, shorten_list(result.note)])
+        found[-1] = found[-1]._replace(note="; ".join(notes))
+    return found
 
 
 def fold(result: GateResult) -> Folded:
-    """Sort a gate's checks into those to show, those alike, and those that passed.
+    """Sort a gate's checks into those to show one by one, those alike, and those that passed.
 
-    Alike are those that passed, if more than one did, and those too short of rows to be told, if
-    they are many. What passed with a hint is shown.
+    Passed checks are folded if there are two or more, except those with a hint. Checks that lack
+    evidence are alike if there are many.
     """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
-    several = sum(check.passed for check in checks) > 1
-    passed = [c for c in checks if several and c.passed and "(hint:" not in c.reason]
-    short = [check for check in checks if is_short(check)]
-    same = {id(check) for check in (*passed, *(short if len(short) >= _ALIKE else ()))}
-    shown = [check for check in checks if id(check) not in same]
-    return Folded(tuple(shown), tuple(short if len(short) >= _ALIKE else ()), tuple(passed))
-
-
-def is_short(check: Check) -> bool:
-    """Whether a check is undecided for want of evidence, not by chance."""
-    return check.verdict is Verdict.INCONCLUSIVE and not check.by_chance
+    passed = [check for check in checks if check.passed and not check.hint]
+    if sum(check.passed for check in checks) < 2:
+        passed = []
+    short = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
+    if len(short) < _ALIKE:
+        short = []
+    folded = {id(check) for check in (*passed, *short)}
+    return Folded([check for check in checks if id(check) not in folded], short, passed)
 
 
 def alike(result: GateResult, checks: Sequence[Check], space: Space) -> Row:
-    """Return the one row of many checks that can't be told."""
-    first = checks[0]
-    names = list(dict.fromkeys(_labels(checks)))[1:]
-    told = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
-    reason = clean(f"{first.reason}; nor can these be told: {told}", space.reason)
-    gate, many = clean(result.name, space.name), f"{len(checks)} checks"
-    return Row(first.verdict, aside(result), gate, many, reason=reason)
+    """Return one row for many checks that lack evidence: the first one's reason, and labels.
 
-
-def _labels(checks: Sequence[Check]) -> Iterator[str]:
-    """Yield what tells each of several checks from the others: its slice, its subject, or both."""
-    in_groups = [check for check in checks if check.group is not None]
-    subjects, metrics = ({getattr(c, name) for c in in_groups} for name in ("subject", "metric"))
+    A label is what distinguishes a check from the others: its slice, its subject, or both.
+    """
+    sliced = [check for check in checks if check.group is not None]
+    subjects, metrics = {check.subject for check in sliced}, {check.metric for check in sliced}
+    labels = []
     for check in checks:
         if check.group is None:
-            yield f"`{check.subject}`"
+            labels.append(f"`{check.subject}`")
             continue
         named = check.subject if len(subjects) > 1 else check.metric if len(metrics) > 1 else ""
-        yield f"{named and f'`{named}` where '}{check.group} (n = {check.n:,})"
+        labels.append(f"{named and f'`{named}` where '}{check.group} (n = {check.n:,})")
+    others = list(dict.fromkeys(labels))[1:]
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    listed = ", ".join(others[:_NAMED]) + more
+    reason = clean(f"{checks[0].reason}; nor can these be told: {listed}", space.reason)
+    gate, many = clean(result.name, space.name), f"{len(checks)} checks"
+    return Row(checks[0].verdict, aside(result), gate, many, reason=reason)
 
 
 def row(result: GateResult, check: Check, space: Space) -> Row:
     """Return the row of one check."""
-    measured = ""
+    if check.subject in (result.name, result.kind, result.name.partition(":")[2]):
+        subject = check.group or ""  # the gate's name is in the cell before
+    else:
+        subject = check.subject if check.group is None else f"{check.subject} [{check.group}]"
+    measured = limit = ""
     if check.limit is not None:
-        value = format_value(check.value, check.limit, check.unit)
-        same = check.metric == check.subject
-        measured = value if same else f"{clean(check.metric, space.name)} {value}"
-    silent = check.passed and "hint" not in check.reason
+        limit = format_limit(check.limit, check.unit)
+        measured = format_value(check.value, check.limit, check.unit)
+        if check.metric != check.subject:
+            measured = f"{clean(check.metric, space.name)} {measured}"
+    reason = note = ""
+    if not check.passed or check.hint:
+        reason = clean(check.reason, space.reason)
+        moved = [cell for cell in cells(check) if cell.moved]
+        moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
+        clauses = [
+            f"`{label}` from {format_number(before, 'share')} to {format_number(now, 'share')}"
+            for label, before, now, _ in moved[:_MOVED]
+        ]
+        clauses += [f"{len(moved) - _MOVED} more"] if len(moved) > _MOVED else []
+        note = f"moved: {', '.join(clauses)}" if clauses else ""
     return Row(
         check.verdict,
-        aside(result) or ("allowed" if forgiven(result, check) else ""),
+        aside(result, check),
         clean(result.name, space.name),
-        clean(_subject(result, check), space.name),
+        clean(subject, space.name),
         measured,
-        "" if check.limit is None else format_limit(check.limit, check.unit),
-        "" if silent else clean(check.reason, space.reason),
-        "" if silent else _moved_clause(check),
+        limit,
+        reason,
+        note,
         check,
     )
 
 
-def _subject(result: GateResult, check: Check) -> str:
-    """Return what was judged, without what the gate's name says already."""
-    known = (result.name, result.kind, result.name.partition(":")[2])
-    if check.subject in known:
-        return check.group or ""
-    return check.subject if check.group is None else f"{check.subject} [{check.group}]"
+def aside(result: GateResult, check: Check | None = None) -> str:
+    """Return in a word why a result, or one of its checks, doesn't count; "" if it does."""
+    if result.advisory:
+        return "advisory"
+    return "allowed" if check is not None and forgiven(result, check) else ""
 
 
-def aside(result: GateResult) -> str:
-    """Return why a whole result doesn't count, in a word; skipped checks say so themselves."""
-    return "advisory" if result.advisory else ""
-
-
-def unjudged(result: GateResult, most: int = _UNJUDGED) -> str:
-    """Return which columns were not judged, a long list cut where a name ends."""
-    note = "".join(result.reason.partition("not judged: ")[1:])
-    shown = clean(note, most)
-    if len(note) <= most:
+def shorten_list(listed: str, most: int = _NOTE) -> str:
+    """Return a list of names with reasons in brackets, a long one cut where an item ends."""
+    shown = clean(listed, most)
+    if len(listed) <= most:
         return shown
     whole = shown.rpartition("), ")[0]
-    more = note[len(whole) :].count("), ")
+    more = listed[len(whole) :].count("), ")
     return f"{whole}) and {more} more" if whole and more else shown
 
 
-def _moved_clause(check: Check) -> str:
-    moved = [cell for cell in cells(check) if cell.moved]
-    moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
-    told = [
-        f"`{cell.label}` from {format_number(cell.reference, 'share')} to "
-        f"{format_number(cell.current, 'share')}"
-        for cell in moved[:_MOVED]
-    ]
-    more = [f"{len(moved) - _MOVED} more"] if len(moved) > _MOVED else []
-    return f"moved: {', '.join([*told, *more])}" if told else ""
+def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
+    """Return what a report rests on: its tables, when it was run, the commit.
 
-
-def told_by_provenance(provenance: Mapping[str, object]) -> list[str]:
-    """Return what a report rests on, a clause each: its tables, when it was run, the commit."""
+    A report may come from a file; what is not as a run writes it is left out.
+    """
+    clauses = []
     tables = provenance.get("tables")
-    told = []
-    for name, known in tables.items() if isinstance(tables, Mapping) else ():
-        if isinstance(known, Mapping):
-            told.append(f"{name}: {_size(known)}")
+    for name, table in tables.items() if isinstance(tables, Mapping) else ():
+        if isinstance(table, Mapping):
+            counts = {what: table.get(f"{what}s") for what in ("row", "column")}
+            sizes = [number_of(n, what) for what, n in counts.items() if isinstance(n, int)]
+            mark = table.get("fingerprint")
+            fingerprint = f", fingerprint {mark[:12]}" if isinstance(mark, str) else ""
+            clauses.append(f"{name}: {' x '.join(sizes)}{fingerprint}")
     started, seconds = provenance.get("started"), provenance.get("seconds")
     if isinstance(started, str) and isinstance(seconds, float):
-        told.append(f"run {started[:19]} UTC in {format_number(seconds, 's')}")
+        clauses.append(f"run {started[:19]} UTC in {format_number(seconds, 's')}")
     commit = provenance.get("commit")
     if isinstance(commit, str):
-        told.append(f"commit {commit[:12]}")
-    return [clean(clause, 500) for clause in told]
-
-
-def _size(known: Mapping[str, object]) -> str:
-    counts = [
-        number_of(count, what)
-        for what in ("row", "column")
-        if isinstance(count := known.get(f"{what}s"), int)
-    ]
-    mark = known.get("fingerprint")
-    return " x ".join(counts) + (f", fingerprint {mark[:12]}" if isinstance(mark, str) else "")
+        clauses.append(f"commit {commit[:12]}")
+    return [clean(clause, 500) for clause in clauses]
 
 
 def number_of(count: int, what: str) -> str:
     """Return ``"1 gate"`` or ``"2 gates"``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def tally(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, int]]:
-    """Return how many there are of each verdict, worst first."""
-    counts = Counter(verdicts)
-    return [(verdict, counts[verdict]) for verdict in sorted(counts, key=worst_first)]
