@@ -159,7 +159,7 @@ def fold(result: GateResult) -> Folded:
     evidence are alike if there are many.
     """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
-    passed = [check for check in checks if check.passed and not check.hint]
+    passed = [check for check in checks if check.passed and not _hinted(check)]
     if sum(check.passed for check in checks) < 2:
         passed = []
     short = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
@@ -204,7 +204,7 @@ def row(result: GateResult, check: Check, space: Space) -> Row:
         if check.metric != check.subject:
             measured = f"{clean(check.metric, space.name)} {measured}"
     reason = note = ""
-    if not check.passed or check.hint:
+    if not check.passed or _hinted(check):
         reason = clean(check.reason, space.reason)
         moved = [cell for cell in cells(check) if cell.moved]
         moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
@@ -225,6 +225,11 @@ def row(result: GateResult, check: Check, space: Space) -> Row:
         note,
         check,
     )
+
+
+def _hinted(check: Check) -> bool:
+    # (some gates still write their hints into the reason alone)
+    return check.hint != "" or "(hint:" in check.reason
 
 
 def aside(result: GateResult, check: Check | None = None) -> str:
