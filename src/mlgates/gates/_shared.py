@@ -298,7 +298,7 @@ def rows_needed(
         spans, across = [span], [span[0] >= span[1]]
     from scipy import special
 
-    from mlgates.stats.paired import rows_to_decide
+    from mlgates.stats.proportions import rows_to_decide
 
     z = float(special.ndtri((1 + level) / 2))
     # with more rows an interval loses its skewness: its shorter side tells too little
