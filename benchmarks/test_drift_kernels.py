@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlgates.stats.buckets import Bucketed, grid_of, ks
-from mlgates.stats.counting import (
+from mlgates.stats.binning import (
     Cells,
     Ends,
     count_sorted,
@@ -22,6 +21,7 @@ from mlgates.stats.counting import (
     quantile_edges,
     tally,
 )
+from mlgates.stats.buckets import Bucketed, grid_of, ks
 from mlgates.stats.divergence import chi_square_pvalue, psi
 from mlgates.stats.twosample import ks_distance, ks_pvalue, spread, wasserstein
 

@@ -1,72 +1,32 @@
-"""What gates share: counts of violations as checks, hints at column names, slices, rows needed."""
+"""Helpers of several gates: counts as checks, hints at column names, rows that would decide."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Iterable
 
 from mlgates import options
-from mlgates.limits import Limit, format_value, snap_to_limit
+from mlgates.limits import Limit, format_value
 from mlgates.options import did_you_mean
-from mlgates.predictions import Slice
 from mlgates.profile.counters import Violations
 from mlgates.redaction import describe
 from mlgates.verdict import Check, Measurement, Verdict
 
 __all__ = [
-    "By",
     "Near",
-    "as_said",
-    "broken",
-    "checked",
+    "bounded",
     "confidence_of",
-    "guarded",
-    "in_slices",
+    "count_check",
+    "error_check",
     "listed",
+    "property_check",
     "rounded_up",
     "rows_needed",
-    "settled",
-    "share_check",
-    "yes_or_no",
 ]
 
 
-def guarded(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
-    """Return the check that `judge` makes; an ERROR check in its place when it raises.
-
-    What one rule breaks on (a pattern that takes too long, a limit that the values can't be
-    compared with) then hides no other rule of the gate.
-
-    Parameters
-    ----------
-    subject, metric : str
-        As in `Check`; they name the rule.
-    judge : callable
-        Reads what was counted, which may raise, and judges it.
-
-    Examples
-    --------
-    >>> check = guarded("age", "range", lambda: Check.judge("age", 1 / 0))
-    >>> print(check.verdict, "-", check.reason)
-    error - `range` of `age` could not be judged: ZeroDivisionError: division by zero
-    """
-    try:
-        return judge()
-    except Exception as error:  # noqa: BLE001  (whatever the rule's counter raised)
-        return broken(subject, metric, error)
-
-
-def broken(subject: str, metric: str, error: Exception, *, group: str | None = None) -> Check:
-    """Return the ERROR check of a rule that raised, its message without values of the data."""
-    what = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
-    reason = f"{what} could not be judged: {describe(error)}"
-    return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
-
-
-def share_check(
+def count_check(
     subject: str,
     metric: str,
-    found: Violations,
+    counted: Violations,
     what: str,
     *,
     at_most: float = 0.0,
@@ -76,64 +36,68 @@ def share_check(
 ) -> Check:
     """Return the check that the share of violating cells is at most a limit.
 
-    Parameters
-    ----------
-    subject, metric, group
-        As in `Check`.
-    found : Violations
-        How many, of how many, and the first offending rows, counted from 0.
-    what : str
-        What the offenders are, as in ``"missing"``.
-    at_most : float
-        The largest share allowed.
-    cells : str
-        What is counted.
-    hint : str
-        What may be behind it, when there is something to say.
+    `what` describes the violations (``"missing"``) and `cells` what was counted; without any cells
+    the check is INCONCLUSIVE.
     """
-    share, limit = found.count / found.n if found.n else None, Limit(at_most=at_most)
+    limit = Limit(at_most=at_most)
     where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
-    if found.n == 0:
-        said = f"{where} has no {cells} to judge"
-    elif found.count == 0:
-        said = f"none of the {found.n:,} {cells} of {where} are {what}"
+    details = {"count": counted.count, "rows": counted.rows}
+    if counted.n == 0:
+        reason = f"{where} has no {cells} to judge"
+        return Check(
+            subject=subject,
+            metric=metric,
+            verdict=Verdict.INCONCLUSIVE,
+            reason=f"{reason} (hint: {hint})" if hint else reason,
+            group=group,
+            limit=limit,
+            method="count",
+            unit="share",
+            details=details,
+            hint=hint,
+        )
+    share = counted.count / counted.n
+    if counted.count == 0:
+        said = f"none of the {counted.n:,} {cells} of {where} are {what}"
     else:
-        of = f"{found.count:,} of {found.n:,} {cells} of {where}"
-        said = f"{of} ({format_value(share, limit, 'share')}) are {what}"
-        if found.rows:
-            said += f", first at row{'s' if len(found.rows) > 1 else ''} {listed(found.rows)}"
-    said = f"{said} (hint: {hint})" if hint else said
-    details = {"count": found.count, "rows": found.rows}
-    check = Check.judge(
+        said = f"{counted.count:,} of {counted.n:,} {cells} of {where} "
+        said += f"({format_value(share, limit, 'share')}) are {what}"
+        if counted.rows:
+            said += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
+    measurement = Measurement(share, n=counted.n, method="count", details=details)
+    return Check.judge(
+        subject, metric, measurement, limit, group=group, unit="share", said=said, hint=hint
+    )
+
+
+def property_check(
+    subject: str, metric: str, said: str, *, violations: int, n: int, hint: str = ""
+) -> Check:
+    """Return the check that a property without a number holds: at most 0 violations.
+
+    It may rest on 0 rows, because a table without rows still has columns and types.
+    """
+    return Check.judge(
         subject,
         metric,
-        Measurement(share, n=found.n, method="count", details=details),
-        limit,
-        group=group,
-        unit="share",
+        Measurement(violations, n=n, method="count"),
+        Limit(at_most=0),
+        min_n=0,
+        unit="violations",
         said=said,
+        hint=hint,
     )
-    return check if found.n else as_said(check, said)
 
 
-def yes_or_no(subject: str, metric: str, said: str, *, broken: int, n: int) -> Check:
-    """Return the check that a property without a number holds: violations, at most 0.
-
-    It may rest on 0 rows: a table without rows still has columns and types. What was said names
-    what was wanted too, so the reason has no limit.
-    """
-    measurement = Measurement(broken, n=n, method="count")
-    limit = Limit(at_most=0)
-    return Check.judge(subject, metric, measurement, limit, min_n=0, unit="violations", said=said)
-
-
-def as_said(check: Check, said: str) -> Check:
-    """Return a check whose reason is all that is to be said: the limit would tell nothing more."""
-    return replace(check, reason=said)
+def error_check(subject: str, metric: str, error: Exception, group: str | None = None) -> Check:
+    """Return the ERROR check of a rule that raised; its message shows no values of the data."""
+    rule = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
+    reason = f"{rule} could not be judged: {describe(error)}"
+    return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
 
 
 def listed(values: tuple[object, ...], most: int = 5) -> str:
-    """Return the first few values, and how many more there are; a bool is no number.
+    """Return the first few values, and how many more there are.
 
     Examples
     --------
@@ -147,19 +111,15 @@ def listed(values: tuple[object, ...], most: int = 5) -> str:
     return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
 
 
-# comparing two names takes some 30 microseconds, and more for long ones
+# Comparing two names takes some 30 microseconds, and more for long ones.
 _MOST_PAIRS = 5_000
-_LONGEST = 200
+_LONGEST_NAME = 200
 
 
 class Near:
-    """Hints at the names that others may be a misspelling of.
+    """Hints at the names that unknown ones may be a misspelling of.
 
-    Parameters
-    ----------
-    unknown, known : iterable of str
-        Names that are not known, and those that they may stand for. When there are too many of
-        both to be compared one by one, only a difference in case or outer blanks is noticed.
+    With too many names to compare each pair, only a difference in case or outer blanks counts.
 
     Examples
     --------
@@ -168,65 +128,22 @@ class Near:
     ("; did you mean 'age '?", "; did you mean 'income'?")
     """
 
-    def __init__(self, unknown: Iterable[str], known: Iterable[str]) -> None:
-        names = list(known)
-        self._alike = {_folded(name): name for name in reversed(names)}
+    def __init__(self, unknown: Iterable[str], names: Iterable[str]) -> None:
+        names = list(names)
+        self._folded = {name.strip().casefold(): name for name in reversed(names)}
         few = len(list(unknown)) * len(names) <= _MOST_PAIRS
-        self._compared = [name for name in names if len(name) <= _LONGEST] if few else []
+        self._compared = [name for name in names if len(name) <= _LONGEST_NAME] if few else []
 
     def alike(self, name: str) -> str | None:
-        """Return the known name that differs in case and outer blanks alone."""
-        return self._alike.get(_folded(name))
+        """Return the name that differs in case and outer blanks alone."""
+        return self._folded.get(name.strip().casefold())
 
     def hint(self, name: str) -> str:
         """Return ``"; did you mean 'x'?"``, or an empty text."""
         alike = self.alike(name)
         if alike is not None:
             return f"; did you mean {alike!r}?"
-        return did_you_mean(name, self._compared) if len(name) <= _LONGEST else ""
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()
-
-
-Found = TypeVar("Found")
-
-#: Chance of a decision that is aimed at, so that at least 0.8 is reached: intervals are a little
-#: wider than z errors.
-_POWER = 0.82
-
-#: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
-By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
-
-
-def checked(owner: str, gate: Any, rules: tuple[str, ...]) -> dict[str, object]:
-    """Return in their checked form the options that every gate of a metric has."""
-    options.choice(owner, "decide_by", gate.decide_by, rules)
-    return {
-        "by": None if gate.by is None else options.slices(owner, "by", gate.by),
-        "min_samples": options.count(owner, "min_samples", gate.min_samples, at_least=1),
-        "confidence": confidence_of(owner, gate.confidence),
-    }
-
-
-def in_slices(
-    name: str, slices: tuple[Slice, ...], measure: Callable[[Slice | None], Found]
-) -> tuple[list[Found], list[Check]]:
-    """Return what was measured of each slice, and an ERROR for each that broke.
-
-    Where there are none, none were asked for or there are no rows: all rows are measured.
-    """
-    if not slices:
-        return [measure(None)], []
-    found: list[Found] = []
-    wrong: list[Check] = []
-    for part in slices:
-        try:
-            found.append(measure(part))
-        except Exception as error:  # noqa: BLE001  (a slice that breaks hides no other)
-            wrong.append(broken(name, name, error, group=part.name))
-    return found, wrong
+        return did_you_mean(name, self._compared) if len(name) <= _LONGEST_NAME else ""
 
 
 def confidence_of(owner: str, given: object) -> float:
@@ -237,81 +154,103 @@ def confidence_of(owner: str, given: object) -> float:
     return level
 
 
-def settled(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurement:
-    """Return a measurement whose value, and whose ends, lie on the limit if only rounding differs.
+def bounded(owner: str, option: str, given: object, low: float, high: float) -> float:
+    """Return a number within a range; between 0 and 1 a percentage is refused with a hint."""
+    if (low, high) == (0, 1):
+        return options.share(owner, option, given)
+    return options.number(owner, option, given, at_least=low, at_most=high)
 
-    Examples
-    --------
-    >>> settled(Measurement(0.4 - 0.3, n=9), Limit(at_most=0.1), scale=0.4).value
-    0.1
-    """
-    value, ends = measured.value, measured.interval
-    if value is None:
-        return measured
-    return replace(
-        measured,
-        value=snap_to_limit(value, limit, scale),
-        interval=ends
-        and (snap_to_limit(ends[0], limit, scale), snap_to_limit(ends[1], limit, scale)),
-    )
+
+#: Aimed at so that at least 0.8 is reached: intervals are a little wider than z errors.
+_POWER = 0.82
 
 
 def rows_needed(
-    value: float | None,
+    estimate: float | None,
     interval: tuple[float, float] | None,
     limit: Limit,
     n: int,
     level: float,
+    *,
+    error: float | None = None,
 ) -> int | None:
-    """Return how many rows decide in four of five samples where an interval reaches across a limit.
+    """Return how many rows decide in four of five samples where an interval crosses a limit.
+
+    ``n ((z_level + z_power) error / distance)^2``, for an estimate that stays as it is, rounded up
+    to two digits. None where the interval crosses no limit and where no number of rows decides.
 
     Parameters
     ----------
-    value, interval, n
-        What was measured, its interval and the rows it rests on.
+    estimate, interval, n, level
+        What was measured, its interval at the level, and the rows it rests on.
     limit : Limit
-        The side that the interval reaches across counts.
-    level : float
-        Of the interval.
-
-    Returns
-    -------
-    int or None
-        Rounded up to two digits; None where the interval decides already, where nothing is
-        known, and where the value lies on the limit, so that no number of rows decides.
+        Only the side that the interval crosses counts.
+    error : float, optional
+        Standard error, where the interval shrinks faster than ``1 / sqrt(n)``; by default from
+        the longer of the crossing arm and half the interval, because skewness goes as rows come.
 
     Examples
     --------
     >>> rows_needed(0.0, (-0.02, 0.02), Limit(at_least=-0.01), 1_000, 0.95)
     8700
     """
-    if value is None or interval is None or not all(map(math.isfinite, (value, *interval))):
+    if estimate is None or interval is None:
         return None
     low, high = interval
-    needed = 0.0
-    if limit.holds(value):
-        spans = [(value - low, value - limit.low), (high - value, limit.high - value)]
-        across = [low < limit.low, high > limit.high]
-    else:
-        below = value < limit.low
-        span = (high - value, limit.low - value) if below else (value - low, value - limit.high)
-        spans, across = [span], [span[0] >= span[1]]
+    if not all(map(math.isfinite, (estimate, low, high))):
+        return None
     from scipy import special
 
-    from mlgates.stats.proportions import rows_to_decide
+    from mlgates.stats.paired import rows_to_decide
 
     z = float(special.ndtri((1 + level) / 2))
-    # with more rows an interval loses its skewness: its shorter side tells too little
-    half = (high - low) / 2
-    for (reach, distance), is_across in zip(spans, across, strict=True):
-        if is_across:
-            rows = rows_to_decide(n, max(reach, half) / z, distance, level, _POWER)
-            needed = max(needed, rows)
+    if limit.holds(estimate):
+        arms = {limit.low: estimate - low, limit.high: high - estimate}
+        crossed = {limit.low: low < limit.low, limit.high: high > limit.high}
+    elif estimate < limit.low:
+        arms, crossed = {limit.low: high - estimate}, {limit.low: high >= limit.low}
+    else:
+        arms, crossed = {limit.high: estimate - low}, {limit.high: low <= limit.high}
+    needed = 0.0
+    for bound, arm in arms.items():
+        if crossed[bound]:
+            spread = max(arm, (high - low) / 2) / z
+            rows = rows_to_decide(n, spread, abs(estimate - bound), level, _POWER)
+            exact = error and rows_to_decide(n, error, abs(estimate - bound), level, _POWER)
+            needed = max(needed, exact if exact and exact > n else rows)
     return rounded_up(needed) if 0 < needed < 1e15 else None
 
 
+def rows_until_significant(
+    critical: float, limit: float, n: float, reference: float = math.inf
+) -> int | None:
+    """Return how many rows make every distance beyond a limit significant, rounded up.
+
+    The critical value shrinks as ``sqrt(1 / n + 1 / reference)``. None where no number of rows is
+    enough: the rows of the reference stay as they are.
+
+    Parameters
+    ----------
+    critical : float
+        Least distance that is significant with `n` rows.
+    limit : float
+        Largest distance that is allowed.
+    n, reference : float
+        Rows of the sample, and of what it is compared with; infinite where both grow.
+
+    Examples
+    --------
+    >>> rows_until_significant(0.2, 0.1, 100), rows_until_significant(0.2, 0.1, 100, 20)
+    (400, None)
+    """
+    if not (limit > 0 and critical > 0 and n > 0 and math.isfinite(critical)):
+        return None
+    inverse = (limit / critical) ** 2 * (1 / n + 1 / reference) - 1 / reference
+    return rounded_up(1 / inverse) if inverse > 1e-15 else None
+
+
 def rounded_up(rows: float) -> int:
-    """Return two digits of a number of rows or calls: all that such an estimate is good for.
+    """Return a number of rows or calls, rounded up to two digits.
 
     Examples
     --------

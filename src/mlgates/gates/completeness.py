@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from mlgates import options
 from mlgates._gate import Gate
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
-from mlgates.gates._shared import Near, broken, guarded, listed, share_check
+from mlgates.gates._shared import Near, count_check, error_check, listed
 from mlgates.limits import Limit, format_number
 from mlgates.profile.counters import (
     Counter,
-    GroupMissing,
     In,
     Missing,
     MissingBy,
@@ -21,7 +19,6 @@ from mlgates.profile.counters import (
     ValueCounts,
     Violations,
 )
-from mlgates.profile.groups import Group
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import Field, TableSchema
 from mlgates.verdict import Check, Measurement, Verdict
@@ -45,12 +42,24 @@ _LONGEST_LABEL = 80
 
 @dataclass(frozen=True)
 class _Condition:
-    """A user's condition, which is lent the table and can't change it."""
+    """A user's condition, called with a read-only copy of the table."""
 
     condition: Callable[..., object]
 
     def __call__(self, table: object) -> object:
         return self.condition(lend(table))
+
+
+class _Plan(NamedTuple):
+    """The columns that are judged in total, and the counters of those judged by slice.
+
+    In `unreadable` are columns to be judged by slice where listed values can't be found.
+    """
+
+    columns: tuple[str, ...]
+    total: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    slices: tuple[MissingBy | MissingWhere, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,197 +123,166 @@ class Completeness(Gate):
                 got = f"got {self.min_rows} and {self.max_rows}"
                 msg = f"{_OWNER}: `min_rows` must not be greater than `max_rows`, {got}"
                 raise OptionError(msg)
-        self._set("missing_values", _scalars("missing_values", self.missing_values, empty=True))
+        self._set("missing_values", _values("missing_values", self.missing_values, least=0))
         if self.expected is not None:
-            self._set("expected", _expected(self.expected))
+            allowed = "a mapping of columns to the values expected"
+            pairs = options.mapping(_OWNER, "expected", self.expected, allowed)
+            if not pairs or not all(isinstance(name, str) for name in pairs):
+                raise options.refuse(_OWNER, "expected", allowed, self.expected)
+            checked = ((name, _values(f"expected[{name!r}]", each)) for name, each in pairs.items())
+            self._set("expected", tuple(checked))
         if self.by is not None:
             self._set("by", options.slices(_OWNER, "by", self.by))
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield what the scan must count: missing cells, in total or by slice, and values."""
-        for column in self._in_total(schema):
-            found = schema[column]
+        plan = self._plan(schema)
+        for column in plan.total:
             yield Missing(column)
-            yield from (c for c in (self._sentinels(found), self._suspects(found)) if c)
-        yield from self._grouped(schema)
-        yield from (ValueCounts(column) for column in self._expectations() if column in schema)
+            yield from filter(None, self._value_counters(schema[column]))
+        yield from plan.slices
+        yield from (ValueCounts(column) for column, _ in self._expected() if column in schema)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the number of rows, then the missing cells, then the values expected."""
         schema, profile = evidence.source("data").schema, evidence.profile()
-        limit = Limit(self.min_rows, self.max_rows)
-        rows = Measurement(profile.rows, n=profile.rows, method="count")
-        said = f"the table has {profile.rows:,} row{'' if profile.rows == 1 else 's'}"
+        limit, n = Limit(self.min_rows, self.max_rows), profile.rows
+        said = f"the table has {n:,} row{'' if n == 1 else 's'}"
+        rows = Measurement(n, n=n, method="count")
         yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=said)
-        total = self._in_total(schema)
-        asked = (*self._judged(schema), *self._expectations())
-        near = Near([column for column in asked if column not in schema], schema)
-        for column in self._judged(schema):
+        plan, expected = self._plan(schema), self._expected()
+        named = (*plan.columns, *(column for column, _ in expected))
+        near = Near([column for column in named if column not in schema], schema)
+        for column in plan.columns:
             if column not in schema:
                 yield _unknown(column, "missing", near)
-            elif column in total:
-                judge = partial(self._missing_check, schema[column], profile)
-                yield guarded(column, "missing", judge)
-            elif self._is_closed(schema[column]):
-                problem = EvidenceError(schema[column].problem)
-                yield broken(column, "missing", problem)
-        for counter in self._grouped(schema):
-            yield from _sliced(counter, profile, self.max_missing)
-        for column, values in self._expectations().items():
+            elif column in plan.total:
+                try:
+                    yield self._missing_check(schema[column], profile)
+                except Exception as error:  # noqa: BLE001  (a column hides no other)
+                    yield error_check(column, "missing", error)
+            elif column in plan.unreadable:
+                yield error_check(column, "missing", EvidenceError(schema[column].problem))
+        for counter in plan.slices:
+            yield from _slice_checks(counter, profile, self.max_missing)
+        for column, values in expected:
             if column not in schema:
                 yield _unknown(column, "expected", near)
+                continue
+            try:
+                counts = profile[ValueCounts(column)]
+                absent = tuple(value for value in values if counts[value] == 0)
+            except Exception as error:  # noqa: BLE001
+                yield error_check(column, "expected", error)
+                continue
+            said = f"{len(values):,} values expected of `{column}`"
+            if absent:
+                said = f"{len(absent):,} of {said} have no rows: {listed(absent)}"
             else:
-                judge = partial(_expected_check, column, values, profile)
-                yield guarded(column, "expected", judge)
+                said = f"each of the {said} has rows"
+            measured, none = Measurement(len(absent), n=n, method="count"), Limit(at_most=0)
+            yield Check.judge(column, "expected", measured, none, min_n=0, said=said)
 
-    def _expectations(self) -> dict[str, tuple[object, ...]]:
-        return dict(self.expected or ())  # type: ignore[arg-type]
+    def _expected(self) -> tuple[tuple[str, tuple[object, ...]], ...]:
+        return self.expected or ()  # type: ignore[return-value]
 
-    def _judged(self, schema: TableSchema) -> tuple[str, ...]:
-        return tuple(schema if self.columns is None else self.columns)
-
-    def _by(self) -> tuple[str, ...]:
-        """Return the columns that make the slices."""
-        given: Any = self.by or ()
-        return tuple(name for name in given if isinstance(name, str))
-
-    def _in_total(self, schema: TableSchema) -> tuple[str, ...]:
-        """Return the columns that are judged in total, not in slices."""
-        by = self._by()
-        columns = (column for column in self._judged(schema) if column in schema)
-        return tuple(column for column in columns if self.by is None or column in by)
-
-    def _grouped(self, schema: TableSchema) -> Iterator[MissingBy | MissingWhere]:
-        """Yield what counts the slices: one for each condition, so that none spoils another's."""
+    def _plan(self, schema: TableSchema) -> _Plan:
+        """Return what is judged in total and what by slice, of the columns that are there."""
+        columns = tuple(schema if self.columns is None else self.columns)
+        present = [column for column in columns if column in schema]
         if self.by is None:
-            return
-        values, by = tuple(self.missing_values), self._by()
-        sliced = (c for c in self._judged(schema) if c in schema and c not in by)
-        columns = tuple(c for c in sliced if not self._is_closed(schema[c]))
+            return _Plan(columns, tuple(present), (), ())
+        pairs: tuple[Any, ...] = tuple(self.by)
+        by = tuple(name for name in pairs if isinstance(name, str))
+        values = tuple(self.missing_values)
+        unreadable = tuple(c for c in present if values and schema[c].kind == "unreadable")
+        counted = tuple(c for c in present if c not in by and c not in unreadable)
         if by:
-            yield MissingBy(columns, by, values)
-            return
-        given: Any = self.by
-        for name, condition in given:
-            yield MissingWhere(columns, ((name, _Condition(condition)),), values, tuple(schema))
+            slices: tuple[Any, ...] = (MissingBy(counted, by, values),)
+        else:  # one counter for each condition, so that one that raises spoils no other
+            slices = tuple(
+                MissingWhere(counted, ((name, _Condition(condition)),), values, tuple(schema))
+                for name, condition in pairs
+            )
+        return _Plan(columns, tuple(c for c in present if c in by), unreadable, slices)
 
-    def _sentinels(self, found: Field) -> In | None:
+    def _value_counters(self, found: Field) -> tuple[In | None, In | None]:
+        """Return counters of listed missing values, and of others that often mean missing."""
         values = tuple(self.missing_values)
-        return In(found.name, values) if values and _holds_values(found) else None
-
-    def _is_closed(self, found: Field) -> bool:
-        """Whether it can't be told which cells hold a value that stands for missing."""
-        return bool(self.missing_values) and found.kind == "unreadable"
-
-    def _suspects(self, found: Field) -> In | None:
-        """Return the counter of values that often stand for missing and are not listed."""
-        values = tuple(self.missing_values)
-        known = tuple(v for v in _SUSPECTS.get(found.kind, ()) if v not in values)
-        return In(found.name, known) if known else None
+        others = tuple(v for v in _SUSPECTS.get(found.kind, ()) if v not in values)
+        readable = found.kind not in ("nested", "null")
+        return (
+            In(found.name, values) if values and readable else None,
+            In(found.name, others) if others else None,
+        )
 
     def _missing_check(self, found: Field, profile: Profile) -> Check:
+        """Return the check of the missing share of one column, with a hint at unlisted values."""
         missing: Violations = profile[Missing(found.name)]
-        listed_as: Violations | None = None
-        sentinels = self._sentinels(found)
-        if sentinels is not None:
-            listed_as = profile[sentinels]
-            rows = tuple(sorted({*missing.rows, *listed_as.rows})[:5])
-            missing = Violations(missing.count + listed_as.count, missing.n, rows)
-        return share_check(
+        by_value, others = self._value_counters(found)
+        if by_value is not None:
+            more: Violations = profile[by_value]
+            rows = tuple(sorted({*missing.rows, *more.rows})[:5])
+            missing = Violations(missing.count + more.count, missing.n, rows)
+        hint = ""
+        if others is not None:
+            suspects: Violations = profile[others]
+            if suspects.count > _SUSPICIOUS * suspects.n:
+                share = format_number(suspects.count / suspects.n, "share")
+                kinds = "empty, '?', 'NA'" if found.kind == "string" else "-999"
+                hint = f"{share} of the values are {kinds} or the like; "
+                hint += "list them in `missing_values` if they stand for missing"
+        return count_check(
             found.name,
             "missing",
             missing,
             "missing",
             at_most=self.max_missing,
             cells="cells",
-            hint=_suspicion(self._suspects(found), found, profile),
+            hint=hint,
         )
 
 
-def _sliced(counter: MissingBy | MissingWhere, profile: Profile, most: float) -> Iterator[Check]:
+def _slice_checks(
+    counter: MissingBy | MissingWhere, profile: Profile, most: float
+) -> Iterator[Check]:
     """Yield a check for each slice and column, or the one ERROR of slices that can't be judged."""
-    if isinstance(counter, MissingBy):
-        columns, names, group = counter.counted, counter.by, None
-    else:
-        columns, names, group = counter.counted, (), counter.slices[0][0]
+    condition = None if isinstance(counter, MissingBy) else counter.slices[0][0]
     try:
-        groups = _groups(profile[counter])
+        groups = profile[counter].groups
     except Exception as error:  # noqa: BLE001  (a condition raised, a column makes no groups)
-        yield broken("by", "missing", error, group=group)
+        yield error_check("by", "missing", error, condition)
         return
-    for key, rows, missing in groups or [((), 0, (0,) * len(columns))]:
-        label = group or _slice_name(names, key)
-        for column, count in zip(columns, missing, strict=True):
-            found = Violations(count, rows)
-            yield share_check(
-                column, "missing", found, "missing", at_most=most, cells="cells", group=label
+    if len(groups) > _MOST_SLICES:
+        msg = f"`by` makes {len(groups):,} slices; at most {_MOST_SLICES:,} can be judged"
+        yield error_check("by", "missing", EvidenceError(msg), condition)
+        return
+    for key, rows, missing in groups or [((), 0, (0,) * len(counter.counted))]:
+        name = condition
+        if isinstance(counter, MissingBy) and key:  # "sex=f, age=31"
+            values = ["(missing)" if value is None else str(value) for value in key]
+            cut = [v if len(v) <= _LONGEST_LABEL else f"{v[:_LONGEST_LABEL]}..." for v in values]
+            name = ", ".join(f"{by}={v}" for by, v in zip(counter.by, cut, strict=True))
+        for column, count in zip(counter.counted, missing, strict=True):
+            counted = Violations(count, rows)
+            yield count_check(
+                column, "missing", counted, "missing", at_most=most, cells="cells", group=name
             )
 
 
-def _groups(found: GroupMissing) -> tuple[Group, ...]:
-    if len(found.groups) > _MOST_SLICES:
-        msg = f"`by` makes {len(found.groups):,} slices; at most {_MOST_SLICES:,} can be judged"
-        raise EvidenceError(msg)
-    return found.groups
-
-
-def _slice_name(names: tuple[str, ...], key: tuple[object, ...]) -> str | None:
-    """Return ``"sex=f, age=31"`` for the values of columns."""
-    values = ["(missing)" if value is None else str(value) for value in key]
-    cut = [v if len(v) <= _LONGEST_LABEL else f"{v[:_LONGEST_LABEL]}..." for v in values]
-    return (
-        ", ".join(f"{name}={value}" for name, value in zip(names, cut, strict=True))
-        if cut
-        else None
-    )
-
-
-def _holds_values(found: Field) -> bool:
-    return found.kind not in ("nested", "null")
-
-
-def _suspicion(counter: In | None, found: Field, profile: Profile) -> str:
-    """Return the hint that values stand for missing that are not listed."""
-    if counter is None:
-        return ""
-    suspects: Violations = profile[counter]
-    if suspects.count <= _SUSPICIOUS * suspects.n:
-        return ""
-    some = f"{format_number(suspects.count / suspects.n, 'share')} of the values"
-    kinds = "empty, '?', 'NA' or the like" if found.kind == "string" else "-999 or the like"
-    return f"{some} are {kinds}; list them in `missing_values` if they stand for missing"
-
-
-def _expected_check(column: str, values: tuple[object, ...], profile: Profile) -> Check:
-    counts = profile[ValueCounts(column)]
-    absent = tuple(value for value in values if counts[value] == 0)
-    expected = f"{len(values):,} values expected of `{column}`"
-    said = f"each of the {expected} has rows"
-    if absent:
-        said = f"{len(absent):,} of {expected} have no rows: {listed(absent)}"
-    measured = Measurement(len(absent), n=profile.rows, method="count")
-    return Check.judge(column, "expected", measured, Limit(at_most=0), min_n=0, said=said)
-
-
 def _unknown(column: str, metric: str, near: Near) -> Check:
+    """Return the ERROR check of a column that is not in the table."""
     reason = f"`{column}` is not in the table{near.hint(column)}"
     return Check(subject=column, metric=metric, verdict=Verdict.ERROR, reason=reason)
 
 
-def _scalars(option: str, given: object, *, empty: bool = False) -> tuple[object, ...]:
+def _values(option: str, given: object, *, least: int = 1) -> tuple[object, ...]:
+    """Return the distinct values of an option, in order."""
     allowed = "a sequence of finite numbers, texts, bools, dates or datetimes"
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise options.refuse(_OWNER, option, allowed, given)
     values = options.ordered(tuple(options.scalar(_OWNER, option, value) for value in given), given)
-    if not values and not empty:
+    if len(values) < least:
         raise options.refuse(_OWNER, option, f"{allowed}, at least one", given)
     return options.distinct(values)
-
-
-def _expected(given: object) -> tuple[tuple[str, tuple[object, ...]], ...]:
-    allowed = "a mapping of columns to the values expected"
-    pairs = options.mapping(_OWNER, "expected", given, allowed)
-    if not pairs or not all(isinstance(name, str) for name in pairs):
-        raise options.refuse(_OWNER, "expected", allowed, given)
-    return tuple((name, _scalars(f"expected[{name!r}]", values)) for name, values in pairs.items())

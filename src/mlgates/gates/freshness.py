@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import ClassVar, Literal
@@ -17,7 +17,7 @@ from mlgates import options
 from mlgates._gate import Gate
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import share_check, yes_or_no
+from mlgates.gates._shared import count_check, property_check
 from mlgates.limits import Limit, format_number, format_value
 from mlgates.options import Duration, seconds
 from mlgates.profile.counters import Counter, Distribution, Missing
@@ -26,41 +26,14 @@ from mlgates.verdict import Check, Measurement
 
 __all__ = ["Freshness"]
 
+Ticks = npt.NDArray[np.int64]
+
 _OWNER = "Freshness"
 
 _INT64 = np.iinfo(np.int64)
-_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY = 86_400
 _ODD_YEARS = (1980, 2200)
-
-
-@dataclass(frozen=True)
-class Stamps:
-    """Moments in order of time, as ticks since 1970 in UTC, and how many ticks a second has."""
-
-    ticks: npt.NDArray[np.int64]
-    a_second: int
-
-    @property
-    def newest(self) -> Fraction:
-        """The last one, in seconds since 1970."""
-        return Fraction(int(self.ticks[-1]), self.a_second)
-
-    def before(self, moment: Fraction) -> int:
-        """How many lie before a moment, compared exactly."""
-        return self._position(math.ceil(moment * self.a_second), "left")
-
-    def until(self, moment: Fraction) -> "Stamps":
-        """Those up to a moment, it included."""
-        end = self._position(math.floor(moment * self.a_second), "right")
-        return replace(self, ticks=self.ticks[:end])
-
-    def _position(self, tick: int, side: Literal["left", "right"]) -> int:
-        # numpy would search for what is beyond 64 bits among objects
-        low, high = int(_INT64.min), int(_INT64.max)
-        if not low <= tick <= high:
-            return 0 if tick < low else len(self.ticks)
-        return int(np.searchsorted(self.ticks, np.int64(tick), side=side))
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,11 +92,16 @@ class Freshness(Gate):
             self._set("max_gap", options.duration(_OWNER, "max_gap", self.max_gap))
         self._set("clock_skew", options.duration(_OWNER, "clock_skew", self.clock_skew, zero=True))
         if self.assume_timezone is not None:
-            _zone(self.assume_timezone)
+            try:
+                ZoneInfo(options.text(_OWNER, "assume_timezone", self.assume_timezone))
+            except (ValueError, OSError, KeyError):
+                allowed, hint = "the name of a time zone", "; such as 'UTC' or 'Europe/Berlin'"
+                raise options.refuse(
+                    _OWNER, "assume_timezone", allowed, self.assume_timezone, hint
+                ) from None
         if self.min_fresh_share is not None:
-            self._set(
-                "min_fresh_share", options.share(_OWNER, "min_fresh_share", self.min_fresh_share)
-            )
+            share = options.share(_OWNER, "min_fresh_share", self.min_fresh_share)
+            self._set("min_fresh_share", share)
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
@@ -134,48 +112,92 @@ class Freshness(Gate):
                 yield Distribution(self.column)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield missing, future, age, and where asked for gap and fresh_share."""
-        found = self._field(evidence.source("data").schema)
-        profile, clock = evidence.profile(), _since_1970(evidence.now)
-        missing = profile[Missing(self.column)]
-        yield share_check(self.column, "missing", missing, "missing", cells="cells")
-        if found.kind == "null":  # no stamp at all: nothing is newer than never
-            stamps = Stamps(np.empty(0, np.int64), _TICKS["us"])
+        """Yield missing, future, age, and where declared gap and fresh_share."""
+        column, found = self.column, self._checked_field(evidence.source("data").schema)
+        profile, since = evidence.profile(), evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
+        clock = Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
+        yield count_check(column, "missing", profile[Missing(column)], "missing", cells="cells")
+        if found.kind == "null":
+            ticks, per_second = np.empty(0, np.int64), 1
         else:
-            stamps = self._utc(profile[Distribution(self.column)].values, found)
-        past = stamps.until(clock + Fraction(seconds(self.clock_skew)))
-        yield self._future(stamps, len(stamps.ticks) - len(past.ticks), clock)
-        yield self._age(past, clock)
-        if self.max_gap is not None:
-            yield self._gap(past, seconds(self.max_gap))
-        if self.min_fresh_share is not None:
-            yield self._share(past, clock, profile.rows)
+            ticks, per_second = self._utc(profile[Distribution(column)].values, found)
 
-    def _field(self, schema: TableSchema) -> Field:
-        if self.column not in schema:
-            msg = f"`{self.column}` is not in the table{options.did_you_mean(self.column, schema)}"
+        skew, n = seconds(self.clock_skew), len(ticks)
+        latest = math.floor((clock + Fraction(skew)) * per_second)
+        past = ticks[: _position(ticks, latest, "right")]
+        ahead, hint = n - len(past), ""
+        said = f"no stamp of `{column}` lies more than {format_number(skew, 's')} in the future"
+        if ahead:
+            furthest = Fraction(int(ticks[-1]), per_second)
+            by = format_value(float(furthest - clock), Limit(at_most=skew), "s")
+            said = f"{ahead:,} of {n:,} stamps of `{column}` lie more than "
+            said += f"{format_number(skew, 's')} in the future, the furthest by {by}"
+            hint = _unit_hint(furthest)
+        yield property_check(column, "future", said, violations=ahead, n=n, hint=hint)
+
+        n, age, hint = len(past), math.inf, ""
+        limit = Limit(at_most=seconds(self.max_age))
+        said = f"`{column}` has no stamp up to now: there is no newest record"
+        if n:
+            newest = Fraction(int(past[-1]), per_second)
+            age = float(clock - newest)
+            old = f"{format_number(-age, 's')} ahead of the clock"
+            old = f"{format_value(age, limit, 's')} old" if age >= 0 else old
+            said = f"the newest stamp of `{column}` is {old} ({_iso(newest)})"
+            hint = _unit_hint(newest)
+        measured = Measurement(age, n=n, method="newest stamp")
+        yield Check.judge(column, "age", measured, limit, min_n=0, unit="s", said=said, hint=hint)
+
+        if self.max_gap is not None:
+            gap, limit = None, Limit(at_most=seconds(self.max_gap))
+            said = f"no gap between stamps of `{column}` is defined"
+            if n > 1:
+                # unsigned: the distance of two int64 can be larger than an int64
+                steps = np.diff(past.view(np.uint64))
+                widest = int(np.argmax(steps))
+                gap = float(Fraction(int(steps[widest]), per_second))
+                after = _iso(Fraction(int(past[widest]), per_second))
+                said = f"the largest gap in `{column}` is {format_value(gap, limit, 's')}"
+                said += f", after {after}"
+            measured = Measurement(gap, n=n, method="largest difference in order of time")
+            yield Check.judge(column, "gap", measured, limit, min_n=2, unit="s", said=said)
+
+        if self.min_fresh_share is not None:
+            oldest = math.ceil((clock - Fraction(seconds(self.max_age))) * per_second)
+            fresh, rows = n - _position(past, oldest, "left"), profile.rows
+            said = f"{fresh:,} of {rows:,} rows have a stamp at most "
+            said += f"{format_number(seconds(self.max_age), 's')} old"
+            share, details = fresh / rows if rows else None, {"count": fresh}
+            measured = Measurement(share, n=rows, method="count", details=details)
+            limit = Limit(at_least=self.min_fresh_share)
+            yield Check.judge(column, "fresh_share", measured, limit, unit="share", said=said)
+
+    def _checked_field(self, schema: TableSchema) -> Field:
+        """Return the column's field, which must hold stamps in a time zone, or nothing at all."""
+        column = self.column
+        if column not in schema:
+            msg = f"`{column}` is not in the table{options.did_you_mean(column, schema)}"
             raise EvidenceError(msg)
-        found = schema[self.column]
+        found = schema[column]
         if found.kind not in ("timestamp", "date", "null"):
             how = {
                 "string": "text is never guessed to be a date: parse it where the table is loaded",
                 "int": "if they are epochs, convert them with their unit where the table is loaded",
                 "unreadable": found.problem or "",
             }.get(found.kind, "")
-            is_, needed = f"`{self.column}` is {found.type}", "a column of timestamps is needed"
-            raise EvidenceError("; ".join(filter(None, [f"{is_}, {needed}", how])))
+            msg = f"`{column}` is {found.type}, a column of timestamps is needed"
+            raise EvidenceError(f"{msg}; {how}" if how else msg)
         if found.kind != "null" and found.zone is None and self.assume_timezone is None:
-            without = f"the stamps of `{self.column}` have no time zone"
-            msg = f"{without}; say `assume_timezone=`, for instance 'UTC'"
+            msg = f"the stamps of `{column}` have no time zone"
+            msg += "; say `assume_timezone=`, for instance 'UTC'"
             raise EvidenceError(msg)
         return found
 
-    def _utc(self, values: npt.NDArray[np.int64], found: Field) -> Stamps:
-        """Return the stamps in UTC, in order."""
+    def _utc(self, values: Ticks, found: Field) -> tuple[Ticks, int]:
+        """Return the stamps as ticks since 1970 in UTC, in order, and the ticks of a second."""
+        unit = found.unit or "us"
         if found.kind == "date":
             values, unit = values.astype(np.int64) * _DAY, "s"
-        else:
-            unit = found.unit or "us"
         if found.zone is None and self.assume_timezone not in (None, "UTC"):
             naive = pa.array(values, type=pa.int64()).cast(pa.timestamp(unit))
             aware = pc.assume_timezone(
@@ -183,98 +205,36 @@ class Freshness(Gate):
             )
             # an hour that summer time repeats or skips can change the order
             values = np.sort(aware.cast(pa.int64()).to_numpy())
-        return Stamps(values, _TICKS[unit])
-
-    def _future(self, stamps: Stamps, ahead: int, clock: Fraction) -> Check:
-        most = seconds(self.clock_skew)
-        skew = format_number(most, "s")
-        said = f"no stamp of `{self.column}` lies more than {skew} in the future"
-        if ahead:
-            furthest = stamps.newest
-            of = f"{ahead:,} of {len(stamps.ticks):,} stamps of `{self.column}`"
-            by = format_value(float(furthest - clock), Limit(at_most=most), "s")
-            said = f"{of} lie more than {skew} in the future, the furthest by {by}{_odd(furthest)}"
-        return yes_or_no(self.column, "future", said, broken=ahead, n=len(stamps.ticks))
-
-    def _age(self, stamps: Stamps, clock: Fraction) -> Check:
-        limit = Limit(at_most=seconds(self.max_age))
-        if not len(stamps.ticks):
-            said = f"`{self.column}` has no stamp up to now: there is no newest record"
-            age = float("inf")
-        else:
-            newest = stamps.newest
-            age = float(clock - newest)
-            ahead = f"{format_number(-age, 's')} ahead of the clock"
-            old = f"{format_value(age, limit, 's')} old" if age >= 0 else ahead
-            said = f"the newest stamp of `{self.column}` is {old} ({_shown(newest)}){_odd(newest)}"
-        measured = Measurement(age, n=len(stamps.ticks), method="newest stamp")
-        return Check.judge(self.column, "age", measured, limit, min_n=0, unit="s", said=said)
-
-    def _gap(self, stamps: Stamps, most: float) -> Check:
-        said, gap = f"no gap between stamps of `{self.column}` is defined", None
-        limit = Limit(at_most=most)
-        n = len(stamps.ticks)
-        if n > 1:
-            # unsigned: the distance of two int64 can be larger than an int64
-            steps = np.diff(stamps.ticks.view(np.uint64))
-            widest = int(np.argmax(steps))
-            gap = float(Fraction(int(steps[widest]), stamps.a_second))
-            after = _shown(Fraction(int(stamps.ticks[widest]), stamps.a_second))
-            size = format_value(gap, limit, "s")
-            said = f"the largest gap in `{self.column}` is {size}, after {after}"
-        measured = Measurement(gap, n=n, method="largest difference in order of time")
-        return Check.judge(self.column, "gap", measured, limit, min_n=2, unit="s", said=said)
-
-    def _share(self, stamps: Stamps, clock: Fraction, rows: int) -> Check:
-        oldest = clock - Fraction(seconds(self.max_age))
-        fresh = len(stamps.ticks) - stamps.before(oldest)
-        share = fresh / rows if rows else None
-        old = format_number(seconds(self.max_age), "s")
-        said = f"{fresh:,} of {rows:,} rows have a stamp at most {old} old"
-        measured = Measurement(share, n=rows, method="count", details={"count": fresh})
-        limit = Limit(at_least=self.min_fresh_share)
-        return Check.judge(self.column, "fresh_share", measured, limit, unit="share", said=said)
+        return values, _PER_SECOND[unit]
 
 
-def _zone(name: object) -> None:
-    hint = "; such as 'UTC' or 'Europe/Berlin'"
-    allowed = "the name of a time zone"
-    try:
-        ZoneInfo(options.text(_OWNER, "assume_timezone", name))
-    except (ValueError, OSError, KeyError):
-        raise options.refuse(_OWNER, "assume_timezone", allowed, name, hint) from None
+def _position(ticks: Ticks, tick: int, side: Literal["left", "right"]) -> int:
+    """Return where a tick of any size stands among ticks in order."""
+    # numpy would search for a number beyond 64 bits among objects
+    if not int(_INT64.min) <= tick <= int(_INT64.max):
+        return 0 if tick < 0 else len(ticks)
+    return int(np.searchsorted(ticks, np.int64(tick), side=side))
 
 
-def _since_1970(moment: datetime) -> Fraction:
-    """Return the seconds since 1970, exactly."""
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
-
-
-def _year(moment: Fraction) -> int:
+def _year(moment: Fraction) -> tuple[int, str]:
+    """Return the year of a moment, and the year as text."""
     whole = np.datetime64(math.floor(moment), "s")
-    return 1970 + int(whole.astype("datetime64[Y]").astype(np.int64))
+    year = 1970 + int(whole.astype("datetime64[Y]").astype(np.int64))
+    return year, f"{year:,}" if abs(year) >= 10_000 else str(year)
 
 
-def _shown(moment: Fraction) -> str:
+def _iso(moment: Fraction) -> str:
     """Return a moment in ISO form, or its year where the calendar of Python ends."""
     whole = math.floor(moment)
     if not -62_135_596_800 <= whole < 253_402_300_800:
-        return f"year {_written(_year(moment))}"
+        return f"year {_year(moment)[1]}"
     return f"{np.datetime64(whole, 's')}Z"
 
 
-def _written(year: int) -> str:
-    return f"{year:,}" if abs(year) >= 10_000 else str(year)
-
-
-def _odd(moment: Fraction) -> str:
+def _unit_hint(moment: Fraction) -> str:
     """Return a hint when a stamp lies where an epoch read in the wrong unit would put it."""
     low, high = _ODD_YEARS
-    year = _year(moment)
+    year, shown = _year(moment)
     if low <= year <= high:
         return ""
-    return (
-        f" (hint: the year {_written(year)} suggests an epoch read in the wrong unit, "
-        "such as ms for s)"
-    )
+    return f"the year {shown} suggests an epoch read in the wrong unit, such as ms for s"

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.gates._shared import broken as could_not
-from mlgates.gates._shared import listed
+from mlgates.gates._shared import error_check, listed
 from mlgates.limits import Limit
 from mlgates.runtime.answers import undefined
 from mlgates.runtime.calls import Job, Method, Reply
@@ -77,7 +76,7 @@ def _judged(subject: str, metric: str, judge: Callable[[], Check]) -> Check:
     except (WrongError, EvidenceError) as why:
         return Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(why))
     except Exception as error:  # noqa: BLE001  (one property hides no other)
-        return could_not(subject, metric, error)
+        return error_check(subject, metric, error)
 
 
 def held(

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from mlgates import options
 from mlgates._gate import Gate
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import Near, as_said, guarded, listed, share_check, yes_or_no
+from mlgates.gates._shared import Near, count_check, error_check, listed, property_check
 from mlgates.gates.schema.column import Column
 from mlgates.limits import Limit
 from mlgates.profile.counters import (
@@ -27,7 +27,7 @@ from mlgates.profile.counters import (
 )
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import Field, TableSchema, as_source
-from mlgates.verdict import Check, Measurement
+from mlgates.verdict import Check, Verdict
 
 __all__ = ["Column", "Schema"]
 
@@ -35,8 +35,21 @@ _OWNER = "Schema"
 
 _NUMBERS = frozenset({"int", "float", "decimal"})
 _DAYS = frozenset({"date", "timestamp"})
+_PARSED = frozenset({"int", "float", "number", "timestamp", "date"})
 _SMALL_SET = 20
 _SHOWN_PATTERN = 60
+
+_undecided = partial(Check, verdict=Verdict.INCONCLUSIVE)
+
+
+class _Rule(NamedTuple):
+    """One rule for the values of a column; no counter where its type has no such rule."""
+
+    metric: str
+    counter: Counter | None
+    violations: str
+    at_most: float
+    cells: str = "values"
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,10 +95,18 @@ class Schema(Gate):
     def __post_init__(self) -> None:
         pairs = options.mapping(_OWNER, "columns", self.columns, "a mapping of names to columns")
         if not pairs:
-            raise options.refuse(
-                _OWNER, "columns", "a mapping of at least one column", self.columns
-            )
-        self._set("columns", tuple((_name(name), _column(name, c)) for name, c in pairs.items()))
+            allowed = "a mapping of at least one column"
+            raise options.refuse(_OWNER, "columns", allowed, self.columns)
+        columns: list[tuple[str, Column]] = []
+        for name, given in pairs.items():
+            if not isinstance(name, str):
+                raise options.refuse(_OWNER, "columns", "keyed by names that are texts", name)
+            column = Column(given) if isinstance(given, str) else given
+            if not isinstance(column, Column):
+                allowed = "a Column or the name of a type"
+                raise options.refuse(_OWNER, f"columns[{name!r}]", allowed, given)
+            columns.append((name, column))
+        self._set("columns", tuple(columns))
         options.choice(_OWNER, "extra", self.extra, ("forbid", "allow"))
         options.flag(_OWNER, "ordered", self.ordered)
         super().__post_init__()
@@ -132,68 +153,61 @@ class Schema(Gate):
         """Yield what the scan must count: one counter for each rule of a column that is there."""
         for name, column in self.rules.items():
             if name in schema:
-                for _, counter, _ in _value_rules(schema[name], column):
-                    if counter is not None:
-                        yield counter
+                for rule in _rules(schema[name], column):
+                    if rule.counter is not None:
+                        yield rule.counter
                 if _turned_float(schema[name], column):
                     yield Fractional(name)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks column by column, then those of the table's shape."""
         schema, profile = evidence.source("data").schema, evidence.profile()
-        if profile.rows == 0:
-            said = "the table has no rows: types were judged, values could not be"
-            nothing, some = Measurement(0, n=0), Limit(at_least=1)
-            yield as_said(Check.judge("rows", "rows", nothing, some, unit="rows"), said)
-        rules = self.rules
+        rules, rows = self.rules, profile.rows
+        if rows == 0:
+            reason = "the table has no rows: types were judged, values could not be"
+            some = Limit(at_least=1)
+            yield _undecided(
+                subject="rows", metric="rows", reason=reason, value=0, limit=some, unit="rows"
+            )
+        present = [name for name in rules if name in schema]
         absent = [name for name in rules if name not in schema]
         extra = [name for name in schema if name not in rules]
         near = Near(absent, extra)
         for name, column in rules.items():
             if name in schema:
                 yield from _column_checks(schema[name], column, profile)
+            elif not column.required and near.alike(name) is None:
+                said = f"`{name}` is absent, and not required"
+                yield property_check(name, "present", said, violations=0, n=0)
             else:
-                yield _absent(name, column, near)
-        if not any(name in schema for name in rules):
-            said = "none of the declared columns is in the table"
-            nothing = Measurement(None, n=0)
-            yield as_said(Check.judge("columns", "present", nothing, Limit(at_most=0)), said)
+                said = f"`{name}` is not in the table{near.hint(name)}"
+                yield property_check(name, "present", said, violations=1, n=0)
+        if not present:
+            reason, none = "none of the declared columns is in the table", Limit(at_most=0)
+            yield _undecided(subject="columns", metric="present", reason=reason, limit=none)
         if self.extra == "forbid":
-            yield from _extra(extra, Near(extra, absent), profile.rows)
-        yield from self._order(schema, profile.rows)
-
-    def _order(self, schema: TableSchema, rows: int) -> Iterator[Check]:
-        declared = self.rules
+            near = Near(extra, absent)
+            for name in extra:
+                said = f"`{name}` is not declared{near.hint(name)}"
+                yield property_check(name, "extra", said, violations=1, n=rows)
+            if not extra:
+                said = "every column is declared"
+                yield property_check("columns", "extra", said, violations=0, n=rows)
         if self.ordered:
-            wanted = [name for name in declared if name in schema]
-            found = [name for name in schema if name in declared]
-            moved = tuple(a for a, b in zip(found, wanted, strict=True) if a != b)
-            said = (
-                f"out of the declared order: {listed(moved)}" if moved else "in the declared order"
-            )
-            yield yes_or_no("columns", "order", said, broken=len(moved), n=rows)
-
-
-def _name(name: object) -> str:
-    if not isinstance(name, str):
-        raise options.refuse(_OWNER, "columns", "keyed by names that are texts", name)
-    return name
-
-
-def _column(name: object, column: object) -> Column:
-    if isinstance(column, str):
-        return Column(column)
-    if not isinstance(column, Column):
-        raise options.refuse(_OWNER, f"columns[{name!r}]", "a Column or the name of a type", column)
-    return column
+            order = (name for name in schema if name in rules)
+            moved = tuple(a for a, b in zip(order, present, strict=True) if a != b)
+            said = f"out of the declared order: {listed(moved)}"
+            said = said if moved else "in the declared order"
+            yield property_check("columns", "order", said, violations=len(moved), n=rows)
 
 
 def _inferred(found: Field, profile: Profile) -> Column:
-    known = profile.columns[found.name]
-    nullable, allow_inf = known.missing > 0, known.infinite > 0
+    """Return the type, nullability and small set of texts that a column shows."""
+    counted = profile.columns[found.name]
+    nullable, allow_inf = counted.missing > 0, counted.infinite > 0
     if found.kind in ("null", "unreadable"):
         return Column("any", nullable=nullable)
-    if found.kind == "decimal" and not found.encoded:  # whose digits are those of the sample
+    if found.kind == "decimal" and not found.encoded:  # its digits are the sample's
         return Column("number", nullable=nullable)
     if found.kind == "string":
         counts = profile[ValueCounts(found.name)]
@@ -205,108 +219,90 @@ def _inferred(found: Field, profile: Profile) -> Column:
     return Column("category" if found.encoded else found.type, nullable=nullable)
 
 
-def _value_rules(found: Field, column: Column) -> Iterator[tuple[str, Counter | None, str]]:
-    """Yield metric, counter and what offenders are; no counter where the type has no such rule."""
-    name, comparable = found.name, found.kind not in ("unreadable", "nested")
+def _rules(found: Field, column: Column) -> Iterator[_Rule]:
+    """Yield the rules that a column declares, for the type that was found."""
+    name, most = found.name, column.max_invalid
+    comparable = found.kind not in ("unreadable", "nested")
     if not column.nullable:
-        yield "missing", Missing(name), "missing"
+        yield _Rule("missing", Missing(name), "missing", 0.0, "cells")
     if found.kind == "float" and not column.allow_inf:
-        yield "infinite", Infinite(name), "infinite"
+        yield _Rule("infinite", Infinite(name), "infinite", most)
     if column.at_least is not None or column.at_most is not None:
         dates = any(isinstance(end, date) for end in (column.at_least, column.at_most))
         fits = found.kind in (_DAYS if dates else _NUMBERS)
         outside = Outside(name, column.at_least, column.at_most)
-        yield "range", outside if fits else None, column.range
+        yield _Rule("range", outside if fits else None, column.range, most)
     if column.isin is not None:
         others = NotIn(name, tuple(column.isin))
-        yield "isin", others if comparable else None, "outside the set allowed"
+        yield _Rule("isin", others if comparable else None, "outside the set allowed", most)
     if column.matches is not None:
         unlike = NotMatching(name, column.matches)
-        what = f"mismatches of {_cut(column.matches)}"
-        yield "matches", unlike if found.kind == "string" else None, what
+        shown = repr(column.matches[:_SHOWN_PATTERN])
+        shown = shown if len(column.matches) <= _SHOWN_PATTERN else f"{shown}..."
+        is_text = found.kind == "string"
+        yield _Rule("matches", unlike if is_text else None, f"mismatches of {shown}", most)
     if column.unique:
-        yield "unique", Duplicated(name) if comparable else None, "repetitions of an earlier value"
-
-
-def _cut(pattern: str) -> str:
-    """Return a pattern as it is shown: a long one by its beginning."""
-    shown = repr(pattern[:_SHOWN_PATTERN])
-    return shown if len(pattern) <= _SHOWN_PATTERN else f"{shown}..."
+        repeated = Duplicated(name) if comparable else None
+        yield _Rule("unique", repeated, "repetitions of an earlier value", most)
 
 
 def _column_checks(found: Field, column: Column, profile: Profile) -> Iterator[Check]:
-    yield guarded(found.name, "type", partial(_type_check, found, column, profile))
-    for metric, counter, what in _value_rules(found, column):
-        most = 0.0 if metric == "missing" else column.max_invalid
-        if counter is None:
-            yield _no_use(found, metric, most)
-        else:
-            judge = partial(_rule_check, found.name, metric, counter, what, most, profile)
-            yield guarded(found.name, metric, judge)
-
-
-def _rule_check(  # noqa: PLR0917
-    name: str, metric: str, counter: Counter, what: str, most: float, profile: Profile
-) -> Check:
-    counted: Violations = profile[counter]
-    cells = "cells" if metric == "missing" else "values"
-    hint = ""
-    if counted.alike:
-        hint = (
-            f"{counted.alike:,} differ from an allowed value in case, blanks or Unicode form alone"
-        )
-    return share_check(name, metric, counted, what, at_most=most, cells=cells, hint=hint)
-
-
-def _no_use(found: Field, metric: str, most: float) -> Check:
-    """Return the check of a rule that has no meaning for the type that was found."""
-    on = "without a value that tells its type" if found.kind == "null" else f"of type {found.type}"
-    said = f"`{metric}` of `{found.name}` can't be judged on a column {on}"
-    nothing, limit = Measurement(None, n=0), Limit(at_most=most)
-    return as_said(Check.judge(found.name, metric, nothing, limit, unit="share"), said)
+    """Yield the check of a column's type, then one for each rule; a rule that raises is ERROR."""
+    name = found.name
+    try:
+        yield _type_check(found, column, profile)
+    except Exception as error:  # noqa: BLE001
+        yield error_check(name, "type", error)
+    for rule in _rules(found, column):
+        if rule.counter is None:
+            on = f"of type {found.type}"
+            on = "without a value that tells its type" if found.kind == "null" else on
+            reason = f"`{rule.metric}` of `{name}` can't be judged on a column {on}"
+            most = Limit(at_most=rule.at_most)
+            yield _undecided(
+                subject=name, metric=rule.metric, reason=reason, limit=most, unit="share"
+            )
+            continue
+        try:
+            counted: Violations = profile[rule.counter]
+            alike = "differ from an allowed value in case, blanks or Unicode form alone"
+            yield count_check(
+                name,
+                rule.metric,
+                counted,
+                rule.violations,
+                at_most=rule.at_most,
+                cells=rule.cells,
+                hint=f"{counted.alike:,} {alike}" if counted.alike else "",
+            )
+        except Exception as error:  # noqa: BLE001  (whatever the counter raised)
+            yield error_check(name, rule.metric, error)
 
 
 def _type_check(found: Field, column: Column, profile: Profile) -> Check:
-    name, rows = found.name, profile.rows
+    """Return the check of a column's type, with a hint at how another type came about."""
+    name, n = found.name, profile.rows
     if column.accepts(found):
-        said = f"`{name}` is {found.type}"
-        return yes_or_no(name, "type", f"{said}, as declared ({column.dtype})", broken=0, n=rows)
+        said = f"`{name}` is {found.type}, as declared ({column.dtype})"
+        return property_check(name, "type", said, violations=0, n=n)
     if found.kind == "null":
-        said = f"`{name}` has no value that tells its type ({column.dtype} is declared)"
-        return as_said(Check.judge(name, "type", Measurement(None, n=0), Limit(at_most=0)), said)
-    said = f"`{name}` is {found.type}, {column.dtype} is declared"
-    hint = found.problem or _type_hint(found, column, profile)
-    return yes_or_no(name, "type", f"{said}{f' (hint: {hint})' if hint else ''}", broken=1, n=rows)
-
-
-def _turned_float(found: Field, column: Column) -> bool:
-    return found.kind == "float" and column.dtype.startswith(("int", "uint"))
-
-
-def _type_hint(found: Field, column: Column, profile: Profile) -> str:
-    known = profile.columns.get(found.name)
-    if _turned_float(found, column):
-        whole: Violations = profile[Fractional(found.name)]
-        if whole.n and not whole.count and known is not None and known.missing:
-            return (
+        reason = f"`{name}` has no value that tells its type ({column.dtype} is declared)"
+        return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
+    hint = found.problem or ""
+    if not hint and _turned_float(found, column):
+        fractional: Violations = profile[Fractional(name)]
+        counted = profile.columns.get(name)
+        if fractional.n and not fractional.count and counted is not None and counted.missing:
+            hint = (
                 "every value is whole: an integer column that missing cells turned into float; "
                 "keep it integer (pandas: 'Int64') or declare 'float'"
             )
-    if found.kind == "string" and column.dtype in ("int", "float", "number", "timestamp", "date"):
-        return "text is never read as another type: convert it where the table is loaded"
-    return ""
+    if not hint and found.kind == "string" and column.dtype in _PARSED:
+        hint = "text is never read as another type: convert it where the table is loaded"
+    said = f"`{name}` is {found.type}, {column.dtype} is declared"
+    return property_check(name, "type", said, violations=1, n=n, hint=hint)
 
 
-def _extra(extra: list[str], near: Near, rows: int) -> Iterator[Check]:
-    for name in extra:
-        said = f"`{name}` is not declared{near.hint(name)}"
-        yield yes_or_no(name, "extra", said, broken=1, n=rows)
-    if not extra:
-        yield yes_or_no("columns", "extra", "every column is declared", broken=0, n=rows)
-
-
-def _absent(name: str, column: Column, near: Near) -> Check:
-    if not column.required and near.alike(name) is None:
-        return yes_or_no(name, "present", f"`{name}` is absent, and not required", broken=0, n=0)
-    said = f"`{name}` is not in the table{near.hint(name)}"
-    return yes_or_no(name, "present", said, broken=1, n=0)
+def _turned_float(found: Field, column: Column) -> bool:
+    """Return whether integers are declared and floats were found."""
+    return found.kind == "float" and column.dtype.startswith(("int", "uint"))

@@ -109,12 +109,21 @@ class Column:
             options.flag(_OWNER, option, getattr(self, option))
         for option in ("at_least", "at_most"):
             if getattr(self, option) is not None:
-                self._set(option, self._bound(option, getattr(self, option)))
-        self._ordered_bounds()
+                self._set(option, self._checked_bound(option, getattr(self, option)))
+        low, high = self.at_least, self.at_most
+        if low is not None and high is not None:
+            try:
+                ordered = low <= high  # type: ignore[operator]
+            except TypeError:
+                ordered = False
+            if not ordered:
+                got = f"got {low!r} and {high!r}"
+                msg = f"Column: `at_least` must not be greater than `at_most`, {got}"
+                raise OptionError(msg)
         if self.isin is not None:
-            self._set("isin", self._values(self.isin))
+            self._set("isin", self._checked_set(self.isin))
         if self.matches is not None:
-            self._pattern(self.matches)
+            self._check_pattern(self.matches)
         self._set("max_invalid", options.share(_OWNER, "max_invalid", self.max_invalid))
 
     def _set(self, option: str, value: object) -> None:
@@ -123,15 +132,15 @@ class Column:
     def _is(self, *names: str) -> bool:
         return self.dtype.startswith((*names, "any"))
 
-    def _bound(self, option: str, value: object) -> object:
+    def _checked_bound(self, option: str, value: object) -> object:
+        """Return an end of the range, which must fit the type."""
         if isinstance(value, date):
             options.scalar(_OWNER, option, value)  # pandas.NaT is a date too
             wanted = "timestamp" if isinstance(value, datetime) else "date"
             if not self._is(wanted):
+                allowed = f"a bound for type {self.dtype!r}"
                 hint = f"; that is a bound for {wanted!r} columns"
-                raise options.refuse(
-                    _OWNER, option, f"a bound for type {self.dtype!r}", value, hint
-                )
+                raise options.refuse(_OWNER, option, allowed, value, hint)
             return value
         if self.dtype.startswith(("date", "timestamp")):
             kind = "date" if self.dtype.startswith("date") else "datetime"
@@ -142,19 +151,8 @@ class Column:
             return value
         return options.number(_OWNER, option, value)
 
-    def _ordered_bounds(self) -> None:
-        low, high = self.at_least, self.at_most
-        if low is None or high is None:
-            return
-        try:
-            ordered = low <= high  # type: ignore[operator]
-        except TypeError:
-            ordered = False
-        if not ordered:
-            msg = f"Column: `at_least` must not be greater than `at_most`, got {low!r} and {high!r}"
-            raise OptionError(msg)
-
-    def _values(self, given: object) -> tuple[object, ...]:
+    def _checked_set(self, given: object) -> tuple[object, ...]:
+        """Return the distinct values of a set, all of which must fit the type."""
         allowed = "a sequence of at least one value"
         if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
             raise options.refuse(_OWNER, "isin", allowed, given)
@@ -162,33 +160,28 @@ class Column:
         values = options.ordered(values, given)
         if not values:
             raise options.refuse(_OWNER, "isin", allowed, given)
-        if not all(map(self._may_hold, values)):
-            raise options.refuse(_OWNER, "isin", f"values of type {self.dtype!r}", given)
+        is_whole = self.dtype.startswith(("int", "uint"))
+        types = _MEMBERS.get("int" if is_whole else self.dtype, (object,))
+        for value in values if types != (object,) else ():
+            # a bool is an int too, and a datetime a date
+            odd_bool = isinstance(value, bool) and self.dtype != "bool"
+            odd_date = isinstance(value, datetime) and self.dtype == "date"
+            if odd_bool or odd_date or not isinstance(value, types):
+                raise options.refuse(_OWNER, "isin", f"values of type {self.dtype!r}", given)
         return options.distinct(values)
 
-    def _may_hold(self, value: object) -> bool:
-        whole = self.dtype.startswith(("int", "uint"))
-        kinds = _MEMBERS.get("int" if whole else self.dtype)
-        if kinds is None:
-            return True
-        odd = {bool: self.dtype != "bool", datetime: self.dtype == "date"}
-        return isinstance(value, kinds) and not any(
-            no and isinstance(value, kind) for kind, no in odd.items()
-        )
-
-    def _pattern(self, pattern: object) -> None:
+    def _check_pattern(self, pattern: object) -> None:
         if not self._is("string", "category", "large_string", "dictionary", "utf8", "large_utf8"):
             raise options.refuse(_OWNER, "matches", f"left out for type {self.dtype!r}", pattern)
         if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
             allowed = f"a pattern in a text of at most {_LONGEST_PATTERN:,} characters"
-            shown = pattern if not isinstance(pattern, str) else f"{pattern[:40]}..."
+            shown = f"{pattern[:40]}..." if isinstance(pattern, str) else pattern
             raise options.refuse(_OWNER, "matches", allowed, shown)
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
-            raise options.refuse(
-                _OWNER, "matches", "a regular expression", pattern, f"; {error}"
-            ) from None
+            allowed, hint = "a regular expression", f"; {error}"
+            raise options.refuse(_OWNER, "matches", allowed, pattern, hint) from None
 
     @property
     def range(self) -> str:
@@ -207,21 +200,17 @@ class Column:
             return field.encoded
         if self.dtype in FAMILIES:
             return field.kind in FAMILIES[self.dtype]
-        return field.type == _canonical(self.dtype)
+        try:
+            return field.type == str(pa.type_for_alias(self.dtype))  # "float64" is "double"
+        except ValueError:
+            return field.type == self.dtype
 
     def __repr__(self) -> str:
         return options.written(self)
 
 
-def _canonical(name: str) -> str:
-    """Return an Arrow type's name as Arrow prints it: "float64" is "double"."""
-    try:
-        return str(pa.type_for_alias(name))
-    except ValueError:
-        return name
-
-
 def _checked_type(dtype: object) -> str:
+    """Return the name of a family or of an Arrow type, in its usual spelling."""
     if isinstance(dtype, pa.DataType):
         dtype = str(dtype)
         # "float" and "bool" of Arrow are exact types; the family of the same name is not

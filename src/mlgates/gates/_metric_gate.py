@@ -1,0 +1,201 @@
+"""Base of the gates of one metric: in total or by slice, with Holm's correction over slices."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+from mlgates import options
+from mlgates._gate import Gate
+from mlgates.evidence import Evidence
+from mlgates.gates._shared import confidence_of, error_check, rows_needed
+from mlgates.limits import Limit, format_number, format_value, snap_to_limit
+from mlgates.metrics import Metric, find
+from mlgates.predictions import Outcomes
+from mlgates.predictions.labels import list_labels
+from mlgates.stats.multiplicity import holm, holm_levels
+from mlgates.verdict import Check, Measurement, Rule
+
+__all__ = ["By", "MetricGate", "SliceEstimate", "snapped"]
+
+#: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
+By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
+
+
+class SliceEstimate(NamedTuple):
+    """A metric, or its difference between two models, in one slice or in all rows.
+
+    Parameters
+    ----------
+    at : callable
+        Gives the measurement with its interval at a level, and with its own p-value.
+    insufficient : str
+        Why these rows allow no decision; empty where they do.
+    tested : Limit
+        The limit that the p-value is a test of.
+    sentence : str
+        The verb phrase of the reason, with the fields ``value``, ``interval`` and ``n``.
+    """
+
+    at: Callable[[float], Measurement]
+    insufficient: str
+    tested: Limit
+    sentence: str
+
+
+def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurement:
+    """Return a measurement with value and ends on the limit where only rounding differs.
+
+    Examples
+    --------
+    >>> snapped(Measurement(0.4 - 0.3, n=9), Limit(at_most=0.1), scale=0.4).value
+    0.1
+    """
+    if measured.value is None:
+        return measured
+    snap = partial(snap_to_limit, limit=limit, scale=scale)
+    ends = measured.interval and (snap(measured.interval[0]), snap(measured.interval[1]))
+    return replace(measured, value=snap(measured.value), interval=ends)
+
+
+class MetricGate(Gate):
+    """Base class: the options, slices, correction and reasons that its gates have in common.
+
+    A gate defines `_limit`, `_estimate` and in `_models` whether production's model is read too.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"y_true"})
+    _rules: ClassVar[tuple[Rule, ...]]
+    _models: ClassVar[tuple[bool, ...]] = (False,)
+    metric: str | Callable[..., object]
+    by: By | None
+    min_samples: int
+    decide_by: Rule
+    confidence: float
+    greater_is_better: bool | None
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        options.choice(owner, "decide_by", self.decide_by, self._rules)
+        if self.by is not None:
+            self._set("by", options.slices(owner, "by", self.by))
+        least = options.count(owner, "min_samples", self.min_samples, at_least=1)
+        self._set("min_samples", least)
+        self._set("confidence", confidence_of(owner, self.confidence))
+        super().__post_init__()
+
+    @property
+    def default_name(self) -> str:
+        """The kind and the metric's name, of a function too."""
+        return f"{self.kind}:{self._metric.name}"
+
+    @property
+    def _metric(self) -> Metric:
+        """The metric of this name, or the one that a function makes."""
+        return find(self.metric, type(self).__name__, self.greater_is_better)
+
+    @property
+    def _limit(self) -> Limit:
+        """The limit of the value."""
+        raise NotImplementedError
+
+    def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
+        """Return the estimate of one slice from the outcomes of the models."""
+        raise NotImplementedError
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the metric in total, or in each slice."""
+        metric, limit = self._metric, self._limit
+        models = self._outcomes(evidence)
+        slices = () if self.by is None else evidence.slices(self.by)
+        # without slices, none were declared or there are no rows
+        estimates: list[tuple[str | None, SliceEstimate]] = []
+        if not slices:
+            estimates = [(None, self._estimate(metric, *models))]
+        for part in slices:
+            try:
+                here = [outcomes.take(part.rows) for outcomes in models]
+                estimates.append((part.name, self._estimate(metric, *here)))
+            except Exception as error:  # noqa: BLE001  (a slice that breaks hides no other)
+                yield error_check(metric.name, metric.name, error, part.name)
+
+        def is_beyond(estimate: SliceEstimate, level: float) -> bool:
+            measured = estimate.at(level)
+            enough = measured.n >= self.min_samples and not estimate.insufficient
+            return enough and measured.interval is not None and limit.excludes(measured.interval)
+
+        levels = (self.confidence,) * len(estimates)
+        if self.decide_by == "interval":
+            beyond = [partial(is_beyond, estimate) for _, estimate in estimates]
+            levels = holm_levels(beyond, self.confidence)
+        every = [estimate.at(level) for (_, estimate), level in zip(estimates, levels, strict=True)]
+        p_values = [float("nan") if each.p_value is None else each.p_value for each in every]
+        adjusted = holm(p_values).tolist()
+        for (group, estimate), measured, p in zip(estimates, every, adjusted, strict=True):
+            yield self._check(metric.name, group, estimate, replace(measured, p_value=p))
+
+    def note(self, evidence: Evidence) -> str:
+        """Return which predicted labels are no labels of the truth: they count as wrong."""
+        return "; ".join(
+            f"predicted{' in production' if production else ''}, but not in `y_true`: "
+            f"{list_labels(outcomes.unseen)}"
+            for production, outcomes in zip(self._models, self._outcomes(evidence), strict=True)
+            if outcomes.unseen
+        )
+
+    def _outcomes(self, evidence: Evidence) -> list[Outcomes]:
+        metric = self._metric
+        return [
+            evidence.outcomes(metric.need, production=production, scores=metric.scores)
+            for production in self._models
+        ]
+
+    def _check(
+        self, name: str, group: str | None, estimate: SliceEstimate, measured: Measurement
+    ) -> Check:
+        limit, interval = self._limit, ""
+        if measured.interval is not None:
+            low, high = (format_value(end, limit) for end in measured.interval)
+            level = format_number(measured.confidence or 0, "share")
+            interval = f"{level} interval {low} to {high}, "
+        said = f"`{name}` " if group is None else f"`{name}` where {group} "
+        said += estimate.sentence.format(
+            value=format_value(measured.value, limit), interval=interval, n=f"n = {measured.n:,}"
+        )
+        needed = self._rows_needed(estimate, measured)
+        if needed is not None:
+            measured = replace(measured, details={**measured.details, "rows_needed": needed})
+            said += f"; {needed:,} rows would decide"
+        return Check.judge(
+            name,
+            name,
+            measured,
+            limit,
+            rule=self.decide_by,
+            min_n=self.min_samples,
+            significance=1 - self.confidence,
+            group=group,
+            insufficient=estimate.insufficient,
+            said=said,
+        )
+
+    def _rows_needed(self, estimate: SliceEstimate, measured: Measurement) -> int | None:
+        """Return how many rows would decide; None where more rows are not what is missing."""
+        value, p_value, limit = measured.value, measured.p_value, self._limit
+        few = measured.n < self.min_samples or bool(estimate.insufficient)
+        if few or value is None or self.decide_by == "estimate":
+            return None
+        error = measured.details.get("standard_error")
+        if self.decide_by == "significance":
+            if limit.holds(value) or p_value is None or p_value <= 1 - self.confidence:
+                return None
+            limit, error = estimate.tested, None
+        level = measured.confidence or self.confidence
+        return rows_needed(
+            value,
+            measured.interval,
+            limit,
+            measured.n,
+            level,
+            error=error if isinstance(error, float) else None,
+        )
