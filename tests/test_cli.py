@@ -14,7 +14,7 @@ import pytest
 
 import mlgates as mg
 from mlgates.cli import main
-from mlgates.cli.arguments import COLUMNS, FORMS, TABLES
+from mlgates.cli.arguments import COLUMNS, FORMS, OTHERS, TABLES, parser
 from mlgates.cli.suitefile import load
 from mlgates.cli.tomlfile import MAX_BYTES, suite_of
 from mlgates.evidence import VOCABULARY
@@ -251,7 +251,8 @@ def test_evidence_is_taken_by_its_names(place, monkeypatch):
         main(["run", "gates.py", f"--pos-label={label}", "--progress"])
         assert given["pos_label"] == meant
         assert given["progress"] is True
-    assert {*TABLES, *COLUMNS} <= VOCABULARY
+    assert {*TABLES, *COLUMNS, *OTHERS} <= VOCABULARY
+    assert set(vars(parser().parse_args(["run", "gates.py"]))) >= {*TABLES, *COLUMNS, *OTHERS}
 
 
 # suites in files

@@ -11,6 +11,8 @@ import pytest
 from mlgates import evidence
 from mlgates.errors import EvidenceError
 from mlgates.evidence import VOCABULARY, Evidence, lend, rows_of
+from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
+from mlgates.predictions.models import CANDIDATE, PRODUCTION
 from mlgates.profile.counters import Missing, NotIn
 
 ROWS = {"x": [1.0, None, 3.0], "t": ["a", "b", "a"]}
@@ -40,6 +42,31 @@ def test_the_vocabulary():
         "y_score",
         "y_true",
     ]
+
+
+def test_every_name_of_the_registry_is_declared_for_type_checkers():
+    declared = evidence.EvidenceNames.__annotations__
+    assert list(declared) == list(NAMES), "add the name to EvidenceNames in evidence.py"
+
+
+def test_names_of_the_registry_are_read_by_their_kind():
+    assert set(TABLES) == {"data", "reference"}
+    assert ALIGNED == (
+        "X",
+        "y_true",
+        "y_pred",
+        "y_score",
+        "production_pred",
+        "production_score",
+        "sample_weight",
+        "sensitive_features",
+    )
+    assert {"model", "production_model", "application", "pos_label", "now"} == ROWLESS
+    assert {
+        name: names.model for names in (CANDIDATE, PRODUCTION) for name in (names.pred, names.score)
+    } == MODEL_OF
+    assert not ALIASES.keys() & NAMES.keys()
+    assert all(each.summary for each in NAMES.values())
 
 
 @pytest.mark.parametrize(

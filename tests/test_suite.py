@@ -559,7 +559,7 @@ class Saboteur(Gate):
             return None
         if self.how == "clears evidence":
             evidence._given.clear()
-            evidence._kept.clear()
+            evidence._cache.clear()
             return []
         if self.how == "memory":
             raise MemoryError

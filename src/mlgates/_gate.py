@@ -1,4 +1,4 @@
-"""Gate, the frozen value that says what must hold; `gate` makes one of a function.
+"""`Gate`, a frozen value that yields checks; `gate` makes one from a function.
 
 `run_gate` is the one place where an exception of a gate is caught.
 """
@@ -6,7 +6,7 @@
 import dataclasses
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import WRAPPER_ASSIGNMENTS
@@ -23,9 +23,40 @@ from mlgates.report import GateResult
 from mlgates.tables.source import TableSchema
 from mlgates.verdict import Check, Measurement, Verdict, worst_first
 
-__all__ = ["FunctionGate", "Gate", "blocked_result", "gate", "run_gate"]
+__all__ = ["FunctionGate", "Gate", "GateInfo", "blocked_result", "gate", "run_gate"]
 
 Inconclusive = Literal["block", "allow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateInfo:
+    """Cells of a gate in the tables of the documentation, in Markdown.
+
+    ``nox -s register`` writes the tables from these; rows with equal cells are shared by gates.
+
+    Parameters
+    ----------
+    summary : str
+        What must hold.
+    metrics : mapping of str to str
+        The names of metrics, as ``"`age`, `gap`"``, and what their values are.
+    fewest_rows : str
+        The rows that are asked for by default.
+    rules : str
+        The values of `decide_by` besides the default; "" when there is no such option.
+    forgives : str
+        What ``inconclusive="allow"`` forgives.
+    needs, uses : str
+        Alternatives among the evidence, where a list of names would not be enough.
+    """
+
+    summary: str
+    metrics: Mapping[str, str]
+    fewest_rows: str
+    rules: str = ""
+    forgives: str = "nothing: they leave nothing undecided by chance"
+    needs: str = ""
+    uses: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -33,8 +64,9 @@ class Gate:
     """What must hold: a frozen value that names the evidence it needs and yields checks.
 
     A gate of one's own kind is a frozen dataclass that inherits from this one, names what it
-    `needs` and implements `check`; a data gate says in `counts` what the scan of the table must
-    count for it.
+    `needs` and implements `check`. It may also declare `optional_evidence`, the names that it uses
+    besides when they are given; a gate of `data` returns from `counts` what the scan of the table
+    must count for it. Gates of the library describe themselves in `info`.
 
     Parameters
     ----------
@@ -50,6 +82,7 @@ class Gate:
 
     needs: ClassVar[frozenset[str]] = frozenset()
     optional_evidence: ClassVar[frozenset[str]] = frozenset()
+    info: ClassVar[GateInfo | None] = None
     name: str | None = None
     advisory: bool = False
     inconclusive: Inconclusive = "block"
@@ -57,33 +90,26 @@ class Gate:
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
-        self._set("name", self.default_name if self.name is None else self._checked_name())
+        name = self.default_name if self.name is None else options.text(kind, "name", self.name)
+        if self.name is not None and (not name.isprintable() or len(name) > 200):
+            raise options.refuse(kind, "name", "printable, at most 200 characters", name)
+        self._set("name", name)
         options.flag(kind, "advisory", self.advisory)
         options.choice(kind, "inconclusive", self.inconclusive, ("block", "allow"))
         self._set("after", options.names(kind, "after", self.after))
-        # what a class of the user's own may say wrong; a run could not say so gate by gate
+        # a class of the user's own may declare these wrongly, which no single gate could report
         options.text(kind, "kind", self.kind)
-        for option, asked in {
-            "needs": self.needs,
-            "optional_evidence": self.optional_evidence,
-        }.items():
-            if not isinstance(asked, frozenset):
-                raise options.refuse(kind, option, "a frozenset of names of evidence", asked)
+        for option, names in (("needs", self.needs), ("optional_evidence", self.optional_evidence)):
+            if not isinstance(names, frozenset):
+                raise options.refuse(kind, option, "a frozenset of names of evidence", names)
 
     def _set(self, option: str, value: object) -> None:
         """Set an option to its checked form while the gate is being built."""
         object.__setattr__(self, option, value)
 
-    def _checked_name(self) -> str:
-        kind = type(self).__name__
-        name = options.text(kind, "name", self.name)
-        if not name.isprintable() or len(name) > 200:
-            raise options.refuse(kind, "name", "printable, at most 200 characters", name)
-        return name
-
     @property
     def kind(self) -> str:
-        """What sort of gate it is: the class's name in lower case."""
+        """The class's name in lower case."""
         return type(self).__name__.lower()
 
     @property
@@ -94,18 +120,20 @@ class Gate:
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return what the scan of `reference` must count for this gate; nothing by default."""
+        """Return the counters for the scan of `reference`; none by default."""
         del schema
         return ()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return what the scan of `data` must count for this gate; nothing by default."""
+        """Return the counters for the scan of `data`; none by default."""
         del schema
         return ()
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Ask for what the scans of the tables must count for this gate."""
-        evidence.request(self.counts, self.reference_counts)
+        """Request the counters of both tables, before these are scanned."""
+        used = self.needs | self.optional_evidence
+        if "data" in used:
+            evidence.request(self.counts, self.reference_counts if "reference" in used else None)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks, in a fixed order; a gate that yields none is an ERROR."""
@@ -113,12 +141,12 @@ class Gate:
         return iter(())
 
     def note(self, evidence: Evidence) -> str:
-        """Return what a reader should know beside the checks; nothing by default."""
+        """Return what the report adds to the reason, such as columns left out; "" by default."""
         del evidence
         return ""
 
     def run(self, **evidence: Unpack[EvidenceNames]) -> GateResult:
-        """Judge this gate alone; `after` has no meaning here.
+        """Run this gate alone; `after` has no meaning here.
 
         Parameters
         ----------
@@ -146,20 +174,9 @@ class Gate:
 def blocked_result(
     gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()
 ) -> GateResult:
-    """Return the result of a gate that could not be judged further: blocked, skipped or broken.
+    """Return the result of a gate that was skipped, blocked or broken, with one check for that.
 
-    Parameters
-    ----------
-    gate : Gate
-        The gate.
-    name : str
-        Its name in the suite.
-    verdict : Verdict
-        Anything but PASS.
-    reason : str
-        Why.
-    checks : iterable of Check
-        What was judged before it broke; kept.
+    `checks` are those that it yielded before it broke.
     """
     stopped = Check(subject=name, metric=gate.kind, verdict=verdict, reason=reason)
     return GateResult(
@@ -173,21 +190,9 @@ def blocked_result(
 
 
 def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
-    """Return what a gate finds in the evidence; whatever goes wrong inside it is its ERROR.
+    """Return the result of a gate under its name in a suite; an exception inside it is an ERROR.
 
-    Parameters
-    ----------
-    gate : Gate
-        The gate.
-    evidence : Evidence
-        What the run was given.
-    name : str, optional
-        The gate's name in its suite; its own name by default.
-
-    Notes
-    -----
-    ``KeyboardInterrupt`` and other exceptions that are no ``Exception`` propagate, save
-    ``SystemExit``.
+    ``KeyboardInterrupt`` and the like propagate; ``SystemExit`` doesn't.
     """
     name = name or str(gate.name)
     start = perf_counter()
@@ -205,17 +210,22 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
         note = gate.note(evidence)
-        reason = "; ".join(filter(None, [_summary(checks), note]))
     except (Exception, SystemExit) as error:  # noqa: BLE001
         result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         with suppress(Exception):  # an exception whose own text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
+    worst = sorted((check for check in checks if not check), key=lambda c: worst_first(c.verdict))
+    reason = f"all {len(checks)} checks passed"
+    if worst or len(checks) == 1:
+        reason = (worst or checks)[0].reason
+    if len(worst) > 1:
+        reason += f" (and {len(worst) - 1} more of {len(checks)} checks did not pass)"
     return GateResult(
         name=name,
         kind=gate.kind,
         checks=tuple(checks),
-        reason=reason,
+        reason=f"{reason}; {note}" if note else reason,
         advisory=gate.advisory,
         inconclusive=gate.inconclusive,
         seconds=perf_counter() - start,
@@ -227,40 +237,12 @@ def _refuse(message: str) -> NoReturn:
     raise EvidenceError(message)
 
 
-def _summary(checks: list[Check]) -> str:
-    """Return the worst check's reason, and how many checks did not pass."""
-    held = sorted((check for check in checks if not check), key=lambda c: worst_first(c.verdict))
-    if not held:
-        return checks[0].reason if len(checks) == 1 else f"all {len(checks)} checks passed"
-    if len(held) == 1:
-        return held[0].reason
-    return f"{held[0].reason} (and {len(held) - 1} more of {len(checks)} checks did not pass)"
-
-
-def _signature(function: Callable[..., object]) -> tuple[str, list[inspect.Parameter]]:
-    """Return how messages call a function, and its parameters, each a name of evidence."""
-    what = f"gate {getattr(function, '__name__', type(function).__name__)}"
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # some built-in functions tell none
-        parameters = []
-        plain = False
-    else:
-        plain = hasattr(function, "__qualname__") and all(p.kind in named for p in parameters)
-    later = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
-    if not plain or any(is_later(function) for is_later in later):
-        allowed = "a plain function with named parameters, each a name of evidence"
-        msg = f"{what}: a gate must be {allowed}"
-        raise OptionError(msg)
-    return what, parameters
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FunctionGate(Gate):
-    """A gate made of a function whose parameters are evidence names; `gate` makes one.
+    """A gate made from a function whose parameters are evidence names; `gate` makes one.
 
-    It gets shallow copies with read-only arrays, and is not called on 0 rows: that is INCONCLUSIVE.
+    The function gets shallow copies with read-only arrays. It is not called on 0 rows, which is
+    INCONCLUSIVE.
     """
 
     function: Callable[..., object]
@@ -269,14 +251,19 @@ class FunctionGate(Gate):
     _limit: Limit | None = field(init=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        what, parameters = _signature(self.function)
+        what = f"gate {getattr(self.function, '__name__', type(self.function).__name__)}"
+        parameters = _parameters(self.function)
+        if parameters is None:
+            allowed = "a plain function with named parameters, each a name of evidence"
+            msg = f"{what}: a gate must be {allowed}"
+            raise OptionError(msg)
         bounds = {"at_least": self.at_least, "at_most": self.at_most}
         for option, bound in bounds.items():
             if bound is not None:
                 self._set(option, options.number(what, option, bound))
         if set(bounds.values()) != {None}:
             self._set("_limit", Limit(self.at_least, self.at_most))
-        # it stands in for the function: help() shows its text, and pickle finds it by its name
+        # as functools.wraps does: help() shows the function's text, pickle finds it by its name
         for attribute in (*WRAPPER_ASSIGNMENTS, "__wrapped__"):
             self._set(attribute, getattr(self.function, attribute, self.function))
         needs = frozenset(p.name for p in parameters if p.default is p.empty)
@@ -304,57 +291,72 @@ class FunctionGate(Gate):
     def __repr__(self) -> str:
         return self.function.__qualname__
 
+    def request_counts(self, evidence: Evidence) -> None:
+        """Request that all of `data` is scanned; the function reads the tables by itself."""
+        if "data" in self.needs | self.optional_evidence:
+            evidence.request(self.counts)
+
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the one check that the function's answer makes."""
+        """Yield the one check of the function's answer."""
         names = self.needs | self.optional_evidence
         given = evidence.function_arguments(sorted(names))
         sizes = [rows_of(value) for name, value in given.items() if name not in ROWLESS]
-        nothing = bool(names) and not given  # all that it asks for has a default
+        nothing = bool(names) and not given  # all parameters have a default, and none was given
         rows = min((size for size in sizes if size is not None), default=0 if nothing else 1)
-        if rows == 0:
-            answer: object = Measurement(None, n=0)
+        measurement = Measurement(None, n=0)
+        if rows > 0:
+            measurement = self._measured(self.function(**given), rows)
+        limit = self._limit or Limit(at_most=0)
+        title = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        title = title or f"`{self.default_name}`"
+        value = measurement.value
+        if self._limit is None and value is not None and measurement.n:
+            said = f"{title}: {'does not hold' if value else 'holds'}"
         else:
-            answer = self.function(**given)
-        measurement, limit = self._read(answer, rows)
+            shown = None if self._limit is None else value
+            said = f"{title}: {format_value(shown, limit)} (n = {measurement.n:,})"
         yield Check.judge(
             self.default_name,
             "value",
             measurement,
             limit,
             unit="violations" if self._limit is None else "",
-            said=self._said(measurement),
+            said=said,
         )
 
-    def _said(self, measurement: Measurement) -> str:
-        told = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
-        told = told or f"`{self.default_name}`"
-        n, value = measurement.n, measurement.value
-        if self._limit is None and n == 0:  # of nothing, nothing holds
-            value = None
-        if self._limit is None and value is not None:
-            return f"{told}: {'does not hold' if value else 'holds'}"
-        return f"{told}: {format_value(value, self._limit or Limit(at_most=0))} (n = {n:,})"
-
-    def _read(self, answer: Any, rows: int) -> tuple[Measurement, Limit]:
-        """Return a measurement and its limit for an answer; a bool counts violations, at most 0."""
+    def _measured(self, answer: Any, rows: int) -> Measurement:
+        """Return the measurement of an answer; a bool counts as 0 or 1 violations."""
         if getattr(answer, "shape", None) == ():
             answer = answer.item()
         if isinstance(answer, bool) and self._limit is None:
-            return Measurement(int(not answer), n=rows, method="function"), Limit(at_most=0)
+            return Measurement(int(not answer), n=rows, method="function")
         if isinstance(answer, int | float) and not isinstance(answer, bool):
             answer = Measurement(answer, n=rows, method="function")
-        if isinstance(answer, Measurement):
-            if self._limit is None and answer.n:
-                _refuse(
-                    "the function returned a number, but the gate has no limit: "
-                    "give `at_least` or `at_most`"
-                )
-            return answer, self._limit or Limit(at_most=0)
-        wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
-        msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"
-        if rows_of(answer) is not None:
-            msg += "; one answer is wanted, not one a row: .all() or .mean() may be missing"
-        raise EvidenceError(msg)
+        if not isinstance(answer, Measurement):
+            wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
+            msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"
+            if rows_of(answer) is not None:
+                msg += "; one answer is wanted, not one a row: .all() or .mean() may be missing"
+            raise EvidenceError(msg)
+        if self._limit is None and answer.n:
+            _refuse(
+                "the function returned a number, but the gate has no limit: "
+                "give `at_least` or `at_most`"
+            )
+        return answer
+
+
+def _parameters(function: Callable[..., object]) -> list[inspect.Parameter] | None:
+    """Return a function's parameters; None when it isn't a plain one with named parameters."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    later = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
+    if not hasattr(function, "__qualname__") or any(is_later(function) for is_later in later):
+        return None
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # some built-in functions have none
+        return None
+    return parameters if all(p.kind in named for p in parameters) else None
 
 
 @overload

@@ -1,7 +1,7 @@
-"""GateSuite: gates in order, one run, one report. No mathematics."""
+"""GateSuite: gates in order, one run, one report."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ _OWNER = "GateSuite"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A gate in a suite: under its full name, with the names it waits for and why it is skipped."""
+    """A gate in a suite, with its full name, the names it waits for and why it is skipped."""
 
     name: str
     gate: Gate
@@ -33,7 +33,7 @@ class Entry:
     skipped: str | None = None
 
     def matches(self, pattern: str) -> bool:
-        """Whether a name, a kind or a pattern means this gate."""
+        """Whether a name, a kind or a pattern matches this gate."""
         return fnmatchcase(self.name, pattern) or pattern in (self.name, self.gate.kind)
 
 
@@ -73,8 +73,31 @@ class GateSuite:
         if isinstance(gates, Gate | str) or not isinstance(gates, Iterable):
             raise options.refuse(_OWNER, "gates", "a sequence of gates", gates)
         entries: list[Entry] = []
-        for item in gates:
-            entries.extend(_entries_of(item, entries))
+        items: Iterable[object] = gates
+        for item in items:
+            if isinstance(item, GateSuite):
+                inner = item.name
+                entries += (
+                    replace(
+                        entry,
+                        name=f"{inner}/{entry.name}",
+                        after=tuple(f"{inner}/{name}" for name in entry.after),
+                    )
+                    for entry in item._entries  # noqa: SLF001
+                )
+                continue
+            if not isinstance(item, Gate):
+                hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
+                if isinstance(item, type) and issubclass(item, Gate):
+                    hint = f"; call it: {item.__name__}(...)"
+                raise options.refuse(_OWNER, "gates", "gates or suites", item, hint)
+            waits = f"{item.name}: `after`"
+            after = {
+                entry.name: None
+                for pattern in item.after
+                for entry in _matching(entries, pattern, waits, "earlier gate")
+            }
+            entries.append(Entry(str(item.name), item, tuple(after)))
         self._fill(options.text(_OWNER, "name", name), entries)
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
@@ -82,14 +105,14 @@ class GateSuite:
             why = "an empty suite would pass on nothing"
             msg = f"GateSuite {name!r}: at least one gate is needed; {why}"
             raise OptionError(msg)
-        seen: dict[str, str] = {}
+        seen: set[str] = set()
         for entry in entries:
             key = unicodedata.normalize("NFC", entry.name).casefold()
             if key in seen:
                 twice = f"two gates are called {entry.name!r}"
                 msg = f"GateSuite {name!r}: {twice}; give one of them a `name=`"
                 raise OptionError(msg)
-            seen[key] = entry.name
+            seen.add(key)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_entries", tuple(entries))
 
@@ -124,13 +147,6 @@ class GateSuite:
     def __hash__(self) -> int:
         return hash((self.name, self._entries))
 
-    def _written(self) -> str:
-        """Return the suite as written, for the report; what can't be written breaks no run."""
-        try:
-            return repr(self)
-        except Exception:  # noqa: BLE001  (an option whose repr raises)
-            return f"GateSuite([{', '.join(map(_written, self))}], name={self.name!r})"
-
     def __repr__(self) -> str:
         return f"GateSuite([{', '.join(map(repr, self))}], name={self.name!r})"
 
@@ -151,16 +167,16 @@ class GateSuite:
         return GateSuite._of(self.name, [*self._entries, *other._entries])
 
     def only(self, *patterns: str) -> "GateSuite":
-        """Return a suite of the gates meant, by name, kind or pattern.
+        """Return a suite of the matching gates, by name, kind or pattern.
 
         A gate kept no longer waits for one that is left out.
 
         Raises
         ------
         OptionError
-            When a pattern means no gate.
+            When a pattern matches no gate.
         """
-        kept = self._meant(patterns)
+        kept = self._matched(patterns)
         names = {entry.name for entry in kept}
         return GateSuite._of(
             self.name,
@@ -168,26 +184,26 @@ class GateSuite:
         )
 
     def skip(self, *patterns: str, reason: str) -> "GateSuite":
-        """Return a suite in which the gates meant are not run but reported as SKIP.
+        """Return a suite in which the matching gates are not run but reported as SKIP.
 
         Raises
         ------
         OptionError
-            When a pattern means no gate, or the reason is empty.
+            When a pattern matches no gate, or the reason is empty.
         """
         reason = options.text("GateSuite.skip", "reason", reason)
-        skipped = {entry.name for entry in self._meant(patterns)}
+        skipped = {entry.name for entry in self._matched(patterns)}
         return GateSuite._of(
             self.name,
             [replace(e, skipped=reason) if e.name in skipped else e for e in self._entries],
         )
 
-    def _meant(self, patterns: tuple[str, ...]) -> list[Entry]:
+    def _matched(self, patterns: tuple[str, ...]) -> list[Entry]:
         if not patterns:
             msg = f"GateSuite {self.name!r}: name at least one gate"
             raise OptionError(msg)
         for pattern in patterns:
-            _matching(self._entries, options.text(_OWNER, "pattern", pattern), self.name)
+            _matching(list(self._entries), options.text(_OWNER, "pattern", pattern), self.name)
         return [e for e in self._entries if any(e.matches(pattern) for pattern in patterns)]
 
     def run(
@@ -212,7 +228,7 @@ class GateSuite:
         Returns
         -------
         Report
-            Bad values are verdicts in it: no gate's trouble hides another's result.
+            Bad values are verdicts in it; errors are reported per gate.
 
         Raises
         ------
@@ -224,96 +240,65 @@ class GateSuite:
         if n_jobs is not None:
             options.count("GateSuite.run", "n_jobs", n_jobs, at_least=1)
         options.flag("GateSuite.run", "progress", progress)
-        started, clock = datetime.now(UTC), perf_counter()
-        used: frozenset[str] = frozenset().union(*(g.needs | g.optional_evidence for g in self))
+        started, start = datetime.now(UTC), perf_counter()
+        used = frozenset().union(*(e.gate.needs | e.gate.optional_evidence for e in self._entries))
         given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
-        taken = [entry.gate for entry in self._entries if entry.skipped is None]
-        reading = [gate for gate in taken if "data" in gate.needs | gate.optional_evidence]
         results: dict[str, GateResult] = {}
         with progress_bar(len(self._entries), wanted=progress) as bar:
-            # before the gates, so that no gate's seconds include the scans; errors are reported
-            # by the gates
+            # before the gates, so that no gate's seconds include the scans
             if bar is not None:
                 bar.set_description_str("reading tables")
-            for gate in reading:
-                with suppress(Exception, SystemExit):  # it lacks what it did not ask for
-                    gate.request_counts(given)
-            if "data" in given and reading:
-                with suppress(Exception, SystemExit):
-                    given.profile()
             for entry in self._entries:
+                if entry.skipped is None:
+                    with suppress(Exception, SystemExit):  # it finds its counters missing
+                        entry.gate.request_counts(given)
+            given.scan()
+            for entry in self._entries:
+                gate, name = entry.gate, entry.name
                 if bar is not None:
-                    bar.set_description_str(entry.name)
-                results[entry.name] = _result(entry, given, results)
+                    bar.set_description_str(name)
+                blockers = [other for other in entry.after if not results[other].passed]
+                if entry.skipped is not None:
+                    said = f"skipped: {entry.skipped}"
+                    results[name] = blocked_result(gate, name, Verdict.SKIP, said)
+                elif blockers:
+                    said = f"blocked by {', '.join(blockers)}"
+                    results[name] = blocked_result(gate, name, Verdict.INCONCLUSIVE, said)
+                else:
+                    results[name] = run_gate(gate, given, name)
                 if bar is not None:
                     bar.update()
-        seconds = perf_counter() - clock
+        seconds = perf_counter() - start
+        # of what gates drew at random; None where they drew nothing
+        seeds = (
+            check.details.get("seed") for result in results.values() for check in result.checks
+        )
+        seed = next((seed for seed in seeds if isinstance(seed, int)), None)
         return Report(
             name=self.name,
             results=tuple(results.values()),
-            provenance=provenance(given, self._written(), started, seconds, _seed(results)),
+            provenance=provenance(given, self._written(), started, seconds, seed),
         )
 
-
-def _seed(results: Mapping[str, GateResult]) -> int | None:
-    """Return the seed of what gates drew at random; None where they drew nothing."""
-    details = (check.details for result in results.values() for check in result.checks)
-    seeds = (told.get("seed") for told in details)
-    return next((seed for seed in seeds if isinstance(seed, int)), None)
-
-
-def _written(gate: Gate) -> str:
-    try:
-        return repr(gate)
-    except Exception as error:  # noqa: BLE001
-        return f"<{gate.kind} {gate.name!r}, not to be written: {type(error).__name__}>"
+    def _written(self) -> str:
+        """Return the suite as written; a gate whose repr raises is named by its kind."""
+        written = []
+        for entry in self._entries:
+            try:
+                written.append(repr(entry.gate))
+            except Exception as error:  # noqa: BLE001
+                kind, why = entry.gate.kind, type(error).__name__
+                written.append(f"<{kind} {entry.gate.name!r}, not to be written: {why}>")
+        return f"GateSuite([{', '.join(written)}], name={self.name!r})"
 
 
-def _entries_of(item: object, earlier: list[Entry]) -> list[Entry]:
-    """Return a gate as an entry, or a suite's entries under its name."""
-    if isinstance(item, GateSuite):
-        return [
-            replace(
-                e, name=f"{item.name}/{e.name}", after=tuple(f"{item.name}/{n}" for n in e.after)
-            )
-            for e in item._entries  # noqa: SLF001
-        ]
-    if not isinstance(item, Gate):
-        hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
-        if isinstance(item, type) and issubclass(item, Gate):
-            hint = f"; call it: {item.__name__}(...)"
-        raise options.refuse(_OWNER, "gates", "gates or suites", item, hint)
-    name = str(item.name)
-    after = {
-        entry.name: None
-        for pattern in item.after
-        for entry in _matching(earlier, pattern, f"{name}: `after`", "earlier gate")
-    }
-    return [Entry(name, item, tuple(after))]
-
-
-def _matching(
-    entries: Iterable[Entry], pattern: str, owner: str, what: str = "gate"
-) -> list[Entry]:
-    """Return the entries that a name, kind or pattern means; one that means none is an error."""
-    entries = list(entries)
+def _matching(entries: list[Entry], pattern: str, owner: str, what: str = "gate") -> list[Entry]:
+    """Return the entries that a name, kind or pattern matches; OptionError when there are none."""
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
         known = [entry.name for entry in entries]
         there = f"there are {', '.join(map(repr, known))}" if known else "there is none before it"
-        listed = f"; {there}"
-        near = options.did_you_mean(pattern, known) or listed
+        near = options.did_you_mean(pattern, known) or f"; {there}"
         msg = f"{owner}: {pattern!r} means no {what}{near}"
         raise OptionError(msg)
     return found
-
-
-def _result(entry: Entry, evidence: Evidence, earlier: dict[str, GateResult]) -> GateResult:
-    if entry.skipped is not None:
-        return blocked_result(entry.gate, entry.name, Verdict.SKIP, f"skipped: {entry.skipped}")
-    blockers = [name for name in entry.after if not earlier[name].passed]
-    if blockers:
-        return blocked_result(
-            entry.gate, entry.name, Verdict.INCONCLUSIVE, f"blocked by {', '.join(blockers)}"
-        )
-    return run_gate(entry.gate, evidence, entry.name)

@@ -7,22 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["COLUMNS", "FORMS", "TABLES", "USAGE", "parser"]
+from mlgates.evidence_names import NAMES
+
+__all__ = ["COLUMNS", "FORMS", "OTHERS", "TABLES", "USAGE", "parser"]
 
 USAGE = 64  # as sysexits.h has it: argparse's own 2 would read as the verdict ERROR
 FORMS = ("text", "markdown", "html", "junit", "json")
 # evidence that a command line can give: files, and names of columns in them
-TABLES = ("data", "reference", "X")
-COLUMNS = (
-    "y_true",
-    "y_pred",
-    "y_score",
-    "production_pred",
-    "production_score",
-    "sample_weight",
-    "latencies",
-    "production_latencies",
-)
+_GIVEN = [each for each in NAMES.values() if each.on_command_line]
+TABLES = tuple(each.name for each in _GIVEN if each.kind in ("table", "features"))
+COLUMNS = tuple(each.name for each in _GIVEN if each.kind in ("rows", "log") and not each.several)
+OTHERS = tuple(each.name for each in _GIVEN if each.name not in (*TABLES, *COLUMNS))
 
 _CODES = (
     "exit codes: 0 PASS, 1 FAIL, 2 ERROR or the command could not do its work, 3 INCONCLUSIVE, "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlgates.cli.arguments import COLUMNS, TABLES, parser
+from mlgates.cli.arguments import COLUMNS, OTHERS, TABLES, parser
 from mlgates.cli.output import be_lenient, complain, say
 from mlgates.errors import MlgatesError
 
@@ -19,7 +19,6 @@ __all__ = ["main"]
 _CODES = {"pass": 0, "fail": 1, "error": 2, "inconclusive": 3}
 _ERROR = _CODES["error"]
 _INTERRUPTED = 130  # as shells have it
-_ROWLESS = ("sensitive_features", "pos_label", "now")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +56,7 @@ def _run(asked: argparse.Namespace) -> int:
     suite = load(asked.suite)
     if asked.only:
         suite = suite.only(*asked.only)
-    names = (*TABLES, *COLUMNS, *_ROWLESS)
+    names = (*TABLES, *COLUMNS, *OTHERS)
     evidence: dict[str, Any] = {name: getattr(asked, name) for name in names}
     report = suite.run(n_jobs=asked.jobs, progress=asked.progress, **evidence)
     return _hand_out(report, lambda: say(_drawn(report)), *(_saver(report, p) for p in asked.save))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlgates.evidence_names import ALIGNED
 from mlgates.predictions.groups import are_names
 from mlgates.predictions.labels import Labels
 from mlgates.predictions.lookup import TableRows, column_of, native_column
@@ -21,19 +22,7 @@ from mlgates.tables.read_only import lend, rows_of
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = ["OF_ROWS", "check_rows", "row_argument"]
-
-#: Evidence that has one value, or one row, for each row of `X`.
-OF_ROWS = (
-    "X",
-    "y_true",
-    "y_pred",
-    "y_score",
-    "production_pred",
-    "production_score",
-    "sample_weight",
-    "sensitive_features",
-)
+__all__ = ["check_rows", "row_argument"]
 
 
 def row_argument(evidence: "Evidence", name: str) -> Any:
@@ -69,7 +58,7 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
     return lend(value)
 
 
-def check_rows(arguments: Mapping[str, object], names: Iterable[str] = OF_ROWS) -> None:
+def check_rows(arguments: Mapping[str, object], names: Iterable[str] = ALIGNED) -> None:
     """Raise unless the arguments of a function that have rows have the same ones.
 
     Raises

@@ -1,0 +1,132 @@
+"""The registry of evidence names: one line for each name that a run can be given."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["ALIASES", "ALIGNED", "MODEL_OF", "NAMES", "ROWLESS", "TABLES", "EvidenceName"]
+
+Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", "free"]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceName:
+    """A name of evidence, and how its value is read.
+
+    Parameters
+    ----------
+    name : str
+        The keyword of ``run``.
+    kind : str
+        ``"table"``: scanned by counters. ``"features"``: rows as a model takes them. ``"rows"``:
+        one value a row. ``"log"``: numbers of any length. ``"model"``: a model or another callable.
+        ``"counts"``: whole numbers by name. ``"moment"``: a time. ``"free"``: anything else.
+    summary : str
+        One line of the reference page.
+    side : str
+        ``"candidate"``, ``"production"``, ``"reference"`` or ``"golden"``. Features and rows of
+        the first two have the same rows.
+    model : str
+        The model that is asked when the value was not given.
+    several : bool
+        Whether it may be several columns.
+    aliases : tuple of str
+        Names that other libraries use.
+    """
+
+    name: str
+    kind: Kind
+    summary: str
+    side: Literal["candidate", "production", "reference", "golden"] = "candidate"
+    model: str = ""
+    several: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def on_command_line(self) -> bool:
+        """Whether the command line can give it: a file, columns of one, a label or a time."""
+        return self.kind not in ("model", "counts") and self.side != "golden"
+
+
+_PRODUCTION = "of the model in production"
+NAMES = {
+    each.name: each
+    for each in (
+        EvidenceName("data", "table", "the table to judge", aliases=("df", "table")),
+        EvidenceName(
+            "reference",
+            "table",
+            "the table to compare it with",
+            side="reference",
+            aliases=("baseline",),
+        ),
+        EvidenceName("X", "features", "the table of features given to the models"),
+        EvidenceName("y_true", "rows", "labels", aliases=("target", "y", "y_test")),
+        EvidenceName(
+            "y_pred",
+            "rows",
+            "predicted labels or values",
+            model="model",
+            aliases=("predictions",),
+        ),
+        EvidenceName(
+            "y_score", "rows", "predicted scores", model="model", aliases=("y_prob", "y_proba")
+        ),
+        EvidenceName(
+            "production_pred",
+            "rows",
+            f"predicted labels or values {_PRODUCTION}",
+            side="production",
+            model="production_model",
+        ),
+        EvidenceName(
+            "production_score",
+            "rows",
+            f"predicted scores {_PRODUCTION}",
+            side="production",
+            model="production_model",
+        ),
+        EvidenceName("model", "model", "the model to judge", aliases=("candidate", "estimator")),
+        EvidenceName(
+            "production_model",
+            "model",
+            "the model in production",
+            side="production",
+            aliases=("champion",),
+        ),
+        EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
+        EvidenceName(
+            "sensitive_features",
+            "rows",
+            "features by which people are grouped",
+            several=True,
+            aliases=("sensitive",),
+        ),
+        EvidenceName("pos_label", "free", "the label that counts as positive"),
+        EvidenceName("latencies", "log", "seconds, one for each request"),
+        EvidenceName("production_latencies", "log", f"the same {_PRODUCTION}", side="production"),
+        EvidenceName("golden_X", "features", "rows of which the answers are known", side="golden"),
+        EvidenceName("golden_pred", "rows", "these answers", side="golden"),
+        EvidenceName("application", "model", "a callable from a raw request to a response"),
+        EvidenceName(
+            "now",
+            "moment",
+            "the moment of the run: a `datetime` with a zone; by default the present",
+        ),
+    )
+}
+#: Tables that counters scan.
+TABLES = tuple(name for name, each in NAMES.items() if each.kind == "table")
+#: Names whose values have the same rows as `X`.
+ALIGNED = tuple(
+    name
+    for name, each in NAMES.items()
+    if each.kind in ("features", "rows") and each.side != "golden"
+)
+#: Names whose length, if any, is no number of rows: an ensemble has that of its members.
+ROWLESS = frozenset(
+    name for name, each in NAMES.items() if each.kind in ("model", "counts", "moment", "free")
+)
+#: The model that answers for a name.
+MODEL_OF = {name: each.model for name, each in NAMES.items() if each.model}
+#: Names that other libraries use, and the name here.
+ALIASES = {alias: name for name, each in NAMES.items() for alias in each.aliases}
