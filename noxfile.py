@@ -11,6 +11,8 @@ nox.needs_version = ">=2024.10.9"
 # between one second and two (1), and details that are plain already may be settled again (1).
 EQUIVALENT_MUTANTS = 8
 
+PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_external_run = True
 nox.options.sessions = ["tests", "tests_min", "lint", "typing", "imports", "docs"]
@@ -44,6 +46,17 @@ def tests_min(session: nox.Session) -> None:
     run_tests(session)
 
 
+@nox.session(python=PYTHONS)
+def wheel(session: nox.Session) -> None:
+    """Run the tests against the built wheel, on each Python that the classifiers name."""
+    if not any(Path("dist").glob("*.whl")):
+        session.install("build")
+        session.run("python", "-m", "build", "--wheel")
+    newest = max(Path("dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.install(str(newest), "--group=test")
+    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *(session.posargs or ["tests"]))
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check rules, format and spelling."""
@@ -58,8 +71,7 @@ def typing(session: nox.Session) -> None:
     """Check the types of the library and what its users' type checkers will see."""
     install(session, "typing")
     session.run("mypy", *session.posargs)
-    if Path("tests/typing").is_dir():
-        session.run("mypy", "tests/typing")
+    session.run("mypy", "tests/typing")
 
 
 @nox.session

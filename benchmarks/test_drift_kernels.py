@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlgates.stats.binning import (
+from mlgates.stats.buckets import Bucketed, grid_of, ks
+from mlgates.stats.counting import (
     Cells,
     Ends,
     count_sorted,
@@ -21,7 +22,6 @@ from mlgates.stats.binning import (
     quantile_edges,
     tally,
 )
-from mlgates.stats.buckets import Bucketed, grid_of, ks
 from mlgates.stats.divergence import chi_square_pvalue, psi
 from mlgates.stats.twosample import ks_distance, ks_pvalue, spread, wasserstein
 

@@ -1,6 +1,6 @@
 """Two sorted arrays in the cells that the quantiles of the first one cut."""
 
-from mlgates.stats.binning import Cells, count_sorted, quantile_edges
+from mlgates.stats.counting import Cells, count_sorted, quantile_edges
 
 
 def ordered_cells(reference, current, bins):

@@ -16,7 +16,7 @@ from scipy import special
 import mlgates as mg
 from mlgates.evidence import Evidence
 from mlgates.metrics import find
-from mlgates.stats.paired import tango_interval
+from mlgates.stats.proportions import tango_interval
 
 SIZES = (50, 200, 1_000, 5_000)
 MANY = 4_000_000

@@ -11,7 +11,7 @@ import pytest
 import mlgates as mg
 from mlgates.profile import baseline as stored
 from mlgates.stats import twosample
-from mlgates.stats.knots import Between, Known, ks_between
+from mlgates.stats.twosample import Bounded, PointCounts, ks_between
 from mlgates.tables.encoding import to_doubles
 
 METHODS = ["psi", "ks", "wasserstein", "chi2"]
@@ -94,11 +94,11 @@ def test_what_is_infinite_leaves_nothing_open_of_a_stored_reference():
 
 def test_infinite_values_are_seen_where_no_point_shows_them():
     # -inf and 2 against 1 and 2, at the one point 2
-    x = Known(np.array([1]), np.array([2]), 2, neg_inf=1)
-    y = Known(np.array([1]), np.array([2]), 2)
-    assert ks_between(x, y) == ks_between(y, x) == Between(0.5, 0.5, 0.5)
+    x = PointCounts(np.array([1]), np.array([2]), 2, neg_inf=1)
+    y = PointCounts(np.array([1]), np.array([2]), 2)
+    assert ks_between(x, y) == ks_between(y, x) == Bounded(0.5, 0.5, 0.5)
     none = np.zeros(0, int)
-    both = Known(none, none, 3, 1, 2), Known(none, none, 3, 3, 0)
+    both = PointCounts(none, none, 3, 1, 2), PointCounts(none, none, 3, 3, 0)
     assert ks_between(*both) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
 
 

@@ -14,8 +14,8 @@ from sklearn import metrics as sklearn
 
 import mlgates as mg
 from mlgates.gates.fairness.definitions import notion
+from mlgates.stats.multiplicity import pair_level, range_sf
 from mlgates.stats.proportions import two_proportions_pvalue, wilson_interval
-from mlgates.stats.simultaneous import pair_level, range_sf
 
 NOTIONS = [
     f"{name}_{over}"

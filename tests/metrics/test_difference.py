@@ -13,7 +13,7 @@ from mlgates.evidence import Evidence
 from mlgates.metrics import NAMES, find
 from mlgates.metrics.change import _subset
 from mlgates.metrics.difference import difference
-from mlgates.stats.paired import mcnemar, tango_interval
+from mlgates.stats.proportions import mcnemar, tango_interval
 from mlgates.stats.resampling import multinomial_cells
 
 RNG = np.random.default_rng(3)
@@ -213,7 +213,7 @@ def test_weights_count_through_the_effective_rows():
 
 
 def test_area_has_delongs_interval_and_test():
-    from mlgates.stats.auc import delong
+    from mlgates.stats.ranking import delong
 
     found = between("roc_auc", TRUE, SCORE, OTHER)
     areas, covariance = delong(TRUE, [SCORE, OTHER])

@@ -11,7 +11,7 @@ from mlgates.profile.cells import CellCounts, InCells
 from mlgates.profile.counters import Distribution
 from mlgates.profile.reference import counted
 from mlgates.profile.scan import Profile
-from mlgates.stats.binning import count_sorted, quantile_edges
+from mlgates.stats.counting import count_sorted, quantile_edges
 
 VALUES = st.one_of(
     st.sampled_from([0.0, -0.0, 1.0, 2.0, np.inf, -np.inf, None, np.nan]),

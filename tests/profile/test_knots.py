@@ -14,7 +14,7 @@ from mlgates.errors import EvidenceError
 from mlgates.profile.ecdf import Ecdf
 from mlgates.profile.knots import PARTS, AtKnots, Knots
 from mlgates.profile.scan import Profile
-from mlgates.stats.binning import count_sorted, count_stored, quantile_edges, stored_edges
+from mlgates.stats.counting import count_sorted, count_stored, quantile_edges, stored_edges
 
 INF, NAN = math.inf, math.nan
 

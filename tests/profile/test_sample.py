@@ -8,8 +8,8 @@ import pytest
 from mlgates.profile import sample as module
 from mlgates.profile.ecdf import Ecdf
 from mlgates.profile.sample import Sample
-from mlgates.stats.binning import count_sorted, quantile_edges
 from mlgates.stats.buckets import Bucketed
+from mlgates.stats.counting import count_sorted, quantile_edges
 from mlgates.stats.twosample import ks_distance
 
 RNG = np.random.default_rng(0)

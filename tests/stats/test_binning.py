@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sorted_cells import ordered_cells
 
-from mlgates.stats.binning import (
+from mlgates.stats.counting import (
     Edges,
     Ends,
     category_cells,
     count_sorted,
     count_unsorted,
     quantile_edges,
+    ranks_of,
     stored_edges,
     tally,
 )
 from mlgates.stats.divergence import psi
-from mlgates.stats.ranks import below, upto
 
 LEVELS = st.integers(-5, 5).map(float) | st.sampled_from([np.inf, -np.inf, 0.5])
 TYPES = ["int8", "int64", "uint64", "float32", "float64"]
@@ -76,7 +76,7 @@ def test_stored_counts_give_the_same_edges(reference, bins, finer):
     reference.sort()
     knots = quantile_edges(reference, bins * finer).points
     ends = Ends(len(reference), int((reference == -np.inf).sum()), int((reference == np.inf).sum()))
-    stored = stored_edges(knots, below(reference, knots), upto(reference, knots), ends, bins)
+    stored = stored_edges(knots, *ranks_of(reference, knots), ends, bins)
     direct = quantile_edges(reference, bins)
     assert stored.points.tolist() == direct.points.tolist()
     assert stored.atoms.tolist() == direct.atoms.tolist()

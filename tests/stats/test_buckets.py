@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from mlgates.stats import buckets
 from mlgates.stats.buckets import Bucketed, Grid, grid_of, ks
-from mlgates.stats.ranks import below, upto
+from mlgates.stats.counting import ranks_of
 from mlgates.stats.twosample import ks_distance
 
 TIED = st.integers(-4, 4).map(float) | st.sampled_from([np.inf, -np.inf, 0.0, -0.0, 1e300, 5e-324])
@@ -56,8 +56,7 @@ def test_ks_is_that_of_sorted_values(grid, x, y):
 @given(GRIDS, samples(low=0), samples(low=0))
 def test_counts_are_those_of_sorted_values(grid, x, points):
     low, high = Bucketed(x, grid).count(points)
-    np.testing.assert_array_equal(low, below(np.sort(x), points))
-    np.testing.assert_array_equal(high, upto(np.sort(x), points))
+    np.testing.assert_array_equal((low, high), ranks_of(np.sort(x), points))
 
 
 @given(GRIDS, samples(), st.data())
@@ -80,8 +79,7 @@ def test_integers_beyond_doubles_are_compared_exactly(grid, x, points):
     near = x // 4 * 4 + np.arange(len(x)) % 4
     for values in (x, near):
         low, high = Bucketed(values, grid).count(points)
-        np.testing.assert_array_equal(low, below(np.sort(values), points))
-        np.testing.assert_array_equal(high, upto(np.sort(values), points))
+        np.testing.assert_array_equal((low, high), ranks_of(np.sort(values), points))
 
 
 @pytest.mark.parametrize("name", list(shapes(np.random.default_rng(0))))
@@ -97,8 +95,7 @@ def test_large_samples_of_every_shape(name):
     assert ks(a, b) == ks_distance(sorted_x, sorted_y)
     np.testing.assert_array_equal(a.at(by_rank), sorted_x[by_rank - 1])
     points = sorted_y[:: SIZE // 20]
-    for found, truth in zip(a.count(points), (below, upto), strict=True):
-        np.testing.assert_array_equal(found, truth(sorted_x, points))
+    np.testing.assert_array_equal(a.count(points), ranks_of(sorted_x, points))
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.01, 1.0, 100.0, -1e9])

@@ -12,7 +12,7 @@ from scipy.spatial import distance
 from scipy.stats import contingency
 from sorted_cells import ordered_cells
 
-from mlgates.stats.binning import Edges, category_cells, count_sorted
+from mlgates.stats.counting import Edges, category_cells, count_sorted
 from mlgates.stats.divergence import (
     cells_together,
     chi_square_pvalue,

@@ -8,16 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlgates.stats.knots import Between, Known, ks_between, wasserstein_between
-from mlgates.stats.ranks import below, upto
-from mlgates.stats.twosample import ks_distance, wasserstein
+from mlgates.stats.counting import ranks_of
+from mlgates.stats.twosample import (
+    Bounded,
+    PointCounts,
+    ks_between,
+    ks_distance,
+    wasserstein,
+    wasserstein_between,
+)
 
 NAN = math.nan
 
 
 def known(values, points):
     values = np.sort(np.asarray(values))
-    return Known(below(values, points), upto(values, points), len(values))
+    return PointCounts(*ranks_of(values, points), len(values))
 
 
 def beyond(values, points):
@@ -50,8 +56,8 @@ def test_ks_is_exact_where_all_values_of_a_side_are_points(x, y):
 @pytest.mark.parametrize("times", [1, 10**6, 10**9, 2**54])
 def test_ks_of_any_number_of_rows_is_exact(times):
     """0.1, which as a difference of shares would be 0.10000000000000003."""
-    x = Known(np.array([20, 130]) * times, np.array([80, 154]) * times, 200 * times)
-    y = Known(np.array([20, 110]) * times, np.array([60, 140]) * times, 200 * times)
+    x = PointCounts(np.array([20, 130]) * times, np.array([80, 154]) * times, 200 * times)
+    y = PointCounts(np.array([20, 110]) * times, np.array([60, 140]) * times, 200 * times)
     assert ks_between(x, y) == (0.1, 0.1, 0.35)
 
 
@@ -84,7 +90,7 @@ def test_swapping_sides_changes_nothing():
 def test_far_away_values_are_counted_at_their_distance():
     points = np.array([0.0, 1.0])
     x, y = known([0.0, 1.0], points), known([1_001.0, 1_001.0], points)
-    assert wasserstein_between(points, x, y, beyond=2_000.0) == Between(1_000.5, 1_000.5, 1_000.5)
+    assert wasserstein_between(points, x, y, beyond=2_000.0) == Bounded(1_000.5, 1_000.5, 1_000.5)
 
 
 @pytest.mark.parametrize("least", [5e-324, 1e-310, 1e-300])
@@ -99,8 +105,8 @@ def test_distances_of_the_least_doubles_are_those_of_others(least):
 def test_widths_of_large_integers_are_exact():
     top = 2**53
     points = np.array([top, top + 1], np.int64)
-    x = Known(np.array([0, 1]), np.array([1, 1]), 1)
-    y = Known(np.array([0, 0]), np.array([0, 1]), 1)
+    x = PointCounts(np.array([0, 1]), np.array([1, 1]), 1)
+    y = PointCounts(np.array([0, 0]), np.array([0, 1]), 1)
     assert wasserstein_between(points, x, y).value == 1.0
     ends = np.array([-(2**63), 2**63 - 1], np.int64)
     assert wasserstein_between(ends, x, y).value == 2.0**64
@@ -119,8 +125,8 @@ def test_widths_of_large_integers_are_exact():
 def test_undefined(points, n, beyond):
     points = np.array(points)
     low, high = np.arange(len(points)), np.minimum(np.arange(len(points)) + 1, 1)
-    x = Known(low, np.maximum(high, low), 1)
-    y = Known(np.zeros(len(points), int), np.zeros(len(points), int), n)
+    x = PointCounts(low, np.maximum(high, low), 1)
+    y = PointCounts(np.zeros(len(points), int), np.zeros(len(points), int), n)
     assert all(map(math.isnan, wasserstein_between(points, x, y, beyond)))
     if n == 0:
         assert all(map(math.isnan, ks_between(x, y)))
@@ -128,5 +134,5 @@ def test_undefined(points, n, beyond):
 
 
 def test_no_points_leave_everything_open():
-    none = Known(np.zeros(0, int), np.zeros(0, int), 3)
-    assert ks_between(none, none) == Between(0.0, 0.0, 1.0)
+    none = PointCounts(np.zeros(0, int), np.zeros(0, int), 3)
+    assert ks_between(none, none) == Bounded(0.0, 0.0, 1.0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from mlgates.stats.paired import (
+from mlgates.stats.proportions import (
     mcnemar,
     rows_to_decide,
     tango_interval,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlgates.stats.ranks import alike, below, round_down, round_up, upto
+from mlgates.stats.counting import alike, ranks_of, round_to
 
 TYPES = ["int8", "uint8", "int64", "uint64", "float16", "float32", "float64"]
 EDGES = [0, 1, 2**24 + 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, -1, -(2**63)]
@@ -41,8 +41,9 @@ typed = st.sampled_from(TYPES).flatmap(arrays)
 @given(typed, typed)
 def test_ranks_are_those_of_exact_comparison(values, points):
     exact, at = values.tolist(), points.tolist()
-    assert below(values, points).tolist() == [bisect_left(exact, x) for x in at]
-    assert upto(values, points).tolist() == [bisect_right(exact, x) for x in at]
+    low, high = ranks_of(values, points)
+    assert low.tolist() == [bisect_left(exact, x) for x in at]
+    assert high.tolist() == [bisect_right(exact, x) for x in at]
 
 
 @settings(max_examples=300)
@@ -60,8 +61,8 @@ def test_alike_keeps_every_comparison_of_one_array_with_the_other(x, y):
 @given(typed, st.sampled_from(TYPES))
 def test_rounded_points_are_nearest_on_their_side(points, name):
     dtype = np.dtype(name)
-    down, under = round_down(points, dtype)
-    up, above = round_up(points, dtype)
+    down, under = round_to(points, dtype, up=False)
+    up, above = round_to(points, dtype, up=True)
     assert down.dtype == up.dtype == dtype
     for point, low, none_low, high, none_high in zip(
         points.tolist(), down.tolist(), under, up.tolist(), above, strict=True
@@ -74,8 +75,8 @@ def test_rounded_points_are_nearest_on_their_side(points, name):
 @pytest.mark.parametrize("name", TYPES)
 def test_nothing_in_nothing(name):
     empty = np.empty(0, name)
-    assert below(empty, np.array([1.5])).tolist() == [0]
-    assert upto(np.array([1.5]), empty).tolist() == []
+    assert [x.tolist() for x in ranks_of(empty, np.array([1.5]))] == [[0], [0]]
+    assert [x.tolist() for x in ranks_of(np.array([1.5]), empty)] == [[], []]
 
 
 def test_same_type_is_not_copied():

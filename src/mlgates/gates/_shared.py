@@ -201,7 +201,7 @@ def rows_needed(
         return None
     from scipy import special
 
-    from mlgates.stats.paired import rows_to_decide
+    from mlgates.stats.proportions import rows_to_decide
 
     z = float(special.ndtri((1 + level) / 2))
     if limit.holds(estimate):

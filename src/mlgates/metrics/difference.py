@@ -23,10 +23,9 @@ from mlgates.metrics.losses import LossMetric
 from mlgates.metrics.metric import Metric, RowMetric, rows, scores
 from mlgates.metrics.ranking import RocAuc, RocAucOneVsRest, effective_sizes, inflation
 from mlgates.predictions import Outcomes
-from mlgates.stats.auc import auc_difference, hanley_interval, same_ranking
 from mlgates.stats.means import mean_interval
-from mlgates.stats.paired import mcnemar, tango_interval
-from mlgates.stats.simultaneous import square_and_add
+from mlgates.stats.proportions import mcnemar, square_and_add, tango_interval
+from mlgates.stats.ranking import auc_difference, hanley_interval, same_ranking
 
 __all__ = ["Difference", "difference"]
 

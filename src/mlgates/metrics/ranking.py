@@ -10,9 +10,15 @@ from scipy import special
 from mlgates.errors import EvidenceError
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
 from mlgates.predictions import Need, Outcomes
-from mlgates.stats.auc import auc, delong, hanley_interval
 from mlgates.stats.proportions import wilson_interval
-from mlgates.stats.ranking import auc_influence, falling, precision_curve
+from mlgates.stats.ranking import (
+    auc,
+    auc_influence,
+    delong,
+    falling,
+    hanley_interval,
+    precision_curve,
+)
 
 __all__ = ["RANKING", "AveragePrecision", "RocAuc", "RocAucOneVsRest"]
 

@@ -10,7 +10,7 @@ from mlgates.errors import EvidenceError
 from mlgates.profile.column import ColumnView
 from mlgates.profile.knots import as_points, numbers_of
 from mlgates.profile.violations import Counter, OfColumn
-from mlgates.stats.binning import Edges, Ends, count_unsorted
+from mlgates.stats.counting import Edges, Ends, count_unsorted
 
 __all__ = ["CellCounts", "InCells"]
 
@@ -22,7 +22,7 @@ class CellCounts:
     Parameters
     ----------
     counts : numpy.ndarray of int64
-        As of `mlgates.stats.binning.count_sorted`.
+        As of `mlgates.stats.counting.count_sorted`.
     """
 
     counts: npt.NDArray[np.int64]

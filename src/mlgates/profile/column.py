@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from mlgates.errors import EvidenceError
 from mlgates.profile.hashing import BLOCK, float_sum, mixed_sum, text_sum, text_weights
 from mlgates.profile.lazy import lazy
-from mlgates.stats.ranks import in_order
+from mlgates.stats.counting import in_order
 from mlgates.tables import encoding
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import Field
@@ -158,7 +158,7 @@ class ColumnView:
 
     @lazy
     def ordered(self) -> npt.NDArray[Any]:
-        """The values as numbers, sorted, as of `mlgates.stats.ranks.in_order`."""
+        """The values as numbers, sorted, as of `mlgates.stats.counting.in_order`."""
         return in_order(self.values)
 
     @property

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.lazy import lazy
-from mlgates.stats.ranks import in_order
+from mlgates.stats.counting import in_order
 
 __all__ = ["Ecdf"]
 

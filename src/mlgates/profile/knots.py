@@ -15,8 +15,7 @@ from mlgates.errors import EvidenceError
 from mlgates.jsonfile import fields, items, number, plain, whole
 from mlgates.profile.column import ColumnView
 from mlgates.profile.ecdf import Ecdf
-from mlgates.stats.binning import Ends, tally
-from mlgates.stats.ranks import below, upto
+from mlgates.stats.counting import Ends, ranks_of, tally
 from mlgates.stats.twosample import spread
 from mlgates.tables.encoding import doubles_tell
 
@@ -81,7 +80,7 @@ class Knots:
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "Knots":
         """Knots at given points, which are finite, sorted, each once."""
         values = ecdf.values
-        return cls(points, below(values, points), upto(values, points), _infinities(values))
+        return cls(points, *ranks_of(values, points), _infinities(values))
 
     @property
     def n(self) -> int:

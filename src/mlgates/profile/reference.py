@@ -10,7 +10,7 @@ from mlgates.profile.frequencies import Frequencies
 from mlgates.profile.knots import PARTS, AtKnots, Knots
 from mlgates.profile.sample import Sample
 from mlgates.profile.scan import Profile
-from mlgates.stats.binning import Edges, quantile_edges, stored_edges
+from mlgates.stats.counting import Edges, quantile_edges, stored_edges
 
 __all__ = [
     "Ordered",

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from mlgates.profile.ecdf import Ecdf
 from mlgates.profile.lazy import lazy
-from mlgates.stats.binning import (
+from mlgates.stats.buckets import Bucketed, Grid, candidate_buckets, grid_of, ks
+from mlgates.stats.counting import (
     Edges,
     Ends,
     count_sorted,
@@ -18,7 +19,6 @@ from mlgates.stats.binning import (
     quantile_edges,
     quantile_ranks,
 )
-from mlgates.stats.buckets import Bucketed, Grid, grid_of, hopeful, ks
 from mlgates.stats.twosample import ks_distance
 
 __all__ = ["Sample"]
@@ -121,7 +121,7 @@ class Sample:
         return self.grid if other._is_of_one_type and not are_sorted else None  # noqa: SLF001
 
     def edges(self, bins: int) -> Edges:
-        """Where the values are cut, as of `mlgates.stats.binning.quantile_edges`."""
+        """Where the values are cut, as of `mlgates.stats.counting.quantile_edges`."""
         if bins not in self._edges:
             self._edges[bins] = self._cut(bins)
             # At once, while there are buckets.
@@ -132,10 +132,11 @@ class Sample:
         if self._is_sorted or self.grid is None:
             return quantile_edges(self.values, bins)
         known = self._in(self.grid)
-        return edges_at(known.at(quantile_ranks(self.n, bins)), known.count, self.n, bins)
+        quantiles = known.at(quantile_ranks(self.n, bins))
+        return edges_at(quantiles, *known.count(quantiles), self.n, bins)
 
     def count(self, edges: Edges, grid: Grid | None) -> Counts:
-        """How many values lie in each cell, as of `mlgates.stats.binning.count_sorted`.
+        """How many values lie in each cell, as of `mlgates.stats.counting.count_sorted`.
 
         Parameters
         ----------
@@ -180,7 +181,7 @@ class Sample:
             _ = self.values, other.values
         elif grid := self._shared(other):
             x, y = self._in(grid), other._in(grid)  # noqa: SLF001
-            _, buckets = hopeful(x, y)
+            _, buckets = candidate_buckets(x, y)
             at_ranks = [x.of_ranks(quantile_ranks(self.n, number)) for number in bins]
             wanted = np.concatenate([buckets, *at_ranks])
             x.want(wanted)

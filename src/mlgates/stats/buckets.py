@@ -1,9 +1,9 @@
 """Large samples in buckets: order statistics, counts and the KS distance, exact, without a sort.
 
-A grid gives every number one of 65,536 buckets and never gives a larger number a lower one, so that
-counts of buckets are exact values of the distribution function. What lies within a bucket is looked
-at only where it matters: those few are opened, and their values sorted. Sorting all of a million
-doubles takes four times as long, where the processor has no instructions for it.
+A grid assigns each number one of 65,536 buckets, and never a lower one to a larger number, so that
+counts of buckets are exact values of the distribution function. Only the few buckets that matter
+are opened: their values are sorted. Sorting all of a million doubles takes four times as long,
+where the processor has no instructions for it.
 """
 
 import math
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.stats.ranks import below, upto
+from mlgates.stats.counting import ranks_of, round_to
 
-__all__ = ["Bucketed", "Grid", "Opened", "grid_of", "hopeful", "ks"]
+__all__ = ["Bucketed", "Grid", "Opened", "candidate_buckets", "grid_of", "ks"]
 
 Values = npt.NDArray[Any]
 Counts = npt.NDArray[np.int64]
@@ -23,15 +23,15 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _BUCKETS = 1 << 16
-#: Values that are worked on at a time: more would leave the processor's caches, and with fewer
-#: threads would wait for each other.
+#: Values per step: more would leave the processor's caches, and with fewer threads would wait for
+#: each other.
 _BLOCK = 1 << 16
-#: Values whose buckets are counted at a time: each time takes as long as some ten thousand of them.
+#: Values counted per call, which takes as long as some ten thousand of them.
 _COUNTED = 1 << 18
 _SAMPLE = 4096
 #: A sample with fewer different values is sorted quickly.
 _LEVELS = 3 * _SAMPLE // 4
-#: In so many cells a sample is counted to see how evenly a grid would fill.
+#: Cells in which a sample is counted to see how evenly a grid would fill.
 _COARSE = 256
 #: A cell with so many times its even share is crowded; of the sample a quarter may be.
 _CROWDED = 13
@@ -41,30 +41,16 @@ _WHOLE = 2.0**52
 
 
 class Grid(NamedTuple):
-    """Buckets of equal width on a line; all beyond it is in the first and the last one.
-
-    Attributes
-    ----------
-    start : float
-        Where the first bucket begins.
-    scale : float
-        Buckets a unit.
-    """
+    """Buckets of equal width from `start`, `scale` per unit; the outermost hold all beyond."""
 
     start: float
     scale: float
 
     def places(self, values: Values, *, inside: bool = False) -> Places:
-        """The bucket of each value; a larger value is in no lower one.
+        """Return the bucket of each value, integers or floats without NaN.
 
-        Subtraction, multiplication and conversion round, but none of them changes an order.
-
-        Parameters
-        ----------
-        values : numpy.ndarray
-            Integers or floats without NaN.
-        inside : bool
-            Whether all of them are known to lie within the grid.
+        A larger value is in no lower bucket: subtraction, multiplication and conversion round, but
+        keep the order. `inside`: all values are known to lie within the grid.
 
         Examples
         --------
@@ -79,7 +65,7 @@ class Grid(NamedTuple):
         return places
 
     def scaled(self, values: Values, out: Floats, *, inside: bool) -> Floats:
-        """How far each value is from the start, in buckets."""
+        """Write the distance of each value from the start to `out`, in buckets."""
         with np.errstate(over="ignore"):
             np.subtract(values, self.start, out=out, dtype=np.float64)
             np.multiply(out, self.scale, out=out)
@@ -89,13 +75,13 @@ class Grid(NamedTuple):
         return out
 
     def holds(self, ends: tuple[float, float]) -> bool:
-        """Whether all from one end to the other lies within the grid."""
+        """Return whether all from one end to the other lies within the grid."""
         low, high = ((end - self.start) * self.scale for end in ends)
         return low >= 0 and high < _BUCKETS
 
 
 def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
-    """The grid of a sample's middle 98 % and as much on either side; None where it fills unevenly.
+    """Return a grid over a sample's middle 98 % and as much on either side, or None.
 
     Parameters
     ----------
@@ -128,26 +114,23 @@ def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
     low, high = max(ends[0], first - width), min(ends[1], last + width)
     margin = (high - low) / 32
     grid = Grid(low - margin, (_BUCKETS - 2) / (high - low + 2 * margin))
-    return grid if math.isfinite(grid.scale) and _fills(grid, sample) else None
-
-
-def _fills(grid: Grid, sample: Floats) -> bool:
-    """Whether the different values of a sorted sample are many, and spread over a grid."""
     levels = sample[np.append(True, sample[1:] != sample[:-1])]
+    if not math.isfinite(grid.scale) or len(levels) < _LEVELS:
+        return None
     counts = np.bincount(grid.places(levels) // (_BUCKETS // _COARSE), minlength=_COARSE)
     crowded = counts[counts > _CROWDED * len(levels) / _COARSE].sum()
-    return len(levels) >= _LEVELS and bool(crowded <= _MOST_CROWDED * len(levels))
+    return grid if crowded <= _MOST_CROWDED * len(levels) else None
 
 
 class Opened(NamedTuple):
-    """The values of some buckets.
+    """The sorted values of some buckets.
 
     Attributes
     ----------
     values : numpy.ndarray
         Sorted.
     shift : numpy.ndarray of int64, shape (65,536,)
-        By how much more values those of each bucket are preceded in the sample than here.
+        Rank in the sample less rank in `values`, for the values of each bucket.
     inside : numpy.ndarray of bool, shape (65,536,)
         Which buckets these are.
     """
@@ -174,7 +157,7 @@ class Bucketed:
     n : int
         Number of values.
     before : numpy.ndarray of int64, shape (65,537,)
-        How many values lie in lower buckets than each, and behind the last one.
+        Number of values in lower buckets than each; last the number of all.
 
     Examples
     --------
@@ -196,11 +179,11 @@ class Bucketed:
         self._wanted = np.array([0, _BUCKETS - 1])
 
     def want(self, buckets: npt.NDArray[np.integer]) -> None:
-        """Have buckets opened with the next ones: each opening is a pass over the values."""
+        """Add buckets to the next opening: each opening is a pass over the values."""
         self._wanted = np.concatenate([self._wanted, buckets])
 
     def open(self, buckets: npt.NDArray[np.integer]) -> Opened:
-        """The sorted values of these buckets, and of all others that were opened or wanted."""
+        """Return the sorted values of these buckets and of all others opened or wanted before."""
         known = self._opened
         if known is None or not known.inside[buckets].all():
             # What was opened before stays as it is: another thread may be reading it.
@@ -212,39 +195,41 @@ class Bucketed:
             known = self._opened = Opened(np.sort(self._values_in(inside)), shift, inside)
         return known
 
+    def _values_in(self, buckets: Mask) -> Values:
+        """Return the values in these buckets: one pass over all."""
+        found = [self.values[:0]]
+        for first in range(0, self.n, _BLOCK):
+            rows = slice(first, first + _BLOCK)
+            found.append(self.values[rows][buckets.take(self._places[rows]).nonzero()[0]])
+        return np.concatenate(found)
+
     def of_ranks(self, ranks: Counts) -> Counts:
-        """The buckets that hold the order statistics of these ranks, from 1 to `n`."""
+        """Return the buckets that hold the order statistics of these ranks, from 1 to `n`."""
         return np.searchsorted(self.before, ranks, side="left") - 1
 
     def at(self, ranks: Counts) -> Values:
-        """The order statistics of these ranks, from 1 to `n`."""
+        """Return the order statistics of these ranks, from 1 to `n`."""
         places = self.of_ranks(ranks)
         opened = self.open(places)
         found: Values = opened.values[ranks - 1 - opened.shift[places]]
         return found
 
     def count(self, points: Values) -> tuple[Counts, Counts]:
-        """How many values are below, and up to, each point: integers or floats without NaN."""
+        """Count the values below, and up to, each point: integers or floats without NaN."""
         places = self.grid.places(points)
         opened = self.open(places)
         shift = opened.shift[places]
-        return below(opened.values, points) + shift, upto(opened.values, points) + shift
-
-    def _values_in(self, wanted: Mask) -> Values:
-        found = [self.values[:0]]
-        for first in range(0, self.n, _BLOCK):
-            rows = slice(first, first + _BLOCK)
-            found.append(self.values[rows][wanted.take(self._places[rows]).nonzero()[0]])
-        return np.concatenate(found)
+        low, high = ranks_of(opened.values, points)
+        return low + shift, high + shift
 
 
 def _filled(values: Values, grid: Grid, *, inside: bool) -> tuple[Places, Counts]:
-    """The bucket of each value, and how many lie in each bucket.
+    """Return the bucket of each value, and the number of values in each bucket.
 
-    They are counted as the product of a matrix of one column of ones, at these places, with 1:
-    other than `numpy.bincount`, it lets other threads run meanwhile.
+    They are counted as the product of a sparse column of ones, at these places, with 1: unlike
+    `numpy.bincount`, it lets other threads run meanwhile.
     """
-    from scipy.sparse import csc_array  # here, for small samples are never counted
+    from scipy.sparse import csc_array  # here, because small samples are never counted
 
     n = len(values)
     buffer, one = np.empty(min(n, _BLOCK)), np.ones(1, np.int32)
@@ -267,15 +252,11 @@ def _filled(values: Values, grid: Grid, *, inside: bool) -> tuple[Places, Counts
     return places, counts
 
 
-def hopeful(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
-    """The largest ``n * m * |F - G|`` between buckets, and those in which it may be larger.
+def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
+    """Return the largest ``n * m * |F - G|`` between buckets, and those that may exceed it.
 
-    Within a bucket ``F - G`` is at most ``F`` behind it less ``G`` before it.
-
-    Parameters
-    ----------
-    x, y : Bucketed
-        Both in the buckets of one grid.
+    Both samples are in the buckets of one grid. Within a bucket ``F - G`` is at most ``F`` behind
+    it less ``G`` before it.
     """
     f, g = x.before * y.n, y.before * x.n
     apart = f - g
@@ -284,25 +265,10 @@ def hopeful(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
 
 
 def ks(x: Bucketed, y: Bucketed) -> float:
-    """Two-sample Kolmogorov-Smirnov distance ``max |F(t) - G(t)|``, exact with ties.
+    """Return the Kolmogorov-Smirnov distance of samples in the buckets of one grid.
 
-    Only buckets are opened in which it may exceed what it is between buckets. Everything is counted
-    in whole numbers.
-
-    Parameters
-    ----------
-    x, y : Bucketed
-        Both in the buckets of one grid.
-
-    Returns
-    -------
-    float
-        As of `mlgates.stats.twosample.ks_distance`: NaN when a sample is empty.
-
-    References
-    ----------
-    .. [1] Smirnov, N. V. (1939). On the estimation of the discrepancy between empirical curves of
-       distribution for two independent samples. Bulletin Mathématique de l'Université de Moscou 2.
+    As `mlgates.stats.twosample.ks_distance`: exact with ties, in whole numbers; NaN when a sample
+    is empty. Only buckets are opened in which it may exceed what it is between buckets.
 
     Examples
     --------
@@ -313,19 +279,20 @@ def ks(x: Bucketed, y: Bucketed) -> float:
     n, m = x.n, y.n
     if n == 0 or m == 0:
         return math.nan
-    best, buckets = hopeful(x, y)
+    best, buckets = candidate_buckets(x, y)
     a, b = x.open(buckets), y.open(buckets)
     best = max(best, _excess(a, b, x.grid, (n, m)), _excess(b, a, x.grid, (m, n)))
     return best / (n * m)
 
 
 def _excess(x: Opened, y: Opened, grid: Grid, sizes: tuple[int, int]) -> int:
-    """The largest ``n * m * (F - G)`` at a value in buckets opened on both sides; 0 or more."""
+    """Return the largest ``n * m * (F - G)`` at values in buckets opened in both, at least 0."""
     n, m = sizes
     # The last of equal values has all of them up to it.
     last = np.flatnonzero(np.append(x.values[1:] != x.values[:-1], True)[: len(x.values)])
     places = grid.places(x.values[last])
     both = y.inside[places]
     last, places = last[both], places[both]
-    known = upto(y.values, x.values[last]) + y.shift[places]
+    keys, under = round_to(x.values[last], y.values.dtype, up=False)
+    known = np.where(under, 0, y.values.searchsorted(keys, side="right")) + y.shift[places]
     return int(((last + 1 + x.shift[places]) * m - known * n).max(initial=0))

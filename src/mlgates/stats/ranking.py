@@ -1,27 +1,342 @@
-"""Average precision and averaged areas under ROC curves, with what each row adds to them."""
+"""How well scores rank rows: areas under ROC curves with DeLong's covariance, average precision."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from mlgates.stats.auc import placements
-
-__all__ = ["PrecisionCurve", "auc_influence", "falling", "precision_curve"]
+__all__ = [
+    "AucDifference",
+    "PrecisionCurve",
+    "auc",
+    "auc_difference",
+    "auc_influence",
+    "delong",
+    "falling",
+    "hanley_interval",
+    "placements",
+    "precision_curve",
+    "same_ranking",
+]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
 
 
-class PrecisionCurve(NamedTuple):
-    """Rows in falling order of their scores, with what average precision reads of them.
+class AucDifference(NamedTuple):
+    """Two areas on the same rows, and the variance of the first minus the second."""
+
+    auc: float
+    other: float
+    variance: float
+
+
+def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
+    """Return the chance that a positive row has the higher score than a negative one.
+
+    Ties count half; it is the area under the ROC curve.
 
     Parameters
     ----------
-    positive : numpy.ndarray of bool
+    true : array_like of bool, shape (n,)
+        Whether a row is positive; 0 and 1 serve too.
+    score : array_like of int or float, shape (n,)
+        Without NaN.
+    weight : array_like of float, shape (n,), optional
+        Not negative. A pair of rows weighs the product of theirs.
+
+    Returns
+    -------
+    float
+        NaN where one of the two classes has no row, or no weight.
+
+    Examples
+    --------
+    >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    positive = np.asarray(true, np.bool_)
+    if weight is None:
+        return _area(_twice_won(positive, np.asarray(score)), positive)
+    weights = np.asarray(weight, np.float64)
+    return _weighted_area(placements(positive, np.asarray(score), weights), positive, weights)
+
+
+def delong(
+    true: npt.ArrayLike,
+    scores: Sequence[npt.ArrayLike] | Values,
+    weight: npt.ArrayLike | None = None,
+) -> tuple[Floats, Floats]:
+    """Return the areas of several scores on the same rows, and DeLong's covariance of them.
+
+    Each positive row is placed at the share of negative rows that its score beats, each negative
+    row at the share of positive ones that beat it; the covariance is that of the placements of the
+    ``m`` positive rows, divided by ``m``, plus that of the ``n`` negative ones, divided by ``n``.
+
+    Parameters
+    ----------
+    true : array_like of bool, shape (n,)
+        Whether a row is positive.
+    scores : sequence of array_like, or array of shape (k, n)
+        One score per row for each of ``k`` models.
+    weight : array_like of float, shape (n,), optional
+        Not negative. Placements are then weighted, and so are their squares, by the weights'
+        squares; equal weights change nothing. Rows of weight 0 do not count.
+
+    Returns
+    -------
+    areas : numpy.ndarray of float64, shape (k,)
+        NaN where one of the two classes has no row.
+    covariance : numpy.ndarray of float64, shape (k, k)
+        NaN where one of the two classes has less than two rows.
+
+    References
+    ----------
+    .. [1] Sun, X. and Xu, W. (2014). Fast implementation of DeLong's algorithm for comparing the
+       areas under correlated receiver operating characteristic curves. IEEE Signal Processing
+       Letters 21, 1389-1393.
+
+    Examples
+    --------
+    >>> areas, covariance = delong([0, 0, 1, 1], [[0.1, 0.4, 0.35, 0.8], [0.1, 0.2, 0.3, 0.4]])
+    >>> areas.tolist(), covariance.tolist()
+    ([0.75, 1.0], [[0.125, 0.0], [0.0, 0.0]])
+    """
+    positive, vectors, weights = _rows(true, scores, weight)
+    if weights is None:
+        won = [_twice_won(positive, vector) for vector in vectors]
+        areas = [_area(each, positive) for each in won]
+        placed = np.array([_shares(each, positive) for each in won])
+    else:
+        placed = np.array([placements(positive, vector, weights) for vector in vectors])
+        areas = [_weighted_area(each, positive, weights) for each in placed]
+    return np.array(areas, np.float64), _covariance(placed, positive, weights)
+
+
+def auc_difference(
+    true: npt.ArrayLike,
+    score: npt.ArrayLike,
+    other: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+) -> AucDifference:
+    """Return two areas on the same rows, and DeLong's variance of their difference.
+
+    Parameters as of `delong`; the area of `other` is subtracted. The variance is taken from the
+    differences of the placements row by row, so that scores which rank the rows alike have a
+    variance of exactly 0. NaN where it is undefined.
+
+    Examples
+    --------
+    >>> auc_difference([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.2, 0.3, 0.4])
+    AucDifference(auc=0.75, other=1.0, variance=0.125)
+    """
+    positive, (first, second), weights = _rows(true, (score, other), weight)
+    if weights is None:
+        won, lost = _twice_won(positive, first), _twice_won(positive, second)
+        areas = _area(won, positive), _area(lost, positive)
+        change = _shares(won - lost, positive)
+    else:
+        here, there = (placements(positive, each, weights) for each in (first, second))
+        areas = (
+            _weighted_area(here, positive, weights),
+            _weighted_area(there, positive, weights),
+        )
+        change = here - there
+    return AucDifference(*areas, float(_covariance(change[None], positive, weights)[0, 0]))
+
+
+def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
+    """Return whether two scores put the same rows in the same order, ties included.
+
+    Examples
+    --------
+    >>> same_ranking([0.1, 0.2, 0.2], [-5, 7, 7]), same_ranking([0.1, 0.2, 0.2], [-5, 7, 8])
+    (True, False)
+    """
+    first, second = np.asarray(score), np.asarray(other)
+    order = np.argsort(first)
+    mine, theirs = first[order], second[order]
+    return bool(
+        np.array_equal(mine[1:] > mine[:-1], theirs[1:] > theirs[:-1])
+        and np.all(theirs[1:] >= theirs[:-1])
+    )
+
+
+def hanley_interval(
+    area: float, positives: float, negatives: float, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval of an area from its sizes: all areas that a score test accepts.
+
+    The variance of an area ``a`` of ``m`` positive and ``n`` negative rows is taken as
+    ``a (1 - a) / (m n) * (1 + s (1 - a) / (2 - a) + s a / (1 + a))`` with
+    ``s = (m + n) / 2 - 1``, and the ends are where ``(area - a)**2 = z**2 variance(a)``. It serves
+    where all placements are alike, so that DeLong's variance is 0: areas of 0 and 1. `positives`
+    and `negatives` are rows, or effective rows.
+
+    References
+    ----------
+    .. [1] Newcombe, R. G. (2006). Confidence intervals for an effect size measure based on the
+       Mann-Whitney statistic. Part 2: asymptotic methods and evaluation. Statistics in Medicine
+       25, 559-573 (method 5).
+
+    Examples
+    --------
+    >>> low, high = hanley_interval(1.0, 20, 30)
+    >>> round(low, 4), high
+    (0.9159, 1.0)
+    """
+    z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
+    rest = (positives + negatives) / 2 - 1
+
+    def is_rejected(a: float) -> bool:
+        spread = 1 + rest * ((1 - a) / (2 - a) + a / (1 + a))
+        # (NaN is rejected everywhere)
+        return not (area - a) ** 2 - z2 * a * (1 - a) / (positives * negatives) * spread <= 0
+
+    ends = []
+    for end in (0.0, 1.0):
+        outside, inside = end, area if is_rejected(end) else end
+        for _ in range(100):
+            middle = (outside + inside) / 2
+            outside, inside = (middle, inside) if is_rejected(middle) else (outside, middle)
+        ends.append((outside + inside) / 2)
+    return ends[0], ends[1]
+
+
+def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
+    """Return the share of the other class's weight that each row beats, ties by half."""
+    order, starts = _runs(score)
+    rows = len(score)
+    ends = np.append(starts[1:], rows)[: len(starts)]
+    labels, weights = positive[order], weight[order]
+    lengths = ends - starts
+    # Weight of each class in lower scores, with half of that in equal ones; last of all rows.
+    middles, totals = [], []
+    for mask in (labels, ~labels):
+        before = np.concatenate(([0.0], np.cumsum(np.where(mask, weights, 0.0))))
+        middles.append(np.repeat((before[starts] + before[ends]) / 2, lengths))
+        totals.append(before[-1])
+    (hits, misses), (all_hits, all_misses) = middles, totals
+    placed = np.empty(rows, np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        placed[order] = np.where(labels, misses / all_misses, (all_hits - hits) / all_hits)
+    return placed
+
+
+def _rows(
+    true: npt.ArrayLike, scores: Sequence[npt.ArrayLike] | Values, weight: npt.ArrayLike | None
+) -> tuple[Mask, list[Values], Floats | None]:
+    """Return labels, scores and weights as arrays, without the rows of weight 0."""
+    positive, vectors = np.asarray(true, np.bool_), [np.asarray(score) for score in scores]
+    if weight is None:
+        return positive, vectors, None
+    weights = np.asarray(weight, np.float64)
+    kept = weights > 0
+    return positive[kept], [vector[kept] for vector in vectors], weights[kept]
+
+
+def _runs(score: Values) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the rows in the order of their scores, and where each run of equal scores starts."""
+    order = np.argsort(score)
+    ranked = score[order]
+    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
+    return order, starts[: len(score)]
+
+
+def _twice_won(positive: Mask, score: Values) -> Ints:
+    """Return twice the number of rows of the other class that each row beats, a tie being half.
+
+    Whole numbers, so that no sum of them is rounded.
+    """
+    order, starts = _runs(score)
+    labels = positive[order]
+    rows = len(score)
+    before = np.concatenate(([0], np.cumsum(labels)))
+    if len(starts) == rows:  # no ties
+        below = before[:-1]  # positive rows below each
+        places = np.where(labels, 2 * (np.arange(rows) - below), 2 * (before[-1] - below))
+    else:
+        ends = np.append(starts[1:], rows)
+        hits = before[starts] + before[ends]  # twice those below, and those tied
+        lengths = ends - starts
+        misses = np.repeat(starts + ends - hits, lengths)
+        places = np.where(labels, misses, np.repeat(2 * before[-1] - hits, lengths))
+    won = np.empty(rows, np.int64)
+    won[order] = places
+    return won
+
+
+def _area(won: Ints, positive: Mask) -> float:
+    hits = int(np.count_nonzero(positive))
+    pairs = hits * (len(positive) - hits)
+    return int(won[positive].sum()) / (2 * pairs) if pairs else math.nan
+
+
+def _weighted_area(placed: Floats, positive: Mask, weight: Floats) -> float:
+    weights = weight[positive]
+    total = float(weights.sum())
+    return float(np.dot(weights, placed[positive])) / total if total > 0 else math.nan
+
+
+def _shares(won: Ints, positive: Mask) -> Floats:
+    """Return the placements: shares of the other class."""
+    hits = int(np.count_nonzero(positive))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return won / np.where(positive, 2 * (len(positive) - hits), 2 * hits)
+
+
+def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats:
+    """Return the covariance of mean placements, shape (k, k): the sum of that in both classes."""
+    total = np.zeros((len(placed), len(placed)))
+    for rows in (positive, ~positive):
+        values, n = placed[:, rows], 0.0
+        if values.shape[1] > 1:
+            if weight is None:
+                n = float(values.shape[1])
+                centred = (values - values.mean(axis=1, keepdims=True)) / n
+            else:
+                shares = weight[rows] / weight[rows].sum()
+                n = 1 / float(np.dot(shares, shares))
+                centred = (values - (values @ shares)[:, None]) * shares
+        if not n > 1:  # all the weight lies on one row
+            return np.full(total.shape, np.nan)
+        with np.errstate(invalid="ignore"):  # of an empty other class
+            total += np.einsum("ir,jr->ij", centred, centred) * (n / (n - 1))
+    return total
+
+
+def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[float, Floats]:
+    """Return the area under the ROC curve, and by how much each row moves it.
+
+    The sum of the squares is DeLong's variance, but for ``n / (n - 1)`` in each class. Influences
+    on several areas add up row by row, which gives the variance of their mean.
+
+    Examples
+    --------
+    >>> area, moves = auc_influence([0, 0, 1, 1], np.array([0.1, 0.4, 0.35, 0.8]), np.ones(4))
+    >>> area, moves.tolist()
+    (0.75, [0.125, -0.125, -0.125, 0.125])
+    """
+    positive = np.asarray(true, np.bool_)
+    placed = placements(positive, score, weight)
+    shares = np.where(positive, weight / weight[positive].sum(), weight / weight[~positive].sum())
+    area = float(np.dot(shares[positive], placed[positive]))
+    return area, shares * (placed - area)
+
+
+class PrecisionCurve(NamedTuple):
+    """Rows in falling order of their scores, as average precision needs them.
+
+    Attributes
+    ----------
+    positive : numpy.ndarray of bool, shape (n,)
         Whether each row is positive.
-    weight : numpy.ndarray of float64 or None
+    weight : numpy.ndarray of float64, shape (n,), or None
         Weight of each row.
     ends : numpy.ndarray of int
         Last row of each run of equal scores that holds a positive row.
@@ -36,35 +351,34 @@ class PrecisionCurve(NamedTuple):
         return float(self.values(np.ones((1, len(self.positive)), np.uint8))[0])
 
     def values(self, counts: npt.NDArray[Any]) -> Floats:
-        """Return the average precision of resamples: `counts` of each row, in this order."""
-        if self.weight is None:
-            hits = np.cumsum(counts * self.positive, axis=1, dtype=np.int32)
-            told = np.cumsum(counts, axis=1, dtype=np.int32)
-        else:
-            weighted = counts * self.weight
-            hits = np.cumsum(weighted * self.positive, axis=1)
-            told = np.cumsum(weighted, axis=1)
+        """Return the average precision of resamples, shape (b,), from `counts`, shape (b, n)."""
+        weighted, kind = (counts, np.int32) if self.weight is None else (counts * self.weight, None)
         if not len(self.ends):
             return np.full(len(counts), math.nan)
-        hits, told = hits[:, self.ends].astype(np.float64), told[:, self.ends].astype(np.float64)
+        hits, ranked = (
+            np.cumsum(each, axis=1, dtype=kind)[:, self.ends].astype(np.float64)
+            for each in (weighted * self.positive, weighted)
+        )
         steps = np.diff(hits, axis=1, prepend=0.0)
-        precision = hits / np.where(told > 0, told, 1.0)
+        precision = hits / np.where(ranked > 0, ranked, 1.0)
         total = hits[:, -1]
         return np.asarray((steps * precision).sum(1) / np.where(total > 0, total, np.nan))
 
     def influence(self) -> Floats:
-        """Return by how much each row moves the value, times the rows: derivatives by weight."""
+        """Return the derivative of the value by the weight of each row, times the rows."""
         weight = np.ones(len(self.positive)) if self.weight is None else self.weight
-        hits, told = np.cumsum(weight * self.positive)[self.ends], np.cumsum(weight)[self.ends]
-        precision, steps = hits / told, np.diff(hits, prepend=0.0)
+        hits, ranked = np.cumsum(weight * self.positive)[self.ends], np.cumsum(weight)[self.ends]
+        precision, steps = hits / ranked, np.diff(hits, prepend=0.0)
         total = hits[-1]
         value = float((steps * precision).sum()) / total
-        # a row counts for all thresholds at or below its score
+        # A row counts for all thresholds at or below its score.
         runs = np.searchsorted(self.ends, np.arange(len(self.positive)))
-        inside = np.append(_from_the_end(steps / told), 0.0)
-        beside = np.append(_from_the_end(steps * precision / told), 0.0)
+        gain, loss = (
+            np.append(np.cumsum(each[::-1])[::-1], 0.0)
+            for each in (steps / ranked, steps * precision / ranked)
+        )
         own = np.append(precision, 0.0)
-        moved = self.positive * (own[runs] - value + inside[runs]) - beside[runs]
+        moved = self.positive * (own[runs] - value + gain[runs]) - loss[runs]
         return np.asarray(weight * moved / total)
 
 
@@ -73,14 +387,7 @@ def precision_curve(
 ) -> PrecisionCurve:
     """Sort rows once for average precision and any number of resamples of it.
 
-    Parameters
-    ----------
-    true : array_like of bool
-        Whether a row is positive.
-    score : array_like of float
-        Without NaN.
-    weight : numpy.ndarray of float64, optional
-        Not negative.
+    Labels, scores without NaN, and weights that are not negative: each of shape (n,).
 
     Examples
     --------
@@ -97,28 +404,5 @@ def precision_curve(
 
 
 def falling(score: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Rows in falling order of their scores: the order of a `PrecisionCurve`."""
+    """Return the rows in falling order of their scores: the order of a `PrecisionCurve`."""
     return np.argsort(-score, kind="stable")
-
-
-def _from_the_end(values: Floats) -> Floats:
-    return np.cumsum(values[::-1])[::-1]
-
-
-def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[float, Floats]:
-    """The area under the ROC curve, and by how much each row moves it.
-
-    The sum of the squares is DeLong's variance, but for ``n / (n - 1)`` in each class. Influences
-    on several areas add up row by row, which gives the variance of their mean.
-
-    Examples
-    --------
-    >>> area, moves = auc_influence([0, 0, 1, 1], np.array([0.1, 0.4, 0.35, 0.8]), np.ones(4))
-    >>> area, moves.tolist()
-    (0.75, [0.125, -0.125, -0.125, 0.125])
-    """
-    positive = np.asarray(true, np.bool_)
-    placed = placements(positive, score, weight)
-    shares = np.where(positive, weight / weight[positive].sum(), weight / weight[~positive].sum())
-    area = float(np.dot(shares[positive], placed[positive]))
-    return area, shares * (placed - area)

@@ -35,7 +35,7 @@ from mlgates.profile.reference import (
 from mlgates.profile.sample import Sample
 from mlgates.profile.scan import Profile
 from mlgates.redaction import describe
-from mlgates.stats.binning import Edges
+from mlgates.stats.counting import Edges
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Verdict
 

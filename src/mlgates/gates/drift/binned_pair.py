@@ -15,14 +15,14 @@ from mlgates.profile.frequencies import Frequencies
 from mlgates.profile.knots import PARTS, Knots
 from mlgates.profile.reference import Ordered, Side, cuts_together
 from mlgates.profile.sample import Sample
-from mlgates.stats.binning import (
+from mlgates.stats.buckets import Grid
+from mlgates.stats.counting import (
     Cells,
     Edges,
     category_cells,
     count_sorted,
     count_stored,
 )
-from mlgates.stats.buckets import Grid
 from mlgates.stats.divergence import cells_together
 
 __all__ = ["Cut", "cut"]

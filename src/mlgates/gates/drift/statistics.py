@@ -12,8 +12,8 @@ from mlgates.gates.drift.binned_pair import Cut
 from mlgates.profile.knots import Knots
 from mlgates.profile.sample import Sample
 from mlgates.stats import divergence, twosample
-from mlgates.stats.knots import Between, Known, ks_between, wasserstein_between
-from mlgates.stats.ranks import below, upto
+from mlgates.stats.counting import ranks_of
+from mlgates.stats.twosample import Bounded, PointCounts, ks_between, wasserstein_between
 
 __all__ = ["METHODS", "NUMBERS", "Method", "Shift", "told_cells"]
 
@@ -116,13 +116,13 @@ def _ks(cut: Cut, reference: Any, current: Any) -> Shift:
             exact = reference.ks(current)
         else:
             exact = twosample.ks_distance(reference.values, current.values)
-        found, n, m = Between(exact, exact, exact), current.n, reference.n
+        found, n, m = Bounded(exact, exact, exact), current.n, reference.n
     p_value = twosample.ks_pvalue(found.low, m, n)
     p_least = p_value if found.high == found.low else twosample.ks_pvalue(found.high, m, n)
     return Shift(found.value, p_value, found.low, found.high, p_least)
 
 
-def _ks_at_knots(reference: Knots, current: Knots) -> tuple[Between, int, int]:
+def _ks_at_knots(reference: Knots, current: Knots) -> tuple[Bounded, int, int]:
     between = ks_between(_known(reference), _known(current))
     return between, current.ends.n, reference.ends.n
 
@@ -135,7 +135,7 @@ def _wasserstein(cut: Cut, reference: Any, current: Any) -> Shift:
         found, unit = _wasserstein_at_knots(reference, current), reference.spread
     else:
         exact = twosample.wasserstein(reference.values, current.values)
-        found, unit = Between(exact, exact, exact), twosample.spread(reference.values)
+        found, unit = Bounded(exact, exact, exact), twosample.spread(reference.values)
     value, low, high = (_in_units(x, unit) for x in found)
     p_values = (_either(p, extreme) for p in (test.p_value, test.p_least))
     p_value, p_least = p_values
@@ -157,7 +157,7 @@ def _beyond(reference: Any, current: Any) -> tuple[int, int, int, int]:
         low, high = (int(current.low[0]), int(current.high[-1])) if len(current.low) else (0, 0)
         return low, current.ends.n - high, current.ends.n, reference.ends.n
     ends, values = reference.values[[0, -1]], current.values
-    low, high = int(below(values, ends[:1])[0]), int(upto(values, ends[1:])[0])
+    (low, _), (_, high) = (counts.tolist() for counts in ranks_of(values, ends))
     return low, len(values) - high, len(values), len(reference.values)
 
 
@@ -169,14 +169,14 @@ def _in_units(distance: float, unit: float) -> float:
     return 0.0 if distance == 0 else math.inf
 
 
-def _wasserstein_at_knots(reference: Knots, current: Knots) -> Between:
+def _wasserstein_at_knots(reference: Knots, current: Knots) -> Bounded:
     infinite = any(side.ends.neg_inf + side.ends.pos_inf for side in (reference, current))
     beyond = math.nan if infinite else current.beyond
     return wasserstein_between(reference.points, _known(reference), _known(current), beyond)
 
 
-def _known(side: Knots) -> Known:
-    return Known(side.low, side.high, *side.ends)
+def _known(side: Knots) -> PointCounts:
+    return PointCounts(side.low, side.high, *side.ends)
 
 
 def _like_psi(to_psi: float) -> tuple[Callable[..., float], Callable[..., int | None]]:

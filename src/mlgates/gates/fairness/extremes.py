@@ -10,7 +10,7 @@ from mlgates.gates.fairness.definitions import Over
 from mlgates.gates.fairness.pairwise import Gap, Rule, settled
 from mlgates.gates.fairness.rates import Rates, normal
 from mlgates.gates.fairness.sample_size import growth_of, shrunk
-from mlgates.stats.simultaneous import group_level
+from mlgates.stats.multiplicity import group_level
 
 __all__ = ["worst_group"]
 

@@ -14,14 +14,8 @@ from mlgates.gates.fairness.definitions import Over
 from mlgates.gates.fairness.rates import Rates, normal
 from mlgates.gates.fairness.sample_size import growth_of, shrunk
 from mlgates.limits import ROUNDING, Limit
-from mlgates.stats.proportions import THIN, two_proportions_pvalue
-from mlgates.stats.simultaneous import (
-    koopman_interval,
-    pair_level,
-    pair_pvalues,
-    range_quantile,
-    square_and_add,
-)
+from mlgates.stats.multiplicity import pair_level, pair_pvalues, range_quantile
+from mlgates.stats.proportions import THIN, koopman_interval, square_and_add, two_proportions_pvalue
 
 __all__ = ["Gap", "Rule", "largest", "settled"]
 

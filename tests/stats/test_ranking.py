@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mlgates.stats.auc import auc, auc_difference, delong, hanley_interval, same_ranking
+from mlgates.stats.ranking import auc, auc_difference, delong, hanley_interval, same_ranking
 
 # DeLong, DeLong and Clarke-Pearson 1988: albumin, total protein, Krebs-Goldberg score, operable
 OVARIAN = np.fromstring(
