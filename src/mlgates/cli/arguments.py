@@ -1,4 +1,4 @@
-"""What may stand on the command line."""
+"""The arguments of the command line."""
 
 import argparse
 import re
@@ -23,7 +23,7 @@ _CODES = (
     "exit codes: 0 PASS, 1 FAIL, 2 ERROR or the command could not do its work, 3 INCONCLUSIVE, "
     "64 a wrong command line"
 )
-_WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_INTEGER = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +37,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Tells the version, which is looked up when it is asked for."""
+    """Print the version, which is looked up only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         import mlgates
@@ -48,92 +48,63 @@ class _Version(argparse.Action):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    top = _Parser(
-        prog="mlgates", description="Validation gates for machine learning.", epilog=_CODES
-    )
+    about = "Validation gates for machine learning."
+    top = _Parser(prog="mlgates", description=about, epilog=_CODES)
     top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = top.add_subparsers(
         title="commands", dest="command", metavar="COMMAND", required=True
     )
-    _run(commands.add_parser("run", help="run a suite of gates", epilog=_CODES))
-    _show(commands.add_parser("show", help="show a report that was saved", epilog=_CODES))
-    _baseline(commands.add_parser("baseline", help="keep a table's distribution as a reference"))
-    return top
 
-
-def _run(run: argparse.ArgumentParser) -> None:
-    run.description = "Run a suite and print its report; the exit code is its verdict."
-    run.add_argument(
-        "suite",
-        metavar="SUITE",
-        help="gates.toml, or a Python file that holds a GateSuite: gates.py or gates.py:NAME",
-    )
+    about = "Run a suite and print its report; the exit code is its verdict."
+    run = commands.add_parser("run", help="run a suite of gates", description=about, epilog=_CODES)
+    told = "gates.toml, or a Python file that holds a GateSuite: gates.py or gates.py:NAME"
+    run.add_argument("suite", metavar="SUITE", help=told)
     for name in TABLES:
         or_baseline = ", or the .json of a baseline" if name == "reference" else ""
         told = f"the table `{name}`: a Parquet file or a folder of them{or_baseline}"
-        run.add_argument(_option(name), dest=name, type=Path, metavar="PATH", help=told)
+        run.add_argument(f"--{name}", type=Path, metavar="PATH", help=told)
     for name in COLUMNS:
         told = f"the column of `X`, or else of `data`, that is `{name}`"
-        run.add_argument(_option(name), dest=name, metavar="COLUMN", help=told)
+        run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=told)
+    told = "a column that tells groups apart; may be given several times"
+    run.add_argument("--sensitive-features", action="append", metavar="COLUMN", help=told)
+    told = "the positive label: a whole number, or a text; in quotes always a text"
+    run.add_argument("--pos-label", type=_label, metavar="LABEL", help=told)
+    told = "the time by which freshness is judged, with its zone: 2026-01-31T06:00:00+00:00"
+    run.add_argument("--now", type=_moment, metavar="TIME", help=told)
+    told = "run the gates of this name, kind or pattern alone; may be given several times"
+    run.add_argument("--only", action="append", metavar="PATTERN", help=told)
+    told = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
     run.add_argument(
-        "--sensitive-features",
-        action="append",
-        metavar="COLUMN",
-        help="a column that tells groups apart; may be given several times",
-    )
-    run.add_argument(
-        "--pos-label",
-        type=_label,
-        metavar="LABEL",
-        help="the positive label: a whole number, or a text; in quotes always a text",
-    )
-    run.add_argument(
-        "--now",
-        type=_moment,
-        metavar="TIME",
-        help="the time by which freshness is judged, with its zone: 2026-01-31T06:00:00+00:00",
-    )
-    run.add_argument(
-        "--only",
-        action="append",
-        metavar="PATTERN",
-        help="run the gates of this name, kind or pattern alone; may be given several times",
-    )
-    run.add_argument(
-        "--save",
-        action="append",
-        default=[],
-        type=_report_file,
-        metavar="FILE",
-        help="save the report: .html .md .json .xml (JUnit) .txt; may be given several times",
+        "--save", action="append", default=[], type=_report_file, metavar="FILE", help=told
     )
     run.add_argument("--jobs", type=_jobs, metavar="N", help="threads for scanning tables")
     run.add_argument("--progress", action="store_true", help="show which gate is running")
 
-
-def _show(show: argparse.ArgumentParser) -> None:
-    show.description = "Show a report that was saved as JSON; the exit code is its verdict."
-    show.add_argument("report", metavar="REPORT", help="a report's .json file")
-    show.add_argument(
-        "--format", choices=FORMS, help="by default text, or what the suffix of -o says"
+    told, about = (
+        "show a report that was saved",
+        "Show a report that was saved as JSON; the exit code is its verdict.",
     )
+    show = commands.add_parser("show", help=told, description=about, epilog=_CODES)
+    show.add_argument("report", metavar="REPORT", help="a report's .json file")
+    told = "by default text, or what the suffix of -o says"
+    show.add_argument("--format", choices=FORMS, help=told)
     show.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
 
-
-def _baseline(baseline: argparse.ArgumentParser) -> None:
-    baseline.description = "Keep a table's distribution, without a row of it, as a reference."
+    told, about = (
+        "keep a table's distribution as a reference",
+        "Keep a table's distribution, without a row of it, as a reference.",
+    )
+    baseline = commands.add_parser("baseline", help=told, description=about)
     baseline.add_argument("data", type=Path, metavar="DATA", help="a Parquet file or folder")
     baseline.add_argument(
         "-o", "--output", type=_baseline_file, required=True, metavar="FILE", help="its .json file"
     )
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return top
 
 
 def _label(text: str) -> int | str:
-    if _WHOLE.fullmatch(text):
+    if _INTEGER.fullmatch(text):
         return int(text)
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
     return text[1:-1] if quoted else text
@@ -151,7 +122,7 @@ def _moment(text: str) -> datetime:
 
 
 def _jobs(text: str) -> int:
-    if not _WHOLE.fullmatch(text) or int(text) < 1:
+    if not _INTEGER.fullmatch(text) or int(text) < 1:
         msg = f"{text!r} is no whole number of at least 1"
         raise argparse.ArgumentTypeError(msg)
     return int(text)

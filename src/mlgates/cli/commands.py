@@ -1,14 +1,15 @@
-"""The commands: what each calls of the library, and which exit code its verdict is."""
+"""The commands: calls of the library, exit codes, and output that may not be taken."""
 
 import argparse
+import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from mlgates.cli.arguments import COLUMNS, OTHERS, TABLES, parser
-from mlgates.cli.output import be_lenient, complain, say
 from mlgates.errors import MlgatesError
 
 if TYPE_CHECKING:
@@ -32,84 +33,95 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 for PASS, 1 for FAIL, 2 for ERROR and for whatever kept the command from its work, 3 for
+        0 for PASS, 1 for FAIL, 2 for ERROR and for a command that could not do its work, 3 for
         INCONCLUSIVE. A wrong command line exits with 64.
     """
-    be_lenient()
+    for stream in (sys.stdout, sys.stderr):  # write as an escape what an encoding lacks
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
     asked = parser().parse_args(arguments)
-    commands = {"run": _run, "show": _show, "baseline": _baseline}
     try:
-        return commands[asked.command](asked)
+        return _execute(asked)
     except KeyboardInterrupt:
-        complain("interrupted")
+        _complain("interrupted")
         return _INTERRUPTED
     except (MlgatesError, OSError) as error:
-        complain(_told(error))
+        _complain(error)
     except Exception:  # noqa: BLE001  (Python's own code for it is 1, which would read as FAIL)
-        complain(traceback.format_exc())
+        _complain(traceback.format_exc())
     return _ERROR
 
 
-def _run(asked: argparse.Namespace) -> int:
-    from mlgates.cli.suitefile import load
+def _execute(asked: argparse.Namespace) -> int:
+    """Run the command that was asked for; return its exit code."""
+    if asked.command == "run":
+        from mlgates.cli.suitefile import load
 
-    suite = load(asked.suite)
-    if asked.only:
-        suite = suite.only(*asked.only)
-    names = (*TABLES, *COLUMNS, *OTHERS)
-    evidence: dict[str, Any] = {name: getattr(asked, name) for name in names}
-    report = suite.run(n_jobs=asked.jobs, progress=asked.progress, **evidence)
-    return _hand_out(report, lambda: say(_drawn(report)), *(_saver(report, p) for p in asked.save))
+        suite = load(asked.suite)
+        if asked.only:
+            suite = suite.only(*asked.only)
+        names = (*TABLES, *COLUMNS, *OTHERS)
+        evidence: dict[str, Any] = {name: getattr(asked, name) for name in names}
+        report = suite.run(n_jobs=asked.jobs, progress=asked.progress, **evidence)
+        return _deliver(report, (None, None), *((path, None) for path in asked.save))
+    if asked.command == "show":
+        from mlgates.report import Report
 
+        return _deliver(Report.load(asked.report), (asked.output, asked.format))
 
-def _show(asked: argparse.Namespace) -> int:
-    from mlgates import jsonfile
-    from mlgates.render import render
-    from mlgates.report import Report
-
-    report, path = Report.load(asked.report), asked.output
-    if path is None:
-        return _hand_out(report, lambda: say(_drawn(report, asked.format)))
-    if asked.format is None:
-        return _hand_out(report, _saver(report, path))
-    return _hand_out(report, lambda: jsonfile.write_atomic(path, render(report, asked.format)))
-
-
-def _baseline(asked: argparse.Namespace) -> int:
     from mlgates.profile.baseline import Baseline
 
     baseline = Baseline.from_data(asked.data)
     baseline.save(asked.output)
-    say(f"{asked.output}: {baseline.rows:,} rows, {len(baseline.columns):,} columns")
+    _print(f"{asked.output}: {baseline.rows:,} rows, {len(baseline.columns):,} columns")
     return 0
 
 
-def _drawn(report: "Report", form: str | None = None) -> str:
-    """Return a report as it is printed: coloured on a terminal alone."""
+def _deliver(report: "Report", *targets: tuple[Path | None, str | None]) -> int:
+    """Print or write a report and return its exit code; a PASS that can't be written is an ERROR.
+
+    A target is a path, or None for standard output, and a form, or None for that of the path's
+    suffix. On a terminal text has colours.
+    """
+    from mlgates import jsonfile
     from mlgates.render import render
 
-    form = form or "text"
-    colour = form == "text" and sys.stdout is not None and sys.stdout.isatty()
-    return render(report, form, colour=colour)
-
-
-def _saver(report: "Report", path: Path) -> Callable[[], None]:
-    return lambda: report.save(path)
-
-
-def _hand_out(report: "Report", *ways: Callable[[], None]) -> int:
-    """Hand a report out in every way, and return its exit code; a way that failed betters none."""
     code = _CODES[report.verdict]
-    for way in ways:
+    for path, form in targets:
         try:
-            way()
+            if path is None:
+                colour = sys.stdout is not None and sys.stdout.isatty()
+                _print(render(report, form or "text", colour=colour))
+            elif form is None:
+                report.save(path)
+            else:
+                jsonfile.write_atomic(path, render(report, form))
         except (MlgatesError, OSError) as error:
-            complain(_told(error))
+            _complain(error)
             code = code or _ERROR
     return code
 
 
-def _told(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'standard output'}: {error.strerror}"
-    return str(error)
+def _print(text: str) -> None:
+    """Write a text to standard output, whose reader may have gone; raise other OSErrors."""
+    stream: IO[str] | None = sys.stdout
+    if stream is None:  # closed before the command began
+        return
+    try:
+        stream.write(text if text.endswith("\n") else f"{text}\n")
+        stream.flush()
+    except OSError as error:
+        # or Python would try again at its end, and take that failure for the exit code
+        with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
+
+
+def _complain(problem: Exception | str) -> None:
+    """Write a line to standard error, if there is one."""
+    if isinstance(problem, OSError) and problem.strerror:
+        problem = f"{problem.filename or 'standard output'}: {problem.strerror}"
+    with suppress(OSError, AttributeError):
+        sys.stderr.write(f"mlgates: {problem}\n")
+        sys.stderr.flush()

@@ -1,9 +1,9 @@
-"""A suite in TOML: the gates' own names and options, nothing more and nothing guessed."""
+"""Suites in TOML: the gates' own names and options; nothing is guessed."""
 
 import dataclasses
 import inspect
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -17,34 +17,26 @@ from mlgates.suite import GateSuite
 __all__ = ["MAX_BYTES", "read_toml"]
 
 MAX_BYTES = 2**20
-_TOP = ("suite", "gates")
 
 
 def read_toml(path: Path) -> GateSuite:
-    """Return the suite that a TOML file writes down.
+    """Return the suite in a TOML file.
 
     Raises
     ------
     EvidenceError
         When the file can't be read, is larger than `MAX_BYTES`, or is no TOML in UTF-8.
     OptionError
-        For an unknown key (the nearest are named), a gate that is none, a value that a gate
+        For an unknown key (the nearest are named), an unknown gate, or a value that a gate
         refuses.
     """
-    try:
-        return suite_of(_parsed(path))
-    except OptionError as error:
-        msg = f"{path}: {error}"
-        raise OptionError(msg) from error
-
-
-def _parsed(path: Path) -> dict[str, Any]:
+    written = None
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-        if len(raw) <= MAX_BYTES:
-            return tomllib.loads(raw.decode("utf-8-sig"))  # editors of Windows begin so
         why = f"larger than {MAX_BYTES:,} bytes"
+        if len(raw) <= MAX_BYTES:
+            written = tomllib.loads(raw.decode("utf-8-sig"))  # editors of Windows begin so
     except OSError as error:
         why = error.strerror or type(error).__name__
     except UnicodeDecodeError:
@@ -53,49 +45,54 @@ def _parsed(path: Path) -> dict[str, Any]:
         why = "not readable as TOML: nested too deeply"
     except ValueError as error:  # tomllib's own, and integers of more digits than Python reads
         why = f"not readable as TOML: {error}"
-    msg = f"{path}: {why}"
-    raise EvidenceError(msg)
+    if written is None:
+        msg = f"{path}: {why}"
+        raise EvidenceError(msg)
+    try:
+        return suite_of(written)
+    except OptionError as error:
+        msg = f"{path}: {error}"
+        raise OptionError(msg) from error
 
 
 def suite_of(written: Mapping[str, Any]) -> GateSuite:
-    """Return the suite that ``[suite]`` and ``[[gates]]`` say.
+    """Return the suite of the tables ``[suite]`` and ``[[gates]]``.
 
     Examples
     --------
     >>> suite_of({"suite": {"name": "nightly"}, "gates": [{"gate": "Completeness"}]})
     GateSuite([Completeness()], name='nightly')
     """
-    _known("the file", written, _TOP)
-    head = written.get("suite", {})
+    _check_keys("the file", written, ("suite", "gates"))
+    head, tables = written.get("suite", {}), written.get("gates")
     if not isinstance(head, dict):
         msg = f"`suite` must be a table: [suite], got {shown(head)}"
         raise OptionError(msg)
-    _known("[suite]", head, ("name",))
-    gates = written.get("gates")
-    if not isinstance(gates, list) or not gates or not all(isinstance(g, dict) for g in gates):
-        msg = f"`gates` must be tables, at least one: [[gates]], got {shown(gates)}"
+    _check_keys("[suite]", head, ("name",))
+    if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
+        msg = f"`gates` must be tables, at least one: [[gates]], got {shown(tables)}"
         raise OptionError(msg)
-    return GateSuite([_gate(number, given) for number, given in enumerate(gates, 1)], **head)
+    gates = []
+    for number, table in enumerate(tables, 1):
+        where = f"gate {number}"
+        if "gate" not in table:
+            msg = f'{where}: `gate` is missing: which one it is, such as gate = "Drift"'
+            raise OptionError(msg)
+        options = dict(table)
+        kind = _gate_class(where, options.pop("gate"))
+        where = f"{where} ({kind.__name__})"
+        if kind.__name__ == "Schema" and isinstance(options.get("columns"), dict):
+            options["columns"] = {
+                name: _build(f"{where}: column {name!r}", Column, column)
+                if isinstance(column, dict)
+                else column
+                for name, column in options["columns"].items()
+            }
+        gates.append(_build(where, kind, options))
+    return GateSuite(gates, **head)
 
 
-def _gate(number: int, given: Mapping[str, Any]) -> Gate:
-    where = f"gate {number}"
-    if "gate" not in given:
-        msg = f'{where}: `gate` is missing: which one it is, such as gate = "Drift"'
-        raise OptionError(msg)
-    kind = _kind(where, given["gate"])
-    where = f"{where} ({kind.__name__})"
-    options = {name: value for name, value in given.items() if name != "gate"}
-    if kind.__name__ == "Schema" and isinstance(options.get("columns"), dict):
-        options["columns"] = {
-            name: _column(f"{where}: column {name!r}", column)
-            for name, column in options["columns"].items()
-        }
-    gate: Gate = _built(where, kind, options)
-    return gate
-
-
-def _kind(where: str, name: object) -> type[Gate]:
+def _gate_class(where: str, name: object) -> type[Gate]:
     """Return a gate's class by its public name."""
     found = getattr(mlgates, name) if isinstance(name, str) and name in mlgates.__all__ else None
     if _is_gate(found):
@@ -111,17 +108,13 @@ def _is_gate(thing: object) -> TypeGuard[type[Gate]]:
     return inspect.isclass(thing) and issubclass(thing, Gate) and thing not in own
 
 
-def _column(where: str, given: object) -> object:
-    return _built(where, Column, given) if isinstance(given, dict) else given
-
-
-def _built(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
-    """Return a gate or a column; what it refuses is told with where it stands."""
+def _build(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
+    """Return a gate or a column; errors in its options name its place in the file."""
     fields = [field for field in dataclasses.fields(kind) if field.init]
-    _known(where, options, [field.name for field in fields])
+    _check_keys(where, options, [field.name for field in fields])
     for field in fields:
-        without = (field.default, field.default_factory) == (dataclasses.MISSING,) * 2
-        if without and field.name not in options:
+        needed = field.default is field.default_factory is dataclasses.MISSING
+        if needed and field.name not in options:
             msg = f"{where}: `{field.name}` is missing"
             raise OptionError(msg)
     try:
@@ -131,8 +124,7 @@ def _built(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
         raise OptionError(msg) from error
 
 
-def _known(where: str, given: Iterable[str], known: Iterable[str]) -> None:
-    known = list(known)
+def _check_keys(where: str, given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
             near = did_you_mean(name, known) or f"; known are {', '.join(known)}"
