@@ -97,6 +97,32 @@ def docs(session: nox.Session) -> None:
     )
 
 
+@nox.session(reuse_venv=True)
+def register(session: nox.Session) -> None:
+    """Write the names, tables and lists that follow from the gates and the evidence."""
+    install(session, "test")
+    session.run("python", "tests/register.py")
+
+
+@nox.session(reuse_venv=True)
+def gate(session: nox.Session) -> None:
+    """Check one gate in under a minute: `uvx nox -s gate -- drift`."""
+    if len(session.posargs) != 1:
+        session.error("name one gate, as in `uvx nox -s gate -- drift`")
+    name = session.posargs[0]
+    install(session, "test", "lint", "typing")
+    module = Path(f"src/mlgates/gates/{name}")
+    source = module if module.is_dir() else module.with_suffix(".py")
+    tests = [path for path in (Path(f"tests/gates/test_{name}.py"),) if path.is_file()]
+    page = [path for path in (Path(f"docs/howto/{name}.md"),) if path.is_file()]
+    session.run("ruff", "check", source, *tests)
+    session.run("ruff", "format", "--check", source, *tests)
+    session.run("mypy", source)
+    own = [*tests, *page, source, "tests/test_register.py", "tests/test_public_api.py"]
+    session.run("pytest", "--numprocesses=auto", *own)
+    session.run("pytest", "--numprocesses=auto", "tests/test_every_gate.py", "-k", name)
+
+
 @nox.session
 def mutation(session: nox.Session) -> None:
     """Change the verdict in every way that mutmut knows: the tests must notice each (minutes)."""

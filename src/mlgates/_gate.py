@@ -42,18 +42,15 @@ class GateInfo:
         The names of metrics, as ``"`age`, `gap`"``, and what their values are.
     fewest_rows : str
         The rows that are asked for by default.
-    rules : str
-        The values of `decide_by` besides the default; "" when there is no such option.
     forgives : str
         What ``inconclusive="allow"`` forgives.
     needs, uses : str
-        Alternatives among the evidence, where a list of names would not be enough.
+        The evidence in words, where the names of `needs` and `optional_evidence` are not enough.
     """
 
     summary: str
     metrics: Mapping[str, str]
     fewest_rows: str
-    rules: str = ""
     forgives: str = "nothing: they leave nothing undecided by chance"
     needs: str = ""
     uses: str = ""
@@ -245,6 +242,13 @@ class FunctionGate(Gate):
     INCONCLUSIVE.
     """
 
+    info = GateInfo(
+        summary="what you write",
+        metrics={"`value`": "what it returned; for a bool, 0 for True and 1 for False"},
+        fewest_rows="one value",
+        needs="its parameters without a default",
+        uses="its parameters with a default",
+    )
     function: Callable[..., object]
     at_least: float | None = None
     at_most: float | None = None

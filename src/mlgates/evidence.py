@@ -13,7 +13,7 @@ from typing import Any, TypedDict, TypeVar, cast
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.evidence_names import ALIASES, ALIGNED, NAMES, ROWLESS, TABLES
+from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.options import did_you_mean, shown
 from mlgates.predictions.arguments import check_rows, row_argument
 from mlgates.predictions.groups import Groups, Slice, groups_of, slices_of
@@ -155,7 +155,7 @@ class Evidence:
 
     def offers(self, name: str) -> bool:
         """Whether a value was given, or a model that answers for it."""
-        return name in self._given or offers(self, name)
+        return name in self._given or (name in MODEL_OF and offers(self, name))
 
     def lacking(self, missing: Iterable[str]) -> str:
         """Return that names were not given, and what was given that may have been meant.

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from mlgates import options
-from mlgates._gate import Gate
+from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
 from mlgates.gates._shared import Near, count_check, error_check, listed
@@ -101,6 +101,15 @@ class Completeness(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    info = GateInfo(
+        summary="missing cells, also by slice; number of rows; expected values",
+        metrics={
+            "`missing`": "share of the cells",
+            "`rows`": "number of rows",
+            "`expected`": "number of expected values without rows",
+        },
+        fewest_rows="one value, and `min_rows`",
+    )
     columns: str | Iterable[str] | None = None
     _: KW_ONLY
     max_missing: float = 0.0

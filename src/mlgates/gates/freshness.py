@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates import options
-from mlgates._gate import Gate
+from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import count_check, property_check
@@ -77,6 +77,16 @@ class Freshness(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset({"now"})
+    info = GateInfo(
+        summary="age of the newest time stamp; future stamps; gaps",
+        metrics={
+            "`missing`": "share of the cells",
+            "`age`, `gap`": "a time",
+            "`future`": "number of stamps",
+            "`fresh_share`": "share of the rows",
+        },
+        fewest_rows="one value",
+    )
     column: str
     _: KW_ONLY
     max_age: Duration

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from scipy import special
 
+from mlgates._gate import GateInfo
 from mlgates.errors import OptionError
 from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
 from mlgates.gates._shared import bounded
@@ -78,6 +79,14 @@ class Performance(MetricGate):
     _rules: ClassVar[tuple[Rule, ...]] = ("estimate", "interval", "significance")
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {"X", "data", "model", "y_pred", "y_score", "sample_weight", "pos_label"}
+    )
+    info = GateInfo(
+        summary="a metric of the model, with its interval, also by slice",
+        metrics={"not repeated": "the metric that the gate is named after"},
+        fewest_rows="30, in each slice: `min_samples`",
+        forgives="a value that is undecided by its interval or p-value, where `decide_by` is not "
+        "the estimate",
+        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY

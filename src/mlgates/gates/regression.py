@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
 from mlgates import options
+from mlgates._gate import GateInfo
 from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
 from mlgates.gates._shared import bounded
 from mlgates.limits import Limit, format_number
@@ -86,6 +87,14 @@ class Regression(MetricGate):
             *("X", "data", "model", "production_model", "sample_weight", "pos_label"),
             *("y_pred", "y_score", "production_pred", "production_score"),
         }
+    )
+    info = GateInfo(
+        summary="the candidate is no worse than production on the same rows, also by slice",
+        metrics={"not repeated": "the metric of the candidate minus that of production"},
+        fewest_rows="30, in each slice: `min_samples`",
+        forgives="an interval of the difference that reaches across the tolerance",
+        uses="the same as `Performance`, and `production_pred` or `production_score`, or "
+        "`production_model`",
     )
     metric: str | Callable[..., object]
     _: KW_ONLY

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, cast
 import numpy as np
 
 from mlgates import options
-from mlgates._gate import Gate
+from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
@@ -94,6 +94,15 @@ class Drift(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})
+    info = GateInfo(
+        summary="each column is distributed as in the reference: PSI, KS and five others",
+        metrics={
+            "`psi`, `ks` and the like": "distance from the reference",
+            "`missing_shift`": "change of the share of missing cells",
+        },
+        fewest_rows='100 values a side for `"psi"`, 30 for the others: `min_samples`',
+        forgives="a column beyond the limit, but not significantly",
+    )
     method: str = "psi"
     _: KW_ONLY
     at_most: float | None = None

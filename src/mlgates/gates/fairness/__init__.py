@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates import options
-from mlgates._gate import Gate
+from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of
@@ -90,6 +90,14 @@ class Fairness(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true", "sensitive_features"})
+    info = GateInfo(
+        summary="no two groups differ by more than a limit, as far as chance lets one tell",
+        metrics={"not repeated": "the metric that the gate is named after"},
+        fewest_rows="30 in each group: `min_group_size`; 10 that the metric rests on; two groups",
+        forgives="a gap beyond the limit, but not significantly; by intervals, one whose interval "
+        "reaches across. Never a group that is too small",
+        uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
+    )
     metric: str | Callable[..., object]
     _: KW_ONLY
     at_most: float | None = None

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar
 
 from mlgates import options
-from mlgates._gate import Gate
+from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.integration.application import ApplicationTrial, application_properties
@@ -104,6 +104,14 @@ class Integration(Gate):
     needs: ClassVar[frozenset[str]] = frozenset()
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {"model", "X", "golden_X", "golden_pred", "application"}
+    )
+    info = GateInfo(
+        summary="the model keeps what an application takes for granted: same twice, row by row, "
+        "after loading",
+        metrics={"names of properties": "*holds* or *violated*"},
+        fewest_rows="one row",
+        needs="`model` and `X`, or `application`, `golden_X` and `golden_pred`",
+        uses="with a model also `golden_X` and `golden_pred`",
     )
     _: KW_ONLY
     deterministic: bool = True

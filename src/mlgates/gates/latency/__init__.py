@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from mlgates import options
-from mlgates._gate import Gate
+from mlgates._gate import Gate, GateInfo
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, rounded_up, rows_needed
@@ -124,6 +124,19 @@ class Latency(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset()
     optional_evidence: ClassVar[frozenset[str]] = frozenset({*MODELS, *MODELS.values(), "X"})
+    info = GateInfo(
+        summary="a quantile of the time of an answer, given or measured, alone or beside "
+        "production",
+        metrics={
+            "`p95` and the like, `first_call`": "a time",
+            "`slowdown`, `failed`": "share of production's time; share of the calls",
+        },
+        fewest_rows='the calls that can show the quantile: 368 for `"p99"` at 95 %',
+        forgives="an interval of the quantile, or of the slowdown, that reaches across the limit. "
+        "Never too few independent calls, or a server that did not keep up",
+        needs="`latencies`, or `model` and `X`",
+        uses="with `max_slowdown` also `production_latencies` or `production_model`",
+    )
     quantile: str
     _: KW_ONLY
     at_most: Duration | None = None

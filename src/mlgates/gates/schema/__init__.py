@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar, Literal, NamedTuple
 
 from mlgates import options
-from mlgates._gate import Gate
+from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, count_check, error_check, listed, property_check
@@ -85,6 +85,18 @@ class Schema(Gate):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    info = GateInfo(
+        summary="columns, types, ranges, sets, patterns, uniqueness",
+        metrics={
+            "`type`, `present`, `extra`, `order`": "number of violations; shown as *holds* or "
+            "*violated*",
+            "`missing`": "share of the cells",
+            "`range`, `isin`, `matches`, `unique`, `infinite`": "share of the values that break "
+            "the rule",
+            "`rows`": "number of rows",
+        },
+        fewest_rows="one value",
+    )
     columns: Mapping[str, Column | str] | tuple[tuple[str, Column], ...] = field(
         metadata={"mapping": True}
     )
