@@ -20,7 +20,7 @@ from scipy.spatial import distance
 
 import mlgates as mg
 from mlgates.evidence import Evidence
-from mlgates.gates.drift.requests import Asked, asked_together
+from mlgates.gates.drift.columns import ColumnRequest, merged_requests
 from mlgates.gates.drift.statistics import METHODS
 from mlgates.profile import batch_sort as matrices
 from mlgates.profile import reference as sides_of_drift
@@ -1106,10 +1106,10 @@ def test_gates_of_other_columns_ask_for_them_alone(monkeypatch):
     evidence = Evidence({"data": data, "reference": reference})
     for gate in gates:
         gate.request_counts(evidence)
-    together = asked_together(evidence)
-    assert together["same"] == Asked((5, 10), whole=True)
-    assert together["stamp"] == Asked((5,))
-    assert "moved" not in together
+    merged = merged_requests(evidence)
+    assert merged["same"] == ColumnRequest((5, 10), needs_values=True)
+    assert merged["stamp"] == ColumnRequest((5,))
+    assert "moved" not in merged
 
 
 @pytest.mark.usefixtures("none_is_small")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlgates.gates.drift.binned_pair import cut
+from mlgates.gates.drift.statistics import binned_pair
 from mlgates.profile.baseline import Baseline
 from mlgates.profile.cells import InCells
 from mlgates.profile.counters import Distribution
@@ -31,7 +31,7 @@ def both_ways(reference, data, bins, type_=None):
         edges = edges_of(side, bins)
         for asked in (edges, None):
             counter = current_counter("x", side, asked)
-            found.append(cut(side, Profile.of(sides[1], [counter])[counter], edges, bins))
+            found.append(binned_pair(side, Profile.of(sides[1], [counter])[counter], edges, bins))
     return found
 
 
@@ -47,11 +47,11 @@ def test_numbers_are_cut_alike_from_rows_and_from_knots(reference, data, bins):
         assert each.cells.reference.tolist() == cuts[0].cells.reference.tolist()
         assert each.cells.current.tolist() == cuts[0].cells.current.tolist()
         assert each.labels == cuts[0].labels
-        for cells in (each.cells, each.tested()):
+        for cells in (each.cells, each.test_cells):
             assert cells.ordered
             assert int(cells.reference.sum()) == len(reference)
             assert int(cells.current.sum()) == len(data)
-    first, *others = (each.tested() for each in cuts[:3])
+    first, *others = (each.test_cells for each in cuts[:3])
     for each in others:
         assert each.reference.tolist() == first.reference.tolist()
         assert each.current.tolist() == first.current.tolist()
@@ -66,11 +66,11 @@ def test_many_numbers_are_cut_alike_from_rows_and_from_knots(rows):
     )
     first, *others = both_ways(reference, data, 10, pa.float64())
     for each in others[: 2 if rows <= 360 else 3]:
-        for one, other in ((each.cells, first.cells), (each.tested(), first.tested())):
+        for one, other in ((each.cells, first.cells), (each.test_cells, first.test_cells)):
             assert one.reference.tolist() == other.reference.tolist()
             assert one.current.tolist() == other.current.tolist()
     # a small reference's test has cells that both sides make
-    assert (first.tested() is first.cells) == (rows > 10_000)
+    assert (first.test_cells is first.cells) == (rows > 10_000)
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1), st.lists(st.sampled_from("bcdef"), min_size=1))
@@ -89,7 +89,7 @@ def test_categories_are_cut_by_the_reference(reference, data):
         assert counts == expected
         assert not each.cells.ordered
         # for the test each of them is a cell
-        assert len(each.tested().current) == len(set(reference)) + len(set(unseen))
+        assert len(each.test_cells.current) == len(set(reference)) + len(set(unseen))
 
 
 def test_bools_are_categories():
@@ -141,7 +141,7 @@ def test_cells_are_read_off_what_was_counted_in_full():
     data = {"x": [0.0, 2.5]}
     for asked in ([counter], [Distribution("x")]):
         state = counted(Profile.of(data, asked), counter)
-        assert cut(side, state, edges, 2).cells.current.tolist() == [1, 1]
+        assert binned_pair(side, state, edges, 2).cells.current.tolist() == [1, 1]
 
 
 def test_distribution_that_was_not_kept():

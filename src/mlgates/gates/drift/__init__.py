@@ -1,4 +1,4 @@
-"""Drift: each column is distributed as in the reference, as far as chance lets one tell."""
+"""Drift: each column is distributed as in the reference, up to what chance explains."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,24 +6,30 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import ClassVar, Literal, cast
 
-import numpy as np
-
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
-from mlgates.gates.drift.binned_pair import Cut, cut
-from mlgates.gates.drift.column_drift import Found, missing_shift
-from mlgates.gates.drift.columns import Candidates, family, held, sort_out
-from mlgates.gates.drift.decide_columns import Deciding
-from mlgates.gates.drift.requests import Asked, announce, asked_together
-from mlgates.gates.drift.statistics import METHODS, NUMBERS, Method, Shift, told_cells
-from mlgates.limits import format_value, snap_to_limit
-from mlgates.profile.column import ColumnProfile
+from mlgates.gates.drift.columns import (
+    NUMBERS,
+    ColumnRequest,
+    DriftRequest,
+    candidates,
+    content,
+    merged_requests,
+)
+from mlgates.gates.drift.decide_columns import decide_columns
+from mlgates.gates.drift.statistics import (
+    METHODS,
+    ColumnDrift,
+    DriftStatistic,
+    binned_pair,
+    column_drift,
+    missing_shift,
+)
 from mlgates.profile.counters import Counter, Distribution, Missing, Numbers
 from mlgates.profile.knots import PARTS, Knots
-from mlgates.profile.lazy import lazy
 from mlgates.profile.reference import (
     Reference,
     Side,
@@ -35,7 +41,6 @@ from mlgates.profile.reference import (
 from mlgates.profile.sample import Sample
 from mlgates.profile.scan import Profile
 from mlgates.redaction import describe
-from mlgates.stats.counting import Edges
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Verdict
 
@@ -44,13 +49,13 @@ __all__ = ["Drift"]
 
 @dataclass(frozen=True, repr=False)
 class Drift(Gate):
-    """No column of the data is distributed otherwise than in the reference, beyond a limit.
+    """No column's distribution differs from that of the reference by more than a limit.
 
     A column FAILs when its distance is beyond the limit **and** a change is significant after
     Holm's correction over all that the gate looks at: `significance` is the chance of any false
     alarm of the gate. Beyond the limit but within chance is INCONCLUSIVE, which this gate allows by
-    default, for a batch of 200 rows can't be told from chance in most columns. Fewer values than
-    `min_samples` are INCONCLUSIVE too, and block nevertheless: too little was looked at.
+    default, because in a batch of 200 rows most changes can't be told from chance. Fewer values
+    than `min_samples` are INCONCLUSIVE too, and always block: too little was looked at.
 
     Parameters
     ----------
@@ -61,7 +66,7 @@ class Drift(Gate):
     at_most : float, optional
         The inclusive limit: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
-        Columns to judge. By default all of the reference, save those that the method does not
+        Columns to judge. By default all of the reference, except those that the method does not
         serve (dates, times), texts of more than 1,000 values, and those that a stored baseline
         did not keep: these are listed as not judged.
     exclude : str or sequence of str
@@ -71,17 +76,18 @@ class Drift(Gate):
     significance : float
         Chance of a FAIL without any change, for the gate as a whole.
     bins : int
-        Cells of equal size in the reference. A value that holds a cell's share is one of its own.
+        Number of cells of equal size in the reference. A value that holds a cell's share is a cell
+        of its own.
     min_samples : int, optional
-        Fewest values a side: by default 100 for "psi", 30 for the others.
+        Fewest values per side: by default 100 for "psi", 30 for the others.
     max_missing_shift : float
-        Largest change of the share of missing cells, a check of its own.
+        Largest change of the share of missing cells, which is a separate check.
     name, advisory, inconclusive, after
         As in `Gate`; `inconclusive` is "allow".
 
     Notes
     -----
-    Rows are taken as independent. Rows in order of time are not: there the p-values are too small.
+    Rows are taken as independent. For rows in order of time the p-values are too small.
 
     Examples
     --------
@@ -119,7 +125,7 @@ class Drift(Gate):
         kind = "Drift"
         options.choice(kind, "method", self.method, METHODS)
         if self.at_most is not None:
-            if self._measure.most == 1:
+            if METHODS[self.method].most == 1:
                 self._set("at_most", options.share(kind, "at_most", self.at_most))
             else:
                 self._set("at_most", options.number(kind, "at_most", self.at_most, at_least=0))
@@ -140,68 +146,59 @@ class Drift(Gate):
         self._set("max_missing_shift", share)
         super().__post_init__()
 
-    @property
-    def _measure(self) -> Method:
-        return METHODS[self.method]
-
-    @lazy
-    def _limit(self) -> Limit:
-        return Limit(at_most=self._measure.at_most if self.at_most is None else self.at_most)
-
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield the distributions of the reference's columns that may be judged."""
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
                 kind = schema[name].kind
                 counter = Numbers if kind in NUMBERS else Distribution
-                yield counter(name) if kind in self._measure.kinds else Missing(name)
+                yield counter(name) if kind in METHODS[self.method].kinds else Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Ask for the distributions of both sides, of `data` at the knots of a stored reference."""
-        measure = self._measure
-        asked = Asked((self.bins,), whole=not measure.binned, in_order=measure.sorts)
-        announce(evidence, asked, lambda: self._columns(evidence).judged)
+        """Request the distributions of both sides, of `data` at the knots of a stored reference."""
+        evidence.register(self._request)
+        evidence.request(partial(self._current_counts, evidence), self.reference_counts)
 
-        def counts(schema: TableSchema) -> Iterable[Counter]:
-            return self._counts_against(evidence, schema)
+    @property
+    def _request(self) -> DriftRequest:
+        method, columns = METHODS[self.method], cast("tuple[str, ...] | None", self.columns)
+        return DriftRequest(
+            self.method,
+            method.kinds,
+            columns,
+            tuple(self.exclude),
+            self.bins,
+            needs_values=method.distance is None,
+            needs_sorted=method.needs_sorted,
+        )
 
-        evidence.request(counts, self.reference_counts)
-
-    def _counts_against(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
-        names = [name for name in self._columns(evidence).judged if name in schema]
-        kinds = self._measure.kinds
-        yield from (Missing(name) for name in names if schema[name].kind not in kinds)
-        served = [name for name in names if schema[name].kind in kinds]
-        count = partial(self._counter_of, evidence.reference(), asked_together(evidence))
+    def _current_counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
+        """Yield what to count of the data, once the reference has been read."""
+        kinds, served = METHODS[self.method].kinds, []
+        for name in candidates(evidence, self._request).judged:
+            if name in schema and schema[name].kind in kinds:
+                served.append(name)
+            elif name in schema:
+                yield Missing(name)
+        count = partial(self._counter, evidence.reference(), merged_requests(evidence))
         yield from evidence.each(count, served)
 
-    def _counter_of(
-        self, reference: Reference, together: Mapping[str, Asked], name: str
+    def _counter(
+        self, reference: Reference, requests: Mapping[str, ColumnRequest], name: str
     ) -> Counter:
-        side, asked = distribution_of(reference, name), together[name]
-        if self._is_whole(side, asked):
+        """Return what to count of a column of the data: its values, or how many are in cells."""
+        side, request = distribution_of(reference, name), requests[name]
+        # Where another gate needs the values, cells are counted from them.
+        needs_values = METHODS[self.method].distance is None
+        if needs_values or (isinstance(side, Sample) and request.needs_values):
             return current_counter(name, side)
         edges = edges_of(side, self.bins)
         if isinstance(side, Sample):
-            # For all gates, before the buckets are let go.
-            for bins in asked.bins:
+            # For all gates, before the buckets are released.
+            for bins in request.bins:
                 side.edges(bins)
             side.release()
         return current_counter(name, side, edges)
-
-    def _is_whole(self, side: Side | None, asked: Asked) -> bool:
-        """Whether the distribution of the data is counted, and not only what lies in each cell."""
-        # Where another gate asks for it, the cells are read off it.
-        return not self._measure.binned or (isinstance(side, Sample) and asked.whole)
-
-    def _columns(self, evidence: Evidence) -> Candidates:
-        def make() -> Candidates:
-            kinds = self._measure.kinds
-            return sort_out(evidence.reference(), self.method, kinds, self.columns, self.exclude)
-
-        key = (self.method, self.columns, self.exclude)
-        found: Candidates = evidence.cached("candidates", key, make)
-        return found
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the distance of each column, and the shift of its missing share where any is."""
@@ -210,119 +207,82 @@ class Drift(Gate):
         if reference.rows == 0:
             msg = "the reference has no rows"
             raise EvidenceError(msg)
-        columns = self._columns(evidence)
+        columns = candidates(evidence, self._request)
         if not columns.judged and not columns.refused:
             none = f"no column of the reference can be judged by {self.method!r}"
-            raise EvidenceError("; ".join(filter(None, [none, columns.remark])))
+            raise EvidenceError("; ".join(filter(None, [none, columns.note])))
         for name, why in columns.refused.items():
-            # the time of loading, say: the data have it, and nobody asks for it
-            if name in schema and name in self.exclude:
-                continue
-            yield _error(name, self.method, why)
+            # An excluded column may be in the data alone, such as the time of loading.
+            if not (name in schema and name in self.exclude):
+                yield self._error(name, why)
         near = Near([name for name in columns.judged if name not in schema], schema)
+        there = []
         for name in columns.judged:
-            if name not in schema:
-                yield _error(name, self.method, f"`{name}` is not in the data{near.hint(name)}")
-        there = [name for name in columns.judged if name in schema]
-        found: list[Found] = []
-        look = partial(self._looked_at, reference, profile, asked_together(evidence))
-        for one in evidence.each(look, there):
-            if isinstance(one, Check):
-                yield one
+            if name in schema:
+                there.append(name)
             else:
-                found += one
-        least = self._measure.least if self.min_samples is None else self.min_samples
-        yield from Deciding(self.method, least, self.decide_by, self.significance).checks(found)
+                yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
+        drifts: list[ColumnDrift] = []
+        measure = partial(self._measure, reference, profile, merged_requests(evidence))
+        for measured in evidence.each(measure, there):
+            if isinstance(measured, Check):
+                yield measured
+            else:
+                drifts += measured
+        least = METHODS[self.method].least if self.min_samples is None else self.min_samples
+        yield from decide_columns(drifts, least, self.decide_by, self.significance)
 
     def note(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
-        return self._columns(evidence).remark
+        return candidates(evidence, self._request).note
 
-    def _looked_at(
-        self, reference: Reference, profile: Profile, together: Mapping[str, Asked], name: str
-    ) -> list[Found] | Check:
+    def _measure(
+        self,
+        reference: Reference,
+        profile: Profile,
+        requests: Mapping[str, ColumnRequest],
+        name: str,
+    ) -> list[ColumnDrift] | Check:
+        """Measure a column and its missing share; an error of one column is one check."""
+        method = METHODS[self.method]
+        limit = Limit(at_most=method.at_most if self.at_most is None else self.at_most)
         try:
-            return self._found(name, reference, profile, together[name])
+            known, data = reference.columns[name], profile.columns[name]
+            missing = missing_shift(known, data, self.max_missing_shift)
+            if data.valid == 0:
+                nothing = DriftStatistic(*[math.nan] * 5)
+                why = f"`{name}` has no value in the data"
+                details: dict[str, object] = {"n_reference": known.valid}
+                sizes = 0, known.valid
+                drift = ColumnDrift(name, self.method, limit, *sizes, nothing, why, details)
+                return [drift, *missing]
+            kinds = {"number" if x.field.kind in NUMBERS else x.field.kind for x in (known, data)}
+            if len(kinds) > 1:
+                now = data.field.problem or f"it holds {content(data.field)} in the data"
+                msg = f"`{name}` holds {content(known.field)} in the reference; {now}"
+                return self._error(name, describe(EvidenceError(msg), {name}))
+            side = cast("Side", distribution_of(reference, name))  # else it would be refused
+            is_binned, request = method.distance is not None, requests[name]
+            if is_binned and isinstance(side, Knots) and side.n > PARTS and PARTS % self.bins:
+                kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
+                cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
+                return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
+            current = counted(profile, self._counter(reference, requests, name))
+            if request.needs_values and isinstance(side, Sample) and isinstance(current, Sample):
+                side.meet(current, request.bins, sort=request.needs_sorted)
+            edges = edges_of(side, self.bins)
+            pair = binned_pair(side, current, edges, self.bins, for_test=is_binned)
+            drift = column_drift(
+                self.method,
+                limit,
+                pair,
+                columns=(known, data),
+                sides=(side, current),
+                significance=self.significance,
+            )
         except Exception as error:  # noqa: BLE001  (one bad column is one finding)
-            return _error(name, self.method, describe(error, {name}))
+            return self._error(name, describe(error, {name}))
+        return [drift, *missing]
 
-    def _found(
-        self, name: str, reference: Reference, profile: Profile, asked: Asked
-    ) -> list[Found]:
-        known, data = reference.columns[name], profile.columns[name]
-        missing = missing_shift(known, data, self.max_missing_shift)
-        if data.valid == 0:
-            said = f"`{name}` has no value in the data"
-            details: dict[str, object] = {"n_reference": known.valid}
-            sizes = 0, known.valid
-            nothing = Found(name, self.method, self._limit, *sizes, None, math.nan, details, said)
-            return [nothing, *missing]
-        if family(data.field) != family(known.field):
-            held_now = data.field.problem or f"it holds {held(data.field)} in the data"
-            msg = f"`{name}` holds {held(known.field)} in the reference; {held_now}"
-            raise EvidenceError(msg)
-        # without a distribution `sort_out` would have refused it
-        side = cast("Side", distribution_of(reference, name))
-        edges = None if self._is_whole(side, asked) else self._edges(name, side)
-        current = counted(profile, current_counter(name, side, edges))
-        if asked.whole and isinstance(side, Sample) and isinstance(current, Sample):
-            side.meet(current, asked.bins, sort=asked.in_order)
-        both = cut(side, current, edges or self._edges(name, side), self.bins)
-        shift = self._settled(self._measure.measure(both, side, current))
-        return [self._distance(known, data, both, shift), *missing]
-
-    def _settled(self, shift: Shift) -> Shift:
-        """Put what misses the limit by rounding alone on it."""
-        value, low, high = (
-            snap_to_limit(x, self._limit, scale=1.0) for x in (shift.value, shift.low, shift.high)
-        )
-        return shift._replace(value=value, low=low, high=high)
-
-    def _edges(self, name: str, side: Side) -> Edges | None:
-        uneven = self._measure.binned and PARTS % self.bins > 0
-        if uneven and isinstance(side, Knots) and side.ends.n > PARTS:
-            kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
-            msg = f"{kept} can't be cut into {self.bins} bins; take a number that divides {PARTS}"
-            raise EvidenceError(msg)
-        return edges_of(side, self.bins)
-
-    def _distance(
-        self, known: ColumnProfile, data: ColumnProfile, both: Cut, shift: Shift
-    ) -> Found:
-        name, value = known.field.name, None if math.isnan(shift.value) else shift.value
-        shown, sizes = format_value(value, self._limit), f"{data.valid:,} against {known.valid:,}"
-        said = f"`{self.method}` of `{name}` is {shown} (n = {sizes})"
-        if value is None and known.infinite + data.infinite:
-            said += f"; {data.infinite:,} values are infinite, {known.infinite:,} in the reference"
-        details: dict[str, object] = {
-            "n_reference": known.valid,
-            "p_value_alone": shift.p_value,
-            "cells": told_cells(both, self.significance),
-        }
-        if shift.low < shift.high:
-            details["bounds"] = (shift.low, shift.high)
-        return Found(
-            name,
-            self.method,
-            self._limit,
-            data.valid,
-            known.valid,
-            value,
-            shift.p_value,
-            details,
-            said,
-            dropped=data.missing,
-            cells=len(both.labels),
-            shift=shift,
-            floor=self._floor(both, known.valid),
-        )
-
-    def _floor(self, both: Cut, m: int) -> float:
-        """Return the distance that rare categories give without drift, whatever the rows."""
-        if both.cells.ordered or self._measure.unseen is None:
-            return 0.0
-        return self._measure.unseen(int(np.count_nonzero(both.cells.reference == 1)), m)
-
-
-def _error(name: str, metric: str, why: str) -> Check:
-    return Check(subject=name, metric=metric, verdict=Verdict.ERROR, reason=why)
+    def _error(self, name: str, why: str) -> Check:
+        return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=why)

@@ -1,8 +1,10 @@
-"""Which columns of a reference a measure of drift can judge, and why not the others."""
+"""Which columns of a reference a drift gate can judge, and what all gates need of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline
 from mlgates.profile.frequencies import Frequencies
@@ -10,10 +12,18 @@ from mlgates.profile.reference import Reference, distribution_of
 from mlgates.redaction import describe
 from mlgates.tables.field import Field
 
-__all__ = ["Candidates", "family", "held", "sort_out"]
+__all__ = [
+    "NUMBERS",
+    "Candidates",
+    "ColumnRequest",
+    "DriftRequest",
+    "candidates",
+    "content",
+    "merged_requests",
+]
 
-_NUMBERS = frozenset({"int", "float", "decimal"})
-_WORDS = {
+NUMBERS = frozenset({"int", "float", "decimal"})
+_CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "bool": "bools",
     "string": "texts",
     "date": "dates",
@@ -24,128 +34,138 @@ _WORDS = {
     "nested": "nested values",
     "null": "no values",
 }
-#: Of these a gate can't say that they are as they were: they have no order and no categories.
+#: Kinds without order and categories: no method can compare them.
 _NEVER = frozenset({"nested", "unreadable"})
-_MANY = "texts, too many to be categories"
 
 
-class Candidates(NamedTuple):
-    """The columns of a reference, by what can be said of them.
+@dataclass(frozen=True, slots=True)
+class DriftRequest:
+    """What one drift gate judges: `kinds` of columns that its method serves, among `columns`."""
+
+    method: str
+    kinds: frozenset[str]
+    columns: tuple[str, ...] | None
+    exclude: tuple[str, ...]
+    bins: int
+    needs_values: bool
+    needs_sorted: bool
+
+
+class ColumnRequest(NamedTuple):
+    """What all drift gates of a run together need of one column.
 
     Attributes
     ----------
-    judged : tuple of str
-        Those that can be judged.
-    refused : mapping of str to str
-        Those that must be and can't, with why: a sentence.
-    left : mapping of str to str
-        Those that nobody asked for and that can't, with what they hold.
+    bins : tuple of int
+        Numbers of cells into which the reference is cut, ascending.
+    needs_values : bool
+        Whether the values of the data are needed, not only their counts in cells.
+    needs_sorted : bool
+        Whether they are needed sorted.
     """
+
+    bins: tuple[int, ...] = ()
+    needs_values: bool = False
+    needs_sorted: bool = False
+
+
+class Candidates(NamedTuple):
+    """Columns to judge, refused ones with the reason, and a note on those left out."""
 
     judged: tuple[str, ...]
     refused: Mapping[str, str]
-    left: Mapping[str, str]
-
-    @property
-    def remark(self) -> str:
-        """Which are left aside, as a reader is told."""
-        listed = ", ".join(f"`{name}` ({what})" for name, what in self.left.items())
-        return f"not judged: {listed}" if listed else ""
+    note: str
 
 
-def held(field: Field) -> str:
-    """Return what a column holds, as a person says it.
+def merged_requests(evidence: Evidence) -> Mapping[str, ColumnRequest]:
+    """Return what all drift gates need of each column; first called when all have registered."""
 
-    Examples
-    --------
-    >>> held(Field("x", "int", "int8")), held(Field("x", "timestamp", "timestamp[us]"))
-    ('numbers', 'timestamps')
+    def merge() -> dict[str, ColumnRequest]:
+        merged: dict[str, ColumnRequest] = {}
+        for request in evidence.registered(DriftRequest):
+            for name in candidates(evidence, request).judged:
+                other = merged.get(name, ColumnRequest())
+                merged[name] = ColumnRequest(
+                    tuple(sorted({*other.bins, request.bins})),
+                    other.needs_values or request.needs_values,
+                    other.needs_sorted or request.needs_sorted,
+                )
+        return merged
+
+    columns: Mapping[str, ColumnRequest] = evidence.cached("drift", "requests", merge)
+    return columns
+
+
+def candidates(evidence: Evidence, request: DriftRequest) -> Candidates:
+    """Return which columns of the reference a gate judges."""
+    key = (request.method, request.columns, request.exclude)
+    chosen: Candidates = evidence.cached(
+        "candidates", key, lambda: _choose(evidence.reference(), request)
+    )
+    return chosen
+
+
+def _choose(reference: Reference, request: DriftRequest) -> Candidates:
+    """Sort the columns of a reference into judged, refused and left out.
+
+    Columns that are named in the request are refused where they can't be judged, others left out.
+    An excluded name that the reference lacks is refused as a misspelling.
     """
-    return _WORDS.get(field.kind, "numbers" if field.kind in _NUMBERS else field.type)
-
-
-def family(field: Field) -> str:
-    """Return the kind of a column where whole numbers, floats and decimals are one."""
-    return "number" if field.kind in _NUMBERS else field.kind
-
-
-def sort_out(
-    reference: Reference,
-    method: str,
-    kinds: frozenset[str],
-    columns: Iterable[str] | None = None,
-    exclude: Iterable[str] = (),
-) -> Candidates:
-    """Return which columns of the reference can be judged.
-
-    Parameters
-    ----------
-    reference : Profile or Baseline
-        The reference.
-    method : str
-        The measure, for messages.
-    kinds : frozenset of str
-        Kinds of columns that it serves.
-    columns : iterable of str, optional
-        Those asked for: each that can't be judged is refused. By default all.
-    exclude : iterable of str
-        Those that nobody asks for. One that the reference lacks is refused: its name is wrong.
-    """
-    schema, excluded = reference.schema, tuple(exclude)
-    asked = tuple(schema if columns is None else columns)
-    near = Near([name for name in (*excluded, *asked) if name not in schema], schema)
-    judged: list[str] = []
+    schema, method, excluded = reference.schema, request.method, request.exclude
+    names = tuple(schema) if request.columns is None else request.columns
+    near = Near([name for name in (*excluded, *names) if name not in schema], schema)
+    judged, left = [], []
     refused = {
         name: f"`{name}` is excluded, but not in the reference{near.hint(name)}"
         for name in excluded
         if name not in schema
     }
-    left = {}
-    for name in asked:
+    for name in names:
         if name in excluded:
             continue
         field = schema.get(name)
         if field is None:
             refused[name] = f"`{name}` is not in the reference{near.hint(name)}"
             continue
-        what = "" if field.kind in kinds | _NEVER | {"null"} else held(field)
-        what = what or (_MANY if _has_no_categories(reference, field) else "")
-        if what and columns is None:
-            left[name] = what
-        elif what:
-            refused[name] = f"`{name}` can't be judged by {method!r}: it holds {what}"
-        elif why := _unfit(reference, field, method):
-            refused[name] = why if columns is not None else f"{why}; `exclude` leaves it out"
+        unserved, problem = "", ""
+        if field.kind in _NEVER:
+            problem = f"`{name}` can't be judged by {method!r}: it holds {content(field)}"
+            problem = field.problem or problem
+        elif field.kind not in request.kinds | {"null"}:
+            unserved = content(field)
+        else:
+            side, known = None, reference.columns.get(name)
+            try:
+                side = distribution_of(reference, name)
+            except Exception as error:  # noqa: BLE001  (one bad column is one finding)
+                problem = describe(error, {name})
+            has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
+            # A baseline keeps no distribution of so many texts.
+            not_kept = side is None and not problem and isinstance(reference, Baseline)
+            if field.kind == "string" and (has_many or not_kept):
+                unserved = "texts, too many to be categories"
+            elif known is not None and known.valid == 0:
+                problem = f"`{name}` has no value in the reference"
+            elif not problem and (side is None or known is None):
+                problem = f"the reference was profiled without the distribution of `{name}`"
+        if unserved and request.columns is None:
+            left.append(f"`{name}` ({unserved})")
+        elif unserved:
+            refused[name] = f"`{name}` can't be judged by {method!r}: it holds {unserved}"
+        elif problem:
+            hint = "; `exclude` leaves it out" if request.columns is None else ""
+            refused[name] = f"{problem}{hint}"
         else:
             judged.append(name)
-    return Candidates(tuple(judged), refused, left)
+    return Candidates(tuple(judged), refused, f"not judged: {', '.join(left)}" if left else "")
 
 
-def _has_no_categories(reference: Reference, field: Field) -> bool:
-    """Whether a column has more than 1,000 texts, or was kept from a baseline's file."""
-    if field.kind != "string":
-        return False
-    try:
-        side = distribution_of(reference, field.name)
-    except Exception:  # noqa: BLE001  (why it can't be read is said by `_unfit`)
-        return False
-    if side is None:
-        return isinstance(reference, Baseline)
-    return isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
+def content(field: Field) -> str:
+    """Return what a column holds, in words.
 
-
-def _unfit(reference: Reference, field: Field, method: str) -> str:
-    """Return why a column that should be judged can't be; an empty text when it can."""
-    name = field.name
-    if field.kind in _NEVER:
-        return field.problem or f"`{name}` can't be judged by {method!r}: it holds {held(field)}"
-    known = reference.columns.get(name)
-    if known is not None and known.valid == 0:
-        return f"`{name}` has no value in the reference"
-    try:
-        side = distribution_of(reference, name)
-    except Exception as error:  # noqa: BLE001  (one bad column is one finding)
-        return describe(error, {name})
-    if side is None or known is None:
-        return f"the reference was profiled without the distribution of `{name}`"
-    return ""
+    Examples
+    --------
+    >>> content(Field("x", "int", "int8")), content(Field("x", "timestamp", "timestamp[us]"))
+    ('numbers', 'timestamps')
+    """
+    return _CONTENTS.get(field.kind, field.type)

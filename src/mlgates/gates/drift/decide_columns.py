@@ -1,116 +1,104 @@
-"""How a drift gate decides of what it found: beyond the limit, and more than chance gives."""
+"""The decision on all columns of a drift gate: beyond the limit, and more than chance gives."""
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from mlgates.gates.drift.column_drift import MISSING, Found
-from mlgates.gates.drift.statistics import METHODS
+from mlgates.gates.drift.statistics import METHODS, MISSING, ColumnDrift
 from mlgates.limits import format_number
+from mlgates.stats.divergence import psi_chance, rows_needed_psi
 from mlgates.stats.multiplicity import holm
-from mlgates.verdict import Check, Measurement, Rule, Unit
+from mlgates.stats.twosample import ks_chance, rows_needed_ks
+from mlgates.verdict import Check, Measurement, Rule
 
-__all__ = ["Deciding"]
+__all__ = ["decide_columns"]
 
 
-@dataclass(frozen=True, slots=True)
-class Deciding:
-    """The rule by which one gate decides.
+def decide_columns(
+    drifts: Sequence[ColumnDrift], least: int, rule: Rule, significance: float
+) -> Iterator[Check]:
+    """Yield a check of each, significant or not after Holm's correction for all of them.
 
     Parameters
     ----------
-    method : str
-        Name of the distance.
+    drifts : sequence of ColumnDrift
+        What was measured, by one method.
     least : int
-        Fewest values a side.
-    decide_by : {"significance", "estimate"}
-        Whether a change must be significant, too.
+        Fewest values per side.
+    rule : {"significance", "estimate"}
+        Whether a change must be significant to FAIL.
     significance : float
-        Chance of a FAIL without any change, of all that was found.
+        Chance of any FAIL without a change.
     """
-
-    method: str
-    least: int
-    decide_by: Rule
-    significance: float
-
-    def checks(self, found: Sequence[Found]) -> Iterator[Check]:
-        """Yield a check of each, significant or not after Holm's correction for all of them."""
-        adjusted, least = holm([each.p_value for each in found]), holm([e.p_least for e in found])
-        tests = max(int(np.count_nonzero(~np.isnan(adjusted))), 1)
-        for each, p_value, p_least in zip(found, adjusted.tolist(), least.tolist(), strict=True):
-            yield self._judged(each, p_value, p_least, tests)
-
-    def _judged(self, found: Found, p_value: float, p_least: float, tests: int) -> Check:
-        unit: Unit = "share" if found.metric == MISSING else ""
-        lack = self._lacking(found, p_value)
-        said = found.said + ("" if lack else self._chance(found, p_value, tests))
-        measurement = Measurement(
-            found.value,
-            n=found.n,
-            dropped=found.dropped,
-            p_value=p_value,
-            method="two proportions" if unit else self.method,
-            details=found.details,
+    p_values = holm([drift.statistic.p_value for drift in drifts])
+    p_leasts = holm([drift.statistic.p_least for drift in drifts])
+    alpha = significance / max(int(np.count_nonzero(~np.isnan(p_values))), 1)
+    for drift, p_value, p_least in zip(drifts, p_values.tolist(), p_leasts.tolist(), strict=True):
+        value, _, low, high, *_ = drift.statistic
+        may_be_chance, may_be_chance_at_best = (
+            rule == "significance" and not p <= significance for p in (p_value, p_least)
         )
-        enough = min(found.n, found.m) >= self.least
-        return Check.judge(
-            found.subject,
-            found.metric,
-            measurement,
-            found.limit,
-            rule=self.decide_by,
-            min_n=self.least,
-            max_dropped=1.0,  # what is missing has a check of its own
-            significance=self.significance,
+        is_open = drift.limit.holds(low) and not drift.limit.holds(high)
+        lack, note = "", ""
+        if drift.m < least:
+            what = "rows" if drift.metric == MISSING else "values"
+            lack = f"too few {what} in the reference: {drift.m:,}, at least {least:,} are needed"
+        elif drift.n >= least and is_open:
+            ends = f"from {format_number(low)} to {format_number(high)}"
+            lack = f"from the stored reference it is known to be {ends}, which leaves it open"
+        elif drift.n >= least and value == math.inf and may_be_chance:
+            lack = "all of the reference is one value; so few others can be chance"
+        elif drift.n >= least and may_be_chance and drift.metric != MISSING:
+            note = _chance_note(drift, alpha)
+        is_missing = drift.metric == MISSING
+        yield Check.judge(
+            drift.subject,
+            drift.metric,
+            Measurement(
+                value,
+                n=drift.n,
+                dropped=drift.dropped,
+                p_value=p_value,
+                method="two proportions" if is_missing else drift.metric,
+                details=drift.details,
+            ),
+            drift.limit,
+            rule=rule,
+            min_n=least,
+            max_dropped=1.0,  # missing cells have a check of their own
+            significance=significance,
             insufficient=lack,
-            # on whichever side of the limit it lies, chance alone could have brought it there
-            insufficient_by_chance=enough and found.is_vague and self._is_chance(p_least),
-            unit=unit,
-            said=said,
+            # On whichever side of the limit it lies, chance alone could have brought it there.
+            insufficient_by_chance=drift.m >= least and is_open and may_be_chance_at_best,
+            unit="share" if is_missing else "",
+            said=drift.reason + note,
         )
 
-    def _lacking(self, found: Found, p_value: float) -> str:
-        """Return why nothing can be decided, where `decide` could not know."""
-        least, shift = self.least, found.shift
-        if found.m < least:
-            what = "values" if found.metric == self.method else "rows"
-            return f"too few {what} in the reference: {found.m:,}, at least {least:,} are needed"
-        if found.n < least or shift is None:
-            return ""
-        if found.is_vague:
-            ends = f"from {format_number(shift.low)} to {format_number(shift.high)}"
-            return f"from the stored reference it is known to be {ends}, which leaves it open"
-        if found.value == math.inf and self._is_chance(p_value):
-            return "all of the reference is one value; so few others can be chance"
+
+def _chance_note(drift: ColumnDrift, alpha: float) -> str:
+    """Return what chance gives and how many rows decide, where a column is beyond its limit."""
+    value, method, text = drift.statistic.value, METHODS[drift.metric], ""
+    if math.isnan(value) or drift.limit.holds(value):
         return ""
-
-    def _is_chance(self, p_value: float) -> bool:
-        return self.decide_by == "significance" and not p_value <= self.significance
-
-    def _chance(self, found: Found, p_value: float, tests: int) -> str:
-        """Return what chance gives and how many rows decide, where the column is undecided."""
-        beyond = found.value is not None and not found.limit.holds(found.value)
-        shift, method = found.shift, METHODS[self.method]
-        if shift is None or not beyond or found.n < self.least or not self._is_chance(p_value):
-            return ""
-        alpha = self.significance / tests
-        level = method.chance(found.cells, found.n, found.m, alpha)
-        value, decided, told = float(found.value or 0), found.limit.high, ""
-        if shift.tested >= 0:
-            value = decided = shift.tested
-            told = f"`ks` is {format_number(value)}, "
-        # Beyond it lie thin cells, and categories that so small a reference lacks: the test allows
-        # for both, the level does not.
-        if value <= level:
-            told += f"chance alone gives up to {format_number(level)} here, "
-        needed = method.needed(decided, found.cells, found.m, alpha, found.floor)
-        if needed is None and decided > 0:
-            told += (
-                f"{'and ' if told else ''}against so small a reference no number of rows decides"
-            )
-        elif needed and needed > found.n:
-            told += f"{needed:,} rows would decide"
-        return f"; {told.removesuffix(', ')}" if told else ""
+    target = drift.limit.high
+    if drift.statistic.tested >= 0:
+        value = target = drift.statistic.tested
+        text = f"`ks` is {format_number(value)}, "
+    if method.distance is None:
+        level = ks_chance(drift.n, drift.m, alpha)
+        needed = rows_needed_ks(target, drift.m, alpha)
+    else:
+        scale, power = method.psi_scale, method.psi_power
+        level = (psi_chance(drift.cells, drift.n, drift.m, alpha) / scale) ** (1 / power)
+        excess = scale * (target**power - drift.floor**power)
+        needed = rows_needed_psi(excess, drift.cells, drift.m, alpha)
+    # Beyond it lie thin cells, and categories that so small a reference lacks: the test allows for
+    # both, the level does not.
+    if value <= level:
+        text += f"chance alone gives up to {format_number(level)} here, "
+    if needed is None and target > 0:
+        text += f"{'and ' if text else ''}against so small a reference no number of rows decides"
+    elif needed and needed > drift.n:
+        text += f"{needed:,} rows would decide"
+    return f"; {text.removesuffix(', ')}" if text else ""

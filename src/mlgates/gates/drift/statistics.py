@@ -1,4 +1,7 @@
-"""The methods of drift: how far apart two sides of a column are, and what chance would give."""
+"""How far one column has drifted: both sides in the same cells, and the methods that compare them.
+
+Everything here is measured before p-values are adjusted for all columns of a gate.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,38 +9,108 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
 from scipy import special
 
-from mlgates.gates.drift.binned_pair import Cut
-from mlgates.profile.knots import Knots
+from mlgates.gates.drift.columns import NUMBERS
+from mlgates.limits import Limit, format_number, format_value, snap_to_limit
+from mlgates.profile.baseline import is_identifier
+from mlgates.profile.cells import CellCounts
+from mlgates.profile.column import ColumnProfile
+from mlgates.profile.ecdf import Ecdf
+from mlgates.profile.frequencies import Frequencies
+from mlgates.profile.knots import PARTS, Knots
+from mlgates.profile.reference import Ordered, Side, cuts_together
 from mlgates.profile.sample import Sample
 from mlgates.stats import divergence, twosample
-from mlgates.stats.counting import ranks_of
-from mlgates.stats.twosample import Bounded, PointCounts, ks_between, wasserstein_between
+from mlgates.stats.counting import (
+    Cells,
+    Edges,
+    category_cells,
+    count_sorted,
+    count_stored,
+    ranks_of,
+)
 
-__all__ = ["METHODS", "NUMBERS", "Method", "Shift", "told_cells"]
+__all__ = [
+    "METHODS",
+    "MISSING",
+    "BinnedPair",
+    "ColumnDrift",
+    "DriftStatistic",
+    "Method",
+    "binned_pair",
+    "column_drift",
+    "missing_shift",
+]
 
-NUMBERS = frozenset({"int", "float", "decimal"})
-CATEGORIES = frozenset({"bool", "string"})
+Counts = npt.NDArray[np.int64]
+
+MISSING = "missing_shift"
 _SHOWN_CELLS = 30
-_MANY = 10**9  # rows, as good as endless
+#: Longer texts are cut off in a report.
+_LONGEST = 80
+_MANY = 10**9  # rows: effectively infinite
 
 
-class Shift(NamedTuple):
-    """How far a column moved.
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of drift.
 
     Attributes
     ----------
-    value : float
-        In the method's unit; NaN when undefined.
-    p_value : float
-        Chance of so much without a change; NaN when undefined.
+    at_most : float
+        The default limit.
+    kinds : frozenset of str
+        Kinds of columns it serves.
+    distance : callable, optional
+        Returns the distance from the counts of both sides in cells; None where values are compared.
+    psi_scale, psi_power : float
+        For small changes ``psi_scale * distance**psi_power`` is near the PSI (total variation: at
+        least).
+    least : int
+        Fewest values per side by default.
+    most : float
+        The largest possible distance.
+    needs_sorted : bool
+        Whether it needs sorted values; the other methods then read what they need off them.
+    """
+
+    at_most: float = 0.1
+    kinds: frozenset[str] = NUMBERS | {"bool", "string"}
+    distance: Callable[[Counts, Counts], float] | None = None
+    psi_scale: float = 1.0
+    psi_power: int = 2
+    least: int = 30
+    most: float = 1.0
+    needs_sorted: bool = False
+
+
+METHODS = {
+    "psi": Method(0.2, distance=divergence.psi, psi_power=1, least=100, most=math.inf),
+    "ks": Method(kinds=NUMBERS),
+    "jensen_shannon": Method(distance=divergence.jensen_shannon, psi_scale=8 * math.log(2)),
+    "wasserstein": Method(kinds=NUMBERS, most=math.inf, needs_sorted=True),
+    "hellinger": Method(distance=divergence.hellinger, psi_scale=8),
+    "total_variation": Method(distance=divergence.total_variation, psi_scale=4),
+    "chi2": Method(distance=divergence.cramers_v, psi_scale=4),
+}
+
+
+class DriftStatistic(NamedTuple):
+    """A measured distance and its p-value, each NaN when undefined.
+
+    Attributes
+    ----------
+    value, p_value : float
+        The distance in the method's unit, and the chance of so much without a change.
     low, high : float
-        The least and greatest that the value can be, where it is known only so.
+        Bounds of the distance: apart where a stored reference leaves it open.
     p_least : float
-        The least that the p-value can then be.
+        The least p-value within these bounds.
     tested : float
-        What the p-value is of, where that is another distance: Kolmogorov's and Smirnov's.
+        The KS distance where the p-value is of that and not of `value`.
     """
 
     value: float
@@ -48,240 +121,303 @@ class Shift(NamedTuple):
     tested: float = math.nan
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A way to measure drift.
+class ColumnDrift(NamedTuple):
+    """One measured change of a column, to be decided together with all others.
+
+    Attributes
+    ----------
+    n, m : int
+        Values of the data and of the reference.
+    reason : str
+        What was measured, as a clause.
+    dropped : int
+        Missing cells of the data.
+    cells : int
+        Number of cells that were compared.
+    floor : float
+        Distance that is expected without drift, however many rows the data have, because the
+        reference lacks rare categories.
+    """
+
+    subject: str
+    metric: str
+    limit: Limit
+    n: int
+    m: int
+    statistic: DriftStatistic
+    reason: str
+    details: dict[str, object]
+    dropped: int = 0
+    cells: int = 0
+    floor: float = 0.0
+
+
+class BinnedPair(NamedTuple):
+    """Both sides of a column counted in the same cells.
+
+    Attributes
+    ----------
+    cells : Cells
+        Counts for a distance.
+    labels : tuple of str
+        The cells in words.
+    test_cells : Cells
+        Counts for a test: no edge is there by chance, and each category that the reference lacks
+        has its own cell.
+    """
+
+    cells: Cells
+    labels: tuple[str, ...]
+    test_cells: Cells
+
+
+def binned_pair(
+    reference: Side, current: Any, edges: Edges | None, bins: int, *, for_test: bool = True
+) -> BinnedPair:
+    """Count both sides in the same cells, which the reference defines.
 
     Parameters
     ----------
-    at_most : float
-        The default limit.
-    kinds : frozenset of str
-        Kinds of columns it serves.
-    measure : callable
-        ``measure(cut, reference, current)`` gives a `Shift`.
-    chance : callable
-        ``chance(cells, n, m, alpha)``: what chance alone exceeds with that probability, of what is
-        tested.
-    needed : callable
-        ``needed(limit, cells, m, alpha, floor)``: rows from which chance stays within the limit;
-        None when no number is enough. `floor` is the distance that any number of rows keeps.
-    least : int
-        Fewest rows a side by default.
-    binned : bool
-        Whether it compares counts in cells alone.
-    sorts : bool
-        Whether it needs sorted numbers: then they tell all other methods what they need, too.
-    most : float
-        The largest value possible.
-    unseen : callable, optional
-        ``unseen(single, m)``: the distance that a reference of `m` values gives without any drift
-        by the categories it lacks, when `single` of those it has stand once.
+    reference : Ecdf, Sample, Knots or Frequencies
+        The reference's side.
+    current : Ecdf, Sample, Knots, Frequencies or CellCounts
+        The current side, as `current_counter` counted it.
+    edges : Edges or None
+        As of `edges_of`.
+    bins : int
+        Number of cells into which they cut.
+    for_test : bool
+        Whether cells of a test are needed; else they are the others.
     """
+    if isinstance(reference, Frequencies) or edges is None:
+        return _binned_categories(reference, current)  # type: ignore[arg-type]
+    counts = []
+    for side in (reference, current):
+        if isinstance(side, CellCounts):
+            counts.append(side.counts)
+        elif isinstance(side, Sample):
+            grid = reference.grid if isinstance(reference, Sample) else None
+            counts.append(side.count(edges, grid))
+        elif isinstance(side, Ecdf):
+            counts.append(count_sorted(side.values, edges))
+        else:
+            at = np.searchsorted(side.points, edges.points)
+            counts.append(count_stored(side.low[at], side.high[at], side.ends, edges))
+    cells = Cells.of(*counts, ordered=True)
+    points: list[Any] = edges.points.tolist()
+    texts = [f"{x:,}" for x in points]
+    if edges.points.dtype.kind == "f":
+        # As many digits as distinguish the points.
+        for digits in range(6, 18):
+            texts = [f"{x:,.{digits}g}" for x in points]
+            if len(set(texts)) == len(texts):
+                break
+    names = edges.labels(texts)
+    labels = tuple(names[position] for position in cells.positions.tolist())
+    together = for_test and cuts_together(reference, edges)
+    return BinnedPair(cells, labels, _cut_together(reference, current, bins) if together else cells)
 
-    at_most: float
-    kinds: frozenset[str]
-    measure: Callable[[Cut, Any, Any], Shift]
-    chance: Callable[[int, int, int, float], float]
-    needed: Callable[[float, int, int, float, float], int | None]
-    least: int = 30
-    binned: bool = False
-    sorts: bool = False
-    most: float = 1.0
-    unseen: Callable[[int, int], float] | None = None
+
+def _cut_together(reference: Ordered, current: Ordered, bins: int) -> Cells:
+    """Return cells that both sides cut, so that a value frequent on one side gets none by chance.
+
+    They are cut at knots of both sides where all values of the reference are known, else at its
+    own, so that rows and a stored baseline cut alike.
+    """
+    known = reference if isinstance(reference, Knots) else Knots.of(Ecdf([reference.values]))
+    if isinstance(current, Knots):
+        data = current
+    else:
+        values = Ecdf([current.values])
+        if reference.n <= PARTS:
+            points = Knots.of(values).points
+            # Of two types a common one might not hold all: then the reference's are enough.
+            if points.dtype == known.points.dtype:
+                known = Knots.at(np.union1d(known.points, points), known.whole)
+        data = Knots.at(known.points, values)
+    each = Edges(known.points, np.ones(len(known.points), np.bool_))
+    a, b = (count_stored(side.low, side.high, side.ends, each) for side in (known, data))
+    return divergence.cells_together(a, b, bins)
 
 
-def _on_cells(distance: Callable[..., float]) -> Callable[[Cut, Any, Any], Shift]:
-    def measure(cut: Cut, reference: Any, current: Any) -> Shift:
-        del reference, current
-        a, b = cut.cells.reference, cut.cells.current
-        value = distance(a, b)
-        test = cut.tested()
+def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPair:
+    """Count the categories of the reference, and those it lacks together."""
+    counts = np.zeros(len(reference.counts), np.int64)
+    positions = pc.index_in(current.values, value_set=reference.values)
+    where = np.asarray(positions.fill_null(-1).to_numpy(), np.int64)
+    counts[where[where >= 0]] = current.counts[where >= 0]
+    unseen = current.counts[where < 0]
+    cells = category_cells(reference.counts, counts, unseen)
+    names = [str(value) for value in reference.values.to_pylist()]
+    if is_identifier(reference):
+        # Names of persons are no names of cells.
+        names = [f"text {i}" for i in range(1, len(names) + 1)]
+    names = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names]
+    names.append("(not in the reference)")
+    labels = tuple(names[position] for position in cells.positions.tolist())
+    test_cells = category_cells(reference.counts, counts, unseen, together=False)
+    return BinnedPair(cells, labels, test_cells)
+
+
+def column_drift(
+    name: str,
+    limit: Limit,
+    pair: BinnedPair,
+    *,
+    columns: tuple[ColumnProfile, ColumnProfile],
+    sides: tuple[Side, Any],
+    significance: float,
+) -> ColumnDrift:
+    """Measure one column by a method.
+
+    Parameters
+    ----------
+    name : str
+        The method.
+    limit : Limit
+        Values that miss it by rounding alone are put on it.
+    pair : BinnedPair
+        Both sides in cells.
+    columns : tuple of ColumnProfile
+        The column of the reference and of the data.
+    sides : tuple
+        Both sides as they were counted.
+    significance : float
+        Level at which a cell counts as moved, for all cells of the column together.
+    """
+    method, cells, (known, data) = METHODS[name], pair.cells, columns
+    a, b = cells.reference, cells.current
+    floor = 0.0
+    if method.distance is None:
+        statistic = _value_statistic(name, *sides)
+    else:
+        distance, test = method.distance(a, b), pair.test_cells
         p_value = divergence.chi_square_pvalue(test.reference, test.current, ordered=test.ordered)
-        if test is not cut.cells and test.ordered:
-            # Cells that both sides make may join what is beyond chance in those of the reference.
+        if test is not cells and test.ordered:
+            # Cells that both sides cut may join what is beyond chance in those of the reference.
             bound = divergence.one_sided_pvalue(a, b, int(a.sum()), int(b.sum()))
             p_value = min(p_value, bound)
-        return Shift(value, p_value, value, value, p_value)
+        statistic = DriftStatistic(distance, p_value, distance, distance, p_value)
+        # By Good and Turing, categories that occur once estimate the share of those lacking.
+        lacking = _MANY * int(np.count_nonzero(a == 1)) // known.valid
+        if lacking and not cells.ordered:
+            floor = method.distance(
+                np.array([known.valid, 0]), np.array([_MANY - lacking, lacking])
+            )
+    value, low, high = (
+        snap_to_limit(x, limit, scale=1.0) for x in (statistic.value, statistic.low, statistic.high)
+    )
+    statistic = statistic._replace(value=value, low=low, high=high)
+    shown = format_value(None if math.isnan(value) else value, limit)
+    sizes = f"{data.valid:,} against {known.valid:,}"
+    reason = f"`{name}` of `{known.field.name}` is {shown} (n = {sizes})"
+    if math.isnan(value) and known.infinite + data.infinite:
+        reason += f"; {data.infinite:,} values are infinite, {known.infinite:,} in the reference"
+    details: dict[str, object] = {
+        "n_reference": known.valid,
+        "p_value_alone": statistic.p_value,
+        "cells": _described_cells(pair, significance),
+    }
+    if low < high:
+        details["bounds"] = (low, high)
+    return ColumnDrift(
+        known.field.name,
+        name,
+        limit,
+        data.valid,
+        known.valid,
+        statistic,
+        reason,
+        details,
+        dropped=data.missing,
+        cells=len(pair.labels),
+        floor=floor,
+    )
 
-    return measure
 
-
-def _ks(cut: Cut, reference: Any, current: Any) -> Shift:
-    del cut
+def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
+    """Return the statistic of "ks" or "wasserstein", of values or of counts at knots."""
+    n, m = current.n, reference.n
     if isinstance(reference, Knots):
-        found, n, m = _ks_at_knots(reference, current)
+        first, second = (
+            twosample.PointCounts(side.low, side.high, *side.ends) for side in (reference, current)
+        )
+        ks = twosample.ks_between(first, second)
     else:
         if isinstance(reference, Sample) and isinstance(current, Sample):
             exact = reference.ks(current)
         else:
             exact = twosample.ks_distance(reference.values, current.values)
-        found, n, m = Bounded(exact, exact, exact), current.n, reference.n
-    p_value = twosample.ks_pvalue(found.low, m, n)
-    p_least = p_value if found.high == found.low else twosample.ks_pvalue(found.high, m, n)
-    return Shift(found.value, p_value, found.low, found.high, p_least)
-
-
-def _ks_at_knots(reference: Knots, current: Knots) -> tuple[Bounded, int, int]:
-    between = ks_between(_known(reference), _known(current))
-    return between, current.ends.n, reference.ends.n
-
-
-def _wasserstein(cut: Cut, reference: Any, current: Any) -> Shift:
-    """In units of the reference's spread; where that is 0, infinite unless both sides are equal."""
-    test = _ks(cut, reference, current)
-    extreme = twosample.beyond_pvalue(*_beyond(reference, current))
+        ks = twosample.Bounded(exact, exact, exact)
+    p_value = twosample.ks_pvalue(ks.low, m, n)
+    p_least = p_value if ks.high == ks.low else twosample.ks_pvalue(ks.high, m, n)
+    if name == "ks":
+        return DriftStatistic(ks.value, p_value, ks.low, ks.high, p_least)
     if isinstance(reference, Knots):
-        found, unit = _wasserstein_at_knots(reference, current), reference.spread
+        below, upto = (int(current.low[0]), int(current.high[-1])) if len(current.low) else (0, 0)
+        infinite = any(side.ends.neg_inf + side.ends.pos_inf for side in (reference, current))
+        beyond = math.nan if infinite else current.beyond
+        distances = twosample.wasserstein_between(reference.points, first, second, beyond)
+        unit = reference.spread
     else:
+        (below, _), (_, upto) = (
+            counts.tolist() for counts in ranks_of(current.values, reference.values[[0, -1]])
+        )
         exact = twosample.wasserstein(reference.values, current.values)
-        found, unit = Bounded(exact, exact, exact), twosample.spread(reference.values)
-    value, low, high = (_in_units(x, unit) for x in found)
-    p_values = (_either(p, extreme) for p in (test.p_value, test.p_least))
-    p_value, p_least = p_values
-    return Shift(value, p_value, low, high, p_least, test.value)
+        distances = twosample.Bounded(exact, exact, exact)
+        unit = twosample.spread(reference.values)
+    # In units of the reference's spread; where that is 0, infinite unless both sides are equal.
+    unit = unit if math.isfinite(unit) else math.nan
+    value, low, high = (math.inf if unit == 0 and x > 0 else x / (unit or 1.0) for x in distances)
+    # A few values far outside move the mean distance, and no test of the whole distribution detects
+    # them. How many lie beyond the reference's ends needs no assumption: its test is given a
+    # twentieth of the level.
+    extreme = twosample.beyond_pvalue(below, n - upto, n, m)
+    p_value, p_least = (min(1.0, p / 0.95, extreme / 0.05) for p in (p_value, p_least))
+    return DriftStatistic(value, p_value, low, high, p_least, tested=ks.value)
 
 
-def _either(ks: float, extreme: float) -> float:
-    """Return the p-value of two tests, of which the second is given a twentieth of the level.
-
-    A few values far outside move the mean distance, and no test of the whole distribution sees
-    them; how many lie beyond the reference's ends is known without any assumption.
-    """
-    return min(1.0, ks / 0.95, extreme / 0.05)
-
-
-def _beyond(reference: Any, current: Any) -> tuple[int, int, int, int]:
-    """Return how many values lie below and above the reference's ends, and both sizes."""
-    if isinstance(reference, Knots):
-        low, high = (int(current.low[0]), int(current.high[-1])) if len(current.low) else (0, 0)
-        return low, current.ends.n - high, current.ends.n, reference.ends.n
-    ends, values = reference.values[[0, -1]], current.values
-    (low, _), (_, high) = (counts.tolist() for counts in ranks_of(values, ends))
-    return low, len(values) - high, len(values), len(reference.values)
-
-
-def _in_units(distance: float, unit: float) -> float:
-    if not math.isfinite(unit):
-        return math.nan
-    if unit > 0 or math.isnan(distance):
-        return distance / (unit or 1.0)
-    return 0.0 if distance == 0 else math.inf
-
-
-def _wasserstein_at_knots(reference: Knots, current: Knots) -> Bounded:
-    infinite = any(side.ends.neg_inf + side.ends.pos_inf for side in (reference, current))
-    beyond = math.nan if infinite else current.beyond
-    return wasserstein_between(reference.points, _known(reference), _known(current), beyond)
-
-
-def _known(side: Knots) -> PointCounts:
-    return PointCounts(side.low, side.high, *side.ends)
-
-
-def _like_psi(to_psi: float) -> tuple[Callable[..., float], Callable[..., int | None]]:
-    """Return chance and rows needed of a distance whose square is near a PSI over `to_psi`.
-
-    For small changes PSI is near ``sum (q - p)**2 / p``, Jensen-Shannon's distance near the root of
-    that over ``8 ln 2``, Hellinger's over 8, Cramer's V over 4, and the total variation at most
-    that of a quarter.
-    """
-
-    def chance(cells: int, n: int, m: int, alpha: float) -> float:
-        return math.sqrt(divergence.psi_chance(cells, n, m, alpha) / to_psi)
-
-    def needed(limit: float, cells: int, m: int, alpha: float, floor: float) -> int | None:
-        return divergence.rows_needed_psi(to_psi * (limit**2 - floor**2), cells, m, alpha)
-
-    return chance, needed
-
-
-def _ks_chance(cells: int, n: int, m: int, alpha: float) -> float:
-    del cells
-    return twosample.ks_chance(n, m, alpha)
-
-
-def _psi_needed(limit: float, cells: int, m: int, alpha: float, floor: float) -> int | None:
-    return divergence.rows_needed_psi(limit - floor, cells, m, alpha)
-
-
-def _ks_needed(limit: float, cells: int, m: int, alpha: float, floor: float) -> int | None:
-    del cells, floor
-    return twosample.rows_needed_ks(limit, m, alpha)
-
-
-def _binned(
-    distance: Callable[..., float],
-    at_most: float,
-    bounds: tuple[Callable[..., float], Callable[..., int | None]],
-    least: int = 30,
-    most: float = 1.0,
-) -> Method:
-    return Method(
-        at_most,
-        NUMBERS | CATEGORIES,
-        _on_cells(distance),
-        *bounds,
-        least,
-        binned=True,
-        most=most,
-        unseen=_unseen(distance),
-    )
-
-
-def _unseen(distance: Callable[..., float]) -> Callable[[int, int], float]:
-    """Return what categories that the reference lacks add, however many rows the data have.
-
-    By Good and Turing those that stand once in `m` values tell the share of what is lacking.
-    """
-
-    def floor(single: int, m: int) -> float:
-        lacking = _MANY * single // m
-        return distance(np.array([m, 0]), np.array([_MANY - lacking, lacking])) if lacking else 0.0
-
-    return floor
-
-
-METHODS: dict[str, Method] = {
-    "psi": _binned(
-        divergence.psi,
-        0.2,
-        (divergence.psi_chance, _psi_needed),
-        least=100,
-        most=math.inf,
-    ),
-    "ks": Method(0.1, NUMBERS, _ks, _ks_chance, _ks_needed),
-    "jensen_shannon": _binned(divergence.jensen_shannon, 0.1, _like_psi(8 * math.log(2))),
-    "wasserstein": Method(
-        0.1, NUMBERS, _wasserstein, _ks_chance, _ks_needed, sorts=True, most=math.inf
-    ),
-    "hellinger": _binned(divergence.hellinger, 0.1, _like_psi(8)),
-    "total_variation": _binned(divergence.total_variation, 0.1, _like_psi(4)),
-    "chi2": _binned(divergence.cramers_v, 0.1, _like_psi(4)),
-}
-
-
-def told_cells(both: Cut, significance: float) -> list[dict[str, object]]:
-    """Return the cells with both shares, and which moved: the largest changes, in order of cells.
+def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, object]]:
+    """Return the shares of both sides per cell, and which moved: at most 30, largest changes.
 
     A cell moved when its share differs beyond what chance gives any of the cells (Bonferroni).
     """
-    a, b = both.cells.reference, both.cells.current
+    a, b = pair.cells.reference, pair.cells.current
     m, n = int(a.sum()), int(b.sum())
     p, q, expected = a / m, b / n, a / m
-    if not both.cells.ordered:
-        # By Good and Turing the reference lacks as many as stand there once.
+    if not pair.cells.ordered:
+        # By Good and Turing the reference lacks a share like that of categories that occur once.
         expected = np.where(a == 0, np.count_nonzero(a == 1) / m, expected)
     pooled = (m * expected + b) / (m + n)
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
     moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * len(p))) * deviation
-    told: list[dict[str, object]] = [
-        {"cell": label, "reference": before, "current": now, "moved": has_moved}
-        for label, before, now, has_moved in zip(
-            both.labels, p.tolist(), q.tolist(), moved.tolist(), strict=True
-        )
-    ]
-    if len(told) <= _SHOWN_CELLS:
-        return told
-    largest = np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS]
-    return [told[i] for i in sorted(largest.tolist())]
+    shares = zip(pair.labels, p.tolist(), q.tolist(), moved.tolist(), strict=True)
+    keys = ("cell", "reference", "current", "moved")
+    described: list[dict[str, object]] = [dict(zip(keys, each, strict=True)) for each in shares]
+    if len(described) > _SHOWN_CELLS:
+        largest = np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS]
+        described = [described[i] for i in sorted(largest.tolist())]
+    return described
+
+
+def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
+    """Measure the change of the share of missing cells; nothing where neither side has any."""
+    if not known.missing and not data.missing:
+        return []
+    name, before, limit = known.field.name, known.missing / known.rows, Limit(at_most=most)
+    now = data.missing / data.rows if data.rows else math.nan
+    value = snap_to_limit(abs(now - before), limit, scale=1.0)
+    sides = (np.array([side.missing, side.rows - side.missing]) for side in (known, data))
+    p_value = divergence.chi_square_pvalue(*sides, ordered=False)
+    reason = f"{format_number(before, 'share')} of `{name}` was missing in the reference"
+    if data.rows:
+        shift = format_value(value, limit, "share")
+        reason += f", {format_number(now, 'share')} is in the data: a shift of {shift}"
+    details: dict[str, object] = {
+        "n_reference": known.rows,
+        "p_value_alone": p_value,
+        "before": before,
+        "now": now,
+    }
+    statistic = DriftStatistic(value, p_value, value, value, p_value)
+    return [ColumnDrift(name, MISSING, limit, data.rows, known.rows, statistic, reason, details)]
