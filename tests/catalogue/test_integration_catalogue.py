@@ -591,7 +591,7 @@ SERVED = [
         "thread_safe",
         "concurrent_calls",
         FAIL,
-        "when 4 came at the same time",
+        "when 4 threads called at the same time",
     ),
     (Applications.other_text, "golden", "responses", FAIL, "8 of 8 requests"),
     (Applications.other_shape, "golden", "responses", FAIL, "8 of 8 requests"),

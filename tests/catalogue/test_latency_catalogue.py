@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 import mlgates as mg
-from mlgates.runtime import clock as clocks
-from mlgates.runtime.clock import SECOND
+from mlgates.runtime.timing import SECOND, Clock
 
 P, U, F, E = "pass", "inconclusive", "fail", "error"  # U: undecided
 NAN, INF = math.nan, math.inf
@@ -139,9 +138,9 @@ def clock(monkeypatch):
     class Moment:
         now = 0
 
-    monkeypatch.setattr(clocks.Clock, "now", lambda _: Moment.now)
+    monkeypatch.setattr(Clock, "now", lambda _: Moment.now)
     monkeypatch.setattr(
-        clocks.Clock,
+        Clock,
         "wait_until",
         lambda _, moment: setattr(Moment, "now", max(Moment.now, moment)),
     )

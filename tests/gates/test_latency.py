@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 import mlgates as mg
-from mlgates.runtime import clock as clocks
-from mlgates.runtime.clock import SECOND
+from mlgates.runtime.timing import SECOND, Clock
 from mlgates.stats.quantiles import exceedance_interval
 from mlgates.verdict import Verdict
 
@@ -37,8 +36,8 @@ class Served:
     def __init__(self, monkeypatch):
         self.moment = 0
         self.patch = monkeypatch
-        monkeypatch.setattr(clocks.Clock, "now", lambda _: self.moment)
-        monkeypatch.setattr(clocks.Clock, "wait_until", lambda _, moment: self.wait(moment))
+        monkeypatch.setattr(Clock, "now", lambda _: self.moment)
+        monkeypatch.setattr(Clock, "wait_until", lambda _, moment: self.wait(moment))
 
     def wait(self, moment):
         self.moment = max(self.moment, moment)
@@ -114,8 +113,23 @@ def test_undecided_says_how_many_calls_would_decide():
     assert check.verdict is U
     assert check.by_chance is True
     needed = check.details["rows_needed"]
-    assert f"; {needed:,} calls would decide; the interval reaches across" in check.reason
+    assert f"; about {needed:,} calls would decide; the interval reaches across" in check.reason
     assert 2_000 < needed < 20_000
+    more = np.random.default_rng(0).choice(seconds, needed)
+    assert run(mg.Latency("p99", at_most=limit), more).verdict is P
+
+
+def test_forecast_where_failed_calls_leave_the_interval_open_and_where_none_decide():
+    seconds = drawn(1_000)
+    seconds[100::200] = math.inf
+    check = run(mg.Latency("p99", at_most="20ms"), seconds).checks[0]
+    assert check.interval[1] == math.inf
+    assert 1_518 < check.details["rows_needed"] < 6_000
+    assert check.details["rows_needed"] % 100 == 0
+    seconds[50::200] = math.inf  # just as many as may be
+    check = run(mg.Latency("p99", at_most="20ms"), seconds).checks[0]
+    assert check.verdict is U
+    assert "would decide" not in check.reason
 
 
 def test_estimate_decides_where_that_is_asked():

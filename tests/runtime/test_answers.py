@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from mlgates.runtime.answers import (
     MalformedError,
-    alike,
-    alike_leaves,
+    ResponseComparison,
     predictions,
     probabilities,
+    same_answers,
+    same_value,
     undefined,
 )
 from mlgates.runtime.wire import NotPlainError, decode, encode, plain
@@ -74,7 +75,7 @@ def test_what_is_no_table_of_probabilities_is_refused(answer):
 
 def test_labels_are_compared_exactly_and_numbers_within_rtol():
     def same(left, right, rtol=1e-6):
-        return alike(np.array(left), np.array(right), rtol).tolist()
+        return same_answers(np.array(left), np.array(right), rtol).tolist()
 
     assert same([1, 2], [1, 3]) == [True, False]
     assert same([10**6, 2], [10**6 + 1, 2]) == [False, True]  # integers are labels
@@ -89,12 +90,12 @@ def test_labels_are_compared_exactly_and_numbers_within_rtol():
     assert same([1.0, 2.0], [1.0, 2.0, 3.0]) == [False, False]
     assert same(["a", "b"], [1, 2]) == [False, False]
     mixed = np.array(["a", 1.0, None], dtype=object)
-    assert alike(mixed, np.array(["a", 1.0 + 1e-9, None], dtype=object), 1e-6).all()
+    assert same_answers(mixed, np.array(["a", 1.0 + 1e-9, None], dtype=object), 1e-6).all()
 
 
 def test_leaves_are_compared_one_by_one():
     answer = {"a": [1.0, "x", None, True], "b": {"c": b"z"}}
-    assert alike_leaves(answer, {"b": {"c": b"z"}, "a": [1.0 + 1e-9, "x", None, True]}, 1e-6)
+    assert same_value(answer, {"b": {"c": b"z"}, "a": [1.0 + 1e-9, "x", None, True]}, 1e-6)
     for other in (
         {"a": [1.1, "x", None, True], "b": {"c": b"z"}},
         {"a": [1.0, "x", None], "b": {"c": b"z"}},
@@ -102,7 +103,7 @@ def test_leaves_are_compared_one_by_one():
         {"a": [1.0, "x", None, True]},
         {"a": [1.0, "x", None, True], "b": {"c": "z"}},
     ):
-        assert not alike_leaves(answer, other, 1e-6)
+        assert not same_value(answer, other, 1e-6)
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -148,3 +149,58 @@ def test_what_is_plain():
     for value in (object(), {1, 2}, lambda: 1, nested, pd.DataFrame({"a": [1]})):
         with pytest.raises(NotPlainError):
             plain(value)
+
+
+# Responses of applications
+
+
+KNOWN = [
+    {"id": 1e12, "score": 0.0, "p": [0.0, 1.0], "ok": True, "n": 1},
+    {"id": 2e12, "score": 0.7, "p": [0.5, 0.5], "ok": False, "n": 10**400},
+]
+COMPARISON = ResponseComparison(KNOWN, 1e-6)
+
+
+def same_as_known(**changed):
+    return COMPARISON.same(KNOWN[0], {**KNOWN[0], **changed})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"score": 1e-18}, {"score": -1e-16}, {"p": [1e-17, 1.0]}, {"n": 1.0}, {"id": 1e12 + 1}],
+)
+def test_responses_that_are_the_same(changed):
+    assert same_as_known(**changed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"score": 1e-9},  # much less than rounding of the ids
+        {"score": math.nan},
+        {"score": None},
+        {"score": "0.0"},
+        {"score": False},
+        {"p": [0.0]},
+        {"p": [1.0, 0.0]},
+        {"p": {"0": 0.0}},
+        {"ok": 1},
+        {"ok": 1.0},
+        {"ok": False},
+        {"n": True},
+        {"n": 2},
+        {"n": 10**400},
+        {"score": 10**400},
+        {"more": 1},
+    ],
+)
+def test_responses_that_are_not_the_same(changed):
+    assert not same_as_known(**changed)
+
+
+def test_what_is_not_finite_is_itself():
+    odd = {"a": math.inf, "b": math.nan}
+    comparison = ResponseComparison([odd], 1e-6)
+    assert comparison.same(odd, {"a": math.inf, "b": math.nan})
+    assert not comparison.same(odd, {"a": -math.inf, "b": math.nan})
+    assert not comparison.same(odd, {"a": 1.0, "b": math.nan})

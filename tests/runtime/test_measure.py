@@ -1,6 +1,7 @@
 """Measuring models under a clock that only they move: rows, turns, warm-up, rounds."""
 
 import math
+import os
 import sys
 
 import numpy as np
@@ -11,10 +12,18 @@ import pytest
 from scipy import sparse
 
 import mlgates as mg
-from mlgates.runtime import machine
-from mlgates.runtime.clock import SECOND, Clock
-from mlgates.runtime.machine import Moment, facts, is_busy, observe, pools
-from mlgates.runtime.measure import Plan, Subject, measure
+from mlgates.runtime.measure import (
+    MachineLoad,
+    Plan,
+    Subject,
+    is_busy,
+    machine_facts,
+    machine_load,
+    measure,
+    processors,
+    thread_pools,
+)
+from mlgates.runtime.timing import SECOND, Clock
 
 MS = SECOND // 1_000
 TABLE = np.arange(20.0).reshape(10, 2)
@@ -282,16 +291,16 @@ def test_details_tell_throughput_memory_collector_and_machine():
 
 
 def test_machine_tells_what_the_system_tells(monkeypatch):
-    before = observe()
-    assert facts(before, observe())["pools"] == pools()
-    assert is_busy(Moment(0.5, None), Moment(1_000.0, None)) is True
-    assert is_busy(Moment(0.0, None), Moment(0.5, None)) is False
-    assert is_busy(Moment(None, None), Moment(None, None)) is False
-    assert facts(Moment(None, None), Moment(None, 3))["preempted"] is None
-    monkeypatch.delattr(machine.os, "getloadavg", raising=False)
-    monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
+    before = machine_load()
+    assert machine_facts(before, machine_load())["pools"] == thread_pools()
+    assert is_busy(MachineLoad(0.5, None), MachineLoad(1_000.0, None)) is True
+    assert is_busy(MachineLoad(0.0, None), MachineLoad(0.5, None)) is False
+    assert is_busy(MachineLoad(None, None), MachineLoad(None, None)) is False
+    assert machine_facts(MachineLoad(None, None), MachineLoad(None, 3))["preempted"] is None
+    monkeypatch.delattr(os, "getloadavg", raising=False)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setitem(sys.modules, "resource", None)
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    assert observe() == (None, None)
-    assert facts(observe(), observe())["pools"] == {}
-    assert machine.processors() >= 1
+    assert machine_load() == (None, None)
+    assert machine_facts(machine_load(), machine_load())["pools"] == {}
+    assert processors() >= 1

@@ -10,8 +10,8 @@ import pytest
 import saboteurs as bad
 
 from mlgates.errors import EvidenceError
-from mlgates.runtime.calls import Job, Reply
-from mlgates.runtime.process import Apart, Here, Live, Stored, by_name
+from mlgates.runtime.calls import Job
+from mlgates.runtime.process import Live, LocalHost, Stored, SubprocessHost, by_name
 
 X = bad.people(6)
 
@@ -24,8 +24,8 @@ def job(method="predict", **options) -> Job:
 def apart():
     hosts = []
 
-    def make(source, timeout=20.0) -> Apart:
-        hosts.append(Apart(source, timeout))
+    def make(source, timeout=20.0) -> SubprocessHost:
+        hosts.append(SubprocessHost(source, timeout))
         return hosts[-1]
 
     yield make
@@ -34,7 +34,7 @@ def apart():
 
 
 def test_here_and_apart_answer_the_same(apart):
-    here, there = Here(bad.Honest()), apart(Live(bad.Honest()))
+    here, there = LocalHost(bad.Honest()), apart(Live(bad.Honest()))
     for method in ("predict", "predict_proba"):
         replies = [host.perform(job(method))[0] for host in (here, there)]
         assert [reply.kind for reply in replies] == ["answer", "answer"]
@@ -42,9 +42,14 @@ def test_here_and_apart_answer_the_same(apart):
     here.close()
 
 
-def test_a_reply_travels_as_a_dict():
-    reply = Reply("raised", said="no", clear=True, inputs=("cells",), state=("locale",), printed=3)
-    assert Reply.from_dict(reply.as_dict()) == reply
+def test_side_effects_and_exceptions_come_back_from_a_child(apart):
+    here, there = LocalHost(bad.Moves()), apart(Live(bad.Moves()))
+    replies = [host.perform(job())[0] for host in (here, there)]
+    assert [list(reply.changed_state) for reply in replies] == [["working directory"]] * 2
+    here, there = LocalHost(bad.Raises()), apart(Live(bad.Raises()))
+    replies = [host.perform(job())[0] for host in (here, there)]
+    assert [reply[:4] for reply in replies] == [replies[0][:4]] * 2
+    assert replies[1].explained is True
 
 
 def test_a_child_that_ended_is_followed_by_another(apart):
@@ -66,8 +71,8 @@ def test_all_that_a_child_started_is_killed_with_it(apart, tmp_path):
     start = time.monotonic()
     reply = apart(Live(Starts()), timeout=1.0).perform(job())[0]
     assert reply.kind == "stopped"
-    assert reply.said.startswith("took longer than 1 s and was stopped")
-    assert "define" not in reply.said
+    assert reply.problem.startswith("took longer than 1 s and was stopped")
+    assert "define" not in reply.problem
     assert time.monotonic() - start < 30
     time.sleep(max(0.0, 7 - (time.monotonic() - start)))
     assert not (tmp_path / "survived").exists()
@@ -120,7 +125,7 @@ def test_calls_at_the_same_time_are_made_from_as_many_threads():
         seen.append(threading.get_ident())
         return np.zeros(len(X))
 
-    replies = Here(model).perform(Job("predict", (X, X, X), (6, 6, 6), rounds=2))
+    replies = LocalHost(model).perform(Job("predict", (X, X, X), (6, 6, 6), rounds=2))
     assert [reply.kind for reply in replies] == ["answer"] * 6
     assert len(seen) == 6
     assert threading.get_ident() not in seen

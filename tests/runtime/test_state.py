@@ -38,16 +38,16 @@ def test_everything_is_put_back_when_the_block_raises():
     assert (sys.stdout, sys.stderr) == streams
 
 
-def test_stirred_random_numbers_are_others_and_their_state_is_put_back():
-    def draw(*, stir):
-        with watched(stir=stir) as watch:
+def test_advanced_random_numbers_are_others_and_their_state_is_put_back():
+    def draw(*, advance_rng):
+        with watched(advance_rng=advance_rng) as watch:
             drawn = random.random(), np.random.random()  # noqa: NPY002, S311
         assert watch.changed == ("numpy random state", "random state")
         return drawn
 
-    assert draw(stir=False) == draw(stir=False)
-    stirred = draw(stir=True)
-    assert all(a != b for a, b in zip(draw(stir=False), stirred, strict=True))
+    assert draw(advance_rng=False) == draw(advance_rng=False)
+    advanced = draw(advance_rng=True)
+    assert all(a != b for a, b in zip(draw(advance_rng=False), advanced, strict=True))
 
 
 def test_other_threads_still_print(capsys):

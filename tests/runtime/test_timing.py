@@ -8,8 +8,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mlgates.runtime.clock import SECOND, Clock
-from mlgates.runtime.timing import Turn, closed_loop, collecting, joined, open_loop, peak_memory
+from mlgates.runtime.timing import (
+    SECOND,
+    Clock,
+    Turn,
+    closed_loop,
+    collecting,
+    joined,
+    open_loop,
+    peak_memory,
+)
 from mlgates.stats.quantiles import quantile
 
 MS = SECOND // 1_000

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlgates.stats.quantiles import (
-    calls_to_decide,
     corrected_for_omission,
     dependence,
     exceedance_interval,
@@ -217,22 +216,6 @@ def test_ratio_interval():
     mirrored = ratio_interval(1.0, (0.9, 1.1), 2.0, (1.5, 2.5))
     again = ratio_interval(2.0, (1.5, 2.5), 1.0, (0.9, 1.1))
     assert mirrored == pytest.approx((1 / again[1], 1 / again[0]))
-
-
-@pytest.mark.parametrize(("k", "n"), [(5, 1_000), (9, 1_000), (15, 1_000), (21, 1_500)])
-def test_calls_to_decide_decide(k, n):
-    needed = calls_to_decide(k, n, 0.99)
-    low, high = exceedance_interval(k / n * needed, needed)
-    assert high <= 0.01 or low > 0.01
-    low, high = exceedance_interval(k / n * needed * 0.99, needed * 0.99)
-    assert low <= 0.01 < high
-
-
-def test_calls_to_decide_where_none_do_and_where_calls_depend():
-    assert calls_to_decide(10, 1_000, 0.99) is None
-    assert calls_to_decide(0, 100, 0.99) == 368
-    alone, depending = calls_to_decide(5, 1_000, 0.99), calls_to_decide(5, 1_000, 0.99, 4.0)
-    assert depending == pytest.approx(4 * alone, rel=0.01)
 
 
 def test_correction_gives_the_numbers_of_hdr_histogram():

@@ -1,6 +1,7 @@
-"""What a model answered, as arrays that can be compared; what can't be read is said in a clause."""
+"""Answers of a model or an application: their form, what is missing in them, which are the same."""
 
-from collections.abc import Coroutine, Iterator, Mapping
+import math
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from numbers import Number
@@ -9,44 +10,33 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.tables.containers import is_instance_of
+from mlgates.runtime.wire import NotPlainError, plain
+from mlgates.tables.containers import kind_of
 
 __all__ = [
-    "ROUNDING",
     "MalformedError",
-    "alike",
-    "alike_leaves",
+    "ResponseComparison",
     "predictions",
     "probabilities",
+    "response",
+    "same_answers",
+    "same_value",
     "undefined",
 ]
 
 Mask = npt.NDArray[np.bool_]
 
-_TABLES = (("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table"))
 _NUMERIC = "biuf"
 #: differences that rounding alone makes, in units of the last place of the largest answer
-ROUNDING = 8
+_ROUNDING = 8
 
 
 class MalformedError(ValueError):
-    """An answer that breaks the contract of its method: a clause for a reason, without values."""
+    """An answer of a wrong form; the message names what was given, without its values."""
 
 
 def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
-    """Return one answer a row as a one-dimensional array; only (n, 1) is squeezed.
-
-    Parameters
-    ----------
-    answer : object
-        What `predict` returned.
-    rows : int
-        How many rows it was given.
-
-    Raises
-    ------
-    MalformedError
-        For what is no array of one answer a row.
+    """Return what `predict` answered as an array of shape (rows,); only (rows, 1) is squeezed.
 
     Examples
     --------
@@ -54,52 +44,61 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
     array(['no', 'yes'], dtype='<U3')
     >>> predictions([1, 0], 3)
     Traceback (most recent call last):
-    mlgates.runtime.answers.MalformedError: gave 2 answers to 3 rows
+    mlgates.runtime.answers.MalformedError: 2 answers to 3 rows
     """
     values = _array(answer)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        msg = f"gave {_shaped(values)}; one answer a row is wanted"
+        msg = f"{_shape(values)}; one answer a row is wanted"
         raise MalformedError(msg)
     if len(values) != rows:
-        msg = f"gave {_counted(len(values), 'answer')} to {_counted(rows, 'row')}"
+        msg = f"{_counted(len(values), 'answer')} to {_counted(rows, 'row')}"
         raise MalformedError(msg)
-    if values.dtype.kind not in "biufUSOMm":
-        msg = f"gave answers of type {values.dtype}, which are neither numbers nor labels"
-        raise MalformedError(msg)
+    odd = None if values.dtype.kind in "biufUSOMm" else str(values.dtype)
     if values.dtype.kind == "O":
-        odd = next((v for v in values if not _is_label(v)), None)
-        if odd is not None:
-            kind = type(odd).__name__
-            msg = f"gave answers of type {kind}, which are neither numbers nor labels"
-            raise MalformedError(msg)
+        for value in values:
+            label = isinstance(value, str | bytes | Number | np.generic)
+            if not _is_missing(value) and (not label or isinstance(value, complex)):
+                odd = type(value).__name__
+                break
         values = np.array([v.item() if isinstance(v, np.generic) else v for v in values], object)
+    if odd is not None:
+        msg = f"answers of type {odd}, which are neither numbers nor labels"
+        raise MalformedError(msg)
     return values
 
 
-def probabilities(answer: object, rows: int) -> npt.NDArray[np.float64]:
-    """Return probabilities as an array of a row for each row and a column for each class.
-
-    Raises
-    ------
-    MalformedError
-        For another shape, and for what is no number.
-    """
+def probabilities(answer: object, rows: int) -> npt.NDArray[np.floating]:
+    """Return what `predict_proba` answered as an array of shape (rows, classes)."""
     values = _array(answer)
     if values.ndim != 2:
-        msg = f"gave {_shaped(values)}; a column for each class is wanted"
+        msg = f"{_shape(values)}; a column for each class is wanted"
         raise MalformedError(msg)
     if len(values) != rows:
-        msg = f"gave {_counted(len(values), 'row')} of answers to {_counted(rows, 'row')}"
+        msg = f"{_counted(len(values), 'row')} of answers to {_counted(rows, 'row')}"
         raise MalformedError(msg)
     if values.dtype.kind not in _NUMERIC:
-        msg = f"gave values of type {values.dtype}, which are no probabilities"
+        msg = f"values of type {values.dtype}, which are no probabilities"
         raise MalformedError(msg)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
-def _shaped(values: npt.NDArray[Any]) -> str:
+def response(answer: object) -> object:
+    """Return what an application answered as a plain value."""
+    if isinstance(answer, Coroutine):
+        answer.close()
+        msg = "a coroutine: an asynchronous application must be called by a plain function"
+        raise MalformedError(msg)
+    try:
+        return plain(answer)
+    except NotPlainError as error:
+        wanted = "numbers, texts, lists and mappings are wanted, such as the body of a response"
+        msg = f"{error}; {wanted}"
+        raise MalformedError(msg) from None
+
+
+def _shape(values: npt.NDArray[Any]) -> str:
     return f"an array of shape {values.shape}" if values.ndim else "a single value"
 
 
@@ -108,20 +107,18 @@ def _counted(n: int, what: str) -> str:
 
 
 def _array(answer: Any) -> npt.NDArray[Any]:
+    """Return an answer as an array of whatever shape; None where a value is masked."""
     if isinstance(answer, Coroutine):
         answer.close()
-        msg = "gave a coroutine: an asynchronous model must be called through a plain function"
+        msg = "a coroutine: an asynchronous model must be called through a plain function"
         raise MalformedError(msg)
     name = type(answer).__name__
     kind = f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
-    table = any(is_instance_of(answer, *names) for names in _TABLES)
+    table = kind_of(answer) in ("pandas", "polars", "arrow")
     if answer is None or table or isinstance(answer, Iterator | Mapping | AbstractSet | str):
-        what = "None" if answer is None else kind
-        msg = f"gave {what}; an array of one answer a row is wanted"
+        msg = f"{'None' if answer is None else kind}; an array of one answer a row is wanted"
         raise MalformedError(msg)
-    if is_instance_of(answer, "pyarrow", "Array") or is_instance_of(
-        answer, "pyarrow", "ChunkedArray"
-    ):
+    if kind_of(answer) == "arrow column":
         answer = answer.to_pylist()
     try:
         if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
@@ -130,14 +127,8 @@ def _array(answer: Any) -> npt.NDArray[Any]:
             return cells
         return np.asarray(answer)
     except Exception:  # noqa: BLE001  (ragged lists; whatever `__array__` of a class raises)
-        msg = f"gave {kind} that can't be read as an array"
+        msg = f"{kind} that can't be read as an array"
         raise MalformedError(msg) from None
-
-
-def _is_label(value: object) -> bool:
-    return _is_missing(value) or (
-        isinstance(value, str | bytes | Number | np.generic) and not isinstance(value, complex)
-    )
 
 
 def _is_missing(value: object) -> bool:
@@ -157,21 +148,20 @@ def undefined(values: npt.NDArray[Any]) -> Mask:
         bad = ~np.isfinite(values)
     elif kind in "mM":
         bad = np.isnat(values)
-    elif kind == "O":
-        bad = np.array([_has_no_value(value) for value in values], dtype=np.bool_)
     else:
         bad = np.zeros(values.shape, dtype=np.bool_)
-    found: Mask = bad.any(axis=1) if bad.ndim == 2 else bad
-    return found
+    if kind == "O":
+        for i, value in enumerate(values):
+            if isinstance(value, Decimal):
+                bad[i] = not value.is_finite()
+            else:
+                bad[i] = _is_missing(value) or (
+                    isinstance(value, float) and not math.isfinite(value)
+                )
+    return np.asarray(bad.any(axis=1) if bad.ndim == 2 else bad)
 
 
-def _has_no_value(value: Any) -> bool:
-    if isinstance(value, Decimal):
-        return not value.is_finite()
-    return _is_missing(value) or (isinstance(value, float) and not np.isfinite(value))
-
-
-def alike(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
+def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
     """Return which rows have the same answer: labels exactly, numbers within `rtol`.
 
     Parameters
@@ -184,70 +174,130 @@ def alike(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
 
     Examples
     --------
-    >>> alike(np.array([1.0, 2.0]), np.array([1.0 + 1e-9, 2.1]), 1e-6).tolist()
+    >>> same_answers(np.array([1.0, 2.0]), np.array([1.0 + 1e-9, 2.1]), 1e-6).tolist()
     [True, False]
-    >>> alike(np.array(["a", "b"]), np.array(["a", "c"]), 1e-6).tolist()
+    >>> same_answers(np.array(["a", "b"]), np.array(["a", "c"]), 1e-6).tolist()
     [True, False]
     """
     if left.shape != right.shape:
         return np.zeros(len(left), dtype=np.bool_)
+    floats = [array.dtype for array in (left, right) if array.dtype.kind == "f"]
     numeric = left.dtype.kind in _NUMERIC and right.dtype.kind in _NUMERIC
     same: Mask
-    if numeric and "f" in (left.dtype.kind, right.dtype.kind):
-        same = _close(left, right, rtol)
+    if numeric and floats:
+        step = max(float(np.finfo(dtype).eps) for dtype in floats)
+        a, b = left.astype(np.float64), right.astype(np.float64)
+        with np.errstate(all="ignore"):
+            size = np.maximum(np.abs(a), np.abs(b))
+            finite = np.isfinite(size)
+            rounding = _ROUNDING * step * size[finite].max(initial=0.0)
+            near = np.abs(a - b) <= np.maximum(rtol * size, rounding)
+        same = (a == b) | (finite & near) | (np.isnan(a) & np.isnan(b))
     elif numeric or (left.dtype.kind == right.dtype.kind and left.dtype.kind in "USmM"):
         same = np.asarray(left == right) | (undefined(left) & undefined(right))
     else:
         pairs = zip(left.tolist(), right.tolist(), strict=True)
-        same = np.array([alike_leaves(a, b, rtol) for a, b in pairs], dtype=np.bool_)
+        same = np.array([same_value(a, b, rtol) for a, b in pairs], dtype=np.bool_)
     return np.asarray(same.all(axis=1) if same.ndim == 2 else same)
 
 
-def _close(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
-    kinds = [a.dtype for a in (left, right) if a.dtype.kind == "f"]
-    step = max(float(np.finfo(kind).eps) for kind in kinds)
-    a, b = left.astype(np.float64), right.astype(np.float64)
-    with np.errstate(all="ignore"):
-        size = np.maximum(np.abs(a), np.abs(b))
-        finite = np.isfinite(size)
-        largest = size[finite].max(initial=0.0)
-        near = np.abs(a - b) <= np.maximum(rtol * size, ROUNDING * step * largest)
-    found: Mask = (a == b) | (finite & near) | (np.isnan(a) & np.isnan(b))
-    return found
-
-
-def _near(left: float, right: float, rtol: float) -> bool:
-    """Whether two numbers, at least one a float, are the same within `rtol`; NaN is NaN."""
-    try:
-        a, b = float(left), float(right)
-    except OverflowError:  # an integer beyond all floats
-        return False
-    nan = a != a and b != b  # noqa: PLR0124
-    finite = np.isfinite(a) and np.isfinite(b)
-    return bool(left == right or nan or (finite and abs(a - b) <= rtol * max(abs(a), abs(b))))
-
-
-def alike_leaves(left: Any, right: Any, rtol: float) -> bool:
-    """Whether two plain values are the same, leaf by leaf: numbers within `rtol`, texts exactly.
+def same_value(left: Any, right: Any, rtol: float) -> bool:
+    """Return whether two plain values are equal leaf by leaf: numbers within `rtol`, NaN is NaN.
 
     Examples
     --------
-    >>> alike_leaves({"p": [0.1, 0.2]}, {"p": [0.1, 0.2 + 1e-12]}, 1e-6)
+    >>> same_value({"p": [0.1, 0.2]}, {"p": [0.1, 0.2 + 1e-12]}, 1e-6)
     True
-    >>> alike_leaves({"p": 1}, {"p": "1"}, 1e-6)
+    >>> same_value({"p": 1}, {"p": "1"}, 1e-6)
     False
     """
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(
-            alike_leaves(left[key], right[key], rtol) for key in left
+            same_value(left[key], right[key], rtol) for key in left
         )
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         return len(left) == len(right) and all(
-            alike_leaves(a, b, rtol) for a, b in zip(left, right, strict=True)
+            same_value(a, b, rtol) for a, b in zip(left, right, strict=True)
         )
     if _is_missing(left) or _is_missing(right):
         return _is_missing(left) and _is_missing(right)
     both = (left, right)
     if all(isinstance(v, int | float) for v in both) and any(isinstance(v, float) for v in both):
-        return _near(left, right, rtol)
+        try:
+            a, b = float(left), float(right)
+        except OverflowError:  # an integer beyond all floats
+            return False
+        if math.isnan(a) or math.isnan(b):
+            return math.isnan(a) and math.isnan(b)
+        finite = math.isfinite(a) and math.isfinite(b)
+        return bool(left == right or (finite and abs(a - b) <= rtol * max(abs(a), abs(b))))
     return bool(left == right)
+
+
+_Place = tuple[str | int | None, ...]
+
+
+class ResponseComparison:
+    """Comparison of responses: texts and bools exactly, numbers within `rtol`.
+
+    Beyond it a difference of floats is forgiven when it is within rounding of the largest number
+    at the same place in any expected response. The items of a list of floats, such as
+    probabilities, share a place; bools are no numbers.
+
+    Parameters
+    ----------
+    expected : sequence
+        Plain values: the responses that others are compared with.
+    rtol : float
+        Largest difference, relative to the larger of two numbers.
+
+    Examples
+    --------
+    >>> comparison = ResponseComparison([{"p": 0.0}, {"p": 0.7}], 1e-6)
+    >>> comparison.same({"p": 0.0}, {"p": 1e-18}), comparison.same({"p": 1}, {"p": True})
+    (True, False)
+    """
+
+    def __init__(self, expected: Sequence[Any], rtol: float) -> None:
+        self._rtol = rtol
+        self._largest: dict[_Place, float] = {}
+        for value in expected:
+            for place, number in _floats(value, ()):
+                self._largest[place] = max(self._largest.get(place, 0.0), abs(number))
+
+    def same(self, expected: Any, given: Any, place: _Place = ()) -> bool:
+        """Return whether a response, or the part of it at a place, is the expected one."""
+        if isinstance(expected, Mapping) and isinstance(given, Mapping):
+            return expected.keys() == given.keys() and all(
+                self.same(expected[key], given[key], (*place, key)) for key in expected
+            )
+        if isinstance(expected, list) and isinstance(given, list):
+            triples = zip(expected, given, _places(expected, place), strict=False)
+            return len(expected) == len(given) and all(self.same(*triple) for triple in triples)
+        if isinstance(expected, bool) or isinstance(given, bool):
+            return expected is given
+        if same_value(expected, given, self._rtol):
+            return True
+        if not (isinstance(expected, float) and isinstance(given, float)):
+            return False
+        rounding = _ROUNDING * 2.0**-52 * self._largest.get(place, 0.0)
+        difference = abs(expected - given)
+        return math.isfinite(difference) and difference <= rounding
+
+
+def _floats(value: Any, place: _Place) -> Iterator[tuple[_Place, float]]:
+    """Yield the finite floats of a plain value, each with its place."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _floats(item, (*place, key))
+    elif isinstance(value, list):
+        for item, at in zip(value, _places(value, place), strict=True):
+            yield from _floats(item, at)
+    elif isinstance(value, float) and math.isfinite(value):
+        yield place, value
+
+
+def _places(items: list[Any], place: _Place) -> list[_Place]:
+    """Return the place of each item of a list; floats share one."""
+    shared = all(isinstance(item, float) for item in items)
+    return [(*place, None if shared else i) for i in range(len(items))]

@@ -1,31 +1,74 @@
-"""Calls of a model, timed: one after another, or sent by a schedule whether or not it keeps up."""
+"""Time calls of a model: one after another, or sent by a schedule that does not wait for it."""
 
 import gc
+import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mlgates.redaction import describe
-from mlgates.runtime.clock import SECOND, Clock
 
-__all__ = ["Timing", "Turn", "closed_loop", "collecting", "joined", "open_loop", "peak_memory"]
+__all__ = [
+    "SECOND",
+    "Clock",
+    "Timing",
+    "Turn",
+    "closed_loop",
+    "collecting",
+    "joined",
+    "open_loop",
+    "peak_memory",
+]
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[Any], object]
 
-#: Of the rate that was asked for; below it the generator is saturated.
-LEAST_RATE = 0.95
-#: A send so much after its moment, though the server was free, is the generator's fault.
+#: In ticks of the clock, which are nanoseconds.
+SECOND = 1_000_000_000
+#: The system may wake a sleeping thread so much too late; the rest of a wait is spent awake.
+_COARSE = 2_000_000
+#: Share of the requested rate below which an open loop is saturated.
+_LEAST_RATE = 0.95
+#: Seconds of delay, though the server was free, that make a call late.
 _LATE = 0.001
 
 
+class Clock:
+    """A monotonic clock in nanoseconds.
+
+    Examples
+    --------
+    >>> clock = Clock()
+    >>> before = clock.now()
+    >>> clock.wait_until(before + SECOND // 1_000)
+    >>> clock.now() - before >= SECOND // 1_000
+    True
+    """
+
+    def now(self) -> int:
+        """Return the present moment."""
+        return time.perf_counter_ns()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for at least so long."""
+        time.sleep(seconds)
+
+    def wait_until(self, moment: int) -> None:
+        """Wait until a moment: sleep, then loop for the last 2 ms."""
+        ahead = moment - self.now()
+        if ahead > _COARSE:
+            self.sleep((ahead - _COARSE) / SECOND)
+        while self.now() < moment:
+            pass
+
+
 class Turn(NamedTuple):
-    """Which of the models is called next, and with what."""
+    """The model to call next, and its input."""
 
     model: int
     batch: Any
@@ -33,7 +76,7 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """What the calls of one model took, in their order.
+    """Times of the calls of one model, in their order.
 
     Parameters
     ----------
@@ -47,7 +90,7 @@ class Timing:
     elapsed : float
         Seconds from the first moment due to the end of the last call.
     rate : float
-        Calls a second that were asked for; 0 in a closed loop.
+        Requested calls a second; 0 in a closed loop.
     failure : str
         The first exception, described; empty when no call failed.
     """
@@ -66,30 +109,31 @@ class Timing:
 
     @property
     def saturated(self) -> bool:
-        """Whether an open loop fell behind its schedule: its latencies grow with its length."""
+        """Whether an open loop fell behind its schedule, so that latencies grow with its length."""
         if not self.rate:
             return False
         busy = float(self.service.sum()) * self.rate / max(len(self.service), 1)
-        return self.achieved < LEAST_RATE * self.rate or busy >= 1
+        return self.achieved < _LEAST_RATE * self.rate or busy >= 1
 
 
 @dataclass
-class _Notes:
-    """What is written down while calls are made."""
+class _Log:
+    """Moments of calls, and the numbers of those that failed."""
 
-    start: list[int]
-    end: list[int]
-    failed: list[int]
+    start: list[int] = field(default_factory=list)
+    end: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
     failure: str = ""
 
     def fail(self, error: BaseException) -> None:
+        """Record that the call to be logged next failed."""
         self.failed.append(len(self.end))
         self.failure = self.failure or describe(error)
 
-    def timing(self, since: Sequence[int]) -> Timing:
-        """Return the timing with latencies that count from these moments."""
-        start, end = (np.array(moments, np.int64) for moments in (self.start, self.end))
-        latencies = (end - np.array(since, np.int64)) / SECOND
+    def timing(self, due: Sequence[int]) -> Timing:
+        """Return the timing, with latencies from the moments that calls were due."""
+        start, end = np.array(self.start, np.int64), np.array(self.end, np.int64)
+        latencies = (end - np.array(due, np.int64)) / SECOND
         latencies[self.failed] = np.inf
         return Timing(latencies, (end - start) / SECOND, failure=self.failure)
 
@@ -97,60 +141,38 @@ class _Notes:
 def closed_loop(models: Sequence[Predict], turns: Iterable[Turn], clock: Clock) -> list[Timing]:
     """Call models in turns, each call after the answer of the last; return a timing for each.
 
-    Parameters
-    ----------
-    models : sequence of callable
-        Each takes one batch.
-    turns : iterable of Turn
-        Whose turn it is, and with what.
-    clock : Clock
-        Tells the time.
-
-    Notes
-    -----
-    What is timed is the service alone: while a call lasts none waits, so that a pause is seen once,
-    however many requests it would have held up.
+    Only service time is measured: no request waits while a call lasts, so that a pause is seen
+    once, however many requests it would have delayed.
     """
-    notes = [_Notes([], [], []) for _ in models]
+    logs = [_Log() for _ in models]
     now = clock.now
     for which, batch in turns:
-        predict, note = models[which], notes[which]
+        predict, log = models[which], logs[which]
         start = now()
         try:
             answer = predict(batch)
             end = now()
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a failed call is a finding)
             answer, end = None, now()
-            note.fail(error)
-        del answer  # what it takes to forget the answer is not part of a call
-        note.start.append(start)
-        note.end.append(end)
-    return [note.timing(note.start) for note in notes]
+            log.fail(error)
+        del answer  # freeing the answer is not part of a call
+        log.start.append(start)
+        log.end.append(end)
+    return [log.timing(log.start) for log in logs]
 
 
 def open_loop(predict: Predict, batches: Iterable[Any], rate: float, clock: Clock) -> Timing:
     """Send calls by a schedule to one server; latencies count from the moment each was due.
 
-    Call i is due ``i / rate`` seconds after the first, whatever the calls before it took; one that
-    finds the server busy waits, and the waiting counts.
-
-    Parameters
-    ----------
-    predict : callable
-        Takes one batch; one call at a time, as one worker serves.
-    batches : iterable
-        What the calls are made with.
-    rate : float
-        Calls a second.
-    clock : Clock
-        Tells the time and waits.
+    Call i is due ``i / rate`` seconds after the first, however long the calls before it take; one
+    that finds the server busy waits, and its latency includes the wait.
 
     References
     ----------
     .. [1] Schroeder, B., Wierman, A. and Harchol-Balter, M. (2006). Open versus closed: a
        cautionary tale. NSDI 2006.
     """
-    note, due = _Notes([], [], []), list[int]()
+    log, due = _Log(), list[int]()
     late, now = 0, clock.now
     first = free = now()
     for i, batch in enumerate(batches):
@@ -163,19 +185,18 @@ def open_loop(predict: Predict, batches: Iterable[Any], rate: float, clock: Cloc
             free = now()
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a failed call is a finding)
             answer, free = None, now()
-            note.fail(error)
+            log.fail(error)
         del answer
         due.append(moment)
-        note.start.append(start)
-        note.end.append(free)
-    timing = note.timing(due)
-    # the last call is given its time of the schedule too
+        log.start.append(start)
+        log.end.append(free)
+    # the last call has its time of the schedule too
     elapsed = max((free - first) / SECOND, len(due) / rate)
-    return Timing(timing.latencies, timing.service, late, elapsed, rate, timing.failure)
+    return replace(log.timing(due), late=late, elapsed=elapsed, rate=rate)
 
 
 def joined(parts: Sequence[Timing]) -> Timing:
-    """Return runs that followed one another as one."""
+    """Join the timings of runs that followed one another."""
     return Timing(
         np.concatenate([part.latencies for part in parts]),
         np.concatenate([part.service for part in parts]),
@@ -203,8 +224,8 @@ def collecting(*, disabled: bool) -> Iterator[None]:
 def peak_memory(predict: Predict, batch: object) -> int | None:
     """Return the most bytes that one call held at a time; None when it raised.
 
-    What Python and numpy allocate is counted, not what other libraries take from the system
-    themselves. Counting makes a call slow: it is made apart from those that are timed.
+    Only allocations by Python and numpy are traced. Tracing makes a call slow: none that is timed
+    is traced.
     """
     running = tracemalloc.is_tracing()
     if not running:

@@ -1,11 +1,11 @@
-"""Plain values, and how they travel: nothing that a child process sends is ever unpickled."""
+"""Plain values, and their encoding as bytes: nothing that a child process sends is unpickled."""
 
 import base64
 import datetime as dt
 import decimal
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from mlgates.tables.containers import is_instance_of
 __all__ = ["NotPlainError", "decode", "encode", "plain"]
 
 _SCALARS = (type(None), bool, int, float, str, bytes)
-_WRITTEN = (dt.date, dt.time, dt.timedelta, decimal.Decimal)
-_DEEPEST = 50
+_AS_TEXT = (dt.date, dt.time, dt.timedelta, decimal.Decimal)
+_MAX_DEPTH = 50
 
 
 class NotPlainError(TypeError):
@@ -23,60 +23,51 @@ class NotPlainError(TypeError):
 
 
 def plain(value: Any, depth: int = 0) -> object:
-    """Return a value made of None, bools, numbers, texts, bytes, lists and dicts alone.
+    """Convert a value to None, bools, numbers, texts, bytes, lists and dicts.
 
-    Arrays and series become lists, numpy scalars Python's; times and decimals their text.
+    Arrays and series become lists, numpy scalars and enum members plain ones; times and decimals
+    become text.
 
     Raises
     ------
     NotPlainError
-        For anything else: it could neither be compared nor handed over.
+        For anything else: it could be neither compared nor sent.
 
     Examples
     --------
     >>> plain({"score": np.float32(0.5), "labels": ("a", "b")})
     {'score': 0.5, 'labels': ['a', 'b']}
     """
-    if depth > _DEEPEST:
-        msg = f"a value nested deeper than {_DEEPEST} levels"
+    if depth > _MAX_DEPTH:
+        msg = f"a value nested deeper than {_MAX_DEPTH} levels"
         raise NotPlainError(msg)
     if type(value) in _SCALARS:
         return value
-    if isinstance(value, np.generic | np.ndarray):
-        return plain(value.tolist(), depth) if value.dtype.kind != "V" else _refuse(value)
+    if isinstance(value, np.generic | np.ndarray) and value.dtype.kind != "V":
+        return plain(value.tolist(), depth)
     if isinstance(value, Mapping):
-        return {_key(key): plain(item, depth + 1) for key, item in value.items()}
+        return {
+            key if type(key) is str else repr(key): plain(item, depth + 1)
+            for key, item in value.items()
+        }
     if any(is_instance_of(value, package, "Series") for package in ("pandas", "polars")):
         value = value.to_list()
     if isinstance(value, list | tuple):
         return [plain(item, depth + 1) for item in value]
-    if isinstance(value, _WRITTEN):
+    if isinstance(value, _AS_TEXT):
         return str(value)
-    return _bare(value)
-
-
-def _bare(value: Any) -> object:
-    """Return a member of an enum, or of another subclass, as the number or text that it is."""
-    if isinstance(value, bytes):
-        return bytes(value)
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, int):
-        return int(value)
-    return float(value) if isinstance(value, float) else _refuse(value)
-
-
-def _key(key: object) -> str:
-    return key if type(key) is str else repr(key)
-
-
-def _refuse(value: object) -> NoReturn:
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, int | float):  # such as a member of an enum
+        return int(value) if isinstance(value, int) else float(value)
     msg = f"a value of type {type(value).__name__}"
     raise NotPlainError(msg)
 
 
 def encode(value: object) -> bytes:
-    """Return plain values and numpy arrays as bytes, so that `decode` gives them back.
+    """Return plain values and numpy arrays as bytes for `decode`.
 
     Examples
     --------
@@ -87,44 +78,41 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """Return what `encode` was given; a ValueError for anything that it did not write."""
+    """Return the value that `encode` was given; raise ValueError for other bytes."""
     return _untagged(json.loads(data))
 
 
 def _tagged(value: Any) -> object:
+    """Return a value for JSON, with each dict, bytes or array as a dict of one key, its kind."""
+    if isinstance(value, list | tuple):
+        return [_tagged(item) for item in value]
+    if isinstance(value, dict):
+        return {"dict": {key: _tagged(item) for key, item in value.items()}}
     if isinstance(value, bytes):
-        return ["b", base64.b64encode(value).decode()]
+        return {"bytes": base64.b64encode(value).decode()}
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "O":
-            return ["o", list(value.shape), [_tagged(plain(item)) for item in value.ravel()]]
-        array = np.ascontiguousarray(value)
-        data = base64.b64encode(array.tobytes()).decode()
-        return ["a", array.dtype.str, list(array.shape), data]
-    if isinstance(value, dict):
-        return ["d", [[key, _tagged(item)] for key, item in value.items()]]
-    if isinstance(value, list | tuple):
-        return ["l", [_tagged(item) for item in value]]
+            return {"objects": [value.shape, [_tagged(plain(item)) for item in value.ravel()]]}
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"array": [value.dtype.str, value.shape, data]}
     return value
 
 
 def _untagged(value: Any) -> Any:
-    if not isinstance(value, list):
+    if isinstance(value, list):
+        return [_untagged(item) for item in value]
+    if not isinstance(value, dict):
         return value
-    tag, *parts = value
-    if tag == "b":
-        return base64.b64decode(parts[0])
-    if tag == "l":
-        return [_untagged(item) for item in parts[0]]
-    if tag == "d":
-        return {key: _untagged(item) for key, item in parts[0]}
-    if tag == "o":
-        shape, items = parts
+    ((kind, content),) = value.items()
+    if kind == "dict":
+        return {key: _untagged(item) for key, item in content.items()}
+    if kind == "bytes":
+        return base64.b64decode(content)
+    if kind == "objects":
+        shape, items = content
         array = np.empty(len(items), dtype=object)
         for i, item in enumerate(items):
             array[i] = _untagged(item)
         return array.reshape(shape)
-    if tag == "a":
-        dtype, shape, data = parts
-        found = np.frombuffer(base64.b64decode(data), dtype=np.dtype(dtype))
-        return found.reshape(shape).copy()
-    raise ValueError(tag)
+    dtype, shape, data = content
+    return np.frombuffer(base64.b64decode(data), dtype=np.dtype(dtype)).reshape(shape).copy()

@@ -17,7 +17,6 @@ from scipy import special
 __all__ = [
     "Dependence",
     "Interval",
-    "calls_to_decide",
     "corrected_for_omission",
     "dependence",
     "exceedance_interval",
@@ -42,7 +41,6 @@ _LEAST_FREEDOM = 2.0
 _NEAR = 64
 #: More corrected latencies than this are no measurement but a wrong unit of the interval.
 MOST_CORRECTED = 50_000_000
-_MOST_CALLS = 10**9
 _CRUMB = 1e-9
 
 
@@ -357,47 +355,6 @@ def ratio_interval(value: float, ends: Interval, other: float, other_ends: Inter
 def _distance(value: float, end: float) -> float:
     """Distance of two numbers on the scale of logarithms."""
     return abs(math.log(end / value)) if 0 < end < math.inf else math.inf
-
-
-def calls_to_decide(
-    exceeding: int, n: int, share: float, inflation: float = 1.0, confidence: float = 0.95
-) -> int | None:
-    """Calls with which the same share beyond the limit would decide; None where none do.
-
-    Parameters
-    ----------
-    exceeding, n : int
-        Calls beyond the limit, and in all.
-    share : float
-        The quantile that is to be within the limit.
-    inflation : float
-        As in `Dependence`.
-    confidence : float, default 0.95
-        Of the interval.
-
-    Examples
-    --------
-    >>> calls_to_decide(5, 1_000, 0.99)
-    1518
-    """
-    allowed, seen = 1 - share, exceeding / n
-
-    def decides(calls: int) -> bool:
-        effective = calls / inflation
-        low, high = exceedance_interval(seen * effective, effective, confidence)
-        return high <= allowed or low > allowed
-
-    if abs(seen - allowed) <= _CRUMB:
-        return None
-    few, enough = n, max(2 * n, 2)
-    while not decides(enough):
-        few, enough = enough, 2 * enough
-        if enough > _MOST_CALLS:
-            return None
-    while enough - few > max(few // 1_000, 1):
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if decides(middle) else (middle, enough)
-    return enough
 
 
 def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -> Floats:

@@ -1,30 +1,50 @@
-"""Integration: a model works within the application, whatever it is given and however it runs."""
+"""Integration: a model or an application keeps its contract, whatever the input and the caller."""
 
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.integration.application import ApplicationTrial, application_properties
-from mlgates.gates.integration.behaviour import behaviours, column_order, one_row
-from mlgates.gates.integration.golden import golden, round_trip
-from mlgates.gates.integration.model import (
-    afterwards,
-    concurrency,
-    forms,
-    independence,
-    known_classes,
-    memory,
-    repetition,
+from mlgates.gates.integration.behaviour import (
+    empty_table,
+    odd_cells,
+    one_row,
+    reordered_columns,
 )
-from mlgates.gates.integration.trial import Behaviour, Property, Trial, drawn, judged, purity
+from mlgates.gates.integration.caller import (
+    ApplicationCaller,
+    Behaviour,
+    Caller,
+    ModelCaller,
+    run_test,
+    sample_positions,
+)
+from mlgates.gates.integration.golden import golden_answers, golden_responses, round_trip
+from mlgates.gates.integration.properties import (
+    concurrent_calls,
+    finite,
+    finite_responses,
+    global_state,
+    inputs,
+    labels,
+    memory,
+    order,
+    output,
+    output_responses,
+    probability_range,
+    probability_sum,
+    repeated,
+    single_rows,
+)
 from mlgates.options import Duration, seconds
 from mlgates.runtime.calls import Method
-from mlgates.runtime.process import Apart, Here, Host, Live
+from mlgates.runtime.process import Host, Live, LocalHost, SubprocessHost, by_name
 from mlgates.tables.rows import rows_like
 from mlgates.verdict import Check
 
@@ -134,7 +154,7 @@ class Integration(Gate):
         for option in ("empty", "missing", "unseen", "column_order"):
             options.choice(_OWNER, option, getattr(self, option), _BEHAVIOURS)
         if self.round_trip is not None:
-            self._set("round_trip", _names(self.round_trip))
+            self._set("round_trip", _function_names(self.round_trip))
         if self.timeout is not None:
             self._set("timeout", options.duration(_OWNER, "timeout", self.timeout))
         options.count(_OWNER, "rows", self.rows, at_least=1)
@@ -142,17 +162,22 @@ class Integration(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield a check for each property of the model, then of the application."""
-        _enough(evidence)
-        apart = "application" in evidence
+        _require_evidence(evidence)
         if "model" in evidence:
-            yield from self._of_model(evidence, pairs=not apart)
-        if apart:
+            yield from self._model_checks(evidence)
+        if "application" in evidence:
             group = "application" if "model" in evidence else None
-            for check in self._of_application(evidence):
-                yield replace(check, group=group)
+            host = self._host(evidence["application"])
+            try:
+                requests, responses = evidence["golden_X"], evidence["golden_pred"]
+                caller = ApplicationCaller(host, requests, responses, self.rows)
+                for check in self._application_checks(caller):
+                    yield replace(check, group=group)
+            finally:
+                host.close()
 
     def note(self, evidence: Evidence) -> str:
-        """Return what was to be tried, but can't be with this kind of rows."""
+        """Return which properties can't be tested with this kind of rows."""
         if "model" not in evidence:
             return ""
         rows = rows_like(evidence["X" if "X" in evidence else "golden_X"])
@@ -168,126 +193,137 @@ class Integration(Gate):
         return f"not tried: {'; '.join(gaps)}" if gaps else ""
 
     def _host(self, model: object) -> Host:
-        limit = self._seconds
-        return Here(model) if limit is None else Apart(Live(model), limit)
+        """Return a host in this process, or with `timeout` in one of its own."""
+        if self.timeout is None:
+            return LocalHost(model)
+        return SubprocessHost(Live(model), seconds(self.timeout))
 
-    @property
-    def _seconds(self) -> float | None:
-        return None if self.timeout is None else seconds(self.timeout)
-
-    def _of_model(self, evidence: Evidence, *, pairs: bool) -> Iterator[Check]:
+    def _model_checks(self, evidence: Evidence) -> Iterator[Check]:
         model: Any = evidence["model"]
-        methods = _methods(model)
+        has_predict = hasattr(model, "predict")
+        if not callable(getattr(model, "predict", model)):
+            msg = f"`model` must have `predict` or be callable, got {type(model).__name__}"
+            raise EvidenceError(msg)
+        methods: tuple[Method, ...] = ("predict",)
+        if has_predict and callable(getattr(model, "predict_proba", None)):
+            methods = ("predict", "predict_proba")
         rows = rows_like(evidence["X" if "X" in evidence else "golden_X"])
         if len(set(rows.names)) < len(rows.names):
             twice = next(name for name in rows.names if rows.names.count(name) > 1)
             msg = f"two columns of the rows given to the model are named {twice!r}"
             raise EvidenceError(msg)
+        classes, rtol, check = _classes(model), self.rtol, run_test
+        positions = sample_positions(rows.n, self.rows)
         host = self._host(model)
-        plain = not hasattr(model, "predict")
         try:
-            trial = Trial(host, rows, drawn(rows.n, self.rows), methods, plain=plain)
-            yield from judged(list(self._properties(trial, model, evidence, pairs=pairs)))
+            caller = ModelCaller(host, rows, positions, methods, is_function=not has_predict)
+            for method in methods:
+                yield from check("output", method, output, caller, method, classes)
+            for method in methods:
+                yield from check("finite", method, finite, caller, method)
+            if classes is not None:
+                yield from check("output", "labels", labels, caller, classes)
+            if "predict_proba" in methods:
+                yield from check("probabilities", "range", probability_range, caller)
+                yield from check("probabilities", "sum", probability_sum, caller)
+            if self.deterministic:
+                yield from check("deterministic", "repeat", repeated, caller, rtol)
+            if self.row_independent:
+                yield from check("row_independent", "single_rows", single_rows, caller, rtol)
+                yield from check("row_independent", "order", order, caller, rtol)
+            yield from check("one_row", "output", one_row, caller)
+            yield from check("empty", "behaviour", empty_table, caller, self.empty)
+            odd: tuple[tuple[Literal["missing", "unseen"], Behaviour], ...]
+            odd = (("missing", self.missing), ("unseen", self.unseen))
+            for subject, declared in odd:
+                yield from check(subject, "behaviour", odd_cells, caller, subject, declared)
+            declared, test = self.column_order, reordered_columns
+            yield from check("column_order", "behaviour", test, caller, declared, rtol)
+            if "golden_pred" in evidence and "application" not in evidence:
+                X, expected = evidence["golden_X"], evidence["golden_pred"]
+                yield from check("golden", "predictions", golden_answers, caller, X, expected, rtol)
+            if self.thread_safe:
+                yield from check("thread_safe", "concurrent_calls", concurrent_calls, caller, rtol)
+            if self.round_trip is not None:
+                save, load = (str(name) for name in self.round_trip)
+                limit = None if self.timeout is None else seconds(self.timeout)
+                what = (model, (save, load), limit, rtol)
+                yield from check("round_trip", "predictions", round_trip, caller, *what)
+            if self.deterministic:
+                yield from check("deterministic", "afterwards", repeated, caller, rtol, at_end=True)
+            if self.pure:
+                yield from check("pure", "memory", memory, caller)
+                yield from _purity_checks(caller)
         finally:
             host.close()
 
-    def _properties(
-        self, trial: Trial, model: object, evidence: Evidence, *, pairs: bool
-    ) -> Iterator[Property]:
-        yield from forms(trial, known_classes(model))
+    def _application_checks(self, caller: ApplicationCaller) -> Iterator[Check]:
+        rtol, check = self.rtol, run_test
+        yield from check("output", "responses", output_responses, caller)
+        yield from check("finite", "responses", finite_responses, caller)
+        yield from check("golden", "responses", golden_responses, caller, rtol)
         if self.deterministic:
-            yield repetition(trial, self.rtol)
-        if self.row_independent:
-            yield from independence(trial, self.rtol)
-        yield one_row(trial)
-        yield from behaviours(trial, empty=self.empty, missing=self.missing, unseen=self.unseen)
-        columns = column_order(trial, self.column_order, self.rtol)
-        if columns is not None:
-            yield columns
-        if pairs and "golden_pred" in evidence:
-            yield golden(trial, evidence["golden_X"], evidence["golden_pred"], self.rtol)
+            yield from check("deterministic", "repeat", repeated, caller, rtol)
         if self.thread_safe:
-            yield concurrency(trial, self.rtol)
-        if self.round_trip is not None:
-            names: Any = self.round_trip
-            yield round_trip(trial, model, names, self._seconds, self.rtol)
-        if self.deterministic:
-            yield afterwards(trial, self.rtol)
+            yield from check("thread_safe", "concurrent_calls", concurrent_calls, caller, rtol)
         if self.pure:
-            yield memory(trial)
-            yield from purity(trial.tally, "the model")
-
-    def _of_application(self, evidence: Evidence) -> Iterator[Check]:
-        host = self._host(evidence["application"])
-        requests, responses = evidence["golden_X"], evidence["golden_pred"]
-        try:
-            trial = ApplicationTrial(host, requests, responses, self.rows)
-            yield from judged(
-                list(
-                    application_properties(
-                        trial,
-                        self.rtol,
-                        deterministic=self.deterministic,
-                        thread_safe=self.thread_safe,
-                        pure=self.pure,
-                    )
-                )
-            )
-        finally:
-            host.close()
+            yield from _purity_checks(caller)
 
 
-def _enough(evidence: Evidence) -> None:
-    """Raise unless a model or an application was given with what it is tried on."""
+def _purity_checks(caller: Caller) -> Iterator[Check]:
+    yield from run_test("pure", "inputs", inputs, caller)
+    yield from run_test("pure", "global_state", global_state, caller)
+
+
+def _require_evidence(evidence: Evidence) -> None:
+    """Raise unless a model or an application was given with the rows or requests to test it on."""
     given = {name for name in ("model", "X", "golden_X", "golden_pred") if name in evidence}
-    lacks = ""
+    problem = ""
     if "application" in evidence:
         if not {"golden_X", "golden_pred"} <= given:
-            lacks = "`application` needs `golden_X` (requests) and `golden_pred` (responses)"
+            problem = "`application` needs `golden_X` (requests) and `golden_pred` (responses)"
         elif not callable(evidence["application"]):
             kind = type(evidence["application"]).__name__
-            lacks = f"`application` must be callable, got {kind}"
+            problem = f"`application` must be callable, got {kind}"
         elif "model" in given and "X" not in given:
-            lacks = "with `application`, `golden_X` is for it; `model` needs `X`"
+            problem = "with `application`, `golden_X` is for it; `model` needs `X`"
     elif "model" not in given:
-        lacks = "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"
+        problem = "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"
     elif not given & {"X", "golden_X"}:
-        lacks = evidence.lacking(["X"])
+        problem = evidence.lacking(["X"])
     elif ("golden_X" in given) != ("golden_pred" in given):
-        lacks = "`golden_X` and `golden_pred` go together; only one of them was given"
-    if lacks:
-        raise EvidenceError(lacks)
+        problem = "`golden_X` and `golden_pred` go together; only one of them was given"
+    if problem:
+        raise EvidenceError(problem)
 
 
-def _methods(model: Any) -> tuple[Method, ...]:
-    """Return what can be asked of a model."""
-    if not callable(getattr(model, "predict", model)):
-        msg = f"`model` must have `predict` or be callable, got {type(model).__name__}"
-        raise EvidenceError(msg)
-    both = hasattr(model, "predict") and callable(getattr(model, "predict_proba", None))
-    return ("predict", "predict_proba") if both else ("predict",)
+def _classes(model: object) -> tuple[object, ...] | None:
+    """Return the labels in `classes_` of a model; None when there are none that can be read."""
+    try:
+        classes = np.asarray(getattr(model, "classes_", None))
+    except Exception:  # noqa: BLE001  (a property of the user's model can raise anything)
+        return None
+    return tuple(classes.tolist()) if classes.ndim == 1 and len(classes) else None
 
 
-def _names(given: Any) -> tuple[str, str]:
-    """Return the names by which a pair of functions can be imported elsewhere."""
-    pair = tuple(given) if isinstance(given, tuple | list) else ()
-    if len(pair) != 2:
+def _function_names(given: Any) -> tuple[str, str]:
+    """Return the names by which another process can import a pair of functions."""
+    names = []
+    for item in given if isinstance(given, tuple | list) else ():
+        if isinstance(item, str):
+            module, _, path = item.partition(":")
+            if not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
+                raise options.refuse(_OWNER, "round_trip", _NAMED, given)
+            names.append(item)
+            continue
+        module, path = (str(getattr(item, name, "")) for name in ("__module__", "__qualname__"))
+        name, function = f"{module}:{path}", None
+        with suppress(EvidenceError):
+            function = by_name(name)
+        if function is not item or module == "__main__":
+            hint = "; a fresh process must be able to import them: define them in a module"
+            raise options.refuse(_OWNER, "round_trip", _NAMED, given, hint)
+        names.append(name)
+    if len(names) != 2:
         raise options.refuse(_OWNER, "round_trip", _NAMED, given)
-    save, load = (_name(item, given) for item in pair)
-    return save, load
-
-
-def _name(item: Any, given: object) -> str:
-    if isinstance(item, str):
-        module, _, path = item.partition(":")
-        if all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
-            return item
-        raise options.refuse(_OWNER, "round_trip", _NAMED, given)
-    module, path = (str(getattr(item, name, "")) for name in ("__module__", "__qualname__"))
-    found: Any = sys.modules.get(module)
-    for part in path.split("."):
-        found = getattr(found, part, None)
-    if not callable(item) or found is not item or module == "__main__":
-        hint = "; a fresh process must be able to import them: define them in a module"
-        raise options.refuse(_OWNER, "round_trip", _NAMED, given, hint)
-    return f"{module}:{path}"
+    return names[0], names[1]

@@ -1,242 +1,182 @@
-"""What a model does with no rows, one row, missing values, new categories, other columns first."""
+"""Tests of unusual input: no rows, one row, missing values, new categories, reordered columns."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
-from mlgates.gates.integration.trial import (
+from mlgates.gates.integration.caller import (
     Behaviour,
-    Property,
-    Trial,
-    UntriedError,
-    WrongError,
-    drawn,
-    has_gap,
-    held,
-    of_rows,
+    ContractError,
+    ModelCaller,
+    NotTestedError,
+    Outcome,
+    count_rows,
+    sample_positions,
 )
-from mlgates.runtime.answers import alike, undefined
-from mlgates.runtime.calls import Method
+from mlgates.runtime.answers import same_answers, undefined
+from mlgates.runtime.calls import Method, Reply
 from mlgates.tables.rows import Rows
-from mlgates.verdict import Check
 
-__all__ = ["behaviours", "column_order", "one_row"]
+__all__ = ["empty_table", "odd_cells", "one_row", "reordered_columns"]
 
 #: columns in which a missing value, or an unseen category, is tried
-COLUMNS = 32
+_COLUMNS = 32
 _LONGEST = 150
 
 
-class _Case(NamedTuple):
-    """Rows that are odd in one place, such as one of the columns."""
-
-    method: Method
-    value: Any
-    rows: int
-
-
-@dataclass
-class _Found:
-    """How a model met the cases of one kind."""
-
-    answered: int = 0
-    refused: int = 0
-    silent: int = 0
-    wrong: list[str] = field(default_factory=list)
-    gaps: bool = False
-    message: str = ""
-
-    @property
-    def n(self) -> int:
-        return self.answered + self.refused + self.silent
+def one_row(caller: ModelCaller) -> Outcome:
+    """Test that one row gets one finite answer."""
+    for method in caller.methods:
+        caller.first_answer(method)
+        answer = caller.answer(method, caller.table.take([0]), 1, "one row")
+        if undefined(answer).any():
+            msg = f"{caller.called(method)} gave no finite answer to one row"
+            raise ContractError(msg)
+    return Outcome(f"{caller.name} gave one row one answer", 0, 1)
 
 
-def one_row(trial: Trial) -> Property:
-    """Return that one row gets one answer."""
-
-    def judge() -> Check:
-        for method in trial.methods:
-            trial.base(method)
-            answer = trial.answer(method, trial.table.take([0]), 1, "one row")
-            if has_gap(answer):
-                msg = f"{trial.called(method)} gave no finite answer to one row"
-                raise WrongError(msg)
-        said = f"{trial.both} gave one row one answer"
-        return held("one_row", "output", said, wrong=0, n=1)
-
-    return Property("one_row", "output", judge)
+def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
+    """Test that a table without rows is met as declared."""
+    if declared == "untried":
+        return None
+    cases = [(method, caller.table.take([]), 0) for method in caller.methods]
+    return _behaviour(caller, "empty", "a table without rows", declared, cases)
 
 
-def behaviours(
-    trial: Trial, *, empty: Behaviour, missing: Behaviour, unseen: Behaviour
-) -> Iterator[Property]:
-    """Yield how a table without rows, a missing value and an unseen category are met.
+def odd_cells(
+    caller: ModelCaller, subject: Literal["missing", "unseen"], declared: Behaviour
+) -> Outcome | None:
+    """Test that a missing value, or an unseen category, in each column is met as declared.
 
-    What can't be tried, because no column can hold it, is left out unless it was declared.
+    The row is one that the model answers as it is. None when no column can hold such a value,
+    unless the behaviour is declared.
     """
-    names = trial.table.names
-    if empty != "untried":
-        nothing = [_Case(method, trial.table.take([]), 0) for method in trial.methods]
-        judge = partial(_behave, trial, "empty", "a table without rows", empty, nothing)
-        yield Property("empty", "behaviour", judge)
-    columns = [int(i) for i in drawn(len(names), COLUMNS)]
-    texts = [i for i in range(len(names)) if trial.n and trial.table.is_text(i)]
-    kinds: tuple[tuple[str, str, Behaviour, Sequence[int], Callable[[Rows, int], Any]], ...] = (
-        ("missing", "a missing value", missing, columns, lambda row, i: row.missing(i)),
-        (
-            "unseen",
-            "an unseen category",
-            unseen,
-            [texts[i] for i in drawn(len(texts), COLUMNS)],
-            lambda row, i: row.unseen(i),
-        ),
-    )
-    for subject, what, declared, tried, vary in kinds:
-        if declared == "untried" or not trial.n:
-            continue
-        where = [i for i in tried if vary(_one(trial, 0), i) is not None]
-        if where or declared != "either":
-            judge = partial(_odd, trial, subject, what, declared, partial(_varied, where, vary))
-            yield Property(subject, "behaviour", judge)
+    table = caller.table
+    if declared == "untried" or not caller.n:
+        return None
+
+    def odd(row: Rows, column: int) -> Any:
+        return row.missing(column) if subject == "missing" else row.unseen(column)
+
+    columns = [i for i in range(len(table.names)) if subject == "missing" or table.is_text(i)]
+    columns = [columns[i] for i in sample_positions(len(columns), _COLUMNS)]
+    first = type(table)(table.take([0]))
+    columns = [i for i in columns if odd(first, i) is not None]
+    if not columns and declared == "either":
+        return None
+    answered = np.flatnonzero(~undefined(caller.first_answer("predict")))
+    if not len(answered):
+        msg = f"{caller.called('predict')} gave no row a finite answer"
+        raise NotTestedError(msg)
+    row = type(table)(table.take([int(answered[0])]))
+    cases: list[tuple[Method, Any, int]] = [("predict", odd(row, i), 1) for i in columns]
+    what = "a missing value" if subject == "missing" else "an unseen category"
+    return _behaviour(caller, subject, what, declared, cases)
 
 
-def _one(trial: Trial, i: int) -> Rows:
-    return type(trial.table)(trial.table.take([i]))
-
-
-def _varied(columns: Sequence[int], vary: Callable[[Rows, int], Any], row: Rows) -> list[_Case]:
-    return [_Case("predict", vary(row, i), 1) for i in columns]
-
-
-def _odd(
-    trial: Trial,
+def _behaviour(
+    caller: ModelCaller,
     subject: str,
     what: str,
     declared: Behaviour,
-    cases: Callable[[Rows], list[_Case]],
-) -> Check:
-    """Judge variations of a row that the model answers as it is."""
-    answered = np.flatnonzero(~undefined(trial.base("predict")))
-    if not len(answered):
-        msg = f"{trial.called('predict')} gave no row a finite answer"
-        raise UntriedError(msg)
-    return _behave(trial, subject, what, declared, cases(_one(trial, int(answered[0]))))
+    cases: list[tuple[Method, Any, int]],
+) -> Outcome:
+    """Call with each case of unusual input, and count what differs from the declared behaviour.
 
-
-def _behave(
-    trial: Trial, subject: str, what: str, declared: Behaviour, cases: Sequence[_Case]
-) -> Check:
-    found = _Found()
-    for case in cases:
-        _meet(trial, case, what, found)
-    if found.wrong:
-        more = f" (and {len(found.wrong) - 1:,} more such cases)" if len(found.wrong) > 1 else ""
-        leave = f"; {_untried(subject)}" if found.gaps else ""
-        raise WrongError(found.wrong[0] + more + leave)
-    wrong = found.silent
-    wrong += found.refused if declared == "answer" else 0
-    wrong += found.answered if declared == "refuse" else 0
-    said = _told(found, what, len(cases))
+    Parameters
+    ----------
+    caller : ModelCaller
+        The model.
+    subject, what : str
+        The option that declares the behaviour, and a name of the input for a sentence.
+    declared : {"either", "answer", "refuse"}
+        The declared behaviour.
+    cases : list of (method, value, rows)
+        What is called, and how many answers it must give.
+    """
+    answered, refusals, wrong, undefined_ones = 0, list[Reply](), list[str](), False
+    for method, value, rows in cases:
+        reply, who = caller.call(method, value, rows), caller.called(method)
+        if reply.kind == "stopped":
+            caller.fail(method, reply, what)
+        elif reply.kind == "raised":
+            refusals.append(reply)
+        elif reply.kind == "malformed":
+            wrong.append(f"{who} {reply.problem}, given {what}")
+        elif undefined(reply.answer).any():
+            undefined_ones = True
+            wrong.append(f"{who} gave an answer that is missing, NaN or infinite, given {what}")
+        else:
+            answered += 1
     if wrong:
-        due = {
-            "either": _unclear(subject),
-            "answer": "declared is an answer",
-            "refuse": _unclear(subject) if found.silent else "declared is a refusal that says why",
-        }[declared]
-        said += f"; {due}"
-    counts = {"answered": found.answered, "refused": found.refused}
-    return held(subject, "behaviour", said, wrong=wrong, n=found.n, **counts)
+        more = f" (and {len(wrong) - 1:,} more such cases)" if len(wrong) > 1 else ""
+        leave = f"; {_leave_out(subject)}" if undefined_ones else ""
+        raise ContractError(wrong[0] + more + leave)
+    refused = len(refusals)
+    silent = sum(not reply.explained for reply in refusals)
+    parts = []
+    if answered:
+        of = f" in {answered:,} of {len(cases):,} cases" if len(cases) > 1 else ""
+        parts.append(f"answered{of}")
+    if refused:
+        of = f" in {refused:,} of {len(cases):,} cases" if len(cases) > 1 else ""
+        parts.append(f"refused{of} ({_shortened(refusals[0])})")
+    text = f"{what} is {' and '.join(parts)}" if cases else f"no column can hold {what}"
+    violations = silent
+    if declared == "answer":
+        violations, due = refused, "declared is an answer"
+    elif declared == "refuse" and not silent:
+        violations, due = answered, "declared is a refusal that says why"
+    else:
+        violations += answered if declared == "refuse" else 0
+        due = _unexplained(subject)
+    if violations:
+        text += f"; {due}"
+    counts: dict[str, object] = {"answered": answered, "refused": refused - silent}
+    return Outcome(text, violations, answered + refused, counts)
 
 
-def _unclear(subject: str) -> str:
-    """Return what a refusal lacks that a caller could not understand."""
-    return f"a refusal must say why, in the exception's message; {_untried(subject)}"
-
-
-def _untried(subject: str) -> str:
+def _leave_out(subject: str) -> str:
     return f'`{subject}="untried"` leaves this out'
 
 
-def _meet(trial: Trial, case: _Case, what: str, found: _Found) -> None:
-    reply = trial.call(case.method, case.value, case.rows)
-    if reply.kind == "stopped":
-        trial.fail(case.method, reply, what)
-    if reply.kind == "malformed":
-        found.wrong.append(f"{trial.called(case.method)} {reply.said}, given {what}")
-    elif reply.kind == "answer" and has_gap(reply.answer):
-        gap = "an answer that is missing, NaN or infinite"
-        found.gaps = True
-        found.wrong.append(f"{trial.called(case.method)} gave {gap}, given {what}")
-    elif reply.kind == "answer":
-        found.answered += 1
-    else:
-        found.message = found.message or reply.said
-        found.refused += reply.clear
-        found.silent += not reply.clear
+def _unexplained(subject: str) -> str:
+    return f"a refusal must say why, in the exception's message; {_leave_out(subject)}"
 
 
-def _told(found: _Found, what: str, cases: int) -> str:
-    if not cases:
-        return f"no column can hold {what}"
-    parts = []
-    if found.answered:
-        parts.append(
-            "answered" + (f" in {found.answered:,} of {cases:,} cases" if cases > 1 else "")
-        )
-    if refused := found.refused + found.silent:
-        short = found.message.removeprefix("raised ")
-        short = short if len(short) <= _LONGEST else f"{short[:_LONGEST]}..."
-        of = f" in {refused:,} of {cases:,} cases" if cases > 1 else ""
-        parts.append(f"refused{of} ({short})")
-    return f"{what} is {' and '.join(parts)}"
+def _shortened(refusal: Reply) -> str:
+    """Return the exception of a refusal, cut where it is long."""
+    text = refusal.problem.removeprefix("raised ")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def column_order(trial: Trial, declared: Behaviour, rtol: float) -> Property | None:
-    """Return that columns in another order change no answer, or are refused.
+def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> Outcome | None:
+    """Test that columns in another order change no answer, or are refused, as declared.
 
     None when columns have no names, or there is only one.
     """
-    names = trial.table.names
-    if declared == "untried" or not trial.table.named or len(names) < 2 or not trial.n:
+    table, n = caller.table, caller.n
+    if declared == "untried" or not table.named or len(table.names) < 2 or not n:
         return None
-    return Property("column_order", "behaviour", partial(_columns, trial, declared, rtol))
-
-
-def _columns(trial: Trial, declared: Behaviour, rtol: float) -> Check:
-    order = [*range(1, len(trial.table.names)), 0]
-    wrong = np.zeros(trial.n, dtype=np.bool_)
-    what = "columns in another order"
-    for method in trial.methods:
-        before = trial.base(method)
-        reply = trial.call(method, trial.table.reordered(order), trial.n)
+    other_order = table.reordered([*range(1, len(table.names)), 0])
+    wrong, what = np.zeros(n, dtype=np.bool_), "columns in another order"
+    for method in caller.methods:
+        first = caller.first_answer(method)
+        reply = caller.call(method, other_order, n)
         if reply.kind == "raised":
-            return _refused(trial, declared, reply.said, clear=reply.clear)
+            text = f"{what} are refused ({_shortened(reply)})"
+            if declared == "answer":
+                return Outcome(f"{text}; declared is an answer", n, n)
+            if not reply.explained:
+                return Outcome(f"{text}; {_unexplained('column_order')}", n, n)
+            return Outcome(text, 0, n)
         if reply.kind != "answer":
-            trial.fail(method, reply, what)
-        wrong |= ~alike(before, reply.answer, rtol)
+            caller.fail(method, reply, what)
+        wrong |= ~same_answers(first, reply.answer, rtol)
     if wrong.any():
-        told, numbers = of_rows(wrong, trial.where)
-        said = f"{told} got another answer with {what}, and nothing was refused"
-        return held(
-            "column_order", "behaviour", said, wrong=int(wrong.sum()), n=trial.n, rows=numbers
-        )
-    said = f"{what} changed no answer"
+        counted, rows = count_rows(wrong, caller.positions)
+        text = f"{counted} got another answer with {what}, and nothing was refused"
+        return Outcome(text, int(wrong.sum()), n, {"rows": rows})
     if declared == "refuse":
-        said += "; declared is a refusal"
-    bad = trial.n if declared == "refuse" else 0
-    return held("column_order", "behaviour", said, wrong=bad, n=trial.n)
-
-
-def _refused(trial: Trial, declared: Behaviour, said: str, *, clear: bool) -> Check:
-    short = said.removeprefix("raised ")
-    short = short if len(short) <= _LONGEST else f"{short[:_LONGEST]}..."
-    told = f"columns in another order are refused ({short})"
-    if declared == "answer":
-        told += "; declared is an answer"
-    elif not clear:
-        told += f"; {_unclear('column_order')}"
-    bad = declared == "answer" or not clear
-    return held("column_order", "behaviour", told, wrong=trial.n if bad else 0, n=trial.n)
+        return Outcome(f"{what} changed no answer; declared is a refusal", n, n)
+    return Outcome(f"{what} changed no answer", 0, n)

@@ -1,139 +1,127 @@
-"""What must hold between a model and what was kept of it: golden rows, and the stored model."""
+"""Tests against what was kept: golden rows, golden responses, and the stored model."""
 
 import os
 import tempfile
-from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from mlgates.gates.integration.trial import Property, Trial, WrongError, held, of_rows
+from mlgates.gates.integration.caller import (
+    ApplicationCaller,
+    ContractError,
+    ModelCaller,
+    Outcome,
+    count_rows,
+    same_index,
+)
 from mlgates.redaction import describe
 from mlgates.runtime.answers import (
     MalformedError,
-    alike,
+    ResponseComparison,
     predictions,
     probabilities,
+    same_answers,
     undefined,
 )
 from mlgates.runtime.calls import Method
-from mlgates.runtime.process import START, Apart, Stored, by_name
+from mlgates.runtime.process import START, Stored, SubprocessHost, by_name
 from mlgates.runtime.state import watched
-from mlgates.tables.containers import is_instance_of
-from mlgates.tables.rows import Rows, rows_like
-from mlgates.verdict import Check
+from mlgates.runtime.wire import NotPlainError, plain
+from mlgates.tables.containers import kind_of
+from mlgates.tables.rows import rows_like
 
-__all__ = ["aligned", "golden", "round_trip"]
-
-
-def aligned(golden: Rows, expected: Any) -> None:
-    """Raise WrongError unless pandas objects have equal indexes."""
-    indexes = [
-        value.index
-        for value in (golden.value, expected)
-        if any(is_instance_of(value, "pandas", kind) for kind in ("DataFrame", "Series"))
-    ]
-    if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
-        msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
-        raise WrongError(msg)
+__all__ = ["golden_answers", "golden_responses", "round_trip"]
 
 
-def golden(trial: Trial, given: Any, expected: Any, rtol: float) -> Property:
-    """Return that known rows get their known answers."""
-    return Property("golden", "predictions", partial(_golden, trial, given, expected, rtol))
-
-
-def _golden(trial: Trial, given: Any, expected: Any, rtol: float) -> Check:
+def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) -> Outcome:
+    """Test that golden rows get their expected answers."""
     rows = rows_like(given)
-    aligned(rows, expected)
-    method, wanted = _wanted(trial, expected, rows.n)
+    if not same_index(given, expected):
+        msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
+        raise ContractError(msg)
+    if kind_of(expected) in ("pandas", "polars"):
+        expected = expected.to_numpy()
+    shape = np.shape(expected) if isinstance(expected, list | tuple | np.ndarray) else ()
+    several = len(shape) == 2 and shape[1] > 1 and "predict_proba" in caller.methods
+    method: Method = "predict_proba" if several else "predict"
+    try:
+        wanted = (probabilities if several else predictions)(expected, rows.n)
+    except MalformedError as error:
+        msg = f"`golden_pred` has {error} of `golden_X`"
+        raise ContractError(msg) from None
     if undefined(wanted).any():
         msg = "`golden_pred` holds an answer that is missing, NaN or infinite"
-        raise WrongError(msg)
+        raise ContractError(msg)
     if not rows.n:
-        return held("golden", "predictions", "`golden_X` has no rows", wrong=0, n=0)
-    got = trial.answer(method, rows.value, rows.n, "the golden rows")
-    kinds = ["text" if a.dtype.kind in "US" else "number" for a in (got, wanted)]
-    if kinds[0] != kinds[1] and "O" not in (got.dtype.kind, wanted.dtype.kind):
-        who = trial.called(method)
-        msg = f"{who} gave {kinds[0]}s where `golden_pred` has {kinds[1]}s"
-        raise WrongError(msg)
-    wrong = ~alike(wanted, got, rtol)
-    said, numbers = f"all {rows.n:,} golden rows got their known answers", ()
+        return Outcome("`golden_X` has no rows", 0, 0)
+    answer = caller.answer(method, rows.value, rows.n, "the golden rows")
+    kinds = ["text" if a.dtype.kind in "US" else "number" for a in (answer, wanted)]
+    if kinds[0] != kinds[1] and "O" not in (answer.dtype.kind, wanted.dtype.kind):
+        msg = f"{caller.called(method)} gave {kinds[0]}s where `golden_pred` has {kinds[1]}s"
+        raise ContractError(msg)
+    wrong = ~same_answers(wanted, answer, rtol)
+    text, numbers = f"all {rows.n:,} golden rows got their known answers", ()
     if wrong.any():
-        told, numbers = of_rows(wrong)  # type: ignore[assignment]
-        said = f"{told} of `golden_X` got another answer than in `golden_pred`"
-        if got.dtype.kind != "f" and wanted.dtype.kind == "f":
-            said += "; for probabilities give all columns of `predict_proba`"
-    return held("golden", "predictions", said, wrong=int(wrong.sum()), n=rows.n, rows=numbers)
+        counted, numbers = count_rows(wrong, np.arange(rows.n))  # type: ignore[assignment]
+        text = f"{counted} of `golden_X` got another answer than in `golden_pred`"
+        if answer.dtype.kind != "f" and wanted.dtype.kind == "f":
+            text += "; for probabilities give all columns of `predict_proba`"
+    return Outcome(text, int(wrong.sum()), rows.n, {"rows": numbers})
 
 
-def _wanted(trial: Trial, expected: Any, n: int) -> tuple[Method, npt.NDArray[Any]]:
-    """Return which method the golden answers are of, and the answers."""
-    for package in ("pandas", "polars"):
-        if is_instance_of(expected, package, "DataFrame"):
-            expected = expected.to_numpy()
-    shape = np.shape(expected) if isinstance(expected, list | tuple | np.ndarray) else ()
+def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
+    """Test that golden requests get their expected responses."""
+    responses = caller.first_responses()
     try:
-        if len(shape) == 2 and shape[1] > 1 and "predict_proba" in trial.methods:
-            return "predict_proba", probabilities(expected, n)
-        return "predict", predictions(expected, n)
-    except MalformedError as error:
-        msg = f"`golden_pred` {error} of `golden_X`"
-        raise WrongError(msg.replace("gave", "has", 1)) from None
+        expected = [plain(response) for response in caller.expected]
+    except NotPlainError as error:
+        msg = f"`golden_pred` holds {error}; numbers, texts, lists and mappings are wanted"
+        raise ContractError(msg) from None
+    same = ResponseComparison(expected, rtol).same
+    wrong = np.array([not same(a, b) for a, b in zip(expected, responses, strict=True)])
+    bad = "got another response than in `golden_pred`"
+    return caller.outcome(wrong, "all requests got their known responses", bad)
 
 
 def round_trip(
-    trial: Trial, model: object, names: tuple[str, str], timeout: float | None, rtol: float
-) -> Property:
-    """Return that a model saved here and loaded in a fresh process gives the same answers."""
-    return Property(
-        "round_trip", "predictions", partial(_round_trip, trial, model, names, timeout, rtol)
-    )
-
-
-def _round_trip(
-    trial: Trial, model: object, names: tuple[str, str], timeout: float | None, rtol: float
-) -> Check:
-    before = {method: trial.base(method) for method in trial.methods}
+    caller: ModelCaller,
+    model: object,
+    functions: tuple[str, str],
+    timeout: float | None,
+    rtol: float,
+) -> Outcome:
+    """Test that the model saved here and loaded in a fresh process gives the same answers."""
+    first = {method: caller.first_answer(method) for method in caller.methods}
+    save, load = functions
+    n, wrong = caller.n, np.zeros(caller.n, dtype=np.bool_)
     with tempfile.TemporaryDirectory(prefix="mlgates-") as folder:
         path = os.path.join(folder, "model")  # noqa: PTH118  (a text, as `save` expects it)
-        _save(model, names[0], path)
-        there = Apart(Stored(names[1], path), START if timeout is None else timeout)
+        function = by_name(save)
         try:
-            wrong = _compare(trial, there, before, rtol)
+            with watched():
+                function(model, path)
+        except (Exception, SystemExit) as error:
+            msg = f"the model could not be saved by `{save}`: {describe(error)}"
+            raise ContractError(msg) from error
+        if not os.path.exists(path):  # noqa: PTH110
+            msg = f"`{save}` wrote nothing at the path that it was given"
+            raise ContractError(msg)
+        host = SubprocessHost(Stored(load, path), START if timeout is None else timeout)
+        try:
+            positions, is_function = np.arange(n, dtype=np.intp), caller.is_function
+            loaded = ModelCaller(
+                host, caller.table, positions, caller.methods, is_function=is_function
+            )
+            for method, answer in first.items():
+                reply = loaded.first_reply(method)
+                if reply.kind != "answer":
+                    loaded.fail(method, reply, f"{n:,} rows in a fresh process")
+                wrong |= ~same_answers(answer, reply.answer, rtol)
         finally:
-            there.close()
-    said = f"the model loaded in a fresh process gave the same answers to {trial.n:,} rows"
-    numbers: tuple[int, ...] = ()
+            host.close()
+    text = f"the model loaded in a fresh process gave the same answers to {n:,} rows"
+    rows: tuple[int, ...] = ()
     if wrong.any():
-        told, numbers = of_rows(wrong, trial.where)
-        said = f"{told} got another answer from the model loaded in a fresh process"
-    return held("round_trip", "predictions", said, wrong=int(wrong.sum()), n=trial.n, rows=numbers)
-
-
-def _save(model: object, name: str, path: str) -> None:
-    save = by_name(name)
-    try:
-        with watched():
-            save(model, path)
-    except (Exception, SystemExit) as error:
-        msg = f"the model could not be saved by `{name}`: {describe(error)}"
-        raise WrongError(msg) from error
-    if not os.path.exists(path):  # noqa: PTH110
-        msg = f"`{name}` wrote nothing at the path that it was given"
-        raise WrongError(msg)
-
-
-def _compare(
-    trial: Trial, there: Apart, before: dict[Method, npt.NDArray[Any]], rtol: float
-) -> npt.NDArray[np.bool_]:
-    loaded = Trial(there, trial.table, np.arange(trial.n), trial.methods, plain=trial.plain)
-    wrong = np.zeros(trial.n, dtype=np.bool_)
-    for method, answer in before.items():
-        reply = loaded.first(method)
-        if reply.kind != "answer":
-            loaded.fail(method, reply, f"{trial.n:,} rows in a fresh process")
-        wrong |= ~alike(answer, reply.answer, rtol)
-    return wrong
+        counted, rows = count_rows(wrong, caller.positions)
+        text = f"{counted} got another answer from the model loaded in a fresh process"
+    return Outcome(text, int(wrong.sum()), n, {"rows": rows})

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, Literal, NamedTuple
+from functools import partial
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -12,21 +13,20 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, rounded_up, rows_needed
-from mlgates.gates.latency.series import MODELS, Asked, Series, series_of
+from mlgates.gates.latency.series import MODELS, Series, read_series
 from mlgates.gates.latency.statistics import (
     Latencies,
     Statistic,
-    failed_calls,
+    format_interval,
+    format_latency,
     histograms,
-    shown,
     slowdown_of,
-    span,
     table,
 )
 from mlgates.limits import Limit, format_number, format_value
 from mlgates.options import Duration, seconds
 from mlgates.runtime.measure import Plan
-from mlgates.stats.quantiles import Interval, calls_to_decide
+from mlgates.stats.quantiles import Interval, exceedance_interval
 from mlgates.verdict import Check, Measurement
 
 __all__ = ["Latency"]
@@ -38,24 +38,11 @@ _LEAST_CALLS = 1_000
 _MARGIN = 2
 #: Independent calls that show a quantile to be beyond a limit, where too few for one within it.
 _FEW = 30
-#: A limit so much above the median was written in another unit, or a median above it measured so.
+#: A limit so many times the median was written in another unit; so was one that is a fraction.
 _ODD = 1_000
 _ODD_GIVEN = 100
-
-#: A bare number rarely meant in seconds: less is odd then, or a model too slow would get no hint.
+#: A large bare number is rarely meant in seconds: fewer times are odd then.
 _LARGE, _ODD_LARGE = 5, 100
-
-
-class _Claim(NamedTuple):
-    """A number with its limit, what was said of it, and what is lacking to decide."""
-
-    metric: str
-    value: float | None
-    interval: Interval | None
-    limit: Limit
-    said: str
-    lack: str
-    details: dict[str, object]
 
 
 @dataclass(frozen=True, repr=False)
@@ -179,91 +166,110 @@ class Latency(Gate):
             raise OptionError(msg)
         super().__post_init__()
 
-    @property
-    def _statistic(self) -> Statistic:
-        return Statistic.named(_OWNER, self.quantile)
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield checks of the limit and the slowdown, of the first call, and of failed calls."""
+        statistic = Statistic.named(_OWNER, self.quantile)
+        plan = Plan(
+            calls=self.calls or max(_LEAST_CALLS, _MARGIN * statistic.least(self.confidence)),
+            fixed=self.calls is not None,
+            warmup=self.warmup,
+            batch_size=self.batch_size,
+            rate=self.rate,
+            seed=self.seed,
+            disable_gc=self.disable_gc,
+        )
+        names = list(MODELS)[: 1 if self.max_slowdown is None else 2]
+        expected = None if self.expected_interval is None else seconds(self.expected_interval)
+        make = partial(Latencies, statistic=statistic, confidence=self.confidence)
+        series = read_series(evidence, names, make, plan, expected)
+        candidate = series["latencies"]
+        found, measured = candidate.found, candidate.measured
+        if self.at_most is not None:
+            yield self._limit_check(candidate, Limit(at_most=seconds(self.at_most)))
+        if self.max_slowdown is not None:
+            yield self._slowdown_check(candidate, series["production_latencies"])
+        if self.cold_at_most is not None:
+            limit = Limit(at_most=seconds(self.cold_at_most))
+            first = None if measured is None else measured.first
+            text, insufficient = "the first call failed", ""
+            if first is None:
+                text = "the first call of all is not known"
+                insufficient = "latencies that are given don't tell it; measure a model"
+            elif math.isfinite(first):
+                text = f"the first call took {format_value(first, limit, 's')}"
+            method = "first call of the model by this gate"
+            yield Check.judge(
+                _SUBJECT,
+                "first_call",
+                Measurement(first, n=int(first is not None), method=method),
+                limit,
+                min_n=0,
+                insufficient=insufficient,
+                unit="s",
+                said=text,
+            )
+        if found.failed:
+            limit, share = Limit(at_most=self.max_failed), found.failed / candidate.calls
+            text = f"{found.failed:,} of {candidate.calls:,} calls failed"
+            text += f" ({format_value(share, limit, 'share')})"
+            if measured is not None:
+                text += f", the first with {measured.timing.failure}"
+            details = {"count": found.failed}
+            measurement = Measurement(share, n=candidate.calls, method="count", details=details)
+            yield Check.judge(_SUBJECT, "failed", measurement, limit, unit="share", said=text)
 
-    @property
-    def _least(self) -> int:
-        return self._statistic.least(self.confidence)
-
-    @property
-    def _asked(self) -> Asked:
-        return Asked(
-            self._statistic,
-            self.confidence,
-            Plan(
-                calls=self.calls or max(_LEAST_CALLS, _MARGIN * self._least),
-                fixed=self.calls is not None,
-                warmup=self.warmup,
-                batch_size=self.batch_size,
-                rate=self.rate,
-                seed=self.seed,
-                disable_gc=self.disable_gc,
-            ),
-            None if self.expected_interval is None else seconds(self.expected_interval),
+    def _limit_check(self, series: Series, limit: Limit) -> Check:
+        found, ends = series.found, series.found.interval
+        clear = ends is not None and limit.excludes(ends)
+        insufficient = series.saturated or self._insufficient(series, clear=clear)
+        beyond = int(np.count_nonzero(found.seconds > limit.high))
+        text = f"`{self.quantile}` is {format_latency(found.value, limit)}"
+        if found.n:
+            interval = format_interval(ends, "s", self.confidence)
+            text += f" ({', '.join(filter(None, [interval, f'n = {found.n:,}']))})"
+        (histogram,) = histograms(found.seconds)
+        details: dict[str, object] = {"beyond": beyond, "histogram": histogram}
+        share, undecided = found.statistic.share, ends is not None and not limit.holds(ends[1])
+        if undecided and not clear and not insufficient and share is not None:
+            # the quantile is within the limit when few enough calls are beyond it
+            inflation, level = found.dependence.inflation, self.confidence
+            exceeding = exceedance_interval(beyond / inflation, found.n / inflation, level)
+            allowed = Limit(at_most=float(1 - share))
+            needed = rows_needed(beyond / found.n, exceeding, allowed, found.n, level)
+            text += self._forecast(needed, details)
+        text += _remarks(series) + self._unit_hint(series, limit)
+        return self._check(
+            series, self.quantile, found.value, ends, limit, text, insufficient, details
         )
 
-    def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the limit and the slowdown asked for, the first call, and failed calls."""
-        names = list(MODELS)[: 1 if self.max_slowdown is None else 2]
-        series = series_of(evidence, names, self._asked)
-        candidate = series["latencies"]
-        if self.at_most is not None:
-            yield self._judged(candidate, self._limited(candidate, seconds(self.at_most)))
-        if self.max_slowdown is not None:
-            compared = self._compared(candidate, series["production_latencies"])
-            yield self._judged(candidate, compared)
-        if self.cold_at_most is not None:
-            yield self._cold(candidate, seconds(self.cold_at_most))
-        if candidate.found.failed:
-            yield self._failures(candidate)
-
-    def _limited(self, series: Series, most: float) -> _Claim:
-        found, limit = series.found, Limit(at_most=most)
-        beyond = int(np.count_nonzero(found.seconds > most))
-        clear = found.interval is not None and limit.excludes(found.interval)
-        lack = series.saturated or self._lacking(series, clear=clear)
-        needed = None if lack else self._needed(found, limit, beyond)
-        said = f"`{self.quantile}` is {shown(found.value, limit)}{self._basis(found)}"
-        said += "" if needed is None else f"; {needed:,} calls would decide"
-        said += _remarks(series) + self._odd_unit(found, limit)
-        (histogram,) = histograms(found.seconds)
-        details = self._details(series) | {"beyond": beyond, "histogram": histogram}
-        details |= {} if needed is None else {"rows_needed": needed}
-        return _Claim(self.quantile, found.value, found.interval, limit, said, lack, details)
-
-    def _needed(self, found: Latencies, limit: Limit, beyond: int) -> int | None:
-        """Return how many calls would decide; None where they do, or none would."""
-        share, ends = found.statistic.share, found.interval
-        if share is None or ends is None or self.decide_by == "estimate":
-            return None
-        if found.value == math.inf or limit.holds(ends[1]) or limit.excludes(ends):
-            return None
-        inflation = found.dependence.inflation
-        return calls_to_decide(beyond, found.n, float(share), inflation, self.confidence)
-
-    def _compared(self, series: Series, production: Series) -> _Claim:
+    def _slowdown_check(self, series: Series, production: Series) -> Check:
         found, other = series.found, production.found
         limit = Limit(at_most=self.max_slowdown)
-        slowdown, interval = slowdown_of(found, other)
-        lack = self._lacking_to_compare(series, production, limit, interval)
-        needed = None
-        if not lack and self.decide_by == "interval" and found.statistic.share is not None:
-            needed = rows_needed(slowdown, interval, limit, found.n, self.confidence)
-        said = f"`{self.quantile}` is {shown(found.value)} against {shown(other.value)}"
-        said += " in production"
+        slowdown, ends = slowdown_of(found, other)
+        clear, of_production = (
+            ends is not None and limit.excludes(ends),
+            "of the model in production ",
+        )
+        if other.value == math.inf:
+            insufficient = "too many calls of the model in production failed to compare with"
+        else:
+            insufficient = (
+                series.saturated
+                or (production.saturated and f"the model in production is {production.saturated}")
+                or self._insufficient(series, clear=clear)
+                or self._insufficient(production, of_production, clear=clear)
+            )
+        text = f"`{self.quantile}` is {format_latency(found.value)} against"
+        text += f" {format_latency(other.value)} in production"
         if slowdown is not None:
-            said += f": a slowdown of {format_value(slowdown, limit, 'share')}"
-        spanned = span(interval, "share", self.confidence)
+            text += f": a slowdown of {format_value(slowdown, limit, 'share')}"
+        interval = format_interval(ends, "share", self.confidence)
         sizes = f"n = {found.n:,} against {other.n:,}"
-        said += f" ({', '.join(filter(None, [spanned, sizes]))})"
+        text += f" ({', '.join(filter(None, [interval, sizes]))})"
         if (series.measured is None) != (production.measured is None):
-            said += ", which were not measured in turns: the machine is in the ratio"
-        said += "" if needed is None else f"; about {needed:,} calls would decide"
-        said += _remarks(series)
+            text += ", which were not measured in turns: the machine is in the ratio"
         histogram, histogram_production = histograms(found.seconds, other.seconds)
-        details = self._details(series) | {
+        details = {
             "candidate": _finite(found.value),
             "production": _finite(other.value),
             "n_production": other.n,
@@ -272,107 +278,93 @@ class Latency(Gate):
             "histogram": histogram,
             "histogram_production": histogram_production,
         }
-        details |= {} if needed is None else {"rows_needed": needed}
-        return _Claim("slowdown", slowdown, interval, limit, said, lack, details)
+        if not insufficient and found.statistic.share is not None:
+            needed = rows_needed(slowdown, ends, limit, found.n, self.confidence)
+            text += self._forecast(needed, details)
+        text += _remarks(series)
+        return self._check(series, "slowdown", slowdown, ends, limit, text, insufficient, details)
 
-    def _lacking_to_compare(
-        self, series: Series, production: Series, limit: Limit, interval: Interval | None
-    ) -> str:
-        clear = interval is not None and limit.excludes(interval)
-        whose = "of the model in production "
-        if production.found.value == math.inf:
-            return "too many calls of the model in production failed to compare with"
-        return (
-            series.saturated
-            or (production.saturated and f"the model in production is {production.saturated}")
-            or self._lacking(series, clear=clear)
-            or self._lacking(production, whose, clear=clear)
-        )
+    def _insufficient(self, series: Series, whose: str = "", *, clear: bool) -> str:
+        """Return why calls are too few to decide; empty when they are enough.
 
-    def _lacking(self, series: Series, whose: str = "", *, clear: bool) -> str:
-        """Return what calls lack to decide; an empty text when they lack nothing."""
-        least, found = self._least, series.found
+        Fewer independent calls are enough where the interval is clearly beyond the limit.
+        """
+        found, least = series.found, series.found.least
         if series.calls < least:
             calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
             few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
             level = format_number(self.confidence, "share")
             return f"{few}: at {level} at least {least:,} are needed"
-        depends = found.dependence
-        if self._statistic.share is None or self.decide_by == "estimate" or found.value == math.inf:
+        if (
+            found.statistic.share is None
+            or self.decide_by == "estimate"
+            or found.value == math.inf
+            or found.dependence.effective >= (_FEW if clear else least)
+        ):
             return ""
-        if depends.effective >= least or (clear and depends.effective >= _FEW):
-            return ""
-        lack = f"`{self.quantile}` needs {least:,} independent ones"
-        if whose:  # of the candidate's calls that is said anyway
+        text = f"`{self.quantile}` needs {least:,} independent ones"
+        if whose:  # of the candidate's calls a remark says that
             worth = f"{found.n:,} calls {whose}that depend on those before them are worth"
-            lack = f"{worth} {depends.effective:,}, {lack}"
-        lack += f"; about {rounded_up(least * depends.inflation):,} such calls would do"
-        lack += ", or a quieter machine; decide_by='estimate' asks for neither"
+            text = f"{worth} {found.dependence.effective:,}, {text}"
+        text += f"; about {rounded_up(least * found.dependence.inflation):,} such calls would do"
+        text += ", or a quieter machine; decide_by='estimate' asks for neither"
         if found.is_sorted:
-            lack += " (hint: the latencies are sorted; give them in the order of the calls)"
-        return lack
+            text += " (hint: the latencies are sorted; give them in the order of the calls)"
+        return text
 
-    def _cold(self, series: Series, most: float) -> Check:
-        limit, lack = Limit(at_most=most), ""
-        first = None if series.measured is None else series.measured.first
-        if first is None:
-            said = "the first call of all is not known"
-            lack = "latencies that are given don't tell it; measure a model"
-        else:
-            said = f"the first call took {format_value(first, limit, 's')}"
-            said = "the first call failed" if math.isinf(first) else said
-        n, method = int(first is not None), "first call of the model by this gate"
-        return Check.judge(
-            _SUBJECT,
-            "first_call",
-            Measurement(first, n=n, method=method),
-            limit,
-            min_n=0,
-            insufficient=lack,
-            unit="s",
-            said=said,
-        )
+    def _forecast(self, needed: int | None, details: dict[str, object]) -> str:
+        """Return how many calls would decide, as a clause, and add it to the details."""
+        if needed is None or self.decide_by == "estimate":
+            return ""
+        details["rows_needed"] = needed
+        return f"; about {needed:,} calls would decide"
 
-    def _failures(self, series: Series) -> Check:
-        limit, failed, calls = Limit(at_most=self.max_failed), series.found.failed, series.calls
-        share = failed / calls
-        said = f"{failed:,} of {calls:,} calls failed ({format_value(share, limit, 'share')})"
-        if series.measured is not None:
-            said += f", the first with {series.measured.timing.failure}"
-        measured = Measurement(share, n=calls, method="count", details={"count": failed})
-        return Check.judge(_SUBJECT, "failed", measured, limit, unit="share", said=said)
-
-    def _judged(self, series: Series, claim: _Claim) -> Check:
-        is_quantile = self._statistic.share is not None
-        if self.quantile == "max":
-            method = series.how
-        else:
-            method = f"{'order statistics' if is_quantile else 'Student'}; {series.how}"
+    def _check(  # noqa: PLR0917
+        self,
+        series: Series,
+        metric: str,
+        value: float | None,
+        interval: Interval | None,
+        limit: Limit,
+        text: str,
+        insufficient: str,
+        details: dict[str, object],
+    ) -> Check:
+        found, is_quantile = series.found, series.found.statistic.share is not None
+        method = f"{'order statistics' if is_quantile else 'Student'}; {series.how}"
+        quantiles = table(found.ordered)
+        details = {
+            **{name: _finite(item) for name, item in series.details.items()},
+            "calls": series.calls,
+            "failed": found.failed,
+            "calls_needed": found.least,
+            "lag_1": found.dependence.lag_1,
+            "effective_calls": found.dependence.effective,
+            "quantiles": {name: _finite(item) for name, item in quantiles.items()},
+            **details,
+        }
         measurement = Measurement(
-            claim.value,
-            n=series.found.n,
-            interval=claim.interval,
-            confidence=None if claim.interval is None else self.confidence,
-            method=method,
-            details=claim.details,
+            value,
+            n=found.n,
+            interval=interval,
+            confidence=None if interval is None else self.confidence,
+            method=series.how if self.quantile == "max" else method,
+            details=details,
         )
         return Check.judge(
             _SUBJECT,
-            claim.metric,
+            metric,
             measurement,
-            claim.limit,
+            limit,
             rule=self.decide_by if is_quantile else "estimate",
-            insufficient=claim.lack if series.found.n else "",
-            unit="share" if claim.metric == "slowdown" else "s",
-            said=claim.said,
+            insufficient=insufficient if found.n else "",
+            unit="share" if metric == "slowdown" else "s",
+            said=text,
         )
 
-    def _basis(self, found: Latencies) -> str:
-        spanned = span(found.interval, "s", self.confidence)
-        return f" ({', '.join(filter(None, [spanned, f'n = {found.n:,}']))})" if found.n else ""
-
-    def _odd_unit(self, found: Latencies, limit: Limit) -> str:
+    def _unit_hint(self, series: Series, limit: Limit) -> str:
         """Return a hint where a limit or latencies look as if they were in another unit."""
+        found = series.found
         if not found.n or not math.isfinite(found.median):
             return ""
         times, bare = limit.high / found.median, options.real(self.at_most)
@@ -384,32 +376,22 @@ class Latency(Gate):
             return " (hint: latencies are in seconds; are these milliseconds?)"
         return ""
 
-    def _details(self, series: Series) -> dict[str, object]:
-        found = series.found
-        known = {name: _finite(value) for name, value in series.details.items()}
-        return {
-            **known,
-            "calls": series.calls,
-            "failed": found.failed,
-            "calls_needed": self._least,
-            "lag_1": found.dependence.lag_1,
-            "effective_calls": found.dependence.effective,
-            "quantiles": {name: _finite(value) for name, value in table(found.ordered).items()},
-        }
-
 
 def _remarks(series: Series) -> str:
-    """Return what a reader should know of the calls, each with its semicolon."""
-    found, said = series.found, ""
-    if found.failed:
-        said += f"; {failed_calls(found.failed, found.n)}"
+    """Return remarks on failed calls, on their dependence, and on the load of the machine."""
+    found, text = series.found, ""
+    if found.failed == found.n > 1:
+        text += f"; all {found.n:,} calls failed, which counts as infinite"
+    elif found.failed:
+        calls = "call counts" if found.failed == 1 else "calls count"
+        text += f"; {found.failed:,} failed {calls} as infinite"
     if found.statistic.share is not None and found.dependence.inflation > 1:
-        said += f"; calls depend on those before them and are worth {found.dependence.effective:,}"
+        text += f"; calls depend on those before them and are worth {found.dependence.effective:,}"
     if series.measured is not None and series.measured.busy:
-        said += " (hint: the machine was busy with more than this)"
-    return said
+        text += " (hint: the machine was busy with more than this)"
+    return text
 
 
 def _finite(value: object) -> object:
-    """Return a value as details keep it: what failed calls make infinite is undefined there."""
+    """Return a value for the details: None in place of infinite."""
     return None if value == math.inf else value

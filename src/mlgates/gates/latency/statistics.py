@@ -1,4 +1,4 @@
-"""Which number latencies are judged by: a quantile, their mean or their largest, with intervals."""
+"""Statistics of latencies: a quantile, the mean or the largest, with intervals and histograms."""
 
 import math
 import re
@@ -25,18 +25,18 @@ from mlgates.stats.quantiles import (
 __all__ = [
     "Latencies",
     "Statistic",
-    "failed_calls",
+    "format_interval",
+    "format_latency",
     "histograms",
-    "shown",
     "slowdown_of",
-    "span",
     "table",
 ]
 
 Floats = npt.NDArray[np.float64]
 
 _QUANTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?)", re.ASCII)
-#: Fewest calls whose mean or largest latency says something of the next ones.
+_WORDS = {"median": "p50", "average": "mean", "avg": "mean", "maximum": "max", "p100": "max"}
+#: Fewest calls whose mean or largest latency predicts that of the next ones.
 _LEAST = 30
 _BINS = 60
 
@@ -50,7 +50,7 @@ class Statistic:
     name : str
         As it was written.
     share : Fraction, optional
-        Which quantile; None for "mean" and "max".
+        The level of a quantile; None for "mean" and "max".
 
     Examples
     --------
@@ -66,52 +66,40 @@ class Statistic:
 
     @classmethod
     def named(cls, owner: str, given: object) -> "Statistic":
-        """Return the statistic that a name means.
-
-        Raises
-        ------
-        OptionError
-            For another name; 0 and 100 are no quantiles.
-        """
+        """Return the statistic with a name; raise OptionError for another name, p0 and p100."""
         if given in ("mean", "max"):
             return cls(str(given))
-        found = _QUANTILE.fullmatch(given) if isinstance(given, str) else None
-        if found is not None and Fraction(found[1]) > 0:
-            return cls(str(given), Fraction(found[1]) / 100)
+        match = _QUANTILE.fullmatch(given) if isinstance(given, str) else None
+        if match is not None and Fraction(match[1]) > 0:
+            return cls(str(given), Fraction(match[1]) / 100)
+        hint, number = "", options.real(given)
+        if isinstance(given, str):
+            folded = given.strip().casefold().removesuffix("%")
+            meant = _WORDS.get(folded, folded)
+            if meant not in ("mean", "max"):
+                meant = f"p{meant.removeprefix('p')}"
+            is_name = meant in ("mean", "max") or _QUANTILE.fullmatch(meant)
+            hint = f"; did you mean {meant!r}?" if is_name and meant != given else ""
+        elif number is not None and 0 < number < 100:
+            hint = f"; did you mean 'p{100 * number if number < 1 else number:g}'?"
         allowed = "a quantile such as 'p95', 'p99' or 'p99.9', or 'mean' or 'max'"
-        raise options.refuse(owner, "quantile", allowed, given, _meant(given))
+        raise options.refuse(owner, "quantile", allowed, given, hint)
 
     def least(self, confidence: float) -> int:
-        """Fewest calls that can show something."""
+        """Return the fewest calls that can decide."""
         return _LEAST if self.share is None else least_calls(float(self.share), confidence)
-
-
-def _meant(given: object) -> str:
-    """Return what a wrong name of a statistic may have meant."""
-    number = options.real(given)
-    if isinstance(given, str):
-        folded = given.strip().casefold().removesuffix("%")
-        words = {"median": "p50", "average": "mean", "avg": "mean", "maximum": "max", "p100": "max"}
-        words |= {"mean": "mean", "max": "max"}
-        near = words.get(folded, f"p{folded.removeprefix('p')}")
-        known = near in ("mean", "max") or _QUANTILE.fullmatch(near)
-        return f"; did you mean {near!r}?" if known and near != given else ""
-    if number is not None and 0 < number < 100:
-        percent = 100 * number if number < 1 else number
-        return f"; did you mean 'p{percent:g}'?"
-    return ""
 
 
 @dataclass(frozen=True, eq=False)
 class Latencies:
-    """Latencies in the order of the calls, and what one statistic of them is.
+    """Latencies in the order of the calls, with one statistic of them.
 
     Parameters
     ----------
     seconds : numpy.ndarray of float64
         Positive; infinite for a failed call.
     statistic : Statistic
-        What is asked of them.
+        The statistic.
     confidence : float
         Of the intervals.
     """
@@ -125,6 +113,11 @@ class Latencies:
         """Number of calls."""
         return len(self.seconds)
 
+    @property
+    def least(self) -> int:
+        """Fewest calls that can decide."""
+        return self.statistic.least(self.confidence)
+
     @cached_property
     def failed(self) -> int:
         """Number of failed calls."""
@@ -137,7 +130,7 @@ class Latencies:
 
     @cached_property
     def dependence(self) -> Dependence:
-        """How much calls depend on those before them, for this statistic."""
+        """Dependence of calls on those before them, for this statistic."""
         share = 0.5 if self.statistic.share is None else float(self.statistic.share)
         return dependence(self.seconds, share, self.confidence)
 
@@ -153,11 +146,12 @@ class Latencies:
     @cached_property
     def interval(self) -> Interval | None:
         """Its interval; of a quantile an end may be infinite, of the largest there is none."""
-        if self.statistic.share is not None and self.n:
-            share, effective = float(self.statistic.share), self.dependence.effective
-            return quantile_interval(self.ordered, share, effective, self.confidence)
-        known = self.statistic.name == "mean" and self.n
-        return mean_interval(self.seconds, self.confidence) if known else None
+        if not self.n or self.statistic.name == "max":
+            return None
+        if self.statistic.share is None:
+            return mean_interval(self.seconds, self.confidence)
+        share, effective = float(self.statistic.share), self.dependence.effective
+        return quantile_interval(self.ordered, share, effective, self.confidence)
 
     @cached_property
     def median(self) -> float:
@@ -166,7 +160,7 @@ class Latencies:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether the order of the calls was lost: they rise or fall from first to last."""
+        """Whether latencies rise or fall from first to last: the order of the calls was lost."""
         if self.n < 3 or self.ordered[0] == self.ordered[-1]:
             return False
         rise = np.array_equal(self.seconds, self.ordered)
@@ -183,19 +177,19 @@ def table(ordered: Floats) -> dict[str, float]:
     """
     if not len(ordered):
         return {}
-    found = {f"p{p}": quantile(ordered, Fraction(p, 100)) for p in (50, 90, 95, 99)}
-    return {**found, "max": float(ordered[-1])}
+    quantiles = {f"p{p}": quantile(ordered, Fraction(p, 100)) for p in (50, 90, 95, 99)}
+    return {**quantiles, "max": float(ordered[-1])}
 
 
 def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
-    """Return counts of finite latencies in bins of equal width on a logarithmic scale.
+    """Count finite latencies in bins of equal width on a logarithmic scale.
 
-    All series have the same edges, at most 60 bins. None where no latency is finite.
+    All series have the same edges, at most 60 bins. Empty dicts where no latency is finite.
 
     Examples
     --------
-    >>> (found,) = histograms(np.array([0.001, 0.002, 0.1, np.inf]))
-    >>> len(found["edges"]), sum(found["counts"])
+    >>> (one,) = histograms(np.array([0.001, 0.002, 0.1, np.inf]))
+    >>> len(one["edges"]), sum(one["counts"])
     (6, 3)
     """
     finite = [seconds[np.isfinite(seconds)] for seconds in series]
@@ -208,17 +202,12 @@ def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
     bins = min(max(math.ceil(math.sqrt(max(map(len, finite)))), 5), _BINS)
     edges = np.geomspace(low, high, bins + 1)
     edges[0], edges[-1] = low, high
-    return [
-        {
-            "edges": tuple(edges.tolist()),
-            "counts": tuple(int(count) for count in np.histogram(seconds, edges)[0]),
-        }
-        for seconds in finite
-    ]
+    counts = [np.histogram(seconds, edges)[0] for seconds in finite]
+    return [{"edges": tuple(edges.tolist()), "counts": tuple(one.tolist())} for one in counts]
 
 
 def slowdown_of(found: Latencies, other: Latencies) -> tuple[float | None, Interval | None]:
-    """Return by what share one is slower, and its interval; None where there is none."""
+    """Return by what share one is slower than another, and its interval; None when undefined."""
     value, base = found.value, other.value
     if value is None or base is None or math.isinf(base):
         return None, None
@@ -229,41 +218,28 @@ def slowdown_of(found: Latencies, other: Latencies) -> tuple[float | None, Inter
     return value / base - 1, (low - 1, high - 1)
 
 
-def shown(value: float | None, limit: Limit | None = None) -> str:
-    """Return a time as a person reads it, beside its limit; one among failed calls is infinite.
+def format_latency(value: float | None, limit: Limit | None = None) -> str:
+    """Format a time, with the digits that distinguish it from a limit.
 
     Examples
     --------
-    >>> shown(0.0204, Limit(at_most=0.02)), shown(math.inf)
+    >>> format_latency(0.0204, Limit(at_most=0.02)), format_latency(math.inf)
     ('20.4 ms', 'infinite')
     """
-    if value is None or math.isinf(value):  # ("never", as of a moment, is no length of time)
+    if value is None or math.isinf(value):  # (`format_number` writes "never" for infinite)
         return "undefined" if value is None else "infinite"
     return format_number(value, "s") if limit is None else format_value(value, limit, "s")
 
 
-def failed_calls(failed: int, calls: int) -> str:
-    """Return how many calls failed, and what that means, as a clause.
+def format_interval(interval: Interval | None, unit: str, confidence: float) -> str:
+    """Format an interval; an end that isn't known is left open.
 
     Examples
     --------
-    >>> failed_calls(1, 9), failed_calls(9, 9)
-    ('1 failed call counts as infinite', 'all 9 calls failed, which counts as infinite')
-    """
-    if failed == calls > 1:
-        return f"all {calls:,} calls failed, which counts as infinite"
-    return f"{failed:,} failed {'call counts' if failed == 1 else 'calls count'} as infinite"
-
-
-def span(interval: Interval | None, unit: str, confidence: float) -> str:
-    """Return an interval as a person reads it; an end that isn't known is left open.
-
-    Examples
-    --------
-    >>> span((0.001, 0.002), "s", 0.95), span((0.001, math.inf), "s", 0.95)
+    >>> format_interval((0.001, 0.002), "s", 0.95), format_interval((0.001, math.inf), "s", 0.95)
     ('95 % interval 1 ms to 2 ms', '95 % interval from 1 ms upwards')
     """
-    if interval is None or interval[0] == math.inf:  # (from infinite upwards tells nothing)
+    if interval is None or interval[0] == math.inf:
         return ""
     (low, high), level = interval, format_number(confidence, "share")
     unknown = low == -math.inf or (unit == "share" and low == -1)
