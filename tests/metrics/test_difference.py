@@ -11,7 +11,6 @@ from sklearn import metrics as sk
 
 from mlgates.evidence import Evidence
 from mlgates.metrics import NAMES, find
-from mlgates.metrics.change import _subset
 from mlgates.metrics.difference import difference
 from mlgates.stats.proportions import mcnemar, tango_interval
 from mlgates.stats.resampling import multinomial_cells
@@ -164,7 +163,7 @@ def test_a_row_is_added_to_each_class_that_counts_for_as_much(name, more, monkey
         seen.append(counts)
         return multinomial_cells(counts, *rest)
 
-    monkeypatch.setattr("mlgates.metrics.change.multinomial_cells", drawn)
+    monkeypatch.setattr("mlgates.metrics.classification.multinomial_cells", drawn)
     between(name, true, mine, theirs)
     added = seen[0][-6:].reshape(2, 3)  # (gained, then lost, by class)
     assert added == pytest.approx(np.array([more, more]) / 2)
@@ -229,6 +228,7 @@ def test_area_has_delongs_interval_and_test():
 def test_areas_of_like_rankings_are_identical_and_of_two_perfect_scores_not():
     found = between("roc_auc", TRUE, SCORE, SCORE**3)
     assert (found.value, found.change.method) == (0, "identical ranking")
+    assert found.change.alike == "rankings"
     assert found.change.ends(0.95) == (0, 0)
     lowest = SCORE[TRUE == 1].min()  # below it the order of negatives is all that changes
     unlike = between("roc_auc", TRUE, SCORE, np.where(lowest > SCORE, -SCORE, SCORE))
@@ -358,7 +358,7 @@ def test_subsets_of_many_rows_tell_the_spread_of_all(name, weighted, monkeypatch
     need = metric.need
     sides = evidence.outcomes(need), evidence.outcomes(need, production=True)
     whole = difference(metric, *sides)
-    monkeypatch.setattr("mlgates.metrics.change._SUBSET", 1_000)
+    monkeypatch.setattr("mlgates.metrics.metric._SUBSET", 1_000)
     part = difference(metric, *sides)
     assert part.value == whole.value
     assert part.change.ends(0.95) == difference(metric, *sides).change.ends(0.95)
@@ -371,9 +371,9 @@ def test_a_rare_class_makes_subsets_larger():
     true = np.arange(30_000) % 300 == 0
     scores = np.linspace(0, 1, 30_000)
     evidence = Evidence({"y_true": true, "y_score": scores})
-    assert _subset(find("average_precision", "test"), evidence.outcomes("scores")) == 60_000
+    assert find("average_precision", "test").subset_size(evidence.outcomes("scores")) == 60_000
     evidence = Evidence({"y_true": scores > 0.3, "y_score": scores})
-    assert _subset(find("average_precision", "test"), evidence.outcomes("scores")) == 10_000
+    assert find("average_precision", "test").subset_size(evidence.outcomes("scores")) == 10_000
 
 
 @pytest.mark.parametrize("name", ["f1", "average_precision", "r2"])
@@ -447,7 +447,7 @@ def test_models_that_answer_alike_are_identical(name):
     found = between(name, true, mine, mine.copy())
     assert (found.value, found.change.method) == (0, "identical")
     assert (found.change.ends(0.95), found.change.p_value) == ((0, 0), 1)
-    assert found.identical
+    assert found.change.alike == "answers"
 
 
 @pytest.mark.parametrize(

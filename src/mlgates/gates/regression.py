@@ -149,8 +149,8 @@ class Regression(MetricGate):
 
         if found.candidate is None or found.production is None:
             sentence = "can't be compared ({n})"
-        elif found.identical:
-            same = "rank" if "ranking" in found.change.method else "answer"
+        elif found.change.alike is not None:
+            same = "rank" if found.change.alike == "rankings" else "answer"
             sentence = f"did not change: candidate and production {same} all rows alike "
             sentence += f"({format_number(found.candidate)} for both, {{n}})"
         else:

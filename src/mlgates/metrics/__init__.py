@@ -1,6 +1,6 @@
-"""Metrics of models: each knows its direction, its possible range, and its interval."""
+"""Metrics of models, each with its direction, possible range, interval and paired difference."""
 
-from mlgates.metrics.counts import CountMetric
+from mlgates.metrics.classification import CountMetric
 from mlgates.metrics.losses import LossMetric
 from mlgates.metrics.metric import Estimate, Metric
 from mlgates.metrics.table import METRICS, NAMES, find

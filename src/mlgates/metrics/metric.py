@@ -1,9 +1,9 @@
-"""What a metric is: a name, a direction, a possible range, and how it is measured."""
+"""The base of all metrics: a name, a direction, a possible range, a value with its interval."""
 
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.limits import format_number
+from mlgates.metrics.difference import Change, resampled_change
 from mlgates.predictions import Need, Outcomes
+from mlgates.stats.resampling import RESAMPLES, THIN, row_counts
 from mlgates.verdict import Measurement
 
 __all__ = [
@@ -21,23 +23,30 @@ __all__ = [
     "RowMetric",
     "Statistic",
     "few",
-    "rows",
+    "rows_left",
     "scores",
     "undefined",
 ]
 
+Floats = npt.NDArray[np.float64]
 #: Of how often each row came up in each resample, ``(b, n)``: ``(b,)`` values, NaN if undefined.
-Statistic = Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
+Statistic = Callable[[npt.NDArray[Any]], Floats]
 
-#: Fewer rows than these decide nothing about a share of them, nor how a class is ranked.
+#: Fewer rows than these decide nothing about a share of them, or about how a class is ranked.
 _LEAST = 10
-#: Rounding may carry a value this far beyond what is possible.
-_CRUMB = 1e-9
+#: Rounding may move a value this far beyond its possible range.
+_TOLERANCE = 1e-9
 _PLURAL = re.compile(r"\b(positive|negative|row|prediction)s\b")
+#: Rows of a subset that represents many rows, rows of its smallest class, and number of subsets.
+_SUBSET = 10_000
+_OF_A_CLASS = 200
+_SUBSETS = 10
+#: Blocks of rows that are left out in turn, where there are more rows than that.
+_BLOCKS = 200
 
 
 class Estimate(NamedTuple):
-    """What a metric finds: a value, its interval and how both were had."""
+    """A metric's value, its interval, and the method and details of both."""
 
     value: float | None
     interval: tuple[float, float] | None = None
@@ -46,12 +55,12 @@ class Estimate(NamedTuple):
 
 
 def undefined(why: str) -> Estimate:
-    """Return the estimate of a metric that is undefined for these rows, and why it is."""
+    """Return the estimate of a metric that is undefined for these rows."""
     return Estimate(None, details={"undefined": why})
 
 
 def few(rows: float, what: str) -> str:
-    """Return that a metric rests on too few rows, as a clause; an empty text when it does not.
+    """Return the clause for a metric that rests on too few rows; an empty string otherwise.
 
     Examples
     --------
@@ -60,9 +69,9 @@ def few(rows: float, what: str) -> str:
     >>> few(1, "rows of a class")
     '1 row of a class, at least 10 are needed'
     """
-    if rows >= _LEAST - _CRUMB:
+    if rows >= _LEAST - _TOLERANCE:
         return ""
-    count = math.floor(rows + _CRUMB)
+    count = math.floor(rows + _TOLERANCE)
     if count == 1:
         what = _PLURAL.sub(r"\1", what)
     number = f"{count:,}" if rows > 0 else "no"
@@ -71,7 +80,7 @@ def few(rows: float, what: str) -> str:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Metric(ABC):
-    """One number that tells how good a model is on given rows.
+    """One number that measures how good a model is on given rows.
 
     Parameters
     ----------
@@ -86,7 +95,7 @@ class Metric(ABC):
     scores : bool
         Whether a metric of what was given reads the scores, not the predictions.
     interval : str
-        How the interval is had, for the reference page.
+        Method of the interval, for the reference page.
     """
 
     name: str
@@ -107,29 +116,44 @@ class Metric(ABC):
         outcomes : Outcomes
             Of the kind that the metric needs.
         confidence : float
-            Of the two-sided interval; 0 for the value alone, which spares what resampling takes.
+            Of the two-sided interval; 0 for the value alone, which saves the resampling.
         seed : int
-            Where the interval is had by resampling: the same seed gives the same interval.
+            Of resampling: the same seed gives the same interval.
 
         Returns
         -------
         Measurement
             The value is None where the metric is undefined, with the cause as
-            ``details["undefined"]``. ``details["lacking"]`` says what the rows lack for a decision.
+            ``details["undefined"]``; ``details["lacking"]`` is what the rows lack for a decision.
 
         Raises
         ------
         EvidenceError
             For a value that is not possible, and for outcomes that the metric can't read.
         """
-        nothing = outcomes.effective == 0
-        found = undefined("no rows") if nothing else self.estimate(outcomes, confidence, seed)
-        value = None if found.value is None else self._possible(found.value)
+        found = undefined("no rows")
+        if outcomes.effective > 0:
+            found = self.estimate(outcomes, confidence, seed)
+        value, interval = found.value, None
+        if value is not None:
+            if not math.isfinite(value):
+                msg = f"`{self.name}` is not finite: the values are too large to be added up"
+                raise EvidenceError(msg)
+            slack = _TOLERANCE * max(1.0, abs(value))
+            if not self.low - slack <= value <= self.high + slack:
+                ends = f"{format_number(self.low)} to {format_number(self.high)}"
+                msg = f"`{self.name}` is {format_number(value)}, which is impossible: "
+                msg += f"its range is {ends}"
+                raise EvidenceError(msg)
+            value = min(max(value, self.low), self.high)
+            if confidence and found.interval and all(map(math.isfinite, found.interval)):
+                low, high = found.interval
+                interval = min(max(low, self.low), self.high), max(min(high, self.high), self.low)
         return Measurement(
             value,
-            n=rows(outcomes),
+            n=outcomes.effective_rows,
             dropped=outcomes.dropped,
-            interval=None if value is None or not confidence else self._within(found.interval),
+            interval=interval,
             confidence=confidence or None,
             method=found.method,
             details=found.details,
@@ -139,44 +163,94 @@ class Metric(ABC):
     def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
         """Return value and interval of at least one row."""
 
-    def _possible(self, value: float) -> float:
-        if not math.isfinite(value):
-            msg = f"`{self.name}` is not finite: the values are too large to be added up"
-            raise EvidenceError(msg)
-        slack = _CRUMB * max(1.0, abs(value))
-        if not self.low - slack <= value <= self.high + slack:
-            ends = f"{format_number(self.low)} to {format_number(self.high)}"
-            msg = (
-                f"`{self.name}` is {format_number(value)}, which is impossible: its range is {ends}"
-            )
-            raise EvidenceError(msg)
-        return min(max(value, self.low), self.high)
-
-    def _within(self, interval: tuple[float, float] | None) -> tuple[float, float] | None:
-        """Return an interval within the possible range; None where it has an undefined end."""
-        if interval is None or not all(map(math.isfinite, interval)):
-            return None
-        low, high = interval
-        return min(max(low, self.low), self.high), max(min(high, self.high), self.low)
+    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+        """Return interval and test of the difference between two models on the same rows."""
+        del candidate, production, seed
+        return Change(method="difference")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowMetric(Metric):
-    """A metric that is no function of counts and no mean, so that rows are resampled."""
+    """A metric that is neither a function of counts nor a mean, so that rows are resampled."""
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return what the metric is of resamples of the rows; the same counts serve two models."""
+        """Return the metric as a function of resamples; the same counts serve two models."""
+
+    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+        """Bootstrap the rows, the same ones for both models; many rows by random subsets.
+
+        About its mean, the spread in a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that
+        of all.
+
+        References
+        ----------
+        .. [1] Kleiner, A., Talwalkar, A., Sarkar, P. and Jordan, M. I. (2014). A scalable bootstrap
+           for massive data. Journal of the Royal Statistical Society B 76, 795-816.
+        """
+        n, rng, statistic = (
+            candidate.n,
+            np.random.default_rng(seed),
+            self._paired(candidate, production),
+        )
+        value = float(statistic(np.ones((1, n), np.uint8))[0])
+        size = self.subset_size(candidate)
+        if 2 * size > n:
+            draws = self._draws(statistic, candidate, RESAMPLES, rng)
+            left = [statistic(rows[None].astype(np.uint8)) for rows in rows_left(n)]
+            left_out = np.concatenate([np.empty(0), *left])
+            return resampled_change(value, draws, "paired bootstrap", seed, left_out)
+        kept, subsets, order = candidate.kept, min(n // size, _SUBSETS), rng.permutation(n)
+        given = np.arange(n) if kept is None else np.flatnonzero(kept)
+        parts = []
+        for start in range(0, subsets * size, size):
+            rows = np.zeros(n if kept is None else len(kept), np.bool_)
+            rows[given[order[start : start + size]]] = True
+            part = candidate.take(rows)
+            statistic = self._paired(part, production.take(rows))
+            draws = self._draws(statistic, part, RESAMPLES // subsets, rng)
+            known = draws[~np.isnan(draws)]
+            centre = known.mean() if len(known) else math.nan
+            parts.append(value + (draws - centre) * math.sqrt(size / n))
+        return resampled_change(value, np.concatenate(parts), "paired bootstrap", seed)
+
+    def _paired(self, candidate: Outcomes, production: Outcomes) -> Statistic:
+        """Return the difference between two models as a function of resamples."""
+        here, there = self.of_counts(candidate), self.of_counts(production)
+        return lambda counts: np.asarray(here(counts) - there(counts))
+
+    def _draws(
+        self, statistic: Statistic, outcomes: Outcomes, resamples: int, rng: np.random.Generator
+    ) -> Floats:
+        """Return a statistic of resamples, by class where a resample might lack a rare one."""
+        smallest = self._smallest_class(outcomes)
+        strata = outcomes.true if smallest is not None and smallest < THIN else None
+        batches = row_counts(outcomes.n, resamples, rng, strata)
+        return np.concatenate([statistic(batch) for batch in batches])
+
+    def subset_size(self, outcomes: Outcomes) -> int:
+        """Return how many rows show the spread as well as all; more where a class is rare."""
+        smallest = self._smallest_class(outcomes)
+        if smallest is None:
+            return _SUBSET
+        return max(_SUBSET, math.ceil(_OF_A_CLASS * outcomes.n / smallest))
+
+    def _smallest_class(self, outcomes: Outcomes) -> int | None:
+        """Return the rows of the smallest class; None for a metric of numbers."""
+        if self.need not in ("scores", "probabilities"):
+            return None
+        sizes = np.bincount(outcomes.true)
+        return int(np.min(sizes[sizes > 0]))
 
 
-def rows(outcomes: Outcomes) -> int:
-    """Return how many rows outcomes are worth: all of them, with weights Kish's effective n."""
-    if outcomes.weight is None:
-        return outcomes.n
-    return math.floor(outcomes.effective * (1 + _CRUMB))
+def rows_left(n: int) -> Iterator[npt.NDArray[np.bool_]]:
+    """Yield which rows are left without one of them each, or of many without one block each."""
+    blocks = np.arange(n) % min(n, _BLOCKS)
+    for block in range(min(n, _BLOCKS) if n > 1 else 0):
+        yield blocks != block
 
 
-def scores(outcomes: Outcomes) -> npt.NDArray[np.float64]:
+def scores(outcomes: Outcomes) -> Floats:
     """Return the scores of outcomes that have some."""
     if outcomes.score is None:
         msg = f"outcomes of {outcomes.need} have no scores"

@@ -1,18 +1,15 @@
-"""The table of metrics, and how one is found by its name."""
+"""All metrics by name."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from mlgates import options
-from mlgates.metrics.averages import AVERAGES
-from mlgates.metrics.calibration import CALIBRATION
-from mlgates.metrics.counts import COUNTS
+from mlgates.metrics.classification import AVERAGES, COUNTS
 from mlgates.metrics.functions import function_metric
-from mlgates.metrics.losses import LOSSES
+from mlgates.metrics.losses import LOSSES, VALUES
 from mlgates.metrics.metric import Metric
-from mlgates.metrics.ranking import RANKING
-from mlgates.metrics.values import VALUES
+from mlgates.metrics.ranking import CALIBRATION, RANKING
 
 __all__ = ["METRICS", "NAMES", "find"]
 
@@ -24,7 +21,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 )
 NAMES: tuple[str, ...] = tuple(METRICS)
 
-# what else a metric is called, for those who look for it
+# names of other libraries, for the hint
 _ALSO = {
     "accuracy_score": "accuracy",
     "auc": "roc_auc",
@@ -52,17 +49,10 @@ def find(
     owner: str,
     greater_is_better: bool | None = None,  # noqa: FBT001
 ) -> Metric:
-    """Return the metric of this name, or the one that a function makes.
+    """Return the metric of this name, or the metric of a function.
 
-    Parameters
-    ----------
-    metric : str or callable
-        A name of `NAMES`, or a function of ``y_true`` and ``y_pred`` or ``y_score``.
-    owner : str
-        Who asks, for the message.
-    greater_is_better : bool, optional
-        The direction of a callable, and of a metric that has none. Where the metric knows its
-        direction, another one is refused.
+    `owner` is named in messages; `greater_is_better` is the direction of a function, and of a
+    metric that has none. A direction that contradicts the metric's own is refused.
 
     Raises
     ------
@@ -83,8 +73,15 @@ def find(
     if callable(metric):
         return function_metric(metric, owner, greater_is_better=greater_is_better)
     if not isinstance(metric, str) or metric not in METRICS:
+        near = ""
+        if isinstance(metric, str):
+            name = metric.casefold().removeprefix("neg_").strip()
+            plain = name.removesuffix("_score")  # scikit-learn's name of the function
+            meant = _ALSO.get(name) or (plain if plain in NAMES else None)
+            near = options.did_you_mean(name, NAMES) or f"; known are {', '.join(NAMES)}"
+            near = f"; did you mean {meant!r}?" if meant else near
         allowed = "the name of a metric or a function"
-        raise options.refuse(owner, "metric", allowed, metric, _nearest(metric))
+        raise options.refuse(owner, "metric", allowed, metric, near)
     found = METRICS[metric]
     if greater_is_better is None or greater_is_better is found.greater_is_better:
         return found
@@ -92,14 +89,3 @@ def find(
         return replace(found, greater_is_better=greater_is_better)
     allowed = f"{found.greater_is_better} for `{metric}`, or left out"
     raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)
-
-
-def _nearest(metric: object) -> str:
-    if not isinstance(metric, str):
-        return ""
-    said = metric.casefold().removeprefix("neg_").strip()
-    if said in _ALSO:
-        return f"; did you mean {_ALSO[said]!r}?"
-    if (plain := said.removesuffix("_score")) in NAMES:  # scikit-learn's name of the function
-        return f"; did you mean {plain!r}?"
-    return options.did_you_mean(said, NAMES) or f"; known are {', '.join(NAMES)}"

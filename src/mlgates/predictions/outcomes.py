@@ -1,5 +1,6 @@
 """Aligned arrays of one model on the labelled rows, read from evidence, and their confusion."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -58,6 +59,8 @@ __all__ = [
 Need = Literal["labels", "scores", "probabilities", "values", "given"]
 #: Most classes of a confusion matrix; more would take over 32 MB.
 MOST_CLASSES = 2_000
+#: Rounding may lower the effective number of rows by this share.
+_ROUNDING = 1e-9
 
 _TARGET = "; for a target of numbers choose a metric of values, such as mean_absolute_error"
 _SCORES = (
@@ -205,6 +208,11 @@ class Outcomes:
             return 0.0
         shares = self.weight / largest  # squares of small weights would vanish
         return float(shares.sum() ** 2 / (shares**2).sum())
+
+    @property
+    def effective_rows(self) -> int:
+        """The number of rows, with weights Kish's effective number, rounded down."""
+        return self.n if self.weight is None else math.floor(self.effective * (1 + _ROUNDING))
 
     def binary(self, metric: str) -> int:
         """Return the code of the positive class; `metric` is named in messages.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mlgates import metrics, options
 from mlgates.limits import Limit
 from mlgates.metrics import Metric
-from mlgates.metrics.counts import Share
+from mlgates.metrics.classification import Share
 
 __all__ = ["Notion", "Over", "limit_of", "notion"]
 

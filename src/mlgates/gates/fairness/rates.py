@@ -218,7 +218,7 @@ class Grouped:
         value = some / np.where(all_ > 0, all_, np.nan)
         hits = some if self._weight is None else value * effective
         low, high = wilson_interval(hits, effective, confidence)
-        what = metric.unless.removeprefix("no ")
+        what = metric.counted
         lacking = [
             self._thin(g, least) or few(float(effective[g]), what) for g in range(len(self.names))
         ]

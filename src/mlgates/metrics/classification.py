@@ -1,0 +1,612 @@
+"""Metrics that are functions of the confusion matrix: shares of rows, and averages over classes."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.errors import EvidenceError
+from mlgates.metrics.difference import Change, Ends, resampled_change, tango_ends
+from mlgates.metrics.metric import Estimate, Metric, few, undefined
+from mlgates.predictions import Need, Outcomes, confusion
+from mlgates.predictions.labels import list_labels
+from mlgates.stats.proportions import mcnemar, tango_interval, wilson_interval
+from mlgates.stats.resampling import (
+    RESAMPLES,
+    cells_interval,
+    multinomial_cells,
+    percentile_interval,
+    smoothed_cells,
+)
+
+__all__ = ["AVERAGES", "COUNTS", "CountMetric", "MarginMetric", "Share", "of_mean"]
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+#: Of cells ``(..., k, k)`` and the positive code: numerators and denominators.
+Fraction = Callable[[Floats, int], tuple[Floats, Floats]]
+#: Of right rows, true rows and predicted rows by class, each ``(..., k)``.
+Formula = Callable[[Floats, Floats, Floats], Floats]
+
+#: The four cells of two classes, each with one row: ``[true, predicted]``.
+_UNITS = np.eye(4).reshape(4, 2, 2)
+#: The standard error of a difference is reported from this many discordant rows on.
+_MANY = 10
+#: Numbers in the tables that one step of resampling makes.
+_BATCH = 1 << 22
+#: Where every row is right, tables are smoothed up to this many classes.
+_MOST_CLASSES = 64
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CountMetric(Metric):
+    """A function of the cells ``[true, predicted]``, each the rows (or weight) of that pair.
+
+    Parameters
+    ----------
+    binary : bool
+        Whether it needs to know which class is positive.
+    strict : bool
+        Whether every label but the positive one counts as negative, so that a label that `y_true`
+        lacks, such as a misspelt positive, would count in the model's favour.
+    alike : bool
+        Whether a rare class counts for as much as the others.
+    counted : str
+        What the denominator of a share counts, for messages.
+    unless : str
+        Why it is undefined where it is.
+    """
+
+    need: Need = "labels"
+    binary: bool = False
+    strict: bool = False
+    alike: bool = False
+    counted: str = "rows"
+    unless: str = "no rows"
+
+    @abstractmethod
+    def of_cells(self, cells: Floats, positive: int | None) -> Floats:
+        """Return the values of many tables at once: ``(..., k, k)`` gives ``(...)``.
+
+        NaN where the metric is undefined.
+        """
+
+    def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats] | None:
+        """Return numerators and denominators where the metric is a share of rows, else None."""
+        del cells, positive
+        return None
+
+    def positive(self, outcomes: Outcomes) -> int | None:
+        """Return the code of the positive class where the metric needs one."""
+        if self.strict and outcomes.unseen:
+            msg = f"predicted, but not in `y_true`: {list_labels(outcomes.unseen)}; "
+            msg += f"`{self.name}` can't tell whether that is the positive label: "
+            msg += "predict labels of `y_true` alone"
+            raise EvidenceError(msg)
+        return outcomes.binary(self.name) if self.binary else None
+
+    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+        """Return value and interval from the cells."""
+        positive = self.positive(outcomes)
+        value = float(self.of_cells(outcomes.cells, positive))
+        if np.isnan(value):
+            return undefined(self.unless)
+        why = self.insufficient(outcomes, positive)
+        found = Estimate(value)
+        if confidence:
+            found = self.bounded(value, outcomes, positive, confidence, seed)
+        return found._replace(details={**found.details, "lacking": why}) if why else found
+
+    @abstractmethod
+    def insufficient(self, outcomes: Outcomes, positive: int | None) -> str:
+        """Return the clause for a share of too few rows; an empty string otherwise.
+
+        The number of all rows is checked by the gate.
+        """
+
+    @abstractmethod
+    def bounded(
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+    ) -> Estimate:
+        """Return the estimate with its interval."""
+
+    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+        """Draw from the joint cells of (true, candidate's, production's label).
+
+        One row is added, half of it gained and half lost, as Agresti and Min do for paired shares:
+        where few rows are discordant, draws of these alone vary too little. Where a rare class
+        counts for as much as the others, one row is added to each.
+        """
+        codes = {label: code for code, label in enumerate(candidate.classes)}
+        own = [codes.setdefault(label, len(codes)) for label in production.classes]
+        k, theirs = len(codes), np.array(own, np.intp)[production.pred]
+        joint = (candidate.true * k + candidate.pred) * k + theirs
+        cells, at = np.unique(joint, return_inverse=True)
+        sums = np.bincount(at.ravel(), candidate.weight, minlength=len(cells))
+        cells, counts = cells[sums > 0], sums[sums > 0] * (candidate.effective / sums.sum())
+        here = cells // k  # of each joint cell: the cell of the candidate's table
+        there = here // k * k + cells % k
+        positive = self.positive(candidate)
+
+        def changes(counts: Floats, here: Codes, there: Codes) -> Floats:
+            step, parts = max(1, _BATCH // k**2), []
+            for start in range(0, len(counts), step):
+                part = counts[start : start + step]
+                mine, other = (
+                    self.of_cells(_sums(part, side, k**2).reshape(-1, k, k), positive)
+                    for side in (here, there)
+                )
+                parts.append(mine - other)
+            return np.concatenate(parts)
+
+        value = float(changes(counts[None], here, there)[0])
+        # half a row more that the candidate alone has right, and half a row less: shared among the
+        # true classes as the rows are, or added to each; the model that is wrong predicts the class
+        # that is most often predicted wrongly there, by either model
+        rows = np.bincount(here // k, counts, minlength=k)
+        wrong = np.bincount(here, counts, k * k) + np.bincount(there, counts, k * k)
+        wrong = wrong.reshape(k, k)
+        wrong += 1e-9 * wrong.sum(0) + 1e-18  # where none is wrong: the class predicted most
+        np.fill_diagonal(wrong, 0.0)
+        half = (rows > 0) / 2 if self.alike else rows / rows.sum() / 2
+        some = np.flatnonzero(half > 0)
+        right, missed = some * k + some, some * k + wrong.argmax(1)[some]
+        here = np.concatenate([here, right, missed])
+        there = np.concatenate([there, missed, right])
+        counts = np.concatenate([counts, half[some], half[some]])
+        batches = multinomial_cells(counts, RESAMPLES, np.random.default_rng(seed))
+        draws = np.concatenate([changes(batch, here, there) for batch in batches])
+        return resampled_change(value, draws, "multinomial", seed)
+
+
+def _sums(counts: Floats, codes: Codes, k: int) -> Floats:
+    """Add up the columns of ``(b, m)`` counts by their codes: ``(b, k)``."""
+    order = np.argsort(codes, kind="stable")
+    filled, starts = np.unique(codes[order], return_index=True)
+    sums = np.zeros((len(counts), k))
+    sums[:, filled] = np.add.reduceat(counts[:, order], starts, axis=1)
+    return sums
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Share(CountMetric):
+    """The share of some rows among others, with Wilson's interval.
+
+    Parameters
+    ----------
+    share : callable
+        Numerators and denominators of cells.
+    overlap : bool
+        Whether the metric is F1, ``2 j / (1 + j)`` of the share ``j`` of rows that are both
+        positive and predicted to be, among those that are either: these have a binomial law, so
+        that Wilson's interval of ``j`` gives that of F1.
+    """
+
+    share: Fraction = field(repr=False)
+    overlap: bool = False
+    interval: str = "Wilson"
+
+    def of_cells(self, cells: Floats, positive: int | None) -> Floats:
+        """Return numerators divided by denominators, or F1 of them."""
+        return self._value(*self._parts(cells, positive))
+
+    def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats] | None:
+        """Return numerators and denominators; None for F1."""
+        return None if self.overlap else self._parts(cells, positive)
+
+    def _parts(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats]:
+        return self.share(cells, -1 if positive is None else positive)
+
+    def _value(self, part: Floats | float, whole: Floats | float) -> Floats:
+        return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
+
+    def _denominator(self, outcomes: Outcomes, positive: int | None) -> float:
+        """Return the rows that it is a share of, with weights their effective number."""
+        whole = float(self._parts(outcomes.cells, positive)[1])
+        if outcomes.weight is None:
+            return whole
+        return whole**2 / float(self._parts(_squared_cells(outcomes), positive)[1])
+
+    def insufficient(self, outcomes: Outcomes, positive: int | None) -> str:
+        """Return that its denominator is too small."""
+        if self.counted == "rows":
+            return ""
+        return few(self._denominator(outcomes, positive), self.counted)
+
+    def bounded(
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+    ) -> Estimate:
+        """Return Wilson's interval by the rows of the denominator."""
+        del seed
+        part, whole = map(float, self._parts(outcomes.cells, positive))
+        n = self._denominator(outcomes, positive)
+        ends = wilson_interval(n if part == whole else part * (n / whole), n, confidence)
+        low, high = (float(self._value(end, 1.0)) for end in ends)
+        return Estimate(value, (low, high), "Wilson", {"denominator": n})
+
+    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+        """Return Tango's interval and McNemar's test where predictions don't move the denominator.
+
+        Both are of the rows that one model alone has counted.
+        """
+        here, there = self._counted_rows(candidate), self._counted_rows(production)
+        if here is None or there is None:
+            return super().change(candidate, production, seed)
+        (among, mine), (_, theirs) = here, there
+        weight = np.ones(candidate.n) if candidate.weight is None else candidate.weight
+        kept = np.where(among, weight, 0.0)
+        total = float(kept.sum())
+        n = total * (total / float(np.dot(kept, kept)))
+        b = n * (float(kept[mine & ~theirs].sum()) / total)
+        c = n * (float(kept[theirs & ~mine].sum()) / total)
+        if candidate.weight is None:
+            n, b, c = round(n), round(b), round(c)
+        tests = mcnemar(b, c)
+        details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": tests.mid}
+        if b + c >= _MANY:
+            details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
+        return Change(
+            method="Tango",
+            ends=tango_ends(b, c, n),
+            value=(b - c) / n,
+            p_value=tests.exact,
+            details=details,
+        )
+
+    def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
+        """Return rows of the denominator and the numerator; None if predictions decide both."""
+        parts = self.fraction(_UNITS, 1)
+        if parts is None or outcomes.pred is None:
+            return None
+        counted, among = (np.asarray(part, np.float64).reshape(2, 2) > 0 for part in parts)
+        if np.any(among[:, 0] != among[:, 1]):
+            return None
+        positive = self.positive(outcomes)
+        if positive is not None:
+            true = (outcomes.true == positive).astype(np.intp)
+            return among[true, 0], counted[true, (outcomes.pred == positive).astype(np.intp)]
+        if not (among.all() and np.array_equal(counted, np.eye(2, dtype=bool))):
+            return None
+        return np.ones(outcomes.n, np.bool_), outcomes.true == outcomes.pred
+
+
+def _squared_cells(outcomes: Outcomes) -> Floats:
+    """Return the sums of the squared weights by cell; the counts where there are no weights."""
+    if outcomes.weight is None or outcomes.pred is None:
+        return outcomes.cells
+    k = len(outcomes.classes)
+    return confusion(outcomes.true, outcomes.pred, k, outcomes.weight**2)
+
+
+def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
+    """Return quotients, NaN where the denominator is 0."""
+    return np.asarray(numerator / np.where(np.asarray(denominator) > 0, denominator, np.nan))
+
+
+class Behind(NamedTuple):
+    """Rows that the part of each class rests on, from the cells ``(k, k)``, and their name."""
+
+    rows: Callable[[Floats], Floats]
+    what: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MarginMetric(CountMetric):
+    """A function of right, true and predicted rows by class, whose cells are resampled.
+
+    With two classes, quantiles under the posterior law of the cells' shares by Jeffreys' prior,
+    which also serves where a class is rare; with more, BCa of multinomial draws. Either costs the
+    same for any number of rows. A plain mean of one share per class combines their Wilson
+    intervals.
+
+    Parameters
+    ----------
+    formula : callable
+        Of right, true and predicted rows by class.
+    behind : Behind, optional
+        Rows that the part of each class rests on.
+    mean_of : {"true", "pred"} or None
+        Rows of each class that the shares of a plain mean are of.
+    """
+
+    formula: Formula = field(repr=False)
+    behind: Behind | None = field(default=None, repr=False)
+    mean_of: Literal["true", "pred"] | None = None
+    interval: str = "multinomial, smoothed (two classes) or BCa"
+
+    def of_cells(self, cells: Floats, positive: int | None) -> Floats:
+        """Return the formula's values."""
+        del positive
+        right = np.diagonal(cells, axis1=-2, axis2=-1)
+        return self.formula(right, cells.sum(-1), cells.sum(-2))
+
+    def insufficient(self, outcomes: Outcomes, positive: int | None) -> str:
+        """Return that the part of a class rests on too few rows."""
+        del positive
+        if self.behind is None:
+            return ""
+        present = outcomes.cells.sum(1) > 0  # a class without rows has a part of 0, no share of few
+        tables = outcomes.cells, _squared_cells(outcomes)
+        sums, squares = (self.behind.rows(table)[present] for table in tables)
+        return few(float((sums**2 / squares).min()), self.behind.what)
+
+    def bounded(
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+    ) -> Estimate:
+        """Return the interval by resampling the cells, or from those of the classes."""
+        del positive
+        if self.mean_of is not None:
+            axis = 1 if self.mean_of == "true" else 0
+            rows = outcomes.cells.sum(axis)
+            part, whole = np.diagonal(outcomes.cells)[rows > 0], rows[rows > 0]
+            n = whole**2 / _squared_cells(outcomes).sum(axis)[rows > 0]
+            hits = np.where(part == whole, n, part * (n / whole))
+            low, high = wilson_interval(hits, n, confidence)
+            return Estimate(value, of_mean(part / whole, low, high), "Wilson, combined")
+        cells = outcomes.cells * (outcomes.effective / outcomes.cells.sum())
+        drawn: dict[str, object] = {"seed": seed, "resamples": RESAMPLES}
+        k = len(cells)
+        if k > 2:
+            true, pred = np.nonzero(cells)  # of a thousand classes most cells are empty
+            right = true == pred
+
+            def of_filled(counts: Floats) -> Floats:
+                hits = np.zeros((len(counts), k))
+                hits[:, true[right]] = counts[:, right]
+                return self.formula(hits, _sums(counts, true, k), _sums(counts, pred, k))
+
+            found = cells_interval(of_filled, cells[true, pred], confidence=confidence, seed=seed)
+            if found.how != "degenerate" or k > _MOST_CLASSES:
+                return Estimate(value, found.interval, f"multinomial ({found.how})", drawn)
+            # all draws are the same (each row is right, or none is): smooth as with two classes
+        tables = smoothed_cells(cells, RESAMPLES, np.random.default_rng(seed))
+        draws = np.concatenate([self.of_cells(table, None) for table in tables])
+        ends = percentile_interval(draws, confidence).interval
+        if ends is not None:
+            ends = min(ends[0], value), max(ends[1], value)
+        return Estimate(value, ends, "multinomial (smoothed)", drawn)
+
+    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+        """Return Tango's intervals of the classes, combined, with McNemar's test over all of them.
+
+        Where no class has a changed share, the sum of ``(b - c) / n`` over the classes has the
+        variance ``sum((b + c) / n**2)``.
+        """
+        if self.mean_of != "true":
+            return super().change(candidate, production, seed)
+        true, k = candidate.true, len(candidate.classes)
+        mine, theirs = (side.true == side.pred for side in (candidate, production))
+        weight = np.ones(candidate.n) if candidate.weight is None else candidate.weight
+        rows, squares, gained, lost = (
+            np.bincount(true, each, k)
+            for each in (weight, weight**2, weight * (mine & ~theirs), weight * (theirs & ~mine))
+        )
+        some = rows > 0
+        worth = rows[some] / squares[some]
+        n, b, c = rows[some] * worth, gained[some] * worth, lost[some] * worth
+        change = (b - c) / n
+
+        def ends(confidence: float) -> Ends:
+            return of_mean(change, *tango_interval(b, c, n, confidence))
+
+        details: dict[str, object] = {}
+        if (b + c).sum() >= _MANY:
+            error = math.sqrt(float(((b + c - (b - c) ** 2 / n) / n**2).sum())) / len(n)
+            details["standard_error"] = error
+        spread = math.sqrt(float(((b + c) / n**2).sum()))
+        z = abs(float(change.sum())) / spread if spread else 0.0
+        return Change(
+            method="Tango, combined",
+            ends=ends,
+            value=float(change.mean()),
+            p_value=math.erfc(z / math.sqrt(2)),
+            details=details,
+        )
+
+
+def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
+    """Return the interval of the mean of shares, or of changes of them, one a class, from theirs.
+
+    Given how many rows each class has, they are independent: with the intervals ``(l, u)`` of the
+    parts ``p`` the mean ``m`` of ``k`` lies in ``m - sqrt(sum((p - l)**2)) / k`` to
+    ``m + sqrt(sum((u - p)**2)) / k`` (the method of variance estimates recovery).
+
+    References
+    ----------
+    .. [1] Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect
+       measures: a general approach. Statistics in Medicine 27, 1693-1702.
+
+    Examples
+    --------
+    >>> low, high = of_mean(np.array([0.8, 0.6]), np.array([0.74, 0.52]), np.array([0.86, 0.68]))
+    >>> round(low, 3), round(high, 3)
+    (0.65, 0.75)
+    """
+    mean, k = float(parts.mean()), len(parts)
+    down, up = float(np.hypot.reduce(parts - low)) / k, float(np.hypot.reduce(high - parts)) / k
+    return mean - down, mean + up
+
+
+# shares of two classes: cells are ``[..., true, predicted]``, p is the positive code
+
+
+def _recall(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    return cells[..., p, p], cells[..., p, :].sum(-1)
+
+
+def _specificity(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    negatives = np.delete(cells, p, axis=-2)
+    return np.delete(negatives, p, axis=-1).sum((-2, -1)), negatives.sum((-2, -1))
+
+
+def _false_alarm(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    negatives = np.delete(cells, p, axis=-2)
+    return negatives[..., p].sum(-1), negatives.sum((-2, -1))
+
+
+def _overlap(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    both = cells[..., p, p]
+    return both, cells[..., p, :].sum(-1) + cells[..., p].sum(-1) - both
+
+
+def _miss(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    return np.delete(cells[..., p, :], p, axis=-1).sum(-1), cells[..., p, :].sum(-1)
+
+
+_POSITIVES = "positives in `y_true`"
+_NEGATIVES = "negatives in `y_true`"
+_SHARES: tuple[tuple[str, Fraction, bool | None, str], ...] = (
+    (
+        "precision",
+        lambda cells, p: (cells[..., p, p], cells[..., p].sum(-1)),
+        True,
+        "predicted positives",
+    ),
+    ("recall", _recall, True, _POSITIVES),
+    ("true_positive_rate", _recall, True, _POSITIVES),
+    ("false_negative_rate", _miss, False, _POSITIVES),
+    ("specificity", _specificity, True, _NEGATIVES),
+    ("true_negative_rate", _specificity, True, _NEGATIVES),
+    ("false_positive_rate", _false_alarm, False, _NEGATIVES),
+    ("selection_rate", lambda cells, p: (cells[..., p].sum(-1), cells.sum((-2, -1))), None, "rows"),
+)
+_STRICT = {"specificity", "true_negative_rate", "false_positive_rate", "selection_rate"}
+# with one label a row, all of these count right rows among all rows
+_RIGHT = ("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted")
+
+COUNTS: tuple[CountMetric, ...] = (
+    *(
+        Share(
+            name=name,
+            greater_is_better=True,
+            share=lambda cells, _: (np.trace(cells, axis1=-2, axis2=-1), cells.sum((-2, -1))),
+        )
+        for name in _RIGHT
+    ),
+    *(
+        Share(
+            name=name,
+            greater_is_better=better,
+            share=share,
+            binary=True,
+            strict=name in _STRICT,
+            counted=counted,
+            unless=f"no {counted}",
+        )
+        for name, share, better, counted in _SHARES
+    ),
+    Share(
+        name="f1",
+        greater_is_better=True,
+        share=_overlap,
+        overlap=True,
+        binary=True,
+        counted="positives, true or predicted",
+        unless="no positives, neither in `y_true` nor predicted",
+        interval="Wilson, of the overlap",
+    ),
+)
+
+
+# averages over classes, of right, true and predicted rows by class
+
+
+def _mean(parts: Floats, true: Floats, pred: Floats) -> Floats:
+    """Return the mean over classes that have rows; NaN where one of them is undefined."""
+    present = true + pred > 0
+    return _divided(np.where(present, parts, 0.0).sum(-1), present.sum(-1))
+
+
+def _weighted(parts: Floats, true: Floats) -> Floats:
+    return _divided(np.where(true > 0, true * parts, 0.0).sum(-1), true.sum(-1))
+
+
+def _balanced_accuracy(right: Floats, true: Floats, pred: Floats) -> Floats:
+    del pred
+    classes = (true > 0).sum(-1)
+    shares = np.where(true > 0, _divided(right, true), 0.0).sum(-1)
+    return _divided(shares, np.where(classes > 1, classes, 0))
+
+
+def _matthews(right: Floats, true: Floats, pred: Floats) -> Floats:
+    n = true.sum(-1)
+    shared = right.sum(-1) * n - (true * pred).sum(-1)
+    spread = n**2 - (true**2).sum(-1), n**2 - (pred**2).sum(-1)
+    # rounding leaves a remainder where all rows are of one class
+    alone = ((true > 0).sum(-1) < 2) | ((pred > 0).sum(-1) < 2)
+    return _divided(shared, np.where(alone, 0.0, np.sqrt(spread[0]) * np.sqrt(spread[1])))
+
+
+_TRUE = Behind(lambda cells: cells.sum(1), "rows of a class")
+_PREDICTED = Behind(lambda cells: cells.sum(0), "rows predicted as a class")
+_EITHER = Behind(
+    lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
+    "rows of a class, true or predicted",
+)
+# each class weighs as its rows do: small ones do no harm, where the largest one is not nearly all
+_OTHERS = Behind(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
+_COMBINED = "Wilson a class, combined"
+
+AVERAGES: tuple[CountMetric, ...] = (
+    MarginMetric(
+        name="balanced_accuracy",
+        greater_is_better=True,
+        formula=_balanced_accuracy,
+        behind=_TRUE,
+        mean_of="true",
+        unless="only one class in `y_true`",
+        interval=_COMBINED,
+    ),
+    MarginMetric(
+        name="precision_macro",
+        greater_is_better=True,
+        formula=lambda right, true, pred: _mean(_divided(right, pred), true, pred),
+        behind=_PREDICTED,
+        alike=True,
+        mean_of="pred",
+        unless="a class is never predicted",
+        interval=_COMBINED,
+    ),
+    MarginMetric(
+        name="recall_macro",
+        greater_is_better=True,
+        formula=lambda right, true, pred: _mean(_divided(right, true), true, pred),
+        behind=_TRUE,
+        mean_of="true",
+        unless="a predicted class is not in `y_true`",
+        interval=_COMBINED,
+    ),
+    MarginMetric(
+        name="f1_macro",
+        greater_is_better=True,
+        formula=lambda right, true, pred: _mean(_divided(2 * right, true + pred), true, pred),
+        behind=_EITHER,
+        alike=True,
+    ),
+    MarginMetric(
+        name="precision_weighted",
+        greater_is_better=True,
+        formula=lambda right, true, pred: _weighted(_divided(right, pred), true),
+        behind=_PREDICTED,
+        unless="a class is never predicted",
+    ),
+    MarginMetric(
+        name="f1_weighted",
+        greater_is_better=True,
+        formula=lambda right, true, pred: _weighted(_divided(2 * right, true + pred), true),
+    ),
+    MarginMetric(
+        name="matthews_corrcoef",
+        greater_is_better=True,
+        low=-1.0,
+        formula=_matthews,
+        behind=_OTHERS,
+        alike=True,
+        unless="only one class in `y_true`, or only one predicted",
+    ),
+)
