@@ -10,8 +10,6 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar, cast
 
-import pyarrow as pa
-
 from mlgates.errors import EvidenceError
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.options import did_you_mean, shown
@@ -24,7 +22,7 @@ from mlgates.profile.counters import Counter
 from mlgates.profile.reference import Reference
 from mlgates.profile.scan import Profile
 from mlgates.tables.read_only import lend, rows_of
-from mlgates.tables.source import Source, TableSchema, as_source
+from mlgates.tables.source import Source, TableSchema, as_source, in_memory
 from mlgates.tables.threads import MANY_ROWS, each, threads_for
 
 __all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
@@ -225,6 +223,17 @@ class Evidence:
         """Return a table's re-openable source; EvidenceError when it is no table."""
         return cast("Source", self.cached("source", name, lambda: as_source(self[name])))
 
+    def in_memory(self, name: str) -> Any:
+        """Return features as a model takes them: files and streams as one Arrow table, read once.
+
+        Examples
+        --------
+        >>> Evidence({"X": {"x": [1.0]}}).in_memory("X")
+        {'x': [1.0]}
+        """
+        given = self[name]
+        return self.cached("in memory", name, lambda: in_memory(given, partial(self.source, name)))
+
     def profile(self) -> Profile:
         """Return the profile of `data`, scanned once for all that was requested before."""
         return cast("Profile", self.cached("profile", "data", partial(self._scan, "data")))
@@ -375,10 +384,7 @@ class Evidence:
             return self.reference()
         if name not in TABLES:
             return lend(given)
-        source = self.source(name)
-        if source.native is not None:
-            return lend(source.native)
-        return pa.concat_tables([batch.table for batch in source.batches()])
+        return lend(self.source(name).whole())
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
         """Return read-only values of those names that are offered, of the same rows.

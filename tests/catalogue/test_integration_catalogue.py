@@ -646,7 +646,7 @@ def test_model_and_application_are_told_apart():
         ({"application": bad.application}, "`application` needs `golden_X`"),
         ({"application": 7, "golden_X": [1], "golden_pred": [1]}, "must be callable, got int"),
         ({"model": 7, "X": bad.people()}, "must have `predict` or be callable, got int"),
-        ({"model": bad.Honest(), "X": "people.csv"}, "a value of type str has no rows to take"),
+        ({"model": bad.Honest(), "X": "people.csv"}, "there is no file 'people.csv'"),
         ({"model": bad.Honest(), "X": {"a": [1], "b": [1, 2]}}, "from 1 to 2 rows"),
         (
             {"model": bad.Honest(), "X": pd.DataFrame([[1, 2]], columns=["a", "a"])},

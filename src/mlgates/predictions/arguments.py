@@ -48,7 +48,7 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
         if "y_true" in evidence:
             truth = true_labels(evidence, column_of(evidence, "y_true"))
         return lend(scores_by_class(evidence, names, truth, scores)[0])
-    value: Any = evidence[name]
+    value: Any = evidence.in_memory(name) if name == "X" else evidence[name]
     if isinstance(value, str) and name != "X":
         value = native_column(evidence, value, name)
     elif name == "sensitive_features" and are_names(evidence, value):

@@ -174,6 +174,7 @@ def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
     value: Any = features
     if isinstance(features, str) and features in evidence:
         value = evidence[features]
+        value = value if isinstance(value, str) else evidence.in_memory(features)
     said = f"`{role}`"
     if isinstance(value, str):
         columns = {value: named_column(evidence, value, role)}

@@ -1,16 +1,21 @@
 """Columns of evidence: arrays as given, or columns of `X` and `data` found by name."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
-from mlgates.tables.columns import Column, Rows, as_column, columns_of, index_of
-from mlgates.tables.containers import is_instance_of
+from mlgates.tables.columns import (
+    Column,
+    Rows,
+    as_column,
+    columns_of,
+    index_of,
+    names_of_columns,
+)
+from mlgates.tables.containers import kind_of
 from mlgates.tables.read_only import rows_of
 
 if TYPE_CHECKING:
@@ -71,8 +76,8 @@ def native_column(evidence: "Evidence", column: str, role: str) -> Any:
     """Return a column of `X`, or else of `data`, in the container that the table uses."""
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]
-    if _is_in_memory(value):
-        return columns_of(f"`{table}`", value)[column]
+    if names_of_columns(value) is not None:
+        return columns_of(f"`{table}`", value, [column])[column]
     found = named_column(evidence, column, role)
     return found.array.to_numpy() if found.rows else np.empty(0)
 
@@ -102,38 +107,24 @@ def column_names(evidence: "Evidence", table: str) -> list[str]:
 
 def _read_names(evidence: "Evidence", table: str) -> list[str]:
     value: Any = evidence[table]
-    if _is_in_memory(value):
-        if isinstance(value, pa.Table | pa.RecordBatch):
-            return list(value.schema.names)
-        names = value if isinstance(value, Mapping) else value.columns
+    names = names_of_columns(value)
+    if names is not None:
         return [name for name in names if isinstance(name, str)]
-    if isinstance(value, np.ndarray):
-        return [f"x{i}" for i in range(value.shape[1])] if value.ndim == 2 else []
     try:
         return list(evidence.source(table).schema)
     except EvidenceError:
-        if table == "data":
+        kinds = ("path", "reader", "lazy", "duckdb", "unopened")
+        if table == "data" or kind_of(value) in kinds:
             raise
         return []  # a model's input need not be a table
 
 
 def _read_column(evidence: "Evidence", table: str, column: str) -> Column:
     said, value = f"column {column!r} of `{table}`", evidence[table]
-    if _is_in_memory(value):
-        found = as_column(said, columns_of(f"`{table}`", value)[column])
-        return replace(found, index=index_of(value))
-    if isinstance(value, np.ndarray):
-        return as_column(said, value[:, int(column[1:])])
-    parts = [batch.table.column(column) for batch in evidence.source(table).batches([column])]
-    chunks = [chunk for part in parts for chunk in part.chunks]
-    return as_column(said, pa.chunked_array(chunks, parts[0].type))
-
-
-def _is_in_memory(value: object) -> bool:
-    """Return whether a value is a dict, an Arrow table, or a DataFrame that is not lazy."""
-    return isinstance(value, Mapping | pa.Table | pa.RecordBatch) or any(
-        is_instance_of(value, package, "DataFrame") for package in ("pandas", "polars")
-    )
+    if names_of_columns(value) is None:
+        return as_column(said, evidence.source(table).arrow([column]).column(column))
+    found = as_column(said, columns_of(f"`{table}`", value, [column])[column])
+    return replace(found, index=index_of(value))
 
 
 def rows_of_evidence(evidence: "Evidence", name: str) -> Rows | None:
@@ -143,6 +134,9 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> Rows | None:
     value = evidence[name]
     if isinstance(value, str) and name not in _TABLES:
         return column_of(evidence, name)
+    if name == "X":  # (the rows of a file are counted without reading it)
+        is_file = kind_of(value) == "path"
+        value = evidence.source(name) if is_file else evidence.in_memory(name)
     rows = rows_of(value)
     return None if rows is None else TableRows(f"`{name}`", rows, index_of(value))
 

@@ -173,7 +173,7 @@ def _answer(
             return np.empty(0)
         predict: Any = getattr(model, method) if method else model
         try:
-            answer = predict(lend(evidence["X"]))
+            answer = predict(lend(evidence.in_memory("X")))
         except MlgatesError:
             raise
         except (Exception, SystemExit) as error:

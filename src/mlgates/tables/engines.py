@@ -14,7 +14,7 @@ from mlgates.errors import EvidenceError
 from mlgates.tables.containers import from_polars, name_of
 from mlgates.tables.field import Field, check_names, field_of, normalise
 
-__all__ = ["Stream", "as_tables", "open_lazy", "open_relation", "through_narwhals"]
+__all__ = ["Stream", "as_tables", "collected", "open_lazy", "open_relation", "through_narwhals"]
 
 _BATCH_ROWS = 131_072
 
@@ -65,11 +65,16 @@ def open_lazy(frame: Any) -> Stream:
             if empty:
                 yield _arrow_of(picked.limit(0).collect())
 
-    with _engine("polars"):
-        nothing = frame.limit(0).collect()
+    nothing = collected(frame.limit(0))
     check_names(nothing.columns)
     fields = {name: from_polars(name, nothing.get_column(name)).field for name in nothing.columns}
     return Stream("polars.LazyFrame", fields, None, read)
+
+
+def collected(frame: Any) -> Any:
+    """Return the polars DataFrame that a LazyFrame makes; EvidenceError if its query fails."""
+    with _engine("polars"):
+        return frame.collect()
 
 
 def _arrow_of(frame: Any) -> pa.Table:

@@ -1,27 +1,21 @@
-"""What holds rows: how many there are, and copies that a user's code can't write through."""
+"""Row counts, and read-only copies of containers for user code."""
 
 import copy
-from collections.abc import (
-    Callable,
-    Iterator,
-    Mapping,
-    MutableMapping,
-    MutableSequence,
-    MutableSet,
-)
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
 from typing import Any
 
 import numpy as np
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.containers import is_instance_of
+from mlgates.tables.containers import kind_of
 from mlgates.tables.source import Source
 
 __all__ = ["lend", "rows_of"]
 
 
 def rows_of(value: object) -> int | None:
-    """Return how many rows a table or array has; None for what has no rows, such as a model.
+    """Return how many rows a table or array has; None for values without rows, such as a model.
 
     Examples
     --------
@@ -46,77 +40,59 @@ def rows_of(value: object) -> int | None:
 
 
 def lend(value: Any) -> Any:
-    """Return a shallow copy that a user's function can't write through to the caller's data.
+    """Return a shallow copy through which a user's function can't write to the caller's data.
 
-    numpy arrays become read-only views, containers of them are copied around such views; what is
+    numpy arrays become read-only views, containers of them are copied around such views; anything
     immutable, or no data at all (a model), is returned as it is. Python objects in the cells of an
-    array are not copied.
-
-    Raises
-    ------
-    EvidenceError
-        For a generator and whatever else can be read only once: the next gate would find nothing.
+    array are not copied. Raises EvidenceError for a generator and other values that can be read
+    only once: the next gate would find nothing.
     """
     if isinstance(value, Iterator):
         kind = type(value).__name__
         msg = f"got a {kind}, which can be read only once; give a list or an array"
         raise EvidenceError(msg)
-    return next((lender(value) for accepts, lender in _LENDERS if accepts(value)), value)
-
-
-def _lend_array(value: Any) -> Any:
-    # a view of a masked array would share its mask
-    view = value.copy() if isinstance(value, np.ma.MaskedArray) else value.view()
-    view.flags.writeable = False
-    return view
-
-
-def _lend_named(value: Any) -> Any:
-    return value._make(map(_lend_item, value)) if hasattr(value, "_make") else value
-
-
-def _lend_item(item: Any) -> Any:
-    plain = type(item) in (int, float, str, bool)  # lists may have millions of these
-    return item if plain else lend(item)
+    if isinstance(value, dict):
+        return {key: lend(item) for key, item in value.items()}
+    if isinstance(value, tuple) or type(value) is list:
+        # (there may be millions of plain items)
+        plain = (int, float, str, bool)
+        items = (item if type(item) in plain else lend(item) for item in value)
+        if type(value) in (list, tuple):
+            return type(value)(items)
+        return value._make(items) if hasattr(value, "_make") else value
+    kind = kind_of(value)
+    if kind == "numpy":
+        # a view of a masked array would share its mask
+        view = value.copy() if isinstance(value, np.ma.MaskedArray) else value.view()
+        view.flags.writeable = False
+        return view
+    if kind == "pandas" or (kind == "pandas column" and hasattr(value, "index")):
+        return _lend_pandas(value)
+    if kind in ("polars", "polars column"):
+        return value.clone()
+    if kind in ("pandas column", "sparse"):
+        return value.copy()
+    mutable = isinstance(value, MutableSequence | MutableSet | MutableMapping)
+    return copy.copy(value) if mutable else value
 
 
 def _lend_pandas(value: Any) -> Any:
-    import pandas as pd
-
-    def column(series: Any) -> Any:
-        # (of objects a copy: pandas 2 can't compare texts that lie in a read-only array)
-        if isinstance(series.dtype, np.dtype) and series.dtype != object:
-            frozen = lend(series.to_numpy())
-            return pd.Series(frozen, index=index, name=series.name, copy=False)
-        return series.copy()
-
+    """Return a copy of a frame or series around read-only views of its numpy arrays."""
+    pandas = sys.modules["pandas"]
     index = value.index.copy()  # shares its labels, but has names of its own
-    if type(value) is pd.Series:
-        return column(value)
-    if type(value) is not pd.DataFrame or not value.columns.is_unique:
+
+    def read_only(series: Any) -> Any:
+        # (of objects a copy: pandas 2 can't compare texts that lie in a read-only array)
+        if not isinstance(series.dtype, np.dtype) or series.dtype == object:
+            return series.copy()
+        return pandas.Series(lend(series.to_numpy()), index=index, name=series.name, copy=False)
+
+    if type(value) is pandas.Series:
+        return read_only(value)
+    if type(value) is not pandas.DataFrame or not value.columns.is_unique:
         return value.copy()
-    lent = pd.DataFrame(
-        {name: column(value[name]) for name in value.columns}, index=index, copy=False
-    )
-    lent.columns = value.columns.copy()
-    lent.attrs = dict(value.attrs)
-    return lent
-
-
-def _of(package: str, *kinds: str) -> Callable[[object], bool]:
-    return lambda value: any(is_instance_of(value, package, kind) for kind in kinds)
-
-
-# what is lent, and how; the first that accepts it does
-_LENDERS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
-    (lambda value: isinstance(value, np.ndarray), _lend_array),
-    (lambda value: isinstance(value, dict), lambda v: {key: lend(item) for key, item in v.items()}),
-    (lambda value: type(value) in (list, tuple), lambda v: type(v)(map(_lend_item, v))),
-    (lambda value: isinstance(value, tuple), _lend_named),
-    (_of("pandas", "DataFrame", "Series"), _lend_pandas),
-    (_of("polars", "DataFrame", "Series"), lambda v: v.clone()),
-    # what has no view that can't be written through
-    (_of("pandas", "ExtensionArray"), lambda v: v.copy()),
-    (_of("scipy", "_spbase"), lambda v: v.copy()),
-    (lambda value: isinstance(value, MutableSequence | MutableSet | MutableMapping), copy.copy),
-)
+    columns = {name: read_only(value[name]) for name in value.columns}
+    frame = pandas.DataFrame(columns, index=index, copy=False)
+    frame.columns = value.columns.copy()
+    frame.attrs = dict(value.attrs)
+    return frame

@@ -1,20 +1,23 @@
-"""Rows of features as a model gets them: taken, copied, varied and compared in their own container.
+"""Rows of features as a model takes them: taken, copied, varied and compared in their container.
 
-One file because each class is the same few operations for one kind of container. pandas and polars
-are told by the module of a type; they are used, never imported to find out.
+Each class has the same few operations for one kind of container; pandas and polars are used, never
+imported.
 """
 
 import copy
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.containers import is_instance_of
+from mlgates.tables.containers import is_instance_of, kind_of
+from mlgates.tables.engines import collected
+from mlgates.tables.objects import is_missing
+from mlgates.tables.source import as_source, in_memory
 
 __all__ = ["UNSEEN", "Rows", "rows_like"]
 
@@ -23,12 +26,7 @@ UNSEEN = "mlgates: a category never seen"
 
 
 class Rows:
-    """Rows in a container; this one knows lists and tuples of rows.
-
-    Parameters
-    ----------
-    value : object
-        The container.
+    """Rows in a container; this class is for lists and tuples of rows without columns.
 
     Examples
     --------
@@ -37,7 +35,7 @@ class Rows:
     """
 
     #: whether columns have names, so that their order need not matter
-    named: ClassVar[bool] = False
+    named = False
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -58,27 +56,39 @@ class Rows:
 
     def copy(self) -> Any:
         """Return a copy that shares nothing that can be changed."""
-        return _deep(self.value)
+        return _deep_copy(self.value)
 
     def differences(self, other: Any) -> tuple[str, ...]:
-        """Return what of another container differs from this one; nothing when all is equal."""
+        """Return the parts in which another container differs from this one, like "cells"."""
         return () if _same(self.value, other) else ("cells",)
 
+    def column(self, i: int) -> Any:
+        """Return the cells of a column, in a container of their own."""
+        raise NotImplementedError
+
+    def with_column(self, i: int, cells: Any) -> Any:
+        """Return the same rows with other cells in a column."""
+        raise NotImplementedError
+
     def is_text(self, column: int) -> bool:
-        """Whether a column holds texts or categories."""
-        del column
-        return False
+        """Return whether a column holds texts or categories."""
+        return _is_text(self.column(column))
 
     def missing(self, column: int) -> Any:
         """Return the same rows with a column missing in all of them; None where it can't be."""
-        del column
+        return self._constant(column, None)
 
     def unseen(self, column: int) -> Any:
         """Return the same rows with an unseen category in a column; None if none can."""
-        del column
+        return self._constant(column, UNSEEN)
+
+    def _constant(self, column: int, cell: str | None) -> Any:
+        with suppress(TypeError, ValueError, pa.ArrowException):
+            return self.with_column(column, _constant_like(self.column(column), cell))
+        return None
 
     def reordered(self, order: Sequence[int]) -> Any:
-        """Return the same rows with their columns in another order; as they are without columns."""
+        """Return the same rows with their columns in another order, where they have names."""
         del order
         return self.value
 
@@ -86,41 +96,31 @@ class Rows:
 class _Records(Rows):
     """A list of dicts, or of equally long rows."""
 
-    @property
-    def named(self) -> bool:  # type: ignore[override]
-        return isinstance(self._first, dict)
-
-    @property
-    def _first(self) -> Any:
-        return self.value[0] if len(self.value) else ()
-
-    @property
-    def _keys(self) -> list[Any]:
-        first = self._first
-        return list(first) if isinstance(first, dict) else list(range(len(first)))
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        first = value[0] if len(value) else ()
+        self.named = isinstance(first, dict)
+        self._keys: list[Any] = list(first) if self.named else list(range(len(first)))
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(str(key) for key in self._keys)
 
-    def is_text(self, column: int) -> bool:
-        key = self._keys[column]
-        return _all_text([_cell(row, key) for row in self.value])
+    def column(self, i: int) -> Any:
+        key = self._keys[i]
+        return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
 
-    def missing(self, column: int) -> Any:
-        return self._with(column, None)
-
-    def unseen(self, column: int) -> Any:
-        return self._with(column, UNSEEN)
-
-    def reordered(self, order: Sequence[int]) -> Any:
-        keys = self._keys
-        rows = [{keys[i]: row[keys[i]] for i in order if keys[i] in row} for row in self.value]
+    def with_column(self, i: int, cells: Any) -> Any:
+        rows: list[Any] = []
+        for row, cell in zip(self.value, cells, strict=True):
+            items = {**row} if isinstance(row, dict) else list(row)
+            items[self._keys[i]] = cell
+            rows.append(type(row)(items) if type(row) in (list, tuple) else items)
         return type(self.value)(rows)
 
-    def _with(self, column: int, cell: object) -> Any:
-        key = self._keys[column]
-        return type(self.value)(_replaced(row, key, cell) for row in self.value)
+    def reordered(self, order: Sequence[int]) -> Any:
+        keys = [self._keys[i] for i in order]
+        return type(self.value)({key: row[key] for key in keys if key in row} for row in self.value)
 
 
 class _Columns(Rows):
@@ -128,44 +128,37 @@ class _Columns(Rows):
 
     named = True
 
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self._columns = {name: _rows_in_memory(column) for name, column in value.items()}
+        sizes = {column.n for column in self._columns.values()}
+        if len(sizes) > 1:
+            msg = f"its columns have from {min(sizes):,} to {max(sizes):,} rows"
+            raise EvidenceError(msg)
+        self._n = max(sizes, default=0)
+
     @property
     def n(self) -> int:
-        return min((_part(v).n for v in self.value.values()), default=0)
+        return self._n
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(str(name) for name in self.value)
 
     def take(self, where: Any) -> Any:
-        return {name: _part(column).take(where) for name, column in self.value.items()}
+        return {name: column.take(where) for name, column in self._columns.items()}
 
     def differences(self, other: Any) -> tuple[str, ...]:
         if list(self.value) != list(other):
             return ("columns",)
-        changed = [_part(self.value[name]).differences(other[name]) for name in self.value]
-        return _once(part for parts in changed for part in parts)
+        parts = [column.differences(other[name]) for name, column in self._columns.items()]
+        return tuple(dict.fromkeys(part for of_column in parts for part in of_column))
 
-    def is_text(self, column: int) -> bool:
-        cells = list(self.value.values())[column]
-        cells = cells.tolist() if hasattr(cells, "tolist") else list(cells)
-        return _all_text(cells)
+    def column(self, i: int) -> Any:
+        return list(self.value.values())[i]
 
-    def missing(self, column: int) -> Any:
-        return self._with(column, None)
-
-    def unseen(self, column: int) -> Any:
-        return self._with(column, UNSEEN)
-
-    def _with(self, column: int, cell: object) -> Any:
-        name = list(self.value)[column]
-        old = self.value[name]
-        if not isinstance(old, list | tuple | np.ndarray):
-            return None
-        new: Any = [cell] * len(old)
-        if isinstance(old, np.ndarray):
-            kind = np.float64 if cell is None and old.dtype.kind in "iuf" else object
-            new = np.array(new, dtype=kind)
-        return {**self.value, name: new}
+    def with_column(self, i: int, cells: Any) -> Any:
+        return {**self.value, list(self.value)[i]: cells}
 
     def reordered(self, order: Sequence[int]) -> Any:
         names = list(self.value)
@@ -173,18 +166,20 @@ class _Columns(Rows):
 
 
 class _Array(Rows):
-    """A numpy array of one or more dimensions."""
+    """A numpy array of one or more dimensions; the fields of a structured one are its columns."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.named = bool(value.dtype.names) and value.ndim == 1
 
     @property
     def names(self) -> tuple[str, ...]:
-        two = self.value.ndim == 2
-        return tuple(str(i) for i in range(self.value.shape[1])) if two else ()
+        if self.named:
+            return tuple(self.value.dtype.names)
+        return tuple(str(i) for i in range(self.value.shape[1])) if self.value.ndim == 2 else ()
 
     def take(self, where: Any) -> Any:
         return self.value[np.asarray(where, dtype=np.intp)]
-
-    def copy(self) -> Any:
-        return _deep(self.value)
 
     def differences(self, other: Any) -> tuple[str, ...]:
         before = self.value
@@ -194,24 +189,29 @@ class _Array(Rows):
             return ("types",)
         return () if _same_cells(before, other) else ("cells",)
 
-    def is_text(self, column: int) -> bool:
-        kind = self.value.dtype.kind
-        return kind == "U" or (kind == "O" and _all_text(self.value[:, column].tolist()))
+    def column(self, i: int) -> Any:
+        return self.value[self.names[i]] if self.named else self.value[:, i]
 
-    def missing(self, column: int) -> Any:
-        dtype = self.value.dtype
-        if dtype.kind not in "iufOmM":
-            return None
-        # an array of integers that had a gap would have come as floats
-        rows = self.value.astype(np.float64) if dtype.kind in "iu" else self.copy()
-        empty = {"O": None, "m": np.timedelta64("NaT"), "M": np.datetime64("NaT")}
-        rows[:, column] = empty.get(dtype.kind, np.nan)
+    def with_column(self, i: int, cells: Any) -> Any:
+        if self.named:
+            return self._rebuilt({**{n: self.value[n] for n in self.names}, self.names[i]: cells})
+        if cells.dtype.kind in "OU" and cells.dtype.kind != self.value.dtype.kind:
+            raise TypeError  # all columns would become texts or objects
+        # integers become floats, as in an array that had a gap; texts become wider
+        rows = self.value.astype(np.result_type(self.value, cells))
+        rows[:, i] = cells.reshape(rows[:, i].shape)  # (a column of np.matrix has two dimensions)
         return rows
 
-    def unseen(self, column: int) -> Any:
-        wide = self.value.dtype.kind == "U"
-        rows = self.value.astype(f"<U{max(len(UNSEEN), 64)}") if wide else self.copy()
-        rows[:, column] = UNSEEN
+    def reordered(self, order: Sequence[int]) -> Any:
+        if not self.named:
+            return self.value
+        return self._rebuilt({self.names[i]: self.value[self.names[i]] for i in order})
+
+    def _rebuilt(self, columns: Mapping[str, Any]) -> Any:
+        dtype = [(name, cells.dtype) for name, cells in columns.items()]
+        rows = np.empty(self.n, dtype=dtype).view(type(self.value))
+        for name, cells in columns.items():
+            rows[name] = cells
         return rows
 
 
@@ -243,9 +243,14 @@ class _Sparse(Rows):
         pairs = ((left.row, right.row), (left.col, right.col), (left.data, right.data))
         return () if all(_same_cells(a, b) for a, b in pairs) else ("cells",)
 
-    def missing(self, column: int) -> Any:
+    def column(self, i: int) -> Any:
+        return self.value.tocsc()[:, [i]].toarray().ravel()
+
+    def with_column(self, i: int, cells: Any) -> Any:
+        if cells.dtype.kind != "f":
+            raise TypeError
         rows = self.value.astype(np.float64).tolil()
-        rows[:, column] = np.nan
+        rows[:, i] = cells.reshape(-1, 1)
         return rows.asformat(self.value.format)
 
 
@@ -259,14 +264,14 @@ class _Frame(Rows):
         return tuple(str(name) for name in self.value.columns)
 
     def take(self, where: Any) -> Any:
-        # (a copy of its own: pandas 2 warns whoever writes to what it took for a part)
+        # (a copy of its own: pandas 2 warns users who write to a part of another frame)
         return self.value.iloc[np.asarray(where, dtype=np.intp)].copy()
 
     def copy(self) -> Any:
         rows = self.value.copy(deep=True)
         for i, dtype in enumerate(rows.dtypes):
             if dtype.kind == "O" and isinstance(dtype, np.dtype):
-                rows.isetitem(i, _series(rows.iloc[:, i], _deep(rows.iloc[:, i].to_numpy())))
+                rows.isetitem(i, _Series(rows.iloc[:, i]).copy())
         rows.columns = rows.columns.copy()
         rows.index = rows.index.copy()
         return rows
@@ -275,44 +280,34 @@ class _Frame(Rows):
         before = self.value
         if type(before) is not type(other):
             return ("type",)
-        found = []
-        if not _same_labels(before.columns, other.columns):
-            found.append("columns")
-        if not _same_labels(before.index, other.index):
-            found.append("index")
-        if not found and list(before.dtypes) != list(other.dtypes):
-            found.append("types")
-        if not found and not _equal_frames(before, other):
-            found.append("cells")
+        parts = []
+        for what in ("columns", "index"):
+            left, right = getattr(before, what), getattr(other, what)
+            same = type(left) is type(right) and left.equals(right)
+            if not same or list(left.names) != list(right.names):
+                parts.append(what)
+        if not parts and list(before.dtypes) != list(other.dtypes):
+            parts.append("types")
+        if not parts and not self._has_cells_of(other):
+            parts.append("cells")
         if before.attrs != other.attrs:
-            found.append("attributes")
-        return tuple(found)
+            parts.append("attributes")
+        return tuple(parts)
 
-    def is_text(self, column: int) -> bool:
-        return _is_text(self.value.iloc[:, column])
+    def _has_cells_of(self, other: Any) -> bool:
+        with suppress(Exception):  # cells that can't be compared by pandas
+            if self.value.equals(other):
+                return True
+        pairs = ((self.value.iloc[:, i], other.iloc[:, i]) for i in range(other.shape[1]))
+        return all(_same_cells(left.to_numpy(), right.to_numpy()) for left, right in pairs)
 
-    def missing(self, column: int) -> Any:
-        old = self.value.iloc[:, column]
-        dtype = old.dtype
-        if isinstance(dtype, np.dtype):
-            dtype = np.dtype({"i": "f8", "u": "f8", "b": "O"}.get(dtype.kind, dtype))
-        return self._with(column, None, dtype)
+    def column(self, i: int) -> Any:
+        return self.value.iloc[:, i]
 
-    def unseen(self, column: int) -> Any:
-        old = self.value.iloc[:, column]
-        dtype = old.dtype
-        if is_instance_of(dtype, "pandas", "CategoricalDtype"):
-            dtype = old.cat.add_categories([UNSEEN]).dtype
-        return self._with(column, UNSEEN, dtype)
-
-    def _with(self, column: int, cell: object, dtype: Any) -> Any:
+    def with_column(self, i: int, cells: Any) -> Any:
         rows = self.copy()
-        pandas = sys.modules["pandas"]
-        with suppress(TypeError, ValueError):
-            new = pandas.Series([cell] * len(rows), index=rows.index, dtype=dtype)
-            rows.isetitem(column, new)
-            return rows
-        return None
+        rows.isetitem(i, cells)
+        return rows
 
     def reordered(self, order: Sequence[int]) -> Any:
         return self.value.iloc[:, list(order)]
@@ -325,9 +320,13 @@ class _Series(Rows):
         return self.value.iloc[np.asarray(where, dtype=np.intp)]
 
     def copy(self) -> Any:
-        if self.value.dtype == object:
-            return _series(self.value, _deep(self.value.to_numpy()))
-        return self.value.copy(deep=True)
+        old = self.value
+        if old.dtype != object:
+            return old.copy(deep=True)
+        cells = _deep_copy(old.to_numpy())
+        new = sys.modules["pandas"].Series(cells, index=old.index, name=old.name, dtype=object)
+        new.attrs = dict(old.attrs)
+        return new
 
     def differences(self, other: Any) -> tuple[str, ...]:
         if type(self.value) is not type(other):
@@ -336,16 +335,28 @@ class _Series(Rows):
 
 
 class _Polars(Rows):
-    """A polars DataFrame."""
+    """A polars DataFrame, or a LazyFrame, which is run once to take rows of it."""
 
     named = True
 
+    def __init__(self, value: Any) -> None:
+        self._is_lazy = kind_of(value) == "lazy"
+        self._frame = collected(value) if self._is_lazy else value
+        super().__init__(self._like(self._frame))
+
+    def _like(self, frame: Any) -> Any:
+        return frame.lazy() if self._is_lazy else frame
+
+    @property
+    def n(self) -> int:
+        return int(self._frame.height)
+
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.value.columns)
+        return tuple(self._frame.columns)
 
     def take(self, where: Any) -> Any:
-        return self.value[[int(i) for i in where]]
+        return self._like(self._frame[[int(i) for i in where]])
 
     def copy(self) -> Any:
         return self.value.clone()
@@ -353,40 +364,45 @@ class _Polars(Rows):
     def differences(self, other: Any) -> tuple[str, ...]:
         if type(self.value) is not type(other):
             return ("type",)
-        if self.value.schema != other.schema or self.value.columns != other.columns:
+        before, after = self._frame, collected(other) if self._is_lazy else other
+        if before.schema != after.schema or before.columns != after.columns:
             return ("columns",)
-        return () if self.value.equals(other) else ("cells",)
+        return () if before.equals(after) else ("cells",)
 
-    def is_text(self, column: int) -> bool:
-        return str(self.value.dtypes[column]).partition("(")[0] in {"String", "Categorical"}
+    def column(self, i: int) -> Any:
+        return self._frame.to_series(i)
 
-    def missing(self, column: int) -> Any:
-        return self._with(column, None)
-
-    def unseen(self, column: int) -> Any:
-        return self._with(column, UNSEEN)
-
-    def _with(self, column: int, cell: object) -> Any:
-        polars = sys.modules["polars"]
-        name, dtype = self.value.columns[column], self.value.dtypes[column]
-        return self.value.with_columns(polars.lit(cell).cast(dtype).alias(name))
+    def with_column(self, i: int, cells: Any) -> Any:
+        return self._like(self._frame.with_columns(cells.alias(self.names[i])))
 
     def reordered(self, order: Sequence[int]) -> Any:
-        return self.value.select([self.value.columns[i] for i in order])
+        return self._like(self._frame.select([self.names[i] for i in order]))
+
+
+class _PolarsSeries(Rows):
+    """A polars Series: a row is one cell."""
+
+    def take(self, where: Any) -> Any:
+        return self.value[[int(i) for i in where]]
+
+    def differences(self, other: Any) -> tuple[str, ...]:
+        if type(self.value) is not type(other) or self.value.dtype != other.dtype:
+            return ("type",)
+        return () if self.value.equals(other) else ("cells",)
 
 
 class _Arrow(Rows):
-    """An Arrow table or batch; nobody can change it."""
+    """An Arrow table, batch or array, none of which can be changed."""
 
     named = True
 
     @property
-    def n(self) -> int:
-        return int(self.value.num_rows)
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.value.schema.names) if hasattr(self.value, "schema") else ()
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.value.schema.names)
+    def n(self) -> int:
+        return int(self.value.num_rows) if hasattr(self.value, "schema") else len(self.value)
 
     def take(self, where: Any) -> Any:
         return self.value.take(pa.array(where, type=pa.int64()))
@@ -397,26 +413,12 @@ class _Arrow(Rows):
     def differences(self, other: Any) -> tuple[str, ...]:
         return () if other is self.value or self.value.equals(other) else ("cells",)
 
-    def is_text(self, column: int) -> bool:
-        kind = self.value.schema.field(column).type
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    def column(self, i: int) -> Any:
+        return self.value.column(i)
 
-    def missing(self, column: int) -> Any:
-        kind = self.value.schema.field(column).type
-        return self._with(column, pa.nulls(self.n, kind))
-
-    def unseen(self, column: int) -> Any:
-        kind = self.value.schema.field(column).type
-        cells = pa.array([UNSEEN] * self.n)
-        with suppress(pa.ArrowException):
-            encoded = pa.types.is_dictionary(kind)
-            return self._with(column, cells.dictionary_encode() if encoded else cells.cast(kind))
-        return None
-
-    def _with(self, column: int, cells: Any) -> Any:
+    def with_column(self, i: int, cells: Any) -> Any:
         arrays = list(self.value.columns)
-        arrays[column] = cells
+        arrays[i] = cells
         return type(self.value).from_arrays(arrays, names=list(self.names))
 
     def reordered(self, order: Sequence[int]) -> Any:
@@ -434,101 +436,108 @@ class _Request(Rows):
 def rows_like(value: Any, *, request: bool = False) -> Rows:
     """Return the operations on rows for a container; `request` for one raw request.
 
-    Raises
-    ------
-    EvidenceError
-        For what holds no rows in memory that could be taken one by one.
+    Files, DuckDB relations and streams are read into an Arrow table. Raises EvidenceError for
+    values without rows that could be taken one by one.
     """
     if request:
         return _Request(value)
-    for package, name, kind in _KINDS:
-        if is_instance_of(value, package, name):
-            return kind(value)
-    if isinstance(value, np.ndarray) and value.ndim:
-        return _Array(value)
-    if isinstance(value, Mapping):
-        sizes = {_part(column).n for column in value.values()}
-        if len(sizes) > 1:
-            msg = f"its columns have from {min(sizes):,} to {max(sizes):,} rows"
-            raise EvidenceError(msg)
-        return _Columns(value)
-    if isinstance(value, list | tuple):
-        first = value[0] if value else None
-        columns = isinstance(first, dict | list | tuple)
-        return _Records(value) if columns else Rows(value)
-    kind_of = type(value).__name__
+    table = in_memory(value, lambda: as_source(value))
+    return _rows_in_memory(as_source(table).whole() if kind_of(table) == "stream" else table)
+
+
+def _rows_in_memory(value: Any) -> Rows:
+    kind = kind_of(value)
+    if kind == "sequence":
+        has_columns = bool(value) and isinstance(value[0], dict | list | tuple)
+        return _Records(value) if has_columns else Rows(value)
+    if kind == "numpy" and not value.ndim:
+        kind = "other"
+    if kind == "pandas column" and not is_instance_of(value, "pandas", "Series"):
+        kind = "other"
+    rows_of_kind = _ROWS_OF_KIND.get(kind)
+    if rows_of_kind is not None:
+        return rows_of_kind(value)
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
-    msg = f"a value of type {kind_of} has no rows to take one by one; give {wanted}"
+    msg = f"a value of type {type(value).__name__} has no rows to take one by one; give {wanted}"
     raise EvidenceError(msg)
 
 
-_KINDS: tuple[tuple[str, str, type[Rows]], ...] = (
-    ("pandas", "DataFrame", _Frame),
-    ("pandas", "Series", _Series),
-    ("polars", "DataFrame", _Polars),
-    ("pyarrow", "Table", _Arrow),
-    ("pyarrow", "RecordBatch", _Arrow),
-    ("scipy", "_spbase", _Sparse),
-)
+_ROWS_OF_KIND: Mapping[str, type[Rows]] = {
+    "pandas": _Frame,
+    "pandas column": _Series,
+    "polars": _Polars,
+    "polars column": _PolarsSeries,
+    "lazy": _Polars,
+    "arrow": _Arrow,
+    "arrow column": _Arrow,
+    "numpy": _Array,
+    "mapping": _Columns,
+    "sparse": _Sparse,
+}
 
 
-def _part(column: Any) -> Rows:
-    return rows_like(column)
+def _constant_like(column: Any, cell: str | None) -> Any:
+    """Return a column of the same kind and type with the same cell in each row.
+
+    Raises TypeError, ValueError or ArrowException if its type can't hold that cell.
+    """
+    kind, n = kind_of(column), len(column)
+    if kind == "sequence":
+        return [cell] * n
+    if kind == "polars column":
+        return sys.modules["polars"].Series([cell] * n, dtype=column.dtype)
+    if kind == "arrow column":
+        if cell is None:
+            return pa.nulls(n, column.type)
+        cells = pa.array([cell] * n)
+        encoded = pa.types.is_dictionary(column.type)
+        return cells.dictionary_encode() if encoded else cells.cast(column.type)
+    dtype = column.dtype
+    if kind == "numpy":
+        if cell is not None:
+            return np.full(column.size, cell, dtype=None if dtype.kind == "U" else object)
+        if dtype.kind in "mM":
+            return np.full(column.size, "NaT", dtype=dtype)
+        gap = {"f": dtype, "i": np.float64, "u": np.float64}.get(dtype.kind, object)
+        return np.full(column.size, None if gap is object else np.nan, dtype=gap)
+    if isinstance(dtype, np.dtype):
+        if cell is None:
+            dtype = np.dtype({"i": "f8", "u": "f8", "b": "O"}.get(dtype.kind, dtype))
+    elif cell is not None and is_instance_of(dtype, "pandas", "CategoricalDtype"):
+        dtype = column.cat.add_categories([cell]).dtype
+    return sys.modules["pandas"].Series([cell] * n, index=column.index, dtype=dtype)
 
 
-def _deep(value: Any) -> Any:
-    """Return a deep copy; what can't be copied is shared."""
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001  (locks, open files, whatever a class of the user's raises)
-        return copy.copy(value)
-
-
-def _series(old: Any, cells: Any) -> Any:
-    made = sys.modules["pandas"].Series(cells, index=old.index, name=old.name, dtype=object)
-    made.attrs = dict(old.attrs)
-    return made
-
-
-def _cell(row: Any, key: Any) -> Any:
-    return row.get(key) if isinstance(row, dict) else row[key]
-
-
-def _replaced(row: Any, key: Any, cell: object) -> Any:
-    if isinstance(row, dict):
-        return {**row, key: cell}
-    cells = list(row)
-    cells[key] = cell
-    return type(row)(cells) if type(row) in (list, tuple) else cells
-
-
-def _all_text(cells: list[Any]) -> bool:
-    known = [cell for cell in cells if cell is not None and cell == cell]  # noqa: PLR0124
+def _is_text(column: Any) -> bool:
+    """Return whether a column holds nothing but texts, or is of a type for them."""
+    kind = kind_of(column)
+    if kind == "sequence":
+        cells = column
+    elif kind == "arrow column":
+        arrow_type = column.type
+        if pa.types.is_dictionary(arrow_type):
+            arrow_type = arrow_type.value_type
+        return bool(pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type))
+    elif kind == "polars column":
+        return str(column.dtype).partition("(")[0] in {"String", "Categorical"}
+    elif is_instance_of(column.dtype, "pandas", "CategoricalDtype"):
+        cells = column.cat.categories.tolist()
+    elif not isinstance(column.dtype, np.dtype):
+        return str(column.dtype).startswith(("str", "string", "large_string"))
+    elif column.dtype.kind != "O":
+        return bool(column.dtype.kind == "U")
+    else:
+        cells = column.tolist()
+    known = [cell for cell in cells if not is_missing(cell)]
     return bool(known) and all(isinstance(cell, str) for cell in known)
 
 
-def _is_text(series: Any) -> bool:
-    if is_instance_of(series.dtype, "pandas", "CategoricalDtype"):
-        return _all_text(series.cat.categories.tolist())
-    if isinstance(series.dtype, np.dtype):
-        return series.dtype == object and _all_text(series.dropna().tolist())
-    return str(series.dtype).startswith(("str", "string", "large_string"))
-
-
-def _same_labels(left: Any, right: Any) -> bool:
-    return bool(
-        type(left) is type(right) and left.equals(right) and list(left.names) == list(right.names)
-    )
-
-
-def _equal_frames(left: Any, right: Any) -> bool:
-    with suppress(Exception):  # cells that can't be compared by pandas
-        if left.equals(right):
-            return True
-    columns = range(left.shape[1])
-    return all(
-        _same_cells(left.iloc[:, i].to_numpy(), right.iloc[:, i].to_numpy()) for i in columns
-    )
+def _deep_copy(value: Any) -> Any:
+    """Return a deep copy; objects that can't be copied are shared."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001  (locks, open files, errors of a user's class)
+        return copy.copy(value)
 
 
 def _same_cells(left: Any, right: Any) -> bool:
@@ -540,8 +549,11 @@ def _same_cells(left: Any, right: Any) -> bool:
     return masks and bool(np.array_equal(left, right, equal_nan=nan))
 
 
+_IDENTITY: Any = object.__eq__
+
+
 def _same(left: Any, right: Any) -> bool:
-    """Whether two values are equal all the way down; a NaN equals itself."""
+    """Return whether two values are equal all the way down; a NaN equals itself."""
     if left is right:
         return True
     if type(left) is not type(right):
@@ -552,20 +564,10 @@ def _same(left: Any, right: Any) -> bool:
         return list(left) == list(right) and all(_same(left[k], right[k]) for k in left)
     if isinstance(left, list | tuple):
         return len(left) == len(right) and all(map(_same, left, right))
-    return _same_value(left, right)
-
-
-def _same_value(left: Any, right: Any) -> bool:
     try:
-        if getattr(type(left), "__eq__", None) is _IDENTITY:  # equal to nothing but itself
+        # objects of a class without `==` of its own are compared by their attributes
+        if getattr(type(left), "__eq__", None) is _IDENTITY:
             return _same(getattr(left, "__dict__", None), getattr(right, "__dict__", None))
         return bool(left == right) or bool(left != left and right != right)  # noqa: PLR0124
     except Exception:  # noqa: BLE001  (a value that can't be compared was copied, not changed)
         return True
-
-
-_IDENTITY: Any = object.__eq__
-
-
-def _once(values: Any) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))

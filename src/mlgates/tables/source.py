@@ -137,9 +137,11 @@ class Source:
 
     def whole(self) -> Any:
         """Return the table as user code gets it: as given if it lies in memory, else as Arrow."""
-        if self.native is not None:
-            return self.native
-        return pa.concat_tables([batch.table for batch in self.batches()])
+        return self.arrow() if self.native is None else self.native
+
+    def arrow(self, columns: Iterable[str] | None = None) -> pa.Table:
+        """Return columns, by default all, as one table in plain types."""
+        return pa.concat_tables([batch.table for batch in self.batches(columns)])
 
     def __repr__(self) -> str:
         rows = "unknown rows" if self.rows is None else f"{self.rows:,} rows"

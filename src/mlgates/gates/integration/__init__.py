@@ -180,7 +180,7 @@ class Integration(Gate):
         """Return which properties can't be tested with this kind of rows."""
         if "model" not in evidence:
             return ""
-        rows = rows_like(evidence["X" if "X" in evidence else "golden_X"])
+        rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
         if not rows.n:
             return ""
         gaps = []
@@ -207,7 +207,7 @@ class Integration(Gate):
         methods: tuple[Method, ...] = ("predict",)
         if has_predict and callable(getattr(model, "predict_proba", None)):
             methods = ("predict", "predict_proba")
-        rows = rows_like(evidence["X" if "X" in evidence else "golden_X"])
+        rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
         if len(set(rows.names)) < len(rows.names):
             twice = next(name for name in rows.names if rows.names.count(name) > 1)
             msg = f"two columns of the rows given to the model are named {twice!r}"
@@ -240,7 +240,7 @@ class Integration(Gate):
             declared, test = self.column_order, reordered_columns
             yield from check("column_order", "behaviour", test, caller, declared, rtol)
             if "golden_pred" in evidence and "application" not in evidence:
-                X, expected = evidence["golden_X"], evidence["golden_pred"]
+                X, expected = evidence.in_memory("golden_X"), evidence["golden_pred"]
                 yield from check("golden", "predictions", golden_answers, caller, X, expected, rtol)
             if self.thread_safe:
                 yield from check("thread_safe", "concurrent_calls", concurrent_calls, caller, rtol)

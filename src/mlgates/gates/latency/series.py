@@ -100,7 +100,7 @@ def read_series(
         return found.dependence.effective >= _ROOM * found.least
 
     measured: dict[str, Measured] = {}
-    if rest and rows_of(evidence["X"]) != 0:
+    if rest and rows_of(evidence.in_memory("X")) != 0:
         subjects = []
         for name in rest:
             model: Any = evidence[MODELS[name]]
@@ -111,7 +111,7 @@ def read_series(
             if bar is not None:
                 bar.set_description_str(f"latency of {' and '.join(MODELS[n] for n in rest)}")
             step = (lambda: None) if bar is None else bar.update
-            found = measure(subjects, evidence["X"], plan, enough=enough, step=step)
+            found = measure(subjects, evidence.in_memory("X"), plan, enough=enough, step=step)
         measured = dict(zip(rest, found, strict=True))
     series = {}
     for name in names:
