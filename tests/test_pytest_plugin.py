@@ -3,7 +3,7 @@
 import pytest
 from junitparser.xunit2 import JUnitXml
 
-from mlgates._pytest.collector import Gathered
+from mlgates._pytest.collector import Collector
 from mlgates.report import SUFFIXES, Report
 
 # `passing` and `failing` are gates; `advisory`, `allowed` and `skipped` stand aside
@@ -136,7 +136,7 @@ def test_gates_are_subtests_and_the_test_fails_with_the_table(pytester, run):
             "written: out.json, out-2.json, out-3.json, out-4.json, out-5.json",
         ]
     )
-    lines.no_fnmatch_line("*under_pytest*in judge*")
+    lines.no_fnmatch_line("*_pytest*in run_subtests*")
     lines.no_fnmatch_line("*traceback entries are hidden*")
     assert found.ret == pytest.ExitCode.TESTS_FAILED
     assert Report.load(pytester.path / "out.json").passed
@@ -536,7 +536,7 @@ def test_workers_of_xdist_hand_their_reports_over(pytester, run):
 def test_a_report_that_can_not_be_written_is_told_first(pytester, path, told):
     config = pytester.parseconfig("-p", "mlgates.pytest_plugin", f"--mlgates-report={path}")
     with pytest.raises(pytest.UsageError, match=f"^--mlgates-report={path}: .*{told}"):
-        Gathered(config)
+        Collector(config)
 
 
 def test_every_form_of_report_can_be_asked_for(pytester):
@@ -544,7 +544,7 @@ def test_every_form_of_report_can_be_asked_for(pytester):
         config = pytester.parseconfig(
             "-p", "mlgates.pytest_plugin", f"--mlgates-report=out{suffix.upper()}"
         )
-        assert Gathered(config).path == pytester.path / f"out{suffix.upper()}"
+        assert Collector(config).path == pytester.path / f"out{suffix.upper()}"
 
 
 def test_a_report_that_could_not_be_written_fails_the_run(pytester, run):

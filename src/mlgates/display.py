@@ -165,8 +165,8 @@ class _SpansDisplay(_Display[Spans]):
             if span.value is None:
                 continue
             colour, marker = (_BEYOND, "s") if span.beyond else (_DATA, "o")
-            if span.low is not None and span.high is not None:
-                ax.plot([span.low, span.high], [place, place], color=colour)
+            if span.interval:
+                ax.plot(span.interval, [place, place], color=colour)
             ax.plot([span.value], [place], marker, color=colour)
         for line in self.figure.lines:
             style = "--" if line.value else "-"
@@ -228,7 +228,7 @@ class LatencyDisplay(_Display[Histogram]):
     def _draw(self, ax: "Axes") -> None:
         figure = self.figure
         ax.stairs(shares(figure.counts), figure.edges, fill=True, color=_DATA, label="calls")
-        if figure.production is not None:
+        if figure.production:
             others = shares(figure.production)
             ax.stairs(others, figure.edges, color="0.2", label="production")
         if figure.low is not None:

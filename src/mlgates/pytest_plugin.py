@@ -1,7 +1,7 @@
 """The pytest plugin: gates as subtests, as tests of their own, and in pytest's summary.
 
-It is loaded by every run of pytest where mlgates is installed, so that it imports pytest alone;
-what it does is in `mlgates._pytest`, imported when the first gate is.
+Every run of pytest where mlgates is installed loads it, so it imports pytest alone. The rest is in
+`mlgates._pytest`, imported when a test first uses gates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NAMES = {"mlgates", "mlgates.pytest_plugin"}
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Let it be asked for by ``-p`` too: who comes first under one name blocks the other."""
+    """Allow ``-p`` beside the entry point: the first name that loads blocks the other."""
     if plugin is sys.modules[__name__]:
         for name in _NAMES - {manager.get_name(plugin)}:
             manager.set_blocked(name)
@@ -26,27 +26,24 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--mlgates-report``."""
-    parser.getgroup("mlgates").addoption(
-        "--mlgates-report",
-        metavar="PATH",
-        help=(
-            "write the report of the suite that was run; the suffix says in which form (.html "
-            ".json .md .txt .xml); of several, the second goes to PATH-2, and so on"
-        ),
+    told = (
+        "write the report of the suite that was run; the suffix says in which form (.html "
+        ".json .md .txt .xml); of several, the second goes to PATH-2, and so on"
     )
+    parser.getgroup("mlgates").addoption("--mlgates-report", metavar="PATH", help=told)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and in the process that has the terminal what gathers the reports."""
+    """Register the marker, and the collector in the process that has the terminal."""
     config.addinivalue_line(
         "markers",
         "gates(suite): make a test of each gate of a GateSuite, of a callable that returns one, or "
         "of 'package.module:NAME'; the test asks for `gate_result`, the suite runs on `evidence`",
     )
     if not hasattr(config, "workerinput"):
-        from mlgates._pytest.collector import Gathered
+        from mlgates._pytest.collector import Collector
 
-        config.pluginmanager.register(Gathered(config), "mlgates-gathered")
+        config.pluginmanager.register(Collector(config), "mlgates-collector")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a marked test that `pytest_generate_tests` never sees: no gate would be judged."""
+    """Fail a marked test that `pytest_generate_tests` is not called for."""
     if getattr(item, "nofuncargs", False) and item.get_closest_marker("gates") is not None:
         from mlgates._pytest.cases import refuse_unittest
 
@@ -68,12 +65,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
-    """Fail the test of a gate that did not pass, whatever its body asked."""
+    """Fail the test of a gate that did not pass, whatever its body does."""
     answer = yield
     if "mlgates._pytest.cases" in sys.modules:
-        from mlgates._pytest.cases import close
+        from mlgates._pytest.cases import fail_unless_passed
 
-        close(pyfuncitem)
+        fail_unless_passed(pyfuncitem)
     return answer
 
 
@@ -81,26 +78,26 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say what gates found where a test failed by them; hand reports on to who has the terminal.
+    """Add reports of gates to pytest's report of a test.
 
-    A test that skips itself fails where its gate had been judged and did not pass.
+    A test that skips itself fails if its gate was run and did not pass.
     """
     if "mlgates._pytest.cases" in sys.modules:
-        from mlgates._pytest.cases import unhide
+        from mlgates._pytest.cases import fail_skipped
 
-        unhide(item, call)
-    found = yield
+        fail_skipped(item, call)
+    report = yield
     if "mlgates.report" in sys.modules:
-        from mlgates._pytest.reporting import tell
+        from mlgates._pytest.reporting import extend_report
 
-        tell(item, call, found)
-    return found
+        extend_report(item, call, report)
+    return report
 
 
 def pytest_fixture_post_finalizer(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> None:
-    """Forget what was found on evidence that is gone."""
+    """Drop the reports on evidence that is gone."""
     if fixturedef.argname == "evidence" and "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import forget
 
@@ -109,24 +106,24 @@ def pytest_fixture_post_finalizer(
 
 @pytest.fixture
 def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Judge: ``gates(suite, **evidence)`` or ``gates(report)``, each gate a subtest.
+    """Run a suite: ``gates(suite, **evidence)`` or ``gates(report)``, each gate a subtest.
 
     The test fails with the printed report unless that passed; otherwise the report is returned.
     """
-    from mlgates._pytest.subtests import judge
+    from mlgates._pytest.subtests import run_subtests
 
     def gates(thing: object, /, **evidence: object) -> object:
-        __tracebackhide__ = True  # the test that calls it is what is shown
-        return judge(request, thing, evidence)
+        __tracebackhide__ = True  # the test that calls it is shown
+        return run_subtests(request, thing, evidence)
 
     return gates
 
 
 @pytest.fixture
 def evidence() -> Mapping[str, object]:
-    """What the suite of ``@pytest.mark.gates`` is run on: a mapping of names to values.
+    """Return the evidence of ``@pytest.mark.gates``: a mapping of names to values.
 
-    Write one of your own, of any scope; this one only says so.
+    Write one of your own, of any scope; this one fails and explains how.
     """
     from mlgates._pytest.cases import HOW
 
@@ -135,7 +132,7 @@ def evidence() -> Mapping[str, object]:
 
 @pytest.fixture
 def gate_result(request: pytest.FixtureRequest, evidence: Mapping[str, object]) -> Any:
-    """What the gate of this test found, in a test marked ``@pytest.mark.gates(SUITE)``."""
+    """Return the result of this test's gate, in a test marked ``@pytest.mark.gates(SUITE)``."""
     from mlgates._pytest.cases import result_of
 
     return result_of(request, evidence)

@@ -130,7 +130,7 @@ def test_regression_has_the_tolerance_and_zero():
     assert figure.title == "roc_auc, candidate minus production"
     assert [line.value for line in figure.lines] == [0, -0.01]
     (span,) = figure.spans
-    assert (span.value, span.low, span.high) == (-0.004, -0.0125, 0.0045)
+    assert (span.value, span.interval) == (-0.004, (-0.0125, 0.0045))
     assert figure.description == (
         "1 value with its interval against no difference, the limit, -0.01; none is beyond."
     )
@@ -173,7 +173,7 @@ def test_latency_beyond_its_limit_has_a_sign():
 def test_completeness_has_a_bar_a_column_largest_first():
     figure = only(completeness())
     assert type(figure) is Levels
-    assert [tuple(level) for level in figure.levels] == [
+    assert [(level.label, level.value, level.beyond) for level in figure.levels] == [
         ("city", 0.109, True),
         ("zip", 0.034, False),
     ]
@@ -293,7 +293,7 @@ def test_a_histogram_that_is_none_is_not_drawn(histogram):
     assert found == []
     ends = {"edges": (0, 0.01, 0.02), "counts": (1, 2)}
     figure = only(latency(histogram=ends, histogram_production=histogram))
-    assert figure.production is None
+    assert figure.production == ()
     check_shapes(draw(figure))
 
 

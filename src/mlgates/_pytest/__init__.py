@@ -1,1 +1,1 @@
-"""What the pytest plugin does once a test makes use of gates; imported when the first one does."""
+"""The pytest plugin's parts, imported when a test first uses gates."""

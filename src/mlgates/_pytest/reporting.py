@@ -1,4 +1,4 @@
-"""What a test that failed by a gate says: the table, and no traceback through the library."""
+"""Reports of gates in pytest's reports: properties of JUnit XML, and tables under failed tests."""
 
 from __future__ import annotations
 
@@ -6,58 +6,85 @@ import re
 
 import pytest
 
-from mlgates._pytest.properties import MADE
 from mlgates.errors import GateFailure
 from mlgates.report import GateResult, Report
+from mlgates.verdict import worst_first
 
-__all__ = ["tell"]
+__all__ = ["describe_gate", "describe_report", "extend_report", "hand_on"]
 
-_MOST = 3  # tables under one assertion
+_MOST_CHECKS = 50  # of one gate, as properties
+_MOST_TABLES = 3  # under one assertion
 _WORD = re.compile(r"\w+")
-_ENOUGH = 60  # characters of what is printed of an object: the rest may have been cut
+_ENOUGH = 60  # characters of an object's repr: pytest may have cut the rest
+
+# pairs of where a report was made and its JSON: texts pass xdist as they are
+_MADE = pytest.StashKey[list[tuple[str, str]]]()
 
 
-def tell(item: pytest.Item, call: pytest.CallInfo[None], found: pytest.TestReport) -> None:
-    """Add to what pytest found: the reports made, and the tables of those that it asserted.
+def hand_on(node: pytest.Item, report: Report) -> None:
+    """Keep a report for the summary, and for the file if one was asked for."""
+    where = f"{node.parent.nodeid}::{getattr(node, 'originalname', node.name)}"  # type: ignore[union-attr]
+    node.stash.setdefault(_MADE, []).append((where, report.to_json()))
 
-    Parameters
-    ----------
-    item : pytest.Item
-        The test.
-    call : pytest.CallInfo
-        What was called of it.
-    found : pytest.TestReport
-        What pytest says of that; whatever is added here crosses xdist as it is.
+
+def describe_report(node: pytest.Item, report: Report) -> None:
+    """Write a property a gate."""
+    for result in report:
+        node.user_properties.append((f"mlgates.{result.name}", _standing(result)))
+
+
+def describe_gate(node: pytest.Item, result: GateResult) -> None:
+    """Write a gate's verdict, and the value, limit and verdict of its checks, worst first."""
+    properties = node.user_properties
+    properties += [("mlgates.gate", result.name), ("mlgates.verdict", _standing(result))]
+    properties += [("mlgates.reason", result.reason)] if result.reason else []
+    checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
+    for check in checks[:_MOST_CHECKS]:
+        metric = "" if check.metric == check.subject else check.metric
+        name = " ".join(filter(None, [check.subject, metric, check.group]))
+        value = "" if check.value is None else f"{check.value:.17g}"
+        limit = "" if check.limit is None else str(check.limit)
+        properties += [(f"value[{name}]", value), (f"limit[{name}]", limit)]
+        properties += [(f"verdict[{name}]", str(check.verdict))]
+    if len(checks) > _MOST_CHECKS:
+        properties.append(("mlgates.checks", f"the worst {_MOST_CHECKS} of {len(checks)}"))
+
+
+def _standing(result: GateResult) -> str:
+    """Return a gate's verdict and why it does not count, as in ``"fail (advisory)"``."""
+    aside = " (advisory)" if result.advisory else " (undecided, allowed)" if result.allowed else ""
+    return f"{result.verdict}{aside}"
+
+
+def extend_report(
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> None:
+    """Add the reports made to pytest's report, and the tables of those that an assertion is about.
+
+    These are the reports and results that its message shows (pytest keeps the parts of an assertion
+    among the frame's variables), or else those that its source names.
     """
-    made = item.stash.get(MADE, None)
+    made = item.stash.get(_MADE, None)
     if made:
-        found.mlgates_reports = [*made]  # type: ignore[attr-defined]
+        report.mlgates_reports = [*made]  # type: ignore[attr-defined]
         made.clear()
     excinfo = call.excinfo
-    if excinfo is None or found.outcome != "failed":
+    if excinfo is None or report.outcome != "failed":
         return
     if isinstance(excinfo.value, GateFailure):
         if isinstance(item, pytest.Function) and item.config.getoption("tbstyle") == "auto":
-            # where the test asked, and the table; not the whole test, as `Function` would
-            found.longrepr = pytest.Item.repr_failure(item, excinfo, "short")
-    elif isinstance(excinfo.value, AssertionError):
-        add = getattr(found.longrepr, "addsection", None)  # (a plugin may have put a text there)
-        if add is not None:
-            for thing in _asserted(excinfo):
-                add("mlgates", str(thing))
-
-
-def _asserted(excinfo: pytest.ExceptionInfo[BaseException]) -> list[Report | GateResult]:
-    """Return the reports and results that an assertion is about, as far as its frame has them.
-
-    They are those that its message shows (pytest keeps what an assertion was made of among the
-    frame's variables), or else those that its source names.
-    """
+            # the line of the test and the table, instead of the whole test
+            report.longrepr = pytest.Item.repr_failure(item, excinfo, "short")
+        return
+    add = getattr(report.longrepr, "addsection", None)  # (a plugin may have put a text there)
+    if add is None or not isinstance(excinfo.value, AssertionError):
+        return
     message, entry = str(excinfo.value), excinfo.traceback[-1]
-    named = {**entry.frame.f_globals, **entry.frame.f_locals}
-    there = {k: thing for k, thing in named.items() if type(thing) in (Report, GateResult)}
-    told = {id(t): t for t in there.values() if repr(t)[:_ENOUGH] in message}
-    if there and not told:
+    variables = {**entry.frame.f_globals, **entry.frame.f_locals}
+    there = {k: thing for k, thing in variables.items() if type(thing) in (Report, GateResult)}
+    about = [thing for thing in there.values() if repr(thing)[:_ENOUGH] in message]
+    if there and not about:
         words = set(_WORD.findall(str(entry.statement)))
-        told = {id(thing): thing for name, thing in there.items() if name in words}
-    return list(told.values())[:_MOST]
+        about = [thing for name, thing in there.items() if name in words]
+    for thing in list({id(thing): thing for thing in about}.values())[:_MOST_TABLES]:
+        add("mlgates", str(thing))

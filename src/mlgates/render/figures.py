@@ -20,7 +20,6 @@ __all__ = [
     "Cells",
     "Figure",
     "Histogram",
-    "Level",
     "Levels",
     "Line",
     "Span",
@@ -57,23 +56,14 @@ class Line(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A value with its interval, if it has one."""
+    """A value, with its interval and number of rows if it has them."""
 
     label: str
     value: float | None
-    low: float | None
-    high: float | None
-    n: int | None
+    interval: tuple[float, float] | None = None
+    n: int | None = None
     note: str = ""
     beyond: bool = False
-
-
-class Level(NamedTuple):
-    """A value from zero upwards."""
-
-    label: str
-    value: float
-    beyond: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +95,9 @@ class Spans(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels(Figure):
-    """Values from zero upwards, a bar each, and the limit."""
+    """Shares, a bar each, and the limit."""
 
-    levels: tuple[Level, ...]
+    levels: tuple[Span, ...]
     limit: Line | None
 
 
@@ -115,13 +105,13 @@ class Levels(Figure):
 class Histogram(Figure):
     """Counts of times between edges, with the quantile, its interval and the limit, in seconds.
 
-    An interval without an upper end is open. `shown` is the range to draw: bins that are not
-    empty, and the lines. `ticks` are round times in it.
+    `production` is empty if there is none. An interval without an upper end is open. `shown` is the
+    range to draw: bins that are not empty, and the lines. `ticks` are round times in it.
     """
 
     edges: tuple[float, ...]
     counts: tuple[float, ...]
-    production: tuple[float, ...] | None
+    production: tuple[float, ...]
     value: float | None
     low: float | None
     high: float | None
@@ -150,31 +140,30 @@ def figures(result: GateResult) -> Iterator[Figure]:
 
 def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
     """Yield a bar a column with missing cells, the largest first."""
-    levels: list[tuple[Level, Limit]] = []
-    for check in checks:
-        value, limit = number(check.value), check.limit
-        if check.metric != "missing" or limit is None or value is None:
-            continue
-        if 0 <= value <= 1:
-            where = "" if check.group is None else f" [{check.group}]"
-            label = clean(f"{check.subject}{where}", _LABEL)
-            levels.append((Level(label, value, not limit.holds(value)), limit))
-    some = sorted((each for each in levels if each[0].value), key=lambda each: -each[0].value)
+    judged = [
+        (value, Span(_title(check), value, beyond=not check.limit.holds(value)), check.limit)
+        for check in checks
+        if check.metric == "missing" and check.limit is not None
+        if (value := number(check.value)) is not None and 0 <= value <= 1
+    ]
+    some = sorted((each for each in judged if each[0]), key=lambda each: -each[0])
     if not some:
         return
-    shown, limit = [level for level, _ in some[:_MOST_BARS]], some[0][1]
-    line = None
+    shown, limit = [level for _, level, _ in some[:_MOST_BARS]], some[0][2]
+    line, against = None, ""
     if limit.at_most is not None:
         line = Line(limit.at_most, f"the limit, {format_limit(limit, 'share')}")
-    none, more = len(levels) - len(some), len(some) - len(shown)
+        against = f"; {line.label}; {_list_beyond(shown)}"
+    none, more = len(judged) - len(some), len(some) - len(shown)
     notes = [f"none is missing in {none:,} more"] if none else []
     notes += [f"{more:,} more are not drawn"] if more else []
-    against = f"; {line.label}; {_list_beyond(shown)}" if line else ""
     yield Levels(
         title="missing cells",
         description=f"{len(shown)} column{'' if len(shown) == 1 else 's'}{against}.",
         head=("column", "missing cells"),
-        rows=[(level.label, format_number(level.value, "share")) for level in shown],
+        rows=[
+            (level.label, format_number(value, "share")) for value, level, _ in some[:_MOST_BARS]
+        ],
         note="; ".join(notes),
         levels=tuple(shown),
         limit=line,
@@ -193,15 +182,12 @@ def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
             continue
         spans = []
         for check in found:
-            label, value = (
-                check.subject if check.group is None else check.group,
-                number(check.value),
-            )
+            label, value = check.group, number(check.value)
+            label = clean(check.subject if label is None else label, _LABEL)
             low, high = map(number, check.interval or (None, None))
-            if low is None or high is None:
-                low = high = None
+            interval = None if low is None or high is None else (low, high)
             beyond = value is not None and not limit.holds(value)
-            spans.append(Span(clean(label, _LABEL), value, low, high, check.n, beyond=beyond))
+            spans.append(Span(label, value, interval, check.n, beyond=beyond))
         title, lines = clean(metric, _LABEL), []
         if any("tolerance" in check.details for check in found):
             title += ", candidate minus production"
@@ -218,11 +204,8 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
     rows = []
     for span in shown:
         value = "undefined" if span.value is None else format_number(span.value, unit)
-        interval = ""
-        if span.low is not None and span.high is not None:
-            interval = f"{format_number(span.low, unit)} to {format_number(span.high, unit)}"
-        n = "" if span.n is None else f"{span.n:,}"
-        rows.append((span.label, value, interval, n, span.note))
+        ends = " to ".join(format_number(end, unit) for end in span.interval or ())
+        rows.append((span.label, value, ends, "" if span.n is None else f"{span.n:,}", span.note))
     what = f"{len(shown)} values with intervals" if len(shown) > 1 else "1 value with its interval"
     listed = ", ".join(line.label for line in lines)
     against = f" against {listed}; {_list_beyond(shown)}" if lines else ""
@@ -238,7 +221,7 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
     )
 
 
-def _list_beyond(shown: Sequence[Span] | Sequence[Level]) -> str:
+def _list_beyond(shown: Sequence[Span]) -> str:
     beyond = [each.label for each in shown if each.beyond]
     return f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
 
@@ -254,13 +237,8 @@ def _distributions(check: Check) -> Cells | None:
         description=f"Shares of {len(shown)} cells in the reference and in the data; {changes}.",
         head=("cell", "reference", "data", ""),
         rows=[
-            (
-                label,
-                format_number(reference, "share"),
-                format_number(current, "share"),
-                "moved" * moved,
-            )
-            for label, reference, current, moved in shown
+            (label, *(format_number(share, "share") for share in shares), "moved" * moved)
+            for label, *shares, moved in shown
         ],
         cells=shown,
     )
@@ -270,9 +248,10 @@ def cells(check: Check) -> tuple[Cell, ...]:
     """Return the cells of a check's distributions, in their order."""
     found = []
     for label, item in _entries(check, "cells", "cell"):
-        shares = [number(item.get(name)) for name in ("reference", "current")]
-        reference, current = (x if x is not None and 0 <= x <= 1 else None for x in shares)
-        if reference is not None and current is not None:
+        reference, current = number(item.get("reference")), number(item.get("current"))
+        if reference is None or current is None:
+            continue
+        if 0 <= reference <= 1 and 0 <= current <= 1:
             found.append(Cell(label, reference, current, item.get("moved") is True))
     return tuple(found)
 
@@ -295,26 +274,26 @@ def _title(check: Check) -> str:
 
 def _groups(check: Check) -> Spans | None:
     """Return the values of the groups that a gap was measured between."""
-    entries = []
+    spans = []
     for label, item in _entries(check, "groups", "group"):
         value, low, high, n = (number(item.get(name)) for name in ("value", "low", "high", "n"))
-        if low is None or high is None or value is None or not low <= value <= high:
-            low = high = None
-        note = item.get("note")
+        interval, note = None, item.get("note")
+        if value is not None and low is not None and high is not None and low <= value <= high:
+            interval = (low, high)
         shown = clean(note, _LABEL) if isinstance(note, str) else ""
-        entries.append(Span(label, value, low, high, None if n is None else int(n), shown))
-    if not entries:
+        spans.append(Span(label, value, interval, None if n is None else int(n), shown))
+    if not spans:
         return None
-    limit = check.limit
-    line = _gap_line(check, [span.value for span in entries if span.value is not None])
-    spans = []
-    for span in entries:
-        beyond = False
-        if span.value is not None and limit is not None and line is not None:
-            above = limit.at_most is not None and abs(line.value - limit.high) <= _CLOSE
-            over = span.value - line.value if above else line.value - span.value
-            beyond = over > _CLOSE
-        spans.append(span._replace(beyond=beyond))
+    line, limit = (
+        _gap_line(check, [span.value for span in spans if span.value is not None]),
+        check.limit,
+    )
+    if line is not None and limit is not None:
+        # beyond the limit of the largest value is above, of any other gap below
+        above = limit.at_most is not None and abs(line.value - limit.high) <= _CLOSE
+        for i, (_, value, *_) in enumerate(spans):
+            over = 0.0 if value is None else value - line.value
+            spans[i] = spans[i]._replace(beyond=(over if above else -over) > _CLOSE)
     spans.sort(key=lambda span: not span.beyond)
     rate, title = check.details.get("rate"), clean(check.metric, _LABEL)
     if isinstance(rate, str) and rate != check.metric:
@@ -350,35 +329,31 @@ def _histogram(check: Check) -> Histogram | None:
     if bins is None:
         return None
     edges, counts = bins
-    production = others[1] if others is not None and others[0] == edges else None
+    production = others[1] if others is not None and others[0] == edges else ()
     value = low = high = limit = None
     if check.unit == "s":
         value = number(check.value)
         low, high = map(number, check.interval or (None, None))
         limit = None if check.limit is None else check.limit.at_most
     label = clean(check.metric, _LABEL)
-
     measured = f"; {label} is {format_number(value, 's')}" if value is not None else ""
     against = f"; the limit is {format_number(limit, 's')}" if limit is not None else ""
     spread = f"from {format_number(edges[0], 's')} to {format_number(edges[-1], 's')}"
 
-    rows = []
-    for i, (count, other) in enumerate(
-        zip(counts, production or (0.0,) * len(counts), strict=True)
-    ):
-        if count or other:
-            both = (count,) if production is None else (count, other)
-            ends = [format_number(edge, "s") for edge in edges[i : i + 2]]
-            rows.append((i, (*ends, *(f"{many:,.0f}" for many in both))))
-    times = [edges[rows[0][0]], edges[rows[-1][0] + 1]]
+    heights = zip(counts, *([production] if production else []), strict=True)
+    filled = [bar for bar in zip(pairwise(edges), heights, strict=True) if any(bar[1])]
+    times = [filled[0][0][0], filled[-1][0][1]]
     times += [time for time in (value, limit, low, high) if time is not None]
     positive = [time for time in times if time > 0] or [1.0]
     shown = (min(positive) / 1.1, max(positive) * 1.1)
     return Histogram(
         title=_title(check),
         description=f"{sum(counts):,.0f} times {spread}{measured}{against}.",
-        head=("from", "to", "calls", *(() if production is None else ("production",))),
-        rows=[row for _, row in rows],
+        head=("from", "to", "calls", *(("production",) if production else ())),
+        rows=[
+            (*(format_number(end, "s") for end in ends), *(f"{height:,.0f}" for height in heights))
+            for ends, heights in filled
+        ],
         edges=edges,
         counts=counts,
         production=production,
@@ -393,21 +368,19 @@ def _histogram(check: Check) -> Histogram | None:
 
 
 def _bins(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return rising edges and counts, or None for whatever else a file may hold."""
+    """Return rising edges and counts, or None for anything else that a file may hold."""
     if not isinstance(item, Mapping):
         return None
     edges, counts = (
-        [number(x) for x in listed] if isinstance(listed, tuple | list) else []
+        tuple(-1.0 if (x := number(value)) is None else x for value in listed)
+        if isinstance(listed, tuple | list)
+        else ()
         for listed in (item.get("edges"), item.get("counts"))
     )
-    if not 1 <= len(counts) <= _MOST_BINS or len(edges) != len(counts) + 1:
+    if not 1 <= len(counts) <= _MOST_BINS or len(edges) != len(counts) + 1 or not any(counts):
         return None
-    ends = tuple(edge for edge in edges if edge is not None and edge >= 0)
-    sizes = tuple(count for count in counts if count is not None and count >= 0)
-    rising = all(a < b for a, b in pairwise(ends))
-    if len(ends) != len(edges) or len(sizes) != len(counts) or not rising or not any(sizes):
-        return None
-    return ends, sizes
+    rising = all(a < b for a, b in pairwise(edges))
+    return (edges, counts) if rising and min(edges + counts) >= 0 else None
 
 
 def _round_times(least: float, most: float) -> tuple[float, ...]:

@@ -21,7 +21,6 @@ from mlgates.render.figures import figures
 from mlgates.render.rows import (
     GLYPHS,
     Head,
-    Space,
     alike,
     aside,
     fold,
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["to_html"]
 
-_SPACE = Space(name=120)
+_NAME = 120  # characters of a name
 _FIRST = 12  # rows of a gate before the rest is folded, if that is more than a few
 _FEW = 4
 _MOST = 1_000  # rows of a gate at all
@@ -61,13 +60,13 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
     listed = islice(versions.items(), 40) if isinstance(versions, Mapping) else ()
     template = _environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
     page = template.render(
-        head=headline(thing, _SPACE),
+        head=headline(thing, _NAME),
         alone=isinstance(thing, GateResult),
         gates=[_gate(result, places[result.name]) for result in results],
         blocking=[
             {
                 "verdict": result.counted,
-                "gate": clean(result.name, _SPACE.name),
+                "gate": clean(result.name, _NAME),
                 "place": places[result.name],
                 "told": _failed(result),
             }
@@ -111,16 +110,16 @@ def _environment() -> "Environment":
 
 def _gate(result: GateResult, place: int) -> dict[str, object]:
     """Return what the template shows of a gate."""
-    folded = fold(result)
-    held = [row(result, check, _SPACE) for check in folded.shown[:_MOST]]
-    if folded.alike:
-        held.append(alike(result, folded.alike, _SPACE))
+    shown, short, passed = fold(result)
+    held = [row(result, check, _NAME) for check in shown[:_MOST]]
+    if short:
+        held.append(alike(result, short, _NAME))
     first = len(held) if len(held) <= _FIRST + _FEW else _FIRST
-    folded_rest, hidden = (
+    folded, hidden = (
         f"{len(rest):,} more: {', '.join(_counts(rest))}" if rest else ""
         for rest in (
-            [*folded.shown[first:_MOST], *folded.alike],
-            [*folded.shown[_MOST:], *folded.passed[_MOST:]],
+            [*shown[first:_MOST], *short],
+            [*shown[_MOST:], *passed[_MOST:]],
         )
     )
     drawn = list(islice(figures(result), _DRAWN + 1))
@@ -129,15 +128,15 @@ def _gate(result: GateResult, place: int) -> dict[str, object]:
     if result.allowed and result.counted in (None, Verdict.PASS):
         standing = standing or "allowed"
     return {
-        "head": Head(clean(result.name, _SPACE.name), result.verdict, standing, ""),
+        "head": Head(clean(result.name, _NAME), result.verdict, standing, ""),
         "place": place,
         "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
         "told": " · ".join(_counts(result.checks)),
         "seconds": format_number(result.seconds, "s") if result.seconds else "",
         "held": held[:first],
         "more": held[first:],
-        "folded": folded_rest,
-        "passed": [row(result, check, _SPACE) for check in folded.passed[:_MOST]],
+        "folded": folded,
+        "passed": [row(result, check, _NAME) for check in passed[:_MOST]],
         "hidden": hidden,
         "note": shorten_list(result.note, 2_000) if result.note else "",
         "pictures": pictures,
@@ -157,7 +156,7 @@ def _failed(result: GateResult) -> str:
     blocking = [check for check in result.checks if check.verdict is result.counted]
     clauses = []
     for check in blocking[:_NAMED]:
-        cells = row(result, check, _SPACE)
+        cells = row(result, check, _NAME)
         measured = ", ".join(filter(None, [cells.measured, cells.limit]))
         worst = check.details.get("worst")
         names = worst if isinstance(worst, tuple) else ()

@@ -8,12 +8,12 @@ import re
 from collections.abc import Sequence
 
 from mlgates.render import pieces
-from mlgates.render.rows import GLYPHS, Space, headline, ordered, provenance_clauses, rows
+from mlgates.render.rows import GLYPHS, headline, ordered, provenance_clauses, rows
 from mlgates.report import GateResult, Report
 
 __all__ = ["to_markdown"]
 
-_SPACE = Space(name=80)
+_NAME = 80
 _SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$#!(){}]")
 # what GitHub turns into a mention, a reference or a link even where it is escaped
 _LINKED = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
@@ -23,12 +23,12 @@ _BREAK = "\u200b"  # a space without width
 def to_markdown(thing: Report | GateResult) -> str:
     """Return a report, or one gate's result, in GitHub's flavour of Markdown."""
     results = [thing] if isinstance(thing, GateResult) else ordered(thing)
-    head = headline(thing, _SPACE)
+    head = headline(thing, _NAME)
     parts = [f"### {GLYPHS[head.verdict]} {head.verdict.upper()} {_code(head.name)}"]
     parts.append(escape("; ".join(filter(None, [head.told, head.aside]))))
     table = ["| verdict | gate | subject | measured | limit |", "| --- | --- | --- | ---: | ---: |"]
     reasons = []
-    for row in (row for result in results for row in rows(result, _SPACE)):
+    for row in (row for result in results for row in rows(result, _NAME)):
         verdict = ""
         if row.verdict is not None:
             verdict = f"{GLYPHS[row.verdict]} {row.verdict.upper()}"

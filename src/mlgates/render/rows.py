@@ -15,10 +15,9 @@ from mlgates.verdict import Check, Verdict, worst_first
 
 __all__ = [
     "GLYPHS",
-    "Folded",
+    "NAME",
     "Head",
     "Row",
-    "Space",
     "alike",
     "aside",
     "fold",
@@ -39,26 +38,13 @@ GLYPHS = {
     Verdict.SKIP: "–",  # noqa: RUF001  (a dash that is as wide as the other signs)
 }
 
+_MOST = 20  # rows of one gate
 _ALIKE = 4  # so many checks without enough rows become one row
 _NAMED = 8  # of which so many are named
 _MOVED = 3  # cells named of those that moved
 _NOTE = 160  # characters of a gate's note, such as the columns that were not judged
-
-
-class Space(NamedTuple):
-    """How much a form has room for.
-
-    Attributes
-    ----------
-    most : int or None
-        Rows of one gate; None to show all, none folded.
-    name, reason : int
-        Characters of one name, and of one reason.
-    """
-
-    most: int | None = 20
-    name: int = 48
-    reason: int = 1_000
+_REASON = 1_000
+NAME = 48  # characters of a name, unless a form has room for more
 
 
 class Head(NamedTuple):
@@ -85,8 +71,8 @@ class Row(NamedTuple):
         The sentence under it; empty where the cells are enough.
     note : str
         Which cells of a distribution moved, and what was not judged.
-    check : Check or None
-        The check, of a row for one check.
+    n : int
+        Rows that it rests on; 0 for a row of several checks.
     """
 
     verdict: Verdict | None
@@ -97,20 +83,12 @@ class Row(NamedTuple):
     limit: str = ""
     reason: str = ""
     note: str = ""
-    check: Check | None = None
+    n: int = 0
 
 
-class Folded(NamedTuple):
-    """The checks of a gate, worst first: shown one by one, alike, and passed."""
-
-    shown: Sequence[Check]
-    alike: Sequence[Check]
-    passed: Sequence[Check]
-
-
-def headline(thing: Report | GateResult, space: Space) -> Head:
+def headline(thing: Report | GateResult, name_length: int = NAME) -> Head:
     """Return the first line of a report or of one gate's result."""
-    name, verdict = clean(thing.name, space.name), thing.verdict
+    name, verdict = clean(thing.name, name_length), thing.verdict
     if isinstance(thing, GateResult):
         return Head(name, verdict, aside(thing), "")
     held, gates = len(thing.failures), number_of(len(thing), "gate")
@@ -130,33 +108,30 @@ def ordered(report: Report) -> list[GateResult]:
     )
 
 
-def rows(result: GateResult, space: Space) -> list[Row]:
-    """Return a gate's rows, worst first; with `space.most`, similar checks in one row."""
-    if space.most is None:
-        checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
-        return [row(result, check, space) for check in checks]
-    folded, gate = fold(result), clean(result.name, space.name)
-    found = [row(result, check, space) for check in folded.shown[: space.most]]
-    if folded.alike:
-        found.append(alike(result, folded.alike, space))
-    if len(folded.shown) > space.most:
-        more = f"... {len(folded.shown) - space.most} more"
+def rows(result: GateResult, name_length: int = NAME) -> list[Row]:
+    """Return a gate's rows, worst first: the worst checks, similar ones in one row, the note."""
+    shown, short, passed = fold(result)
+    gate = clean(result.name, name_length)
+    found = [row(result, check, name_length) for check in shown[:_MOST]]
+    if short:
+        found.append(alike(result, short, name_length))
+    if len(shown) > _MOST:
+        more = f"... {len(shown) - _MOST} more"
         found.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
-    if folded.passed:
-        every = "all " if len(folded.passed) == len(result.checks) else ""
-        many = f"{every}{len(folded.passed)} checks"
-        found.append(Row(Verdict.PASS, aside(result), gate, many))
+    if passed:
+        every = "all " if len(passed) == len(result.checks) else ""
+        found.append(Row(Verdict.PASS, aside(result), gate, f"{every}{len(passed)} checks"))
     if result.note:
         notes = filter(None, [found[-1].note, shorten_list(result.note)])
         found[-1] = found[-1]._replace(note="; ".join(notes))
     return found
 
 
-def fold(result: GateResult) -> Folded:
-    """Sort a gate's checks into those to show one by one, those alike, and those that passed.
+def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
+    """Sort a gate's checks into those to show one by one, those that lack evidence, and passed.
 
-    Passed checks are folded if there are two or more, except those with a hint. Checks that lack
-    evidence are alike if there are many.
+    Each list has the worst first. Only many that lack evidence are kept apart, and of those that
+    passed two or more, without a hint.
     """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
     passed = [check for check in checks if check.passed and not _hinted(check)]
@@ -166,10 +141,10 @@ def fold(result: GateResult) -> Folded:
     if len(short) < _ALIKE:
         short = []
     folded = {id(check) for check in (*passed, *short)}
-    return Folded([check for check in checks if id(check) not in folded], short, passed)
+    return [check for check in checks if id(check) not in folded], short, passed
 
 
-def alike(result: GateResult, checks: Sequence[Check], space: Space) -> Row:
+def alike(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
     """Return one row for many checks that lack evidence: the first one's reason, and labels.
 
     A label is what distinguishes a check from the others: its slice, its subject, or both.
@@ -186,12 +161,12 @@ def alike(result: GateResult, checks: Sequence[Check], space: Space) -> Row:
     others = list(dict.fromkeys(labels))[1:]
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     listed = ", ".join(others[:_NAMED]) + more
-    reason = clean(f"{checks[0].reason}; nor can these be told: {listed}", space.reason)
-    gate, many = clean(result.name, space.name), f"{len(checks)} checks"
+    reason = clean(f"{checks[0].reason}; nor can these be told: {listed}", _REASON)
+    gate, many = clean(result.name, name_length), f"{len(checks)} checks"
     return Row(checks[0].verdict, aside(result), gate, many, reason=reason)
 
 
-def row(result: GateResult, check: Check, space: Space) -> Row:
+def row(result: GateResult, check: Check, name_length: int = NAME) -> Row:
     """Return the row of one check."""
     if check.subject in (result.name, result.kind, result.name.partition(":")[2]):
         subject = check.group or ""  # the gate's name is in the cell before
@@ -202,10 +177,10 @@ def row(result: GateResult, check: Check, space: Space) -> Row:
         limit = format_limit(check.limit, check.unit)
         measured = format_value(check.value, check.limit, check.unit)
         if check.metric != check.subject:
-            measured = f"{clean(check.metric, space.name)} {measured}"
+            measured = f"{clean(check.metric, name_length)} {measured}"
     reason = note = ""
     if not check.passed or _hinted(check):
-        reason = clean(check.reason, space.reason)
+        reason = clean(check.reason, _REASON)
         moved = [cell for cell in cells(check) if cell.moved]
         moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
         clauses = [
@@ -217,13 +192,13 @@ def row(result: GateResult, check: Check, space: Space) -> Row:
     return Row(
         check.verdict,
         aside(result, check),
-        clean(result.name, space.name),
-        clean(subject, space.name),
+        clean(result.name, name_length),
+        clean(subject, name_length),
         measured,
         limit,
         reason,
         note,
-        check,
+        check.n,
     )
 
 

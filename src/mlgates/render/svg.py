@@ -60,7 +60,7 @@ def draw(figure: Figure) -> Picture:
             return Picture(top + _ROW * len(levels), [*_levels(figure, top)], [])
         case Histogram():
             legend = [("current", "calls")]
-            legend += [("other", "production")] * (figure.production is not None)
+            legend += [("other", "production")] * bool(figure.production)
             legend += [("value", "measured")] * (figure.value is not None)
             legend += [("band", "its interval")] * (figure.low is not None)
             return Picture(_HEAD + _TALL + _AXIS, [*_histogram(figure)], legend)
@@ -89,15 +89,15 @@ def _cells(figure: Cells) -> Iterator[Shape]:
 
 
 def _levels(figure: Levels, top: int) -> Iterator[Shape]:
-    most = max(level.value for level in figure.levels)
+    most = max(level.value or 0 for level in figure.levels)
     scale = (_RIGHT - _LEFT) / (max(most, figure.limit.value if figure.limit else 0) or 1)
     bottom = top + _ROW * len(figure.levels)
     for i, level in enumerate(figure.levels):
-        y, wide = top + _ROW * i, scale * level.value
-        value, name = format_number(level.value, "share"), "beyond" if level.beyond else "current"
+        y, share = top + _ROW * i, level.value or 0.0
+        value, name = format_number(share, "share"), "beyond" if level.beyond else "current"
         hint = f"{level.label}: {value}"
         yield _name(y + 11, level.label)
-        yield _shape("rect", name, "", hint, x=_LEFT, y=y + 2, width=wide, height=_ROW - 7)
+        yield _shape("rect", name, "", hint, x=_LEFT, y=y + 2, width=scale * share, height=_ROW - 7)
         if level.beyond:
             yield _shape("text", "sign", "✗", x=_NUMBERS, y=y + 11, text_anchor="start")
         yield _shape("text", "", value, x=WIDTH - 40, y=y + 11, text_anchor="end")
@@ -110,7 +110,7 @@ def _levels(figure: Levels, top: int) -> Iterator[Shape]:
 def _spans(figure: Spans, top: int) -> Iterator[Shape]:
     values = [line.value for line in figure.lines]
     for span in figure.spans:
-        values += [v for v in (span.value, span.low, span.high) if v is not None]
+        values += [v for v in (span.value, *(span.interval or ())) if v is not None]
     least, most = min(values, default=0.0), max(values, default=1.0)
     room = 0.04 * (most - least) or abs(most) or 1.0
     least, most = least - room, most + room
@@ -135,18 +135,15 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
         if span.value is None:
             yield _shape("text", "told", "undefined", x=WIDTH - 40, y=y + 4, text_anchor="end")
             continue
-        x, value, interval = at(span.value), format_number(span.value, figure.unit), ""
-        name = "beyond" if span.beyond else "current"
-        if span.low is not None and span.high is not None:
-            low, high = at(span.low), at(span.high)
-            ends = (
-                f"{format_number(span.low, figure.unit)} to {format_number(span.high, figure.unit)}"
-            )
-            interval = f" ({ends})"
+        x, value = at(span.value), format_number(span.value, figure.unit)
+        name, ends = "beyond" if span.beyond else "current", ""
+        if span.interval:
+            low, high = map(at, span.interval)
+            ends = " to ".join(format_number(end, figure.unit) for end in span.interval)
             yield _shape("line", f"{name} mg-interval", x1=low, x2=high, y1=y, y2=y)
             for end in (low, high):
                 yield _shape("line", f"{name} mg-interval", x1=end, x2=end, y1=y - 3, y2=y + 3)
-        hint = f"{span.label}: {value}{interval}"
+        hint = f"{span.label}: {value}{ends and f' ({ends})'}"
         if span.beyond:
             yield _shape("rect", name, "", hint, x=x - 4, y=y - 4, width=8, height=8)
             yield _shape("text", "sign", "✗", x=_NUMBERS, y=y + 4, text_anchor="start")
@@ -167,7 +164,7 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
         left = at(figure.low)
         wide = max((_END if figure.high is None else at(figure.high)) - left, 1)
         yield _shape("rect", "band", x=left, y=_HEAD, width=wide, height=_TALL)
-    own, others = shares(figure.counts), shares(figure.production or ())
+    own, others = shares(figure.counts), shares(figure.production)
     most, total = max(own + others), sum(figure.counts)
     edges = [at(edge) for edge in figure.edges]
     for i, share in enumerate(own):
@@ -177,7 +174,7 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
             hint = f"{ends}: {figure.counts[i]:,.0f} of {total:,.0f}"
             top = bottom - tall
             yield _shape("rect", "current", "", hint, x=edges[i], y=top, width=wide, height=tall)
-    if any(others):  # the other distribution, as the line along the tops of its bars
+    if others:  # the other distribution, as the line along the tops of its bars
         points = [(edges[0], float(bottom))]
         for i, share in enumerate(others):
             top = bottom - (_TALL - 10) * share / most

@@ -4,9 +4,9 @@ from shutil import get_terminal_size
 from textwrap import wrap
 
 from mlgates.render import abbreviated
-from mlgates.render.rows import Space, headline, ordered, provenance_clauses, rows, shorten_list
+from mlgates.render.rows import headline, ordered, provenance_clauses, row, rows, shorten_list
 from mlgates.report import GateResult, Report
-from mlgates.verdict import Verdict
+from mlgates.verdict import Verdict, worst_first
 
 __all__ = ["to_text"]
 
@@ -35,22 +35,22 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if colour and code and text else text
 
     width = max(min(get_terminal_size((100, 24)).columns, _WIDEST), _NARROWEST)
-    space = Space()
-    head = headline(thing, space)
+    head = headline(thing)
     first = f"{head.name}: {paint(head.verdict.upper(), _COLOURS[head.verdict])}"
     if isinstance(thing, GateResult):
-        found = rows(thing, Space(most=None))
+        checks = sorted(thing.checks, key=lambda check: worst_first(check.verdict))
+        found = [row(thing, check) for check in checks]
         foot = shorten_list(thing.note)
     else:
         first += f"{f' ({head.aside})' if head.aside else ''} - {head.told}"
-        found = [row for result in ordered(thing) for row in rows(result, space)]
+        found = [each for result in ordered(thing) for each in rows(result)]
         foot = "; ".join(provenance_clauses(thing.provenance))
 
     cells = [_HEAD]
-    for row in found:
-        verdict = "" if row.verdict is None else row.verdict.upper()
-        verdict += f" ({row.aside})" if row.aside else ""
-        cells.append((verdict, row.gate, row.subject, row.measured, row.limit))
+    for each in found:
+        verdict = "" if each.verdict is None else each.verdict.upper()
+        verdict += f" ({each.aside})" if each.aside else ""
+        cells.append((verdict, each.gate, each.subject, each.measured, each.limit))
     sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
     over = sum(sizes) + len(_GAP) * (len(sizes) - 1) - width
     while over > 0 and max(sizes[1], sizes[2]) > _LEAST:  # names give way
@@ -63,10 +63,10 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
 
     lines = [first, "", paint(table[0].rstrip(), _DIM)]
     indent = " " * (sizes[0] + len(_GAP))
-    for row, line in zip(found, map(str.rstrip, table[1:]), strict=True):
-        code = "" if row.verdict is None else _DIM if row.aside else _COLOURS[row.verdict]
+    for each, line in zip(found, map(str.rstrip, table[1:]), strict=True):
+        code = "" if each.verdict is None else _DIM if each.aside else _COLOURS[each.verdict]
         lines.append(paint(line[: sizes[0]], code) + line[sizes[0] :])
-        for sentence in filter(None, (row.reason, row.note)):
+        for sentence in filter(None, (each.reason, each.note)):
             parts = wrap(
                 sentence.replace(" %", "\0%"),  # keeps a share on one line
                 min(width, len(indent) + _PROSE),
