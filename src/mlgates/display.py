@@ -5,9 +5,8 @@ them in ``ax_`` and ``figure_``. Making a display needs no matplotlib; drawing i
 ``pip install "mlgates[plot]"``.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from mlgates import options
 from mlgates.errors import EvidenceError
@@ -26,30 +25,27 @@ __all__ = ["DriftDisplay", "FairnessDisplay", "LatencyDisplay", "RegressionDispl
 
 _REFERENCE, _DATA, _MOVED, _BEYOND = "#c9ccd1", "#3d80c5", "#c9711a", "#c93540"
 
-Drawn = TypeVar("Drawn", bound=Figure)
 
-
-class _Display(ABC, Generic[Drawn]):
+class _Display:
     """What the displays share: they are made from a result, and draw on axes."""
 
-    _draws: ClassVar[type[Any]]
+    _kind: ClassVar[type[Figure]]
     ax_: "Axes"
     figure_: "Canvas | SubFigure"
 
-    def __init__(self, figure: Drawn) -> None:
+    def __init__(self, figure: Figure) -> None:
         self.figure = figure
 
     @classmethod
     def from_result(cls, result: GateResult | Report, title: str | None = None) -> "Self":
-        """Return the display of what a gate found; nothing is drawn yet.
+        """Return the display of a gate's result; nothing is drawn yet.
 
         Parameters
         ----------
         result : GateResult
             What ``gate.run`` returned, or ``report["drift:psi"]``; a whole report is refused.
         title : str, optional
-            Which of several figures to take: the column, metric or group it is of. By default the
-            worst.
+            Which of several figures to take: its column, metric or group. By default the worst.
 
         Raises
         ------
@@ -62,14 +58,15 @@ class _Display(ABC, Generic[Drawn]):
         if not isinstance(result, GateResult):
             allowed = 'a GateResult, such as `report["drift:psi"]`'
             raise options.refuse(owner, "result", allowed, type(result).__name__)
-        drawable = [each for each in figures(result) if isinstance(each, cls._draws)]
-        found: dict[str, Drawn] = {each.title: each for each in reversed(drawable)}
-        if not found:
+        drawable = [figure for figure in figures(result) if isinstance(figure, cls._kind)]
+        if not drawable:
             msg = f"{owner}: there is nothing to draw in the result of {result.name!r}"
             raise EvidenceError(msg)
-        if title is not None:
-            options.choice(owner, "title", title, found)
-        return cls(found[title] if title is not None else [*found.values()][-1])
+        if title is None:
+            return cls(drawable[0])
+        by_title = {figure.title: figure for figure in reversed(drawable)}
+        options.choice(owner, "title", title, by_title)
+        return cls(by_title[title])
 
     def plot(self, ax: "Axes | None" = None) -> "Self":
         """Draw, and return the display itself.
@@ -93,21 +90,21 @@ class _Display(ABC, Generic[Drawn]):
             _, ax = plt.subplots(layout="constrained")
         self._draw(ax)
         ax.set_title(_plain(self.figure.title))
-        for side in ("top", "right"):
-            ax.spines[side].set_visible(False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        ax.spines[["top", "right"]].set_visible(False)
+        if ax.get_legend_handles_labels()[0]:  # under the axes, where it hides nothing
+            ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4)
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    @abstractmethod
-    def _draw(self, ax: "Axes") -> None: ...
+    def _draw(self, ax: "Axes") -> None:
+        raise NotImplementedError
 
 
-class DriftDisplay(_Display[Cells]):
+class DriftDisplay(_Display):
     """The distribution of a column in the reference and in the data, over the same cells.
 
     Cells whose share moved beyond chance are marked by colour and by an arrow. At most the 30 cells
-    that changed most are known to a report.
+    that changed most are in a report.
 
     Attributes
     ----------
@@ -129,57 +126,47 @@ class DriftDisplay(_Display[Cells]):
     ['Bonn', 'Lyon']
     """
 
-    _draws = Cells
+    figure: Cells
+    _kind = Cells
 
     def _draw(self, ax: "Axes") -> None:
         cells = self.figure.cells
         places = range(len(cells))
         ax.barh(places, [c.reference for c in cells], 0.8, color=_REFERENCE, label="reference")
         for moved, colour, label in ((False, _DATA, "data"), (True, _MOVED, "moved beyond chance")):
-            own = [place for place in places if cells[place].moved is moved]
+            own = {place: cell.current for place, cell in enumerate(cells) if cell.moved is moved}
             if own:
-                shares = [cells[place].current for place in own]
-                ax.barh(own, shares, 0.4, color=colour, label=label)
-        for place, cell in zip(places, cells, strict=True):
+                ax.barh([*own], [*own.values()], 0.4, color=colour, label=label)
+        for place, cell in enumerate(cells):
             if cell.moved:
-                ax.annotate(
-                    "▲" if cell.current > cell.reference else "▼",
-                    (max(cell.reference, cell.current), place),
-                    xytext=(4, 0),
-                    textcoords="offset points",
-                    va="center",
-                )
+                sign = "▲" if cell.current > cell.reference else "▼"
+                end = (max(cell.reference, cell.current), place)
+                ax.annotate(sign, end, xytext=(4, 0), textcoords="offset points", va="center")
         _name_rows(ax, [cell.label for cell in cells])
         ax.xaxis.set_major_formatter(lambda x, _: format_number(round(x, 9), "share"))
         ax.set_xlabel("share")
-        _legend(ax)
 
 
-class _SpansDisplay(_Display[Spans]):
+class _SpansDisplay(_Display):
     """Values with intervals, one above the other, against lines."""
 
-    _draws = Spans
+    figure: Spans
+    _kind = Spans
 
     def _draw(self, ax: "Axes") -> None:
+        names = []
         for place, span in enumerate(self.figure.spans):
-            if span.value is None:
-                continue
-            colour, marker = (_BEYOND, "s") if span.beyond else (_DATA, "o")
-            if span.interval:
-                ax.plot(span.interval, [place, place], color=colour)
-            ax.plot([span.value], [place], marker, color=colour)
+            names.append(span.label if span.value is not None else f"{span.label} (undefined)")
+            if span.value is not None:
+                colour, marker = (_BEYOND, "s") if span.beyond else (_DATA, "o")
+                if span.interval:
+                    ax.plot(span.interval, [place, place], color=colour)
+                ax.plot([span.value], [place], marker, color=colour)
         for line in self.figure.lines:
-            style = "--" if line.value else "-"
-            label = _plain(line.label)
+            style, label = "--" if line.value else "-", _plain(line.label)
             ax.axvline(line.value, color="0.4", linestyle=style, linewidth=1, label=label)
-        undefined = (
-            f"{span.label} (undefined)" if span.value is None else span.label
-            for span in self.figure.spans
-        )
-        _name_rows(ax, [*undefined])
+        _name_rows(ax, names)
         ax.locator_params(axis="x", nbins=6)
-        if self.figure.lines:
-            _legend(ax)
 
 
 class FairnessDisplay(_SpansDisplay):
@@ -188,11 +175,7 @@ class FairnessDisplay(_SpansDisplay):
     Attributes
     ----------
     figure : Spans
-        The numbers drawn.
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of the axes.
+        The numbers drawn; the other attributes are those of `DriftDisplay`.
     """
 
 
@@ -202,55 +185,41 @@ class RegressionDisplay(_SpansDisplay):
     Attributes
     ----------
     figure : Spans
-        The numbers drawn.
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of the axes.
+        The numbers drawn; the other attributes are those of `DriftDisplay`.
     """
 
 
-class LatencyDisplay(_Display[Histogram]):
+class LatencyDisplay(_Display):
     """The times of calls, with the quantile, its interval and the limit.
 
     Attributes
     ----------
     figure : Histogram
-        The numbers drawn.
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of the axes.
+        The numbers drawn; the other attributes are those of `DriftDisplay`.
     """
 
-    _draws = Histogram
+    figure: Histogram
+    _kind = Histogram
 
     def _draw(self, ax: "Axes") -> None:
         figure = self.figure
         ax.stairs(shares(figure.counts), figure.edges, fill=True, color=_DATA, label="calls")
         if figure.production:
-            others = shares(figure.production)
-            ax.stairs(others, figure.edges, color="0.2", label="production")
+            ax.stairs(shares(figure.production), figure.edges, color="0.2", label="production")
         if figure.low is not None:
             end = figure.shown[1] if figure.high is None else figure.high
             ax.axvspan(figure.low, end, color=_MOVED, alpha=0.3, linewidth=0)
         if figure.value is not None:
-            told = f"{_plain(figure.label)} {format_number(figure.value, 's')}"
-            ax.axvline(figure.value, color=_MOVED, label=told)
+            label = f"{_plain(figure.label)} {format_number(figure.value, 's')}"
+            ax.axvline(figure.value, color=_MOVED, label=label)
         if figure.limit is not None:
-            told = f"the limit, {format_number(figure.limit, 's', 8)}"
-            ax.axvline(figure.limit, color="0.2", linestyle="--", label=told)
+            label = f"the limit, {format_number(figure.limit, 's', 8)}"
+            ax.axvline(figure.limit, color="0.2", linestyle="--", label=label)
         ax.set_xscale("log")
         ax.set_xlim(*figure.shown)
         ax.set_xticks(figure.ticks, [format_number(tick, "s") for tick in figure.ticks])
         ax.set_xticks([], minor=True)
         ax.set_ylabel("share of calls")
-        _legend(ax)
-
-
-def _legend(ax: "Axes") -> None:
-    """Put the legend under the axes, where it hides nothing."""
-    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4)
 
 
 def _name_rows(ax: "Axes", labels: Sequence[str]) -> None:
@@ -259,5 +228,5 @@ def _name_rows(ax: "Axes", labels: Sequence[str]) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return text that matplotlib takes for nothing more: a dollar sign begins no formula."""
+    """Return text in which a dollar sign begins no formula of matplotlib."""
     return text.replace("$", r"\$")

@@ -15,20 +15,7 @@ from mlgates.render import clean
 from mlgates.report import GateResult
 from mlgates.verdict import Check, worst_first
 
-__all__ = [
-    "Cell",
-    "Cells",
-    "Figure",
-    "Histogram",
-    "Levels",
-    "Line",
-    "Span",
-    "Spans",
-    "cells",
-    "figures",
-    "number",
-    "shares",
-]
+__all__ = ["Cells", "Figure", "Histogram", "Levels", "Spans", "cells", "figures", "shares"]
 
 _LABEL = 60
 _MOST_BINS = 400

@@ -16,21 +16,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mlgates.limits import format_number
-from mlgates.render import clean, pieces
+from mlgates.render import clean, pieces, rows
 from mlgates.render.figures import figures
-from mlgates.render.rows import (
-    GLYPHS,
-    Head,
-    alike,
-    aside,
-    fold,
-    headline,
-    number_of,
-    ordered,
-    provenance_clauses,
-    row,
-    shorten_list,
-)
 from mlgates.render.svg import WIDTH, draw
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Verdict, worst_first
@@ -52,15 +39,14 @@ _SUITE = 20_000  # characters of the suite as written
 
 def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
     """Return one self-contained page, or its body with styles for a notebook."""
-    results = [thing] if isinstance(thing, GateResult) else ordered(thing)
+    results = [thing] if isinstance(thing, GateResult) else rows.ordered(thing)
     places = {result.name: place for place, result in enumerate(results, 1)}
     failures = () if isinstance(thing, GateResult) else thing.failures[:_BLOCKING]
     provenance = thing.provenance if isinstance(thing, Report) else {}
     suite, versions = provenance.get("suite"), provenance.get("versions")
-    listed = islice(versions.items(), 40) if isinstance(versions, Mapping) else ()
     template = _environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
     page = template.render(
-        head=headline(thing, _NAME),
+        head=rows.headline(thing, _NAME),
         alone=isinstance(thing, GateResult),
         gates=[_gate(result, places[result.name]) for result in results],
         blocking=[
@@ -72,12 +58,12 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
             }
             for result in failures
         ],
-        rests=provenance_clauses(provenance),
+        rests=rows.provenance_clauses(provenance),
         versions=[
             clean(f"{name} {version}", 80)
-            for name, version in listed
-            if isinstance(name, str) and isinstance(version, str)
-        ],
+            for name, version in (versions.items() if isinstance(versions, Mapping) else ())
+            if isinstance(version, str)
+        ][:40],
         suite=clean(suite, _SUITE) if isinstance(suite, str) else "",
     )
     return f"{page}\n"
@@ -98,10 +84,10 @@ def _environment() -> "Environment":
     )
     style = (folder / "report.css").read_text(encoding="utf-8").strip()
     environment.globals.update(
-        GLYPHS=GLYPHS,
+        GLYPHS=rows.GLYPHS,
         WIDTH=WIDTH,
         digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        number_of=number_of,
+        number_of=rows.number_of,
         pieces=pieces,
         style=Markup(style),  # noqa: S704  (our own file)
     )
@@ -110,10 +96,10 @@ def _environment() -> "Environment":
 
 def _gate(result: GateResult, place: int) -> dict[str, object]:
     """Return what the template shows of a gate."""
-    shown, short, passed = fold(result)
-    held = [row(result, check, _NAME) for check in shown[:_MOST]]
+    shown, short, passed = rows.fold(result)
+    held = [rows.row(result, check, _NAME) for check in shown[:_MOST]]
     if short:
-        held.append(alike(result, short, _NAME))
+        held.append(rows.alike(result, short, _NAME))
     first = len(held) if len(held) <= _FIRST + _FEW else _FIRST
     folded, hidden = (
         f"{len(rest):,} more: {', '.join(_counts(rest))}" if rest else ""
@@ -124,11 +110,11 @@ def _gate(result: GateResult, place: int) -> dict[str, object]:
     )
     drawn = list(islice(figures(result), _DRAWN + 1))
     pictures = [(figure, draw(figure)) for figure in drawn[:_DRAWN]]
-    standing = aside(result)
-    if result.allowed and result.counted in (None, Verdict.PASS):
-        standing = standing or "allowed"
+    allowed = result.allowed and result.counted in (None, Verdict.PASS)
     return {
-        "head": Head(clean(result.name, _NAME), result.verdict, standing, ""),
+        "name": clean(result.name, _NAME),
+        "verdict": result.verdict,
+        "aside": rows.aside(result) or ("allowed" if allowed else ""),
         "place": place,
         "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
         "told": " · ".join(_counts(result.checks)),
@@ -136,9 +122,9 @@ def _gate(result: GateResult, place: int) -> dict[str, object]:
         "held": held[:first],
         "more": held[first:],
         "folded": folded,
-        "passed": [row(result, check, _NAME) for check in passed[:_MOST]],
+        "passed": [rows.row(result, check, _NAME) for check in passed[:_MOST]],
         "hidden": hidden,
-        "note": shorten_list(result.note, 2_000) if result.note else "",
+        "note": rows.shorten_list(result.note, 2_000) if result.note else "",
         "pictures": pictures,
         "legend": dict.fromkeys(sign for _, picture in pictures for sign in picture.legend),
         "undrawn": len(drawn) > _DRAWN,
@@ -156,7 +142,7 @@ def _failed(result: GateResult) -> str:
     blocking = [check for check in result.checks if check.verdict is result.counted]
     clauses = []
     for check in blocking[:_NAMED]:
-        cells = row(result, check, _NAME)
+        cells = rows.row(result, check, _NAME)
         measured = ", ".join(filter(None, [cells.measured, cells.limit]))
         worst = check.details.get("worst")
         names = worst if isinstance(worst, tuple) else ()

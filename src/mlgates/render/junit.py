@@ -6,13 +6,14 @@ ElementTree escapes; `clean` removes the characters that an XML 1.0 document can
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from xml.etree import ElementTree as ET  # only written with, never read with
 
 from mlgates.limits import format_limit
 from mlgates.render import clean
 from mlgates.render.rows import aside
 from mlgates.report import GateResult, Report
-from mlgates.verdict import Check, Verdict
+from mlgates.verdict import Verdict
 
 __all__ = ["to_junit_xml"]
 
@@ -37,8 +38,8 @@ def to_junit_xml(thing: Report | GateResult) -> str:
     for result in results:
         gate = clean(result.name, _NAME)
         suite = ET.SubElement(root, "testsuite", name=gate)
-        about = {"kind": result.kind, "verdict": str(result.verdict), "reason": result.reason}
-        _add_properties(suite, about | {"aside": aside(result)})
+        facts = {"kind": result.kind, "verdict": str(result.verdict), "reason": result.reason}
+        _add_properties(suite, facts | {"aside": aside(result)})
         tags, seen = Counter[str](), Counter[str]()
         for check in result.checks:
             where = "" if check.group is None else f" [{check.group}]"
@@ -47,10 +48,35 @@ def to_junit_xml(thing: Report | GateResult) -> str:
             seen[name] += 1
             if seen[name] > 1:  # readers take two of one name for one test run twice
                 name = f"{name} ({seen[name]})"
+            standing, limit = aside(result, check), check.limit
             case = ET.SubElement(suite, "testcase", name=name, classname=f"{owner}.{gate}")
             # a gate's time can't be divided among its checks
             case.set("time", f"{result.seconds if len(result.checks) == 1 else 0:.3f}")
-            tags[_fill_case(case, check, aside(result, check))] += 1
+            about = {
+                "verdict": str(check.verdict),
+                "metric": check.metric,
+                "value": check.value,
+                "limit": limit and (format_limit(limit, check.unit) or str(limit)),
+                "unit": check.unit,
+                "n": check.n,
+                "dropped": check.dropped or None,
+                "interval": " ".join(map(repr, check.interval or ())),
+                "confidence": check.confidence,
+                "p_value": check.p_value,
+                "method": check.method,
+                "aside": standing,
+            }
+            _add_properties(case, about)
+            skipped, reason = check.verdict is Verdict.SKIP, clean(check.reason, _REASON)
+            tag = _TAGS.get(check.verdict, "") if skipped or not standing else ""
+            tags[tag] += 1
+            if tag:
+                outcome = ET.SubElement(case, tag, message=reason)
+                if not skipped:
+                    outcome.set("type", str(check.verdict))
+                    outcome.text = reason
+            elif reason:
+                ET.SubElement(case, "system-out").text = reason
         suite.set("tests", str(len(result.checks)))
         for count, tag in _COUNTS.items():
             suite.set(count, str(tags[tag]))
@@ -67,39 +93,10 @@ def to_junit_xml(thing: Report | GateResult) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _fill_case(case: ET.Element, check: Check, standing: str) -> str:
-    """Fill a test case; return the tag of its outcome, empty when it passed."""
-    limit = check.limit
-    about = {
-        "verdict": str(check.verdict),
-        "metric": check.metric,
-        "value": "" if check.value is None else repr(check.value),
-        "limit": "" if limit is None else format_limit(limit, check.unit) or str(limit),
-        "unit": check.unit,
-        "n": str(check.n),
-        "dropped": str(check.dropped or ""),
-        "interval": " ".join(map(repr, check.interval or ())),
-        "confidence": "" if check.confidence is None else repr(check.confidence),
-        "p_value": "" if check.p_value is None else repr(check.p_value),
-        "method": check.method,
-        "aside": standing,
-    }
-    _add_properties(case, about)
-    skipped = check.verdict is Verdict.SKIP
-    tag = _TAGS.get(check.verdict, "") if skipped or not standing else ""
-    reason = clean(check.reason, _REASON)
-    if tag:
-        outcome = ET.SubElement(case, tag, message=reason)
-        if not skipped:
-            outcome.set("type", str(check.verdict))
-            outcome.text = reason
-    elif reason:
-        ET.SubElement(case, "system-out").text = reason
-    return tag
-
-
-def _add_properties(parent: ET.Element, about: dict[str, str]) -> None:
+def _add_properties(parent: ET.Element, about: Mapping[str, object]) -> None:
+    """Add what is known of a suite or case, numbers with all their digits."""
     properties = ET.SubElement(parent, "properties")
     for name, value in about.items():
-        if value:
-            ET.SubElement(properties, "property", name=name, value=clean(value, _REASON))
+        if value is not None and value != "":
+            shown = clean(value if isinstance(value, str) else repr(value), _REASON)
+            ET.SubElement(properties, "property", name=name, value=shown)

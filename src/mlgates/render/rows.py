@@ -15,9 +15,6 @@ from mlgates.verdict import Check, Verdict, worst_first
 
 __all__ = [
     "GLYPHS",
-    "NAME",
-    "Head",
-    "Row",
     "alike",
     "aside",
     "fold",
@@ -40,11 +37,11 @@ GLYPHS = {
 
 _MOST = 20  # rows of one gate
 _ALIKE = 4  # so many checks without enough rows become one row
-_NAMED = 8  # of which so many are named
+__NAMED = 8  # of which so many are named
 _MOVED = 3  # cells named of those that moved
 _NOTE = 160  # characters of a gate's note, such as the columns that were not judged
 _REASON = 1_000
-NAME = 48  # characters of a name, unless a form has room for more
+_NAME = 48  # characters of a name, unless a form has room for more
 
 
 class Head(NamedTuple):
@@ -86,7 +83,7 @@ class Row(NamedTuple):
     n: int = 0
 
 
-def headline(thing: Report | GateResult, name_length: int = NAME) -> Head:
+def headline(thing: Report | GateResult, name_length: int = _NAME) -> Head:
     """Return the first line of a report or of one gate's result."""
     name, verdict = clean(thing.name, name_length), thing.verdict
     if isinstance(thing, GateResult):
@@ -98,17 +95,12 @@ def headline(thing: Report | GateResult, name_length: int = NAME) -> Head:
 
 def ordered(report: Report) -> list[GateResult]:
     """Return the results, the worst that counts first; those that don't count come last."""
-    return sorted(
-        report.results,
-        key=lambda result: (
-            result.counted is None,
-            worst_first(result.verdict if result.counted is None else result.counted),
-            worst_first(result.verdict),
-        ),
-    )
+    results = sorted(report.results, key=lambda result: worst_first(result.verdict))
+    results.sort(key=lambda r: len(Verdict) if r.counted is None else worst_first(r.counted))
+    return results
 
 
-def rows(result: GateResult, name_length: int = NAME) -> list[Row]:
+def rows(result: GateResult, name_length: int = _NAME) -> list[Row]:
     """Return a gate's rows, worst first: the worst checks, similar ones in one row, the note."""
     shown, short, passed = fold(result)
     gate = clean(result.name, name_length)
@@ -159,14 +151,14 @@ def alike(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
         named = check.subject if len(subjects) > 1 else check.metric if len(metrics) > 1 else ""
         labels.append(f"{named and f'`{named}` where '}{check.group} (n = {check.n:,})")
     others = list(dict.fromkeys(labels))[1:]
-    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    listed = ", ".join(others[:_NAMED]) + more
+    more = f" and {len(others) - __NAMED} more" if len(others) > __NAMED else ""
+    listed = ", ".join(others[:__NAMED]) + more
     reason = clean(f"{checks[0].reason}; nor can these be told: {listed}", _REASON)
     gate, many = clean(result.name, name_length), f"{len(checks)} checks"
     return Row(checks[0].verdict, aside(result), gate, many, reason=reason)
 
 
-def row(result: GateResult, check: Check, name_length: int = NAME) -> Row:
+def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
     """Return the row of one check."""
     if check.subject in (result.name, result.kind, result.name.partition(":")[2]):
         subject = check.group or ""  # the gate's name is in the cell before
