@@ -195,15 +195,9 @@ class Evidence:
     def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what `make` gave the first time for this key, or raise what it raised then.
 
-        Parameters
-        ----------
-        what : str
-            The kind of value, such as ``"outcomes"``; one caller and one type for each.
-        key : hashable
-            All that the value depends on besides the evidence. A key without a hash, such as a
-            condition of a class of the user's own, is never kept.
-        make : callable
-            Makes the value.
+        `what` is the kind of value, such as ``"outcomes"``, with one caller and one type for each;
+        `key` is all that the value depends on besides the evidence. A key without a hash, such as
+        a condition of a class of the user's own, is never kept.
         """
         try:
             entry = self._cache.get((what, key))
@@ -304,17 +298,16 @@ class Evidence:
             source, profile = (
                 self._cache.get((what, name), _Cached()).value for what in ("source", "profile")
             )
-            if source is None and profile is None:
-                continue
-            table: dict[str, object] = {}
-            if source is None:  # a profile or a baseline as given
-                table["origin"] = type(profile).__name__.lower()
-                table |= {"rows": profile.rows, "columns": len(profile.columns)}
-            else:
-                table |= {"origin": source.origin, "rows": source.rows}
+            if source is not None:
+                table = {"origin": source.origin, "rows": source.rows}
                 table["columns"] = len(source.schema)
-            if source is not None and profile is not None:
-                table |= {"rows": profile.rows, "columns_read": len(profile.columns)}
+                if profile is not None:
+                    table |= {"rows": profile.rows, "columns_read": len(profile.columns)}
+            elif profile is not None:  # a profile or a baseline as given
+                table = {"origin": type(profile).__name__.lower(), "rows": profile.rows}
+                table["columns"] = len(profile.columns)
+            else:
+                continue
             if profile is not None:
                 table["fingerprint"] = profile.fingerprint
             found[name] = table
@@ -323,19 +316,8 @@ class Evidence:
     def outcomes(self, need: Need, *, production: bool = False, scores: bool = False) -> Outcomes:
         """Return labels with the predictions or scores of a model, aligned and checked.
 
-        Parameters
-        ----------
-        need : {"labels", "scores", "probabilities", "values", "given"}
-            What the arrays are to hold.
-        production : bool
-            Whether of the model in production.
-        scores : bool
-            For ``"given"``: scores in the place of predictions.
-
-        Raises
-        ------
-        EvidenceError
-            For whatever is wrong with the evidence, with what to do.
+        With ``"given"``, `scores` asks for scores in the place of predictions. EvidenceError says
+        what is wrong with the evidence and what to do.
 
         Examples
         --------
@@ -387,12 +369,9 @@ class Evidence:
         return lend(self.source(name).whole())
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
-        """Return read-only values of those names that are offered, of the same rows.
+        """Return read-only values of those names that are offered.
 
-        Raises
-        ------
-        EvidenceError
-            When values that must have the same rows differ in length, or in their pandas indexes.
+        EvidenceError when values of the same rows differ in length, or in their pandas indexes.
         """
         found = {name: self.read_only(name) for name in names if self.offers(name)}
         check_rows(found)

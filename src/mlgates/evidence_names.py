@@ -1,6 +1,7 @@
 """The registry of evidence names: one line for each name that a run can be given."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 __all__ = ["ALIASES", "ALIGNED", "MODEL_OF", "NAMES", "ROWLESS", "TABLES", "EvidenceName"]
@@ -47,73 +48,41 @@ class EvidenceName:
         return self.kind not in ("model", "counts") and self.side != "golden"
 
 
-_PRODUCTION = "of the model in production"
-NAMES = {
-    each.name: each
-    for each in (
-        EvidenceName("data", "table", "the table to judge", aliases=("df", "table")),
-        EvidenceName(
-            "reference",
-            "table",
-            "the table to compare it with",
-            side="reference",
-            aliases=("baseline",),
-        ),
-        EvidenceName("X", "features", "the table of features given to the models"),
-        EvidenceName("y_true", "rows", "labels", aliases=("target", "y", "y_test")),
-        EvidenceName(
-            "y_pred",
-            "rows",
-            "predicted labels or values",
-            model="model",
-            aliases=("predictions",),
-        ),
-        EvidenceName(
-            "y_score", "rows", "predicted scores", model="model", aliases=("y_prob", "y_proba")
-        ),
-        EvidenceName(
-            "production_pred",
-            "rows",
-            f"predicted labels or values {_PRODUCTION}",
-            side="production",
-            model="production_model",
-        ),
-        EvidenceName(
-            "production_score",
-            "rows",
-            f"predicted scores {_PRODUCTION}",
-            side="production",
-            model="production_model",
-        ),
-        EvidenceName("model", "model", "the model to judge", aliases=("candidate", "estimator")),
-        EvidenceName(
-            "production_model",
-            "model",
-            "the model in production",
-            side="production",
-            aliases=("champion",),
-        ),
-        EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
-        EvidenceName(
-            "sensitive_features",
-            "rows",
-            "features by which people are grouped",
-            several=True,
-            aliases=("sensitive",),
-        ),
-        EvidenceName("pos_label", "free", "the label that counts as positive"),
-        EvidenceName("latencies", "log", "seconds, one for each request"),
-        EvidenceName("production_latencies", "log", f"the same {_PRODUCTION}", side="production"),
-        EvidenceName("golden_X", "features", "rows of which the answers are known", side="golden"),
-        EvidenceName("golden_pred", "rows", "these answers", side="golden"),
-        EvidenceName("application", "model", "a callable from a raw request to a response"),
-        EvidenceName(
-            "now",
-            "moment",
-            "the moment of the run: a `datetime` with a zone; by default the present",
-        ),
-    )
-}
+_OLD = "of the model in production"
+_production = partial(EvidenceName, side="production")
+_predicted = partial(EvidenceName, kind="rows", model="model")
+_predicted_before = partial(_production, kind="rows", model="production_model")
+_golden = partial(EvidenceName, side="golden")
+_DECLARED = (
+    EvidenceName("data", "table", "the table to judge", aliases=("df", "table")),
+    EvidenceName(
+        "reference", "table", "the table to compare it with", "reference", aliases=("baseline",)
+    ),
+    EvidenceName("X", "features", "the table of features given to the models"),
+    EvidenceName("y_true", "rows", "labels", aliases=("target", "y", "y_test")),
+    _predicted("y_pred", summary="predicted labels or values", aliases=("predictions",)),
+    _predicted("y_score", summary="predicted scores", aliases=("y_prob", "y_proba")),
+    _predicted_before("production_pred", summary=f"predicted labels or values {_OLD}"),
+    _predicted_before("production_score", summary=f"predicted scores {_OLD}"),
+    EvidenceName("model", "model", "the model to judge", aliases=("candidate", "estimator")),
+    _production("production_model", "model", "the model in production", aliases=("champion",)),
+    EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
+    EvidenceName(
+        "sensitive_features",
+        "rows",
+        "features by which people are grouped",
+        several=True,
+        aliases=("sensitive",),
+    ),
+    EvidenceName("pos_label", "free", "the label that counts as positive"),
+    EvidenceName("latencies", "log", "seconds, one for each request"),
+    _production("production_latencies", "log", f"the same {_OLD}"),
+    _golden("golden_X", "features", "rows of which the answers are known"),
+    _golden("golden_pred", "rows", "these answers"),
+    EvidenceName("application", "model", "a callable from a raw request to a response"),
+    EvidenceName("now", "moment", "a `datetime` with a zone; by default the present"),
+)
+NAMES = {each.name: each for each in _DECLARED}
 #: Tables that counters scan.
 TABLES = tuple(name for name, each in NAMES.items() if each.kind == "table")
 #: Names whose values have the same rows as `X`.

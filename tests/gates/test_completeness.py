@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from gate_examples import ROWS, Example, adults, younger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -575,3 +576,41 @@ def test_slices_add_up_to_the_whole(rows):
     assert sum(c.details["count"] for c in parts) == whole.details["count"]
     assert sum(c.n for c in parts) == whole.n == len(rows)
     assert whole.details["count"] == sum(x is None or x != x or x == -9 for _, x in rows)  # noqa: PLR0124
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+EXAMPLES = (
+    Example(
+        "completeness",
+        mg.Completeness(),
+        ladders={
+            "max_missing": (1.0, 0.5, 0.1, 0.01, 0.0),
+            "min_rows": (0, 1, ROWS - 1, ROWS, ROWS + 1, 1000),
+            "max_rows": (None, 10**6, ROWS, ROWS - 1, 5),
+        },
+    ),
+    Example(
+        "completeness-options",
+        mg.Completeness(
+            ["country", "income"],
+            max_missing=0.2,
+            min_rows=10,
+            max_rows=1_000,
+            missing_values=["?", -999],
+            expected={"country": ["DE", "FR", "IT"]},
+            name="delivery",
+            inconclusive="allow",
+        ),
+        ladders={
+            "missing_values": ((), ("?",), ("?", -999), ("?", -999, "DE")),
+            "expected": ({"country": ["DE"]}, {"country": ["DE", "FR"]}, {"country": ["XX"]}),
+        },
+    ),
+    Example("completeness-by", mg.Completeness("income", by=["country", "member"])),
+    Example(
+        "completeness-where",
+        mg.Completeness(by={"adults": adults, "younger": younger}),
+        literal=False,
+    ),
+)

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from gate_examples import ROWS, Example, people
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -1161,3 +1162,39 @@ def test_an_excluded_name_may_be_in_the_data_alone():
     assert gate.run(data=data, reference=reference).passed
     refused = gate.run(data={"x": np.arange(100.0)}, reference=reference)
     assert refused.reason.startswith("`loaded_at` is excluded, but not in the reference")
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+EXAMPLES = (
+    Example("drift", mg.Drift(), others={"reference": people()}),
+    Example(
+        "drift-options",
+        mg.Drift(
+            "ks",
+            at_most=0.2,
+            columns=["age", "income"],
+            exclude="country",
+            decide_by="estimate",
+            significance=0.01,
+            bins=5,
+            min_samples=50,
+            max_missing_shift=0.05,
+            name="ages",
+            inconclusive="block",
+        ),
+        others={"reference": people()},
+        ladders={"max_missing_shift": (1.0, 0.5, 0.0), "min_samples": (1, ROWS, ROWS + 1, 10**6)},
+    ),
+    Example(
+        "drift-stored",
+        mg.Drift("ks", decide_by="estimate", exclude=["id"]),
+        others={"reference": mg.Baseline.from_data(people())},
+        ladders={
+            "at_most": (1.0, 0.1, 0.01, 0.001, 0.0),
+            "columns": (("age",), ("age", "income"), ("age", "income", "nobody")),
+            "exclude": (("id", "age"), ("id",), ("nobody",)),
+            "max_missing_shift": (1.0, 0.01, 0.0),
+        },
+    ),
+)

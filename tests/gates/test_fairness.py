@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn import metrics as fairlearn
+from gate_examples import Example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from newcombe import newcombe_interval
@@ -679,3 +680,46 @@ def test_alike_groups_fail_at_most_as_often_as_said(k, n, share):
     # where the point rule would fail nearly all
     beyond = sum(not result.passed for result in results)
     assert beyond > 100
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+EXAMPLES = (
+    Example(
+        "fairness",
+        mg.Fairness("demographic_parity_difference", at_most=0.1),
+        others={"y_true": "member", "y_pred": "member", "sensitive_features": "country"},
+        ladders={
+            "min_group_size": (1, 40, 41, 10**6),
+            "small_groups": ("exclude", "inconclusive"),
+        },
+    ),
+    Example(
+        "fairness-options",
+        mg.Fairness(
+            "selection_rate_ratio",
+            at_least=0.5,
+            min_group_size=25,
+            small_groups="exclude",
+            missing_group="error",
+            decide_by="interval",
+            significance=0.01,
+            confidence=0.9,
+            greater_is_better=True,
+            name="chosen",
+            after="schema",
+        ),
+        others={"y_true": "member", "y_pred": "member", "sensitive_features": ["country"]},
+        ladders={
+            "at_least": (0.0, 0.5, 0.99, 1.0),
+            "confidence": (0.5, 0.9, 1 - 1e-9),
+            "missing_group": ("own", "error"),
+        },
+    ),
+    Example(
+        "fairness-values",
+        mg.Fairness("mean_absolute_error_group_max", at_most=1e4),
+        others={"y_true": "age", "y_pred": "income", "sensitive_features": ["member"]},
+        ladders={"at_most": (1e6, 1e4, 100.0, 0.0)},
+    ),
+)

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from gate_examples import NOW, Example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from mlgates.verdict import Verdict
 
 PASS, INCONCLUSIVE, FAIL, ERROR = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
 UTC = dt.UTC
-NOW = dt.datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
@@ -618,3 +618,34 @@ def test_naive_stamps_are_what_the_standard_library_makes_of_them(moments, name)
     result = run(pa.array(moments, pa.timestamp("us")), assume_timezone=name, clock_skew="52000w")
     newest = max(a.astimezone(UTC) for a in aware)
     assert check_of(result, "age").value == pytest.approx((NOW - newest).total_seconds(), abs=1e-5)
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+EXAMPLES = (
+    Example(
+        "freshness",
+        mg.Freshness("seen", max_age="24h"),
+        others={"now": NOW},
+        ladders={
+            "max_age": ("52w", "24h", "2h", "1h", "59min", 1),
+            "clock_skew": ("24h", "5min", "1s", 0),
+            "max_gap": (None, "24h", "36min", "35min", dt.timedelta(seconds=1)),
+            "min_fresh_share": (None, 0.0, 0.1, 0.5, 1.0),
+        },
+    ),
+    Example(
+        "freshness-options",
+        mg.Freshness(
+            "joined",
+            max_age=dt.timedelta(days=2000),
+            max_gap="31d",
+            clock_skew=0,
+            assume_timezone="Europe/Berlin",
+            min_fresh_share=0.5,
+            name="customers",
+            after="schema",
+        ),
+        others={"now": NOW},
+    ),
+)

@@ -3,10 +3,12 @@
 import json
 import math
 import time
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
+from gate_examples import Example
 
 import mlgates as mg
 from mlgates.runtime.timing import SECOND, Clock
@@ -632,3 +634,47 @@ def test_default_name_and_equality():
     assert gate.name == "latency:p99"
     assert gate == mg.Latency("p99", at_most="20ms", warmup=50)
     assert repr(gate) == "Latency('p99', at_most='20ms')"
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+EXAMPLES = (
+    Example(
+        "latency",
+        mg.Latency("p50", at_most=60),
+        others={"latencies": "age"},
+        ladders={
+            "at_most": ("1h", 80, "60s", 45.0, timedelta(seconds=1)),
+            "confidence": (0.5, 0.95, 0.999, 1 - 1e-9),
+            "decide_by": ("estimate", "interval"),
+            "expected_interval": (None, "60s", "20s", "1s"),
+        },
+    ),
+    Example(
+        "latency-options",
+        mg.Latency(
+            "p90",
+            at_most="80s",
+            max_slowdown=0.5,
+            calls=500,
+            warmup=5,
+            batch_size=32,
+            rate=100,
+            decide_by="estimate",
+            confidence=0.9,
+            max_failed=0.0,
+            seed=7,
+            disable_gc=True,
+            name="waiting",
+            after="schema",
+        ),
+        others={"latencies": "age", "production_latencies": "age"},
+        ladders={"at_most": ("1h", "80s", "1s"), "max_slowdown": (1.0, 0.5, 0.0)},
+    ),
+    Example(
+        "latency-slowdown",
+        mg.Latency("p50", max_slowdown=0.5, expected_interval="60s"),
+        others={"latencies": "age", "production_latencies": "age"},
+        ladders={"max_slowdown": (1.0, 0.5, 0.01, 0.0)},
+    ),
+)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as sk
+from gate_examples import ROWS, Example, adults, younger
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -616,3 +617,43 @@ def test_slices_of_no_rows_are_undecided():
     assert check.reason == (
         "`accuracy` is undefined (n = 0); nothing to measure: 0 rows; the limit is at least 0.5"
     )
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+EXAMPLES = (
+    Example(
+        "performance",
+        mg.Performance("accuracy", at_least=0.4),
+        others={"y_true": "member", "y_pred": [True] * ROWS},
+        ladders={
+            "at_least": (0, 0.3, 0.5, 0.6, 1.0),
+            "min_samples": (1, ROWS, ROWS + 1, 10**6),
+        },
+    ),
+    Example(
+        "performance-options",
+        mg.Performance(
+            "selection_rate",
+            at_least=0.4,
+            at_most=1,
+            by=["country", "member"],
+            min_samples=20,
+            decide_by="interval",
+            confidence=0.9,
+            greater_is_better=True,
+            name="told",
+            after="schema",
+        ),
+        others={"y_true": "member", "y_pred": [True] * ROWS},
+        ladders={"at_least": (0.0, 0.8, 0.9, 1.0), "confidence": (0.5, 0.9, 1 - 1e-9)},
+    ),
+    Example(
+        "performance-values",
+        mg.Performance(
+            "r2", at_least=0.9, min_samples=20, by={"adults": adults, "younger": younger}
+        ),
+        others={"y_true": "income", "y_pred": "income"},
+        literal=False,
+    ),
+)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from gate_examples import ROWS, Example, adults, younger
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -484,3 +485,42 @@ def test_pandas_with_the_same_index_is_read_like_arrays():
     series = {name: pd.Series(array, index=index) for name, array in arrays.items()}
     gate = mg.Regression("roc_auc", tolerance=0.01)
     assert gate.run(**series).checks == gate.run(**arrays).checks
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+EXAMPLES = (
+    Example(
+        "regression",
+        mg.Regression("accuracy", tolerance=0.05),
+        others={"y_true": "member", "y_pred": "member", "production_pred": "member"},
+        ladders={"min_samples": (1, ROWS, ROWS + 1, 10**6)},
+    ),
+    Example(
+        "regression-options",
+        mg.Regression(
+            "selection_rate",
+            tolerance=0.4,
+            by=["country"],
+            min_samples=20,
+            decide_by="significance",
+            confidence=0.9,
+            greater_is_better=False,
+            name="told",
+            after="schema",
+        ),
+        others={"y_true": "member", "y_pred": "member", "production_pred": [True] * ROWS},
+    ),
+    Example(
+        "regression-loss",
+        mg.Regression(
+            "mean_absolute_error",
+            tolerance=1e4,
+            by={"old": adults, "young": younger},
+            min_samples=20,
+        ),
+        others={"y_true": "age", "y_pred": "income", "production_pred": "age"},
+        literal=False,
+        ladders={"tolerance": (1e5, 1e4, 2e3, 100.0, 0), "confidence": (0.5, 0.9, 0.999)},
+    ),
+)

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from gate_examples import NOW, Example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -884,3 +885,66 @@ def test_an_allowed_value_is_not_alike_to_itself():
     schema = mg.Schema({"x": mg.Column("string", isin=["DE", "de"])})
     result = schema.run(data={"x": ["DE", "de", "IT"]})
     assert "hint" not in result.reason
+
+
+# the laws of all gates (tests/test_every_gate.py)
+
+AGE = {"at_least": 18, "at_most": 80}
+TYPES = {
+    "id": "int",
+    "age": "int",
+    "country": "string",
+    "income": "float",
+    "member": "bool",
+    "joined": "date",
+    "seen": "timestamp",
+}
+RULES = {
+    "id": mg.Column("int64", unique=True),
+    "age": mg.Column("int", **AGE),
+    "country": mg.Column("string", isin=["DE", "FR", "IT"], matches="[A-Z]{2}"),
+    "income": mg.Column("float", at_least=0, max_invalid=0.1),
+    "seen": mg.Column("timestamp", at_most=NOW),
+    "nickname": mg.Column("string", required=False),
+}
+
+
+def one_rule(**options: object) -> mg.Schema:
+    """A schema of one column, to tighten its rules."""
+    rules = {"at_least": 0, "at_most": 80, "max_invalid": 0.0} | options
+    return mg.Schema({"age": mg.Column("int", **rules)}, extra="allow")
+
+
+def one_set(**options: object) -> mg.Schema:
+    return mg.Schema({"country": mg.Column("string", **options)}, extra="allow")
+
+
+EXAMPLES = (
+    Example("schema", mg.Schema(TYPES)),
+    Example(
+        "schema-rules",
+        mg.Schema(RULES, extra="allow", ordered=True, name="rules", advisory=True),
+        ordered=True,
+    ),
+    Example(
+        "schema-range",
+        one_rule(),
+        make=one_rule,
+        ladders={
+            "at_least": (-5, 0, 18, 30, 79),
+            "at_most": (10**6, 100, 80, 40, 0),
+            "max_invalid": (1.0, 0.5, 0.1, 0.01, 0.0),
+        },
+    ),
+    Example(
+        "schema-set",
+        one_set(isin=["DE", "FR", "IT"]),
+        make=one_set,
+        ladders={
+            "isin": (["DE", "FR", "IT", "ES"], ["DE", "FR", "IT"], ["DE", "FR"], ["ES"]),
+            "unique": (False, True),
+            "nullable": (True, False),
+            "matches": (None, ".*", "[A-Z]+", "[DF].", "X"),
+        },
+    ),
+)
