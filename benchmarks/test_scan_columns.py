@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlgates.profile.batch_sort import look_together
-from mlgates.profile.column import ColumnView
+from mlgates.profile.column import ColumnView, sweep_together
 from mlgates.profile.hashing import float_sum, mixed_sum
 from mlgates.tables.field import Field
 
@@ -35,14 +34,14 @@ def views(rows: int, width: int) -> list[ColumnView]:
 
 @pytest.mark.parametrize(("rows", "width"), SIZES)
 def test_together(benchmark: Callable, rows: int, width: int) -> None:
-    names = {field.name for field, _ in columns(rows, width)}
-    benchmark.pedantic(lambda: look_together(views(rows, width), names), rounds=9, warmup_rounds=1)
+    arrays = {field.name: pa.chunked_array([array]) for field, array in columns(rows, width)}
+    benchmark.pedantic(lambda: sweep_together(arrays, arrays), rounds=9, warmup_rounds=1)
 
 
 @pytest.mark.parametrize(("rows", "width"), SIZES)
 def test_one_by_one(benchmark: Callable, rows: int, width: int) -> None:
     def look() -> list:
-        return [(view.swept, view.ordered) for view in views(rows, width)]
+        return [(view.sweep, view.in_order()) for view in views(rows, width)]
 
     benchmark.pedantic(look, rounds=9, warmup_rounds=1)
 

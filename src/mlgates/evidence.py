@@ -265,7 +265,7 @@ class Evidence:
                     columns.update(source.schema)
                 wanted |= dict.fromkeys(counters)
         # what can be read off another counter's state is not counted again
-        wanted = {c: None for c in wanted if getattr(c, "finer", None) not in wanted}
+        wanted = {c: None for c in wanted if c.subsumed_by not in wanted}
         read = [column for column in source.schema if column in columns]
         return Profile.of(source, wanted, columns=read, n_jobs=self._n_jobs)
 

@@ -23,10 +23,10 @@ import mlgates as mg
 from mlgates.evidence import Evidence
 from mlgates.gates.drift.columns import ColumnRequest, merged_requests
 from mlgates.gates.drift.statistics import METHODS
-from mlgates.profile import batch_sort as matrices
+from mlgates.profile import column as matrices
+from mlgates.profile import distributions as sample
 from mlgates.profile import reference as sides_of_drift
-from mlgates.profile import sample
-from mlgates.profile.counters import Distribution, Numbers
+from mlgates.profile.counters import Distribution, NumericSample
 from mlgates.stats.buckets import Bucketed
 from mlgates.verdict import Verdict
 
@@ -973,16 +973,16 @@ def test_distribution_that_could_not_be_counted_harms_no_other_column(column, mo
     def break_off(kind):
         count = kind.count
 
-        def broken(self, views, native):
+        def broken(self, batch):
             if self.column == column:
                 msg = "the disk is gone"
                 raise OSError(msg)
-            return count(self, views, native)
+            return count(self, batch)
 
         monkeypatch.setattr(kind, "count", broken)
 
     break_off(Distribution)
-    break_off(Numbers)
+    break_off(NumericSample)
     for reference in (table(), mg.Profile.of(table())):
         result = run(table(), reference, "psi")
         verdicts = {(name, "psi"): P for name in ("x", "i", "b", "c")}
@@ -1026,7 +1026,7 @@ def none_is_small(monkeypatch):
 def few_are_many(monkeypatch):
     """Let columns of 5,000 values be large ones."""
     monkeypatch.setattr(sample, "_MANY", 4_096)
-    monkeypatch.setattr(matrices, "_VALUES", 0)
+    monkeypatch.setattr(matrices, "_MATRIX", 0)
 
 
 def large_columns():
@@ -1125,7 +1125,7 @@ def test_runs_side_by_side_against_one_profile_tell_what_they_tell_alone(monkeyp
         return lambda suite: told(suite.run(data=data, reference=profile))
 
     names = ("same", "moved", "stamp", "whole", "far", "elsewhere")
-    counters = [Numbers(name) for name in names]
+    counters = [NumericSample(name) for name in names]
     alone = [runs(mg.Profile.of(reference, counters))(suite) for suite in suites]
     for _ in range(3):
         with ThreadPoolExecutor(5) as pool:
@@ -1136,7 +1136,7 @@ def test_runs_side_by_side_against_one_profile_tell_what_they_tell_alone(monkeyp
 def test_a_profile_as_reference_is_met_by_one_table_after_another(monkeypatch):
     reference, data = large_columns()
     few_are_many(monkeypatch)
-    profile = mg.Profile.of(reference, [Numbers(name) for name in reference])
+    profile = mg.Profile.of(reference, [NumericSample(name) for name in reference])
     suite = mg.GateSuite([mg.Drift("ks"), mg.Drift("wasserstein")])
     for table_ in (data, reference, data):
         known = told(suite.run(data=table_, reference=profile))

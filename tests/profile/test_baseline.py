@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import mlgates as mg
 from mlgates.profile import baseline as module
 from mlgates.profile.baseline import is_identifier
-from mlgates.profile.frequencies import Frequencies
-from mlgates.profile.knots import Knots
+from mlgates.profile.distributions import Frequencies
+from mlgates.profile.sketch import QuantileSketch
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
@@ -67,7 +67,7 @@ def test_is_kept(baseline, table):
     assert baseline.fingerprint == mg.Profile.of(table).fingerprint
     kinds = {name: type(found) for name, found in baseline.distributions.items()}
     assert kinds == {
-        **dict.fromkeys(["age", "income", "price", "nan", "inf"], Knots),
+        **dict.fromkeys(["age", "income", "price", "nan", "inf"], QuantileSketch),
         **dict.fromkeys(["member", "country"], Frequencies),
     }
     assert repr(baseline) == f"Baseline(400 rows, 10 columns, created {baseline.created})"

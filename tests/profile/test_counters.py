@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.column import ColumnView
+from mlgates.profile.counter import BatchView
 from mlgates.profile.counters import (
     Counter,
     Distribution,
@@ -29,8 +30,7 @@ from mlgates.profile.counters import (
     ValueCounts,
     Violations,
 )
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.frequencies import Frequencies
+from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.tables.field import Field, from_arrow
 
 NAN, INF = math.nan, math.inf
@@ -43,7 +43,7 @@ def view_of(values, type_=None):
 
 
 def count(counter, values, type_=None):
-    return counter.count({"x": view_of(values, type_)}, None)
+    return counter.count(BatchView({"x": view_of(values, type_)}))
 
 
 def is_missing(value):
@@ -145,11 +145,11 @@ def test_members_against_plain_python(column, wanted):
 
     view = {"x": view_of(array)}
     wanted = tuple(wanted)
-    assert In("x", wanted).count(view, None) == violations(values, is_in)
-    assert NotIn("x", wanted).count(view, None) == violations(values, lambda v: not is_in(v))
+    assert In("x", wanted).count(BatchView(view)) == violations(values, is_in)
+    assert NotIn("x", wanted).count(BatchView(view)) == violations(values, lambda v: not is_in(v))
     if type_ == pa.string():
         _ = view["x"].encoded
-        assert In("x", wanted).count(view, None) == violations(values, is_in)
+        assert In("x", wanted).count(BatchView(view)) == violations(values, is_in)
 
 
 @given(columns())
@@ -233,7 +233,7 @@ def test_states_add_up(column, counter, i, j):
     i, j = sorted((min(i, n), min(j, n)))
 
     def of(start, stop):
-        return counter.count({"x": view_of(array[start:stop])}, list(range(start, stop)))
+        return counter.count(BatchView({"x": view_of(array[start:stop])}, list(range(start, stop))))
 
     try:
         whole = of(0, n)
@@ -387,7 +387,7 @@ def test_many_different_texts_are_matched_row_by_row():
     texts[4321] = "admin"
     texts[77] = None
     view = {"x": view_of(pa.chunked_array([texts[:10], texts[10:]]))}
-    assert NotMatching("x", r"user\d+").count(view, None) == Violations(1, 4999, (4321,))
+    assert NotMatching("x", r"user\d+").count(BatchView(view)) == Violations(1, 4999, (4321,))
     assert not view["x"].is_encoded
 
 
@@ -431,23 +431,23 @@ UNREADABLE = ColumnView(
 @pytest.mark.parametrize("counter", COUNTERS, ids=lambda c: type(c).__name__)
 def test_of_an_unreadable_column_only_missing_cells_are_known(counter):
     if isinstance(counter, Missing | MissingWhere):
-        state = counter.count({"x": UNREADABLE}, [0, 1, 2])
-        assert state in {Violations(1, 3, (1,)), counter.count({"x": UNREADABLE}, [0, 1, 2])}
+        batch = BatchView({"x": UNREADABLE}, [0, 1, 2])
+        assert counter.count(batch) in {Violations(1, 3, (1,)), counter.count(batch)}
         return
     with pytest.raises(EvidenceError, match="it mixes int and str"):
-        counter.count({"x": UNREADABLE}, None)
+        counter.count(BatchView({"x": UNREADABLE}))
 
 
 @pytest.mark.parametrize("counter", COUNTERS, ids=lambda c: type(c).__name__)
 def test_nested_columns_have_missing_cells_and_no_values(counter):
     view = {"x": view_of([[1], None, [2]])}
     if isinstance(counter, Missing | In | Infinite | Fractional | MissingWhere):
-        state = counter.count(view, [0, 1, 2])
+        state = counter.count(BatchView(view, [0, 1, 2]))
         if not isinstance(counter, MissingWhere):
             assert state.count == (1 if isinstance(counter, Missing) else 0)
         return
     with pytest.raises(EvidenceError, match=r"column 'x' holds nested values \(list<"):
-        counter.count(view, None)
+        counter.count(BatchView(view))
 
 
 # Groups
@@ -482,7 +482,7 @@ def test_groups_against_plain_python(rows, coded):
         gone = cell is None or cell in values
         expected[key] = (count + 1, missing + gone, texts_missing + (text is None))
     counter = MissingBy(("cell", "text"), by=("text", "float"), values=values)
-    found = counter.count(views, None)
+    found = counter.count(BatchView(views))
     assert found.groups == tuple((key, n, (m, t)) for key, (n, m, t) in expected.items())
 
 
@@ -490,7 +490,7 @@ def test_many_combinations_of_groups_do_not_overflow():
     n = 3000
     names = [f"g{i}" for i in range(8)]
     views = {name: view_of(np.arange(n).astype(str).tolist()) for name in names}
-    found = MissingBy((names[0],), by=tuple(names)).count(views, None)
+    found = MissingBy((names[0],), by=tuple(names)).count(BatchView(views))
     assert len(found.groups) == n
     assert found.groups[17] == (("17",) * 8, 1, (0,))
 
@@ -513,13 +513,13 @@ def test_conditions_may_answer_in_any_container(answer):
     counter = MissingWhere(
         ("x",), (("first", lambda table: answer), ("none", lambda t: [None] * 3))
     )
-    found = counter.count({"x": view_of([None, 1, 2])}, "table")
+    found = counter.count(BatchView({"x": view_of([None, 1, 2])}, "table"))
     assert found.groups == ((("first",), 1, (1,)), (("none",), 0, (0,)))
 
 
 def test_polars_conditions():
     counter = MissingWhere(("x",), (("first", lambda t: pl.Series([True, None, False])),))
-    assert counter.count({"x": view_of([None, 1, 2])}, None).groups == ((("first",), 1, (1,)),)
+    assert counter.count(BatchView({"x": view_of([None, 1, 2])})).groups == ((("first",), 1, (1,)),)
 
 
 @pytest.mark.parametrize(
@@ -538,4 +538,4 @@ def test_polars_conditions():
 def test_conditions_that_answer_otherwise_are_refused(condition, message):
     counter = MissingWhere(("x",), (("s", condition),))
     with pytest.raises(EvidenceError, match=message):
-        counter.count({"x": view_of([None, 1, 2])}, 5)
+        counter.count(BatchView({"x": view_of([None, 1, 2])}, 5))

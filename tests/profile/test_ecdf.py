@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.ecdf import Ecdf
+from mlgates.profile.distributions import Ecdf
 
 INF = math.inf
 whole = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, 2**53, 2**53 + 1, 2**63 - 1])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.frequencies import Frequencies
+from mlgates.profile.distributions import Frequencies
 
 lists = st.one_of(
     st.tuples(st.just(pa.string()), st.lists(st.none() | st.text(max_size=2))),

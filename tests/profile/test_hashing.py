@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mlgates.profile import hashing
 from mlgates.profile.column import ColumnView
+from mlgates.profile.counter import BatchView
 from mlgates.profile.counters import Duplicated
 from mlgates.profile.hashing import (
     float_sum,
@@ -27,9 +28,8 @@ texts = st.lists(
 
 
 def repeated(values, type_=None):
-    state = Duplicated("x").count(
-        {"x": ColumnView(*from_arrow("x", pa.array(values, type_)))}, None
-    )
+    view = ColumnView(*from_arrow("x", pa.array(values, type_)))
+    state = Duplicated("x").count(BatchView({"x": view}))
     return state.count, state.rows
 
 

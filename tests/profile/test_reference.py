@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from mlgates.gates.drift.statistics import binned_pair
 from mlgates.profile.baseline import Baseline
-from mlgates.profile.cells import InCells
-from mlgates.profile.counters import Distribution
-from mlgates.profile.knots import AtKnots
+from mlgates.profile.counters import AtPoints, BinCounts, Distribution
 from mlgates.profile.reference import counted, current_counter, distribution_of, edges_of
 from mlgates.profile.scan import Profile
 
@@ -122,7 +120,7 @@ def test_what_is_counted_of_the_current_side():
         side, knots = (
             distribution_of(known, "x") for known in (Profile.of(table), Baseline.from_data(table))
         )
-        in_full = Distribution("x"), AtKnots("x", tuple(knots.points.tolist()), tails=True)
+        in_full = Distribution("x"), AtPoints("x", tuple(knots.points.tolist()), tails=True)
         assert (current_counter("x", side), current_counter("x", knots)) == in_full
         edges = edges_of(side, 2)
         found = current_counter("x", side, edges), current_counter("x", knots, edges_of(knots, 2))
@@ -130,7 +128,7 @@ def test_what_is_counted_of_the_current_side():
         if table is few:
             assert found == (Distribution("x"),) * 2
         else:
-            assert found == (in_full if table is tied else (InCells.of("x", edges),) * 2)
+            assert found == (in_full if table is tied else (BinCounts.of("x", edges),) * 2)
     assert current_counter("c", None) == Distribution("c")
 
 

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mlgates.profile import sample as module
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.sample import Sample
+from mlgates.profile import distributions as module
+from mlgates.profile.distributions import Ecdf, Sample
 from mlgates.stats.buckets import Bucketed
 from mlgates.stats.counting import count_sorted, quantile_edges
 from mlgates.stats.twosample import ks_distance
@@ -61,7 +60,7 @@ def test_answers_are_those_of_sorted_values(name, bins):
     x, y = PAIRS[name]
     a, b = sample(x), sample(y)
     truth = quantile_edges(np.sort(x), bins)
-    a.meet(b)
+    a.precompute(b)
     edges = a.edges(bins)
     np.testing.assert_array_equal(edges.points, truth.points)
     np.testing.assert_array_equal(edges.atoms, truth.atoms)
@@ -77,10 +76,10 @@ def test_answers_are_those_of_sorted_values(name, bins):
 def test_answers_are_the_same_when_samples_met(name, bins, sort):
     x, y = PAIRS[name]
     a, b = sample(x), sample(y)
-    a.meet(b, bins, sort=sort)
+    a.precompute(b, bins, sort=sort)
     if sort:
-        assert a._is_sorted
-        assert b._is_sorted
+        assert a._sorted is not None
+        assert b._sorted is not None
     assert a.ks(b) == ks_distance(np.sort(x), np.sort(y))
     for number in (*bins, 5):
         truth = quantile_edges(np.sort(x), number)
@@ -105,12 +104,12 @@ def test_what_met_was_looked_at_once(monkeypatch):
     passes = []
     look = Bucketed._values_in
     monkeypatch.setattr(Bucketed, "_values_in", lambda *a: passes.append(1) or look(*a))
-    x.meet(y, (4, 10))
+    x.precompute(y, (4, 10))
     assert len(passes) == 2
-    assert not x._is_sorted
-    assert not y._is_sorted
+    assert x._sorted is None
+    assert y._sorted is None
     forbid(monkeypatch, "__init__", "_values_in")
-    x.meet(y, (4, 10))
+    x.precompute(y, (4, 10))
     for bins in (4, 10):
         assert y.count(x.edges(bins), x.grid).sum() == y.n
     assert x.ks(y) > 0

@@ -19,10 +19,9 @@ from mlgates.errors import EvidenceError
 from mlgates.jsonfile import fields, items, mapping, number, text, whole
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Distribution
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.frequencies import Frequencies
-from mlgates.profile.knots import Knots
+from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.scan import Profile
+from mlgates.profile.sketch import QuantileSketch
 from mlgates.tables.field import Field, TableSchema, check_names, is_unicode
 
 __all__ = ["MOST_CATEGORIES", "Baseline", "is_identifier"]
@@ -60,7 +59,7 @@ class Baseline:
         Rows of the reference.
     columns : mapping of str to ColumnProfile
         Its columns.
-    distributions : mapping of str to Knots or Frequencies
+    distributions : mapping of str to QuantileSketch or Frequencies
         Those that were kept.
     fingerprint : str
         SHA-256 of what was scanned of the reference.
@@ -78,13 +77,13 @@ class Baseline:
         self,
         rows: int,
         columns: Mapping[str, ColumnProfile],
-        distributions: Mapping[str, Knots | Frequencies],
+        distributions: Mapping[str, QuantileSketch | Frequencies],
         fingerprint: str,
         created: str,
     ) -> None:
         self.rows = rows
         self.columns: Mapping[str, ColumnProfile] = MappingProxyType(dict(columns))
-        self.distributions: Mapping[str, Knots | Frequencies] = MappingProxyType(
+        self.distributions: Mapping[str, QuantileSketch | Frequencies] = MappingProxyType(
             dict(distributions)
         )
         self.fingerprint = fingerprint
@@ -117,7 +116,7 @@ class Baseline:
             none = "no value" if profile.rows else "no rows"
             msg = f"Baseline.from_data: the table has {none}"
             raise EvidenceError(msg)
-        kept: dict[str, Knots | Frequencies] = {}
+        kept: dict[str, QuantileSketch | Frequencies] = {}
         for name, known in profile.columns.items():
             if known.field.kind in _NUMBERS | _CATEGORIES:
                 if Distribution(name) not in profile:
@@ -125,7 +124,7 @@ class Baseline:
                     raise EvidenceError(msg)
                 found = profile[Distribution(name)]
                 if isinstance(found, Ecdf):
-                    kept[name] = Knots.of(found)
+                    kept[name] = QuantileSketch.of(found)
                 elif not is_identifier(found):
                     kept[name] = found
         created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -191,7 +190,7 @@ class Baseline:
             "counts": {key: getattr(known, key) for key in _COUNTS},
             "min": _extreme(known.min),
             "max": _extreme(known.max),
-            "knots": kept.to_dict() if isinstance(kept, Knots) else None,
+            "knots": kept.to_dict() if isinstance(kept, QuantileSketch) else None,
             "categories": _categories(kept) if isinstance(kept, Frequencies) else None,
         }
 
@@ -290,7 +289,7 @@ def _categories(frequencies: Frequencies) -> dict[str, object]:
     return {"values": frequencies.values.to_pylist(), "counts": frequencies.counts.tolist()}
 
 
-def _read_column(data: object) -> tuple[ColumnProfile, Knots | Frequencies | None]:
+def _read_column(data: object) -> tuple[ColumnProfile, QuantileSketch | Frequencies | None]:
     found = fields(data, _COLUMN, "column")
     given = fields(found["field"], frozenset(f.name for f in fields_of(Field)), "field")
     texts = {
@@ -316,13 +315,13 @@ def _read_column(data: object) -> tuple[ColumnProfile, Knots | Frequencies | Non
 
 def _read_distribution(
     found: Mapping[str, object], known: ColumnProfile
-) -> Knots | Frequencies | None:
-    distribution: Knots | Frequencies
+) -> QuantileSketch | Frequencies | None:
+    distribution: QuantileSketch | Frequencies
     if known.infinite > known.valid:
         msg = "more cells are missing or infinite than there are rows"
         raise EvidenceError(msg)
     if found["knots"] is not None:
-        distribution = Knots.from_dict(found["knots"])
+        distribution = QuantileSketch.from_dict(found["knots"])
         n, infinite = distribution.ends.n, distribution.ends[1:]
         fits = known.field.kind in _NUMBERS and infinite == (known.neg_inf, known.pos_inf)
     elif found["categories"] is not None:

@@ -1,14 +1,12 @@
-"""What a data gate can ask to have counted: values that say so, and the states that add up.
-
-A counter is a frozen value; the state that it counts stands under it in the profile. States of
-consecutive rows merge into the state of all of them.
-"""
+"""The counters of the built-in gates."""
 
 import math
-from dataclasses import dataclass, replace
+import unicodedata
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,31 +16,28 @@ import pyarrow.compute as pc
 from mlgates.errors import EvidenceError
 from mlgates.profile import patterns
 from mlgates.profile.column import WHOLE, ColumnView
+from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
+from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.duplicates import Duplicated, Duplicates
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.frequencies import Frequencies
 from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
-from mlgates.profile.knots import numbers_of
-from mlgates.profile.sample import Sample
+from mlgates.profile.sketch import QuantileSketch, as_points
 from mlgates.profile.violations import (
-    Counter,
-    OfColumn,
-    OfValues,
-    State,
-    Views,
+    COMPARABLE,
     Violations,
-    alike,
-    among_values,
+    are_bools,
     first_true,
-    judge,
-    members,
+    is_in,
+    matching,
     need,
-    readable,
     where,
 )
+from mlgates.stats.counting import Edges, Ends, count_unsorted, tally
+from mlgates.tables.encoding import doubles_tell
 from mlgates.tables.exact import Exact, ceil_float, exact, floor_float, to_decimal, within
 
 __all__ = [
+    "AtPoints",
+    "BinCounts",
     "Counter",
     "Distribution",
     "Duplicated",
@@ -56,17 +51,20 @@ __all__ = [
     "MissingWhere",
     "NotIn",
     "NotMatching",
-    "Numbers",
+    "NumericSample",
     "Outside",
     "State",
     "ValueCounts",
     "Violations",
 ]
 
+_ORDERED = WHOLE | {"float", "decimal"}
+_READABLE = COMPARABLE | {"nested"}
+
 
 @dataclass(frozen=True)
-class Missing(OfColumn):
-    """Rows that are null or NaN; every row is judged.
+class Missing(ColumnCounter):
+    """Count rows that are null or NaN.
 
     Examples
     --------
@@ -75,10 +73,9 @@ class Missing(OfColumn):
     Violations(count=1, n=3, rows=(1,))
     """
 
-    def count(self, views: Views, native: object) -> Violations:
-        """Violations of one batch."""
-        del native
-        view = views[self.column]
+    def count(self, batch: BatchView) -> Violations:
+        """Return the missing rows of one batch."""
+        view = batch[self.column]
         if view.missing == 0:
             return Violations(0, view.rows)
         rows = first_true(view.missing_mask())
@@ -86,8 +83,8 @@ class Missing(OfColumn):
 
 
 @dataclass(frozen=True)
-class Infinite(OfColumn):
-    """Values that are inf or -inf; only columns of floats have any.
+class Infinite(ColumnCounter):
+    """Count values that are inf or -inf; only columns of floats have any.
 
     Examples
     --------
@@ -96,20 +93,19 @@ class Infinite(OfColumn):
     Violations(count=1, n=2, rows=(1,))
     """
 
-    def count(self, views: Views, native: object) -> Violations:
-        """Violations of one batch."""
-        del native
-        view = readable(views[self.column])
+    def count(self, batch: BatchView) -> Violations:
+        """Return the infinite values of one batch."""
+        view = need(batch[self.column], _READABLE, "any values")
         if view.neg_inf + view.pos_inf == 0:
             return Violations(0, view.valid)
         return where(np.isinf(view.floats), view)
 
 
 @dataclass(frozen=True)
-class Fractional(OfColumn):
-    """Values that are no whole numbers, infinite ones among them: integers have none.
+class Fractional(ColumnCounter):
+    """Count values that are no whole numbers, infinite ones too.
 
-    A column of integers that missing cells turned into floats has none either.
+    Integers have none, nor has a column of integers that missing cells turned into floats.
 
     Examples
     --------
@@ -118,22 +114,21 @@ class Fractional(OfColumn):
     Violations(count=1, n=2, rows=(1,))
     """
 
-    def count(self, views: Views, native: object) -> Violations:
-        """Violations of one batch."""
-        del native
-        view = readable(views[self.column])
+    def count(self, batch: BatchView) -> Violations:
+        """Return the fractional values of one batch."""
+        view = need(batch[self.column], _READABLE, "any values")
         if view.field.kind == "decimal":
             present = view.plain.drop_null()
-            return among_values(np.asarray(pc.not_equal(pc.floor(present), present)), view)
+            return where(np.asarray(pc.not_equal(pc.floor(present), present)), view)
         if view.field.kind != "float":
             return Violations(0, view.valid)
         whole = np.isfinite(view.values) & (view.values == np.trunc(view.values))
-        return among_values(~whole, view)
+        return where(~whole, view)
 
 
 @dataclass(frozen=True)
-class Outside(OfColumn):
-    """Values below `at_least` or above `at_most`, compared exactly.
+class Outside(ColumnCounter):
+    """Count values below `at_least` or above `at_most`, compared exactly.
 
     Parameters
     ----------
@@ -153,15 +148,23 @@ class Outside(OfColumn):
     at_least: object = None
     at_most: object = None
 
-    def count(self, views: Views, native: object) -> Violations:
-        """Violations of one batch."""
-        del native
-        view = views[self.column]
+    def count(self, batch: BatchView) -> Violations:
+        """Return the values of one batch that are beyond a limit."""
+        view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
-        need(view, WHOLE | {"float", "decimal"}, "limits")
-        low = self._limit(self.at_least, view)
-        high = self._limit(self.at_most, view)
+        need(view, _ORDERED, "limits")
+        limits: list[Exact | None] = []
+        for limit in (self.at_least, self.at_most):
+            number = None if limit is None else exact(limit, view.plain.type)
+            if limit is not None and number is None:
+                msg = (
+                    f"column {view.field.name!r} holds {view.field.kind} values "
+                    f"({view.field.type}): they cannot be compared with the limit {limit!r}"
+                )
+                raise EvidenceError(msg)
+            limits.append(number)
+        low, high = limits
         if view.min is None or view.max is None:
             return Violations(0, 0)
         beyond = np.zeros(view.valid, np.bool_)
@@ -169,25 +172,23 @@ class Outside(OfColumn):
             beyond |= _compare(view, low, np.less)
         if high is not None and _exactly(view.max) > high:
             beyond |= _compare(view, high, np.greater)
-        return among_values(beyond, view)
-
-    @staticmethod
-    def _limit(limit: object, view: ColumnView) -> Exact | None:
-        if limit is None:
-            return None
-        number = exact(limit, view.plain.type)
-        if number is None:
-            msg = (
-                f"column {view.field.name!r} holds {view.field.kind} values ({view.field.type}): "
-                f"they cannot be compared with the limit {limit!r}"
-            )
-            raise EvidenceError(msg)
-        return number
+        return where(beyond, view)
 
 
 @dataclass(frozen=True)
-class NotIn(OfValues):
-    """Values that are none of `values`.
+class _OfValues(ColumnCounter):
+    """A counter of one column that compares with values."""
+
+    values: tuple[object, ...]
+    bools: tuple[bool, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bools", are_bools(self.values))
+
+
+@dataclass(frozen=True)
+class NotIn(_OfValues):
+    """Count values that are none of `values`.
 
     Parameters
     ----------
@@ -204,21 +205,23 @@ class NotIn(OfValues):
     Violations(count=1, n=2, rows=(1,))
     """
 
-    def count(self, views: Views, native: object) -> Violations:
-        """Violations of one batch."""
-        del native
-        view = readable(views[self.column])
-        if view.field.kind == "nested":
-            need(view, frozenset(), "allowed values")
-        found = members(view, self.values, offend=False)
-        if found.count and view.field.kind == "string":
-            return replace(found, alike=alike(view, self.values))
-        return found
+    def count(self, batch: BatchView) -> Violations:
+        """Return the other values of one batch; of texts also how many are nearly allowed."""
+        view = need(batch[self.column], COMPARABLE, "allowed values")
+        if view.valid == 0:
+            return Violations(0, 0)
+        found = matching(view, partial(is_in, values=self.values), allowed=True)
+        if found.count == 0 or view.field.kind != "string":
+            return found
+        folded = {_fold(value) for value in self.values if isinstance(value, str)}
+        counts = zip(view.encoded.dictionary.to_pylist(), view.code_counts.tolist(), strict=True)
+        alike = (n for text, n in counts if text not in self.values and _fold(text) in folded)
+        return replace(found, alike=sum(alike))
 
 
 @dataclass(frozen=True)
-class In(OfValues):
-    """Values that are one of `values`: texts and numbers that stand for a missing value.
+class In(_OfValues):
+    """Count values that are one of `values`: texts and numbers that stand for a missing value.
 
     Parameters
     ----------
@@ -235,19 +238,23 @@ class In(OfValues):
     Violations(count=1, n=2, rows=(1,))
     """
 
-    def count(self, views: Views, native: object) -> Violations:
-        """Violations of one batch."""
-        del native
-        view = readable(views[self.column])
-        if view.field.kind == "nested":
+    def count(self, batch: BatchView) -> Violations:
+        """Return the values of one batch that are one of them."""
+        view = need(batch[self.column], _READABLE, "any values")
+        values = self.values
+        if view.min is not None and view.max is not None and view.field.kind != "bool":
+            # Those between the extremes, which are known anyway.
+            low, high = _exactly(view.min), _exactly(view.max)
+            numbers = ((value, exact(value, view.plain.type)) for value in values)
+            values = tuple(v for v, at in numbers if at is not None and low <= at <= high)
+        if view.field.kind == "nested" or not values or view.valid == 0:
             return Violations(0, view.valid)
-        values = _within_extremes(self.values, view)
-        return members(view, values, offend=True) if values else Violations(0, view.valid)
+        return matching(view, partial(is_in, values=values), allowed=False)
 
 
 @dataclass(frozen=True)
-class NotMatching(OfColumn):
-    """Texts of which not the whole is matched by a regular expression.
+class NotMatching(ColumnCounter):
+    """Count texts that a regular expression does not match as a whole.
 
     Parameters
     ----------
@@ -266,22 +273,20 @@ class NotMatching(OfColumn):
 
     pattern: str
 
-    def count(self, views: Views, native: object) -> Violations:
-        """Violations of one batch."""
-        del native
-        view = views[self.column]
+    def count(self, batch: BatchView) -> Violations:
+        """Return the texts of one batch that are not matched."""
+        view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
         need(view, frozenset({"string"}), "a regular expression")
         by_row = not view.is_encoded and patterns.is_worth_each_row(self.pattern, view)
-        return judge(
-            view, lambda texts: patterns.matches(self.pattern, texts), offend=False, by_row=by_row
-        )
+        match = partial(patterns.matches, self.pattern)
+        return matching(view, match, allowed=True, by_row=by_row)
 
 
 @dataclass(frozen=True)
-class Distribution(OfColumn):
-    """The distribution: `Ecdf` of numbers and times, `Frequencies` of bools and texts.
+class Distribution(ColumnCounter):
+    """Count the distribution: `Ecdf` of numbers and times, `Frequencies` of bools and texts.
 
     Parameters
     ----------
@@ -296,53 +301,133 @@ class Distribution(OfColumn):
     (Ecdf(n=2, min=1, max=3), Frequencies(n=2, values=2))
     """
 
-    sorts: ClassVar[bool] = True
+    needs_sorted: ClassVar[bool] = True
 
-    def count(self, views: Views, native: object) -> Ecdf | Frequencies:
-        """Distribution in one batch."""
-        del native
-        view = views[self.column]
+    def count(self, batch: BatchView) -> Ecdf | Frequencies:
+        """Return the distribution in one batch."""
+        view = batch[self.column]
         if view.field.kind in {"bool", "string"}:
-            return _frequencies(view)
-        need(view, WHOLE | {"float", "decimal", "null"}, "a distribution")
+            return Frequencies.counted(view.encoded.dictionary, view.code_counts)
+        need(view, _ORDERED | {"null"}, "a distribution")
         if view.field.kind == "decimal":
-            # Refuses what doubles can't tell apart.
+            # Refuses those that doubles merge.
             numbers_of(view)
-        return Ecdf([view.ordered])
+        return Ecdf([view.in_order()])
 
 
 @dataclass(frozen=True)
-class Numbers(OfColumn):
-    """The distribution of numbers as a `Sample`: what is asked of it may need no sorting.
+class NumericSample(ColumnCounter):
+    """Keep the numbers of a column as a `Sample`, which sorts them only when it must.
 
     Examples
     --------
     >>> from mlgates.profile.scan import Profile
-    >>> Profile.of({"x": [3, None, 1]}, [Numbers("x")])[Numbers("x")]
+    >>> Profile.of({"x": [3, None, 1]}, [NumericSample("x")])[NumericSample("x")]
     Sample(n=2)
     """
 
-    sorts: ClassVar[bool] = True
+    needs_sorted: ClassVar[bool] = True
 
     @property
-    def finer(self) -> Distribution:
-        """What tells the same: where a gate asks for that, this is not counted."""
+    def subsumed_by(self) -> Distribution:
+        """The sorted distribution."""
         return Distribution(self.column)
 
-    def count(self, views: Views, native: object) -> Sample:
-        """Sample of one batch."""
-        del native
-        view = views[self.column]
+    def count(self, batch: BatchView) -> Sample:
+        """Return the sample of one batch."""
+        view = batch[self.column]
         values = numbers_of(view)
         if view.min is None or view.max is None:
             return Sample([], (math.nan, math.nan))
-        ends = float(view.min), float(view.max)
-        return Sample([values], ends, view.ordered if view.is_ordered else None)
+        return Sample([values], (float(view.min), float(view.max)), view.sorted_values)
 
 
 @dataclass(frozen=True)
-class ValueCounts(OfColumn):
-    """How often each value occurs, whatever the kind of the column.
+class AtPoints(ColumnCounter):
+    """Count values below, and up to, given points, in linear time.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column of numbers; decimals count as doubles.
+    points : tuple
+        Finite, sorted, each once.
+    tails : bool
+        Whether to add up the distances of the values beyond the outermost points from them.
+
+    Examples
+    --------
+    >>> from mlgates.profile.scan import Profile
+    >>> at = AtPoints("x", (1.0, 2.0))
+    >>> Profile.of({"x": [0.5, 1.0, 2.5, None]}, [at])[at].high
+    array([2, 2])
+    """
+
+    points: tuple[float, ...]
+    tails: bool = False
+
+    def count(self, batch: BatchView) -> QuantileSketch:
+        """Return the counts in one batch."""
+        view = batch[self.column]
+        points, values = as_points(self.points), numbers_of(view)
+        low, high = tally(values, points)
+        beyond = 0.0 if self.tails else math.nan
+        if self.tails and len(points) and view.min is not None and view.max is not None:
+            first, last = points[0].item(), points[-1].item()
+            # A point may be beyond what the column's type holds.
+            with np.errstate(over="ignore"):
+                if view.min < first:
+                    beyond += _sum_of_distances(values[values < first], first)
+                if view.max > last:
+                    beyond += _sum_of_distances(values[values > last], last)
+        ends = Ends(view.valid, view.neg_inf, view.pos_inf)
+        return QuantileSketch(points, low, high, ends, beyond=beyond)
+
+
+@dataclass(frozen=True)
+class BinCounts(ColumnCounter):
+    """Count values in each of the cells between given points: a pass a point, no sort.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column of numbers; decimals count as doubles.
+    points : tuple
+        Finite, sorted, each once.
+    atoms : tuple of bool
+        Which of them are cells of their own.
+    subsumed_by : Counter, optional
+        A counter that the counts can be read off as well.
+
+    Examples
+    --------
+    >>> from mlgates.profile.scan import Profile
+    >>> cells = BinCounts("x", (1.0, 2.0), (False, True))
+    >>> Profile.of({"x": [0.5, 1.0, 2.0, 2.5, None]}, [cells])[cells].counts.tolist()
+    [0, 2, 0, 1, 1, 0]
+    """
+
+    points: tuple[float, ...]
+    atoms: tuple[bool, ...]
+    subsumed_by: Counter | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, column: str, edges: Edges, subsumed_by: Counter | None = None) -> "BinCounts":
+        """Return the counter of the cells that edges make."""
+        return cls(column, tuple(edges.points.tolist()), tuple(edges.atoms.tolist()), subsumed_by)
+
+    def count(self, batch: BatchView) -> CellCounts:
+        """Return the counts in one batch."""
+        view = batch[self.column]
+        values = numbers_of(view)
+        edges = Edges(as_points(self.points), np.array(self.atoms, np.bool_))
+        ends = Ends(view.valid, view.neg_inf, view.pos_inf)
+        return CellCounts(count_unsorted(values, edges, ends))
+
+
+@dataclass(frozen=True)
+class ValueCounts(ColumnCounter):
+    """Count how often each value occurs, whatever the kind of the column.
 
     Examples
     --------
@@ -351,26 +436,43 @@ class ValueCounts(OfColumn):
     2
     """
 
-    def count(self, views: Views, native: object) -> Frequencies:
-        """Counts in one batch."""
-        del native
-        view = readable(views[self.column])
-        if view.field.kind == "nested":
-            need(view, frozenset(), "counts of values")
-        return _frequencies(view)
+    def count(self, batch: BatchView) -> Frequencies:
+        """Return the counts in one batch."""
+        view = need(batch[self.column], COMPARABLE, "counts of values")
+        return Frequencies.counted(view.encoded.dictionary, view.code_counts)
 
 
-def _within_extremes(values: tuple[object, ...], view: ColumnView) -> tuple[object, ...]:
-    """Those of `values` that an ordered column can hold, for its extremes are known anyway."""
-    if view.min is None or view.max is None or view.field.kind == "bool":
-        return values
-    low, high = _exactly(view.min), _exactly(view.max)
-    known = ((value, exact(value, view.plain.type)) for value in values)
-    return tuple(value for value, at in known if at is not None and low <= at <= high)
+def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
+    """Return the values of a column of numbers; EvidenceError for any other.
+
+    Also for decimals that differ by less than the doubles by which they are replaced.
+    """
+    found = view.field
+    if found.kind not in {"int", "float", "decimal", "null"}:
+        msg = f"column {found.name!r} holds {found.kind} values ({found.type}), no numbers"
+        raise EvidenceError(msg)
+    if found.kind == "decimal" and not doubles_tell(view.plain):
+        msg = (
+            f"column {found.name!r} holds values ({found.type}) that differ by less than doubles "
+            "can tell; give it with fewer digits, or as texts"
+        )
+        raise EvidenceError(msg)
+    return view.values
 
 
-def _frequencies(view: ColumnView) -> Frequencies:
-    return Frequencies.counted(view.encoded.dictionary, view.code_counts)
+def _fold(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _sum_of_distances(values: npt.NDArray[Any], point: Any) -> float:
+    """Sum the distances of values on one side of a point from it."""
+    if values.dtype.kind == "f" or isinstance(point, float):
+        # Infinite where doubles have no such number: then the distance is not known.
+        with np.errstate(over="ignore"):
+            return float(np.abs(values.astype(np.float64) - point).sum())
+    # Of integers they are exact before they are rounded: modulo 2**64, in which each one fits.
+    away = values.astype(np.uint64) - np.uint64(point % 2**64)
+    return float((away if values[0] > point else 0 - away).astype(np.float64).sum())
 
 
 def _exactly(value: float | Decimal) -> Exact:
@@ -379,7 +481,7 @@ def _exactly(value: float | Decimal) -> Exact:
 
 
 def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np.bool_]:
-    """Which values are below (`np.less`) or above (`np.greater`) the limit, exactly.
+    """Return which values are below (`np.less`) or above (`np.greater`) the limit, exactly.
 
     The limit is rounded towards the values that are within, to one that the column can hold.
     """
@@ -387,23 +489,19 @@ def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np
     if view.field.kind == "float":
         edge = ceil_float(limit) if below else floor_float(limit)
         return np.asarray(beyond(view.values.astype(np.float64, copy=False), edge))
+    none_or_all = np.full(view.valid, (limit > 0) is below)
     if isinstance(limit, float):
-        return np.full(view.valid, (limit > 0) is below)
-    type_ = view.plain.type
-    decimal = view.field.kind == "decimal"
-    scaled = limit * 10**type_.scale if decimal else limit
-    units = math.ceil(scaled) if below else math.floor(scaled)
-    if not _can_hold(view, units):
-        return np.full(view.valid, (units > 0) is below)
-    if decimal:
-        compare = pc.less if below else pc.greater
-        scalar = pa.scalar(to_decimal(units, type_.scale), type_)
-        return np.asarray(compare(view.plain.drop_null(), scalar), np.bool_)
-    return np.asarray(beyond(view.values, view.values.dtype.type(units)))
-
-
-def _can_hold(view: ColumnView, units: int) -> bool:
-    """Whether the column's type can hold so many units of its last place."""
+        return none_or_all
     if view.field.kind == "decimal":
-        return bool(abs(units) < 10**view.plain.type.precision)
-    return within(units, view.values.dtype)
+        type_ = view.plain.type
+        scaled = limit * 10**type_.scale
+        units = math.ceil(scaled) if below else math.floor(scaled)
+        if abs(units) >= 10**type_.precision:
+            return none_or_all
+        scalar = pa.scalar(to_decimal(units, type_.scale), type_)
+        compare = pc.less if below else pc.greater
+        return np.asarray(compare(view.plain.drop_null(), scalar), np.bool_)
+    units = math.ceil(limit) if below else math.floor(limit)
+    if not within(units, view.values.dtype):
+        return none_or_all
+    return np.asarray(beyond(view.values, view.values.dtype.type(units)))

@@ -1,6 +1,5 @@
 """Values that occur again: how many rows, and the first of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -8,18 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mlgates.profile.column import ColumnView
+from mlgates.profile.counter import BatchView, ColumnCounter, State
 from mlgates.profile.hashing import may_repeat
-from mlgates.profile.lazy import lazy
-from mlgates.profile.violations import (
-    SHOWN,
-    OfColumn,
-    Views,
-    Violations,
-    first_true,
-    need,
-    readable,
-)
+from mlgates.profile.violations import COMPARABLE, SHOWN, first_true, need
 from mlgates.tables import encoding
 
 __all__ = ["Duplicated", "Duplicates"]
@@ -32,76 +22,101 @@ _HASHED = frozenset({"string", "binary", "decimal"})
 
 #: A numpy array, or a chunked array of Arrow.
 Values: TypeAlias = Any
+Positions: TypeAlias = npt.NDArray[np.intp]
 
 
 class _Part(NamedTuple):
-    """Values of consecutive rows: where the first row is, and which rows have a value."""
+    """Values of consecutive rows: the first row's number, and which rows have a value."""
 
     values: Values
-    rows: npt.NDArray[np.intp] | None
+    rows: Positions | None
     start: int
 
 
-class Duplicates(Violations):
-    """Rows whose value occurred before; the values are kept, so that states can be merged.
+class Duplicates(State):
+    """Rows with a value that occurred before; the values are kept, so that states can be merged.
 
-    Equal as `Violations` are, and in the values kept. Counted when first read.
+    Counted when first read.
 
     Parameters
     ----------
-    parts : sequence of _Part
+    *parts : _Part
         Values in the order of the rows.
+
+    Attributes
+    ----------
+    n : int
+        Number of values.
+    count : int
+        Number of rows with a value that occurred before.
+    rows : tuple of int
+        Row numbers, from 0, of the first five of them.
     """
 
-    def __init__(self, parts: Sequence[_Part]) -> None:
-        # The fields of a frozen dataclass: `count` and `rows` are computed when they are read.
-        self.__dict__["parts"] = tuple(parts)
-        self.__dict__["n"] = sum(len(part.values) for part in parts)
+    #: Always 0 here: see `Violations`.
+    alike = 0
 
-    parts: tuple[_Part, ...]
-
-    @lazy
-    def count(self) -> int:
-        """Number of rows whose value occurred before."""
-        return self._found[0]
-
-    @lazy
-    def rows(self) -> tuple[int, ...]:
-        """Row numbers, from 0, of the first five of them."""
-        count, first = self._found
-        return tuple(self._rows[first].tolist()) if count else ()
-
-    @lazy
-    def _found(self) -> tuple[int, npt.NDArray[np.intp]]:
-        if self.n == 0:
-            return 0, np.empty(0, np.intp)
-        values = self._values
-        return _repeated(values) if isinstance(values, np.ndarray) else _repeated_texts(values)
-
-    @lazy
-    def _values(self) -> Values:
-        values = [part.values for part in self.parts]
-        return values[0] if len(values) == 1 else _joined(values)
+    def __init__(self, *parts: _Part) -> None:
+        self._parts = parts
+        self._repeats: tuple[int, tuple[int, ...]] | None = None
+        self.n = sum(len(part.values) for part in parts)
 
     @property
-    def _rows(self) -> npt.NDArray[np.intp]:
+    def count(self) -> int:
+        """Number of rows with a value that occurred before."""
+        return self._counted()[0]
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Row numbers, from 0, of the first five of them."""
+        return self._counted()[1]
+
+    def _counted(self) -> tuple[int, tuple[int, ...]]:
+        if self._repeats is None:
+            count, first = 0, np.empty(0, np.intp)
+            if self.n:
+                values = self._values()
+                numbers = isinstance(values, np.ndarray)
+                count, first = (_repeated_numbers if numbers else _repeated_texts)(values)
+            self._repeats = count, tuple(self._rows()[first].tolist()) if count else ()
+        return self._repeats
+
+    def _values(self) -> Values:
+        return _joined([part.values for part in self._parts])
+
+    def _rows(self) -> Positions:
+        """Return the row number of each value."""
         rows = [
             part.start + (np.arange(len(part.values)) if part.rows is None else part.rows)
-            for part in self.parts
+            for part in self._parts
         ]
         return np.concatenate(rows)
 
-    def settle(self) -> None:
-        """Do now what the first reading would do."""
-        _ = self.rows
+    def finalize(self) -> None:
+        """Count the repeated values."""
+        self._counted()
 
-    def merge(self, other: Violations, shift: int) -> "Duplicates":
-        """Duplicates among the rows of both; `shift` is the number of rows before `other`."""
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return values, rows and first row, part by part."""
+        return self._parts
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "Duplicates":
+        """Return the state that `to_parts` took apart."""
+        return cls(
+            *(
+                _Part(x if isinstance(x, np.ndarray) else pa.chunked_array([x]), rows, start)
+                for x, rows, start in parts
+            )
+        )
+
+    def merge(self, other: State, shift: int) -> "Duplicates":
+        """Return the duplicates among the rows of both; `shift` rows are before `other`."""
         if not isinstance(other, Duplicates):
             msg = "duplicates add up only with the values kept by other duplicates"
             raise TypeError(msg)
-        shifted = [part._replace(start=part.start + shift) for part in other.parts]
-        return Duplicates((*self.parts, *shifted))
+        parts = (part._replace(start=part.start + shift) for part in other._parts)  # noqa: SLF001
+        return Duplicates(*self._parts, *parts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Duplicates):
@@ -110,7 +125,10 @@ class Duplicates(Violations):
             return False
         if self.n == 0:
             return True
-        return np.array_equal(self._rows, other._rows) and _equal(self._values, other._values)
+        ours, theirs = self._values(), other._values()
+        if type(ours) is not type(theirs) or not np.array_equal(self._rows(), other._rows()):
+            return False
+        return np.array_equal(ours, theirs) if isinstance(ours, np.ndarray) else ours == theirs
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -119,8 +137,8 @@ class Duplicates(Violations):
 
 
 @dataclass(frozen=True)
-class Duplicated(OfColumn):
-    """Rows beyond the first that have the same value; missing is no value.
+class Duplicated(ColumnCounter):
+    """Count rows beyond the first that have the same value; missing is no value.
 
     Examples
     --------
@@ -130,66 +148,62 @@ class Duplicated(OfColumn):
     Duplicates(count=2, n=4, rows=(2, 4))
     """
 
-    def count(self, views: Views, native: object) -> Duplicates:
-        """Duplicates of one batch."""
-        del native
-        view = readable(views[self.column])
-        if view.field.kind == "nested":
-            need(view, frozenset(), "equality")
+    def count(self, batch: BatchView) -> Duplicates:
+        """Return the values of one batch, in memory that nobody else can change."""
+        view = need(batch[self.column], COMPARABLE, "equality")
         if view.valid == 0:
-            return Duplicates(())
-        rows = view.valid_rows if view.missing else None
-        return Duplicates((_Part(_kept(view), rows, 0),))
-
-
-def _kept(view: ColumnView) -> Values:
-    """The values, in memory that nobody else can change."""
-    if view.field.kind in _HASHED:
-        return view.plain.drop_null() if view.nulls else view.plain
-    values = view.values
-    if values.dtype == np.bool_:
-        return values.astype(np.int64)
-    if values.dtype == np.uint64 and values.max() <= np.iinfo(np.int64).max:
-        return values.astype(np.int64)
-    if values.dtype.kind == "f":
-        # One zero.
-        return values.astype(np.float64, copy=False) + 0.0
-    return values.copy()
+            return Duplicates()
+        rows = np.flatnonzero(~view.missing_mask()) if view.missing else None
+        if view.field.kind in _HASHED:
+            return Duplicates(_Part(view.plain.drop_null() if view.nulls else view.plain, rows, 0))
+        values: npt.NDArray[Any] = view.values
+        small = values.dtype == np.uint64 and values.max() <= np.iinfo(np.int64).max
+        if small or values.dtype == np.bool_:
+            values = values.astype(np.int64)
+        elif values.dtype.kind == "f":
+            # One zero of the two.
+            values = values.astype(np.float64, copy=False) + 0.0
+        else:
+            values = values.copy()
+        return Duplicates(_Part(values, rows, 0))
 
 
 def _joined(values: list[Values]) -> Values:
-    """Values one after another, in one type that holds all of them exactly."""
+    """Concatenate values in one type that holds all of them exactly."""
+    if len(values) == 1:
+        return values[0]
     arrays = [part for part in values if isinstance(part, np.ndarray)]
     if len(arrays) == len(values):
-        unsigned = {part.dtype == np.uint64 for part in arrays}
-        if len(unsigned) == 1:
+        if len({part.dtype == np.uint64 for part in arrays}) == 1:
             return np.concatenate(arrays)
         if all(part.min() >= 0 for part in arrays):
             return np.concatenate([part.astype(np.uint64) for part in arrays])
         values = [pa.chunked_array([part]).cast(pa.decimal128(20, 0)) for part in arrays]
-    kinds = [part.type for part in values]
-    if len(set(kinds)) > 1:
-        values = [part.cast(_wide(kinds)) for part in values]
+    types, kinds = {part.type for part in values}, pa.types
+    if len(types) > 1:
+        if all(map(kinds.is_decimal, types)):
+            wide = pa.decimal256(76, max(type_.scale for type_ in types))
+        elif any(kinds.is_string(type_) or kinds.is_large_string(type_) for type_ in types):
+            wide = pa.large_string()
+        else:
+            wide = pa.large_binary()
+        values = [part.cast(wide) for part in values]
     return pa.chunked_array([chunk for part in values for chunk in part.chunks])
 
 
-def _wide(types: list[pa.DataType]) -> pa.DataType:
-    if all(map(pa.types.is_decimal, types)):
-        return pa.decimal256(76, max(type_.scale for type_ in types))
-    text = any(pa.types.is_string(type_) or pa.types.is_large_string(type_) for type_ in types)
-    return pa.large_string() if text else pa.large_binary()
-
-
-def _equal(a: Values, b: Values) -> bool:
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return type(a) is type(b) and np.array_equal(a, b)
-    return bool(a.type == b.type and a.equals(b))
-
-
-def _repeated(values: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.intp]]:
-    """How many numbers occurred before, and the positions of the first five of them."""
-    count = len(values) - _distinct(values)
-    size = _HEAD
+def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
+    """Count numbers that occurred before, and return the positions of the first five of them."""
+    whole = values.dtype.kind != "f"
+    low, high = (int(values.min()), int(values.max())) if whole else (0, 0)
+    if whole and high - low < _SPARSE * len(values):
+        seen = np.zeros(high - low + 1, np.bool_)
+        wide = values.astype(np.int64) if values.dtype.itemsize < 8 else values
+        seen[wide - wide.dtype.type(low) if low else wide] = True
+        distinct = int(np.count_nonzero(seen))
+    else:
+        ordered = np.sort(values)
+        distinct = 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+    count, size = len(values) - distinct, _HEAD
     while count:
         head = values[:size]
         order = np.argsort(head, kind="stable")
@@ -201,26 +215,8 @@ def _repeated(values: npt.NDArray[Any]) -> tuple[int, npt.NDArray[np.intp]]:
     return 0, np.empty(0, np.intp)
 
 
-def _distinct(values: npt.NDArray[Any]) -> int:
-    """Number of different values."""
-    if values.dtype.kind != "f":
-        low, high = int(values.min()), int(values.max())
-        if high - low < _SPARSE * len(values):
-            seen = np.zeros(high - low + 1, np.bool_)
-            seen[_from_zero(values, low)] = True
-            return int(np.count_nonzero(seen))
-    ordered = np.sort(values)
-    return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
-
-
-def _from_zero(values: npt.NDArray[Any], low: int) -> npt.NDArray[Any]:
-    if values.dtype.itemsize < 8:
-        values = values.astype(np.int64)
-    return values if low == 0 else values - values.dtype.type(low)
-
-
-def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, npt.NDArray[np.intp]]:
-    """How many texts (or decimals) occurred before, and the first five of them."""
+def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
+    """Count texts (or decimals) that occurred before, and return the first five of them."""
     if pa.types.is_decimal(values.type):
         suspects = np.ones(len(values), np.bool_)
     else:

@@ -1,6 +1,6 @@
 """Missing cells group by group: groups of equal values, and slices that a condition picks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,19 +10,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.column import ColumnView
-from mlgates.profile.violations import Views, missing_or_in, need, readable, which_are_bools
+from mlgates.profile.counter import BatchView, Counter, State
+from mlgates.profile.violations import COMPARABLE, are_bools, is_in, need
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
-__all__ = ["GroupMissing", "MissingBy", "MissingWhere", "rows_where"]
+__all__ = ["Group", "GroupMissing", "MissingBy", "MissingWhere", "rows_where"]
 
 #: Key of a group, its rows, and its missing cells in each of the columns.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class GroupMissing:
+class GroupMissing(State):
     """Rows and missing cells of each group.
 
     Parameters
@@ -42,7 +42,7 @@ class GroupMissing:
     groups: tuple[Group, ...] = ()
 
     def merge(self, other: "GroupMissing", shift: int = 0) -> "GroupMissing":
-        """Groups of the rows of both; `shift` (the rows before `other`) plays no part."""
+        """Return the groups of the rows of both."""
         del shift
         merged = {key: (rows, missing) for key, rows, missing in self.groups}
         for key, rows, missing in other.groups:
@@ -51,14 +51,42 @@ class GroupMissing:
             merged[key] = (before + rows, added)
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the keys column by column, then rows and missing cells of each group."""
+        keys = tuple(map(_as_column, zip(*(key for key, _, _ in self.groups), strict=True)))
+        return keys, tuple(group[1:] for group in self.groups)
 
-@dataclass(frozen=True, init=False)
-class MissingBy:
-    """Missing cells of some columns for each combination of values in the columns `by`.
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "GroupMissing":
+        """Return the state that `to_parts` took apart."""
+        columns, counts = parts
+        lists = [x.to_pylist() if isinstance(x, pa.Array) else x for x in columns]
+        keys = zip(*lists, strict=True)
+        return cls(tuple((key, *rest) for key, rest in zip(keys, counts, strict=True)))
+
+
+def _as_column(values: tuple[Any, ...]) -> Any:
+    """Return values of one column as the byte form takes them: times and the like in Arrow."""
+    first = next((value for value in values if value is not None), None)
+    if first is None or isinstance(first, bool | int | float | str):
+        return values
+    type_ = pa.scalar(first).type
+    if hasattr(first, "nanosecond"):  # a timestamp or a duration of pandas
+        type_ = pa.timestamp("ns", type_.tz)
+    elif hasattr(first, "nanoseconds"):
+        type_ = pa.duration("ns")
+    elif pa.types.is_decimal(type_):
+        type_ = None
+    return pa.array(values, type_)
+
+
+@dataclass(frozen=True)
+class MissingBy(Counter):
+    """Count missing cells of some columns for each combination of values in the columns `by`.
 
     Parameters
     ----------
-    columns : tuple of str
+    counted : tuple of str
         Names of the columns whose missing cells are counted.
     by : tuple of str
         Names of the columns that make the groups.
@@ -76,42 +104,40 @@ class MissingBy:
 
     counted: tuple[str, ...]
     by: tuple[str, ...]
-    values: tuple[object, ...]
-    bools: tuple[bool, ...]
+    values: tuple[object, ...] = ()
+    bools: tuple[bool, ...] = field(init=False, repr=False, default=())
 
-    def __init__(
-        self, columns: Iterable[str], by: Iterable[str], values: Iterable[object] = ()
-    ) -> None:
-        object.__setattr__(self, "counted", tuple(columns))
-        object.__setattr__(self, "by", tuple(by))
-        object.__setattr__(self, "values", tuple(values))
-        object.__setattr__(self, "bools", which_are_bools(self.values))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bools", are_bools(self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of all columns that are read: those counted and those that make the groups."""
+        """Names of the columns that are counted and of those that make the groups."""
         return tuple(dict.fromkeys((*self.counted, *self.by)))
 
-    def count(self, views: Views, native: object) -> GroupMissing:
-        """Groups of one batch."""
-        del native
-        by = [_groupable(views[name]) for name in self.by]
-        rows = by[0].rows
-        if rows == 0:
-            return GroupMissing()
-        groups, first = _combined(by)
-        sizes = np.bincount(groups, minlength=len(first)).tolist()
-        masks = (missing_or_in(views[name], self.values) for name in self.counted)
-        missing = [np.bincount(groups[mask], minlength=len(first)).tolist() for mask in masks]
-        labels = [_labels(view, first) for view in by]
-        counts = zip(*missing, strict=True) if missing else [()] * len(first)
+    def count(self, batch: BatchView) -> GroupMissing:
+        """Return the groups of one batch."""
+        for name in self.by:
+            need(batch[name], COMPARABLE, "groups")
+        numbers, first = batch.groups(self.by)
+        labels = []
+        for name in self.by:
+            codes = batch[name].codes[first]
+            values = batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0))
+            labels.append(values.to_pylist())
+        sizes = np.bincount(numbers, minlength=len(first)).tolist()
+        missing = [
+            np.bincount(numbers[_missing_or_in(batch, name, self.values)], minlength=len(first))
+            for name in self.counted
+        ]
+        counts = np.array(missing, np.int64).reshape(len(missing), len(first)).T.tolist()
         keys = zip(*labels, strict=True)
-        return GroupMissing(tuple(zip(keys, sizes, counts, strict=True)))
+        return GroupMissing(tuple(zip(keys, sizes, map(tuple, counts), strict=True)))
 
 
 @dataclass(frozen=True)
-class MissingWhere:
-    """Missing cells of some columns in each slice of the rows.
+class MissingWhere(Counter):
+    """Count missing cells of some columns in slices, each of which a condition picks.
 
     Parameters
     ----------
@@ -122,7 +148,7 @@ class MissingWhere:
         bool a row: numpy, pandas, Arrow, polars, or a list. Null is not in the slice.
     values : tuple, optional
         Values that stand for missing and are counted with it, as `In` finds them.
-    beside : tuple of str, optional
+    read : tuple of str, optional
         Names of the columns that the conditions look at: of a streamed table they are given
         nothing but what is read.
 
@@ -139,75 +165,38 @@ class MissingWhere:
     counted: tuple[str, ...]
     slices: tuple[tuple[str, Callable[..., object]], ...]
     values: tuple[object, ...] = ()
-    beside: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
     bools: tuple[bool, ...] = field(init=False, repr=False, default=())
-    #: A condition may look at all rows, so it is never asked about a part of them.
-    whole: ClassVar[bool] = True
+    #: A condition may look at all rows, so that it is never called with a part of them.
+    needs_all_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bools", which_are_bools(self.values))
+        object.__setattr__(self, "bools", are_bools(self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of all columns that are read."""
-        return tuple(dict.fromkeys((*self.counted, *self.beside)))
+        return tuple(dict.fromkeys((*self.counted, *self.read)))
 
-    def count(self, views: Views, native: object) -> GroupMissing:
-        """Slices of one batch."""
-        rows = next((view.rows for view in views.values()), None)
-        masks = [missing_or_in(views[name], self.values) for name in self.counted]
+    def count(self, batch: BatchView) -> GroupMissing:
+        """Return the slices of one batch."""
+        masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         groups: list[Group] = []
         for name, condition in self.slices:
-            inside = rows_where(name, condition, native, rows)
+            inside = rows_where(name, condition, batch.native, batch.rows)
             missing = tuple(int(np.count_nonzero(inside & mask)) for mask in masks)
             groups.append(((name,), int(np.count_nonzero(inside)), missing))
         return GroupMissing(tuple(groups))
 
 
-def _groupable(view: ColumnView) -> ColumnView:
-    if readable(view).field.kind == "nested":
-        need(view, frozenset(), "groups")
-    return view
-
-
-def _combined(by: list[ColumnView]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Number of each row's group, and each group's first row; numbered by first appearance."""
-    codes = np.zeros(by[0].rows, np.int64)
-    size = 1
-    for view in by:
-        width = len(view.encoded.dictionary) + 1
-        codes, size = codes * width + (view.codes + 1), size * width
-        if size > len(codes):
-            # Numbers stay below the number of rows, so that no product overflows.
-            codes, size = _numbered(codes)
-    return _by_appearance(codes, size)
-
-
-def _numbered(codes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
-    distinct, numbers = np.unique(codes, return_inverse=True)
-    return numbers.astype(np.int64, copy=False).reshape(-1), len(distinct)
-
-
-def _by_appearance(
-    codes: npt.NDArray[np.int64], size: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    last = len(codes)
-    first = np.full(size, last, np.int64)
-    # Written from the back, the first row of a group is what stays.
-    first[codes[::-1]] = np.arange(last - 1, -1, -1)
-    order = np.argsort(first, kind="stable")
-    order = order[: np.count_nonzero(first < last)]
-    number = np.zeros(size, np.int64)
-    number[order] = np.arange(len(order))
-    return number[codes], first[order]
-
-
-def _labels(view: ColumnView, rows: npt.NDArray[np.int64]) -> list[object]:
-    """The grouping column's value in these rows; None where it is missing."""
-    codes = view.codes[rows]
-    values = view.encoded.dictionary.take(pa.array(codes, mask=codes < 0))
-    labels: list[object] = values.to_pylist()
-    return labels
+def _missing_or_in(
+    batch: BatchView, name: str, values: tuple[object, ...]
+) -> npt.NDArray[np.bool_]:
+    """Return which rows are missing or hold one of `values`, where the column can be read."""
+    view, mask = batch[name], batch[name].missing_mask()
+    if not values or view.field.kind in {"nested", "null", "unreadable"}:
+        return mask
+    return mask | np.asarray(is_in(view.plain, values).to_numpy(), np.bool_)
 
 
 def rows_where(

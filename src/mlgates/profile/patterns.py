@@ -316,7 +316,7 @@ def is_worth_each_row(pattern: str, view: ColumnView) -> bool:
     It is when most texts of a sample differ; and only in linear time.
     """
     translation = translate(pattern)
-    if translation is None or not (translation.any_text or view.is_ascii):
+    if translation is None or not (translation.any_text or encoding.is_ascii(view.array)):
         return False
     rows = view.rows
     step = max(rows // _SAMPLES, _SAMPLE)

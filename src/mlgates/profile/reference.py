@@ -3,13 +3,10 @@
 from typing import Any, TypeGuard
 
 from mlgates.profile.baseline import Baseline
-from mlgates.profile.cells import InCells
-from mlgates.profile.counters import Counter, Distribution, Numbers
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.frequencies import Frequencies
-from mlgates.profile.knots import PARTS, AtKnots, Knots
-from mlgates.profile.sample import Sample
+from mlgates.profile.counters import AtPoints, BinCounts, Counter, Distribution, NumericSample
+from mlgates.profile.distributions import Ecdf, Frequencies, Sample
 from mlgates.profile.scan import Profile
+from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats.counting import Edges, quantile_edges, stored_edges
 
 __all__ = [
@@ -24,7 +21,7 @@ __all__ = [
 ]
 
 Reference = Profile | Baseline
-Ordered = Ecdf | Sample | Knots
+Ordered = Ecdf | Sample | QuantileSketch
 Side = Ordered | Frequencies
 
 #: With so many values in each cell, chance plays a part in edges only where several are equal,
@@ -37,7 +34,7 @@ def distribution_of(reference: Reference, name: str) -> Side | None:
     """Return a column's distribution on the reference's side; None where none was kept."""
     if isinstance(reference, Baseline):
         return reference.distributions.get(name)
-    for counter in (Distribution(name), Numbers(name)):
+    for counter in (Distribution(name), NumericSample(name)):
         if counter in reference:
             found: Side = reference[counter]
             return found
@@ -46,7 +43,7 @@ def distribution_of(reference: Reference, name: str) -> Side | None:
 
 def edges_of(side: Side | None, bins: int) -> Edges | None:
     """Return where the reference's side cuts an ordered column; None for categories."""
-    if isinstance(side, Knots):
+    if isinstance(side, QuantileSketch):
         return stored_edges(side.points, side.low, side.high, side.ends, bins)
     if isinstance(side, Sample):
         return side.edges(bins)
@@ -62,17 +59,17 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
     ----------
     name : str
         The column.
-    side : Ecdf, Sample, Knots, Frequencies or None
+    side : Ecdf, Sample, QuantileSketch, Frequencies or None
         The reference's.
     edges : Edges, optional
         Where to cut, when only the cells are asked for: then nothing is sorted.
     """
-    finer: Counter = Numbers(name) if isinstance(side, Sample) else Distribution(name)
-    if isinstance(side, Knots):
-        finer = AtKnots(name, tuple(side.points.tolist()), tails=True)
+    finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
+    if isinstance(side, QuantileSketch):
+        finer = AtPoints(name, tuple(side.points.tolist()), tails=True)
     if edges is None or not cuts_together(side, edges):
-        return finer if edges is None else InCells.of(name, edges, finer)
-    return Distribution(name) if isinstance(side, Knots) and side.n <= PARTS else finer
+        return finer if edges is None else BinCounts.of(name, edges, finer)
+    return Distribution(name) if isinstance(side, QuantileSketch) and side.n <= PARTS else finer
 
 
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
@@ -89,6 +86,4 @@ def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
 
 def counted(profile: Profile, counter: Counter) -> Any:
     """Return what a profile has of a counter, or of one that it can be read off."""
-    while counter not in profile:
-        counter = counter.finer  # type: ignore[attr-defined]
     return profile[counter]

@@ -1,25 +1,30 @@
-"""A table as its profile: everything the data gates read, scanned once."""
+"""The profile of a table: rows, columns and counters' states, from one scan."""
 
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
+from itertools import chain, repeat
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.batch_sort import look_together
-from mlgates.profile.column import WHOLE, ColumnProfile, ColumnView, Extreme, merge_fields
-from mlgates.profile.counters import Counter, Distribution
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.frequencies import Frequencies
+from mlgates.profile.column import (
+    WHOLE,
+    ColumnProfile,
+    ColumnView,
+    Sweep,
+    merge_fields,
+    sweep_together,
+)
+from mlgates.profile.counter import BatchView, Counter, State
+from mlgates.profile.counters import Distribution, NumericSample
+from mlgates.profile.distributions import Ecdf, Frequencies, Sample
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import TableSchema, few
 from mlgates.tables.source import Batch, Source, as_source
@@ -30,11 +35,16 @@ __all__ = ["Profile"]
 _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
-class _Failure:
+class _Failure(State):
     """In place of a state: the exception that a counter raised."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+
+    def merge(self, other: object, shift: int) -> "_Failure":
+        """Return this failure: the counter is not tried again."""
+        del other, shift
+        return self
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Failure):
@@ -45,7 +55,7 @@ class _Failure:
 
 
 class Profile:
-    """What is known of a table: its rows, its columns, and what the counters asked for.
+    """Rows, columns and counters' states of a table, from one scan of it.
 
     Made by `Profile.of`. Profiles of consecutive parts of a table merge into the profile of the
     whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``.
@@ -77,7 +87,7 @@ class Profile:
         rows: int,
         schema: TableSchema,
         columns: Mapping[str, ColumnProfile],
-        states: Mapping[Counter, Any],
+        states: Mapping[Counter, State],
     ) -> None:
         self.rows = rows
         self.schema: TableSchema = MappingProxyType(dict(schema))
@@ -93,7 +103,7 @@ class Profile:
         columns: Iterable[str] | None = None,
         n_jobs: int | None = None,
     ) -> "Profile":
-        """Profile of a table, read once.
+        """Return the profile of a table, read once.
 
         Parameters
         ----------
@@ -101,7 +111,7 @@ class Profile:
             Whatever `as_source` takes.
         counters : iterable of Counter, optional
             What to count; default: the `Distribution` of every column that has one. One that
-            raises spoils no other: its exception is raised when its state is read.
+            raises does not affect the others: its exception is raised when its state is read.
         columns : iterable of str, optional
             Columns that get a `ColumnProfile`; default all. What counters need is read anyway.
         n_jobs : int, optional
@@ -119,14 +129,14 @@ class Profile:
         """
         source = as_source(table)
         if counters is None:
-            counters = [
-                Distribution(name)
-                for name, known in source.schema.items()
-                if known.kind in _DISTRIBUTED
-            ]
+            kinds = {name: field.kind for name, field in source.schema.items()}
+            counters = [Distribution(name) for name, kind in kinds.items() if kind in _DISTRIBUTED]
         return _Scan(source, counters, columns, n_jobs).run()
 
     def __getitem__(self, counter: Counter) -> Any:
+        """Return what was counted, by the counter or by one that subsumes it."""
+        while counter not in self._states and counter.subsumed_by is not None:
+            counter = counter.subsumed_by
         state = self._states[counter]
         if isinstance(state, _Failure):
             raise state.error
@@ -135,8 +145,16 @@ class Profile:
     def __contains__(self, counter: object) -> bool:
         return counter in self._states
 
+    def distribution(self, name: str) -> Ecdf | Sample | Frequencies | None:
+        """Return a column's distribution; None where none was counted."""
+        for counter in (Distribution(name), NumericSample(name)):
+            if counter in self._states:
+                state: Ecdf | Sample | Frequencies = self[counter]
+                return state
+        return None
+
     def merge(self, other: "Profile") -> "Profile":
-        """Profile of the rows of both, those of `other` behind.
+        """Return the profile of the rows of both, those of `other` after these.
 
         Raises
         ------
@@ -144,13 +162,24 @@ class Profile:
             If they differ in the names or kinds of columns, or in what was counted. A column
             without any value merges with any kind.
         """
-        _refuse_difference("columns", self.schema, other.schema)
-        _refuse_difference("profiled columns", self.columns, other.columns)
         states = other._states  # noqa: SLF001
-        _refuse_difference("counters", self._states, states)
+        pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
+            ("columns", self.schema, other.schema),
+            ("profiled columns", self.columns, other.columns),
+            ("counters", self._states, states),
+        ]
+        for what, ours, theirs in pairs:
+            alone = [
+                *(key for key in ours if key not in theirs),
+                *(key for key in theirs if key not in ours),
+            ]
+            if alone:
+                listed = few(map(str, alone))
+                msg = f"profiles cannot be merged: only one of them has the {what} {listed}"
+                raise EvidenceError(msg)
         return Profile(
             self.rows + other.rows,
-            {name: merge_fields(known, other.schema[name]) for name, known in self.schema.items()},
+            {name: merge_fields(field, other.schema[name]) for name, field in self.schema.items()},
             {name: column.merge(other.columns[name]) for name, column in self.columns.items()},
             {
                 counter: _merge_states(state, states[counter], self.rows)
@@ -168,8 +197,23 @@ class Profile:
         before the last eight, nested values, of a float's changes in its last bit one in 1,600, and
         of two floats that exchange their signs one pair in 2**31. Null and NaN are counted apart.
         """
-        seen = [self.rows, [_fingerprinted(column) for column in self.columns.values()]]
-        return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+        seen: list[object] = []
+        for column in self.columns.values():
+            # Times in nanoseconds, whatever their unit.
+            scale = NANOSECONDS[column.field.unit] if column.field.unit else 1
+            counts = (column.nulls, column.nans, column.neg_inf, column.pos_inf)
+            ends = [
+                end
+                if end is None
+                else end.hex()
+                if isinstance(end, float)
+                else str(Fraction(end) * scale)
+                for end in (column.min, column.max)
+            ]
+            seen.append(
+                [column.field.name, column.field.kind, *counts, *ends, str(column.checksum)]
+            )
+        return hashlib.sha256(json.dumps([self.rows, seen]).encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Profile):
@@ -190,6 +234,18 @@ class Profile:
         )
 
 
+States: TypeAlias = dict[Counter, State]
+R = TypeVar("R")
+
+
+class _Counted(NamedTuple):
+    """The counts of one batch, of one column or of several."""
+
+    view: ColumnView | None
+    profile: ColumnProfile | None
+    states: States
+
+
 class _Scan:
     """One pass over a source: columns are counted side by side, batches one after another."""
 
@@ -200,209 +256,149 @@ class _Scan:
         columns: Iterable[str] | None,
         n_jobs: int | None,
     ) -> None:
-        self.source = source
-        self.n_jobs = n_jobs
+        self.source, self.n_jobs = source, n_jobs
         schema = source.schema
         wanted = set(schema if columns is None else columns)
-        absent = [name for name in wanted if name not in schema]
-        if absent:
+        if absent := [name for name in wanted if name not in schema]:
             msg = f"the table has no column {few(absent)}; it has {few(schema, 20)}"
             raise EvidenceError(msg)
-        self.wanted = wanted
-        self.profiled = [name for name in schema if name in wanted]
+        self.profiled = {name: None for name in schema if name in wanted}
         self.order = list(dict.fromkeys(counters))
-        self.failed: dict[Counter, _Failure] = {}
-        self.counters: dict[tuple[str, ...], list[Counter]] = {(n,): [] for n in self.profiled}
+        self.states: dict[Counter, State] = {}
+        own: dict[str, list[Counter]] = {name: [] for name in self.profiled}
+        self.joint: list[Counter] = []
         for counter in self.order:
-            lacking = [name for name in counter.columns if name not in schema]
-            if lacking:
+            names = counter.columns
+            if lacking := [name for name in names if name not in schema]:
                 msg = f"the table has no column {few(lacking)}; it has {few(schema, 20)}"
-                self.failed[counter] = _Failure(EvidenceError(msg))
-            self.counters.setdefault(() if lacking else counter.columns, []).append(counter)
-        names = dict.fromkeys(name for names in self.counters for name in names)
-        #: Columns whose sorted values may be asked for.
-        self.sorted = {
-            name
-            for counter in self.order
-            if getattr(counter, "sorts", False)
-            for name in counter.columns
-        }
-        # Rows are counted in a column, though nothing may be asked of any.
-        self.read = list(names) or [next(iter(schema))]
-        self.counters = dict(sorted(self.counters.items(), key=self._length))
-
-    def _length(self, job: tuple[tuple[str, ...], list[Counter]]) -> tuple[bool, int]:
-        """Sorts jobs, so that the threads end together: texts with much to count come first."""
-        names, counters = job
-        schema = self.source.schema
-        text = len(names) == 1 and schema[names[0]].kind == "string"
-        return (len(names) != 1, -len(counters) - 100 * text)
+                self.states[counter] = _Failure(EvidenceError(msg))
+                continue
+            for name in names:
+                own.setdefault(name, [])
+            (own[names[0]] if len(names) == 1 else self.joint).append(counter)
+        # Long jobs first, so that the threads end together: texts with much to count.
+        work = {name: len(own[name]) + 100 * (schema[name].kind == "string") for name in own}
+        self.own = {name: own[name] for name in sorted(own, key=lambda name: -work[name])}
+        self.sorted = {name for c in self.order if c.needs_sorted for name in c.columns}
 
     def run(self) -> Profile:
-        """Profile of the whole source."""
-        rows = self.source.rows
-        threads = threads_for(self.n_jobs, is_large=rows is None or rows >= MANY_ROWS)
+        """Return the profile of the whole source."""
+        source, states = self.source, self.states
+        profiles: dict[str, ColumnProfile] = {}
+        # Rows are counted in a column, though nothing may be counted of any.
+        batches = source.batches(list(self.own) or [next(iter(source.schema))])
+        if any(counter.needs_all_rows for counter in self.order):
+            parts = list(batches)
+            if len(parts) > 1:
+                table = pa.concat_tables([part.table for part in parts])
+                parts = [Batch(table, table)]
+            batches = iter(parts)
+        threads = threads_for(self.n_jobs, is_large=source.rows is None or source.rows >= MANY_ROWS)
+        pending: deque[tuple[int, list[Future[_Counted]]]] = deque()
+        total = 0
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
-            total = _Counted()
-            waiting: deque[tuple[int, list[Callable[[], _Counted]]]] = deque()
-            for batch in self._batches():
-                jobs = [_start(pool, job) for job in self._jobs_of(batch)]
-                waiting.append((batch.table.num_rows, jobs))
-                # A few batches at a time: what was read is not held for longer than needed.
-                if len(waiting) >= threads:
-                    self._collect(total, *waiting.popleft())
-            while waiting:
-                self._collect(total, *waiting.popleft())
-            settled = [_start(pool, partial(_settle, state)) for state in total.states.values()]
-            for wait in settled:
-                wait()
+            for batch in chain(batches, repeat(None)):
+                if batch is not None:
+                    pending.append((batch.table.num_rows, self._start(batch, pool)))
+                    # A few batches at a time: what was read is not held for longer than needed.
+                    if len(pending) < threads:
+                        continue
+                elif not pending:
+                    break
+                rows, jobs = pending.popleft()
+                for job in jobs:
+                    _, profile, counted = job.result()
+                    if profile is not None:
+                        name = profile.field.name
+                        before = profiles.get(name)
+                        profiles[name] = profile if before is None else before.merge(profile)
+                    for counter, state in counted.items():
+                        known = states.get(counter)
+                        merged = state if known is None else _merge_states(known, state, total)
+                        states[counter] = merged
+                total += rows
+            finalized = [_submit(pool, _finalized, states[counter]) for counter in self.order]
+            ended = [job.result() for job in finalized]
         return Profile(
-            total.rows,
-            self.source.schema,
-            {name: total.columns[name] for name in self.profiled},
-            {counter: total.states[counter] for counter in self.order},
+            total,
+            source.schema,
+            {name: profiles[name] for name in self.profiled},
+            dict(zip(self.order, ended, strict=True)),
         )
 
-    def _batches(self) -> Iterator[Batch]:
-        """The source's batches; one of all rows where a counter must see them together."""
-        batches = self.source.batches(self.read)
-        if not any(getattr(counter, "whole", False) for counter in self.order):
-            return batches
-        parts = list(batches)
-        if len(parts) > 1:
-            table = pa.concat_tables([part.table for part in parts])
-            parts = [Batch(table, table)]
-        return iter(parts)
+    def _start(self, batch: Batch, pool: ThreadPoolExecutor | None) -> list["Future[_Counted]"]:
+        """Start a job for each column of a batch, then one for each counter of several columns."""
+        kinds = {name: self.source.schema[name].kind for name in self.own}
+        floats = {name: batch.table[name] for name, kind in kinds.items() if kind == "float"}
+        sweeps = sweep_together(floats, self.sorted if self._is_whole(batch) else (), self.n_jobs)
+        jobs = {
+            name: _submit(pool, self._count_column, batch, name, sweeps.get(name))
+            for name in self.own
+        }
+        return [
+            *jobs.values(),
+            *(_submit(pool, self._count_joint, batch, counter, jobs) for counter in self.joint),
+        ]
 
     def _is_whole(self, batch: Batch) -> bool:
-        """Whether nothing will be added to what is counted in a batch."""
+        """Whether a batch has all rows, so that nothing will be added to its states."""
         return bool(batch.table.num_rows == self.source.rows)
 
-    def _jobs_of(self, batch: Batch) -> Iterator[Callable[[], "_Counted"]]:
-        """One job for each column or combination of columns, long ones first."""
-        views = {
-            name: ColumnView(batch.table[name], self.source.schema[name]) for name in self.read
-        }
-        look_together(views.values(), self.sorted if self._is_whole(batch) else (), self.n_jobs)
-        for names, counters in self.counters.items():
-            yield partial(self._count, names, counters, views, batch)
+    def _count_column(self, batch: Batch, name: str, sweep: Sweep | None) -> _Counted:
+        view = ColumnView(batch.table[name], self.source.schema[name], sweep)
+        states = self._count(batch, self.own[name], {name: view})
+        # After the counters: a checksum is quicker where they encoded the texts.
+        profile = ColumnProfile.of(view) if name in self.profiled else None
+        return _Counted(view, profile, states)
+
+    def _count_joint(
+        self, batch: Batch, counter: Counter, jobs: Mapping[str, "Future[_Counted]"]
+    ) -> _Counted:
+        # The columns' jobs were started before, so that waiting for them ends.
+        views = {name: jobs[name].result().view for name in counter.columns}
+        return _Counted(None, None, self._count(batch, [counter], views))
 
     def _count(
-        self,
-        names: tuple[str, ...],
-        counters: list[Counter],
-        views: dict[str, ColumnView],
-        batch: Batch,
-    ) -> "_Counted":
-        counted = _Counted()
+        self, batch: Batch, counters: Iterable[Counter], columns: Mapping[str, Any]
+    ) -> States:
+        states, view = {}, BatchView(columns, batch.native, batch.table.num_rows)
         for counter in counters:
-            state = self.failed.get(counter) or _state(counter, views, batch.native)
-            if self._is_whole(batch):
-                # Nothing will be added: what a first reading would do is done here, in the thread.
-                state = _settle(state)
-            counted.states[counter] = state
-        if len(names) == 1 and names[0] in self.wanted:
-            counted.columns[names[0]] = ColumnProfile.of(views[names[0]])
-        return counted
-
-    def _collect(self, total: "_Counted", rows: int, jobs: list[Callable[[], "_Counted"]]) -> None:
-        """Add one batch of so many rows to the total."""
-        before = total.rows
-        total.rows += rows
-        for wait in jobs:
-            part = wait()
-            for name, column in part.columns.items():
-                known = total.columns.get(name)
-                total.columns[name] = column if known is None else known.merge(column)
-            for counter, counted in part.states.items():
-                state = counted
-                if counter in total.states:
-                    state = _merge_states(total.states[counter], counted, before)
-                total.states[counter] = state
-                if isinstance(state, _Failure):
-                    # It is not tried again: a slow pattern would be slow in every batch.
-                    self.failed[counter] = state
+            # One that failed is not tried again.
+            if not isinstance(self.states.get(counter), _Failure):
+                try:
+                    state = counter.count(view)
+                except Exception as error:  # noqa: BLE001  (raised where the state is read)
+                    state = _Failure(error)
+                states[counter] = _finalized(state) if self._is_whole(batch) else state
+        return states
 
 
-@dataclass
-class _Counted:
-    """What was counted in some rows of some columns; `rows` counts those that are added up."""
-
-    rows: int = 0
-    columns: dict[str, ColumnProfile] = field(default_factory=dict)
-    states: dict[Counter, Any] = field(default_factory=dict)
-
-
-def _start(pool: ThreadPoolExecutor | None, job: Callable[[], _Counted]) -> Callable[[], _Counted]:
-    """Run a job, in a thread where there is a pool; the answer waits for it."""
-    return job if pool is None else pool.submit(job).result
+def _submit(pool: ThreadPoolExecutor | None, job: Callable[..., R], *args: Any) -> "Future[R]":
+    """Run a job, in a thread where there is a pool."""
+    if pool is not None:
+        return pool.submit(job, *args)
+    future: Future[R] = Future()
+    future.set_result(job(*args))
+    return future
 
 
-def _state(counter: Counter, views: Mapping[str, ColumnView], native: object) -> Any:
+def _finalized(state: State) -> State:
+    """Return a state that computed what it would compute when it is first read."""
     try:
-        return counter.count(views, native)
-    except Exception as error:  # noqa: BLE001  (raised again where the state is read)
-        return _Failure(error)
-
-
-def _settle(state: Any) -> Any:
-    """Do now, in a thread, what the first reading of a state would do."""
-    settle = getattr(state, "settle", None)
-    if settle is None:
-        return state
-    try:
-        settle()
-    except Exception as error:  # noqa: BLE001  (raised again where the state is read)
+        state.finalize()
+    except Exception as error:  # noqa: BLE001  (raised where the state is read)
         return _Failure(error)
     return state
 
 
-def _merge_states(state: Any, other: Any, shift: int) -> Any:
-    if isinstance(state, _Failure):
-        return state
-    if isinstance(other, _Failure):
-        return other
+def _merge_states(state: State, other: State, shift: int) -> State:
+    if isinstance(state, _Failure) or isinstance(other, _Failure):
+        return state if isinstance(state, _Failure) else other
     if type(state) is not type(other) and isinstance(state, Ecdf | Frequencies):
         # A column without a value has the distribution of no kind, which goes with any.
         if state.n == 0:
             return other
-        if other.n == 0:
+        if isinstance(other, Ecdf | Frequencies) and other.n == 0:
             return state
     return state.merge(other, shift)
-
-
-def _refuse_difference(what: str, ours: Iterable[object], theirs: Iterable[object]) -> None:
-    """Refuse to merge profiles that do not hold the same."""
-    ours, theirs = dict.fromkeys(ours), dict.fromkeys(theirs)
-    lone = [
-        *(key for key in ours if key not in theirs),
-        *(key for key in theirs if key not in ours),
-    ]
-    if lone:
-        msg = f"profiles cannot be merged: only one of them has the {what} {few(map(str, lone))}"
-        raise EvidenceError(msg)
-
-
-def _fingerprinted(column: ColumnProfile) -> list[object]:
-    """What stands for a column in the fingerprint: times in nanoseconds, whatever their unit."""
-    scale = NANOSECONDS[column.field.unit] if column.field.unit else 1
-    return [
-        column.field.name,
-        column.field.kind,
-        column.nulls,
-        column.nans,
-        column.neg_inf,
-        column.pos_inf,
-        _written(column.min, scale),
-        _written(column.max, scale),
-        str(column.checksum),
-    ]
-
-
-def _written(value: Extreme | None, scale: int) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, float):
-        return value.hex()
-    return str(Fraction(value) * scale)

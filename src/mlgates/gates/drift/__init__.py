@@ -28,8 +28,8 @@ from mlgates.gates.drift.statistics import (
     column_drift,
     missing_shift,
 )
-from mlgates.profile.counters import Counter, Distribution, Missing, Numbers
-from mlgates.profile.knots import PARTS, Knots
+from mlgates.profile.counters import Counter, Distribution, Missing, NumericSample
+from mlgates.profile.distributions import Sample
 from mlgates.profile.reference import (
     Reference,
     Side,
@@ -38,8 +38,8 @@ from mlgates.profile.reference import (
     distribution_of,
     edges_of,
 )
-from mlgates.profile.sample import Sample
 from mlgates.profile.scan import Profile
+from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.redaction import describe
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Verdict
@@ -151,7 +151,7 @@ class Drift(Gate):
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
                 kind = schema[name].kind
-                counter = Numbers if kind in NUMBERS else Distribution
+                counter = NumericSample if kind in NUMBERS else Distribution
                 yield counter(name) if kind in METHODS[self.method].kinds else Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
@@ -263,13 +263,18 @@ class Drift(Gate):
                 return self._error(name, describe(EvidenceError(msg), {name}))
             side = cast("Side", distribution_of(reference, name))  # else it would be refused
             is_binned, request = method.distance is not None, requests[name]
-            if is_binned and isinstance(side, Knots) and side.n > PARTS and PARTS % self.bins:
+            if (
+                is_binned
+                and isinstance(side, QuantileSketch)
+                and side.n > PARTS
+                and PARTS % self.bins
+            ):
                 kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
                 cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
                 return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
             current = counted(profile, self._counter(reference, requests, name))
             if request.needs_values and isinstance(side, Sample) and isinstance(current, Sample):
-                side.meet(current, request.bins, sort=request.needs_sorted)
+                side.precompute(current, request.bins, sort=request.needs_sorted)
             edges = edges_of(side, self.bins)
             pair = binned_pair(side, current, edges, self.bins, for_test=is_binned)
             drift = column_drift(

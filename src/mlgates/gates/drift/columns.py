@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline
-from mlgates.profile.frequencies import Frequencies
+from mlgates.profile.distributions import Frequencies
 from mlgates.profile.reference import Reference, distribution_of
 from mlgates.redaction import describe
 from mlgates.tables.field import Field
@@ -57,7 +57,7 @@ class ColumnRequest(NamedTuple):
     Attributes
     ----------
     bins : tuple of int
-        Numbers of cells into which the reference is cut, ascending.
+        NumericSample of cells into which the reference is cut, ascending.
     needs_values : bool
         Whether the values of the data are needed, not only their counts in cells.
     needs_sorted : bool

@@ -16,13 +16,10 @@ from scipy import special
 from mlgates.gates.drift.columns import NUMBERS
 from mlgates.limits import Limit, format_number, format_value, snap_to_limit
 from mlgates.profile.baseline import is_identifier
-from mlgates.profile.cells import CellCounts
 from mlgates.profile.column import ColumnProfile
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.frequencies import Frequencies
-from mlgates.profile.knots import PARTS, Knots
+from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.reference import Ordered, Side, cuts_together
-from mlgates.profile.sample import Sample
+from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats import divergence, twosample
 from mlgates.stats.counting import (
     Cells,
@@ -178,9 +175,9 @@ def binned_pair(
 
     Parameters
     ----------
-    reference : Ecdf, Sample, Knots or Frequencies
+    reference : Ecdf, Sample, QuantileSketch or Frequencies
         The reference's side.
-    current : Ecdf, Sample, Knots, Frequencies or CellCounts
+    current : Ecdf, Sample, QuantileSketch, Frequencies or CellCounts
         The current side, as `current_counter` counted it.
     edges : Edges or None
         As of `edges_of`.
@@ -224,17 +221,21 @@ def _cut_together(reference: Ordered, current: Ordered, bins: int) -> Cells:
     They are cut at knots of both sides where all values of the reference are known, else at its
     own, so that rows and a stored baseline cut alike.
     """
-    known = reference if isinstance(reference, Knots) else Knots.of(Ecdf([reference.values]))
-    if isinstance(current, Knots):
+    known = (
+        reference
+        if isinstance(reference, QuantileSketch)
+        else QuantileSketch.of(Ecdf([reference.values]))
+    )
+    if isinstance(current, QuantileSketch):
         data = current
     else:
         values = Ecdf([current.values])
         if reference.n <= PARTS:
-            points = Knots.of(values).points
+            points = QuantileSketch.of(values).points
             # Of two types a common one might not hold all: then the reference's are enough.
             if points.dtype == known.points.dtype:
-                known = Knots.at(np.union1d(known.points, points), known.whole)
-        data = Knots.at(known.points, values)
+                known = QuantileSketch.at(np.union1d(known.points, points), known.whole)
+        data = QuantileSketch.at(known.points, values)
     each = Edges(known.points, np.ones(len(known.points), np.bool_))
     a, b = (count_stored(side.low, side.high, side.ends, each) for side in (known, data))
     return divergence.cells_together(a, b, bins)
@@ -338,7 +339,7 @@ def column_drift(
 def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
     """Return the statistic of "ks" or "wasserstein", of values or of counts at knots."""
     n, m = current.n, reference.n
-    if isinstance(reference, Knots):
+    if isinstance(reference, QuantileSketch):
         first, second = (
             twosample.PointCounts(side.low, side.high, *side.ends) for side in (reference, current)
         )
@@ -353,7 +354,7 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
     p_least = p_value if ks.high == ks.low else twosample.ks_pvalue(ks.high, m, n)
     if name == "ks":
         return DriftStatistic(ks.value, p_value, ks.low, ks.high, p_least)
-    if isinstance(reference, Knots):
+    if isinstance(reference, QuantileSketch):
         below, upto = (int(current.low[0]), int(current.high[-1])) if len(current.low) else (0, 0)
         infinite = any(side.ends.neg_inf + side.ends.pos_inf for side in (reference, current))
         beyond = math.nan if infinite else current.beyond

@@ -1,4 +1,4 @@
-"""Knots: a reference's distribution at its order statistics, and what others have there."""
+"""A reference's distribution at its order statistics, and what others have there."""
 
 import json
 import math
@@ -11,16 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.ecdf import Ecdf
-from mlgates.profile.knots import PARTS, AtKnots, Knots
+from mlgates.profile.counters import AtPoints
+from mlgates.profile.distributions import Ecdf
 from mlgates.profile.scan import Profile
+from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats.counting import count_sorted, count_stored, quantile_edges, stored_edges
 
 INF, NAN = math.inf, math.nan
 
 
 def knots_of(values):
-    return Knots.of(Ecdf.of(np.asarray(values)))
+    return QuantileSketch.of(Ecdf.of(np.asarray(values)))
 
 
 numbers = st.lists(
@@ -55,7 +56,7 @@ def test_the_least_and_the_greatest_finite_values_are_points():
     values = np.concatenate([[-INF] * 500, np.arange(1_000), [INF] * 500])
     knots = knots_of(values)
     assert (knots.points[0], knots.points[-1]) == (0, 999)
-    assert repr(knots) == f"Knots(n=2,000, {len(knots.points)} points)"
+    assert repr(knots) == f"QuantileSketch(n=2,000, {len(knots.points)} points)"
 
 
 @given(
@@ -83,7 +84,7 @@ def test_edges_from_knots_are_those_of_the_values(values, bins):
 def test_json_gives_the_same_back(values):
     knots = knots_of(np.array(values, float))
     text = json.dumps(knots.to_dict(), allow_nan=False)
-    again = Knots.from_dict(json.loads(text))
+    again = QuantileSketch.from_dict(json.loads(text))
     assert again == knots
     assert again.points.dtype == knots.points.dtype
     assert again.spread == pytest.approx(knots.spread, nan_ok=True) or math.isinf(knots.spread)
@@ -99,7 +100,7 @@ def test_json_gives_the_same_back(values):
 )
 def test_json_keeps_large_integers(values):
     knots = knots_of(values)
-    again = Knots.from_dict(json.loads(json.dumps(knots.to_dict())))
+    again = QuantileSketch.from_dict(json.loads(json.dumps(knots.to_dict())))
     assert again.points.tolist() == sorted(values.tolist())
     assert again == knots
 
@@ -118,10 +119,10 @@ def written(**changes):
 
 
 def test_what_is_written_is_read():
-    assert Knots.from_dict(written()).ends == (5, 0, 1)
-    assert math.isnan(Knots.from_dict(written(spread=None)).spread)
+    assert QuantileSketch.from_dict(written()).ends == (5, 0, 1)
+    assert math.isnan(QuantileSketch.from_dict(written(spread=None)).spread)
     nothing = {"points": [], "low": [], "high": [], "n": 0, "pos_inf": 0, "spread": None}
-    assert len(Knots.from_dict(written(**nothing)).points) == 0
+    assert len(QuantileSketch.from_dict(written(**nothing)).points) == 0
 
 
 @pytest.mark.parametrize(
@@ -155,14 +156,14 @@ def test_what_is_written_is_read():
 )
 def test_nonsense_is_refused(changes, message):
     with pytest.raises(EvidenceError) as caught:
-        Knots.from_dict(written(**changes))
+        QuantileSketch.from_dict(written(**changes))
     assert str(caught.value).startswith(message)
 
 
 def test_missing_keys_are_refused():
     for key in written():
         with pytest.raises(EvidenceError, match=f"knots: `{key}` is missing"):
-            Knots.from_dict({k: v for k, v in written().items() if k != key})
+            QuantileSketch.from_dict({k: v for k, v in written().items() if k != key})
 
 
 # Counting at knots
@@ -174,7 +175,7 @@ def test_missing_keys_are_refused():
     st.integers(0, 40),
 )
 def test_counts_at_points_against_plain_python(values, points, cut):
-    counter = AtKnots("x", tuple(sorted(points)), tails=True)
+    counter = AtPoints("x", tuple(sorted(points)), tails=True)
     values = [value if value is None else float(value) for value in values]
     whole = pa.table({"x": pa.array(values, pa.float64())})
     state = Profile.of(whole, [counter])[counter]
@@ -193,14 +194,14 @@ def test_counts_at_points_against_plain_python(values, points, cut):
 
 @pytest.mark.parametrize("type_", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(9, 2)])
 def test_counts_of_every_type_of_number(type_):
-    counter = AtKnots("x", (1, 3))
+    counter = AtPoints("x", (1, 3))
     state = Profile.of(pa.table({"x": pa.array([1, 2, None, 3, 5], type_)}), [counter])[counter]
     assert (state.low.tolist(), state.high.tolist(), state.ends.n) == ([0, 2], [1, 3], 4)
     assert math.isnan(state.beyond)
 
 
 def test_distances_that_no_double_holds_are_infinite_without_a_warning():
-    counter = AtKnots("x", (-1e308, 1e308), tails=True)
+    counter = AtPoints("x", (-1e308, 1e308), tails=True)
     values = np.repeat([-1.7e308, 1.7e308], 50)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -209,7 +210,7 @@ def test_distances_that_no_double_holds_are_infinite_without_a_warning():
 
 
 def test_counts_of_no_column_of_numbers():
-    counter = AtKnots("x", (1.0,), tails=True)
+    counter = AtPoints("x", (1.0,), tails=True)
     state = Profile.of({"x": [None, None]}, [counter])[counter]
     assert (state.low.tolist(), state.ends.n, state.beyond) == ([0], 0, 0.0)
     with pytest.raises(EvidenceError, match="column 'x' holds string values"):
@@ -217,8 +218,8 @@ def test_counts_of_no_column_of_numbers():
 
 
 def test_counts_at_other_points_do_not_add_up():
-    a = Profile.of({"x": [1.0]}, [AtKnots("x", (1.0,))])[AtKnots("x", (1.0,))]
-    b = Profile.of({"x": [1.0]}, [AtKnots("x", (2.0,))])[AtKnots("x", (2.0,))]
+    a = Profile.of({"x": [1.0]}, [AtPoints("x", (1.0,))])[AtPoints("x", (1.0,))]
+    b = Profile.of({"x": [1.0]}, [AtPoints("x", (2.0,))])[AtPoints("x", (2.0,))]
     with pytest.raises(EvidenceError, match="counts at different points can't be added"):
         a.merge(b)
     assert a != b
@@ -226,6 +227,6 @@ def test_counts_at_other_points_do_not_add_up():
 
 
 def test_integers_beyond_doubles_are_counted_exactly():
-    counter = AtKnots("x", (2**53 + 1,))
+    counter = AtPoints("x", (2**53 + 1,))
     state = Profile.of({"x": np.array([2**53, 2**53 + 1, 2**53 + 2])}, [counter])[counter]
     assert (state.low.tolist(), state.high.tolist()) == ([1], [2])

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
-from mlgates.profile import batch_sort as together
-from mlgates.profile.batch_sort import look_together
-from mlgates.profile.column import ColumnView
+from mlgates.profile import column as together
+from mlgates.profile.column import ColumnView, sweep_together
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import from_arrow
 
@@ -20,8 +19,16 @@ CELLS = st.sampled_from([0.0, -0.0, 1.5, -2.25, NAN, INF, -INF, 1e308, 5e-324]) 
 
 
 def views_of(columns):
+    """The columns, each read alone."""
     arrays = {f"x{i}": column for i, column in enumerate(columns)}
     return [ColumnView(*from_arrow(name, array)) for name, array in arrays.items()]
+
+
+def swept(views, in_order, n_jobs=None):
+    """The columns, those of them that fit read together."""
+    floats = {view.field.name: view.array for view in views if view.field.kind == "float"}
+    sweeps = sweep_together(floats, in_order, n_jobs)
+    return [ColumnView(view.array, view.field, sweeps.get(view.field.name)) for view in views]
 
 
 @st.composite
@@ -42,34 +49,34 @@ def tables(draw):
 
 @given(tables(), st.integers(0, 3), st.sampled_from([1, 2, 3]), st.sampled_from([12, 30, 1 << 16]))
 def test_what_is_seen_together_is_what_is_seen_alone(columns, unsorted, threads, values):
-    before = together._VALUES
-    together._VALUES = values
+    before = together._MATRIX
+    together._MATRIX = values
     try:
-        views = views_of(columns)
-        names = {view.field.name for view in views[unsorted:]}
-        look_together(views, names, threads)
+        names = {f"x{i}" for i in range(unsorted, len(columns))}
+        views = swept(views_of(columns), names, threads)
     finally:
-        together._VALUES = before
+        together._MATRIX = before
     for view, alone in zip(views, views_of(columns), strict=True):
-        assert view.is_ordered <= (view.field.name in names)
-        assert repr(view.swept) == repr(alone.swept)
+        assert (view.sorted_values is not None) <= (view.field.name in names)
+        assert repr(view.sweep[:4]) == repr(alone.sweep[:4])
         assert (view.missing, view.neg_inf, view.pos_inf) == (
             alone.missing,
             alone.neg_inf,
             alone.pos_inf,
         )
-        assert view.ordered.tobytes() == alone.ordered.tobytes()
-        assert view.ordered.dtype == alone.ordered.dtype
-        assert not view.ordered.flags.writeable
+        assert view.in_order().tobytes() == alone.in_order().tobytes()
+        assert view.in_order().dtype == alone.in_order().dtype
+        assert not view.in_order().flags.writeable
 
 
 def test_columns_of_floats_without_gaps_are_looked_at_together():
     whole, gap = pa.array([2.0, -0.0]), pa.array([2.0, None])
-    views = views_of([whole, whole, gap, pa.array([2.0, NAN]), pa.array([2, 1]), whole])
-    look_together(views, {"x0", "x2", "x3", "x4"})
-    assert [view.is_ordered for view in views] == [True, False, False, False, False, False]
-    assert ["swept" in vars(view) for view in views] == [True, True, False, False, False, True]
-    assert views[0].ordered.tolist() == [0.0, 2.0]
+    columns = [whole, whole, gap, pa.array([2.0, NAN]), pa.array([2.0, 1.0]), whole]
+    arrays = {f"x{i}": pa.chunked_array([column]) for i, column in enumerate(columns)}
+    sweeps = sweep_together(arrays, {"x0", "x2", "x3"})
+    assert sorted(sweeps) == ["x0", "x1", "x4", "x5"]
+    assert [name for name, sweep in sweeps.items() if sweep.sorted_values is not None] == ["x0"]
+    assert sweeps["x0"].sorted_values.tolist() == [0.0, 2.0]
 
 
 @pytest.mark.parametrize("bits", [0x7FF00000000007A2, 0xFFF0000000000001])
@@ -109,5 +116,5 @@ def test_a_report_does_not_tell_how_many_columns_were_looked_at_together(monkeyp
 
     whole = rows()
     for values in (600, 1):
-        monkeypatch.setattr(together, "_VALUES", values)
+        monkeypatch.setattr(together, "_MATRIX", values)
         assert rows() == whole

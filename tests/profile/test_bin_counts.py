@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.profile.cells import CellCounts, InCells
-from mlgates.profile.counters import Distribution
+from mlgates.profile.counters import BinCounts, Distribution
+from mlgates.profile.distributions import CellCounts
 from mlgates.profile.reference import counted
 from mlgates.profile.scan import Profile
 from mlgates.stats.counting import count_sorted, quantile_edges
@@ -17,14 +17,14 @@ VALUES = st.one_of(
     st.sampled_from([0.0, -0.0, 1.0, 2.0, np.inf, -np.inf, None, np.nan]),
     st.floats(-5, 5),
 )
-FEW = InCells("x", (1.0, 2.0), (False, True))
+FEW = BinCounts("x", (1.0, 2.0), (False, True))
 
 
 @given(st.lists(VALUES, max_size=40), st.lists(VALUES, max_size=40), st.integers(2, 12))
 def test_counts_are_those_of_the_sorted_column(reference, values, bins):
     known = Profile.of({"x": np.array(reference, float)})[Distribution("x")]
     edges = quantile_edges(known.values, bins)
-    counter = InCells.of("x", edges)
+    counter = BinCounts.of("x", edges)
     data = {"x": np.array(values, float)}
     counts = Profile.of(data, [counter])[counter].counts
     expected = count_sorted(Profile.of(data)[Distribution("x")].values, edges)
@@ -41,7 +41,7 @@ def test_parts_add_up_to_the_whole(first, second):
 
 
 def test_integers_are_compared_exactly():
-    counter = InCells("x", (2**60,), (True,))
+    counter = BinCounts("x", (2**60,), (True,))
     data = {"x": np.array([2**60 - 1, 2**60, 2**60 + 1])}
     assert Profile.of(data, [counter])[counter].counts.tolist() == [0, 1, 1, 1, 0]
 
@@ -60,8 +60,8 @@ def test_counts_in_other_cells_do_not_add_up():
 
 def test_nothing_is_counted_that_can_be_read_off():
     finer = Distribution("x")
-    coarse = InCells("x", (1.0,), (False,), finer)
-    assert coarse == InCells("x", (1.0,), (False,))
+    coarse = BinCounts("x", (1.0,), (False,), subsumed_by=finer)
+    assert coarse == BinCounts("x", (1.0,), (False,))
     for asked, kept in (((coarse,), coarse), ((coarse, finer), finer)):
         evidence = Evidence({"data": {"x": [0.5, 1.5]}})
         evidence.request(lambda _, asked=asked: asked)

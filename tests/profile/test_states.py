@@ -1,0 +1,245 @@
+"""States of every counter as bytes: they merge as those that never left the process."""
+
+import datetime as dt
+import hashlib
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mlgates.errors import EvidenceError
+from mlgates.profile import counters as module
+from mlgates.profile.column import ColumnView
+from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
+from mlgates.profile.counters import (
+    AtPoints,
+    BinCounts,
+    Distribution,
+    Duplicated,
+    GroupMissing,
+    In,
+    Missing,
+    MissingBy,
+    MissingWhere,
+    NotIn,
+    NotMatching,
+    NumericSample,
+    Outside,
+    ValueCounts,
+    Violations,
+)
+from mlgates.profile.scan import Profile
+from mlgates.tables.field import from_arrow
+
+NAN, INF = math.nan, math.inf
+STAMPS = [dt.datetime(2024, 1, 1, 1, 2, 3, 4), None, dt.datetime(2024, 1, 1, 1, 2, 3, 4)]
+COLUMNS = {
+    "float": pa.array([0.0, -0.0, NAN, INF, -INF, None, 1.5, 2.0]),
+    "single": pa.array([0.5, 2.5, None, 2.5], pa.float32()),
+    "int": pa.array([2**53 + 1, 3, None, 3]),
+    "large": pa.array([2**64 - 1, 3, 0], pa.uint64()),
+    "small": pa.array([1, 2, 2, None], pa.int8()),
+    "decimal": pa.array([Decimal("1.50"), None, Decimal("-7.25")], pa.decimal128(20, 2)),
+    "bool": pa.array([True, None, False, True]),
+    "text": pa.array(["a", "é", None, "a", "A "]),
+    "category": pa.array(["a", None, "b", "a"]).dictionary_encode(),
+    "bytes": pa.array([b"a", None, b"\xff"]),
+    "fixed": pa.array([b"ab", None, b"ab"], pa.binary(2)),
+    "date": pa.array([dt.date(2024, 1, 1), None, dt.date(2024, 1, 1)]),
+    "time": pa.array([dt.time(1, 2), None], pa.time64("us")),
+    "stamp": pa.array(STAMPS, pa.timestamp("us")),
+    "zoned": pa.array([1, None, 10**18 + 1], pa.timestamp("ns", "Europe/Berlin")),
+    "span": pa.array([1, None, 1, 7], pa.duration("ns")),
+    "null": pa.nulls(3),
+}
+COUNTERS = (
+    Missing("x"),
+    module.Infinite("x"),
+    module.Fractional("x"),
+    Outside("x", 0, 1),
+    NotIn("x", (0, 1, "a", True)),
+    In("x", (0, 1, "a", True)),
+    NotMatching("x", "a|é"),
+    Duplicated("x"),
+    Distribution("x"),
+    NumericSample("x"),
+    ValueCounts("x"),
+    AtPoints("x", (0.5, 2.0), tails=True),
+    BinCounts("x", (1.0, 2.0), (False, True)),
+    MissingBy(("x",), ("x",)),
+    MissingWhere(("x",), (("odd", lambda rows: [r % 2 == 1 for r in rows]),), ("a", 0)),
+)
+
+
+def state_of(counter, array):
+    view = ColumnView(*from_arrow("x", array))
+    return counter.count(BatchView({"x": view}, list(range(len(array)))))
+
+
+def sent(state):
+    return type(state).from_bytes(state.to_bytes())
+
+
+def every(cls):
+    return {cls, *(each for sub in cls.__subclasses__() for each in every(sub))}
+
+
+def test_every_counter_is_tried():
+    ours = {c for c in every(Counter) if c.__module__.startswith("mlgates.") and c.__doc__}
+    public = {c for c in ours if not c.__name__.startswith("_")}
+    assert public - {Counter, ColumnCounter} == {type(counter) for counter in COUNTERS}
+
+
+@pytest.mark.parametrize("name", list(COLUMNS))
+@pytest.mark.parametrize("counter", COUNTERS, ids=lambda c: type(c).__name__)
+def test_states_are_the_same_as_bytes(counter, name):
+    array = COLUMNS[name]
+    try:
+        a, b, none = (state_of(counter, part) for part in (array[:2], array[2:], array[:0]))
+    except EvidenceError:
+        return
+    for state in (a, b, none, a.merge(b, 2)):
+        again = sent(state)
+        assert type(again) is type(state)
+        assert again == state
+        assert repr(again) == repr(state)
+        assert again.to_bytes() == state.to_bytes()
+    for left, right in ((a, b), (none, a), (b, none)):
+        merged = sent(left).merge(sent(right), 2)
+        merged.finalize()
+        assert merged == left.merge(right, 2)
+    a.finalize()
+    assert sent(a) == a
+
+
+def test_what_is_looked_at_between_does_not_matter():
+    sample = state_of(NumericSample("x"), pa.array([3.0, 1.0]))
+    assert sample.values.tolist() == sent(sample).values.tolist() == [1.0, 3.0]
+    assert sent(sample).merge(sent(sample)).n == 4
+
+
+@pytest.mark.parametrize("values", [["a", None], [1, 2**64 - 1], [0.5, None], [True, False]])
+def test_keys_of_groups_are_kept(values):
+    state = GroupMissing(tuple(((value,), 1, (0,)) for value in values))
+    assert sent(state).groups == state.groups
+
+
+# Damage
+
+
+WHOLE = state_of(Distribution("x"), COLUMNS["float"]).to_bytes()
+
+
+@pytest.mark.parametrize("at", range(0, len(WHOLE), 7))
+def test_changed_bytes_are_refused(at):
+    changed = bytearray(WHOLE)
+    changed[at] ^= 1
+    with pytest.raises(EvidenceError):
+        module.Ecdf.from_bytes(bytes(changed))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "these bytes are no state of a counter$"),
+        (b"\x80\x04K\x01.", "these bytes are no state of a counter$"),
+        (WHOLE[:-1], "the SHA-256 does not fit: the state was changed or cut off$"),
+        (WHOLE.replace(b"state 1", b"state 2", 1), "reads states of version 1, got 2$"),
+        (WHOLE.replace(b"state 1", b"state \xff", 1), "reads states of version 1, got"),
+    ],
+)
+def test_other_bytes_are_refused(data, message):
+    with pytest.raises(EvidenceError, match=message):
+        module.Ecdf.from_bytes(data)
+
+
+def test_a_state_is_read_as_what_it_is():
+    with pytest.raises(EvidenceError, match=r"these bytes are the state Ecdf, not Violations$"):
+        Violations.from_bytes(WHOLE)
+
+
+@pytest.mark.parametrize("stream", [b"", b"abc", b"\xff" * 40])
+def test_bytes_of_a_right_digest_that_hold_no_state_are_refused(stream):
+    head = WHOLE[: WHOLE.index(b"\n") + 1]
+    with pytest.raises(EvidenceError, match="these bytes are no state of a counter"):
+        Violations.from_bytes(head + hashlib.sha256(stream).digest() + stream)
+
+
+# Of a user
+
+
+@dataclass(frozen=True)
+class Total(State):
+    """Sum and number."""
+
+    total: float
+    n: int
+    largest: tuple[float, ...] = ()
+
+    def merge(self, other, shift):
+        return Total(self.total + other.total, self.n + other.n, (*self.largest, *other.largest))
+
+
+@dataclass(frozen=True)
+class Sum(ColumnCounter):
+    """Sum of a column."""
+
+    def count(self, batch):
+        view = batch[self.column]
+        return Total(float(view.values.sum()), view.valid, (float(view.max),))
+
+
+@dataclass(frozen=True)
+class Greater(Counter):
+    """Rows in which one column is greater than another."""
+
+    left: str
+    right: str
+
+    @property
+    def columns(self):
+        return (self.left, self.right)
+
+    def count(self, batch):
+        a, b = (batch[name].aligned() for name in self.columns)
+        hits = np.asarray(pa.compute.greater(a, b).fill_null(False))
+        return Violations(int(hits.sum()), int((~batch.missing(*self.columns)).sum()))
+
+
+def test_counters_of_a_user_are_scanned_and_sent():
+    table = {"a": [1.5, NAN, 4.0], "b": [1, 2, 3]}
+    total, greater = Sum("a"), Greater("a", "b")
+    profile = Profile.of(table, [total, greater])
+    assert profile[total] == sent(profile[total]) == Total(5.5, 2, (4.0,))
+    assert profile[greater] == Violations(2, 2)
+    assert profile.merge(profile)[total] == Total(11.0, 4, (4.0, 4.0))
+    assert profile.merge(profile)[greater] == Violations(4, 4)
+
+
+def test_a_state_of_other_things_has_no_bytes():
+    with pytest.raises(TypeError, match="a state cannot be written with a set"):
+        Total({1}, 2).to_bytes()
+
+
+def test_the_base_classes_count_nothing():
+    counter = Counter()
+    assert {counter.needs_sorted, counter.needs_all_rows, counter.subsumed_by} == {False, None}
+    for read in (lambda: counter.columns, lambda: counter.count(None)):
+        with pytest.raises(NotImplementedError):
+            read()
+    assert State().finalize() is None
+    with pytest.raises(NotImplementedError):
+        State().merge(State(), 0)
+
+
+def test_rows_are_grouped_by_first_appearance():
+    views = {
+        name: ColumnView(*from_arrow(name, pa.array(values)))
+        for name, values in {"a": ["x", None, "y", "x"], "b": [1, 1, 2, 1]}.items()
+    }
+    numbers, first = BatchView(views).groups(["a", "b"])
+    assert numbers.tolist() == [0, 1, 2, 0]
+    assert first.tolist() == [0, 1, 2]
