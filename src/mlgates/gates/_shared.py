@@ -20,6 +20,7 @@ __all__ = [
     "property_check",
     "rounded_up",
     "rows_needed",
+    "rows_until_significant",
 ]
 
 

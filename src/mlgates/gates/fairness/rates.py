@@ -1,10 +1,9 @@
-"""A metric of each group: its values, their intervals, and what a group lacks to be judged."""
+"""A metric of each group: values, intervals, and what a group lacks to be judged."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import compress
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,43 +17,36 @@ from mlgates.predictions import Groups, Outcomes, confusion
 from mlgates.stats.proportions import wilson_interval
 from mlgates.verdict import NO_INTERVAL, Measurement
 
-__all__ = ["Grouped", "Rates", "normal"]
+__all__ = ["GroupRates", "GroupedOutcomes", "normal"]
 
+Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-Again = Callable[[npt.NDArray[np.intp], float], tuple[Floats, Floats]]
 
-
-@dataclass(frozen=True, eq=False)
-class Rates:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GroupRates:
     """A metric of each group; an array has one element a group, NaN where it is undefined.
 
     Parameters
     ----------
-    metric : str
-        Its name.
-    groups : tuple of str
-        Names of the groups.
+    metric, groups
+        Names of the metric and of the groups.
     rows : array
         Rows of each group; those of weight 0 don't count.
     value, low, high : array
-        The metric and its interval at `confidence`.
+        The metric and its interval at the confidence of the gate.
     denominator : array
-        Rows that it is a share of, with weights Kish's effective number; NaN where it is none.
+        Rows that it is a share of, with weights Kish's effective number; NaN where it is no share.
     successes : array
-        Of these rows those that count, whole numbers where rows have no weights; NaN too.
-    lacking : tuple of str
-        What each group lacks to be judged, as a clause; an empty text when it lacks nothing.
-    confidence : float
-        Of the intervals.
-    share : bool
+        Those of them that count, whole numbers where rows have no weights; NaN where no share.
+    insufficient : tuple of str
+        Why a group can't be judged, as a clause; empty where it can.
+    is_share : bool
         Whether the metric is a share of `denominator` rows.
     method : str
-        How the intervals were had.
-    index : array
-        Places of the groups among all of them.
-    again : callable, optional
-        Intervals of the groups at these places at another level, where they are not stretched.
+        How the intervals were computed.
+    at : callable
+        Gives the lower and upper ends of all intervals at another level.
     """
 
     metric: str
@@ -65,52 +57,30 @@ class Rates:
     high: Floats
     denominator: Floats
     successes: Floats
-    lacking: tuple[str, ...]
-    confidence: float
-    share: bool
+    insufficient: tuple[str, ...]
+    is_share: bool
     method: str
-    index: npt.NDArray[np.intp]
-    again: Again | None = None
+    at: Callable[[float], tuple[Floats, Floats]]
 
     @cached_property
-    def judged(self) -> npt.NDArray[np.bool_]:
+    def judged(self) -> Flags:
         """Which groups can be judged."""
-        return np.array([not why for why in self.lacking], np.bool_)
+        return np.array([not why for why in self.insufficient], np.bool_)
 
-    def only(self, kept: npt.NDArray[np.bool_]) -> "Rates":
-        """Return the rates of some groups."""
-        arrays = ("rows", "value", "low", "high", "denominator", "successes", "index")
-        chosen: dict[str, Any] = {name: getattr(self, name)[kept] for name in arrays}
-        for name in ("groups", "lacking"):
-            chosen[name] = tuple(compress(getattr(self, name), kept))
-        return replace(self, **chosen)
-
-    def limits(self, confidence: float) -> tuple[Floats, Floats]:
-        """Return the intervals at another level; those by resampling are stretched.
-
-        The far quantiles of so few draws mean nothing, so that both arms grow by the ratio of the
-        normal quantiles.
-        """
-        if self.share:
-            return wilson_interval(self.successes, self.denominator, confidence)
-        if self.again is not None:
-            return self.again(self.index, confidence)
-        stretch = normal(confidence) / normal(self.confidence)
-        low, high = self.value - self.low, self.high - self.value
-        return self.value - stretch * low, self.value + stretch * high
-
-    def told(self) -> Iterator[dict[str, object]]:
-        """Yield each group as a report shows it."""
-        for g, name in enumerate(self.groups):
-            yield {
+    def details(self, excluded: Flags) -> tuple[dict[str, object], ...]:
+        """Return each group as a report shows it, with a note why one is not judged."""
+        return tuple(
+            {
                 "group": name,
                 "value": float(self.value[g]),
                 "low": float(self.low[g]),
                 "high": float(self.high[g]),
                 "n": int(self.rows[g]),
                 "denominator": float(self.denominator[g]),
-                "note": self.lacking[g],
+                "note": f"excluded: {note}" if excluded[g] else note,
             }
+            for g, (name, note) in enumerate(zip(self.groups, self.insufficient, strict=True))
+        )
 
 
 def normal(confidence: float) -> float:
@@ -124,193 +94,142 @@ def normal(confidence: float) -> float:
     return -float(special.ndtri((1 - confidence) / 2))
 
 
-class Grouped:
-    """Outcomes cut into groups, counted once for all rates.
+class GroupedOutcomes:
+    """Outcomes with the group of each row, counted once for all rates.
 
-    Parameters
-    ----------
-    outcomes : Outcomes
-        Of all rows.
-    groups : Groups
-        Group of each of the rows given.
+    `size` is the number of rows of each group, with weights Kish's effective number.
     """
 
     def __init__(self, outcomes: Outcomes, groups: Groups) -> None:
-        self.outcomes = outcomes
-        self.groups = groups
-        self.names = groups.names
-        kept = outcomes.kept
-        self._codes = groups.codes if kept is None else groups.codes[kept]
-        weight = outcomes.weight
-        # squares of small weights would vanish
-        largest = 0.0 if weight is None else float(weight.max(initial=0.0))
-        self._weight = weight if weight is None or largest == 0 else weight / largest
+        self.outcomes, self.groups, self.names = outcomes, groups, groups.names
+        k, weight = len(groups.names), outcomes.weight
+        self._codes = groups.codes if outcomes.kept is None else groups.codes[outcomes.kept]
         self._parts: dict[int, Outcomes] = {}
+        if weight is None:
+            self.rows = np.bincount(self._codes, minlength=k)
+            self.size = self.rows.astype(np.float64)
+            self._weight = None
+            return
+        # squares of small weights would vanish
+        self._weight = weight = weight / (float(weight.max(initial=0.0)) or 1.0)
+        self.rows = np.bincount(self._codes[weight > 0], minlength=k)
+        sums = (np.bincount(self._codes, weight**power, minlength=k) for power in (1, 2))
+        self.size = _effective(*sums)
 
     @cached_property
-    def rows(self) -> npt.NDArray[np.intp]:
-        """Rows of each group; those of weight 0 don't count."""
-        codes = self._codes if self._weight is None else self._codes[self._weight > 0]
-        return np.bincount(codes, minlength=len(self.names))
-
-    @cached_property
-    def size(self) -> Floats:
-        """Rows that each group is worth: with weights, Kish's effective number."""
-        if self._weight is None:
-            return self.rows.astype(np.float64)
-        k = len(self.names)
-        return _kish(
-            np.bincount(self._codes, self._weight, minlength=k),
-            np.bincount(self._codes, self._weight**2, minlength=k),
-        )
-
-    @cached_property
-    def _cells(self) -> Floats:
-        return self._counted(self._weight)
-
-    @cached_property
-    def _squares(self) -> Floats:
-        return self._cells if self._weight is None else self._counted(self._weight**2)
-
-    def _counted(self, weight: Floats | None) -> Floats:
-        found = self.outcomes
-        if found.pred is None:
-            msg = f"outcomes of {found.need} have no predictions"
+    def _cells(self) -> tuple[Floats, Floats]:
+        """Confusion cells ``(group, true, predicted)``: sums of weights, and of their squares."""
+        outcomes, weight = self.outcomes, self._weight
+        if outcomes.pred is None:
+            msg = f"outcomes of {outcomes.need} have no predictions"
             raise EvidenceError(msg)
-        k, n = len(found.classes), len(self.names)
-        return confusion(found.true, found.pred, k, weight, self._codes, n)
+        k, codes, n = len(outcomes.classes), self._codes, len(self.names)
+        cells = confusion(outcomes.true, outcomes.pred, k, weight, codes, n)
+        if weight is None:
+            return cells, cells
+        return cells, confusion(outcomes.true, outcomes.pred, k, weight**2, codes, n)
 
     def rates(
         self, metric: Metric, confidence: float, least: int, *, bounded: bool = True
-    ) -> Rates:
-        """Return a metric of each group.
+    ) -> GroupRates:
+        """Return a metric of each group with intervals at `confidence`.
 
-        Parameters
-        ----------
-        metric : Metric
-            Of the kind that the outcomes serve.
-        confidence : float
-            Of the intervals.
-        least : int
-            Rows that a group needs to be judged.
-        bounded : bool
-            Whether it needs an interval too.
+        A group needs `least` rows to be judged and, where `bounded`, an interval.
         """
+        small = [""] * len(self.names)
+        for g, (rows, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
+            if size < least or not rows:
+                count = "1 row" if rows == 1 else f"{rows:,} rows"
+                worth = f", by their weights worth {math.floor(size):,}"
+                worth = "" if self._weight is None else worth
+                small[g] = f"{count}{worth}, at least {least:,} are needed" if rows else "no rows"
         if isinstance(metric, CountMetric) and self.outcomes.need == "labels":
             positive = metric.positive(self.outcomes)
-            parts = metric.fraction(self._cells, positive)
-            if parts is not None:
-                whole = metric.fraction(self._squares, positive)
-                squares = parts[1] if whole is None else whole[1]
-                return self._shares(metric, parts, squares, confidence, least)
-        return self._measured(metric, confidence, least, bounded=bounded)
+            parts, squares = (metric.fraction(cells, positive) for cells in self._cells)
+            if parts is not None and squares is not None:
+                successes, denominator = parts
+                value = successes / np.where(denominator > 0, denominator, np.nan)
+                if self._weight is not None:
+                    denominator = _effective(denominator, squares[1])
+                    successes = value * denominator
+                low, high = wilson_interval(successes, denominator, confidence)
+                what = metric.counted
+                few_rows = [few(n, what) for n in denominator.tolist()]
+                return GroupRates(
+                    metric=metric.name,
+                    groups=self.names,
+                    rows=self.rows,
+                    value=value,
+                    low=low,
+                    high=high,
+                    denominator=denominator,
+                    successes=successes,
+                    insufficient=tuple(
+                        why or lack for why, lack in zip(small, few_rows, strict=True)
+                    ),
+                    is_share=True,
+                    method="Wilson",
+                    at=partial(wilson_interval, successes, denominator),
+                )
+        return self._measured(metric, confidence, small, bounded=bounded)
 
-    def _shares(
-        self,
-        metric: CountMetric,
-        parts: tuple[Floats, Floats],
-        squares: Floats,
-        confidence: float,
-        least: int,
-    ) -> Rates:
-        some, all_ = parts
-        effective = all_ if self._weight is None else _kish(all_, squares)
-        value = some / np.where(all_ > 0, all_, np.nan)
-        hits = some if self._weight is None else value * effective
-        low, high = wilson_interval(hits, effective, confidence)
-        what = metric.counted
-        lacking = [
-            self._thin(g, least) or few(float(effective[g]), what) for g in range(len(self.names))
-        ]
-        return Rates(
-            metric.name,
-            self.names,
-            self.rows,
-            value,
-            low,
-            high,
-            effective,
-            np.asarray(hits),
-            tuple(lacking),
-            confidence,
-            share=True,
-            method="Wilson",
-            index=np.arange(len(self.names)),
-        )
+    def _measured(
+        self, metric: Metric, confidence: float, small: list[str], *, bounded: bool
+    ) -> GroupRates:
+        """Return a metric that is no share of rows, measured group by group.
 
-    def _measured(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> Rates:
-        """Return a metric that is no share of rows: measured group by group."""
-        k = len(self.names)
-        value, low, high, denominator = np.full((4, k), np.nan)
-        lacking, found = [self._thin(g, least) for g in range(k)], {}
+        Intervals by resampling are stretched to other levels by the ratio of normal quantiles: the
+        far quantiles of so few draws mean nothing.
+        """
+        value, low, high, denominator = np.full((4, len(self.names)), np.nan)
+        insufficient = list(small)
+        measured: dict[int, Measurement] = {}
         for g in np.flatnonzero(self.rows).tolist():
-            found[g] = one = self._one(metric, g, confidence)
+            measured[g] = one = self._measure(metric, g, confidence)
             value[g] = np.nan if one.value is None else one.value
             low[g], high[g] = one.interval or (np.nan, np.nan)
-            divided = one.details.get("denominator")
-            denominator[g] = divided if isinstance(divided, float | int) else np.nan
-            lacking[g] = lacking[g] or _lack(one, bounded=bounded)
-        drawn = any("resamples" in one.details for one in found.values())
+            rows = one.details.get("denominator")
+            denominator[g] = rows if isinstance(rows, float | int) else np.nan
+            why = one.details.get("undefined" if one.value is None else "lacking")
+            if one.value is None:
+                why = why or "undefined"
+            elif one.interval is None and bounded:
+                why = why or NO_INTERVAL
+            insufficient[g] = small[g] or str(why or "")
+        judged = [g for g, why in enumerate(insufficient) if not why]
+        drawn = any("resamples" in one.details for one in measured.values())
 
-        def again(index: npt.NDArray[np.intp], level: float) -> tuple[Floats, Floats]:
-            ends = [self._one(metric, g, level).interval for g in index.tolist()]
-            known = np.array([end or (np.nan, np.nan) for end in ends]).reshape(-1, 2)
-            return known[:, 0], known[:, 1]
+        @cache
+        def at(level: float) -> tuple[Floats, Floats]:
+            if drawn:
+                stretch = normal(level) / normal(confidence)
+                return value - stretch * (value - low), value + stretch * (high - value)
+            ends = np.full((2, len(self.names)), np.nan)
+            for g in judged:
+                ends[:, g] = self._measure(metric, g, level).interval or (np.nan, np.nan)
+            return ends[0], ends[1]
 
-        return Rates(
-            metric.name,
-            self.names,
-            self.rows,
-            value,
-            low,
-            high,
-            denominator,
-            np.full(k, np.nan),
-            tuple(lacking),
-            confidence,
-            share=False,
-            method=next((one.method for one in found.values() if one.method), ""),
-            index=np.arange(k),
-            again=None if drawn else again,
+        return GroupRates(
+            metric=metric.name,
+            groups=self.names,
+            rows=self.rows,
+            value=value,
+            low=low,
+            high=high,
+            denominator=denominator,
+            successes=np.full_like(value, np.nan),
+            insufficient=tuple(insufficient),
+            is_share=False,
+            method=next((one.method for one in measured.values() if one.method), ""),
+            at=at,
         )
 
-    def _one(self, metric: Metric, group: int, confidence: float) -> Measurement:
-        return metric.measure(self._part(group), confidence=confidence)
-
-    def _part(self, group: int) -> Outcomes:
+    def _measure(self, metric: Metric, group: int, confidence: float) -> Measurement:
         if group not in self._parts:
             self._parts[group] = self.outcomes.take(self.groups.codes == group)
-        return self._parts[group]
-
-    def _thin(self, group: int, least: int) -> str:
-        """Return that a group has too few rows; an empty text when it has enough."""
-        rows, size = int(self.rows[group]), float(self.size[group])
-        if rows == 0:
-            return "no rows"
-        if not size < least:
-            return ""
-        worth = "" if self._weight is None else f", by their weights worth {math.floor(size):,}"
-        return f"{_counted_rows(rows)}{worth}, at least {least:,} are needed"
-
-    def small(self, least: int) -> npt.NDArray[np.bool_]:
-        """Return which groups have too few rows to be judged."""
-        return np.asarray(~(self.size >= least))
+        return metric.measure(self._parts[group], confidence=confidence)
 
 
-def _counted_rows(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"
-
-
-def _lack(found: Measurement, *, bounded: bool) -> str:
-    """Return what a measurement of a group lacks; an empty text when it lacks nothing."""
-    why = str(found.details.get("undefined" if found.value is None else "lacking") or "")
-    if found.value is None:
-        return why or "undefined"
-    if found.interval is None and bounded:
-        return why or NO_INTERVAL
-    return why
-
-
-def _kish(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:
-    """Return Kish's effective number of rows; 0 where nothing has a weight."""
+def _effective(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:
+    """Return Kish's effective number of rows, ``sum(w)^2 / sum(w^2)``; 0 without any weight."""
     return np.asarray(total**2 / np.where(squares > 0, squares, 1.0))

@@ -1,0 +1,352 @@
+"""The worst of a rate over groups, with an interval and a p-value that hold for all of them.
+
+Counts and intervals of the groups become three numbers: the largest difference, the smallest ratio
+or the worst value of any group, its interval, and the p-value of equality or of the limit.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from mlgates.gates._shared import rounded_up, rows_needed, rows_until_significant
+from mlgates.gates.fairness.definitions import Over
+from mlgates.gates.fairness.rates import GroupRates, normal
+from mlgates.limits import ROUNDING, Limit
+from mlgates.stats.multiplicity import group_level, pair_level, pair_pvalues, range_quantile
+from mlgates.stats.proportions import (
+    THIN,
+    koopman_interval,
+    square_and_add,
+    two_proportions_pvalue,
+)
+
+__all__ = ["Comparison", "Rule", "compare", "decisive_growth", "rows_that_decide", "shrunk"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+#: More pairs than these are not tested exactly; those left out count as not significant.
+_MOST_EXACT = 2_000
+#: Pairs or groups near the limit that are looked at for the rows that decide.
+_NEAREST = 20
+#: Share of draws that should be decided with these rows; a little more than the four of five that
+#: are promised, for the normal approximation.
+_DECIDED = 0.85
+#: How well a value is known, as a share of its standard error: it is shrunk, too.
+_SPREAD = 0.7
+#: Nodes and weights of the mean over a normal distribution.
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
+_MEAN = _WEIGHTS / _WEIGHTS.sum()
+
+
+class Rule(NamedTuple):
+    """What is allowed and how it is decided: the limit, the rule and its levels for one rate."""
+
+    over: Over
+    limit: Limit
+    decide_by: str
+    significance: float
+    confidence: float
+
+
+class Comparison(NamedTuple):
+    """The worst of a rate over the groups that can be judged.
+
+    Parameters
+    ----------
+    value : float or None
+        None where it is undefined.
+    interval : (float, float) or None
+        Of the worst over all pairs, or all groups.
+    p_value : float
+        Smallest of the pairs or groups beyond the limit, or of all where none is, adjusted for all.
+    worst : (int, int)
+        Groups of the smallest and of the largest value; of an extreme the one group, twice.
+    widest : (int, int)
+        Groups whose interval reaches farthest.
+    chance : float or None
+        Largest difference (smallest ratio) of the worst pair that equal groups show by chance.
+    """
+
+    rates: GroupRates
+    value: float | None
+    worst: tuple[int, int]
+    interval: tuple[float, float] | None = None
+    p_value: float = math.nan
+    widest: tuple[int, int] = (0, 0)
+    chance: float | None = None
+
+
+def compare(rates: GroupRates, rule: Rule) -> Comparison:
+    """Return the largest difference or smallest ratio of all pairs, or the worst of any group.
+
+    Pairs have Newcombe's interval of a difference or Koopman's of a ratio at the level at which all
+    pairs hold together; metrics that are no shares the same from the intervals of the groups.
+    """
+    if rule.over in ("group_min", "group_max"):
+        return _worst_group(rates, rule)
+    kept, limit, ratio = np.flatnonzero(rates.judged), rule.limit, rule.over == "ratio"
+    v, k = rates.value[kept], len(kept)
+    smallest, greatest = int(np.argmin(v)), int(np.argmax(v))
+    if smallest == greatest:  # all are alike
+        greatest = 1
+    worst = int(kept[smallest]), int(kept[greatest])
+    if ratio and (v.max() == 0 or v.min() < 0):
+        return Comparison(rates, None, worst)
+    i, j = np.triu_indices(k, 1)
+    at = int(np.argmax((i == min(smallest, greatest)) & (j == max(smallest, greatest))))
+    v1, v2 = v[i], v[j]
+    x1, x2 = rates.successes[kept[i]], rates.successes[kept[j]]
+    n1, n2 = rates.denominator[kept[i]], rates.denominator[kept[j]]
+
+    # Gaps: of counts without the rounding of shares.
+    left, right, unit = (
+        (x1 * n2, x2 * n1, n1 * n2) if rates.is_share else (v1, v2, np.ones_like(v1))
+    )
+    least, most = np.minimum(left, right), np.maximum(left, right)
+    if ratio:
+        gaps = _snapped(least / np.where(most > 0, most, np.nan), limit.low)
+        beyond = gaps < limit.low
+    else:
+        gaps = _snapped((most - least) / unit, limit.high, np.maximum(np.abs(v1), np.abs(v2)))
+        beyond = gaps > limit.high
+    value = float(gaps[at])
+
+    # Intervals of |v1 - v2| or |log(v1 / v2)|, which are 0 where both are equal.
+    level = pair_level(rule.confidence, k)
+    low, high = (ends[kept] for ends in rates.at(level))
+    low1, high1, low2, high2 = low[i], high[i], low[j], high[j]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if not ratio:
+            lower, upper = square_and_add(v1, (low1, high1), v2, (low2, high2))
+        elif rates.is_share:
+            lower, upper = map(np.log, koopman_interval(x1, n1, x2, n2, level))
+        else:
+            logs = [np.log(np.maximum(ends, 0.0)) for ends in (v1, low1, high1, v2, low2, high2)]
+            lower, upper = square_and_add(logs[0], (logs[1], logs[2]), logs[3], (logs[4], logs[5]))
+    near, far = np.maximum(lower, -upper), np.maximum(upper, -lower)
+    undefined = np.isnan(near) | np.isnan(far)  # nothing is known of 0 / 0
+    nearest = float(np.where(undefined, 0.0, np.maximum(near, 0.0)).max())
+    far = np.where(undefined, np.inf, far)
+    widest, farthest = int(np.argmax(far)), float(far.max())
+    interval = (math.exp(-farthest), math.exp(-nearest)) if ratio else (nearest, farthest)
+    interval = min(interval[0], value), max(interval[1], value)
+
+    # The test of equality, and what equal groups show by chance.
+    z = normal(pair_level(1 - rule.significance, k))
+    if rates.is_share:
+        pooled = (x1 + x2) / (n1 + n2)
+        errors = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * (1 / n1 + 1 / n2))
+        error = float(_pooled_error(rates, kept[[i[at]]], kept[[j[at]]], z)[0])
+    else:
+        up = v1 > v2
+        arms = np.where(up, v1 - low1, high1 - v1), np.where(up, high2 - v2, v2 - low2)
+        errors = np.hypot(*arms) / normal(level)
+        error = float(errors[at])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_values = np.where(v1 != v2, 2 * special.ndtr(-np.abs(v1 - v2) / errors), 1.0)
+    among = np.flatnonzero(beyond) if beyond.any() else np.arange(len(i))
+    counts = (v1[among], n1[among], v2[among], n2[among]) if rates.is_share else None
+    chance = max(1 - z * error / float(v[[smallest, greatest]].max()), 0.0) if ratio else z * error
+    return Comparison(
+        rates,
+        value,
+        worst,
+        None if math.isnan(sum(interval)) else interval,
+        float(pair_pvalues(_smallest_pvalue(p_values[among], counts), k)),
+        (int(kept[i[widest]]), int(kept[j[widest]])),
+        chance,
+    )
+
+
+def _snapped(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats:
+    """Return values, or the limit where only rounding differs."""
+    crumb = ROUNDING * np.maximum(np.abs(values), scale)
+    return np.where(np.abs(values - bound) <= crumb, bound, values)
+
+
+def _pooled_error(
+    rates: GroupRates, i: Ints, j: Ints, z: float, wanted: Floats | float = 0.0
+) -> Floats:
+    """Return standard errors of the difference of equal shares, shrunk as Wilson's centre is.
+
+    A gap as large as the limit (`wanted`) is itself part of the pooled share.
+    """
+    x, n1, n2 = rates.successes, rates.denominator[i], rates.denominator[j]
+    share = (x[i] + x[j] + z**2 / 2) / (n1 + n2 + z**2)
+    least = np.minimum(wanted * np.maximum(n1, n2) / (n1 + n2), 0.5)
+    share = np.clip(share, least, 1 - least)
+    return np.asarray(np.sqrt(share * (1 - share) * (1 / n1 + 1 / n2)))
+
+
+def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> float:
+    """Return the smallest p-value; where few are expected, Fisher's exact test must reject too.
+
+    `counts` are the shares and sizes of both groups of each pair, for shares.
+    """
+    best, exact = 1.0, 0
+    for at in np.argsort(p_values, kind="stable").tolist():
+        if p_values[at] >= best or exact == _MOST_EXACT:
+            break
+        p_value = float(p_values[at])
+        if counts is not None:
+            v1, n1, v2, n2 = (float(each[at]) for each in counts)
+            trials = max(round(n1), 1), max(round(n2), 1)
+            hits = round(v1 * trials[0]), round(v2 * trials[1])
+            rare = min(sum(hits), sum(trials) - sum(hits))
+            if min(trials) * rare < THIN * sum(trials):
+                exact += 1
+                fisher = two_proportions_pvalue(hits[0], trials[0], hits[1], trials[1])
+                p_value = max(p_value, fisher)
+        best = min(best, p_value)
+    return best
+
+
+def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
+    """Return the smallest or the largest value of any group, tested against the limit.
+
+    Each group has its interval at the level at which those of all groups hold together; the worst
+    is between the worst of the lower and of the upper ends.
+    """
+    kept, at_least = np.flatnonzero(rates.judged), rule.over == "group_min"
+    v, k = rates.value[kept], len(kept)
+    bound = rule.limit.low if at_least else rule.limit.high
+    extreme, place = (np.min, np.argmin) if at_least else (np.max, np.argmax)
+    values, level = _snapped(v, bound), group_level(rule.confidence, k)
+    group = int(place(v))
+    value = float(values[group])
+    low, high = (ends[kept] for ends in rates.at(level))
+    ends = float(extreme(low)), float(extreme(high))
+    if rates.is_share:  # the score test
+        errors = np.sqrt(max(bound * (1 - bound), 0.0) / rates.denominator[kept])
+    else:
+        errors = np.where(v < bound, high - v, v - low) / normal(level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_values = np.where(v != bound, 2 * special.ndtr(-np.abs(v - bound) / errors), 1.0)
+    beyond = values < bound if at_least else values > bound
+    p_value = float(np.min(p_values[beyond] if beyond.any() else p_values))
+    widest = int(kept[place(low if at_least else high)])
+    return Comparison(
+        rates,
+        value,
+        (int(kept[group]),) * 2,
+        None if math.isnan(sum(ends)) else (min(ends[0], value), max(ends[1], value)),
+        -math.expm1(k * math.log1p(-p_value)) if p_value < 1 else 1.0,
+        (widest, widest),
+    )
+
+
+def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
+    """Return how many rows in all would decide, of groups that grow alike; None where none would.
+
+    By significance: rows at which every gap beyond the limit is significant. By the interval, and
+    of the worst value of any group: rows at which the intervals leave the limit.
+    """
+    kept, limit, ratio = np.flatnonzero(rates.judged), rule.limit, rule.over == "ratio"
+    v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")
+    level = (pair_level if is_pairs else group_level)(rule.confidence, k)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = [np.log(np.maximum(e, 0.0)) if ratio else e for e in (v, *rates.at(level))]
+    estimates, low, high = (ends[0], *(end[kept] for end in ends[1:]))
+    errors = (high - low) / (2 * normal(level))
+    i, j = np.triu_indices(k, 1)
+    if is_pairs and rule.decide_by == "significance":
+        level = pair_level(1 - rule.significance, k)
+        z, most = normal(level), np.maximum(v[i], v[j])
+        wanted = (1 - limit.low) * most if ratio else np.full(len(i), limit.high)
+        if rates.is_share:
+            pair_errors = _pooled_error(rates, kept[i], kept[j], z, wanted)
+        else:
+            pair_errors = np.hypot(errors[i], errors[j]) * (most if ratio else 1.0)
+        some = wanted > 0
+        if some.any():
+            times = np.where(some, pair_errors / np.where(some, wanted, 1.0), 0.0)
+            at = int(np.argmax(times))
+            return rows_until_significant(z * float(pair_errors[at]), float(wanted[at]), n)
+        # no gap is within the limit: rows at which the clearest is significant
+        gaps = np.abs(v[i] - v[j])
+        at = int(np.argmax(gaps / pair_errors))
+        gap, reach = float(gaps[at]), z * float(pair_errors[at])
+        return rows_needed(gap, (gap - reach, gap + reach), Limit(0, 0), n, level)
+    known = np.isfinite(estimates) & np.isfinite(errors) & (errors > 0)
+    if not known.all() or (ratio and limit.low == 0):
+        return None
+    true, farthest = shrunk(estimates, errors), float(special.ndtri(0.5 ** (1 / k)))
+    if is_pairs:
+        true, errors = np.abs(true[i] - true[j]), np.hypot(errors[i], errors[j])
+        farthest = range_quantile(0.5, k) / math.sqrt(2)
+        beyond = true - (-math.log(limit.low) if ratio else limit.high)
+    else:
+        beyond = limit.low - true if limit.at_least is not None else true - limit.high
+    # one that is shown to be beyond decides; of those within, all must be shown
+    far = beyond / errors
+    near = np.argsort(-far)[: 1 if far.max() > 0 else _NEAREST]
+    growth = decisive_growth(beyond[near], errors[near], normal(level), farthest).max()
+    return rounded_up(n * float(growth)) if math.isfinite(growth) else None
+
+
+def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> Floats:
+    """Return how many times the rows intervals need to leave their limit, in four of five draws.
+
+    With ``f`` times the rows, the interval of a value at distance ``d`` from its limit leaves it
+    with chance ``Phi(|d| sqrt(f) / error - quantile)``; within the limit all others must be within,
+    too, and the farthest of their errors is taken off. Because the distance itself is known only
+    to its error, the chance is averaged over most of that. Infinite beyond a million times.
+
+    Parameters
+    ----------
+    beyond, errors : array
+        How far each value lies beyond its limit (negative within), and its standard error.
+    quantile : float
+        Normal quantile of the intervals.
+    farthest : float
+        Median of the farthest of all errors, in standard errors.
+
+    Examples
+    --------
+    >>> decisive_growth(np.array([-0.1, -0.05]), np.full(2, 0.05), 1.96, 0.67).round(1).tolist()
+    [5.3, 52.7]
+    """
+    distance = beyond[:, None] / errors[:, None] + _SPREAD * _NODES
+    least = quantile + np.where(distance < 0, farthest, 0.0)
+
+    def decided(logarithm: Floats) -> Floats:
+        growth = np.exp(logarithm / 2)[:, None]
+        return np.asarray(special.ndtr(np.abs(distance) * growth - least) @ _MEAN)
+
+    low, high = np.full(len(beyond), -4.0), np.full(len(beyond), 14.0)
+    out_of_reach = decided(high) < _DECIDED
+    for _ in range(30):
+        middle = (low + high) / 2
+        enough = decided(middle) >= _DECIDED
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.where(out_of_reach, np.inf, np.exp(high))
+
+
+def shrunk(values: Floats, errors: Floats) -> Floats:
+    """Return values of groups, drawn towards their mean by as much as their spread is chance.
+
+    The largest of several values is large by chance, too. Each is
+    ``mean + (value - mean) t / (t + error**2)`` with the variance ``t`` between groups of
+    DerSimonian's and Laird's method of moments.
+
+    References
+    ----------
+    .. [1] DerSimonian, R. and Laird, N. (1986). Meta-analysis in clinical trials. Controlled
+       Clinical Trials 7, 177-188.
+
+    Examples
+    --------
+    >>> shrunk(np.array([0.2, 0.6]), np.array([0.05, 0.05])).round(3).tolist()
+    [0.206, 0.594]
+    """
+    weight = 1 / errors**2
+    mean = (weight * values).sum() / weight.sum()
+    spread = float((weight * (values - mean) ** 2).sum())
+    between = spread - (len(values) - 1)
+    between /= float(weight.sum() - (weight**2).sum() / weight.sum())
+    kept = max(between, 0.0)
+    return np.asarray(mean + (values - mean) * kept / (kept + errors**2))
