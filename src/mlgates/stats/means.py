@@ -19,29 +19,17 @@ _MOST_SKEWED = 1 / 3
 def mean_interval(
     values: Floats, weight: Floats | None = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Student's interval of a mean, with Hall's correction for skewness.
+    """Return Student's interval of a mean, with Hall's correction for skewness.
 
     ``t = sqrt(n) (mean - mu) / s`` is skewed where the rows are. Hall's
     ``g(t) = t + c t**2 + c**2 t**3 / 3 + c / 2`` with ``c = skewness / (3 sqrt(n))`` is not, and
     can be inverted; the ends are where ``g`` has the quantiles of Student's law.
 
     The correction is an expansion in ``c``, which is less than 1/3 for any rows without weights. A
-    far row of little weight brings more, and an interval beside its own mean from ``c / 2 > t`` on.
-    There ``c`` is 1/3, and neither end is nearer to the mean than Student's own.
-
-    Parameters
-    ----------
-    values : numpy.ndarray of float64
-        One a row.
-    weight : numpy.ndarray of float64, optional
-        Weights of the rows: ``n`` is then the effective number of rows.
-    confidence : float, default 0.95
-        Of the two-sided interval.
-
-    Returns
-    -------
-    (low, high) or None
-        With the mean in between. None where the rows don't vary, or are less than two.
+    far row of little weight can give more, and an interval without its own mean from ``c / 2 > t``
+    on. There ``c`` is set to 1/3, and neither end is nearer to the mean than Student's own. With
+    weights, ``n`` is the effective number of rows. None where the rows don't vary, or for fewer
+    than two.
 
     References
     ----------
@@ -65,7 +53,7 @@ def mean_interval(
     skewness = float(np.dot(shares, (centred / deviation) ** 3))
     error = deviation / math.sqrt(n - 1)
     t = float(special.stdtrit(n - 1, (1 + confidence) / 2))
-    c = skewness / (3 * np.sqrt(n))
+    c = skewness / (3 * math.sqrt(n))
     least = t if abs(c) > _MOST_SKEWED else 0.0
     c = min(max(c, -_MOST_SKEWED), _MOST_SKEWED)
     down, up = max(_untransformed(t, c), least), max(-_untransformed(-t, c), least)
@@ -73,7 +61,7 @@ def mean_interval(
 
 
 def _untransformed(x: float, c: float) -> float:
-    """The ``t`` for which Hall's ``g(t)`` is x."""
+    """Return the ``t`` for which Hall's ``g(t)`` is x."""
     if abs(c) < 1e-9:
         return x
     # g(t) = ((1 + c t)**3 - 1) / (3 c) + c / 2
@@ -83,10 +71,10 @@ def _untransformed(x: float, c: float) -> float:
 def median_interval(
     values: Floats, weight: Floats | None = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Interval of a median between two order statistics, by the binomial law of those below it.
+    """Return the interval of a median between two order statistics; None for too few rows.
 
     With weights, the ranks are those of the effective number of rows, and the ends are weighted
-    quantiles. None where the rows are too few for any pair of them.
+    quantiles.
 
     Examples
     --------
@@ -110,12 +98,10 @@ def median_interval(
 
 
 def weighted_median(values: Floats, weight: Floats | None = None) -> float:
-    """The median: the value with half of the weight on either side, the mean of two where tied.
+    """Return the value with half of the weight on either side, the mean of two where tied.
 
     Examples
     --------
-    >>> weighted_median(np.array([1.0, 2.0, 9.0])), weighted_median(np.array([1.0, 2.0]))
-    (2.0, 1.5)
     >>> weighted_median(np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 2.0]))
     5.5
     """

@@ -1,12 +1,13 @@
-"""Quantiles of latencies: intervals that no distribution is assumed for, of calls that may depend.
+"""Quantiles of latencies: intervals without an assumed distribution, of calls that may depend.
 
-A quantile's interval is a pair of order statistics; which ones says the binomial distribution. It
-is the one that Clopper and Pearson's interval of the share of calls beyond a limit gives: the upper
-end is within the limit exactly when that share is shown to be small enough. Calls that follow one
-another are seldom independent, so the binomial distribution is that of an effective number.
+A quantile's interval is a pair of order statistics, chosen by the binomial distribution. It agrees
+with Clopper and Pearson's interval of the share of calls beyond a limit: the upper end is within
+the limit exactly when that share is shown to be small enough. Successive calls are seldom
+independent, so the binomial distribution is that of an effective number of calls.
 """
 
 import math
+from bisect import bisect_left
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -32,27 +33,23 @@ Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 #: Independent calls give an inflation beyond 1 + 12 / sqrt(n), and a lag-1 autocorrelation beyond
-#: 2.33 / sqrt(n), one time in a hundred each; what is below both is taken for chance.
+#: 2.33 / sqrt(n), one time in a hundred each; below both it is taken as chance.
 _BY_CHANCE = 12.0
 _LAG_BY_CHANCE = 2.33
 #: However few clusters there are, an interval twice as wide as it would be is wide enough.
 _LEAST_FREEDOM = 2.0
-#: Lags that are looked at one by one.
+#: Lags that are computed one by one.
 _NEAR = 64
-#: More corrected latencies than this are no measurement but a wrong unit of the interval.
+#: More corrected latencies than this mean a wrong unit of the interval.
 MOST_CORRECTED = 50_000_000
 _CRUMB = 1e-9
 
 
 def quantile(ordered: Floats, share: Fraction) -> float:
-    """Smallest value that at least `share` of the values don't exceed: one that was observed.
+    """Return the smallest value that at least `share` of the values don't exceed.
 
-    Parameters
-    ----------
-    ordered : numpy.ndarray of float64, shape (n,)
-        Values in ascending order; infinite ones are values.
-    share : Fraction
-        Between 0 and 1; exact, so that the rank of p99.9 is that of 999 in 1,000.
+    `ordered` ascends and may hold infinite values; `share` is exact, so that the rank of p99.9 is
+    that of 999 in 1,000.
 
     Examples
     --------
@@ -63,19 +60,11 @@ def quantile(ordered: Floats, share: Fraction) -> float:
 
 
 def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, int]:
-    """Ranks, from 1, of the order statistics that hold a quantile: 0 or n + 1 where none does.
+    """Return the ranks, from 1, of the order statistics that hold a quantile.
 
     The lower is the binomial quantile of (1 - confidence) / 2, the upper that of
-    (1 + confidence) / 2, plus 1.
-
-    Parameters
-    ----------
-    n : int
-        Independent values.
-    share : float
-        Which quantile.
-    confidence : float, default 0.95
-        Of the two-sided interval; it holds at least that.
+    (1 + confidence) / 2, plus 1; 0 or n + 1 where no value of `n` independent ones is certain
+    enough.
 
     References
     ----------
@@ -83,58 +72,40 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
 
     Examples
     --------
-    >>> order_ranks(1_000, 0.99)
-    (983, 997)
-    >>> order_ranks(300, 0.99)  # no value of so few is surely beyond the 99 % quantile
-    (293, 301)
+    >>> order_ranks(1_000, 0.99), order_ranks(300, 0.99)
+    ((983, 997), (293, 301))
     """
     alpha = (1 - confidence) / 2
-    return _binomial_quantile(alpha, n, share), _binomial_quantile(1 - alpha, n, share) + 1
 
+    def at_most(k: int) -> float:
+        """Return the chance of at most k of n, k less than n."""
+        return float(special.betainc(n - k, k + 1, 1 - share))
 
-def _binomial_quantile(level: float, n: int, share: float) -> int:
-    """Smallest k that a binomial count doesn't exceed with chance `level`."""
-    low, high = -1, n  # the chance of at most n is 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        # the chance of at most `middle` successes
-        if special.betainc(n - middle, middle + 1, 1 - share) >= level:
-            high = middle
-        else:
-            low = middle
-    return high
+    low, high = (bisect_left(range(n), level, key=at_most) for level in (alpha, 1 - alpha))
+    return low, high + 1
 
 
 def least_calls(share: float, confidence: float = 0.95) -> int:
-    """Fewest independent calls of which the order statistics can hold a quantile on both sides.
+    """Return the fewest independent calls whose order statistics bound a quantile on both sides.
 
     Examples
     --------
     >>> [least_calls(share) for share in (0.5, 0.95, 0.99, 0.999)]
     [6, 72, 368, 3688]
     """
-    further = max(share, 1 - share)
-    found = math.ceil(math.log((1 - confidence) / 2) / math.log(further))
-    # the logarithms may have lost the last digit
-    while not _is_held(found, share, confidence):
-        found += 1
-    return found
-
-
-def _is_held(n: int, share: float, confidence: float) -> bool:
-    low, high = order_ranks(n, share, confidence)
-    return low >= 1 and high <= n
+    n = math.ceil(math.log((1 - confidence) / 2) / math.log(max(share, 1 - share)))
+    while True:  # the logarithms may have lost the last digit
+        low, high = order_ranks(n, share, confidence)
+        if low >= 1 and high <= n:
+            return n
+        n += 1
 
 
 def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) -> Interval:
-    """Clopper and Pearson's interval of the share of calls beyond a limit.
+    """Return Clopper and Pearson's interval of the share of calls beyond a limit.
 
-    Parameters
-    ----------
-    exceeding, n : float
-        Calls beyond, and in all; of an effective number of calls both are fractions.
-    confidence : float, default 0.95
-        Of the two-sided interval; it holds at least that.
+    `exceeding` of `n` calls are beyond; of an effective number of calls both are fractions. The
+    two-sided interval holds at least `confidence`.
 
     References
     ----------
@@ -154,7 +125,7 @@ def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) ->
 
 
 class Dependence(NamedTuple):
-    """How much calls depend on those before them, and how many independent ones they are worth."""
+    """Autocorrelation of calls, inflation of the variance, and the effective number of calls."""
 
     lag_1: float
     inflation: float
@@ -162,28 +133,28 @@ class Dependence(NamedTuple):
 
 
 def dependence(values: Floats, share: float, confidence: float = 0.95) -> Dependence:
-    """How many independent calls as many calls in a row are worth for a quantile.
+    """Return how many independent calls a series of calls is worth for a quantile.
 
     The inflation of a share's variance, ``1 + 2 * (sum of autocorrelations)``, is the largest of
     four: that of the ranks, that of the indicators of calls beyond the quantile, and those of calls
     beyond the quantiles halfway and three quarters of the way from it to the end. The sum is
     Geyer's initial monotone sequence. Below what independent calls give by chance it counts as 1.
-    Of calls beyond that come in few clusters it is known badly, for which it is widened as
-    Student's t widens the normal distribution.
+    Where the calls beyond come in few clusters the estimate is poor, so it is widened as Student's
+    t widens the normal distribution.
 
     Parameters
     ----------
     values : numpy.ndarray of float64, shape (n,)
         Latencies in the order of the calls; infinite ones are values.
     share : float
-        Which quantile.
+        The quantile.
     confidence : float, default 0.95
-        Of the interval that is to be had.
+        Of the interval that will be computed.
 
     Returns
     -------
     Dependence
-        `lag_1` is the autocorrelation of the ranks of neighbours, 0 where all values are one.
+        `lag_1` is the autocorrelation of the ranks of neighbours, 0 where all values are equal.
 
     References
     ----------
@@ -204,15 +175,19 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     if n < 2:
         return Dependence(0.0, 1.0, n)
     ordered = np.sort(values)
-    inflation, lag_1 = _inflation(_ranks(values, ordered))
+    # Equal values have their mean rank.
+    low = np.searchsorted(ordered, values, side="left")
+    inflation, lag_1 = _inflation((low + np.searchsorted(ordered, values, side="right")) / 2)
     worst = _beyond_chance(inflation, lag_1, n)
-    end = float(share >= 0.5)
-    for level in (share, (share + end) / 2, (share + 3 * end) / 4):
-        beyond = values > ordered[min(math.ceil(n * level), n) - 1]
+    end, level = float(share >= 0.5), (1 + confidence) / 2
+    for tail in (share, (share + end) / 2, (share + 3 * end) / 4):
+        beyond = values > ordered[min(math.ceil(n * tail), n) - 1]
         inflation, _ = _inflation(beyond.astype(np.float64))
         if inflation > 1 + _BY_CHANCE / math.sqrt(n):
             clusters = n * min(share, 1 - share) / inflation
-            worst = max(worst, inflation * _widening(clusters, confidence))
+            freedom = max(clusters - 1, _LEAST_FREEDOM)
+            wider = float(special.stdtrit(freedom, level) / special.ndtri(level))
+            worst = max(worst, inflation * wider**2)
     return Dependence(lag_1, worst, max(int(n / worst), 1))
 
 
@@ -222,29 +197,24 @@ def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
     return 1.0 if chance else max(inflation, 1.0)
 
 
-def _ranks(values: Floats, ordered: Floats) -> Floats:
-    """Ranks of the values, those that are equal with their mean rank."""
-    low = np.searchsorted(ordered, values, side="left")
-    return (low + np.searchsorted(ordered, values, side="right")) / 2
-
-
 def _inflation(series: Floats) -> tuple[float, float]:
     """Return 1 + 2 * (sum of autocorrelations), and the first of them; (1, 0) of a constant."""
-    centred = series - series.mean()
+    centred, n = series - series.mean(), len(series)
     square = float(centred @ centred)
     if not square > 0:
         return 1.0, 0.0
-    # sums of neighbours decrease, save by chance, until they are lost in noise; that is soon
-    # where calls are independent, and a few products are cheaper than a transform
-    near = min(_NEAR, len(series))
-    products = np.array([centred[lag:] @ centred[: len(centred) - lag] for lag in range(near)])
+    # Sums of neighbours decrease, except by chance, until they are lost in noise; that is soon
+    # where calls are independent, and a few products are cheaper than a transform.
+    products = np.array([centred[lag:] @ centred[: n - lag] for lag in range(min(_NEAR, n))])
+    first = float(products[1] / square) if n > 1 else 0.0
     pairs = _pairs(products / square)
     if (pairs > 0).all():
-        pairs = _pairs(_covariance(centred) / square)
+        size = 1 << (2 * n - 1).bit_length()
+        spectrum = np.fft.rfft(centred, size)
+        pairs = _pairs(np.fft.irfft(spectrum * spectrum.conj(), size)[:n] / square)
     lost = np.flatnonzero(pairs <= 0)
     kept = np.minimum.accumulate(pairs[: lost[0] if len(lost) else len(pairs)])
-    following = float(products[1] / square) if near > 1 else 0.0
-    return float(2 * kept.sum() - 1), following
+    return float(2 * kept.sum() - 1), first
 
 
 def _pairs(correlation: Floats) -> Floats:
@@ -253,44 +223,18 @@ def _pairs(correlation: Floats) -> Floats:
     return pairs
 
 
-def _covariance(centred: Floats) -> Floats:
-    """Return the sums of products at each lag."""
-    n = len(centred)
-    size = 1 << (2 * n - 1).bit_length()
-    spectrum = np.fft.rfft(centred, size)
-    return np.fft.irfft(spectrum * spectrum.conj(), size)[:n]
-
-
-def _widening(clusters: float, confidence: float) -> float:
-    """Square of how much wider Student's t is than the normal distribution."""
-    level = (1 + confidence) / 2
-    freedom = max(clusters - 1, _LEAST_FREEDOM)
-    return float((special.stdtrit(freedom, level) / special.ndtri(level)) ** 2)
-
-
 def quantile_interval(
     ordered: Floats, share: float, effective: int, confidence: float = 0.95
 ) -> Interval:
-    """Order statistics that hold a quantile; infinite ends where the calls are too few for one.
+    """Return the order statistics that hold a quantile; infinite ends where calls are too few.
 
-    Parameters
-    ----------
-    ordered : numpy.ndarray of float64, shape (n,)
-        Values in ascending order.
-    share : float
-        Which quantile.
-    effective : int
-        How many independent values they are worth.
-    confidence : float, default 0.95
-        Of the two-sided interval.
+    `ordered` ascends; its values are worth `effective` independent ones.
 
     Examples
     --------
     >>> values = np.arange(1.0, 1_001.0)
-    >>> quantile_interval(values, 0.99, 1_000)
-    (983.0, 997.0)
-    >>> quantile_interval(values, 0.99, 500)
-    (979.0, 1000.0)
+    >>> quantile_interval(values, 0.99, 1_000), quantile_interval(values, 0.99, 500)
+    ((983.0, 997.0), (979.0, 1000.0))
     """
     n, (low, high) = len(ordered), order_ranks(effective, share, confidence)
     inflation = n / effective
@@ -303,12 +247,9 @@ def quantile_interval(
 
 
 def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
-    """Student's interval of a mean, widened where the values depend on those before them.
+    """Return Student's interval of a mean, widened where the values are autocorrelated.
 
-    Returns
-    -------
-    (float, float) or None
-        None of fewer than two values, and where one is infinite.
+    None for fewer than two values, or an infinite one.
     """
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
@@ -322,18 +263,11 @@ def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
 
 
 def ratio_interval(value: float, ends: Interval, other: float, other_ends: Interval) -> Interval:
-    """Interval of the ratio of two positive numbers from the interval of each.
+    """Return the interval of the ratio of two finite positive numbers from the interval of each.
 
     On the scale of logarithms the distances of the ends are added as squares, as Newcombe does for
-    proportions; what the two have in common is not taken off, which makes it wide rather than
-    narrow.
-
-    Parameters
-    ----------
-    value, other : float
-        The two numbers, finite.
-    ends, other_ends : (float, float)
-        Their intervals; the ends may be infinite.
+    proportions; a correlation of the two is not subtracted, so that it is wide rather than narrow.
+    Ends may be infinite.
 
     References
     ----------
@@ -353,28 +287,23 @@ def ratio_interval(value: float, ends: Interval, other: float, other_ends: Inter
 
 
 def _distance(value: float, end: float) -> float:
-    """Distance of two numbers on the scale of logarithms."""
+    """Return the distance of two numbers on the scale of logarithms."""
     return abs(math.log(end / value)) if 0 < end < math.inf else math.inf
 
 
 def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -> Floats:
-    """Latencies with those of the calls that were never sent while a slow one was waited for.
+    """Return latencies with those of the calls that were not sent during a slow one.
 
-    Who sends the next call only when the last has been answered sends none while the server stalls.
-    After each latency above `expected_interval` come those that calls sent meanwhile would have
-    had: shorter by one interval each, down to the interval. It mends what was measured in a closed
-    loop; sending by the clock measures it.
+    A sender that waits for each answer sends nothing while the server stalls. After each latency
+    above `expected_interval` come those that calls sent meanwhile would have had: shorter by one
+    interval each, down to the interval.
 
     Parameters
     ----------
     latencies : array_like of float
-        In the order of the calls. Infinite ones (failed calls) stay as they are.
+        In the order of the calls. Infinite ones (failed calls) are kept.
     expected_interval : float
         Time between two calls of one sender, in the unit of the latencies.
-
-    Returns
-    -------
-    numpy.ndarray of float64
 
     Raises
     ------
@@ -401,5 +330,5 @@ def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -
         raise ValueError(msg)
     copies = omitted.astype(np.int64) + 1
     place = np.arange(int(copies.sum())) - np.repeat(np.cumsum(copies) - copies, copies)
-    mended: Floats = np.repeat(given, copies) - place * expected_interval
-    return mended
+    corrected: Floats = np.repeat(given, copies) - place * expected_interval
+    return corrected

@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
 
@@ -62,7 +61,7 @@ def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None 
     """
     positive = np.asarray(true, np.bool_)
     if weight is None:
-        return _area(_twice_won(positive, np.asarray(score)), positive)
+        return _area(*_twice_won(positive, np.asarray(score)), positive)
     weights = np.asarray(weight, np.float64)
     return _weighted_area(placements(positive, np.asarray(score), weights), positive, weights)
 
@@ -110,8 +109,8 @@ def delong(
     positive, vectors, weights = _rows(true, scores, weight)
     if weights is None:
         won = [_twice_won(positive, vector) for vector in vectors]
-        areas = [_area(each, positive) for each in won]
-        placed = np.array([_shares(each, positive) for each in won])
+        areas = [_area(*each, positive) for each in won]
+        placed = np.array([_shares(*each, positive) for each in won])
     else:
         placed = np.array([placements(positive, vector, weights) for vector in vectors])
         areas = [_weighted_area(each, positive, weights) for each in placed]
@@ -137,9 +136,9 @@ def auc_difference(
     """
     positive, (first, second), weights = _rows(true, (score, other), weight)
     if weights is None:
-        won, lost = _twice_won(positive, first), _twice_won(positive, second)
-        areas = _area(won, positive), _area(lost, positive)
-        change = _shares(won - lost, positive)
+        (won, totals), (lost, _) = (_twice_won(positive, each) for each in (first, second))
+        areas = _area(won, totals, positive), _area(lost, totals, positive)
+        change = _shares(won - lost, totals, positive)
     else:
         here, there = (placements(positive, each, weights) for each in (first, second))
         areas = (
@@ -210,22 +209,7 @@ def hanley_interval(
 
 def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
     """Return the share of the other class's weight that each row beats, ties by half."""
-    order, starts = _runs(score)
-    rows = len(score)
-    ends = np.append(starts[1:], rows)[: len(starts)]
-    labels, weights = positive[order], weight[order]
-    lengths = ends - starts
-    # Weight of each class in lower scores, with half of that in equal ones; last of all rows.
-    middles, totals = [], []
-    for mask in (labels, ~labels):
-        before = np.concatenate(([0.0], np.cumsum(np.where(mask, weights, 0.0))))
-        middles.append(np.repeat((before[starts] + before[ends]) / 2, lengths))
-        totals.append(before[-1])
-    (hits, misses), (all_hits, all_misses) = middles, totals
-    placed = np.empty(rows, np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        placed[order] = np.where(labels, misses / all_misses, (all_hits - hits) / all_hits)
-    return placed
+    return _shares(*_twice_won(positive, score, weight), positive)
 
 
 def _rows(
@@ -240,40 +224,40 @@ def _rows(
     return positive[kept], [vector[kept] for vector in vectors], weights[kept]
 
 
-def _runs(score: Values) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the rows in the order of their scores, and where each run of equal scores starts."""
-    order = np.argsort(score)
-    ranked = score[order]
-    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
-    return order, starts[: len(score)]
+def _twice_won(
+    positive: Mask, score: Values, weight: Floats | None = None
+) -> tuple[Values, tuple[Any, Any]]:
+    """Return twice what each row beats of the other class, a tie being half, and both sums.
 
-
-def _twice_won(positive: Mask, score: Values) -> Ints:
-    """Return twice the number of rows of the other class that each row beats, a tie being half.
-
-    Whole numbers, so that no sum of them is rounded.
+    Rows (whole numbers, so that no sum is rounded), or their weights.
     """
-    order, starts = _runs(score)
-    labels = positive[order]
-    rows = len(score)
-    before = np.concatenate(([0], np.cumsum(labels)))
-    if len(starts) == rows:  # no ties
-        below = before[:-1]  # positive rows below each
-        places = np.where(labels, 2 * (np.arange(rows) - below), 2 * (before[-1] - below))
-    else:
-        ends = np.append(starts[1:], rows)
-        hits = before[starts] + before[ends]  # twice those below, and those tied
-        lengths = ends - starts
-        misses = np.repeat(starts + ends - hits, lengths)
-        places = np.where(labels, misses, np.repeat(2 * before[-1] - hits, lengths))
-    won = np.empty(rows, np.int64)
-    won[order] = places
-    return won
+    order = np.argsort(score)
+    ranked, labels, rows = score[order], positive[order], len(score)
+    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))[:rows]
+    is_tied, bounds = len(starts) < rows, np.append(starts, rows)
+    # Twice the size of each class in lower scores and that in equal ones; that of all rows.
+    twice, totals = [], []
+    for mask in (labels, ~labels):
+        sizes = mask if weight is None else np.where(mask, weight[order], 0.0)
+        before = np.concatenate(([0], np.cumsum(sizes)))
+        totals.append(before[-1])
+        before = before[bounds] if is_tied else before
+        each = before[:-1] + before[1:]
+        twice.append(np.repeat(each, np.diff(bounds)) if is_tied else each)
+    won = np.empty(rows, twice[0].dtype)
+    won[order] = np.where(labels, twice[1], 2 * totals[0] - twice[0])
+    return won, (totals[0], totals[1])
 
 
-def _area(won: Ints, positive: Mask) -> float:
-    hits = int(np.count_nonzero(positive))
-    pairs = hits * (len(positive) - hits)
+def _shares(won: Values, totals: tuple[Any, Any], positive: Mask) -> Floats:
+    """Return the placements: shares of the other class."""
+    hits, misses = totals
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(won / np.where(positive, 2 * misses, 2 * hits))
+
+
+def _area(won: Values, totals: tuple[Any, Any], positive: Mask) -> float:
+    pairs = int(totals[0]) * int(totals[1])
     return int(won[positive].sum()) / (2 * pairs) if pairs else math.nan
 
 
@@ -281,13 +265,6 @@ def _weighted_area(placed: Floats, positive: Mask, weight: Floats) -> float:
     weights = weight[positive]
     total = float(weights.sum())
     return float(np.dot(weights, placed[positive])) / total if total > 0 else math.nan
-
-
-def _shares(won: Ints, positive: Mask) -> Floats:
-    """Return the placements: shares of the other class."""
-    hits = int(np.count_nonzero(positive))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return won / np.where(positive, 2 * (len(positive) - hits), 2 * hits)
 
 
 def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats:

@@ -18,7 +18,6 @@ __all__ = [
     "Resampled",
     "bca_interval",
     "cells_interval",
-    "less_one",
     "multinomial_cells",
     "percentile_interval",
     "row_counts",
@@ -34,25 +33,25 @@ Statistic = Callable[[Floats], Floats]
 
 #: Draws of an interval.
 RESAMPLES = 2_000
-#: A class with fewer rows is resampled apart, so that no draw lacks it.
+#: A class with fewer rows is resampled separately, so that no draw lacks it.
 THIN = 30
 #: Numbers in one batch.
 _BATCH = 1 << 21
-#: Cells above this have so many rows that a single one leaves no trace: no jackknife.
+#: With more cells there are so many rows that a single one changes nothing: no jackknife.
 _MOST_CELLS = 4_096
-#: From this many rows on, a row's count is drawn from Poisson's law alone; sums over rows that are
-#: independent then have a normal law, and metrics that are functions of few sums draw these.
+#: From this many rows on, each row's count is drawn from Poisson's law; sums over independent rows
+#: are then nearly normal, and metrics that are functions of few sums draw these.
 MANY = 10_000
 #: Share of the draws that may be undefined.
 _UNDEFINED = 0.1
-#: How often a row comes up, by 16 random bits.
+#: Number of times that a row is drawn, by 16 random bits.
 _POISSON = np.searchsorted(
     special.pdtr(np.arange(9), 1.0), (np.arange(1 << 16) + 0.5) / (1 << 16)
 ).astype(np.uint8)
 
 
 class Resampled(NamedTuple):
-    """An interval from draws, and how it was read off them."""
+    """An interval from draws, and how it was computed."""
 
     interval: tuple[float, float] | None
     how: Literal["BCa", "percentile", "degenerate", "undefined"]
@@ -65,7 +64,7 @@ def bca_interval(
     confidence: float = 0.95,
     times: npt.ArrayLike = 1.0,
 ) -> Resampled:
-    """Efron's bias-corrected and accelerated bootstrap interval.
+    """Return Efron's bias-corrected and accelerated bootstrap interval.
 
     The ends are the draws' quantiles at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``, where ``z0`` is
     the normal quantile of the share of draws below the value (a draw equal to it counts half) and
@@ -76,14 +75,13 @@ def bca_interval(
     value : float
         Of the sample itself.
     draws : array_like of float
-        Values of the resamples. NaN is one where the statistic is undefined; they are left out,
-        and where they are more than 10 % there is no interval.
+        Values of the resamples. NaN (undefined) is left out; above 10 % there is no interval.
     left_out : array_like of float
         Values without one row (or one block of rows) each.
     confidence : float, default 0.95
         Of the two-sided interval.
     times : array_like of float
-        How many rows give each of the left-out values.
+        Number of rows that give each of the left-out values.
 
     Returns
     -------
@@ -124,7 +122,7 @@ def bca_interval(
 
 
 def percentile_interval(draws: npt.ArrayLike, confidence: float = 0.95) -> Resampled:
-    """The draws' own quantiles; parameters and refusals as of `bca_interval`.
+    """Return the draws' own quantiles; undefined and degenerate as of `bca_interval`.
 
     Examples
     --------
@@ -143,7 +141,7 @@ def percentile_interval(draws: npt.ArrayLike, confidence: float = 0.95) -> Resam
 
 
 def _acceleration(left_out: npt.ArrayLike, times: npt.ArrayLike) -> float:
-    """A sixth of the skewness of the jackknife's influences; 0 where they are all alike."""
+    """Return a sixth of the skewness of the jackknife's influences; 0 where all are alike."""
     values = np.asarray(left_out, np.float64)
     weight = np.broadcast_to(np.asarray(times, np.float64), values.shape)
     known = ~np.isnan(values) & (weight > 0)
@@ -166,14 +164,14 @@ def cells_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Resampled:
-    """BCa interval of a function of counts: its cost does not grow with the rows.
+    """Return the BCa interval of a function of counts, at a cost that is independent of the rows.
 
     A multinomial draw of the cells has the law of resampling the rows they count.
 
     Parameters
     ----------
     statistic : callable
-        Of tables ``(m, *cells.shape)``: ``(m,)`` values, NaN where undefined.
+        From tables ``(m, *cells.shape)`` to ``(m,)`` values, NaN where undefined.
     cells : numpy.ndarray of float64
         Counts; of weighted rows their weights, scaled to sum up to the effective rows.
     strata : numpy.ndarray of int, optional
@@ -195,10 +193,16 @@ def cells_interval(
     rng = np.random.default_rng(seed)
     draws = [statistic(batch) for batch in multinomial_cells(cells, resamples, rng, strata)]
     left_out, times = [np.empty(0)], [np.empty(0)]
-    if np.count_nonzero(cells) <= _MOST_CELLS:
-        for tables, rows in less_one(cells):
-            left_out.append(statistic(tables))
-            times.append(rows)
+    flat = cells.ravel()
+    filled = np.flatnonzero(flat)
+    step = max(1, _BATCH // cells.size)
+    for start in range(0, len(filled) if len(filled) <= _MOST_CELLS else 0, step):
+        which = filled[start : start + step]
+        tables = np.repeat(flat[None], len(which), axis=0)
+        at = np.arange(len(which)), which
+        tables[at] = np.maximum(tables[at] - 1, 0.0)
+        left_out.append(statistic(tables.reshape(len(which), *cells.shape)))
+        times.append(flat[which])
     return bca_interval(
         value, np.concatenate(draws), np.concatenate(left_out), confidence, np.concatenate(times)
     )
@@ -207,19 +211,10 @@ def cells_interval(
 def multinomial_cells(
     cells: Floats, resamples: int, rng: np.random.Generator, strata: Codes | None = None
 ) -> Iterator[Floats]:
-    """Yield batches ``(b, *cells.shape)`` of tables drawn as resampled rows would give them.
+    """Yield batches ``(b, *cells.shape)`` of tables of counts drawn as resampled rows give them.
 
-    Parameters
-    ----------
-    cells : numpy.ndarray of float64
-        Counts.
-    resamples : int
-        Tables in all.
-    rng : numpy.random.Generator
-        Where they come from.
-    strata : numpy.ndarray of int, optional
-        A code for each cell, such as the true class: where the cells of one of them hold less than
-        30 rows in all, the sums of all are kept.
+    `strata` is a code for each cell, such as the true class: where the cells of one of them hold
+    less than 30 rows in all, the sums of all are kept.
     """
     flat = cells.ravel()
     filled = np.flatnonzero(flat)
@@ -249,40 +244,17 @@ def smoothed_cells(cells: Floats, resamples: int, rng: np.random.Generator) -> I
         yield rng.dirichlet(alpha, size).reshape(size, *cells.shape) * alpha.sum()
 
 
-def less_one(cells: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """Yield batches of tables that lack one row of a cell, with the number of such rows."""
-    flat = cells.ravel()
-    filled = np.flatnonzero(flat)
-    step = max(1, _BATCH // cells.size)
-    for start in range(0, len(filled), step):
-        which = filled[start : start + step]
-        tables = np.repeat(flat[None], len(which), axis=0)
-        at = (np.arange(len(which)), which)
-        tables[at] = np.maximum(tables[at] - 1, 0.0)
-        yield tables.reshape(len(which), *cells.shape), flat[which]
-
-
 def row_counts(
     n: int,
     resamples: int,
     rng: np.random.Generator,
     strata: npt.NDArray[Any] | None = None,
 ) -> Iterator[Counts]:
-    """Yield batches ``(b, n)``: how often each row comes up in each resample.
+    """Yield batches ``(b, n)``: how many times each row is drawn in each resample.
 
-    From 10,000 rows on each count is drawn by itself from Poisson's law of mean 1, which is what
-    the multinomial law tends to; the number of rows then varies from draw to draw by its root.
-
-    Parameters
-    ----------
-    n : int
-        Rows.
-    resamples : int
-        Draws in all.
-    rng : numpy.random.Generator
-        Where they come from.
-    strata : numpy.ndarray, optional
-        One code a row; as many rows of each are drawn as there are.
+    From 10,000 rows on each count is drawn from Poisson's law of mean 1, the limit of the
+    multinomial law; the number of rows then varies from draw to draw by its root. `strata` is one
+    code per row; as many rows of each are drawn as there are.
     """
     if n >= MANY and strata is None:
         for size in _sizes(resamples, n):
@@ -314,7 +286,7 @@ def row_indices(
 
 
 def _sizes(resamples: int, width: int) -> Iterator[int]:
-    """How many draws each batch has."""
+    """Yield the number of draws of each batch."""
     most = max(1, _BATCH // max(1, width))
     for start in range(0, resamples, most):
         yield min(most, resamples - start)
