@@ -40,24 +40,16 @@ _SUITE = 20_000  # characters of the suite as written
 def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
     """Return one self-contained page, or its body with styles for a notebook."""
     results = [thing] if isinstance(thing, GateResult) else rows.ordered(thing)
-    places = {result.name: place for place, result in enumerate(results, 1)}
-    failures = () if isinstance(thing, GateResult) else thing.failures[:_BLOCKING]
+    gates = [_gate(result, place) for place, result in enumerate(results, 1)]
+    alone = isinstance(thing, GateResult)
     provenance = thing.provenance if isinstance(thing, Report) else {}
     suite, versions = provenance.get("suite"), provenance.get("versions")
     template = _environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
     page = template.render(
         head=rows.headline(thing, _NAME),
-        alone=isinstance(thing, GateResult),
-        gates=[_gate(result, places[result.name]) for result in results],
-        blocking=[
-            {
-                "verdict": result.counted,
-                "gate": clean(result.name, _NAME),
-                "place": places[result.name],
-                "told": _failed(result),
-            }
-            for result in failures
-        ],
+        alone=alone,
+        gates=gates,
+        blocking=[gate for gate in gates if gate["blocks"] and not alone][:_BLOCKING],
         rests=rows.provenance_clauses(provenance),
         versions=[
             clean(f"{name} {version}", 80)
@@ -116,6 +108,8 @@ def _gate(result: GateResult, place: int) -> dict[str, object]:
         "verdict": result.verdict,
         "aside": rows.aside(result) or ("allowed" if allowed else ""),
         "place": place,
+        "blocks": result.counted not in (None, Verdict.PASS),
+        "failed": _failed(result),
         "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
         "told": " · ".join(_counts(result.checks)),
         "seconds": format_number(result.seconds, "s") if result.seconds else "",
@@ -138,8 +132,8 @@ def _counts(checks: Sequence[Check]) -> list[str]:
 
 
 def _failed(result: GateResult) -> str:
-    """Return the checks that block a release: measured values, limits missed, groups compared."""
-    blocking = [check for check in result.checks if check.verdict is result.counted]
+    """Return the worst checks in a line: measured values, limits missed, groups compared."""
+    blocking = [check for check in result.checks if check.verdict is result.verdict]
     clauses = []
     for check in blocking[:_NAMED]:
         cells = rows.row(result, check, _NAME)

@@ -126,7 +126,7 @@ def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     passed two or more, without a hint.
     """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
-    passed = [check for check in checks if check.passed and not _hinted(check)]
+    passed = [check for check in checks if check.passed and not check.hint]
     if sum(check.passed for check in checks) < 2:
         passed = []
     short = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
@@ -171,7 +171,7 @@ def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
         if check.metric != check.subject:
             measured = f"{clean(check.metric, name_length)} {measured}"
     reason = note = ""
-    if not check.passed or _hinted(check):
+    if not check.passed or check.hint:
         reason = clean(check.reason, _REASON)
         moved = [cell for cell in cells(check) if cell.moved]
         moved.sort(key=lambda cell: -abs(cell.current - cell.reference))
@@ -192,11 +192,6 @@ def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
         note,
         check.n,
     )
-
-
-def _hinted(check: Check) -> bool:
-    # (some gates still write their hints into the reason alone)
-    return check.hint != "" or "(hint:" in check.reason
 
 
 def aside(result: GateResult, check: Check | None = None) -> str:

@@ -237,9 +237,10 @@ class Latency(Gate):
             allowed = Limit(at_most=float(1 - share))
             needed = rows_needed(beyond / found.n, exceeding, allowed, found.n, level)
             text += self._forecast(needed, details)
-        text += _remarks(series) + self._unit_hint(series, limit)
+        text += _remarks(series)
+        hint = self._unit_hint(series, limit)
         return self._check(
-            series, self.quantile, found.value, ends, limit, text, insufficient, details
+            series, self.quantile, found.value, ends, limit, text, insufficient, details, hint
         )
 
     def _slowdown_check(self, series: Series, production: Series) -> Check:
@@ -329,8 +330,11 @@ class Latency(Gate):
         text: str,
         insufficient: str,
         details: dict[str, object],
+        hint: str = "",
     ) -> Check:
         found, is_quantile = series.found, series.found.statistic.share is not None
+        if series.measured is not None and series.measured.busy:
+            hint = "; ".join(filter(None, ["the machine was busy with more than this", hint]))
         method = f"{'order statistics' if is_quantile else 'Student'}; {series.how}"
         quantiles = table(found.ordered)
         details = {
@@ -360,6 +364,7 @@ class Latency(Gate):
             insufficient=insufficient if found.n else "",
             unit="share" if metric == "slowdown" else "s",
             said=text,
+            hint=hint,
         )
 
     def _unit_hint(self, series: Series, limit: Limit) -> str:
@@ -371,14 +376,14 @@ class Latency(Gate):
         if bare is not None and times > (_ODD_LARGE if bare >= _LARGE else _ODD):
             most = f"at most {format_number(limit.high, 's')} is {times:,.0f} times the median"
             write = f"write '{bare:g}ms' for milliseconds"
-            return f" (hint: {most}; a bare number is seconds: {write})"
+            return f"{most}; a bare number is seconds: {write}"
         if times * _ODD_GIVEN < 1 and found.median >= 1:
-            return " (hint: latencies are in seconds; are these milliseconds?)"
+            return "latencies are in seconds; are these milliseconds?"
         return ""
 
 
 def _remarks(series: Series) -> str:
-    """Return remarks on failed calls, on their dependence, and on the load of the machine."""
+    """Return remarks on failed calls and on the dependence of calls."""
     found, text = series.found, ""
     if found.failed == found.n > 1:
         text += f"; all {found.n:,} calls failed, which counts as infinite"
@@ -387,8 +392,6 @@ def _remarks(series: Series) -> str:
         text += f"; {found.failed:,} failed {calls} as infinite"
     if found.statistic.share is not None and found.dependence.inflation > 1:
         text += f"; calls depend on those before them and are worth {found.dependence.effective:,}"
-    if series.measured is not None and series.measured.busy:
-        text += " (hint: the machine was busy with more than this)"
     return text
 
 
