@@ -42,20 +42,10 @@ _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 
 
 def plain(value: object, *, quote: bool = False) -> object:
-    """Return a value in the form that JSON carries.
+    """Return a value in the form that JSON carries; TypeError for NaN and other types.
 
-    Parameters
-    ----------
-    value : object
-        None, bools, numbers, texts, sequences and mappings with texts as keys.
-    quote : bool
-        Whether a text that would be read as a number gets a quote before it; `unquoted` reverses
-        that. For values that may be a number or a text.
-
-    Raises
-    ------
-    TypeError
-        For NaN (undefined is None) and for every type that JSON doesn't have.
+    With `quote`, a text that would be read as a number gets a quote before it; `unquoted` reverses
+    that. It is for values that may be a number or a text.
 
     Examples
     --------
@@ -94,26 +84,14 @@ def unquoted(value: Any) -> Any:
 
 
 def is_numeral(text: str) -> bool:
-    """Whether `plain` writes some number as this text.
-
-    Examples
-    --------
-    >>> is_numeral("-Infinity"), is_numeral(str(2**60)), is_numeral("1"), is_numeral("0" * 20)
-    (True, True, False, False)
-    """
+    """Return whether `plain` writes some number as this text, such as "-Infinity"."""
     if _DIGITS.fullmatch(text):
         return abs(int(text)) > _EXACT
     return text in ("Infinity", "-Infinity")
 
 
 def number(value: object) -> float | None:
-    """Return the number that `plain` wrote.
-
-    Raises
-    ------
-    EvidenceError
-        For anything but a number, null, an infinity's text or the digits of a large integer.
-    """
+    """Return the number that `plain` wrote, or None for null."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and is_numeral(value):
@@ -148,13 +126,10 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def loads(text: str) -> object:
-    """Return what strict JSON says.
+    """Parse strict JSON.
 
-    Raises
-    ------
-    EvidenceError
-        For broken text, NaN and Infinity tokens, numbers too large for a float, duplicate keys, and
-        nesting too deep to read.
+    EvidenceError for broken text, NaN and Infinity tokens, numbers too large for a float, duplicate
+    keys, and nesting too deep to read.
     """
     try:
         value = _parsed(text, float)
@@ -196,13 +171,7 @@ def _levels(value: object) -> list[Collection[Any]]:
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
-    """Return what a strict JSON file says.
-
-    Raises
-    ------
-    EvidenceError
-        When the file is absent, unreadable, larger than `max_bytes`, or not strict JSON in UTF-8.
-    """
+    """Parse a file of strict JSON in UTF-8, of at most `max_bytes`; else EvidenceError."""
     try:
         file = Path(path)
         size = file.stat().st_size
@@ -224,10 +193,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
 def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file so that a reader sees the old file or the whole new one, never a part.
 
-    Raises
-    ------
-    OSError
-        When the file can't be written; the old one is then as it was.
+    OSError when it can't be written; the old file is then unchanged.
     """
     target = Path(path)
     if not target.parent.is_dir():

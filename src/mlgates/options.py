@@ -1,7 +1,7 @@
-"""Validators for options: each returns the value in its plain form or raises ``OptionError``.
+"""Validation of options: each function returns the value in plain form or raises ``OptionError``.
 
-Nothing is guessed: a number given as text, a NaN, a bool where a number belongs are refused when
-the gate is built, before any data is seen.
+Nothing is guessed: a number given as text, NaN, or a bool in place of a number is refused when the
+gate is built.
 """
 
 import dataclasses
@@ -65,12 +65,12 @@ def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: its repr, cut, or its type where that raises."""
+    """Return a value's repr for a message, cut to length; its type where repr raises."""
     try:
-        said = repr(value)
+        written = repr(value)
     except Exception:  # noqa: BLE001  (whatever a value's own repr raises; 4,300 digits do)
         return f"a value of type {type(value).__name__}"
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+    return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
@@ -82,20 +82,15 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     "; did you mean 'reference'?"
     """
     folded = {name.casefold(): name for name in known}
-    said = str(word).casefold()
-    near = [said] if said in folded else get_close_matches(said, folded, n=3, cutoff=0.6)
+    key = str(word).casefold()
+    near = [key] if key in folded else get_close_matches(key, folded, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(folded[name]) for name in near)}?" if near else ""
 
 
 def real(value: object) -> int | float | None:
-    """Return a number in plain form, NaN and infinities too; None for what is no number.
+    """Return a number as ``int`` or ``float``, NaN and infinities too; None for other values.
 
-    A bool is no number, and neither is a numpy timedelta, which Python takes for an integer.
-
-    Examples
-    --------
-    >>> real(7), real(0.5), real(True), real("7")
-    (7, 0.5, None, None)
+    Bools are no numbers, and numpy timedeltas, which Python takes for integers, are none.
     """
     if type(value) is float or type(value) is int:
         return value
@@ -116,13 +111,7 @@ def number(
     at_least: float = -math.inf,
     at_most: float = math.inf,
 ) -> float:
-    """Return a finite number within bounds as a plain ``int`` or ``float``.
-
-    Raises
-    ------
-    OptionError
-        For a bool, text, an array, NaN, an infinity, or a value outside the bounds.
-    """
+    """Return a finite number within bounds as a plain ``int`` or ``float``."""
     plain = real(value)
     # not `math.isfinite`, which fails on integers that are too large for a float
     if plain is None or not abs(plain) <= sys.float_info.max or not at_least <= plain <= at_most:
@@ -194,13 +183,7 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
 
 
 def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
-    """Return declared slices as a gate keeps them: names of columns, or (name, condition) pairs.
-
-    Examples
-    --------
-    >>> slices("Performance", "by", ["sex", "age"]), slices("Performance", "by", "sex")
-    (('sex', 'age'), ('sex',))
-    """
+    """Return declared slices as names of columns, or as (name, condition) pairs."""
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
         try:
@@ -220,13 +203,7 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
 
 
 def seconds(value: Duration) -> float:
-    """Return a duration that `duration` accepted, in seconds.
-
-    Examples
-    --------
-    >>> seconds("20ms"), seconds("24h"), seconds(90)
-    (0.02, 86400.0, 90.0)
-    """
+    """Return a duration that `duration` accepted, in seconds."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):
@@ -238,21 +215,20 @@ def seconds(value: Duration) -> float:
 
 
 def scalar(owner: str, option: str, value: Any) -> object:
-    """Return a value that can stand in a set of values, numpy scalars in plain form.
-
-    Raises
-    ------
-    OptionError
-        For None, NaN and infinities, and for anything that is no number, text, bool or date.
-    """
+    """Return a finite number, text, bool or date, numpy scalars in plain form."""
     item = value.item() if getattr(value, "shape", None) == () else value
-    known = isinstance(item, str | int | float | Decimal | date)
+    allowed_type = isinstance(item, str | int | float | Decimal | date)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
-        known = False  # numpy gives nanoseconds as a bare integer
+        allowed_type = False  # numpy gives nanoseconds as a bare integer
     if isinstance(item, int) and abs(item) >= _MOST_DIGITS:
         raise refuse(owner, option, "made of integers of at most 100 digits", value)
-    missing = item is None or (known and not _finite(item))
-    if missing or not known:
+    if isinstance(item, Decimal):  # a signaling NaN raises when it is compared
+        finite = item.is_finite()
+    else:
+        is_inf = isinstance(item, float) and math.isinf(item)
+        finite = bool(item == item) and not is_inf  # noqa: PLR0124
+    missing = item is None or (allowed_type and not finite)
+    if missing or not allowed_type:
         allowed = "made of finite numbers, texts, bools, dates or datetimes"
         hint = "; null and NaN always are missing" if missing else ""
         raise refuse(owner, option, allowed, value, hint)
@@ -260,7 +236,7 @@ def scalar(owner: str, option: str, value: Any) -> object:
 
 
 def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]:
-    """Return a mapping, or pairs of which each stands for another name, as a dict."""
+    """Return a mapping, or pairs with different names, as a dict."""
     try:
         pairs = list(given.items() if isinstance(given, Mapping) else given)
         found = dict(pairs)
@@ -272,13 +248,7 @@ def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]
 
 
 def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
-    """Return values in their order; those of a set sorted, whose order changes from run to run.
-
-    Examples
-    --------
-    >>> ordered(("b", "a"), {"b", "a"}), ordered(("b", "a"), ["b", "a"])
-    (('a', 'b'), ('b', 'a'))
-    """
+    """Return values in their order; sorted if a set was given, since its order varies by run."""
     if not isinstance(given, AbstractSet):
         return values
     try:
@@ -288,69 +258,45 @@ def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
 
 
 def distinct(values: Iterable[object]) -> tuple[object, ...]:
-    """Return each value once, the first of those that are equal; True is not 1.
-
-    Examples
-    --------
-    >>> distinct([1, True, 1.0, "1"])
-    (1, True, '1')
-    """
+    """Return each value once, the first of equal ones; True and 1 differ."""
     kept: dict[tuple[bool, object], object] = {}
     for value in values:
         kept.setdefault((isinstance(value, bool), value), value)
     return tuple(kept.values())
 
 
-def _finite(item: Any) -> bool:
-    """Whether a value is no NaN, no NaT and no infinity."""
-    if isinstance(item, Decimal):  # a signaling NaN raises when it is compared
-        return item.is_finite()
-    return bool(item == item) and not (isinstance(item, float) and math.isinf(item))  # noqa: PLR0124
-
-
 def duration(owner: str, option: str, value: object, *, zero: bool = False) -> Duration:
     """Return a duration as it was written: ``"20ms"``, ``"24h"``, a ``timedelta`` or seconds.
 
-    Parameters
-    ----------
-    owner, option : str
-        Who asks, for the message.
-    value : object
-        What was given. Units are us, ms, s, min, h, d and w.
-    zero : bool
-        Whether a duration of nothing is allowed.
+    Units are us, ms, s, min, h, d and w; `zero` allows a duration of 0.
     """
     allowed = "a duration such as '20ms', '24h', '7d', a timedelta or seconds"
     allowed += ", not negative" if zero else ", more than zero"
-    said: Duration | None
+    plain: Duration | None
     length: float | None
     if isinstance(value, timedelta) or (isinstance(value, str) and _DURATION.fullmatch(value)):
-        said, length = value, seconds(value)
+        plain, length = value, seconds(value)
     else:
-        said = length = real(value)
-    if said is None or length is None or not 0 <= length <= sys.float_info.max:
+        plain = length = real(value)
+    if plain is None or length is None or not 0 <= length <= sys.float_info.max:
         raise refuse(owner, option, allowed, value)
     if length == 0 and not zero:
         raise refuse(owner, option, allowed, value)
-    return said
+    return plain
 
 
 def written(value: Any, **defaults: object) -> str:
-    """Return a dataclass value as one writes it: mappings as mappings, without the defaults.
+    """Return the call that builds a dataclass instance, without options at their defaults.
 
-    Parameters
-    ----------
-    value : dataclass instance
-        A field with ``metadata={"mapping": True}`` is a tuple of pairs and is written as a dict.
-    **defaults
-        Defaults that only the value itself knows.
+    A field with ``metadata={"mapping": True}`` is a tuple of pairs and is written as a dict;
+    `defaults` are those that depend on the instance.
     """
-    said = []
+    arguments = []
     # what may be positional comes first, also before the options that are inherited
     for field in sorted(dataclasses.fields(value), key=lambda field: field.kw_only is True):
         given, default = getattr(value, field.name), defaults.get(field.name, field.default)
         if given != default or type(given) is not type(default):
             pairs = field.metadata.get("mapping") and given is not None
             shown = repr(dict(given) if pairs else given)
-            said.append(f"{field.name}={shown}" if field.kw_only else shown)
-    return f"{type(value).__name__}({', '.join(said)})"
+            arguments.append(f"{field.name}={shown}" if field.kw_only else shown)
+    return f"{type(value).__name__}({', '.join(arguments)})"
