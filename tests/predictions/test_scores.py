@@ -311,14 +311,3 @@ def test_too_many_classes_to_count():
         _ = found.cells
     said = "there are 2,001 classes; a table of counts is made of at most 2,000"
     assert str(caught.value) == said
-
-
-def test_codes_into_more_classes():
-    found = Evidence({"y_true": ["b", "c"], "y_pred": ["c", "c"], "pos_label": "c"}).outcomes(
-        "labels"
-    )
-    wider = found.over(("a", "b", "c"))
-    assert wider.true.tolist() == [1, 2]
-    assert wider.pred.tolist() == [2, 2]
-    assert wider.positive == 2
-    assert found.over(("b", "c")) is found

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.difference import Change, Ends, resampled_change, tango_ends
+from mlgates.metrics.difference import SEED, Change, Ends, resampled_change, tango_ends
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
 from mlgates.predictions.labels import list_labels
@@ -63,6 +63,7 @@ class CountMetric(Metric):
     """
 
     need: Need = "labels"
+    greater_is_better: bool | None = True
     binary: bool = False
     strict: bool = False
     alike: bool = False
@@ -90,32 +91,33 @@ class CountMetric(Metric):
             raise EvidenceError(msg)
         return outcomes.binary(self.name) if self.binary else None
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return value and interval from the cells."""
         positive = self.positive(outcomes)
         value = float(self.of_cells(outcomes.cells, positive))
         if np.isnan(value):
             return undefined(self.unless)
-        why = self.insufficient(outcomes, positive)
-        found = Estimate(value)
-        if confidence:
-            found = self.bounded(value, outcomes, positive, confidence, seed)
-        return found._replace(details={**found.details, "lacking": why}) if why else found
+        n, counted = self.smallest(outcomes, positive)
+        lacking = few(n, counted) if counted else ""
+        found = (
+            self.bounded(value, outcomes, positive, confidence) if confidence else Estimate(value)
+        )
+        return found._replace(details={**found.details, "lacking": lacking}) if lacking else found
 
     @abstractmethod
-    def insufficient(self, outcomes: Outcomes, positive: int | None) -> str:
-        """Return the clause for a share of too few rows; an empty string otherwise.
+    def smallest(self, outcomes: Outcomes, positive: int | None) -> tuple[float, str]:
+        """Return the smallest number of rows that a share is of, and what they are.
 
-        The number of all rows is checked by the gate.
+        Nothing where it is of all rows: their number is checked by the gate.
         """
 
     @abstractmethod
     def bounded(
-        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float
     ) -> Estimate:
         """Return the estimate with its interval."""
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Draw from the joint cells of (true, candidate's, production's label).
 
         One row is added, half of it gained and half lost, as Agresti and Min do for paired shares:
@@ -159,9 +161,9 @@ class CountMetric(Metric):
         here = np.concatenate([here, right, missed])
         there = np.concatenate([there, missed, right])
         counts = np.concatenate([counts, half[some], half[some]])
-        batches = multinomial_cells(counts, RESAMPLES, np.random.default_rng(seed))
+        batches = multinomial_cells(counts, RESAMPLES, np.random.default_rng(SEED))
         draws = np.concatenate([changes(batch, here, there) for batch in batches])
-        return resampled_change(value, draws, "multinomial", seed)
+        return resampled_change(value, draws, "multinomial")
 
 
 def _sums(counts: Floats, codes: Codes, k: int) -> Floats:
@@ -205,38 +207,31 @@ class Share(CountMetric):
     def _value(self, part: Floats | float, whole: Floats | float) -> Floats:
         return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
 
-    def _denominator(self, outcomes: Outcomes, positive: int | None) -> float:
-        """Return the rows that it is a share of, with weights their effective number."""
-        whole = float(self._parts(outcomes.cells, positive)[1])
-        if outcomes.weight is None:
-            return whole
-        return whole**2 / float(self._parts(_squared_cells(outcomes), positive)[1])
-
-    def insufficient(self, outcomes: Outcomes, positive: int | None) -> str:
-        """Return that its denominator is too small."""
-        if self.counted == "rows":
-            return ""
-        return few(self._denominator(outcomes, positive), self.counted)
+    def smallest(self, outcomes: Outcomes, positive: int | None) -> tuple[float, str]:
+        """Return the rows of the denominator, with weights their effective number."""
+        n = whole = float(self._parts(outcomes.cells, positive)[1])
+        if outcomes.weight is not None:
+            n = whole**2 / float(self._parts(_squared_cells(outcomes), positive)[1])
+        return n, "" if self.counted == "rows" else self.counted
 
     def bounded(
-        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float
     ) -> Estimate:
         """Return Wilson's interval by the rows of the denominator."""
-        del seed
         part, whole = map(float, self._parts(outcomes.cells, positive))
-        n = self._denominator(outcomes, positive)
+        n, _ = self.smallest(outcomes, positive)
         ends = wilson_interval(n if part == whole else part * (n / whole), n, confidence)
         low, high = (float(self._value(end, 1.0)) for end in ends)
         return Estimate(value, (low, high), "Wilson", {"denominator": n})
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return Tango's interval and McNemar's test where predictions don't move the denominator.
 
         Both are of the rows that one model alone has counted.
         """
         here, there = self._counted_rows(candidate), self._counted_rows(production)
         if here is None or there is None:
-            return super().change(candidate, production, seed)
+            return super().change(candidate, production)
         (among, mine), (_, theirs) = here, there
         weight = np.ones(candidate.n) if candidate.weight is None else candidate.weight
         kept = np.where(among, weight, 0.0)
@@ -325,18 +320,18 @@ class MarginMetric(CountMetric):
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
-    def insufficient(self, outcomes: Outcomes, positive: int | None) -> str:
-        """Return that the part of a class rests on too few rows."""
+    def smallest(self, outcomes: Outcomes, positive: int | None) -> tuple[float, str]:
+        """Return the fewest rows that the part of a class rests on."""
         del positive
         if self.behind is None:
-            return ""
+            return math.inf, ""
         present = outcomes.cells.sum(1) > 0  # a class without rows has a part of 0, no share of few
         tables = outcomes.cells, _squared_cells(outcomes)
         sums, squares = (self.behind.rows(table)[present] for table in tables)
-        return few(float((sums**2 / squares).min()), self.behind.what)
+        return float((sums**2 / squares).min()), self.behind.what
 
     def bounded(
-        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float, seed: int
+        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float
     ) -> Estimate:
         """Return the interval by resampling the cells, or from those of the classes."""
         del positive
@@ -349,7 +344,7 @@ class MarginMetric(CountMetric):
             low, high = wilson_interval(hits, n, confidence)
             return Estimate(value, of_mean(part / whole, low, high), "Wilson, combined")
         cells = outcomes.cells * (outcomes.effective / outcomes.cells.sum())
-        drawn: dict[str, object] = {"seed": seed, "resamples": RESAMPLES}
+        drawn: dict[str, object] = {"seed": SEED, "resamples": RESAMPLES}
         k = len(cells)
         if k > 2:
             true, pred = np.nonzero(cells)  # of a thousand classes most cells are empty
@@ -360,25 +355,25 @@ class MarginMetric(CountMetric):
                 hits[:, true[right]] = counts[:, right]
                 return self.formula(hits, _sums(counts, true, k), _sums(counts, pred, k))
 
-            found = cells_interval(of_filled, cells[true, pred], confidence=confidence, seed=seed)
+            found = cells_interval(of_filled, cells[true, pred], confidence=confidence, seed=SEED)
             if found.how != "degenerate" or k > _MOST_CLASSES:
                 return Estimate(value, found.interval, f"multinomial ({found.how})", drawn)
             # all draws are the same (each row is right, or none is): smooth as with two classes
-        tables = smoothed_cells(cells, RESAMPLES, np.random.default_rng(seed))
+        tables = smoothed_cells(cells, RESAMPLES, np.random.default_rng(SEED))
         draws = np.concatenate([self.of_cells(table, None) for table in tables])
         ends = percentile_interval(draws, confidence).interval
         if ends is not None:
             ends = min(ends[0], value), max(ends[1], value)
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return Tango's intervals of the classes, combined, with McNemar's test over all of them.
 
         Where no class has a changed share, the sum of ``(b - c) / n`` over the classes has the
         variance ``sum((b + c) / n**2)``.
         """
         if self.mean_of != "true":
-            return super().change(candidate, production, seed)
+            return super().change(candidate, production)
         true, k = candidate.true, len(candidate.classes)
         mine, theirs = (side.true == side.pred for side in (candidate, production))
         weight = np.ones(candidate.n) if candidate.weight is None else candidate.weight
@@ -483,7 +478,6 @@ COUNTS: tuple[CountMetric, ...] = (
     *(
         Share(
             name=name,
-            greater_is_better=True,
             share=lambda cells, _: (np.trace(cells, axis1=-2, axis2=-1), cells.sum((-2, -1))),
         )
         for name in _RIGHT
@@ -502,7 +496,6 @@ COUNTS: tuple[CountMetric, ...] = (
     ),
     Share(
         name="f1",
-        greater_is_better=True,
         share=_overlap,
         overlap=True,
         binary=True,
@@ -555,7 +548,6 @@ _COMBINED = "Wilson a class, combined"
 AVERAGES: tuple[CountMetric, ...] = (
     MarginMetric(
         name="balanced_accuracy",
-        greater_is_better=True,
         formula=_balanced_accuracy,
         behind=_TRUE,
         mean_of="true",
@@ -564,7 +556,6 @@ AVERAGES: tuple[CountMetric, ...] = (
     ),
     MarginMetric(
         name="precision_macro",
-        greater_is_better=True,
         formula=lambda right, true, pred: _mean(_divided(right, pred), true, pred),
         behind=_PREDICTED,
         alike=True,
@@ -574,7 +565,6 @@ AVERAGES: tuple[CountMetric, ...] = (
     ),
     MarginMetric(
         name="recall_macro",
-        greater_is_better=True,
         formula=lambda right, true, pred: _mean(_divided(right, true), true, pred),
         behind=_TRUE,
         mean_of="true",
@@ -583,26 +573,22 @@ AVERAGES: tuple[CountMetric, ...] = (
     ),
     MarginMetric(
         name="f1_macro",
-        greater_is_better=True,
         formula=lambda right, true, pred: _mean(_divided(2 * right, true + pred), true, pred),
         behind=_EITHER,
         alike=True,
     ),
     MarginMetric(
         name="precision_weighted",
-        greater_is_better=True,
         formula=lambda right, true, pred: _weighted(_divided(right, pred), true),
         behind=_PREDICTED,
         unless="a class is never predicted",
     ),
     MarginMetric(
         name="f1_weighted",
-        greater_is_better=True,
         formula=lambda right, true, pred: _weighted(_divided(2 * right, true + pred), true),
     ),
     MarginMetric(
         name="matthews_corrcoef",
-        greater_is_better=True,
         low=-1.0,
         formula=_matthews,
         behind=_OTHERS,

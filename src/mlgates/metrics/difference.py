@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlgates.metrics.metric import Metric
 
 __all__ = [
+    "SEED",
     "Change",
     "Difference",
     "Ends",
@@ -35,11 +36,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Ends = tuple[float, float] | None
-
-
-def _no_interval(confidence: float) -> Ends:
-    del confidence
-    return None
+#: Of all resampling: the same rows give the same interval.
+SEED = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,7 +61,7 @@ class Change:
     """
 
     method: str
-    ends: Callable[[float], Ends] = _no_interval
+    ends: Callable[[float], Ends] = lambda _: None
     value: float | None = None
     p_value: float | None = None
     details: Mapping[str, object] = field(default_factory=dict)
@@ -92,7 +90,7 @@ def normal_change(method: str, change: float, error: float) -> Change:
 
 
 def resampled_change(
-    value: float, draws: Floats, what: str, seed: int, left_out: Floats | None = None
+    value: float, draws: Floats, what: str, left_out: Floats | None = None
 ) -> Change:
     """Return the change that resamples show; BCa with values without one row (or block) each."""
     known = draws[~np.isnan(draws)]
@@ -111,7 +109,7 @@ def resampled_change(
         method=f"{what} ({interval(0.95).how})",
         ends=ends,
         p_value=min(1.0, 2 * (fewer + 1) / (len(known) + 1)),
-        details={"seed": seed, "resamples": len(draws)},
+        details={"seed": SEED, "resamples": len(draws)},
     )
 
 
@@ -161,9 +159,7 @@ class Difference:
         return self.candidate - self.production if exact is None else exact
 
 
-def difference(
-    metric: "Metric", candidate: Outcomes, production: Outcomes, *, seed: int = 0
-) -> Difference:
+def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> Difference:
     """Return how a metric differs between two models on the same rows.
 
     Parameters
@@ -172,8 +168,6 @@ def difference(
         What is measured.
     candidate, production : Outcomes
         Of the kind that the metric needs, with the same rows.
-    seed : int, default 0
-        Of resampling.
 
     Returns
     -------
@@ -205,7 +199,7 @@ def difference(
     elif _answer_alike(candidate, production):
         change = unchanged("identical", "answers")
     else:
-        change = metric.change(candidate, production, seed)
+        change = metric.change(candidate, production)
     lacks = [str(found.details["lacking"]) for found in (here, there) if "lacking" in found.details]
     return Difference(
         candidate=here.value,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.metrics.difference import Change, resampled_change
+from mlgates.metrics.difference import SEED, Change, resampled_change
 from mlgates.metrics.metric import Estimate, Metric, rows_left
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.resampling import THIN, bca_interval, row_indices
@@ -53,26 +53,26 @@ class FunctionMetric(Metric):
     high: float = math.inf
     interval: str = "bootstrap of the rows, BCa"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the function's value, and its interval by resampling the rows."""
         value = self._number(self._arrays(outcomes))
         if not confidence:
             return Estimate(value)
         of_rows = self.of_rows(outcomes)
-        resampled = [of_rows(rows) for rows in _drawn_rows(outcomes, seed)]
+        resampled = [of_rows(rows) for rows in _drawn_rows(outcomes)]
         left = [of_rows(rows) for rows in rows_left(outcomes.n)]
         found = bca_interval(value, resampled, left, confidence)
-        details = {"seed": seed, "resamples": len(resampled)}
+        details = {"seed": SEED, "resamples": len(resampled)}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Bootstrap the rows, the same ones for both models."""
         here, there = self.of_rows(candidate), self.of_rows(production)
-        draws = [here(some) - there(some) for some in _drawn_rows(candidate, seed)]
+        draws = [here(some) - there(some) for some in _drawn_rows(candidate)]
         left = [here(some) - there(some) for some in rows_left(candidate.n)]
         every = np.ones(candidate.n, np.bool_)
         value = here(every) - there(every)
-        return resampled_change(value, np.array(draws), "paired bootstrap", seed, np.array(left))
+        return resampled_change(value, np.array(draws), "paired bootstrap", np.array(left))
 
     def of_rows(self, outcomes: Outcomes) -> Callable[[npt.NDArray[Any]], float]:
         """Return the metric as a function of some rows; NaN where the user's function fails."""
@@ -91,13 +91,7 @@ class FunctionMetric(Metric):
         if outcomes.weight is not None and "weight" not in self.roles.values():
             msg = f"`{self.name}` has no parameter `sample_weight`, and `sample_weight` was given"
             raise EvidenceError(msg)
-        arrays: Mapping[Role, npt.NDArray[Any] | None] = {
-            "true": outcomes.true,
-            "pred": outcomes.pred,
-            "score": outcomes.score,
-            "weight": outcomes.weight,
-        }
-        given = {name: arrays[role] for name, role in self.roles.items()}
+        given = {name: getattr(outcomes, role) for name, role in self.roles.items()}
         return {name: array for name, array in given.items() if array is not None}
 
     def _number(self, arrays: Mapping[str, npt.NDArray[Any]]) -> float:
@@ -112,7 +106,7 @@ class FunctionMetric(Metric):
         return float(number)
 
 
-def _drawn_rows(outcomes: Outcomes, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+def _drawn_rows(outcomes: Outcomes) -> Iterator[npt.NDArray[np.int64]]:
     """Yield the rows of each resample, drawn by class where a resample might lack a rare one."""
     draws = _DRAWS if outcomes.n <= _MANY else _DRAWS_OF_MANY
     strata, true = None, outcomes.true
@@ -124,7 +118,7 @@ def _drawn_rows(outcomes: Outcomes, seed: int) -> Iterator[npt.NDArray[np.int64]
         else:
             if len(sizes) <= _MOST_CLASSES and sizes.min() < THIN:
                 strata = codes.ravel()
-    for batch in row_indices(outcomes.n, draws, np.random.default_rng(seed), strata):
+    for batch in row_indices(outcomes.n, draws, np.random.default_rng(SEED), strata):
         yield from batch
 
 

@@ -37,6 +37,8 @@ class LossMetric(Metric):
         Why it is undefined where it is.
     """
 
+    need: Need = "values"
+    greater_is_better: bool | None = False
     row: Callable[[Outcomes], Floats] = field(repr=False)
     root: bool = False
     unless: str = ""
@@ -47,9 +49,8 @@ class LossMetric(Metric):
         """Return the metric for a mean of losses."""
         return math.sqrt(max(mean, 0.0)) if self.root else float(mean)
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the mean and its interval."""
-        del seed
         losses, weight = self.row(outcomes), outcomes.weight
         if weight is not None:
             losses, weight = losses[weight > 0], weight[weight > 0]
@@ -65,9 +66,8 @@ class LossMetric(Metric):
         interval = None if ends is None else (self.of_mean(ends[0]), self.of_mean(ends[1]))
         return Estimate(self.of_mean(mean), interval, "t")
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return Student's interval of the mean difference by row; of roots, the delta method's."""
-        del seed
         sides, weight = [self.row(candidate), self.row(production)], candidate.weight
         if weight is not None:
             sides, weight = [side[weight > 0] for side in sides], weight[weight > 0]
@@ -131,32 +131,13 @@ def _brier(outcomes: Outcomes) -> Floats:
 
 
 LOSSES: tuple[LossMetric, ...] = (
-    LossMetric(name="log_loss", need="probabilities", greater_is_better=False, row=_logarithmic),
-    LossMetric(
-        name="brier_score", need="probabilities", greater_is_better=False, high=2.0, row=_brier
-    ),
-    LossMetric(
-        name="mean_absolute_error",
-        need="values",
-        greater_is_better=False,
-        row=lambda outcomes: np.abs(_error(outcomes)),
-    ),
-    LossMetric(name="mean_squared_error", need="values", greater_is_better=False, row=_squared),
-    LossMetric(
-        name="root_mean_squared_error",
-        need="values",
-        greater_is_better=False,
-        row=_squared,
-        root=True,
-    ),
-    LossMetric(
-        name="mean_absolute_percentage_error",
-        need="values",
-        greater_is_better=False,
-        row=_relative,
-        unless="`y_true` has zeros",
-    ),
-    LossMetric(name="mean_error", need="values", greater_is_better=None, low=-np.inf, row=_error),
+    LossMetric(name="log_loss", need="probabilities", row=_logarithmic),
+    LossMetric(name="brier_score", need="probabilities", high=2.0, row=_brier),
+    LossMetric(name="mean_absolute_error", row=lambda outcomes: np.abs(_error(outcomes))),
+    LossMetric(name="mean_squared_error", row=_squared),
+    LossMetric(name="root_mean_squared_error", row=_squared, root=True),
+    LossMetric(name="mean_absolute_percentage_error", row=_relative, unless="`y_true` has zeros"),
+    LossMetric(name="mean_error", greater_is_better=None, low=-np.inf, row=_error),
 )
 
 
@@ -172,9 +153,8 @@ class R2(RowMetric):
     low: float = -np.inf
     interval: str = "linearized, t on the scale of log(1 - r2)"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return r2 and its interval."""
-        del seed
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         some = weight > 0
         true, errors, weight = outcomes.true[some], _error(outcomes)[some], weight[some]
@@ -225,9 +205,8 @@ class MedianError(RowMetric):
     high: float = np.inf
     interval: str = "order statistics"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the median and its interval."""
-        del seed
         errors, weight = np.abs(_error(outcomes)), outcomes.weight
         if weight is not None:
             errors, weight = errors[weight > 0], weight[weight > 0]
@@ -261,9 +240,9 @@ class MaxError(Metric):
     high: float = np.inf
     interval: str = "none"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the largest error."""
-        del confidence, seed
+        del confidence
         errors = np.abs(_error(outcomes))
         some = errors if outcomes.weight is None else errors[outcomes.weight > 0]
         return Estimate(float(some.max()), None, "maximum")

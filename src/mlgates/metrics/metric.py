@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.limits import format_number
-from mlgates.metrics.difference import Change, resampled_change
+from mlgates.metrics.difference import SEED, Change, resampled_change
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.resampling import RESAMPLES, THIN, row_counts
 from mlgates.verdict import Measurement
@@ -106,9 +106,7 @@ class Metric(ABC):
     scores: bool = False
     interval: str = field(default="", repr=False)
 
-    def measure(
-        self, outcomes: Outcomes, *, confidence: float = 0.95, seed: int = 0
-    ) -> Measurement:
+    def measure(self, outcomes: Outcomes, *, confidence: float = 0.95) -> Measurement:
         """Return the metric of these outcomes.
 
         Parameters
@@ -117,8 +115,6 @@ class Metric(ABC):
             Of the kind that the metric needs.
         confidence : float
             Of the two-sided interval; 0 for the value alone, which saves the resampling.
-        seed : int
-            Of resampling: the same seed gives the same interval.
 
         Returns
         -------
@@ -133,7 +129,7 @@ class Metric(ABC):
         """
         found = undefined("no rows")
         if outcomes.effective > 0:
-            found = self.estimate(outcomes, confidence, seed)
+            found = self.estimate(outcomes, confidence)
         value, interval = found.value, None
         if value is not None:
             if not math.isfinite(value):
@@ -160,12 +156,12 @@ class Metric(ABC):
         )
 
     @abstractmethod
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return value and interval of at least one row."""
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return interval and test of the difference between two models on the same rows."""
-        del candidate, production, seed
+        del candidate, production
         return Change(method="difference")
 
 
@@ -177,7 +173,7 @@ class RowMetric(Metric):
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return the metric as a function of resamples; the same counts serve two models."""
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Bootstrap the rows, the same ones for both models; many rows by random subsets.
 
         About its mean, the spread in a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that
@@ -190,7 +186,7 @@ class RowMetric(Metric):
         """
         n, rng, statistic = (
             candidate.n,
-            np.random.default_rng(seed),
+            np.random.default_rng(SEED),
             self._paired(candidate, production),
         )
         value = float(statistic(np.ones((1, n), np.uint8))[0])
@@ -199,7 +195,7 @@ class RowMetric(Metric):
             draws = self._draws(statistic, candidate, RESAMPLES, rng)
             left = [statistic(rows[None].astype(np.uint8)) for rows in rows_left(n)]
             left_out = np.concatenate([np.empty(0), *left])
-            return resampled_change(value, draws, "paired bootstrap", seed, left_out)
+            return resampled_change(value, draws, "paired bootstrap", left_out)
         kept, subsets, order = candidate.kept, min(n // size, _SUBSETS), rng.permutation(n)
         given = np.arange(n) if kept is None else np.flatnonzero(kept)
         parts = []
@@ -212,7 +208,7 @@ class RowMetric(Metric):
             known = draws[~np.isnan(draws)]
             centre = known.mean() if len(known) else math.nan
             parts.append(value + (draws - centre) * math.sqrt(size / n))
-        return resampled_change(value, np.concatenate(parts), "paired bootstrap", seed)
+        return resampled_change(value, np.concatenate(parts), "paired bootstrap")
 
     def _paired(self, candidate: Outcomes, production: Outcomes) -> Statistic:
         """Return the difference between two models as a function of resamples."""

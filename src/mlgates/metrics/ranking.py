@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.difference import Change, Ends, normal_change, tango_ends, unchanged
+from mlgates.metrics.difference import SEED, Change, Ends, normal_change, tango_ends, unchanged
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.proportions import square_and_add, wilson_interval
@@ -53,9 +53,8 @@ class RocAuc(Metric):
     need: Need = "scores"
     interval: str = "DeLong; on the logit scale near 0 and 1"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the area and its interval."""
-        del seed
         true, score, weight = _binary(self.name, outcomes)
         sizes = _effective_sizes(true, weight)
         if min(sizes) == 0:
@@ -77,9 +76,8 @@ class RocAuc(Metric):
         ends = ((low + lower) / 2, high) if area > 0.5 else (low, (high + upper) / 2)
         return Estimate(area, ends, "DeLong (logit)", details)
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return DeLong's interval and test; where all placements change alike, one by size."""
-        del seed
         true, mine, weight = _binary(self.name, candidate)
         theirs = scores(production)
         found = auc_difference(true, mine, theirs, weight)
@@ -113,9 +111,8 @@ class RocAucOneVsRest(Metric):
     by_size: bool = False
     interval: str = "DeLong of the mean; on the logit scale near 0 and 1"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the mean area and its interval."""
-        del seed
         sizes = self.sizes(outcomes)
         if min(sizes) == 0:
             return undefined("a class is not in `y_true`")
@@ -124,9 +121,8 @@ class RocAucOneVsRest(Metric):
         ends = _area_interval(area, variance, min(sizes), confidence)
         return Estimate(area, ends, "DeLong", _small_class(sizes, "rows of a class"))
 
-    def change(self, candidate: Outcomes, production: Outcomes, seed: int) -> Change:
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return DeLong's interval of a mean of areas, by how much each row moves it."""
-        del seed
         (area, moves), (other, moved) = self.influence(candidate), self.influence(production)
         spread = moves - moved
         variance = float(np.dot(spread, spread)) * _inflation(self.sizes(candidate))
@@ -178,9 +174,8 @@ class AveragePrecision(RowMetric):
     need: Need = "scores"
     interval: str = "linearized, t on the logit scale"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the average precision and its interval."""
-        del seed
         true, score, weight = _binary(self.name, outcomes)
         sizes = _effective_sizes(true, weight)
         if min(sizes) == 0:
@@ -292,14 +287,14 @@ class CalibrationError(RowMetric):
     need: Need = "probabilities"
     interval: str = "bootstrap of the rows, basic, widened by chance"
 
-    def estimate(self, outcomes: Outcomes, confidence: float, seed: int) -> Estimate:
+    def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the error and its interval."""
         _, starts, probability, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)
         value = float(errors(np.ones((1, outcomes.n)))[0])
         if not confidence:
             return Estimate(value)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(SEED)
         if outcomes.n < MANY:
             batches = row_counts(outcomes.n, RESAMPLES, rng)
             draws = np.concatenate([errors(batch) for batch in batches])
@@ -315,7 +310,7 @@ class CalibrationError(RowMetric):
         low, high = np.quantile(draws, tails)
         lower = min(2 * value - float(high), value - float(np.quantile(noise, tails[1])))
         ends = max(0.0, lower), max(value, 2 * value - float(low))
-        details = {"seed": seed, "resamples": RESAMPLES, "bins": BINS}
+        details = {"seed": SEED, "resamples": RESAMPLES, "bins": BINS}
         return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:

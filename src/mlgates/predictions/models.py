@@ -44,7 +44,7 @@ _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 
 
 def offers(evidence: "Evidence", name: str) -> bool:
-    """Return whether a piece of evidence was given, or can be computed with the model given.
+    """Return whether predictions or scores can be computed with the model given.
 
     Examples
     --------
@@ -52,8 +52,6 @@ def offers(evidence: "Evidence", name: str) -> bool:
     >>> offers(Evidence({"X": {"x": [1]}, "model": len}), "y_pred")
     True
     """
-    if name in evidence:
-        return True
     names = next((names for names in (CANDIDATE, PRODUCTION) if name in names[1:]), None)
     if names is None or "X" not in evidence or names.model not in evidence:
         return False

@@ -182,76 +182,53 @@ def as_scores(name: str, value: Any) -> Scores:
 def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:
     """Return the scores of the positive class, or one column per class if there are more than two.
 
-    Parameters
-    ----------
-    name : str
-        Evidence that holds the scores, for the advice.
-    scores : Scores
-        Given, or returned by the model.
-    classes : Classes
-        All labels.
-    order : Labels, optional
-        The model's own classes, in the order of its columns.
+    `name` is the evidence to correct, and `order` the model's own classes in the order of its
+    columns.
 
     Raises
     ------
     EvidenceError
         When it can't be determined which column belongs to which class.
     """
-    every, values = classes.every, scores.values
-    several = len(every) > 2
+    every, values, given = classes.every, scores.values, scores.method is None
+    several, width = len(every) > 2, values.shape[-1]
     if not scores.rows:
         return np.empty((0, len(every))) if several else np.empty(0)
-    if values.ndim > 1 and scores.method is None:
-        return _given_columns(name, scores, every)
-    if values.ndim > 1:
-        return _model_columns(scores, classes, order)
-    if several:
-        msg = f"{scores.said} has one score a row, and there are {len(every)} labels "
-        msg += f"({list_labels(every)}): one column a label is due"
-        raise EvidenceError(msg)
-    # scikit-learn scores the last of two classes
-    if (
-        scores.method is None
-        or order is None
-        or order.values[order.codes[-1]] == _positive(classes)
-    ):
-        return values
-    return -values if scores.method == "decision_function" else 1 - values
-
-
-def _given_columns(name: str, scores: Scores, every: tuple[Any, ...]) -> Floats:
-    """Return given scores by class: by the names of their columns, else in the order of labels."""
-    width = scores.values.shape[1]
-    if width == 2 and len(every) <= 2:
+    labels: tuple[Any, ...] = every
+    if not given and order is not None:
+        labels = tuple(order.values[code] for code in order.codes)
+    if values.ndim == 1:
+        if several:
+            msg = f"{scores.said} has one score a row, and there are {len(every)} labels "
+            msg += f"({list_labels(every)}): one column a label is due"
+            raise EvidenceError(msg)
+        # scikit-learn scores the last of two classes
+        if given or order is None or labels[-1] == _positive(classes):
+            return values
+        return -values if scores.method == "decision_function" else 1 - values
+    if given and width == 2 and not several:
         column = f"[{label_text(scores.names[1])}]" if scores.names else "[:, 1]"
         msg = f"{scores.said} has 2 columns; for two labels give that of the positive one, "
         msg += f"such as {name}{column}"
         raise EvidenceError(msg)
-    if width != len(every):
-        msg = f"{scores.said} has {width} columns and there are {len(every)} labels "
-        msg += f"({list_labels(every)}): one column a label is due, in this order"
-        raise EvidenceError(msg)
-    places = {str(name): place for place, name in enumerate(scores.names)}
-    if set(places) == set(map(str, every)):
-        return scores.values[:, [places[str(label)] for label in every]]
-    return scores.values
-
-
-def _model_columns(scores: Scores, classes: Classes, order: Labels | None) -> Floats:
-    """Return a model's scores by class: 0 for the probability of a class that it lacks."""
-    width, every = scores.values.shape[1], classes.every
-    labels: tuple[Any, ...] = every
-    if order is not None:
-        labels = tuple(order.values[code] for code in order.codes)
-    elif set(every) != {0, 1} and width == 2:
+    if not given and order is None and width == 2 and set(every) != {0, 1}:
         msg = f"{scores.said} has 2 columns and the model has no `classes_`, so that it is not "
         msg += "known which one is the positive label's: give the model `classes_`, or give scores"
         raise EvidenceError(msg)
     if width != len(labels):
         msg = f"{scores.said} has {width} columns and there are {len(labels)} labels "
         msg += f"({list_labels(labels)}): one column a label is due"
-        raise EvidenceError(msg)
+        raise EvidenceError(f"{msg}, in this order" if given else msg)
+    if given:
+        places = {str(name): place for place, name in enumerate(scores.names)}
+        is_named = set(places) == set(map(str, every))
+        return values[:, [places[str(label)] for label in every]] if is_named else values
+    return _model_columns(scores, classes, labels)
+
+
+def _model_columns(scores: Scores, classes: Classes, labels: tuple[Any, ...]) -> Floats:
+    """Return a model's scores by class: 0 for the probability of a class that it lacks."""
+    every = classes.every
     if len(every) <= 2 and (positive := _positive(classes)) in labels:
         return scores.values[:, labels.index(positive)]
     absent = [label for label in every if label not in labels]

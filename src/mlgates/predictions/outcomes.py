@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
+from mlgates.predictions import models, numbers
 from mlgates.predictions.labels import (
     Classes,
     Labels,
@@ -20,23 +21,7 @@ from mlgates.predictions.labels import (
     recode,
 )
 from mlgates.predictions.lookup import column_of, rows_of_evidence
-from mlgates.predictions.models import (
-    CANDIDATE,
-    PRODUCTION,
-    ModelNames,
-    model_classes,
-    predicted,
-    scored,
-)
-from mlgates.predictions.numbers import (
-    Floats,
-    Scores,
-    arrange_scores,
-    check_finite,
-    check_probabilities,
-    values_of,
-    weights_of,
-)
+from mlgates.predictions.numbers import Floats, Scores
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, Rows, same_rows
 
@@ -162,32 +147,6 @@ class Outcomes:
             missing=missing,
         )
 
-    def over(self, classes: tuple[object, ...]) -> "Outcomes":
-        """Return the same labels as codes into more classes, such as those of another model too.
-
-        Parameters
-        ----------
-        classes : tuple
-            Sorted; all of `self.classes` are among them.
-
-        Examples
-        --------
-        >>> from mlgates.evidence import Evidence
-        >>> outcomes = Evidence({"y_true": [1, 2], "y_pred": [2, 2]}).outcomes("labels")
-        >>> outcomes.over((0, 1, 2)).true.tolist()
-        [1, 2]
-        """
-        if classes == self.classes:
-            return self
-        place = np.array([classes.index(label) for label in self.classes], np.intp)
-        return replace(
-            self,
-            true=place[self.true],
-            pred=None if self.pred is None else place[self.pred],
-            classes=classes,
-            positive=None if self.positive is None else int(place[self.positive]),
-        )
-
     @cached_property
     def cells(self) -> Floats:
         """Rows, or sums of their weights, by true and predicted class: ``cells[true, pred]``."""
@@ -304,38 +263,41 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     if "y_true" not in evidence:
         msg = "needs `y_true`, which the run was not given"
         raise EvidenceError(msg)
-    names, true = PRODUCTION if production else CANDIDATE, column_of(evidence, "y_true")
+    names, true = (
+        models.PRODUCTION if production else models.CANDIDATE,
+        column_of(evidence, "y_true"),
+    )
     truth: npt.NDArray[Any]
     pred: npt.NDArray[Any] | None = None
     score, classes = None, Classes()
     if need in ("scores", "probabilities") or (need == "given" and scores):
-        answers = scored(evidence, names, probabilities=need == "probabilities")
+        answers = models.scored(evidence, names, probabilities=need == "probabilities")
         _check_aligned(evidence, true, answers, production=production)
         labels = true_labels(evidence, true)
         score, classes = scores_by_class(evidence, names, labels, answers)
         if need == "probabilities":
-            check_probabilities(answers.said, score)
+            numbers.check_probabilities(answers.said, score)
         truth = plain_values(true) if need == "given" else recode(labels, classes.every)
     else:
-        column = predicted(evidence, names)
+        column = models.predicted(evidence, names)
         _check_aligned(evidence, true, column, production=production)
         if need == "labels":
             labels = true_labels(evidence, true)
             guess = code_labels(column, _SCORES.format(score=names.score))
             if (guess.codes < 0).any():
                 check_complete(column)
-            known = None if names.pred in evidence else model_classes(evidence, names)
+            known = None if names.pred in evidence else models.model_classes(evidence, names)
             pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
             classes = find_classes(labels, guess, known, pos_label)
             truth, pred = recode(labels, classes.every), recode(guess, classes.every)
         elif need == "values":
-            truth, pred = values_of(true, missing=True), values_of(column)
+            truth, pred = numbers.values_of(true, missing=True), numbers.values_of(column)
         else:
             for one, other in ((true, column), (column, true)):
                 if one.field.kind in NUMBERS and other.field.kind == "string":
                     raise mixed_types(numbers=one.said, texts=other.said)
             if true.field.kind in NUMBERS:
-                check_finite(true.said, true.floats, missing=True)
+                numbers.check_finite(true.said, true.floats, missing=True)
             check_complete(column)
             truth, pred = plain_values(true), plain_values(column)
     weighted = "sample_weight" in evidence
@@ -347,7 +309,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         true=truth,
         pred=pred,
         score=score,
-        weight=weights_of(column_of(evidence, "sample_weight")) if weighted else None,
+        weight=numbers.weights_of(column_of(evidence, "sample_weight")) if weighted else None,
         classes=classes.every,
         positive=classes.positive,
         unseen=classes.unseen,
@@ -363,7 +325,7 @@ def _check_aligned(evidence: "Evidence", true: Column, answers: Rows, *, product
     rows: list[Rows] = [true, answers]
     if "sample_weight" in evidence:
         rows.append(column_of(evidence, "sample_weight"))
-    for name in (CANDIDATE.pred, CANDIDATE.score) if production else ():
+    for name in (models.CANDIDATE.pred, models.CANDIDATE.score) if production else ():
         other = rows_of_evidence(evidence, name)
         rows += [] if other is None else [other]
     indexed = [one for one in rows if one.index is not None]
@@ -373,15 +335,15 @@ def _check_aligned(evidence: "Evidence", true: Column, answers: Rows, *, product
 
 
 def scores_by_class(
-    evidence: "Evidence", names: ModelNames, truth: Labels, scores: Scores
+    evidence: "Evidence", names: models.ModelNames, truth: Labels, scores: Scores
 ) -> tuple[Floats, Classes]:
     """Return scores in the order of the labels, and the classes; `truth` may have no values."""
     # of scores that were given, only the number of columns can need the classes of a model
     needs_order = scores.method is not None or scores.values.ndim > 1
-    order = model_classes(evidence, names) if needs_order else None
+    order = models.model_classes(evidence, names) if needs_order else None
     pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
     classes = find_classes(truth, None, order, pos_label)
-    return arrange_scores(names.score, scores, classes, order), classes
+    return numbers.arrange_scores(names.score, scores, classes, order), classes
 
 
 def true_labels(evidence: "Evidence", true: Column) -> Labels:
@@ -393,9 +355,9 @@ def true_labels(evidence: "Evidence", true: Column) -> Labels:
 def check_complete(column: Column) -> None:
     """Raise for predictions that are missing or infinite."""
     if column.field.kind in NUMBERS:
-        check_finite(column.said, column.floats)
+        numbers.check_finite(column.said, column.floats)
     elif column.missing is not None:
-        check_finite(column.said, np.where(column.missing, np.nan, 0.0))
+        numbers.check_finite(column.said, np.where(column.missing, np.nan, 0.0))
 
 
 def plain_values(column: Column) -> npt.NDArray[Any]:
