@@ -13,9 +13,8 @@ from mlgates.tables.columns import (
     as_column,
     columns_of,
     index_of,
-    names_of_columns,
 )
-from mlgates.tables.containers import kind_of
+from mlgates.tables.containers import kind_of, names_of_columns
 from mlgates.tables.read_only import rows_of
 
 if TYPE_CHECKING:

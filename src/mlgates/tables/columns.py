@@ -18,7 +18,14 @@ import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
 from mlgates.tables import encoding
-from mlgates.tables.containers import from_sequence, is_instance_of, kind_of
+from mlgates.tables.containers import (
+    column_at,
+    columns_in,
+    from_sequence,
+    is_instance_of,
+    kind_of,
+    names_of_columns,
+)
 from mlgates.tables.engines import collected
 from mlgates.tables.field import Field
 from mlgates.tables.objects import UNCONVERTIBLE
@@ -33,7 +40,6 @@ __all__ = [
     "columns_of",
     "index_of",
     "is_table",
-    "names_of_columns",
     "same_rows",
 ]
 
@@ -277,27 +283,6 @@ def is_table(value: Any) -> bool:
     )
 
 
-def names_of_columns(table: Any) -> list[Any] | None:
-    """Return the names of the columns of a table in memory; None for any other value.
-
-    Examples
-    --------
-    >>> names_of_columns({"x": [1]}), names_of_columns(np.zeros((3, 2)))
-    (['x'], ['x0', 'x1'])
-    """
-    kind = kind_of(table)
-    if kind == "mapping":
-        return list(table)
-    if kind in ("pandas", "polars"):
-        return list(table.columns)
-    if kind == "arrow":
-        return list(table.schema.names)
-    if kind != "numpy":
-        return None
-    width = table.shape[1] if table.ndim == 2 else 0
-    return list(table.dtype.names or (f"x{i}" for i in range(width)))
-
-
 def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
     """Return columns of a table by name, by default all, as its own containers if it has them.
 
@@ -318,12 +303,9 @@ def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dic
     if twice:
         msg = f"{said} has more than one column {twice[0]!r}; rename or drop the others"
         raise EvidenceError(msg)
-    kind, wanted = kind_of(table), known if names is None else names
-    if kind == "arrow":
-        return {name: table.column(name) for name in wanted}
-    if kind == "numpy" and not table.dtype.names:
-        return {name: table[:, known.index(name)] for name in wanted}
-    return {name: table[name] for name in wanted}
+    if names is None:
+        return dict(zip(known, columns_in(table), strict=True))
+    return {name: column_at(table, known.index(name)) for name in names}
 
 
 def index_of(value: Any) -> Any:

@@ -5,7 +5,8 @@ find out. Each column is converted alone, so that one that can't be is a finding
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from os import PathLike
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from mlgates.tables.objects import UNCONVERTIBLE, from_objects, in_arrow_units
 
 __all__ = [
     "Kind",
+    "column_at",
+    "columns_in",
     "from_numpy",
     "from_pandas",
     "from_polars",
@@ -26,6 +29,7 @@ __all__ = [
     "kind_of",
     "matrix_of",
     "name_of",
+    "names_of_columns",
 ]
 
 Kind = Literal[
@@ -103,6 +107,54 @@ def name_of(value: object) -> str:
     package = type(value).__module__.partition(".")[0]
     name = type(value).__qualname__
     return name if package == "builtins" else f"{package}.{name}"
+
+
+def names_of_columns(table: Any) -> list[Any] | None:
+    """Return the names of the columns of a table in memory; None for any other value.
+
+    Examples
+    --------
+    >>> names_of_columns({"x": [1]}), names_of_columns(np.zeros((3, 2)))
+    (['x'], ['x0', 'x1'])
+    """
+    kind = kind_of(table)
+    if kind == "mapping":
+        return list(table)
+    if kind in ("pandas", "polars"):
+        return list(table.columns)
+    if kind == "arrow":
+        return list(table.schema.names)
+    if kind == "numpy" and table.ndim == 1 and table.dtype.names:
+        return list(table.dtype.names)
+    if kind in ("numpy", "sparse"):
+        return [f"x{i}" for i in range(table.shape[1])] if table.ndim == 2 else []
+    return None
+
+
+def column_at(table: Any, i: int) -> Any:
+    """Return a column of a table in memory, in a container of its own."""
+    kind = kind_of(table)
+    if kind == "pandas":
+        return table.iloc[:, i]
+    if kind == "polars":
+        return table.to_series(i)
+    if kind == "arrow":
+        return table.column(i)
+    if kind == "mapping":
+        return next(islice(table.values(), i, None))
+    if kind == "sparse":
+        return table.tocsc()[:, [i]].toarray().ravel()
+    return table[:, i] if table.ndim == 2 else table[table.dtype.names[i]]
+
+
+def columns_in(table: Any) -> Iterable[Any]:
+    """Return all columns of a table in memory, in order, as fast as its container can."""
+    kind = kind_of(table)
+    if kind == "pandas":
+        return (series for _, series in table.items())
+    if kind == "mapping":
+        return list(table.values())
+    return (column_at(table, i) for i in range(len(names_of_columns(table) or ())))
 
 
 def from_sequence(name: str, values: Any) -> ArrowColumn:

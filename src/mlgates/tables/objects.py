@@ -19,7 +19,7 @@ from mlgates.tables.field import ArrowColumn, from_arrow, unreadable
 
 __all__ = ["UNCONVERTIBLE", "from_objects", "in_arrow_units", "is_missing", "nests_too_deep"]
 
-#: What Arrow and its producers raise when values can't be converted.
+#: Errors of Arrow and its producers when values can't be converted.
 UNCONVERTIBLE = (
     pa.ArrowException,
     TypeError,
@@ -41,42 +41,32 @@ _FINER = {
     "m": {"W": "s", "D": "s", "h": "s", "m": "s"},
 }
 # In this order: a bool is an int, a numpy.timedelta64 an integer, a datetime a date.
-_FAMILIES: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("datetime64", (np.datetime64,)),
-    ("timedelta64", (np.timedelta64,)),
-    ("bool", (bool, np.bool_)),
-    ("int", (int, np.integer)),
-    ("float", (float, np.float16, np.float32)),
-    ("decimal", (Decimal,)),
-    ("string", (str,)),
-    ("binary", (bytes, bytearray, memoryview)),
-    ("timestamp", (datetime,)),
-    ("date", (date,)),
-    ("time", (time,)),
-    ("duration", (timedelta,)),
-    ("struct", (dict,)),
-    ("list", (list, tuple, np.ndarray)),
-)
+_FAMILIES: dict[str, tuple[type, ...]] = {
+    "datetime64": (np.datetime64,),
+    "timedelta64": (np.timedelta64,),
+    "bool": (bool, np.bool_),
+    "int": (int, np.integer),
+    "float": (float, np.float16, np.float32),
+    "decimal": (Decimal,),
+    "string": (str,),
+    "binary": (bytes, bytearray, memoryview),
+    "timestamp": (datetime,),
+    "date": (date,),
+    "time": (time,),
+    "duration": (timedelta,),
+    "struct": (dict,),
+    "list": (list, tuple, np.ndarray),
+}
 _HAVING_NAN = (float, complex, np.inexact, Decimal, np.datetime64, np.timedelta64)
 _MISSING_NAMES = frozenset({"NoneType", "NAType", "NaTType"})
 
 
 def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) -> ArrowColumn:
-    """Column of Python objects, read by the types of its cells.
+    """Return the column of Python objects, read by the types of its cells.
 
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    values : sequence or one-dimensional object array
-        Its cells. None, ``pandas.NA``, ``NaT`` and NaN are missing.
-    keep_nan : bool, default False
-        Whether the NaN of a column that holds only floats stays NaN; else it is null.
-
-    Returns
-    -------
-    ArrowColumn
-        Unreadable when the cells are of several families, or of types that Arrow doesn't know.
+    None, ``pandas.NA``, ``NaT`` and NaN are missing; `keep_nan` keeps the NaN of a column that
+    holds only floats. Unreadable when the cells are of several families, or of types that Arrow
+    doesn't have.
 
     Examples
     --------
@@ -91,37 +81,37 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
     if keep_nan and floats and types == floats:
         cells = [None if type(value) not in floats else value for value in values]
         return from_arrow(name, pa.array(cells, pa.float64(), from_pandas=False))
-    if floats and _nan_only(values, floats):
+    if floats and all(v != v for v in [v for v in values if type(v) in floats]):  # noqa: PLR0124
         types -= floats
     if not all(t is type(None) or issubclass(t, float) for t in (seen - types) | floats):
-        values = _present(values)  # Arrow knows None and Python's own NaN
+        values = _present(values)  # Arrow reads None and Python's own NaN as missing
     families = {_family(t) for t in types}
-    if families == {"int", "float"}:
-        families = {"float"}
-    elif families == {"int", "decimal"}:
-        families = {"decimal"}
-    if len(families) > 1 or None in families:
-        return _mixed(name, values, types)
-    family = next(iter(families), "null")
-    try:
-        return from_arrow(name, _READERS.get(str(family), _inferred)(values))
-    except _UnreadableError as error:
-        return _refused(name, values, error.label, error.problem)
-    except UnicodeEncodeError:
-        return _refused(
-            name,
-            values,
-            "str with lone surrogates",
-            "holds text that is not valid Unicode (lone surrogates); clean it first",
-        )
-    except UNCONVERTIBLE:
-        label = ", ".join(sorted(t.__name__ for t in types))
-        problem = f"holds values of type {label} that Arrow can't represent; convert them first"
-        return _refused(name, values, label, problem)
+    if "int" in families and families in ({"int", "float"}, {"int", "decimal"}):
+        families -= {"int"}
+    names = sorted({t.__name__ for t in types})
+    label = ", ".join(names)
+    if len(families) <= 1 and None not in families:
+        family = str(next(iter(families), "null"))
+        try:
+            return from_arrow(name, _converted(family, values))
+        except _UnreadableError as error:
+            label, problem = error.args
+        except UnicodeEncodeError:
+            label = "str with lone surrogates"
+            problem = "holds text that is not valid Unicode (lone surrogates); clean it first"
+        except UNCONVERTIBLE:
+            problem = f"holds values of type {label} that Arrow can't represent; convert them first"
+    elif len(names) == 1:
+        problem = f"holds Python objects of type {label}; convert them to numbers or text first"
+    else:
+        problem = f"mixes values of the types {label}; convert them to one type first"
+        label = f"mixed ({label})"
+    types_of_cells = [None if v is None else type(v).__name__ for v in _present(values)]
+    return unreadable(name, label, f"column {name!r} {problem}", types_of_cells)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell is None, NA, NaT or a NaN; never raises, whatever the cell is.
+    """Return whether a cell is None, NA, NaT or a NaN; never raises, whatever the cell is.
 
     Examples
     --------
@@ -131,32 +121,22 @@ def is_missing(value: object) -> bool:
     if type(value).__name__ in _MISSING_NAMES:
         return True
     if isinstance(value, float | complex | np.inexact):
-        return bool(value != value)  # noqa: PLR0124  (what NaN means)
+        return bool(value != value)  # noqa: PLR0124  (only a NaN differs from itself)
     if isinstance(value, Decimal):
         return value.is_nan()
     return isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
 
 
 class _UnreadableError(Exception):
-    """These cells are of one family, yet no one Arrow type holds them."""
-
-    def __init__(self, label: str, problem: str) -> None:
-        super().__init__(problem)
-        self.label = label
-        self.problem = problem
+    """Cells that no Arrow type holds: the column's label, and its problem as a clause."""
 
 
 def _family(cell_type: type) -> str | None:
-    return next((family for family, of in _FAMILIES if issubclass(cell_type, of)), None)
-
-
-def _nan_only(values: Iterable[Any], floats: set[type]) -> bool:
-    """Whether every float among the cells is NaN."""
-    return all(v != v for v in [v for v in values if type(v) in floats])  # noqa: PLR0124
+    return next((family for family, of in _FAMILIES.items() if issubclass(cell_type, of)), None)
 
 
 def _present(values: Sequence[Any]) -> Sequence[Any]:
-    """Cells with None for every missing one; tested one by one only if one may be a NaN."""
+    """Return cells with None for every missing one, testing those that may be a NaN."""
     types = set(map(type, values))
     absent = {t for t in types if t.__name__ in _MISSING_NAMES}
     doubtful = {t for t in types - absent if issubclass(t, _HAVING_NAN)}
@@ -168,11 +148,48 @@ def _present(values: Sequence[Any]) -> Sequence[Any]:
     ]
 
 
-def _inferred(values: Any) -> Any:
+def _converted(family: str, values: Sequence[Any]) -> Any:
+    """Return cells of one family as an Arrow array."""
+    if family == "null":
+        return pa.nulls(len(values))
+    if family in ("int", "float", "decimal"):
+        return _numbers(family, values)
+    if family in ("timestamp", "time", "duration"):
+        return _times(family, _present(values))
+    if family in ("datetime64", "timedelta64"):
+        return _numpy_times(_present(values))
+    if family in ("struct", "list"):
+        try:
+            deep = nests_too_deep(values)
+        except Exception as error:  # noqa: BLE001  (a list of a class of its own can raise anything)
+            label = ", ".join(sorted({type(value).__name__ for value in values}))
+            problem = f"holds values of type {label} that raise {type(error).__name__} when read"
+            raise _UnreadableError(label, problem) from None
+        if deep:
+            problem = f"holds lists or dicts nested more than {_DEEPEST} deep; flatten them first"
+            label = "nested too deep"
+            raise _UnreadableError(label, problem)
     return pa.array(values, from_pandas=True)
 
 
-def _integers(values: Any) -> Any:
+def _numbers(family: str, values: Any) -> Any:
+    """Return numbers; whole ones in the first of int64, uint64 and decimal(38) that holds all."""
+    if family == "float":
+        try:
+            return pa.array(values, pa.float64(), from_pandas=True)
+        except (OverflowError, pa.ArrowInvalid):
+            problem = "holds integers beyond 2**53 beside floats, which no float can represent "
+            problem += "exactly; convert all to Decimal, or to float if the loss doesn't matter"
+            label = "mixed (float, int)"
+            raise _UnreadableError(label, problem) from None
+    if family == "decimal":
+        try:
+            return pa.array(_present(values))
+        except UNCONVERTIBLE:
+            problem = "holds Decimal values that Arrow can't represent (infinite, or of more than "
+            problem += "76 digits); convert them to float"
+            label = "Decimal"
+            raise _UnreadableError(label, problem) from None
     try:
         return pa.array(values, pa.int64(), from_pandas=True)
     except (OverflowError, pa.ArrowInvalid):
@@ -186,80 +203,36 @@ def _integers(values: Any) -> Any:
     raise _UnreadableError(label, problem)
 
 
-def _floats(values: Any) -> Any:
-    try:
-        return pa.array(values, pa.float64(), from_pandas=True)
-    except (OverflowError, pa.ArrowInvalid):
-        problem = (
-            "holds integers beyond 2**53 beside floats, which no float can represent exactly; "
-            "convert all to Decimal, or to float if the loss doesn't matter"
-        )
-        label = "mixed (float, int)"
-        raise _UnreadableError(label, problem) from None
-
-
-def _decimals(values: Any) -> Any:
-    try:
-        return pa.array(_present(values))
-    except UNCONVERTIBLE:
-        problem = (
-            "holds Decimal values that Arrow can't represent (infinite, or of more than 76 "
-            "digits); convert them to float"
-        )
-        label = "Decimal"
-        raise _UnreadableError(label, problem) from None
-
-
-def _timestamps(values: Any) -> Any:
-    cells = _present(values)
+def _times(family: str, cells: Sequence[Any]) -> Any:
+    """Return datetimes, times of day or timedeltas, in nanoseconds where a cell has them."""
+    if family == "time":
+        if any(cell is not None and cell.tzinfo is not None for cell in cells):
+            problem = "holds times of day with a time zone, which Arrow would drop; remove it first"
+            label = "time with zone"
+            raise _UnreadableError(label, problem)
+        return pa.array(cells)
+    # (of a Timestamp and a Timedelta of pandas)
+    fine = any(getattr(c, "nanosecond", 0) or getattr(c, "nanoseconds", 0) for c in cells)
+    unit = "ns" if fine else "us"
+    if family == "duration":
+        return pa.array(cells, pa.duration(unit))
     zones = {cell.tzinfo for cell in cells if cell is not None}
     if None in zones and len(zones) > 1:
         problem = "mixes timestamps with and without a time zone; give all of them one, or none"
         label = "mixed (naive datetime, aware datetime)"
         raise _UnreadableError(label, problem)
-    unit = "ns" if _has_nanoseconds(cells) else "us"
-    return pa.array(cells, pa.timestamp(unit, _zone_name(zones)))
+    # A pytz zone is another object on either side of a clock change, but has one name.
+    (zone, *others) = {getattr(zone, "zone", None) or zone for zone in zones}
+    if zone is not None:
+        if others or not isinstance(zone, str | timezone | ZoneInfo):
+            zone = "UTC"  # several zones, or one for which Arrow has no name
+        elif not isinstance(zone, str):
+            zone = pa.array([datetime(1970, 1, 2, tzinfo=zone)]).type.tz
+    return pa.array(cells, pa.timestamp(unit, zone))
 
 
-def _zone_name(zones: set[Any]) -> str | None:
-    """Name of the one zone of the cells; UTC for several, or one that Arrow has no name for."""
-    if zones == {None}:
-        return None
-    # A pytz zone is another object on either side of a clock change, but bears one name.
-    names = {getattr(zone, "zone", None) or zone for zone in zones}
-    (zone, *others) = names
-    if others or not isinstance(zone, str | timezone | ZoneInfo):
-        return "UTC"
-    return str(zone) if isinstance(zone, str) else _arrow_zone(zone)
-
-
-def _arrow_zone(zone: timezone | ZoneInfo) -> str:
-    name: str = pa.array([datetime(1970, 1, 2, tzinfo=zone)]).type.tz
-    return name
-
-
-def _times(values: Any) -> Any:
-    cells = _present(values)
-    if any(cell is not None and cell.tzinfo is not None for cell in cells):
-        problem = "holds times of day with a time zone, which Arrow would drop; remove it first"
-        label = "time with zone"
-        raise _UnreadableError(label, problem)
-    return pa.array(cells)
-
-
-def _durations(values: Any) -> Any:
-    cells = _present(values)
-    return pa.array(cells, pa.duration("ns" if _has_nanoseconds(cells) else "us"))
-
-
-def _has_nanoseconds(cells: Iterable[Any]) -> bool:
-    """Whether a pandas Timestamp or Timedelta among them is finer than a microsecond."""
-    return any(getattr(cell, "nanosecond", 0) or getattr(cell, "nanoseconds", 0) for cell in cells)
-
-
-def _numpy_times(values: Any) -> Any:
-    """Times of numpy scalars, in the finest unit among them."""
-    cells = _present(values)
+def _numpy_times(cells: Sequence[Any]) -> Any:
+    """Return times of numpy scalars, in the finest unit among them."""
     empty = type(next(cell for cell in cells if cell is not None))("NaT")
     array = np.array([empty if cell is None else cell for cell in cells])
     pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
@@ -271,12 +244,10 @@ def _numpy_times(values: Any) -> Any:
 
 
 def in_arrow_units(values: Any) -> Any:
-    """Times of numpy in the nearest unit that Arrow has.
+    """Return times of numpy in the nearest unit that Arrow has.
 
-    Raises
-    ------
-    OverflowError
-        When a time is beyond that unit's range, which numpy and Arrow would wrap around.
+    Raises OverflowError when a time is beyond that unit's range, which numpy and Arrow would wrap
+    around.
     """
     unit, count = np.datetime_data(values.dtype)
     finer = _FINER[values.dtype.kind].get(unit, unit)
@@ -292,7 +263,7 @@ def in_arrow_units(values: Any) -> Any:
 
 
 def nests_too_deep(cells: Iterable[Any]) -> bool:
-    """Whether lists and dicts among the cells hold others 100 deep, or hold themselves."""
+    """Return whether lists and dicts among the cells hold others 100 deep, or hold themselves."""
     level = [cell for cell in cells if isinstance(cell, _NESTS)]
     for _ in range(_DEEPEST):
         kinds = set(map(type, chain.from_iterable(map(_inside, level))))
@@ -309,51 +280,3 @@ def _inside(cell: Any) -> Iterable[Any]:
     if isinstance(cell, np.ndarray):
         return cell.ravel().tolist() if cell.dtype.hasobject else ()
     return cell.values() if isinstance(cell, dict) else cell
-
-
-def _nested(values: Sequence[Any]) -> Any:
-    try:
-        deep = nests_too_deep(values)
-    except Exception as error:  # noqa: BLE001  (a list of a class of its own can raise anything)
-        label = ", ".join(sorted({type(value).__name__ for value in values}))
-        problem = f"holds values of type {label} that raise {type(error).__name__} when read"
-        raise _UnreadableError(label, problem) from None
-    if deep:
-        problem = f"holds lists or dicts nested more than {_DEEPEST} deep; flatten them first"
-        label = "nested too deep"
-        raise _UnreadableError(label, problem)
-    return _inferred(values)
-
-
-def _nothing(values: Sequence[Any]) -> Any:
-    return pa.nulls(len(values))
-
-
-_READERS = {
-    "null": _nothing,
-    "int": _integers,
-    "float": _floats,
-    "decimal": _decimals,
-    "timestamp": _timestamps,
-    "time": _times,
-    "duration": _durations,
-    "datetime64": _numpy_times,
-    "timedelta64": _numpy_times,
-    "struct": _nested,
-    "list": _nested,
-}
-
-
-def _mixed(name: str, values: Sequence[Any], types: set[type]) -> ArrowColumn:
-    names = sorted({t.__name__ for t in types})
-    listed = ", ".join(names)
-    if len(names) == 1:
-        problem = f"holds Python objects of type {listed}; convert them to numbers or text first"
-        return _refused(name, values, listed, problem)
-    problem = f"mixes values of the types {listed}; convert them to one type first"
-    return _refused(name, values, f"mixed ({listed})", problem)
-
-
-def _refused(name: str, values: Sequence[Any], label: str, problem: str) -> ArrowColumn:
-    cells = [None if value is None else type(value).__name__ for value in _present(values)]
-    return unreadable(name, label, f"column {name!r} {problem}", cells)

@@ -1,7 +1,7 @@
 """Rows of features as a model takes them: taken, copied, varied and compared in their container.
 
-Each class has the same few operations for one kind of container; pandas and polars are used, never
-imported.
+Each class has the operations that one kind of container does in its own way; pandas and polars are
+used, never imported.
 """
 
 import copy
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.containers import is_instance_of, kind_of
+from mlgates.tables.containers import column_at, is_instance_of, kind_of, names_of_columns
 from mlgates.tables.engines import collected
 from mlgates.tables.objects import is_missing
 from mlgates.tables.source import as_source, in_memory
@@ -47,8 +47,8 @@ class Rows:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns, or their numbers; none where rows have no columns."""
-        return ()
+        """Names of the columns; none where rows have no columns."""
+        return tuple(str(name) for name in names_of_columns(self.value) or ())
 
     def take(self, where: Any) -> Any:
         """Return the rows at these positions, in a container of the same kind."""
@@ -58,13 +58,25 @@ class Rows:
         """Return a copy that shares nothing that can be changed."""
         return _deep_copy(self.value)
 
+    def parts(self, value: Any) -> dict[str, Any]:
+        """Return the parts of a container that a model could change, by name."""
+        return {"cells": value}
+
     def differences(self, other: Any) -> tuple[str, ...]:
-        """Return the parts in which another container differs from this one, like "cells"."""
-        return () if _same(self.value, other) else ("cells",)
+        """Return the parts in which another container differs, like "cells"; of some, the first."""
+        if type(self.value) is not type(other):
+            return ("type",)
+        before, after = self.parts(self.value), self.parts(other)
+        found: list[str] = []
+        for part, value in before.items():
+            only_alone = part in ("types", "cells")  # they differ where columns or rows do
+            if not (only_alone and found) and not _same(value, after[part]):
+                found.append(part)
+        return tuple(found)
 
     def column(self, i: int) -> Any:
         """Return the cells of a column, in a container of their own."""
-        raise NotImplementedError
+        return column_at(self.value, i)
 
     def with_column(self, i: int, cells: Any) -> Any:
         """Return the same rows with other cells in a column."""
@@ -115,7 +127,7 @@ class _Records(Rows):
         for row, cell in zip(self.value, cells, strict=True):
             items = {**row} if isinstance(row, dict) else list(row)
             items[self._keys[i]] = cell
-            rows.append(type(row)(items) if type(row) in (list, tuple) else items)
+            rows.append(tuple(items) if type(row) is tuple else items)
         return type(self.value)(rows)
 
     def reordered(self, order: Sequence[int]) -> Any:
@@ -141,10 +153,6 @@ class _Columns(Rows):
     def n(self) -> int:
         return self._n
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(str(name) for name in self.value)
-
     def take(self, where: Any) -> Any:
         return {name: column.take(where) for name, column in self._columns.items()}
 
@@ -153,9 +161,6 @@ class _Columns(Rows):
             return ("columns",)
         parts = [column.differences(other[name]) for name, column in self._columns.items()]
         return tuple(dict.fromkeys(part for of_column in parts for part in of_column))
-
-    def column(self, i: int) -> Any:
-        return list(self.value.values())[i]
 
     def with_column(self, i: int, cells: Any) -> Any:
         return {**self.value, list(self.value)[i]: cells}
@@ -172,25 +177,11 @@ class _Array(Rows):
         super().__init__(value)
         self.named = bool(value.dtype.names) and value.ndim == 1
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        if self.named:
-            return tuple(self.value.dtype.names)
-        return tuple(str(i) for i in range(self.value.shape[1])) if self.value.ndim == 2 else ()
-
     def take(self, where: Any) -> Any:
         return self.value[np.asarray(where, dtype=np.intp)]
 
-    def differences(self, other: Any) -> tuple[str, ...]:
-        before = self.value
-        if type(before) is not type(other) or before.shape != other.shape:
-            return ("shape",)
-        if before.dtype != other.dtype:
-            return ("types",)
-        return () if _same_cells(before, other) else ("cells",)
-
-    def column(self, i: int) -> Any:
-        return self.value[self.names[i]] if self.named else self.value[:, i]
+    def parts(self, value: Any) -> dict[str, Any]:
+        return {"shape": value.shape, "types": value.dtype, "cells": value}
 
     def with_column(self, i: int, cells: Any) -> Any:
         if self.named:
@@ -222,29 +213,14 @@ class _Sparse(Rows):
     def n(self) -> int:
         return int(self.value.shape[0])
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(str(i) for i in range(self.value.shape[1]))
-
     def take(self, where: Any) -> Any:
         rows = self.value.tocsr()[np.asarray(where, dtype=np.intp)]
         return rows.asformat(self.value.format)
 
-    def copy(self) -> Any:
-        return self.value.copy()
-
-    def differences(self, other: Any) -> tuple[str, ...]:
-        before = self.value
-        if type(before) is not type(other) or before.shape != other.shape:
-            return ("shape",)
-        if before.dtype != other.dtype:
-            return ("types",)
-        left, right = before.tocoo(), other.tocoo()
-        pairs = ((left.row, right.row), (left.col, right.col), (left.data, right.data))
-        return () if all(_same_cells(a, b) for a, b in pairs) else ("cells",)
-
-    def column(self, i: int) -> Any:
-        return self.value.tocsc()[:, [i]].toarray().ravel()
+    def parts(self, value: Any) -> dict[str, Any]:
+        cells = value.tocoo()
+        entries = (cells.row, cells.col, cells.data)
+        return {"shape": value.shape, "types": value.dtype, "cells": entries}
 
     def with_column(self, i: int, cells: Any) -> Any:
         if cells.dtype.kind != "f":
@@ -259,10 +235,6 @@ class _Frame(Rows):
 
     named = True
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(str(name) for name in self.value.columns)
-
     def take(self, where: Any) -> Any:
         # (a copy of its own: pandas 2 warns users who write to a part of another frame)
         return self.value.iloc[np.asarray(where, dtype=np.intp)].copy()
@@ -276,33 +248,15 @@ class _Frame(Rows):
         rows.index = rows.index.copy()
         return rows
 
-    def differences(self, other: Any) -> tuple[str, ...]:
-        before = self.value
-        if type(before) is not type(other):
-            return ("type",)
-        parts = []
-        for what in ("columns", "index"):
-            left, right = getattr(before, what), getattr(other, what)
-            same = type(left) is type(right) and left.equals(right)
-            if not same or list(left.names) != list(right.names):
-                parts.append(what)
-        if not parts and list(before.dtypes) != list(other.dtypes):
-            parts.append("types")
-        if not parts and not self._has_cells_of(other):
-            parts.append("cells")
-        if before.attrs != other.attrs:
-            parts.append("attributes")
-        return tuple(parts)
-
-    def _has_cells_of(self, other: Any) -> bool:
-        with suppress(Exception):  # cells that can't be compared by pandas
-            if self.value.equals(other):
-                return True
-        pairs = ((self.value.iloc[:, i], other.iloc[:, i]) for i in range(other.shape[1]))
-        return all(_same_cells(left.to_numpy(), right.to_numpy()) for left, right in pairs)
-
-    def column(self, i: int) -> Any:
-        return self.value.iloc[:, i]
+    def parts(self, value: Any) -> dict[str, Any]:
+        columns, index = value.columns, value.index
+        return {
+            "columns": (columns, list(columns.names)),
+            "index": (index, list(index.names)),
+            "types": list(value.dtypes),
+            "cells": value,
+            "attributes": value.attrs,
+        }
 
     def with_column(self, i: int, cells: Any) -> Any:
         rows = self.copy()
@@ -328,10 +282,8 @@ class _Series(Rows):
         new.attrs = dict(old.attrs)
         return new
 
-    def differences(self, other: Any) -> tuple[str, ...]:
-        if type(self.value) is not type(other):
-            return ("type",)
-        return _Frame(self.value.to_frame("x")).differences(other.to_frame("x"))
+    def parts(self, value: Any) -> dict[str, Any]:
+        return _Frame.parts(self, value.to_frame("x"))  # type: ignore[arg-type]
 
 
 class _Polars(Rows):
@@ -361,13 +313,9 @@ class _Polars(Rows):
     def copy(self) -> Any:
         return self.value.clone()
 
-    def differences(self, other: Any) -> tuple[str, ...]:
-        if type(self.value) is not type(other):
-            return ("type",)
-        before, after = self._frame, collected(other) if self._is_lazy else other
-        if before.schema != after.schema or before.columns != after.columns:
-            return ("columns",)
-        return () if before.equals(after) else ("cells",)
+    def parts(self, value: Any) -> dict[str, Any]:
+        frame = collected(value) if self._is_lazy else value
+        return {"columns": list(frame.schema.items()), "cells": frame}
 
     def column(self, i: int) -> Any:
         return self._frame.to_series(i)
@@ -385,10 +333,8 @@ class _PolarsSeries(Rows):
     def take(self, where: Any) -> Any:
         return self.value[[int(i) for i in where]]
 
-    def differences(self, other: Any) -> tuple[str, ...]:
-        if type(self.value) is not type(other) or self.value.dtype != other.dtype:
-            return ("type",)
-        return () if self.value.equals(other) else ("cells",)
+    def parts(self, value: Any) -> dict[str, Any]:
+        return {"types": value.dtype, "cells": value}
 
 
 class _Arrow(Rows):
@@ -397,24 +343,14 @@ class _Arrow(Rows):
     named = True
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.value.schema.names) if hasattr(self.value, "schema") else ()
-
-    @property
     def n(self) -> int:
-        return int(self.value.num_rows) if hasattr(self.value, "schema") else len(self.value)
+        return int(self.value.num_rows) if names_of_columns(self.value) else len(self.value)
 
     def take(self, where: Any) -> Any:
         return self.value.take(pa.array(where, type=pa.int64()))
 
     def copy(self) -> Any:
         return self.value
-
-    def differences(self, other: Any) -> tuple[str, ...]:
-        return () if other is self.value or self.value.equals(other) else ("cells",)
-
-    def column(self, i: int) -> Any:
-        return self.value.column(i)
 
     def with_column(self, i: int, cells: Any) -> Any:
         arrays = list(self.value.columns)
@@ -450,13 +386,11 @@ def _rows_in_memory(value: Any) -> Rows:
     if kind == "sequence":
         has_columns = bool(value) and isinstance(value[0], dict | list | tuple)
         return _Records(value) if has_columns else Rows(value)
-    if kind == "numpy" and not value.ndim:
-        kind = "other"
-    if kind == "pandas column" and not is_instance_of(value, "pandas", "Series"):
-        kind = "other"
-    rows_of_kind = _ROWS_OF_KIND.get(kind)
-    if rows_of_kind is not None:
-        return rows_of_kind(value)
+    without_rows = (kind == "numpy" and not value.ndim) or (
+        kind == "pandas column" and not is_instance_of(value, "pandas", "Series")
+    )
+    if kind in _ROWS_OF_KIND and not without_rows:
+        return _ROWS_OF_KIND[kind](value)
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
     msg = f"a value of type {type(value).__name__} has no rows to take one by one; give {wanted}"
     raise EvidenceError(msg)
@@ -540,30 +474,24 @@ def _deep_copy(value: Any) -> Any:
         return copy.copy(value)
 
 
-def _same_cells(left: Any, right: Any) -> bool:
-    if left.dtype.kind == "O" or left.dtype.names:
-        return left.shape == right.shape and _same(left.tolist(), right.tolist())
-    masks = np.array_equal(np.ma.getmaskarray(left), np.ma.getmaskarray(right))
-    left, right = np.ma.getdata(left), np.ma.getdata(right)
-    nan = left.dtype.kind in "fcmM"
-    return masks and bool(np.array_equal(left, right, equal_nan=nan))
-
-
-_IDENTITY: Any = object.__eq__
-
-
 def _same(left: Any, right: Any) -> bool:
     """Return whether two values are equal all the way down; a NaN equals itself."""
-    if left is right:
-        return True
-    if type(left) is not type(right):
-        return False
+    if left is right or type(left) is not type(right):
+        return left is right
     if isinstance(left, np.ndarray):
-        return left.dtype == right.dtype and _same_cells(left, right)
+        return _same_arrays(left, right)
     if isinstance(left, Mapping):
         return list(left) == list(right) and all(_same(left[k], right[k]) for k in left)
     if isinstance(left, list | tuple):
         return len(left) == len(right) and all(map(_same, left, right))
+    kind = kind_of(left)
+    if kind in ("pandas", "pandas column", "polars", "polars column", "arrow", "arrow column"):
+        with suppress(Exception):  # cells that pandas can't compare
+            if left.equals(right):
+                return True
+        columns = range(left.shape[1]) if kind == "pandas" else ()
+        pairs = ((left.iloc[:, i].to_numpy(), right.iloc[:, i].to_numpy()) for i in columns)
+        return kind == "pandas" and all(_same(cells, others) for cells, others in pairs)
     try:
         # objects of a class without `==` of its own are compared by their attributes
         if getattr(type(left), "__eq__", None) is _IDENTITY:
@@ -571,3 +499,16 @@ def _same(left: Any, right: Any) -> bool:
         return bool(left == right) or bool(left != left and right != right)  # noqa: PLR0124
     except Exception:  # noqa: BLE001  (a value that can't be compared was copied, not changed)
         return True
+
+
+def _same_arrays(left: Any, right: Any) -> bool:
+    if left.dtype != right.dtype or left.shape != right.shape:
+        return False
+    if left.dtype.kind == "O" or left.dtype.names:
+        return _same(left.tolist(), right.tolist())
+    masks = np.array_equal(np.ma.getmaskarray(left), np.ma.getmaskarray(right))
+    cells, others = np.ma.getdata(left), np.ma.getdata(right)
+    return masks and bool(np.array_equal(cells, others, equal_nan=left.dtype.kind in "fcmM"))
+
+
+_IDENTITY: Any = object.__eq__

@@ -12,14 +12,14 @@ import pyarrow as pa
 from mlgates.errors import EvidenceError
 from mlgates.tables.containers import (
     Kind,
+    columns_in,
     from_numpy,
-    from_pandas,
-    from_polars,
     from_sequence,
     is_instance_of,
     kind_of,
     matrix_of,
     name_of,
+    names_of_columns,
 )
 from mlgates.tables.engines import open_lazy, open_relation, through_narwhals
 from mlgates.tables.field import ArrowColumn, Field, TableSchema, check_names, few, from_arrow
@@ -40,6 +40,11 @@ _ORIGINS: dict[Kind, str] = {
     "polars": "polars.DataFrame",
     "numpy": "numpy.ndarray",
     "sequence": "list of dicts",
+}
+_REMEDIES: dict[Kind, str] = {
+    "pandas": "write df.columns = df.columns.map(str)",
+    "mapping": "write {str(name): values for name, values in table.items()}",
+    "sequence": "write [{str(name): value for name, value in row.items()} for row in rows]",
 }
 # What to do with objects that are nearly tables: package, class, advice.
 _NEARLY = (
@@ -239,50 +244,36 @@ def in_memory(table: Any, source: Callable[[], Source]) -> Any:
 
 def _columns_of(kind: Kind, table: Any) -> Iterable[ArrowColumn]:
     """Return the columns of a table in memory."""
-    if kind == "pandas":
-        check_names(table.columns, "write df.columns = df.columns.map(str)")
-        matrix = matrix_of(table)
-        if matrix is None:
-            return (from_pandas(str(name), series) for name, series in table.items())
-        return _columns_of_matrix([str(name) for name in table.columns], matrix)
-    if kind == "polars":
-        check_names(table.columns)
-        return (from_polars(name, table.get_column(name)) for name in table.columns)
-    if kind == "mapping":
-        check_names(table, "write {str(name): values for name, values in table.items()}")
-        return (from_sequence(str(name), values) for name, values in table.items())
+    remedy = _REMEDIES.get(kind, "rename them")
     if kind == "sequence":
         odd = sorted({name_of(row) for row in table if not isinstance(row, Mapping)})
         if odd:
             msg = f"got a {name_of(table)} of {', '.join(odd)}, which is not a table; {_ACCEPTED}"
             raise EvidenceError(msg)
         names = list(dict.fromkeys(name for row in table for name in row))
-        remedy = "write [{str(name): value for name, value in row.items()} for row in rows]"
         check_names(names, remedy)
         return (from_sequence(name, [row.get(name) for row in table]) for name in names)
-    if kind == "numpy":
-        if table.dtype.names and table.ndim == 1:
-            check_names(table.dtype.names)
-            return (from_numpy(name, table[name]) for name in table.dtype.names)
-        if table.ndim != 2:
-            hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
-            msg = f"got an array of {table.ndim} dimensions, a table has 2{hint}"
-            raise EvidenceError(msg)
-        names = [f"x{i}" for i in range(table.shape[1])]
-        check_names(names)
-        return _columns_of_matrix(names, table)
-    check_names(table.schema.names)
-    fields = zip(table.schema, table.columns, strict=True)
-    return (from_arrow(field.name, array, field.metadata) for field, array in fields)
-
-
-def _columns_of_matrix(names: list[str], matrix: Any) -> Iterator[ArrowColumn]:
-    """Yield the columns of a matrix, each in one piece of memory."""
+    if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
+        hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
+        msg = f"got an array of {table.ndim} dimensions, a table has 2{hint}"
+        raise EvidenceError(msg)
+    if isinstance(table, pa.Table | pa.RecordBatch):
+        check_names(table.schema.names)
+        fields = zip(table.schema, table.columns, strict=True)
+        return (from_arrow(field.name, array, field.metadata) for field, array in fields)
+    names = names_of_columns(table) or []
+    check_names(names, remedy)
+    matrix = table if kind == "numpy" and table.ndim == 2 else None
+    if kind == "pandas":
+        matrix = matrix_of(table)
+    if matrix is None:
+        pairs = zip(names, columns_in(table), strict=True)
+        return (from_sequence(str(name), column) for name, column in pairs)
     matrix = matrix if np.ma.isMaskedArray(matrix) else np.asarray(matrix)
     by_column = matrix.T
     if matrix.strides[0] != matrix.itemsize and not np.ma.isMaskedArray(matrix):
-        # by blocks that fit the cache: three times as fast
+        # each column in one piece, by blocks that fit the cache: three times as fast
         by_column = np.empty(matrix.shape[::-1], dtype=matrix.dtype)
         for start in range(0, len(matrix), _BLOCK_ROWS):
             by_column[:, start : start + _BLOCK_ROWS] = matrix[start : start + _BLOCK_ROWS].T
-    return (from_numpy(name, by_column[i]) for i, name in enumerate(names))
+    return (from_numpy(str(name), by_column[i]) for i, name in enumerate(names))
