@@ -21,7 +21,7 @@ from scipy.spatial import distance
 
 import mlgates as mg
 from mlgates.evidence import Evidence
-from mlgates.gates.drift.columns import ColumnRequest, merged_requests
+from mlgates.gates.drift.columns import merged_requests
 from mlgates.gates.drift.statistics import METHODS
 from mlgates.profile import column as matrices
 from mlgates.profile import distributions as sample
@@ -1108,8 +1108,8 @@ def test_gates_of_other_columns_ask_for_them_alone(monkeypatch):
     for gate in gates:
         gate.request_counts(evidence)
     merged = merged_requests(evidence)
-    assert merged["same"] == ColumnRequest((5, 10), needs_values=True)
-    assert merged["stamp"] == ColumnRequest((5,))
+    assert [(each.method, each.bins) for each in merged["same"]] == [("ks", 10), ("psi", 5)]
+    assert [each.method for each in merged["stamp"]] == ["psi"]
     assert "moved" not in merged
 
 

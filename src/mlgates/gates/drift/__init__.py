@@ -1,7 +1,7 @@
 """Drift: each column is distributed as in the reference, up to what chance explains."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import ClassVar, Literal, cast
@@ -11,17 +11,11 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
-from mlgates.gates.drift.columns import (
-    NUMBERS,
-    ColumnRequest,
-    DriftRequest,
-    candidates,
-    content,
-    merged_requests,
-)
+from mlgates.gates.drift.columns import DriftRequest, candidates, content, merged_requests
 from mlgates.gates.drift.decide_columns import decide_columns
 from mlgates.gates.drift.statistics import (
     METHODS,
+    NUMBERS,
     ColumnDrift,
     DriftStatistic,
     binned_pair,
@@ -161,16 +155,8 @@ class Drift(Gate):
 
     @property
     def _request(self) -> DriftRequest:
-        method, columns = METHODS[self.method], cast("tuple[str, ...] | None", self.columns)
-        return DriftRequest(
-            self.method,
-            method.kinds,
-            columns,
-            tuple(self.exclude),
-            self.bins,
-            needs_values=method.distance is None,
-            needs_sorted=method.needs_sorted,
-        )
+        columns = cast("tuple[str, ...] | None", self.columns)
+        return DriftRequest(self.method, columns, tuple(self.exclude), self.bins)
 
     def _current_counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
         """Yield what to count of the data, once the reference has been read."""
@@ -184,19 +170,19 @@ class Drift(Gate):
         yield from evidence.each(count, served)
 
     def _counter(
-        self, reference: Reference, requests: Mapping[str, ColumnRequest], name: str
+        self, reference: Reference, requests: Mapping[str, Sequence[DriftRequest]], name: str
     ) -> Counter:
         """Return what to count of a column of the data: its values, or how many are in cells."""
-        side, request = distribution_of(reference, name), requests[name]
+        side, needed = distribution_of(reference, name), requests[name]
         # Where another gate needs the values, cells are counted from them.
-        needs_values = METHODS[self.method].distance is None
-        if needs_values or (isinstance(side, Sample) and request.needs_values):
+        names = [each.method for each in needed] if isinstance(side, Sample) else [self.method]
+        if any(METHODS[method].distance is None for method in names):
             return current_counter(name, side)
         edges = edges_of(side, self.bins)
         if isinstance(side, Sample):
             # For all gates, before the buckets are released.
-            for bins in request.bins:
-                side.edges(bins)
+            for request in needed:
+                side.edges(request.bins)
             side.release()
         return current_counter(name, side, edges)
 
@@ -240,7 +226,7 @@ class Drift(Gate):
         self,
         reference: Reference,
         profile: Profile,
-        requests: Mapping[str, ColumnRequest],
+        requests: Mapping[str, Sequence[DriftRequest]],
         name: str,
     ) -> list[ColumnDrift] | Check:
         """Measure a column and its missing share; an error of one column is one check."""
@@ -262,19 +248,18 @@ class Drift(Gate):
                 msg = f"`{name}` holds {content(known.field)} in the reference; {now}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
             side = cast("Side", distribution_of(reference, name))  # else it would be refused
-            is_binned, request = method.distance is not None, requests[name]
-            if (
-                is_binned
-                and isinstance(side, QuantileSketch)
-                and side.n > PARTS
-                and PARTS % self.bins
-            ):
+            is_binned = method.distance is not None
+            is_cut = isinstance(side, QuantileSketch) and side.n > PARTS
+            if is_binned and is_cut and PARTS % self.bins:
                 kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
                 cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
                 return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
             current = counted(profile, self._counter(reference, requests, name))
-            if request.needs_values and isinstance(side, Sample) and isinstance(current, Sample):
-                side.precompute(current, request.bins, sort=request.needs_sorted)
+            if isinstance(side, Sample) and isinstance(current, Sample):
+                needs = [METHODS[request.method] for request in requests[name]]
+                if any(need.distance is None for need in needs):
+                    bins = {request.bins for request in requests[name]}
+                    side.precompute(current, bins, sort=any(need.needs_sorted for need in needs))
             edges = edges_of(side, self.bins)
             pair = binned_pair(side, current, edges, self.bins, for_test=is_binned)
             drift = column_drift(

@@ -1,11 +1,11 @@
 """Which columns of a reference a drift gate can judge, and what all gates need of each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
+from mlgates.gates.drift.statistics import METHODS, NUMBERS
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline
 from mlgates.profile.distributions import Frequencies
 from mlgates.profile.reference import Reference, distribution_of
@@ -13,16 +13,13 @@ from mlgates.redaction import describe
 from mlgates.tables.field import Field
 
 __all__ = [
-    "NUMBERS",
     "Candidates",
-    "ColumnRequest",
     "DriftRequest",
     "candidates",
     "content",
     "merged_requests",
 ]
 
-NUMBERS = frozenset({"int", "float", "decimal"})
 _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "bool": "bools",
     "string": "texts",
@@ -38,35 +35,13 @@ _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
 _NEVER = frozenset({"nested", "unreadable"})
 
 
-@dataclass(frozen=True, slots=True)
-class DriftRequest:
-    """What one drift gate judges: `kinds` of columns that its method serves, among `columns`."""
+class DriftRequest(NamedTuple):
+    """What a drift gate judges: columns (None: all but `exclude`), by a method, in `bins` cells."""
 
     method: str
-    kinds: frozenset[str]
     columns: tuple[str, ...] | None
     exclude: tuple[str, ...]
     bins: int
-    needs_values: bool
-    needs_sorted: bool
-
-
-class ColumnRequest(NamedTuple):
-    """What all drift gates of a run together need of one column.
-
-    Attributes
-    ----------
-    bins : tuple of int
-        NumericSample of cells into which the reference is cut, ascending.
-    needs_values : bool
-        Whether the values of the data are needed, not only their counts in cells.
-    needs_sorted : bool
-        Whether they are needed sorted.
-    """
-
-    bins: tuple[int, ...] = ()
-    needs_values: bool = False
-    needs_sorted: bool = False
 
 
 class Candidates(NamedTuple):
@@ -77,51 +52,48 @@ class Candidates(NamedTuple):
     note: str
 
 
-def merged_requests(evidence: Evidence) -> Mapping[str, ColumnRequest]:
-    """Return what all drift gates need of each column; first called when all have registered."""
+def merged_requests(evidence: Evidence) -> Mapping[str, Sequence[DriftRequest]]:
+    """Return the requests of all drift gates by column; first called when all have registered."""
 
-    def merge() -> dict[str, ColumnRequest]:
-        merged: dict[str, ColumnRequest] = {}
+    def merge() -> dict[str, list[DriftRequest]]:
+        merged: dict[str, list[DriftRequest]] = {}
         for request in evidence.registered(DriftRequest):
             for name in candidates(evidence, request).judged:
-                other = merged.get(name, ColumnRequest())
-                merged[name] = ColumnRequest(
-                    tuple(sorted({*other.bins, request.bins})),
-                    other.needs_values or request.needs_values,
-                    other.needs_sorted or request.needs_sorted,
-                )
+                merged.setdefault(name, []).append(request)
         return merged
 
-    columns: Mapping[str, ColumnRequest] = evidence.cached("drift", "requests", merge)
+    columns: Mapping[str, Sequence[DriftRequest]] = evidence.cached("drift", "requests", merge)
     return columns
 
 
 def candidates(evidence: Evidence, request: DriftRequest) -> Candidates:
     """Return which columns of the reference a gate judges."""
-    key = (request.method, request.columns, request.exclude)
+    key = request[:3]  # all but the bins
     chosen: Candidates = evidence.cached(
-        "candidates", key, lambda: _choose(evidence.reference(), request)
+        "candidates", key, lambda: _choose(evidence.reference(), *key)
     )
     return chosen
 
 
-def _choose(reference: Reference, request: DriftRequest) -> Candidates:
+def _choose(
+    reference: Reference, method: str, columns: tuple[str, ...] | None, exclude: tuple[str, ...]
+) -> Candidates:
     """Sort the columns of a reference into judged, refused and left out.
 
-    Columns that are named in the request are refused where they can't be judged, others left out.
+    Named `columns` are refused where they can't be judged, others left out.
     An excluded name that the reference lacks is refused as a misspelling.
     """
-    schema, method, excluded = reference.schema, request.method, request.exclude
-    names = tuple(schema) if request.columns is None else request.columns
-    near = Near([name for name in (*excluded, *names) if name not in schema], schema)
+    schema, kinds = reference.schema, METHODS[method].kinds
+    names = tuple(schema) if columns is None else columns
+    near = Near([name for name in (*exclude, *names) if name not in schema], schema)
     judged, left = [], []
     refused = {
         name: f"`{name}` is excluded, but not in the reference{near.hint(name)}"
-        for name in excluded
+        for name in exclude
         if name not in schema
     }
     for name in names:
-        if name in excluded:
+        if name in exclude:
             continue
         field = schema.get(name)
         if field is None:
@@ -131,7 +103,7 @@ def _choose(reference: Reference, request: DriftRequest) -> Candidates:
         if field.kind in _NEVER:
             problem = f"`{name}` can't be judged by {method!r}: it holds {content(field)}"
             problem = field.problem or problem
-        elif field.kind not in request.kinds | {"null"}:
+        elif field.kind not in kinds | {"null"}:
             unserved = content(field)
         else:
             side, known = None, reference.columns.get(name)
@@ -148,12 +120,12 @@ def _choose(reference: Reference, request: DriftRequest) -> Candidates:
                 problem = f"`{name}` has no value in the reference"
             elif not problem and (side is None or known is None):
                 problem = f"the reference was profiled without the distribution of `{name}`"
-        if unserved and request.columns is None:
+        if unserved and columns is None:
             left.append(f"`{name}` ({unserved})")
         elif unserved:
             refused[name] = f"`{name}` can't be judged by {method!r}: it holds {unserved}"
         elif problem:
-            hint = "; `exclude` leaves it out" if request.columns is None else ""
+            hint = "; `exclude` leaves it out" if columns is None else ""
             refused[name] = f"{problem}{hint}"
         else:
             judged.append(name)

@@ -13,26 +13,18 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 from scipy import special
 
-from mlgates.gates.drift.columns import NUMBERS
 from mlgates.limits import Limit, format_number, format_value, snap_to_limit
 from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.reference import Ordered, Side, cuts_together
 from mlgates.profile.sketch import PARTS, QuantileSketch
-from mlgates.stats import divergence, twosample
-from mlgates.stats.counting import (
-    Cells,
-    Edges,
-    category_cells,
-    count_sorted,
-    count_stored,
-    ranks_of,
-)
+from mlgates.stats import counting, divergence, twosample
 
 __all__ = [
     "METHODS",
     "MISSING",
+    "NUMBERS",
     "BinnedPair",
     "ColumnDrift",
     "DriftStatistic",
@@ -44,6 +36,7 @@ __all__ = [
 
 Counts = npt.NDArray[np.int64]
 
+NUMBERS = frozenset({"int", "float", "decimal"})
 MISSING = "missing_shift"
 _SHOWN_CELLS = 30
 #: Longer texts are cut off in a report.
@@ -163,13 +156,13 @@ class BinnedPair(NamedTuple):
         has its own cell.
     """
 
-    cells: Cells
+    cells: counting.Cells
     labels: tuple[str, ...]
-    test_cells: Cells
+    test_cells: counting.Cells
 
 
 def binned_pair(
-    reference: Side, current: Any, edges: Edges | None, bins: int, *, for_test: bool = True
+    reference: Side, current: Any, edges: counting.Edges | None, bins: int, *, for_test: bool = True
 ) -> BinnedPair:
     """Count both sides in the same cells, which the reference defines.
 
@@ -196,11 +189,11 @@ def binned_pair(
             grid = reference.grid if isinstance(reference, Sample) else None
             counts.append(side.count(edges, grid))
         elif isinstance(side, Ecdf):
-            counts.append(count_sorted(side.values, edges))
+            counts.append(counting.count_sorted(side.values, edges))
         else:
             at = np.searchsorted(side.points, edges.points)
-            counts.append(count_stored(side.low[at], side.high[at], side.ends, edges))
-    cells = Cells.of(*counts, ordered=True)
+            counts.append(counting.count_stored(side.low[at], side.high[at], side.ends, edges))
+    cells = counting.Cells.of(*counts, ordered=True)
     points: list[Any] = edges.points.tolist()
     texts = [f"{x:,}" for x in points]
     if edges.points.dtype.kind == "f":
@@ -215,7 +208,7 @@ def binned_pair(
     return BinnedPair(cells, labels, _cut_together(reference, current, bins) if together else cells)
 
 
-def _cut_together(reference: Ordered, current: Ordered, bins: int) -> Cells:
+def _cut_together(reference: Ordered, current: Ordered, bins: int) -> counting.Cells:
     """Return cells that both sides cut, so that a value frequent on one side gets none by chance.
 
     They are cut at knots of both sides where all values of the reference are known, else at its
@@ -236,8 +229,8 @@ def _cut_together(reference: Ordered, current: Ordered, bins: int) -> Cells:
             if points.dtype == known.points.dtype:
                 known = QuantileSketch.at(np.union1d(known.points, points), known.whole)
         data = QuantileSketch.at(known.points, values)
-    each = Edges(known.points, np.ones(len(known.points), np.bool_))
-    a, b = (count_stored(side.low, side.high, side.ends, each) for side in (known, data))
+    each = counting.Edges(known.points, np.ones(len(known.points), np.bool_))
+    a, b = (counting.count_stored(side.low, side.high, side.ends, each) for side in (known, data))
     return divergence.cells_together(a, b, bins)
 
 
@@ -248,7 +241,7 @@ def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPa
     where = np.asarray(positions.fill_null(-1).to_numpy(), np.int64)
     counts[where[where >= 0]] = current.counts[where >= 0]
     unseen = current.counts[where < 0]
-    cells = category_cells(reference.counts, counts, unseen)
+    cells = counting.category_cells(reference.counts, counts, unseen)
     names = [str(value) for value in reference.values.to_pylist()]
     if is_identifier(reference):
         # Names of persons are no names of cells.
@@ -256,7 +249,7 @@ def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPa
     names = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names]
     names.append("(not in the reference)")
     labels = tuple(names[position] for position in cells.positions.tolist())
-    test_cells = category_cells(reference.counts, counts, unseen, together=False)
+    test_cells = counting.category_cells(reference.counts, counts, unseen, together=False)
     return BinnedPair(cells, labels, test_cells)
 
 
@@ -362,7 +355,8 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
         unit = reference.spread
     else:
         (below, _), (_, upto) = (
-            counts.tolist() for counts in ranks_of(current.values, reference.values[[0, -1]])
+            counts.tolist()
+            for counts in counting.ranks_of(current.values, reference.values[[0, -1]])
         )
         exact = twosample.wasserstein(reference.values, current.values)
         distances = twosample.Bounded(exact, exact, exact)
