@@ -76,19 +76,9 @@ def in_order(numbers: Values) -> Values:
 
 
 def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
-    """Count the values below, and up to, each point.
+    """Count the values less than each point, and those not greater.
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Sorted integers or floats, infinities allowed, without NaN.
-    points : numpy.ndarray
-        Integers or floats without NaN, in any order, of any type.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of int64
-        One count per point: of values less than it, and of those that are not greater.
+    `values` are sorted; both arrays hold integers or floats of any type without NaN.
 
     Examples
     --------
@@ -107,28 +97,13 @@ def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
 def round_to(points: Values, dtype: np.dtype[Any], *, up: bool) -> tuple[Values, Mask]:
     """Round points to the nearest value of `dtype` that is not less (`up`), or not greater.
 
-    Parameters
-    ----------
-    points : numpy.ndarray
-        Integers or floats without NaN.
-    dtype : numpy.dtype
-        Of integers or floats.
-    up : bool
-        Direction.
-
-    Returns
-    -------
-    keys : numpy.ndarray of `dtype`
-        Where `dtype` has no such value, its last one in the other direction.
-    missing : numpy.ndarray of bool
-        Where `dtype` has no such value.
+    Also return where `dtype` has no such value: there, its last one in the other direction is
+    given. Integers or floats without NaN.
 
     Examples
     --------
     >>> round_to(np.array([2.7, -0.5]), np.dtype("uint8"), up=False)
     (array([2, 0], dtype=uint8), array([False,  True]))
-    >>> round_to(np.array([2.3, 300.0]), np.dtype("uint8"), up=True)
-    (array([  3, 255], dtype=uint8), array([False,  True]))
     """
     nowhere = np.zeros(points.shape, np.bool_)
     if points.dtype == dtype:
@@ -177,15 +152,8 @@ def alike(x: Values, y: Values) -> tuple[Values, Values]:
     the sum of its `ranks_of` among the integers of one array: the values of the other that lie
     between the same two of these become one.
 
-    Parameters
-    ----------
-    x, y : numpy.ndarray
-        Sorted integers or floats without NaN.
-
     Examples
     --------
-    >>> alike(np.array([1, 2]), np.array([1.5]))
-    (array([1., 2.]), array([1.5]))
     >>> alike(np.array([2**53, 2**53 + 1]), np.array([0.5, 2.0**53]))
     (array([1, 3]), array([0, 1]))
     """
@@ -226,7 +194,7 @@ class Edges:
     atoms : numpy.ndarray of bool
         Which points are cells of their own. Any other belongs to the cell below it.
     tied : bool
-        Whether the sample that was cut holds any of the points more than once.
+        Whether the sample that was cut holds any point more than once.
     """
 
     points: Values
@@ -261,14 +229,8 @@ class Edges:
 class Cells:
     """Counts of two samples in the same cells, none of which is empty in both.
 
-    Attributes
-    ----------
-    reference, current : numpy.ndarray of int64
-        Counts per cell.
-    ordered : bool
-        Whether the cells have an order.
-    positions : numpy.ndarray of int64
-        Which cells these are: of `Edges.labels`, or of the categories given, unseen ones last.
+    `ordered`: the cells have an order. `positions`: which cells these are, of `Edges.labels` or of
+    the categories given, unseen ones last.
     """
 
     reference: Counts
@@ -294,19 +256,8 @@ def quantile_edges(reference: Values, bins: int) -> Edges:
 
     The order statistic at ``q`` is the least value up to which a share of at least ``q`` lies (the
     inverted distribution function). One that holds at least ``1 / bins`` of the reference is a
-    cell of its own. Infinities are never edges: they have their own cells.
-
-    Parameters
-    ----------
-    reference : numpy.ndarray
-        Sorted integers or floats without NaN.
-    bins : int
-        Number of cells of equal size, at least 2.
-
-    Returns
-    -------
-    Edges
-        Without points when there are no finite values.
+    cell of its own. Infinities are never edges: they have their own cells. `reference` is sorted,
+    integers or floats without NaN; without finite values there are no edges.
 
     References
     ----------
@@ -349,19 +300,10 @@ def edges_at(quantiles: Values, low: Counts, high: Counts, n: int, bins: int) ->
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
-    """Return the edges of `quantile_edges` from counts at stored points.
+    """Return the edges of `quantile_edges` from the reference's counts at stored points.
 
-    Parameters
-    ----------
-    points : numpy.ndarray
-        Sorted, distinct; they include the finite order statistics at ``i / bins``, as those at
-        ``i / (k * bins)`` do for any ``k``.
-    low, high : numpy.ndarray of int64
-        Values of the reference below, and up to, each point.
-    ends : Ends
-        Sizes of the reference.
-    bins : int
-        At least 2.
+    The points, sorted and distinct, include the finite order statistics at ``i / bins``, as those
+    at ``i / (k * bins)`` do for any ``k``.
 
     Examples
     --------
@@ -377,19 +319,10 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
 
 
 def count_sorted(values: Values, edges: Edges) -> Counts:
-    """Count the values of a sorted array in each cell.
+    """Count the values of a sorted array without NaN in each cell, shape (``edges.size``,).
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Sorted integers or floats without NaN, not necessarily of the edges' type.
-    edges : Edges
-        Where to cut.
-
-    Returns
-    -------
-    numpy.ndarray of int64
-        ``edges.size`` counts: -inf, the cells from below to above, inf.
+    The cells are -inf, those from below to above, and inf. The array's type need not be that of the
+    edges.
 
     Examples
     --------
@@ -426,21 +359,9 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
-    """Count the values of an array in any order in each cell, in linear time.
+    """Count the values of an array in any order in each cell, as `count_sorted`, in linear time.
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Integers or floats; NaN lies in no cell.
-    edges : Edges
-        Where to cut.
-    ends : Ends, optional
-        Sizes of the sample; counted where not given.
-
-    Returns
-    -------
-    numpy.ndarray of int64
-        As of `count_sorted`.
+    NaN lies in no cell. Sizes are counted where `ends` is not given.
 
     Examples
     --------
@@ -485,19 +406,8 @@ def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
     """Count the values of an array in any order below, and up to, each of many points.
 
     Blocks that fit into the processor's cache are sorted and the points searched in each, which
-    takes half the time of sorting all.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Integers or floats; NaN is neither below nor up to any point.
-    points : numpy.ndarray
-        Integers or floats without NaN.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of int64
-        Counts below, and up to, each point. Those of two arrays add up.
+    takes half the time of sorting all. NaN is neither below nor up to any point; the counts of two
+    arrays add up.
 
     Examples
     --------
@@ -522,16 +432,10 @@ def category_cells(
 ) -> Cells:
     """Return one cell per category of the reference, and one for all others together.
 
-    Parameters
-    ----------
-    reference, current : numpy.ndarray of int64
-        Counts of each category of the reference in both samples; 0 where it vanished.
-    unseen : array_like of int, optional
-        Counts of the current sample's other categories.
-    together : bool, default True
-        Whether the unseen ones are one cell, as distances need them. For a test, give each its
-        own: a cell that is empty on one side because of how it was chosen makes any test reject.
-        (Of 1,000 categories, 1,000 rows miss many that the next 200 rows will show.)
+    `reference` and `current` count the reference's categories in both samples (0 where one
+    vanished), `unseen` the current sample's others. For a test, give each of these its own cell
+    (`together=False`): a cell that is empty on one side because of how it was chosen makes any test
+    reject. (Of 1,000 categories, 1,000 rows miss many that the next 200 rows will show.)
 
     Examples
     --------

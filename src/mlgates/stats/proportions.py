@@ -42,19 +42,8 @@ def wilson_interval(
     """Return Wilson's score interval of a proportion: all shares that a score test accepts.
 
     Centre ``(p + z**2 / 2n) / (1 + z**2 / n)``, half width
-    ``z / (1 + z**2 / n) * sqrt(p (1 - p) / n + z**2 / 4 n**2)``.
-
-    Parameters
-    ----------
-    successes, trials : array_like of float
-        Counts; arrays broadcast.
-    confidence : float, default 0.95
-        Of the two-sided interval.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of float64
-        Scalars for scalars. NaN where there is no trial.
+    ``z / (1 + z**2 / n) * sqrt(p (1 - p) / n + z**2 / 4 n**2)``. Arrays broadcast, scalars give
+    scalars; NaN where there is no trial.
 
     References
     ----------
@@ -181,22 +170,9 @@ def koopman_interval(
     """Return Koopman's score interval of the ratio of two independent proportions.
 
     All ratios r for which the score test accepts ``p1 = r p2``, with the shares that are likeliest
-    under it.
-
-    Parameters
-    ----------
-    successes, trials : array_like of float
-        Counts of the numerator; arrays broadcast.
-    other_successes, other_trials : array_like of float
-        Counts of the denominator.
-    confidence : float, default 0.95
-        Of the two-sided interval.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of float64
-        Scalars for scalars. Without successes in the numerator, low is 0; without any in the
-        denominator, high is infinite; without any in both, or without trials, both are NaN.
+    under it. Arrays broadcast, scalars give scalars. Without successes in the numerator, low is 0;
+    without any in the denominator, high is infinite; without any in both, or without trials, both
+    are NaN.
 
     References
     ----------
@@ -250,21 +226,11 @@ def tango_interval(
 ) -> tuple[Floats, Floats]:
     """Return Tango's score interval of a paired difference: all that a score test accepts.
 
-    The ends ``d`` solve ``(b - c - n d) / sqrt(n (2 q + d (1 - d))) = +-z``, where ``q`` is the
-    most likely share of rows that are lost, given ``d``: ``q = (sqrt(B**2 - 4 A C) - B) / (2 A)``
-    with ``A = 2 n``, ``B = -b - c + (2 n - b + c) d`` and ``C = -c d (1 - d)``.
-
-    Parameters
-    ----------
-    gained, lost, rows : array_like of float
-        ``b``, ``c`` and ``n``; arrays broadcast.
-    confidence : float, default 0.95
-        Of the two-sided interval.
-
-    Returns
-    -------
-    low, high : numpy.ndarray of float64
-        Scalars for scalars. NaN where there is no row.
+    For ``b`` gained and ``c`` lost of ``n`` rows the ends ``d`` solve
+    ``(b - c - n d) / sqrt(n (2 q + d (1 - d))) = +-z``, where ``q`` is the most likely share of
+    rows that are lost, given ``d``: ``q = (sqrt(B**2 - 4 A C) - B) / (2 A)`` with ``A = 2 n``,
+    ``B = -b - c + (2 n - b + c) d`` and ``C = -c d (1 - d)``. Arrays broadcast, scalars give
+    scalars; NaN where there is no row.
 
     References
     ----------

@@ -140,21 +140,8 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     beyond the quantiles halfway and three quarters of the way from it to the end. The sum is
     Geyer's initial monotone sequence. Below what independent calls give by chance it counts as 1.
     Where the calls beyond come in few clusters the estimate is poor, so it is widened as Student's
-    t widens the normal distribution.
-
-    Parameters
-    ----------
-    values : numpy.ndarray of float64, shape (n,)
-        Latencies in the order of the calls; infinite ones are values.
-    share : float
-        The quantile.
-    confidence : float, default 0.95
-        Of the interval that will be computed.
-
-    Returns
-    -------
-    Dependence
-        `lag_1` is the autocorrelation of the ranks of neighbours, 0 where all values are equal.
+    t widens the normal distribution. The latencies are in the order of the calls, and may be
+    infinite; `lag_1` is the autocorrelation of the ranks of neighbours, 0 where all are equal.
 
     References
     ----------
@@ -166,10 +153,8 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     Examples
     --------
     >>> noise = np.random.default_rng(0).normal(size=1_000)
-    >>> dependence(noise, 0.99).effective
-    1000
-    >>> dependence(np.cumsum(noise), 0.99).effective < 20
-    True
+    >>> dependence(noise, 0.99).effective, dependence(np.cumsum(noise), 0.99).effective < 20
+    (1000, True)
     """
     n = len(values)
     if n < 2:
@@ -295,15 +280,9 @@ def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -
     """Return latencies with those of the calls that were not sent during a slow one.
 
     A sender that waits for each answer sends nothing while the server stalls. After each latency
-    above `expected_interval` come those that calls sent meanwhile would have had: shorter by one
-    interval each, down to the interval.
-
-    Parameters
-    ----------
-    latencies : array_like of float
-        In the order of the calls. Infinite ones (failed calls) are kept.
-    expected_interval : float
-        Time between two calls of one sender, in the unit of the latencies.
+    above `expected_interval`, the time between two calls of one sender, come those that calls sent
+    meanwhile would have had: shorter by one interval each, down to the interval. Infinite latencies
+    (failed calls) are kept.
 
     Raises
     ------

@@ -38,21 +38,9 @@ class AucDifference(NamedTuple):
 def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Return the chance that a positive row has the higher score than a negative one.
 
-    Ties count half; it is the area under the ROC curve.
-
-    Parameters
-    ----------
-    true : array_like of bool, shape (n,)
-        Whether a row is positive; 0 and 1 serve too.
-    score : array_like of int or float, shape (n,)
-        Without NaN.
-    weight : array_like of float, shape (n,), optional
-        Not negative. A pair of rows weighs the product of theirs.
-
-    Returns
-    -------
-    float
-        NaN where one of the two classes has no row, or no weight.
+    Ties count half; it is the area under the ROC curve. Labels, scores without NaN, and weights
+    that are not negative are of shape (n,); a pair of rows weighs the product of theirs. NaN where
+    a class has no row, or no weight.
 
     Examples
     --------
@@ -76,16 +64,15 @@ def delong(
     Each positive row is placed at the share of negative rows that its score beats, each negative
     row at the share of positive ones that beat it; the covariance is that of the placements of the
     ``m`` positive rows, divided by ``m``, plus that of the ``n`` negative ones, divided by ``n``.
+    With weights, placements are weighted, and their squares by the squares of the weights; equal
+    weights change nothing, and rows of weight 0 do not count.
 
     Parameters
     ----------
-    true : array_like of bool, shape (n,)
-        Whether a row is positive.
+    true, weight : array_like, shape (n,)
+        Whether a row is positive, and its weight, not negative.
     scores : sequence of array_like, or array of shape (k, n)
         One score per row for each of ``k`` models.
-    weight : array_like of float, shape (n,), optional
-        Not negative. Placements are then weighted, and so are their squares, by the weights'
-        squares; equal weights change nothing. Rows of weight 0 do not count.
 
     Returns
     -------
@@ -309,14 +296,8 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
 class PrecisionCurve(NamedTuple):
     """Rows in falling order of their scores, as average precision needs them.
 
-    Attributes
-    ----------
-    positive : numpy.ndarray of bool, shape (n,)
-        Whether each row is positive.
-    weight : numpy.ndarray of float64, shape (n,), or None
-        Weight of each row.
-    ends : numpy.ndarray of int
-        Last row of each run of equal scores that holds a positive row.
+    Labels and weights by row, and the last row of each run of equal scores that holds a positive
+    one.
     """
 
     positive: Mask

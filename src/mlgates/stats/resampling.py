@@ -70,24 +70,10 @@ def bca_interval(
     the normal quantile of the share of draws below the value (a draw equal to it counts half) and
     ``a = sum(d**3) / 6 sum(d**2)**1.5`` with ``d`` the mean of the left-out values minus each.
 
-    Parameters
-    ----------
-    value : float
-        Of the sample itself.
-    draws : array_like of float
-        Values of the resamples. NaN (undefined) is left out; above 10 % there is no interval.
-    left_out : array_like of float
-        Values without one row (or one block of rows) each.
-    confidence : float, default 0.95
-        Of the two-sided interval.
-    times : array_like of float
-        Number of rows that give each of the left-out values.
-
-    Returns
-    -------
-    Resampled
-        ``how`` is "percentile" where the correction is undefined (all draws on one side), and
-        "degenerate", without an interval, where all draws are alike.
+    `left_out` are the values without one row (or block of rows) each, `times` the rows that give
+    each. NaN draws (undefined) are left out; above 10 % there is no interval. ``how`` is
+    "percentile" where the correction is undefined (all draws on one side), and "degenerate",
+    without an interval, where all draws are alike.
 
     References
     ----------
@@ -166,18 +152,9 @@ def cells_interval(
 ) -> Resampled:
     """Return the BCa interval of a function of counts, at a cost that is independent of the rows.
 
-    A multinomial draw of the cells has the law of resampling the rows they count.
-
-    Parameters
-    ----------
-    statistic : callable
-        From tables ``(m, *cells.shape)`` to ``(m,)`` values, NaN where undefined.
-    cells : numpy.ndarray of float64
-        Counts; of weighted rows their weights, scaled to sum up to the effective rows.
-    strata : numpy.ndarray of int, optional
-        As in `multinomial_cells`.
-    confidence, resamples, seed
-        Level, number of draws, and the seed of the generator.
+    A multinomial draw of the cells has the law of resampling the rows they count. `statistic` maps
+    tables ``(m, *cells.shape)`` to ``(m,)`` values, NaN where undefined. Of weighted rows `cells`
+    are weights, scaled to sum up to the effective rows; `strata` as in `multinomial_cells`.
 
     Examples
     --------

@@ -84,17 +84,8 @@ def ks_distance(x: Values, y: Values) -> float:
     ``F(t)`` and ``G(t)`` are the shares of `x` and `y` up to ``t``. ``F - G`` is largest at a
     value of `x`, ``G - F`` next below one. From the order statistic ``x[a]`` to ``x[b - 1]`` they
     are at most ``b / n - G(x[a])`` and ``G(x[b - 1]) - a / n``: blocks are bounded so, and only
-    those whose bounds exceed the best so far are searched. All counts are whole numbers.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray
-        Sorted integers or floats without NaN, of any two types; they are compared exactly.
-
-    Returns
-    -------
-    float
-        Between 0 and 1; NaN when a sample is empty.
+    those whose bounds exceed the best so far are searched. All counts are whole numbers. The
+    samples are sorted, of any two types, which are compared exactly; NaN when one is empty.
 
     References
     ----------
@@ -217,19 +208,8 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
     counting lattice paths); otherwise Smirnov's limiting series
     ``2 * sum (-1)**(i-1) * exp(-2 (i z)**2)`` at ``z = sqrt(n m / (n + m)) * distance`` moved by
     Hodges' term for finite samples, less half a step of the values that the distance can take.
-    With ties it is conservative: the true chance is smaller.
-
-    Parameters
-    ----------
-    distance : float
-        As `ks_distance` gives it.
-    n, m : int
-        Sizes of the samples.
-
-    Returns
-    -------
-    float
-        NaN when the distance is NaN or a sample is empty.
+    With ties it is conservative: the true chance is smaller. NaN when the distance is NaN or a
+    sample is empty.
 
     Notes
     -----
@@ -249,8 +229,6 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
     --------
     >>> round(ks_pvalue(0.5, 4, 4), 6)
     0.771429
-    >>> round(ks_pvalue(0.0017, 1_000_000, 2_000_000), 4)
-    0.0424
     """
     if n <= 0 or m <= 0 or math.isnan(distance):
         return math.nan
@@ -308,17 +286,8 @@ def wasserstein(x: Values, y: Values) -> float:
     """Return the first Wasserstein distance: the area between two distribution functions.
 
     The mean of ``|F^-1(u) - G^-1(u)|`` over ``u`` in (0, 1). Quantile functions are steps at
-    ``i / n`` and ``j / m``, so that no sorting of both samples together is needed.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray
-        Sorted integers or floats without NaN.
-
-    Returns
-    -------
-    float
-        In the unit of the values. NaN when a sample is empty or holds an infinite value.
+    ``i / n`` and ``j / m``, so that no sorting of both samples together is needed. The samples are
+    sorted; NaN when one is empty or holds an infinite value.
 
     References
     ----------
@@ -327,8 +296,6 @@ def wasserstein(x: Values, y: Values) -> float:
 
     Examples
     --------
-    >>> wasserstein(np.array([0, 1, 3]), np.array([5, 6, 8]))
-    5.0
     >>> wasserstein(np.array([0.0, 1.0]), np.array([0.0, 1.0, 1.0, 3.0]))
     0.75
     """
@@ -441,19 +408,9 @@ def wasserstein_between(
     """Return the Wasserstein distance ``integral |F - G|`` of samples counted at the same points.
 
     Between two points both functions are taken to rise evenly; the bounds hold however they rise.
-    Outside of the points there is nothing of the reference, so that the area there is known: it is
-    the current sample's mean distance from them.
-
-    Parameters
-    ----------
-    points : numpy.ndarray
-        Sorted, finite, each once; the least and the greatest value of the reference are the first
-        and the last of them.
-    reference, current : PointCounts
-        Counts at the points.
-    beyond : float
-        Sum of the distances of the current sample's values outside of the points from them; NaN
-        or infinite: undefined.
+    The points are sorted, finite and distinct, from the least to the greatest value of the
+    reference. `beyond` is the sum of the distances of the current sample's values outside of them
+    from them; undefined where it is NaN or infinite.
 
     Examples
     --------
