@@ -26,11 +26,11 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--mlgates-report``."""
-    told = (
+    text = (
         "write the report of the suite that was run; the suffix says in which form (.html "
         ".json .md .txt .xml); of several, the second goes to PATH-2, and so on"
     )
-    parser.getgroup("mlgates").addoption("--mlgates-report", metavar="PATH", help=told)
+    parser.getgroup("mlgates").addoption("--mlgates-report", metavar="PATH", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -110,7 +110,7 @@ def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     The test fails with the printed report unless that passed; otherwise the report is returned.
     """
-    from mlgates._pytest.subtests import run_subtests
+    from mlgates._pytest.cases import run_subtests
 
     def gates(thing: object, /, **evidence: object) -> object:
         __tracebackhide__ = True  # the test that calls it is shown

@@ -1,4 +1,4 @@
-"""A test for each gate: `@pytest.mark.gates(SUITE)` and the fixture `gate_result`."""
+"""Gates as tests: subtests of the fixture `gates`, and a test each by `@pytest.mark.gates`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from mlgates import options
 from mlgates._gate import Gate
-from mlgates._pytest.reporting import describe_gate, hand_on
+from mlgates._pytest.reporting import describe_gate, describe_report, hand_on
+from mlgates.errors import GateFailure, OptionError
 from mlgates.report import GateResult, Report, forgiven
 from mlgates.suite import GateSuite
 from mlgates.verdict import Verdict
@@ -25,6 +26,7 @@ __all__ = [
     "make_cases",
     "refuse_unittest",
     "result_of",
+    "run_subtests",
 ]
 
 HOW = """\
@@ -78,26 +80,22 @@ def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     made = metafunc.config.stash.setdefault(_SUITES, [])
     suite = next((suite for source, suite in made if source is given[0]), None)
     if suite is None:
-        suite = _resolve(given[0], what)
+        thing = given[0]
+        if isinstance(thing, str):
+            try:
+                thing = pkgutil.resolve_name(thing)
+            except (AttributeError, ImportError, ValueError) as error:
+                names = f"names {given[0]!r}, which can't be imported: {error}"
+                _refuse(f"{what}: the mark `gates` {names}")
+        if callable(thing) and not isinstance(thing, Gate | type):
+            thing = thing()
+        if not isinstance(thing, GateSuite):
+            also = "" if thing is given[0] else f" from {options.shown(given[0])}"
+            _refuse(f"{what}: the mark `gates` takes {_ALLOWED}, got {options.shown(thing)}{also}")
+        suite = thing
         made.append((given[0], suite))
     cases = [Case(suite, name) for name in suite.names]
     metafunc.parametrize("gate_result", cases, ids=suite.names, indirect=True)
-
-
-def _resolve(given: object, what: str) -> GateSuite:
-    """Return the suite that was given, imported by its name, or returned by a callable."""
-    thing = given
-    if isinstance(thing, str):
-        try:
-            thing = pkgutil.resolve_name(thing)
-        except (AttributeError, ImportError, ValueError) as error:
-            _refuse(f"{what}: the mark `gates` names {given!r}, which can't be imported: {error}")
-    if callable(thing) and not isinstance(thing, Gate | type):
-        thing = thing()
-    if not isinstance(thing, GateSuite):
-        also = "" if thing is given else f" from {options.shown(given)}"
-        _refuse(f"{what}: the mark `gates` takes {_ALLOWED}, got {options.shown(thing)}{also}")
-    return thing
 
 
 def refuse_unittest(item: pytest.Item) -> None:
@@ -146,9 +144,10 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
             pytest.skip(why)
         pytest.xfail(why)
     counting = tuple(check for check in result.checks if not forgiven(result, check))
-    found = replace(result, checks=counting) if result.counted is not None else result
-    item.stash[_RESULT] = found
-    return found
+    if result.counted is not None:
+        result = replace(result, checks=counting)
+    item.stash[_RESULT] = result
+    return result
 
 
 def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
@@ -158,17 +157,84 @@ def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
         runs[:] = [run for run in runs if run.evidence is not kept[0]]
 
 
-def fail_unless_passed(item: pytest.Item, said: str = "") -> None:
+def fail_unless_passed(item: pytest.Item, reason: str = "") -> None:
     """Fail the test of a gate that did not pass, even if its body ignored that."""
     result = item.stash.get(_RESULT, None)
     if result is not None and not result.passed:
-        _refuse("\n".join(filter(None, [said, str(result)])))
+        _refuse("\n".join(filter(None, [reason, str(result)])))
 
 
 def fail_skipped(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """Fail the test of a gate that did not pass, even if its body or a fixture skipped it."""
     left = None if call.excinfo is None else call.excinfo.value
     if isinstance(left, _SKIPS):
-        said = f"the test skipped itself ({left}), but its gate had been judged, and did not pass:"
-        failed = pytest.CallInfo.from_call(lambda: fail_unless_passed(item, said), call.when)
+        why = f"the test skipped itself ({left}), but its gate had been judged, and did not pass:"
+        failed = pytest.CallInfo.from_call(lambda: fail_unless_passed(item, why), call.when)
         call.excinfo = failed.excinfo or call.excinfo
+
+
+def run_subtests(
+    request: pytest.FixtureRequest, thing: object, evidence: Mapping[str, Any]
+) -> Report | GateResult:
+    """Run a suite or gate, or take a report or result; return it when it passed.
+
+    Raises
+    ------
+    GateFailure
+        Unless the report passed; one in which nothing counts has not.
+    OptionError
+        For any other thing, or a report with evidence.
+    """
+    __tracebackhide__ = True
+    try:
+        subtests = request.getfixturevalue("subtests")
+    except pytest.FixtureLookupError:
+        needs = "the fixture `gates` needs pytest 9 or newer, which has subtests"
+        instead = "suite.run(...).raise_for_verdict() does without"
+        pytest.fail(f"{needs}; this is pytest {pytest.__version__}. {instead}", pytrace=False)
+
+    if evidence and isinstance(thing, Report | GateResult):
+        named = ", ".join(evidence)
+        msg = f"gates: a {type(thing).__name__} has been run already, got {named} beside it"
+        raise OptionError(msg)
+    if isinstance(thing, Report):
+        report = thing
+    elif isinstance(thing, GateResult):
+        report = Report(name=thing.name, results=(thing,))
+    elif isinstance(thing, Gate):
+        report = GateSuite([thing], name=str(thing.name)).run(**evidence)
+    elif isinstance(thing, GateSuite):
+        report = thing.run(**evidence)
+    else:
+        owner, allowed = "gates", "a GateSuite, a Gate, a Report or a GateResult"
+        raise options.refuse(owner, "suite", allowed, thing)
+
+    for result in report:
+        if not _report_gate(subtests, result):
+            break
+    describe_report(request.node, report)
+    hand_on(request.node, report)
+    if not report.passed:
+        raise GateFailure(report)
+    return thing if isinstance(thing, GateResult) else report
+
+
+def _report_gate(subtests: Any, result: GateResult) -> bool:
+    """Report a gate as a subtest; return False if pytest is to stop at the first failure.
+
+    This is no part of `run_subtests`, because pytest wants a traceback entry of a skip.
+    """
+    counted, aside = result.counted, {}
+    if result.advisory and not result.passed:
+        aside = {"advisory": result.verdict.upper()}
+    elif result.allowed:
+        aside = {"allowed": f"{len(result.allowed)} undecided"}
+    try:
+        with subtests.test(result.name, **aside):
+            if counted is None and result.verdict is Verdict.SKIP:
+                pytest.skip(result.reason)
+            if counted is not None and counted is not Verdict.PASS:
+                pytest.fail(f"{counted.upper()}: {result.reason}", pytrace=False)
+    except pytest.fail.Exception:
+        return False
+    return True

@@ -51,51 +51,46 @@ def parser() -> argparse.ArgumentParser:
     about = "Validation gates for machine learning."
     top = _Parser(prog="mlgates", description=about, epilog=_CODES)
     top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    commands = top.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True
-    )
+    commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    commands.required = True
 
     about = "Run a suite and print its report; the exit code is its verdict."
     run = commands.add_parser("run", help="run a suite of gates", description=about, epilog=_CODES)
-    told = "gates.toml, or a Python file that holds a GateSuite: gates.py or gates.py:NAME"
-    run.add_argument("suite", metavar="SUITE", help=told)
+    text = "gates.toml, or a Python file that holds a GateSuite: gates.py or gates.py:NAME"
+    run.add_argument("suite", metavar="SUITE", help=text)
     for name in TABLES:
         or_baseline = ", or the .json of a baseline" if name == "reference" else ""
-        told = f"the table `{name}`: a Parquet file or a folder of them{or_baseline}"
-        run.add_argument(f"--{name}", type=Path, metavar="PATH", help=told)
+        text = f"the table `{name}`: a Parquet file or a folder of them{or_baseline}"
+        run.add_argument(f"--{name}", type=Path, metavar="PATH", help=text)
     for name in COLUMNS:
-        told = f"the column of `X`, or else of `data`, that is `{name}`"
-        run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=told)
-    told = "a column that tells groups apart; may be given several times"
-    run.add_argument("--sensitive-features", action="append", metavar="COLUMN", help=told)
-    told = "the positive label: a whole number, or a text; in quotes always a text"
-    run.add_argument("--pos-label", type=_label, metavar="LABEL", help=told)
-    told = "the time by which freshness is judged, with its zone: 2026-01-31T06:00:00+00:00"
-    run.add_argument("--now", type=_moment, metavar="TIME", help=told)
-    told = "run the gates of this name, kind or pattern alone; may be given several times"
-    run.add_argument("--only", action="append", metavar="PATTERN", help=told)
-    told = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
+        text = f"the column of `X`, or else of `data`, that is `{name}`"
+        run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=text)
+    text = "a column that tells groups apart; may be given several times"
+    run.add_argument("--sensitive-features", action="append", metavar="COLUMN", help=text)
+    text = "the positive label: a whole number, or a text; in quotes always a text"
+    run.add_argument("--pos-label", type=_label, metavar="LABEL", help=text)
+    text = "the time by which freshness is judged, with its zone: 2026-01-31T06:00:00+00:00"
+    run.add_argument("--now", type=_moment, metavar="TIME", help=text)
+    text = "run the gates of this name, kind or pattern alone; may be given several times"
+    run.add_argument("--only", action="append", metavar="PATTERN", help=text)
+    text = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
     run.add_argument(
-        "--save", action="append", default=[], type=_report_file, metavar="FILE", help=told
+        "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
     )
     run.add_argument("--jobs", type=_jobs, metavar="N", help="threads for scanning tables")
     run.add_argument("--progress", action="store_true", help="show which gate is running")
 
-    told, about = (
-        "show a report that was saved",
-        "Show a report that was saved as JSON; the exit code is its verdict.",
-    )
-    show = commands.add_parser("show", help=told, description=about, epilog=_CODES)
+    text = "show a report that was saved"
+    about = "Show a report that was saved as JSON; the exit code is its verdict."
+    show = commands.add_parser("show", help=text, description=about, epilog=_CODES)
     show.add_argument("report", metavar="REPORT", help="a report's .json file")
-    told = "by default text, or what the suffix of -o says"
-    show.add_argument("--format", choices=FORMS, help=told)
+    text = "by default text, or what the suffix of -o says"
+    show.add_argument("--format", choices=FORMS, help=text)
     show.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
 
-    told, about = (
-        "keep a table's distribution as a reference",
-        "Keep a table's distribution, without a row of it, as a reference.",
-    )
-    baseline = commands.add_parser("baseline", help=told, description=about)
+    text = "keep a table's distribution as a reference"
+    about = "Keep a table's distribution, without a row of it, as a reference."
+    baseline = commands.add_parser("baseline", help=text, description=about)
     baseline.add_argument("data", type=Path, metavar="DATA", help="a Parquet file or folder")
     baseline.add_argument(
         "-o", "--output", type=_baseline_file, required=True, metavar="FILE", help="its .json file"

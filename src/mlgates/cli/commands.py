@@ -1,6 +1,5 @@
 """The commands: calls of the library, exit codes, and output that may not be taken."""
 
-import argparse
 import os
 import sys
 import traceback
@@ -41,39 +40,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             reconfigure(errors="backslashreplace")
     asked = parser().parse_args(arguments)
     try:
-        return _execute(asked)
+        if asked.command == "run":
+            from mlgates.cli.suitefile import load
+
+            suite = load(asked.suite)
+            if asked.only:
+                suite = suite.only(*asked.only)
+            names = (*TABLES, *COLUMNS, *OTHERS)
+            evidence: dict[str, Any] = {name: getattr(asked, name) for name in names}
+            report = suite.run(n_jobs=asked.jobs, progress=asked.progress, **evidence)
+            return _deliver(report, (None, None), *((path, None) for path in asked.save))
+        if asked.command == "show":
+            from mlgates.report import Report
+
+            return _deliver(Report.load(asked.report), (asked.output, asked.format))
+
+        from mlgates.profile.baseline import Baseline
+
+        baseline = Baseline.from_data(asked.data)
+        baseline.save(asked.output)
+        _print(f"{asked.output}: {baseline.rows:,} rows, {len(baseline.columns):,} columns")
     except KeyboardInterrupt:
         _complain("interrupted")
         return _INTERRUPTED
     except (MlgatesError, OSError) as error:
         _complain(error)
+        return _ERROR
     except Exception:  # noqa: BLE001  (Python's own code for it is 1, which would read as FAIL)
         _complain(traceback.format_exc())
-    return _ERROR
-
-
-def _execute(asked: argparse.Namespace) -> int:
-    """Run the command that was asked for; return its exit code."""
-    if asked.command == "run":
-        from mlgates.cli.suitefile import load
-
-        suite = load(asked.suite)
-        if asked.only:
-            suite = suite.only(*asked.only)
-        names = (*TABLES, *COLUMNS, *OTHERS)
-        evidence: dict[str, Any] = {name: getattr(asked, name) for name in names}
-        report = suite.run(n_jobs=asked.jobs, progress=asked.progress, **evidence)
-        return _deliver(report, (None, None), *((path, None) for path in asked.save))
-    if asked.command == "show":
-        from mlgates.report import Report
-
-        return _deliver(Report.load(asked.report), (asked.output, asked.format))
-
-    from mlgates.profile.baseline import Baseline
-
-    baseline = Baseline.from_data(asked.data)
-    baseline.save(asked.output)
-    _print(f"{asked.output}: {baseline.rows:,} rows, {len(baseline.columns):,} columns")
+        return _ERROR
     return 0
 
 

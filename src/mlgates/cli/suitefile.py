@@ -60,7 +60,7 @@ def load(where: str) -> GateSuite:
 
 
 def _run(path: Path) -> dict[str, object]:
-    """Return what a file defines, run as a module beside what it imports."""
+    """Return what a file defines, run as a module that can import its neighbours."""
     name = path.stem if path.stem not in sys.modules else f"_mlgates_suite_{path.stem}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

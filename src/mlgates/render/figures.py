@@ -164,11 +164,11 @@ def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
         own = any(check.details.get(detail) for detail in _OF_DETAIL)
         if check.limit is not None and number(check.value) is not None and not own:
             alike.setdefault((check.metric, check.unit, check.limit), []).append(check)
-    for (metric, unit, limit), found in alike.items():
-        if all(check.interval is None for check in found):
+    for (metric, unit, limit), same in alike.items():
+        if all(check.interval is None for check in same):
             continue
         spans = []
-        for check in found:
+        for check in same:
             label, value = check.group, number(check.value)
             label = clean(check.subject if label is None else label, _LABEL)
             low, high = map(number, check.interval or (None, None))
@@ -176,7 +176,7 @@ def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
             beyond = value is not None and not limit.holds(value)
             spans.append(Span(label, value, interval, check.n, beyond=beyond))
         title, lines = clean(metric, _LABEL), []
-        if any("tolerance" in check.details for check in found):
+        if any("tolerance" in check.details for check in same):
             title += ", candidate minus production"
             lines.append(Line(0.0, "no difference"))
         ends = [end for end in map(number, (limit.at_least, limit.at_most)) if end is not None]
@@ -303,11 +303,8 @@ def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
         return Line(most - limit.at_most, f"{shown} below the highest")
     if most and abs(gap - least / most) <= _CLOSE and limit.at_least is not None:
         return Line(most * limit.at_least, f"{shown} of the highest")
-    if (abs(gap - least) <= _CLOSE and limit.at_least is not None) or (
-        abs(gap - most) <= _CLOSE and limit.at_most is not None
-    ):
-        return Line(limit.high if limit.at_least is None else limit.low, f"the limit, {shown}")
-    return None
+    end, of = (limit.high, most) if limit.at_least is None else (limit.low, least)
+    return Line(end, f"the limit, {shown}") if abs(gap - of) <= _CLOSE else None
 
 
 def _histogram(check: Check) -> Histogram | None:
@@ -388,15 +385,9 @@ _OF_DETAIL = {"cells": _distributions, "groups": _groups, "histogram": _histogra
 
 def number(value: object) -> float | None:
     """Return a number small enough to draw, the tiniest as 0; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         return None
-    try:
-        size = abs(float(value))
-    except OverflowError:
-        return None
-    if not size < _LARGEST:
-        return None
-    return float(value) if size > _TINIEST else 0.0
+    return float(value) if abs(value) > _TINIEST else 0.0
 
 
 def shares(counts: Sequence[float]) -> list[float]:

@@ -49,7 +49,7 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
         head=rows.headline(thing, _NAME),
         alone=alone,
         gates=gates,
-        blocking=[gate for gate in gates if gate["blocks"] and not alone][:_BLOCKING],
+        blocking=[] if alone else [gate for gate in gates if gate["blocks"]][:_BLOCKING],
         rests=rows.provenance_clauses(provenance),
         versions=[
             clean(f"{name} {version}", 80)
@@ -95,23 +95,20 @@ def _gate(result: GateResult, place: int) -> dict[str, object]:
     first = len(held) if len(held) <= _FIRST + _FEW else _FIRST
     folded, hidden = (
         f"{len(rest):,} more: {', '.join(_counts(rest))}" if rest else ""
-        for rest in (
-            [*shown[first:_MOST], *short],
-            [*shown[_MOST:], *passed[_MOST:]],
-        )
+        for rest in ([*shown[first:_MOST], *short], [*shown[_MOST:], *passed[_MOST:]])
     )
     drawn = list(islice(figures(result), _DRAWN + 1))
     pictures = [(figure, draw(figure)) for figure in drawn[:_DRAWN]]
-    allowed = result.allowed and result.counted in (None, Verdict.PASS)
+    blocks = result.counted not in (None, Verdict.PASS)
     return {
         "name": clean(result.name, _NAME),
         "verdict": result.verdict,
-        "aside": rows.aside(result) or ("allowed" if allowed else ""),
+        "aside": rows.aside(result) or ("allowed" if result.allowed and not blocks else ""),
         "place": place,
-        "blocks": result.counted not in (None, Verdict.PASS),
-        "failed": _failed(result),
+        "blocks": blocks,
+        "failed": _failed(result) if blocks else "",
         "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
-        "told": " · ".join(_counts(result.checks)),
+        "tally": " · ".join(_counts(result.checks)),
         "seconds": format_number(result.seconds, "s") if result.seconds else "",
         "held": held[:first],
         "more": held[first:],

@@ -94,7 +94,7 @@ def to_junit_xml(thing: Report | GateResult) -> str:
 
 
 def _add_properties(parent: ET.Element, about: Mapping[str, object]) -> None:
-    """Add what is known of a suite or case, numbers with all their digits."""
+    """Add the properties of a suite or case, numbers with all their digits."""
     properties = ET.SubElement(parent, "properties")
     for name, value in about.items():
         if value is not None and value != "":

@@ -25,7 +25,7 @@ def to_markdown(thing: Report | GateResult) -> str:
     results = [thing] if isinstance(thing, GateResult) else ordered(thing)
     head = headline(thing, _NAME)
     parts = [f"### {GLYPHS[head.verdict]} {head.verdict.upper()} {_code(head.name)}"]
-    parts.append(escape("; ".join(filter(None, [head.told, head.aside]))))
+    parts.append(escape("; ".join(filter(None, [head.summary, head.aside]))))
     table = ["| verdict | gate | subject | measured | limit |", "| --- | --- | --- | ---: | ---: |"]
     reasons = []
     for row in (row for result in results for row in rows(result, _NAME)):

@@ -37,7 +37,7 @@ GLYPHS = {
 
 _MOST = 20  # rows of one gate
 _ALIKE = 4  # so many checks without enough rows become one row
-__NAMED = 8  # of which so many are named
+_NAMED = 8  # of which so many are named
 _MOVED = 3  # cells named of those that moved
 _NOTE = 160  # characters of a gate's note, such as the columns that were not judged
 _REASON = 1_000
@@ -50,7 +50,7 @@ class Head(NamedTuple):
     name: str
     verdict: Verdict
     aside: str
-    told: str
+    summary: str
 
 
 class Row(NamedTuple):
@@ -89,8 +89,8 @@ def headline(thing: Report | GateResult, name_length: int = _NAME) -> Head:
     if isinstance(thing, GateResult):
         return Head(name, verdict, aside(thing), "")
     held, gates = len(thing.failures), number_of(len(thing), "gate")
-    told = f"{held} of {gates} hold{'s' if held == 1 else ''} it back" if held else gates
-    return Head(name, verdict, thing.aside(), told)
+    summary = f"{held} of {gates} hold{'s' if held == 1 else ''} it back" if held else gates
+    return Head(name, verdict, thing.aside(), summary)
 
 
 def ordered(report: Report) -> list[GateResult]:
@@ -104,19 +104,19 @@ def rows(result: GateResult, name_length: int = _NAME) -> list[Row]:
     """Return a gate's rows, worst first: the worst checks, similar ones in one row, the note."""
     shown, short, passed = fold(result)
     gate = clean(result.name, name_length)
-    found = [row(result, check, name_length) for check in shown[:_MOST]]
+    lines = [row(result, check, name_length) for check in shown[:_MOST]]
     if short:
-        found.append(alike(result, short, name_length))
+        lines.append(alike(result, short, name_length))
     if len(shown) > _MOST:
         more = f"... {len(shown) - _MOST} more"
-        found.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
+        lines.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
     if passed:
         every = "all " if len(passed) == len(result.checks) else ""
-        found.append(Row(Verdict.PASS, aside(result), gate, f"{every}{len(passed)} checks"))
+        lines.append(Row(Verdict.PASS, aside(result), gate, f"{every}{len(passed)} checks"))
     if result.note:
-        notes = filter(None, [found[-1].note, shorten_list(result.note)])
-        found[-1] = found[-1]._replace(note="; ".join(notes))
-    return found
+        notes = filter(None, [lines[-1].note, shorten_list(result.note)])
+        lines[-1] = lines[-1]._replace(note="; ".join(notes))
+    return lines
 
 
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
@@ -151,8 +151,8 @@ def alike(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
         named = check.subject if len(subjects) > 1 else check.metric if len(metrics) > 1 else ""
         labels.append(f"{named and f'`{named}` where '}{check.group} (n = {check.n:,})")
     others = list(dict.fromkeys(labels))[1:]
-    more = f" and {len(others) - __NAMED} more" if len(others) > __NAMED else ""
-    listed = ", ".join(others[:__NAMED]) + more
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    listed = ", ".join(others[:_NAMED]) + more
     reason = clean(f"{checks[0].reason}; nor can these be told: {listed}", _REASON)
     gate, many = clean(result.name, name_length), f"{len(checks)} checks"
     return Row(checks[0].verdict, aside(result), gate, many, reason=reason)

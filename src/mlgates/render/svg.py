@@ -184,11 +184,9 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
         yield _shape("polyline", "other", "", "production", points=line)
     yield _shape("line", "axis", x1=_BEGIN, x2=_END, y1=bottom, y2=bottom)
     for tick in figure.ticks:
-        x = at(tick)
+        x, shown = at(tick), format_number(tick, "s")
         yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
-        yield _shape(
-            "text", "told", format_number(tick, "s"), x=x, y=bottom + 15, text_anchor="middle"
-        )
+        yield _shape("text", "told", shown, x=x, y=bottom + 15, text_anchor="middle")
     limit = None if figure.limit is None else at(figure.limit)
     if figure.value is not None:
         label = f"{figure.label} {format_number(figure.value, 's')}"

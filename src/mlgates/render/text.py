@@ -39,15 +39,15 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
     first = f"{head.name}: {paint(head.verdict.upper(), _COLOURS[head.verdict])}"
     if isinstance(thing, GateResult):
         checks = sorted(thing.checks, key=lambda check: worst_first(check.verdict))
-        found = [row(thing, check) for check in checks]
+        lines = [row(thing, check) for check in checks]
         foot = shorten_list(thing.note)
     else:
-        first += f"{f' ({head.aside})' if head.aside else ''} - {head.told}"
-        found = [each for result in ordered(thing) for each in rows(result)]
+        first += f"{f' ({head.aside})' if head.aside else ''} - {head.summary}"
+        lines = [each for result in ordered(thing) for each in rows(result)]
         foot = "; ".join(provenance_clauses(thing.provenance))
 
     cells = [_HEAD]
-    for each in found:
+    for each in lines:
         verdict = "" if each.verdict is None else each.verdict.upper()
         verdict += f" ({each.aside})" if each.aside else ""
         cells.append((verdict, each.gate, each.subject, each.measured, each.limit))
@@ -61,11 +61,11 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
         for line in cells
     ]
 
-    lines = [first, "", paint(table[0].rstrip(), _DIM)]
+    shown = [first, "", paint(table[0].rstrip(), _DIM)]
     indent = " " * (sizes[0] + len(_GAP))
-    for each, line in zip(found, map(str.rstrip, table[1:]), strict=True):
+    for each, line in zip(lines, map(str.rstrip, table[1:]), strict=True):
         code = "" if each.verdict is None else _DIM if each.aside else _COLOURS[each.verdict]
-        lines.append(paint(line[: sizes[0]], code) + line[sizes[0] :])
+        shown.append(paint(line[: sizes[0]], code) + line[sizes[0] :])
         for sentence in filter(None, (each.reason, each.note)):
             parts = wrap(
                 sentence.replace(" %", "\0%"),  # keeps a share on one line
@@ -74,5 +74,5 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
                 subsequent_indent=indent,
                 break_on_hyphens=False,  # keeps a date on one line
             )
-            lines += [paint(part.replace("\0", " "), _DIM) for part in parts]
-    return "\n".join([*lines, *(["", *wrap(foot, width)] if foot else [])])
+            shown += [paint(part.replace("\0", " "), _DIM) for part in parts]
+    return "\n".join([*shown, *(["", *wrap(foot, width)] if foot else [])])
