@@ -35,7 +35,7 @@ def test_share_of_violations_within_the_limit_passes():
 
 def test_share_of_violations_beyond_the_limit_fails():
     counted = Violations(2, 3, (0, 2))
-    check = count_check("age", "missing", counted, "missing", cells="cells", group="sex=f")
+    check = count_check("age", "missing", counted, group="sex=f")
     assert check.verdict is Verdict.FAIL
     assert check.group == "sex=f"
     assert check.reason == (
@@ -51,15 +51,15 @@ def test_share_of_violations_beyond_the_limit_fails():
             1_000,
             Verdict.PASS,
             (
-                "none of the 1,000 values of `age` are missing (hint: look here); "
+                "none of the 1,000 cells of `age` are missing (hint: look here); "
                 "the limit is at most 0 %"
             ),
         ),
-        (0, Verdict.INCONCLUSIVE, "`age` has no values to judge (hint: look here)"),
+        (0, Verdict.INCONCLUSIVE, "`age` has no cells to judge (hint: look here)"),
     ],
 )
 def test_no_violations_come_with_their_hint(n, verdict, reason):
-    check = count_check("age", "missing", Violations(0, n), "missing", hint="look here")
+    check = count_check("age", "missing", Violations(0, n), hint="look here")
     assert (check.verdict, check.reason, check.hint) == (verdict, reason, "look here")
 
 
@@ -78,9 +78,9 @@ def test_property_without_a_number_counts_violations(violations, verdict):
 
 
 def test_share_is_never_rounded_onto_the_limit_that_it_breaks():
-    check = count_check("age", "missing", Violations(50_001, 10**6), "missing", at_most=0.05)
+    check = count_check("age", "missing", Violations(50_001, 10**6), at_most=0.05)
     assert check.verdict is Verdict.FAIL
-    assert "50,001 of 1,000,000 values of `age` (5.0001 %) are missing" in check.reason
+    assert "50,001 of 1,000,000 cells of `age` (5.0001 %) are missing" in check.reason
 
 
 # Errors

@@ -23,23 +23,15 @@ By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
 
 
 class SliceEstimate(NamedTuple):
-    """A metric, or its difference between two models, in one slice or in all rows.
+    """A metric, or its difference between two models, in one slice or in all rows."""
 
-    Parameters
-    ----------
-    at : callable
-        Gives the measurement with its interval at a level, and with its own p-value.
-    insufficient : str
-        Why these rows allow no decision; empty where they do.
-    tested : Limit
-        The limit that the p-value is a test of.
-    sentence : str
-        The verb phrase of the reason, with the fields ``value``, ``interval`` and ``n``.
-    """
-
+    #: Gives the measurement with its interval at a level, and with its own p-value.
     at: Callable[[float], Measurement]
+    #: Why these rows allow no decision; empty where they do.
     insufficient: str
+    #: The limit that the p-value is a test of.
     tested: Limit
+    #: The verb phrase of the reason, with the fields ``value``, ``interval`` and ``n``.
     sentence: str
 
 
@@ -124,15 +116,38 @@ class MetricGate(Gate):
             enough = measured.n >= self.min_samples and not estimate.insufficient
             return enough and measured.interval is not None and limit.excludes(measured.interval)
 
-        levels = (self.confidence,) * len(estimates)
+        confidences = (self.confidence,) * len(estimates)
         if self.decide_by == "interval":
             beyond = [partial(is_beyond, estimate) for _, estimate in estimates]
-            levels = holm_levels(beyond, self.confidence)
-        every = [estimate.at(level) for (_, estimate), level in zip(estimates, levels, strict=True)]
+            confidences = holm_levels(beyond, self.confidence)
+        every = [one.at(level) for (_, one), level in zip(estimates, confidences, strict=True)]
         p_values = [float("nan") if each.p_value is None else each.p_value for each in every]
         adjusted = holm(p_values).tolist()
-        for (group, estimate), measured, p in zip(estimates, every, adjusted, strict=True):
-            yield self._check(metric.name, group, estimate, replace(measured, p_value=p))
+        for (group, estimate), one, p_value in zip(estimates, every, adjusted, strict=True):
+            measured, interval = replace(one, p_value=p_value), ""
+            if measured.interval is not None:
+                low, high = (format_value(end, limit) for end in measured.interval)
+                level = format_number(measured.confidence or 0, "share")
+                interval = f"{level} interval {low} to {high}, "
+            said = f"`{metric.name}` " if group is None else f"`{metric.name}` where {group} "
+            value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
+            said += estimate.sentence.format(value=value, interval=interval, n=n)
+            needed = self._rows_needed(estimate, measured)
+            if needed is not None:
+                measured = replace(measured, details={**measured.details, "rows_needed": needed})
+                said += f"; {needed:,} rows would decide"
+            yield Check.judge(
+                metric.name,
+                metric.name,
+                measured,
+                limit,
+                rule=self.decide_by,
+                min_n=self.min_samples,
+                significance=1 - self.confidence,
+                group=group,
+                insufficient=estimate.insufficient,
+                said=said,
+            )
 
     def note(self, evidence: Evidence) -> str:
         """Return which predicted labels are no labels of the truth: they count as wrong."""
@@ -150,39 +165,10 @@ class MetricGate(Gate):
             for production in self._models
         ]
 
-    def _check(
-        self, name: str, group: str | None, estimate: SliceEstimate, measured: Measurement
-    ) -> Check:
-        limit, interval = self._limit, ""
-        if measured.interval is not None:
-            low, high = (format_value(end, limit) for end in measured.interval)
-            level = format_number(measured.confidence or 0, "share")
-            interval = f"{level} interval {low} to {high}, "
-        said = f"`{name}` " if group is None else f"`{name}` where {group} "
-        said += estimate.sentence.format(
-            value=format_value(measured.value, limit), interval=interval, n=f"n = {measured.n:,}"
-        )
-        needed = self._rows_needed(estimate, measured)
-        if needed is not None:
-            measured = replace(measured, details={**measured.details, "rows_needed": needed})
-            said += f"; {needed:,} rows would decide"
-        return Check.judge(
-            name,
-            name,
-            measured,
-            limit,
-            rule=self.decide_by,
-            min_n=self.min_samples,
-            significance=1 - self.confidence,
-            group=group,
-            insufficient=estimate.insufficient,
-            said=said,
-        )
-
     def _rows_needed(self, estimate: SliceEstimate, measured: Measurement) -> int | None:
         """Return how many rows would decide; None where more rows are not what is missing."""
         value, p_value, limit = measured.value, measured.p_value, self._limit
-        few = measured.n < self.min_samples or bool(estimate.insufficient)
+        few = measured.n < self.min_samples or estimate.insufficient
         if few or value is None or self.decide_by == "estimate":
             return None
         error = measured.details.get("standard_error")
@@ -190,12 +176,6 @@ class MetricGate(Gate):
             if limit.holds(value) or p_value is None or p_value <= 1 - self.confidence:
                 return None
             limit, error = estimate.tested, None
+        error = error if isinstance(error, float) else None
         level = measured.confidence or self.confidence
-        return rows_needed(
-            value,
-            measured.interval,
-            limit,
-            measured.n,
-            level,
-            error=error if isinstance(error, float) else None,
-        )
+        return rows_needed(value, measured.interval, limit, measured.n, level, error=error)

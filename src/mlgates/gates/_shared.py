@@ -1,7 +1,8 @@
 """Helpers of several gates: counts as checks, hints at column names, rows that would decide."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from mlgates import options
 from mlgates.limits import Limit, format_value
@@ -15,6 +16,7 @@ __all__ = [
     "bounded",
     "confidence_of",
     "count_check",
+    "distinct_values",
     "error_check",
     "listed",
     "property_check",
@@ -28,47 +30,36 @@ def count_check(
     subject: str,
     metric: str,
     counted: Violations,
-    what: str,
+    what: str = "",
     *,
     at_most: float = 0.0,
-    cells: str = "values",
     group: str | None = None,
     hint: str = "",
 ) -> Check:
-    """Return the check that the share of violating cells is at most a limit.
+    """Return the check that the share of violations is at most a limit.
 
-    `what` describes the violations (``"missing"``) and `cells` what was counted; without any cells
-    the check is INCONCLUSIVE.
+    `what` describes the violations, by default the metric. Of a table without rows, or a column
+    without values, the check is INCONCLUSIVE.
     """
-    limit = Limit(at_most=at_most)
+    limit, what = Limit(at_most=at_most), what or metric
+    cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
+    share = counted.count / counted.n if counted.n else None
     where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
-    details = {"count": counted.count, "rows": counted.rows}
-    if counted.n == 0:
-        reason = f"{where} has no {cells} to judge"
-        return Check(
-            subject=subject,
-            metric=metric,
-            verdict=Verdict.INCONCLUSIVE,
-            reason=f"{reason} (hint: {hint})" if hint else reason,
-            group=group,
-            limit=limit,
-            method="count",
-            unit="share",
-            details=details,
-            hint=hint,
-        )
-    share = counted.count / counted.n
-    if counted.count == 0:
-        said = f"none of the {counted.n:,} {cells} of {where} are {what}"
-    else:
+    said = f"none of the {counted.n:,} {cells} of {where} are {what}"
+    if counted.count:
         said = f"{counted.count:,} of {counted.n:,} {cells} of {where} "
         said += f"({format_value(share, limit, 'share')}) are {what}"
         if counted.rows:
             said += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
+    details = {"count": counted.count, "rows": counted.rows}
     measurement = Measurement(share, n=counted.n, method="count", details=details)
-    return Check.judge(
+    check = Check.judge(
         subject, metric, measurement, limit, group=group, unit="share", said=said, hint=hint
     )
+    if counted.n:
+        return check
+    hint = f" (hint: {hint})" if hint else ""
+    return replace(check, reason=f"{where} has no {cells} to judge{hint}")
 
 
 def property_check(
@@ -162,6 +153,18 @@ def bounded(owner: str, option: str, given: object, low: float, high: float) -> 
     return options.number(owner, option, given, at_least=low, at_most=high)
 
 
+def distinct_values(
+    owner: str, option: str, given: object, allowed: str, *, least: int = 1
+) -> tuple[object, ...]:
+    """Return the distinct plain values of an option in order; of a set, sorted."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise options.refuse(owner, option, allowed.partition(", at least")[0], given)
+    values = options.ordered(tuple(options.scalar(owner, option, value) for value in given), given)
+    if len(values) < least:
+        raise options.refuse(owner, option, allowed, given)
+    return options.distinct(values)
+
+
 #: Aimed at so that at least 0.8 is reached: intervals are a little wider than z errors.
 _POWER = 0.82
 
@@ -179,16 +182,8 @@ def rows_needed(
 
     ``n ((z_level + z_power) error / distance)^2``, for an estimate that stays as it is, rounded up
     to two digits. None where the interval crosses no limit and where no number of rows decides.
-
-    Parameters
-    ----------
-    estimate, interval, n, level
-        What was measured, its interval at the level, and the rows it rests on.
-    limit : Limit
-        Only the side that the interval crosses counts.
-    error : float, optional
-        Standard error, where the interval shrinks faster than ``1 / sqrt(n)``; by default from
-        the longer of the crossing arm and half the interval, because skewness goes as rows come.
+    `error` is the standard error where the interval shrinks faster than ``1 / sqrt(n)``; by default
+    from the longer of the crossing arm and half the interval, whose skewness goes as rows come.
 
     Examples
     --------
@@ -227,17 +222,9 @@ def rows_until_significant(
 ) -> int | None:
     """Return how many rows make every distance beyond a limit significant, rounded up.
 
-    The critical value shrinks as ``sqrt(1 / n + 1 / reference)``. None where no number of rows is
-    enough: the rows of the reference stay as they are.
-
-    Parameters
-    ----------
-    critical : float
-        Least distance that is significant with `n` rows.
-    limit : float
-        Largest distance that is allowed.
-    n, reference : float
-        Rows of the sample, and of what it is compared with; infinite where both grow.
+    `critical` is the least distance that is significant with `n` rows; it shrinks as
+    ``sqrt(1 / n + 1 / reference)``. The rows of the reference stay as they are, so that no number
+    may be enough (None); infinite stands for a reference that grows alike.
 
     Examples
     --------

@@ -8,17 +8,10 @@ from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
-from mlgates.gates._shared import Near, count_check, error_check, listed
+from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
 from mlgates.limits import Limit, format_number
-from mlgates.profile.counters import (
-    Counter,
-    In,
-    Missing,
-    MissingBy,
-    MissingWhere,
-    ValueCounts,
-    Violations,
-)
+from mlgates.profile import counters
+from mlgates.profile.counters import Counter, Violations
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import Field, TableSchema
 from mlgates.verdict import Check, Measurement, Verdict
@@ -59,7 +52,7 @@ class _Plan(NamedTuple):
     columns: tuple[str, ...]
     total: tuple[str, ...]
     unreadable: tuple[str, ...]
-    slices: tuple[MissingBy | MissingWhere, ...]
+    slices: tuple[counters.MissingBy | counters.MissingWhere, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,14 +125,19 @@ class Completeness(Gate):
                 got = f"got {self.min_rows} and {self.max_rows}"
                 msg = f"{_OWNER}: `min_rows` must not be greater than `max_rows`, {got}"
                 raise OptionError(msg)
-        self._set("missing_values", _values("missing_values", self.missing_values, least=0))
+        values = "a sequence of finite numbers, texts, bools, dates or datetimes, at least one"
+        missing = distinct_values(_OWNER, "missing_values", self.missing_values, values, least=0)
+        self._set("missing_values", missing)
         if self.expected is not None:
             allowed = "a mapping of columns to the values expected"
             pairs = options.mapping(_OWNER, "expected", self.expected, allowed)
             if not pairs or not all(isinstance(name, str) for name in pairs):
                 raise options.refuse(_OWNER, "expected", allowed, self.expected)
-            checked = ((name, _values(f"expected[{name!r}]", each)) for name, each in pairs.items())
-            self._set("expected", tuple(checked))
+            expected = (
+                (name, distinct_values(_OWNER, f"expected[{name!r}]", each, values))
+                for name, each in pairs.items()
+            )
+            self._set("expected", tuple(expected))
         if self.by is not None:
             self._set("by", options.slices(_OWNER, "by", self.by))
         super().__post_init__()
@@ -148,10 +146,12 @@ class Completeness(Gate):
         """Yield what the scan must count: missing cells, in total or by slice, and values."""
         plan = self._plan(schema)
         for column in plan.total:
-            yield Missing(column)
+            yield counters.Missing(column)
             yield from filter(None, self._value_counters(schema[column]))
         yield from plan.slices
-        yield from (ValueCounts(column) for column, _ in self._expected() if column in schema)
+        yield from (
+            counters.ValueCounts(column) for column, _ in self._expected() if column in schema
+        )
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the number of rows, then the missing cells, then the values expected."""
@@ -167,10 +167,24 @@ class Completeness(Gate):
             if column not in schema:
                 yield _unknown(column, "missing", near)
             elif column in plan.total:
+                by_value, others = self._value_counters(schema[column])
+                hint = ""
                 try:
-                    yield self._missing_check(schema[column], profile)
+                    missing: Violations = profile[counters.Missing(column)]
+                    if by_value is not None:
+                        more: Violations = profile[by_value]
+                        first = tuple(sorted({*missing.rows, *more.rows})[:5])
+                        missing = Violations(missing.count + more.count, missing.n, first)
+                    suspects: Violations = profile[others] if others else Violations(0, 0)
                 except Exception as error:  # noqa: BLE001  (a column hides no other)
                     yield error_check(column, "missing", error)
+                    continue
+                if suspects.count > _SUSPICIOUS * suspects.n:
+                    share = format_number(suspects.count / suspects.n, "share")
+                    kinds = "empty, '?', 'NA'" if schema[column].kind == "string" else "-999"
+                    hint = f"{share} of the values are {kinds} or the like; "
+                    hint += "list them in `missing_values` if they stand for missing"
+                yield count_check(column, "missing", missing, at_most=self.max_missing, hint=hint)
             elif column in plan.unreadable:
                 yield error_check(column, "missing", EvidenceError(schema[column].problem))
         for counter in plan.slices:
@@ -180,7 +194,7 @@ class Completeness(Gate):
                 yield _unknown(column, "expected", near)
                 continue
             try:
-                counts = profile[ValueCounts(column)]
+                counts = profile[counters.ValueCounts(column)]
                 absent = tuple(value for value in values if counts[value] == 0)
             except Exception as error:  # noqa: BLE001
                 yield error_check(column, "expected", error)
@@ -208,56 +222,32 @@ class Completeness(Gate):
         unreadable = tuple(c for c in present if values and schema[c].kind == "unreadable")
         counted = tuple(c for c in present if c not in by and c not in unreadable)
         if by:
-            slices: tuple[Any, ...] = (MissingBy(counted, by, values),)
+            slices: tuple[Any, ...] = (counters.MissingBy(counted, by, values),)
         else:  # one counter for each condition, so that one that raises spoils no other
             slices = tuple(
-                MissingWhere(counted, ((name, _Condition(condition)),), values, tuple(schema))
+                counters.MissingWhere(
+                    counted, ((name, _Condition(condition)),), values, tuple(schema)
+                )
                 for name, condition in pairs
             )
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, slices)
 
-    def _value_counters(self, found: Field) -> tuple[In | None, In | None]:
+    def _value_counters(self, found: Field) -> tuple[counters.In | None, counters.In | None]:
         """Return counters of listed missing values, and of others that often mean missing."""
         values = tuple(self.missing_values)
         others = tuple(v for v in _SUSPECTS.get(found.kind, ()) if v not in values)
         readable = found.kind not in ("nested", "null")
         return (
-            In(found.name, values) if values and readable else None,
-            In(found.name, others) if others else None,
-        )
-
-    def _missing_check(self, found: Field, profile: Profile) -> Check:
-        """Return the check of the missing share of one column, with a hint at unlisted values."""
-        missing: Violations = profile[Missing(found.name)]
-        by_value, others = self._value_counters(found)
-        if by_value is not None:
-            more: Violations = profile[by_value]
-            rows = tuple(sorted({*missing.rows, *more.rows})[:5])
-            missing = Violations(missing.count + more.count, missing.n, rows)
-        hint = ""
-        if others is not None:
-            suspects: Violations = profile[others]
-            if suspects.count > _SUSPICIOUS * suspects.n:
-                share = format_number(suspects.count / suspects.n, "share")
-                kinds = "empty, '?', 'NA'" if found.kind == "string" else "-999"
-                hint = f"{share} of the values are {kinds} or the like; "
-                hint += "list them in `missing_values` if they stand for missing"
-        return count_check(
-            found.name,
-            "missing",
-            missing,
-            "missing",
-            at_most=self.max_missing,
-            cells="cells",
-            hint=hint,
+            counters.In(found.name, values) if values and readable else None,
+            counters.In(found.name, others) if others else None,
         )
 
 
 def _slice_checks(
-    counter: MissingBy | MissingWhere, profile: Profile, most: float
+    counter: counters.MissingBy | counters.MissingWhere, profile: Profile, most: float
 ) -> Iterator[Check]:
     """Yield a check for each slice and column, or the one ERROR of slices that can't be judged."""
-    condition = None if isinstance(counter, MissingBy) else counter.slices[0][0]
+    condition = None if isinstance(counter, counters.MissingBy) else counter.slices[0][0]
     try:
         groups = profile[counter].groups
     except Exception as error:  # noqa: BLE001  (a condition raised, a column makes no groups)
@@ -269,29 +259,16 @@ def _slice_checks(
         return
     for key, rows, missing in groups or [((), 0, (0,) * len(counter.counted))]:
         name = condition
-        if isinstance(counter, MissingBy) and key:  # "sex=f, age=31"
+        if isinstance(counter, counters.MissingBy) and key:  # "sex=f, age=31"
             values = ["(missing)" if value is None else str(value) for value in key]
             cut = [v if len(v) <= _LONGEST_LABEL else f"{v[:_LONGEST_LABEL]}..." for v in values]
             name = ", ".join(f"{by}={v}" for by, v in zip(counter.by, cut, strict=True))
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
-            yield count_check(
-                column, "missing", counted, "missing", at_most=most, cells="cells", group=name
-            )
+            yield count_check(column, "missing", counted, at_most=most, group=name)
 
 
 def _unknown(column: str, metric: str, near: Near) -> Check:
     """Return the ERROR check of a column that is not in the table."""
     reason = f"`{column}` is not in the table{near.hint(column)}"
     return Check(subject=column, metric=metric, verdict=Verdict.ERROR, reason=reason)
-
-
-def _values(option: str, given: object, *, least: int = 1) -> tuple[object, ...]:
-    """Return the distinct values of an option, in order."""
-    allowed = "a sequence of finite numbers, texts, bools, dates or datetimes"
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise options.refuse(_OWNER, option, allowed, given)
-    values = options.ordered(tuple(options.scalar(_OWNER, option, value) for value in given), given)
-    if len(values) < least:
-        raise options.refuse(_OWNER, option, f"{allowed}, at least one", given)
-    return options.distinct(values)

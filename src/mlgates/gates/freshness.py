@@ -126,11 +126,21 @@ class Freshness(Gate):
         column, found = self.column, self._checked_field(evidence.source("data").schema)
         profile, since = evidence.profile(), evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
         clock = Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
-        yield count_check(column, "missing", profile[Missing(column)], "missing", cells="cells")
-        if found.kind == "null":
-            ticks, per_second = np.empty(0, np.int64), 1
-        else:
-            ticks, per_second = self._utc(profile[Distribution(column)].values, found)
+        yield count_check(column, "missing", profile[Missing(column)])
+        # stamps as ticks since 1970 in UTC, in order
+        unit, ticks = found.unit or "us", np.empty(0, np.int64)
+        if found.kind != "null":
+            ticks = profile[Distribution(column)].values
+        if found.kind == "date":
+            ticks, unit = ticks.astype(np.int64) * _DAY, "s"
+        if found.zone is None and self.assume_timezone not in (None, "UTC"):
+            naive = pa.array(ticks, type=pa.int64()).cast(pa.timestamp(unit))
+            aware = pc.assume_timezone(
+                naive, self.assume_timezone, ambiguous="earliest", nonexistent="earliest"
+            )
+            # an hour that summer time repeats or skips can change the order
+            ticks = np.sort(aware.cast(pa.int64()).to_numpy())
+        per_second = _PER_SECOND[unit]
 
         skew, n = seconds(self.clock_skew), len(ticks)
         latest = math.floor((clock + Fraction(skew)) * per_second)
@@ -202,20 +212,6 @@ class Freshness(Gate):
             msg += "; say `assume_timezone=`, for instance 'UTC'"
             raise EvidenceError(msg)
         return found
-
-    def _utc(self, values: Ticks, found: Field) -> tuple[Ticks, int]:
-        """Return the stamps as ticks since 1970 in UTC, in order, and the ticks of a second."""
-        unit = found.unit or "us"
-        if found.kind == "date":
-            values, unit = values.astype(np.int64) * _DAY, "s"
-        if found.zone is None and self.assume_timezone not in (None, "UTC"):
-            naive = pa.array(values, type=pa.int64()).cast(pa.timestamp(unit))
-            aware = pc.assume_timezone(
-                naive, self.assume_timezone, ambiguous="earliest", nonexistent="earliest"
-            )
-            # an hour that summer time repeats or skips can change the order
-            values = np.sort(aware.cast(pa.int64()).to_numpy())
-        return values, _PER_SECOND[unit]
 
 
 def _position(ticks: Ticks, tick: int, side: Literal["left", "right"]) -> int:

@@ -104,7 +104,24 @@ class Performance(MetricGate):
             given = getattr(self, option)
             if given is not None:
                 self._set(option, bounded(_OWNER, option, given, metric.low, metric.high))
-        _check_sides(metric, self.at_least, self.at_most)
+        at_least, at_most, better = self.at_least, self.at_most, metric.greater_is_better
+        if at_least is None and at_most is None:
+            side = {True: "`at_least`", False: "`at_most`", None: "`at_least` or `at_most`"}
+            msg = f"{_OWNER}: a limit for `{metric.name}` must be given: {side[better]}"
+            raise OptionError(msg)
+        if at_least is not None and at_most is not None and at_least > at_most:
+            got = f"got {at_least!r} and {at_most!r}"
+            msg = f"{_OWNER}: `at_least` must not be greater than `at_most`, {got}"
+            raise OptionError(msg)
+        # a limit that only caps how good the model may be is a mistake
+        if better is True and at_least is None:
+            msg = f"{_OWNER}: `at_most` alone caps `{metric.name}`, of which more is better; "
+            msg += f"did you mean at_least={at_most!r}?"
+            raise OptionError(msg)
+        if better is False and at_most is None:
+            msg = f"{_OWNER}: `at_least` alone caps how good `{metric.name}`, of which less is "
+            msg += f"better, may be; did you mean at_most={at_least!r}?"
+            raise OptionError(msg)
         super().__post_init__()
 
     @property
@@ -153,28 +170,3 @@ def _insufficient(measured: Measurement) -> str:
     """Return why the rows allow no decision, as the metric gives it; empty where they do."""
     details = measured.details
     return str(details.get("undefined") or details.get("lacking") or "")
-
-
-def _check_sides(metric: Metric, at_least: float | None, at_most: float | None) -> None:
-    """Refuse a gate without a limit, and one that only caps how good the model may be."""
-    if at_least is None and at_most is None:
-        side = {True: "`at_least`", False: "`at_most`"}
-        which = side.get(bool(metric.greater_is_better), "")
-        which = "`at_least` or `at_most`" if metric.greater_is_better is None else which
-        msg = f"{_OWNER}: a limit for `{metric.name}` must be given: {which}"
-        raise OptionError(msg)
-    if at_least is not None and at_most is not None:
-        if at_least > at_most:
-            got = f"got {at_least!r} and {at_most!r}"
-            msg = f"{_OWNER}: `at_least` must not be greater than `at_most`, {got}"
-            raise OptionError(msg)
-        return
-    better = metric.greater_is_better
-    if better is True and at_least is None:
-        caps = f"{_OWNER}: `at_most` alone caps `{metric.name}`, of which more is better"
-        msg = f"{caps}; did you mean at_least={at_most!r}?"
-        raise OptionError(msg)
-    if better is False and at_most is None:
-        caps = f"{_OWNER}: `at_least` alone caps how good `{metric.name}`, of which less is better,"
-        msg = f"{caps} may be; did you mean at_most={at_least!r}?"
-        raise OptionError(msg)

@@ -1,5 +1,6 @@
 """Fairness: groups of people are treated alike, as far as chance lets one tell."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
@@ -171,13 +172,13 @@ class Fairness(Gate):
             compared.append(compare(rates, rule) if k >= 2 else None)
         yield self._gap_check(defined, rule, every, compared, grouped, excluded)
         for rates, one in zip(every, compared, strict=True):
-            details = rates.details(excluded)
+            details, name = rates.details(excluded), defined.name
+            undecided = partial(
+                Check, subject=name, metric=rates.metric, verdict=Verdict.INCONCLUSIVE
+            )
             for g in np.flatnonzero(~(rates.judged | excluded)).tolist():
                 why = f"can't be judged for {rates.groups[g]}: {rates.insufficient[g]}"
-                yield Check(
-                    subject=defined.name,
-                    metric=rates.metric,
-                    verdict=Verdict.INCONCLUSIVE,
+                yield undecided(
                     reason=f"`{rates.metric}` {why}",
                     group=rates.groups[g],
                     n=int(rates.rows[g]),
@@ -186,13 +187,8 @@ class Fairness(Gate):
             if of > 1 and (one is None or one.value is None):
                 why = "fewer than two groups can be judged" if one is None else "it is 0 in every"
                 why += "" if one is None else " group"
-                yield Check(
-                    subject=defined.name,
-                    metric=rates.metric,
-                    verdict=Verdict.INCONCLUSIVE,
-                    reason=f"`{rates.metric}` has no {defined.over} between groups: {why}",
-                    n=int(rates.rows.sum()),
-                )
+                reason = f"`{rates.metric}` has no {defined.over} between groups: {why}"
+                yield undecided(reason=reason, n=int(rates.rows.sum()))
 
     def note(self, evidence: Evidence) -> str:
         """Return which groups were not judged because they are small."""
@@ -235,13 +231,10 @@ class Fairness(Gate):
         worst = extreme(known, key=lambda one: one.value or 0.0) if known else None
         rates = every[0] if worst is None else worst.rates
         n = int((rates.rows if worst is None else rates.rows[rates.judged]).sum())
-        intervals = [one.interval for one in known if one.interval is not None]
+        ends = [one.interval for one in known if one.interval is not None]
         interval = None
-        if intervals and len(intervals) == len(known):
-            interval = (
-                extreme(low for low, _ in intervals),
-                extreme(high for _, high in intervals),
-            )
+        if known and len(ends) == len(known):
+            interval = extreme(low for low, _ in ends), extreme(high for _, high in ends)
         method = rates.method
         if rates.is_share and over in ("difference", "ratio"):
             method = "Koopman" if over == "ratio" else "Newcombe"
@@ -285,8 +278,12 @@ class Fairness(Gate):
         elif set(worst.widest) != set(worst.worst):
             names = " and ".join(rates.groups[g] for g in sorted(set(worst.widest)))
             advice = f"; the interval reaches farthest for {names}"
-        rows = _rows_needed(rule, known, n)
-        if rows is not None:
+        if self.decide_by == "interval":  # one that is shown to be beyond decides
+            beyond = [one for one in known if not limit.holds(one.value or 0.0)]
+            known = [min(beyond, key=lambda one: one.p_value)] if beyond else known
+        # of several rates all must be decided
+        rows = max(rows_that_decide(one.rates, rule, n) or math.inf for one in known)
+        if n < rows < 1e12:
             advice += f"{',' if advice else ';'} {rows:,} rows would decide"
             measurement = replace(measurement, details={**details, "rows_needed": rows})
         return judge(measurement, said=said + advice)
@@ -326,14 +323,3 @@ def _describe(
         f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
     )
     return f"{said} between {one} and {other} ({sizes})"
-
-
-def _rows_needed(rule: Rule, known: list[Comparison], n: int) -> int | None:
-    """Return how many rows decide all rates, or one that is beyond the limit by the interval."""
-    if rule.decide_by == "interval":
-        beyond = [one for one in known if not rule.limit.holds(one.value or 0.0)]
-        known = [min(beyond, key=lambda one: one.p_value)] if beyond else known
-    rows = [rows_that_decide(one.rates, rule, n) for one in known]
-    needed = [each for each in rows if each is not None]
-    most = max(needed, default=0)
-    return most if len(needed) == len(rows) and n < most < 1e12 else None

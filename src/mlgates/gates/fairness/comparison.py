@@ -53,30 +53,20 @@ class Rule(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The worst of a rate over the groups that can be judged.
-
-    Parameters
-    ----------
-    value : float or None
-        None where it is undefined.
-    interval : (float, float) or None
-        Of the worst over all pairs, or all groups.
-    p_value : float
-        Smallest of the pairs or groups beyond the limit, or of all where none is, adjusted for all.
-    worst : (int, int)
-        Groups of the smallest and of the largest value; of an extreme the one group, twice.
-    widest : (int, int)
-        Groups whose interval reaches farthest.
-    chance : float or None
-        Largest difference (smallest ratio) of the worst pair that equal groups show by chance.
-    """
+    """The worst of a rate over the groups that can be judged."""
 
     rates: GroupRates
+    #: None where it is undefined.
     value: float | None
+    #: Groups of the smallest and of the largest value; of an extreme the one group, twice.
     worst: tuple[int, int]
+    #: Of the worst over all pairs, or all groups.
     interval: tuple[float, float] | None = None
+    #: Smallest of the pairs or groups beyond the limit, or of all where none is, adjusted for all.
     p_value: float = math.nan
+    #: Groups whose interval reaches farthest.
     widest: tuple[int, int] = (0, 0)
+    #: Largest difference (smallest ratio) of the worst pair that equal groups show by chance.
     chance: float | None = None
 
 
@@ -296,14 +286,8 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
     too, and the farthest of their errors is taken off. Because the distance itself is known only
     to its error, the chance is averaged over most of that. Infinite beyond a million times.
 
-    Parameters
-    ----------
-    beyond, errors : array
-        How far each value lies beyond its limit (negative within), and its standard error.
-    quantile : float
-        Normal quantile of the intervals.
-    farthest : float
-        Median of the farthest of all errors, in standard errors.
+    `beyond` is how far each value lies beyond its limit (negative within), `quantile` the normal
+    quantile of the intervals, and `farthest` the median of the farthest of all standard errors.
 
     Examples
     --------

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mlgates import metrics, options
 from mlgates.gates._shared import bounded
@@ -41,15 +40,14 @@ class Definition(NamedTuple):
     rates: tuple[Metric, ...]
 
 
-def _errors(
-    cells: npt.NDArray[np.float64], positive: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    del positive
-    rows = cells.sum((-2, -1))
-    return rows - np.trace(cells, axis1=-2, axis2=-1), rows
-
-
-_ZERO_ONE_LOSS = Share(name="zero_one_loss", greater_is_better=False, share=_errors)
+_ZERO_ONE_LOSS = Share(
+    name="zero_one_loss",
+    greater_is_better=False,
+    share=lambda cells, _: (
+        cells.sum((-2, -1)) - np.trace(cells, axis1=-2, axis2=-1),
+        cells.sum((-2, -1)),
+    ),
+)
 
 
 def definition(

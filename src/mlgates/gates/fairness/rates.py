@@ -25,41 +25,26 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupRates:
-    """A metric of each group; an array has one element a group, NaN where it is undefined.
-
-    Parameters
-    ----------
-    metric, groups
-        Names of the metric and of the groups.
-    rows : array
-        Rows of each group; those of weight 0 don't count.
-    value, low, high : array
-        The metric and its interval at the confidence of the gate.
-    denominator : array
-        Rows that it is a share of, with weights Kish's effective number; NaN where it is no share.
-    successes : array
-        Those of them that count, whole numbers where rows have no weights; NaN where no share.
-    insufficient : tuple of str
-        Why a group can't be judged, as a clause; empty where it can.
-    is_share : bool
-        Whether the metric is a share of `denominator` rows.
-    method : str
-        How the intervals were computed.
-    at : callable
-        Gives the lower and upper ends of all intervals at another level.
-    """
+    """A metric of each group; an array has one element a group, NaN where it is undefined."""
 
     metric: str
     groups: tuple[str, ...]
+    #: Rows of each group; those of weight 0 don't count.
     rows: npt.NDArray[np.intp]
+    #: The metric and its interval at the confidence of the gate.
     value: Floats
     low: Floats
     high: Floats
+    #: Rows that it is a share of (with weights Kish's effective number), and how many of them
+    #: count; without weights whole numbers.
     denominator: Floats
     successes: Floats
+    #: Why a group can't be judged, as a clause; empty where it can.
     insufficient: tuple[str, ...]
+    #: Whether the metric is a share of rows.
     is_share: bool
     method: str
+    #: Gives the lower and upper ends of all intervals at another level.
     at: Callable[[float], tuple[Floats, Floats]]
 
     @cached_property
@@ -117,7 +102,7 @@ class GroupedOutcomes:
         self.size = _effective(*sums)
 
     @cached_property
-    def _cells(self) -> tuple[Floats, Floats]:
+    def cells(self) -> tuple[Floats, Floats]:
         """Confusion cells ``(group, true, predicted)``: sums of weights, and of their squares."""
         outcomes, weight = self.outcomes, self._weight
         if outcomes.pred is None:
@@ -145,7 +130,7 @@ class GroupedOutcomes:
                 small[g] = f"{count}{worth}, at least {least:,} are needed" if rows else "no rows"
         if isinstance(metric, CountMetric) and self.outcomes.need == "labels":
             positive = metric.positive(self.outcomes)
-            parts, squares = (metric.fraction(cells, positive) for cells in self._cells)
+            parts, squares = (metric.fraction(cells, positive) for cells in self.cells)
             if parts is not None and squares is not None:
                 successes, denominator = parts
                 value = successes / np.where(denominator > 0, denominator, np.nan)

@@ -13,18 +13,8 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, count_check, error_check, listed, property_check
 from mlgates.gates.schema.column import Column
 from mlgates.limits import Limit
-from mlgates.profile.counters import (
-    Counter,
-    Duplicated,
-    Fractional,
-    Infinite,
-    Missing,
-    NotIn,
-    NotMatching,
-    Outside,
-    ValueCounts,
-    Violations,
-)
+from mlgates.profile import counters
+from mlgates.profile.counters import Counter, Violations
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import Field, TableSchema, as_source
 from mlgates.verdict import Check, Verdict
@@ -49,7 +39,6 @@ class _Rule(NamedTuple):
     counter: Counter | None
     violations: str
     at_most: float
-    cells: str = "values"
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,12 +143,32 @@ class Schema(Gate):
         """
         source = as_source(table)
         schema = source.schema
-        texts = [ValueCounts(name) for name, found in schema.items() if found.kind == "string"]
+        texts = [
+            counters.ValueCounts(name) for name, found in schema.items() if found.kind == "string"
+        ]
         profile = Profile.of(source, texts)
         if profile.rows == 0:
             msg = "Schema.infer: the table has no rows to learn from"
             raise EvidenceError(msg)
-        return cls({name: _inferred(found, profile) for name, found in schema.items()})
+        columns: dict[str, Column | str] = {}
+        for name, found in schema.items():
+            dtype, isin, counted = found.type, None, profile.columns[name]
+            if found.kind in ("null", "unreadable"):
+                dtype = "any"
+            elif found.kind == "decimal" and not found.encoded:  # its digits are the sample's
+                dtype = "number"
+            elif found.kind == "string":
+                dtype, counts = "string", profile[counters.ValueCounts(name)]
+                if len(counts.values) <= _SMALL_SET and len(counts.values) < counts.n:
+                    isin = tuple(counts.values.to_pylist())
+            elif found.encoded:
+                dtype = "category"
+            elif found.kind in ("int", "float", "bool", "date", "timestamp"):
+                dtype = found.kind
+            infinite = dtype == found.kind and counted.infinite > 0
+            nullable = counted.missing > 0
+            columns[name] = Column(dtype, nullable=nullable, isin=isin, allow_inf=infinite)
+        return cls(columns)
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield what the scan must count: one counter for each rule of a column that is there."""
@@ -169,7 +178,7 @@ class Schema(Gate):
                     if rule.counter is not None:
                         yield rule.counter
                 if _turned_float(schema[name], column):
-                    yield Fractional(name)
+                    yield counters.Fractional(name)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks column by column, then those of the table's shape."""
@@ -213,48 +222,30 @@ class Schema(Gate):
             yield property_check("columns", "order", said, violations=len(moved), n=rows)
 
 
-def _inferred(found: Field, profile: Profile) -> Column:
-    """Return the type, nullability and small set of texts that a column shows."""
-    counted = profile.columns[found.name]
-    nullable, allow_inf = counted.missing > 0, counted.infinite > 0
-    if found.kind in ("null", "unreadable"):
-        return Column("any", nullable=nullable)
-    if found.kind == "decimal" and not found.encoded:  # its digits are the sample's
-        return Column("number", nullable=nullable)
-    if found.kind == "string":
-        counts = profile[ValueCounts(found.name)]
-        small = len(counts.values) <= _SMALL_SET and len(counts.values) < counts.n
-        isin = tuple(counts.values.to_pylist()) if small else None
-        return Column("string", nullable=nullable, isin=isin)
-    if found.kind in ("int", "float", "bool", "date", "timestamp") and not found.encoded:
-        return Column(found.kind, nullable=nullable, allow_inf=allow_inf)
-    return Column("category" if found.encoded else found.type, nullable=nullable)
-
-
 def _rules(found: Field, column: Column) -> Iterator[_Rule]:
     """Yield the rules that a column declares, for the type that was found."""
     name, most = found.name, column.max_invalid
     comparable = found.kind not in ("unreadable", "nested")
     if not column.nullable:
-        yield _Rule("missing", Missing(name), "missing", 0.0, "cells")
+        yield _Rule("missing", counters.Missing(name), "missing", 0.0)
     if found.kind == "float" and not column.allow_inf:
-        yield _Rule("infinite", Infinite(name), "infinite", most)
+        yield _Rule("infinite", counters.Infinite(name), "infinite", most)
     if column.at_least is not None or column.at_most is not None:
         dates = any(isinstance(end, date) for end in (column.at_least, column.at_most))
         fits = found.kind in (_DAYS if dates else _NUMBERS)
-        outside = Outside(name, column.at_least, column.at_most)
+        outside = counters.Outside(name, column.at_least, column.at_most)
         yield _Rule("range", outside if fits else None, column.range, most)
     if column.isin is not None:
-        others = NotIn(name, tuple(column.isin))
+        others = counters.NotIn(name, tuple(column.isin))
         yield _Rule("isin", others if comparable else None, "outside the set allowed", most)
     if column.matches is not None:
-        unlike = NotMatching(name, column.matches)
+        unlike = counters.NotMatching(name, column.matches)
         shown = repr(column.matches[:_SHOWN_PATTERN])
         shown = shown if len(column.matches) <= _SHOWN_PATTERN else f"{shown}..."
         is_text = found.kind == "string"
         yield _Rule("matches", unlike if is_text else None, f"mismatches of {shown}", most)
     if column.unique:
-        repeated = Duplicated(name) if comparable else None
+        repeated = counters.Duplicated(name) if comparable else None
         yield _Rule("unique", repeated, "repetitions of an earlier value", most)
 
 
@@ -284,7 +275,6 @@ def _column_checks(found: Field, column: Column, profile: Profile) -> Iterator[C
                 counted,
                 rule.violations,
                 at_most=rule.at_most,
-                cells=rule.cells,
                 hint=f"{counted.alike:,} {alike}" if counted.alike else "",
             )
         except Exception as error:  # noqa: BLE001  (whatever the counter raised)
@@ -302,7 +292,7 @@ def _type_check(found: Field, column: Column, profile: Profile) -> Check:
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
     hint = found.problem or ""
     if not hint and _turned_float(found, column):
-        fractional: Violations = profile[Fractional(name)]
+        fractional: Violations = profile[counters.Fractional(name)]
         counted = profile.columns.get(name)
         if fractional.n and not fractional.count and counted is not None and counted.missing:
             hint = (

@@ -1,7 +1,7 @@
 """The rules for one column of a schema, and what its type may be called."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from mlgates import options
 from mlgates.errors import OptionError
+from mlgates.gates._shared import distinct_values
 from mlgates.tables.source import Field
 
 __all__ = ["FAMILIES", "Column"]
@@ -121,9 +122,33 @@ class Column:
                 msg = f"Column: `at_least` must not be greater than `at_most`, {got}"
                 raise OptionError(msg)
         if self.isin is not None:
-            self._set("isin", self._checked_set(self.isin))
+            allowed = "a sequence of at least one value"
+            values = distinct_values(_OWNER, "isin", self.isin, allowed)
+            is_whole = self.dtype.startswith(("int", "uint"))
+            types = _MEMBERS.get("int" if is_whole else self.dtype, (object,))
+            for value in values if types != (object,) else ():
+                # a bool is an int too, and a datetime a date
+                odd_bool = isinstance(value, bool) and self.dtype != "bool"
+                odd_date = isinstance(value, datetime) and self.dtype == "date"
+                if odd_bool or odd_date or not isinstance(value, types):
+                    allowed = f"values of type {self.dtype!r}"
+                    raise options.refuse(_OWNER, "isin", allowed, self.isin)
+            self._set("isin", values)
         if self.matches is not None:
-            self._check_pattern(self.matches)
+            pattern: object = self.matches
+            texts = ("string", "category", "large_string", "dictionary", "utf8", "large_utf8")
+            if not self._is(*texts):
+                allowed = f"left out for type {self.dtype!r}"
+                raise options.refuse(_OWNER, "matches", allowed, pattern)
+            if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
+                allowed = f"a pattern in a text of at most {_LONGEST_PATTERN:,} characters"
+                shown = f"{pattern[:40]}..." if isinstance(pattern, str) else pattern
+                raise options.refuse(_OWNER, "matches", allowed, shown)
+            try:
+                re.compile(pattern)
+            except (re.error, RecursionError, OverflowError) as error:
+                allowed, hint = "a regular expression", f"; {error}"
+                raise options.refuse(_OWNER, "matches", allowed, pattern, hint) from None
         self._set("max_invalid", options.share(_OWNER, "max_invalid", self.max_invalid))
 
     def _set(self, option: str, value: object) -> None:
@@ -150,38 +175,6 @@ class Column:
         if isinstance(value, Decimal) and value.is_finite():
             return value
         return options.number(_OWNER, option, value)
-
-    def _checked_set(self, given: object) -> tuple[object, ...]:
-        """Return the distinct values of a set, all of which must fit the type."""
-        allowed = "a sequence of at least one value"
-        if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-            raise options.refuse(_OWNER, "isin", allowed, given)
-        values = tuple(options.scalar(_OWNER, "isin", value) for value in given)
-        values = options.ordered(values, given)
-        if not values:
-            raise options.refuse(_OWNER, "isin", allowed, given)
-        is_whole = self.dtype.startswith(("int", "uint"))
-        types = _MEMBERS.get("int" if is_whole else self.dtype, (object,))
-        for value in values if types != (object,) else ():
-            # a bool is an int too, and a datetime a date
-            odd_bool = isinstance(value, bool) and self.dtype != "bool"
-            odd_date = isinstance(value, datetime) and self.dtype == "date"
-            if odd_bool or odd_date or not isinstance(value, types):
-                raise options.refuse(_OWNER, "isin", f"values of type {self.dtype!r}", given)
-        return options.distinct(values)
-
-    def _check_pattern(self, pattern: object) -> None:
-        if not self._is("string", "category", "large_string", "dictionary", "utf8", "large_utf8"):
-            raise options.refuse(_OWNER, "matches", f"left out for type {self.dtype!r}", pattern)
-        if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-            allowed = f"a pattern in a text of at most {_LONGEST_PATTERN:,} characters"
-            shown = f"{pattern[:40]}..." if isinstance(pattern, str) else pattern
-            raise options.refuse(_OWNER, "matches", allowed, shown)
-        try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            allowed, hint = "a regular expression", f"; {error}"
-            raise options.refuse(_OWNER, "matches", allowed, pattern, hint) from None
 
     @property
     def range(self) -> str:
