@@ -33,7 +33,7 @@ _WHOLE = 1 << 53
 _POWERS = 22
 #: Decimals of so many digits are told apart by the doubles that are nearest to them.
 _DIGITS = 15
-#: What numpy calls numbers. Older versions of Arrow load pandas when they are asked for it.
+#: Dtypes of numbers. (Older versions of Arrow load pandas to give them.)
 _DTYPES = {
     pa.bool_(): np.dtype(np.bool_),
     pa.float16(): np.dtype(np.float16),
@@ -47,7 +47,7 @@ _DTYPES = {
 
 
 def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A dictionary-encoded column as its values; any other as it is."""
+    """Return a dictionary-encoded column as its values; any other as it is."""
     if not pa.types.is_dictionary(array.type):
         return array
     return pa.chunked_array(
@@ -56,18 +56,10 @@ def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
-    """A column as one dictionary: no value twice, no null among the values, missing is null.
+    """Return a column as one dictionary of distinct values without null, with 32-bit indices.
 
-    Parameters
-    ----------
-    array : pyarrow.ChunkedArray
-        Any column whose values can be hashed; a dictionary-encoded one may have other values in
-        each chunk, values that occur twice, and null as a value. Values that no row has are kept.
-
-    Returns
-    -------
-    pyarrow.DictionaryArray
-        With 32-bit indices.
+    A dictionary-encoded column may have other values in each chunk, repeated values, and null as a
+    value. Values that no row has are kept; missing cells are null.
 
     Examples
     --------
@@ -77,36 +69,30 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
     """
     if not pa.types.is_dictionary(array.type):
         chunks = array.dictionary_encode().chunks
-        dictionary = chunks[-1].dictionary if chunks else pa.array([], array.type)
-        return _dictionary([chunk.indices for chunk in chunks], dictionary)
-    chunks = array.chunks
-    if not chunks:
-        return _dictionary([], pa.array([], array.type.value_type))
-    first = chunks[0].dictionary
-    if all(chunk.dictionary.equals(first) for chunk in chunks[1:]):
-        starts = [0] * len(chunks)
-        values = first
+        values = chunks[-1].dictionary if chunks else pa.array([], array.type)
+        indices = [chunk.indices for chunk in chunks]
+    elif not array.chunks:
+        values, indices = pa.array([], array.type.value_type), []
     else:
-        sizes = [len(chunk.dictionary) for chunk in chunks]
-        starts = np.cumsum([0, *sizes[:-1]]).tolist()
-        values = pa.concat_arrays([chunk.dictionary for chunk in chunks])
-    indices = [
-        pc.add(chunk.indices.cast(pa.int32()), pa.scalar(start, pa.int32()))
-        for chunk, start in zip(chunks, starts, strict=True)
-    ]
-    distinct = values.dictionary_encode()
-    if values.null_count == 0 and len(distinct.dictionary) == len(values):
-        return _dictionary(indices, values)
-    return _dictionary([distinct.indices.take(part) for part in indices], distinct.dictionary)
-
-
-def _dictionary(indices: list[pa.Array], dictionary: pa.Array) -> pa.DictionaryArray:
+        dictionaries = [chunk.dictionary for chunk in array.chunks]
+        values, starts = dictionaries[0], [0] * len(dictionaries)
+        if not all(dictionary.equals(values) for dictionary in dictionaries[1:]):
+            starts = np.cumsum([0, *map(len, dictionaries[:-1])]).tolist()
+            values = pa.concat_arrays(dictionaries)
+        indices = [
+            pc.add(chunk.indices.cast(pa.int32()), pa.scalar(start, pa.int32()))
+            for chunk, start in zip(array.chunks, starts, strict=True)
+        ]
+        distinct = values.dictionary_encode()
+        if values.null_count or len(distinct.dictionary) < len(values):
+            indices = [distinct.indices.take(part) for part in indices]
+            values = distinct.dictionary
     joined = pa.concat_arrays(indices) if indices else pa.array([], pa.int32())
-    return pa.DictionaryArray.from_arrays(joined, dictionary, safe=False)
+    return pa.DictionaryArray.from_arrays(joined, values, safe=False)
 
 
 def is_null(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Which rows are null, whatever the type."""
+    """Return a mask of the rows that are null, whatever the type."""
     if pa.types.is_union(array.type):
         # Unions have no validity of their own, and older Arrow does not look into their parts.
         return np.array([cell is None for cell in array.to_pylist()], np.bool_)
@@ -114,63 +100,57 @@ def is_null(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 
 def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
-    """Bools, integers or floats that are not null; no copy for one chunk of numbers without any."""
-    chunks = (chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks)
-    return _joined([_stored(chunk) for chunk in chunks], array.type)
+    """Return bools, integers or floats that are not null; no copy for one chunk of numbers."""
+    chunks = [chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks]
+    return _joined(chunks, array.type, 0)
 
 
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
-    """A floating column at full length, with NaN where it is null."""
-    return _joined([filled(chunk, np.nan) for chunk in array.chunks], array.type)
+    """Return a floating column at full length, with NaN where it is null."""
+    return _joined(array.chunks, array.type, np.nan)
+
+
+def _joined(chunks: list[pa.Array], arrow_type: pa.DataType, value: float) -> npt.NDArray[Any]:
+    if len(chunks) == 1:
+        return filled(chunks[0], value)
+    parts = [filled(chunk, value) for chunk in chunks]
+    return np.concatenate([np.empty(0, _DTYPES[arrow_type]), *parts])
 
 
 def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
-    """Integers or floats at full length, with a value where they are null.
+    """Return bools, integers or floats at full length, with a value where they are null.
+
+    (Arrow's own ``to_numpy`` would load pandas.)
 
     Examples
     --------
     >>> filled(pa.array([7, None, 9]), 0)
     array([7, 0, 9])
     """
-    stored = _stored(chunk)
-    if chunk.null_count == 0:
-        return stored
-    valid = _bits(chunk.buffers()[0], chunk)
-    return np.where(valid, stored, stored.dtype.type(value))
-
-
-def _stored(chunk: pa.Array) -> npt.NDArray[Any]:
-    """What lies in the memory of a chunk of bools, integers or floats; anything behind a null.
-
-    Arrow's own ``to_numpy`` would load pandas.
-    """
     dtype = _DTYPES[chunk.type]
     if len(chunk) == 0:
         return np.empty(0, dtype)
-    buffer = chunk.buffers()[1]
+    validity, buffer = chunk.buffers()
     if dtype == np.bool_:
-        return _bits(buffer, chunk)
-    stored = np.frombuffer(buffer, dtype, len(chunk), chunk.offset * dtype.itemsize)
-    stored.flags.writeable = False
-    return stored
+        stored = _bits(buffer, chunk)
+    else:
+        stored = np.frombuffer(buffer, dtype, len(chunk), chunk.offset * dtype.itemsize)
+        stored.flags.writeable = False
+    if chunk.null_count == 0:
+        return stored
+    return np.where(_bits(validity, chunk), stored, dtype.type(value))
 
 
 def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
-    """The bits of a buffer that belong to a chunk."""
+    """Return the bits of a buffer that belong to a chunk."""
     first, last = chunk.offset, chunk.offset + len(chunk)
     words = np.frombuffer(buffer, np.uint8)[first // 8 : -(-last // 8)]
     bits = np.unpackbits(words, bitorder="little").view(np.bool_)
     return bits[first % 8 : first % 8 + len(chunk)]
 
 
-def _joined(parts: list[npt.NDArray[Any]], arrow_type: pa.DataType) -> npt.NDArray[Any]:
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.empty(0, _DTYPES[arrow_type])
-
-
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Decimals that are not null, each as the double that is nearest to it.
+    """Return decimals that are not null, each as the nearest double.
 
     Arrow's own cast multiplies by a rounded power of ten: 0.3 of one place would become another
     double than 0.3 of two places, or than the 0.3 of a column of doubles.
@@ -182,28 +162,28 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     >>> to_doubles(column), column.cast(pa.float64())[0].as_py()
     (array([0.3, 0.7]), 0.30000000000000004)
     """
-    parts = [_nearest(chunk.drop_null() if chunk.null_count else chunk) for chunk in array.chunks]
-    return np.concatenate(parts) if parts else np.empty(0)
-
-
-def _nearest(chunk: pa.Array) -> npt.NDArray[np.float64]:
-    scale, size = chunk.type.scale, len(chunk)
-    if size and scale <= _POWERS and pa.types.is_decimal128(chunk.type):
-        words = np.frombuffer(chunk.buffers()[1], "<i8", 2 * size, 16 * chunk.offset)
-        units, upper = words[::2], words[1::2]
-        fits = units.min() >= -_WHOLE and units.max() <= _WHOLE
-        if fits and np.array_equal(upper, units >> 63):
-            # A division of two doubles is rounded once, and so to the nearest.
-            return np.asarray(units / float(10**scale))
-    doubles = chunk.cast(pa.large_string()).cast(pa.float64())
-    return np.asarray(doubles.to_numpy(zero_copy_only=False))
+    scale, parts = array.type.scale, [np.empty(0)]
+    for chunk in array.chunks:
+        present = chunk.drop_null() if chunk.null_count else chunk
+        size = len(present)
+        if size and scale <= _POWERS and pa.types.is_decimal128(array.type):
+            words = np.frombuffer(present.buffers()[1], "<i8", 2 * size, 16 * present.offset)
+            units, upper = words[::2], words[1::2]
+            fits = units.min() >= -_WHOLE and units.max() <= _WHOLE
+            if fits and np.array_equal(upper, units >> 63):
+                # A division of two doubles is rounded once, and so to the nearest.
+                parts.append(np.asarray(units / float(10**scale)))
+                continue
+        doubles = present.cast(pa.large_string()).cast(pa.float64())
+        parts.append(np.asarray(doubles.to_numpy(zero_copy_only=False)))
+    return np.concatenate(parts)
 
 
 def doubles_tell(decimals: pa.ChunkedArray) -> bool:
-    """Whether doubles tell decimals apart: of whole ones, whether they equal them.
+    """Return whether doubles represent decimals exactly, or, with places, are as many values.
 
-    Those of at most 15 digits do. Decimals with places, such as quotients, may have more: any two
-    of them rarely have one double.
+    Those of at most 15 digits are. Decimals with places, such as quotients, may have more digits:
+    any two of them rarely have one double.
 
     Examples
     --------
@@ -226,7 +206,7 @@ def doubles_tell(decimals: pa.ChunkedArray) -> bool:
 
 
 def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Dates as days, other times as counts of their unit, integers as they are."""
+    """Return dates as days, other times as counts of their unit, integers as they are."""
     if pa.types.is_integer(array.type):
         return array
     storage = pa.int32() if array.type.bit_width == 32 else pa.int64()
@@ -234,7 +214,7 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def is_ascii(array: pa.ChunkedArray | pa.Array) -> bool:
-    """Whether every text is pure ASCII; False may also come from bytes behind a null."""
+    """Return whether every text is pure ASCII; bytes behind a null may give False too."""
     return all(
         len(data) == 0 or int(np.bitwise_or.reduce(data)) < 128
         for _, data in map(offsets_and_bytes, _chunks(array))
@@ -242,7 +222,7 @@ def is_ascii(array: pa.ChunkedArray | pa.Array) -> bool:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Sum of all bytes and of 2**32 times all lengths, of what is not null."""
+    """Return the sum of all bytes, plus 2**32 times all lengths, of values that are not null."""
     total = 0
     for chunk in _chunks(array):
         data = offsets_and_bytes(chunk)[1]
@@ -256,7 +236,7 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def weigh(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """What each text adds to `bytes_sum`, modulo 2**64."""
+    """Return the share of each text in `bytes_sum`, modulo 2**64."""
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
     sums = np.zeros(len(data) + 1, np.uint64)
@@ -272,13 +252,13 @@ def _chunks(array: pa.ChunkedArray | pa.Array) -> list[pa.Array]:
 
 
 def as_bytes(array: pa.Array) -> pa.Array:
-    """Bytes of a fixed size as bytes of any size; other texts and bytes as they are."""
+    """Return bytes of a fixed size as bytes of any size; other texts and bytes as they are."""
     fixed = pa.types.is_fixed_size_binary(array.type)
     return array.cast(pa.binary()) if fixed else array
 
 
 def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-    """Offsets of the texts of one chunk, and the bytes between the first and the last of them."""
+    """Return the offsets of the texts of one chunk, and the bytes from the first to the last."""
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)
     large = pa.types.is_large_string(chunk.type) or pa.types.is_large_binary(chunk.type)

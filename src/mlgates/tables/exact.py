@@ -31,26 +31,11 @@ Exact = Fraction | float
 
 
 def exact(value: object, type_: pa.DataType) -> Exact | None:
-    """A value on the scale of a column's values, exactly.
+    """Return a value on the scale of a column's values, exactly; a float is infinite.
 
-    Parameters
-    ----------
-    value : object
-        A number for numeric columns; a date, datetime or numpy.datetime64 for dates and
-        timestamps, a time for times, a timedelta or numpy.timedelta64 for durations.
-    type_ : pyarrow.DataType
-        Type of the column's values.
-
-    Returns
-    -------
-    Fraction, float or None
-        Dates in days, times in the column's unit. A float is infinite. None when the value is
-        missing (NaN, NaT) or is of another kind than the column's: no such value equals it.
-
-    Raises
-    ------
-    EvidenceError
-        If one of the two has a time zone and the other has none.
+    Numbers for numeric columns, dates in days, times in the column's unit. None when the value is
+    missing (NaN, NaT) or of another kind than the column's: no such value equals it. Raises
+    EvidenceError if only one of the two has a time zone.
 
     Examples
     --------
@@ -62,8 +47,18 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     True
     """
     kinds = pa.types
+    count: int | None = None
     if kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_):
-        return _number(value)
+        if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+            return None
+        if isinstance(value, Rational):
+            return Fraction(int(value.numerator), int(value.denominator))
+        if isinstance(value, Decimal) and (value.is_finite() or value.is_nan()):
+            return Fraction(value) if value.is_finite() else None
+        number = float(value)
+        if math.isnan(number):
+            return None
+        return number if math.isinf(number) else Fraction(number)
     if kinds.is_timestamp(type_):
         count = _instant(value, zone=type_.tz)
     elif kinds.is_date(type_):
@@ -72,29 +67,13 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
         count = _time_of_day(value)
     elif kinds.is_duration(type_):
         count = _span(value)
-    else:
+    if count is None:
         return None
-    unit = _DAY if kinds.is_date(type_) else NANOSECONDS[type_.unit]
-    return None if count is None else Fraction(count, unit)
-
-
-def _number(value: object) -> Exact | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, Decimal) and value.is_finite():
-        return Fraction(value)
-    if isinstance(value, Rational):
-        return Fraction(int(value.numerator), int(value.denominator))
-    if not isinstance(value, Real | Decimal):
-        return None
-    number = float(value) if not isinstance(value, Decimal) or not value.is_snan() else math.nan
-    if math.isnan(number):
-        return None
-    return number if math.isinf(number) else Fraction(number)
+    return Fraction(count, _DAY if kinds.is_date(type_) else NANOSECONDS[type_.unit])
 
 
 def _instant(value: object, zone: str | None) -> int | None:
-    """Nanoseconds since 1970."""
+    """Return nanoseconds since 1970."""
     if isinstance(value, np.datetime64):
         count = _numpy_nanoseconds(value)
         aware = False
@@ -143,7 +122,7 @@ def _numpy_nanoseconds(value: np.datetime64 | np.timedelta64) -> int | None:
 
 
 def ceil_float(value: Exact) -> float:
-    """Smallest double at or above: ``x < value`` if and only if ``x < ceil_float(value)``.
+    """Return the smallest double at or above: ``x < value`` just when ``x < ceil_float(value)``.
 
     Examples
     --------
@@ -154,7 +133,7 @@ def ceil_float(value: Exact) -> float:
 
 
 def floor_float(value: Exact) -> float:
-    """Largest double at or below: ``x > value`` if and only if ``x > floor_float(value)``."""
+    """Return the largest double at or below: ``x > value`` just when ``x > floor_float(value)``."""
     if isinstance(value, float):
         return value
     try:
@@ -165,7 +144,7 @@ def floor_float(value: Exact) -> float:
 
 
 def to_decimal(units: int, scale: int) -> Decimal:
-    """The decimal of so many units of its last place, whatever the context's precision.
+    """Return the decimal of so many units of its last place, whatever the context's precision.
 
     Examples
     --------
@@ -176,7 +155,7 @@ def to_decimal(units: int, scale: int) -> Decimal:
 
 
 def within(number: int, dtype: np.dtype[Any]) -> bool:
-    """Whether an integer type can hold a number.
+    """Return whether an integer type can hold a number.
 
     Examples
     --------
@@ -188,22 +167,11 @@ def within(number: int, dtype: np.dtype[Any]) -> bool:
 
 
 def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
-    """Those of `values` that a column of this type can hold, as an array of this type.
+    """Return those of `values` that a column of this type can hold, as an array of this type.
 
     Numbers are the same when they are equal, whatever their Python type; a bool is not a number,
-    a text equals only texts. What no cell can equal is left out.
-
-    Parameters
-    ----------
-    values : iterable of object
-        As the user wrote them.
-    type_ : pyarrow.DataType
-        Type of the column's values.
-
-    Returns
-    -------
-    pyarrow.Array
-        Without nulls. Both zeros, when zero is among the values of a floating type.
+    a text equals only texts. What no cell can equal is left out. Both zeros are given when zero is
+    among the values of a floating type.
 
     Examples
     --------
@@ -211,47 +179,34 @@ def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
     [1, 2]
     """
     kinds = pa.types
-    found: Iterable[object]
+    equal: Iterable[object] | None = None
     if kinds.is_string(type_) or kinds.is_large_string(type_):
-        found = (str(v) for v in values if isinstance(v, str) and is_unicode(v))
+        equal = (str(v) for v in values if isinstance(v, str) and is_unicode(v))
     elif kinds.is_boolean(type_):
-        found = (bool(v) for v in values if isinstance(v, bool | np.bool_))
+        equal = (bool(v) for v in values if isinstance(v, bool | np.bool_))
     elif kinds.is_fixed_size_binary(type_):
-        found = (v for v in values if isinstance(v, bytes) and len(v) == type_.byte_width)
+        equal = (v for v in values if isinstance(v, bytes) and len(v) == type_.byte_width)
     elif kinds.is_binary(type_) or kinds.is_large_binary(type_):
-        found = (v for v in values if isinstance(v, bytes))
-    else:
-        numbers = (exact(value, type_) for value in values)
-        return _numbers([number for number in numbers if number is not None], type_)
-    return pa.array(list(found), type_)
-
-
-def _numbers(numbers: list[Exact], type_: pa.DataType) -> pa.Array:
-    kinds = pa.types
+        equal = (v for v in values if isinstance(v, bytes))
+    if equal is not None:
+        return pa.array(list(equal), type_)
+    numbers = [number for value in values if (number := exact(value, type_)) is not None]
     if kinds.is_floating(type_):
-        return _floats(numbers, type_)
-    fractions = [number for number in numbers if isinstance(number, Fraction)]
+        nearest = np.array([floor_float(number) for number in numbers], np.float64)
+        with np.errstate(over="ignore"):
+            narrow = nearest.astype(type_.to_pandas_dtype())
+        pairs = zip(narrow, nearest, numbers, strict=True)
+        same = [value for value, double, number in pairs if float(value) == double == number]
+        zeros = [0.0, -0.0] if 0.0 in same else []
+        return pa.array([*zeros, *same], type_)
+    scale = type_.scale if kinds.is_decimal(type_) else 0
+    units = [number * 10**scale for number in numbers if isinstance(number, Fraction)]
+    whole = [int(unit) for unit in units if unit.denominator == 1]
     if kinds.is_decimal(type_):
-        units = [number * 10**type_.scale for number in fractions]
         limit = 10**type_.precision
-        inside = [int(n) for n in units if n.denominator == 1 and -limit < n < limit]
-        return pa.array([to_decimal(n, type_.scale) for n in inside], type_)
+        return pa.array([to_decimal(n, scale) for n in whole if -limit < n < limit], type_)
     storage = type_
     if not kinds.is_integer(type_):
         storage = pa.int32() if type_.bit_width == 32 else pa.int64()
     dtype = np.dtype(storage.to_pandas_dtype())
-    whole = [int(n) for n in fractions if n.denominator == 1 and within(int(n), dtype)]
-    return pa.array(whole, storage).view(type_)
-
-
-def _floats(numbers: list[Exact], type_: pa.DataType) -> pa.Array:
-    nearest = np.array([floor_float(number) for number in numbers], np.float64)
-    with np.errstate(over="ignore"):
-        narrow = nearest.astype(type_.to_pandas_dtype())
-    same = [
-        value
-        for value, double, number in zip(narrow, nearest, numbers, strict=True)
-        if float(value) == double and double == number
-    ]
-    zeros = [0.0, -0.0] if 0.0 in same else []
-    return pa.array([*zeros, *same], type_)
+    return pa.array([n for n in whole if within(n, dtype)], storage).view(type_)

@@ -1,4 +1,4 @@
-"""Over how many threads work on columns is spread, and the spreading."""
+"""Work on columns, spread over threads."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -15,14 +15,7 @@ MANY_ROWS = 100_000
 
 
 def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
-    """How many threads serve some work: as many as asked for, or processors where it is large.
-
-    Parameters
-    ----------
-    n_jobs : int or None
-        What the user asked for.
-    is_large : bool
-        Whether threads gain more than they cost.
+    """Return the number of threads: `n_jobs`, or for large work one for each processor.
 
     Examples
     --------
@@ -35,7 +28,7 @@ def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
 
 
 def each(do: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
-    """What a function gives of each item, in their order.
+    """Return the results of a function for each item, in their order.
 
     Examples
     --------
