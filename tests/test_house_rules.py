@@ -193,7 +193,6 @@ RULES: list[tuple[Rule, str, str]] = [
 # What runs over its time, an expression or a model, can only be stopped from outside; what a model
 # did to the state of the process is found and put back in one file.
 EXCEPTIONS = {
-    (starts_processes, "profile/patterns.py"),
     (starts_processes, "runtime/process.py"),
     (reads_environment, "runtime/state.py"),
     (seeds_globally, "runtime/state.py"),

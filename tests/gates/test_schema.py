@@ -2,7 +2,6 @@
 
 import datetime as dt
 import math
-import time
 from decimal import Decimal
 
 import numpy as np
@@ -540,13 +539,12 @@ def test_gates_that_differ_in_true_and_one_alone_do_not_share_a_count():
         ("a|ab", ["ab"], ()),
         ("(?i)ab", ["AB", "aB"], ()),
         (r"\d+", ["12", "٣", "1_000"], (2,)),
-        (r"(?a:\d+)", ["12", "٣"], (1,)),
-        (r"(.)\1", ["aa", "ab"], (1,)),
+        (r"(?a)\d+", ["12", "٣"], (1,)),
         (r"\w+", ["é", "a-b"], (1,)),
         (".*", ["", "a\nb"], (1,)),
         ("", ["", "a"], (1,)),
         (r"a\x00b", ["a\x00b", "ab"], (1,)),
-        ("(?=a)a", ["a", "b"], (1,)),
+        (r"\D\W", ["é-", "٣-"], (1,)),
     ],
 )
 def test_pattern_must_match_whole_texts_in_pythons_sense(pattern, texts, rows):
@@ -570,27 +568,31 @@ def test_pattern_that_backtracks_for_ever_is_judged_in_linear_time_where_it_can_
     assert check.verdict is FAIL
 
 
-def test_pattern_that_takes_too_long_is_an_error_beside_everything_else():
+def test_pattern_that_can_take_for_ever_is_refused_when_it_is_declared():
+    with pytest.raises(mg.OptionError) as caught:
+        mg.Column("string", matches=r"(a+)+(?<!b)$")
+    assert str(caught.value) == (
+        "Column: `matches` must be a regular expression, got '(a+)+(?<!b)$'; look-ahead and "
+        "look-behind are not supported: a gate function can test for them"
+    )
+
+
+def test_rule_that_cannot_be_judged_is_an_error_beside_everything_else():
     schema = mg.Schema(
         {
-            "x": mg.Column("string", matches=r"(a+)+(?<!b)$", isin=["q"]),
+            "x": mg.Column("timestamp", at_most=dt.datetime(2024, 1, 1)),
             "y": mg.Column("int", at_most=0),
         }
     )
     suite = mg.GateSuite([schema, mg.Completeness()])
-    start = time.monotonic()
-    report = suite.run(data={"x": ["a" * 40 + "b"], "y": [1]})
-    assert time.monotonic() - start < 10
-    check = check_of(report["schema"], "x", "matches")
+    report = suite.run(data={"x": [dt.datetime(2024, 1, 1, tzinfo=dt.UTC)], "y": [1]})
+    check = check_of(report["schema"], "x", "range")
     assert check.verdict is ERROR
-    assert check.reason.startswith(
-        "`matches` of `x` could not be judged: the pattern '(a+)+(?<!b)$' took longer than 2.0 s"
-    )
+    assert check.reason.startswith("`range` of `x` could not be judged: ")
     others = {(c.subject, c.metric): c.verdict for c in report["schema"].checks if c is not check}
     assert others == {
         ("x", "type"): PASS,
         ("x", "missing"): PASS,
-        ("x", "isin"): FAIL,
         ("y", "type"): PASS,
         ("y", "missing"): PASS,
         ("y", "range"): FAIL,
@@ -703,7 +705,7 @@ CANARY = "canary-7391"
     [
         mg.Column("string", isin=["a"]),
         mg.Column("string", matches="[a-z]"),
-        mg.Column("string", matches=r"(?<!b)[a-z]"),
+        mg.Column("string", matches=r"(?i)[^b]"),
         mg.Column("string", unique=True),
         mg.Column("int", at_least=0),
         mg.Column("timestamp"),

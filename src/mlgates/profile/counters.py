@@ -279,7 +279,7 @@ class NotMatching(ColumnCounter):
         if view.field.kind == "null":
             return Violations(0, 0)
         need(view, frozenset({"string"}), "a regular expression")
-        by_row = not view.is_encoded and patterns.is_worth_each_row(self.pattern, view)
+        by_row = not view.is_encoded and patterns.are_mostly_distinct(view)
         match = partial(patterns.matches, self.pattern)
         return matching(view, match, allowed=True, by_row=by_row)
 

@@ -62,7 +62,7 @@ class Schema(Gate):
     nullable, ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A failing check
     names the count, the share and the first few offending row numbers (from 0), never a value. A
     rule with no value to judge is INCONCLUSIVE, and so are a table without rows and one that has
-    none of the columns. A rule that can't be judged, such as a pattern that takes too long, is
+    none of the columns. A rule that can't be judged, such as a limit of another kind, is
     ERROR; the other rules are judged all the same.
 
     Examples

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from mlgates import options
-from mlgates.errors import OptionError
+from mlgates.errors import EvidenceError, OptionError
 from mlgates.gates._shared import distinct_values
+from mlgates.profile.patterns import translate
 from mlgates.tables.source import Field
 
 __all__ = ["FAMILIES", "Column"]
@@ -71,7 +72,8 @@ class Column:
     isin : sequence, optional
         The values allowed. Missing cells are the business of `nullable`.
     matches : str, optional
-        A regular expression in Python's syntax that each text must match whole.
+        A regular expression in Python's syntax that each text must match whole. Look-around,
+        back-references and word boundaries are refused: they can't be matched in linear time.
     unique : bool
         Whether each value may stand only once; missing cells are not values.
     allow_inf : bool
@@ -145,8 +147,8 @@ class Column:
                 shown = f"{pattern[:40]}..." if isinstance(pattern, str) else pattern
                 raise options.refuse(_OWNER, "matches", allowed, shown)
             try:
-                re.compile(pattern)
-            except (re.error, RecursionError, OverflowError) as error:
+                translate(pattern)
+            except EvidenceError as error:
                 allowed, hint = "a regular expression", f"; {error}"
                 raise options.refuse(_OWNER, "matches", allowed, pattern, hint) from None
         self._set("max_invalid", options.share(_OWNER, "max_invalid", self.max_invalid))
