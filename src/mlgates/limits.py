@@ -1,7 +1,7 @@
 """Limits, and how numbers are written next to them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from mlgates.errors import OptionError
@@ -32,6 +32,10 @@ class Limit:
 
     at_least: float | None = None
     at_most: float | None = None
+    #: The smallest value that holds; minus infinity without `at_least`.
+    low: float = field(init=False, repr=False, compare=False)
+    #: The largest value that holds; infinity without `at_most`.
+    high: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None:
@@ -40,20 +44,12 @@ class Limit:
         for name in ("at_least", "at_most"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, number("Limit", name, getattr(self, name)))
-        if None not in (self.at_least, self.at_most) and self.low > self.high:
+        object.__setattr__(self, "low", -math.inf if self.at_least is None else self.at_least)
+        object.__setattr__(self, "high", math.inf if self.at_most is None else self.at_most)
+        if self.low > self.high:
             got = f"got {self.at_least!r} and {self.at_most!r}"
             msg = f"Limit: `at_least` must not be greater than `at_most`, {got}"
             raise OptionError(msg)
-
-    @property
-    def low(self) -> float:
-        """The smallest value that holds; minus infinity without `at_least`."""
-        return -math.inf if self.at_least is None else self.at_least
-
-    @property
-    def high(self) -> float:
-        """The largest value that holds; infinity without `at_most`."""
-        return math.inf if self.at_most is None else self.at_most
 
     def holds(self, value: float) -> bool:
         """Whether a value is within; NaN never is."""

@@ -170,7 +170,9 @@ class GateResult(_Judged):
     @property
     def allowed(self) -> tuple[Check, ...]:
         """The checks that are undecided by chance alone where the user allowed that."""
-        return tuple(check for check in self.checks if forgiven(self, check))
+        if self.inconclusive == "block":
+            return ()
+        return tuple(check for check in self.checks if check.by_chance)
 
     @property
     def counted(self) -> Verdict | None:
@@ -181,10 +183,11 @@ class GateResult(_Judged):
         """
         if self.advisory:
             return None
+        allow = self.inconclusive == "allow"
         counted = [
             check.verdict
             for check in self.checks
-            if check.verdict is not Verdict.SKIP and not forgiven(self, check)
+            if check.verdict is not Verdict.SKIP and not (allow and check.by_chance)
         ]
         return Verdict.worst(counted) if counted else None
 
