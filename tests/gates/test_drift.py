@@ -21,6 +21,7 @@ from scipy.spatial import distance
 
 import mlgates as mg
 from mlgates.evidence import Evidence
+from mlgates.gates._shared import rounded_up
 from mlgates.gates.drift.columns import merged_requests
 from mlgates.gates.drift.statistics import METHODS
 from mlgates.profile import column as matrices
@@ -379,11 +380,11 @@ def test_undecided_says_what_chance_gives_and_how_many_rows_would_decide():
     check = only(run(data, {"x": NORMAL}, at_most=0.04))
     value = stats.ks_2samp(data["x"], NORMAL).statistic
     chance = math.sqrt(-math.log(0.025) / 2 * (100 + N) / (100 * N))
-    left = 2 * 0.04**2 / -math.log(0.025) - 1 / N
+    rows = rounded_up(1 / (2 * 0.04**2 / -math.log(0.025) - 1 / N))
     assert check.verdict is U
     assert check.reason == (
         f"`ks` of `x` is {value:.4g} (n = 100 against 2,000); "
-        f"chance alone gives up to {chance:.4g} here, {math.ceil(1 / left):,} rows would decide; "
+        f"chance alone gives up to {chance:.4g} here, {rows:,} rows would decide; "
         "beyond the limit, but chance alone does that at this size; the limit is at most 0.04"
     )
 

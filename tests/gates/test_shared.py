@@ -18,6 +18,8 @@ from mlgates.gates._shared import (
 from mlgates.options import slices
 from mlgates.profile.counters import Violations
 from mlgates.profile.scan import Profile
+from mlgates.stats.divergence import psi_chance
+from mlgates.stats.twosample import ks_chance
 from mlgates.verdict import Limit, Verdict
 
 # Counts
@@ -209,5 +211,24 @@ def test_rows_until_significant_against_a_sample_of_fixed_size():
     assert (
         rows_until_significant(0.2, 0.1, 100, 100) is None
     )  # 2 (1 / 4) / 100 is less than 1 / 100
+    assert rows_until_significant(0.0, 0.1, 100) == 1
     for critical, limit, n in ((0.2, 0.0, 9), (math.inf, 0.1, 9), (0.2, 0.1, 0), (math.nan, 1, 9)):
         assert rows_until_significant(critical, limit, n) is None
+    assert rows_until_significant(0.2, 0.1, 9, 0) is None
+    assert rows_until_significant(0.2, math.nan, 9) is None
+
+
+@pytest.mark.parametrize(
+    ("chance", "limit", "m"),
+    [
+        (lambda n, m: ks_chance(n, m, 0.01), 0.1, 5_000),
+        (lambda n, m: ks_chance(n, m, 0.01), 0.05, 100_000),
+        (lambda n, m: ks_chance(n, m, 0.01), 0.2, 200),
+        (lambda n, m: math.sqrt(psi_chance(10, n, m, 0.01)), math.sqrt(0.2), 5_000),
+        (lambda n, m: math.sqrt(psi_chance(40, n, m, 0.01)), math.sqrt(0.1), 100_000),
+        (lambda n, m: math.sqrt(psi_chance(2, n, m, 0.01)), math.sqrt(0.5), 30),
+    ],
+)
+def test_with_these_rows_chance_stays_within_the_limit(chance, limit, m):
+    n = rows_until_significant(chance(50, m), limit, 50, m)
+    assert chance(n, m) <= limit < chance(math.floor(n / 1.1) - 1, m)

@@ -21,7 +21,6 @@ from mlgates.stats.divergence import (
     jensen_shannon,
     psi,
     psi_chance,
-    rows_needed_psi,
     total_variation,
 )
 
@@ -190,18 +189,10 @@ def test_cramers_v_of_chance_without_drift():
     assert np.mean(np.array(draws) > limit) == pytest.approx(0.05, abs=0.015)
 
 
-def test_psi_chance_and_rows_needed():
+def test_psi_chance():
     assert psi_chance(10, 100, 100, 0.05) == pytest.approx(stats.chi2.isf(0.05, 9) / 50)
     assert psi_chance(1, 100, 100, 0.05) == 0
     assert math.isnan(psi_chance(10, 0, 100, 0.05))
-    for value, cells, m in [(0.2, 10, 5_000), (0.1, 40, 100_000), (0.5, 2, 30)]:
-        n = rows_needed_psi(value, cells, m, 0.01)
-        assert psi_chance(cells, n, m, 0.01) <= value < psi_chance(cells, n - 1, m, 0.01)
-    assert rows_needed_psi(0.2, 1, 100, 0.05) == 1
-    assert rows_needed_psi(0.01, 10, 100, 0.05) is None
-    assert rows_needed_psi(0.0, 10, 100, 0.05) is None
-    assert rows_needed_psi(math.nan, 10, 100, 0.05) is None
-    assert rows_needed_psi(0.2, 10, 0, 0.05) is None
 
 
 @given(sides(low=2), st.booleans())

@@ -231,8 +231,10 @@ def rows_until_significant(
     >>> rows_until_significant(0.2, 0.1, 100), rows_until_significant(0.2, 0.1, 100, 20)
     (400, None)
     """
-    if not (limit > 0 and critical > 0 and n > 0 and math.isfinite(critical)):
+    if not (limit > 0 and 0 <= critical < math.inf and min(n, reference) > 0):
         return None
+    if critical == 0:
+        return 1
     inverse = (limit / critical) ** 2 * (1 / n + 1 / reference) - 1 / reference
     return rounded_up(1 / inverse) if inverse > 1e-15 else None
 

@@ -19,7 +19,6 @@ __all__ = [
     "one_sided_pvalue",
     "psi",
     "psi_chance",
-    "rows_needed_psi",
     "total_variation",
 ]
 
@@ -114,23 +113,6 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
     if n <= 0 or m <= 0:
         return math.nan
     return _chi_square_quantile(cells - 1, alpha) * (1 / n + 1 / m)
-
-
-def rows_needed_psi(value: float, cells: int, m: int, alpha: float) -> int | None:
-    """Return the least ``n`` with ``psi_chance(cells, n, m, alpha) <= value``; None without any.
-
-    Examples
-    --------
-    >>> rows_needed_psi(0.2, 10, 30_000, 0.05), rows_needed_psi(0.2, 10, 80, 0.05)
-    (85, None)
-    """
-    if m <= 0 or not value > 0:
-        return None
-    quantile = _chi_square_quantile(cells - 1, alpha)
-    if quantile == 0:
-        return 1
-    left = value / quantile - 1 / m
-    return math.ceil(1 / left) if left > 0 else None
 
 
 def _chi_square_quantile(freedom: int, alpha: float) -> float:

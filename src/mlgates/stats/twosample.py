@@ -22,7 +22,6 @@ __all__ = [
     "ks_chance",
     "ks_distance",
     "ks_pvalue",
-    "rows_needed_ks",
     "spread",
     "wasserstein",
     "wasserstein_between",
@@ -185,20 +184,6 @@ def ks_chance(n: int, m: int, alpha: float) -> float:
     if n <= 0 or m <= 0:
         return math.nan
     return math.sqrt(-math.log(alpha / 2) / 2 * (n + m) / (n * m))
-
-
-def rows_needed_ks(distance: float, m: int, alpha: float) -> int | None:
-    """Return the least ``n`` with ``ks_chance(n, m, alpha) <= distance``; None without any.
-
-    Examples
-    --------
-    >>> rows_needed_ks(0.1, 5_000, 0.05), rows_needed_ks(0.1, 100, 0.05)
-    (192, None)
-    """
-    if m <= 0 or not distance > 0:
-        return None
-    left = 2 * distance**2 / -math.log(alpha / 2) - 1 / m
-    return math.ceil(1 / left) if left > 0 else None
 
 
 def ks_pvalue(distance: float, n: int, m: int) -> float:

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from mlgates.gates._shared import rows_until_significant
 from mlgates.gates.drift.statistics import METHODS, MISSING, ColumnDrift
 from mlgates.limits import format_number
-from mlgates.stats.divergence import psi_chance, rows_needed_psi
+from mlgates.stats.divergence import psi_chance
 from mlgates.stats.multiplicity import holm
-from mlgates.stats.twosample import ks_chance, rows_needed_ks
+from mlgates.stats.twosample import ks_chance
 from mlgates.verdict import Check, Measurement, Rule
 
 __all__ = ["decide_columns"]
@@ -87,12 +88,14 @@ def _chance_note(drift: ColumnDrift, alpha: float) -> str:
         text = f"`ks` is {format_number(value)}, "
     if method.distance is None:
         level = ks_chance(drift.n, drift.m, alpha)
-        needed = rows_needed_ks(target, drift.m, alpha)
+        needed = rows_until_significant(level, target, drift.n, drift.m)
     else:
         scale, power = method.psi_scale, method.psi_power
-        level = (psi_chance(drift.cells, drift.n, drift.m, alpha) / scale) ** (1 / power)
-        excess = scale * (target**power - drift.floor**power)
-        needed = rows_needed_psi(excess, drift.cells, drift.m, alpha)
+        chance = psi_chance(drift.cells, drift.n, drift.m, alpha) / scale
+        level, excess = chance ** (1 / power), target**power - drift.floor**power
+        # PSI is a square: its root shrinks as other distances do
+        roots = math.sqrt(chance), math.sqrt(max(excess, 0.0))
+        needed = rows_until_significant(*roots, drift.n, drift.m)
     # Beyond it lie thin cells, and categories that so small a reference lacks: the test allows for
     # both, the level does not.
     if value <= level:
