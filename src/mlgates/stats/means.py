@@ -81,20 +81,16 @@ def median_interval(
     >>> median_interval(np.arange(1.0, 101.0))
     (40.0, 61.0)
     """
-    ranked = np.sort(values)
-    if weight is None:
-        low, high = order_ranks(len(values), 0.5, confidence)
-        return None if low < 1 else (float(ranked[low - 1]), float(ranked[high - 1]))
+    weight = np.ones(len(values)) if weight is None else weight
     order = np.argsort(values, kind="stable")
     sums = np.cumsum(weight[order])
     n = int(sums[-1] ** 2 / float(np.dot(weight, weight)) * (1 + 1e-9))
     low, high = order_ranks(n, 0.5, confidence)
     if low < 1:
         return None
-    last = len(values) - 1
     at = np.searchsorted(sums / sums[-1], [(low - 0.5) / n, (high - 0.5) / n])
-    ends = ranked[np.minimum(at, last)]
-    return float(ends[0]), float(ends[1])
+    first, last = values[order[np.minimum(at, len(values) - 1)]].tolist()
+    return first, last
 
 
 def weighted_median(values: Floats, weight: Floats | None = None) -> float:

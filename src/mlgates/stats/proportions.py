@@ -6,6 +6,7 @@ are shares of the weight times the effective number of rows, and so no whole num
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import special
 
 __all__ = [
     "McNemar",
+    "boundary",
     "fisher_exact",
     "koopman_interval",
     "mcnemar",
@@ -72,6 +74,24 @@ def _counts(*counts: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, ...]:
     n = np.asarray(total, np.float64)
     given = (np.asarray(each, np.float64) for each in counts)
     return tuple(np.broadcast_arrays(*given, np.where(n > 0, n, np.nan)))
+
+
+def boundary(is_beyond: Callable[[Any], Any], outside: Any, inside: Any) -> Any:
+    """Return, by halving, where a condition changes between two floats, or arrays of them.
+
+    Examples
+    --------
+    >>> round(boundary(lambda x: x * x > 2, 2.0, 1.0), 4)
+    1.4142
+    """
+    for _ in range(_HALVINGS):
+        middle = (outside + inside) / 2
+        beyond = is_beyond(middle)
+        if isinstance(beyond, bool):
+            outside, inside = (middle, inside) if beyond else (outside, middle)
+        else:
+            outside, inside = np.where(beyond, middle, outside), np.where(beyond, inside, middle)
+    return (outside + inside) / 2
 
 
 def two_proportions_pvalue(
@@ -192,15 +212,12 @@ def koopman_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         centre = np.clip(np.log((x1 / n1) / (x2 / n2)), -_WIDEST, _WIDEST)
         for widest in (-_WIDEST, _WIDEST):
-            outside, inside = np.full_like(centre, widest), centre
-            for _ in range(_HALVINGS):
-                middle = (outside + inside) / 2
-                beyond = _koopman_chi2(x1, n1, x2, n2, np.exp(middle)) > z2
-                outside, inside = (
-                    np.where(beyond, middle, outside),
-                    np.where(beyond, inside, middle),
-                )
-            ends.append(np.exp((outside + inside) / 2))
+            end = boundary(
+                lambda log: _koopman_chi2(x1, n1, x2, n2, np.exp(log)) > z2,
+                np.full_like(centre, widest),
+                centre,
+            )
+            ends.append(np.exp(end))
     nothing = (n1 <= 0) | (n2 <= 0) | ((x1 <= 0) & (x2 <= 0))
     low = np.where(nothing, np.nan, np.where(x1 <= 0, 0.0, ends[0]))
     high = np.where(nothing, np.nan, np.where(x2 <= 0, np.inf, ends[1]))
@@ -251,30 +268,20 @@ def tango_interval(
 
 def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
     """Return the largest difference that is not rejected."""
-    is_one = b.ndim == 0
-    if is_one:
+    if b.ndim == 0:
         # Plain floats are a hundred times as fast as arrays of one.
         b, c, n = float(b), float(c), float(n)
-    inside: Any = (b - c) / n
-    outside: Any = 1.0
-    for _ in range(_HALVINGS):
-        middle = (inside + outside) / 2
-        beyond = _tango_rejects(middle, b, c, n, z2)
-        if is_one:
-            inside, outside = (inside, middle) if beyond else (middle, outside)
-        else:
-            inside, outside = np.where(beyond, inside, middle), np.where(beyond, middle, outside)
+
+    def is_rejected(difference: Any) -> Any:
+        spread = difference * (1 - difference)
+        linear = (2 * n - b + c) * difference - b - c
+        twice_q = (linear * linear + 8 * n * c * spread) ** 0.5 - linear
+        twice_q = (twice_q + abs(twice_q)) / (4 * n)
+        return (b - c - n * difference) ** 2 > z2 * n * (twice_q + spread)
+
     # Where all rows are gained, no difference is larger.
-    return np.where(np.isnan(n), np.nan, np.where(b == n, 1.0, (inside + outside) / 2))
-
-
-def _tango_rejects(difference: Any, b: Any, c: Any, n: Any, z2: float) -> Any:
-    """Return whether the score test rejects a difference, of floats or of arrays."""
-    spread = difference * (1 - difference)
-    linear = (2 * n - b + c) * difference - b - c
-    twice_q = (linear * linear + 8 * n * c * spread) ** 0.5 - linear
-    twice_q = (twice_q + abs(twice_q)) / (4 * n)
-    return (b - c - n * difference) ** 2 > z2 * n * (twice_q + spread)
+    end = boundary(is_rejected, 1.0, (b - c) / n)
+    return np.where(np.isnan(n), np.nan, np.where(b == n, 1.0, end))
 
 
 class McNemar(NamedTuple):

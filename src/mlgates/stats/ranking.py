@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.stats.proportions import boundary
+
 __all__ = [
     "AucDifference",
     "PrecisionCurve",
@@ -93,15 +95,7 @@ def delong(
     >>> areas.tolist(), covariance.tolist()
     ([0.75, 1.0], [[0.125, 0.0], [0.0, 0.0]])
     """
-    positive, vectors, weights = _rows(true, scores, weight)
-    if weights is None:
-        won = [_twice_won(positive, vector) for vector in vectors]
-        areas = [_area(*each, positive) for each in won]
-        placed = np.array([_shares(*each, positive) for each in won])
-    else:
-        placed = np.array([placements(positive, vector, weights) for vector in vectors])
-        areas = [_weighted_area(each, positive, weights) for each in placed]
-    return np.array(areas, np.float64), _covariance(placed, positive, weights)
+    return _compare(true, scores, weight, difference=False)
 
 
 def auc_difference(
@@ -121,19 +115,36 @@ def auc_difference(
     >>> auc_difference([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.2, 0.3, 0.4])
     AucDifference(auc=0.75, other=1.0, variance=0.125)
     """
-    positive, (first, second), weights = _rows(true, (score, other), weight)
-    if weights is None:
-        (won, totals), (lost, _) = (_twice_won(positive, each) for each in (first, second))
-        areas = _area(won, totals, positive), _area(lost, totals, positive)
-        change = _shares(won - lost, totals, positive)
+    areas, variance = _compare(true, (score, other), weight, difference=True)
+    first, second = areas.tolist()
+    return AucDifference(first, second, float(variance[0, 0]))
+
+
+def _compare(
+    true: npt.ArrayLike,
+    scores: Sequence[npt.ArrayLike] | Values,
+    weight: npt.ArrayLike | None,
+    *,
+    difference: bool,
+) -> tuple[Floats, Floats]:
+    """Return areas, and the covariance of them or the variance of the first less the second."""
+    positive, vectors = np.asarray(true, np.bool_), [np.asarray(score) for score in scores]
+    if weight is None:
+        weights = None
+        won = [_twice_won(positive, vector) for vector in vectors]
+        areas = [_area(*each, positive) for each in won]
+        placed = np.array([each for each, _ in won])
     else:
-        here, there = (placements(positive, each, weights) for each in (first, second))
-        areas = (
-            _weighted_area(here, positive, weights),
-            _weighted_area(there, positive, weights),
-        )
-        change = here - there
-    return AucDifference(*areas, float(_covariance(change[None], positive, weights)[0, 0]))
+        weights = np.asarray(weight, np.float64)
+        kept = weights > 0
+        positive, weights = positive[kept], weights[kept]
+        placed = np.array([placements(positive, vector[kept], weights) for vector in vectors])
+        areas = [_weighted_area(each, positive, weights) for each in placed]
+    if difference:
+        placed = placed[:1] - placed[1:]
+    if weights is None:
+        placed = _shares(placed, won[0][1], positive)
+    return np.array(areas, np.float64), _covariance(placed, positive, weights)
 
 
 def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
@@ -184,31 +195,15 @@ def hanley_interval(
         # (NaN is rejected everywhere)
         return not (area - a) ** 2 - z2 * a * (1 - a) / (positives * negatives) * spread <= 0
 
-    ends = []
-    for end in (0.0, 1.0):
-        outside, inside = end, area if is_rejected(end) else end
-        for _ in range(100):
-            middle = (outside + inside) / 2
-            outside, inside = (middle, inside) if is_rejected(middle) else (outside, middle)
-        ends.append((outside + inside) / 2)
-    return ends[0], ends[1]
+    low, high = (
+        boundary(is_rejected, end, area) if is_rejected(end) else end for end in (0.0, 1.0)
+    )
+    return low, high
 
 
 def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
     """Return the share of the other class's weight that each row beats, ties by half."""
     return _shares(*_twice_won(positive, score, weight), positive)
-
-
-def _rows(
-    true: npt.ArrayLike, scores: Sequence[npt.ArrayLike] | Values, weight: npt.ArrayLike | None
-) -> tuple[Mask, list[Values], Floats | None]:
-    """Return labels, scores and weights as arrays, without the rows of weight 0."""
-    positive, vectors = np.asarray(true, np.bool_), [np.asarray(score) for score in scores]
-    if weight is None:
-        return positive, vectors, None
-    weights = np.asarray(weight, np.float64)
-    kept = weights > 0
-    return positive[kept], [vector[kept] for vector in vectors], weights[kept]
 
 
 def _twice_won(
