@@ -124,21 +124,11 @@ class Opened(NamedTuple):
 
 
 class Bucketed:
-    """A sample in the buckets of a grid.
+    """A sample in the buckets of a grid: its own, or that of the sample it is compared with.
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Integers or floats without NaN, in any order; they are kept, not copied.
-    grid : Grid
-        Of this sample, or of the one that it is compared with.
-    inside : bool
-        Whether all values are known to lie within the grid.
-
-    Attributes
-    ----------
-    before : numpy.ndarray of int64, shape (65,537,)
-        Number of values in lower buckets than each; last the number of all.
+    The values, in any order and without NaN, are kept, not copied. `inside`: all are known to lie
+    within the grid. `before`, of shape (65,537,), is the number of values in lower buckets than
+    each, last that of all.
 
     Examples
     --------

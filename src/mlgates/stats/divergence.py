@@ -216,7 +216,8 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     categories by their frequency in both samples together (equal ones in a fixed random order).
     What is merged depends on the sum of both samples alone, which keeps the size of the test: of
     1,000 categories, 200 rows against 20,000 are rejected in 0.1 % of cases at a nominal 0.1 %,
-    where plain chi-square rejects about 13 %.
+    where plain chi-square rejects about 13 %. Quantile cells must not be merged by frequency: the
+    reference's counts are alike in them, so that the sum reveals the current sample's.
 
     Merging hides that values moved from one cell to its neighbour. Where a thin cell is so much
     one-sided that chance does it less than once in 100,000 times, the p-value is at most
@@ -228,18 +229,8 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     p-value is the greater one of Pearson's and of Cressie's and Read's statistic with a power of
     1/3, and for two cells that of Fisher's exact test.
 
-    Parameters
-    ----------
-    reference, current : numpy.ndarray of int64
-        Counts in the same cells. Give each category that the reference lacks its own cell.
-    ordered : bool
-        Whether the cells have an order. Quantile cells must not be merged by frequency: the
-        reference's counts are alike in them, so that the sum reveals the current sample's.
-
-    Returns
-    -------
-    float
-        1 for a single cell, NaN when a sample is empty.
+    Each category that the reference lacks needs its own cell. 1 for a single cell, NaN when a
+    sample is empty.
 
     References
     ----------

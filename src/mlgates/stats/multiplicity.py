@@ -63,19 +63,9 @@ def holm_levels(
 
     Of m claims, each is first held to ``1 - alpha / m`` with ``alpha = 1 - confidence``; when some
     are shown at a level, the others are held to ``1 - alpha / k`` for the ``k`` that are left. The
-    chance that any claim is shown wrongly is then at most alpha.
-
-    Parameters
-    ----------
-    beyond : sequence of callable
-        Returns whether the interval at a level shows the claim.
-    confidence : float, default 0.95
-        Of a single interval.
-
-    Returns
-    -------
-    tuple of float
-        For each claim the last level used; `confidence` for one that is not shown even at that.
+    chance that any claim is shown wrongly is then at most alpha. Each callable returns whether the
+    interval at a level shows the claim; the last level used is returned, `confidence` for a claim
+    that is not shown even at that.
 
     Examples
     --------

@@ -69,19 +69,8 @@ def delong(
     With weights, placements are weighted, and their squares by the squares of the weights; equal
     weights change nothing, and rows of weight 0 do not count.
 
-    Parameters
-    ----------
-    true, weight : array_like, shape (n,)
-        Whether a row is positive, and its weight, not negative.
-    scores : sequence of array_like, or array of shape (k, n)
-        One score per row for each of ``k`` models.
-
-    Returns
-    -------
-    areas : numpy.ndarray of float64, shape (k,)
-        NaN where one of the two classes has no row.
-    covariance : numpy.ndarray of float64, shape (k, k)
-        NaN where one of the two classes has less than two rows.
+    Labels and weights are of shape (n,), scores of (k, n), areas of (k,), NaN where a class has no
+    row, and the covariance of (k, k), NaN where one has less than two.
 
     References
     ----------

@@ -21,16 +21,8 @@ def decide_columns(
 ) -> Iterator[Check]:
     """Yield a check of each, significant or not after Holm's correction for all of them.
 
-    Parameters
-    ----------
-    drifts : sequence of ColumnDrift
-        What was measured, by one method.
-    least : int
-        Fewest values per side.
-    rule : {"significance", "estimate"}
-        Whether a change must be significant to FAIL.
-    significance : float
-        Chance of any FAIL without a change.
+    Fewer than `least` values per side decide nothing. By the rule "significance" a change must be
+    significant to FAIL, and `significance` is the chance of any FAIL without a change.
     """
     p_values = holm([drift.statistic.p_value for drift in drifts])
     p_leasts = holm([drift.statistic.p_least for drift in drifts])

@@ -46,25 +46,12 @@ _MANY = 10**9  # rows: effectively infinite
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method of drift.
+    """A method of drift: its default limit, and the kinds of columns it serves.
 
-    Attributes
-    ----------
-    at_most : float
-        The default limit.
-    kinds : frozenset of str
-        Kinds of columns it serves.
-    distance : callable, optional
-        Returns the distance from the counts of both sides in cells; None where values are compared.
-    psi_scale, psi_power : float
-        For small changes ``psi_scale * distance**psi_power`` is near the PSI (total variation: at
-        least).
-    least : int
-        Fewest values per side by default.
-    most : float
-        The largest possible distance.
-    needs_sorted : bool
-        Whether it needs sorted values; the other methods then read what they need off them.
+    `distance` takes the counts of both sides in cells; without one, values are compared. For small
+    changes ``psi_scale * distance**psi_power`` is near the PSI (total variation: not below).
+    `least` is the default of the fewest values per side, `most` the largest possible distance.
+    Where a method needs sorted values, the others read what they need off them.
     """
 
     at_most: float = 0.1
@@ -89,18 +76,11 @@ METHODS = {
 
 
 class DriftStatistic(NamedTuple):
-    """A measured distance and its p-value, each NaN when undefined.
+    """A distance in the method's unit, and the chance of so much without a change.
 
-    Attributes
-    ----------
-    value, p_value : float
-        The distance in the method's unit, and the chance of so much without a change.
-    low, high : float
-        Bounds of the distance: apart where a stored reference leaves it open.
-    p_least : float
-        The least p-value within these bounds.
-    tested : float
-        The KS distance where the p-value is of that and not of `value`.
+    NaN when undefined. The distance lies from `low` to `high`, apart where a stored reference
+    leaves it open, with a p-value of at least `p_least`. Where the p-value is of the KS distance
+    and not of `value`, `tested` is that distance.
     """
 
     value: float
@@ -114,19 +94,9 @@ class DriftStatistic(NamedTuple):
 class ColumnDrift(NamedTuple):
     """One measured change of a column, to be decided together with all others.
 
-    Attributes
-    ----------
-    n, m : int
-        Values of the data and of the reference.
-    reason : str
-        What was measured, as a clause.
-    dropped : int
-        Missing cells of the data.
-    cells : int
-        Number of cells that were compared.
-    floor : float
-        Distance that is expected without drift, however many rows the data have, because the
-        reference lacks rare categories.
+    `n` and `m` are the values of the data and of the reference, `dropped` the missing cells of the
+    data, `cells` the number of cells that were compared. `floor` is the distance that is expected
+    without drift, however many rows the data have, because the reference lacks rare categories.
     """
 
     subject: str
@@ -143,17 +113,10 @@ class ColumnDrift(NamedTuple):
 
 
 class BinnedPair(NamedTuple):
-    """Both sides of a column counted in the same cells.
+    """Both sides of a column counted in the same cells, with the cells in words.
 
-    Attributes
-    ----------
-    cells : Cells
-        Counts for a distance.
-    labels : tuple of str
-        The cells in words.
-    test_cells : Cells
-        Counts for a test: no edge is there by chance, and each category that the reference lacks
-        has its own cell.
+    In the cells of a test no edge is there by chance, and each category that the reference lacks
+    has its own cell.
     """
 
     cells: counting.Cells
@@ -166,18 +129,8 @@ def binned_pair(
 ) -> BinnedPair:
     """Count both sides in the same cells, which the reference defines.
 
-    Parameters
-    ----------
-    reference : Ecdf, Sample, QuantileSketch or Frequencies
-        The reference's side.
-    current : Ecdf, Sample, QuantileSketch, Frequencies or CellCounts
-        The current side, as `current_counter` counted it.
-    edges : Edges or None
-        As of `edges_of`.
-    bins : int
-        Number of cells into which they cut.
-    for_test : bool
-        Whether cells of a test are needed; else they are the others.
+    The current side is as `current_counter` counted it, `edges` as of `edges_of` for so many bins.
+    Cells of a test are counted only where they are needed (`for_test`).
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]
@@ -264,20 +217,9 @@ def column_drift(
 ) -> ColumnDrift:
     """Measure one column by a method.
 
-    Parameters
-    ----------
-    name : str
-        The method.
-    limit : Limit
-        Values that miss it by rounding alone are put on it.
-    pair : BinnedPair
-        Both sides in cells.
-    columns : tuple of ColumnProfile
-        The column of the reference and of the data.
-    sides : tuple
-        Both sides as they were counted.
-    significance : float
-        Level at which a cell counts as moved, for all cells of the column together.
+    `columns` and `sides` are those of the reference and of the data: profiles, and the column as it
+    was counted. A value that misses the limit by rounding alone is put on it. `significance` is the
+    level at which a cell counts as moved, for all cells of the column together.
     """
     method, cells, (known, data) = METHODS[name], pair.cells, columns
     a, b = cells.reference, cells.current
