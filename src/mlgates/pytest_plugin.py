@@ -56,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a marked test that `pytest_generate_tests` is not called for."""
+    """Fail a marked test of `unittest`, of which no tests for gates are made."""
     if getattr(item, "nofuncargs", False) and item.get_closest_marker("gates") is not None:
         from mlgates._pytest.cases import refuse_unittest
 

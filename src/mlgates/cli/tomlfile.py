@@ -78,10 +78,16 @@ def suite_of(written: Mapping[str, Any]) -> GateSuite:
         if "gate" not in table:
             msg = f'{where}: `gate` is missing: which one it is, such as gate = "Drift"'
             raise OptionError(msg)
-        options = dict(table)
-        kind = _gate_class(where, options.pop("gate"))
-        where = f"{where} ({kind.__name__})"
-        if kind.__name__ == "Schema" and isinstance(options.get("columns"), dict):
+        name, public = table["gate"], mlgates.__all__
+        kind = getattr(mlgates, name) if isinstance(name, str) and name in public else None
+        if not _is_gate(kind):
+            known = [each for each in public if _is_gate(getattr(mlgates, each))]
+            near = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            msg = f"{where}: `gate` must name a gate, got {shown(name)}{near}"
+            raise OptionError(msg)
+        where = f"{where} ({name})"
+        options = {key: value for key, value in table.items() if key != "gate"}
+        if name == "Schema" and isinstance(options.get("columns"), dict):
             options["columns"] = {
                 name: _build(f"{where}: column {name!r}", Column, column)
                 if isinstance(column, dict)
@@ -90,17 +96,6 @@ def suite_of(written: Mapping[str, Any]) -> GateSuite:
             }
         gates.append(_build(where, kind, options))
     return GateSuite(gates, **head)
-
-
-def _gate_class(where: str, name: object) -> type[Gate]:
-    """Return a gate's class by its public name."""
-    found = getattr(mlgates, name) if isinstance(name, str) and name in mlgates.__all__ else None
-    if _is_gate(found):
-        return found
-    known = [public for public in mlgates.__all__ if _is_gate(getattr(mlgates, public))]
-    near = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-    msg = f"{where}: `gate` must name a gate, got {shown(name)}{near}"
-    raise OptionError(msg)
 
 
 def _is_gate(thing: object) -> TypeGuard[type[Gate]]:

@@ -309,7 +309,8 @@ def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
 
 def _histogram(check: Check) -> Histogram | None:
     """Return the times of calls; of a metric that is no time, without its value and limit."""
-    bins, others = (_bins(check.details.get(f"histogram{kind}")) for kind in ("", "_production"))
+    bins = _bins(check.details.get("histogram"))
+    others = _bins(check.details.get("histogram_production"))
     if bins is None:
         return None
     edges, counts = bins
