@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from mlgates.stats.resampling import (
     smoothed_cells,
 )
 
-__all__ = ["AVERAGES", "COUNTS", "CountMetric", "MarginMetric", "Share", "of_mean"]
+__all__ = ["AVERAGES", "COUNTS", "CountMetric", "Share"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -59,7 +60,7 @@ class CountMetric(Metric):
     counted : str
         What the denominator of a share counts, for messages.
     unless : str
-        Why it is undefined where it is.
+        Why it is undefined where it is; without, because it counts no rows.
     """
 
     need: Need = "labels"
@@ -68,7 +69,7 @@ class CountMetric(Metric):
     strict: bool = False
     alike: bool = False
     counted: str = "rows"
-    unless: str = "no rows"
+    unless: str = ""
 
     @abstractmethod
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
@@ -96,7 +97,7 @@ class CountMetric(Metric):
         positive = self.positive(outcomes)
         value = float(self.of_cells(outcomes.cells, positive))
         if np.isnan(value):
-            return undefined(self.unless)
+            return undefined(self.unless or f"no {self.counted}")
         n, counted = self.smallest(outcomes, positive)
         lacking = few(n, counted) if counted else ""
         found = (
@@ -439,7 +440,7 @@ def _specificity(cells: Floats, p: int) -> tuple[Floats, Floats]:
     return np.delete(negatives, p, axis=-1).sum((-2, -1)), negatives.sum((-2, -1))
 
 
-def _false_alarm(cells: Floats, p: int) -> tuple[Floats, Floats]:
+def _alarm(cells: Floats, p: int) -> tuple[Floats, Floats]:
     negatives = np.delete(cells, p, axis=-2)
     return negatives[..., p].sum(-1), negatives.sum((-2, -1))
 
@@ -453,52 +454,40 @@ def _miss(cells: Floats, p: int) -> tuple[Floats, Floats]:
     return np.delete(cells[..., p, :], p, axis=-1).sum(-1), cells[..., p, :].sum(-1)
 
 
+def _right(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    del p
+    return np.trace(cells, axis1=-2, axis2=-1), cells.sum((-2, -1))
+
+
+def _precision(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    return cells[..., p, p], cells[..., p].sum(-1)
+
+
+def _selected(cells: Floats, p: int) -> tuple[Floats, Floats]:
+    return cells[..., p].sum(-1), cells.sum((-2, -1))
+
+
 _POSITIVES = "positives in `y_true`"
 _NEGATIVES = "negatives in `y_true`"
-_SHARES: tuple[tuple[str, Fraction, bool | None, str], ...] = (
-    (
-        "precision",
-        lambda cells, p: (cells[..., p, p], cells[..., p].sum(-1)),
-        True,
-        "predicted positives",
-    ),
-    ("recall", _recall, True, _POSITIVES),
-    ("true_positive_rate", _recall, True, _POSITIVES),
-    ("false_negative_rate", _miss, False, _POSITIVES),
-    ("specificity", _specificity, True, _NEGATIVES),
-    ("true_negative_rate", _specificity, True, _NEGATIVES),
-    ("false_positive_rate", _false_alarm, False, _NEGATIVES),
-    ("selection_rate", lambda cells, p: (cells[..., p].sum(-1), cells.sum((-2, -1))), None, "rows"),
-)
-_STRICT = {"specificity", "true_negative_rate", "false_positive_rate", "selection_rate"}
 # with one label a row, all of these count right rows among all rows
 _RIGHT = ("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted")
+_binary = partial(Share, binary=True)
+_strict = partial(Share, binary=True, strict=True)
 
 COUNTS: tuple[CountMetric, ...] = (
-    *(
-        Share(
-            name=name,
-            share=lambda cells, _: (np.trace(cells, axis1=-2, axis2=-1), cells.sum((-2, -1))),
-        )
-        for name in _RIGHT
-    ),
-    *(
-        Share(
-            name=name,
-            greater_is_better=better,
-            share=share,
-            binary=True,
-            strict=name in _STRICT,
-            counted=counted,
-            unless=f"no {counted}",
-        )
-        for name, share, better, counted in _SHARES
-    ),
-    Share(
+    *(Share(name=name, share=_right) for name in _RIGHT),
+    _binary(name="precision", share=_precision, counted="predicted positives"),
+    _binary(name="recall", share=_recall, counted=_POSITIVES),
+    _binary(name="true_positive_rate", share=_recall, counted=_POSITIVES),
+    _binary(name="false_negative_rate", greater_is_better=False, share=_miss, counted=_POSITIVES),
+    _strict(name="specificity", share=_specificity, counted=_NEGATIVES),
+    _strict(name="true_negative_rate", share=_specificity, counted=_NEGATIVES),
+    _strict(name="false_positive_rate", greater_is_better=False, share=_alarm, counted=_NEGATIVES),
+    _strict(name="selection_rate", greater_is_better=None, share=_selected),
+    _binary(
         name="f1",
         share=_overlap,
         overlap=True,
-        binary=True,
         counted="positives, true or predicted",
         unless="no positives, neither in `y_true` nor predicted",
         interval="Wilson, of the overlap",

@@ -22,17 +22,7 @@ from mlgates.stats.resampling import Resampled, bca_interval, percentile_interva
 if TYPE_CHECKING:
     from mlgates.metrics.metric import Metric
 
-__all__ = [
-    "SEED",
-    "Change",
-    "Difference",
-    "Ends",
-    "difference",
-    "normal_change",
-    "resampled_change",
-    "tango_ends",
-    "unchanged",
-]
+__all__ = ["Difference", "difference"]
 
 Floats = npt.NDArray[np.float64]
 Ends = tuple[float, float] | None
@@ -215,16 +205,9 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
 def _answer_alike(candidate: Outcomes, production: Outcomes) -> bool:
     """Return whether both models answer the same on every row that has weight."""
     counts = slice(None) if candidate.weight is None else candidate.weight > 0
-    pairs: list[tuple[Any, Any]] = [(candidate.score, production.score)]
+    sides: list[tuple[Any, Any]] = [(one.score, one.pred) for one in (candidate, production)]
     if candidate.need == "labels":  # two models may have different codes for one label
-        pairs.append((_predicted_labels(candidate), _predicted_labels(production)))
-    else:
-        pairs.append((candidate.pred, production.pred))
-    given = [pair for pair in pairs if pair[0] is not None and pair[1] is not None]
+        models = (candidate, production)
+        sides = [(None, np.array(one.classes, object)[one.pred]) for one in models]
+    given = [pair for pair in zip(*sides, strict=True) if pair[0] is not None]
     return bool(given) and all(np.array_equal(a[counts], b[counts]) for a, b in given)
-
-
-def _predicted_labels(outcomes: Outcomes) -> npt.NDArray[Any] | None:
-    labels = np.empty(len(outcomes.classes), object)
-    labels[:] = outcomes.classes
-    return None if outcomes.pred is None else np.asarray(labels[outcomes.pred])

@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +16,16 @@ from mlgates.metrics.metric import Estimate, Metric, rows_left
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.resampling import THIN, bca_interval, row_indices
 
-__all__ = ["FunctionMetric", "function_metric"]
+__all__ = ["function_metric"]
 
 Function = Callable[..., Any]
-Role = Literal["true", "pred", "score", "weight"]
 #: Draws: of few rows, and of many, where a user's function may be slow.
 _DRAWS = 2_000
 _DRAWS_OF_MANY = 500
 _MANY = 10_000
 #: More different values than these are not classes.
 _MOST_CLASSES = 20
-_ROLES: Mapping[str, Role] = {
-    "y_true": "true",
-    "y_pred": "pred",
-    "y_score": "score",
-    "sample_weight": "weight",
-}
+_ROLES = {"y_true": "true", "y_pred": "pred", "y_score": "score", "sample_weight": "weight"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,11 +37,11 @@ class FunctionMetric(Metric):
     function : callable
         Returns one finite number.
     roles : mapping
-        The array that each of its parameters receives: "true", "pred", "score" or "weight".
+        Array of `Outcomes` for each of its parameters: "true", "pred", "score" or "weight".
     """
 
     function: Function = field(repr=False)
-    roles: Mapping[str, Role] = field(repr=False)
+    roles: Mapping[str, str] = field(repr=False)
     need: Need = "given"
     low: float = -math.inf
     high: float = math.inf
@@ -133,12 +127,9 @@ def function_metric(
         For required parameters other than ``y_true``, ``y_pred`` or ``y_score`` (``y_prob``,
         ``y_proba``), and ``sample_weight``.
     """
-    inside: Any = function  # a partial function has no name, but the one inside has
-    while not isinstance(name := getattr(inside, "__name__", None), str):
-        if getattr(inside, "func", None) is None:
-            name = type(inside).__name__
-            break
-        inside = inside.func
+    inside = getattr(function, "func", function)  # of a partial function
+    names = (getattr(each, "__name__", None) for each in (function, inside))
+    name = next((each for each in names if isinstance(each, str)), type(inside).__name__)
     allowed = "a function with parameters `y_true`, `y_pred` or `y_score`, and `sample_weight`"
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -146,7 +137,7 @@ def function_metric(
         raise options.refuse(owner, "metric", allowed, function) from None
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = {p.name for p in parameters if p.default is p.empty and p.kind not in variadic}
-    roles: dict[str, Role] = {}
+    roles: dict[str, str] = {}
     for p in parameters:
         role = "score" if p.name.startswith("y_prob") else _ROLES.get(p.name)
         if role is not None and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):

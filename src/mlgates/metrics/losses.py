@@ -15,7 +15,7 @@ from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, score
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.means import mean_interval, median_interval, weighted_median
 
-__all__ = ["LOSSES", "R2", "VALUES", "LossMetric", "MaxError", "MedianError"]
+__all__ = ["LOSSES", "VALUES", "LossMetric"]
 
 Floats = npt.NDArray[np.float64]
 _EPSILON = float(np.finfo(np.float64).eps)

@@ -17,16 +17,7 @@ from mlgates.predictions import Need, Outcomes
 from mlgates.stats.resampling import RESAMPLES, THIN, row_counts
 from mlgates.verdict import Measurement
 
-__all__ = [
-    "Estimate",
-    "Metric",
-    "RowMetric",
-    "Statistic",
-    "few",
-    "rows_left",
-    "scores",
-    "undefined",
-]
+__all__ = ["Estimate", "Metric", "few"]
 
 Floats = npt.NDArray[np.float64]
 #: Of how often each row came up in each resample, ``(b, n)``: ``(b,)`` values, NaN if undefined.

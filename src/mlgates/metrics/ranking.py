@@ -25,15 +25,7 @@ from mlgates.stats.ranking import (
 )
 from mlgates.stats.resampling import MANY, RESAMPLES, row_counts
 
-__all__ = [
-    "BINS",
-    "CALIBRATION",
-    "RANKING",
-    "AveragePrecision",
-    "CalibrationError",
-    "RocAuc",
-    "RocAucOneVsRest",
-]
+__all__ = ["CALIBRATION", "RANKING"]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]

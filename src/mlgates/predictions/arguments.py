@@ -10,12 +10,7 @@ from mlgates.predictions.groups import are_names
 from mlgates.predictions.labels import Labels
 from mlgates.predictions.lookup import TableRows, column_of, native_column
 from mlgates.predictions.models import CANDIDATE, PRODUCTION, predicted, scored
-from mlgates.predictions.outcomes import (
-    check_complete,
-    plain_values,
-    scores_by_class,
-    true_labels,
-)
+from mlgates.predictions.outcomes import check_complete, plain_values, scores_by_class, true_labels
 from mlgates.tables.columns import index_of, same_rows
 from mlgates.tables.read_only import lend, rows_of
 
@@ -65,12 +60,6 @@ def check_rows(arguments: Mapping[str, object], names: Iterable[str] = ALIGNED) 
     ------
     EvidenceError
         When two values differ in length, or in their pandas indexes.
-
-    Examples
-    --------
-    >>> check_rows({"y_true": [0, 1], "y_pred": [0]})
-    Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `y_true` has 2 rows and `y_pred` has 1
     """
     tables = []
     for name in sorted(names, key="X".__eq__):  # messages name the other first

@@ -32,15 +32,7 @@ from mlgates.tables.columns import (
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = [
-    "Groups",
-    "Slice",
-    "are_names",
-    "group_name",
-    "groups_of",
-    "slices_of",
-    "unique_names",
-]
+__all__ = ["Groups", "Slice", "groups_of", "slices_of"]
 
 #: More groups than these are refused.
 _MOST = 1_000
@@ -301,13 +293,7 @@ def group_name(feature: str, value: object) -> str:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names that all differ: the second of two equal ones gets a number.
-
-    Examples
-    --------
-    >>> unique_names(["a", "b", "a"])
-    ('a', 'b', 'a (2)')
-    """
+    """Return names that all differ: the second of two equal ones gets a number."""
     taken: dict[str, None] = {}
     for name in names:
         new, number = name, 1

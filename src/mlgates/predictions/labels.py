@@ -14,20 +14,7 @@ from mlgates.options import shown
 from mlgates.tables import encoding
 from mlgates.tables.columns import Column
 
-__all__ = [
-    "Classes",
-    "Labels",
-    "code_labels",
-    "encode",
-    "find_classes",
-    "is_whole",
-    "label_text",
-    "list_labels",
-    "mixed_types",
-    "plain_label",
-    "recode",
-    "sorted_labels",
-]
+__all__ = ["list_labels"]
 
 _BINARY = frozenset({0, 1})
 _LONGEST_TEXT = 40
@@ -76,13 +63,6 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
 
     Equal values are one: -0.0 and 0.0 too. With `declared`, a category without rows is kept where
     the column declares its categories.
-
-    Examples
-    --------
-    >>> from mlgates.tables.columns import as_column
-    >>> codes, values = encode(as_column("x", ["b", "a", None, "b"]))
-    >>> codes.tolist(), values
-    ([0, 1, -1, 0], ['b', 'a'])
     """
     if column.field.kind == "null":
         return np.full(column.rows, -1, np.intp), []
@@ -113,13 +93,6 @@ def code_labels(column: Column, advice: str = "") -> Labels:
     ------
     EvidenceError
         For numbers that are not whole or infinite, and for kinds that can't be labels.
-
-    Examples
-    --------
-    >>> from mlgates.tables.columns import as_column
-    >>> labels = code_labels(as_column("`y_true`", [1.0, 0.0, float("nan")]))
-    >>> labels.codes.tolist(), labels.values
-    ([0, 1, -1], (1, 0))
     """
     kind = column.field.kind
     if kind in _NOT_LABELS:
@@ -138,13 +111,7 @@ def code_labels(column: Column, advice: str = "") -> Labels:
 
 
 def plain_label(label: Any) -> Any:
-    """Return a label as a plain Python value; a whole number is an int, a bool stays a bool.
-
-    Examples
-    --------
-    >>> plain_label(1.0), plain_label(np.int64(2)), plain_label("a"), plain_label(np.True_)
-    (1, 2, 'a', True)
-    """
+    """Return a label as a plain Python value; a whole number is an int, a bool stays a bool."""
     if getattr(label, "shape", None) == ():
         label = label.item()
     if isinstance(label, np.str_):
@@ -158,13 +125,7 @@ def is_whole(number: Any) -> bool:
 
 
 def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, ...]:
-    """Return the distinct labels, sorted; True and False are 1 and 0 unless `bools`.
-
-    Examples
-    --------
-    >>> sorted_labels([2, 10, 1, 2]), sorted_labels([True, 0])
-    ((1, 2, 10), (0, 1))
-    """
+    """Return the distinct labels, sorted; True and False are 1 and 0 unless `bools`."""
     plain = labels if bools else (int(v) if isinstance(v, bool) else v for v in labels)
     return tuple(sorted(dict.fromkeys(plain)))
 
@@ -177,10 +138,7 @@ def mixed_types(numbers: str, texts: str) -> EvidenceError:
 
 
 def find_classes(
-    true: Labels,
-    pred: Labels | None = None,
-    model: Labels | None = None,
-    pos_label: object = None,
+    true: Labels, pred: Labels | None = None, model: Labels | None = None, pos_label: object = None
 ) -> Classes:
     """Return the classes of true labels, predicted labels and a model's own `classes_`.
 
@@ -189,11 +147,6 @@ def find_classes(
     EvidenceError
         For numbers compared with texts, for predictions that share no label with the truth, and
         for a `pos_label` that is not a label.
-
-    Examples
-    --------
-    >>> find_classes(Labels("`y_true`", np.array([0]), (0,)))
-    Classes(every=(0, 1), positive=1, unseen=())
     """
     sides = [side for side in (true, pred, model) if side is not None and side.values]
     by_type = {isinstance(side.values[0], str): side.said for side in reversed(sides)}
@@ -251,25 +204,13 @@ def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
 
 
 def label_text(label: object) -> str:
-    """Return a label as Python source, cut to 40 characters.
-
-    Examples
-    --------
-    >>> label_text("yes"), label_text(1), label_text("x" * 50)
-    ("'yes'", '1', "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...")
-    """
+    """Return a label as Python source, cut to 40 characters."""
     text = shown(label)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}..."
 
 
 def list_labels(labels: Iterable[object]) -> str:
-    """Return labels separated by commas, at most ten of them.
-
-    Examples
-    --------
-    >>> list_labels(["no", "yes"])
-    "'no', 'yes'"
-    """
+    """Return labels separated by commas, at most ten of them."""
     every = list(labels)
     more = f" and {len(every) - _MOST_LISTED:,} more" if len(every) > _MOST_LISTED else ""
     return ", ".join(map(label_text, every[:_MOST_LISTED])) + more

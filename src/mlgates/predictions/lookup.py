@@ -7,28 +7,14 @@ import numpy as np
 
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
-from mlgates.tables.columns import (
-    Column,
-    Rows,
-    as_column,
-    columns_of,
-    index_of,
-)
+from mlgates.tables.columns import Column, Rows, as_column, columns_of, index_of
 from mlgates.tables.containers import kind_of, names_of_columns
 from mlgates.tables.read_only import rows_of
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = [
-    "TableRows",
-    "anchor_rows",
-    "column_names",
-    "column_of",
-    "named_column",
-    "native_column",
-    "rows_of_evidence",
-]
+__all__ = ["column_of"]
 
 _TABLES = ("X", "data")
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from mlgates.errors import EvidenceError, MlgatesError
 from mlgates.predictions.labels import Labels, code_labels
-from mlgates.predictions.lookup import column_names, column_of, named_column, rows_of_evidence
-from mlgates.predictions.numbers import Method, Scores, as_scores
+from mlgates.predictions.lookup import column_names, column_of, rows_of_evidence
+from mlgates.predictions.numbers import Method, Scores, as_scores, values_of
 from mlgates.redaction import describe
 from mlgates.tables.columns import Column, as_column, same_rows
 from mlgates.tables.read_only import lend
@@ -17,16 +17,7 @@ from mlgates.tables.read_only import lend
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = [
-    "CANDIDATE",
-    "PRODUCTION",
-    "ModelNames",
-    "model_classes",
-    "offers",
-    "predicted",
-    "prediction_method",
-    "scored",
-]
+__all__ = ["offers", "prediction_method"]
 
 
 class ModelNames(NamedTuple):
@@ -44,14 +35,7 @@ _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 
 
 def offers(evidence: "Evidence", name: str) -> bool:
-    """Return whether predictions or scores can be computed with the model given.
-
-    Examples
-    --------
-    >>> from mlgates.evidence import Evidence
-    >>> offers(Evidence({"X": {"x": [1]}, "model": len}), "y_pred")
-    True
-    """
+    """Return whether predictions or scores can be computed with the model given."""
     names = next((names for names in (CANDIDATE, PRODUCTION) if name in names[1:]), None)
     if names is None or "X" not in evidence or names.model not in evidence:
         return False
@@ -79,10 +63,13 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
     """Return scores of the rows, one each or one per class."""
     if names.score in evidence:
         given = evidence[names.score]
-        found: Scores = evidence.cached(
-            "scores", names.score, lambda: _given_scores(evidence, names.score, given)
+        if isinstance(given, str):
+            column = column_of(evidence, names.score)
+            return Scores(column.said, values_of(column), column.index)
+        scores: Scores = evidence.cached(
+            "scores", names.score, lambda: as_scores(f"`{names.score}`", given)
         )
-        return found
+        return scores
     if names.model not in evidence:
         raise _not_given(names.score, names.model)
     model, methods = evidence[names.model], _SCORING[:1] if probabilities else _SCORING
@@ -92,7 +79,7 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         lacks = " and no ".join(methods)
         msg = f"`{names.model}` has no {lacks}, and {needed} are due: give `{names.score}`"
         raise EvidenceError(_is_class(names.model, model) or msg)
-    scores: Scores = _answer(evidence, names.model, method, as_scores)
+    scores = _answer(evidence, names.model, method, as_scores)
     return replace(scores, method=method)
 
 
@@ -141,13 +128,6 @@ def _is_class(name: str, model: Any) -> str:
 
 def _not_given(name: str, model: str) -> EvidenceError:
     return EvidenceError(f"needs `{name}`, or `{model}` and `X`, which the run was not given")
-
-
-def _given_scores(evidence: "Evidence", name: str, value: object) -> Scores:
-    if not isinstance(value, str):
-        return as_scores(f"`{name}`", value)
-    column = named_column(evidence, value, name)
-    return replace(as_scores(column.said, column.array), index=column.index)
 
 
 def _answer(

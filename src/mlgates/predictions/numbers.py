@@ -18,16 +18,7 @@ from mlgates.tables.columns import (
     is_table,
 )
 
-__all__ = [
-    "Method",
-    "Scores",
-    "arrange_scores",
-    "as_scores",
-    "check_finite",
-    "check_probabilities",
-    "values_of",
-    "weights_of",
-]
+__all__ = ["Scores"]
 
 Floats = npt.NDArray[np.float64]
 #: Methods of a model; the empty one calls the model itself.
@@ -45,12 +36,6 @@ def values_of(column: Column, *, missing: bool = False) -> Floats:
     ------
     EvidenceError
         For texts and other kinds, infinities, and missing values unless `missing`.
-
-    Examples
-    --------
-    >>> values_of(as_column("`y_pred`", ["a"]))
-    Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `y_pred` holds values of type string, and numbers are due
     """
     kind = column.field.kind
     if kind not in NUMBERS and not (kind == "null" and (missing or not column.rows)):
@@ -63,14 +48,7 @@ def values_of(column: Column, *, missing: bool = False) -> Floats:
 
 
 def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
-    """Raise unless all values are finite; NaN may be allowed.
-
-    Examples
-    --------
-    >>> check_finite("`y_pred`", np.array([1.0, np.inf, np.nan]))
-    Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `y_pred` holds 2 of 3 values that are missing or infinite
-    """
+    """Raise unless all values are finite; NaN may be allowed."""
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     count = int(np.count_nonzero(bad))
     if not count:
@@ -87,12 +65,6 @@ def weights_of(column: Column) -> Floats:
     """Return weights: finite, none negative, not all zero.
 
     They are scaled by a power of two where their squares or sums would overflow or vanish.
-
-    Examples
-    --------
-    >>> weights_of(as_column("`sample_weight`", [1, -1]))
-    Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `sample_weight` holds 1 of 2 weights that are negative
     """
     weights = values_of(column)
     negative = int(np.count_nonzero(weights < 0))
@@ -143,11 +115,6 @@ def as_scores(name: str, value: Any) -> Scores:
     ------
     EvidenceError
         For anything but one column or a table of finite numbers.
-
-    Examples
-    --------
-    >>> as_scores("`y_score`", [[0.2, 0.8], [0.6, 0.4]]).values.shape
-    (2, 2)
     """
     if is_table(value):
         inside = columns_of(name, value)
@@ -252,15 +219,7 @@ def _positive(classes: Classes) -> Any:
 
 
 def check_probabilities(name: str, score: Floats) -> None:
-    """Raise unless scores are probabilities: within [0, 1], and rows of several adding up to 1.
-
-    Examples
-    --------
-    >>> check_probabilities("`y_score`", np.array([0.5, 1.5]))
-    Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `y_score` holds 1 of 2 values outside [0, 1], and \
-probabilities are due
-    """
+    """Raise unless scores are probabilities: within [0, 1], and rows of several adding up to 1."""
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:
         msg = f"{name} holds {outside:,} of {score.size:,} values outside [0, 1], and "

@@ -28,17 +28,7 @@ from mlgates.tables.columns import NUMBERS, Column, Rows, same_rows
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = [
-    "MOST_CLASSES",
-    "Need",
-    "Outcomes",
-    "check_complete",
-    "confusion",
-    "outcomes_of",
-    "plain_values",
-    "scores_by_class",
-    "true_labels",
-]
+__all__ = ["Need", "Outcomes", "confusion", "outcomes_of"]
 
 #: What a metric reads: labels, scores of any kind, probabilities, numbers, or what was given.
 Need = Literal["labels", "scores", "probabilities", "values", "given"]
@@ -252,13 +242,6 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     ------
     EvidenceError
         For evidence that is missing, invalid or of other rows, with advice.
-
-    Examples
-    --------
-    >>> from mlgates.evidence import Evidence
-    >>> given = Evidence({"y_true": [0.5, 1.5], "model": lambda table: [1, 2], "X": {"x": [1, 2]}})
-    >>> outcomes_of(given, "values", production=False, scores=False).pred
-    array([1., 2.])
     """
     if "y_true" not in evidence:
         msg = "needs `y_true`, which the run was not given"
@@ -364,12 +347,6 @@ def plain_values(column: Column) -> npt.NDArray[Any]:
     """Return values as a user's own metric receives them: numbers, times, texts as objects.
 
     Floats are float64. Where a value is missing, the result is arbitrary.
-
-    Examples
-    --------
-    >>> from mlgates.tables.columns import as_column
-    >>> plain_values(as_column("`y_true`", ["a", "b"]))
-    array(['a', 'b'], dtype=object)
     """
     kind = column.field.kind
     if kind in ("float", "decimal"):
