@@ -247,11 +247,7 @@ class Share(CountMetric):
         if b + c >= _MANY:
             details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
         return Change(
-            method="Tango",
-            ends=tango_ends(b, c, n),
-            value=(b - c) / n,
-            p_value=tests.exact,
-            details=details,
+            "Tango", tango_ends(b, c, n), (b - c) / n, p_value=tests.exact, details=details
         )
 
     def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
@@ -396,13 +392,8 @@ class MarginMetric(CountMetric):
             details["standard_error"] = error
         spread = math.sqrt(float(((b + c) / n**2).sum()))
         z = abs(float(change.sum())) / spread if spread else 0.0
-        return Change(
-            method="Tango, combined",
-            ends=ends,
-            value=float(change.mean()),
-            p_value=math.erfc(z / math.sqrt(2)),
-            details=details,
-        )
+        value, p_value = float(change.mean()), math.erfc(z / math.sqrt(2))
+        return Change("Tango, combined", ends, value, p_value=p_value, details=details)
 
 
 def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
@@ -532,33 +523,30 @@ _EITHER = Behind(
 )
 # each class weighs as its rows do: small ones do no harm, where the largest one is not nearly all
 _OTHERS = Behind(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
-_COMBINED = "Wilson a class, combined"
+_combined = partial(MarginMetric, interval="Wilson a class, combined")
 
 AVERAGES: tuple[CountMetric, ...] = (
-    MarginMetric(
+    _combined(
         name="balanced_accuracy",
         formula=_balanced_accuracy,
         behind=_TRUE,
         mean_of="true",
         unless="only one class in `y_true`",
-        interval=_COMBINED,
     ),
-    MarginMetric(
+    _combined(
         name="precision_macro",
         formula=lambda right, true, pred: _mean(_divided(right, pred), true, pred),
         behind=_PREDICTED,
         alike=True,
         mean_of="pred",
         unless="a class is never predicted",
-        interval=_COMBINED,
     ),
-    MarginMetric(
+    _combined(
         name="recall_macro",
         formula=lambda right, true, pred: _mean(_divided(right, true), true, pred),
         behind=_TRUE,
         mean_of="true",
         unless="a predicted class is not in `y_true`",
-        interval=_COMBINED,
     ),
     MarginMetric(
         name="f1_macro",

@@ -30,7 +30,7 @@ Ends = tuple[float, float] | None
 SEED = 0
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False)
 class Change:
     """Interval and test of a difference between two models.
 
@@ -63,20 +63,20 @@ class Change:
 
 def unchanged(method: str, alike: Literal["answers", "rankings"]) -> Change:
     """Return the change between models that answer, or rank, all rows alike."""
-    return Change(method=method, ends=lambda _: (0.0, 0.0), value=0.0, p_value=1.0, alike=alike)
+    return Change(method, lambda _: (0.0, 0.0), value=0.0, p_value=1.0, alike=alike)
 
 
 def normal_change(method: str, change: float, error: float) -> Change:
     """Return the change of a difference from -1 to 1 that is normally distributed."""
     if not error > 0:
-        return Change(method=method)
+        return Change(method)
 
     def ends(confidence: float) -> Ends:
         half = float(special.ndtri((1 + confidence) / 2)) * error
         return max(change - half, -1.0), min(change + half, 1.0)
 
     p_value = math.erfc(abs(change) / error / math.sqrt(2))
-    return Change(method=method, ends=ends, p_value=p_value, details={"standard_error": error})
+    return Change(method, ends, p_value=p_value, details={"standard_error": error})
 
 
 def resampled_change(
@@ -95,12 +95,9 @@ def resampled_change(
         found = interval(confidence).interval  # which is made to contain the difference itself
         return None if found is None else (min(found[0], value), max(found[1], value))
 
-    return Change(
-        method=f"{what} ({interval(0.95).how})",
-        ends=ends,
-        p_value=min(1.0, 2 * (fewer + 1) / (len(known) + 1)),
-        details={"seed": SEED, "resamples": len(draws)},
-    )
+    p_value = min(1.0, 2 * (fewer + 1) / (len(known) + 1))
+    details = {"seed": SEED, "resamples": len(draws)}
+    return Change(f"{what} ({interval(0.95).how})", ends, p_value=p_value, details=details)
 
 
 def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
@@ -185,7 +182,7 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
         if found.value is None
     )
     if undefined:
-        change = Change(method="")
+        change = Change("")
     elif _answer_alike(candidate, production):
         change = unchanged("identical", "answers")
     else:

@@ -85,12 +85,12 @@ class LossMetric(Metric):
             return mean_interval(change, weight, confidence) or (mean, mean)
 
         if n < 2:
-            return Change(method="t")
+            return Change("t")
         error = math.sqrt(float(np.average((change - mean) ** 2, weights=weight)) / (n - 1))
         certain = not error > _ROUNDING * abs(mean)
         t = math.copysign(math.inf, mean) if certain else mean / error
         p_value = 1.0 if mean == 0 else 2 * float(special.stdtr(n - 1, -abs(t)))
-        return Change(method="t", ends=ends, p_value=p_value, details={"standard_error": error})
+        return Change("t", ends, p_value=p_value, details={"standard_error": error})
 
 
 def _error(outcomes: Outcomes) -> Floats:

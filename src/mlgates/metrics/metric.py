@@ -128,9 +128,8 @@ class Metric(ABC):
                 raise EvidenceError(msg)
             slack = _TOLERANCE * max(1.0, abs(value))
             if not self.low - slack <= value <= self.high + slack:
-                ends = f"{format_number(self.low)} to {format_number(self.high)}"
-                msg = f"`{self.name}` is {format_number(value)}, which is impossible: "
-                msg += f"its range is {ends}"
+                msg = f"`{self.name}` is {format_number(value)}, which is impossible: its range is "
+                msg += f"{format_number(self.low)} to {format_number(self.high)}"
                 raise EvidenceError(msg)
             value = min(max(value, self.low), self.high)
             if confidence and found.interval and all(map(math.isfinite, found.interval)):
@@ -153,7 +152,7 @@ class Metric(ABC):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return interval and test of the difference between two models on the same rows."""
         del candidate, production
-        return Change(method="difference")
+        return Change("difference")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

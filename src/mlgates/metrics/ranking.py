@@ -79,11 +79,11 @@ class RocAuc(Metric):
         if same_ranking(mine[counts], theirs[counts]):
             return unchanged("identical ranking", "rankings")
         if math.isnan(found.variance):
-            return Change(method="DeLong")
+            return Change("DeLong")
         sizes = _effective_sizes(true, weight)
         if found.auc == found.other and found.auc not in (0, 1):
             # no row has another place among those of the other class: as no discordant row
-            return Change(method="Tango", ends=tango_ends(0, 0, min(sizes)), p_value=1.0)
+            return Change("Tango", tango_ends(0, 0, min(sizes)), p_value=1.0)
 
         def by_size(confidence: float) -> Ends:
             """Newcombe's square-and-add of the intervals that areas have by their sizes alone."""
@@ -92,7 +92,7 @@ class RocAuc(Metric):
             low, high = square_and_add(found.auc, here, found.other, there)
             return max(float(low), -1.0), min(float(high), 1.0)
 
-        return Change(method="Hanley", ends=by_size)
+        return Change("Hanley", by_size)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

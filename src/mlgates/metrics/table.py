@@ -13,12 +13,8 @@ from mlgates.metrics.ranking import CALIBRATION, RANKING
 
 __all__ = ["METRICS", "NAMES", "find"]
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES)
-    }
-)
+_FAMILIES = (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES)
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _FAMILIES})
 NAMES: tuple[str, ...] = tuple(METRICS)
 
 # names of other libraries, for the hint

@@ -67,10 +67,7 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
     if column.field.kind == "null":
         return np.full(column.rows, -1, np.intp), []
     dictionary = encoding.encode(column.array)
-    indices = dictionary.indices
-    if indices.null_count:
-        indices = indices.fill_null(-1)
-    codes = indices.to_numpy(zero_copy_only=False).astype(np.intp)
+    codes = dictionary.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
     values = dictionary.dictionary.to_pylist()
     used = np.ones(len(values), np.bool_)
     if not (declared and column.declares):

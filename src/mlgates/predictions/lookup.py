@@ -1,7 +1,8 @@
 """Columns of evidence: arrays as given, or columns of `X` and `data` found by name."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -30,16 +31,10 @@ class TableRows(NamedTuple):
 def column_of(evidence: "Evidence", name: str) -> Column:
     """Return a piece of evidence as one value per row; a string names a column of a table."""
     value = evidence[name]
-    column: Column = evidence.cached(
-        "column",
-        name,
-        lambda: (
-            named_column(evidence, value, name)
-            if isinstance(value, str)
-            else as_column(f"`{name}`", value)
-        ),
-    )
-    return column
+    read = partial(as_column, f"`{name}`", value)
+    if isinstance(value, str):
+        read = partial(named_column, evidence, value, name)
+    return cast("Column", evidence.cached("column", name, read))
 
 
 def named_column(evidence: "Evidence", column: str, role: str = "") -> Column:
@@ -51,9 +46,8 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> Column:
         When neither table has the column.
     """
     table = _table_with(evidence, column, role)
-    found: Column = evidence.cached(
-        "named", (table, column), lambda: _read_column(evidence, table, column)
-    )
+    read = partial(_read_column, evidence, table, column)
+    found = cast("Column", evidence.cached("named", (table, column), read))
     return replace(found, said=f"`{role}`, column {column!r} of `{table}`,") if role else found
 
 
@@ -86,8 +80,7 @@ def _table_with(evidence: "Evidence", column: str, role: str) -> str:
 
 def column_names(evidence: "Evidence", table: str) -> list[str]:
     """Return a table's column names that are strings; none for a value that is not a table."""
-    names: list[str] = evidence.cached("names", table, lambda: _read_names(evidence, table))
-    return names
+    return cast("list[str]", evidence.cached("names", table, partial(_read_names, evidence, table)))
 
 
 def _read_names(evidence: "Evidence", table: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -55,8 +56,7 @@ def predicted(evidence: "Evidence", names: ModelNames) -> Column:
             raise EvidenceError(msg)
         raise _not_given(names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
-    column: Column = _answer(evidence, names.model, method, as_column)
-    return column
+    return cast("Column", _answer(evidence, names.model, method, as_column))
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
@@ -66,10 +66,8 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         if isinstance(given, str):
             column = column_of(evidence, names.score)
             return Scores(column.said, values_of(column), column.index)
-        scores: Scores = evidence.cached(
-            "scores", names.score, lambda: as_scores(f"`{names.score}`", given)
-        )
-        return scores
+        read = partial(as_scores, f"`{names.score}`", given)
+        return cast("Scores", evidence.cached("scores", names.score, read))
     if names.model not in evidence:
         raise _not_given(names.score, names.model)
     model, methods = evidence[names.model], _SCORING[:1] if probabilities else _SCORING
@@ -79,7 +77,7 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         lacks = " and no ".join(methods)
         msg = f"`{names.model}` has no {lacks}, and {needed} are due: give `{names.score}`"
         raise EvidenceError(_is_class(names.model, model) or msg)
-    scores = _answer(evidence, names.model, method, as_scores)
+    scores: Scores = _answer(evidence, names.model, method, as_scores)
     return replace(scores, method=method)
 
 

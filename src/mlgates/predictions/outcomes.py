@@ -2,8 +2,8 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -173,10 +173,10 @@ class Outcomes:
         """
         known = [label for label in self.classes if label not in self.unseen]
         if len(known) > 2:
-            averages = f"{metric}_macro, {metric}_micro or {metric}_weighted"
-            several = metric in {"precision", "recall", "f1"}
-            advice = averages if several else "a metric of several classes, such as f1_macro"
-            if metric == "roc_auc":
+            advice = "a metric of several classes, such as f1_macro"
+            if metric in {"precision", "recall", "f1"}:
+                advice = f"{metric}_macro, {metric}_micro or {metric}_weighted"
+            elif metric == "roc_auc":
                 advice = "roc_auc_ovr or roc_auc_ovr_weighted"
             msg = f"`{metric}` is for two classes, and here are {len(known)}"
             msg += f" ({list_labels(known)}): use {advice}"
@@ -331,8 +331,7 @@ def scores_by_class(
 
 def true_labels(evidence: "Evidence", true: Column) -> Labels:
     """Return the labels of the rows as codes, computed once."""
-    labels: Labels = evidence.cached("labels", "y_true", lambda: code_labels(true, _TARGET))
-    return labels
+    return cast("Labels", evidence.cached("labels", "y_true", partial(code_labels, true, _TARGET)))
 
 
 def check_complete(column: Column) -> None:
