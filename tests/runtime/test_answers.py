@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mlgates.runtime.answers import (
     MalformedError,
-    ResponseComparison,
+    largest_floats,
     predictions,
     probabilities,
     same_answers,
@@ -158,11 +158,11 @@ KNOWN = [
     {"id": 1e12, "score": 0.0, "p": [0.0, 1.0], "ok": True, "n": 1},
     {"id": 2e12, "score": 0.7, "p": [0.5, 0.5], "ok": False, "n": 10**400},
 ]
-COMPARISON = ResponseComparison(KNOWN, 1e-6)
+LARGEST = largest_floats(KNOWN)
 
 
 def same_as_known(**changed):
-    return COMPARISON.same(KNOWN[0], {**KNOWN[0], **changed})
+    return same_value(KNOWN[0], {**KNOWN[0], **changed}, 1e-6, LARGEST)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_responses_that_are_not_the_same(changed):
 
 def test_what_is_not_finite_is_itself():
     odd = {"a": math.inf, "b": math.nan}
-    comparison = ResponseComparison([odd], 1e-6)
-    assert comparison.same(odd, {"a": math.inf, "b": math.nan})
-    assert not comparison.same(odd, {"a": -math.inf, "b": math.nan})
-    assert not comparison.same(odd, {"a": 1.0, "b": math.nan})
+    largest = largest_floats([odd])
+    assert same_value(odd, {"a": math.inf, "b": math.nan}, 1e-6, largest)
+    assert not same_value(odd, {"a": -math.inf, "b": math.nan}, 1e-6, largest)
+    assert not same_value(odd, {"a": 1.0, "b": math.nan}, 1e-6, largest)

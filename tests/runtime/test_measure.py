@@ -12,18 +12,15 @@ import pytest
 from scipy import sparse
 
 import mlgates as mg
-from mlgates.runtime.measure import (
-    MachineLoad,
+from mlgates.runtime.timing import (
+    SECOND,
+    Clock,
     Plan,
     Subject,
-    is_busy,
     machine_facts,
     machine_load,
     measure,
-    processors,
-    thread_pools,
 )
-from mlgates.runtime.timing import SECOND, Clock
 
 MS = SECOND // 1_000
 TABLE = np.arange(20.0).reshape(10, 2)
@@ -291,16 +288,16 @@ def test_details_tell_throughput_memory_collector_and_machine():
 
 
 def test_machine_tells_what_the_system_tells(monkeypatch):
-    before = machine_load()
-    assert machine_facts(before, machine_load())["pools"] == thread_pools()
-    assert is_busy(MachineLoad(0.5, None), MachineLoad(1_000.0, None)) is True
-    assert is_busy(MachineLoad(0.0, None), MachineLoad(0.5, None)) is False
-    assert is_busy(MachineLoad(None, None), MachineLoad(None, None)) is False
-    assert machine_facts(MachineLoad(None, None), MachineLoad(None, 3))["preempted"] is None
+    assert machine_facts((0.5, None), (1_000.0, None))[1] is True
+    assert machine_facts((0.0, None), (0.5, None))[1] is False
+    details, busy = machine_facts((None, None), (None, 3))
+    assert (details["preempted"], busy) == (None, False)
+    assert all(isinstance(threads, int) for threads in details["pools"].values())
     monkeypatch.delattr(os, "getloadavg", raising=False)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setitem(sys.modules, "resource", None)
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     assert machine_load() == (None, None)
-    assert machine_facts(machine_load(), machine_load())["pools"] == {}
-    assert processors() >= 1
+    details, _ = machine_facts(machine_load(), machine_load())
+    assert details["pools"] == {}
+    assert details["processors"] >= 1

@@ -11,13 +11,13 @@ import saboteurs as bad
 
 from mlgates.errors import EvidenceError
 from mlgates.runtime.calls import Job
-from mlgates.runtime.process import Live, LocalHost, Stored, SubprocessHost, by_name
+from mlgates.runtime.process import LocalHost, Stored, SubprocessHost, by_name
 
 X = bad.people(6)
 
 
 def job(method="predict", **options) -> Job:
-    return Job(method, (X,), (len(X),), **options)
+    return Job(method, (X,), **options)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def apart():
 
 
 def test_here_and_apart_answer_the_same(apart):
-    here, there = LocalHost(bad.Honest()), apart(Live(bad.Honest()))
+    here, there = LocalHost(bad.Honest()), apart(bad.Honest())
     for method in ("predict", "predict_proba"):
         replies = [host.perform(job(method))[0] for host in (here, there)]
         assert [reply.kind for reply in replies] == ["answer", "answer"]
@@ -43,18 +43,18 @@ def test_here_and_apart_answer_the_same(apart):
 
 
 def test_side_effects_and_exceptions_come_back_from_a_child(apart):
-    here, there = LocalHost(bad.Moves()), apart(Live(bad.Moves()))
+    here, there = LocalHost(bad.Moves()), apart(bad.Moves())
     replies = [host.perform(job())[0] for host in (here, there)]
     assert [list(reply.changed_state) for reply in replies] == [["working directory"]] * 2
-    here, there = LocalHost(bad.Raises()), apart(Live(bad.Raises()))
+    here, there = LocalHost(bad.Raises()), apart(bad.Raises())
     replies = [host.perform(job())[0] for host in (here, there)]
     assert [reply[:4] for reply in replies] == [replies[0][:4]] * 2
     assert replies[1].explained is True
 
 
 def test_a_child_that_ended_is_followed_by_another(apart):
-    host = apart(Live(bad.LeavesOnNothing()))
-    nothing = Job("predict", (X.iloc[:0],), (0,))
+    host = apart(bad.LeavesOnNothing())
+    nothing = Job("predict", (X.iloc[:0],))
     kinds = [host.perform(asked)[0].kind for asked in (job(), nothing, job())]
     assert kinds == ["answer", "stopped", "answer"]
 
@@ -69,7 +69,7 @@ def test_all_that_a_child_started_is_killed_with_it(apart, tmp_path):
             time.sleep(60)
 
     start = time.monotonic()
-    reply = apart(Live(Starts()), timeout=1.0).perform(job())[0]
+    reply = apart(Starts(), timeout=1.0).perform(job())[0]
     assert reply.kind == "stopped"
     assert reply.problem.startswith("took longer than 1 s and was stopped")
     assert "define" not in reply.problem
@@ -94,13 +94,13 @@ def test_what_can_not_be_loaded_is_said(apart):
 def test_where_there_are_no_forks_it_is_said_what_to_do(apart, monkeypatch):
     monkeypatch.delattr(os, "fork")
     with pytest.raises(EvidenceError, match="in a module that can be imported"):
-        apart(Live(lambda X: X)).perform(job())
+        apart(lambda X: X).perform(job())
 
 
 def test_without_an_interpreter_it_is_said(apart, monkeypatch):
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(EvidenceError, match="there is none to start"):
-        apart(Live(bad.Values())).perform(job())
+        apart(bad.Values()).perform(job())
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_calls_at_the_same_time_are_made_from_as_many_threads():
         seen.append(threading.get_ident())
         return np.zeros(len(X))
 
-    replies = LocalHost(model).perform(Job("predict", (X, X, X), (6, 6, 6), rounds=2))
+    replies = LocalHost(model).perform(Job("predict", (X, X, X), rounds=2))
     assert [reply.kind for reply in replies] == ["answer"] * 6
     assert len(seen) == 6
     assert threading.get_ident() not in seen

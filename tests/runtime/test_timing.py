@@ -12,11 +12,10 @@ from mlgates.runtime.timing import (
     SECOND,
     Clock,
     Turn,
-    closed_loop,
     collecting,
     joined,
-    open_loop,
     peak_memory,
+    timed_calls,
 )
 from mlgates.stats.quantiles import quantile
 
@@ -41,6 +40,11 @@ class FakeClock(Clock):
         self.moment = max(self.moment, moment)
 
 
+def open_loop(predict, batches, rate, clock):
+    (timing,) = timed_calls([predict], [Turn(0, batch) for batch in batches], clock, rate)
+    return timing
+
+
 def served(clock):
     """A model that takes as long as the batch says."""
 
@@ -62,7 +66,7 @@ def p99(latencies):
 
 def test_closed_loop_does_not_see_what_a_pause_holds_up():
     clock = FakeClock()
-    (timing,) = closed_loop([served(clock)], [Turn(0, t) for t in pausing(13_500)], clock)
+    (timing,) = timed_calls([served(clock)], [Turn(0, t) for t in pausing(13_500)], clock)
     assert p99(timing.latencies) == 0.001
     assert timing.latencies.tolist() == timing.service.tolist()
     assert timing.saturated is False
@@ -139,7 +143,7 @@ def test_failed_calls_are_infinite_and_the_first_failure_is_told():
             raise SystemExit(3)
 
     turns = [Turn(0, batch) for batch in ["good", "bad", "leave", "good"]]
-    (closed,) = closed_loop([predict], turns, clock)
+    (closed,) = timed_calls([predict], turns, clock)
     assert closed.latencies.tolist() == [0.001, math.inf, math.inf, 0.001]
     assert closed.service.tolist() == [0.001] * 4
     assert closed.failure == "ValueError: could not convert '<text>'"
@@ -153,7 +157,7 @@ def test_interrupt_is_not_a_failed_call():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        closed_loop([predict], [Turn(0, 1)], FakeClock())
+        timed_calls([predict], [Turn(0, 1)], FakeClock())
     with pytest.raises(KeyboardInterrupt):
         open_loop(predict, [1], 1, FakeClock())
 
@@ -161,7 +165,7 @@ def test_interrupt_is_not_a_failed_call():
 def test_two_models_take_turns():
     clock = FakeClock()
     turns = [Turn(which, which * MS + MS) for which in (0, 1, 1, 0)]
-    first, second = closed_loop([served(clock), served(clock)], turns, clock)
+    first, second = timed_calls([served(clock), served(clock)], turns, clock)
     assert first.latencies.tolist() == [0.001, 0.001]
     assert second.latencies.tolist() == [0.002, 0.002]
 

@@ -1,7 +1,7 @@
 """Answers of a model or an application: their form, what is missing in them, which are the same."""
 
 import math
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from numbers import Number
@@ -15,7 +15,7 @@ from mlgates.tables.containers import kind_of
 
 __all__ = [
     "MalformedError",
-    "ResponseComparison",
+    "largest_floats",
     "predictions",
     "probabilities",
     "response",
@@ -201,88 +201,78 @@ def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -
     return np.asarray(same.all(axis=1) if same.ndim == 2 else same)
 
 
-def same_value(left: Any, right: Any, rtol: float) -> bool:
+_Place = tuple[str | int | None, ...]
+
+
+def same_value(
+    left: Any,
+    right: Any,
+    rtol: float,
+    largest: Mapping[_Place, float] | None = None,
+    place: _Place = (),
+) -> bool:
     """Return whether two plain values are equal leaf by leaf: numbers within `rtol`, NaN is NaN.
+
+    Parameters
+    ----------
+    left, right : plain value
+        Such as responses of an application.
+    rtol : float
+        Largest difference, relative to the larger of two numbers.
+    largest : dict, optional
+        As `largest_floats` returns it for all expected responses: a difference of floats is
+        forgiven when it is within rounding of the largest one at its place, and bools are no
+        numbers.
+    place : tuple
+        The place of both values in a response.
 
     Examples
     --------
     >>> same_value({"p": [0.1, 0.2]}, {"p": [0.1, 0.2 + 1e-12]}, 1e-6)
     True
-    >>> same_value({"p": 1}, {"p": "1"}, 1e-6)
-    False
+    >>> same_value({"p": 0.0}, {"p": 1e-18}, 1e-6, largest_floats([{"p": 0.0}, {"p": 0.7}]))
+    True
     """
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(
-            same_value(left[key], right[key], rtol) for key in left
+            same_value(left[key], right[key], rtol, largest, (*place, key)) for key in left
         )
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        triples = zip(left, right, _places(left, place), strict=False)
         return len(left) == len(right) and all(
-            same_value(a, b, rtol) for a, b in zip(left, right, strict=True)
+            same_value(a, b, rtol, largest, at) for a, b, at in triples
         )
-    if _is_missing(left) or _is_missing(right):
-        return _is_missing(left) and _is_missing(right)
     both = (left, right)
-    if all(isinstance(v, int | float) for v in both) and any(isinstance(v, float) for v in both):
-        try:
-            a, b = float(left), float(right)
-        except OverflowError:  # an integer beyond all floats
-            return False
-        if math.isnan(a) or math.isnan(b):
-            return math.isnan(a) and math.isnan(b)
-        finite = math.isfinite(a) and math.isfinite(b)
-        return bool(left == right or (finite and abs(a - b) <= rtol * max(abs(a), abs(b))))
-    return bool(left == right)
+    if largest is not None and any(isinstance(v, bool) for v in both):
+        return left is right
+    if any(map(_is_missing, both)):
+        return all(map(_is_missing, both))
+    if not (
+        all(isinstance(v, int | float) for v in both) and any(isinstance(v, float) for v in both)
+    ):
+        return bool(left == right)
+    try:
+        a, b = float(left), float(right)
+    except OverflowError:  # an integer beyond all floats
+        return False
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return a == b or (math.isnan(a) and math.isnan(b))
+    forgiven = rtol * max(abs(a), abs(b))
+    if largest is not None and all(isinstance(v, float) for v in both):
+        forgiven = max(forgiven, _ROUNDING * 2.0**-52 * largest.get(place, 0.0))
+    return bool(left == right) or abs(a - b) <= forgiven
 
 
-_Place = tuple[str | int | None, ...]
+def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:
+    """Return the largest finite float, without its sign, at each place of plain values.
 
-
-class ResponseComparison:
-    """Comparison of responses: texts and bools exactly, numbers within `rtol`.
-
-    Beyond it a difference of floats is forgiven when it is within rounding of the largest number
-    at the same place in any expected response. The items of a list of floats, such as
-    probabilities, share a place; bools are no numbers.
-
-    Parameters
-    ----------
-    expected : sequence
-        Plain values: the responses that others are compared with.
-    rtol : float
-        Largest difference, relative to the larger of two numbers.
-
-    Examples
-    --------
-    >>> comparison = ResponseComparison([{"p": 0.0}, {"p": 0.7}], 1e-6)
-    >>> comparison.same({"p": 0.0}, {"p": 1e-18}), comparison.same({"p": 1}, {"p": True})
-    (True, False)
+    The items of a list of floats, such as probabilities, share a place.
     """
-
-    def __init__(self, expected: Sequence[Any], rtol: float) -> None:
-        self._rtol = rtol
-        self._largest: dict[_Place, float] = {}
-        for value in expected:
-            for place, number in _floats(value, ()):
-                self._largest[place] = max(self._largest.get(place, 0.0), abs(number))
-
-    def same(self, expected: Any, given: Any, place: _Place = ()) -> bool:
-        """Return whether a response, or the part of it at a place, is the expected one."""
-        if isinstance(expected, Mapping) and isinstance(given, Mapping):
-            return expected.keys() == given.keys() and all(
-                self.same(expected[key], given[key], (*place, key)) for key in expected
-            )
-        if isinstance(expected, list) and isinstance(given, list):
-            triples = zip(expected, given, _places(expected, place), strict=False)
-            return len(expected) == len(given) and all(self.same(*triple) for triple in triples)
-        if isinstance(expected, bool) or isinstance(given, bool):
-            return expected is given
-        if same_value(expected, given, self._rtol):
-            return True
-        if not (isinstance(expected, float) and isinstance(given, float)):
-            return False
-        rounding = _ROUNDING * 2.0**-52 * self._largest.get(place, 0.0)
-        difference = abs(expected - given)
-        return math.isfinite(difference) and difference <= rounding
+    largest: dict[_Place, float] = {}
+    for value in values:
+        for place, number in _floats(value, ()):
+            largest[place] = max(largest.get(place, 0.0), abs(number))
+    return largest
 
 
 def _floats(value: Any, place: _Place) -> Iterator[tuple[_Place, float]]:
@@ -297,7 +287,7 @@ def _floats(value: Any, place: _Place) -> Iterator[tuple[_Place, float]]:
         yield place, value
 
 
-def _places(items: list[Any], place: _Place) -> list[_Place]:
+def _places(items: Sequence[Any], place: _Place) -> list[_Place]:
     """Return the place of each item of a list; floats share one."""
     shared = all(isinstance(item, float) for item in items)
     return [(*place, None if shared else i) for i in range(len(items))]

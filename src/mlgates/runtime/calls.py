@@ -17,6 +17,7 @@ import numpy as np
 from mlgates.redaction import describe
 from mlgates.runtime.answers import MalformedError, predictions, probabilities, response
 from mlgates.runtime.state import watched
+from mlgates.runtime.timing import tracing
 from mlgates.tables.rows import rows_like
 
 __all__ = ["Job", "Method", "Reply", "perform"]
@@ -37,8 +38,6 @@ class Job:
         What to call.
     inputs : tuple
         One table for each call; for an application one request.
-    rows : tuple of int
-        How many answers each call must give.
     rounds : int
         0 to call once for each input, one after another; more to call at the same time from a
         thread for each input, so many times each.
@@ -53,7 +52,6 @@ class Job:
 
     method: Method
     inputs: tuple[Any, ...]
-    rows: tuple[int, ...]
     rounds: int = 0
     phase: int = 0
     advance_rng: bool = False
@@ -106,7 +104,7 @@ def perform(model: Any, job: Job) -> list[Reply]:
 
     def call_each(calls: Iterable[int]) -> None:
         for i in calls:
-            replies[i] = _call(model, job, copies[i], job.rows[i % threads])
+            replies[i] = _call(model, job, copies[i], originals[i].n)
 
     with watched(advance_rng=job.advance_rng, threads=job.rounds > 0) as watch:
         if job.rounds:
@@ -130,23 +128,16 @@ def _memory_in_use(model: Any, job: Job) -> Reply:
     """
     original = rows_like(job.inputs[0], request=job.method == "application")
     in_use = []
-    ours = not tracemalloc.is_tracing()
-    if ours:
-        tracemalloc.start()
-    try:
-        with watched() as watch:
-            for _ in range(_PHASES):
-                for _ in range(job.phase):
-                    copy = original.copy()
-                    reply = _call(model, job, copy, job.rows[0])
-                    if reply.kind != "answer":
-                        return reply
-                del copy, reply
-                gc.collect()
-                in_use.append(tracemalloc.get_traced_memory()[0])
-    finally:
-        if ours:
-            tracemalloc.stop()
+    with tracing(), watched() as watch:
+        for _ in range(_PHASES):
+            for _ in range(job.phase):
+                copy = original.copy()
+                reply = _call(model, job, copy, original.n)
+                if reply.kind != "answer":
+                    return reply
+            del copy, reply
+            gc.collect()
+            in_use.append(tracemalloc.get_traced_memory()[0])
     answer = np.array(in_use, dtype=np.float64)
     return Reply("answer", answer, changed_state=watch.changed, printed=watch.printed)
 

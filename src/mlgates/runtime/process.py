@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.reduction import ForkingPickler
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple
 
 from mlgates.errors import EvidenceError
 from mlgates.limits import format_number
@@ -27,7 +27,7 @@ from mlgates.runtime.calls import Job, Reply, perform
 from mlgates.runtime.state import after_fork
 from mlgates.runtime.wire import decode, encode
 
-__all__ = ["START", "Host", "Live", "LocalHost", "Stored", "SubprocessHost", "by_name", "main"]
+__all__ = ["START", "Host", "LocalHost", "Stored", "SubprocessHost", "by_name", "main"]
 
 #: seconds that an interpreter may take to start, import what the model needs, and load it
 START = 120.0
@@ -36,16 +36,6 @@ _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from mlgates.runtime.process import main; main()"
 )
-
-
-class Host(Protocol):
-    """A place where a model is called."""
-
-    def perform(self, job: Job) -> list[Reply]:
-        """Return a reply for each call of the job."""
-
-    def close(self) -> None:
-        """Release the process that calls the model."""
 
 
 class LocalHost:
@@ -62,12 +52,6 @@ class LocalHost:
         """Do nothing: no other process was started."""
 
 
-class Live(NamedTuple):
-    """A model in memory, to be sent to a child."""
-
-    model: object
-
-
 class Stored(NamedTuple):
     """A model that a child loads: the name of the function that loads it, and the path."""
 
@@ -80,8 +64,8 @@ class SubprocessHost:
 
     Parameters
     ----------
-    source : Live or Stored
-        The model.
+    model : object
+        The model, or as `Stored` where the child loads it.
     timeout : float
         Seconds that one call may take; then the child and all that it started is killed. The next
         call gets a new child.
@@ -89,14 +73,14 @@ class SubprocessHost:
     Examples
     --------
     >>> import os, numpy as np
-    >>> host = SubprocessHost(Live(os._exit), timeout=20)
-    >>> [reply.problem for reply in host.perform(Job("application", (3,), (1,)))]
+    >>> host = SubprocessHost(os._exit, timeout=20)
+    >>> [reply.problem for reply in host.perform(Job("application", (3,)))]
     ['ended with exit code 3']
     >>> host.close()
     """
 
-    def __init__(self, source: Live | Stored, timeout: float) -> None:
-        self._source = source
+    def __init__(self, model: object, timeout: float) -> None:
+        self._model = model
         self._timeout = timeout
         self._child: _Child | None = None
         self._not_sent = ""  # why a fresh interpreter can't have the model
@@ -136,7 +120,7 @@ class SubprocessHost:
         """Return a fresh interpreter that has the model, or else a fork."""
         if not self._not_sent:
             try:
-                request = ForkingPickler.dumps(self._source)
+                request = ForkingPickler.dumps(self._model)
             except Exception as error:  # noqa: BLE001  (whatever a class raises in pickling)
                 self._not_sent = describe(error)
             else:
@@ -147,7 +131,7 @@ class SubprocessHost:
                 self._not_sent = f"it {child.ending(START)}" if problem is None else problem
                 child.kill()
         problem, how = self._not_sent, "define its class, or the function, in a module"
-        if isinstance(self._source, Stored):
+        if isinstance(self._model, Stored):
             msg = f"a fresh process can't load the model: {problem}"
             msg += f"; {how}" if "'__main__'" in problem else ""
             raise EvidenceError(msg)
@@ -155,7 +139,10 @@ class SubprocessHost:
             how += " that can be imported"
             msg = f"the model can't be handed to another process: {problem}; {how}"
             raise EvidenceError(msg)
-        return _fork(self._source.model)
+        return _fork(self._model)
+
+
+Host = LocalHost | SubprocessHost
 
 
 class _Child:
@@ -297,9 +284,9 @@ def main() -> None:
     _detach()
     model, problem = None, ""
     try:
-        source = ForkingPickler.loads(first)  # written by the process that started this one
-        stored = isinstance(source, Stored)
-        model = by_name(source.load)(source.path) if stored else source.model
+        model = ForkingPickler.loads(first)  # written by the process that started this one
+        if isinstance(model, Stored):
+            model = by_name(model.load)(model.path)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a class or `load` raises)
         problem = describe(error)
     _write(answers, encode(problem))

@@ -134,9 +134,6 @@ class _SilentStream(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
-    def isatty(self) -> bool:
-        return False
-
     def fileno(self) -> int:
         if self._stream is None:
             raise io.UnsupportedOperation

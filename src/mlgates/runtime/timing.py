@@ -1,28 +1,40 @@
-"""Time calls of a model: one after another, or sent by a schedule that does not wait for it."""
+"""Measure how long models take to answer: one call after another, or sent by a schedule."""
 
 import gc
+import os
+import platform
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.errors import EvidenceError
 from mlgates.redaction import describe
+from mlgates.runtime.answers import MalformedError, predictions, probabilities
+from mlgates.tables.rows import rows_like
 
 __all__ = [
     "SECOND",
     "Clock",
+    "Measured",
+    "Plan",
+    "Subject",
     "Timing",
     "Turn",
-    "closed_loop",
     "collecting",
     "joined",
-    "open_loop",
+    "machine_facts",
+    "machine_load",
+    "measure",
     "peak_memory",
+    "timed_calls",
+    "tracing",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -36,6 +48,14 @@ _COARSE = 2_000_000
 _LEAST_RATE = 0.95
 #: Seconds of delay, though the server was free, that make a call late.
 _LATE = 0.001
+#: Batches drawn at most; more calls use them again.
+_POOL = 1_000
+#: Without a number of calls more are made, while calls depend on each other, up to so many times
+#: the first ones and up to so many seconds.
+_MOST_ROUNDS = 10
+_MOST_SECONDS = 60.0
+#: So many warm-up calls that all failed show that the rest would.
+_ENOUGH_FAILED = 10
 
 
 class Clock:
@@ -116,83 +136,49 @@ class Timing:
         return self.achieved < _LEAST_RATE * self.rate or busy >= 1
 
 
-@dataclass
-class _Log:
-    """Moments of calls, and the numbers of those that failed."""
+def timed_calls(
+    models: Sequence[Predict], turns: Iterable[Turn], clock: Clock, rate: float | None = None
+) -> list[Timing]:
+    """Call models in turns, and return a timing for each.
 
-    start: list[int] = field(default_factory=list)
-    end: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
-    failure: str = ""
-
-    def fail(self, error: BaseException) -> None:
-        """Record that the call to be logged next failed."""
-        self.failed.append(len(self.end))
-        self.failure = self.failure or describe(error)
-
-    def timing(self, due: Sequence[int]) -> Timing:
-        """Return the timing, with latencies from the moments that calls were due."""
-        start, end = np.array(self.start, np.int64), np.array(self.end, np.int64)
-        latencies = (end - np.array(due, np.int64)) / SECOND
-        latencies[self.failed] = np.inf
-        return Timing(latencies, (end - start) / SECOND, failure=self.failure)
-
-
-def closed_loop(models: Sequence[Predict], turns: Iterable[Turn], clock: Clock) -> list[Timing]:
-    """Call models in turns, each call after the answer of the last; return a timing for each.
-
-    Only service time is measured: no request waits while a call lasts, so that a pause is seen
-    once, however many requests it would have delayed.
-    """
-    logs = [_Log() for _ in models]
-    now = clock.now
-    for which, batch in turns:
-        predict, log = models[which], logs[which]
-        start = now()
-        try:
-            answer = predict(batch)
-            end = now()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (a failed call is a finding)
-            answer, end = None, now()
-            log.fail(error)
-        del answer  # freeing the answer is not part of a call
-        log.start.append(start)
-        log.end.append(end)
-    return [log.timing(log.start) for log in logs]
-
-
-def open_loop(predict: Predict, batches: Iterable[Any], rate: float, clock: Clock) -> Timing:
-    """Send calls by a schedule to one server; latencies count from the moment each was due.
-
-    Call i is due ``i / rate`` seconds after the first, however long the calls before it take; one
-    that finds the server busy waits, and its latency includes the wait.
+    Without `rate` each call follows the answer of the last, and only service time is measured: no
+    request waits while a call lasts, so that a pause is seen once, however many requests it would
+    have delayed. With a rate call i is due ``i / rate`` seconds after the first, however long the
+    calls before it take; one that finds the server busy waits, and its latency includes the wait.
 
     References
     ----------
     .. [1] Schroeder, B., Wierman, A. and Harchol-Balter, M. (2006). Open versus closed: a
        cautionary tale. NSDI 2006.
     """
-    log, due = _Log(), list[int]()
-    late, now = 0, clock.now
+    logs, failures = [list[int]() for _ in models], [""] * len(models)
+    late, calls, now = 0, 0, clock.now
     first = free = now()
-    for i, batch in enumerate(batches):
-        moment = first + round(i / rate * SECOND)
-        clock.wait_until(moment)
+    for which, batch in turns:
+        predict, failed, due = models[which], False, 0
+        if rate is not None:
+            due = first + round(calls / rate * SECOND)
+            clock.wait_until(due)
         start = now()
-        late += start - max(moment, free) > _LATE * SECOND
+        if rate is not None:
+            late += start - max(due, free) > _LATE * SECOND
         try:
             answer = predict(batch)
             free = now()
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a failed call is a finding)
-            answer, free = None, now()
-            log.fail(error)
-        del answer
-        due.append(moment)
-        log.start.append(start)
-        log.end.append(free)
-    # the last call has its time of the schedule too
-    elapsed = max((free - first) / SECOND, len(due) / rate)
-    return replace(log.timing(due), late=late, elapsed=elapsed, rate=rate)
+            answer, free, failed = None, now(), True
+            failures[which] = failures[which] or describe(error)
+        del answer  # freeing the answer is not part of a call
+        logs[which] += (start if rate is None else due, start, free, failed)
+        calls += 1
+    elapsed = 0.0 if rate is None else max((free - first) / SECOND, calls / rate)
+    timings = []
+    for log, failure in zip(logs, failures, strict=True):
+        due_at, start_at, end_at, wrong = np.array(log, np.int64).reshape(-1, 4).T
+        latencies = np.where(wrong, np.inf, (end_at - due_at) / SECOND)
+        service = (end_at - start_at) / SECOND
+        timings.append(Timing(latencies, service, late, elapsed, rate or 0.0, failure))
+    return timings
 
 
 def joined(parts: Sequence[Timing]) -> Timing:
@@ -221,16 +207,25 @@ def collecting(*, disabled: bool) -> Iterator[None]:
             gc.enable()
 
 
-def peak_memory(predict: Predict, batch: object) -> int | None:
-    """Return the most bytes that one call held at a time; None when it raised.
-
-    Only allocations by Python and numpy are traced. Tracing makes a call slow: none that is timed
-    is traced.
-    """
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Trace the memory that Python and numpy allocate; leave a tracer that runs already."""
     running = tracemalloc.is_tracing()
     if not running:
         tracemalloc.start()
     try:
+        yield
+    finally:
+        if not running:
+            tracemalloc.stop()
+
+
+def peak_memory(predict: Predict, batch: object) -> int | None:
+    """Return the most bytes that one call held at a time; None when it raised.
+
+    Tracing makes a call slow: none that is timed is traced.
+    """
+    with tracing():
         tracemalloc.reset_peak()
         before, _ = tracemalloc.get_traced_memory()
         with suppress(Exception, SystemExit):
@@ -238,7 +233,257 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
             _, peak = tracemalloc.get_traced_memory()
             del answer
             return max(peak - before, 0)
-    finally:
-        if not running:
-            tracemalloc.stop()
     return None
+
+
+class Subject(NamedTuple):
+    """A model to measure: its name in messages, and its function."""
+
+    name: str
+    predict: Callable[[Any], object]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Options of a measurement.
+
+    Parameters
+    ----------
+    calls : int
+        Calls of each model.
+    fixed : bool
+        Whether there are to be exactly so many; else more are made until they are `enough`.
+    warmup : int
+        Calls before, of each model.
+    batch_size : int
+        Rows a call.
+    rate : float, optional
+        Calls a second; without one the next call follows the answer.
+    seed : int
+        For drawing the rows.
+    disable_gc : bool
+        Whether to keep the garbage collector from running.
+    """
+
+    calls: int
+    fixed: bool = True
+    warmup: int = 50
+    batch_size: int = 1
+    rate: float | None = None
+    seed: int = 0
+    disable_gc: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The measurement of one model.
+
+    Parameters
+    ----------
+    timing : Timing
+        Of the calls, without the warm-up.
+    first : float
+        Seconds of the first call of all; infinite when it failed.
+    details : dict
+        For the report: plain values.
+    busy : bool
+        Whether more processes wanted to run than the machine has processors.
+    """
+
+    timing: Timing
+    first: float
+    details: dict[str, object] = field(default_factory=dict)
+    busy: bool = False
+
+
+def measure(
+    subjects: Sequence[Subject],
+    table: object,
+    plan: Plan,
+    *,
+    enough: Callable[[Floats], bool] = lambda latencies: True,  # noqa: ARG005
+    step: Callable[[], object] = lambda: None,
+    clock: Clock | None = None,
+) -> list[Measured]:
+    """Measure how long one or two models take to answer on rows of a table.
+
+    Two models take turns, each first in every other pair of calls, so that the load of the machine
+    is the same for both.
+
+    Parameters
+    ----------
+    subjects : sequence of Subject
+        One or two.
+    table : object
+        Rows of features, of any kind that the models take; its own type is kept.
+    plan : Plan
+        Options.
+    enough : callable
+        Whether latencies are enough, for each model; where the number of calls isn't fixed.
+    step : callable
+        Called after each call that counts.
+    clock : Clock, optional
+        The clock of the system by default.
+
+    Raises
+    ------
+    EvidenceError
+        When an answer is malformed, when all calls fail, and when the clock is too coarse.
+    """
+    clock, rows = clock or Clock(), rows_like(table)
+    size = (max(min(plan.calls + plan.warmup, _POOL), 1), plan.batch_size)
+    places = np.random.default_rng(plan.seed).integers(rows.n, size=size)
+    # nothing of a batch is shared by two models
+    batches = [[rows.take(at) for at in places] for _ in subjects]
+    predicts = [subject.predict for subject in subjects]
+
+    def closed(start: int, calls: int, step: Callable[[], object]) -> list[Timing]:
+        """Time calls of which each follows the answer of the last."""
+
+        def turns() -> Iterator[Turn]:
+            for i in range(start, start + calls):
+                order = range(len(subjects))
+                for which in order if i % 2 == 0 else reversed(order):
+                    yield Turn(which, batches[which][i % size[0]])
+                    step()
+
+        return timed_calls(predicts, turns(), clock)
+
+    def scheduled(calls: int) -> list[Timing]:
+        """Time calls sent by the schedule, to one model after another."""
+
+        def turns(which: int, block: int) -> Iterator[Turn]:
+            for i in range(block):
+                yield Turn(0, batches[which][i % size[0]])
+                step()
+
+        half = calls // 2
+        blocks = [(0, half), (1, half), (1, calls - half), (0, calls - half)]
+        parts: list[list[Timing]] = [[] for _ in subjects]
+        for which, block in blocks if len(subjects) > 1 else [(0, calls)]:
+            parts[which] += timed_calls([predicts[which]], turns(which, block), clock, plan.rate)
+        return [joined(part) for part in parts]
+
+    first = [
+        _first_call(subject, own[0], plan.batch_size, clock)
+        for subject, own in zip(subjects, batches, strict=True)
+    ]
+    warm = closed(1, max(plan.warmup - 1, 0), lambda: None)
+    for subject, cold, rest in zip(subjects, first, warm, strict=True):
+        _refuse_failed(subject, joined([cold, rest]), _ENOUGH_FAILED)
+    # without a warm-up the first call is one of those that count
+    parts = [[timing] if plan.warmup == 0 and plan.rate is None else [] for timing in first]
+    done = len(parts[0])
+    due, before, began = plan.calls - done, machine_load(), clock.now()
+    with collecting(disabled=plan.disable_gc):
+        while True:
+            new = closed(done, due, step) if plan.rate is None else scheduled(due)
+            parts = [[*part, timing] for part, timing in zip(parts, new, strict=True)]
+            done, due = done + due, plan.calls
+            timings = [joined(part) for part in parts]
+            spent = (clock.now() - began) / SECOND
+            if done >= _MOST_ROUNDS * plan.calls or spent > _MOST_SECONDS:
+                break
+            if plan.fixed or all(enough(timing.latencies) for timing in timings):
+                break
+    machine, busy = machine_facts(before, machine_load())
+    measured = []
+    for i, (subject, timing) in enumerate(zip(subjects, timings, strict=True)):
+        _refuse_failed(subject, timing, 1)
+        if none := int(np.count_nonzero(timing.latencies <= 0)):
+            msg = f"{none:,} calls of {subject.name} took no time by the clock, which can't be"
+            raise EvidenceError(msg)
+        served, warm_up = float(timing.service.sum()), warm[i].latencies
+        answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
+        details: dict[str, object] = {
+            "warmup": plan.warmup,
+            "first_call": float(first[i].latencies[0]),
+            "warmup_median": float(np.median(warm_up)) if len(warm_up) else None,
+            "batch_size": plan.batch_size,
+            "throughput": answered * plan.batch_size / served if served > 0 else None,
+            "seed": plan.seed,
+            "gc": "disabled" if plan.disable_gc else "as in production",
+        }
+        if plan.rate is not None:
+            details["rate"], details["achieved_rate"] = plan.rate, timing.achieved
+            details["late_sends"] = timing.late
+        details["peak_memory"] = peak_memory(subject.predict, batches[i][0])
+        details["machine"] = machine
+        measured.append(Measured(timing, float(first[i].latencies[0]), details, busy))
+    return measured
+
+
+def _first_call(subject: Subject, batch: object, rows: int, clock: Clock) -> Timing:
+    """Time the first call of a model; raise unless its answer is predictions or scores."""
+    answers: list[object] = []
+    predicts = [lambda batch: answers.append(subject.predict(batch))]
+    (timing,) = timed_calls(predicts, [Turn(0, batch)], clock)
+    for answer in answers:
+        try:
+            predictions(answer, rows)
+        except MalformedError as error:
+            try:
+                probabilities(answer, rows)
+            except MalformedError:
+                msg = f"{subject.name} gave {error}"
+                raise EvidenceError(msg) from None
+    return timing
+
+
+def _refuse_failed(subject: Subject, timing: Timing, least: int) -> None:
+    """Raise when all of at least so many calls failed."""
+    calls = len(timing.latencies)
+    if calls >= least and np.isinf(timing.latencies).all():
+        msg = f"each of {calls:,} calls of {subject.name} failed: {timing.failure}"
+        raise EvidenceError(msg)
+
+
+def machine_load() -> tuple[float | None, int | None]:
+    """Return the load of the last minute and involuntary context switches; None where unknown."""
+    load = preempted = None
+    with suppress(AttributeError, OSError):  # not every system has it
+        load = os.getloadavg()[0]
+    with suppress(ImportError):
+        import resource
+
+        preempted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    return load, preempted
+
+
+def machine_facts(
+    before: tuple[float | None, int | None], after: tuple[float | None, int | None]
+) -> tuple[dict[str, object], bool]:
+    """Return the details of a report about the machine, and whether it was busy in between.
+
+    It was where more processes wanted to run than there are processors.
+
+    Examples
+    --------
+    >>> details, busy = machine_facts((0.5, 10), (10_000.0, 12))
+    >>> details["preempted"], busy
+    (2, True)
+    """
+    processors = os.cpu_count() or 1
+    with suppress(AttributeError):
+        processors = len(os.sched_getaffinity(0))
+    pools: dict[str, int] = {}
+    with suppress(Exception):  # not installed; or a library that can't be inspected
+        from threadpoolctl import threadpool_info
+
+        libraries: list[dict[str, Any]] = threadpool_info()
+        for library in libraries:
+            name = str(library.get("internal_api", "unknown"))
+            pools[name] = max(pools.get(name, 0), int(library.get("num_threads", 0)))
+    (load, switches), (load_after, switches_after) = before, after
+    known = switches is not None and switches_after is not None
+    details = {
+        "processors": processors,
+        "load_before": load,
+        "load_after": load_after,
+        "preempted": switches_after - switches if known else None,  # type: ignore[operator]
+        "python_threads": threading.active_count(),
+        "pools": pools,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}".strip(),
+    }
+    return details, max(load or 0.0, load_after or 0.0) > processors

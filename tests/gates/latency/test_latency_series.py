@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.gates.latency.series import latencies_of
+from mlgates.gates.latency.latencies import latencies_of
 from mlgates.tables.columns import as_column
 
 INF = float("inf")

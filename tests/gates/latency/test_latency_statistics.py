@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mlgates as mg
-from mlgates.gates.latency.statistics import Latencies, Statistic, histograms, table
+from mlgates.gates.latency.latencies import Latencies, Statistic, histograms, table
 
 RNG = np.random.default_rng(0)
 

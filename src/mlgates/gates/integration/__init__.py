@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,40 +11,18 @@ from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates.integration.behaviour import (
-    empty_table,
-    odd_cells,
-    one_row,
-    reordered_columns,
-)
+from mlgates.gates.integration import properties as test
 from mlgates.gates.integration.caller import (
     ApplicationCaller,
-    Behaviour,
     Caller,
     ModelCaller,
     run_test,
     sample_positions,
 )
-from mlgates.gates.integration.golden import golden_answers, golden_responses, round_trip
-from mlgates.gates.integration.properties import (
-    concurrent_calls,
-    finite,
-    finite_responses,
-    global_state,
-    inputs,
-    labels,
-    memory,
-    order,
-    output,
-    output_responses,
-    probability_range,
-    probability_sum,
-    repeated,
-    single_rows,
-)
+from mlgates.gates.integration.properties import Behaviour
 from mlgates.options import Duration, seconds
 from mlgates.runtime.calls import Method
-from mlgates.runtime.process import Host, Live, LocalHost, SubprocessHost, by_name
+from mlgates.runtime.process import Host, LocalHost, SubprocessHost, by_name
 from mlgates.tables.rows import rows_like
 from mlgates.verdict import Check
 
@@ -196,7 +174,7 @@ class Integration(Gate):
         """Return a host in this process, or with `timeout` in one of its own."""
         if self.timeout is None:
             return LocalHost(model)
-        return SubprocessHost(Live(model), seconds(self.timeout))
+        return SubprocessHost(model, seconds(self.timeout))
 
     def _model_checks(self, evidence: Evidence) -> Iterator[Check]:
         model: Any = evidence["model"]
@@ -218,61 +196,59 @@ class Integration(Gate):
         try:
             caller = ModelCaller(host, rows, positions, methods, is_function=not has_predict)
             for method in methods:
-                yield from check("output", method, output, caller, method, classes)
+                yield from check("output", method, test.output, caller, method, classes)
             for method in methods:
-                yield from check("finite", method, finite, caller, method)
+                yield from check("finite", method, test.finite, caller, method)
             if classes is not None:
-                yield from check("output", "labels", labels, caller, classes)
+                yield from check("output", "labels", test.labels, caller, classes)
             if "predict_proba" in methods:
-                yield from check("probabilities", "range", probability_range, caller)
-                yield from check("probabilities", "sum", probability_sum, caller)
+                yield from check("probabilities", "range", test.probability_range, caller)
+                yield from check("probabilities", "sum", test.probability_sum, caller)
             if self.deterministic:
-                yield from check("deterministic", "repeat", repeated, caller, rtol)
+                yield from check("deterministic", "repeat", test.repeated, caller, rtol)
             if self.row_independent:
-                yield from check("row_independent", "single_rows", single_rows, caller, rtol)
-                yield from check("row_independent", "order", order, caller, rtol)
-            yield from check("one_row", "output", one_row, caller)
-            yield from check("empty", "behaviour", empty_table, caller, self.empty)
-            odd: tuple[tuple[Literal["missing", "unseen"], Behaviour], ...]
-            odd = (("missing", self.missing), ("unseen", self.unseen))
-            for subject, declared in odd:
-                yield from check(subject, "behaviour", odd_cells, caller, subject, declared)
-            declared, test = self.column_order, reordered_columns
-            yield from check("column_order", "behaviour", test, caller, declared, rtol)
+                yield from check("row_independent", "single_rows", test.single_rows, caller, rtol)
+                yield from check("row_independent", "order", test.order, caller, rtol)
+            yield from check("one_row", "output", test.one_row, caller)
+            yield from check("empty", "behaviour", test.empty_table, caller, self.empty)
+            for subject, declared in (("missing", self.missing), ("unseen", self.unseen)):
+                yield from check(subject, "behaviour", test.odd_cells, caller, subject, declared)
+            declared, reordered = self.column_order, test.reordered_columns
+            yield from check("column_order", "behaviour", reordered, caller, declared, rtol)
             if "golden_pred" in evidence and "application" not in evidence:
-                X, expected = evidence.in_memory("golden_X"), evidence["golden_pred"]
-                yield from check("golden", "predictions", golden_answers, caller, X, expected, rtol)
+                given = evidence.in_memory("golden_X"), evidence["golden_pred"]
+                yield from check("golden", "predictions", test.golden_answers, caller, *given, rtol)
             if self.thread_safe:
-                yield from check("thread_safe", "concurrent_calls", concurrent_calls, caller, rtol)
+                yield from check("thread_safe", "concurrent_calls", test.concurrent, caller, rtol)
             if self.round_trip is not None:
                 save, load = (str(name) for name in self.round_trip)
                 limit = None if self.timeout is None else seconds(self.timeout)
                 what = (model, (save, load), limit, rtol)
-                yield from check("round_trip", "predictions", round_trip, caller, *what)
+                yield from check("round_trip", "predictions", test.round_trip, caller, *what)
             if self.deterministic:
-                yield from check("deterministic", "afterwards", repeated, caller, rtol, at_end=True)
+                yield from check("deterministic", "afterwards", test.at_end, caller, rtol)
             if self.pure:
-                yield from check("pure", "memory", memory, caller)
+                yield from check("pure", "memory", test.memory, caller)
                 yield from _purity_checks(caller)
         finally:
             host.close()
 
     def _application_checks(self, caller: ApplicationCaller) -> Iterator[Check]:
         rtol, check = self.rtol, run_test
-        yield from check("output", "responses", output_responses, caller)
-        yield from check("finite", "responses", finite_responses, caller)
-        yield from check("golden", "responses", golden_responses, caller, rtol)
+        yield from check("output", "responses", test.output_responses, caller)
+        yield from check("finite", "responses", test.finite_responses, caller)
+        yield from check("golden", "responses", test.golden_responses, caller, rtol)
         if self.deterministic:
-            yield from check("deterministic", "repeat", repeated, caller, rtol)
+            yield from check("deterministic", "repeat", test.repeated, caller, rtol)
         if self.thread_safe:
-            yield from check("thread_safe", "concurrent_calls", concurrent_calls, caller, rtol)
+            yield from check("thread_safe", "concurrent_calls", test.concurrent, caller, rtol)
         if self.pure:
             yield from _purity_checks(caller)
 
 
 def _purity_checks(caller: Caller) -> Iterator[Check]:
-    yield from run_test("pure", "inputs", inputs, caller)
-    yield from run_test("pure", "global_state", global_state, caller)
+    yield from run_test("pure", "inputs", test.changed_inputs, caller)
+    yield from run_test("pure", "global_state", test.changed_state, caller)
 
 
 def _require_evidence(evidence: Evidence) -> None:
@@ -308,22 +284,20 @@ def _classes(model: object) -> tuple[object, ...] | None:
 
 def _function_names(given: Any) -> tuple[str, str]:
     """Return the names by which another process can import a pair of functions."""
-    names = []
-    for item in given if isinstance(given, tuple | list) else ():
-        if isinstance(item, str):
-            module, _, path = item.partition(":")
-            if not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
-                raise options.refuse(_OWNER, "round_trip", _NAMED, given)
-            names.append(item)
-            continue
-        module, path = (str(getattr(item, name, "")) for name in ("__module__", "__qualname__"))
-        name, function = f"{module}:{path}", None
-        with suppress(EvidenceError):
-            function = by_name(name)
-        if function is not item or module == "__main__":
-            hint = "; a fresh process must be able to import them: define them in a module"
-            raise options.refuse(_OWNER, "round_trip", _NAMED, given, hint)
-        names.append(name)
+    names, hint = [], ""
+    for item in given if isinstance(given, tuple | list) and len(given) == 2 else ():
+        name = item
+        if not isinstance(item, str):
+            parts = (getattr(item, part, "") for part in ("__module__", "__qualname__"))
+            name, function = ":".join(map(str, parts)), None
+            with suppress(EvidenceError):
+                function = by_name(name)
+            if function is not item or name.startswith("__main__:"):
+                hint = "; a fresh process must be able to import them: define them in a module"
+                break
+        module, _, path = name.partition(":")
+        if all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
+            names.append(name)
     if len(names) != 2:
-        raise options.refuse(_OWNER, "round_trip", _NAMED, given)
+        raise options.refuse(_OWNER, "round_trip", _NAMED, given, hint)
     return names[0], names[1]

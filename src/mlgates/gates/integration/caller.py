@@ -1,9 +1,8 @@
 """Call the model or the application under test, and turn tests of properties into checks."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, ParamSpec
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple, NoReturn, ParamSpec
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from mlgates.errors import EvidenceError
 from mlgates.gates._shared import error_check, listed
 from mlgates.limits import Limit
-from mlgates.runtime.answers import ResponseComparison, same_answers
+from mlgates.runtime.answers import largest_floats, same_answers, same_value
 from mlgates.runtime.calls import Job, Method, Reply
 from mlgates.runtime.process import Host
 from mlgates.tables.containers import kind_of
@@ -21,17 +20,15 @@ from mlgates.verdict import Check, Measurement, Verdict
 __all__ = [
     "SEED",
     "ApplicationCaller",
-    "Behaviour",
     "Caller",
-    "ConcurrentCalls",
     "ContractError",
     "Mask",
     "ModelCaller",
     "NotTestedError",
     "Outcome",
     "Positions",
-    "Tally",
     "count_rows",
+    "row_outcome",
     "run_test",
     "same_index",
     "sample_positions",
@@ -41,7 +38,6 @@ SEED = 0
 _THREADS = 4
 _ROUNDS = 4
 
-Behaviour = Literal["either", "answer", "refuse", "untried"]
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.intp]
 P = ParamSpec("P")
@@ -56,7 +52,7 @@ class ContractError(Exception):
 
 
 class Outcome(NamedTuple):
-    """Violations of a property, of n rows, calls or cases, described by a clause."""
+    """Violations of a property among n rows, calls or cases, described by a clause."""
 
     text: str
     violations: int
@@ -66,48 +62,35 @@ class Outcome(NamedTuple):
 
 
 def run_test(
-    subject: str,
-    metric: str,
-    test: Callable[P, Outcome | None],
-    *args: P.args,
-    **options: P.kwargs,
+    subject: str, metric: str, test: Callable[P, Outcome | None], *args: P.args, **options: P.kwargs
 ) -> Iterator[Check]:
     """Yield the check of a property; none when its test does not apply and returns None."""
-    limit = Limit(at_most=0)
+    least, insufficient = 1, ""
     try:
         outcome = test(*args, **options)
     except NotTestedError as error:
-        nothing, said = Measurement(None, n=0), f"`{metric}` of `{subject}` was not tried"
-        yield Check.judge(
-            *(subject, metric, nothing, limit),
-            min_n=0,
-            insufficient=str(error),
-            unit="violations",
-            said=said,
-        )
+        text, least, insufficient = f"`{metric}` of `{subject}` was not tried", 0, str(error)
+        outcome = Outcome(text, 0, 0)
     except (ContractError, EvidenceError) as error:
         yield Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(error))
+        return
     except Exception as error:  # noqa: BLE001  (one property hides no other)
         yield error_check(subject, metric, error)
-    else:
-        if outcome is not None and outcome.is_error:
-            yield Check(
-                subject=subject,
-                metric=metric,
-                verdict=Verdict.ERROR,
-                reason=outcome.text,
-                value=outcome.violations,
-                limit=limit,
-                n=outcome.n,
-                unit="violations",
-                details=outcome.details or {},
-            )
-        elif outcome is not None:
-            measured = Measurement(
-                outcome.violations, n=outcome.n, method="count", details=outcome.details or {}
-            )
-            text = outcome.text
-            yield Check.judge(subject, metric, measured, limit, unit="violations", said=text)
+        return
+    if outcome is not None:
+        text, violations, n, details, is_error = outcome
+        value, method = (None, "") if insufficient else (violations, "count")
+        check = Check.judge(
+            subject,
+            metric,
+            Measurement(value, n=n, method=method, details=details or {}),
+            Limit(at_most=0),
+            min_n=least,
+            insufficient=insufficient,
+            unit="violations",
+            said=text,
+        )
+        yield replace(check, verdict=Verdict.ERROR, reason=text) if is_error else check
 
 
 def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tuple[int, ...]]:
@@ -121,6 +104,14 @@ def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tup
     numbers = at[wrong]
     first = tuple(numbers[:10].tolist())
     return f"{len(numbers):,} of {len(wrong):,} {noun} (first {listed(first[:3])})", first
+
+
+def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "rows") -> Outcome:
+    """Return an outcome with one clause where no row is wrong, another where some are."""
+    if not wrong.any():
+        return Outcome(good, 0, len(wrong), {"rows": ()})
+    counted, rows = count_rows(wrong, at, noun)
+    return Outcome(f"{counted} {bad}", int(wrong.sum()), len(wrong), {"rows": rows})
 
 
 def sample_positions(n: int, most: int) -> Positions:
@@ -138,121 +129,75 @@ def same_index(left: Any, right: Any) -> bool:
     return len(indexes) < 2 or bool(indexes[0].equals(indexes[1]))
 
 
-@dataclass
-class Tally:
-    """Side effects of all calls, except those that ended their process."""
-
-    calls: int = 0
-    changing_inputs: int = 0
-    changing_state: int = 0
-    inputs: dict[str, None] = field(default_factory=dict)
-    state: dict[str, None] = field(default_factory=dict)
-    printed: int = 0
-
-    def add(self, replies: Sequence[Reply]) -> None:
-        """Add the side effects of one job."""
-        ended = [reply for reply in replies if reply.kind != "stopped"]
-        for reply in ended:
-            self.calls += 1
-            self.changing_inputs += bool(reply.changed_inputs)
-            self.changing_state += bool(reply.changed_state)
-            self.inputs |= dict.fromkeys(reply.changed_inputs)
-            self.state |= dict.fromkeys(reply.changed_state)
-        self.printed += ended[0].printed if ended else 0
-
-
-class ConcurrentCalls(NamedTuple):
-    """Calls to make at the same time: each on a part of the rows, with its serial answer."""
+class _ConcurrentCalls(NamedTuple):
+    """Calls to make at the same time: each on a part of the sample, with its serial answer."""
 
     job: Job
     parts: Sequence[Positions]
     expected: Sequence[Any]
 
 
-class Caller(ABC):
-    """A model or an application, and the sample of rows or requests that it is called with.
+class _Caller:
+    """A model or an application, and the sample of rows or requests that it is called with."""
 
-    Parameters
-    ----------
-    host : Host
-        Makes the calls.
-    given : int
-        Rows or requests that were given.
-    positions : array of int
-        Those of the sample, in order.
-    """
-
-    kind: ClassVar[str]
-    noun: ClassVar[str]
-    answer_noun: ClassVar[str]
-    inputs_noun: ClassVar[str]
+    kind: Literal["model", "application"]
+    noun: Literal["rows", "requests"]
+    answer_noun: Literal["answer", "response"]
+    methods: tuple[Method, ...] = ("application",)
+    is_function = True
 
     def __init__(self, host: Host, given: int, positions: Positions) -> None:
         self.host = host
         self.given = given
         self.positions = positions
         self.n = len(positions)
-        self.tally = Tally()
+        #: what each call changed of its input, and of the state of the process
+        self.changes: list[tuple[Sequence[str], Sequence[str]]] = []
+        self.printed = 0
+
+    @property
+    def name(self) -> str:
+        """The names of all methods in a sentence."""
+        return " and ".join(map(self.called, self.methods))
+
+    def called(self, method: Method) -> str:
+        """Return the name of a method in a sentence."""
+        return f"the {self.kind}" if self.is_function else f"`{method}`"
 
     def perform(self, job: Job) -> list[Reply]:
-        """Return the replies to a job, with their side effects added to the tally."""
+        """Return the replies to a job, and record their side effects."""
         replies = self.host.perform(job)
-        self.tally.add(replies)
+        self.record(replies)
         return replies
+
+    def record(self, replies: Sequence[Reply]) -> None:
+        """Record the side effects of one job, except of calls that ended their process."""
+        ended = [reply for reply in replies if reply.kind != "stopped"]
+        self.changes += [(reply.changed_inputs, reply.changed_state) for reply in ended]
+        self.printed += ended[0].printed if ended else 0
 
     def need(self, n: int) -> None:
         """Raise NotTestedError unless the sample has at least n rows or requests."""
-        if self.n == 0:
-            msg = f"nothing to measure: 0 {self.noun}"
-            raise NotTestedError(msg)
         if self.n < n:
-            msg = f"too few {self.noun}: {self.n:,}, at least {n:,} are needed"
-            raise NotTestedError(msg)
+            few = f"too few {self.noun}: {self.n:,}, at least {n:,} are needed"
+            raise NotTestedError(few if self.n else f"nothing to measure: 0 {self.noun}")
 
     def fail(self, method: Method, reply: Reply, given: str) -> NoReturn:
         """Raise ContractError for a call that got no answer."""
+        who = self.called(method)
         if reply.kind == "stopped":
-            process = f"the {self.kind}'s process {reply.problem}"
-            msg = f"while {self.called(method)} was given {given}, {process}"
+            msg = f"while {who} was given {given}, the {self.kind}'s process {reply.problem}"
         else:
-            msg = f"{self.called(method)} {reply.problem}, given {given}"
+            msg = f"{who} {reply.problem}, given {given}"
         raise ContractError(msg)
 
     def outcome(self, wrong: Mask, good: str, bad: str, at: Positions | None = None) -> Outcome:
-        """Return an outcome with one clause where no row is wrong, another where some are.
-
-        `at` has the positions in the sample of the rows tested; by default all are.
-        """
-        text, rows = f"{good} ({len(wrong):,} {self.noun})", ()
-        if wrong.any():
-            where = self.positions if at is None else self.positions[at]
-            counted, rows = count_rows(wrong, where, self.noun)  # type: ignore[assignment]
-            text = f"{counted} {bad}"
-        return Outcome(text, int(wrong.sum()), len(wrong), {"rows": rows})
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The name of all its methods in a sentence."""
-
-    @abstractmethod
-    def called(self, method: Method) -> str:
-        """Return the name of a method in a sentence."""
-
-    @abstractmethod
-    def different(self, rtol: float, given: str) -> Mask:
-        """Return which rows of the sample get another answer than at first."""
-
-    @abstractmethod
-    def concurrent_calls(self) -> list[ConcurrentCalls]:
-        """Return the calls that are made at the same time."""
-
-    @abstractmethod
-    def comparison(self, rtol: float) -> Callable[[Any, Any], Any]:
-        """Return a function of two answers that returns whether they, or their rows, are equal."""
+        """Return a row outcome; `at` has the positions in the sample of the rows tested."""
+        at = self.positions if at is None else self.positions[at]
+        return row_outcome(wrong, at, f"{good} ({len(wrong):,} {self.noun})", bad, self.noun)
 
 
-class ModelCaller(Caller):
+class ModelCaller(_Caller):
     """A model and a sample of its rows.
 
     Parameters
@@ -269,7 +214,7 @@ class ModelCaller(Caller):
         Whether the model is a function, without methods.
     """
 
-    kind, noun, answer_noun, inputs_noun = "model", "rows", "answer", "tables"
+    kind, noun, answer_noun = "model", "rows", "answer"
 
     def __init__(
         self,
@@ -278,35 +223,25 @@ class ModelCaller(Caller):
         positions: Positions,
         methods: tuple[Method, ...],
         *,
-        is_function: bool = False,
+        is_function: bool,
     ) -> None:
         super().__init__(host, rows.n, positions)
-        self.table = rows if self.n == rows.n else type(rows)(rows.take(positions))
         self.methods = methods
         self.is_function = is_function
+        self.table = rows if self.n == rows.n else type(rows)(rows.take(positions))
         self.column_names = frozenset(rows.names)
         self._first: dict[Method, Reply] = {}
 
-    @property
-    def name(self) -> str:
-        """The names of all methods in a sentence."""
-        return " and ".join(self.called(method) for method in self.methods)
-
-    def called(self, method: Method) -> str:
-        """Return the name of a method in a sentence."""
-        return "the model" if self.is_function else f"`{method}`"
-
-    def call(self, method: Method, value: Any, rows: int, *, advance_rng: bool = False) -> Reply:
+    def call(self, method: Method, value: Any, *, advance_rng: bool = False) -> Reply:
         """Return the reply to one call with a container of rows."""
         names = self.column_names
-        job = Job(method, (value,), (rows,), advance_rng=advance_rng, column_names=names)
-        return self.perform(job)[0]
+        return self.perform(Job(method, (value,), advance_rng=advance_rng, column_names=names))[0]
 
     def answer(
-        self, method: Method, value: Any, rows: int, given: str, *, advance_rng: bool = False
+        self, method: Method, value: Any, given: str, *, advance_rng: bool = False
     ) -> npt.NDArray[Any]:
         """Return the answer to one call; raise ContractError when there is none."""
-        reply = self.call(method, value, rows, advance_rng=advance_rng)
+        reply = self.call(method, value, advance_rng=advance_rng)
         if reply.kind != "answer":
             self.fail(method, reply, given)
         answer: npt.NDArray[Any] = reply.answer
@@ -316,7 +251,7 @@ class ModelCaller(Caller):
         """Return the reply to the whole sample; it is called once."""
         if method not in self._first:
             self.need(1)
-            self._first[method] = self.call(method, self.table.value, self.n)
+            self._first[method] = self.call(method, self.table.value)
         return self._first[method]
 
     def first_answer(self, method: Method) -> npt.NDArray[Any]:
@@ -328,40 +263,33 @@ class ModelCaller(Caller):
         answer: npt.NDArray[Any] = reply.answer
         return answer
 
-    def different(
-        self, rtol: float, given: str, value: Any = None, at: Positions | None = None
-    ) -> Mask:
-        """Return which rows get another answer than at first; by default the sample's."""
-        rows = np.arange(self.n) if at is None else at
-        value = self.table.value if at is None else value
-        wrong = np.zeros(len(rows), dtype=np.bool_)
+    def different(self, rtol: float, given: str, at: Positions | None = None) -> Mask:
+        """Return which rows get another answer than at first; `at` gives them another order."""
+        value = self.table.value if at is None else self.table.take(at)
+        wrong = np.zeros(self.n, dtype=np.bool_)
         for method in self.methods:
-            first = self.first_answer(method)[rows]
-            now = self.answer(method, value, len(rows), given, advance_rng=True)
-            wrong |= ~same_answers(first, now, rtol)
+            first = self.first_answer(method)
+            now = self.answer(method, value, given, advance_rng=True)
+            wrong |= ~same_answers(first if at is None else first[at], now, rtol)
         return wrong
 
-    def concurrent_calls(self) -> list[ConcurrentCalls]:
+    def concurrent_calls(self) -> list[_ConcurrentCalls]:
         """Return calls of the last method on as many parts of the sample as there are threads."""
         self.need(2)
         method = self.methods[-1]
         self.first_answer(method)
         parts = np.array_split(np.arange(self.n, dtype=np.intp), min(_THREADS, self.n))
         tables = tuple(self.table.take(part) for part in parts)
-        expected = [
-            self.answer(method, table, len(part), "a part of the rows")
-            for part, table in zip(parts, tables, strict=True)
-        ]
-        sizes, names = tuple(len(part) for part in parts), self.column_names
-        job = Job(method, tables, sizes, rounds=_ROUNDS, column_names=names)
-        return [ConcurrentCalls(job, parts, expected)]
+        expected = [self.answer(method, table, "a part of the rows") for table in tables]
+        job = Job(method, tables, rounds=_ROUNDS, column_names=self.column_names)
+        return [_ConcurrentCalls(job, parts, expected)]
 
     def comparison(self, rtol: float) -> Callable[[Any, Any], Mask]:
         """Return a function that returns which rows of two answers are equal."""
         return lambda expected, answer: same_answers(expected, answer, rtol)
 
 
-class ApplicationCaller(Caller):
+class ApplicationCaller(_Caller):
     """An application and a sample of its requests, with their expected responses.
 
     Parameters
@@ -379,32 +307,27 @@ class ApplicationCaller(Caller):
         When they are of different sizes, or of a kind that has no items.
     """
 
-    kind, noun, answer_noun, inputs_noun = "application", "requests", "response", "requests"
-    name = "the application"
+    kind, noun, answer_noun = "application", "requests", "response"
 
     def __init__(self, host: Host, requests: Any, responses: Any, most: int) -> None:
-        items = [_listed_items(value) for value in (requests, responses)]
-        sizes = [len(values) for values in items]
-        if sizes[0] != sizes[1]:
-            msg = f"`golden_X` has {sizes[0]:,} requests, `golden_pred` {sizes[1]:,} responses"
+        items = [_as_list(value) for value in (requests, responses)]
+        n, other = map(len, items)
+        if n != other:
+            msg = f"`golden_X` has {n:,} requests, `golden_pred` {other:,} responses"
             raise EvidenceError(msg)
         if not same_index(requests, responses):
             msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
             raise EvidenceError(msg)
-        super().__init__(host, sizes[0], sample_positions(sizes[0], most))
-        self.requests, self.expected = ([values[i] for i in self.positions] for values in items)
+        positions = sample_positions(n, most)
+        super().__init__(host, n, positions)
+        self.requests, self.expected = ([values[i] for i in positions] for values in items)
         self._first: list[Reply] | None = None
-
-    def called(self, method: Method) -> str:
-        """Return the name of the application in a sentence."""
-        del method
-        return self.name
 
     def _send_all(self, *, advance_rng: bool = False) -> list[Reply]:
         """Return a reply for each request, sent in turn; the last one may be stopped."""
         replies: list[Reply] = []
         for request in self.requests:
-            replies += self.perform(Job("application", (request,), (1,), advance_rng=advance_rng))
+            replies += self.perform(Job("application", (request,), advance_rng=advance_rng))
             if replies[-1].kind == "stopped":
                 break
         return replies
@@ -426,47 +349,46 @@ class ApplicationCaller(Caller):
 
     def different(self, rtol: float, given: str) -> Mask:
         """Return which requests get another response than at first, or none."""
-        del given
         first, same = self.first_responses(), self.comparison(rtol)
         replies = self._send_all(advance_rng=True)
         if replies[-1].kind == "stopped":
-            at = self.positions[len(replies) - 1]
-            self.fail("application", replies[-1], f"request {at:,}")
+            self.fail("application", replies[-1], given)
         pairs = zip(first, replies, strict=True)
         return np.array([r.kind != "answer" or not same(value, r.answer) for value, r in pairs])
 
-    def concurrent_calls(self) -> list[ConcurrentCalls]:
+    def concurrent_calls(self) -> list[_ConcurrentCalls]:
         """Return calls on as many requests at a time as there are threads."""
         first = self.first_responses()
         self.need(2)
         threads = min(_THREADS, self.n)
         groups = []
         for start in range(0, self.n - self.n % threads, threads):
-            group = range(start, start + threads)
-            inputs = tuple(self.requests[i] for i in group)
-            job = Job("application", inputs, (1,) * threads, rounds=_ROUNDS)
-            parts = [np.array([i], dtype=np.intp) for i in group]
-            groups.append(ConcurrentCalls(job, parts, [first[i] for i in group]))
+            group = slice(start, start + threads)
+            job = Job("application", tuple(self.requests[group]), rounds=_ROUNDS)
+            parts = np.arange(start, start + threads).reshape(threads, 1)
+            groups.append(_ConcurrentCalls(job, list(parts), first[group]))
         return groups
 
     def comparison(self, rtol: float) -> Callable[[Any, Any], bool]:
         """Return a function that returns whether two responses are equal."""
-        return ResponseComparison(self.first_responses(), rtol).same
+        largest = largest_floats(self.first_responses())
+        return lambda expected, answer: same_value(expected, answer, rtol, largest)
 
 
-def _listed_items(given: Any) -> list[Any]:
+Caller = ModelCaller | ApplicationCaller
+
+
+def _as_list(given: Any) -> list[Any]:
     """Return requests, or responses, as a list; a row of a table becomes a dict."""
-    if isinstance(given, list | tuple):
-        return list(given)
     kind = kind_of(given)
+    if kind == "sequence":
+        return list(given)
     if kind == "pandas":
         return [dict(zip(given.columns, row, strict=True)) for row in given.itertuples(index=False)]
-    if kind == "polars":
-        return list(given.to_dicts())
-    if kind in ("arrow", "arrow column"):
-        return list(given.to_pylist())
-    for method in ("tolist", "to_list"):
-        if hasattr(given, method) and getattr(given, "ndim", None) != 0:
-            return list(getattr(given, method)())
-    msg = f"requests and responses must be a list, an array or a table, got {type(given).__name__}"
-    raise EvidenceError(msg)
+    methods = {"polars": "to_dicts", "arrow": "to_pylist", "polars column": "to_list"}
+    method = methods.get(kind, "tolist")
+    if not hasattr(given, method) or getattr(given, "ndim", None) == 0:
+        name = type(given).__name__
+        msg = f"requests and responses must be a list, an array or a table, got {name}"
+        raise EvidenceError(msg)
+    return list(getattr(given, method)())

@@ -1,9 +1,11 @@
-"""Tests of answers: their form, that they repeat, and that a row's does not depend on others."""
+"""Tests of the properties of a model or an application; each returns the violations it counted."""
 
 import math
+import os
+import tempfile
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,29 +19,64 @@ from mlgates.gates.integration.caller import (
     Outcome,
     Positions,
     count_rows,
+    row_outcome,
+    same_index,
     sample_positions,
 )
-from mlgates.runtime.answers import same_value, undefined
-from mlgates.runtime.calls import Job, Method
+from mlgates.redaction import describe
+from mlgates.runtime.answers import (
+    MalformedError,
+    largest_floats,
+    predictions,
+    probabilities,
+    same_answers,
+    same_value,
+    undefined,
+)
+from mlgates.runtime.calls import Job, Method, Reply
+from mlgates.runtime.process import START, Stored, SubprocessHost, by_name
+from mlgates.runtime.state import watched
+from mlgates.runtime.wire import NotPlainError, plain
+from mlgates.tables.containers import kind_of
+from mlgates.tables.rows import Rows, rows_like
 
 __all__ = [
-    "concurrent_calls",
+    "Behaviour",
+    "at_end",
+    "changed_inputs",
+    "changed_state",
+    "concurrent",
+    "empty_table",
     "finite",
     "finite_responses",
-    "global_state",
-    "inputs",
+    "golden_answers",
+    "golden_responses",
     "labels",
     "memory",
+    "odd_cells",
+    "one_row",
     "order",
     "output",
     "output_responses",
     "probability_range",
     "probability_sum",
+    "reordered_columns",
     "repeated",
+    "round_trip",
     "shuffled",
     "single_rows",
 ]
 
+Behaviour = Literal["either", "answer", "refuse", "untried"]
+
+_INPUTS = {
+    "empty": "a table without rows",
+    "missing": "a missing value",
+    "unseen": "an unseen category",
+}
+#: columns in which a missing value, or an unseen category, is tried
+_COLUMNS = 32
+_LONGEST = 150
 #: rows that are also answered one by one
 _SINGLES = 32
 #: seconds for which concurrent calls are repeated: a short race needs many tries
@@ -170,13 +207,19 @@ def _is_finite(value: Any) -> bool:
 # The same answers to the same rows
 
 
-def repeated(caller: Caller, rtol: float, *, at_end: bool = False) -> Outcome:
-    """Test that the same rows get the same answer a second time, or after all other calls."""
+def repeated(caller: Caller, rtol: float) -> Outcome:
+    """Test that the same rows get the same answer a second time."""
     noun = caller.answer_noun
-    wrong = caller.different(rtol, "the same rows at the end" if at_end else "the same rows again")
-    good = f"{caller.name} gave the same {noun}s {'after all other calls' if at_end else 'twice'}"
-    bad = f"got another {noun} {'after all other calls' if at_end else 'again'}"
-    return caller.outcome(wrong, good, bad)
+    wrong = caller.different(rtol, f"the same {caller.noun} again")
+    good = f"{caller.name} gave the same {noun}s twice"
+    return caller.outcome(wrong, good, f"got another {noun} again")
+
+
+def at_end(caller: ModelCaller, rtol: float) -> Outcome:
+    """Test that the same rows get the same answer after all other calls."""
+    wrong = caller.different(rtol, "the same rows at the end")
+    good = f"{caller.name} gave the same answers after all other calls"
+    return caller.outcome(wrong, good, "got another answer after all other calls")
 
 
 def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
@@ -186,7 +229,7 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
     wrong = np.zeros(len(at), dtype=np.bool_)
     for method in caller.methods:
         batch = caller.first_answer(method)[at]
-        alone = [caller.answer(method, caller.table.take([i]), 1, "one row") for i in at]
+        alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
         wrong |= ~same(batch, np.concatenate(alone))
     good = f"{caller.name} gave rows one by one the same answers as in a batch of {caller.n:,}"
     return caller.outcome(
@@ -198,7 +241,7 @@ def order(caller: ModelCaller, rtol: float) -> Outcome:
     """Test that rows get the same answer in another order."""
     caller.need(2)
     at = shuffled(caller.n)
-    wrong = caller.different(rtol, "the rows in another order", caller.table.take(at), at)
+    wrong = caller.different(rtol, "the rows in another order", at)
     good, bad = "rows in another order got the same answers", "got another answer in another order"
     return caller.outcome(wrong, good, bad, at)
 
@@ -211,7 +254,7 @@ def shuffled(n: int) -> Positions:
     return positions
 
 
-def concurrent_calls(caller: Caller, rtol: float) -> Outcome:
+def concurrent(caller: Caller, rtol: float) -> Outcome:
     """Test that calls at the same time give the same answers as calls in turn.
 
     They are repeated for a time. Only the last try counts, the first with something wrong: the
@@ -232,10 +275,12 @@ def concurrent_calls(caller: Caller, rtol: float) -> Outcome:
             pure = not any(reply.changed_inputs or reply.changed_state for reply in replies)
             if not pure or not all(map(np.all, right)) or time.monotonic() >= end:
                 break
-        caller.tally.add(replies)
+        caller.record(replies)
         for i, reply in enumerate(replies):
             if reply.kind == "stopped":
-                caller.fail(job.method, reply, f"{threads} {caller.inputs_noun} at the same time")
+                caller.fail(
+                    job.method, reply, f"{caller.noun} in {threads} threads at the same time"
+                )
             wrong[parts[i % threads]] |= ~np.asarray(right[i])
         problems += [reply.problem for reply in replies if reply.kind != "answer"]
         calls += len(replies)
@@ -247,6 +292,236 @@ def concurrent_calls(caller: Caller, rtol: float) -> Outcome:
     return caller.outcome(wrong, good, bad)
 
 
+# Golden rows and the stored model
+
+
+def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) -> Outcome:
+    """Test that golden rows get their expected answers."""
+    rows = rows_like(given)
+    if not same_index(given, expected):
+        msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
+        raise ContractError(msg)
+    if kind_of(expected) in ("pandas", "polars"):
+        expected = expected.to_numpy()
+    shape = np.shape(expected) if isinstance(expected, list | tuple | np.ndarray) else ()
+    several = len(shape) == 2 and shape[1] > 1 and "predict_proba" in caller.methods
+    method: Method = "predict_proba" if several else "predict"
+    try:
+        wanted = (probabilities if several else predictions)(expected, rows.n)
+    except MalformedError as error:
+        msg = f"`golden_pred` has {error} of `golden_X`"
+        raise ContractError(msg) from None
+    if undefined(wanted).any():
+        msg = "`golden_pred` holds an answer that is missing, NaN or infinite"
+        raise ContractError(msg)
+    if not rows.n:
+        return Outcome("`golden_X` has no rows", 0, 0)
+    answer = caller.answer(method, rows.value, "the golden rows")
+    kinds = ["text" if a.dtype.kind in "US" else "number" for a in (answer, wanted)]
+    if kinds[0] != kinds[1] and "O" not in (answer.dtype.kind, wanted.dtype.kind):
+        msg = f"{caller.called(method)} gave {kinds[0]}s where `golden_pred` has {kinds[1]}s"
+        raise ContractError(msg)
+    bad = "of `golden_X` got another answer than in `golden_pred`"
+    if answer.dtype.kind != "f" and wanted.dtype.kind == "f":
+        bad += "; for probabilities give all columns of `predict_proba`"
+    good = f"all {rows.n:,} golden rows got their known answers"
+    return row_outcome(~same_answers(wanted, answer, rtol), np.arange(rows.n), good, bad)
+
+
+def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
+    """Test that golden requests get their expected responses."""
+    first = caller.first_responses()
+    try:
+        expected = [plain(response) for response in caller.expected]
+    except NotPlainError as error:
+        msg = f"`golden_pred` holds {error}; numbers, texts, lists and mappings are wanted"
+        raise ContractError(msg) from None
+    largest, pairs = largest_floats(expected), zip(expected, first, strict=True)
+    wrong = np.array([not same_value(a, b, rtol, largest) for a, b in pairs])
+    bad = "got another response than in `golden_pred`"
+    return caller.outcome(wrong, "all requests got their known responses", bad)
+
+
+def round_trip(
+    caller: ModelCaller,
+    model: object,
+    functions: tuple[str, str],
+    timeout: float | None,
+    rtol: float,
+) -> Outcome:
+    """Test that the model saved here and loaded in a fresh process gives the same answers."""
+    first = {method: caller.first_answer(method) for method in caller.methods}
+    save, load = functions
+    n, wrong = caller.n, np.zeros(caller.n, dtype=np.bool_)
+    with tempfile.TemporaryDirectory(prefix="mlgates-") as folder:
+        path = os.path.join(folder, "model")  # noqa: PTH118  (a text, as `save` expects it)
+        function = by_name(save)
+        try:
+            with watched():
+                function(model, path)
+        except (Exception, SystemExit) as error:
+            msg = f"the model could not be saved by `{save}`: {describe(error)}"
+            raise ContractError(msg) from error
+        if not os.path.exists(path):  # noqa: PTH110
+            msg = f"`{save}` wrote nothing at the path that it was given"
+            raise ContractError(msg)
+        host = SubprocessHost(Stored(load, path), START if timeout is None else timeout)
+        try:
+            for method, answer in first.items():
+                job = Job(method, (caller.table.value,), column_names=caller.column_names)
+                reply = host.perform(job)[0]
+                if reply.kind != "answer":
+                    caller.fail(method, reply, f"{n:,} rows in a fresh process")
+                wrong |= ~same_answers(answer, reply.answer, rtol)
+        finally:
+            host.close()
+    good = f"the model loaded in a fresh process gave the same answers to {n:,} rows"
+    bad = "got another answer from the model loaded in a fresh process"
+    return row_outcome(wrong, caller.positions, good, bad)
+
+
+# Unusual input
+
+
+def one_row(caller: ModelCaller) -> Outcome:
+    """Test that one row gets one finite answer."""
+    for method in caller.methods:
+        caller.first_answer(method)
+        answer = caller.answer(method, caller.table.take([0]), "one row")
+        if undefined(answer).any():
+            msg = f"{caller.called(method)} gave no finite answer to one row"
+            raise ContractError(msg)
+    return Outcome(f"{caller.name} gave one row one answer", 0, 1)
+
+
+def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
+    """Test that a table without rows is met as declared."""
+    if declared == "untried":
+        return None
+    cases = [(method, caller.table.take([])) for method in caller.methods]
+    return _behaviour(caller, "empty", declared, cases)
+
+
+def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome | None:
+    """Test that a missing value, or an unseen category, in each column is met as declared.
+
+    The row is one that the model answers as it is. None when no column can hold such a value,
+    unless the behaviour is declared.
+    """
+    table = caller.table
+    if declared == "untried" or not caller.n:
+        return None
+
+    def odd(row: Rows, column: int) -> Any:
+        return row.missing(column) if subject == "missing" else row.unseen(column)
+
+    columns = [i for i in range(len(table.names)) if subject == "missing" or table.is_text(i)]
+    columns = [columns[i] for i in sample_positions(len(columns), _COLUMNS)]
+    first = type(table)(table.take([0]))
+    columns = [i for i in columns if odd(first, i) is not None]
+    if not columns and declared == "either":
+        return None
+    answered = np.flatnonzero(~undefined(caller.first_answer("predict")))
+    if not len(answered):
+        msg = f"{caller.called('predict')} gave no row a finite answer"
+        raise NotTestedError(msg)
+    row = type(table)(table.take([int(answered[0])]))
+    cases: list[tuple[Method, Any]] = [("predict", odd(row, i)) for i in columns]
+    return _behaviour(caller, subject, declared, cases)
+
+
+def _behaviour(
+    caller: ModelCaller, subject: str, declared: Behaviour, cases: list[tuple[Method, Any]]
+) -> Outcome:
+    """Call with each case of unusual input, and count what differs from the declared behaviour."""
+    what = _INPUTS[subject]
+    answered, refusals, wrong, undefined_ones = 0, list[Reply](), list[str](), False
+    for method, value in cases:
+        reply, who = caller.call(method, value), caller.called(method)
+        if reply.kind == "stopped":
+            caller.fail(method, reply, what)
+        elif reply.kind == "raised":
+            refusals.append(reply)
+        elif reply.kind == "malformed":
+            wrong.append(f"{who} {reply.problem}, given {what}")
+        elif undefined(reply.answer).any():
+            undefined_ones = True
+            wrong.append(f"{who} gave an answer that is missing, NaN or infinite, given {what}")
+        else:
+            answered += 1
+    if wrong:
+        more = f" (and {len(wrong) - 1:,} more such cases)" if len(wrong) > 1 else ""
+        leave = f"; {_leave_out(subject)}" if undefined_ones else ""
+        raise ContractError(wrong[0] + more + leave)
+    refused = len(refusals)
+    silent = sum(not reply.explained for reply in refusals)
+    parts = []
+    if answered:
+        of = f" in {answered:,} of {len(cases):,} cases" if len(cases) > 1 else ""
+        parts.append(f"answered{of}")
+    if refused:
+        of = f" in {refused:,} of {len(cases):,} cases" if len(cases) > 1 else ""
+        parts.append(f"refused{of} ({_shortened(refusals[0])})")
+    text = f"{what} is {' and '.join(parts)}" if cases else f"no column can hold {what}"
+    violations = silent
+    if declared == "answer":
+        violations, due = refused, "declared is an answer"
+    elif declared == "refuse" and not silent:
+        violations, due = answered, "declared is a refusal that says why"
+    else:
+        violations += answered if declared == "refuse" else 0
+        due = _unexplained(subject)
+    if violations:
+        text += f"; {due}"
+    counts: dict[str, object] = {"answered": answered, "refused": refused - silent}
+    return Outcome(text, violations, answered + refused, counts)
+
+
+def _leave_out(subject: str) -> str:
+    return f'`{subject}="untried"` leaves this out'
+
+
+def _unexplained(subject: str) -> str:
+    return f"a refusal must say why, in the exception's message; {_leave_out(subject)}"
+
+
+def _shortened(refusal: Reply) -> str:
+    """Return the exception of a refusal, cut where it is long."""
+    text = refusal.problem.removeprefix("raised ")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> Outcome | None:
+    """Test that columns in another order change no answer, or are refused, as declared.
+
+    None when columns have no names, or there is only one.
+    """
+    table, n = caller.table, caller.n
+    if declared == "untried" or not table.named or len(table.names) < 2 or not n:
+        return None
+    other_order = table.reordered([*range(1, len(table.names)), 0])
+    wrong, what = np.zeros(n, dtype=np.bool_), "columns in another order"
+    for method in caller.methods:
+        first = caller.first_answer(method)
+        reply = caller.call(method, other_order)
+        if reply.kind == "raised":
+            text = f"{what} are refused ({_shortened(reply)})"
+            if declared == "answer":
+                return Outcome(f"{text}; declared is an answer", n, n)
+            if not reply.explained:
+                return Outcome(f"{text}; {_unexplained('column_order')}", n, n)
+            return Outcome(text, 0, n)
+        if reply.kind != "answer":
+            caller.fail(method, reply, what)
+        wrong |= ~same_answers(first, reply.answer, rtol)
+    if wrong.any():
+        bad = f"got another answer with {what}, and nothing was refused"
+        return row_outcome(wrong, caller.positions, "", bad)
+    if declared == "refuse":
+        return Outcome(f"{what} changed no answer; declared is a refusal", n, n)
+    return Outcome(f"{what} changed no answer", 0, n)
+
+
 # Side effects
 
 
@@ -255,8 +530,8 @@ def memory(caller: ModelCaller) -> Outcome:
     method = caller.methods[0]
     caller.first_answer(method)
     table, names = caller.table, caller.column_names
-    job = Job(method, (table.value,), (caller.n,), phase=_PHASE, column_names=names)
-    reply = caller.host.perform(job)[0]  # not in the tally: its inputs are not compared
+    job = Job(method, (table.value,), phase=_PHASE, column_names=names)
+    reply = caller.host.perform(job)[0]  # not recorded: its inputs are not compared
     if reply.kind != "answer":
         caller.fail(method, reply, "the same rows again and again")
     early, late = (np.diff(reply.answer) / _PHASE).tolist()
@@ -271,37 +546,36 @@ def memory(caller: ModelCaller) -> Outcome:
     return Outcome(text, 1, calls)
 
 
-def inputs(caller: Caller) -> Outcome:
+def changed_inputs(caller: Caller) -> Outcome:
     """Test that no call changed its input."""
-    tally, who = caller.tally, f"the {caller.kind}"
-    text = f"none of {tally.calls:,} calls changed what {who} was given"
-    if tally.changing_inputs:
-        some = f"({' and '.join(tally.inputs)}) in {tally.changing_inputs:,}"
-        text = f"{who} changed its input {some} of {tally.calls:,} calls"
-    return _of_calls(caller, text, tally.changing_inputs)
+    calls, who = len(caller.changes), f"the {caller.kind}"
+    changes = [inputs for inputs, _ in caller.changes if inputs]
+    text = f"none of {calls:,} calls changed what {who} was given"
+    if changes:
+        what = " and ".join(dict.fromkeys(name for inputs in changes for name in inputs))
+        text = f"{who} changed its input ({what}) in {len(changes):,} of {calls:,} calls"
+    return _of_calls(caller, text, len(changes))
 
 
-def global_state(caller: Caller) -> Outcome:
+def changed_state(caller: Caller) -> Outcome:
     """Test that no call changed the state of the process."""
-    tally = caller.tally
-    text = f"none of {tally.calls:,} calls changed the state of the process"
-    if tally.changing_state:
-        some = f"in {tally.changing_state:,} of {tally.calls:,} calls"
-        states = ", ".join(tally.state)
-        text = f"the {caller.kind} changed the {states} of the process {some}; it was put back"
-    if tally.printed:
-        text += f"; it printed {tally.printed:,} characters, which were held back"
-    return _of_calls(caller, text, tally.changing_state)
+    calls, changes = len(caller.changes), [state for _, state in caller.changes if state]
+    text = f"none of {calls:,} calls changed the state of the process"
+    if changes:
+        what = ", ".join(dict.fromkeys(name for state in changes for name in state))
+        some = f"in {len(changes):,} of {calls:,} calls"
+        text = f"the {caller.kind} changed the {what} of the process {some}; it was put back"
+    if caller.printed:
+        text += f"; it printed {caller.printed:,} characters, which were held back"
+    return _of_calls(caller, text, len(changes))
 
 
 def _of_calls(caller: Caller, text: str, violations: int) -> Outcome:
-    tally = caller.tally
-    if not tally.calls:
+    """Return an outcome of all calls, with all their side effects as details."""
+    if not caller.changes:
         msg = "no call came to an end"
         raise NotTestedError(msg)
-    details: dict[str, object] = {
-        "printed": tally.printed,
-        "inputs": tuple(tally.inputs),
-        "state": tuple(tally.state),
-    }
-    return Outcome(text, violations, tally.calls, details)
+    inputs = dict.fromkeys(name for inputs, _ in caller.changes for name in inputs)
+    state = dict.fromkeys(name for _, state in caller.changes for name in state)
+    details = {"printed": caller.printed, "inputs": tuple(inputs), "state": tuple(state)}
+    return Outcome(text, violations, len(caller.changes), details)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,20 +12,21 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, rounded_up, rows_needed
-from mlgates.gates.latency.series import MODELS, Series, read_series
-from mlgates.gates.latency.statistics import (
+from mlgates.gates.latency.latencies import (
+    MODELS,
     Latencies,
     Statistic,
     format_interval,
     format_latency,
     histograms,
+    read_latencies,
     slowdown_of,
     table,
 )
 from mlgates.limits import Limit, format_number, format_value
 from mlgates.options import Duration, seconds
-from mlgates.runtime.measure import Plan
-from mlgates.stats.quantiles import Interval, exceedance_interval
+from mlgates.runtime.timing import Plan
+from mlgates.stats.quantiles import exceedance_interval
 from mlgates.verdict import Check, Measurement
 
 __all__ = ["Latency"]
@@ -145,18 +145,17 @@ class Latency(Gate):
         for option in ("at_most", "cold_at_most", "expected_interval"):
             if getattr(self, option) is not None:
                 self._set(option, options.duration(_OWNER, option, getattr(self, option)))
+        for option, least in (("calls", 1), ("warmup", 0), ("batch_size", 1), ("seed", 0)):
+            given = getattr(self, option)
+            if option != "calls" or given is not None:
+                self._set(option, options.count(_OWNER, option, given, at_least=least))
         if self.max_slowdown is not None:
             self._set("max_slowdown", options.share(_OWNER, "max_slowdown", self.max_slowdown))
-        if self.calls is not None:
-            self._set("calls", options.count(_OWNER, "calls", self.calls, at_least=1))
-        self._set("warmup", options.count(_OWNER, "warmup", self.warmup))
-        self._set("batch_size", options.count(_OWNER, "batch_size", self.batch_size, at_least=1))
+        self._set("max_failed", options.share(_OWNER, "max_failed", self.max_failed))
         if self.rate is not None:
             self._set("rate", options.number(_OWNER, "rate", self.rate, at_least=1e-6))
         options.choice(_OWNER, "decide_by", self.decide_by, ("interval", "estimate"))
         self._set("confidence", confidence_of(_OWNER, self.confidence))
-        self._set("max_failed", options.share(_OWNER, "max_failed", self.max_failed))
-        self._set("seed", options.count(_OWNER, "seed", self.seed))
         options.flag(_OWNER, "disable_gc", self.disable_gc)
         if self.at_most is None and self.max_slowdown is None:
             msg = f"{_OWNER}: give `at_most`, such as '20ms', or `max_slowdown`, such as 0.1"
@@ -180,14 +179,15 @@ class Latency(Gate):
         )
         names = list(MODELS)[: 1 if self.max_slowdown is None else 2]
         expected = None if self.expected_interval is None else seconds(self.expected_interval)
-        make = partial(Latencies, statistic=statistic, confidence=self.confidence)
-        series = read_series(evidence, names, make, plan, expected)
-        candidate = series["latencies"]
-        found, measured = candidate.found, candidate.measured
+        empty = Latencies(np.empty(0), statistic, self.confidence)
+        latencies = read_latencies(evidence, names, empty, plan, expected)
+        candidate = latencies["latencies"]
+        measured = candidate.measured
         if self.at_most is not None:
-            yield self._limit_check(candidate, Limit(at_most=seconds(self.at_most)))
+            yield self._check(candidate, Limit(at_most=seconds(self.at_most)))
         if self.max_slowdown is not None:
-            yield self._slowdown_check(candidate, series["production_latencies"])
+            limit = Limit(at_most=self.max_slowdown)
+            yield self._check(candidate, limit, latencies["production_latencies"])
         if self.cold_at_most is not None:
             limit = Limit(at_most=seconds(self.cold_at_most))
             first = None if measured is None else measured.first
@@ -208,190 +208,160 @@ class Latency(Gate):
                 unit="s",
                 said=text,
             )
-        if found.failed:
-            limit, share = Limit(at_most=self.max_failed), found.failed / candidate.calls
-            text = f"{found.failed:,} of {candidate.calls:,} calls failed"
+        if failed := candidate.failed:
+            limit, share = Limit(at_most=self.max_failed), failed / candidate.calls
+            text = f"{failed:,} of {candidate.calls:,} calls failed"
             text += f" ({format_value(share, limit, 'share')})"
             if measured is not None:
                 text += f", the first with {measured.timing.failure}"
-            details = {"count": found.failed}
+            details = {"count": failed}
             measurement = Measurement(share, n=candidate.calls, method="count", details=details)
             yield Check.judge(_SUBJECT, "failed", measurement, limit, unit="share", said=text)
 
-    def _limit_check(self, series: Series, limit: Limit) -> Check:
-        found, ends = series.found, series.found.interval
+    def _check(self, series: Latencies, limit: Limit, production: Latencies | None = None) -> Check:
+        """Return the check of the limit, or of the slowdown against production."""
+        share, level = series.statistic.share, self.confidence
+        unit: Literal["s", "share"] = "s" if production is None else "share"
+        details: dict[str, object]
+        if production is None:
+            metric, value, ends = self.quantile, series.value, series.interval
+            beyond = int(np.count_nonzero(series.seconds > limit.high))
+            text = f"`{metric}` is {format_latency(value, limit)}"
+            sizes = f"n = {series.n:,}" if series.n else ""
+            (histogram,) = histograms(series.seconds)
+            details = {"beyond": beyond, "histogram": histogram}
+        else:
+            metric, (value, ends) = "slowdown", slowdown_of(series, production)
+            text = f"`{self.quantile}` is {format_latency(series.value)} against"
+            text += f" {format_latency(production.value)} in production"
+            if value is not None:
+                text += f": a slowdown of {format_value(value, limit, 'share')}"
+            sizes = f"n = {series.n:,} against {production.n:,}"
+            histogram, histogram_production = histograms(series.seconds, production.seconds)
+            details = {
+                "candidate": _finite(series.value),
+                "production": _finite(production.value),
+                "n_production": production.n,
+                "failed_production": production.failed,
+                "effective_calls_production": production.dependence.effective,
+                "histogram": histogram,
+                "histogram_production": histogram_production,
+            }
         clear = ends is not None and limit.excludes(ends)
-        insufficient = series.saturated or self._insufficient(series, clear=clear)
-        beyond = int(np.count_nonzero(found.seconds > limit.high))
-        text = f"`{self.quantile}` is {format_latency(found.value, limit)}"
-        if found.n:
-            interval = format_interval(ends, "s", self.confidence)
-            text += f" ({', '.join(filter(None, [interval, f'n = {found.n:,}']))})"
-        (histogram,) = histograms(found.seconds)
-        details: dict[str, object] = {"beyond": beyond, "histogram": histogram}
-        share, undecided = found.statistic.share, ends is not None and not limit.holds(ends[1])
-        if undecided and not clear and not insufficient and share is not None:
-            # the quantile is within the limit when few enough calls are beyond it
-            inflation, level = found.dependence.inflation, self.confidence
-            exceeding = exceedance_interval(beyond / inflation, found.n / inflation, level)
-            allowed = Limit(at_most=float(1 - share))
-            needed = rows_needed(beyond / found.n, exceeding, allowed, found.n, level)
-            text += self._forecast(needed, details)
-        text += _remarks(series)
-        hint = self._unit_hint(series, limit)
-        return self._check(
-            series, self.quantile, found.value, ends, limit, text, insufficient, details, hint
-        )
-
-    def _slowdown_check(self, series: Series, production: Series) -> Check:
-        found, other = series.found, production.found
-        limit = Limit(at_most=self.max_slowdown)
-        slowdown, ends = slowdown_of(found, other)
-        clear, of_production = (
-            ends is not None and limit.excludes(ends),
-            "of the model in production ",
-        )
-        if other.value == math.inf:
+        if production is not None and production.value == math.inf:
             insufficient = "too many calls of the model in production failed to compare with"
         else:
-            insufficient = (
-                series.saturated
-                or (production.saturated and f"the model in production is {production.saturated}")
-                or self._insufficient(series, clear=clear)
-                or self._insufficient(production, of_production, clear=clear)
-            )
-        text = f"`{self.quantile}` is {format_latency(found.value)} against"
-        text += f" {format_latency(other.value)} in production"
-        if slowdown is not None:
-            text += f": a slowdown of {format_value(slowdown, limit, 'share')}"
-        interval = format_interval(ends, "share", self.confidence)
-        sizes = f"n = {found.n:,} against {other.n:,}"
-        text += f" ({', '.join(filter(None, [interval, sizes]))})"
-        if (series.measured is None) != (production.measured is None):
+            insufficient = series.saturated
+            if production is not None and production.saturated and not insufficient:
+                insufficient = f"the model in production is {production.saturated}"
+            insufficient = insufficient or self._insufficient(series, clear=clear)
+            if production is not None and not insufficient:
+                whose = "of the model in production "
+                insufficient = self._insufficient(production, whose, clear=clear)
+        if basis := ", ".join(filter(None, [format_interval(ends, unit, level), sizes])):
+            text += f" ({basis})"
+        if production is not None and (series.measured is None) != (production.measured is None):
             text += ", which were not measured in turns: the machine is in the ratio"
-        histogram, histogram_production = histograms(found.seconds, other.seconds)
-        details = {
-            "candidate": _finite(found.value),
-            "production": _finite(other.value),
-            "n_production": other.n,
-            "failed_production": other.failed,
-            "effective_calls_production": other.dependence.effective,
-            "histogram": histogram,
-            "histogram_production": histogram_production,
-        }
-        if not insufficient and found.statistic.share is not None:
-            needed = rows_needed(slowdown, ends, limit, found.n, self.confidence)
-            text += self._forecast(needed, details)
+        decided = clear or (ends is not None and all(map(limit.holds, ends)))
+        if not insufficient and not decided and self.decide_by == "interval" and share is not None:
+            target = value, ends, limit
+            if production is None:
+                # the quantile is within the limit when few enough calls are beyond it
+                inflation, allowed = series.dependence.inflation, Limit(at_most=float(1 - share))
+                exceeding = exceedance_interval(beyond / inflation, series.n / inflation, level)
+                target = beyond / series.n, exceeding, allowed
+            needed = rows_needed(*target, series.n, level)
+            if needed is not None:
+                text += f"; about {needed:,} calls would decide"
+                details["rows_needed"] = needed
         text += _remarks(series)
-        return self._check(series, "slowdown", slowdown, ends, limit, text, insufficient, details)
-
-    def _insufficient(self, series: Series, whose: str = "", *, clear: bool) -> str:
-        """Return why calls are too few to decide; empty when they are enough.
-
-        Fewer independent calls are enough where the interval is clearly beyond the limit.
-        """
-        found, least = series.found, series.found.least
-        if series.calls < least:
-            calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
-            few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
-            level = format_number(self.confidence, "share")
-            return f"{few}: at {level} at least {least:,} are needed"
-        if (
-            found.statistic.share is None
-            or self.decide_by == "estimate"
-            or found.value == math.inf
-            or found.dependence.effective >= (_FEW if clear else least)
-        ):
-            return ""
-        text = f"`{self.quantile}` needs {least:,} independent ones"
-        if whose:  # of the candidate's calls a remark says that
-            worth = f"{found.n:,} calls {whose}that depend on those before them are worth"
-            text = f"{worth} {found.dependence.effective:,}, {text}"
-        text += f"; about {rounded_up(least * found.dependence.inflation):,} such calls would do"
-        text += ", or a quieter machine; decide_by='estimate' asks for neither"
-        if found.is_sorted:
-            text += " (hint: the latencies are sorted; give them in the order of the calls)"
-        return text
-
-    def _forecast(self, needed: int | None, details: dict[str, object]) -> str:
-        """Return how many calls would decide, as a clause, and add it to the details."""
-        if needed is None or self.decide_by == "estimate":
-            return ""
-        details["rows_needed"] = needed
-        return f"; about {needed:,} calls would decide"
-
-    def _check(  # noqa: PLR0917
-        self,
-        series: Series,
-        metric: str,
-        value: float | None,
-        interval: Interval | None,
-        limit: Limit,
-        text: str,
-        insufficient: str,
-        details: dict[str, object],
-        hint: str = "",
-    ) -> Check:
-        found, is_quantile = series.found, series.found.statistic.share is not None
-        if series.measured is not None and series.measured.busy:
-            hint = "; ".join(filter(None, ["the machine was busy with more than this", hint]))
-        method = f"{'order statistics' if is_quantile else 'Student'}; {series.how}"
-        quantiles = table(found.ordered)
-        details = {
-            **{name: _finite(item) for name, item in series.details.items()},
-            "calls": series.calls,
-            "failed": found.failed,
-            "calls_needed": found.least,
-            "lag_1": found.dependence.lag_1,
-            "effective_calls": found.dependence.effective,
-            "quantiles": {name: _finite(item) for name, item in quantiles.items()},
-            **details,
-        }
+        busy = series.measured is not None and series.measured.busy
+        hints = ["the machine was busy with more than this" if busy else ""]
+        if production is None:
+            hints.append(self._unit_hint(series, limit))
+        how = {"mean": f"Student; {series.how}", "max": series.how}
+        quantiles = table(series.ordered)
         measurement = Measurement(
             value,
-            n=found.n,
-            interval=interval,
-            confidence=None if interval is None else self.confidence,
-            method=series.how if self.quantile == "max" else method,
-            details=details,
+            n=series.n,
+            interval=ends,
+            confidence=None if ends is None else level,
+            method=how.get(self.quantile, f"order statistics; {series.how}"),
+            details={
+                **{name: _finite(item) for name, item in series.details.items()},
+                "calls": series.calls,
+                "failed": series.failed,
+                "calls_needed": series.least,
+                "lag_1": series.dependence.lag_1,
+                "effective_calls": series.dependence.effective,
+                "quantiles": {name: _finite(item) for name, item in quantiles.items()},
+                **details,
+            },
         )
         return Check.judge(
             _SUBJECT,
             metric,
             measurement,
             limit,
-            rule=self.decide_by if is_quantile else "estimate",
-            insufficient=insufficient if found.n else "",
-            unit="share" if metric == "slowdown" else "s",
+            rule="estimate" if share is None else self.decide_by,
+            insufficient=insufficient if series.n else "",
+            unit=unit,
             said=text,
-            hint=hint,
+            hint="; ".join(filter(None, hints)),
         )
 
-    def _unit_hint(self, series: Series, limit: Limit) -> str:
-        """Return a hint where a limit or latencies look as if they were in another unit."""
-        found = series.found
-        if not found.n or not math.isfinite(found.median):
+    def _insufficient(self, series: Latencies, whose: str = "", *, clear: bool) -> str:
+        """Return why calls are too few to decide; empty when they are enough.
+
+        Fewer independent calls are enough where the interval is clearly beyond the limit.
+        """
+        least = series.least
+        if series.calls < least:
+            calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
+            few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
+            level = format_number(self.confidence, "share")
+            return f"{few}: at {level} at least {least:,} are needed"
+        if (
+            series.statistic.share is None
+            or self.decide_by == "estimate"
+            or series.value == math.inf
+            or series.dependence.effective >= (_FEW if clear else least)
+        ):
             return ""
-        times, bare = limit.high / found.median, options.real(self.at_most)
+        text = f"`{self.quantile}` needs {least:,} independent ones"
+        if whose:  # of the candidate's calls a remark says that
+            worth = f"{series.n:,} calls {whose}that depend on those before them are worth"
+            text = f"{worth} {series.dependence.effective:,}, {text}"
+        text += f"; about {rounded_up(least * series.dependence.inflation):,} such calls would do"
+        text += ", or a quieter machine; decide_by='estimate' asks for neither"
+        if series.is_sorted:
+            text += " (hint: the latencies are sorted; give them in the order of the calls)"
+        return text
+
+    def _unit_hint(self, series: Latencies, limit: Limit) -> str:
+        """Return a hint where a limit or latencies look as if they were in another unit."""
+        if not series.n or not math.isfinite(series.median):
+            return ""
+        times, bare = limit.high / series.median, options.real(self.at_most)
         if bare is not None and times > (_ODD_LARGE if bare >= _LARGE else _ODD):
             most = f"at most {format_number(limit.high, 's')} is {times:,.0f} times the median"
             write = f"write '{bare:g}ms' for milliseconds"
             return f"{most}; a bare number is seconds: {write}"
-        if times * _ODD_GIVEN < 1 and found.median >= 1:
+        if times * _ODD_GIVEN < 1 and series.median >= 1:
             return "latencies are in seconds; are these milliseconds?"
         return ""
 
 
-def _remarks(series: Series) -> str:
+def _remarks(series: Latencies) -> str:
     """Return remarks on failed calls and on the dependence of calls."""
-    found, text = series.found, ""
-    if found.failed == found.n > 1:
-        text += f"; all {found.n:,} calls failed, which counts as infinite"
-    elif found.failed:
-        calls = "call counts" if found.failed == 1 else "calls count"
-        text += f"; {found.failed:,} failed {calls} as infinite"
-    if found.statistic.share is not None and found.dependence.inflation > 1:
-        text += f"; calls depend on those before them and are worth {found.dependence.effective:,}"
+    text = ""
+    if series.failed == series.n > 1:
+        text += f"; all {series.n:,} calls failed, which counts as infinite"
+    elif series.failed:
+        calls = "call counts" if series.failed == 1 else "calls count"
+        text += f"; {series.failed:,} failed {calls} as infinite"
+    if series.statistic.share is not None and series.dependence.inflation > 1:
+        text += f"; calls depend on those before them and are worth {series.dependence.effective:,}"
     return text
 
 

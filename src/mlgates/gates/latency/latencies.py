@@ -1,0 +1,404 @@
+"""Latencies of the models of a run, given or measured, and statistics of them."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mlgates import options
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence, rows_of
+from mlgates.limits import Limit, format_number, format_value
+from mlgates.predictions.lookup import column_of
+from mlgates.predictions.models import prediction_method
+from mlgates.progress import progress_bar
+from mlgates.runtime.timing import Measured, Plan, Subject, measure
+from mlgates.stats import quantiles as stats
+from mlgates.tables import encoding
+from mlgates.tables.columns import NUMBERS, Column
+
+__all__ = [
+    "MODELS",
+    "Latencies",
+    "Statistic",
+    "format_interval",
+    "format_latency",
+    "histograms",
+    "latencies_of",
+    "read_latencies",
+    "slowdown_of",
+    "table",
+]
+
+Floats = npt.NDArray[np.float64]
+
+_QUANTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?)", re.ASCII)
+_WORDS = {"median": "p50", "average": "mean", "avg": "mean", "maximum": "max", "p100": "max"}
+#: Fewest calls whose mean or largest latency predicts that of the next ones.
+_LEAST = 30
+_BINS = 60
+#: The model that is measured where latencies are not given.
+MODELS = {"latencies": "model", "production_latencies": "production_model"}
+#: Calls are enough when they are worth so many times the independent ones that are needed.
+_ROOM = 1.25
+_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A quantile, the mean or the largest of latencies.
+
+    Parameters
+    ----------
+    name : str
+        As it was written.
+    share : Fraction, optional
+        The level of a quantile; None for "mean" and "max".
+
+    Examples
+    --------
+    >>> Statistic.named("Latency", "p99.9").share
+    Fraction(999, 1000)
+    >>> Statistic.named("Latency", 0.99)
+    Traceback (most recent call last):
+    mlgates.errors.OptionError: Latency: `quantile` must be ..., got 0.99; did you mean 'p99'?
+    """
+
+    name: str
+    share: Fraction | None = None
+
+    @classmethod
+    def named(cls, owner: str, given: object) -> "Statistic":
+        """Return the statistic with a name; raise OptionError for another name, p0 and p100."""
+        if given in ("mean", "max"):
+            return cls(str(given))
+        match = _QUANTILE.fullmatch(given) if isinstance(given, str) else None
+        if match is not None and Fraction(match[1]) > 0:
+            return cls(str(given), Fraction(match[1]) / 100)
+        hint, number = "", options.real(given)
+        if isinstance(given, str):
+            folded = given.strip().casefold().removesuffix("%")
+            meant = _WORDS.get(folded, folded)
+            if meant not in ("mean", "max"):
+                meant = f"p{meant.removeprefix('p')}"
+            is_name = meant in ("mean", "max") or _QUANTILE.fullmatch(meant)
+            hint = f"; did you mean {meant!r}?" if is_name and meant != given else ""
+        elif number is not None and 0 < number < 100:
+            hint = f"; did you mean 'p{100 * number if number < 1 else number:g}'?"
+        allowed = "a quantile such as 'p95', 'p99' or 'p99.9', or 'mean' or 'max'"
+        raise options.refuse(owner, "quantile", allowed, given, hint)
+
+    def least(self, confidence: float) -> int:
+        """Return the fewest calls that can decide."""
+        return _LEAST if self.share is None else stats.least_calls(float(self.share), confidence)
+
+
+@dataclass(frozen=True, eq=False)
+class Latencies:
+    """Latencies of one model in the order of the calls, with one statistic of them.
+
+    Parameters
+    ----------
+    seconds : numpy.ndarray of float64
+        Positive, infinite for a failed call; with those added for calls that were not sent.
+    statistic : Statistic
+        The statistic.
+    confidence : float
+        Of the intervals.
+    how : str
+        How they were measured, for the method of a check.
+    calls : int
+        Calls that were made.
+    details : dict
+        For the report.
+    measured : Measured, optional
+        None where they were given.
+    """
+
+    seconds: Floats
+    statistic: Statistic
+    confidence: float
+    how: str = "given latencies"
+    calls: int = 0
+    details: Mapping[str, object] = field(default_factory=dict)
+    measured: Measured | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of calls."""
+        return len(self.seconds)
+
+    @property
+    def least(self) -> int:
+        """Fewest calls that can decide."""
+        return self.statistic.least(self.confidence)
+
+    @cached_property
+    def failed(self) -> int:
+        """Number of failed calls."""
+        return int(np.count_nonzero(np.isinf(self.seconds)))
+
+    @cached_property
+    def ordered(self) -> Floats:
+        """Latencies in ascending order."""
+        return np.sort(self.seconds)
+
+    @cached_property
+    def dependence(self) -> stats.Dependence:
+        """Dependence of calls on those before them, for this statistic."""
+        share = 0.5 if self.statistic.share is None else float(self.statistic.share)
+        return stats.dependence(self.seconds, share, self.confidence)
+
+    @cached_property
+    def value(self) -> float | None:
+        """The statistic; None without calls."""
+        if not self.n:
+            return None
+        if self.statistic.share is not None:
+            return stats.quantile(self.ordered, self.statistic.share)
+        return float(self.seconds.mean() if self.statistic.name == "mean" else self.ordered[-1])
+
+    @cached_property
+    def interval(self) -> stats.Interval | None:
+        """Its interval; of a quantile an end may be infinite, of the largest there is none."""
+        if not self.n or self.statistic.name == "max":
+            return None
+        if self.statistic.share is None:
+            return stats.mean_interval(self.seconds, self.confidence)
+        share, effective = float(self.statistic.share), self.dependence.effective
+        return stats.quantile_interval(self.ordered, share, effective, self.confidence)
+
+    @cached_property
+    def median(self) -> float:
+        """The median of at least one call."""
+        return stats.quantile(self.ordered, Fraction(1, 2))
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether latencies rise or fall from first to last: the order of the calls was lost."""
+        if self.n < 3 or self.ordered[0] == self.ordered[-1]:
+            return False
+        rise = np.array_equal(self.seconds, self.ordered)
+        return rise or np.array_equal(self.seconds, self.ordered[::-1])
+
+    @property
+    def saturated(self) -> str:
+        """Why latencies of an open loop have no meaning, as a clause; empty when they have."""
+        timing = None if self.measured is None else self.measured.timing
+        if timing is None or not timing.saturated:
+            return ""
+        served, rate = format_number(timing.achieved), format_number(timing.rate)
+        kept = f"{served} of {rate} calls a second were served"
+        return f"saturated: {kept}, so latencies grow as long as one measures"
+
+
+def table(ordered: Floats) -> dict[str, float]:
+    """Return the usual quantiles of latencies in ascending order.
+
+    Examples
+    --------
+    >>> table(np.arange(1.0, 1_001.0))
+    {'p50': 500.0, 'p90': 900.0, 'p95': 950.0, 'p99': 990.0, 'max': 1000.0}
+    """
+    if not len(ordered):
+        return {}
+    quantiles = {f"p{p}": stats.quantile(ordered, Fraction(p, 100)) for p in (50, 90, 95, 99)}
+    return {**quantiles, "max": float(ordered[-1])}
+
+
+def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
+    """Count finite latencies in bins of equal width on a logarithmic scale.
+
+    All series have the same edges, at most 60 bins. Empty dicts where no latency is finite.
+
+    Examples
+    --------
+    >>> (one,) = histograms(np.array([0.001, 0.002, 0.1, np.inf]))
+    >>> len(one["edges"]), sum(one["counts"])
+    (6, 3)
+    """
+    finite = [seconds[np.isfinite(seconds)] for seconds in series]
+    every = np.concatenate(finite)
+    if not len(every):
+        return [{} for _ in series]
+    low, high = float(every.min()), float(every.max())
+    if not low < high:
+        low, high = low / 1.05, high * 1.05
+    bins = min(max(math.ceil(math.sqrt(max(map(len, finite)))), 5), _BINS)
+    edges = np.geomspace(low, high, bins + 1)
+    edges[0], edges[-1] = low, high
+    counts = [np.histogram(seconds, edges)[0] for seconds in finite]
+    return [{"edges": tuple(edges.tolist()), "counts": tuple(one.tolist())} for one in counts]
+
+
+def slowdown_of(found: Latencies, other: Latencies) -> tuple[float | None, stats.Interval | None]:
+    """Return by what share one is slower than another, and its interval; None when undefined."""
+    value, base = found.value, other.value
+    if value is None or base is None or math.isinf(base):
+        return None, None
+    ends, others = found.interval, other.interval
+    if ends is None or others is None or math.isinf(value):
+        return value / base - 1, None
+    low, high = stats.ratio_interval(value, ends, base, others)
+    return value / base - 1, (low - 1, high - 1)
+
+
+def format_latency(value: float | None, limit: Limit | None = None) -> str:
+    """Format a time, with the digits that distinguish it from a limit.
+
+    Examples
+    --------
+    >>> format_latency(0.0204, Limit(at_most=0.02)), format_latency(math.inf)
+    ('20.4 ms', 'infinite')
+    """
+    if value is None or math.isinf(value):  # (`format_number` writes "never" for infinite)
+        return "undefined" if value is None else "infinite"
+    return format_number(value, "s") if limit is None else format_value(value, limit, "s")
+
+
+def format_interval(interval: stats.Interval | None, unit: str, confidence: float) -> str:
+    """Format an interval; an end that isn't known is left open.
+
+    Examples
+    --------
+    >>> format_interval((0.001, 0.002), "s", 0.95), format_interval((0.001, math.inf), "s", 0.95)
+    ('95 % interval 1 ms to 2 ms', '95 % interval from 1 ms upwards')
+    """
+    if interval is None or interval[0] == math.inf:
+        return ""
+    (low, high), level = interval, format_number(confidence, "share")
+    unknown = low == -math.inf or (unit == "share" and low == -1)
+    if high == math.inf:
+        return "" if unknown else f"{level} interval from {format_number(low, unit)} upwards"
+    start = "up" if unknown else format_number(low, unit)
+    return f"{level} interval {start} to {format_number(high, unit)}"
+
+
+def read_latencies(
+    evidence: Evidence,
+    names: Sequence[str],
+    empty: Latencies,
+    plan: Plan,
+    expected_interval: float | None,
+) -> dict[str, Latencies]:
+    """Return latencies by name: given ones as they are, all others measured in turns.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of the run.
+    names : sequence of str
+        ``"latencies"``, and ``"production_latencies"`` where they are compared.
+    empty : Latencies
+        Without calls, with the statistic and the confidence of the gate.
+    plan : Plan
+        Options of a measurement.
+    expected_interval : float, optional
+        Seconds between two calls of a sender, to correct for those not sent.
+    """
+    rest = [name for name in names if name not in evidence]
+    lacking = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
+    if lacking:
+        needed = " and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in lacking)
+        msg = f"needs {needed}, which the run was not given"
+        raise EvidenceError(msg)
+
+    def enough(latencies: Floats) -> bool:
+        found = replace(empty, seconds=latencies)
+        return found.dependence.effective >= _ROOM * found.least
+
+    measured: dict[str, Measured] = {}
+    if rest and rows_of(evidence.in_memory("X")) != 0:
+        subjects = []
+        for name in rest:
+            model: Any = evidence[MODELS[name]]
+            method = prediction_method(MODELS[name], model)
+            predict = getattr(model, method) if method else model
+            subjects.append(Subject(f"`{MODELS[name]}`", predict))
+        with progress_bar(plan.calls * len(rest), wanted=evidence.progress, unit="call") as bar:
+            if bar is not None:
+                bar.set_description_str(f"latency of {' and '.join(MODELS[n] for n in rest)}")
+            step = (lambda: None) if bar is None else bar.update
+            found = measure(subjects, evidence.in_memory("X"), plan, enough=enough, step=step)
+        measured = dict(zip(rest, found, strict=True))
+    series = {}
+    for name in names:
+        details: dict[str, object] = {"loop": "given"}
+        how, one = "given latencies", measured.get(name)
+        if name in evidence:
+            latencies = latencies_of(column_of(evidence, name))
+        else:
+            latencies = empty.seconds if one is None else one.timing.latencies
+            details, how = {"loop": "closed"}, "service time (closed loop)"
+            if plan.rate is not None:
+                rate = format_number(plan.rate)
+                details, how = {"loop": "open"}, f"open loop at {rate} calls a second, one server"
+        calls = len(latencies)
+        if one is not None:
+            details |= one.details
+        if expected_interval is not None:
+            try:
+                latencies = stats.corrected_for_omission(latencies, expected_interval)
+            except ValueError as error:
+                msg = f"`expected_interval` is too short: {error}"
+                raise EvidenceError(msg) from None
+            interval = format_number(expected_interval, "s")
+            how += f", corrected by {interval} for calls that were not sent"
+            details["omitted"] = len(latencies) - calls
+        series[name] = replace(
+            empty, seconds=latencies, how=how, calls=calls, details=details, measured=one
+        )
+    return series
+
+
+def latencies_of(column: Column) -> Floats:
+    """Return given latencies in seconds; an infinite one is a request that failed.
+
+    Durations have a unit of their own, which is heeded.
+
+    Raises
+    ------
+    EvidenceError
+        For values that are no positive numbers: missing ones, negative ones, zeros.
+
+    Examples
+    --------
+    >>> from mlgates.tables.columns import as_column
+    >>> latencies_of(as_column("`latencies`", [0.02, 0.03, float("inf")])).tolist()
+    [0.02, 0.03, inf]
+    >>> latencies_of(as_column("`latencies`", [0.02, 0.0]))
+    Traceback (most recent call last):
+    mlgates.errors.EvidenceError: `latencies` holds 1 of 2 values that are zero: no answer takes ...
+    """
+    kind = column.field.kind
+    empty = kind == "null" and not column.rows
+    if kind == "bool" or (kind not in NUMBERS | {"duration"} and not empty):
+        held = f"values of type {column.field.type}" if column.rows else "no numbers"
+        msg = f"{column.said} holds {held}; seconds are due, infinite for a request that failed"
+        raise EvidenceError(msg)
+    if kind == "duration":
+        plain: Any = encoding.decode(column.array)
+        ticks = np.asarray(plain.cast(pa.int64()).fill_null(0)).astype(np.float64)
+        values = ticks / _UNITS[column.field.unit or "us"]
+        values = np.where(encoding.is_null(plain), np.nan, values)
+    else:
+        values = column.floats
+    for bad, what in (
+        (np.isnan(values), "missing: a request that failed is infinite"),
+        (values < 0, "negative: no answer comes before its request"),
+        (
+            values == 0,
+            "zero: no answer takes no time, so the clock they were taken with is too coarse",
+        ),
+    ):
+        if count := int(np.count_nonzero(bad)):
+            msg = f"{column.said} holds {count:,} of {len(bad):,} values that are {what}"
+            raise EvidenceError(msg)
+    return values
