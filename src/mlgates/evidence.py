@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
-from os import PathLike
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar, cast
 
@@ -113,6 +112,11 @@ class Evidence:
                 msg = f"unknown evidence {name!r}{near}"
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
+        #: whether the reference is a baseline or profile, or the file of one, and no table
+        self._stored = isinstance(self._given.get("reference"), Baseline | Profile)
+        with suppress(Exception):  # a path of the user's own can raise anything
+            path = os.fspath(cast("str", self._given.get("reference")))
+            self._stored |= path.endswith(".json")
         self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
         self._requests: list[object] = []
         self._cache: dict[tuple[str, Hashable], _Cached] = {}
@@ -236,9 +240,9 @@ class Evidence:
         """Return the reference: a baseline or profile as given or loaded, or a table's profile."""
         given = self._given.get("reference")
         make: Callable[[], object] = partial(self._scan, "reference")
-        if _is_stored(given):
-            file = isinstance(given, str | PathLike)
-            make = partial(Baseline.load, cast("str", given)) if file else lambda: given
+        if self._stored:
+            is_file = not isinstance(given, Baseline | Profile)
+            make = partial(Baseline.load, cast("str", given)) if is_file else lambda: given
         return cast("Reference", self.cached("profile", "reference", make))
 
     def scan(self) -> None:
@@ -362,7 +366,7 @@ class Evidence:
         if name in ALIGNED:
             return row_argument(self, name)
         given = self[name]
-        if name == "reference" and _is_stored(given):
+        if name == "reference" and self._stored:
             return self.reference()
         if name not in TABLES:
             return lend(given)
@@ -381,10 +385,3 @@ class Evidence:
 def _meant(name: str, known: Iterable[str]) -> str:
     """Return which name may be meant by an unknown one; an empty text where none is near."""
     return f"; did you mean {ALIASES[name]!r}?" if name in ALIASES else did_you_mean(name, known)
-
-
-def _is_stored(given: object) -> bool:
-    """Whether a reference is a profile or a baseline, or the name of a baseline's file."""
-    if isinstance(given, str | PathLike):
-        return str(os.fspath(given)).endswith(".json")
-    return isinstance(given, Baseline | Profile)
