@@ -20,7 +20,7 @@ import mlgates as mg
 from mlgates import evidence as evidence_module
 from mlgates._gate import Gate
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.profile.counters import Counter
+from mlgates.profile.counter import ColumnCounter, Counter
 from mlgates.report import Report
 from mlgates.verdict import Check, Limit, Verdict
 
@@ -515,19 +515,22 @@ class Junk:
 
 
 @dataclass(frozen=True)
-class BadCounter:
+class BadCounter(ColumnCounter):
     """A counter that raises what it is told to."""
 
-    column: str
     error: type[BaseException]
 
-    @property
-    def columns(self):
-        return (self.column,)
-
-    def count(self, views, native):
+    def count(self, batch):
         msg = "bad counter"
         raise self.error(msg)
+
+
+@dataclass(frozen=True)
+class NoCounter:
+    """Has columns as a counter does, and is none."""
+
+    columns: tuple[str, ...] = ("x",)
+    subsumed_by: None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -540,6 +543,8 @@ class Saboteur(Gate):
     def counts(self, schema) -> list[Counter]:
         if self.how == "junk counter":
             return [Junk()]
+        if self.how == "no counter":
+            return [NoCounter()]
         if self.how == "no counters":
             return 5
         if self.how == "counts raises":
@@ -605,6 +610,7 @@ SABOTEURS = [
         for how in (
             None,
             "junk counter",
+            "no counter",
             "no counters",
             "counts raises",
             "counts exits",

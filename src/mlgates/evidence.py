@@ -258,20 +258,22 @@ class Evidence:
 
     def _scan(self, name: str) -> Profile:
         source = self.source(name)
-        wanted: dict[Counter, None] = {}
+        wanted: dict[Counter, Counter | None] = {}
         columns: set[str] = set()
         for counts in self._counts[name]:
             # a gate whose request raises finds its counters missing; the others go on
             with suppress(Exception, SystemExit):
-                counters = tuple(counts(source.schema))
+                counters = {c: c.subsumed_by for c in counts(source.schema)}
+                if not all(isinstance(counter, Counter) for counter in counters):
+                    continue
                 columns.update(column for counter in counters for column in counter.columns)
                 if not counters and name == "data":  # read without a counter: all of it may be
                     columns.update(source.schema)
-                wanted |= dict.fromkeys(counters)
+                wanted |= counters
         # what can be read off another counter's state is not counted again
-        wanted = {c: None for c in wanted if c.subsumed_by not in wanted}
+        counted = [counter for counter, other in wanted.items() if other not in wanted]
         read = [column for column in source.schema if column in columns]
-        return Profile.of(source, wanted, columns=read, n_jobs=self._n_jobs)
+        return Profile.of(source, counted, columns=read, n_jobs=self._n_jobs)
 
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Return what a function gives of each item, over threads where a table is large.
