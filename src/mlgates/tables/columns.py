@@ -68,19 +68,6 @@ class Rows(Protocol):
 class Column:
     """One value a row.
 
-    Parameters
-    ----------
-    said : str
-        Name in messages, like ``"`y_true`"``.
-    array : pyarrow.ChunkedArray
-        Values, in plain types.
-    field : Field
-        Their description.
-    index : pandas.Index, optional
-        Labels of the rows.
-    declares : bool
-        Whether its dictionary declares categories, so that one without rows is a category too.
-
     Examples
     --------
     >>> column = as_column("`y_true`", [1, None, 0])
@@ -88,10 +75,14 @@ class Column:
     (3, 'int', [False, True, False])
     """
 
+    #: name in messages, like "`y_true`"
     said: str
+    #: values, in plain types
     array: pa.ChunkedArray
     field: Field
+    #: pandas index of the rows
     index: Any = None
+    #: whether its dictionary declares categories, so that one without rows is a category too
     declares: bool = False
 
     @property

@@ -101,20 +101,17 @@ def is_null(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
     """Return bools, integers or floats that are not null; no copy for one chunk of numbers."""
-    chunks = [chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks]
-    return _joined(chunks, array.type, 0)
+    present = (chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks)
+    parts = [filled(chunk, 0) for chunk in present]
+    empty = np.empty(0, _DTYPES[array.type])
+    return parts[0] if len(parts) == 1 else np.concatenate([empty, *parts])
 
 
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
     """Return a floating column at full length, with NaN where it is null."""
-    return _joined(array.chunks, array.type, np.nan)
-
-
-def _joined(chunks: list[pa.Array], arrow_type: pa.DataType, value: float) -> npt.NDArray[Any]:
-    if len(chunks) == 1:
-        return filled(chunks[0], value)
-    parts = [filled(chunk, value) for chunk in chunks]
-    return np.concatenate([np.empty(0, _DTYPES[arrow_type]), *parts])
+    parts = [filled(chunk, np.nan) for chunk in array.chunks]
+    empty = np.empty(0, _DTYPES[array.type])
+    return parts[0] if len(parts) == 1 else np.concatenate([empty, *parts])
 
 
 def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:

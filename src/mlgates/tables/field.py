@@ -58,40 +58,20 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Name and type of one column, of its values rather than of their encoding.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    kind : str
-        Kind of the values: ``"int"``, ``"float"``, ``"decimal"``, ``"bool"``, ``"string"``,
-        ``"date"``, ``"time"``, ``"timestamp"``, ``"duration"``, ``"binary"``, ``"nested"``,
-        ``"null"`` (no value seen that has a type) or ``"unreadable"``.
-    type : str
-        Name of the Arrow type as the container delivered it; for an unreadable column a short
-        description of its cells.
-    encoded : bool, default False
-        Whether the column is dictionary-encoded (categorical).
-    unit : str, optional
-        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``, for times, timestamps and durations.
-    zone : str, optional
-        Name of the time zone of timestamps; None for naive ones.
-    problem : str, optional
-        For an unreadable column: what is wrong with it and what to do.
-
-    Examples
-    --------
-    >>> Field("age", "int", "int64")
-    Field(name='age', kind='int', type='int64', encoded=False, unit=None, zone=None, problem=None)
-    """
+    """Name and type of one column, of its values rather than of their encoding."""
 
     name: str
+    #: a key of `_TYPE_IDS`, or "unreadable"; "null" where no value has a type
     kind: str
+    #: Arrow's name of the type as delivered; of an unreadable column what its cells are
     type: str
+    #: whether the column is dictionary-encoded (categorical)
     encoded: bool = False
+    #: "s", "ms", "us" or "ns", of times, timestamps and durations
     unit: str | None = None
+    #: time zone of timestamps; None for naive ones
     zone: str | None = None
+    #: of an unreadable column: what is wrong with it and what to do
     problem: str | None = None
 
 

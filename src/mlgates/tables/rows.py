@@ -1,7 +1,6 @@
 """Rows of features as a model takes them: taken, copied, varied and compared in their container.
 
-Each class has the operations that one kind of container does in its own way; pandas and polars are
-used, never imported.
+pandas and polars are used, never imported.
 """
 
 import copy
@@ -23,68 +22,63 @@ __all__ = ["UNSEEN", "Rows", "rows_like"]
 
 #: a category that no model has seen
 UNSEEN = "mlgates: a category never seen"
+_WITH_ROWS = frozenset(
+    {"pandas", "pandas column", "polars", "polars column", "arrow", "arrow column", "sequence"}
+)
 
 
 class Rows:
-    """Rows in a container; this class is for lists and tuples of rows without columns.
+    """Rows in a container; `request` for one raw request of any type, which has no columns.
 
     Examples
     --------
-    >>> rows_like([[1, "a"], [2, "b"]]).take([1])
-    [[2, 'b']]
+    >>> rows = rows_like([[1, "a"], [2, "b"]])
+    >>> rows.take([1]), rows.n
+    ([[2, 'b']], 2)
     """
 
-    #: whether columns have names, so that their order need not matter
-    named = False
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    @property
-    def n(self) -> int:
-        """Number of rows."""
-        return len(self.value)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns; none where rows have no columns."""
-        return tuple(str(name) for name in names_of_columns(self.value) or ())
+    def __init__(self, value: Any, *, request: bool = False) -> None:
+        self.value = self._cells = value
+        self._request = request
+        self._kind = "other" if request else kind_of(value)
+        self._is_lazy = self._kind == "lazy"
+        if self._is_lazy:  # the query is run once
+            self._kind, self._cells = "polars", collected(value)
+            self.value = self._cells.lazy()
+        #: number of rows
+        self.n = 1 if request else _length(self._cells)
+        first = value[0] if self._kind == "sequence" and value else None
+        self._keys: list[Any]
+        if isinstance(first, dict | list | tuple):
+            self._keys = list(first) if isinstance(first, dict) else list(range(len(first)))
+        else:
+            self._keys = [] if request else names_of_columns(self._cells) or []
+        by_number = self._kind == "sparse" or (self._kind == "numpy" and value.ndim == 2)
+        #: whether columns have names, so that their order need not matter
+        self.named = bool(self._keys) and not by_number and not isinstance(first, list | tuple)
+        #: names of the columns, or their numbers; none where rows have no columns
+        self.names = tuple(str(key) for key in self._keys)
 
     def take(self, where: Any) -> Any:
         """Return the rows at these positions, in a container of the same kind."""
-        return type(self.value)(self.value[i] for i in where)
+        return self._like(_take(self._cells, where))
+
+    def _like(self, cells: Any) -> Any:
+        return cells.lazy() if self._is_lazy else cells
 
     def copy(self) -> Any:
         """Return a copy that shares nothing that can be changed."""
-        return _deep_copy(self.value)
-
-    def parts(self, value: Any) -> dict[str, Any]:
-        """Return the parts of a container that a model could change, by name."""
-        return {"cells": value}
+        return _copy(self.value)
 
     def differences(self, other: Any) -> tuple[str, ...]:
-        """Return the parts in which another container differs, like "cells"; of some, the first."""
-        if type(self.value) is not type(other):
-            return ("type",)
-        before, after = self.parts(self.value), self.parts(other)
-        found: list[str] = []
-        for part, value in before.items():
-            only_alone = part in ("types", "cells")  # they differ where columns or rows do
-            if not (only_alone and found) and not _same(value, after[part]):
-                found.append(part)
-        return tuple(found)
-
-    def column(self, i: int) -> Any:
-        """Return the cells of a column, in a container of their own."""
-        return column_at(self.value, i)
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        """Return the same rows with other cells in a column."""
-        raise NotImplementedError
+        """Return the parts in which another container differs from this one, like "cells"."""
+        if self._request:
+            return () if _same(self.value, other) else ("cells",)
+        return _differences(self.value, other)
 
     def is_text(self, column: int) -> bool:
         """Return whether a column holds texts or categories."""
-        return _is_text(self.column(column))
+        return self._kind != "sparse" and _is_text(self._column(column))
 
     def missing(self, column: int) -> Any:
         """Return the same rows with a column missing in all of them; None where it can't be."""
@@ -94,279 +88,58 @@ class Rows:
         """Return the same rows with an unseen category in a column; None if none can."""
         return self._constant(column, UNSEEN)
 
-    def _constant(self, column: int, cell: str | None) -> Any:
+    def _column(self, i: int) -> Any:
+        """Return the cells of a column, in a container of their own."""
+        if self._kind != "sequence":
+            cells = column_at(self._cells, i)
+            return cells.astype(np.float64) if self._kind == "sparse" else cells
+        key = self._keys[i]
+        return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
+
+    def _constant(self, i: int, cell: str | None) -> Any:
+        """Return the same rows with the same cell in each row of a column; None if it can't be."""
+        if not self._keys:
+            return None
+        key, kind, value = self._keys[i], self._kind, self._cells
         with suppress(TypeError, ValueError, pa.ArrowException):
-            return self.with_column(column, _constant_like(self.column(column), cell))
+            cells = _constant_like(self._column(i), cell)
+            if kind == "sequence":
+                return type(value)(_with_cell(row, key, cell) for row in value)
+            if kind == "mapping":
+                return {**value, key: cells}
+            if kind == "pandas":
+                rows = self.copy()
+                rows.isetitem(i, cells)
+                return rows
+            if kind == "polars":
+                return self._like(value.with_columns(cells.alias(key)))
+            if kind == "arrow":
+                arrays = [cells if j == i else array for j, array in enumerate(value.columns)]
+                return type(value).from_arrays(arrays, names=self._keys)
+            if self.named:
+                return _structured(type(value), {**{k: value[k] for k in self._keys}, key: cells})
+            if cells.dtype.kind in "OU" and cells.dtype.kind != value.dtype.kind:
+                return None  # all columns would become texts or objects
+            # integers become floats, as in an array that had a gap; texts become wider
+            rows = value.astype(np.result_type(value.dtype, cells))
+            rows = rows.tolil() if kind == "sparse" else rows
+            rows[:, [i]] = cells.reshape(-1, 1)
+            return rows.asformat(value.format) if kind == "sparse" else rows
         return None
 
     def reordered(self, order: Sequence[int]) -> Any:
         """Return the same rows with their columns in another order, where they have names."""
-        del order
-        return self.value
-
-
-class _Records(Rows):
-    """A list of dicts, or of equally long rows."""
-
-    def __init__(self, value: Any) -> None:
-        super().__init__(value)
-        first = value[0] if len(value) else ()
-        self.named = isinstance(first, dict)
-        self._keys: list[Any] = list(first) if self.named else list(range(len(first)))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(str(key) for key in self._keys)
-
-    def column(self, i: int) -> Any:
-        key = self._keys[i]
-        return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        rows: list[Any] = []
-        for row, cell in zip(self.value, cells, strict=True):
-            items = {**row} if isinstance(row, dict) else list(row)
-            items[self._keys[i]] = cell
-            rows.append(tuple(items) if type(row) is tuple else items)
-        return type(self.value)(rows)
-
-    def reordered(self, order: Sequence[int]) -> Any:
-        keys = [self._keys[i] for i in order]
-        return type(self.value)({key: row[key] for key in keys if key in row} for row in self.value)
-
-
-class _Columns(Rows):
-    """A dict of columns."""
-
-    named = True
-
-    def __init__(self, value: Any) -> None:
-        super().__init__(value)
-        self._columns = {name: _rows_in_memory(column) for name, column in value.items()}
-        sizes = {column.n for column in self._columns.values()}
-        if len(sizes) > 1:
-            msg = f"its columns have from {min(sizes):,} to {max(sizes):,} rows"
-            raise EvidenceError(msg)
-        self._n = max(sizes, default=0)
-
-    @property
-    def n(self) -> int:
-        return self._n
-
-    def take(self, where: Any) -> Any:
-        return {name: column.take(where) for name, column in self._columns.items()}
-
-    def differences(self, other: Any) -> tuple[str, ...]:
-        if list(self.value) != list(other):
-            return ("columns",)
-        parts = [column.differences(other[name]) for name, column in self._columns.items()]
-        return tuple(dict.fromkeys(part for of_column in parts for part in of_column))
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        return {**self.value, list(self.value)[i]: cells}
-
-    def reordered(self, order: Sequence[int]) -> Any:
-        names = list(self.value)
-        return {names[i]: self.value[names[i]] for i in order}
-
-
-class _Array(Rows):
-    """A numpy array of one or more dimensions; the fields of a structured one are its columns."""
-
-    def __init__(self, value: Any) -> None:
-        super().__init__(value)
-        self.named = bool(value.dtype.names) and value.ndim == 1
-
-    def take(self, where: Any) -> Any:
-        return self.value[np.asarray(where, dtype=np.intp)]
-
-    def parts(self, value: Any) -> dict[str, Any]:
-        return {"shape": value.shape, "types": value.dtype, "cells": value}
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        if self.named:
-            return self._rebuilt({**{n: self.value[n] for n in self.names}, self.names[i]: cells})
-        if cells.dtype.kind in "OU" and cells.dtype.kind != self.value.dtype.kind:
-            raise TypeError  # all columns would become texts or objects
-        # integers become floats, as in an array that had a gap; texts become wider
-        rows = self.value.astype(np.result_type(self.value, cells))
-        rows[:, i] = cells.reshape(rows[:, i].shape)  # (a column of np.matrix has two dimensions)
-        return rows
-
-    def reordered(self, order: Sequence[int]) -> Any:
         if not self.named:
             return self.value
-        return self._rebuilt({self.names[i]: self.value[self.names[i]] for i in order})
-
-    def _rebuilt(self, columns: Mapping[str, Any]) -> Any:
-        dtype = [(name, cells.dtype) for name, cells in columns.items()]
-        rows = np.empty(self.n, dtype=dtype).view(type(self.value))
-        for name, cells in columns.items():
-            rows[name] = cells
-        return rows
-
-
-class _Sparse(Rows):
-    """A sparse matrix of scipy."""
-
-    @property
-    def n(self) -> int:
-        return int(self.value.shape[0])
-
-    def take(self, where: Any) -> Any:
-        rows = self.value.tocsr()[np.asarray(where, dtype=np.intp)]
-        return rows.asformat(self.value.format)
-
-    def parts(self, value: Any) -> dict[str, Any]:
-        cells = value.tocoo()
-        entries = (cells.row, cells.col, cells.data)
-        return {"shape": value.shape, "types": value.dtype, "cells": entries}
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        if cells.dtype.kind != "f":
-            raise TypeError
-        rows = self.value.astype(np.float64).tolil()
-        rows[:, i] = cells.reshape(-1, 1)
-        return rows.asformat(self.value.format)
-
-
-class _Frame(Rows):
-    """A pandas DataFrame."""
-
-    named = True
-
-    def take(self, where: Any) -> Any:
-        # (a copy of its own: pandas 2 warns users who write to a part of another frame)
-        return self.value.iloc[np.asarray(where, dtype=np.intp)].copy()
-
-    def copy(self) -> Any:
-        rows = self.value.copy(deep=True)
-        for i, dtype in enumerate(rows.dtypes):
-            if dtype.kind == "O" and isinstance(dtype, np.dtype):
-                rows.isetitem(i, _Series(rows.iloc[:, i]).copy())
-        rows.columns = rows.columns.copy()
-        rows.index = rows.index.copy()
-        return rows
-
-    def parts(self, value: Any) -> dict[str, Any]:
-        columns, index = value.columns, value.index
-        return {
-            "columns": (columns, list(columns.names)),
-            "index": (index, list(index.names)),
-            "types": list(value.dtypes),
-            "cells": value,
-            "attributes": value.attrs,
-        }
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        rows = self.copy()
-        rows.isetitem(i, cells)
-        return rows
-
-    def reordered(self, order: Sequence[int]) -> Any:
-        return self.value.iloc[:, list(order)]
-
-
-class _Series(Rows):
-    """A pandas Series: a row is one cell."""
-
-    def take(self, where: Any) -> Any:
-        return self.value.iloc[np.asarray(where, dtype=np.intp)]
-
-    def copy(self) -> Any:
-        old = self.value
-        if old.dtype != object:
-            return old.copy(deep=True)
-        cells = _deep_copy(old.to_numpy())
-        new = sys.modules["pandas"].Series(cells, index=old.index, name=old.name, dtype=object)
-        new.attrs = dict(old.attrs)
-        return new
-
-    def parts(self, value: Any) -> dict[str, Any]:
-        return _Frame.parts(self, value.to_frame("x"))  # type: ignore[arg-type]
-
-
-class _Polars(Rows):
-    """A polars DataFrame, or a LazyFrame, which is run once to take rows of it."""
-
-    named = True
-
-    def __init__(self, value: Any) -> None:
-        self._is_lazy = kind_of(value) == "lazy"
-        self._frame = collected(value) if self._is_lazy else value
-        super().__init__(self._like(self._frame))
-
-    def _like(self, frame: Any) -> Any:
-        return frame.lazy() if self._is_lazy else frame
-
-    @property
-    def n(self) -> int:
-        return int(self._frame.height)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._frame.columns)
-
-    def take(self, where: Any) -> Any:
-        return self._like(self._frame[[int(i) for i in where]])
-
-    def copy(self) -> Any:
-        return self.value.clone()
-
-    def parts(self, value: Any) -> dict[str, Any]:
-        frame = collected(value) if self._is_lazy else value
-        return {"columns": list(frame.schema.items()), "cells": frame}
-
-    def column(self, i: int) -> Any:
-        return self._frame.to_series(i)
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        return self._like(self._frame.with_columns(cells.alias(self.names[i])))
-
-    def reordered(self, order: Sequence[int]) -> Any:
-        return self._like(self._frame.select([self.names[i] for i in order]))
-
-
-class _PolarsSeries(Rows):
-    """A polars Series: a row is one cell."""
-
-    def take(self, where: Any) -> Any:
-        return self.value[[int(i) for i in where]]
-
-    def parts(self, value: Any) -> dict[str, Any]:
-        return {"types": value.dtype, "cells": value}
-
-
-class _Arrow(Rows):
-    """An Arrow table, batch or array, none of which can be changed."""
-
-    named = True
-
-    @property
-    def n(self) -> int:
-        return int(self.value.num_rows) if names_of_columns(self.value) else len(self.value)
-
-    def take(self, where: Any) -> Any:
-        return self.value.take(pa.array(where, type=pa.int64()))
-
-    def copy(self) -> Any:
-        return self.value
-
-    def with_column(self, i: int, cells: Any) -> Any:
-        arrays = list(self.value.columns)
-        arrays[i] = cells
-        return type(self.value).from_arrays(arrays, names=list(self.names))
-
-    def reordered(self, order: Sequence[int]) -> Any:
-        return self.value.select(list(order))
-
-
-class _Request(Rows):
-    """One request to an application: any value."""
-
-    @property
-    def n(self) -> int:
-        return 1
+        keys, kind, value = [self._keys[i] for i in order], self._kind, self._cells
+        if kind == "sequence":
+            return type(value)({key: row[key] for key in keys if key in row} for row in value)
+        if kind == "pandas":
+            return value.iloc[:, list(order)]
+        if kind in ("polars", "arrow"):
+            return self._like(value.select(keys))
+        columns = {key: value[key] for key in keys}
+        return columns if kind == "mapping" else _structured(type(value), columns)
 
 
 def rows_like(value: Any, *, request: bool = False) -> Rows:
@@ -376,38 +149,134 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
     values without rows that could be taken one by one.
     """
     if request:
-        return _Request(value)
+        return Rows(value, request=True)
     table = in_memory(value, lambda: as_source(value))
-    return _rows_in_memory(as_source(table).whole() if kind_of(table) == "stream" else table)
+    return Rows(as_source(table).whole() if kind_of(table) == "stream" else table)
 
 
-def _rows_in_memory(value: Any) -> Rows:
+def _length(value: Any) -> int:
+    """Return the number of rows of a container in memory; EvidenceError if it has none."""
     kind = kind_of(value)
-    if kind == "sequence":
-        has_columns = bool(value) and isinstance(value[0], dict | list | tuple)
-        return _Records(value) if has_columns else Rows(value)
-    without_rows = (kind == "numpy" and not value.ndim) or (
-        kind == "pandas column" and not is_instance_of(value, "pandas", "Series")
-    )
-    if kind in _ROWS_OF_KIND and not without_rows:
-        return _ROWS_OF_KIND[kind](value)
+    if kind == "mapping":
+        sizes = {_length(column) for column in value.values()}
+        if len(sizes) > 1:
+            msg = f"its columns have from {min(sizes):,} to {max(sizes):,} rows"
+            raise EvidenceError(msg)
+        return max(sizes, default=0)
+    if kind == "sparse" or (kind == "numpy" and value.ndim):
+        return int(value.shape[0])
+    if kind in _WITH_ROWS and (kind != "pandas column" or hasattr(value, "iloc")):
+        return len(value)
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
     msg = f"a value of type {type(value).__name__} has no rows to take one by one; give {wanted}"
     raise EvidenceError(msg)
 
 
-_ROWS_OF_KIND: Mapping[str, type[Rows]] = {
-    "pandas": _Frame,
-    "pandas column": _Series,
-    "polars": _Polars,
-    "polars column": _PolarsSeries,
-    "lazy": _Polars,
-    "arrow": _Arrow,
-    "arrow column": _Arrow,
-    "numpy": _Array,
-    "mapping": _Columns,
-    "sparse": _Sparse,
-}
+def _take(value: Any, where: Any) -> Any:
+    kind = kind_of(value)
+    if kind == "mapping":
+        return {name: _take(column, where) for name, column in value.items()}
+    if kind == "sequence":
+        return type(value)(value[i] for i in where)
+    if kind in ("arrow", "arrow column"):
+        return value.take(pa.array(where, type=pa.int64()))
+    if kind in ("polars", "polars column"):
+        return value[[int(i) for i in where]]
+    at = np.asarray(where, dtype=np.intp)
+    if kind == "pandas":
+        # (a copy of its own: pandas 2 warns users who write to a part of another frame)
+        return value.iloc[at].copy()
+    if kind == "sparse":
+        return value.tocsr()[at].asformat(value.format)
+    return value.iloc[at] if kind == "pandas column" else value[at]
+
+
+def _copy(value: Any) -> Any:
+    """Return a deep copy; immutable containers and objects that can't be copied are shared."""
+    kind = kind_of(value)
+    if kind in ("arrow", "arrow column"):
+        return value
+    if kind in ("polars", "polars column", "lazy"):
+        return value.clone()
+    if kind == "pandas column" and hasattr(value, "iloc"):
+        if value.dtype != object:
+            return value.copy(deep=True)
+        cells = _copy(value.to_numpy())
+        new = sys.modules["pandas"].Series(cells, index=value.index, name=value.name, dtype=object)
+        new.attrs = dict(value.attrs)
+        return new
+    if kind == "pandas":
+        rows = value.copy(deep=True)
+        for i, dtype in enumerate(rows.dtypes):
+            if dtype.kind == "O" and isinstance(dtype, np.dtype):
+                rows.isetitem(i, _copy(rows.iloc[:, i]))
+        rows.columns = rows.columns.copy()
+        rows.index = rows.index.copy()
+        return rows
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001  (locks, open files, errors of a user's class)
+        return copy.copy(value)
+
+
+def _differences(left: Any, right: Any) -> tuple[str, ...]:
+    """Return the parts in which two containers differ; "types" and "cells" only by themselves."""
+    if type(left) is not type(right):
+        return ("type",)
+    if isinstance(left, Mapping):
+        if list(left) != list(right):
+            return ("columns",)
+        of_columns = [_differences(left[name], right[name]) for name in left]
+        return tuple(dict.fromkeys(part for parts in of_columns for part in parts))
+    found: list[str] = []
+    before, after = _parts(left), _parts(right)
+    for part, value in before.items():
+        if not (part in ("types", "cells") and found) and not _same(value, after[part]):
+            found.append(part)
+    return tuple(found)
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    """Return the parts of a container that a model could change, by name."""
+    kind = kind_of(value)
+    if kind == "numpy":
+        return {"shape": value.shape, "types": value.dtype, "cells": value}
+    if kind == "sparse":
+        cells = value.tocoo()
+        entries = (cells.row, cells.col, cells.data)
+        return {"shape": value.shape, "types": value.dtype, "cells": entries}
+    if kind == "lazy":
+        return _parts(collected(value))
+    if kind == "polars":
+        return {"columns": list(value.schema.items()), "cells": value}
+    if kind == "pandas column" and hasattr(value, "iloc"):
+        return _parts(value.to_frame("x"))
+    if kind == "pandas":
+        return {
+            "columns": (value.columns, list(value.columns.names)),
+            "index": (value.index, list(value.index.names)),
+            "types": list(value.dtypes),
+            "cells": value,
+            "attributes": value.attrs,
+        }
+    return {"cells": value}
+
+
+def _structured(kind: type, columns: Mapping[str, Any]) -> Any:
+    """Return a structured array of these columns."""
+    dtype = [(name, cells.dtype) for name, cells in columns.items()]
+    rows: Any = np.empty(len(next(iter(columns.values()))), dtype=dtype).view(kind)
+    for name, cells in columns.items():
+        rows[name] = cells
+    return rows
+
+
+def _with_cell(row: Any, key: Any, cell: object) -> Any:
+    """Return a row, a dict or a sequence, with another cell."""
+    if isinstance(row, dict):
+        return {**row, key: cell}
+    cells = [*row[:key], cell, *row[key + 1 :]]
+    return tuple(cells) if type(row) is tuple else cells
 
 
 def _constant_like(column: Any, cell: str | None) -> Any:
@@ -464,14 +333,6 @@ def _is_text(column: Any) -> bool:
         cells = column.tolist()
     known = [cell for cell in cells if not is_missing(cell)]
     return bool(known) and all(isinstance(cell, str) for cell in known)
-
-
-def _deep_copy(value: Any) -> Any:
-    """Return a deep copy; objects that can't be copied are shared."""
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001  (locks, open files, errors of a user's class)
-        return copy.copy(value)
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -61,42 +61,22 @@ _NEARLY = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows of a table, in order.
+    """Some rows of a table, in order: its columns in plain types.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        The columns that were asked for, in plain types.
-    native : object
-        What a user's callable gets: the user's own object where the batch is the whole table,
-        else `table`.
-
-    Examples
-    --------
-    >>> batch = next(as_source({"x": [1, 2]}).batches())
-    >>> batch.table.num_rows, batch.native
-    (2, {'x': [1, 2]})
+    `native` is for a user's callable: the user's own object where the batch is the whole table,
+    else `table`.
     """
 
     table: pa.Table
     native: object
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Source:
     """A table that can be read again and again; made by `as_source`.
 
-    Parameters
-    ----------
-    origin : str
-        Where the table came from, like ``"pandas.DataFrame"`` or ``"parquet file"``.
-    schema : mapping of str to Field
-        Its columns, in order.
-    rows : int or None
-        Number of rows; None when unknown before reading.
-    read : callable
-        Opens the table: from names of columns to an iterator of batches.
-    native : object, optional
-        The whole table as a user's callable gets it, where it lies in memory.
+    `origin` names the container, `rows` is None when unknown before reading, `read` opens the table
+    for some columns, `native` is the user's own object if the table lies in memory.
 
     Examples
     --------
@@ -107,19 +87,11 @@ class Source:
     [1]
     """
 
-    def __init__(
-        self,
-        origin: str,
-        schema: TableSchema,
-        rows: int | None,
-        read: Callable[[list[str]], Iterator[Batch]],
-        native: object = None,
-    ) -> None:
-        self.origin = origin
-        self.native = native
-        self.schema: TableSchema = MappingProxyType(dict(schema))
-        self.rows = rows
-        self._read = read
+    origin: str
+    schema: TableSchema
+    rows: int | None
+    read: Callable[[list[str]], Iterator[Batch]]
+    native: object = None
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[Batch]:
         """Read columns, by default all, in order of the rows: at least one batch.
@@ -138,7 +110,7 @@ class Source:
         if absent:
             msg = f"the table has no column {few(absent)}; it has {few(self.schema, 20)}"
             raise EvidenceError(msg)
-        return self._read(names)
+        return self.read(names)
 
     def whole(self) -> Any:
         """Return the table as user code gets it: as given if it lies in memory, else as Arrow."""
@@ -157,28 +129,10 @@ class Source:
 def as_source(table: Any) -> Source:
     """Return the source of any table: its columns are normalised once, and can be read many times.
 
-    Parameters
-    ----------
-    table : object
-        A pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, RecordBatch or
-        RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a 2-D or
-        structured numpy array, the path of a Parquet file or of a folder of them, an object with
-        ``__arrow_c_stream__``, anything that narwhals reads, or a `Source`, which is returned.
-
-    Returns
-    -------
-    Source
-        Its schema describes every column; one that can't be read is of kind ``"unreadable"``.
-
-    Raises
-    ------
-    EvidenceError
-        If it isn't a table, has no columns, or its names aren't different texts.
-
-    Notes
-    -----
-    Values are shared with the table wherever Arrow has their type: changing the table afterwards
-    changes what is read.
+    Besides the containers of `_ACCEPTED` it takes structured arrays, anything that narwhals reads,
+    and a `Source`, which is returned. A column that can't be read is of kind ``"unreadable"``.
+    Raises EvidenceError for any other value, and unless the names of columns are different texts.
+    Values are shared with the table wherever Arrow has their type.
 
     Examples
     --------
@@ -201,7 +155,7 @@ def as_source(table: Any) -> Source:
         def read(names: list[str]) -> Iterator[Batch]:
             return (Batch(part, part) for part in stream.read(names))
 
-        return Source(stream.origin, stream.fields, stream.rows, read)
+        return Source(stream.origin, MappingProxyType(stream.fields), stream.rows, read)
     if kind in ("reader", "stream"):  # it may not be readable twice
         try:
             table = table.read_all() if kind == "reader" else pa.table(table)
@@ -221,7 +175,7 @@ def as_source(table: Any) -> Source:
         listed = [f"{name!r} has {length:,}" for name, length in list(lengths.items())[:10]]
         msg = f"the columns of the dict differ in length: {', '.join(listed)}"
         raise EvidenceError(msg)
-    schema = {field.name: field for _, field in columns}
+    schema = MappingProxyType({field.name: field for _, field in columns})
     plain = pa.table([array for array, _ in columns], names=list(schema))
 
     def select(names: list[str]) -> Iterator[Batch]:
