@@ -119,7 +119,7 @@ def reads_labels(y_true):
 accuracy = partial(mg.Performance, "accuracy", at_least=0.1)
 gap = partial(mg.Fairness, "demographic_parity_difference", at_most=0.9)
 tried = mg.Integration(
-    empty="untried", unseen="untried", column_order="untried", thread_safe=False, rows=20
+    empty="untried", unseen="untried", column_order="untried", thread_safe=False, pure=False, rows=6
 )
 USERS = {
     "schema": lambda t: mg.Schema(dict.fromkeys(COLUMNS, "float")).run(data=t),
