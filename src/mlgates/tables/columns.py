@@ -66,14 +66,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One value a row.
-
-    Examples
-    --------
-    >>> column = as_column("`y_true`", [1, None, 0])
-    >>> column.rows, column.field.kind, column.missing.tolist()
-    (3, 'int', [False, True, False])
-    """
+    """One value a row."""
 
     #: name in messages, like "`y_true`"
     said: str
@@ -256,13 +249,7 @@ def as_array(said: str, value: Any) -> npt.NDArray[Any]:
 
 
 def is_table(value: Any) -> bool:
-    """Return whether a value is a table with named columns, rather than an array.
-
-    Examples
-    --------
-    >>> is_table({"x": [1]}), is_table(np.zeros((2, 2)))
-    (True, False)
-    """
+    """Return whether a value is a table with named columns, rather than an array."""
     kind = kind_of(value)
     if kind == "sequence":
         return bool(value) and all(isinstance(row, Mapping) for row in value)
@@ -278,11 +265,6 @@ def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dic
     """Return columns of a table by name, by default all, as its own containers if it has them.
 
     Raises EvidenceError when a name occurs twice.
-
-    Examples
-    --------
-    >>> columns_of("`X`", {"x": [1], "y": [2]})
-    {'x': [1], 'y': [2]}
     """
     if kind_of(table) == "lazy":
         table = collected(table)

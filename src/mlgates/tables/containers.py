@@ -86,14 +86,7 @@ def kind_of(value: object) -> Kind:
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
-    """Return whether a value is of a class of a package, or a subclass, without importing it.
-
-    Examples
-    --------
-    >>> import fractions
-    >>> is_instance_of(fractions.Fraction(1), "fractions", "Fraction")
-    True
-    """
+    """Return whether a value is of a class of a package, or a subclass, without importing it."""
     return any(
         base.__name__ == name and base.__module__.partition(".")[0] == module
         for base in type(value).__mro__
@@ -110,13 +103,7 @@ def name_of(value: object) -> str:
 
 
 def names_of_columns(table: Any) -> list[Any] | None:
-    """Return the names of the columns of a table in memory; None for any other value.
-
-    Examples
-    --------
-    >>> names_of_columns({"x": [1]}), names_of_columns(np.zeros((3, 2)))
-    (['x'], ['x0', 'x1'])
-    """
+    """Return the names of the columns of a table in memory; None for any other value."""
     kind = kind_of(table)
     if kind == "mapping":
         return list(table)
@@ -219,12 +206,6 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
     """Return the column of a pandas Series, whatever its dtype; the index is ignored.
 
     NaN of numpy floats stays NaN; NA, None, NaT and the NaN of objects are null.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from_pandas("x", pd.Series([1, None], dtype="Int64")).array.null_count
-    1
     """
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
@@ -246,14 +227,6 @@ def matrix_of(frame: Any) -> Any | None:
     """Return the numbers of a pandas frame that keeps them in one array; None for any other.
 
     pandas takes longer to hand out the columns of such a frame than a thousand take to sort.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> matrix_of(pd.DataFrame({"x": [1.5, 2.5], "y": [0.0, 1.0]})).shape
-    (2, 2)
-    >>> matrix_of(pd.DataFrame({"x": [1.5, 2.5], "y": ["a", "b"]})) is None
-    True
     """
     types = set(frame.dtypes)
     if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
@@ -266,12 +239,6 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
     """Return the column of a polars Series; zero copy except for texts.
 
     Columns of Python objects are read by the types of their cells.
-
-    Examples
-    --------
-    >>> import polars as pl
-    >>> from_polars("x", pl.Series(["a", None])).field.type
-    'string_view'
     """
     dtype = str(series.dtype)
     if dtype in {"Object", "Int128", "UInt128"}:  # Arrow would get the addresses of objects

@@ -118,11 +118,6 @@ def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
     """Return bools, integers or floats at full length, with a value where they are null.
 
     (Arrow's own ``to_numpy`` would load pandas.)
-
-    Examples
-    --------
-    >>> filled(pa.array([7, None, 9]), 0)
-    array([7, 0, 9])
     """
     dtype = _DTYPES[chunk.type]
     if len(chunk) == 0:

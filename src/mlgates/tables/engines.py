@@ -42,14 +42,7 @@ def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
 
 
 def open_lazy(frame: Any) -> Stream:
-    """Return the table of a polars LazyFrame.
-
-    Examples
-    --------
-    >>> import polars as pl
-    >>> open_lazy(pl.LazyFrame({"x": [1]})).fields["x"].kind
-    'int'
-    """
+    """Return the table of a polars LazyFrame."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
         with _engine("polars"):  # (without any column, the first is read for its rows)

@@ -144,24 +144,12 @@ def floor_float(value: Exact) -> float:
 
 
 def to_decimal(units: int, scale: int) -> Decimal:
-    """Return the decimal of so many units of its last place, whatever the context's precision.
-
-    Examples
-    --------
-    >>> to_decimal(1250, 2)
-    Decimal('12.50')
-    """
+    """Return the decimal of so many units of its last place, whatever the context's precision."""
     return Decimal(units).scaleb(-scale, _WIDE)
 
 
 def within(number: int, dtype: np.dtype[Any]) -> bool:
-    """Return whether an integer type can hold a number.
-
-    Examples
-    --------
-    >>> within(300, np.dtype(np.int8))
-    False
-    """
+    """Return whether an integer type can hold a number."""
     limits = np.iinfo(dtype)
     return int(limits.min) <= number <= int(limits.max)
 

@@ -98,12 +98,6 @@ class Source:
 
         A table in memory is one batch. Raises EvidenceError if the table lacks a column, or can't
         be read.
-
-        Examples
-        --------
-        >>> source = as_source({"x": []})
-        >>> [batch.table.num_rows for batch in source.batches()]
-        [0]
         """
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
