@@ -12,6 +12,7 @@ from mlgates.gates._shared import (
     error_check,
     listed,
     property_check,
+    rounded_up,
     rows_needed,
     rows_until_significant,
 )
@@ -202,6 +203,11 @@ def test_no_rows_are_needed_or_none_decide(value, interval):
 def test_rows_needed_are_more_than_there_are():
     assert rows_needed(-0.01 + 1e-16, (-0.5, 0.5), Limit(at_least=-0.01), 10**6, 0.95) is None
     assert rows_needed(0.0, (-0.0101, 0.0), Limit(at_least=-0.01), 7, 0.95) == 16
+
+
+def test_rows_are_rounded_up_to_two_digits():
+    rows = (8_115.2, 8_200, 7.1, 99.01, 100)
+    assert [rounded_up(each) for each in rows] == [8_200, 8_200, 8, 100, 100]
 
 
 def test_rows_until_significant_against_a_sample_of_fixed_size():

@@ -89,13 +89,7 @@ def error_check(subject: str, metric: str, error: Exception, group: str | None =
 
 
 def listed(values: tuple[object, ...], most: int = 5) -> str:
-    """Return the first few values, and how many more there are.
-
-    Examples
-    --------
-    >>> listed((4, 17, 99), most=2)
-    '4, 17 and 1 more'
-    """
+    """Return the first few values, and how many more there are."""
     shown = ", ".join(
         f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
         for value in values[:most]
@@ -240,12 +234,6 @@ def rows_until_significant(
 
 
 def rounded_up(rows: float) -> int:
-    """Return a number of rows or calls, rounded up to two digits.
-
-    Examples
-    --------
-    >>> rounded_up(8_115.2), rounded_up(7.1)
-    (8200, 8)
-    """
+    """Return a number of rows or calls, rounded up to two digits."""
     unit = int(10 ** max(len(str(math.ceil(rows))) - 2, 0))
     return math.ceil(rows / unit) * unit

@@ -1,4 +1,4 @@
-"""Completeness: cells are not missing, and records are not missing."""
+"""Completeness: few cells are missing, and there are enough rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -57,7 +57,7 @@ class _Plan(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Completeness(Gate):
-    """At most a share of the cells of each column is missing, and enough records are there.
+    """Check the share of missing cells of each column, and the number of rows.
 
     Parameters
     ----------
@@ -72,18 +72,17 @@ class Completeness(Gate):
     expected : mapping of str to sequence, optional
         ``{"store": ["S1", "S2"]}``: each of these values must have rows.
     by : str, sequence of str, or mapping of str to callable, optional
-        Judge each column in each slice instead of in total: by the values of a column or of
-        several, or by conditions on the table that give one bool a row. Columns that make the
-        slices are judged in total: where they are missing is a slice of its own.
+        Judge each column in each slice instead of in total: by the values of columns, or by
+        conditions on the table that give one bool a row. Columns that make the slices are judged
+        in total; rows where they are missing are a slice.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    Missing is null + NaN, in every kind of table. Values such as ``"?"`` that often stand for
-    missing are never counted unless listed; where they are more than 1 % of a column's values the
-    reason says so.
-    A column or slice that can't be judged is ERROR, and the others are judged all the same.
+    Null and NaN are missing, in every kind of table. Values such as ``"?"`` that often mean missing
+    are counted only when listed; where they are more than 1 % of a column, the reason has a hint.
+    A column or slice that can't be judged is ERROR, and the others are still judged.
 
     Examples
     --------
@@ -143,7 +142,7 @@ class Completeness(Gate):
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield what the scan must count: missing cells, in total or by slice, and values."""
+        """Yield counters of missing cells, in total or by slice, and of expected values."""
         plan = self._plan(schema)
         for column in plan.total:
             yield counters.Missing(column)

@@ -1,4 +1,4 @@
-"""Freshness: the newest record is recent, none is from the future, and there is no hole in time."""
+"""Freshness: the newest timestamp is recent, none is in the future, and no gap is too long."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -38,32 +38,31 @@ _ODD_YEARS = (1980, 2200)
 
 @dataclass(frozen=True, repr=False)
 class Freshness(Gate):
-    """The newest time stamp of a column is at most `max_age` old, and none lies in the future.
+    """Check that the newest timestamp of a column is recent, and that none is in the future.
 
     Parameters
     ----------
     column : str
-        A column of timestamps or dates. Text is never guessed to be a date, nor a number an epoch.
+        A column of timestamps or dates; texts and numbers are not converted.
     max_age : str, timedelta or float
-        Largest age of the newest stamp: "24h", a ``timedelta`` or seconds.
+        Largest age of the newest timestamp: "24h", a ``timedelta`` or seconds.
     max_gap : str, timedelta or float, optional
-        Largest time between two stamps that follow each other.
+        Largest time between two consecutive timestamps.
     clock_skew : str, timedelta or float
-        How far ahead of the clock a stamp may lie; one beyond is a FAIL, and never counts as fresh.
+        How far ahead of the clock a timestamp may be; one beyond is a FAIL and not fresh.
     assume_timezone : str, optional
-        The zone, such as "Europe/Berlin", in which stamps without one are to be read; without it
-        they are an ERROR. Of a time that the end of summer time repeats, the earlier is taken; of
-        one that its start skips, the moment of the change.
+        The zone, such as "Europe/Berlin", of timestamps without one; by default they are an ERROR.
+        A time that the end of summer time repeats is the earlier one; a time that its start skips
+        is the moment of the change.
     min_fresh_share : float, optional
-        Smallest share of the rows that must be at most `max_age` old, so that one heartbeat among
-        stale rows does not pass.
+        Smallest share of rows at most `max_age` old, so that one new row does not pass for all.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    Newest is by time, not by row. A table without rows, or without any stamp, is stale; a missing
-    stamp is a FAIL of its own. The clock is the evidence ``now``, by default the present.
+    Newest is by time, not by row. A table without rows or timestamps fails; so does a missing
+    timestamp. The clock is the evidence ``now``, by default the present.
 
     Examples
     --------
@@ -115,7 +114,7 @@ class Freshness(Gate):
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the missing stamps and, of a column of times, all stamps in order."""
+        """Yield counters of missing timestamps and, of a column of times, of all in order."""
         if self.column in schema:
             yield Missing(self.column)
             if schema[self.column].kind in ("timestamp", "date"):
@@ -127,7 +126,7 @@ class Freshness(Gate):
         profile, since = evidence.profile(), evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
         clock = Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
         yield count_check(column, "missing", profile[Missing(column)])
-        # stamps as ticks since 1970 in UTC, in order
+        # timestamps as ticks since 1970 in UTC, in order
         unit, ticks = found.unit or "us", np.empty(0, np.int64)
         if found.kind != "null":
             ticks = profile[Distribution(column)].values
@@ -193,7 +192,7 @@ class Freshness(Gate):
             yield Check.judge(column, "fresh_share", measured, limit, unit="share", said=said)
 
     def _checked_field(self, schema: TableSchema) -> Field:
-        """Return the column's field, which must hold stamps in a time zone, or nothing at all."""
+        """Return the column's field, which must be timestamps in a time zone, or all missing."""
         column = self.column
         if column not in schema:
             msg = f"`{column}` is not in the table{options.did_you_mean(column, schema)}"
@@ -215,7 +214,7 @@ class Freshness(Gate):
 
 
 def _position(ticks: Ticks, tick: int, side: Literal["left", "right"]) -> int:
-    """Return where a tick of any size stands among ticks in order."""
+    """Return the position of a tick of any size among sorted ticks."""
     # numpy would search for a number beyond 64 bits among objects
     if not int(_INT64.min) <= tick <= int(_INT64.max):
         return 0 if tick < 0 else len(ticks)
@@ -238,7 +237,7 @@ def _iso(moment: Fraction) -> str:
 
 
 def _unit_hint(moment: Fraction) -> str:
-    """Return a hint when a stamp lies where an epoch read in the wrong unit would put it."""
+    """Return a hint where the year suggests an epoch read in the wrong unit."""
     low, high = _ODD_YEARS
     year, shown = _year(moment)
     if low <= year <= high:

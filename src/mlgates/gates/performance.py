@@ -24,7 +24,7 @@ _OWNER = "Performance"
 
 @dataclass(frozen=True, repr=False)
 class Performance(MetricGate):
-    """A metric of the model is at least, or at most, a limit.
+    """Check that a metric of the model is within a limit.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Performance(MetricGate):
     decide_by : {"estimate", "interval", "significance"}
         "estimate": the value decides. "interval": PASS when the whole interval is within the
         limit, FAIL when all of it is beyond. "significance": a value beyond the limit is a FAIL
-        only when chance alone would hardly bring it there, at 1 - `confidence`.
+        only when it is significant at 1 - `confidence`.
     confidence : float
         Of the two-sided interval.
     greater_is_better : bool, optional
@@ -52,22 +52,20 @@ class Performance(MetricGate):
     Notes
     -----
     An undefined metric is INCONCLUSIVE, never 0 or 1: no predicted positives for precision, one
-    class for an area under the ROC curve, a constant target for r2. So is one that rests on less
+    class for an area under the ROC curve, a constant target for r2. So is one that rests on fewer
     than 10 rows: positives for recall, predicted positives for precision, rows of a class for
     balanced accuracy and for ranking.
 
-    A predicted label that `y_true` lacks counts as wrong, and is told. Metrics that would take it
-    for a negative (specificity, false positive rate, selection rate) refuse it: it may be a
-    misspelt positive.
+    A predicted label that is not in `y_true` counts as wrong and is reported. It is an ERROR for
+    metrics that would count it as negative (specificity, false positive rate, selection rate),
+    because it may be a misspelt positive.
 
-    With `by`, a FAIL by interval is held to the level of Holm's correction over all slices, and its
-    check shows the interval at that level; a PASS of all slices needs no correction. By
-    significance, the p-values are corrected in the same way.
+    With `by`, a FAIL by interval has the level of Holm's correction over all slices, and its check
+    shows the interval at that level; a PASS of all slices needs no correction. By significance, the
+    p-values are corrected in the same way. Rows are taken as independent.
 
-    An INCONCLUSIVE says how many rows would decide in four of five samples, if the value and its
-    spread stay as they are. Rows are taken as independent.
-
-    A gate with a lambda works, but can't be pickled.
+    An INCONCLUSIVE check gives the rows that would decide in four of five samples, if the value and
+    its spread stay as they are. A gate with a lambda works, but can't be pickled.
 
     Examples
     --------
@@ -167,6 +165,6 @@ class Performance(MetricGate):
 
 
 def _insufficient(measured: Measurement) -> str:
-    """Return why the rows allow no decision, as the metric gives it; empty where they do."""
+    """Return why the rows allow no decision; empty where they do."""
     details = measured.details
     return str(details.get("undefined") or details.get("lacking") or "")

@@ -21,17 +21,17 @@ _OWNER = "Regression"
 
 @dataclass(frozen=True, repr=False)
 class Regression(MetricGate):
-    """The candidate's metric is not worse than production's by more than a tolerance.
+    """Check that the candidate is not worse than production by more than a tolerance.
 
     Both models are measured on the same rows, and the interval of the difference is that of a
-    paired comparison: rows that both take alike add nothing to it.
+    paired comparison: rows on which both agree add nothing to it.
 
     Parameters
     ----------
     metric : str or callable
         As of `Performance`.
     tolerance : float
-        How much worse is still acceptable, in the metric's units; 0 asks that the candidate be
+        How much worse is still acceptable, in the metric's units; with 0 the candidate must be
         shown to be no worse at all.
     by : str, sequence of str, or mapping of str to callable, optional
         Compare in each slice instead of in total: by the values of columns, or by conditions on
@@ -41,7 +41,7 @@ class Regression(MetricGate):
     decide_by : {"interval", "estimate", "significance"}
         "interval": PASS when the whole interval of the difference is within the tolerance, FAIL
         when all of it is beyond. "estimate": the difference itself decides. "significance": a
-        difference beyond the tolerance is a FAIL only when it is a change at all, significant at
+        difference beyond the tolerance is a FAIL only when it is significant at
         1 - `confidence`.
     confidence : float
         Of the two-sided interval.
@@ -60,13 +60,13 @@ class Regression(MetricGate):
     by row, corrected for skewness; other functions of counts are resampled from the cells of (true,
     candidate's, production's label), and everything else from the rows.
 
-    Over several slices, a FAIL is held to the level of Holm's correction, and the check shows the
-    interval at that level; a PASS of all slices needs no correction. Models that answer alike on
-    every row differ by 0, with the interval (0, 0).
+    Over several slices, a FAIL has the level of Holm's correction, and the check shows the interval
+    at that level; a PASS of all slices needs no correction. Models that answer alike on every row
+    differ by 0, with the interval (0, 0).
 
-    An INCONCLUSIVE says how many rows would decide in four of five samples, if the difference and
-    its spread stay as they are. Metrics that rest on less than 10 rows decide nothing, as in
-    `Performance`.
+    An INCONCLUSIVE check gives the rows that would decide in four of five samples, if the
+    difference and its spread stay as they are. Metrics that rest on fewer than 10 rows decide
+    nothing, as in `Performance`.
 
     Examples
     --------

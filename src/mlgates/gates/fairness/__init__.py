@@ -1,4 +1,4 @@
-"""Fairness: groups of people are treated alike, as far as chance lets one tell."""
+"""Fairness: no two groups differ significantly by more than a limit."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -33,12 +33,12 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, repr=False)
 class Fairness(Gate):
-    """No two groups differ in a rate or a metric by more than a limit.
+    """Check that no two groups differ in a rate or a metric by more than a limit.
 
-    A gap beyond the limit is a FAIL when it is significant, on the scale of the largest gap of so
-    many groups: `significance` is the chance of a FAIL where all groups are alike. Beyond the limit
-    but within what equal groups of these sizes show is INCONCLUSIVE, and so is a group that is too
-    small, or lacks what the rate is a share of: it is named, never left out without a word.
+    A gap beyond the limit is a FAIL when it is significant, corrected for all pairs of groups:
+    `significance` is the chance of a FAIL where all groups are alike. A gap beyond the limit that
+    is not significant is INCONCLUSIVE, and so is a group that is too small or has no rows for the
+    rate: it is named in a check, never left out silently.
 
     Parameters
     ----------
@@ -258,6 +258,9 @@ class Fairness(Gate):
             method=f"{method} for all {'groups' if over.startswith('group') else 'pairs'}",
             details=details,
         )
+        said, insufficient = _describe(
+            defined, limit, every, worst, grouped, left_out=int(excluded.sum())
+        )
         judge = partial(
             Check.judge,
             defined.name,
@@ -265,9 +268,8 @@ class Fairness(Gate):
             limit=limit,
             rule=self.decide_by,
             significance=self.significance,
-            insufficient=_insufficient(every, grouped, worst),
+            insufficient=insufficient,
         )
-        said = _describe(defined, limit, worst, n, int(excluded.sum()))
         check = judge(measurement, said=said)
         if worst is None or not check.by_chance:
             return check
@@ -289,37 +291,35 @@ class Fairness(Gate):
         return judge(measurement, said=said + advice)
 
 
-def _insufficient(
-    every: list[GroupRates], grouped: GroupedOutcomes, worst: Comparison | None
-) -> str:
-    """Return why nothing can be decided, beyond what the value shows; empty where it can."""
-    present = [name for name, rows in zip(grouped.names, grouped.rows, strict=True) if rows]
-    if len(present) == 1:
-        return f"{present[0]} is the only group, and one alone can't be compared"
-    if worst is not None:
-        rates = worst.rates
-        nobody = rates.metric == "selection_rate" and not rates.value[rates.judged].any()
-        return "nothing to compare: no row of any group is selected" if nobody else ""
-    most = max(int(rates.judged.sum()) for rates in every)
-    if most < 2:
-        return f"{'one group' if most else 'no group'} can be judged, two are needed"
-    return "a ratio needs values of which one is above 0, and none below"
-
-
 def _describe(
-    defined: Definition, limit: Limit, worst: Comparison | None, n: int, excluded: int
-) -> str:
-    """Return what was measured: the gap, its two groups and their values."""
+    defined: Definition,
+    limit: Limit,
+    every: list[GroupRates],
+    worst: Comparison | None,
+    grouped: GroupedOutcomes,
+    *,
+    left_out: int,
+) -> tuple[str, str]:
+    """Return what was measured, and why nothing can be decided beyond what the value shows."""
+    present = [name for name, rows in zip(grouped.names, grouped.rows, strict=True) if rows]
+    alone = f"{present[0]} is the only group, and one alone can't be compared" if present else ""
+    insufficient = alone if len(present) == 1 else ""
     if worst is None:
-        return f"`{defined.name}` is undefined"
+        most = max(int(rates.judged.sum()) for rates in every)
+        why = "a ratio needs values of which one is above 0, and none below"
+        if most < 2:
+            why = f"{'one group' if most else 'no group'} can be judged, two are needed"
+        return f"`{defined.name}` is undefined", insufficient or why
     rates, pair = worst.rates, sorted(set(worst.worst))
+    if rates.metric == "selection_rate" and not rates.value[rates.judged].any():
+        insufficient = insufficient or "nothing to compare: no row of any group is selected"
     said = f"`{defined.name}` is {format_value(worst.value, limit)}"
-    sizes = f"n = {n:,} in {rates.judged.sum():,} groups"
-    sizes += f", {excluded:,} left out" if excluded else ""
+    sizes = f"(n = {rates.rows[rates.judged].sum():,} in {rates.judged.sum():,} groups"
+    sizes += f", {left_out:,} left out)" if left_out else ")"
     if len(pair) == 1:
-        return f"{said}, that of {rates.groups[pair[0]]} ({sizes})"
-    metric = f"{rates.metric} " if len(defined.rates) > 1 else ""
+        return f"{said}, that of {rates.groups[pair[0]]} {sizes}", insufficient
+    metric = f"{rates.metric} " if len(every) > 1 else ""
     one, other = (
         f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
     )
-    return f"{said} between {one} and {other} ({sizes})"
+    return f"{said} between {one} and {other} {sizes}", insufficient

@@ -69,13 +69,7 @@ class GroupRates:
 
 
 def normal(confidence: float) -> float:
-    """Return the normal quantile of a two-sided interval.
-
-    Examples
-    --------
-    >>> round(normal(0.95), 2)
-    1.96
-    """
+    """Return the normal quantile of a two-sided interval: 1.96 for 0.95."""
     return -float(special.ndtri((1 - confidence) / 2))
 
 

@@ -1,4 +1,4 @@
-"""Schema: columns are there, of their type, and their values keep their rules."""
+"""Schema: the declared columns exist, with their types and rules for their values."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -43,27 +43,27 @@ class _Rule(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Schema(Gate):
-    """Every declared column is there, of its type, and keeps its rules; no other column is there.
+    """Check that the declared columns exist, have their types and keep the rules for values.
 
     Parameters
     ----------
     columns : mapping of str to Column or str
         ``{"x": "float"}`` is short for ``{"x": Column("float")}``.
     extra : {"forbid", "allow"}
-        Whether columns that are not declared may be there.
+        Whether the table may have columns that are not declared.
     ordered : bool
-        Whether the declared columns must stand in the declared order.
+        Whether the declared columns must be in the declared order.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    A column gives one check for its type, and one for each rule it has: ``missing`` unless
+    A column gives one check for its type and one for each of its rules: ``missing`` unless
     nullable, ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A failing check
-    names the count, the share and the first few offending row numbers (from 0), never a value. A
-    rule with no value to judge is INCONCLUSIVE, and so are a table without rows and one that has
-    none of the columns. A rule that can't be judged, such as a limit of another kind, is
-    ERROR; the other rules are judged all the same.
+    gives the count, the share and the first few row numbers (from 0) of the violations, never a
+    value. A rule without values is INCONCLUSIVE, and so are a table without rows and one without
+    any of the columns. A rule that can't be judged, such as a limit of another kind, is ERROR; the
+    other rules are still judged.
 
     Examples
     --------
@@ -119,11 +119,11 @@ class Schema(Gate):
 
     @classmethod
     def infer(cls, table: object) -> "Schema":
-        """Return the schema a table shows, to be reviewed by a person.
+        """Return a schema of a table, to be reviewed by a person.
 
-        Types, nullability and infinities are written down, and the values of text columns that have
-        at most 20 of them, unless each stands only once. A sample's smallest and largest values are
-        not made limits: the next honest sample would break them.
+        It has types, nullability and infinities, and the values of text columns with at most 20 of
+        them, unless each occurs only once. Smallest and largest values are not made limits, because
+        the next sample would break them.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Schema(Gate):
         Raises
         ------
         EvidenceError
-            When it is no table, or has no rows to learn from.
+            When it is not a table, or has no rows.
 
         Examples
         --------
@@ -171,7 +171,7 @@ class Schema(Gate):
         return cls(columns)
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield what the scan must count: one counter for each rule of a column that is there."""
+        """Yield one counter for each rule of the columns that exist."""
         for name, column in self.rules.items():
             if name in schema:
                 for rule in _rules(schema[name], column):

@@ -1,4 +1,4 @@
-"""The rules for one column of a schema, and what its type may be called."""
+"""Column: the type of one column of a schema, and the rules for its values."""
 
 import re
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ Bound = int | float | Decimal | date
 
 @dataclass(frozen=True, repr=False)
 class Column:
-    """What one column must be: a type, and rules for its values.
+    """Declare the type of one column and the rules for its values.
 
     Parameters
     ----------
@@ -64,18 +64,18 @@ class Column:
         (dictionary-encoded text too), "category" (dictionary-encoded), "date", "timestamp", "any";
         or the name of an Arrow type for exactness, such as "int64" or "timestamp[us, tz=UTC]".
     required : bool
-        Whether the column must be there.
+        Whether the column must exist.
     nullable : bool
         Whether cells may be missing (null or NaN).
     at_least, at_most : number, date or datetime, optional
         Inclusive range of the values.
     isin : sequence, optional
-        The values allowed. Missing cells are the business of `nullable`.
+        The values allowed; missing cells are judged by `nullable`.
     matches : str, optional
         A regular expression in Python's syntax that each text must match whole. Look-around,
         back-references and word boundaries are refused: they can't be matched in linear time.
     unique : bool
-        Whether each value may stand only once; missing cells are not values.
+        Whether each value may occur only once; missing cells are not values.
     allow_inf : bool
         Whether infinite values are allowed.
     max_invalid : float
