@@ -164,13 +164,8 @@ def undefined(values: npt.NDArray[Any]) -> Mask:
 def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
     """Return which rows have the same answer: labels exactly, numbers within `rtol`.
 
-    Parameters
-    ----------
-    left, right : array of shape (n,) or (n, k)
-        Answers to the same rows.
-    rtol : float
-        Largest difference, relative to the larger of two numbers. Beyond it a difference is
-        forgiven when rounding the largest answer explains it.
+    Answers are of shape (n,) or (n, k), `rtol` is relative to the larger of two numbers. Beyond it
+    a difference is forgiven when rounding the largest answer explains it.
 
     Examples
     --------
@@ -213,18 +208,8 @@ def same_value(
 ) -> bool:
     """Return whether two plain values are equal leaf by leaf: numbers within `rtol`, NaN is NaN.
 
-    Parameters
-    ----------
-    left, right : plain value
-        Such as responses of an application.
-    rtol : float
-        Largest difference, relative to the larger of two numbers.
-    largest : dict, optional
-        As `largest_floats` returns it for all expected responses: a difference of floats is
-        forgiven when it is within rounding of the largest one at its place, and bools are no
-        numbers.
-    place : tuple
-        The place of both values in a response.
+    With `largest`, the `largest_floats` of all expected responses, a difference of floats is
+    forgiven when it is within rounding of the largest one at its place, and bools are no numbers.
 
     Examples
     --------

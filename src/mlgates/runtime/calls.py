@@ -32,60 +32,33 @@ _SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, so that r
 class Job:
     """Calls of one method of a model.
 
-    Parameters
-    ----------
-    method : {"predict", "predict_proba", "application"}
-        What to call.
-    inputs : tuple
-        One table for each call; for an application one request.
-    rounds : int
-        0 to call once for each input, one after another; more to call at the same time from a
-        thread for each input, so many times each.
-    phase : int
-        Where above 0, the one input is called so many times in each of three phases, and the answer
-        is the memory in use after each, in bytes.
-    advance_rng : bool
-        As in `watched`.
-    column_names : frozenset of str
-        Names that the message of an exception may show.
+    With `rounds` above 0 a thread for each input calls so many times, all at the same time; else
+    there is one call for each input, in turn. With `phase` above 0 the one input is called so many
+    times in each of three phases, and the answer is the memory in use after each, in bytes.
     """
 
     method: Method
-    inputs: tuple[Any, ...]
+    inputs: tuple[Any, ...]  # one table for each call; for an application one request
     rounds: int = 0
     phase: int = 0
-    advance_rng: bool = False
-    column_names: frozenset[str] = frozenset()
+    advance_rng: bool = False  # as in `watched`
+    column_names: frozenset[str] = frozenset()  # which the message of an exception may show
 
 
 class Reply(NamedTuple):
     """The answer to one call and its side effects.
 
-    Parameters
-    ----------
-    kind : {"answer", "malformed", "raised", "stopped"}
-        "stopped" when its process ended, or was ended, before it answered.
-    answer : array or plain value
-        Of an "answer".
-    problem : str
-        Otherwise what happened, as a clause.
-    explained : bool
-        Whether the exception that it raised has a message for a caller.
-    changed_inputs : sequence of str
-        What it changed of its input.
-    changed_state : sequence of str
-        What it changed of the process's state.
-    printed : int
-        Characters it wrote to the standard streams.
+    A "malformed" answer breaks the contract of its method; a call is "stopped" when its process
+    ended, or was ended, before it answered.
     """
 
     kind: Literal["answer", "malformed", "raised", "stopped"]
-    answer: Any = None
-    problem: str = ""
-    explained: bool = False
-    changed_inputs: Sequence[str] = ()
-    changed_state: Sequence[str] = ()
-    printed: int = 0
+    answer: Any = None  # an array, or a plain value
+    problem: str = ""  # of all but an "answer": what happened, as a clause
+    explained: bool = False  # whether the exception that it raised has a message for a caller
+    changed_inputs: Sequence[str] = ()  # what it changed of its input
+    changed_state: Sequence[str] = ()  # what it changed of the process's state
+    printed: int = 0  # characters it wrote to the standard streams
 
 
 def perform(model: Any, job: Job) -> list[Reply]:

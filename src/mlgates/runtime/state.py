@@ -31,18 +31,10 @@ _LOCK = [threading.RLock()]
 
 @dataclass
 class Watch:
-    """Side effects of a watched block.
+    """Side effects of a watched block."""
 
-    Parameters
-    ----------
-    changed : tuple of str
-        Names of the state that was changed, and restored.
-    printed : int
-        Characters written to the standard streams, which were not shown.
-    """
-
-    changed: tuple[str, ...] = ()
-    printed: int = 0
+    changed: tuple[str, ...] = ()  # names of the state that was changed, and restored
+    printed: int = 0  # characters written to the standard streams, which were not shown
 
 
 def after_fork() -> None:

@@ -96,31 +96,18 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """Times of the calls of one model, in their order.
+    """Times of the calls of one model, in their order, in seconds.
 
-    Parameters
-    ----------
-    latencies : numpy.ndarray of float64
-        Seconds; infinite for a call that failed. In a closed loop from the start of the call
-        (service time), in an open loop from the moment it was due.
-    service : numpy.ndarray of float64
-        Seconds from the start of each call to its end, failed or not.
-    late : int
-        Calls that were sent late though the server was free; only in an open loop.
-    elapsed : float
-        Seconds from the first moment due to the end of the last call.
-    rate : float
-        Requested calls a second; 0 in a closed loop.
-    failure : str
-        The first exception, described; empty when no call failed.
+    Latencies count from the start of the call in a closed loop (service time), from the moment it
+    was due in an open loop; they are infinite for a call that failed.
     """
 
     latencies: Floats
-    service: Floats
-    late: int = 0
-    elapsed: float = 0.0
-    rate: float = 0.0
-    failure: str = ""
+    service: Floats  # from the start of each call to its end, failed or not
+    late: int = 0  # calls of an open loop sent late though the server was free
+    elapsed: float = 0.0  # from the first moment due to the end of the last call
+    rate: float = 0.0  # requested calls a second; 0 in a closed loop
+    failure: str = ""  # the first exception, described; empty when no call failed
 
     @property
     def achieved(self) -> float:
@@ -245,55 +232,25 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Options of a measurement.
+    """Options of a measurement."""
 
-    Parameters
-    ----------
-    calls : int
-        Calls of each model.
-    fixed : bool
-        Whether there are to be exactly so many; else more are made until they are `enough`.
-    warmup : int
-        Calls before, of each model.
-    batch_size : int
-        Rows a call.
-    rate : float, optional
-        Calls a second; without one the next call follows the answer.
-    seed : int
-        For drawing the rows.
-    disable_gc : bool
-        Whether to keep the garbage collector from running.
-    """
-
-    calls: int
-    fixed: bool = True
-    warmup: int = 50
-    batch_size: int = 1
-    rate: float | None = None
-    seed: int = 0
+    calls: int  # of each model
+    fixed: bool = True  # else more calls are made until they are enough
+    warmup: int = 50  # calls before, of each model
+    batch_size: int = 1  # rows a call
+    rate: float | None = None  # calls a second; else the next call follows the answer
+    seed: int = 0  # for drawing the rows
     disable_gc: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The measurement of one model.
+    """The measurement of one model."""
 
-    Parameters
-    ----------
-    timing : Timing
-        Of the calls, without the warm-up.
-    first : float
-        Seconds of the first call of all; infinite when it failed.
-    details : dict
-        For the report: plain values.
-    busy : bool
-        Whether more processes wanted to run than the machine has processors.
-    """
-
-    timing: Timing
-    first: float
-    details: dict[str, object] = field(default_factory=dict)
-    busy: bool = False
+    timing: Timing  # without the warm-up
+    first: float  # seconds of the first call of all; infinite when it failed
+    details: dict[str, object] = field(default_factory=dict)  # for the report
+    busy: bool = False  # whether more processes wanted to run than there are processors
 
 
 def measure(
@@ -310,20 +267,8 @@ def measure(
     Two models take turns, each first in every other pair of calls, so that the load of the machine
     is the same for both.
 
-    Parameters
-    ----------
-    subjects : sequence of Subject
-        One or two.
-    table : object
-        Rows of features, of any kind that the models take; its own type is kept.
-    plan : Plan
-        Options.
-    enough : callable
-        Whether latencies are enough, for each model; where the number of calls isn't fixed.
-    step : callable
-        Called after each call that counts.
-    clock : Clock, optional
-        The clock of the system by default.
+    Where the number of calls isn't fixed, `enough` decides on the latencies of each model. `step`
+    is called after each call that counts.
 
     Raises
     ------

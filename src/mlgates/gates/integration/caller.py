@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, NoReturn, ParamSpec
 
 import numpy as np
@@ -198,21 +199,7 @@ class _Caller:
 
 
 class ModelCaller(_Caller):
-    """A model and a sample of its rows.
-
-    Parameters
-    ----------
-    host : Host
-        Calls the model.
-    rows : Rows
-        All rows that were given.
-    positions : array of int
-        Those of the sample, in order.
-    methods : tuple of {"predict", "predict_proba"}
-        The model's methods.
-    is_function : bool
-        Whether the model is a function, without methods.
-    """
+    """A model and the sample of its rows at some positions."""
 
     kind, noun, answer_noun = "model", "rows", "answer"
 
@@ -292,15 +279,6 @@ class ModelCaller(_Caller):
 class ApplicationCaller(_Caller):
     """An application and a sample of its requests, with their expected responses.
 
-    Parameters
-    ----------
-    host : Host
-        Calls the application.
-    requests, responses : object
-        As they were given: lists, arrays or tables.
-    most : int
-        Size of the sample.
-
     Raises
     ------
     EvidenceError
@@ -321,7 +299,6 @@ class ApplicationCaller(_Caller):
         positions = sample_positions(n, most)
         super().__init__(host, n, positions)
         self.requests, self.expected = ([values[i] for i in positions] for values in items)
-        self._first: list[Reply] | None = None
 
     def _send_all(self, *, advance_rng: bool = False) -> list[Reply]:
         """Return a reply for each request, sent in turn; the last one may be stopped."""
@@ -332,15 +309,14 @@ class ApplicationCaller(_Caller):
                 break
         return replies
 
+    @cached_property
     def first_replies(self) -> list[Reply]:
-        """Return the replies to the sample, sent once."""
-        if self._first is None:
-            self._first = self._send_all()
-        return self._first
+        """The replies to the sample, sent once."""
+        return self._send_all()
 
     def first_responses(self) -> list[Any]:
         """Return the responses to the sample; raise NotTestedError when there are not all."""
-        replies = self.first_replies()
+        replies = self.first_replies
         if any(reply.kind != "answer" for reply in replies):
             msg = f"{self.name} gave no response to compare with"
             raise NotTestedError(msg)

@@ -176,7 +176,7 @@ def probability_sum(caller: ModelCaller) -> Outcome:
 
 def output_responses(caller: ApplicationCaller) -> Outcome:
     """Test that each request gets a response."""
-    for i, reply in enumerate(caller.first_replies()):
+    for i, reply in enumerate(caller.first_replies):
         if reply.kind != "answer":
             caller.fail("application", reply, f"request {caller.positions[i]:,}")
     n = caller.n

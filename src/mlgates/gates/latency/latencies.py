@@ -55,13 +55,6 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 class Statistic:
     """A quantile, the mean or the largest of latencies.
 
-    Parameters
-    ----------
-    name : str
-        As it was written.
-    share : Fraction, optional
-        The level of a quantile; None for "mean" and "max".
-
     Examples
     --------
     >>> Statistic.named("Latency", "p99.9").share
@@ -72,7 +65,7 @@ class Statistic:
     """
 
     name: str
-    share: Fraction | None = None
+    share: Fraction | None = None  # the level of a quantile
 
     @classmethod
     def named(cls, owner: str, given: object) -> "Statistic":
@@ -104,31 +97,17 @@ class Statistic:
 class Latencies:
     """Latencies of one model in the order of the calls, with one statistic of them.
 
-    Parameters
-    ----------
-    seconds : numpy.ndarray of float64
-        Positive, infinite for a failed call; with those added for calls that were not sent.
-    statistic : Statistic
-        The statistic.
-    confidence : float
-        Of the intervals.
-    how : str
-        How they were measured, for the method of a check.
-    calls : int
-        Calls that were made.
-    details : dict
-        For the report.
-    measured : Measured, optional
-        None where they were given.
+    Seconds are positive, infinite for a failed call; those added for calls that were not sent are
+    among them.
     """
 
     seconds: Floats
     statistic: Statistic
     confidence: float
-    how: str = "given latencies"
-    calls: int = 0
-    details: Mapping[str, object] = field(default_factory=dict)
-    measured: Measured | None = None
+    how: str = "given latencies"  # for the method of a check
+    calls: int = 0  # that were made
+    details: Mapping[str, object] = field(default_factory=dict)  # for the report
+    measured: Measured | None = None  # None where they were given
 
     @property
     def n(self) -> int:
@@ -290,18 +269,8 @@ def read_latencies(
 ) -> dict[str, Latencies]:
     """Return latencies by name: given ones as they are, all others measured in turns.
 
-    Parameters
-    ----------
-    evidence : Evidence
-        Of the run.
-    names : sequence of str
-        ``"latencies"``, and ``"production_latencies"`` where they are compared.
-    empty : Latencies
-        Without calls, with the statistic and the confidence of the gate.
-    plan : Plan
-        Options of a measurement.
-    expected_interval : float, optional
-        Seconds between two calls of a sender, to correct for those not sent.
+    `empty` has the statistic and the confidence; `expected_interval` are the seconds between two
+    calls of a sender, to correct for those not sent.
     """
     rest = [name for name in names if name not in evidence]
     lacking = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
