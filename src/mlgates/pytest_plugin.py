@@ -15,6 +15,13 @@ import pytest
 __all__ = ["evidence", "gate_result", "gates"]
 
 _NAMES = {"mlgates", "mlgates.pytest_plugin"}
+_HOW = """\
+`gate_result` needs a fixture `evidence`: what the suite is run on, by name. Write one, such as
+
+    @pytest.fixture(scope="module")
+    def evidence():
+        return {"data": load(), "reference": "baseline.json"}
+"""
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
@@ -56,11 +63,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a marked test of `unittest`, of which no tests for gates are made."""
-    if getattr(item, "nofuncargs", False) and item.get_closest_marker("gates") is not None:
-        from mlgates._pytest.cases import refuse_unittest
-
-        refuse_unittest(item)
+    """Fail a test of `unittest`, which gets no fixture, where it or its class is marked."""
+    nodes = [item, *([item.parent] if item.parent is not None else [])]
+    if getattr(item, "nofuncargs", False) and any(
+        mark.name == "gates" for node in nodes for mark in node.own_markers
+    ):
+        why = f"{item.nodeid} is marked `gates`, but tests of unittest get no gate"
+        instead = "a method can call suite.run(...).raise_for_verdict()"
+        pytest.fail(f"{why}; {instead}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -125,9 +135,7 @@ def evidence() -> Mapping[str, object]:
 
     Write one of your own, of any scope; this one fails and explains how.
     """
-    from mlgates._pytest.cases import HOW
-
-    pytest.fail(HOW, pytrace=False)
+    pytest.fail(_HOW, pytrace=False)
 
 
 @pytest.fixture

@@ -19,23 +19,14 @@ from mlgates.suite import GateSuite
 from mlgates.verdict import Verdict
 
 __all__ = [
-    "HOW",
     "fail_skipped",
     "fail_unless_passed",
     "forget",
     "make_cases",
-    "refuse_unittest",
     "result_of",
     "run_subtests",
 ]
 
-HOW = """\
-`gate_result` needs a fixture `evidence`: what the suite is run on, by name. Write one, such as
-
-    @pytest.fixture(scope="module")
-    def evidence():
-        return {"data": load(), "reference": "baseline.json"}
-"""
 # exceptions that end a test without a failure
 _SKIPS = (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest)
 _ALLOWED = "a GateSuite, a callable that returns one, or its importable name 'package.module:NAME'"
@@ -96,14 +87,6 @@ def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
         made.append((given[0], suite))
     cases = [Case(suite, name) for name in suite.names]
     metafunc.parametrize("gate_result", cases, ids=suite.names, indirect=True)
-
-
-def refuse_unittest(item: pytest.Item) -> None:
-    """Fail a test of `unittest`, which gets no fixture, where it or its class is marked."""
-    nodes = [item, *([item.parent] if item.parent is not None else [])]
-    if any(mark.name == "gates" for node in nodes for mark in node.own_markers):
-        instead = "a method can call suite.run(...).raise_for_verdict()"
-        _refuse(f"{item.nodeid} is marked `gates`, but tests of unittest get no gate; {instead}")
 
 
 def _refuse(message: str) -> NoReturn:

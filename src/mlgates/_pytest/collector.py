@@ -88,10 +88,10 @@ class Collector:
         """Show a line for each run of a suite, and the files written."""
         if not self._runs and self.path is None:
             return
+        from mlgates.render import clean
+
         terminalreporter.section("mlgates")
         for where, report in self._runs.values():
-            from mlgates.render import clean
-
             first = str(report).split("\n", 1)[0]
             worst = [f"{clean(r.name, 1_000)} {r.verdict.upper()}" for r in report.failures]
             more = [f"{len(worst) - _NAMED} more"] if len(worst) > _NAMED else []

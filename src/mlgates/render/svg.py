@@ -175,11 +175,9 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
             top = bottom - tall
             yield _shape("rect", "current", "", hint, x=edges[i], y=top, width=wide, height=tall)
     if others:  # the other distribution, as the line along the tops of its bars
-        points = [(edges[0], float(bottom))]
-        for i, share in enumerate(others):
-            top = bottom - (_TALL - 10) * share / most
-            points += [(edges[i], top), (edges[i + 1], top)]
-        points.append((edges[-1], bottom))
+        tops = [bottom - (_TALL - 10) * share / most for share in others]
+        points = [(x, top) for i, top in enumerate(tops) for x in edges[i : i + 2]]
+        points = [(edges[0], bottom), *points, (edges[-1], bottom)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         yield _shape("polyline", "other", "", "production", points=line)
     yield _shape("line", "axis", x1=_BEGIN, x2=_END, y1=bottom, y2=bottom)
