@@ -280,7 +280,7 @@ def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
     return np.asarray(numerator / np.where(np.asarray(denominator) > 0, denominator, np.nan))
 
 
-class Behind(NamedTuple):
+class Support(NamedTuple):
     """Rows that the part of each class rests on, from the cells ``(k, k)``, and their name."""
 
     rows: Callable[[Floats], Floats]
@@ -300,14 +300,14 @@ class MarginMetric(CountMetric):
     ----------
     formula : callable
         Of right, true and predicted rows by class.
-    behind : Behind, optional
+    support : Support, optional
         Rows that the part of each class rests on.
     mean_of : {"true", "pred"} or None
         Rows of each class that the shares of a plain mean are of.
     """
 
     formula: Formula = field(repr=False)
-    behind: Behind | None = field(default=None, repr=False)
+    support: Support | None = field(default=None, repr=False)
     mean_of: Literal["true", "pred"] | None = None
     interval: str = "multinomial, smoothed (two classes) or BCa"
 
@@ -320,12 +320,12 @@ class MarginMetric(CountMetric):
     def smallest(self, outcomes: Outcomes, positive: int | None) -> tuple[float, str]:
         """Return the fewest rows that the part of a class rests on."""
         del positive
-        if self.behind is None:
+        if self.support is None:
             return math.inf, ""
         present = outcomes.cells.sum(1) > 0  # a class without rows has a part of 0, no share of few
         tables = outcomes.cells, _squared_cells(outcomes)
-        sums, squares = (self.behind.rows(table)[present] for table in tables)
-        return float((sums**2 / squares).min()), self.behind.what
+        sums, squares = (self.support.rows(table)[present] for table in tables)
+        return float((sums**2 / squares).min()), self.support.what
 
     def bounded(
         self, value: float, outcomes: Outcomes, positive: int | None, confidence: float
@@ -515,28 +515,28 @@ def _matthews(right: Floats, true: Floats, pred: Floats) -> Floats:
     return _divided(shared, np.where(alone, 0.0, np.sqrt(spread[0]) * np.sqrt(spread[1])))
 
 
-_TRUE = Behind(lambda cells: cells.sum(1), "rows of a class")
-_PREDICTED = Behind(lambda cells: cells.sum(0), "rows predicted as a class")
-_EITHER = Behind(
+_TRUE = Support(lambda cells: cells.sum(1), "rows of a class")
+_PREDICTED = Support(lambda cells: cells.sum(0), "rows predicted as a class")
+_EITHER = Support(
     lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
     "rows of a class, true or predicted",
 )
 # each class weighs as its rows do: small ones do no harm, where the largest one is not nearly all
-_OTHERS = Behind(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
+_OTHERS = Support(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
 _combined = partial(MarginMetric, interval="Wilson a class, combined")
 
 AVERAGES: tuple[CountMetric, ...] = (
     _combined(
         name="balanced_accuracy",
         formula=_balanced_accuracy,
-        behind=_TRUE,
+        support=_TRUE,
         mean_of="true",
         unless="only one class in `y_true`",
     ),
     _combined(
         name="precision_macro",
         formula=lambda right, true, pred: _mean(_divided(right, pred), true, pred),
-        behind=_PREDICTED,
+        support=_PREDICTED,
         alike=True,
         mean_of="pred",
         unless="a class is never predicted",
@@ -544,20 +544,20 @@ AVERAGES: tuple[CountMetric, ...] = (
     _combined(
         name="recall_macro",
         formula=lambda right, true, pred: _mean(_divided(right, true), true, pred),
-        behind=_TRUE,
+        support=_TRUE,
         mean_of="true",
         unless="a predicted class is not in `y_true`",
     ),
     MarginMetric(
         name="f1_macro",
         formula=lambda right, true, pred: _mean(_divided(2 * right, true + pred), true, pred),
-        behind=_EITHER,
+        support=_EITHER,
         alike=True,
     ),
     MarginMetric(
         name="precision_weighted",
         formula=lambda right, true, pred: _weighted(_divided(right, pred), true),
-        behind=_PREDICTED,
+        support=_PREDICTED,
         unless="a class is never predicted",
     ),
     MarginMetric(
@@ -568,7 +568,7 @@ AVERAGES: tuple[CountMetric, ...] = (
         name="matthews_corrcoef",
         low=-1.0,
         formula=_matthews,
-        behind=_OTHERS,
+        support=_OTHERS,
         alike=True,
         unless="only one class in `y_true`, or only one predicted",
     ),

@@ -141,7 +141,7 @@ def _answer(
     model = evidence[name]
     call = f"`{name}.{method}`" if method else f"`{name}`"
 
-    def ask() -> Any:
+    def call_model() -> Any:
         table = rows_of_evidence(evidence, "X")
         if "y_true" in evidence and table is not None:
             same_rows(column_of(evidence, "y_true"), table)
@@ -161,7 +161,9 @@ def _answer(
         return answer
 
     def align() -> Any:
-        answer = read(f"the answer of {call}", evidence.cached("asked", (id(model), method), ask))
+        answer = read(
+            f"the answer of {call}", evidence.cached("raw answer", (id(model), method), call_model)
+        )
         table = rows_of_evidence(evidence, "X")
         if table is None:
             return answer
