@@ -16,9 +16,8 @@ from mlgates.predictions.arguments import check_rows, row_argument
 from mlgates.predictions.groups import Groups, Slice, groups_of, slices_of
 from mlgates.predictions.models import offers
 from mlgates.predictions.outcomes import Need, Outcomes, outcomes_of
-from mlgates.profile.baseline import Baseline
+from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counters import Counter
-from mlgates.profile.reference import Reference
 from mlgates.profile.scan import Profile
 from mlgates.tables.read_only import lend, rows_of
 from mlgates.tables.source import Source, TableSchema, as_source, in_memory

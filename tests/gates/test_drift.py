@@ -25,8 +25,8 @@ from mlgates.gates._shared import rounded_up
 from mlgates.gates.drift.columns import merged_requests
 from mlgates.gates.drift.statistics import METHODS
 from mlgates.profile import column as matrices
+from mlgates.profile import counters as sides_of_drift
 from mlgates.profile import distributions as sample
-from mlgates.profile import reference as sides_of_drift
 from mlgates.profile.counters import Distribution, NumericSample
 from mlgates.stats.buckets import Bucketed
 from mlgates.verdict import Verdict

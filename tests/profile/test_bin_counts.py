@@ -9,7 +9,6 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.profile.counters import BinCounts, Distribution
 from mlgates.profile.distributions import CellCounts
-from mlgates.profile.reference import counted
 from mlgates.profile.scan import Profile
 from mlgates.stats.counting import count_sorted, quantile_edges
 
@@ -67,4 +66,4 @@ def test_nothing_is_counted_that_can_be_read_off():
         evidence.request(lambda _, asked=asked: asked)
         profile = evidence.profile()
         assert (coarse in profile, finer in profile) == (kept is coarse, kept is finer)
-        assert counted(profile, coarse) is profile[kept]
+        assert profile[coarse] is profile[kept]

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from mlgates.gates.drift.statistics import binned_pair
 from mlgates.profile.baseline import Baseline
-from mlgates.profile.counters import AtPoints, BinCounts, Distribution
-from mlgates.profile.reference import counted, current_counter, distribution_of, edges_of
+from mlgates.profile.counters import AtPoints, BinCounts, Distribution, current_counter
 from mlgates.profile.scan import Profile
 
 INF = math.inf
@@ -25,8 +24,8 @@ def both_ways(reference, data, bins, type_=None):
     sides = [pa.table({"x": pa.array(values, type_)}) for values in (reference, data)]
     found = []
     for known in (Profile.of(sides[0]), Baseline.from_data(sides[0])):
-        side = distribution_of(known, "x")
-        edges = edges_of(side, bins)
+        side = known.distribution("x")
+        edges = side.edges(bins)
         for asked in (edges, None):
             counter = current_counter("x", side, asked)
             found.append(binned_pair(side, Profile.of(sides[1], [counter])[counter], edges, bins))
@@ -118,12 +117,12 @@ def test_what_is_counted_of_the_current_side():
     tied, more = ({"x": np.arange(n) // 2 * 1.0} for n in (10_000, 10_002))
     for table in (few, many, tied, more):
         side, knots = (
-            distribution_of(known, "x") for known in (Profile.of(table), Baseline.from_data(table))
+            known.distribution("x") for known in (Profile.of(table), Baseline.from_data(table))
         )
         in_full = Distribution("x"), AtPoints("x", tuple(knots.points.tolist()), tails=True)
         assert (current_counter("x", side), current_counter("x", knots)) == in_full
-        edges = edges_of(side, 2)
-        found = current_counter("x", side, edges), current_counter("x", knots, edges_of(knots, 2))
+        edges = side.edges(2)
+        found = current_counter("x", side, edges), current_counter("x", knots, knots.edges(2))
         # of a small reference more than its own cells
         if table is few:
             assert found == (Distribution("x"),) * 2
@@ -133,20 +132,20 @@ def test_what_is_counted_of_the_current_side():
 
 
 def test_cells_are_read_off_what_was_counted_in_full():
-    side = distribution_of(Profile.of({"x": np.arange(501) / 250}), "x")
-    edges = edges_of(side, 2)
+    side = Profile.of({"x": np.arange(501) / 250}).distribution("x")
+    edges = side.edges(2)
     counter = current_counter("x", side, edges)
     data = {"x": [0.0, 2.5]}
     for asked in ([counter], [Distribution("x")]):
-        state = counted(Profile.of(data, asked), counter)
+        state = Profile.of(data, asked)[counter]
         assert binned_pair(side, state, edges, 2).cells.current.tolist() == [1, 1]
 
 
 def test_distribution_that_was_not_kept():
     table = {"id": [f"user{i}" for i in range(50)]}
-    assert distribution_of(Baseline.from_data(table), "id") is None
-    assert distribution_of(Profile.of(table, []), "id") is None
-    assert distribution_of(Baseline.from_data(table), "nobody") is None
+    assert Baseline.from_data(table).distribution("id") is None
+    assert Profile.of(table, []).distribution("id") is None
+    assert Baseline.from_data(table).distribution("nobody") is None
 
 
 @pytest.mark.parametrize("type_", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(9, 1)])

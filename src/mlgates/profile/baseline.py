@@ -24,7 +24,7 @@ from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import QuantileSketch
 from mlgates.tables.field import Field, TableSchema, check_names, is_unicode
 
-__all__ = ["MOST_CATEGORIES", "Baseline", "is_identifier"]
+__all__ = ["MOST_CATEGORIES", "Baseline", "Reference", "is_identifier"]
 
 FORMAT = "mlgates.baseline"
 VERSION = 1
@@ -89,6 +89,10 @@ class Baseline:
         self.fingerprint = fingerprint
         self.created = created
 
+    def distribution(self, name: str) -> QuantileSketch | Frequencies | None:
+        """Return a column's distribution; None where none was kept."""
+        return self.distributions.get(name)
+
     @property
     def schema(self) -> TableSchema:
         """Names and types of the columns."""
@@ -146,7 +150,13 @@ class Baseline:
             When the file would be larger than `load` reads, 64 MiB: some 4,000 columns of numbers.
         """
         body = self._body()
-        written = _written({**body, "sha256": _digest(body)})
+        lines = {key: json.dumps(value, allow_nan=False) for key, value in body.items()}
+        # A line a key, and a line a column.
+        columns = [f"  {json.dumps(column, allow_nan=False)}" for column in body["columns"]]
+        lines["columns"] = "[\n" + ",\n".join(columns) + "\n ]"
+        lines["sha256"] = json.dumps(_digest(body))
+        text_of = ",\n".join(f" {json.dumps(key)}: {line}" for key, line in lines.items())
+        written = f"{{\n{text_of}\n}}\n"
         if len(written) > MAX_BYTES:
             msg = f"the baseline has {len(written):,} bytes; at most {MAX_BYTES:,} are read again"
             raise EvidenceError(msg)
@@ -171,28 +181,33 @@ class Baseline:
             msg = f"{os.fspath(path)}: {why}"
             raise EvidenceError(msg) from error
 
-    def _body(self) -> dict[str, object]:
+    def _body(self) -> dict[str, Any]:
+        """Return what the file holds, save its SHA-256."""
+        columns = []
+        for name, known in self.columns.items():
+            kept = self.distributions.get(name)
+            counts = None
+            if isinstance(kept, Frequencies):
+                counts = {"values": kept.values.to_pylist(), "counts": kept.counts.tolist()}
+            columns.append(
+                {
+                    "field": {f.name: getattr(known.field, f.name) for f in fields_of(Field)},
+                    "counts": {key: getattr(known, key) for key in _COUNTS},
+                    "min": _extreme(known.min),
+                    "max": _extreme(known.max),
+                    "knots": kept.to_dict() if isinstance(kept, QuantileSketch) else None,
+                    "categories": counts,
+                }
+            )
         body = {
             "format": FORMAT,
             "version": VERSION,
             "created": self.created,
             "rows": self.rows,
             "fingerprint": self.fingerprint,
-            "columns": [self._column(name) for name in self.columns],
+            "columns": columns,
         }
         return mapping(jsonfile.plain(body), "baseline")  # type: ignore[return-value]
-
-    def _column(self, name: str) -> dict[str, object]:
-        known, kept = self.columns[name], self.distributions.get(name)
-        field = known.field
-        return {
-            "field": {f.name: getattr(field, f.name) for f in fields_of(Field)},
-            "counts": {key: getattr(known, key) for key in _COUNTS},
-            "min": _extreme(known.min),
-            "max": _extreme(known.max),
-            "knots": kept.to_dict() if isinstance(kept, QuantileSketch) else None,
-            "categories": _categories(kept) if isinstance(kept, Frequencies) else None,
-        }
 
     @classmethod
     def _from_dict(cls, data: object) -> "Baseline":
@@ -241,6 +256,10 @@ class Baseline:
         return f"Baseline({self.rows:,} rows, {len(self.columns)} columns, created {self.created})"
 
 
+#: What data are compared with.
+Reference = Profile | Baseline
+
+
 def is_identifier(frequencies: Frequencies) -> bool:
     """Whether a column's values are too many to be categories: identifiers, names, free text.
 
@@ -268,25 +287,11 @@ def _digest(body: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _written(data: Mapping[str, Any]) -> str:
-    """Return JSON text of a line a key, and a line a column."""
-    lines = {key: json.dumps(value, allow_nan=False) for key, value in data.items()}
-    columns = ",\n".join(f"  {json.dumps(column, allow_nan=False)}" for column in data["columns"])
-    lines["columns"] = f"[\n{columns}\n ]"
-    return (
-        "{\n" + ",\n".join(f" {json.dumps(key)}: {line}" for key, line in lines.items()) + "\n}\n"
-    )
-
-
 def _extreme(value: Any) -> object:
     """Return a smallest or largest value as JSON carries it; decimals as doubles."""
     if isinstance(value, bool):
         return int(value)
     return float(value) if isinstance(value, Decimal) else value
-
-
-def _categories(frequencies: Frequencies) -> dict[str, object]:
-    return {"values": frequencies.values.to_pylist(), "counts": frequencies.counts.tolist()}
 
 
 def _read_column(data: object) -> tuple[ColumnProfile, QuantileSketch | Frequencies | None]:
@@ -316,23 +321,22 @@ def _read_column(data: object) -> tuple[ColumnProfile, QuantileSketch | Frequenc
 def _read_distribution(
     found: Mapping[str, object], known: ColumnProfile
 ) -> QuantileSketch | Frequencies | None:
-    distribution: QuantileSketch | Frequencies
     if known.infinite > known.valid:
         msg = "more cells are missing or infinite than there are rows"
         raise EvidenceError(msg)
+    kept: QuantileSketch | Frequencies | None = None
+    fits = True
     if found["knots"] is not None:
-        distribution = QuantileSketch.from_dict(found["knots"])
-        n, infinite = distribution.ends.n, distribution.ends[1:]
-        fits = known.field.kind in _NUMBERS and infinite == (known.neg_inf, known.pos_inf)
+        kept = QuantileSketch.from_dict(found["knots"])
+        infinite = known.neg_inf, known.pos_inf
+        fits = known.field.kind in _NUMBERS and kept.ends == (known.valid, *infinite)
     elif found["categories"] is not None:
-        distribution = _read_categories(found["categories"], known.field.kind)
-        n, fits = distribution.n, known.field.kind in _CATEGORIES
-    else:
-        return None
-    if not fits or n != known.valid or (found["knots"] and found["categories"]):
+        kept = _read_categories(found["categories"], known.field.kind)
+        fits = known.field.kind in _CATEGORIES and kept.n == known.valid
+    if not fits or (found["knots"] and found["categories"]):
         msg = "the distribution does not fit the counts of the column"
         raise EvidenceError(msg)
-    return distribution
+    return kept
 
 
 def _read_categories(data: object, kind: str) -> Frequencies:

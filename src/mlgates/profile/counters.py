@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.duplicates import Duplicated, Duplicates
 from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
-from mlgates.profile.sketch import QuantileSketch, as_points
+from mlgates.profile.sketch import PARTS, QuantileSketch, as_points
 from mlgates.profile.violations import (
     COMPARABLE,
     Violations,
@@ -52,12 +52,23 @@ __all__ = [
     "NotIn",
     "NotMatching",
     "NumericSample",
+    "Ordered",
     "Outside",
+    "Side",
     "State",
     "ValueCounts",
     "Violations",
+    "current_counter",
+    "cuts_together",
 ]
 
+Ordered = Ecdf | Sample | QuantileSketch
+Side = Ordered | Frequencies
+
+#: With so many values in each cell, chance plays a part in edges only where several are equal,
+_FEW_A_CELL = 200
+#: and of more than so many values one that is too small to matter.
+_FEW = 10_000
 _ORDERED = WHOLE | {"float", "decimal"}
 _READABLE = COMPARABLE | {"nested"}
 
@@ -130,12 +141,7 @@ class Fractional(ColumnCounter):
 class Outside(ColumnCounter):
     """Count values below `at_least` or above `at_most`, compared exactly.
 
-    Parameters
-    ----------
-    column : str
-        Name of a column of numbers or times.
-    at_least, at_most : optional
-        Inclusive limits: numbers, or dates, datetimes, times, timedeltas for such columns.
+    The limits are numbers, or dates, datetimes, times, timedeltas for such columns.
 
     Examples
     --------
@@ -190,12 +196,7 @@ class _OfValues(ColumnCounter):
 class NotIn(_OfValues):
     """Count values that are none of `values`.
 
-    Parameters
-    ----------
-    column : str
-        Name of the column.
-    values : tuple
-        Allowed values. Numbers are compared by value, a bool is not a number.
+    Numbers are compared by value, a bool is not a number.
 
     Examples
     --------
@@ -223,12 +224,7 @@ class NotIn(_OfValues):
 class In(_OfValues):
     """Count values that are one of `values`: texts and numbers that stand for a missing value.
 
-    Parameters
-    ----------
-    column : str
-        Name of the column.
-    values : tuple
-        Numbers are compared by value; a text never equals a number, nor a bool a number.
+    Numbers are compared by value; a text or a bool never equals a number.
 
     Examples
     --------
@@ -256,12 +252,7 @@ class In(_OfValues):
 class NotMatching(ColumnCounter):
     """Count texts that a regular expression does not match as a whole.
 
-    Parameters
-    ----------
-    column : str
-        Name of a column of texts.
-    pattern : str
-        Regular expression in the syntax and meaning of Python's `re`.
+    It has the syntax and meaning of Python's `re`; see `mlgates.profile.patterns.translate`.
 
     Examples
     --------
@@ -288,10 +279,7 @@ class NotMatching(ColumnCounter):
 class Distribution(ColumnCounter):
     """Count the distribution: `Ecdf` of numbers and times, `Frequencies` of bools and texts.
 
-    Parameters
-    ----------
-    column : str
-        Name of the column. Times count in their unit, dates in days, decimals as doubles.
+    Times count in their unit, dates in days, decimals as doubles.
 
     Examples
     --------
@@ -344,16 +332,10 @@ class NumericSample(ColumnCounter):
 
 @dataclass(frozen=True)
 class AtPoints(ColumnCounter):
-    """Count values below, and up to, given points, in linear time.
+    """Count values below, and up to, given finite, sorted, distinct points, in linear time.
 
-    Parameters
-    ----------
-    column : str
-        Name of a column of numbers; decimals count as doubles.
-    points : tuple
-        Finite, sorted, each once.
-    tails : bool
-        Whether to add up the distances of the values beyond the outermost points from them.
+    With `tails` the distances of the values beyond the outermost points from them are added up.
+    Decimals count as doubles.
 
     Examples
     --------
@@ -388,16 +370,8 @@ class AtPoints(ColumnCounter):
 class BinCounts(ColumnCounter):
     """Count values in each of the cells between given points: a pass a point, no sort.
 
-    Parameters
-    ----------
-    column : str
-        Name of a column of numbers; decimals count as doubles.
-    points : tuple
-        Finite, sorted, each once.
-    atoms : tuple of bool
-        Which of them are cells of their own.
-    subsumed_by : Counter, optional
-        A counter that the counts can be read off as well.
+    `points` are finite, sorted and distinct; `atoms` tells which of them are cells of their own.
+    The counts can be read off the state of `subsumed_by` as well.
 
     Examples
     --------
@@ -440,6 +414,32 @@ class ValueCounts(ColumnCounter):
         """Return the counts in one batch."""
         view = need(batch[self.column], COMPARABLE, "counts of values")
         return Frequencies.counted(view.encoded.dictionary, view.code_counts)
+
+
+def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
+    """Return the counter of the current side of a column, given the reference's.
+
+    More than the cells of a small reference, for then both sides make those of a test.
+    With `edges` only the cells are needed, and nothing is sorted.
+    """
+    finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
+    if isinstance(side, QuantileSketch):
+        finer = AtPoints(name, tuple(side.points.tolist()), tails=True)
+    if edges is None or not cuts_together(side, edges):
+        return finer if edges is None else BinCounts.of(name, edges, finer)
+    return Distribution(name) if isinstance(side, QuantileSketch) and side.n <= PARTS else finer
+
+
+def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
+    """Return whether a reference is so small that chance makes some of its edges.
+
+    Of many equal values some have, among few, a cell's share by chance; made cells because of that,
+    they seem to have lost it in the data. Then both sides together say where a test cuts.
+    """
+    if not isinstance(side, Ordered):
+        return False
+    is_thin = side.n < _FEW_A_CELL * (len(edges.points) + 1)
+    return is_thin or (edges.tied and side.n <= _FEW)
 
 
 def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:

@@ -39,17 +39,8 @@ _INFINITIES = np.array([-np.inf, np.inf])
 class Ecdf(State):
     """Empirical cumulative distribution function: the sorted values.
 
-    Made by `Ecdf.of`. Merged values are sorted when they are first read.
-
-    Parameters
-    ----------
-    parts : sequence of numpy.ndarray
-        Sorted arrays as `mlgates.stats.counting.in_order` makes them.
-
-    Attributes
-    ----------
-    n : int
-        Number of values.
+    Made by `Ecdf.of`, or of sorted arrays as `mlgates.stats.counting.in_order` makes them. Merged
+    values are sorted when they are first read.
 
     Examples
     --------
@@ -88,6 +79,10 @@ class Ecdf(State):
             joined.flags.writeable = False
             self._parts = (joined,)
         return self._parts[0]
+
+    def edges(self, bins: int) -> Edges:
+        """Return quantile edges, as of `mlgates.stats.counting.quantile_edges`."""
+        return quantile_edges(self.values, bins)
 
     def finalize(self) -> None:
         """Sort merged values."""
@@ -130,11 +125,6 @@ class Sample(State):
     ordered : numpy.ndarray, optional
         All of them sorted, as of `Ecdf`, where they were sorted already.
 
-    Attributes
-    ----------
-    n : int
-        Number of values.
-
     Examples
     --------
     >>> sample = Sample([np.array([3.0, 1.0]), np.array([2, 9])], (1.0, 9.0))
@@ -164,7 +154,8 @@ class Sample(State):
     def values(self) -> Values:
         """The values, sorted, as of `Ecdf`."""
         if self._sorted is None:
-            self._sorted = Ecdf([in_order(part) for part in self._parts]).values
+            parts = [in_order(part) for part in self._parts]
+            self._sorted = parts[0] if len(parts) == 1 else Ecdf(parts).values
             # The unsorted ones would be a second copy.
             self._parts = (self._sorted,)
         return self._sorted
@@ -216,12 +207,7 @@ class Sample(State):
     def count(self, edges: Edges, grid: Grid | None) -> Counts:
         """Count values per cell, as `mlgates.stats.counting.count_sorted` does.
 
-        Parameters
-        ----------
-        edges : Edges
-            Where to cut.
-        grid : Grid or None
-            Of the sample that this one is compared with.
+        `grid` is that of the sample that this one is compared with.
         """
         if edges not in self._counts:
             if grid is None or self._sorted is not None or not self._is_of_one_type():
@@ -243,16 +229,8 @@ class Sample(State):
 
         Alone, each question would take passes over the values of its own. No buckets are held
         beyond that: those of all columns would take a quarter of a table's memory. Nothing is done
-        for samples that were compared before.
-
-        Parameters
-        ----------
-        other : Sample
-            The sample that is compared with this one.
-        bins : collection of int
-            Numbers of cells that the values will be cut into.
-        sort : bool
-            Whether the sorted values will be read: the rest is then computed from them.
+        for samples that were compared before. With `sort` the sorted values will be read, and the
+        rest is computed from them.
         """
         if other._distance_from(self) is not None:  # noqa: SLF001
             return
@@ -320,16 +298,6 @@ class Frequencies(State):
 
     Made by `Frequencies.of`. Merged counts are added up when they are first read.
 
-    Parameters
-    ----------
-    *parts : tuple of (pyarrow.Array, numpy.ndarray)
-        Values, each once, and their counts, as `counted` makes them.
-
-    Attributes
-    ----------
-    n : int
-        Sum of the counts.
-
     Examples
     --------
     >>> counts = Frequencies.of(pa.array(["b", "a", None, "b"]))
@@ -386,7 +354,23 @@ class Frequencies(State):
         if not self._parts:
             return pa.nulls(0), np.zeros(0, np.int64)
         if len(self._parts) > 1:
-            values = pa.chunked_array(_same_type([values for values, _ in self._parts]))
+            arrays, kinds = [values for values, _ in self._parts], pa.types
+            types = {array.type for array in arrays}
+            if len(types) > 1:
+                # One type that holds the values of all of them.
+                decimals = [type_ for type_ in types if kinds.is_decimal(type_)]
+                whole = [type_ for type_ in types if kinds.is_integer(type_)]
+                if len(decimals) + len(whole) < len(types):
+                    names = " and ".join(sorted(map(str, types)))
+                    msg = f"counts of {names} values cannot be added"
+                    raise EvidenceError(msg)
+                if decimals:
+                    wide = pa.decimal256(76, max(type_.scale for type_ in decimals))
+                else:
+                    positive = all(pc.min(array).as_py() >= 0 for array in arrays)
+                    wide = pa.uint64() if positive else pa.decimal128(20, 0)
+                arrays = [array.cast(wide) for array in arrays]
+            values = pa.chunked_array(arrays)
             encoded = encoding.encode(values)
             counts = np.zeros(len(encoded.dictionary), np.int64)
             added = np.concatenate([counts for _, counts in self._parts])
@@ -413,6 +397,9 @@ class Frequencies(State):
     def counts(self) -> Counts:
         """How often each of `values` occurs."""
         return self._in_order()[1]
+
+    def edges(self, bins: int) -> None:
+        """Return None: categories are not cut."""
 
     def finalize(self) -> None:
         """Add up merged counts."""
@@ -455,32 +442,9 @@ class Frequencies(State):
         return f"Frequencies(n={self.n}, values={len(self)})"
 
 
-def _same_type(parts: list[pa.Array]) -> list[pa.Array]:
-    """Cast arrays of one kind to one type that holds the values of all of them."""
-    types = {part.type for part in parts}
-    if len(types) == 1:
-        return parts
-    kinds = pa.types
-    if all(kinds.is_integer(type_) for type_ in types):
-        if all(pc.min(part).as_py() >= 0 for part in parts):
-            return [part.cast(pa.uint64()) for part in parts]
-        return [part.cast(pa.decimal128(20, 0)) for part in parts]
-    if all(kinds.is_integer(type_) or kinds.is_decimal(type_) for type_ in types):
-        scale = max(type_.scale for type_ in types if kinds.is_decimal(type_))
-        return [part.cast(pa.decimal256(76, scale)) for part in parts]
-    msg = f"counts of {' and '.join(sorted(map(str, types)))} values cannot be added"
-    raise EvidenceError(msg)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class CellCounts(State):
-    """How many values lie in each cell.
-
-    Parameters
-    ----------
-    counts : numpy.ndarray of int64
-        As of `mlgates.stats.counting.count_sorted`.
-    """
+    """How many values lie in each cell, as of `mlgates.stats.counting.count_sorted`."""
 
     counts: Counts
 

@@ -36,21 +36,7 @@ class _Part(NamedTuple):
 class Duplicates(State):
     """Rows with a value that occurred before; the values are kept, so that states can be merged.
 
-    Counted when first read.
-
-    Parameters
-    ----------
-    *parts : _Part
-        Values in the order of the rows.
-
-    Attributes
-    ----------
-    n : int
-        Number of values.
-    count : int
-        Number of rows with a value that occurred before.
-    rows : tuple of int
-        Row numbers, from 0, of the first five of them.
+    `n` is the number of values. Repeated ones are counted when they are first read.
     """
 
     #: Always 0 here: see `Violations`.
@@ -82,7 +68,27 @@ class Duplicates(State):
         return self._repeats
 
     def _values(self) -> Values:
-        return _joined([part.values for part in self._parts])
+        """Return all values in one type that holds them exactly."""
+        values = [part.values for part in self._parts]
+        if len(values) == 1:
+            return values[0]
+        arrays = [part for part in values if isinstance(part, np.ndarray)]
+        if len(arrays) == len(values):
+            if len({part.dtype == np.uint64 for part in arrays}) == 1:
+                return np.concatenate(arrays)
+            if all(part.min() >= 0 for part in arrays):
+                return np.concatenate([part.astype(np.uint64) for part in arrays])
+            values = [pa.chunked_array([part]).cast(pa.decimal128(20, 0)) for part in arrays]
+        types, kinds = {part.type for part in values}, pa.types
+        if len(types) > 1:
+            if all(map(kinds.is_decimal, types)):
+                wide = pa.decimal256(76, max(type_.scale for type_ in types))
+            elif any(kinds.is_string(type_) or kinds.is_large_string(type_) for type_ in types):
+                wide = pa.large_string()
+            else:
+                wide = pa.large_binary()
+            values = [part.cast(wide) for part in values]
+        return pa.chunked_array([chunk for part in values for chunk in part.chunks])
 
     def _rows(self) -> Positions:
         """Return the row number of each value."""
@@ -166,29 +172,6 @@ class Duplicated(ColumnCounter):
         else:
             values = values.copy()
         return Duplicates(_Part(values, rows, 0))
-
-
-def _joined(values: list[Values]) -> Values:
-    """Concatenate values in one type that holds all of them exactly."""
-    if len(values) == 1:
-        return values[0]
-    arrays = [part for part in values if isinstance(part, np.ndarray)]
-    if len(arrays) == len(values):
-        if len({part.dtype == np.uint64 for part in arrays}) == 1:
-            return np.concatenate(arrays)
-        if all(part.min() >= 0 for part in arrays):
-            return np.concatenate([part.astype(np.uint64) for part in arrays])
-        values = [pa.chunked_array([part]).cast(pa.decimal128(20, 0)) for part in arrays]
-    types, kinds = {part.type for part in values}, pa.types
-    if len(types) > 1:
-        if all(map(kinds.is_decimal, types)):
-            wide = pa.decimal256(76, max(type_.scale for type_ in types))
-        elif any(kinds.is_string(type_) or kinds.is_large_string(type_) for type_ in types):
-            wide = pa.large_string()
-        else:
-            wide = pa.large_binary()
-        values = [part.cast(wide) for part in values]
-    return pa.chunked_array([chunk for part in values for chunk in part.chunks])
 
 
 def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:

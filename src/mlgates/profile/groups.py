@@ -53,8 +53,18 @@ class GroupMissing(State):
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the keys column by column, then rows and missing cells of each group."""
-        keys = tuple(map(_as_column, zip(*(key for key, _, _ in self.groups), strict=True)))
-        return keys, tuple(group[1:] for group in self.groups)
+        columns: list[Any] = list(zip(*(key for key, _, _ in self.groups), strict=True))
+        for at, values in enumerate(columns):
+            first = next((value for value in values if value is not None), None)
+            if first is not None and not isinstance(first, bool | int | float | str):
+                # Times and the like in Arrow, those of pandas in nanoseconds.
+                type_ = pa.scalar(first).type
+                if hasattr(first, "nanosecond"):
+                    type_ = pa.timestamp("ns", type_.tz)
+                elif hasattr(first, "nanoseconds"):
+                    type_ = pa.duration("ns")
+                columns[at] = pa.array(values, None if pa.types.is_decimal(type_) else type_)
+        return tuple(columns), tuple(group[1:] for group in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupMissing":
@@ -63,21 +73,6 @@ class GroupMissing(State):
         lists = [x.to_pylist() if isinstance(x, pa.Array) else x for x in columns]
         keys = zip(*lists, strict=True)
         return cls(tuple((key, *rest) for key, rest in zip(keys, counts, strict=True)))
-
-
-def _as_column(values: tuple[Any, ...]) -> Any:
-    """Return values of one column as the byte form takes them: times and the like in Arrow."""
-    first = next((value for value in values if value is not None), None)
-    if first is None or isinstance(first, bool | int | float | str):
-        return values
-    type_ = pa.scalar(first).type
-    if hasattr(first, "nanosecond"):  # a timestamp or a duration of pandas
-        type_ = pa.timestamp("ns", type_.tz)
-    elif hasattr(first, "nanoseconds"):
-        type_ = pa.duration("ns")
-    elif pa.types.is_decimal(type_):
-        type_ = None
-    return pa.array(values, type_)
 
 
 @dataclass(frozen=True)
@@ -200,9 +195,9 @@ def _missing_or_in(
 
 
 def rows_where(
-    name: str, condition: Callable[..., object], native: object, rows: int | None
+    name: str, condition: Callable[..., Any], native: Any, rows: int | None
 ) -> npt.NDArray[np.bool_]:
-    """Rows of a slice: where its condition on the user's table holds; null does not.
+    """Return the rows of a slice: where its condition on the user's table is true, not null.
 
     Raises
     ------
@@ -220,7 +215,14 @@ def rows_where(
         # Its message may hold values of the data.
         msg = f"the condition of slice {name!r} raised {type(error).__name__}"
         raise EvidenceError(msg) from error
-    if not _in_order(answer, native):
+    of_pandas = is_instance_of(answer, "pandas", "Series")
+    if of_pandas and is_instance_of(native, "pandas", "DataFrame") and len(answer) == len(native):
+        index = answer.index
+        plain = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
+        moved = not plain and not index.equals(native.index)
+    else:
+        moved = False
+    if moved:
         msg = f"the condition of slice {name!r} returned a Series with another index than the "
         msg += "table: it must return one bool a row, in the order of the rows"
         raise EvidenceError(msg)
@@ -231,30 +233,17 @@ def rows_where(
         msg = f"the condition of slice {name!r} must return one bool a row, not {kind}{held}"
         raise EvidenceError(msg)
     if rows is not None and len(array) != rows:
-        msg = (
-            f"the condition of slice {name!r} returned "
-            f"{len(array):,} value{'' if len(array) == 1 else 's'} "
-            f"for {rows:,} row{'' if rows == 1 else 's'}: it must return one bool a row"
-        )
+        values = f"{len(array):,} value{'' if len(array) == 1 else 's'}"
+        wanted = f"{rows:,} row{'' if rows == 1 else 's'}: it must return one bool a row"
+        msg = f"the condition of slice {name!r} returned {values} for {wanted}"
         raise EvidenceError(msg)
     if pa.types.is_null(array.type):
         return np.zeros(len(array), np.bool_)
     return np.asarray(array.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
 
 
-def _in_order(answer: Any, native: Any) -> bool:
-    """Whether an answer of pandas has the rows of its table in their order, or plain numbers."""
-    both = is_instance_of(answer, "pandas", "Series") and is_instance_of(
-        native, "pandas", "DataFrame"
-    )
-    if not both or len(answer) != len(native) or answer.index.equals(native.index):
-        return True
-    index = answer.index
-    return type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
-
-
 def _as_arrow(answer: object) -> pa.ChunkedArray | None:
-    """One column from whatever a condition returned; None when it is no column."""
+    """Return one column from whatever a condition returned; None when it is no column."""
     if isinstance(answer, pa.ChunkedArray):
         return answer
     no_column = isinstance(answer, str | bytes | Mapping | AbstractSet)  # (a set has no order)

@@ -1,4 +1,4 @@
-"""Texts and numbers as 64-bit hashes: which texts may occur twice, and checksums of columns."""
+"""Checksums of columns, and hashes of texts that find those that may occur twice."""
 
 from typing import Any
 
@@ -36,26 +36,11 @@ BLOCK = 1 << 16
 
 
 def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
-    """Sum of numbers' bits modulo 2**64, each mixed before it is added.
+    """Return the sum of ``scale * bits`` modulo 2**64, each mixed before it is added.
 
     Of ``x = scale * bits`` it is ``z * (z >> 32)`` for ``z = c * (x ^ (x >> 32))`` and an odd
-    constant ``c``, all modulo 2**64: two sets of numbers of equal sum have other sums of these.
-    0 adds 0.
-
-    Parameters
-    ----------
-    bits : numpy.ndarray of uint64
-        The numbers.
-    scale : int
-        What they are multiplied by: counts of seconds by 10**9 are counts of nanoseconds.
-
-    Examples
-    --------
-    >>> sums = (mixed_sum(np.array(x, np.uint64)) for x in ([1, 2, 5, 8], [1, 3, 4, 8]))
-    >>> len(set(sums))
-    2
-    >>> mixed_sum(np.array([3], np.uint64), 1_000) == mixed_sum(np.array([3_000], np.uint64))
-    True
+    constant ``c``, all modulo 2**64: sets of numbers of equal sum have different sums of these.
+    0 adds 0. Counts of seconds with a scale of 10**9 are counts of nanoseconds.
     """
     total, factor = 0, np.uint64(scale)
     buffer = np.empty(min(len(bits), BLOCK), np.uint64)
@@ -66,27 +51,13 @@ def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
 
 
 def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None = None) -> int:
-    """Sum over numbers, as doubles, of mixed bits modulo 2**64.
+    """Return the sum over floats without NaN, as doubles, of mixed bits modulo 2**64.
 
     Of ``p``, the bits of the double ``b * x`` for a constant ``b`` a little below 1, it is the
-    square of ``p ^ (p >> 31)`` modulo 2**64: what products are rounded by, and exponents and signs
-    beside the lower bits, let two sets of numbers of equal sum have other sums of these. Zeros add
-    0: the square of -0 is a multiple of 2**64.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Floats without NaN.
-    scratch : numpy.ndarray of uint64, shape (2, BLOCK), optional
-        Memory to work in, for who calls this often.
-
-    Examples
-    --------
-    >>> sums = (float_sum(np.array(x)) for x in ([1.0, 2.0, 5.0, 8.0], [1.0, 3.0, 4.0, 8.0]))
-    >>> len(set(sums))
-    2
-    >>> float_sum(np.array([0.0, -0.0]))
-    0
+    square of ``p ^ (p >> 31)`` modulo 2**64: the rounding of products, and exponents and signs
+    mixed into the lower bits, give sets of numbers of equal sum different sums of these. Zeros add
+    0: the square of -0 is a multiple of 2**64. `scratch`, of shape (2, BLOCK), is memory to work in
+    for repeated calls.
     """
     total = 0
     if scratch is None:
@@ -102,20 +73,9 @@ def float_sum(values: npt.NDArray[Any], scratch: npt.NDArray[np.uint64] | None =
 def float_sums(
     rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint64]:
-    """What `float_sum` gives of each row of a matrix, which is written over.
+    """Return the `float_sum` of each row of a matrix, which is overwritten; any number with NaN.
 
-    Parameters
-    ----------
-    rows : numpy.ndarray of float64, shape (k, n)
-        A row that has NaN gives any number.
-    scratch : numpy.ndarray of float64, shape (k, n)
-        Memory to work in.
-
-    Examples
-    --------
-    >>> rows = np.array([[1.0, 2.0], [0.0, 0.0]])
-    >>> float_sums(rows, np.empty((2, 2))).tolist()[1]
-    0
+    `scratch`, of the same shape, is memory to work in.
     """
     mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
     np.multiply(mixed, mixed, out=mixed)
@@ -125,7 +85,7 @@ def float_sums(
 def _mixed(
     values: npt.NDArray[Any], bits: npt.NDArray[np.uint64], out: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint64]:
-    """Mix the bits of values, which may lie where the answer is written, as `float_sum` says."""
+    """Mix the bits of values as `float_sum` does; `out` may be the memory of the values."""
     with np.errstate(invalid="ignore", under="ignore"):
         np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
     np.right_shift(bits, _FOLD, out=out)
@@ -133,7 +93,7 @@ def _mixed(
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> int:
-    """Mix words where they stand, as `mixed_sum` does, and return their sum modulo 2**64."""
+    """Mix words in place, as `mixed_sum` does, and return their sum modulo 2**64."""
     shifted = words >> _HALF
     words ^= shifted
     words *= _MULTIPLIER
@@ -142,13 +102,7 @@ def _mix(words: npt.NDArray[np.uint64]) -> int:
 
 
 def text_sum(texts: pa.ChunkedArray) -> int:
-    """Sum of `text_weights` modulo 2**64, over what is not null.
-
-    Examples
-    --------
-    >>> text_sum(pa.chunked_array([["ab", None]])) == text_sum(pa.chunked_array([["ba"]]))
-    False
-    """
+    """Return the sum of `text_weights` modulo 2**64, over what is not null."""
     total = bytes_sum(texts)
     for part in texts.chunks:
         chunk = as_bytes(part)
@@ -163,10 +117,10 @@ def text_sum(texts: pa.ChunkedArray) -> int:
 
 
 def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
-    """What each text adds to the checksum of its column.
+    """Return what each text adds to the checksum of its column.
 
-    The sum of its bytes, 2**32 times their number, and its last eight bytes, mixed: what it does
-    not tell are bytes that change places before the last eight.
+    The sum of its bytes, 2**32 times their number, and its last eight bytes, mixed: it doesn't see
+    bytes that change places before the last eight.
 
     Examples
     --------
@@ -182,7 +136,7 @@ def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
 def _last_words(
     offsets: npt.NDArray[np.integer], first: int, data: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint64]:
-    """The last eight bytes of each text as one number; shorter texts whole."""
+    """Return the last eight bytes of each text as one number; shorter texts whole."""
     # Only the bytes of these texts are copied, behind eight zeros.
     begin, end = int(offsets[0] - first), int(offsets[-1] - first)
     padded = np.concatenate([np.zeros(8, np.uint8), data[begin:end]])
@@ -195,17 +149,9 @@ def _last_words(
 
 
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Which texts have the hash of another one; all others occur once, for certain.
+    """Return which texts, without nulls, have the hash of another; the others occur once.
 
-    Parameters
-    ----------
-    texts : pyarrow.ChunkedArray
-        Texts or bytes without nulls.
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        All true when there are texts too long to be hashed.
+    All may repeat when there are texts too long to be hashed.
 
     Examples
     --------
@@ -213,11 +159,18 @@ def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     array([ True, False,  True, False])
     """
     parts = []
-    for chunk in texts.chunks:
-        hashes = _hash(as_bytes(chunk))
-        if hashes is None:
+    for chunk in map(as_bytes, texts.chunks):
+        offsets, data = offsets_and_bytes(chunk)
+        lengths = np.diff(offsets).astype(np.int64, copy=False)
+        if len(chunk) and int(lengths.max()) > _LONGEST:
             return np.ones(len(texts), np.bool_)
-        parts.append(hashes)
+        # Eight bytes from any byte on, as one number; behind the last byte there are zeros.
+        padded = np.concatenate([data, np.zeros(8, np.uint8)])
+        words = np.ndarray((len(data) + 1,), _WORD, padded, strides=(1,))
+        starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
+        for row in range(0, len(chunk), _BLOCK):
+            rows = slice(row, row + _BLOCK)
+            parts.append(_hashes(words, starts[rows], lengths[rows]))
     every = np.concatenate(parts) if parts else np.empty(0, np.uint64)
     ordered = np.sort(every)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -226,26 +179,10 @@ def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     return np.isin(every, repeated)
 
 
-def _hash(chunk: pa.Array) -> npt.NDArray[np.uint64] | None:
-    """Hash of each text: a sum over its words of eight bytes."""
-    offsets, data = offsets_and_bytes(chunk)
-    lengths = np.diff(offsets).astype(np.int64, copy=False)
-    if len(chunk) and int(lengths.max()) > _LONGEST:
-        return None
-    # Eight bytes from any byte on, as one number; behind the last byte there are zeros.
-    padded = np.concatenate([data, np.zeros(8, np.uint8)])
-    words = np.ndarray((len(data) + 1,), _WORD, padded, strides=(1,))
-    hashes = np.empty(len(chunk), np.uint64)
-    starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
-    for row in range(0, len(chunk), _BLOCK):
-        rows = slice(row, row + _BLOCK)
-        hashes[rows] = _sum(words, starts[rows], lengths[rows])
-    return hashes
-
-
-def _sum(
+def _hashes(
     words: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.uint64]:
+    """Return the hash of each text: a sum over its words of eight bytes."""
     total = lengths.astype(np.uint64) * _MULTIPLIER
     for at in range(0, int(lengths.max()), 8):
         word = words[np.minimum(starts + at, len(words) - 1)]

@@ -331,7 +331,9 @@ class _Scan:
         """Start a job for each column of a batch, then one for each counter of several columns."""
         kinds = {name: self.source.schema[name].kind for name in self.own}
         floats = {name: batch.table[name] for name, kind in kinds.items() if kind == "float"}
-        sweeps = sweep_together(floats, self.sorted if self._is_whole(batch) else (), self.n_jobs)
+        # Nothing is added to what is counted of a batch of all rows.
+        is_whole = batch.table.num_rows == self.source.rows
+        sweeps = sweep_together(floats, self.sorted if is_whole else (), self.n_jobs)
         jobs = {
             name: _submit(pool, self._count_column, batch, name, sweeps.get(name))
             for name in self.own
@@ -340,10 +342,6 @@ class _Scan:
             *jobs.values(),
             *(_submit(pool, self._count_joint, batch, counter, jobs) for counter in self.joint),
         ]
-
-    def _is_whole(self, batch: Batch) -> bool:
-        """Whether a batch has all rows, so that nothing will be added to its states."""
-        return bool(batch.table.num_rows == self.source.rows)
 
     def _count_column(self, batch: Batch, name: str, sweep: Sweep | None) -> _Counted:
         view = ColumnView(batch.table[name], self.source.schema[name], sweep)
@@ -370,7 +368,8 @@ class _Scan:
                     state = counter.count(view)
                 except Exception as error:  # noqa: BLE001  (raised where the state is read)
                     state = _Failure(error)
-                states[counter] = _finalized(state) if self._is_whole(batch) else state
+                is_whole = batch.table.num_rows == self.source.rows
+                states[counter] = _finalized(state) if is_whole else state
         return states
 
 

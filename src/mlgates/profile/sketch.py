@@ -16,7 +16,7 @@ from mlgates.jsonfile import fields, items, number, plain, whole
 from mlgates.profile.counter import State
 from mlgates.profile.distributions import Ecdf
 from mlgates.stats import twosample
-from mlgates.stats.counting import Ends, ranks_of
+from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
 
 __all__ = ["PARTS", "QuantileSketch", "as_points"]
 
@@ -88,6 +88,10 @@ class QuantileSketch(State):
         """The exact distribution, of a sketch at all values that there are."""
         negative, positive = np.full(self.ends.neg_inf, -np.inf), np.full(self.ends.pos_inf, np.inf)
         return Ecdf([negative, np.repeat(self.points, self.high - self.low), positive])
+
+    def edges(self, bins: int) -> Edges:
+        """Return quantile edges at some of the points."""
+        return stored_edges(self.points, self.low, self.high, self.ends, bins)
 
     def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":
         """Return the sketch of the values of both, at the same points."""

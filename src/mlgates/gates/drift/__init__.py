@@ -22,16 +22,16 @@ from mlgates.gates.drift.statistics import (
     column_drift,
     missing_shift,
 )
-from mlgates.profile.counters import Counter, Distribution, Missing, NumericSample
-from mlgates.profile.distributions import Sample
-from mlgates.profile.reference import (
-    Reference,
+from mlgates.profile.baseline import Reference
+from mlgates.profile.counters import (
+    Counter,
+    Distribution,
+    Missing,
+    NumericSample,
     Side,
-    counted,
     current_counter,
-    distribution_of,
-    edges_of,
 )
+from mlgates.profile.distributions import Sample
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.redaction import describe
@@ -173,12 +173,12 @@ class Drift(Gate):
         self, reference: Reference, requests: Mapping[str, Sequence[DriftRequest]], name: str
     ) -> Counter:
         """Return what to count of a column of the data: its values, or how many are in cells."""
-        side, needed = distribution_of(reference, name), requests[name]
+        side, needed = reference.distribution(name), requests[name]
         # Where another gate needs the values, cells are counted from them.
         names = [each.method for each in needed] if isinstance(side, Sample) else [self.method]
         if any(METHODS[method].distance is None for method in names):
             return current_counter(name, side)
-        edges = edges_of(side, self.bins)
+        edges = None if side is None else side.edges(self.bins)
         if isinstance(side, Sample):
             # For all gates, before the buckets are released.
             for request in needed:
@@ -247,20 +247,20 @@ class Drift(Gate):
                 now = data.field.problem or f"it holds {content(data.field)} in the data"
                 msg = f"`{name}` holds {content(known.field)} in the reference; {now}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
-            side = cast("Side", distribution_of(reference, name))  # else it would be refused
+            side = cast("Side", reference.distribution(name))  # else it would be refused
             is_binned = method.distance is not None
             is_cut = isinstance(side, QuantileSketch) and side.n > PARTS
             if is_binned and is_cut and PARTS % self.bins:
                 kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
                 cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
                 return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
-            current = counted(profile, self._counter(reference, requests, name))
+            current = profile[self._counter(reference, requests, name)]
             if isinstance(side, Sample) and isinstance(current, Sample):
                 needs = [METHODS[request.method] for request in requests[name]]
                 if any(need.distance is None for need in needs):
                     bins = {request.bins for request in requests[name]}
                     side.precompute(current, bins, sort=any(need.needs_sorted for need in needs))
-            edges = edges_of(side, self.bins)
+            edges = side.edges(self.bins)
             pair = binned_pair(side, current, edges, self.bins, for_test=is_binned)
             drift = column_drift(
                 self.method,

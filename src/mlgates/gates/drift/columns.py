@@ -6,9 +6,8 @@ from typing import NamedTuple
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
 from mlgates.gates.drift.statistics import METHODS, NUMBERS
-from mlgates.profile.baseline import MOST_CATEGORIES, Baseline
+from mlgates.profile.baseline import MOST_CATEGORIES, Baseline, Reference
 from mlgates.profile.distributions import Frequencies
-from mlgates.profile.reference import Reference, distribution_of
 from mlgates.redaction import describe
 from mlgates.tables.field import Field
 
@@ -108,7 +107,7 @@ def _choose(
         else:
             side, known = None, reference.columns.get(name)
             try:
-                side = distribution_of(reference, name)
+                side = reference.distribution(name)
             except Exception as error:  # noqa: BLE001  (one bad column is one finding)
                 problem = describe(error, {name})
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
