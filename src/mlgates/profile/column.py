@@ -62,15 +62,8 @@ class ColumnView:
     """One column of one batch: its missing cells and extremes, and its values in several forms.
 
     Missing is null or NaN, counted apart. Infinite values are values.
-
-    Parameters
-    ----------
-    array : pyarrow.ChunkedArray or pyarrow.Array
-        The column as the source normalised it.
-    field : Field
-        Its name and type.
-    sweep : Sweep, optional
-        Extremes and checksum of a column of floats, where `sweep_together` computed them.
+    The array is the column as the source normalised it; a sweep is given for a column of floats
+    that `sweep_together` read.
 
     Attributes
     ----------
@@ -313,17 +306,8 @@ def sweep_together(
 
     A call of numpy costs a microsecond or more whatever it works on, and threads that make many
     short ones wait for each other. So columns are copied into a matrix, a row each, and each call
-    serves all of them.
-
-    Parameters
-    ----------
-    columns : mapping of str to pyarrow.ChunkedArray
-        Columns of floats of one batch. Those that have nulls or NaN, several chunks or many rows
-        are left out of the result.
-    in_order : collection of str
-        Names of those whose sorted values will be read.
-    n_jobs : int, optional
-        Number of threads; default: as many as processors where there are many values.
+    serves all of them. Columns with nulls or NaN, several chunks or many rows are left out. The
+    sorted values of those named `in_order` are kept, too.
 
     Examples
     --------
@@ -396,17 +380,8 @@ def _sweep_groups(
 class ColumnProfile:
     """Counts, extremes and checksum of a column, kept for every profiled column.
 
-    Parameters
-    ----------
-    field : Field
-        Name, kind and type.
-    rows, nulls, nans, neg_inf, pos_inf : int
-        How many rows there are, and how many of them are null, NaN, -inf and inf.
-    min, max : int, float, Decimal, bool or None
-        Smallest and largest value. Times are whole numbers of their unit, dates are days since
-        1970-01-01. None without values, and for kinds that are not ordered here (texts, nested).
-    checksum : int
-        Sum of the values' bits, mixed, modulo 2**64.
+    They are those of `ColumnView`: dates are days since 1970-01-01, other times whole numbers of
+    their unit.
 
     Examples
     --------

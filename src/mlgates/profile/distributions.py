@@ -113,17 +113,10 @@ class Ecdf(State):
 class Sample(State):
     """Numbers in any order: sorted when a question needs it, else put into the buckets of a grid.
 
-    Two samples are compared in the buckets of the first one's grid, where it has one.
-
-    Parameters
-    ----------
-    parts : sequence of numpy.ndarray
-        Integers or floats without NaN. They are neither changed nor copied: a sample must not
-        outlive its table.
-    ends : tuple of float
-        The least and the greatest of them.
-    ordered : numpy.ndarray, optional
-        All of them sorted, as of `Ecdf`, where they were sorted already.
+    Two samples are compared in the buckets of the first one's grid, where it has one. The parts, of
+    integers or floats without NaN, are neither changed nor copied: a sample must not outlive its
+    table. `ends` are the least and the greatest value; `ordered` are all values, where they were
+    sorted already.
 
     Examples
     --------

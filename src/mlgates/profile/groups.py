@@ -23,14 +23,10 @@ Group = tuple[tuple[object, ...], int, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class GroupMissing(State):
-    """Rows and missing cells of each group.
+    """Rows and missing cells of each group, in order of first appearance.
 
-    Parameters
-    ----------
-    groups : tuple
-        One ``(key, rows, missing)`` a group, in order of first appearance: the key is a tuple with
-        the group's value in each grouping column (None for missing), or with the slice's name;
-        `missing` has one count a column.
+    A group is ``(key, rows, missing)``: the key is a tuple with the value in each grouping column
+    (None for missing), or with the slice's name; `missing` has one count a column.
 
     Examples
     --------
@@ -79,14 +75,7 @@ class GroupMissing(State):
 class MissingBy(Counter):
     """Count missing cells of some columns for each combination of values in the columns `by`.
 
-    Parameters
-    ----------
-    counted : tuple of str
-        Names of the columns whose missing cells are counted.
-    by : tuple of str
-        Names of the columns that make the groups.
-    values : tuple, optional
-        Values that stand for missing and are counted with it, as `In` finds them.
+    One of `values` counts as missing, as `In` finds it.
 
     Examples
     --------
@@ -134,18 +123,9 @@ class MissingBy(Counter):
 class MissingWhere(Counter):
     """Count missing cells of some columns in slices, each of which a condition picks.
 
-    Parameters
-    ----------
-    counted : tuple of str
-        Names of the columns whose missing cells are counted.
-    slices : tuple of (str, callable)
-        Name and condition of each slice. A condition is given the user's table and returns one
-        bool a row: numpy, pandas, Arrow, polars, or a list. Null is not in the slice.
-    values : tuple, optional
-        Values that stand for missing and are counted with it, as `In` finds them.
-    read : tuple of str, optional
-        Names of the columns that the conditions look at: of a streamed table they are given
-        nothing but what is read.
+    A condition is given the user's table and returns one bool a row: numpy, pandas, Arrow, polars,
+    or a list. Null is not in the slice. One of `values` counts as missing, as `In` finds it. The
+    columns `read` are those that conditions look at: of a streamed table nothing else is read.
 
     Examples
     --------

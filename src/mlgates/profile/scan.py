@@ -60,7 +60,7 @@ class Profile:
     Made by `Profile.of`. Profiles of consecutive parts of a table merge into the profile of the
     whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``.
 
-    Parameters
+    Attributes
     ----------
     rows : int
         Number of rows.
@@ -68,8 +68,6 @@ class Profile:
         All columns of the table, in order.
     columns : mapping of str to ColumnProfile
         Those that were profiled, in the order of the schema.
-    states : mapping of Counter to State
-        What was counted.
 
     Examples
     --------

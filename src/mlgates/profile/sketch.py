@@ -28,21 +28,11 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileSketch(State):
-    """Empirical distribution function at points.
+    """Empirical distribution function at finite, sorted, distinct points.
 
-    Parameters
-    ----------
-    points : numpy.ndarray
-        Finite, sorted, each once.
-    low, high : numpy.ndarray of int64
-        How many values are below, and up to, each of them.
-    ends : Ends
-        Number of values, and of infinite ones.
-    spread : float
-        Of the values, as of `mlgates.stats.twosample.spread`; NaN when not known.
-    beyond : float
-        Sum of the distances of values less than the first or greater than the last point from it;
-        NaN when not known.
+    `low` and `high` values are below, and up to, each of them; `ends` counts all values and the
+    infinite ones; `beyond` is the sum of the distances of values outside the outermost points from
+    them. The spread and that sum are NaN when not known.
 
     Examples
     --------

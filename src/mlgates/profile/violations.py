@@ -41,17 +41,9 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 class Violations(State):
     """Number of values that break a rule, and the first rows with one.
 
-    Parameters
-    ----------
-    count : int
-        Number of values that break the rule.
-    n : int
-        Number of values that were looked at.
-    rows : tuple of int
-        Row numbers, from 0, of the first five that break it.
-    alike : int
-        How many of them are a text that differs from an allowed one in case, blanks or Unicode
-        form alone; counted by `NotIn`.
+    `count` of `n` values break it, and `rows` are the row numbers, from 0, of the first five.
+    `alike`, counted by `NotIn`, are texts that differ from an allowed one in case, blanks or
+    Unicode form alone.
 
     Examples
     --------
@@ -105,16 +97,8 @@ def matching(
 ) -> Violations:
     """Return as violations the values that match, or those that don't where matches are allowed.
 
-    Parameters
-    ----------
-    view : ColumnView
-        The column.
-    matches : callable
-        Takes plain Arrow values and returns a bool for each; null where one is null.
-    allowed : bool
-        Whether the values that match are the allowed ones.
-    by_row : bool
-        Whether to match all rows; where the column is encoded each different value is matched once.
+    `matches` takes plain Arrow values and returns a bool for each, null for null. Without `by_row`,
+    and where the column is encoded, each different value is matched once.
     """
     if not by_row or view.is_encoded:
         counts = view.code_counts

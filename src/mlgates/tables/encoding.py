@@ -15,7 +15,6 @@ __all__ = [
     "doubles_tell",
     "encode",
     "filled",
-    "is_ascii",
     "is_null",
     "offsets_and_bytes",
     "to_doubles",
@@ -203,14 +202,6 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
         return array
     storage = pa.int32() if array.type.bit_width == 32 else pa.int64()
     return pa.chunked_array([chunk.view(storage) for chunk in array.chunks], type=storage)
-
-
-def is_ascii(array: pa.ChunkedArray | pa.Array) -> bool:
-    """Return whether every text is pure ASCII; bytes behind a null may give False too."""
-    return all(
-        len(data) == 0 or int(np.bitwise_or.reduce(data)) < 128
-        for _, data in map(offsets_and_bytes, _chunks(array))
-    )
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:

@@ -16,8 +16,8 @@ from scipy import special
 from mlgates.limits import Limit, format_number, format_value, snap_to_limit
 from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
-from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.counters import Ordered, Side, cuts_together
+from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats import counting, divergence, twosample
 
@@ -129,7 +129,8 @@ def binned_pair(
 ) -> BinnedPair:
     """Count both sides in the same cells, which the reference defines.
 
-    The current side is as `current_counter` counted it, `edges` as of the reference's `edges` for so many bins.
+    The current side is as `current_counter` counted it, `edges` are those of the reference for so
+    many bins.
     Cells of a test are counted only where they are needed (`for_test`).
     """
     if isinstance(reference, Frequencies) or edges is None:
