@@ -11,7 +11,6 @@ import pytest
 from mlgates.runtime.timing import (
     SECOND,
     Clock,
-    Turn,
     collecting,
     joined,
     peak_memory,
@@ -41,7 +40,7 @@ class FakeClock(Clock):
 
 
 def open_loop(predict, batches, rate, clock):
-    (timing,) = timed_calls([predict], [Turn(0, batch) for batch in batches], clock, rate)
+    (timing,) = timed_calls([predict], [(0, batch) for batch in batches], clock, rate)
     return timing
 
 
@@ -66,7 +65,7 @@ def p99(latencies):
 
 def test_closed_loop_does_not_see_what_a_pause_holds_up():
     clock = FakeClock()
-    (timing,) = timed_calls([served(clock)], [Turn(0, t) for t in pausing(13_500)], clock)
+    (timing,) = timed_calls([served(clock)], [(0, t) for t in pausing(13_500)], clock)
     assert p99(timing.latencies) == 0.001
     assert timing.latencies.tolist() == timing.service.tolist()
     assert timing.saturated is False
@@ -142,7 +141,7 @@ def test_failed_calls_are_infinite_and_the_first_failure_is_told():
         if batch == "leave":
             raise SystemExit(3)
 
-    turns = [Turn(0, batch) for batch in ["good", "bad", "leave", "good"]]
+    turns = [(0, batch) for batch in ["good", "bad", "leave", "good"]]
     (closed,) = timed_calls([predict], turns, clock)
     assert closed.latencies.tolist() == [0.001, math.inf, math.inf, 0.001]
     assert closed.service.tolist() == [0.001] * 4
@@ -157,14 +156,14 @@ def test_interrupt_is_not_a_failed_call():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        timed_calls([predict], [Turn(0, 1)], FakeClock())
+        timed_calls([predict], [(0, 1)], FakeClock())
     with pytest.raises(KeyboardInterrupt):
         open_loop(predict, [1], 1, FakeClock())
 
 
 def test_two_models_take_turns():
     clock = FakeClock()
-    turns = [Turn(which, which * MS + MS) for which in (0, 1, 1, 0)]
+    turns = [(which, which * MS + MS) for which in (0, 1, 1, 0)]
     first, second = timed_calls([served(clock), served(clock)], turns, clock)
     assert first.latencies.tolist() == [0.001, 0.001]
     assert second.latencies.tolist() == [0.002, 0.002]

@@ -254,22 +254,16 @@ def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:
     The items of a list of floats, such as probabilities, share a place.
     """
     largest: dict[_Place, float] = {}
-    for value in values:
-        for place, number in _floats(value, ()):
-            largest[place] = max(largest.get(place, 0.0), abs(number))
+    pending: list[tuple[Any, _Place]] = [(value, ()) for value in values]
+    while pending:
+        value, place = pending.pop()
+        if isinstance(value, Mapping):
+            pending += [(item, (*place, key)) for key, item in value.items()]
+        elif isinstance(value, list):
+            pending += zip(value, _places(value, place), strict=True)
+        elif isinstance(value, float) and math.isfinite(value):
+            largest[place] = max(largest.get(place, 0.0), abs(value))
     return largest
-
-
-def _floats(value: Any, place: _Place) -> Iterator[tuple[_Place, float]]:
-    """Yield the finite floats of a plain value, each with its place."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _floats(item, (*place, key))
-    elif isinstance(value, list):
-        for item, at in zip(value, _places(value, place), strict=True):
-            yield from _floats(item, at)
-    elif isinstance(value, float) and math.isfinite(value):
-        yield place, value
 
 
 def _places(items: Sequence[Any], place: _Place) -> list[_Place]:

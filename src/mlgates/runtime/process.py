@@ -62,13 +62,8 @@ class Stored(NamedTuple):
 class SubprocessHost:
     """Call a model in a child process, one job at a time, each within a time limit.
 
-    Parameters
-    ----------
-    model : object
-        The model, or as `Stored` where the child loads it.
-    timeout : float
-        Seconds that one call may take; then the child and all that it started is killed. The next
-        call gets a new child.
+    The model is sent to the child, or named as `Stored` where the child loads it. After `timeout`
+    seconds a call the child and all that it started is killed; the next call gets a new child.
 
     Examples
     --------
@@ -88,10 +83,7 @@ class SubprocessHost:
     def perform(self, job: Job) -> list[Reply]:
         """Return a reply for each call of the job; all "stopped" when the child ended meanwhile.
 
-        Raises
-        ------
-        EvidenceError
-            When no child can load the model.
+        Raises EvidenceError when no child can load the model.
         """
         calls = len(job.inputs) * max(job.rounds, 1)
         timeout = self._timeout * calls
@@ -318,18 +310,7 @@ def _serve(model: object, requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def by_name(name: str) -> Callable[..., Any]:
-    """Return the function with a name ``"module:function"``.
-
-    Raises
-    ------
-    EvidenceError
-        When nothing callable has that name.
-
-    Examples
-    --------
-    >>> by_name("os.path:join")("a", "b")
-    'a/b'
-    """
+    """Return the function with a name ``"module:function"``; raise EvidenceError for others."""
     module, _, path = name.partition(":")
     try:
         function: Any = import_module(module)

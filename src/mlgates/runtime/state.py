@@ -46,15 +46,10 @@ def after_fork() -> None:
 def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Watch]:
     """Record what a block changes of the process's state, and restore it when the block ends.
 
-    Parameters
-    ----------
-    advance_rng : bool
-        Whether the shared random number generators are advanced before the block: what draws from
-        them then gives another answer than in the last block, though their state is restored.
-    threads : bool
-        Whether the block calls from several threads. Warnings are ignored in it: threads that
-        suppress some of them restore one another's filters, and would raise where warnings are
-        errors.
+    With `advance_rng` the shared random number generators are advanced before the block: what draws
+    from them then gives another answer than in the last block, though their state is restored.
+    With `threads` warnings are ignored in the block: threads that suppress some of them restore one
+    another's filters, and would raise where warnings are errors.
 
     Examples
     --------

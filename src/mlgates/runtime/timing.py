@@ -26,7 +26,6 @@ __all__ = [
     "Plan",
     "Subject",
     "Timing",
-    "Turn",
     "collecting",
     "joined",
     "machine_facts",
@@ -87,13 +86,6 @@ class Clock:
             pass
 
 
-class Turn(NamedTuple):
-    """The model to call next, and its input."""
-
-    model: int
-    batch: Any
-
-
 @dataclass(frozen=True, eq=False)
 class Timing:
     """Times of the calls of one model, in their order, in seconds.
@@ -124,9 +116,12 @@ class Timing:
 
 
 def timed_calls(
-    models: Sequence[Predict], turns: Iterable[Turn], clock: Clock, rate: float | None = None
+    models: Sequence[Predict],
+    turns: Iterable[tuple[int, Any]],
+    clock: Clock,
+    rate: float | None = None,
 ) -> list[Timing]:
-    """Call models in turns, and return a timing for each.
+    """Call models in turns, each a model's number and its input; return a timing for each model.
 
     Without `rate` each call follows the answer of the last, and only service time is measured: no
     request waits while a call lasts, so that a pause is seen once, however many requests it would
@@ -270,10 +265,8 @@ def measure(
     Where the number of calls isn't fixed, `enough` decides on the latencies of each model. `step`
     is called after each call that counts.
 
-    Raises
-    ------
-    EvidenceError
-        When an answer is malformed, when all calls fail, and when the clock is too coarse.
+    Raises EvidenceError when an answer is malformed, when all calls fail, and when the clock is too
+    coarse.
     """
     clock, rows = clock or Clock(), rows_like(table)
     size = (max(min(plan.calls + plan.warmup, _POOL), 1), plan.batch_size)
@@ -285,11 +278,11 @@ def measure(
     def closed(start: int, calls: int, step: Callable[[], object]) -> list[Timing]:
         """Time calls of which each follows the answer of the last."""
 
-        def turns() -> Iterator[Turn]:
+        def turns() -> Iterator[tuple[int, Any]]:
             for i in range(start, start + calls):
                 order = range(len(subjects))
                 for which in order if i % 2 == 0 else reversed(order):
-                    yield Turn(which, batches[which][i % size[0]])
+                    yield which, batches[which][i % size[0]]
                     step()
 
         return timed_calls(predicts, turns(), clock)
@@ -297,9 +290,9 @@ def measure(
     def scheduled(calls: int) -> list[Timing]:
         """Time calls sent by the schedule, to one model after another."""
 
-        def turns(which: int, block: int) -> Iterator[Turn]:
+        def turns(which: int, block: int) -> Iterator[tuple[int, Any]]:
             for i in range(block):
-                yield Turn(0, batches[which][i % size[0]])
+                yield 0, batches[which][i % size[0]]
                 step()
 
         half = calls // 2
@@ -362,7 +355,7 @@ def _first_call(subject: Subject, batch: object, rows: int, clock: Clock) -> Tim
     """Time the first call of a model; raise unless its answer is predictions or scores."""
     answers: list[object] = []
     predicts = [lambda batch: answers.append(subject.predict(batch))]
-    (timing,) = timed_calls(predicts, [Turn(0, batch)], clock)
+    (timing,) = timed_calls(predicts, [(0, batch)], clock)
     for answer in answers:
         try:
             predictions(answer, rows)

@@ -26,12 +26,7 @@ def plain(value: Any, depth: int = 0) -> object:
     """Convert a value to None, bools, numbers, texts, bytes, lists and dicts.
 
     Arrays and series become lists, numpy scalars and enum members plain ones; times and decimals
-    become text.
-
-    Raises
-    ------
-    NotPlainError
-        For anything else: it could be neither compared nor sent.
+    become text. Raises NotPlainError for other values: they could be neither compared nor sent.
 
     Examples
     --------

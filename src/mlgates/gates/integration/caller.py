@@ -1,6 +1,6 @@
 """Call the model or the application under test, and turn tests of properties into checks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, NoReturn, ParamSpec
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
     text: str
     violations: int
     n: int
-    details: dict[str, object] | None = None
+    details: Mapping[str, object] | None = None
     is_error: bool = False
 
 
@@ -279,10 +279,8 @@ class ModelCaller(_Caller):
 class ApplicationCaller(_Caller):
     """An application and a sample of its requests, with their expected responses.
 
-    Raises
-    ------
-    EvidenceError
-        When they are of different sizes, or of a kind that has no items.
+    Requests and responses are lists, arrays or tables of the same size, of which at most `most`
+    are called.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"

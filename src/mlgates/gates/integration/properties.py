@@ -180,7 +180,7 @@ def output_responses(caller: ApplicationCaller) -> Outcome:
         if reply.kind != "answer":
             caller.fail("application", reply, f"request {caller.positions[i]:,}")
     n = caller.n
-    details: dict[str, object] = {"sampled": n, "of": caller.given, "seed": SEED}
+    details = {"sampled": n, "of": caller.given, "seed": SEED}
     return Outcome(f"{caller.name} gave a response to each of {n:,} requests", 0, n, details)
 
 
@@ -473,7 +473,7 @@ def _behaviour(
         due = _unexplained(subject)
     if violations:
         text += f"; {due}"
-    counts: dict[str, object] = {"answered": answered, "refused": refused - silent}
+    counts = {"answered": answered, "refused": refused - silent}
     return Outcome(text, violations, answered + refused, counts)
 
 

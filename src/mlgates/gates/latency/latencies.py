@@ -330,12 +330,7 @@ def read_latencies(
 def latencies_of(column: Column) -> Floats:
     """Return given latencies in seconds; an infinite one is a request that failed.
 
-    Durations have a unit of their own, which is heeded.
-
-    Raises
-    ------
-    EvidenceError
-        For values that are no positive numbers: missing ones, negative ones, zeros.
+    Durations have a unit of their own. Raises EvidenceError for values that are not positive.
 
     Examples
     --------
