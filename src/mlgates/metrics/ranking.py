@@ -86,7 +86,7 @@ class RocAuc(Metric):
             return Change("Tango", tango_ends(0, 0, min(sizes)), p_value=1.0)
 
         def by_size(confidence: float) -> Ends:
-            """Return Newcombe's square-and-add of the intervals that areas have by their sizes alone."""
+            """Return Newcombe's square-and-add of intervals that follow from sizes alone."""
             areas = found.auc, found.other
             here, there = (hanley_interval(each, *sizes, confidence) for each in areas)
             low, high = square_and_add(found.auc, here, found.other, there)

@@ -161,9 +161,8 @@ def _answer(
         return answer
 
     def align() -> Any:
-        answer = read(
-            f"the answer of {call}", evidence.cached("raw answer", (id(model), method), call_model)
-        )
+        raw = evidence.cached("raw answer", (id(model), method), call_model)
+        answer = read(f"the answer of {call}", raw)
         table = rows_of_evidence(evidence, "X")
         if table is None:
             return answer
