@@ -32,26 +32,18 @@ Inconclusive = Literal["block", "allow"]
 class GateInfo:
     """Cells of a gate in the tables of the documentation, in Markdown.
 
-    ``nox -s register`` writes the tables from these; rows with equal cells are shared by gates.
-
-    Parameters
-    ----------
-    summary : str
-        What must hold.
-    metrics : mapping of str to str
-        The names of metrics, as ``"`age`, `gap`"``, and what their values are.
-    fewest_rows : str
-        The rows that are asked for by default.
-    forgives : str
-        What ``inconclusive="allow"`` forgives.
-    needs, uses : str
-        The evidence in words, where the names of `needs` and `optional_evidence` are not enough.
+    ``nox -s register`` writes the tables from these; gates with equal cells share a row.
     """
 
+    #: What must hold.
     summary: str
+    #: The names of metrics, as ``"`age`, `gap`"``, and what their values are.
     metrics: Mapping[str, str]
+    #: The rows that are asked for by default.
     fewest_rows: str
+    #: What ``inconclusive="allow"`` forgives.
     forgives: str = "nothing: they leave nothing undecided by chance"
+    #: The evidence in words, where `needs` and `optional_evidence` are not enough.
     needs: str = ""
     uses: str = ""
 

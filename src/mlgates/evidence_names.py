@@ -11,35 +11,22 @@ Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceName:
-    """A name of evidence, and how its value is read.
-
-    Parameters
-    ----------
-    name : str
-        The keyword of ``run``.
-    kind : str
-        ``"table"``: scanned by counters. ``"features"``: rows as a model takes them. ``"rows"``:
-        one value a row. ``"log"``: numbers of any length. ``"model"``: a model or another callable.
-        ``"counts"``: whole numbers by name. ``"moment"``: a time. ``"free"``: anything else.
-    summary : str
-        One line of the reference page.
-    side : str
-        ``"candidate"``, ``"production"``, ``"reference"`` or ``"golden"``. Features and rows of
-        the first two have the same rows.
-    model : str
-        The model that is asked when the value was not given.
-    several : bool
-        Whether it may be several columns.
-    aliases : tuple of str
-        Names that other libraries use.
-    """
+    """A name of evidence, and how its value is read."""
 
     name: str
+    #: "table": scanned by counters; "features": rows as a model takes them; "rows": one value a
+    #: row; "log": numbers of any length; "model": a model or another callable; "counts": whole
+    #: numbers by name; "moment": a time; "free": anything else.
     kind: Kind
+    #: One line of the reference page.
     summary: str
+    #: Features and rows of "candidate" and "production" have the same rows.
     side: Literal["candidate", "production", "reference", "golden"] = "candidate"
+    #: The model that is asked when the value was not given.
     model: str = ""
+    #: Whether it may be several columns.
     several: bool = False
+    #: Names that other libraries use.
     aliases: tuple[str, ...] = ()
 
     @property

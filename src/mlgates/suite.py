@@ -296,9 +296,11 @@ def _matching(entries: list[Entry], pattern: str, owner: str, what: str = "gate"
     """Return the entries that a name, kind or pattern matches; OptionError when there are none."""
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
-        known = [entry.name for entry in entries]
-        there = f"there are {', '.join(map(repr, known))}" if known else "there is none before it"
-        near = options.did_you_mean(pattern, known) or f"; {there}"
+        names = [entry.name for entry in entries]
+        there = (
+            f"; there are {', '.join(map(repr, names))}" if names else "; there is none before it"
+        )
+        near = options.did_you_mean(pattern, names) or there
         msg = f"{owner}: {pattern!r} means no {what}{near}"
         raise OptionError(msg)
     return found
