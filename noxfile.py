@@ -119,7 +119,7 @@ def gate(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", source, *tests)
     session.run("mypy", source)
     own = [*tests, *page, source, "tests/test_register.py", "tests/test_public_api.py"]
-    session.run("pytest", "--numprocesses=auto", *own)
+    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *own)
     session.run("pytest", "--numprocesses=auto", "tests/test_every_gate.py", "-k", name)
 
 
