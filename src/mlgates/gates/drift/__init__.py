@@ -166,14 +166,15 @@ class Drift(Gate):
                 served.append(name)
             elif name in schema:
                 yield Missing(name)
-        count = partial(self._counter, evidence.reference(), merged_requests(evidence))
-        yield from evidence.each(count, served)
+        reference, requests = evidence.reference(), merged_requests(evidence)
 
-    def _counter(
-        self, reference: Reference, requests: Mapping[str, Sequence[DriftRequest]], name: str
-    ) -> Counter:
+        def counter(name: str) -> Counter:
+            return self._counter(name, reference.distribution(name), requests[name])
+
+        yield from evidence.each(counter, served)
+
+    def _counter(self, name: str, side: Side | None, needed: Sequence[DriftRequest]) -> Counter:
         """Return what to count of a column of the data: its values, or how many are in cells."""
-        side, needed = reference.distribution(name), requests[name]
         # Where another gate needs the values, cells are counted from them.
         names = [each.method for each in needed] if isinstance(side, Sample) else [self.method]
         if any(METHODS[method].distance is None for method in names):
@@ -254,7 +255,7 @@ class Drift(Gate):
                 kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
                 cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
                 return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
-            current = profile[self._counter(reference, requests, name)]
+            current = profile[self._counter(name, side, requests[name])]
             if isinstance(side, Sample) and isinstance(current, Sample):
                 needs = [METHODS[request.method] for request in requests[name]]
                 if any(need.distance is None for need in needs):

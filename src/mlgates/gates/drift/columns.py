@@ -11,13 +11,7 @@ from mlgates.profile.distributions import Frequencies
 from mlgates.redaction import describe
 from mlgates.tables.field import Field
 
-__all__ = [
-    "Candidates",
-    "DriftRequest",
-    "candidates",
-    "content",
-    "merged_requests",
-]
+__all__ = ["DriftRequest", "candidates", "content", "merged_requests"]
 
 _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "bool": "bools",

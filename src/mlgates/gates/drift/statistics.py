@@ -149,13 +149,11 @@ def binned_pair(
             counts.append(counting.count_stored(side.low[at], side.high[at], side.ends, edges))
     cells = counting.Cells.of(*counts, ordered=True)
     points: list[Any] = edges.points.tolist()
-    texts = [f"{x:,}" for x in points]
-    if edges.points.dtype.kind == "f":
-        # As many digits as distinguish the points.
-        for digits in range(6, 18):
-            texts = [f"{x:,.{digits}g}" for x in points]
-            if len(set(texts)) == len(texts):
-                break
+    # As many digits as distinguish the points.
+    for form in [f",.{n}g" for n in range(6, 18)] if edges.points.dtype.kind == "f" else [","]:
+        texts = [format(x, form) for x in points]
+        if len(set(texts)) == len(texts):
+            break
     names = edges.labels(texts)
     labels = tuple(names[position] for position in cells.positions.tolist())
     together = for_test and cuts_together(reference, edges)
@@ -330,8 +328,10 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
     moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * len(p))) * deviation
     shares = zip(pair.labels, p.tolist(), q.tolist(), moved.tolist(), strict=True)
-    keys = ("cell", "reference", "current", "moved")
-    described: list[dict[str, object]] = [dict(zip(keys, each, strict=True)) for each in shares]
+    described: list[dict[str, object]] = [
+        {"cell": label, "reference": before, "current": now, "moved": has_moved}
+        for label, before, now, has_moved in shares
+    ]
     if len(described) > _SHOWN_CELLS:
         largest = np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS]
         described = [described[i] for i in sorted(largest.tolist())]
