@@ -54,9 +54,7 @@ def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
     if not count:
         return
     infinite = int(np.count_nonzero(np.isinf(values)))
-    what = "missing or infinite"
-    if infinite in (0, count):
-        what = "infinite" if infinite else "missing"
+    what = {0: "missing", count: "infinite"}.get(infinite, "missing or infinite")
     msg = f"{name} holds {count:,} of {values.size:,} values that are {what}"
     raise EvidenceError(msg)
 
