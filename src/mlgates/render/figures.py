@@ -140,7 +140,9 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
     line, against = None, ""
     if limit.at_most is not None:
         line = Line(limit.at_most, f"the limit, {format_limit(limit, 'share')}")
-        against = f"; {line.label}; {_list_beyond(shown)}"
+        beyond = [level.label for level in shown if level.beyond]
+        over = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
+        against = f"; {line.label}; {over}"
     none, more = len(judged) - len(some), len(some) - len(shown)
     notes = [f"none is missing in {none:,} more"] if none else []
     notes += [f"{more:,} more are not drawn"] if more else []
@@ -195,7 +197,9 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
         rows.append((span.label, value, ends, "" if span.n is None else f"{span.n:,}", span.note))
     what = f"{len(shown)} values with intervals" if len(shown) > 1 else "1 value with its interval"
     listed = ", ".join(line.label for line in lines)
-    against = f" against {listed}; {_list_beyond(shown)}" if lines else ""
+    beyond = [span.label for span in shown if span.beyond]
+    over = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
+    against = f" against {listed}; {over}" if lines else ""
     return Spans(
         title=title,
         description=f"{what}{against}.",
@@ -206,11 +210,6 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
         spans=tuple(shown),
         lines=tuple(lines),
     )
-
-
-def _list_beyond(shown: Sequence[Span]) -> str:
-    beyond = [each.label for each in shown if each.beyond]
-    return f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
 
 
 def _distributions(check: Check) -> Cells | None:
