@@ -129,13 +129,13 @@ class MetricGate(Gate):
                 low, high = (format_value(end, limit) for end in measured.interval)
                 level = format_number(measured.confidence or 0, "share")
                 interval = f"{level} interval {low} to {high}, "
-            said = f"`{metric.name}` " if group is None else f"`{metric.name}` where {group} "
+            text = f"`{metric.name}` " if group is None else f"`{metric.name}` where {group} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
-            said += estimate.sentence.format(value=value, interval=interval, n=n)
+            text += estimate.sentence.format(value=value, interval=interval, n=n)
             needed = self._rows_needed(estimate, measured)
             if needed is not None:
                 measured = replace(measured, details={**measured.details, "rows_needed": needed})
-                said += f"; {needed:,} rows would decide"
+                text += f"; {needed:,} rows would decide"
             yield Check.judge(
                 metric.name,
                 metric.name,
@@ -146,7 +146,7 @@ class MetricGate(Gate):
                 significance=1 - self.confidence,
                 group=group,
                 insufficient=estimate.insufficient,
-                said=said,
+                said=text,
             )
 
     def note(self, evidence: Evidence) -> str:

@@ -45,16 +45,16 @@ def count_check(
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
     share = counted.count / counted.n if counted.n else None
     where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
-    said = f"none of the {counted.n:,} {cells} of {where} are {what}"
+    text = f"none of the {counted.n:,} {cells} of {where} are {what}"
     if counted.count:
-        said = f"{counted.count:,} of {counted.n:,} {cells} of {where} "
-        said += f"({format_value(share, limit, 'share')}) are {what}"
+        text = f"{counted.count:,} of {counted.n:,} {cells} of {where} "
+        text += f"({format_value(share, limit, 'share')}) are {what}"
         if counted.rows:
-            said += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
+            text += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
     details = {"count": counted.count, "rows": counted.rows}
     measurement = Measurement(share, n=counted.n, method="count", details=details)
     check = Check.judge(
-        subject, metric, measurement, limit, group=group, unit="share", said=said, hint=hint
+        subject, metric, measurement, limit, group=group, unit="share", said=text, hint=hint
     )
     if counted.n:
         return check
@@ -63,7 +63,7 @@ def count_check(
 
 
 def property_check(
-    subject: str, metric: str, said: str, *, violations: int, n: int, hint: str = ""
+    subject: str, metric: str, text: str, *, violations: int, n: int, hint: str = ""
 ) -> Check:
     """Return the check that a property without a number holds: at most 0 violations.
 
@@ -76,7 +76,7 @@ def property_check(
         Limit(at_most=0),
         min_n=0,
         unit="violations",
-        said=said,
+        said=text,
         hint=hint,
     )
 

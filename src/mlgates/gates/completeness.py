@@ -156,9 +156,9 @@ class Completeness(Gate):
         """Yield the number of rows, then the missing cells, then the values expected."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         limit, n = Limit(self.min_rows, self.max_rows), profile.rows
-        said = f"the table has {n:,} row{'' if n == 1 else 's'}"
+        text = f"the table has {n:,} row{'' if n == 1 else 's'}"
         rows = Measurement(n, n=n, method="count")
-        yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=said)
+        yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=text)
         plan, expected = self._plan(schema), self._expected()
         named = (*plan.columns, *(column for column, _ in expected))
         near = Near([column for column in named if column not in schema], schema)
@@ -198,13 +198,13 @@ class Completeness(Gate):
             except Exception as error:  # noqa: BLE001
                 yield error_check(column, "expected", error)
                 continue
-            said = f"{len(values):,} values expected of `{column}`"
+            text = f"{len(values):,} values expected of `{column}`"
             if absent:
-                said = f"{len(absent):,} of {said} have no rows: {listed(absent)}"
+                text = f"{len(absent):,} of {text} have no rows: {listed(absent)}"
             else:
-                said = f"each of the {said} has rows"
+                text = f"each of the {text} has rows"
             measured, none = Measurement(len(absent), n=n, method="count"), Limit(at_most=0)
-            yield Check.judge(column, "expected", measured, none, min_n=0, said=said)
+            yield Check.judge(column, "expected", measured, none, min_n=0, said=text)
 
     def _expected(self) -> tuple[tuple[str, tuple[object, ...]], ...]:
         return self.expected or ()  # type: ignore[return-value]
@@ -231,14 +231,14 @@ class Completeness(Gate):
             )
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, slices)
 
-    def _value_counters(self, found: Field) -> tuple[counters.In | None, counters.In | None]:
+    def _value_counters(self, actual: Field) -> tuple[counters.In | None, counters.In | None]:
         """Return counters of listed missing values, and of others that often mean missing."""
         values = tuple(self.missing_values)
-        others = tuple(v for v in _SUSPECTS.get(found.kind, ()) if v not in values)
-        readable = found.kind not in ("nested", "null")
+        others = tuple(v for v in _SUSPECTS.get(actual.kind, ()) if v not in values)
+        readable = actual.kind not in ("nested", "null")
         return (
-            counters.In(found.name, values) if values and readable else None,
-            counters.In(found.name, others) if others else None,
+            counters.In(actual.name, values) if values and readable else None,
+            counters.In(actual.name, others) if others else None,
         )
 
 

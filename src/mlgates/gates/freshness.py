@@ -122,17 +122,17 @@ class Freshness(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield missing, future, age, and where declared gap and fresh_share."""
-        column, found = self.column, self._checked_field(evidence.source("data").schema)
+        column, field = self.column, self._checked_field(evidence.source("data").schema)
         profile, since = evidence.profile(), evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
         clock = Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
         yield count_check(column, "missing", profile[Missing(column)])
         # timestamps as ticks since 1970 in UTC, in order
-        unit, ticks = found.unit or "us", np.empty(0, np.int64)
-        if found.kind != "null":
+        unit, ticks = field.unit or "us", np.empty(0, np.int64)
+        if field.kind != "null":
             ticks = profile[Distribution(column)].values
-        if found.kind == "date":
+        if field.kind == "date":
             ticks, unit = ticks.astype(np.int64) * _DAY, "s"
-        if found.zone is None and self.assume_timezone not in (None, "UTC"):
+        if field.zone is None and self.assume_timezone not in (None, "UTC"):
             naive = pa.array(ticks, type=pa.int64()).cast(pa.timestamp(unit))
             aware = pc.assume_timezone(
                 naive, self.assume_timezone, ambiguous="earliest", nonexistent="earliest"
@@ -145,51 +145,51 @@ class Freshness(Gate):
         latest = math.floor((clock + Fraction(skew)) * per_second)
         past = ticks[: _position(ticks, latest, "right")]
         ahead, hint = n - len(past), ""
-        said = f"no stamp of `{column}` lies more than {format_number(skew, 's')} in the future"
+        text = f"no stamp of `{column}` lies more than {format_number(skew, 's')} in the future"
         if ahead:
             furthest = Fraction(int(ticks[-1]), per_second)
             by = format_value(float(furthest - clock), Limit(at_most=skew), "s")
-            said = f"{ahead:,} of {n:,} stamps of `{column}` lie more than "
-            said += f"{format_number(skew, 's')} in the future, the furthest by {by}"
+            text = f"{ahead:,} of {n:,} stamps of `{column}` lie more than "
+            text += f"{format_number(skew, 's')} in the future, the furthest by {by}"
             hint = _unit_hint(furthest)
-        yield property_check(column, "future", said, violations=ahead, n=n, hint=hint)
+        yield property_check(column, "future", text, violations=ahead, n=n, hint=hint)
 
         n, age, hint = len(past), math.inf, ""
         limit = Limit(at_most=seconds(self.max_age))
-        said = f"`{column}` has no stamp up to now: there is no newest record"
+        text = f"`{column}` has no stamp up to now: there is no newest record"
         if n:
             newest = Fraction(int(past[-1]), per_second)
             age = float(clock - newest)
             old = f"{format_number(-age, 's')} ahead of the clock"
             old = f"{format_value(age, limit, 's')} old" if age >= 0 else old
-            said = f"the newest stamp of `{column}` is {old} ({_iso(newest)})"
+            text = f"the newest stamp of `{column}` is {old} ({_iso(newest)})"
             hint = _unit_hint(newest)
         measured = Measurement(age, n=n, method="newest stamp")
-        yield Check.judge(column, "age", measured, limit, min_n=0, unit="s", said=said, hint=hint)
+        yield Check.judge(column, "age", measured, limit, min_n=0, unit="s", said=text, hint=hint)
 
         if self.max_gap is not None:
             gap, limit = None, Limit(at_most=seconds(self.max_gap))
-            said = f"no gap between stamps of `{column}` is defined"
+            text = f"no gap between stamps of `{column}` is defined"
             if n > 1:
                 # unsigned: the distance of two int64 can be larger than an int64
                 steps = np.diff(past.view(np.uint64))
                 widest = int(np.argmax(steps))
                 gap = float(Fraction(int(steps[widest]), per_second))
                 after = _iso(Fraction(int(past[widest]), per_second))
-                said = f"the largest gap in `{column}` is {format_value(gap, limit, 's')}"
-                said += f", after {after}"
+                text = f"the largest gap in `{column}` is {format_value(gap, limit, 's')}"
+                text += f", after {after}"
             measured = Measurement(gap, n=n, method="largest difference in order of time")
-            yield Check.judge(column, "gap", measured, limit, min_n=2, unit="s", said=said)
+            yield Check.judge(column, "gap", measured, limit, min_n=2, unit="s", said=text)
 
         if self.min_fresh_share is not None:
             oldest = math.ceil((clock - Fraction(seconds(self.max_age))) * per_second)
             fresh, rows = n - _position(past, oldest, "left"), profile.rows
-            said = f"{fresh:,} of {rows:,} rows have a stamp at most "
-            said += f"{format_number(seconds(self.max_age), 's')} old"
+            text = f"{fresh:,} of {rows:,} rows have a stamp at most "
+            text += f"{format_number(seconds(self.max_age), 's')} old"
             share, details = fresh / rows if rows else None, {"count": fresh}
             measured = Measurement(share, n=rows, method="count", details=details)
             limit = Limit(at_least=self.min_fresh_share)
-            yield Check.judge(column, "fresh_share", measured, limit, unit="share", said=said)
+            yield Check.judge(column, "fresh_share", measured, limit, unit="share", said=text)
 
     def _checked_field(self, schema: TableSchema) -> Field:
         """Return the column's field, which must be timestamps in a time zone, or all missing."""
@@ -197,20 +197,20 @@ class Freshness(Gate):
         if column not in schema:
             msg = f"`{column}` is not in the table{options.did_you_mean(column, schema)}"
             raise EvidenceError(msg)
-        found = schema[column]
-        if found.kind not in ("timestamp", "date", "null"):
+        field = schema[column]
+        if field.kind not in ("timestamp", "date", "null"):
             how = {
                 "string": "text is never guessed to be a date: parse it where the table is loaded",
                 "int": "if they are epochs, convert them with their unit where the table is loaded",
-                "unreadable": found.problem or "",
-            }.get(found.kind, "")
-            msg = f"`{column}` is {found.type}, a column of timestamps is needed"
+                "unreadable": field.problem or "",
+            }.get(field.kind, "")
+            msg = f"`{column}` is {field.type}, a column of timestamps is needed"
             raise EvidenceError(f"{msg}; {how}" if how else msg)
-        if found.kind != "null" and found.zone is None and self.assume_timezone is None:
+        if field.kind != "null" and field.zone is None and self.assume_timezone is None:
             msg = f"the stamps of `{column}` have no time zone"
             msg += "; say `assume_timezone=`, for instance 'UTC'"
             raise EvidenceError(msg)
-        return found
+        return field
 
 
 def _position(ticks: Ticks, tick: int, side: Literal["left", "right"]) -> int:

@@ -124,38 +124,38 @@ class Regression(MetricGate):
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
         """Return the difference between the two models in one slice."""
-        found, limit = difference(metric, *models), self._limit
-        scale = abs(found.candidate or 0) + abs(found.production or 0)
+        paired, limit = difference(metric, *models), self._limit
+        scale = abs(paired.candidate or 0) + abs(paired.production or 0)
         details: dict[str, object] = {
-            "candidate": found.candidate,
-            "production": found.production,
+            "candidate": paired.candidate,
+            "production": paired.production,
             "tolerance": self.tolerance,
-            "p_value": found.change.p_value,
-            **found.change.details,
+            "p_value": paired.change.p_value,
+            **paired.change.details,
         }
 
         def at(level: float) -> Measurement:
             measured = Measurement(
-                found.value,
-                n=found.n,
-                dropped=found.dropped,
-                interval=found.change.ends(level),
+                paired.value,
+                n=paired.n,
+                dropped=paired.dropped,
+                interval=paired.change.ends(level),
                 confidence=level,
-                p_value=found.change.p_value,
-                method=found.change.method,
+                p_value=paired.change.p_value,
+                method=paired.change.method,
                 details=details,
             )
             return snapped(measured, limit, scale)
 
-        if found.candidate is None or found.production is None:
+        if paired.candidate is None or paired.production is None:
             sentence = "can't be compared ({n})"
-        elif found.change.alike is not None:
-            same = "rank" if found.change.alike == "rankings" else "answer"
+        elif paired.change.alike is not None:
+            same = "rank" if paired.change.alike == "rankings" else "answer"
             sentence = f"did not change: candidate and production {same} all rows alike "
-            sentence += f"({format_number(found.candidate)} for both, {{n}})"
+            sentence += f"({format_number(paired.candidate)} for both, {{n}})"
         else:
-            both = f"{format_number(found.candidate)} against {format_number(found.production)}"
+            both = f"{format_number(paired.candidate)} against {format_number(paired.production)}"
             sentence = f"changed by {{value}} ({both} in production; {{interval}}{{n}})"
         # significant is a difference from 0, not one from the tolerance
         no_change = Limit(at_least=0, at_most=0)
-        return SliceEstimate(at, found.undefined or found.lacking, no_change, sentence)
+        return SliceEstimate(at, paired.undefined or paired.lacking, no_change, sentence)

@@ -149,8 +149,8 @@ class Fairness(Gate):
             rows = int(missing.sum())
             if rows:
                 features = " or ".join(f"`{name}`" for name in groups.features)
-                said = "1 row has" if rows == 1 else f"{rows:,} rows have"
-                msg = f"{said} no value of {features}, and `missing_group` is 'error'"
+                text = "1 row has" if rows == 1 else f"{rows:,} rows have"
+                msg = f"{text} no value of {features}, and `missing_group` is 'error'"
                 raise EvidenceError(msg)
         rule = Rule(
             defined.over,
@@ -225,15 +225,15 @@ class Fairness(Gate):
     ) -> Check:
         """Return the check of the worst rate over the groups that can be judged."""
         limit, over = rule.limit, defined.over
-        known = [one for one in compared if one is not None and one.value is not None]
+        gaps = [one for one in compared if one is not None and one.value is not None]
         # the largest counts; of ratios and of smallest values the smallest
         extreme = min if over in ("ratio", "group_min") else max
-        worst = extreme(known, key=lambda one: one.value or 0.0) if known else None
+        worst = extreme(gaps, key=lambda one: one.value or 0.0) if gaps else None
         rates = every[0] if worst is None else worst.rates
         n = int((rates.rows if worst is None else rates.rows[rates.judged]).sum())
-        ends = [one.interval for one in known if one.interval is not None]
+        ends = [one.interval for one in gaps if one.interval is not None]
         interval = None
-        if known and len(ends) == len(known):
+        if gaps and len(ends) == len(gaps):
             interval = extreme(low for low, _ in ends), extreme(high for _, high in ends)
         method = rates.method
         if rates.is_share and over in ("difference", "ratio"):
@@ -247,18 +247,18 @@ class Fairness(Gate):
             details["worst"] = tuple(rates.groups[g] for g in sorted(set(worst.worst)))
             if worst.chance is not None:
                 details["chance"] = worst.chance
-        p_values = [one.p_value for one in known]
+        p_values = [one.p_value for one in gaps]
         measurement = Measurement(
             None if worst is None else worst.value,
             n=n,
             dropped=grouped.outcomes.dropped,
             interval=interval,
             confidence=self.confidence,
-            p_value=min(1.0, len(every) * min(p_values)) if known else None,
+            p_value=min(1.0, len(every) * min(p_values)) if gaps else None,
             method=f"{method} for all {'groups' if over.startswith('group') else 'pairs'}",
             details=details,
         )
-        said, insufficient = _describe(
+        text, insufficient = _describe(
             defined, limit, every, worst, grouped, left_out=int(excluded.sum())
         )
         judge = partial(
@@ -270,7 +270,7 @@ class Fairness(Gate):
             significance=self.significance,
             insufficient=insufficient,
         )
-        check = judge(measurement, said=said)
+        check = judge(measurement, said=text)
         if worst is None or not check.by_chance:
             return check
         advice = ""
@@ -281,14 +281,14 @@ class Fairness(Gate):
             names = " and ".join(rates.groups[g] for g in sorted(set(worst.widest)))
             advice = f"; the interval reaches farthest for {names}"
         if self.decide_by == "interval":  # one that is shown to be beyond decides
-            beyond = [one for one in known if not limit.holds(one.value or 0.0)]
-            known = [min(beyond, key=lambda one: one.p_value)] if beyond else known
+            beyond = [one for one in gaps if not limit.holds(one.value or 0.0)]
+            gaps = [min(beyond, key=lambda one: one.p_value)] if beyond else gaps
         # of several rates all must be decided
-        rows = max(rows_that_decide(one.rates, rule, n) or math.inf for one in known)
+        rows = max(rows_that_decide(one.rates, rule, n) or math.inf for one in gaps)
         if n < rows < 1e12:
             advice += f"{',' if advice else ';'} {rows:,} rows would decide"
             measurement = replace(measurement, details={**details, "rows_needed": rows})
-        return judge(measurement, said=said + advice)
+        return judge(measurement, said=text + advice)
 
 
 def _describe(
@@ -313,13 +313,13 @@ def _describe(
     rates, pair = worst.rates, sorted(set(worst.worst))
     if rates.metric == "selection_rate" and not rates.value[rates.judged].any():
         insufficient = insufficient or "nothing to compare: no row of any group is selected"
-    said = f"`{defined.name}` is {format_value(worst.value, limit)}"
+    text = f"`{defined.name}` is {format_value(worst.value, limit)}"
     sizes = f"(n = {rates.rows[rates.judged].sum():,} in {rates.judged.sum():,} groups"
     sizes += f", {left_out:,} left out)" if left_out else ")"
     if len(pair) == 1:
-        return f"{said}, that of {rates.groups[pair[0]]} {sizes}", insufficient
+        return f"{text}, that of {rates.groups[pair[0]]} {sizes}", insufficient
     metric = f"{rates.metric} " if len(every) > 1 else ""
     one, other = (
         f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
     )
-    return f"{said} between {one} and {other} {sizes}", insufficient
+    return f"{text} between {one} and {other} {sizes}", insufficient

@@ -144,28 +144,28 @@ class Schema(Gate):
         source = as_source(table)
         schema = source.schema
         texts = [
-            counters.ValueCounts(name) for name, found in schema.items() if found.kind == "string"
+            counters.ValueCounts(name) for name, actual in schema.items() if actual.kind == "string"
         ]
         profile = Profile.of(source, texts)
         if profile.rows == 0:
             msg = "Schema.infer: the table has no rows to learn from"
             raise EvidenceError(msg)
         columns: dict[str, Column | str] = {}
-        for name, found in schema.items():
-            dtype, isin, counted = found.type, None, profile.columns[name]
-            if found.kind in ("null", "unreadable"):
+        for name, actual in schema.items():
+            dtype, isin, counted = actual.type, None, profile.columns[name]
+            if actual.kind in ("null", "unreadable"):
                 dtype = "any"
-            elif found.kind == "decimal" and not found.encoded:  # its digits are the sample's
+            elif actual.kind == "decimal" and not actual.encoded:  # its digits are the sample's
                 dtype = "number"
-            elif found.kind == "string":
+            elif actual.kind == "string":
                 dtype, counts = "string", profile[counters.ValueCounts(name)]
                 if len(counts.values) <= _SMALL_SET and len(counts.values) < counts.n:
                     isin = tuple(counts.values.to_pylist())
-            elif found.encoded:
+            elif actual.encoded:
                 dtype = "category"
-            elif found.kind in ("int", "float", "bool", "date", "timestamp"):
-                dtype = found.kind
-            infinite = dtype == found.kind and counted.infinite > 0
+            elif actual.kind in ("int", "float", "bool", "date", "timestamp"):
+                dtype = actual.kind
+            infinite = dtype == actual.kind and counted.infinite > 0
             nullable = counted.missing > 0
             columns[name] = Column(dtype, nullable=nullable, isin=isin, allow_inf=infinite)
         return cls(columns)
@@ -198,41 +198,41 @@ class Schema(Gate):
             if name in schema:
                 yield from _column_checks(schema[name], column, profile)
             elif not column.required and near.alike(name) is None:
-                said = f"`{name}` is absent, and not required"
-                yield property_check(name, "present", said, violations=0, n=0)
+                text = f"`{name}` is absent, and not required"
+                yield property_check(name, "present", text, violations=0, n=0)
             else:
-                said = f"`{name}` is not in the table{near.hint(name)}"
-                yield property_check(name, "present", said, violations=1, n=0)
+                text = f"`{name}` is not in the table{near.hint(name)}"
+                yield property_check(name, "present", text, violations=1, n=0)
         if not present:
             reason, none = "none of the declared columns is in the table", Limit(at_most=0)
             yield _undecided(subject="columns", metric="present", reason=reason, limit=none)
         if self.extra == "forbid":
             near = Near(extra, absent)
             for name in extra:
-                said = f"`{name}` is not declared{near.hint(name)}"
-                yield property_check(name, "extra", said, violations=1, n=rows)
+                text = f"`{name}` is not declared{near.hint(name)}"
+                yield property_check(name, "extra", text, violations=1, n=rows)
             if not extra:
-                said = "every column is declared"
-                yield property_check("columns", "extra", said, violations=0, n=rows)
+                text = "every column is declared"
+                yield property_check("columns", "extra", text, violations=0, n=rows)
         if self.ordered:
             order = (name for name in schema if name in rules)
             moved = tuple(a for a, b in zip(order, present, strict=True) if a != b)
-            said = f"out of the declared order: {listed(moved)}"
-            said = said if moved else "in the declared order"
-            yield property_check("columns", "order", said, violations=len(moved), n=rows)
+            text = f"out of the declared order: {listed(moved)}"
+            text = text if moved else "in the declared order"
+            yield property_check("columns", "order", text, violations=len(moved), n=rows)
 
 
-def _rules(found: Field, column: Column) -> Iterator[_Rule]:
-    """Yield the rules that a column declares, for the type that was found."""
-    name, most = found.name, column.max_invalid
-    comparable = found.kind not in ("unreadable", "nested")
+def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
+    """Yield the rules that a column declares, for the actual type."""
+    name, most = actual.name, column.max_invalid
+    comparable = actual.kind not in ("unreadable", "nested")
     if not column.nullable:
         yield _Rule("missing", counters.Missing(name), "missing", 0.0)
-    if found.kind == "float" and not column.allow_inf:
+    if actual.kind == "float" and not column.allow_inf:
         yield _Rule("infinite", counters.Infinite(name), "infinite", most)
     if column.at_least is not None or column.at_most is not None:
         dates = any(isinstance(end, date) for end in (column.at_least, column.at_most))
-        fits = found.kind in (_DAYS if dates else _NUMBERS)
+        fits = actual.kind in (_DAYS if dates else _NUMBERS)
         outside = counters.Outside(name, column.at_least, column.at_most)
         yield _Rule("range", outside if fits else None, column.range, most)
     if column.isin is not None:
@@ -242,24 +242,24 @@ def _rules(found: Field, column: Column) -> Iterator[_Rule]:
         unlike = counters.NotMatching(name, column.matches)
         shown = repr(column.matches[:_SHOWN_PATTERN])
         shown = shown if len(column.matches) <= _SHOWN_PATTERN else f"{shown}..."
-        is_text = found.kind == "string"
+        is_text = actual.kind == "string"
         yield _Rule("matches", unlike if is_text else None, f"mismatches of {shown}", most)
     if column.unique:
         repeated = counters.Duplicated(name) if comparable else None
         yield _Rule("unique", repeated, "repetitions of an earlier value", most)
 
 
-def _column_checks(found: Field, column: Column, profile: Profile) -> Iterator[Check]:
+def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[Check]:
     """Yield the check of a column's type, then one for each rule; a rule that raises is ERROR."""
-    name = found.name
+    name = actual.name
     try:
-        yield _type_check(found, column, profile)
+        yield _type_check(actual, column, profile)
     except Exception as error:  # noqa: BLE001
         yield error_check(name, "type", error)
-    for rule in _rules(found, column):
+    for rule in _rules(actual, column):
         if rule.counter is None:
-            on = f"of type {found.type}"
-            on = "without a value that tells its type" if found.kind == "null" else on
+            on = f"of type {actual.type}"
+            on = "without a value that tells its type" if actual.kind == "null" else on
             reason = f"`{rule.metric}` of `{name}` can't be judged on a column {on}"
             most = Limit(at_most=rule.at_most)
             yield _undecided(
@@ -281,17 +281,17 @@ def _column_checks(found: Field, column: Column, profile: Profile) -> Iterator[C
             yield error_check(name, rule.metric, error)
 
 
-def _type_check(found: Field, column: Column, profile: Profile) -> Check:
+def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
     """Return the check of a column's type, with a hint at how another type came about."""
-    name, n = found.name, profile.rows
-    if column.accepts(found):
-        said = f"`{name}` is {found.type}, as declared ({column.dtype})"
-        return property_check(name, "type", said, violations=0, n=n)
-    if found.kind == "null":
+    name, n = actual.name, profile.rows
+    if column.accepts(actual):
+        text = f"`{name}` is {actual.type}, as declared ({column.dtype})"
+        return property_check(name, "type", text, violations=0, n=n)
+    if actual.kind == "null":
         reason = f"`{name}` has no value that tells its type ({column.dtype} is declared)"
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
-    hint = found.problem or ""
-    if not hint and _turned_float(found, column):
+    hint = actual.problem or ""
+    if not hint and _turned_float(actual, column):
         fractional: Violations = profile[counters.Fractional(name)]
         counted = profile.columns.get(name)
         if fractional.n and not fractional.count and counted is not None and counted.missing:
@@ -299,12 +299,12 @@ def _type_check(found: Field, column: Column, profile: Profile) -> Check:
                 "every value is whole: an integer column that missing cells turned into float; "
                 "keep it integer (pandas: 'Int64') or declare 'float'"
             )
-    if not hint and found.kind == "string" and column.dtype in _PARSED:
+    if not hint and actual.kind == "string" and column.dtype in _PARSED:
         hint = "text is never read as another type: convert it where the table is loaded"
-    said = f"`{name}` is {found.type}, {column.dtype} is declared"
-    return property_check(name, "type", said, violations=1, n=n, hint=hint)
+    text = f"`{name}` is {actual.type}, {column.dtype} is declared"
+    return property_check(name, "type", text, violations=1, n=n, hint=hint)
 
 
-def _turned_float(found: Field, column: Column) -> bool:
-    """Return whether integers are declared and floats were found."""
-    return found.kind == "float" and column.dtype.startswith(("int", "uint"))
+def _turned_float(actual: Field, column: Column) -> bool:
+    """Return whether integers are declared and the actual type is float."""
+    return actual.kind == "float" and column.dtype.startswith(("int", "uint"))
