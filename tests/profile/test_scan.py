@@ -169,7 +169,7 @@ def test_only_the_columns_asked_for_are_profiled_and_read():
             return super().batches(columns)
 
     source = as_source({"a": [1], "b": [2], "c": [3]})
-    spy = Spy("spy", source.schema, 1, source._read)
+    spy = Spy("spy", source.schema, 1, source.read)
     profile = Profile.of(spy, [Missing("c")], columns=["b"])
     assert sorted(read) == ["b", "c"]
     assert list(profile.columns) == ["b"]

@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_tables_that_are_large_or_of_unknown_size_get_threads(rows, threads, mon
         profile, "ThreadPoolExecutor", lambda n: made.append(n) or ThreadPoolExecutor(n)
     )
     source = as_source({"x": range(rows or 5), "y": range(rows or 5)})
-    source.rows = rows
+    source = replace(source, rows=rows)
     assert profile.Profile.of(source).rows == (rows or 5)
     assert made == [threads] * (threads > 1)
 

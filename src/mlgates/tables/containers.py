@@ -160,7 +160,8 @@ def from_sequence(name: str, values: Any) -> ArrowColumn:
     if kind == "polars column":
         return from_polars(name, values)
     if kind == "pandas column":
-        return from_pandas(name, sys.modules["pandas"].Series(values))
+        is_series = isinstance(values, sys.modules["pandas"].Series)
+        return from_pandas(name, values if is_series else sys.modules["pandas"].Series(values))
     if isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray):
         return from_objects(name, list(values), keep_nan=True)
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):

@@ -207,7 +207,8 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
     """Return the sum of all bytes, plus 2**32 times all lengths, of values that are not null."""
     total = 0
-    for chunk in _chunks(array):
+    for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
+        chunk = as_bytes(part)
         data = offsets_and_bytes(chunk)[1]
         if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
             # Arrow allows any bytes behind a null: they are no values.
@@ -227,11 +228,6 @@ def weigh(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     lengths = np.diff(offsets).astype(np.uint64)
     ends = offsets - offsets[0]
     return np.asarray(sums[ends[1:]] - sums[ends[:-1]] + lengths * np.uint64(_LENGTH))
-
-
-def _chunks(array: pa.ChunkedArray | pa.Array) -> list[pa.Array]:
-    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    return [as_bytes(chunk) for chunk in chunks if len(chunk)]
 
 
 def as_bytes(array: pa.Array) -> pa.Array:

@@ -8,6 +8,7 @@ form is described as unreadable and delivered as the type names of its cells.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
     if repeated:
         msg = f"the table has several columns named {few(repeated)}; rename or drop all but one"
         raise EvidenceError(msg)
-    broken = [name for name in names if not is_unicode(str(name))]
+    broken = [n for n in map(str, names) if not n.isascii() and not is_unicode(n)]
     if broken:
         msg = f"names of columns must be valid Unicode, got lone surrogates in {few(broken)}"
         raise EvidenceError(msg)
@@ -216,6 +217,7 @@ def no_plain_form(name: str, label: str) -> str:
     )
 
 
+@lru_cache(maxsize=256)
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
     """Return the plain type to cast to; None for encoded and extension types, which need more."""
     types = pa.types
