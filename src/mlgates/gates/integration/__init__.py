@@ -17,11 +17,9 @@ from mlgates.gates.integration.caller import (
     Caller,
     ModelCaller,
     run_test,
-    sample_positions,
 )
 from mlgates.gates.integration.properties import Behaviour
 from mlgates.options import Duration, seconds
-from mlgates.runtime.calls import Method
 from mlgates.runtime.process import Host, LocalHost, SubprocessHost, by_name
 from mlgates.tables.rows import rows_like
 from mlgates.verdict import Check
@@ -178,30 +176,25 @@ class Integration(Gate):
 
     def _model_checks(self, evidence: Evidence) -> Iterator[Check]:
         model: Any = evidence["model"]
-        has_predict = hasattr(model, "predict")
         if not callable(getattr(model, "predict", model)):
             msg = f"`model` must have `predict` or be callable, got {type(model).__name__}"
             raise EvidenceError(msg)
-        methods: tuple[Method, ...] = ("predict",)
-        if has_predict and callable(getattr(model, "predict_proba", None)):
-            methods = ("predict", "predict_proba")
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
         if len(set(rows.names)) < len(rows.names):
             twice = next(name for name in rows.names if rows.names.count(name) > 1)
             msg = f"two columns of the rows given to the model are named {twice!r}"
             raise EvidenceError(msg)
         classes, rtol, check = _classes(model), self.rtol, run_test
-        positions = sample_positions(rows.n, self.rows)
         host = self._host(model)
         try:
-            caller = ModelCaller(host, rows, positions, methods, is_function=not has_predict)
-            for method in methods:
+            caller = ModelCaller(host, model, rows, self.rows)
+            for method in caller.methods:
                 yield from check("output", method, test.output, caller, method, classes)
-            for method in methods:
+            for method in caller.methods:
                 yield from check("finite", method, test.finite, caller, method)
             if classes is not None:
                 yield from check("output", "labels", test.labels, caller, classes)
-            if "predict_proba" in methods:
+            if "predict_proba" in caller.methods:
                 yield from check("probabilities", "range", test.probability_range, caller)
                 yield from check("probabilities", "sum", test.probability_sum, caller)
             if self.deterministic:

@@ -199,23 +199,17 @@ class _Caller:
 
 
 class ModelCaller(_Caller):
-    """A model and the sample of its rows at some positions."""
+    """A model and a sample of at most so many of its rows."""
 
     kind, noun, answer_noun = "model", "rows", "answer"
 
-    def __init__(
-        self,
-        host: Host,
-        rows: Rows,
-        positions: Positions,
-        methods: tuple[Method, ...],
-        *,
-        is_function: bool,
-    ) -> None:
-        super().__init__(host, rows.n, positions)
-        self.methods = methods
-        self.is_function = is_function
-        self.table = rows if self.n == rows.n else type(rows)(rows.take(positions))
+    def __init__(self, host: Host, model: object, rows: Rows, most: int) -> None:
+        super().__init__(host, rows.n, sample_positions(rows.n, most))
+        self.is_function = not hasattr(model, "predict")
+        self.methods = ("predict",)
+        if not self.is_function and callable(getattr(model, "predict_proba", None)):
+            self.methods = ("predict", "predict_proba")
+        self.table = rows if self.n == rows.n else type(rows)(rows.take(self.positions))
         self.column_names = frozenset(rows.names)
         self._first: dict[Method, Reply] = {}
 
