@@ -70,18 +70,18 @@ _DECLARED = (
     EvidenceName("now", "moment", "a `datetime` with a zone; by default the present"),
 )
 NAMES = {each.name: each for each in _DECLARED}
+
+
+def _of_kind(*kinds: Kind) -> tuple[str, ...]:
+    return tuple(name for name, each in NAMES.items() if each.kind in kinds)
+
+
 #: Tables that counters scan.
-TABLES = tuple(name for name, each in NAMES.items() if each.kind == "table")
+TABLES = _of_kind("table")
 #: Names whose values have the same rows as `X`.
-ALIGNED = tuple(
-    name
-    for name, each in NAMES.items()
-    if each.kind in ("features", "rows") and each.side != "golden"
-)
+ALIGNED = tuple(name for name in _of_kind("features", "rows") if NAMES[name].side != "golden")
 #: Names whose length, if any, is no number of rows: an ensemble has that of its members.
-ROWLESS = frozenset(
-    name for name, each in NAMES.items() if each.kind in ("model", "counts", "moment", "free")
-)
+ROWLESS = frozenset(_of_kind("model", "counts", "moment", "free"))
 #: The model that answers for a name.
 MODEL_OF = {name: each.model for name, each in NAMES.items() if each.model}
 #: Names that other libraries use, and the name here.

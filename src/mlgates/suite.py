@@ -76,15 +76,9 @@ class GateSuite:
         items: Iterable[object] = gates
         for item in items:
             if isinstance(item, GateSuite):
-                inner = item.name
-                entries += (
-                    replace(
-                        entry,
-                        name=f"{inner}/{entry.name}",
-                        after=tuple(f"{inner}/{name}" for name in entry.after),
-                    )
-                    for entry in item._entries  # noqa: SLF001
-                )
+                for entry in item._entries:  # noqa: SLF001
+                    after = tuple(f"{item.name}/{name}" for name in entry.after)
+                    entries.append(replace(entry, name=f"{item.name}/{entry.name}", after=after))
                 continue
             if not isinstance(item, Gate):
                 hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
@@ -92,12 +86,12 @@ class GateSuite:
                     hint = f"; call it: {item.__name__}(...)"
                 raise options.refuse(_OWNER, "gates", "gates or suites", item, hint)
             waits = f"{item.name}: `after`"
-            after = {
-                entry.name: None
+            names = dict.fromkeys(
+                entry.name
                 for pattern in item.after
                 for entry in _matching(entries, pattern, waits, "earlier gate")
-            }
-            entries.append(Entry(str(item.name), item, tuple(after)))
+            )
+            entries.append(Entry(str(item.name), item, tuple(names)))
         self._fill(options.text(_OWNER, "name", name), entries)
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
