@@ -185,16 +185,10 @@ class Ends(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Where an ordered column is cut.
+    """Where an ordered column is cut: at finite, sorted, distinct points.
 
-    Attributes
-    ----------
-    points : numpy.ndarray
-        Finite, sorted, distinct.
-    atoms : numpy.ndarray of bool
-        Which points are cells of their own. Any other belongs to the cell below it.
-    tied : bool
-        Whether the sample that was cut holds any point more than once.
+    `atoms` are cells of their own, any other point belongs to the cell below it. `tied`: the sample
+    that was cut holds some point more than once.
     """
 
     points: Values
@@ -240,13 +234,7 @@ class Cells:
 
     @classmethod
     def of(cls, reference: Counts, current: Counts, *, ordered: bool) -> "Cells":
-        """Return the cells that are not empty in both samples.
-
-        Examples
-        --------
-        >>> Cells.of(np.array([3, 0, 0]), np.array([1, 0, 2]), ordered=True).positions
-        array([0, 2])
-        """
+        """Return the cells that are not empty in both samples."""
         kept = (reference + current).nonzero()[0]
         return cls(reference[kept], current[kept], ordered, kept)
 

@@ -112,11 +112,8 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
     """
     if n <= 0 or m <= 0:
         return math.nan
-    return _chi_square_quantile(cells - 1, alpha) * (1 / n + 1 / m)
-
-
-def _chi_square_quantile(freedom: int, alpha: float) -> float:
-    return float(special.chdtri(freedom, alpha)) if freedom > 0 else 0.0
+    quantile = float(special.chdtri(cells - 1, alpha)) if cells > 1 else 0.0
+    return quantile * (1 / n + 1 / m)
 
 
 def jensen_shannon(reference: Counts, current: Counts) -> float:
@@ -234,9 +231,7 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
 
     References
     ----------
-    .. [1] Cochran, W. G. (1954). Some methods for strengthening the common chi-square tests.
-       Biometrics 10, 417-451.
-    .. [2] Cressie, N. and Read, T. R. C. (1984). Multinomial goodness-of-fit tests. Journal of the
+    .. [1] Cressie, N. and Read, T. R. C. (1984). Multinomial goodness-of-fit tests. Journal of the
        Royal Statistical Society B 46, 440-464.
 
     Examples

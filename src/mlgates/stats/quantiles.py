@@ -146,9 +146,6 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     References
     ----------
     .. [1] Geyer, C. J. (1992). Practical Markov chain Monte Carlo. Statistical Science 7, 473-483.
-    .. [2] Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Bürkner, P.-C. (2021).
-       Rank-normalization, folding, and localization: an improved R-hat. Bayesian Analysis 16,
-       667-718 (effective sample size of quantiles).
 
     Examples
     --------

@@ -278,11 +278,7 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
 
 
 class PrecisionCurve(NamedTuple):
-    """Rows in falling order of their scores, as average precision needs them.
-
-    Labels and weights by row, and the last row of each run of equal scores that holds a positive
-    one.
-    """
+    """Rows by falling score, and the last of each run of equal scores that holds a positive one."""
 
     positive: Mask
     weight: Floats | None

@@ -100,7 +100,16 @@ def bca_interval(
     how: Literal["BCa", "percentile"] = "percentile"
     levels = special.ndtr(z)
     if math.isfinite(z0):
-        pulled = 1 - _acceleration(left_out, times) * (z0 + z)
+        # A sixth of the skewness of the jackknife's influences; 0 where all are alike.
+        values = np.asarray(left_out, np.float64)
+        weight = np.broadcast_to(np.asarray(times, np.float64), values.shape)
+        used = ~np.isnan(values) & (weight > 0)
+        values, weight, acceleration = values[used], weight[used], 0.0
+        spread = np.average(values, weights=weight) - values if len(values) else values
+        squares = float(np.sum(weight * spread**2))
+        if squares > 0:
+            acceleration = float(np.sum(weight * spread**3)) / (6 * math.pow(squares, 1.5))
+        pulled = 1 - acceleration * (z0 + z)
         if np.all(pulled > 0):
             levels, how = special.ndtr(z0 + (z0 + z) / pulled), "BCa"
     low, high = np.quantile(known, levels)
@@ -126,21 +135,6 @@ def percentile_interval(draws: npt.ArrayLike, confidence: float = 0.95) -> Resam
     return Resampled((float(low), float(high)), "percentile")
 
 
-def _acceleration(left_out: npt.ArrayLike, times: npt.ArrayLike) -> float:
-    """Return a sixth of the skewness of the jackknife's influences; 0 where all are alike."""
-    values = np.asarray(left_out, np.float64)
-    weight = np.broadcast_to(np.asarray(times, np.float64), values.shape)
-    known = ~np.isnan(values) & (weight > 0)
-    values, weight = values[known], weight[known]
-    if not len(values):
-        return 0.0
-    spread = np.average(values, weights=weight) - values
-    squares = float(np.sum(weight * spread**2))
-    if not squares > 0:
-        return 0.0
-    return float(np.sum(weight * spread**3)) / (6 * math.pow(squares, 1.5))
-
-
 def cells_interval(
     statistic: Statistic,
     cells: Floats,
@@ -158,13 +152,9 @@ def cells_interval(
 
     Examples
     --------
-    >>> def kappa(c):
-    ...     n, right = c.sum((1, 2)), np.trace(c, axis1=1, axis2=2)
-    ...     chance = (c.sum(1) * c.sum(2)).sum(1) / n
-    ...     return (right - chance) / (n - chance)
-    >>> found = cells_interval(kappa, np.array([[40.0, 10.0], [15.0, 35.0]]))
+    >>> found = cells_interval(lambda c: c[:, 0] / c.sum(1), np.array([60.0, 40.0]))
     >>> found.how, [round(end, 1) for end in found.interval]
-    ('BCa', [0.3, 0.7])
+    ('BCa', [0.5, 0.7])
     """
     value = float(statistic(cells[None])[0])
     rng = np.random.default_rng(seed)

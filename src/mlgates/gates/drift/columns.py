@@ -126,11 +126,5 @@ def _choose(
 
 
 def content(field: Field) -> str:
-    """Return what a column holds, in words.
-
-    Examples
-    --------
-    >>> content(Field("x", "int", "int8")), content(Field("x", "timestamp", "timestamp[us]"))
-    ('numbers', 'timestamps')
-    """
+    """Return what a column holds, in words such as "numbers" and "timestamps"."""
     return _CONTENTS.get(field.kind, field.type)

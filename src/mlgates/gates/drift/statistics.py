@@ -1,7 +1,4 @@
-"""How far one column has drifted: both sides in the same cells, and the methods that compare them.
-
-Everything here is measured before p-values are adjusted for all columns of a gate.
-"""
+"""How far one column has drifted: both sides in the same cells, and methods that compare them."""
 
 import math
 from collections.abc import Callable
