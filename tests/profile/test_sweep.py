@@ -58,7 +58,7 @@ def test_what_is_seen_together_is_what_is_seen_alone(columns, unsorted, threads,
         together._MATRIX = before
     for view, alone in zip(views, views_of(columns), strict=True):
         assert (view.sorted_values is not None) <= (view.field.name in names)
-        assert repr(view.sweep[:4]) == repr(alone.sweep[:4])
+        assert repr(view.sweep[1:5]) == repr(alone.sweep[1:5])
         assert (view.missing, view.neg_inf, view.pos_inf) == (
             alone.missing,
             alone.neg_inf,

@@ -46,11 +46,13 @@ _MANY_VALUES = 1 << 19
 
 
 class Sweep(NamedTuple):
-    """Extremes of a float column (NaN where it has no value), missing rows, and its checksum.
+    """A column of floats at full length, NaN where it is missing, and what one pass gives.
 
-    The sorted values, too, where they were sorted in the same pass.
+    The extremes are NaN where it has no value. The sorted values are there where they were sorted
+    in the same pass.
     """
 
+    floats: npt.NDArray[np.floating]
     low: float
     high: float
     missing: int
@@ -122,8 +124,8 @@ class ColumnView:
         self.missing = self.nulls
         kind = field.kind
         if kind == "float":
-            self.floats = encoding.to_floats(self.plain)
-            self.sweep = _sweep(self.floats) if sweep is None else sweep
+            self.sweep = _sweep(encoding.to_floats(self.plain)) if sweep is None else sweep
+            self.floats = self.sweep.floats
             self.missing = self.sweep.missing
             self.nans = self.missing - self.nulls
             if self.missing < self.rows:
@@ -296,7 +298,7 @@ def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
             low, high = np.fmin(low, least), np.fmax(high, greatest)
             total += float_sum(block, scratch)
     # Adding 0 makes one zero of the two.
-    return Sweep(float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
+    return Sweep(floats, float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
 
 
 def sweep_together(
@@ -368,11 +370,11 @@ def _sweep_groups(
                 matrix.flags.writeable = False
             # One zero of the two.
             ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
-            for name, values, (least, greatest), total in zip(
-                names, matrix, ends, sums, strict=True
-            ):
+            found = zip(names, floats, matrix, ends, sums, strict=True)
+            for name, column, values, (least, greatest), total in found:
                 if least == least:  # noqa: PLR0124  (no NaN)
-                    swept[name] = Sweep(least, greatest, 0, total, values if sort else None)
+                    in_order = values if sort else None
+                    swept[name] = Sweep(column, least, greatest, 0, total, in_order)
     return swept
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain, repeat
@@ -244,6 +244,9 @@ class _Counted(NamedTuple):
     states: States
 
 
+Job: TypeAlias = Callable[[], _Counted]
+
+
 class _Scan:
     """One pass over a source: columns are counted side by side, batches one after another."""
 
@@ -292,7 +295,7 @@ class _Scan:
                 parts = [Batch(table, table)]
             batches = iter(parts)
         threads = threads_for(self.n_jobs, is_large=source.rows is None or source.rows >= MANY_ROWS)
-        pending: deque[tuple[int, list[Future[_Counted]]]] = deque()
+        pending: deque[tuple[int, list[Job]]] = deque()
         total = 0
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
@@ -306,7 +309,7 @@ class _Scan:
                     break
                 rows, jobs = pending.popleft()
                 for job in jobs:
-                    _, profile, counted = job.result()
+                    _, profile, counted = job()
                     if profile is not None:
                         name = profile.field.name
                         before = profiles.get(name)
@@ -317,7 +320,7 @@ class _Scan:
                         states[counter] = merged
                 total += rows
             finalized = [_submit(pool, _finalized, states[counter]) for counter in self.order]
-            ended = [job.result() for job in finalized]
+            ended = [job() for job in finalized]
         return Profile(
             total,
             source.schema,
@@ -325,7 +328,7 @@ class _Scan:
             dict(zip(self.order, ended, strict=True)),
         )
 
-    def _start(self, batch: Batch, pool: ThreadPoolExecutor | None) -> list["Future[_Counted]"]:
+    def _start(self, batch: Batch, pool: ThreadPoolExecutor | None) -> list[Job]:
         """Start a job for each column of a batch, then one for each counter of several columns."""
         kinds = {name: self.source.schema[name].kind for name in self.own}
         floats = {name: batch.table[name] for name, kind in kinds.items() if kind == "float"}
@@ -348,11 +351,9 @@ class _Scan:
         profile = ColumnProfile.of(view) if name in self.profiled else None
         return _Counted(view, profile, states)
 
-    def _count_joint(
-        self, batch: Batch, counter: Counter, jobs: Mapping[str, "Future[_Counted]"]
-    ) -> _Counted:
+    def _count_joint(self, batch: Batch, counter: Counter, jobs: Mapping[str, Job]) -> _Counted:
         # The columns' jobs were started before, so that waiting for them ends.
-        views = {name: jobs[name].result().view for name in counter.columns}
+        views = {name: jobs[name]().view for name in counter.columns}
         return _Counted(None, None, self._count(batch, [counter], views))
 
     def _count(
@@ -371,13 +372,12 @@ class _Scan:
         return states
 
 
-def _submit(pool: ThreadPoolExecutor | None, job: Callable[..., R], *args: Any) -> "Future[R]":
-    """Run a job, in a thread where there is a pool."""
+def _submit(pool: ThreadPoolExecutor | None, job: Callable[..., R], *args: Any) -> Callable[[], R]:
+    """Run a job, in a thread where there is a pool; the answer waits for its result."""
     if pool is not None:
-        return pool.submit(job, *args)
-    future: Future[R] = Future()
-    future.set_result(job(*args))
-    return future
+        return pool.submit(job, *args).result
+    result = job(*args)
+    return lambda: result
 
 
 def _finalized(state: State) -> State:
