@@ -19,8 +19,9 @@ from mlgates.predictions.outcomes import Need, Outcomes, outcomes_of
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counters import Counter
 from mlgates.profile.scan import Profile
-from mlgates.tables.read_only import lend, rows_of
-from mlgates.tables.source import Source, TableSchema, as_source, in_memory
+from mlgates.tables.columns import in_memory, rows_of
+from mlgates.tables.read_only import lend
+from mlgates.tables.source import Source, TableSchema, as_source
 from mlgates.tables.threads import MANY_ROWS, each, threads_for
 
 __all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -238,7 +238,7 @@ class GateSuite:
         used = frozenset().union(*(e.gate.needs | e.gate.optional_evidence for e in self._entries))
         given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
         results: dict[str, GateResult] = {}
-        with progress_bar(len(self._entries), wanted=progress) as bar:
+        with progress_bar(len(self._entries)) if progress else nullcontext() as bar:
             # before the gates, so that no gate's seconds include the scans
             if bar is not None:
                 bar.set_description_str("reading tables")

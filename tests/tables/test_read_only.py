@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.read_only import lend, rows_of
+from mlgates.tables.columns import rows_of
+from mlgates.tables.read_only import lend
 from mlgates.tables.source import as_source
 
 

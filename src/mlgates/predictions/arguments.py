@@ -11,8 +11,8 @@ from mlgates.predictions.labels import Labels
 from mlgates.predictions.lookup import TableRows, column_of, native_column
 from mlgates.predictions.models import CANDIDATE, PRODUCTION, predicted, scored
 from mlgates.predictions.outcomes import check_complete, plain_values, scores_by_class, true_labels
-from mlgates.tables.columns import index_of, same_rows
-from mlgates.tables.read_only import lend, rows_of
+from mlgates.tables.columns import index_of, rows_of, same_rows
+from mlgates.tables.read_only import lend
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence

@@ -8,9 +8,8 @@ import numpy as np
 
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
-from mlgates.tables.columns import Column, Rows, as_column, columns_of, index_of
+from mlgates.tables.columns import Column, Rows, as_column, columns_of, index_of, rows_of
 from mlgates.tables.containers import kind_of, names_of_columns
-from mlgates.tables.read_only import rows_of
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence

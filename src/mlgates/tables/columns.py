@@ -1,4 +1,4 @@
-"""One value a row from any container, as Arrow, with the pandas index where there is one.
+"""Columns and rows of any container: values as Arrow, pandas indexes, numbers of rows.
 
 Only ``(n, 1)`` is reshaped, nothing is cast, and iterators are refused.
 """
@@ -29,7 +29,7 @@ from mlgates.tables.containers import (
 from mlgates.tables.engines import collected
 from mlgates.tables.field import Field
 from mlgates.tables.objects import UNCONVERTIBLE
-from mlgates.tables.source import as_source
+from mlgates.tables.source import Source, as_source
 
 __all__ = [
     "NUMBERS",
@@ -38,8 +38,10 @@ __all__ = [
     "as_array",
     "as_column",
     "columns_of",
+    "in_memory",
     "index_of",
     "is_table",
+    "rows_of",
     "same_rows",
 ]
 
@@ -311,3 +313,40 @@ def same_rows(one: Rows, other: Rows) -> None:
     else:
         msg += "where the rows stand in the same order, call .reset_index(drop=True) on both"
     raise EvidenceError(msg)
+
+
+def rows_of(value: object) -> int | None:
+    """Return how many rows a table or array has; None for values without rows, such as a model.
+
+    Examples
+    --------
+    >>> rows_of([1, 2, 3]), rows_of({"x": [1, 2]}), rows_of("label")
+    (3, 2, None)
+    """
+    if isinstance(value, str | bytes):
+        return None
+    if isinstance(value, Mapping):
+        sizes = [rows_of(item) for item in value.values()]
+        known = [size for size in sizes if size is not None]
+        return min(known, default=None if sizes else 0)  # no columns, no rows
+    if isinstance(value, Source):
+        return value.rows
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:  # a sparse matrix has a shape, but no length
+        return int(shape[0])
+    try:
+        return len(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def in_memory(table: Any, source: Callable[[], Source]) -> Any:
+    """Return features as a model takes them: as given, or as Arrow if they must be read first.
+
+    `source` is called for files, DuckDB relations and streams, which can't be handed to a model.
+    """
+    kind = kind_of(table)
+    read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)
+    # (a frame of another library is handed over as it is)
+    read = read or (kind == "stream" and not hasattr(table, "__array__"))
+    return source().whole() if read else table

@@ -8,7 +8,6 @@ form is described as unreadable and delivered as the type names of its cells.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -217,9 +216,21 @@ def no_plain_form(name: str, label: str) -> str:
     )
 
 
-@lru_cache(maxsize=256)
+#: Ids of common types that need no conversion, so that each is not tested for all that do.
+_PLAIN_IDS = frozenset(
+    type_.id
+    for type_ in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16()),
+        *(pa.uint32(), pa.uint64(), pa.float32(), pa.float64(), pa.string(), pa.large_string()),
+        *(pa.date32(), pa.timestamp("us")),
+    )
+)
+
+
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
     """Return the plain type to cast to; None for encoded and extension types, which need more."""
+    if arrow_type.id in _PLAIN_IDS:
+        return arrow_type
     types = pa.types
     if (
         types.is_dictionary(arrow_type)

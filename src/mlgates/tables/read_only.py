@@ -1,42 +1,16 @@
-"""Row counts, and read-only copies of containers for user code."""
+"""Read-only copies of containers for user code."""
 
 import copy
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
+from collections.abc import Iterator, MutableMapping, MutableSequence, MutableSet
 from typing import Any
 
 import numpy as np
 
 from mlgates.errors import EvidenceError
 from mlgates.tables.containers import kind_of
-from mlgates.tables.source import Source
 
-__all__ = ["lend", "rows_of"]
-
-
-def rows_of(value: object) -> int | None:
-    """Return how many rows a table or array has; None for values without rows, such as a model.
-
-    Examples
-    --------
-    >>> rows_of([1, 2, 3]), rows_of({"x": [1, 2]}), rows_of("label")
-    (3, 2, None)
-    """
-    if isinstance(value, str | bytes):
-        return None
-    if isinstance(value, Mapping):
-        sizes = [rows_of(item) for item in value.values()]
-        known = [size for size in sizes if size is not None]
-        return min(known, default=None if sizes else 0)  # no columns, no rows
-    if isinstance(value, Source):
-        return value.rows
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and shape:  # a sparse matrix has a shape, but no length
-        return int(shape[0])
-    try:
-        return len(value)  # type: ignore[arg-type]
-    except TypeError:
-        return None
+__all__ = ["lend"]
 
 
 def lend(value: Any) -> Any:

@@ -26,7 +26,7 @@ from mlgates.tables.field import ArrowColumn, Field, TableSchema, check_names, f
 from mlgates.tables.objects import UNCONVERTIBLE
 from mlgates.tables.parquet import open_path
 
-__all__ = ["Batch", "Field", "Source", "TableSchema", "as_source", "in_memory"]
+__all__ = ["Batch", "Field", "Source", "TableSchema", "as_source"]
 
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
@@ -176,18 +176,6 @@ def as_source(table: Any) -> Source:
         yield Batch(plain.select(names), table)
 
     return Source(_ORIGINS.get(kind, origin), schema, plain.num_rows, select, table)
-
-
-def in_memory(table: Any, source: Callable[[], Source]) -> Any:
-    """Return features as a model takes them: as given, or as Arrow if they must be read first.
-
-    `source` is called for files, DuckDB relations and streams, which can't be handed to a model.
-    """
-    kind = kind_of(table)
-    read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)
-    # (a frame of another library is handed over as it is)
-    read = read or (kind == "stream" and not hasattr(table, "__array__"))
-    return source().whole() if read else table
 
 
 def _columns_of(kind: Kind, table: Any) -> Iterable[ArrowColumn]:

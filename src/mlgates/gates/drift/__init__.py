@@ -202,12 +202,11 @@ class Drift(Gate):
             # An excluded column may be in the data alone, such as the time of loading.
             if not (name in schema and name in self.exclude):
                 yield self._error(name, why)
-        near = Near([name for name in columns.judged if name not in schema], schema)
-        there = []
-        for name in columns.judged:
-            if name in schema:
-                there.append(name)
-            else:
+        there = [name for name in columns.judged if name in schema]
+        if len(there) < len(columns.judged):
+            absent = [name for name in columns.judged if name not in schema]
+            near = Near(absent, schema)
+            for name in absent:
                 yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
         drifts: list[ColumnDrift] = []
         measure = partial(self._measure, reference, profile, merged_requests(evidence))

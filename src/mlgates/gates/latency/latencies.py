@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -291,7 +292,9 @@ def read_latencies(
             method = prediction_method(MODELS[name], model)
             predict = getattr(model, method) if method else model
             subjects.append(Subject(f"`{MODELS[name]}`", predict))
-        with progress_bar(plan.calls * len(rest), wanted=evidence.progress, unit="call") as bar:
+        steps = plan.calls * len(rest)
+        shown = progress_bar(steps, unit="call") if evidence.progress else nullcontext()
+        with shown as bar:
             if bar is not None:
                 bar.set_description_str(f"latency of {' and '.join(MODELS[n] for n in rest)}")
             step = (lambda: None) if bar is None else bar.update
