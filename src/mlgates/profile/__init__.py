@@ -1,1 +1,1 @@
-"""What is counted of a table in one scan, kept in a file, and compared."""
+"""One scan of a table: profiles of columns, counters and their states, the baseline file."""

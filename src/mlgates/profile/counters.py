@@ -116,7 +116,7 @@ class Infinite(ColumnCounter):
 class Fractional(ColumnCounter):
     """Count values that are no whole numbers, infinite ones too.
 
-    Integers have none, nor has a column of integers that missing cells turned into floats.
+    Integers have none; a column of integers that missing cells turned into floats has none either.
 
     Examples
     --------
