@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
-from mlgates.limits import Limit, format_limit, format_number, format_value, snap_to_limit
+from mlgates.verdict import Limit, format_limit, format_number, format_value, snap_to_limit
 
 UNITS = st.sampled_from(["", "share", "s"])
 

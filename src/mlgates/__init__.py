@@ -25,13 +25,7 @@ if TYPE_CHECKING:
     from mlgates.gates.schema import Schema as Schema
 
     # end of imports
-    from mlgates.limits import Limit as Limit
-    from mlgates.profile.baseline import Baseline as Baseline
-    from mlgates.profile.scan import Profile as Profile
-    from mlgates.report import GateResult as GateResult
-    from mlgates.report import Report as Report
-    from mlgates.suite import GateSuite as GateSuite
-    from mlgates.verdict import Check as Check
+    from mlgates.verdict import Limit as Limit
     from mlgates.verdict import Measurement as Measurement
     from mlgates.verdict import Verdict as Verdict
     from mlgates.verdict import decide as decide
@@ -89,10 +83,9 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.regression": ("Regression",),
         "gates.schema": ("Column", "Schema"),
         # end of homes
-        "limits": ("Limit",),
         "report": ("GateResult", "Report"),
         "suite": ("GateSuite",),
-        "verdict": ("Check", "Measurement", "Verdict", "decide"),
+        "verdict": ("Check", "Limit", "Measurement", "Verdict", "decide"),
     }
     _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 

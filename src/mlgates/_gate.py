@@ -16,12 +16,11 @@ from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
-from mlgates.limits import Limit, format_value
 from mlgates.profile.counters import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult
 from mlgates.tables.source import TableSchema
-from mlgates.verdict import Check, Measurement, Verdict, worst_first
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, worst_first
 
 __all__ = ["FunctionGate", "Gate", "GateInfo", "blocked_result", "gate", "run_gate"]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mlgates import options
 from mlgates.errors import EvidenceError
-from mlgates.limits import format_number
 from mlgates.render.figures import Cells, Figure, Histogram, Spans, figures, shares
 from mlgates.report import GateResult, Report
+from mlgates.verdict import format_number
 
 if TYPE_CHECKING:
     from typing import Self

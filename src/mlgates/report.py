@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, GateFailure, OptionError
 from mlgates.jsonfile import fields, items, mapping, number, plain, text, unquoted
-from mlgates.limits import Limit
-from mlgates.verdict import Check, Details, Verdict, worst_first
+from mlgates.verdict import Check, Details, Limit, Verdict, worst_first
 
 if TYPE_CHECKING:
     from typing import Self

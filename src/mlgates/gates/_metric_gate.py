@@ -9,12 +9,19 @@ from mlgates import options
 from mlgates._gate import Gate
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, error_check, rows_needed
-from mlgates.limits import Limit, format_number, format_value, snap_to_limit
 from mlgates.metrics import Metric, find
 from mlgates.predictions import Outcomes
 from mlgates.predictions.labels import list_labels
 from mlgates.stats.multiplicity import holm, holm_levels
-from mlgates.verdict import Check, Measurement, Rule
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Rule,
+    format_number,
+    format_value,
+    snap_to_limit,
+)
 
 __all__ = ["By", "MetricGate", "SliceEstimate", "snapped"]
 

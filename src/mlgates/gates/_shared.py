@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mlgates import options
-from mlgates.limits import Limit, format_value
 from mlgates.options import did_you_mean
 from mlgates.profile.counters import Violations
 from mlgates.redaction import describe
-from mlgates.verdict import Check, Measurement, Verdict
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
 
 __all__ = [
     "Near",

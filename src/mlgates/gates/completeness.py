@@ -9,12 +9,11 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
 from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
-from mlgates.limits import Limit, format_number
 from mlgates.profile import counters
 from mlgates.profile.counters import Counter, Violations
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import Field, TableSchema
-from mlgates.verdict import Check, Measurement, Verdict
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
 
 __all__ = ["Completeness"]
 

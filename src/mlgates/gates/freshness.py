@@ -18,11 +18,10 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import count_check, property_check
-from mlgates.limits import Limit, format_number, format_value
 from mlgates.options import Duration, seconds
 from mlgates.profile.counters import Counter, Distribution, Missing
 from mlgates.tables.source import Field, TableSchema
-from mlgates.verdict import Check, Measurement
+from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
 
 __all__ = ["Freshness"]
 

@@ -12,10 +12,9 @@ from mlgates._gate import GateInfo
 from mlgates.errors import OptionError
 from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
 from mlgates.gates._shared import bounded
-from mlgates.limits import Limit
 from mlgates.metrics import Metric
 from mlgates.predictions import Outcomes
-from mlgates.verdict import Measurement, Rule
+from mlgates.verdict import Limit, Measurement, Rule
 
 __all__ = ["Performance"]
 

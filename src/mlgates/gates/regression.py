@@ -8,11 +8,10 @@ from mlgates import options
 from mlgates._gate import GateInfo
 from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
 from mlgates.gates._shared import bounded
-from mlgates.limits import Limit, format_number
 from mlgates.metrics import Metric
 from mlgates.metrics.difference import difference
 from mlgates.predictions import Outcomes
-from mlgates.verdict import Measurement, Rule
+from mlgates.verdict import Limit, Measurement, Rule, format_number
 
 __all__ = ["Regression"]
 

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.limits import format_number
 from mlgates.metrics.difference import SEED, Change, resampled_change
 from mlgates.predictions import Need, Outcomes
 from mlgates.stats.resampling import RESAMPLES, THIN, row_counts
-from mlgates.verdict import Measurement
+from mlgates.verdict import Measurement, format_number
 
 __all__ = ["Estimate", "Metric", "few"]
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from mlgates.limits import Limit, format_limit, format_number
 from mlgates.render import clean
 from mlgates.report import GateResult
-from mlgates.verdict import Check, worst_first
+from mlgates.verdict import Check, Limit, format_limit, format_number, worst_first
 
 __all__ = ["Cells", "Figure", "Histogram", "Levels", "Spans", "cells", "figures", "shares"]
 

@@ -15,12 +15,11 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mlgates.limits import format_number
 from mlgates.render import clean, pieces, rows
 from mlgates.render.figures import figures
 from mlgates.render.svg import WIDTH, draw
 from mlgates.report import GateResult, Report
-from mlgates.verdict import Check, Verdict, worst_first
+from mlgates.verdict import Check, Verdict, format_number, worst_first
 
 if TYPE_CHECKING:
     from jinja2 import Environment

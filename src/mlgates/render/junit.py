@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET  # only written with, never read with
 
-from mlgates.limits import format_limit
 from mlgates.render import clean
 from mlgates.render.rows import aside
 from mlgates.report import GateResult, Report
-from mlgates.verdict import Verdict
+from mlgates.verdict import Verdict, format_limit
 
 __all__ = ["to_junit_xml"]
 

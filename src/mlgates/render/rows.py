@@ -7,11 +7,10 @@ own form.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from mlgates.limits import format_limit, format_number, format_value
 from mlgates.render import clean
 from mlgates.render.figures import cells
 from mlgates.report import GateResult, Report, forgiven
-from mlgates.verdict import Check, Verdict, worst_first
+from mlgates.verdict import Check, Verdict, format_limit, format_number, format_value, worst_first
 
 __all__ = [
     "GLYPHS",

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mlgates.limits import format_number
 from mlgates.render import abbreviated
 from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, shares
+from mlgates.verdict import format_number
 
 __all__ = ["WIDTH", "Picture", "Shape", "draw"]
 

@@ -21,11 +21,11 @@ from multiprocessing.reduction import ForkingPickler
 from typing import IO, Any, NamedTuple
 
 from mlgates.errors import EvidenceError
-from mlgates.limits import format_number
 from mlgates.redaction import describe
 from mlgates.runtime.calls import Job, Reply, perform
 from mlgates.runtime.state import after_fork
 from mlgates.runtime.wire import decode, encode
+from mlgates.verdict import format_number
 
 __all__ = ["START", "Host", "LocalHost", "Stored", "SubprocessHost", "by_name", "main"]
 

@@ -7,11 +7,10 @@ import numpy as np
 
 from mlgates.gates._shared import rows_until_significant
 from mlgates.gates.drift.statistics import METHODS, MISSING, ColumnDrift
-from mlgates.limits import format_number
 from mlgates.stats.divergence import psi_chance
 from mlgates.stats.multiplicity import holm
 from mlgates.stats.twosample import ks_chance
-from mlgates.verdict import Check, Measurement, Rule
+from mlgates.verdict import Check, Measurement, Rule, format_number
 
 __all__ = ["decide_columns"]
 

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 from scipy import special
 
-from mlgates.limits import Limit, format_number, format_value, snap_to_limit
 from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Ordered, Side, cuts_together
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats import counting, divergence, twosample
+from mlgates.verdict import Limit, format_number, format_value, snap_to_limit
 
 __all__ = [
     "METHODS",

@@ -17,8 +17,7 @@ from mlgates.gates._shared import confidence_of
 from mlgates.gates.fairness.comparison import Comparison, Rule, compare, rows_that_decide
 from mlgates.gates.fairness.definitions import Definition, definition, limit_of
 from mlgates.gates.fairness.rates import GroupedOutcomes, GroupRates
-from mlgates.limits import Limit, format_number, format_value
-from mlgates.verdict import Check, Measurement, Verdict
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
 
 __all__ = ["Fairness"]
 

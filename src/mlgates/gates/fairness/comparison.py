@@ -14,7 +14,6 @@ from scipy import special
 from mlgates.gates._shared import rounded_up, rows_needed, rows_until_significant
 from mlgates.gates.fairness.definitions import Over
 from mlgates.gates.fairness.rates import GroupRates, normal
-from mlgates.limits import ROUNDING, Limit
 from mlgates.stats.multiplicity import group_level, pair_level, pair_pvalues, range_quantile
 from mlgates.stats.proportions import (
     THIN,
@@ -22,6 +21,7 @@ from mlgates.stats.proportions import (
     square_and_add,
     two_proportions_pvalue,
 )
+from mlgates.verdict import ROUNDING, Limit
 
 __all__ = ["Comparison", "Rule", "compare", "decisive_growth", "rows_that_decide", "shrunk"]
 

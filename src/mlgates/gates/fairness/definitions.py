@@ -8,9 +8,9 @@ import numpy as np
 
 from mlgates import metrics, options
 from mlgates.gates._shared import bounded
-from mlgates.limits import Limit
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
+from mlgates.verdict import Limit
 
 __all__ = ["Definition", "Over", "definition", "limit_of"]
 

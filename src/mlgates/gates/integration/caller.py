@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.gates._shared import error_check, listed
-from mlgates.limits import Limit
 from mlgates.runtime.answers import largest_floats, same_answers, same_value
 from mlgates.runtime.calls import Job, Method, Reply
 from mlgates.runtime.process import Host
 from mlgates.tables.containers import kind_of
 from mlgates.tables.rows import Rows
-from mlgates.verdict import Check, Measurement, Verdict
+from mlgates.verdict import Check, Limit, Measurement, Verdict
 
 __all__ = [
     "SEED",

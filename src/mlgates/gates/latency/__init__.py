@@ -23,11 +23,10 @@ from mlgates.gates.latency.latencies import (
     slowdown_of,
     table,
 )
-from mlgates.limits import Limit, format_number, format_value
 from mlgates.options import Duration, seconds
 from mlgates.runtime.timing import Plan
 from mlgates.stats.quantiles import exceedance_interval
-from mlgates.verdict import Check, Measurement
+from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
 
 __all__ = ["Latency"]
 

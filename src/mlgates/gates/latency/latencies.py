@@ -16,7 +16,6 @@ import pyarrow as pa
 from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
-from mlgates.limits import Limit, format_number, format_value
 from mlgates.predictions.lookup import column_of
 from mlgates.predictions.models import prediction_method
 from mlgates.progress import progress_bar
@@ -24,6 +23,7 @@ from mlgates.runtime.timing import Measured, Plan, Subject, measure
 from mlgates.stats import quantiles as stats
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column
+from mlgates.verdict import Limit, format_number, format_value
 
 __all__ = [
     "MODELS",

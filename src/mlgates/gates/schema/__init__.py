@@ -12,12 +12,11 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, count_check, error_check, listed, property_check
 from mlgates.gates.schema.column import Column
-from mlgates.limits import Limit
 from mlgates.profile import counters
 from mlgates.profile.counters import Counter, Violations
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import Field, TableSchema, as_source
-from mlgates.verdict import Check, Verdict
+from mlgates.verdict import Check, Limit, Verdict
 
 __all__ = ["Column", "Schema"]
 
