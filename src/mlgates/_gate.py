@@ -95,6 +95,14 @@ class Gate:
         """Set an option to its checked form while the gate is being built."""
         object.__setattr__(self, option, value)
 
+    def _convert(
+        self, option: str, plain: Callable[..., object], *args: object, **bounds: object
+    ) -> None:
+        """Set an option to its plain form; None is kept where it is the default."""
+        given = getattr(self, option)
+        if given is not None or getattr(type(self), option, ...) is not None:
+            self._set(option, plain(type(self).__name__, option, given, *args, **bounds))
+
     @property
     def kind(self) -> str:
         """The class's name in lower case."""

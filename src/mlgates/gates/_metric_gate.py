@@ -74,13 +74,10 @@ class MetricGate(Gate):
     greater_is_better: bool | None
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        options.choice(owner, "decide_by", self.decide_by, self._rules)
-        if self.by is not None:
-            self._set("by", options.slices(owner, "by", self.by))
-        least = options.count(owner, "min_samples", self.min_samples, at_least=1)
-        self._set("min_samples", least)
-        self._set("confidence", confidence_of(owner, self.confidence))
+        self._convert("decide_by", options.choice, self._rules)
+        self._convert("by", options.slices)
+        self._convert("min_samples", options.count, at_least=1)
+        self._convert("confidence", confidence_of)
         super().__post_init__()
 
     @property

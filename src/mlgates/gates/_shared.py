@@ -131,11 +131,11 @@ class Near:
         return did_you_mean(name, self._compared) if len(name) <= _LONGEST_NAME else ""
 
 
-def confidence_of(owner: str, given: object) -> float:
+def confidence_of(owner: str, option: str, given: object) -> float:
     """Return a level of confidence: from 0.5 to less than 1; 95 is refused with a hint."""
-    level = options.share(owner, "confidence", given)
+    level = options.share(owner, option, given)
     if not 0.5 <= level <= 1 - 1e-9:
-        raise options.refuse(owner, "confidence", "from 0.5 to less than 1", given)
+        raise options.refuse(owner, option, "from 0.5 to less than 1", given)
     return level
 
 

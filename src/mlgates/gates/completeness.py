@@ -113,19 +113,16 @@ class Completeness(Gate):
     by: str | Iterable[str] | Mapping[str, Callable[..., object]] | Slices | None = None
 
     def __post_init__(self) -> None:
-        if self.columns is not None:
-            self._set("columns", options.some(_OWNER, "columns", self.columns))
-        self._set("max_missing", options.share(_OWNER, "max_missing", self.max_missing))
-        self._set("min_rows", options.count(_OWNER, "min_rows", self.min_rows))
-        if self.max_rows is not None:
-            self._set("max_rows", options.count(_OWNER, "max_rows", self.max_rows))
-            if self.max_rows < self.min_rows:
-                got = f"got {self.min_rows} and {self.max_rows}"
-                msg = f"{_OWNER}: `min_rows` must not be greater than `max_rows`, {got}"
-                raise OptionError(msg)
+        self._convert("columns", options.some)
+        self._convert("max_missing", options.share)
+        self._convert("min_rows", options.count)
+        self._convert("max_rows", options.count)
+        if self.max_rows is not None and self.max_rows < self.min_rows:
+            got = f"got {self.min_rows} and {self.max_rows}"
+            msg = f"{_OWNER}: `min_rows` must not be greater than `max_rows`, {got}"
+            raise OptionError(msg)
         values = "a sequence of finite numbers, texts, bools, dates or datetimes, at least one"
-        missing = distinct_values(_OWNER, "missing_values", self.missing_values, values, least=0)
-        self._set("missing_values", missing)
+        self._convert("missing_values", distinct_values, values, least=0)
         if self.expected is not None:
             allowed = "a mapping of columns to the values expected"
             pairs = options.mapping(_OWNER, "expected", self.expected, allowed)
@@ -136,8 +133,7 @@ class Completeness(Gate):
                 for name, each in pairs.items()
             )
             self._set("expected", tuple(expected))
-        if self.by is not None:
-            self._set("by", options.slices(_OWNER, "by", self.by))
+        self._convert("by", options.slices)
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:

@@ -94,11 +94,10 @@ class Freshness(Gate):
     min_fresh_share: float | None = None
 
     def __post_init__(self) -> None:
-        options.text(_OWNER, "column", self.column)
-        self._set("max_age", options.duration(_OWNER, "max_age", self.max_age))
-        if self.max_gap is not None:
-            self._set("max_gap", options.duration(_OWNER, "max_gap", self.max_gap))
-        self._set("clock_skew", options.duration(_OWNER, "clock_skew", self.clock_skew, zero=True))
+        self._convert("column", options.text)
+        self._convert("max_age", options.duration)
+        self._convert("max_gap", options.duration)
+        self._convert("clock_skew", options.duration, zero=True)
         if self.assume_timezone is not None:
             try:
                 ZoneInfo(options.text(_OWNER, "assume_timezone", self.assume_timezone))
@@ -107,9 +106,7 @@ class Freshness(Gate):
                 raise options.refuse(
                     _OWNER, "assume_timezone", allowed, self.assume_timezone, hint
                 ) from None
-        if self.min_fresh_share is not None:
-            share = options.share(_OWNER, "min_fresh_share", self.min_fresh_share)
-            self._set("min_fresh_share", share)
+        self._convert("min_fresh_share", options.share)
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:

@@ -98,9 +98,7 @@ class Performance(MetricGate):
     def __post_init__(self) -> None:
         metric = self._metric
         for option in ("at_least", "at_most"):
-            given = getattr(self, option)
-            if given is not None:
-                self._set(option, bounded(_OWNER, option, given, metric.low, metric.high))
+            self._convert(option, bounded, metric.low, metric.high)
         at_least, at_most, better = self.at_least, self.at_most, metric.greater_is_better
         if at_least is None and at_most is None:
             side = {True: "`at_least`", False: "`at_most`", None: "`at_least` or `at_most`"}

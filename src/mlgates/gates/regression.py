@@ -110,8 +110,7 @@ class Regression(MetricGate):
             hint = f"; `{metric.name}` has no better direction of its own"
             hint += ": 'mean_absolute_error' has one" if metric.name == "mean_error" else ""
             raise options.refuse(_OWNER, "greater_is_better", "True or False", None, hint)
-        widest = metric.high - metric.low
-        self._set("tolerance", bounded(_OWNER, "tolerance", self.tolerance, 0, widest))
+        self._convert("tolerance", bounded, 0, metric.high - metric.low)
         super().__post_init__()
 
     @property

@@ -10,7 +10,7 @@ from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import Near
+from mlgates.gates._shared import Near, bounded
 from mlgates.gates.drift.columns import DriftRequest, candidates, content, merged_requests
 from mlgates.gates.drift.decide_columns import decide_columns
 from mlgates.gates.drift.statistics import (
@@ -116,28 +116,19 @@ class Drift(Gate):
     inconclusive: Literal["block", "allow"] = "allow"
 
     def __post_init__(self) -> None:
-        kind = "Drift"
+        kind = type(self).__name__
         options.choice(kind, "method", self.method, METHODS)
-        if self.at_most is not None:
-            if METHODS[self.method].most == 1:
-                self._set("at_most", options.share(kind, "at_most", self.at_most))
-            else:
-                self._set("at_most", options.number(kind, "at_most", self.at_most, at_least=0))
-        if self.columns is not None:
-            self._set("columns", options.some(kind, "columns", self.columns))
-        self._set("exclude", options.names(kind, "exclude", self.exclude))
+        self._convert("at_most", bounded, 0, METHODS[self.method].most)
+        self._convert("columns", options.some)
+        self._convert("exclude", options.names)
         if set(self.exclude) & set(self.columns or ()):
             allowed = "names that `columns` does not ask for"
             raise options.refuse(kind, "exclude", allowed, self.exclude)
         options.choice(kind, "decide_by", self.decide_by, ("significance", "estimate"))
-        level = options.number(kind, "significance", self.significance, at_least=1e-9, at_most=0.5)
-        self._set("significance", level)
-        self._set("bins", options.count(kind, "bins", self.bins, at_least=2))
-        if self.min_samples is not None:
-            least = options.count(kind, "min_samples", self.min_samples, at_least=1)
-            self._set("min_samples", least)
-        share = options.share(kind, "max_missing_shift", self.max_missing_shift)
-        self._set("max_missing_shift", share)
+        self._convert("significance", options.number, at_least=1e-9, at_most=0.5)
+        self._convert("bins", options.count, at_least=2)
+        self._convert("min_samples", options.count, at_least=1)
+        self._convert("max_missing_shift", options.share)
         super().__post_init__()
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:

@@ -109,24 +109,16 @@ class Fairness(Gate):
     greater_is_better: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.greater_is_better is not None:
-            options.flag(_OWNER, "greater_is_better", self.greater_is_better)
+        self._convert("greater_is_better", options.flag)
         limit = limit_of(self._definition, _OWNER, self.at_least, self.at_most)
         self._set("at_least", limit.at_least)
         self._set("at_most", limit.at_most)
-        least = options.count(_OWNER, "min_group_size", self.min_group_size, at_least=1)
-        self._set("min_group_size", least)
-        for option, choices in {
-            "small_groups": ("inconclusive", "exclude"),
-            "missing_group": ("own", "error"),
-            "decide_by": ("significance", "interval", "estimate"),
-        }.items():
-            options.choice(_OWNER, option, getattr(self, option), choices)
-        level = options.number(
-            _OWNER, "significance", self.significance, at_least=1e-9, at_most=0.5
-        )
-        self._set("significance", level)
-        self._set("confidence", confidence_of(_OWNER, self.confidence))
+        self._convert("min_group_size", options.count, at_least=1)
+        self._convert("small_groups", options.choice, ("inconclusive", "exclude"))
+        self._convert("missing_group", options.choice, ("own", "error"))
+        self._convert("decide_by", options.choice, ("significance", "interval", "estimate"))
+        self._convert("significance", options.number, at_least=1e-9, at_most=0.5)
+        self._convert("confidence", confidence_of)
         super().__post_init__()
 
     @property

@@ -154,7 +154,7 @@ class Latency(Gate):
         if self.rate is not None:
             self._set("rate", options.number(_OWNER, "rate", self.rate, at_least=1e-6))
         options.choice(_OWNER, "decide_by", self.decide_by, ("interval", "estimate"))
-        self._set("confidence", confidence_of(_OWNER, self.confidence))
+        self._convert("confidence", confidence_of)
         options.flag(_OWNER, "disable_gc", self.disable_gc)
         if self.at_most is None and self.max_slowdown is None:
             msg = f"{_OWNER}: give `at_most`, such as '20ms', or `max_slowdown`, such as 0.1"
