@@ -22,7 +22,7 @@ from scipy.spatial import distance
 import mlgates as mg
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import rounded_up
-from mlgates.gates.drift.columns import merged_requests
+from mlgates.gates.drift import gates_by_column
 from mlgates.gates.drift.statistics import METHODS
 from mlgates.profile import column as matrices
 from mlgates.profile import counters as sides_of_drift
@@ -1108,7 +1108,7 @@ def test_gates_of_other_columns_ask_for_them_alone(monkeypatch):
     evidence = Evidence({"data": data, "reference": reference})
     for gate in gates:
         gate.request_counts(evidence)
-    merged = merged_requests(evidence)
+    merged = gates_by_column(evidence)
     assert [(each.method, each.bins) for each in merged["same"]] == [("ks", 10), ("psi", 5)]
     assert [each.method for each in merged["stamp"]] == ["psi"]
     assert "moved" not in merged

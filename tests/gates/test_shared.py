@@ -151,8 +151,8 @@ def test_other_slices_are_refused(bad):
 @pytest.mark.parametrize("bad", [0.4, 1, 1.0, 95, -1, math.nan, "0.95", True, None, 1 - 1e-12])
 def test_other_levels_are_refused(bad):
     with pytest.raises(mg.OptionError, match="Gate: `confidence` must be"):
-        confidence_of("Gate", bad)
-    assert confidence_of("Gate", 0.5) == 0.5
+        confidence_of("Gate", "confidence", bad)
+    assert confidence_of("Gate", "confidence", 0.5) == 0.5
 
 
 # Rows needed

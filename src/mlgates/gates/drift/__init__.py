@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, bounded
-from mlgates.gates.drift.columns import DriftRequest, candidates, content, merged_requests
+from mlgates.gates.drift.columns import Candidates, candidates, content
 from mlgates.gates.drift.decide_columns import decide_columns
 from mlgates.gates.drift.statistics import (
     METHODS,
@@ -141,40 +141,38 @@ class Drift(Gate):
 
     def request_counts(self, evidence: Evidence) -> None:
         """Request the distributions of both sides, of `data` at the knots of a stored reference."""
-        evidence.register(self._request)
+        evidence.register(self)
         evidence.request(partial(self._current_counts, evidence), self.reference_counts)
 
-    @property
-    def _request(self) -> DriftRequest:
-        columns = cast("tuple[str, ...] | None", self.columns)
-        return DriftRequest(self.method, columns, tuple(self.exclude), self.bins)
+    def _candidates(self, evidence: Evidence) -> Candidates:
+        """Return which columns of the reference are judged, found once for all gates alike."""
+        key: Any = self.method, self.columns, self.exclude
+        make = partial(candidates, evidence.reference(), *key)
+        return cast("Candidates", evidence.cached("candidates", key, make))
 
     def _current_counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
         """Yield what to count of the data, once the reference has been read."""
         kinds, served = METHODS[self.method].kinds, []
-        for name in candidates(evidence, self._request).judged:
+        for name in self._candidates(evidence).judged:
             if name in schema and schema[name].kind in kinds:
                 served.append(name)
             elif name in schema:
                 yield Missing(name)
-        reference, requests = evidence.reference(), merged_requests(evidence)
-
-        def counter(name: str) -> Counter:
-            return self._counter(name, reference.distribution(name), requests[name])
-
+        counter = partial(self._counter, evidence.reference(), gates_by_column(evidence))
         yield from evidence.each(counter, served)
 
-    def _counter(self, name: str, side: Side | None, needed: Sequence[DriftRequest]) -> Counter:
+    def _counter(self, reference: Reference, gates: "GatesByColumn", name: str) -> Counter:
         """Return what to count of a column of the data: its values, or how many are in cells."""
+        side = cast("Side", reference.distribution(name))  # else it would be refused
         # Where another gate needs the values, cells are counted from them.
-        names = [each.method for each in needed] if isinstance(side, Sample) else [self.method]
-        if any(METHODS[method].distance is None for method in names):
+        needed = gates[name] if isinstance(side, Sample) else [self]
+        if any(METHODS[gate.method].distance is None for gate in needed):
             return current_counter(name, side)
-        edges = None if side is None else side.edges(self.bins)
+        edges = side.edges(self.bins)
         if isinstance(side, Sample):
             # For all gates, before the buckets are released.
-            for request in needed:
-                side.edges(request.bins)
+            for gate in needed:
+                side.edges(gate.bins)
             side.release()
         return current_counter(name, side, edges)
 
@@ -185,7 +183,7 @@ class Drift(Gate):
         if reference.rows == 0:
             msg = "the reference has no rows"
             raise EvidenceError(msg)
-        columns = candidates(evidence, self._request)
+        columns = self._candidates(evidence)
         if not columns.judged and not columns.refused:
             none = f"no column of the reference can be judged by {self.method!r}"
             raise EvidenceError("; ".join(filter(None, [none, columns.note])))
@@ -193,15 +191,13 @@ class Drift(Gate):
             # An excluded column may be in the data alone, such as the time of loading.
             if not (name in schema and name in self.exclude):
                 yield self._error(name, why)
-        there = [name for name in columns.judged if name in schema]
-        if len(there) < len(columns.judged):
-            absent = [name for name in columns.judged if name not in schema]
-            near = Near(absent, schema)
-            for name in absent:
-                yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
+        absent = [name for name in columns.judged if name not in schema]
+        near = Near(absent, schema)
+        for name in absent:
+            yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
         drifts: list[ColumnDrift] = []
-        measure = partial(self._measure, reference, profile, merged_requests(evidence))
-        for measured in evidence.each(measure, there):
+        measure = partial(self._measure, reference, profile, gates_by_column(evidence))
+        for measured in evidence.each(measure, [n for n in columns.judged if n in schema]):
             if isinstance(measured, Check):
                 yield measured
             else:
@@ -211,14 +207,10 @@ class Drift(Gate):
 
     def note(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
-        return candidates(evidence, self._request).note
+        return self._candidates(evidence).note
 
     def _measure(
-        self,
-        reference: Reference,
-        profile: Profile,
-        requests: Mapping[str, Sequence[DriftRequest]],
-        name: str,
+        self, reference: Reference, profile: Profile, gates: "GatesByColumn", name: str
     ) -> list[ColumnDrift] | Check:
         """Measure a column and its missing share; an error of one column is one check."""
         method = METHODS[self.method]
@@ -229,9 +221,8 @@ class Drift(Gate):
             if data.valid == 0:
                 nothing = DriftStatistic(*[math.nan] * 5)
                 why = f"`{name}` has no value in the data"
-                details: dict[str, object] = {"n_reference": known.valid}
-                sizes = 0, known.valid
-                drift = ColumnDrift(name, self.method, limit, *sizes, nothing, why, details)
+                n, details = known.valid, {"n_reference": known.valid}
+                drift = ColumnDrift(name, self.method, limit, 0, n, nothing, why, details)
                 return [drift, *missing]
             kinds = {"number" if x.field.kind in NUMBERS else x.field.kind for x in (known, data)}
             if len(kinds) > 1:
@@ -245,11 +236,11 @@ class Drift(Gate):
                 kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
                 cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
                 return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
-            current = profile[self._counter(name, side, requests[name])]
+            current = profile[self._counter(reference, gates, name)]
             if isinstance(side, Sample) and isinstance(current, Sample):
-                needs = [METHODS[request.method] for request in requests[name]]
+                needs = [METHODS[gate.method] for gate in gates[name]]
                 if any(need.distance is None for need in needs):
-                    bins = {request.bins for request in requests[name]}
+                    bins = {gate.bins for gate in gates[name]}
                     side.precompute(current, bins, sort=any(need.needs_sorted for need in needs))
             edges = side.edges(self.bins)
             pair = binned_pair(side, current, edges, self.bins, for_test=is_binned)
@@ -267,3 +258,16 @@ class Drift(Gate):
 
     def _error(self, name: str, why: str) -> Check:
         return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=why)
+
+
+#: The drift gates of a run that judge a column.
+GatesByColumn = Mapping[str, Sequence[Drift]]
+
+
+def gates_by_column(evidence: Evidence) -> GatesByColumn:
+    """Return the drift gates of a run by the columns that they judge."""
+    gates: dict[str, list[Drift]] = {}
+    for gate in evidence.registered(Drift):
+        for name in gate._candidates(evidence).judged:  # noqa: SLF001
+            gates.setdefault(name, []).append(gate)
+    return gates

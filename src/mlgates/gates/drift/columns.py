@@ -1,17 +1,14 @@
-"""Which columns of a reference a drift gate can judge, and what all gates need of each."""
+"""Which columns of a reference a drift gate can judge."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
 from mlgates.gates.drift.statistics import METHODS, NUMBERS
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline, Reference
 from mlgates.profile.distributions import Frequencies
 from mlgates.redaction import describe
 from mlgates.tables.field import Field
-
-__all__ = ["DriftRequest", "candidates", "content", "merged_requests"]
 
 _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "bool": "bools",
@@ -28,15 +25,6 @@ _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
 _NEVER = frozenset({"nested", "unreadable"})
 
 
-class DriftRequest(NamedTuple):
-    """What a drift gate judges: columns (None: all but `exclude`), by a method, in `bins` cells."""
-
-    method: str
-    columns: tuple[str, ...] | None
-    exclude: tuple[str, ...]
-    bins: int
-
-
 class Candidates(NamedTuple):
     """Columns to judge, refused ones with the reason, and a note on those left out."""
 
@@ -45,30 +33,7 @@ class Candidates(NamedTuple):
     note: str
 
 
-def merged_requests(evidence: Evidence) -> Mapping[str, Sequence[DriftRequest]]:
-    """Return the requests of all drift gates by column; first called when all have registered."""
-
-    def merge() -> dict[str, list[DriftRequest]]:
-        merged: dict[str, list[DriftRequest]] = {}
-        for request in evidence.registered(DriftRequest):
-            for name in candidates(evidence, request).judged:
-                merged.setdefault(name, []).append(request)
-        return merged
-
-    columns: Mapping[str, Sequence[DriftRequest]] = evidence.cached("drift", "requests", merge)
-    return columns
-
-
-def candidates(evidence: Evidence, request: DriftRequest) -> Candidates:
-    """Return which columns of the reference a gate judges."""
-    key = request[:3]  # all but the bins
-    chosen: Candidates = evidence.cached(
-        "candidates", key, lambda: _choose(evidence.reference(), *key)
-    )
-    return chosen
-
-
-def _choose(
+def candidates(
     reference: Reference, method: str, columns: tuple[str, ...] | None, exclude: tuple[str, ...]
 ) -> Candidates:
     """Sort the columns of a reference into judged, refused and left out.

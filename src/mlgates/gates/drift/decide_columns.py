@@ -12,8 +12,6 @@ from mlgates.stats.multiplicity import holm
 from mlgates.stats.twosample import ks_chance
 from mlgates.verdict import Check, Measurement, Rule, format_number
 
-__all__ = ["decide_columns"]
-
 
 def decide_columns(
     drifts: Sequence[ColumnDrift], least: int, rule: Rule, significance: float

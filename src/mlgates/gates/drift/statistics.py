@@ -1,7 +1,7 @@
 """How far one column has drifted: both sides in the same cells, and methods that compare them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,19 +17,6 @@ from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats import counting, divergence, twosample
 from mlgates.verdict import Limit, format_number, format_value, snap_to_limit
-
-__all__ = [
-    "METHODS",
-    "MISSING",
-    "NUMBERS",
-    "BinnedPair",
-    "ColumnDrift",
-    "DriftStatistic",
-    "Method",
-    "binned_pair",
-    "column_drift",
-    "missing_shift",
-]
 
 Counts = npt.NDArray[np.int64]
 
@@ -103,7 +90,7 @@ class ColumnDrift(NamedTuple):
     m: int
     statistic: DriftStatistic
     reason: str
-    details: dict[str, object]
+    details: Mapping[str, object]
     dropped: int = 0
     cells: int = 0
     floor: float = 0.0
