@@ -12,7 +12,7 @@ from mlgates import evidence
 from mlgates.errors import EvidenceError
 from mlgates.evidence import VOCABULARY, Evidence, lend, rows_of
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
-from mlgates.predictions.models import CANDIDATE, PRODUCTION
+from mlgates.predictions.lookup import CANDIDATE, PRODUCTION
 from mlgates.profile.counters import Missing, NotIn
 
 ROWS = {"x": [1.0, None, 3.0], "t": ["a", "b", "a"]}

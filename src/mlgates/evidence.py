@@ -12,10 +12,15 @@ from typing import Any, TypedDict, TypeVar, cast
 from mlgates.errors import EvidenceError
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.options import did_you_mean, shown
-from mlgates.predictions.arguments import check_rows, row_argument
 from mlgates.predictions.groups import Groups, Slice, groups_of, slices_of
-from mlgates.predictions.models import offers
-from mlgates.predictions.outcomes import Need, Outcomes, outcomes_of
+from mlgates.predictions.lookup import offers
+from mlgates.predictions.outcomes import (
+    Need,
+    Outcomes,
+    check_rows,
+    outcomes_of,
+    row_argument,
+)
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counters import Counter
 from mlgates.profile.scan import Profile

@@ -12,7 +12,6 @@ from mlgates.errors import EvidenceError
 from mlgates.options import shown
 from mlgates.predictions.labels import encode, is_whole, label_text
 from mlgates.predictions.lookup import (
-    TableRows,
     anchor_rows,
     column_names,
     named_column,
@@ -21,6 +20,7 @@ from mlgates.predictions.lookup import (
 from mlgates.profile.groups import rows_where
 from mlgates.tables.columns import (
     Column,
+    Rows,
     as_array,
     as_column,
     columns_of,
@@ -147,7 +147,7 @@ def _select(
             continue  # the condition itself raised on this table
         anchor = anchor_rows(evidence)
         if anchor is not None:
-            same_rows(anchor, rows or TableRows(f"`{table}`", len(mask)))
+            same_rows(anchor, rows or Rows(f"`{table}`", len(mask), None))
         break
     return mask
 

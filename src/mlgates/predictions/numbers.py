@@ -11,14 +11,13 @@ from mlgates.predictions.labels import Classes, Labels, label_text, list_labels
 from mlgates.tables.columns import (
     NUMBERS,
     Column,
+    Rows,
     as_array,
     as_column,
     columns_of,
     index_of,
     is_table,
 )
-
-__all__ = ["Scores"]
 
 Floats = npt.NDArray[np.float64]
 #: Methods of a model; the empty one calls the model itself.
@@ -77,33 +76,15 @@ def weights_of(column: Column) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
-    """Finite scores of the rows: of shape (n,), or (n, k) with one column per class.
+class Scores(Rows):
+    """Finite scores of the rows."""
 
-    Parameters
-    ----------
-    said : str
-        Name used in messages.
-    values : array
-        Of shape (n,) or (n, k).
-    index : pandas.Index, optional
-        Index of the rows.
-    names : tuple
-        Names of the columns of a table; empty otherwise.
-    method : str, optional
-        Method of the model that returned them; None for scores that were given.
-    """
-
-    said: str
+    #: of shape (n,), or (n, k) with one column per class
     values: Floats
-    index: Any = None
+    #: names of the columns of a table; empty otherwise
     names: tuple[Any, ...] = ()
+    #: method of the model that returned them; None for scores that were given
     method: Method | None = None
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self.values)
 
 
 def as_scores(name: str, value: Any) -> Scores:
@@ -121,7 +102,8 @@ def as_scores(name: str, value: Any) -> Scores:
             if len({len(column) for column in columns}) > 1:
                 msg = f"the columns of {name} differ in length"
                 raise EvidenceError(msg)
-            return Scores(name, np.column_stack(columns), index_of(value), tuple(inside))
+            matrix = np.column_stack(columns)
+            return Scores(name, len(matrix), index_of(value), matrix, tuple(inside))
     array = None
     if isinstance(value, list | tuple):
         if value and isinstance(value[0], list | tuple | np.ndarray):
@@ -133,15 +115,14 @@ def as_scores(name: str, value: Any) -> Scores:
         array = as_array(name, value)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
         column = as_column(name, value)
-        return Scores(name, values_of(column), column.index)
+        return Scores(name, column.rows, column.index, values_of(column))
     if array.dtype.kind not in "biuf":
-        columns = [values_of(as_column(name, array[:, i])) for i in range(array.shape[1])]
-        return Scores(name, np.column_stack(columns))
+        array = np.column_stack([values_of(as_column(name, column)) for column in array.T])
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(np.float64), np.nan)
     matrix = np.asarray(array, np.float64)
     check_finite(name, matrix)
-    return Scores(name, matrix)
+    return Scores(name, len(matrix), None, matrix)
 
 
 def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:

@@ -1,6 +1,7 @@
 """Aligned arrays of one model on the labelled rows, read from evidence, and their confusion."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -9,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.predictions import models, numbers
+from mlgates.evidence_names import ALIGNED, MODEL_OF
+from mlgates.predictions import lookup, numbers
+from mlgates.predictions.groups import are_names
 from mlgates.predictions.labels import (
     Classes,
     Labels,
@@ -20,15 +23,15 @@ from mlgates.predictions.labels import (
     mixed_types,
     recode,
 )
-from mlgates.predictions.lookup import column_of, rows_of_evidence
 from mlgates.predictions.numbers import Floats, Scores
 from mlgates.tables import encoding
-from mlgates.tables.columns import NUMBERS, Column, Rows, same_rows
+from mlgates.tables.columns import NUMBERS, Column, Rows, index_of, rows_of, same_rows
+from mlgates.tables.read_only import lend
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = ["Need", "Outcomes", "confusion", "outcomes_of"]
+__all__ = ["Need", "Outcomes", "check_rows", "confusion", "outcomes_of", "row_argument"]
 
 #: What a metric reads: labels, scores of any kind, probabilities, numbers, or what was given.
 Need = Literal["labels", "scores", "probabilities", "values", "given"]
@@ -246,44 +249,51 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     if "y_true" not in evidence:
         msg = "needs `y_true`, which the run was not given"
         raise EvidenceError(msg)
-    names, true = (
-        models.PRODUCTION if production else models.CANDIDATE,
-        column_of(evidence, "y_true"),
-    )
+    names = lookup.PRODUCTION if production else lookup.CANDIDATE
+    true = lookup.column_of(evidence, "y_true")
+    answers: Column | Scores
+    if need in ("scores", "probabilities") or (need == "given" and scores):
+        answers = lookup.scored(evidence, names, probabilities=need == "probabilities")
+    else:
+        answers = lookup.predicted(evidence, names)
+    rows: list[Rows] = [true, answers]
+    weights = None
+    if "sample_weight" in evidence:
+        weights = lookup.column_of(evidence, "sample_weight")
+        rows.append(weights)
+    for name in (lookup.CANDIDATE.pred, lookup.CANDIDATE.score) if production else ():
+        other = lookup.rows_of_evidence(evidence, name)
+        rows += [] if other is None else [other]
+    same_rows(*rows)
+
     truth: npt.NDArray[Any]
     pred: npt.NDArray[Any] | None = None
     score, classes = None, Classes()
-    if need in ("scores", "probabilities") or (need == "given" and scores):
-        answers = models.scored(evidence, names, probabilities=need == "probabilities")
-        _check_aligned(evidence, true, answers, production=production)
+    if isinstance(answers, Scores):
         labels = true_labels(evidence, true)
         score, classes = scores_by_class(evidence, names, labels, answers)
         if need == "probabilities":
             numbers.check_probabilities(answers.said, score)
         truth = plain_values(true) if need == "given" else recode(labels, classes.every)
+    elif need == "labels":
+        labels = true_labels(evidence, true)
+        guess = code_labels(answers, _SCORES.format(score=names.score))
+        if (guess.codes < 0).any():
+            check_complete(answers)
+        known = None if names.pred in evidence else lookup.model_classes(evidence, names)
+        pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
+        classes = find_classes(labels, guess, known, pos_label)
+        truth, pred = recode(labels, classes.every), recode(guess, classes.every)
+    elif need == "values":
+        truth, pred = numbers.values_of(true, missing=True), numbers.values_of(answers)
     else:
-        column = models.predicted(evidence, names)
-        _check_aligned(evidence, true, column, production=production)
-        if need == "labels":
-            labels = true_labels(evidence, true)
-            guess = code_labels(column, _SCORES.format(score=names.score))
-            if (guess.codes < 0).any():
-                check_complete(column)
-            known = None if names.pred in evidence else models.model_classes(evidence, names)
-            pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
-            classes = find_classes(labels, guess, known, pos_label)
-            truth, pred = recode(labels, classes.every), recode(guess, classes.every)
-        elif need == "values":
-            truth, pred = numbers.values_of(true, missing=True), numbers.values_of(column)
-        else:
-            for one, other in ((true, column), (column, true)):
-                if one.field.kind in NUMBERS and other.field.kind == "string":
-                    raise mixed_types(numbers=one.said, texts=other.said)
-            if true.field.kind in NUMBERS:
-                numbers.check_finite(true.said, true.floats, missing=True)
-            check_complete(column)
-            truth, pred = plain_values(true), plain_values(column)
-    weighted = "sample_weight" in evidence
+        for one, other in ((true, answers), (answers, true)):
+            if one.field.kind in NUMBERS and other.field.kind == "string":
+                raise mixed_types(numbers=one.said, texts=other.said)
+        if true.field.kind in NUMBERS:
+            numbers.check_finite(true.said, true.floats, missing=True)
+        check_complete(answers)
+        truth, pred = plain_values(true), plain_values(answers)
     every = Outcomes(
         need=need,
         n=len(truth),
@@ -292,7 +302,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         true=truth,
         pred=pred,
         score=score,
-        weight=numbers.weights_of(column_of(evidence, "sample_weight")) if weighted else None,
+        weight=None if weights is None else numbers.weights_of(weights),
         classes=classes.every,
         positive=classes.positive,
         unseen=classes.unseen,
@@ -303,27 +313,13 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     return replace(every.take(~missing), dropped=int(np.count_nonzero(missing)), missing=missing)
 
 
-def _check_aligned(evidence: "Evidence", true: Column, answers: Rows, *, production: bool) -> None:
-    """Raise unless labels, answers, weights and the candidate's answers are of the same rows."""
-    rows: list[Rows] = [true, answers]
-    if "sample_weight" in evidence:
-        rows.append(column_of(evidence, "sample_weight"))
-    for name in (models.CANDIDATE.pred, models.CANDIDATE.score) if production else ():
-        other = rows_of_evidence(evidence, name)
-        rows += [] if other is None else [other]
-    indexed = [one for one in rows if one.index is not None]
-    for first, *others in (rows, indexed or rows):
-        for other in others:
-            same_rows(first, other)
-
-
 def scores_by_class(
-    evidence: "Evidence", names: models.ModelNames, truth: Labels, scores: Scores
+    evidence: "Evidence", names: lookup.ModelNames, truth: Labels, scores: Scores
 ) -> tuple[Floats, Classes]:
     """Return scores in the order of the labels, and the classes; `truth` may have no values."""
     # of scores that were given, only the number of columns can need the classes of a model
     needs_order = scores.method is not None or scores.values.ndim > 1
-    order = models.model_classes(evidence, names) if needs_order else None
+    order = lookup.model_classes(evidence, names) if needs_order else None
     pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
     classes = find_classes(truth, None, order, pos_label)
     return numbers.arrange_scores(names.score, scores, classes, order), classes
@@ -354,3 +350,50 @@ def plain_values(column: Column) -> npt.NDArray[Any]:
     if kind in ("bool", "int"):
         plain = plain.fill_null(False if kind == "bool" else 0)
     return np.asarray(plain.to_numpy())
+
+
+def row_argument(evidence: "Evidence", name: str) -> Any:
+    """Return evidence with one value per row as a user's function receives it, read-only.
+
+    Names of columns are looked up, ``(n, 1)`` becomes ``(n,)``, and predictions and scores that
+    were not given are computed with the model.
+
+    Examples
+    --------
+    >>> from mlgates.evidence import Evidence
+    >>> row_argument(Evidence({"y_true": "label", "data": {"label": [0, 1]}}), "y_true")
+    [0, 1]
+    """
+    if name not in evidence and name in MODEL_OF:
+        names = lookup.PRODUCTION if name in lookup.PRODUCTION else lookup.CANDIDATE
+        if name == names.pred:
+            column = lookup.predicted(evidence, names)
+            check_complete(column)
+            return lend(plain_values(column))
+        scores = lookup.scored(evidence, names)
+        truth = Labels("`y_true`", np.empty(0, np.intp), ())
+        if "y_true" in evidence:
+            truth = true_labels(evidence, lookup.column_of(evidence, "y_true"))
+        return lend(scores_by_class(evidence, names, truth, scores)[0])
+    value: Any = evidence.in_memory(name) if name == "X" else evidence[name]
+    if isinstance(value, str) and name != "X":
+        value = lookup.native_column(evidence, value, name)
+    elif name == "sensitive_features" and are_names(evidence, value):
+        value = {column: lookup.native_column(evidence, column, name) for column in value}
+    elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] == 1 and name != "X":
+        value = value.reshape(-1)
+    return lend(value)
+
+
+def check_rows(arguments: Mapping[str, object]) -> None:
+    """Raise unless the arguments of a function that have rows have the same ones.
+
+    Raises
+    ------
+    EvidenceError
+        When two values differ in length, or in their pandas indexes.
+    """
+    found = [name for name in sorted(ALIGNED, key="X".__eq__) if name in arguments]
+    counts = {name: rows_of(arguments[name]) for name in found}  # messages name "X" last
+    with_rows = [(name, rows) for name, rows in counts.items() if rows is not None]
+    same_rows(*(Rows(f"`{name}`", rows, index_of(arguments[name])) for name, rows in with_rows))

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,40 +50,27 @@ NUMBERS = frozenset({"bool", "int", "float", "decimal"})
 _ONE_EACH = "give one value a row: a 1-D array, a Series, an Arrow array or a list"
 
 
-class Rows(Protocol):
-    """Values of the rows: their name in messages, their number, and the labels of the rows."""
-
-    @property
-    def said(self) -> str:
-        """Name in messages."""
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-
-    @property
-    def index(self) -> Any:
-        """A pandas index, or None."""
-
-
 @dataclass(frozen=True, eq=False)
-class Column:
-    """One value a row."""
+class Rows:
+    """Rows of a table or of a column, to check that they are those of another."""
 
     #: name in messages, like "`y_true`"
     said: str
+    #: number of rows, missing ones too
+    rows: int
+    #: pandas index of the rows, or None
+    index: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Column(Rows):
+    """One value a row."""
+
     #: values, in plain types
     array: pa.ChunkedArray
     field: Field
-    #: pandas index of the rows
-    index: Any = None
     #: whether its dictionary declares categories, so that one without rows is a category too
     declares: bool = False
-
-    @property
-    def rows(self) -> int:
-        """Number of rows, missing ones too."""
-        return len(self.array)
 
     @cached_property
     def missing(self) -> npt.NDArray[np.bool_] | None:
@@ -141,12 +128,12 @@ def as_column(said: str, value: object) -> Column:
         if numbers is None:  # (the column is called by its name as evidence)
             msg = field.problem.replace(f"column {said.strip('`')!r}", said, 1)
             raise EvidenceError(msg)
-        return Column(said, *from_sequence(said, numbers), index)
+        return Column(said, len(numbers), index, *from_sequence(said, numbers))
     dtype = getattr(values, "dtype", None)
     declares = is_instance_of(dtype, "pandas", "CategoricalDtype") or (
         kind_of(values) == "polars column" and str(dtype).startswith("Enum")
     )
-    return Column(said, array, field, index, declares)
+    return Column(said, len(array), index, array, field, declares)
 
 
 def _one_value_a_row(said: str, value: Any) -> Any:
@@ -289,8 +276,8 @@ def index_of(value: Any) -> Any:
     return value.index if pandas else None
 
 
-def same_rows(one: Rows, other: Rows) -> None:
-    """Raise EvidenceError unless two columns have as many rows, with equal pandas indexes.
+def same_rows(*parts: Rows) -> None:
+    """Raise EvidenceError unless all have as many rows, and equal pandas indexes if they have one.
 
     Examples
     --------
@@ -298,21 +285,25 @@ def same_rows(one: Rows, other: Rows) -> None:
     Traceback (most recent call last):
     mlgates.errors.EvidenceError: `y_true` has 2 rows and `y_pred` has 3
     """
-    if one.rows != other.rows:
-        msg = f"{one.said} has {one.rows:,} rows and {other.said} has {other.rows:,}"
+    indexed = tuple(part for part in parts if part.index is not None)
+    for one, other in ((group[0], part) for group in (parts, indexed) for part in group[1:]):
+        if one.rows != other.rows:
+            msg = f"{one.said} has {one.rows:,} rows and {other.said} has {other.rows:,}"
+            raise EvidenceError(msg)
+        if one.index is None or other.index is None or one.index.equals(other.index):
+            continue
+        msg = f"the indexes of {one.said} and {other.said} differ, so that it is not known which "
+        msg += "rows belong together: "
+        unique = one.index.is_unique and other.index.is_unique
+        if unique and one.index.isin(other.index).all():
+            first, second = (
+                c.said.split("`")[1] if "`" in c.said else c.said for c in (one, other)
+            )
+            msg += "they hold the same labels in another order; "
+            msg += f"write {second}.loc[{first}.index]"
+        else:
+            msg += "where the rows stand in the same order, call .reset_index(drop=True) on both"
         raise EvidenceError(msg)
-    if one.index is None or other.index is None or one.index.equals(other.index):
-        return
-    msg = f"the indexes of {one.said} and {other.said} differ, so that it is not known which rows "
-    msg += "belong together: "
-    unique = one.index.is_unique and other.index.is_unique
-    if unique and one.index.isin(other.index).all():
-        first, second = (c.said.split("`")[1] if "`" in c.said else c.said for c in (one, other))
-        msg += "they hold the same labels in another order; "
-        msg += f"write {second}.loc[{first}.index]"
-    else:
-        msg += "where the rows stand in the same order, call .reset_index(drop=True) on both"
-    raise EvidenceError(msg)
 
 
 def rows_of(value: object) -> int | None:

@@ -16,8 +16,7 @@ import pyarrow as pa
 from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
-from mlgates.predictions.lookup import column_of
-from mlgates.predictions.models import prediction_method
+from mlgates.predictions.lookup import column_of, prediction_method
 from mlgates.progress import progress_bar
 from mlgates.runtime.timing import Measured, Plan, Subject, measure
 from mlgates.stats import quantiles as stats
