@@ -19,7 +19,7 @@ from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
 from mlgates.profile.counters import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult
-from mlgates.tables.source import TableSchema
+from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, worst_first
 
 __all__ = ["FunctionGate", "Gate", "GateInfo", "blocked_result", "gate", "run_gate"]

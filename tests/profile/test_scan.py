@@ -30,7 +30,7 @@ from mlgates.profile.counters import (
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.scan import Profile
 from mlgates.tables import threads
-from mlgates.tables.source import Batch, Source, as_source
+from mlgates.tables.source import Source, as_source
 
 NAN, INF = math.nan, math.inf
 
@@ -87,8 +87,7 @@ def streamed(table, cuts):
         (batch,) = source.batches(names)
         starts = edges[:-1] or [0]
         for start, stop in zip(starts, edges[1:] or [0], strict=True):
-            part = batch.table.slice(start, stop - start)
-            yield Batch(part, part)
+            yield batch.table.slice(start, stop - start)
 
     return Source("batches", source.schema, None, read)
 

@@ -6,9 +6,8 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.tables import source as source_module
-from mlgates.tables.engines import through_narwhals
-from mlgates.tables.source import as_source
+from mlgates.tables import containers
+from mlgates.tables.source import as_source, through_narwhals
 
 ROWS = {"x": [1.5, None, 3.5], "s": ["a", "b", None], 'we"ird': [1, 2, 3]}
 KINDS = {"x": "float", "s": "string", 'we"ird': "int"}
@@ -107,7 +106,7 @@ def test_function_gates_get_a_plan_as_an_arrow_table():
 def test_narwhals_is_the_last_resort(make, monkeypatch):
     table = through_narwhals(make({"x": [1, 2]}))
     assert table.to_pydict() == {"x": [1, 2]}
-    monkeypatch.setattr(source_module, "kind_of", lambda value: "other")
+    monkeypatch.setattr(containers, "kind_of", lambda value: "other")
     monkeypatch.delattr(pl.DataFrame, "__arrow_c_stream__")
     source = as_source(make({"x": [1, 2]}))
     assert (source.origin, read(source)) == (f"polars.{make.__name__}", {"x": [1, 2]})

@@ -14,7 +14,8 @@ from pyarrow.dataset import dataset
 from scipy.sparse import csr_matrix
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.source import Batch, Field, Source, as_source
+from mlgates.tables.field import Field
+from mlgates.tables.source import Batch, Source, as_source
 
 NAN = float("nan")
 ACCEPTED = (

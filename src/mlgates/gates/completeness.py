@@ -12,7 +12,7 @@ from mlgates.gates._shared import Near, count_check, distinct_values, error_chec
 from mlgates.profile import counters
 from mlgates.profile.counters import Counter, Violations
 from mlgates.profile.scan import Profile
-from mlgates.tables.source import Field, TableSchema
+from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
 
 __all__ = ["Completeness"]

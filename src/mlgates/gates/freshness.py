@@ -20,7 +20,7 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import count_check, property_check
 from mlgates.options import Duration, seconds
 from mlgates.profile.counters import Counter, Distribution, Missing
-from mlgates.tables.source import Field, TableSchema
+from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
 
 __all__ = ["Freshness"]

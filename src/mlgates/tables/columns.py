@@ -17,19 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
-from mlgates.tables import encoding
-from mlgates.tables.containers import (
-    column_at,
-    columns_in,
-    from_sequence,
-    is_instance_of,
-    kind_of,
-    names_of_columns,
-)
-from mlgates.tables.engines import collected
+from mlgates.tables import containers, encoding
 from mlgates.tables.field import Field
 from mlgates.tables.objects import UNCONVERTIBLE
-from mlgates.tables.source import Source, as_source
+from mlgates.tables.source import Source, as_source, collected
 
 __all__ = [
     "NUMBERS",
@@ -114,7 +105,7 @@ def as_column(said: str, value: object) -> Column:
     """
     index, values = index_of(value), _readable(_one_value_a_row(said, value))
     try:
-        array, field = from_sequence(said.strip("`"), values)
+        array, field = containers.from_sequence(said.strip("`"), values)
     except EvidenceError:
         raise
     except UNCONVERTIBLE as error:
@@ -128,17 +119,17 @@ def as_column(said: str, value: object) -> Column:
         if numbers is None:  # (the column is called by its name as evidence)
             msg = field.problem.replace(f"column {said.strip('`')!r}", said, 1)
             raise EvidenceError(msg)
-        return Column(said, len(numbers), index, *from_sequence(said, numbers))
+        return Column(said, len(numbers), index, *containers.from_sequence(said, numbers))
     dtype = getattr(values, "dtype", None)
-    declares = is_instance_of(dtype, "pandas", "CategoricalDtype") or (
-        kind_of(values) == "polars column" and str(dtype).startswith("Enum")
+    declares = containers.is_instance_of(dtype, "pandas", "CategoricalDtype") or (
+        containers.kind_of(values) == "polars column" and str(dtype).startswith("Enum")
     )
     return Column(said, len(array), index, array, field, declares)
 
 
 def _one_value_a_row(said: str, value: Any) -> Any:
     """Return one value a row in a container that `from_sequence` reads."""
-    kind, type_name = kind_of(value), type(value).__name__
+    kind, type_name = containers.kind_of(value), type(value).__name__
     names = ("__len__", "__array__", "__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
     no_column = isinstance(value, str | bytes | bytearray) or not (
         any(hasattr(value, name) for name in names) or is_table(value)
@@ -186,12 +177,12 @@ def _one_value_a_row(said: str, value: Any) -> Any:
 def _readable(values: Any) -> Any:
     """Return pandas intervals, which `pandas.cut` gives, by name; texts of fixed width encoded."""
     dtype = getattr(values, "dtype", None)
-    if is_instance_of(dtype, "pandas", "IntervalDtype"):
+    if containers.is_instance_of(dtype, "pandas", "IntervalDtype"):
         names = np.array(values.astype(str), object)
         names[np.asarray(values.isna())] = None
         return names
     categories = getattr(getattr(dtype, "categories", None), "dtype", None)
-    if is_instance_of(categories, "pandas", "IntervalDtype"):
+    if containers.is_instance_of(categories, "pandas", "IntervalDtype"):
         return getattr(values, "cat", values).rename_categories(str)
     texts = type(values) is np.ndarray and values.dtype.kind == "U" and values.dtype.isnative
     if not texts or not values.itemsize or not len(values):
@@ -239,7 +230,7 @@ def as_array(said: str, value: Any) -> npt.NDArray[Any]:
 
 def is_table(value: Any) -> bool:
     """Return whether a value is a table with named columns, rather than an array."""
-    kind = kind_of(value)
+    kind = containers.kind_of(value)
     if kind == "sequence":
         return bool(value) and all(isinstance(row, Mapping) for row in value)
     if kind == "numpy":
@@ -255,9 +246,9 @@ def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dic
 
     Raises EvidenceError when a name occurs twice.
     """
-    if kind_of(table) == "lazy":
+    if containers.kind_of(table) == "lazy":
         table = collected(table)
-    known = names_of_columns(table)
+    known = containers.names_of_columns(table)
     if known is None:
         table = as_source(table).arrow(names)
         known = list(table.schema.names)
@@ -266,13 +257,15 @@ def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dic
         msg = f"{said} has more than one column {twice[0]!r}; rename or drop the others"
         raise EvidenceError(msg)
     if names is None:
-        return dict(zip(known, columns_in(table), strict=True))
-    return {name: column_at(table, known.index(name)) for name in names}
+        return dict(zip(known, containers.columns_in(table), strict=True))
+    return {name: containers.column_at(table, known.index(name)) for name in names}
 
 
 def index_of(value: Any) -> Any:
     """Return the index of a pandas Series or DataFrame; None for anything else."""
-    pandas = kind_of(value) == "pandas" or is_instance_of(value, "pandas", "Series")
+    pandas = containers.kind_of(value) == "pandas" or containers.is_instance_of(
+        value, "pandas", "Series"
+    )
     return value.index if pandas else None
 
 
@@ -336,7 +329,7 @@ def in_memory(table: Any, source: Callable[[], Source]) -> Any:
 
     `source` is called for files, DuckDB relations and streams, which can't be handed to a model.
     """
-    kind = kind_of(table)
+    kind = containers.kind_of(table)
     read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)
     # (a frame of another library is handed over as it is)
     read = read or (kind == "stream" and not hasattr(table, "__array__"))

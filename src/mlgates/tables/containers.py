@@ -17,20 +17,7 @@ from mlgates.errors import EvidenceError
 from mlgates.tables.field import ArrowColumn, from_arrow, no_plain_form, unreadable
 from mlgates.tables.objects import UNCONVERTIBLE, from_objects, in_arrow_units
 
-__all__ = [
-    "Kind",
-    "column_at",
-    "columns_in",
-    "from_numpy",
-    "from_pandas",
-    "from_polars",
-    "from_sequence",
-    "is_instance_of",
-    "kind_of",
-    "matrix_of",
-    "name_of",
-    "names_of_columns",
-]
+__all__ = ["is_instance_of", "kind_of"]
 
 Kind = Literal[
     # tables in memory

@@ -16,19 +16,7 @@ import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
 
-__all__ = [
-    "ArrowColumn",
-    "Field",
-    "TableSchema",
-    "check_names",
-    "few",
-    "field_of",
-    "from_arrow",
-    "is_unicode",
-    "no_plain_form",
-    "normalise",
-    "unreadable",
-]
+__all__ = ["Field", "TableSchema", "check_names", "few", "is_unicode"]
 
 # Their storage (a count of periods, two ends, bytes of an unknown system) is not the value.
 _OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})

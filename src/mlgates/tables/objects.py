@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from mlgates.tables.field import ArrowColumn, from_arrow, unreadable
 
-__all__ = ["UNCONVERTIBLE", "from_objects", "in_arrow_units", "is_missing", "nests_too_deep"]
+__all__ = ["nests_too_deep"]
 
 #: Errors of Arrow and its producers when values can't be converted.
 UNCONVERTIBLE = (

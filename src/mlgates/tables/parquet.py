@@ -5,16 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.engines import Stream, as_tables
 from mlgates.tables.field import Field, check_names, few, field_of, is_unicode, normalise
-
-__all__ = ["open_path"]
+from mlgates.tables.source import Source, as_tables
 
 _MAGIC = b"PAR1"
 _BATCH_ROWS = 131_072
@@ -25,7 +24,7 @@ _NULL = "__HIVE_DEFAULT_PARTITION__"
 Keys = Mapping[str, str | None]
 
 
-def open_path(path: Path) -> Stream:
+def open_path(path: Path) -> Source:
     """Return the table in a Parquet file, or in a folder of them; EvidenceError for other paths.
 
     Examples
@@ -35,7 +34,7 @@ def open_path(path: Path) -> Stream:
     >>> (root / "year=2025").mkdir()
     >>> pq.write_table(pa.table({"x": [1.5]}), root / "year=2025" / "a.parquet")
     >>> table = open_path(root)
-    >>> table.rows, {name: field.kind for name, field in table.fields.items()}
+    >>> table.rows, {name: field.kind for name, field in table.schema.items()}
     (1, {'x': 'float', 'year': 'int'})
     """
     first, *more = str(path).split("\n")  # a text given for a path may hold data
@@ -56,7 +55,7 @@ def open_path(path: Path) -> Stream:
     if path.is_dir():
         return _open_folder(path)
     fields, rows = _described(path)
-    return Stream("parquet file", fields, rows, partial(_read_file, path, fields))
+    return Source("parquet file", MappingProxyType(fields), rows, partial(_read_file, path, fields))
 
 
 def _is_parquet(path: Path) -> bool:
@@ -110,7 +109,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         raise EvidenceError(msg) from error
 
 
-def _open_folder(folder: Path) -> Stream:
+def _open_folder(folder: Path) -> Source:
     """Return the Parquet files of one schema below a folder, in the order of their paths.
 
     A folder named ``key=value`` on the way to a file is a column of that file's rows (Hive's
@@ -157,7 +156,8 @@ def _open_folder(folder: Path) -> Stream:
 
     partitions = {name: field_of(name, type_) for name, type_ in types.items()}
     rows = sum(rows for _, rows in described)
-    return Stream("folder of parquet files", {**stored, **partitions}, rows, read)
+    schema = MappingProxyType({**stored, **partitions})
+    return Source("folder of parquet files", schema, rows, read)
 
 
 def _is_part(shown: Path, file: Path) -> bool:

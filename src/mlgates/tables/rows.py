@@ -15,11 +15,10 @@ import pyarrow as pa
 from mlgates.errors import EvidenceError
 from mlgates.tables.columns import in_memory
 from mlgates.tables.containers import column_at, is_instance_of, kind_of, names_of_columns
-from mlgates.tables.engines import collected
 from mlgates.tables.objects import is_missing
-from mlgates.tables.source import as_source
+from mlgates.tables.source import as_source, collected
 
-__all__ = ["UNSEEN", "Rows", "rows_like"]
+__all__ = ["Rows", "rows_like"]
 
 #: a category that no model has seen
 UNSEEN = "mlgates: a category never seen"

@@ -1,7 +1,14 @@
-"""Tables of any kind as Arrow batches, which can be read again and again."""
+"""Tables of any kind as Arrow batches, which can be read again and again.
+
+Tables that an engine makes when they are read (polars lazy frames, DuckDB relations) are described
+without running the query over rows, and read in batches of the columns asked for, so that they
+need not fit into memory. Errors of the engine become `EvidenceError`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,24 +17,21 @@ import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.containers import (
-    Kind,
-    columns_in,
-    from_numpy,
-    from_sequence,
-    is_instance_of,
-    kind_of,
-    matrix_of,
-    name_of,
-    names_of_columns,
+from mlgates.tables import containers
+from mlgates.tables.field import (
+    ArrowColumn,
+    TableSchema,
+    check_names,
+    few,
+    field_of,
+    from_arrow,
+    normalise,
 )
-from mlgates.tables.engines import open_lazy, open_relation, through_narwhals
-from mlgates.tables.field import ArrowColumn, Field, TableSchema, check_names, few, from_arrow
 from mlgates.tables.objects import UNCONVERTIBLE
-from mlgates.tables.parquet import open_path
 
-__all__ = ["Batch", "Field", "Source", "TableSchema", "as_source"]
+__all__ = ["Batch", "Source", "as_source"]
 
+_BATCH_ROWS = 131_072
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
     "RecordBatch or RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a "
@@ -35,13 +39,13 @@ _ACCEPTED = (
     "__arrow_c_stream__"
 )
 _BLOCK_ROWS = 4096
-_ORIGINS: dict[Kind, str] = {
+_ORIGINS: dict[containers.Kind, str] = {
     "pandas": "pandas.DataFrame",
     "polars": "polars.DataFrame",
     "numpy": "numpy.ndarray",
     "sequence": "list of dicts",
 }
-_REMEDIES: dict[Kind, str] = {
+_REMEDIES: dict[containers.Kind, str] = {
     "pandas": "write df.columns = df.columns.map(str)",
     "mapping": "write {str(name): values for name, values in table.items()}",
     "sequence": "write [{str(name): value for name, value in row.items()} for row in rows]",
@@ -90,7 +94,7 @@ class Source:
     origin: str
     schema: TableSchema
     rows: int | None
-    read: Callable[[list[str]], Iterator[Batch]]
+    read: Callable[[list[str]], Iterator[pa.Table]]
     native: object = None
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[Batch]:
@@ -104,7 +108,8 @@ class Source:
         if absent:
             msg = f"the table has no column {few(absent)}; it has {few(self.schema, 20)}"
             raise EvidenceError(msg)
-        return self.read(names)
+        native = self.native
+        return (Batch(part, part if native is None else native) for part in self.read(names))
 
     def whole(self) -> Any:
         """Return the table as user code gets it: as given if it lies in memory, else as Arrow."""
@@ -136,20 +141,15 @@ def as_source(table: Any) -> Source:
     """
     if isinstance(table, Source):
         return table
-    kind, origin = kind_of(table), name_of(table)
-    if kind in ("lazy", "duckdb", "path"):
-        stream = (
-            open_lazy(table)
-            if kind == "lazy"
-            else open_relation(table)
-            if kind == "duckdb"
-            else open_path(Path(table))
-        )
+    kind, origin = containers.kind_of(table), containers.name_of(table)
+    if kind == "lazy":
+        return _open_lazy(table)
+    if kind == "duckdb":
+        return _open_relation(table)
+    if kind == "path":
+        from mlgates.tables.parquet import open_path
 
-        def read(names: list[str]) -> Iterator[Batch]:
-            return (Batch(part, part) for part in stream.read(names))
-
-        return Source(stream.origin, MappingProxyType(stream.fields), stream.rows, read)
+        return open_path(Path(table))
     if kind in ("reader", "stream"):  # it may not be readable twice
         try:
             table = table.read_all() if kind == "reader" else pa.table(table)
@@ -157,7 +157,9 @@ def as_source(table: Any) -> Source:
             msg = f"the Arrow stream can't be read: {type(error).__name__}: {error!s:.200}"
             raise EvidenceError(msg) from error
     elif kind not in ("pandas", "polars", "arrow", "numpy", "mapping", "sequence"):
-        advice = next((advice for *of, advice in _NEARLY if is_instance_of(table, *of)), None)
+        advice = next(
+            (advice for *of, advice in _NEARLY if containers.is_instance_of(table, *of)), None
+        )
         arrow = None if advice else through_narwhals(table)
         if arrow is None:
             msg = f"got {origin}, which is not a table; {advice or _ACCEPTED}"
@@ -172,23 +174,24 @@ def as_source(table: Any) -> Source:
     schema = MappingProxyType({field.name: field for _, field in columns})
     plain = pa.table([array for array, _ in columns], names=list(schema))
 
-    def select(names: list[str]) -> Iterator[Batch]:
-        yield Batch(plain.select(names), table)
+    def select(names: list[str]) -> Iterator[pa.Table]:
+        yield plain.select(names)
 
     return Source(_ORIGINS.get(kind, origin), schema, plain.num_rows, select, table)
 
 
-def _columns_of(kind: Kind, table: Any) -> Iterable[ArrowColumn]:
+def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
     """Return the columns of a table in memory."""
     remedy = _REMEDIES.get(kind, "rename them")
     if kind == "sequence":
-        odd = sorted({name_of(row) for row in table if not isinstance(row, Mapping)})
+        odd = sorted({containers.name_of(row) for row in table if not isinstance(row, Mapping)})
         if odd:
-            msg = f"got a {name_of(table)} of {', '.join(odd)}, which is not a table; {_ACCEPTED}"
+            msg = f"got a {containers.name_of(table)} of {', '.join(odd)}, which is not a table; "
+            msg += _ACCEPTED
             raise EvidenceError(msg)
         names = list(dict.fromkeys(name for row in table for name in row))
         check_names(names, remedy)
-        return (from_sequence(name, [row.get(name) for row in table]) for name in names)
+        return (containers.from_sequence(name, [row.get(name) for row in table]) for name in names)
     if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
         hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
         msg = f"got an array of {table.ndim} dimensions, a table has 2{hint}"
@@ -197,14 +200,14 @@ def _columns_of(kind: Kind, table: Any) -> Iterable[ArrowColumn]:
         check_names(table.schema.names)
         fields = zip(table.schema, table.columns, strict=True)
         return (from_arrow(field.name, array, field.metadata) for field, array in fields)
-    names = names_of_columns(table) or []
+    names = containers.names_of_columns(table) or []
     check_names(names, remedy)
     matrix = table if kind == "numpy" and table.ndim == 2 else None
     if kind == "pandas":
-        matrix = matrix_of(table)
+        matrix = containers.matrix_of(table)
     if matrix is None:
-        pairs = zip(names, columns_in(table), strict=True)
-        return (from_sequence(str(name), column) for name, column in pairs)
+        pairs = zip(names, containers.columns_in(table), strict=True)
+        return (containers.from_sequence(str(name), column) for name, column in pairs)
     matrix = matrix if np.ma.isMaskedArray(matrix) else np.asarray(matrix)
     by_column = matrix.T
     if matrix.strides[0] != matrix.itemsize and not np.ma.isMaskedArray(matrix):
@@ -212,4 +215,108 @@ def _columns_of(kind: Kind, table: Any) -> Iterable[ArrowColumn]:
         by_column = np.empty(matrix.shape[::-1], dtype=matrix.dtype)
         for start in range(0, len(matrix), _BLOCK_ROWS):
             by_column[:, start : start + _BLOCK_ROWS] = matrix[start : start + _BLOCK_ROWS].T
-    return (from_numpy(str(name), by_column[i]) for i, name in enumerate(names))
+    return (containers.from_numpy(str(name), by_column[i]) for i, name in enumerate(names))
+
+
+def _open_lazy(frame: Any) -> Source:
+    """Return the table of a polars LazyFrame."""
+
+    def read(names: list[str]) -> Iterator[pa.Table]:
+        names = names or list(fields)[:1]  # (without any column, the first is read for its rows)
+        with _engine("polars"):
+            picked = frame.select(names)
+            if hasattr(picked, "collect_batches"):
+                parts = picked.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+            else:  # before polars 1.34
+                parts = iter([picked.collect()])
+            empty = partial(_arrow_of, nothing.select(names))
+            yield from at_least_one(map(_arrow_of, parts), empty)
+
+    nothing = collected(frame.limit(0))
+    check_names(nothing.columns)
+    fields = {
+        name: containers.from_polars(name, nothing.get_column(name)).field
+        for name in nothing.columns
+    }
+    return Source("polars.LazyFrame", MappingProxyType(fields), None, read)
+
+
+def collected(frame: Any) -> Any:
+    """Return the polars DataFrame that a LazyFrame makes; EvidenceError if its query fails."""
+    with _engine("polars"):
+        return frame.collect()
+
+
+def _arrow_of(frame: Any) -> pa.Table:
+    arrays = [containers.from_polars(name, frame.get_column(name)).array for name in frame.columns]
+    return pa.table(arrays, names=list(frame.columns))
+
+
+def _open_relation(relation: Any) -> Source:
+    """Return the table of a DuckDB relation; its query is run anew each time."""
+
+    def read(names: list[str]) -> Iterator[pa.Table]:
+        names = names or list(fields)[:1]  # (without any column, the first is read for its rows)
+        with _engine("DuckDB"):
+            quoted = ('"' + name.replace('"', '""') + '"' for name in names)
+            reader = _reader_of(relation.project(", ".join(quoted)))
+            for table in as_tables(reader, reader.schema):
+                arrays = [normalise(table.column(name), fields[name]) for name in names]
+                yield pa.table(arrays, names=names)
+
+    with _engine("DuckDB"):
+        schema = _reader_of(relation.limit(0)).schema
+    check_names(schema.names)
+    fields = {field.name: field_of(field.name, field.type, field.metadata) for field in schema}
+    return Source("DuckDB relation", MappingProxyType(fields), None, read)
+
+
+def _reader_of(relation: Any) -> pa.RecordBatchReader:
+    # the second is the method's name before DuckDB 1.4
+    for method in ("to_arrow_reader", "fetch_arrow_reader"):
+        if hasattr(relation, method):
+            return getattr(relation, method)(_BATCH_ROWS)
+    return pa.RecordBatchReader.from_stream(relation)
+
+
+def through_narwhals(table: Any) -> pa.Table | None:
+    """Return a table of any library that narwhals reads, if it is installed; else None.
+
+    It serves frames that are no kind of container here, such as those of Modin, cuDF and Dask.
+    """
+    try:
+        import narwhals as nw
+    except ImportError:
+        return None
+    frame = nw.from_native(table, pass_through=True)
+    if frame is table:
+        return None
+    with _engine(containers.name_of(table).partition(".")[0]):
+        if isinstance(frame, nw.LazyFrame):
+            frame = frame.collect(backend="pyarrow")
+        arrow: pa.Table = frame.to_arrow()
+        return arrow
+
+
+@contextmanager
+def _engine(name: str) -> Iterator[None]:
+    """Raise EvidenceError for any error of an engine, whose message may hold values of the data."""
+    try:
+        yield
+    except EvidenceError:
+        raise
+    except Exception as error:
+        msg = f"{name} can't run the query: {type(error).__name__}"
+        raise EvidenceError(msg) from error
+
+
+def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield a table for each batch; one without rows if there is no batch."""
+    return at_least_one((pa.Table.from_batches([b]) for b in batches), schema.empty_table)
+
+
+def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables; one without rows if there is none."""
+    first = next(tables, None)
+    yield make() if first is None else first  # (Arrow loads pandas to make an empty one)
+    yield from tables

@@ -15,7 +15,8 @@ from mlgates.gates.schema.column import Column
 from mlgates.profile import counters
 from mlgates.profile.counters import Counter, Violations
 from mlgates.profile.scan import Profile
-from mlgates.tables.source import Field, TableSchema, as_source
+from mlgates.tables.field import Field, TableSchema
+from mlgates.tables.source import as_source
 from mlgates.verdict import Check, Limit, Verdict
 
 __all__ = ["Column", "Schema"]

@@ -13,7 +13,7 @@ from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.gates._shared import distinct_values
 from mlgates.profile.patterns import translate
-from mlgates.tables.source import Field
+from mlgates.tables.field import Field
 
 __all__ = ["FAMILIES", "Column"]
 
