@@ -206,6 +206,8 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         if not checks:
             _refuse("the gate yielded no check: nothing was judged")
         note = gate.note(evidence)
+        if not isinstance(note, str):
+            _refuse(f"a gate's note must be a text, got {type(note).__name__}")
     except (Exception, SystemExit) as error:  # noqa: BLE001
         result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         with suppress(Exception):  # an exception whose own text or notes raise
