@@ -1,5 +1,6 @@
 """Measuring models under a clock that only they move: rows, turns, warm-up, rounds."""
 
+import gc
 import math
 import os
 import sys
@@ -16,7 +17,6 @@ from mlgates.runtime.timing import (
     SECOND,
     Clock,
     Plan,
-    Subject,
     machine_facts,
     machine_load,
     measure,
@@ -55,7 +55,7 @@ class Model:
 
 
 def run(model, plan, table=TABLE, **others):
-    (found,) = measure([Subject("`model`", model)], table, plan, clock=model.clock, **others)
+    (found,) = measure({"`model`": model}, table, plan, clock=model.clock, **others)
     return found
 
 
@@ -121,7 +121,7 @@ def test_model_gets_sparse_rows():
         seen.add((batch.shape, sparse.issparse(batch)))
         return np.zeros(batch.shape[0])
 
-    measure([Subject("`model`", predict)], sparse.csr_matrix(TABLE), Plan(5), clock=clock)
+    measure({"`model`": predict}, sparse.csr_matrix(TABLE), Plan(5), clock=clock)
     assert seen == {((1, 2), True)}
 
 
@@ -134,14 +134,14 @@ def test_callers_rows_are_not_the_models():
         return [0]
 
     before = TABLE.copy()
-    measure([Subject("`model`", predict)], TABLE, Plan(5), clock=clock)
+    measure({"`model`": predict}, TABLE, Plan(5), clock=clock)
     assert np.array_equal(TABLE, before)
 
 
 def test_two_models_take_turns_and_meet_the_machine_alike():
     clock, log = FakeClock(), []
     first, second = Model(clock, log=log, name="a"), Model(clock, log=log, name="b")
-    pair = [Subject("`model`", first), Subject("`production_model`", second)]
+    pair = {"`model`": first, "`production_model`": second}
     found = measure(pair, TABLE, Plan(8, warmup=0), clock=clock)
     assert "".join(log[:16]) == "ab" + "ba" + "abbaabbaabba"
     assert [len(one.timing.latencies) for one in found] == [8, 8]
@@ -150,10 +150,10 @@ def test_two_models_take_turns_and_meet_the_machine_alike():
 
 def test_two_models_by_a_schedule_are_sent_to_in_blocks():
     clock, log = FakeClock(), []
-    pair = [
-        Subject("`model`", Model(clock, log=log, name="a")),
-        Subject("`production_model`", Model(clock, [2], log=log, name="b")),
-    ]
+    pair = {
+        "`model`": Model(clock, log=log, name="a"),
+        "`production_model`": Model(clock, [2], log=log, name="b"),
+    }
     found = measure(pair, TABLE, Plan(7, warmup=1, rate=100), clock=clock)
     assert "".join(log[2:16]) == "aaa" + "bbb" + "bbbb" + "aaaa"
     assert found[0].timing.latencies.tolist() == [0.001] * 7
@@ -205,12 +205,12 @@ def test_failed_calls_are_kept_and_all_failed_is_an_error():
 
         return predict
 
-    (found,) = measure([Subject("`model`", fails(5))], TABLE, Plan(50), clock=clock)
+    (found,) = measure({"`model`": fails(5)}, TABLE, Plan(50), clock=clock)
     assert np.isinf(found.timing.latencies).sum() == 10
     assert found.details["throughput"] == pytest.approx(800)
     for plan in (Plan(50), Plan(50, warmup=0)):
         with pytest.raises(mg.EvidenceError, match=r"each of 50 calls of `model` failed: ValueErr"):
-            measure([Subject("`model`", fails(1))], TABLE, plan, clock=clock)
+            measure({"`model`": fails(1)}, TABLE, plan, clock=clock)
 
 
 def test_first_call_that_fails_took_for_ever():
@@ -223,7 +223,7 @@ def test_first_call_that_fails_took_for_ever():
             raise ValueError
         return [0]
 
-    (found,) = measure([Subject("`model`", predict)], TABLE, Plan(5), clock=clock)
+    (found,) = measure({"`model`": predict}, TABLE, Plan(5), clock=clock)
     assert found.first == math.inf
 
 
@@ -241,7 +241,7 @@ def test_first_call_that_fails_took_for_ever():
 )
 def test_answer_that_is_none_is_an_error(answer, said):
     with pytest.raises(mg.EvidenceError, match=said):
-        measure([Subject("`model`", lambda batch: answer)], TABLE, Plan(5))
+        measure({"`model`": lambda batch: answer}, TABLE, Plan(5))
 
 
 def test_coroutine_is_no_answer():
@@ -249,7 +249,7 @@ def test_coroutine_is_no_answer():
         return [0]
 
     with pytest.raises(mg.EvidenceError, match="`model` gave a coroutine"):
-        measure([Subject("`model`", predict)], TABLE, Plan(5))
+        measure({"`model`": predict}, TABLE, Plan(5))
 
 
 @pytest.mark.parametrize("answer", [[0], np.zeros(1), np.zeros((1, 3)), pd.Series([0.5])])
@@ -260,20 +260,20 @@ def test_predictions_and_scores_are_answers(answer):
         clock.moment += MS
         return answer
 
-    (found,) = measure([Subject("`model`", predict)], TABLE, Plan(5), clock=clock)
+    (found,) = measure({"`model`": predict}, TABLE, Plan(5), clock=clock)
     assert len(found.timing.latencies) == 5
 
 
 def test_call_without_time_is_no_call():
     with pytest.raises(mg.EvidenceError, match=r"5 calls of `model` took no time by the clock"):
-        measure([Subject("`model`", lambda batch: [0])], TABLE, Plan(5), clock=FakeClock())
+        measure({"`model`": lambda batch: [0]}, TABLE, Plan(5), clock=FakeClock())
 
 
 def test_rows_that_can_not_be_taken_are_refused():
     with pytest.raises(
         mg.EvidenceError, match="a value of type int has no rows to take one by one"
     ):
-        measure([Subject("`model`", len)], 7, Plan(5))
+        measure({"`model`": len}, 7, Plan(5))
 
 
 def test_details_tell_throughput_memory_collector_and_machine():
@@ -285,6 +285,39 @@ def test_details_tell_throughput_memory_collector_and_machine():
     assert details["peak_memory"] >= 0
     assert details["machine"]["processors"] >= 1
     assert run(Model(FakeClock()), Plan(10)).details["gc"] == "as in production"
+
+
+def stops_at(last):
+    calls = iter(range(1, last))
+
+    def predict(batch):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return [0]
+
+    return predict
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("disabled", [True, False])
+def test_garbage_collector_is_put_back(enabled, disabled):
+    clock, seen, was = FakeClock(), [], gc.isenabled()
+
+    def predict(batch):
+        clock.moment += MS
+        seen.append(gc.isenabled())
+        return [0]
+
+    try:
+        gc.enable() if enabled else gc.disable()
+        measure({"`model`": predict}, TABLE, Plan(3, warmup=1, disable_gc=disabled), clock=clock)
+        assert seen == [enabled] + [enabled and not disabled] * 3 + [enabled]
+        assert gc.isenabled() is enabled
+        with pytest.raises(KeyboardInterrupt):
+            measure({"`model`": stops_at(2)}, TABLE, Plan(3, warmup=1, disable_gc=disabled))
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable() if was else gc.disable()
 
 
 def test_machine_tells_what_the_system_tells(monkeypatch):

@@ -11,7 +11,7 @@ import saboteurs as bad
 
 from mlgates.errors import EvidenceError
 from mlgates.runtime.calls import Job
-from mlgates.runtime.process import LocalHost, Stored, SubprocessHost, by_name
+from mlgates.runtime.process import Stored, SubprocessHost, by_name, served
 
 X = bad.people(6)
 
@@ -33,21 +33,22 @@ def apart():
         host.close()
 
 
-def test_here_and_apart_answer_the_same(apart):
-    here, there = LocalHost(bad.Honest()), apart(bad.Honest())
+def test_here_and_apart_answer_the_same():
     for method in ("predict", "predict_proba"):
-        replies = [host.perform(job(method))[0] for host in (here, there)]
+        replies = in_both(bad.Honest(), job(method))
         assert [reply.kind for reply in replies] == ["answer", "answer"]
         np.testing.assert_array_equal(replies[0].answer, replies[1].answer)
-    here.close()
 
 
-def test_side_effects_and_exceptions_come_back_from_a_child(apart):
-    here, there = LocalHost(bad.Moves()), apart(bad.Moves())
-    replies = [host.perform(job())[0] for host in (here, there)]
+def in_both(model, asked):
+    with served(model, None) as here, served(model, 20.0) as there:
+        return [serve(asked)[0] for serve in (here, there)]
+
+
+def test_side_effects_and_exceptions_come_back_from_a_child():
+    replies = in_both(bad.Moves(), job())
     assert [list(reply.changed_state) for reply in replies] == [["working directory"]] * 2
-    here, there = LocalHost(bad.Raises()), apart(bad.Raises())
-    replies = [host.perform(job())[0] for host in (here, there)]
+    replies = in_both(bad.Raises(), job())
     assert [reply[:4] for reply in replies] == [replies[0][:4]] * 2
     assert replies[1].explained is True
 
@@ -125,7 +126,8 @@ def test_calls_at_the_same_time_are_made_from_as_many_threads():
         seen.append(threading.get_ident())
         return np.zeros(len(X))
 
-    replies = LocalHost(model).perform(Job("predict", (X, X, X), rounds=2))
+    with served(model, None) as serve:
+        replies = serve(Job("predict", (X, X, X), rounds=2))
     assert [reply.kind for reply in replies] == ["answer"] * 6
     assert len(seen) == 6
     assert threading.get_ident() not in seen

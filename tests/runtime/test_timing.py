@@ -1,6 +1,5 @@
 """Loops of calls under a clock that only the tests move: nothing here waits, nothing is flaky."""
 
-import gc
 import math
 import tracemalloc
 from fractions import Fraction
@@ -11,7 +10,6 @@ import pytest
 from mlgates.runtime.timing import (
     SECOND,
     Clock,
-    collecting,
     joined,
     peak_memory,
     timed_calls,
@@ -203,19 +201,6 @@ def test_clock_of_the_system_does_not_go_back():
     clock.sleep(0)
     clock.wait_until(before)
     assert clock.now() >= before
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-@pytest.mark.parametrize("disabled", [True, False])
-def test_garbage_collector_is_put_back(enabled, disabled):
-    was = gc.isenabled()
-    try:
-        gc.enable() if enabled else gc.disable()
-        with collecting(disabled=disabled):
-            assert gc.isenabled() is (enabled and not disabled)
-        assert gc.isenabled() is enabled
-    finally:
-        gc.enable() if was else gc.disable()
 
 
 def test_peak_memory_is_what_a_call_holds_at_most():

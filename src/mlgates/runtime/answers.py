@@ -18,7 +18,6 @@ __all__ = [
     "largest_floats",
     "predictions",
     "probabilities",
-    "response",
     "same_answers",
     "same_value",
     "undefined",

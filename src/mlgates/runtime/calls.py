@@ -9,6 +9,7 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +21,7 @@ from mlgates.runtime.state import watched
 from mlgates.runtime.timing import tracing
 from mlgates.tables.rows import rows_like
 
-__all__ = ["Job", "Method", "Reply", "perform"]
+__all__ = ["Job", "Method", "Reply"]
 
 Method = Literal["predict", "predict_proba", "application"]
 
@@ -147,11 +148,10 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
     except SystemExit as error:
         return Reply("raised", problem=f"asked the process to exit with code {error.code!r:.40}")
     except Exception as error:  # noqa: BLE001  (whatever a model raises is an observation)
-        explained = not isinstance(error, MemoryError | RecursionError)
-        try:
-            explained = explained and bool(str(error).strip())
-        except Exception:  # noqa: BLE001  (an exception that can't be printed)
-            explained = False
+        explained = False
+        with suppress(Exception):  # it may be one that can't be printed
+            kind = MemoryError | RecursionError
+            explained = bool(str(error).strip()) and not isinstance(error, kind)
         problem = f"raised {describe(error, job.column_names)}"
         return Reply("raised", problem=problem, explained=explained)
     try:

@@ -14,11 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from importlib import import_module
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from multiprocessing.reduction import ForkingPickler
-from typing import IO, Any, NamedTuple
+from pkgutil import resolve_name
+from typing import IO, Any, NamedTuple, cast
 
 from mlgates.errors import EvidenceError
 from mlgates.redaction import describe
@@ -27,7 +28,9 @@ from mlgates.runtime.state import after_fork
 from mlgates.runtime.wire import decode, encode
 from mlgates.verdict import format_number
 
-__all__ = ["START", "Host", "LocalHost", "Stored", "SubprocessHost", "by_name", "main"]
+__all__ = ["START", "Serve", "Stored", "by_name", "served"]
+
+Serve = Callable[[Job], list[Reply]]
 
 #: seconds that an interpreter may take to start, import what the model needs, and load it
 START = 120.0
@@ -36,20 +39,6 @@ _CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from mlgates.runtime.process import main; main()"
 )
-
-
-class LocalHost:
-    """Call a model in this process."""
-
-    def __init__(self, model: object) -> None:
-        self._model = model
-
-    def perform(self, job: Job) -> list[Reply]:
-        """Return a reply for each call of the job."""
-        return perform(self._model, job)
-
-    def close(self) -> None:
-        """Do nothing: no other process was started."""
 
 
 class Stored(NamedTuple):
@@ -134,7 +123,14 @@ class SubprocessHost:
         return _fork(self._model)
 
 
-Host = LocalHost | SubprocessHost
+@contextmanager
+def served(model: object, timeout: float | None) -> Iterator[Serve]:
+    """Yield a function that performs jobs in this process, or with a time limit in a child."""
+    if timeout is None:
+        yield partial(perform, model)
+    else:
+        with closing(SubprocessHost(model, timeout)) as host:
+            yield host.perform
 
 
 class _Child:
@@ -238,10 +234,7 @@ def _spawn() -> _Child:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    if popen.stdin is None or popen.stdout is None:
-        msg = "a process without pipes"
-        raise EvidenceError(msg)
-    return _Child(popen, popen.stdin, popen.stdout)
+    return _Child(popen, cast("IO[bytes]", popen.stdin), cast("IO[bytes]", popen.stdout))
 
 
 def _fork(model: object) -> _Child:
@@ -311,11 +304,8 @@ def _serve(model: object, requests: IO[bytes], answers: IO[bytes]) -> None:
 
 def by_name(name: str) -> Callable[..., Any]:
     """Return the function with a name ``"module:function"``; raise EvidenceError for others."""
-    module, _, path = name.partition(":")
     try:
-        function: Any = import_module(module)
-        for part in path.split("."):
-            function = getattr(function, part)
+        function = resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
         msg = f"`{name}` can't be imported: {type(error).__name__}"
         raise EvidenceError(msg) from error

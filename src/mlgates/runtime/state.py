@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Watch", "after_fork", "watched"]
+__all__ = ["watched"]
 
 _FILTERS = "warnings filters"
 

@@ -6,10 +6,10 @@ import platform
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,22 +19,7 @@ from mlgates.redaction import describe
 from mlgates.runtime.answers import MalformedError, predictions, probabilities
 from mlgates.tables.rows import rows_like
 
-__all__ = [
-    "SECOND",
-    "Clock",
-    "Measured",
-    "Plan",
-    "Subject",
-    "Timing",
-    "collecting",
-    "joined",
-    "machine_facts",
-    "machine_load",
-    "measure",
-    "peak_memory",
-    "timed_calls",
-    "tracing",
-]
+__all__ = ["Measured", "Plan", "measure"]
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[Any], object]
@@ -176,20 +161,6 @@ def joined(parts: Sequence[Timing]) -> Timing:
 
 
 @contextmanager
-def collecting(*, disabled: bool) -> Iterator[None]:
-    """Leave the garbage collector as it is, or keep it from running."""
-    was = gc.isenabled()
-    if disabled:
-        gc.collect()
-        gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-@contextmanager
 def tracing() -> Iterator[None]:
     """Trace the memory that Python and numpy allocate; leave a tracer that runs already."""
     running = tracemalloc.is_tracing()
@@ -218,13 +189,6 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
     return None
 
 
-class Subject(NamedTuple):
-    """A model to measure: its name in messages, and its function."""
-
-    name: str
-    predict: Callable[[Any], object]
-
-
 @dataclass(frozen=True)
 class Plan:
     """Options of a measurement."""
@@ -249,7 +213,7 @@ class Measured:
 
 
 def measure(
-    subjects: Sequence[Subject],
+    models: Mapping[str, Predict],
     table: object,
     plan: Plan,
     *,
@@ -257,7 +221,7 @@ def measure(
     step: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
 ) -> list[Measured]:
-    """Measure how long one or two models take to answer on rows of a table.
+    """Measure how long one or two models, by name, take to answer on rows of a table.
 
     Two models take turns, each first in every other pair of calls, so that the load of the machine
     is the same for both.
@@ -272,48 +236,49 @@ def measure(
     size = (max(min(plan.calls + plan.warmup, _POOL), 1), plan.batch_size)
     places = np.random.default_rng(plan.seed).integers(rows.n, size=size)
     # nothing of a batch is shared by two models
-    batches = [[rows.take(at) for at in places] for _ in subjects]
-    predicts = [subject.predict for subject in subjects]
+    batches = [[rows.take(at) for at in places] for _ in models]
+    predicts = list(models.values())
+
+    def turns(
+        order: Sequence[int], calls: range, step: Callable[[], object]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield models with their inputs, in every other turn in reversed order."""
+        for i in calls:
+            for which in order if i % 2 == 0 else reversed(order):
+                yield which, batches[which][i % size[0]]
+                step()
 
     def closed(start: int, calls: int, step: Callable[[], object]) -> list[Timing]:
         """Time calls of which each follows the answer of the last."""
-
-        def turns() -> Iterator[tuple[int, Any]]:
-            for i in range(start, start + calls):
-                order = range(len(subjects))
-                for which in order if i % 2 == 0 else reversed(order):
-                    yield which, batches[which][i % size[0]]
-                    step()
-
-        return timed_calls(predicts, turns(), clock)
+        sent = turns(range(len(predicts)), range(start, start + calls), step)
+        return timed_calls(predicts, sent, clock)
 
     def scheduled(calls: int) -> list[Timing]:
         """Time calls sent by the schedule, to one model after another."""
-
-        def turns(which: int, block: int) -> Iterator[tuple[int, Any]]:
-            for i in range(block):
-                yield 0, batches[which][i % size[0]]
-                step()
-
         half = calls // 2
         blocks = [(0, half), (1, half), (1, calls - half), (0, calls - half)]
-        parts: list[list[Timing]] = [[] for _ in subjects]
-        for which, block in blocks if len(subjects) > 1 else [(0, calls)]:
-            parts[which] += timed_calls([predicts[which]], turns(which, block), clock, plan.rate)
+        parts: list[list[Timing]] = [[] for _ in predicts]
+        for which, block in blocks if len(predicts) > 1 else [(0, calls)]:
+            sent = turns([which], range(block), step)
+            parts[which].append(timed_calls(predicts, sent, clock, plan.rate)[which])
         return [joined(part) for part in parts]
 
     first = [
-        _first_call(subject, own[0], plan.batch_size, clock)
-        for subject, own in zip(subjects, batches, strict=True)
+        _first_call(name, predict, own[0], plan.batch_size, clock)
+        for (name, predict), own in zip(models.items(), batches, strict=True)
     ]
     warm = closed(1, max(plan.warmup - 1, 0), lambda: None)
-    for subject, cold, rest in zip(subjects, first, warm, strict=True):
-        _refuse_failed(subject, joined([cold, rest]), _ENOUGH_FAILED)
+    for name, cold, rest in zip(models, first, warm, strict=True):
+        _refuse_failed(name, joined([cold, rest]), _ENOUGH_FAILED)
     # without a warm-up the first call is one of those that count
     parts = [[timing] if plan.warmup == 0 and plan.rate is None else [] for timing in first]
     done = len(parts[0])
     due, before, began = plan.calls - done, machine_load(), clock.now()
-    with collecting(disabled=plan.disable_gc):
+    collects = gc.isenabled()
+    if plan.disable_gc:
+        gc.collect()
+        gc.disable()
+    try:
         while True:
             new = closed(done, due, step) if plan.rate is None else scheduled(due)
             parts = [[*part, timing] for part, timing in zip(parts, new, strict=True)]
@@ -324,12 +289,15 @@ def measure(
                 break
             if plan.fixed or all(enough(timing.latencies) for timing in timings):
                 break
+    finally:
+        if collects:
+            gc.enable()
     machine, busy = machine_facts(before, machine_load())
     measured = []
-    for i, (subject, timing) in enumerate(zip(subjects, timings, strict=True)):
-        _refuse_failed(subject, timing, 1)
+    for i, (name, timing) in enumerate(zip(models, timings, strict=True)):
+        _refuse_failed(name, timing, 1)
         if none := int(np.count_nonzero(timing.latencies <= 0)):
-            msg = f"{none:,} calls of {subject.name} took no time by the clock, which can't be"
+            msg = f"{none:,} calls of {name} took no time by the clock, which can't be"
             raise EvidenceError(msg)
         served, warm_up = float(timing.service.sum()), warm[i].latencies
         answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
@@ -345,16 +313,16 @@ def measure(
         if plan.rate is not None:
             details["rate"], details["achieved_rate"] = plan.rate, timing.achieved
             details["late_sends"] = timing.late
-        details["peak_memory"] = peak_memory(subject.predict, batches[i][0])
+        details["peak_memory"] = peak_memory(predicts[i], batches[i][0])
         details["machine"] = machine
         measured.append(Measured(timing, float(first[i].latencies[0]), details, busy))
     return measured
 
 
-def _first_call(subject: Subject, batch: object, rows: int, clock: Clock) -> Timing:
+def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Clock) -> Timing:
     """Time the first call of a model; raise unless its answer is predictions or scores."""
     answers: list[object] = []
-    predicts = [lambda batch: answers.append(subject.predict(batch))]
+    predicts = [lambda batch: answers.append(predict(batch))]
     (timing,) = timed_calls(predicts, [(0, batch)], clock)
     for answer in answers:
         try:
@@ -363,16 +331,16 @@ def _first_call(subject: Subject, batch: object, rows: int, clock: Clock) -> Tim
             try:
                 probabilities(answer, rows)
             except MalformedError:
-                msg = f"{subject.name} gave {error}"
+                msg = f"{name} gave {error}"
                 raise EvidenceError(msg) from None
     return timing
 
 
-def _refuse_failed(subject: Subject, timing: Timing, least: int) -> None:
+def _refuse_failed(name: str, timing: Timing, least: int) -> None:
     """Raise when all of at least so many calls failed."""
     calls = len(timing.latencies)
     if calls >= least and np.isinf(timing.latencies).all():
-        msg = f"each of {calls:,} calls of {subject.name} failed: {timing.failure}"
+        msg = f"each of {calls:,} calls of {name} failed: {timing.failure}"
         raise EvidenceError(msg)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlgates.tables.containers import is_instance_of
 
-__all__ = ["NotPlainError", "decode", "encode", "plain"]
+__all__ = ["NotPlainError", "plain"]
 
 _SCALARS = (type(None), bool, int, float, str, bytes)
 _AS_TEXT = (dt.date, dt.time, dt.timedelta, decimal.Decimal)
@@ -74,7 +74,7 @@ def encode(value: object) -> bytes:
 
 def decode(data: bytes) -> Any:
     """Return the value that `encode` was given; raise ValueError for other bytes."""
-    return _untagged(json.loads(data))
+    return json.loads(data, object_hook=_untagged)
 
 
 def _tagged(value: Any) -> object:
@@ -82,7 +82,7 @@ def _tagged(value: Any) -> object:
     if isinstance(value, list | tuple):
         return [_tagged(item) for item in value]
     if isinstance(value, dict):
-        return {"dict": {key: _tagged(item) for key, item in value.items()}}
+        return {"dict": [(key, _tagged(item)) for key, item in value.items()]}
     if isinstance(value, bytes):
         return {"bytes": base64.b64encode(value).decode()}
     if isinstance(value, np.ndarray):
@@ -93,21 +93,17 @@ def _tagged(value: Any) -> object:
     return value
 
 
-def _untagged(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_untagged(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    ((kind, content),) = value.items()
+def _untagged(tagged: dict[str, Any]) -> Any:
+    ((kind, content),) = tagged.items()
     if kind == "dict":
-        return {key: _untagged(item) for key, item in content.items()}
+        return dict(content)
     if kind == "bytes":
         return base64.b64decode(content)
     if kind == "objects":
         shape, items = content
         array = np.empty(len(items), dtype=object)
         for i, item in enumerate(items):
-            array[i] = _untagged(item)
+            array[i] = item
         return array.reshape(shape)
     dtype, shape, data = content
     return np.frombuffer(base64.b64decode(data), dtype=np.dtype(dtype)).reshape(shape).copy()

@@ -12,15 +12,10 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates.integration import properties as test
-from mlgates.gates.integration.caller import (
-    ApplicationCaller,
-    Caller,
-    ModelCaller,
-    run_test,
-)
+from mlgates.gates.integration.caller import ApplicationCaller, Caller, ModelCaller, run_test
 from mlgates.gates.integration.properties import Behaviour
 from mlgates.options import Duration, seconds
-from mlgates.runtime.process import Host, LocalHost, SubprocessHost, by_name
+from mlgates.runtime.process import by_name, served
 from mlgates.tables.rows import rows_like
 from mlgates.verdict import Check
 
@@ -143,14 +138,11 @@ class Integration(Gate):
             yield from self._model_checks(evidence)
         if "application" in evidence:
             group = "application" if "model" in evidence else None
-            host = self._host(evidence["application"])
-            try:
+            with served(evidence["application"], self._seconds) as serve:
                 requests, responses = evidence["golden_X"], evidence["golden_pred"]
-                caller = ApplicationCaller(host, requests, responses, self.rows)
+                caller = ApplicationCaller(serve, requests, responses, self.rows)
                 for check in self._application_checks(caller):
                     yield replace(check, group=group)
-            finally:
-                host.close()
 
     def note(self, evidence: Evidence) -> str:
         """Return which properties can't be tested with this kind of rows."""
@@ -168,11 +160,9 @@ class Integration(Gate):
             gaps.append("another order of columns, as these have no names")
         return f"not tried: {'; '.join(gaps)}" if gaps else ""
 
-    def _host(self, model: object) -> Host:
-        """Return a host in this process, or with `timeout` in one of its own."""
-        if self.timeout is None:
-            return LocalHost(model)
-        return SubprocessHost(model, seconds(self.timeout))
+    @property
+    def _seconds(self) -> float | None:
+        return None if self.timeout is None else seconds(self.timeout)
 
     def _model_checks(self, evidence: Evidence) -> Iterator[Check]:
         model: Any = evidence["model"]
@@ -185,9 +175,8 @@ class Integration(Gate):
             msg = f"two columns of the rows given to the model are named {twice!r}"
             raise EvidenceError(msg)
         classes, rtol, check = _classes(model), self.rtol, run_test
-        host = self._host(model)
-        try:
-            caller = ModelCaller(host, model, rows, self.rows)
+        with served(model, self._seconds) as serve:
+            caller = ModelCaller(serve, model, rows, self.rows)
             for method in caller.methods:
                 yield from check("output", method, test.output, caller, method, classes)
             for method in caller.methods:
@@ -215,16 +204,13 @@ class Integration(Gate):
                 yield from check("thread_safe", "concurrent_calls", test.concurrent, caller, rtol)
             if self.round_trip is not None:
                 save, load = (str(name) for name in self.round_trip)
-                limit = None if self.timeout is None else seconds(self.timeout)
-                what = (model, (save, load), limit, rtol)
+                what = (model, (save, load), self._seconds, rtol)
                 yield from check("round_trip", "predictions", test.round_trip, caller, *what)
             if self.deterministic:
                 yield from check("deterministic", "afterwards", test.at_end, caller, rtol)
             if self.pure:
                 yield from check("pure", "memory", test.memory, caller)
                 yield from _purity_checks(caller)
-        finally:
-            host.close()
 
     def _application_checks(self, caller: ApplicationCaller) -> Iterator[Check]:
         rtol, check = self.rtol, run_test
@@ -240,8 +226,8 @@ class Integration(Gate):
 
 
 def _purity_checks(caller: Caller) -> Iterator[Check]:
-    yield from run_test("pure", "inputs", test.changed_inputs, caller)
-    yield from run_test("pure", "global_state", test.changed_state, caller)
+    yield from run_test("pure", "inputs", test.side_effects, caller, "inputs")
+    yield from run_test("pure", "global_state", test.side_effects, caller, "state")
 
 
 def _require_evidence(evidence: Evidence) -> None:

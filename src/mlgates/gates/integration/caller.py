@@ -12,27 +12,10 @@ from mlgates.errors import EvidenceError
 from mlgates.gates._shared import error_check, listed
 from mlgates.runtime.answers import largest_floats, same_answers, same_value
 from mlgates.runtime.calls import Job, Method, Reply
-from mlgates.runtime.process import Host
+from mlgates.runtime.process import Serve
 from mlgates.tables.containers import kind_of
 from mlgates.tables.rows import Rows
 from mlgates.verdict import Check, Limit, Measurement, Verdict
-
-__all__ = [
-    "SEED",
-    "ApplicationCaller",
-    "Caller",
-    "ContractError",
-    "Mask",
-    "ModelCaller",
-    "NotTestedError",
-    "Outcome",
-    "Positions",
-    "count_rows",
-    "row_outcome",
-    "run_test",
-    "same_index",
-    "sample_positions",
-]
 
 SEED = 0
 _THREADS = 4
@@ -146,8 +129,8 @@ class _Caller:
     methods: tuple[Method, ...] = ("application",)
     is_function = True
 
-    def __init__(self, host: Host, given: int, positions: Positions) -> None:
-        self.host = host
+    def __init__(self, serve: Serve, given: int, positions: Positions) -> None:
+        self.serve = serve
         self.given = given
         self.positions = positions
         self.n = len(positions)
@@ -166,7 +149,7 @@ class _Caller:
 
     def perform(self, job: Job) -> list[Reply]:
         """Return the replies to a job, and record their side effects."""
-        replies = self.host.perform(job)
+        replies = self.serve(job)
         self.record(replies)
         return replies
 
@@ -202,8 +185,8 @@ class ModelCaller(_Caller):
 
     kind, noun, answer_noun = "model", "rows", "answer"
 
-    def __init__(self, host: Host, model: object, rows: Rows, most: int) -> None:
-        super().__init__(host, rows.n, sample_positions(rows.n, most))
+    def __init__(self, serve: Serve, model: object, rows: Rows, most: int) -> None:
+        super().__init__(serve, rows.n, sample_positions(rows.n, most))
         self.is_function = not hasattr(model, "predict")
         self.methods = ("predict",)
         if not self.is_function and callable(getattr(model, "predict_proba", None)):
@@ -224,8 +207,7 @@ class ModelCaller(_Caller):
         reply = self.call(method, value, advance_rng=advance_rng)
         if reply.kind != "answer":
             self.fail(method, reply, given)
-        answer: npt.NDArray[Any] = reply.answer
-        return answer
+        return np.asarray(reply.answer)
 
     def first_reply(self, method: Method) -> Reply:
         """Return the reply to the whole sample; it is called once."""
@@ -240,8 +222,7 @@ class ModelCaller(_Caller):
         if reply.kind != "answer":
             msg = f"{self.called(method)} gave no answer to compare with"
             raise NotTestedError(msg)
-        answer: npt.NDArray[Any] = reply.answer
-        return answer
+        return np.asarray(reply.answer)
 
     def different(self, rtol: float, given: str, at: Positions | None = None) -> Mask:
         """Return which rows get another answer than at first; `at` gives them another order."""
@@ -278,7 +259,7 @@ class ApplicationCaller(_Caller):
 
     kind, noun, answer_noun = "application", "requests", "response"
 
-    def __init__(self, host: Host, requests: Any, responses: Any, most: int) -> None:
+    def __init__(self, serve: Serve, requests: Any, responses: Any, most: int) -> None:
         items = [_as_list(value) for value in (requests, responses)]
         n, other = map(len, items)
         if n != other:
@@ -288,7 +269,7 @@ class ApplicationCaller(_Caller):
             msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
             raise EvidenceError(msg)
         positions = sample_positions(n, most)
-        super().__init__(host, n, positions)
+        super().__init__(serve, n, positions)
         self.requests, self.expected = ([values[i] for i in positions] for values in items)
 
     def _send_all(self, *, advance_rng: bool = False) -> list[Reply]:

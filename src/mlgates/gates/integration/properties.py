@@ -24,48 +24,13 @@ from mlgates.gates.integration.caller import (
     sample_positions,
 )
 from mlgates.redaction import describe
-from mlgates.runtime.answers import (
-    MalformedError,
-    largest_floats,
-    predictions,
-    probabilities,
-    same_answers,
-    same_value,
-    undefined,
-)
+from mlgates.runtime import answers
 from mlgates.runtime.calls import Job, Method, Reply
-from mlgates.runtime.process import START, Stored, SubprocessHost, by_name
+from mlgates.runtime.process import START, Stored, by_name, served
 from mlgates.runtime.state import watched
 from mlgates.runtime.wire import NotPlainError, plain
 from mlgates.tables.containers import kind_of
 from mlgates.tables.rows import Rows, rows_like
-
-__all__ = [
-    "Behaviour",
-    "at_end",
-    "changed_inputs",
-    "changed_state",
-    "concurrent",
-    "empty_table",
-    "finite",
-    "finite_responses",
-    "golden_answers",
-    "golden_responses",
-    "labels",
-    "memory",
-    "odd_cells",
-    "one_row",
-    "order",
-    "output",
-    "output_responses",
-    "probability_range",
-    "probability_sum",
-    "reordered_columns",
-    "repeated",
-    "round_trip",
-    "shuffled",
-    "single_rows",
-]
 
 Behaviour = Literal["either", "answer", "refuse", "untried"]
 
@@ -115,7 +80,7 @@ def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | No
     likeliest = np.argmax(answer, axis=1)
     predicted = caller.first_answer("predict").tolist()
     pairs = zip(likeliest, predicted, strict=True)
-    others = sum(not same_value(classes[i], label, 0.0) for i, label in pairs)
+    others = sum(not answers.same_value(classes[i], label, 0.0) for i, label in pairs)
     details["otherwise"] = others
     if others:
         text += f"; `predict` gives another class than the likeliest in {others:,}"
@@ -139,7 +104,7 @@ def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | No
 
 def finite(caller: ModelCaller, method: Method) -> Outcome:
     """Test that no answer is missing, NaN or infinite."""
-    bad = undefined(caller.first_answer(method))
+    bad = answers.undefined(caller.first_answer(method))
     who = caller.called(method)
     if not bad.any():
         return Outcome(f"no answer of {who} is missing, NaN or infinite", 0, caller.n)
@@ -267,7 +232,7 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
     for job, parts, expected in groups:
         end = time.monotonic() + _CONCURRENT / len(groups)
         while True:
-            replies = caller.host.perform(job)
+            replies = caller.serve(job)
             right = [
                 same(expected[i % threads], reply.answer) if reply.kind == "answer" else False
                 for i, reply in enumerate(replies)
@@ -307,11 +272,11 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
     several = len(shape) == 2 and shape[1] > 1 and "predict_proba" in caller.methods
     method: Method = "predict_proba" if several else "predict"
     try:
-        wanted = (probabilities if several else predictions)(expected, rows.n)
-    except MalformedError as error:
+        wanted = (answers.probabilities if several else answers.predictions)(expected, rows.n)
+    except answers.MalformedError as error:
         msg = f"`golden_pred` has {error} of `golden_X`"
         raise ContractError(msg) from None
-    if undefined(wanted).any():
+    if answers.undefined(wanted).any():
         msg = "`golden_pred` holds an answer that is missing, NaN or infinite"
         raise ContractError(msg)
     if not rows.n:
@@ -325,7 +290,7 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
     if answer.dtype.kind != "f" and wanted.dtype.kind == "f":
         bad += "; for probabilities give all columns of `predict_proba`"
     good = f"all {rows.n:,} golden rows got their known answers"
-    return row_outcome(~same_answers(wanted, answer, rtol), np.arange(rows.n), good, bad)
+    return row_outcome(~answers.same_answers(wanted, answer, rtol), np.arange(rows.n), good, bad)
 
 
 def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
@@ -336,22 +301,18 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
     except NotPlainError as error:
         msg = f"`golden_pred` holds {error}; numbers, texts, lists and mappings are wanted"
         raise ContractError(msg) from None
-    largest, pairs = largest_floats(expected), zip(expected, first, strict=True)
-    wrong = np.array([not same_value(a, b, rtol, largest) for a, b in pairs])
+    largest, pairs = answers.largest_floats(expected), zip(expected, first, strict=True)
+    wrong = np.array([not answers.same_value(a, b, rtol, largest) for a, b in pairs])
     bad = "got another response than in `golden_pred`"
     return caller.outcome(wrong, "all requests got their known responses", bad)
 
 
 def round_trip(
-    caller: ModelCaller,
-    model: object,
-    functions: tuple[str, str],
-    timeout: float | None,
-    rtol: float,
+    caller: ModelCaller, model: object, names: tuple[str, str], timeout: float | None, rtol: float
 ) -> Outcome:
     """Test that the model saved here and loaded in a fresh process gives the same answers."""
     first = {method: caller.first_answer(method) for method in caller.methods}
-    save, load = functions
+    save, load = names
     n, wrong = caller.n, np.zeros(caller.n, dtype=np.bool_)
     with tempfile.TemporaryDirectory(prefix="mlgates-") as folder:
         path = os.path.join(folder, "model")  # noqa: PTH118  (a text, as `save` expects it)
@@ -365,16 +326,13 @@ def round_trip(
         if not os.path.exists(path):  # noqa: PTH110
             msg = f"`{save}` wrote nothing at the path that it was given"
             raise ContractError(msg)
-        host = SubprocessHost(Stored(load, path), START if timeout is None else timeout)
-        try:
+        with served(Stored(load, path), START if timeout is None else timeout) as perform:
             for method, answer in first.items():
                 job = Job(method, (caller.table.value,), column_names=caller.column_names)
-                reply = host.perform(job)[0]
+                reply = perform(job)[0]
                 if reply.kind != "answer":
                     caller.fail(method, reply, f"{n:,} rows in a fresh process")
-                wrong |= ~same_answers(answer, reply.answer, rtol)
-        finally:
-            host.close()
+                wrong |= ~answers.same_answers(answer, reply.answer, rtol)
     good = f"the model loaded in a fresh process gave the same answers to {n:,} rows"
     bad = "got another answer from the model loaded in a fresh process"
     return row_outcome(wrong, caller.positions, good, bad)
@@ -388,7 +346,7 @@ def one_row(caller: ModelCaller) -> Outcome:
     for method in caller.methods:
         caller.first_answer(method)
         answer = caller.answer(method, caller.table.take([0]), "one row")
-        if undefined(answer).any():
+        if answers.undefined(answer).any():
             msg = f"{caller.called(method)} gave no finite answer to one row"
             raise ContractError(msg)
     return Outcome(f"{caller.name} gave one row one answer", 0, 1)
@@ -421,7 +379,7 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
     columns = [i for i in columns if odd(first, i) is not None]
     if not columns and declared == "either":
         return None
-    answered = np.flatnonzero(~undefined(caller.first_answer("predict")))
+    answered = np.flatnonzero(~answers.undefined(caller.first_answer("predict")))
     if not len(answered):
         msg = f"{caller.called('predict')} gave no row a finite answer"
         raise NotTestedError(msg)
@@ -444,7 +402,7 @@ def _behaviour(
             refusals.append(reply)
         elif reply.kind == "malformed":
             wrong.append(f"{who} {reply.problem}, given {what}")
-        elif undefined(reply.answer).any():
+        elif answers.undefined(reply.answer).any():
             undefined_ones = True
             wrong.append(f"{who} gave an answer that is missing, NaN or infinite, given {what}")
         else:
@@ -513,7 +471,7 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
             return Outcome(text, 0, n)
         if reply.kind != "answer":
             caller.fail(method, reply, what)
-        wrong |= ~same_answers(first, reply.answer, rtol)
+        wrong |= ~answers.same_answers(first, reply.answer, rtol)
     if wrong.any():
         bad = f"got another answer with {what}, and nothing was refused"
         return row_outcome(wrong, caller.positions, "", bad)
@@ -531,7 +489,7 @@ def memory(caller: ModelCaller) -> Outcome:
     caller.first_answer(method)
     table, names = caller.table, caller.column_names
     job = Job(method, (table.value,), phase=_PHASE, column_names=names)
-    reply = caller.host.perform(job)[0]  # not recorded: its inputs are not compared
+    reply = caller.serve(job)[0]  # not recorded: its inputs are not compared
     if reply.kind != "answer":
         caller.fail(method, reply, "the same rows again and again")
     early, late = (np.diff(reply.answer) / _PHASE).tolist()
@@ -546,36 +504,28 @@ def memory(caller: ModelCaller) -> Outcome:
     return Outcome(text, 1, calls)
 
 
-def changed_inputs(caller: Caller) -> Outcome:
-    """Test that no call changed its input."""
-    calls, who = len(caller.changes), f"the {caller.kind}"
-    changes = [inputs for inputs, _ in caller.changes if inputs]
-    text = f"none of {calls:,} calls changed what {who} was given"
-    if changes:
-        what = " and ".join(dict.fromkeys(name for inputs in changes for name in inputs))
-        text = f"{who} changed its input ({what}) in {len(changes):,} of {calls:,} calls"
-    return _of_calls(caller, text, len(changes))
-
-
-def changed_state(caller: Caller) -> Outcome:
-    """Test that no call changed the state of the process."""
-    calls, changes = len(caller.changes), [state for _, state in caller.changes if state]
-    text = f"none of {calls:,} calls changed the state of the process"
-    if changes:
-        what = ", ".join(dict.fromkeys(name for state in changes for name in state))
-        some = f"in {len(changes):,} of {calls:,} calls"
-        text = f"the {caller.kind} changed the {what} of the process {some}; it was put back"
-    if caller.printed:
-        text += f"; it printed {caller.printed:,} characters, which were held back"
-    return _of_calls(caller, text, len(changes))
-
-
-def _of_calls(caller: Caller, text: str, violations: int) -> Outcome:
-    """Return an outcome of all calls, with all their side effects as details."""
+def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
+    """Test that no call changed its input, or the state of the process."""
     if not caller.changes:
         msg = "no call came to an end"
         raise NotTestedError(msg)
-    inputs = dict.fromkeys(name for inputs, _ in caller.changes for name in inputs)
-    state = dict.fromkeys(name for _, state in caller.changes for name in state)
-    details = {"printed": caller.printed, "inputs": tuple(inputs), "state": tuple(state)}
-    return Outcome(text, violations, len(caller.changes), details)
+    inputs, state = zip(*caller.changes, strict=True)  # of each call
+    names = {
+        "inputs": tuple(dict.fromkeys(name for changed in inputs for name in changed)),
+        "state": tuple(dict.fromkeys(name for changed in state for name in changed)),
+    }
+    calls, who = len(inputs), f"the {caller.kind}"
+    violations = sum(map(bool, inputs if where == "inputs" else state))
+    some = f"in {violations:,} of {calls:,} calls"
+    if where == "inputs":
+        text = f"none of {calls:,} calls changed what {who} was given"
+        if violations:
+            text = f"{who} changed its input ({' and '.join(names['inputs'])}) {some}"
+    else:
+        text = f"none of {calls:,} calls changed the state of the process"
+        if violations:
+            what = ", ".join(names["state"])
+            text = f"{who} changed the {what} of the process {some}; it was put back"
+        if caller.printed:
+            text += f"; it printed {caller.printed:,} characters, which were held back"
+    return Outcome(text, violations, calls, {"printed": caller.printed, **names})
