@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mlgates as mg
-from mlgates.gates.latency.latencies import Latencies, Statistic, histograms, table
+from mlgates.gates.latency.latencies import Latencies, histograms, quantile_share, table
 
 RNG = np.random.default_rng(0)
 
@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
     ],
 )
 def test_names(name, share):
-    assert Statistic.named("Latency", name) == Statistic(name, share)
+    assert quantile_share(name) == share
 
 
 @pytest.mark.parametrize(
@@ -54,24 +54,24 @@ def test_names(name, share):
 )
 def test_other_names_are_refused_with_what_was_meant(given, hint):
     with pytest.raises(mg.OptionError) as caught:
-        Statistic.named("Latency", given)
+        quantile_share(given)
     allowed = "a quantile such as 'p95', 'p99' or 'p99.9', or 'mean' or 'max'"
     assert str(caught.value) == f"Latency: `quantile` must be {allowed}, got {given!r}{hint}"
 
 
 def test_least_calls():
-    named = [Statistic.named("Latency", n) for n in ("p50", "p95", "p99", "p99.9", "mean", "max")]
-    assert [one.least(0.95) for one in named] == [6, 72, 368, 3_688, 30, 30]
+    named = [found(name, []) for name in ("p50", "p95", "p99", "p99.9", "mean", "max")]
+    assert [one.least for one in named] == [6, 72, 368, 3_688, 30, 30]
 
 
 def found(name, seconds, confidence=0.95):
-    return Latencies(np.asarray(seconds, float), Statistic.named("Latency", name), confidence)
+    return Latencies(np.asarray(seconds, float), name, confidence)
 
 
 def test_values_and_intervals():
     seconds = RNG.permutation(np.arange(1.0, 1_001.0))
     p99 = found("p99", seconds)
-    assert (p99.value, p99.interval, p99.n, p99.median) == (990.0, (983.0, 997.0), 1_000, 500.0)
+    assert (p99.value, p99.interval, p99.n) == (990.0, (983.0, 997.0), 1_000)
     mean = found("mean", seconds)
     assert mean.value == 500.5
     assert mean.interval == pytest.approx((482.6, 518.4), abs=0.1)

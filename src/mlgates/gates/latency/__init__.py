@@ -15,10 +15,10 @@ from mlgates.gates._shared import confidence_of, rounded_up, rows_needed
 from mlgates.gates.latency.latencies import (
     MODELS,
     Latencies,
-    Statistic,
     format_interval,
     format_latency,
     histograms,
+    quantile_share,
     read_latencies,
     slowdown_of,
     table,
@@ -140,7 +140,7 @@ class Latency(Gate):
     disable_gc: bool = False
 
     def __post_init__(self) -> None:
-        Statistic.named(_OWNER, self.quantile)
+        quantile_share(self.quantile)
         for option in ("at_most", "cold_at_most", "expected_interval"):
             if getattr(self, option) is not None:
                 self._set(option, options.duration(_OWNER, option, getattr(self, option)))
@@ -166,9 +166,9 @@ class Latency(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield checks of the limit and the slowdown, of the first call, and of failed calls."""
-        statistic = Statistic.named(_OWNER, self.quantile)
+        empty = Latencies(np.empty(0), self.quantile, self.confidence)
         plan = Plan(
-            calls=self.calls or max(_LEAST_CALLS, _MARGIN * statistic.least(self.confidence)),
+            calls=self.calls or max(_LEAST_CALLS, _MARGIN * empty.least),
             fixed=self.calls is not None,
             warmup=self.warmup,
             batch_size=self.batch_size,
@@ -178,7 +178,6 @@ class Latency(Gate):
         )
         names = list(MODELS)[: 1 if self.max_slowdown is None else 2]
         expected = None if self.expected_interval is None else seconds(self.expected_interval)
-        empty = Latencies(np.empty(0), statistic, self.confidence)
         latencies = read_latencies(evidence, names, empty, plan, expected)
         candidate = latencies["latencies"]
         measured = candidate.measured
@@ -219,7 +218,7 @@ class Latency(Gate):
 
     def _check(self, series: Latencies, limit: Limit, production: Latencies | None = None) -> Check:
         """Return the check of the limit, or of the slowdown against production."""
-        share, level = series.statistic.share, self.confidence
+        share, level = series.share, self.confidence
         unit: Literal["s", "share"] = "s" if production is None else "share"
         details: dict[str, object]
         if production is None:
@@ -246,17 +245,16 @@ class Latency(Gate):
                 "histogram": histogram,
                 "histogram_production": histogram_production,
             }
-        clear = ends is not None and limit.excludes(ends)
+        clear, hint = ends is not None and limit.excludes(ends), ""
         if production is not None and production.value == math.inf:
             insufficient = "too many calls of the model in production failed to compare with"
         else:
             insufficient = series.saturated
             if production is not None and production.saturated and not insufficient:
                 insufficient = f"the model in production is {production.saturated}"
-            insufficient = insufficient or self._insufficient(series, clear=clear)
-            if production is not None and not insufficient:
-                whose = "of the model in production "
-                insufficient = self._insufficient(production, whose, clear=clear)
+            for one, whose in ((series, ""), (production, "of the model in production ")):
+                if one is not None and not insufficient:
+                    insufficient, hint = self._insufficient(one, whose, clear=clear)
         if basis := ", ".join(filter(None, [format_interval(ends, unit, level), sizes])):
             text += f" ({basis})"
         if production is not None and (series.measured is None) != (production.measured is None):
@@ -275,7 +273,7 @@ class Latency(Gate):
                 details["rows_needed"] = needed
         text += _remarks(series)
         busy = series.measured is not None and series.measured.busy
-        hints = ["the machine was busy with more than this" if busy else ""]
+        hints = [hint, "the machine was busy with more than this" if busy else ""]
         if production is None:
             hints.append(self._unit_hint(series, limit))
         how = {"mean": f"Student; {series.how}", "max": series.how}
@@ -309,8 +307,8 @@ class Latency(Gate):
             hint="; ".join(filter(None, hints)),
         )
 
-    def _insufficient(self, series: Latencies, whose: str = "", *, clear: bool) -> str:
-        """Return why calls are too few to decide; empty when they are enough.
+    def _insufficient(self, series: Latencies, whose: str, *, clear: bool) -> tuple[str, str]:
+        """Return why calls are too few to decide, and a hint; empty texts when they are enough.
 
         Fewer independent calls are enough where the interval is clearly beyond the limit.
         """
@@ -319,34 +317,34 @@ class Latency(Gate):
             calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
             few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
             level = format_number(self.confidence, "share")
-            return f"{few}: at {level} at least {least:,} are needed"
+            return f"{few}: at {level} at least {least:,} are needed", ""
         if (
-            series.statistic.share is None
+            series.share is None
             or self.decide_by == "estimate"
             or series.value == math.inf
             or series.dependence.effective >= (_FEW if clear else least)
         ):
-            return ""
+            return "", ""
         text = f"`{self.quantile}` needs {least:,} independent ones"
         if whose:  # of the candidate's calls a remark says that
             worth = f"{series.n:,} calls {whose}that depend on those before them are worth"
             text = f"{worth} {series.dependence.effective:,}, {text}"
         text += f"; about {rounded_up(least * series.dependence.inflation):,} such calls would do"
         text += ", or a quieter machine; decide_by='estimate' asks for neither"
-        if series.is_sorted:
-            text += " (hint: the latencies are sorted; give them in the order of the calls)"
-        return text
+        hint = "the latencies are sorted; give them in the order of the calls"
+        return text, hint if series.is_sorted else ""
 
     def _unit_hint(self, series: Latencies, limit: Limit) -> str:
         """Return a hint where a limit or latencies look as if they were in another unit."""
-        if not series.n or not math.isfinite(series.median):
+        median = table(series.ordered).get("p50", math.inf)
+        if math.isinf(median):
             return ""
-        times, bare = limit.high / series.median, options.real(self.at_most)
+        times, bare = limit.high / median, options.real(self.at_most)
         if bare is not None and times > (_ODD_LARGE if bare >= _LARGE else _ODD):
             most = f"at most {format_number(limit.high, 's')} is {times:,.0f} times the median"
             write = f"write '{bare:g}ms' for milliseconds"
             return f"{most}; a bare number is seconds: {write}"
-        if times * _ODD_GIVEN < 1 and series.median >= 1:
+        if times * _ODD_GIVEN < 1 and median >= 1:
             return "latencies are in seconds; are these milliseconds?"
         return ""
 
@@ -359,7 +357,7 @@ def _remarks(series: Latencies) -> str:
     elif series.failed:
         calls = "call counts" if series.failed == 1 else "calls count"
         text += f"; {series.failed:,} failed {calls} as infinite"
-    if series.statistic.share is not None and series.dependence.inflation > 1:
+    if series.share is not None and series.dependence.inflation > 1:
         text += f"; calls depend on those before them and are worth {series.dependence.effective:,}"
     return text
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -18,27 +18,15 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
 from mlgates.predictions.lookup import column_of, prediction_method
 from mlgates.progress import progress_bar
-from mlgates.runtime.timing import Measured, Plan, Subject, measure
+from mlgates.runtime.timing import Measured, Plan, measure
 from mlgates.stats import quantiles as stats
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column
 from mlgates.verdict import Limit, format_number, format_value
 
-__all__ = [
-    "MODELS",
-    "Latencies",
-    "Statistic",
-    "format_interval",
-    "format_latency",
-    "histograms",
-    "latencies_of",
-    "read_latencies",
-    "slowdown_of",
-    "table",
-]
-
 Floats = npt.NDArray[np.float64]
 
+_OWNER = "Latency"
 _QUANTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?)", re.ASCII)
 _WORDS = {"median": "p50", "average": "mean", "avg": "mean", "maximum": "max", "p100": "max"}
 #: Fewest calls whose mean or largest latency predicts that of the next ones.
@@ -51,46 +39,36 @@ _ROOM = 1.25
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-@dataclass(frozen=True)
-class Statistic:
-    """A quantile, the mean or the largest of latencies.
+def quantile_share(given: object) -> Fraction | None:
+    """Return the share of calls up to a quantile; None for the mean and the largest latency.
+
+    Raises OptionError for other names, p0 and p100.
 
     Examples
     --------
-    >>> Statistic.named("Latency", "p99.9").share
+    >>> quantile_share("p99.9")
     Fraction(999, 1000)
-    >>> Statistic.named("Latency", 0.99)
+    >>> quantile_share(0.99)
     Traceback (most recent call last):
     mlgates.errors.OptionError: Latency: `quantile` must be ..., got 0.99; did you mean 'p99'?
     """
-
-    name: str
-    share: Fraction | None = None  # the level of a quantile
-
-    @classmethod
-    def named(cls, owner: str, given: object) -> "Statistic":
-        """Return the statistic with a name; raise OptionError for another name, p0 and p100."""
-        if given in ("mean", "max"):
-            return cls(str(given))
-        match = _QUANTILE.fullmatch(given) if isinstance(given, str) else None
-        if match is not None and Fraction(match[1]) > 0:
-            return cls(str(given), Fraction(match[1]) / 100)
-        hint, number = "", options.real(given)
-        if isinstance(given, str):
-            folded = given.strip().casefold().removesuffix("%")
-            meant = _WORDS.get(folded, folded)
-            if meant not in ("mean", "max"):
-                meant = f"p{meant.removeprefix('p')}"
-            is_name = meant in ("mean", "max") or _QUANTILE.fullmatch(meant)
-            hint = f"; did you mean {meant!r}?" if is_name and meant != given else ""
-        elif number is not None and 0 < number < 100:
-            hint = f"; did you mean 'p{100 * number if number < 1 else number:g}'?"
-        allowed = "a quantile such as 'p95', 'p99' or 'p99.9', or 'mean' or 'max'"
-        raise options.refuse(owner, "quantile", allowed, given, hint)
-
-    def least(self, confidence: float) -> int:
-        """Return the fewest calls that can decide."""
-        return _LEAST if self.share is None else stats.least_calls(float(self.share), confidence)
+    if given in ("mean", "max"):
+        return None
+    match = _QUANTILE.fullmatch(given) if isinstance(given, str) else None
+    if match is not None and Fraction(match[1]) > 0:
+        return Fraction(match[1]) / 100
+    hint, number = "", options.real(given)
+    if isinstance(given, str):
+        folded = given.strip().casefold().removesuffix("%")
+        meant = _WORDS.get(folded, folded)
+        if meant not in ("mean", "max"):
+            meant = f"p{meant.removeprefix('p')}"
+        is_name = meant in ("mean", "max") or _QUANTILE.fullmatch(meant)
+        hint = f"; did you mean {meant!r}?" if is_name and meant != given else ""
+    elif number is not None and 0 < number < 100:
+        hint = f"; did you mean 'p{100 * number if number < 1 else number:g}'?"
+    allowed = "a quantile such as 'p95', 'p99' or 'p99.9', or 'mean' or 'max'"
+    raise options.refuse(_OWNER, "quantile", allowed, given, hint)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +80,7 @@ class Latencies:
     """
 
     seconds: Floats
-    statistic: Statistic
+    quantile: str  # or "mean" or "max": the statistic
     confidence: float
     how: str = "given latencies"  # for the method of a check
     calls: int = 0  # that were made
@@ -114,10 +92,16 @@ class Latencies:
         """Number of calls."""
         return len(self.seconds)
 
+    @cached_property
+    def share(self) -> Fraction | None:
+        """The share of calls up to the quantile; None when the statistic is none."""
+        return quantile_share(self.quantile)
+
     @property
     def least(self) -> int:
         """Fewest calls that can decide."""
-        return self.statistic.least(self.confidence)
+        share = self.share
+        return _LEAST if share is None else stats.least_calls(float(share), self.confidence)
 
     @cached_property
     def failed(self) -> int:
@@ -132,7 +116,7 @@ class Latencies:
     @cached_property
     def dependence(self) -> stats.Dependence:
         """Dependence of calls on those before them, for this statistic."""
-        share = 0.5 if self.statistic.share is None else float(self.statistic.share)
+        share = 0.5 if self.share is None else float(self.share)
         return stats.dependence(self.seconds, share, self.confidence)
 
     @cached_property
@@ -140,32 +124,27 @@ class Latencies:
         """The statistic; None without calls."""
         if not self.n:
             return None
-        if self.statistic.share is not None:
-            return stats.quantile(self.ordered, self.statistic.share)
-        return float(self.seconds.mean() if self.statistic.name == "mean" else self.ordered[-1])
+        if self.share is not None:
+            return stats.quantile(self.ordered, self.share)
+        return float(self.seconds.mean() if self.quantile == "mean" else self.ordered[-1])
 
     @cached_property
     def interval(self) -> stats.Interval | None:
         """Its interval; of a quantile an end may be infinite, of the largest there is none."""
-        if not self.n or self.statistic.name == "max":
+        if not self.n or self.quantile == "max":
             return None
-        if self.statistic.share is None:
+        if self.share is None:
             return stats.mean_interval(self.seconds, self.confidence)
-        share, effective = float(self.statistic.share), self.dependence.effective
+        share, effective = float(self.share), self.dependence.effective
         return stats.quantile_interval(self.ordered, share, effective, self.confidence)
-
-    @cached_property
-    def median(self) -> float:
-        """The median of at least one call."""
-        return stats.quantile(self.ordered, Fraction(1, 2))
 
     @property
     def is_sorted(self) -> bool:
         """Whether latencies rise or fall from first to last: the order of the calls was lost."""
         if self.n < 3 or self.ordered[0] == self.ordered[-1]:
             return False
-        rise = np.array_equal(self.seconds, self.ordered)
-        return rise or np.array_equal(self.seconds, self.ordered[::-1])
+        orders = self.ordered, self.ordered[::-1]
+        return any(np.array_equal(self.seconds, order) for order in orders)
 
     @property
     def saturated(self) -> str:
@@ -261,16 +240,12 @@ def format_interval(interval: stats.Interval | None, unit: str, confidence: floa
 
 
 def read_latencies(
-    evidence: Evidence,
-    names: Sequence[str],
-    empty: Latencies,
-    plan: Plan,
-    expected_interval: float | None,
+    evidence: Evidence, names: list[str], empty: Latencies, plan: Plan, interval: float | None
 ) -> dict[str, Latencies]:
     """Return latencies by name: given ones as they are, all others measured in turns.
 
-    `empty` has the statistic and the confidence; `expected_interval` are the seconds between two
-    calls of a sender, to correct for those not sent.
+    `empty` has the statistic and the confidence; `interval` are the seconds between two calls of a
+    sender, to correct for those not sent.
     """
     rest = [name for name in names if name not in evidence]
     lacking = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
@@ -285,19 +260,18 @@ def read_latencies(
 
     measured: dict[str, Measured] = {}
     if rest and rows_of(evidence.in_memory("X")) != 0:
-        subjects = []
+        models = {}
         for name in rest:
             model: Any = evidence[MODELS[name]]
             method = prediction_method(MODELS[name], model)
-            predict = getattr(model, method) if method else model
-            subjects.append(Subject(f"`{MODELS[name]}`", predict))
+            models[f"`{MODELS[name]}`"] = getattr(model, method) if method else model
         steps = plan.calls * len(rest)
         shown = progress_bar(steps, unit="call") if evidence.progress else nullcontext()
         with shown as bar:
             if bar is not None:
                 bar.set_description_str(f"latency of {' and '.join(MODELS[n] for n in rest)}")
             step = (lambda: None) if bar is None else bar.update
-            found = measure(subjects, evidence.in_memory("X"), plan, enough=enough, step=step)
+            found = measure(models, evidence.in_memory("X"), plan, enough=enough, step=step)
         measured = dict(zip(rest, found, strict=True))
     series = {}
     for name in names:
@@ -314,14 +288,13 @@ def read_latencies(
         calls = len(latencies)
         if one is not None:
             details |= one.details
-        if expected_interval is not None:
+        if interval is not None:
             try:
-                latencies = stats.corrected_for_omission(latencies, expected_interval)
+                latencies = stats.corrected_for_omission(latencies, interval)
             except ValueError as error:
                 msg = f"`expected_interval` is too short: {error}"
                 raise EvidenceError(msg) from None
-            interval = format_number(expected_interval, "s")
-            how += f", corrected by {interval} for calls that were not sent"
+            how += f", corrected by {format_number(interval, 's')} for calls that were not sent"
             details["omitted"] = len(latencies) - calls
         series[name] = replace(
             empty, seconds=latencies, how=how, calls=calls, details=details, measured=one
