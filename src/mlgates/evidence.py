@@ -23,12 +23,11 @@ from mlgates.predictions.outcomes import (
 )
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counters import Counter
-from mlgates.profile.scan import Profile
+from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
 from mlgates.tables.columns import in_memory, rows_of
 from mlgates.tables.field import TableSchema
 from mlgates.tables.read_only import lend
 from mlgates.tables.source import Source, as_source
-from mlgates.tables.threads import MANY_ROWS, each, threads_for
 
 __all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
 

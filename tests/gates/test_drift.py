@@ -24,9 +24,9 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import rounded_up
 from mlgates.gates.drift import gates_by_column
 from mlgates.gates.drift.statistics import METHODS
-from mlgates.profile import column as matrices
 from mlgates.profile import counters as sides_of_drift
 from mlgates.profile import distributions as sample
+from mlgates.profile import scan as matrices
 from mlgates.profile.counters import Distribution, NumericSample
 from mlgates.stats.buckets import Bucketed
 from mlgates.verdict import Verdict

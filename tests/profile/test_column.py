@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 import math
 import struct
@@ -27,8 +28,10 @@ def profile_of(values, type_=None):
 
 
 def facts(view):
-    profile = ColumnProfile.of(view)
-    return {name: getattr(profile, name) for name in ColumnProfile.__slots__ if name != "field"}
+    found = dataclasses.asdict(ColumnProfile.of(view))
+    del found["field"]
+    assert (found.pop("missing"), found.pop("valid")) == (view.missing, view.valid)
+    return found
 
 
 def test_nan_and_null_are_both_missing_and_counted_apart():

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlgates.profile import hashing
-from mlgates.profile.column import ColumnView
-from mlgates.profile.counter import BatchView
-from mlgates.profile.counters import Duplicated
-from mlgates.profile.hashing import (
-    float_sum,
+from mlgates.profile import column, duplicates
+from mlgates.profile.column import (
+    ColumnView,
+    _sweep,
     float_sums,
-    may_repeat,
     mixed_sum,
     text_sum,
     text_weights,
 )
+from mlgates.profile.counter import BatchView
+from mlgates.profile.counters import Duplicated
+from mlgates.profile.duplicates import may_repeat
 from mlgates.tables.field import from_arrow
 
 TYPES = [pa.string(), pa.large_string()]
@@ -25,6 +25,10 @@ texts = st.lists(
     st.sampled_from(["", "\0", "a", "a\0", "12345678", "123456789", "é"]) | st.text(max_size=30),
     max_size=40,
 )
+
+
+def float_sum(values):
+    return _sweep(values).checksum
 
 
 def repeated(values, type_=None):
@@ -59,7 +63,7 @@ def test_texts_of_equal_hash_are_told_apart(monkeypatch):
     def constant(words, starts, lengths):
         return np.zeros(len(lengths), np.uint64)
 
-    monkeypatch.setattr(hashing, "_hashes", constant)
+    monkeypatch.setattr(duplicates, "_hashes", constant)
     assert repeated(["a", "b", "c", "b"]) == (1, (3,))
     assert repeated(["a", "b", "c"]) == (0, ())
 
@@ -99,8 +103,9 @@ def test_sum_of_mixed_numbers_against_plain_python(numbers, scale):
 def test_sum_of_mixed_numbers_does_not_depend_on_blocks(monkeypatch):
     numbers = np.arange(10_000, dtype=np.uint64) ** 3
     whole = mixed_sum(numbers)
-    monkeypatch.setattr(hashing, "BLOCK", 77)
-    assert mixed_sum(numbers) == whole
+    view = ColumnView(*from_arrow("x", pa.array(numbers)))
+    monkeypatch.setattr(column, "_BLOCK", 77)
+    assert view.checksum() == whole
 
 
 @pytest.mark.parametrize(
@@ -145,7 +150,7 @@ def test_numpy_told_to_raise_is_not_heard():
 def test_sum_of_mixed_floats_does_not_depend_on_blocks_or_order(monkeypatch):
     numbers = np.random.default_rng(0).normal(size=10_000)
     whole = float_sum(numbers)
-    monkeypatch.setattr(hashing, "BLOCK", 77)
+    monkeypatch.setattr(column, "_BLOCK", 77)
     assert float_sum(numbers) == float_sum(np.sort(numbers)) == whole
 
 
@@ -190,7 +195,7 @@ def test_sum_of_texts_against_plain_python(values, cut, type_):
 def test_sum_of_texts_of_more_than_one_block(monkeypatch):
     texts = pa.chunked_array([[f"user{i}" for i in range(1_000)]])
     whole = text_sum(texts)
-    monkeypatch.setattr(hashing, "_BLOCK", 7)
+    monkeypatch.setattr(column, "_TEXTS_BLOCK", 7)
     assert text_sum(texts) == whole == text_sum(texts.slice(500)) + text_sum(texts.slice(0, 500))
 
 

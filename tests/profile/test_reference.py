@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlgates.gates.drift.columns import distribution_of
 from mlgates.gates.drift.statistics import binned_pair
 from mlgates.profile.baseline import Baseline
 from mlgates.profile.counters import AtPoints, BinCounts, Distribution, current_counter
@@ -24,7 +25,7 @@ def both_ways(reference, data, bins, type_=None):
     sides = [pa.table({"x": pa.array(values, type_)}) for values in (reference, data)]
     found = []
     for known in (Profile.of(sides[0]), Baseline.from_data(sides[0])):
-        side = known.distribution("x")
+        side = distribution_of(known, "x")
         edges = side.edges(bins)
         for asked in (edges, None):
             counter = current_counter("x", side, asked)
@@ -117,7 +118,7 @@ def test_what_is_counted_of_the_current_side():
     tied, more = ({"x": np.arange(n) // 2 * 1.0} for n in (10_000, 10_002))
     for table in (few, many, tied, more):
         side, knots = (
-            known.distribution("x") for known in (Profile.of(table), Baseline.from_data(table))
+            distribution_of(known, "x") for known in (Profile.of(table), Baseline.from_data(table))
         )
         in_full = Distribution("x"), AtPoints("x", tuple(knots.points.tolist()), tails=True)
         assert (current_counter("x", side), current_counter("x", knots)) == in_full
@@ -132,7 +133,7 @@ def test_what_is_counted_of_the_current_side():
 
 
 def test_cells_are_read_off_what_was_counted_in_full():
-    side = Profile.of({"x": np.arange(501) / 250}).distribution("x")
+    side = distribution_of(Profile.of({"x": np.arange(501) / 250}), "x")
     edges = side.edges(2)
     counter = current_counter("x", side, edges)
     data = {"x": [0.0, 2.5]}
@@ -143,9 +144,9 @@ def test_cells_are_read_off_what_was_counted_in_full():
 
 def test_distribution_that_was_not_kept():
     table = {"id": [f"user{i}" for i in range(50)]}
-    assert Baseline.from_data(table).distribution("id") is None
-    assert Profile.of(table, []).distribution("id") is None
-    assert Baseline.from_data(table).distribution("nobody") is None
+    assert distribution_of(Baseline.from_data(table), "id") is None
+    assert distribution_of(Profile.of(table, []), "id") is None
+    assert distribution_of(Baseline.from_data(table), "nobody") is None
 
 
 @pytest.mark.parametrize("type_", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(9, 1)])

@@ -29,7 +29,6 @@ from mlgates.profile.counters import (
 )
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.scan import Profile
-from mlgates.tables import threads
 from mlgates.tables.source import Source, as_source
 
 NAN, INF = math.nan, math.inf
@@ -325,7 +324,7 @@ def test_large_tables_are_scanned_by_threads(monkeypatch):
             super().__init__(threads)
 
     monkeypatch.setattr(module, "ThreadPoolExecutor", Spy)
-    monkeypatch.setattr(threads.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 3)
     large = Profile.of({"x": np.arange(100_000)})
     assert asked == [3]
     assert large == Profile.of({"x": np.arange(100_000)}, n_jobs=1)

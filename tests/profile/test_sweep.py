@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
-from mlgates.profile import column as together
-from mlgates.profile.column import ColumnView, sweep_together
-from mlgates.profile.scan import Profile
+from mlgates.profile import scan as together
+from mlgates.profile.column import ColumnView
+from mlgates.profile.scan import Profile, sweep_together
 from mlgates.tables.field import from_arrow
 
 NAN, INF = float("nan"), float("inf")

@@ -89,10 +89,6 @@ class Baseline:
         self.fingerprint = fingerprint
         self.created = created
 
-    def distribution(self, name: str) -> QuantileSketch | Frequencies | None:
-        """Return a column's distribution; None where none was kept."""
-        return self.distributions.get(name)
-
     @property
     def schema(self) -> TableSchema:
         """Names and types of the columns."""

@@ -1,9 +1,9 @@
-"""One column of a batch, and the profile that is kept of every column."""
+"""One column of a batch, its checksum, and the profile that is kept of every column."""
 
-from collections.abc import Collection, Mapping, Sequence
+import dataclasses
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,23 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.hashing import BLOCK, float_sum, float_sums, mixed_sum, text_sum, text_weights
 from mlgates.stats.counting import in_order
 from mlgates.tables import encoding
+from mlgates.tables.encoding import as_bytes, bytes_sum, offsets_and_bytes, weigh
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import Field
-from mlgates.tables.threads import each, threads_for
 
-__all__ = [
-    "TEXTS",
-    "WHOLE",
-    "ColumnProfile",
-    "ColumnView",
-    "Extreme",
-    "Sweep",
-    "merge_fields",
-    "sweep_together",
-]
+__all__ = ["ColumnProfile", "ColumnView"]
 
 #: Kinds whose values are whole numbers: dates in days, the others in their unit.
 WHOLE = frozenset({"int", "date", "time", "timestamp", "duration"})
@@ -38,11 +28,16 @@ TEXTS = frozenset({"string", "binary"})
 Extreme = int | float | Decimal | bool
 
 _WORD = (1 << 64) - 1
-#: Values of a matrix of columns: they stay in a processor's cache, and a call takes long enough for
-#: threads.
-_MATRIX = 1 << 16
-#: From so many values on, threads gain more than they cost.
-_MANY_VALUES = 1 << 19
+_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
+_HALF = np.uint64(32)
+#: A little less than 1, with digits down to the last: products with it are rounded, each otherwise,
+#: and stay finite; of doubles that are neighbours one pair in 1,600 has the same.
+_SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
+_FOLD = np.uint64(31)
+#: Numbers that are worked on at a time: with fewer, threads would wait for each other.
+_BLOCK = 1 << 16
+#: Texts that are worked on at a time; they stay in the cache.
+_TEXTS_BLOCK = 1 << 14
 
 
 class Sweep(NamedTuple):
@@ -106,17 +101,12 @@ class ColumnView:
         self.field = field
         self.sorted_values = None if sweep is None else sweep.sorted_values
         self.rows = len(array)
-        self._plain: pa.ChunkedArray | None = None
         self._mask: npt.NDArray[np.bool_] | None = None
-        self._values: npt.NDArray[np.generic] | None = None
-        self._encoded: pa.DictionaryArray | None = None
-        self._codes: npt.NDArray[np.int32] | None = None
-        self._code_counts: npt.NDArray[np.int64] | None = None
-        # Nulls that no validity bitmap of the column shows.
-        self._hides_nulls = bool(pa.types.is_union(array.type))
+        hides_nulls = bool(pa.types.is_union(array.type))
         if pa.types.is_dictionary(array.type):
-            self._hides_nulls = any(chunk.dictionary.null_count for chunk in array.chunks)
-        if self._hides_nulls:
+            hides_nulls = any(chunk.dictionary.null_count for chunk in array.chunks)
+        if hides_nulls:
+            # No validity bitmap of the column shows them.
             self._mask = encoding.is_null(self.plain)
             self.nulls = int(np.count_nonzero(self._mask))
         else:
@@ -135,17 +125,15 @@ class ColumnView:
             if self.max == np.inf:
                 self.pos_inf = int(np.count_nonzero(self.floats == np.inf))
         elif kind in WHOLE or kind in {"decimal", "bool"}:
-            numbers = self.whole_numbers() if kind in WHOLE else self.plain
+            numbers = encoding.to_whole_numbers(self.plain) if kind in WHOLE else self.plain
             span = pc.min_max(numbers)
             self.min, self.max = span["min"].as_py(), span["max"].as_py()
         self.valid = self.rows - self.missing
 
-    @property
+    @cached_property
     def plain(self) -> pa.ChunkedArray:
         """The column as its values, without a dictionary."""
-        if self._plain is None:
-            self._plain = encoding.decode(self.array)
-        return self._plain
+        return encoding.decode(self.array)
 
     def aligned(self) -> pa.ChunkedArray:
         """Return one plain value a row, null where it is missing: NaN is null here.
@@ -171,35 +159,27 @@ class ColumnView:
                 self._mask = encoding.is_null(self.array)
         return self._mask
 
-    def whole_numbers(self) -> pa.ChunkedArray:
-        """Return a column of whole numbers or times as integers, nulls kept."""
-        return encoding.to_whole_numbers(self.plain)
-
-    @property
+    @cached_property
     def values(self) -> npt.NDArray[np.generic]:
         """The values that are not missing; no copy is made where none is needed.
 
         Integers keep their width; times are 64-bit counts of their unit, dates are days; decimals
         are rounded to double precision.
         """
-        if self._values is None:
-            kind = self.field.kind
-            if kind == "float":
-                self._values = self.floats[~self.missing_mask()] if self.missing else self.floats
-            elif kind in WHOLE:
-                numbers = encoding.to_numpy(self.whole_numbers())
-                times = kind != "int"
-                self._values = numbers.astype(np.int64, copy=False) if times else numbers
-            elif kind == "decimal":
-                self._values = encoding.to_doubles(self.plain)
-            elif kind == "bool":
-                self._values = encoding.to_numpy(self.plain)
-            elif kind == "null":
-                self._values = np.empty(0)
-            else:
-                msg = f"column {self.field.name!r} holds {kind} values: they are no numbers"
-                raise EvidenceError(msg)
-        return self._values
+        kind = self.field.kind
+        if kind == "float":
+            return self.floats[~self.missing_mask()] if self.missing else self.floats
+        if kind in WHOLE:
+            numbers = encoding.to_numpy(encoding.to_whole_numbers(self.plain))
+            return numbers if kind == "int" else numbers.astype(np.int64, copy=False)
+        if kind == "decimal":
+            return encoding.to_doubles(self.plain)
+        if kind == "bool":
+            return encoding.to_numpy(self.plain)
+        if kind != "null":
+            msg = f"column {self.field.name!r} holds {kind} values: they are no numbers"
+            raise EvidenceError(msg)
+        return np.empty(0)
 
     def in_order(self) -> npt.NDArray[Any]:
         """Return the values as numbers, sorted, as of `mlgates.stats.counting.in_order`."""
@@ -207,47 +187,37 @@ class ColumnView:
             self.sorted_values = in_order(self.values)
         return self.sorted_values
 
-    @property
+    @cached_property
     def encoded(self) -> pa.DictionaryArray:
         """The column as one dictionary without repeated values; missing rows are null.
 
         Values that no row has may be in the dictionary.
         """
-        if self._encoded is None:
-            kind = self.field.kind
-            if kind == "null":
-                none = pa.nulls(self.rows, pa.int32())
-                empty = pa.array([], pa.string())
-                self._encoded = pa.DictionaryArray.from_arrays(none, empty)
-            elif kind == "float":
-                # One zero; and NaN is missing, not a value.
-                self._encoded = pa.array(self.floats + 0.0, from_pandas=True).dictionary_encode()
-            else:
-                self._encoded = encoding.encode(self.array if kind in TEXTS else self.plain)
-        return self._encoded
+        kind = self.field.kind
+        if kind == "null":
+            none = pa.nulls(self.rows, pa.int32())
+            return pa.DictionaryArray.from_arrays(none, pa.array([], pa.string()))
+        if kind == "float":
+            # One zero; and NaN is missing, not a value.
+            return pa.array(self.floats + 0.0, from_pandas=True).dictionary_encode()
+        return encoding.encode(self.array if kind in TEXTS else self.plain)
 
     @property
     def is_encoded(self) -> bool:
         """Whether reading `encoded` costs next to nothing: it is there already."""
-        if self._encoded is not None:
-            return True
-        return self.field.kind in TEXTS and bool(pa.types.is_dictionary(self.array.type))
+        is_dictionary = pa.types.is_dictionary(self.array.type)
+        return "encoded" in vars(self) or bool(self.field.kind in TEXTS and is_dictionary)
 
-    @property
+    @cached_property
     def codes(self) -> npt.NDArray[np.int32]:
         """Position of each row's value in the dictionary of `encoded`; -1 where missing."""
-        if self._codes is None:
-            self._codes = np.asarray(self.encoded.indices.fill_null(-1).to_numpy())
-        return self._codes
+        return np.asarray(self.encoded.indices.fill_null(-1).to_numpy())
 
-    @property
+    @cached_property
     def code_counts(self) -> npt.NDArray[np.int64]:
         """How many rows have each value of the dictionary of `encoded`."""
-        if self._code_counts is None:
-            size = len(self.encoded.dictionary)
-            # A missing row's code is -1.
-            self._code_counts = np.bincount(self.codes + 1, minlength=size + 1)[1:]
-        return self._code_counts
+        # A missing row's code is -1.
+        return np.bincount(self.codes + 1, minlength=len(self.encoded.dictionary) + 1)[1:]
 
     def checksum(self) -> int:
         """Return a sum over the values modulo 2**64, whatever their width, order and chunks.
@@ -264,9 +234,9 @@ class ColumnView:
         if kind in WHOLE:
             scale = NANOSECONDS[self.field.unit] if self.field.unit else 1
             total = 0
-            for chunk in self.whole_numbers().chunks:
-                for start in range(0, len(chunk), BLOCK):
-                    numbers = encoding.filled(chunk.slice(start, BLOCK), 0)
+            for chunk in encoding.to_whole_numbers(self.plain).chunks:
+                for start in range(0, len(chunk), _BLOCK):
+                    numbers = encoding.filled(chunk.slice(start, _BLOCK), 0)
                     if numbers.dtype != np.uint64:
                         numbers = numbers.astype(np.int64, copy=False)
                     total += mixed_sum(numbers.view(np.uint64), scale)
@@ -274,7 +244,7 @@ class ColumnView:
         if kind == "bool":
             return int(pc.sum(self.plain).as_py() or 0)
         if kind == "decimal":
-            return float_sum(self.values)
+            return _sweep(self.values.astype(np.float64, copy=False)).checksum
         if kind in TEXTS and self.is_encoded and 2 * len(self.encoded.dictionary) <= self.rows:
             weights = text_weights(self.encoded.dictionary)
             return int((weights * self.code_counts.astype(np.uint64)).sum())
@@ -284,10 +254,10 @@ class ColumnView:
 def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
     """Read floats once, in blocks that stay in the processor's cache."""
     low, high, missing, total = np.nan, np.nan, 0, 0
-    scratch = np.empty((2, min(len(floats), BLOCK)), np.uint64)
+    scratch = np.empty((2, min(len(floats), _BLOCK)), np.uint64)
     with np.errstate(invalid="ignore"):
-        for start in range(0, len(floats), BLOCK):
-            block = floats[start : start + BLOCK]
+        for start in range(0, len(floats), _BLOCK):
+            block = floats[start : start + _BLOCK]
             least, greatest = np.minimum.reduce(block), np.maximum.reduce(block)
             if least != least:  # noqa: PLR0124  (NaN)
                 gaps = np.isnan(block)
@@ -296,86 +266,105 @@ def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
                 # 0 adds nothing to a checksum.
                 block = np.where(gaps, block.dtype.type(0), block)
             low, high = np.fmin(low, least), np.fmax(high, greatest)
-            total += float_sum(block, scratch)
+            mixed = _mixed(block, scratch[0, : len(block)], scratch[1, : len(block)])
+            # Of integers a product of vectors is one pass; it wraps around, as it should.
+            total += int(np.dot(mixed, mixed))
     # Adding 0 makes one zero of the two.
     return Sweep(floats, float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
 
 
-def sweep_together(
-    columns: Mapping[str, pa.ChunkedArray], in_order: Collection[str], n_jobs: int | None = None
-) -> dict[str, Sweep]:
-    """Read many float columns of few rows at a time, and sort those whose order is needed.
+def _mixed(
+    values: npt.NDArray[Any], bits: npt.NDArray[np.uint64], out: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint64]:
+    """Mix the bits of floats without NaN, as doubles; `out` may be the memory of the values.
 
-    A call of numpy costs a microsecond or more whatever it works on, and threads that make many
-    short ones wait for each other. So columns are copied into a matrix, a row each, and each call
-    serves all of them. Columns with nulls or NaN, several chunks or many rows are left out. The
-    sorted values of those named `in_order` are kept, too.
+    Of ``p``, the bits of the double ``b * x`` for a constant ``b`` a little below 1, it is
+    ``p ^ (p >> 31)``, the square of which is added modulo 2**64: the rounding of products, and
+    exponents and signs mixed into the lower bits, give sets of numbers of equal sum different sums
+    of these. Zeros add 0: the square of -0 is a multiple of 2**64.
+    """
+    with np.errstate(invalid="ignore", under="ignore"):
+        np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
+    np.right_shift(bits, _FOLD, out=out)
+    return np.bitwise_xor(bits, out, out=out)
+
+
+def float_sums(
+    rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.float64]
+) -> npt.NDArray[np.uint64]:
+    """Return the checksum of each row of a matrix, which is overwritten; any number with NaN.
+
+    `scratch`, of the same shape, is memory to work in.
+    """
+    mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
+    np.multiply(mixed, mixed, out=mixed)
+    return np.asarray(np.add.reduce(mixed, axis=1))
+
+
+def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
+    """Return the sum of ``scale * bits`` modulo 2**64, each mixed before it is added.
+
+    Of ``x = scale * bits`` it is ``z * (z >> 32)`` for ``z = c * (x ^ (x >> 32))`` and an odd
+    constant ``c``, all modulo 2**64: sets of numbers of equal sum have different sums of these.
+    0 adds 0. Counts of seconds with a scale of 10**9 are counts of nanoseconds.
+    """
+    return _mix(bits * np.uint64(scale))
+
+
+def _mix(words: npt.NDArray[np.uint64]) -> int:
+    """Mix words in place, as `mixed_sum` does, and return their sum modulo 2**64."""
+    shifted = words >> _HALF
+    words ^= shifted
+    words *= _MULTIPLIER
+    words *= np.right_shift(words, _HALF, out=shifted)
+    return int(np.add.reduce(words))
+
+
+def text_sum(texts: pa.ChunkedArray) -> int:
+    """Return the sum of `text_weights` modulo 2**64, over what is not null."""
+    total = bytes_sum(texts)
+    for part in texts.chunks:
+        chunk = as_bytes(part)
+        if chunk.null_count:
+            # Arrow allows any bytes behind a null.
+            chunk = chunk.drop_null()
+        offsets, data = offsets_and_bytes(chunk)
+        for row in range(0, len(chunk), _TEXTS_BLOCK):
+            words = _last_words(offsets[row : row + _TEXTS_BLOCK + 1], offsets[0], data)
+            total += _mix(words)
+    return total % 2**64
+
+
+def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
+    """Return what each text adds to the checksum of its column.
+
+    The sum of its bytes, 2**32 times their number, and its last eight bytes, mixed: it doesn't see
+    bytes that change places before the last eight.
 
     Examples
     --------
-    >>> columns = {"a": pa.chunked_array([[2.0, 1.5]]), "b": pa.chunked_array([[0.0, 0.0]])}
-    >>> sweep = sweep_together(columns, {"a", "b"})["a"]
-    >>> sweep.low, sweep.sorted_values
-    (1.5, array([1.5, 2. ]))
+    >>> len(set(text_weights(pa.array(["listen", "silent", "enlist"])).tolist()))
+    3
     """
-    fitting: dict[bool, list[str]] = {True: [], False: []}
-    for name, array in columns.items():
-        if (
-            0 < len(array) <= _MATRIX
-            and array.num_chunks == 1
-            and array.null_count == 0
-            and not pa.types.is_dictionary(array.type)
-        ):
-            fitting[name in in_order].append(name)
-    found = [*fitting[True], *fitting[False]]
-    if not found:
-        return {}
-    rows = len(columns[found[0]])
-    width = _MATRIX // rows
-    groups = [
-        (names[i : i + width], sort)
-        for sort, names in fitting.items()
-        for i in range(0, len(names), width)
-    ]
-    threads = threads_for(n_jobs, is_large=rows * len(found) >= _MANY_VALUES)
-    threads = min(threads, len(groups))
-    if threads == 1 and len(groups) == len(found):
-        # Nothing is gained by matrices of one column.
-        return {}
-    parts = [groups[i::threads] for i in range(threads)]
-    swept = each(partial(_sweep_groups, columns), parts, threads)
-    return {name: sweep for part in swept for name, sweep in part.items()}
+    offsets, data = offsets_and_bytes(as_bytes(texts))
+    words = _last_words(offsets, offsets[0], data)
+    _mix(words)
+    return weigh(texts) + words
 
 
-def _sweep_groups(
-    columns: Mapping[str, pa.ChunkedArray], groups: Sequence[tuple[list[str], bool]]
-) -> dict[str, Sweep]:
-    """Read groups of columns one after another, each as a matrix, in the same memory."""
-    swept, scratch = {}, np.empty((0, 0))
-    # Whatever is done to some kinds of NaN is invalid, and is reported, before they are found.
-    with np.errstate(invalid="ignore"):
-        for names, sort in groups:
-            floats = [encoding.to_floats(columns[name]) for name in names]
-            shape = len(names), len(floats[0])
-            if scratch.shape != shape:
-                scratch = np.empty(shape)
-            np.stack(floats, out=scratch)
-            matrix = np.empty_like(scratch)
-            low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
-            # Each uses the memory of the other.
-            sums = float_sums(scratch, matrix).tolist()
-            if sort:
-                np.add(np.stack(floats, out=matrix), 0.0, out=matrix)
-                matrix.sort(axis=1)
-                matrix.flags.writeable = False
-            # One zero of the two.
-            ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
-            found = zip(names, floats, matrix, ends, sums, strict=True)
-            for name, column, values, (least, greatest), total in found:
-                if least == least:  # noqa: PLR0124  (no NaN)
-                    in_order = values if sort else None
-                    swept[name] = Sweep(column, least, greatest, 0, total, in_order)
-    return swept
+def _last_words(
+    offsets: npt.NDArray[np.integer], first: int, data: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint64]:
+    """Return the last eight bytes of each text as one number; shorter texts whole."""
+    # Only the bytes of these texts are copied, behind eight zeros.
+    begin, end = int(offsets[0] - first), int(offsets[-1] - first)
+    padded = np.concatenate([np.zeros(8, np.uint8), data[begin:end]])
+    words = np.ndarray((end - begin + 1,), "<u8", padded, strides=(1,))
+    sizes = np.diff(offsets).astype(np.int64, copy=False)
+    ends = (offsets[1:] - offsets[0]).astype(np.int64, copy=False)
+    surplus = 8 * np.maximum(8 - sizes, 0)
+    # All 64 bits are shifted out of the word of an empty text.
+    return np.asarray(words[ends] >> surplus.astype(np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,31 +392,19 @@ class ColumnProfile:
     min: Extreme | None
     max: Extreme | None
     checksum: int
+    #: Number of nulls and NaN, and of values.
+    missing: int = dataclasses.field(init=False)
+    valid: int = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "missing", self.nulls + self.nans)
+        object.__setattr__(self, "valid", self.rows - self.missing)
 
     @classmethod
     def of(cls, view: ColumnView) -> "ColumnProfile":
         """Return the profile of one column of one batch."""
-        return cls(
-            field=view.field,
-            rows=view.rows,
-            nulls=view.nulls,
-            nans=view.nans,
-            neg_inf=view.neg_inf,
-            pos_inf=view.pos_inf,
-            min=view.min,
-            max=view.max,
-            checksum=view.checksum(),
-        )
-
-    @property
-    def missing(self) -> int:
-        """Number of nulls and NaN."""
-        return self.nulls + self.nans
-
-    @property
-    def valid(self) -> int:
-        """Number of values that are not missing."""
-        return self.rows - self.missing
+        counts = (view.rows, view.nulls, view.nans, view.neg_inf, view.pos_inf)
+        return cls(view.field, *counts, view.min, view.max, view.checksum())
 
     @property
     def infinite(self) -> int:

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.profile.counter import BatchView, ColumnCounter, State
-from mlgates.profile.hashing import may_repeat
 from mlgates.profile.violations import COMPARABLE, SHOWN, first_true, need
 from mlgates.tables import encoding
+from mlgates.tables.encoding import as_bytes, offsets_and_bytes
 
 __all__ = ["Duplicated", "Duplicates"]
 
@@ -19,6 +19,14 @@ _SPARSE = 8
 _HEAD = 1024
 #: Kinds whose values are compared in Arrow; the others are numbers.
 _HASHED = frozenset({"string", "binary", "decimal"})
+#: Longer texts are not hashed: each eight bytes are a pass over all rows.
+_LONGEST = 128
+#: Rows that are hashed at a time; they stay in the cache.
+_BLOCK = 1 << 14
+#: What is kept of a word of which so many bytes belong to the text.
+_KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
+_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
+_HALF = np.uint64(32)
 
 #: A numpy array, or a chunked array of Arrow.
 Values: TypeAlias = Any
@@ -214,3 +222,51 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
     # New values get new, higher codes; a code that is no new maximum occurred before.
     repeats = 1 + first_true(codes[1:] <= np.maximum.accumulate(codes)[:-1])
     return count, np.flatnonzero(suspects)[repeats]
+
+
+def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Return which texts, without nulls, have the hash of another; the others occur once.
+
+    All may repeat when there are texts too long to be hashed.
+
+    Examples
+    --------
+    >>> may_repeat(pa.chunked_array([["a", "b"], ["a", "c"]]))
+    array([ True, False,  True, False])
+    """
+    parts = []
+    for chunk in map(as_bytes, texts.chunks):
+        offsets, data = offsets_and_bytes(chunk)
+        lengths = np.diff(offsets).astype(np.int64, copy=False)
+        if len(chunk) and int(lengths.max()) > _LONGEST:
+            return np.ones(len(texts), np.bool_)
+        # Eight bytes from any byte on, as one number; behind the last byte there are zeros.
+        padded = np.concatenate([data, np.zeros(8, np.uint8)])
+        words = np.ndarray((len(data) + 1,), "<u8", padded, strides=(1,))
+        starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
+        for row in range(0, len(chunk), _BLOCK):
+            rows = slice(row, row + _BLOCK)
+            parts.append(_hashes(words, starts[rows], lengths[rows]))
+    every = np.concatenate(parts) if parts else np.empty(0, np.uint64)
+    ordered = np.sort(every)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated) == 0:
+        return np.zeros(len(texts), np.bool_)
+    return np.isin(every, repeated)
+
+
+def _hashes(
+    words: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint64]:
+    """Return the hash of each text: a sum over its words of eight bytes."""
+    total = lengths.astype(np.uint64) * _MULTIPLIER
+    for at in range(0, int(lengths.max()), 8):
+        word = words[np.minimum(starts + at, len(words) - 1)]
+        word &= _KEEP[np.clip(lengths - at, 0, 8)]
+        # Another odd factor at each place. Nothing is added behind the end of a text, so that its
+        # hash does not depend on how long the others are.
+        word *= np.uint64(int(_MULTIPLIER) * (at + 1) % 2**64)
+        word ^= word >> _HALF
+        word *= _MULTIPLIER
+        total += word
+    return total

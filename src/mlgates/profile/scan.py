@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from itertools import chain, repeat
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
@@ -19,19 +22,28 @@ from mlgates.profile.column import (
     ColumnProfile,
     ColumnView,
     Sweep,
+    float_sums,
     merge_fields,
-    sweep_together,
 )
 from mlgates.profile.counter import BatchView, Counter, State
-from mlgates.profile.counters import Distribution, NumericSample
-from mlgates.profile.distributions import Ecdf, Frequencies, Sample
+from mlgates.profile.counters import Distribution
+from mlgates.profile.distributions import Ecdf, Frequencies
+from mlgates.tables import encoding
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import TableSchema, few
 from mlgates.tables.source import Batch, Source, as_source
-from mlgates.tables.threads import MANY_ROWS, threads_for
 
-__all__ = ["Profile"]
+__all__ = ["MANY_ROWS", "Profile", "each", "threads_for"]
 
+#: From so many rows on, threads gain more than they cost.
+MANY_ROWS = 100_000
+#: From so many values of small columns on, they do as well.
+_MANY_VALUES = 1 << 19
+#: Values of a matrix of columns: they stay in a processor's cache, and a call takes long enough for
+#: threads.
+_MATRIX = 1 << 16
+T = TypeVar("T")
+R = TypeVar("R")
 _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
@@ -129,7 +141,7 @@ class Profile:
         if counters is None:
             kinds = {name: field.kind for name, field in source.schema.items()}
             counters = [Distribution(name) for name, kind in kinds.items() if kind in _DISTRIBUTED]
-        return _Scan(source, counters, columns, n_jobs).run()
+        return _Scan(source, counters, columns).run(n_jobs)
 
     def __getitem__(self, counter: Counter) -> Any:
         """Return what was counted, by the counter or by one that subsumes it."""
@@ -142,14 +154,6 @@ class Profile:
 
     def __contains__(self, counter: object) -> bool:
         return counter in self._states
-
-    def distribution(self, name: str) -> Ecdf | Sample | Frequencies | None:
-        """Return a column's distribution; None where none was counted."""
-        for counter in (Distribution(name), NumericSample(name)):
-            if counter in self._states:
-                state: Ecdf | Sample | Frequencies = self[counter]
-                return state
-        return None
 
     def merge(self, other: "Profile") -> "Profile":
         """Return the profile of the rows of both, those of `other` after these.
@@ -167,10 +171,7 @@ class Profile:
             ("counters", self._states, states),
         ]
         for what, ours, theirs in pairs:
-            alone = [
-                *(key for key in ours if key not in theirs),
-                *(key for key in theirs if key not in ours),
-            ]
+            alone = [key for key in {**ours, **theirs} if key not in ours or key not in theirs]
             if alone:
                 listed = few(map(str, alone))
                 msg = f"profiles cannot be merged: only one of them has the {what} {listed}"
@@ -232,33 +233,21 @@ class Profile:
         )
 
 
-States: TypeAlias = dict[Counter, State]
-R = TypeVar("R")
-
-
 class _Counted(NamedTuple):
     """The counts of one batch, of one column or of several."""
 
     view: ColumnView | None
     profile: ColumnProfile | None
-    states: States
-
-
-Job: TypeAlias = Callable[[], _Counted]
+    states: dict[Counter, State]
 
 
 class _Scan:
     """One pass over a source: columns are counted side by side, batches one after another."""
 
     def __init__(
-        self,
-        source: Source,
-        counters: Iterable[Counter],
-        columns: Iterable[str] | None,
-        n_jobs: int | None,
+        self, source: Source, counters: Iterable[Counter], columns: Iterable[str] | None
     ) -> None:
-        self.source, self.n_jobs = source, n_jobs
-        schema = source.schema
+        self.source, schema = source, source.schema
         wanted = set(schema if columns is None else columns)
         if absent := [name for name in wanted if name not in schema]:
             msg = f"the table has no column {few(absent)}; it has {few(schema, 20)}"
@@ -280,9 +269,8 @@ class _Scan:
         # Long jobs first, so that the threads end together: texts with much to count.
         work = {name: len(own[name]) + 100 * (schema[name].kind == "string") for name in own}
         self.own = {name: own[name] for name in sorted(own, key=lambda name: -work[name])}
-        self.sorted = {name for c in self.order if c.needs_sorted for name in c.columns}
 
-    def run(self) -> Profile:
+    def run(self, n_jobs: int | None) -> Profile:
         """Return the profile of the whole source."""
         source, states = self.source, self.states
         profiles: dict[str, ColumnProfile] = {}
@@ -294,22 +282,31 @@ class _Scan:
                 table = pa.concat_tables([part.table for part in parts])
                 parts = [Batch(table, table)]
             batches = iter(parts)
-        threads = threads_for(self.n_jobs, is_large=source.rows is None or source.rows >= MANY_ROWS)
-        pending: deque[tuple[int, list[Job]]] = deque()
-        total = 0
+        floats = [name for name in self.own if source.schema[name].kind == "float"]
+        in_order = {name for c in self.order if c.needs_sorted for name in c.columns}
+        threads = threads_for(n_jobs, is_large=source.rows is None or source.rows >= MANY_ROWS)
+        pending: deque[tuple[Batch, Iterable[_Counted]]] = deque()
+        total = rows = 0
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
+            side_by_side: Callable[..., Iterable[Any]] = map if pool is None else pool.map
             for batch in chain(batches, repeat(None)):
                 if batch is not None:
-                    pending.append((batch.table.num_rows, self._start(batch, pool)))
+                    # Nothing is added to what is counted of a batch of all rows.
+                    is_whole = batch.table.num_rows == source.rows
+                    arrays = {name: batch.table[name] for name in floats}
+                    sweeps = sweep_together(arrays, in_order if is_whole else (), n_jobs)
+                    count = partial(self._count_column, batch, sweeps)
+                    pending.append((batch, side_by_side(count, self.own)))
                     # A few batches at a time: what was read is not held for longer than needed.
                     if len(pending) < threads:
                         continue
                 elif not pending:
                     break
-                rows, jobs = pending.popleft()
-                for job in jobs:
-                    _, profile, counted = job()
+                counted_batch, results = pending.popleft()
+                columns = dict(zip(self.own, results, strict=True))
+                count = partial(self._count_joint, counted_batch, columns)
+                for _, profile, counted in chain(columns.values(), side_by_side(count, self.joint)):
                     if profile is not None:
                         name = profile.field.name
                         before = profiles.get(name)
@@ -318,66 +315,46 @@ class _Scan:
                         known = states.get(counter)
                         merged = state if known is None else _merge_states(known, state, total)
                         states[counter] = merged
+                rows = counted_batch.table.num_rows
                 total += rows
-            finalized = [_submit(pool, _finalized, states[counter]) for counter in self.order]
-            ended = [job() for job in finalized]
+            if rows != source.rows:
+                finalized = side_by_side(_finalized, [states[counter] for counter in self.order])
+                states.update(zip(self.order, finalized, strict=True))
         return Profile(
             total,
             source.schema,
             {name: profiles[name] for name in self.profiled},
-            dict(zip(self.order, ended, strict=True)),
+            {counter: states[counter] for counter in self.order},
         )
 
-    def _start(self, batch: Batch, pool: ThreadPoolExecutor | None) -> list[Job]:
-        """Start a job for each column of a batch, then one for each counter of several columns."""
-        kinds = {name: self.source.schema[name].kind for name in self.own}
-        floats = {name: batch.table[name] for name, kind in kinds.items() if kind == "float"}
-        # Nothing is added to what is counted of a batch of all rows.
-        is_whole = batch.table.num_rows == self.source.rows
-        sweeps = sweep_together(floats, self.sorted if is_whole else (), self.n_jobs)
-        jobs = {
-            name: _submit(pool, self._count_column, batch, name, sweeps.get(name))
-            for name in self.own
-        }
-        return [
-            *jobs.values(),
-            *(_submit(pool, self._count_joint, batch, counter, jobs) for counter in self.joint),
-        ]
-
-    def _count_column(self, batch: Batch, name: str, sweep: Sweep | None) -> _Counted:
-        view = ColumnView(batch.table[name], self.source.schema[name], sweep)
+    def _count_column(self, batch: Batch, sweeps: Mapping[str, Sweep], name: str) -> _Counted:
+        view = ColumnView(batch.table[name], self.source.schema[name], sweeps.get(name))
         states = self._count(batch, self.own[name], {name: view})
         # After the counters: a checksum is quicker where they encoded the texts.
         profile = ColumnProfile.of(view) if name in self.profiled else None
         return _Counted(view, profile, states)
 
-    def _count_joint(self, batch: Batch, counter: Counter, jobs: Mapping[str, Job]) -> _Counted:
-        # The columns' jobs were started before, so that waiting for them ends.
-        views = {name: jobs[name]().view for name in counter.columns}
+    def _count_joint(
+        self, batch: Batch, columns: Mapping[str, _Counted], counter: Counter
+    ) -> _Counted:
+        views = {name: columns[name].view for name in counter.columns}
         return _Counted(None, None, self._count(batch, [counter], views))
 
     def _count(
         self, batch: Batch, counters: Iterable[Counter], columns: Mapping[str, Any]
-    ) -> States:
-        states, view = {}, BatchView(columns, batch.native, batch.table.num_rows)
+    ) -> dict[Counter, State]:
+        states, rows = {}, batch.table.num_rows
+        view = BatchView(columns, batch.native, rows)
         for counter in counters:
             # One that failed is not tried again.
             if not isinstance(self.states.get(counter), _Failure):
                 try:
-                    state = counter.count(view)
+                    states[counter] = counter.count(view)
+                    if rows == self.source.rows:
+                        states[counter].finalize()
                 except Exception as error:  # noqa: BLE001  (raised where the state is read)
-                    state = _Failure(error)
-                is_whole = batch.table.num_rows == self.source.rows
-                states[counter] = _finalized(state) if is_whole else state
+                    states[counter] = _Failure(error)
         return states
-
-
-def _submit(pool: ThreadPoolExecutor | None, job: Callable[..., R], *args: Any) -> Callable[[], R]:
-    """Run a job, in a thread where there is a pool; the answer waits for its result."""
-    if pool is not None:
-        return pool.submit(job, *args).result
-    result = job(*args)
-    return lambda: result
 
 
 def _finalized(state: State) -> State:
@@ -399,3 +376,107 @@ def _merge_states(state: State, other: State, shift: int) -> State:
         if isinstance(other, Ecdf | Frequencies) and other.n == 0:
             return state
     return state.merge(other, shift)
+
+
+def sweep_together(
+    columns: Mapping[str, pa.ChunkedArray], in_order: Collection[str], n_jobs: int | None = None
+) -> dict[str, Sweep]:
+    """Read many float columns of few rows at a time, and sort those whose order is needed.
+
+    A call of numpy costs a microsecond or more whatever it works on, and threads that make many
+    short ones wait for each other. So columns are copied into a matrix, a row each, and each call
+    serves all of them. Columns with nulls or NaN, several chunks or many rows are left out. The
+    sorted values of those named `in_order` are kept, too.
+
+    Examples
+    --------
+    >>> columns = {"a": pa.chunked_array([[2.0, 1.5]]), "b": pa.chunked_array([[0.0, 0.0]])}
+    >>> sweep = sweep_together(columns, {"a", "b"})["a"]
+    >>> sweep.low, sweep.sorted_values
+    (1.5, array([1.5, 2. ]))
+    """
+    fitting: dict[bool, list[str]] = {True: [], False: []}
+    for name, array in columns.items():
+        if (
+            0 < len(array) <= _MATRIX
+            and array.num_chunks == 1
+            and array.null_count == 0
+            and not pa.types.is_dictionary(array.type)
+        ):
+            fitting[name in in_order].append(name)
+    found = [*fitting[True], *fitting[False]]
+    if not found:
+        return {}
+    rows = len(columns[found[0]])
+    width = _MATRIX // rows
+    groups = [
+        (names[i : i + width], sort)
+        for sort, names in fitting.items()
+        for i in range(0, len(names), width)
+    ]
+    threads = threads_for(n_jobs, is_large=rows * len(found) >= _MANY_VALUES)
+    threads = min(threads, len(groups))
+    if threads == 1 and len(groups) == len(found):
+        # Nothing is gained by matrices of one column.
+        return {}
+    parts = [groups[i::threads] for i in range(threads)]
+    swept = each(partial(_sweep_groups, columns), parts, threads)
+    return {name: sweep for part in swept for name, sweep in part.items()}
+
+
+def _sweep_groups(
+    columns: Mapping[str, pa.ChunkedArray], groups: Sequence[tuple[list[str], bool]]
+) -> dict[str, Sweep]:
+    """Read groups of columns one after another, each as a matrix, in the same memory."""
+    swept, scratch = {}, np.empty((0, 0))
+    # Whatever is done to some kinds of NaN is invalid, and is reported, before they are found.
+    with np.errstate(invalid="ignore"):
+        for names, sort in groups:
+            floats = [encoding.to_floats(columns[name]) for name in names]
+            shape = len(names), len(floats[0])
+            if scratch.shape != shape:
+                scratch = np.empty(shape)
+            np.stack(floats, out=scratch)
+            matrix = np.empty_like(scratch)
+            low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
+            # Each uses the memory of the other.
+            sums = float_sums(scratch, matrix).tolist()
+            if sort:
+                np.add(np.stack(floats, out=matrix), 0.0, out=matrix)
+                matrix.sort(axis=1)
+                matrix.flags.writeable = False
+            # One zero of the two.
+            ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
+            found = zip(names, floats, matrix, ends, sums, strict=True)
+            for name, column, values, (least, greatest), total in found:
+                if least == least:  # noqa: PLR0124  (no NaN)
+                    in_order = values if sort else None
+                    swept[name] = Sweep(column, least, greatest, 0, total, in_order)
+    return swept
+
+
+def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
+    """Return the number of threads: `n_jobs`, or for large work one for each processor.
+
+    Examples
+    --------
+    >>> threads_for(3, is_large=False), threads_for(None, is_large=False)
+    (3, 1)
+    """
+    if n_jobs is not None:
+        return max(1, n_jobs)
+    return (os.cpu_count() or 1) if is_large else 1
+
+
+def each(do: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
+    """Return the results of a function for each item, in their order.
+
+    Examples
+    --------
+    >>> each(abs, [-2, 1], threads=2)
+    [2, 1]
+    """
+    if threads == 1:
+        return [do(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(do, items))

@@ -11,7 +11,7 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, bounded
-from mlgates.gates.drift.columns import Candidates, candidates, content
+from mlgates.gates.drift.columns import Candidates, candidates, content, distribution_of
 from mlgates.gates.drift.decide_columns import decide_columns
 from mlgates.gates.drift.statistics import (
     METHODS,
@@ -163,7 +163,7 @@ class Drift(Gate):
 
     def _counter(self, reference: Reference, gates: "GatesByColumn", name: str) -> Counter:
         """Return what to count of a column of the data: its values, or how many are in cells."""
-        side = cast("Side", reference.distribution(name))  # else it would be refused
+        side = cast("Side", distribution_of(reference, name))  # else it would be refused
         # Where another gate needs the values, cells are counted from them.
         needed = gates[name] if isinstance(side, Sample) else [self]
         if any(METHODS[gate.method].distance is None for gate in needed):
@@ -229,7 +229,7 @@ class Drift(Gate):
                 now = data.field.problem or f"it holds {content(data.field)} in the data"
                 msg = f"`{name}` holds {content(known.field)} in the reference; {now}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
-            side = cast("Side", reference.distribution(name))  # else it would be refused
+            side = cast("Side", distribution_of(reference, name))  # else it would be refused
             is_binned = method.distance is not None
             is_cut = isinstance(side, QuantileSketch) and side.n > PARTS
             if is_binned and is_cut and PARTS % self.bins:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from mlgates.gates._shared import Near
 from mlgates.gates.drift.statistics import METHODS, NUMBERS
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline, Reference
+from mlgates.profile.counters import Distribution, NumericSample, Side
 from mlgates.profile.distributions import Frequencies
 from mlgates.redaction import describe
 from mlgates.tables.field import Field
@@ -66,7 +67,7 @@ def candidates(
         else:
             side, known = None, reference.columns.get(name)
             try:
-                side = reference.distribution(name)
+                side = distribution_of(reference, name)
             except Exception as error:  # noqa: BLE001  (one bad column is one finding)
                 problem = describe(error, {name})
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
@@ -88,6 +89,14 @@ def candidates(
         else:
             judged.append(name)
     return Candidates(tuple(judged), refused, f"not judged: {', '.join(left)}" if left else "")
+
+
+def distribution_of(reference: Reference, name: str) -> Side | None:
+    """Return a column's distribution; None where none was counted or kept."""
+    if isinstance(reference, Baseline):
+        return reference.distributions.get(name)
+    counters = (Distribution(name), NumericSample(name))
+    return next((reference[counter] for counter in counters if counter in reference), None)
 
 
 def content(field: Field) -> str:

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from mlgates.profile import scan as profile
-from mlgates.tables import threads as module
+from mlgates.profile import scan as module
+from mlgates.profile.scan import each, threads_for
 from mlgates.tables.source import as_source
-from mlgates.tables.threads import each, threads_for
 
 
 @pytest.mark.parametrize(
@@ -24,14 +23,14 @@ def test_large_work_gets_threads_where_the_user_does_not_say(
 @pytest.mark.parametrize(("rows", "threads"), [(9, 1), (10, 3), (None, 3)])
 def test_tables_that_are_large_or_of_unknown_size_get_threads(rows, threads, monkeypatch):
     monkeypatch.setattr(module.os, "cpu_count", lambda: 3)
-    monkeypatch.setattr(profile, "MANY_ROWS", 10)
+    monkeypatch.setattr(module, "MANY_ROWS", 10)
     made = []
     monkeypatch.setattr(
-        profile, "ThreadPoolExecutor", lambda n: made.append(n) or ThreadPoolExecutor(n)
+        module, "ThreadPoolExecutor", lambda n: made.append(n) or ThreadPoolExecutor(n)
     )
     source = as_source({"x": range(rows or 5), "y": range(rows or 5)})
     source = replace(source, rows=rows)
-    assert profile.Profile.of(source).rows == (rows or 5)
+    assert module.Profile.of(source).rows == (rows or 5)
     assert made == [threads] * (threads > 1)
 
 
