@@ -15,6 +15,7 @@ from mlgates.tables.containers import kind_of
 
 __all__ = [
     "MalformedError",
+    "is_finite",
     "largest_floats",
     "predictions",
     "probabilities",
@@ -143,21 +144,25 @@ def undefined(values: npt.NDArray[Any]) -> Mask:
     [False, True, True]
     """
     kind = values.dtype.kind
+    if kind == "O":
+        return np.array([_is_missing(v) or not is_finite(v) for v in values], dtype=np.bool_)
+    bad = np.zeros(values.shape, dtype=np.bool_)
     if kind == "f":
         bad = ~np.isfinite(values)
     elif kind in "mM":
         bad = np.isnat(values)
-    else:
-        bad = np.zeros(values.shape, dtype=np.bool_)
-    if kind == "O":
-        for i, value in enumerate(values):
-            if isinstance(value, Decimal):
-                bad[i] = not value.is_finite()
-            else:
-                bad[i] = _is_missing(value) or (
-                    isinstance(value, float) and not math.isfinite(value)
-                )
     return np.asarray(bad.any(axis=1) if bad.ndim == 2 else bad)
+
+
+def is_finite(value: Any) -> bool:
+    """Return whether a number, or all numbers in a plain value, are finite."""
+    if isinstance(value, Mapping):
+        return all(map(is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(is_finite, value))
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:

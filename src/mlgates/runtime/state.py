@@ -104,26 +104,22 @@ class _SilentStream(io.TextIOBase):
     def __init__(self, stream: Any, others: frozenset[int | None]) -> None:
         self.count = 0
         self.open = True
-        self._stream = stream
+        self._stream = io.StringIO() if stream is None else stream
         self._others = others
 
     def write(self, text: str | bytes, /) -> int:
-        through = self._stream is not None and isinstance(text, str)
-        if through and (not self.open or threading.get_ident() in self._others):
+        if isinstance(text, str) and (not self.open or threading.get_ident() in self._others):
             return int(self._stream.write(text))
         self.count += len(text)
         return len(text)
 
     def flush(self) -> None:
-        if self._stream is not None:
-            self._stream.flush()
+        self._stream.flush()
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        if self._stream is None:
-            raise io.UnsupportedOperation
         return int(self._stream.fileno())
 
     @property
@@ -137,10 +133,10 @@ class _SilentStream(io.TextIOBase):
 
 def _snapshot() -> dict[str, Any]:
     """Return the shared state by name, each value as `_restore` takes it."""
-    root, context, folder = logging.getLogger(), decimal.getcontext(), None
+    root, context, folder = logging.getLogger(), decimal.getcontext().copy(), None
+    context.clear_flags()  # which tell of earlier operations
     with suppress(OSError):
         folder = os.getcwd()  # noqa: PTH109
-    traps = tuple(sorted(signal.__name__ for signal, on in context.traps.items() if on))
     return {
         "numpy error state": np.geterr(),
         "numpy random state": np.random.get_state(legacy=False),  # noqa: NPY002
@@ -149,10 +145,7 @@ def _snapshot() -> dict[str, Any]:
         "working directory": folder,
         "locale": locale.setlocale(locale.LC_ALL),
         _FILTERS: (warnings.filters, tuple(warnings.filters)),
-        "decimal context": (
-            *(context.prec, context.rounding, context.Emin, context.Emax),
-            *(context.capitals, context.clamp, traps),
-        ),
+        "decimal context": repr(context),
         "module search path": list(sys.path),
         "recursion limit": sys.getrecursionlimit(),
         "logging": (root.level, tuple(root.handlers), root.disabled, root.manager.disable),

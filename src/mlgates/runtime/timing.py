@@ -19,10 +19,12 @@ from mlgates.redaction import describe
 from mlgates.runtime.answers import MalformedError, predictions, probabilities
 from mlgates.tables.rows import rows_like
 
-__all__ = ["Measured", "Plan", "measure"]
+__all__ = ["Floats", "Measured", "Plan", "measure"]
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[Any], object]
+#: Calls to make: the number of a model, and its input.
+Turns = Iterable[tuple[int, Any]]
 
 #: In ticks of the clock, which are nanoseconds.
 SECOND = 1_000_000_000
@@ -101,10 +103,7 @@ class Timing:
 
 
 def timed_calls(
-    models: Sequence[Predict],
-    turns: Iterable[tuple[int, Any]],
-    clock: Clock,
-    rate: float | None = None,
+    models: Sequence[Predict], turns: Turns, clock: Clock, rate: float | None = None
 ) -> list[Timing]:
     """Call models in turns, each a model's number and its input; return a timing for each model.
 
@@ -239,9 +238,7 @@ def measure(
     batches = [[rows.take(at) for at in places] for _ in models]
     predicts = list(models.values())
 
-    def turns(
-        order: Sequence[int], calls: range, step: Callable[[], object]
-    ) -> Iterator[tuple[int, Any]]:
+    def turns(order: Sequence[int], calls: range, step: Callable[[], object]) -> Turns:
         """Yield models with their inputs, in every other turn in reversed order."""
         for i in calls:
             for which in order if i % 2 == 0 else reversed(order):
@@ -376,8 +373,7 @@ def machine_facts(
     with suppress(Exception):  # not installed; or a library that can't be inspected
         from threadpoolctl import threadpool_info
 
-        libraries: list[dict[str, Any]] = threadpool_info()
-        for library in libraries:
+        for library in threadpool_info():
             name = str(library.get("internal_api", "unknown"))
             pools[name] = max(pools.get(name, 0), int(library.get("num_threads", 0)))
     (load, switches), (load_after, switches_after) = before, after

@@ -101,9 +101,6 @@ def _untagged(tagged: dict[str, Any]) -> Any:
         return base64.b64decode(content)
     if kind == "objects":
         shape, items = content
-        array = np.empty(len(items), dtype=object)
-        for i, item in enumerate(items):
-            array[i] = item
-        return array.reshape(shape)
+        return np.fromiter(items, object, len(items)).reshape(shape)
     dtype, shape, data = content
     return np.frombuffer(base64.b64decode(data), dtype=np.dtype(dtype)).reshape(shape).copy()

@@ -1,6 +1,6 @@
 """Call the model or the application under test, and turn tests of properties into checks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, NoReturn, ParamSpec
@@ -23,6 +23,7 @@ _ROUNDS = 4
 
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.intp]
+Array = npt.NDArray[Any]
 P = ParamSpec("P")
 
 
@@ -46,8 +47,8 @@ class Outcome(NamedTuple):
 
 def run_test(
     subject: str, metric: str, test: Callable[P, Outcome | None], *args: P.args, **options: P.kwargs
-) -> Iterator[Check]:
-    """Yield the check of a property; none when its test does not apply and returns None."""
+) -> list[Check]:
+    """Return the check of a property; none when its test does not apply and returns None."""
     least, insufficient = 1, ""
     try:
         outcome = test(*args, **options)
@@ -55,25 +56,24 @@ def run_test(
         text, least, insufficient = f"`{metric}` of `{subject}` was not tried", 0, str(error)
         outcome = Outcome(text, 0, 0)
     except (ContractError, EvidenceError) as error:
-        yield Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(error))
-        return
+        return [Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(error))]
     except Exception as error:  # noqa: BLE001  (one property hides no other)
-        yield error_check(subject, metric, error)
-        return
-    if outcome is not None:
-        text, violations, n, details, is_error = outcome
-        value, method = (None, "") if insufficient else (violations, "count")
-        check = Check.judge(
-            subject,
-            metric,
-            Measurement(value, n=n, method=method, details=details or {}),
-            Limit(at_most=0),
-            min_n=least,
-            insufficient=insufficient,
-            unit="violations",
-            said=text,
-        )
-        yield replace(check, verdict=Verdict.ERROR, reason=text) if is_error else check
+        return [error_check(subject, metric, error)]
+    if outcome is None:
+        return []
+    text, violations, n, details, is_error = outcome
+    value, method = (None, "") if insufficient else (violations, "count")
+    check = Check.judge(
+        subject,
+        metric,
+        Measurement(value, n=n, method=method, details=details or {}),
+        Limit(at_most=0),
+        min_n=least,
+        insufficient=insufficient,
+        unit="violations",
+        said=text,
+    )
+    return [replace(check, verdict=Verdict.ERROR, reason=text) if is_error else check]
 
 
 def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tuple[int, ...]]:
@@ -200,9 +200,7 @@ class ModelCaller(_Caller):
         names = self.column_names
         return self.perform(Job(method, (value,), advance_rng=advance_rng, column_names=names))[0]
 
-    def answer(
-        self, method: Method, value: Any, given: str, *, advance_rng: bool = False
-    ) -> npt.NDArray[Any]:
+    def answer(self, method: Method, value: Any, given: str, *, advance_rng: bool = False) -> Array:
         """Return the answer to one call; raise ContractError when there is none."""
         reply = self.call(method, value, advance_rng=advance_rng)
         if reply.kind != "answer":
@@ -216,7 +214,7 @@ class ModelCaller(_Caller):
             self._first[method] = self.call(method, self.table.value)
         return self._first[method]
 
-    def first_answer(self, method: Method) -> npt.NDArray[Any]:
+    def first_answer(self, method: Method) -> Array:
         """Return the answer to the whole sample; raise NotTestedError when there is none."""
         reply = self.first_reply(method)
         if reply.kind != "answer":

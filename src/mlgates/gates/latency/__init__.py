@@ -12,17 +12,8 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, rounded_up, rows_needed
-from mlgates.gates.latency.latencies import (
-    MODELS,
-    Latencies,
-    format_interval,
-    format_latency,
-    histograms,
-    quantile_share,
-    read_latencies,
-    slowdown_of,
-    table,
-)
+from mlgates.gates.latency import latencies
+from mlgates.gates.latency.latencies import MODELS, Latencies
 from mlgates.options import Duration, seconds
 from mlgates.runtime.timing import Plan
 from mlgates.stats.quantiles import exceedance_interval
@@ -140,7 +131,7 @@ class Latency(Gate):
     disable_gc: bool = False
 
     def __post_init__(self) -> None:
-        quantile_share(self.quantile)
+        latencies.quantile_share(self.quantile)
         for option in ("at_most", "cold_at_most", "expected_interval"):
             if getattr(self, option) is not None:
                 self._set(option, options.duration(_OWNER, option, getattr(self, option)))
@@ -178,14 +169,14 @@ class Latency(Gate):
         )
         names = list(MODELS)[: 1 if self.max_slowdown is None else 2]
         expected = None if self.expected_interval is None else seconds(self.expected_interval)
-        latencies = read_latencies(evidence, names, empty, plan, expected)
-        candidate = latencies["latencies"]
+        series = latencies.read_latencies(evidence, names, empty, plan, expected)
+        candidate = series["latencies"]
         measured = candidate.measured
         if self.at_most is not None:
             yield self._check(candidate, Limit(at_most=seconds(self.at_most)))
         if self.max_slowdown is not None:
             limit = Limit(at_most=self.max_slowdown)
-            yield self._check(candidate, limit, latencies["production_latencies"])
+            yield self._check(candidate, limit, series["production_latencies"])
         if self.cold_at_most is not None:
             limit = Limit(at_most=seconds(self.cold_at_most))
             first = None if measured is None else measured.first
@@ -224,26 +215,26 @@ class Latency(Gate):
         if production is None:
             metric, value, ends = self.quantile, series.value, series.interval
             beyond = int(np.count_nonzero(series.seconds > limit.high))
-            text = f"`{metric}` is {format_latency(value, limit)}"
+            text = f"`{metric}` is {latencies.format_latency(value, limit)}"
             sizes = f"n = {series.n:,}" if series.n else ""
-            (histogram,) = histograms(series.seconds)
+            (histogram,) = latencies.histograms(series.seconds)
             details = {"beyond": beyond, "histogram": histogram}
         else:
-            metric, (value, ends) = "slowdown", slowdown_of(series, production)
-            text = f"`{self.quantile}` is {format_latency(series.value)} against"
-            text += f" {format_latency(production.value)} in production"
+            metric, (value, ends) = "slowdown", latencies.slowdown_of(series, production)
+            text = f"`{self.quantile}` is {latencies.format_latency(series.value)} against"
+            text += f" {latencies.format_latency(production.value)} in production"
             if value is not None:
                 text += f": a slowdown of {format_value(value, limit, 'share')}"
             sizes = f"n = {series.n:,} against {production.n:,}"
-            histogram, histogram_production = histograms(series.seconds, production.seconds)
+            ours, theirs = latencies.histograms(series.seconds, production.seconds)
             details = {
                 "candidate": _finite(series.value),
                 "production": _finite(production.value),
                 "n_production": production.n,
                 "failed_production": production.failed,
                 "effective_calls_production": production.dependence.effective,
-                "histogram": histogram,
-                "histogram_production": histogram_production,
+                "histogram": ours,
+                "histogram_production": theirs,
             }
         clear, hint = ends is not None and limit.excludes(ends), ""
         if production is not None and production.value == math.inf:
@@ -255,7 +246,7 @@ class Latency(Gate):
             for one, whose in ((series, ""), (production, "of the model in production ")):
                 if one is not None and not insufficient:
                     insufficient, hint = self._insufficient(one, whose, clear=clear)
-        if basis := ", ".join(filter(None, [format_interval(ends, unit, level), sizes])):
+        if basis := ", ".join(filter(None, [latencies.format_interval(ends, unit, level), sizes])):
             text += f" ({basis})"
         if production is not None and (series.measured is None) != (production.measured is None):
             text += ", which were not measured in turns: the machine is in the ratio"
@@ -277,7 +268,7 @@ class Latency(Gate):
         if production is None:
             hints.append(self._unit_hint(series, limit))
         how = {"mean": f"Student; {series.how}", "max": series.how}
-        quantiles = table(series.ordered)
+        quantiles = latencies.table(series.ordered)
         measurement = Measurement(
             value,
             n=series.n,
@@ -336,7 +327,7 @@ class Latency(Gate):
 
     def _unit_hint(self, series: Latencies, limit: Limit) -> str:
         """Return a hint where a limit or latencies look as if they were in another unit."""
-        median = table(series.ordered).get("p50", math.inf)
+        median = latencies.table(series.ordered).get("p50", math.inf)
         if math.isinf(median):
             return ""
         times, bare = limit.high / median, options.real(self.at_most)

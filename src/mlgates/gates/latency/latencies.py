@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates import options
@@ -18,13 +17,11 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
 from mlgates.predictions.lookup import column_of, prediction_method
 from mlgates.progress import progress_bar
-from mlgates.runtime.timing import Measured, Plan, measure
+from mlgates.runtime.timing import Floats, Measured, Plan, measure
 from mlgates.stats import quantiles as stats
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column
 from mlgates.verdict import Limit, format_number, format_value
-
-Floats = npt.NDArray[np.float64]
 
 _OWNER = "Latency"
 _QUANTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?)", re.ASCII)
@@ -275,19 +272,18 @@ def read_latencies(
         measured = dict(zip(rest, found, strict=True))
     series = {}
     for name in names:
-        details: dict[str, object] = {"loop": "given"}
-        how, one = "given latencies", measured.get(name)
+        one = measured.get(name)
         if name in evidence:
+            loop, how = "given", "given latencies"
             latencies = latencies_of(column_of(evidence, name))
         else:
-            latencies = empty.seconds if one is None else one.timing.latencies
-            details, how = {"loop": "closed"}, "service time (closed loop)"
+            loop, how = "closed", "service time (closed loop)"
             if plan.rate is not None:
-                rate = format_number(plan.rate)
-                details, how = {"loop": "open"}, f"open loop at {rate} calls a second, one server"
+                loop = "open"
+                how = f"open loop at {format_number(plan.rate)} calls a second, one server"
+            latencies = empty.seconds if one is None else one.timing.latencies
         calls = len(latencies)
-        if one is not None:
-            details |= one.details
+        details = {"loop": loop, **({} if one is None else one.details)}
         if interval is not None:
             try:
                 latencies = stats.corrected_for_omission(latencies, interval)
@@ -324,18 +320,15 @@ def latencies_of(column: Column) -> Floats:
         raise EvidenceError(msg)
     if kind == "duration":
         plain: Any = encoding.decode(column.array)
-        ticks = np.asarray(plain.cast(pa.int64()).fill_null(0)).astype(np.float64)
+        ticks = np.asarray(plain.cast(pa.int64()).cast(pa.float64(), safe=False))
         values = ticks / _UNITS[column.field.unit or "us"]
-        values = np.where(encoding.is_null(plain), np.nan, values)
     else:
         values = column.floats
+    coarse = "zero: no answer takes no time, so the clock they were taken with is too coarse"
     for bad, what in (
         (np.isnan(values), "missing: a request that failed is infinite"),
         (values < 0, "negative: no answer comes before its request"),
-        (
-            values == 0,
-            "zero: no answer takes no time, so the clock they were taken with is too coarse",
-        ),
+        (values == 0, coarse),
     ):
         if count := int(np.count_nonzero(bad)):
             msg = f"{column.said} holds {count:,} of {len(bad):,} values that are {what}"
