@@ -10,7 +10,7 @@ from mlgates.errors import GateFailure
 from mlgates.report import GateResult, Report
 from mlgates.verdict import worst_first
 
-__all__ = ["describe_gate", "describe_report", "extend_report", "hand_on"]
+__all__ = ["extend_report"]
 
 _MOST_CHECKS = 50  # of one gate, as properties
 _MOST_TABLES = 3  # under one assertion

@@ -9,8 +9,6 @@ from typing import Any, NoReturn
 
 from mlgates.evidence_names import NAMES
 
-__all__ = ["COLUMNS", "FORMS", "OTHERS", "TABLES", "USAGE", "parser"]
-
 USAGE = 64  # as sysexits.h has it: argparse's own 2 would read as the verdict ERROR
 FORMS = ("text", "markdown", "html", "junit", "json")
 # evidence that a command line can give: files, and names of columns in them

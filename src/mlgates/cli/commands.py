@@ -14,8 +14,6 @@ from mlgates.errors import MlgatesError
 if TYPE_CHECKING:
     from mlgates.report import Report
 
-__all__ = ["main"]
-
 _CODES = {"pass": 0, "fail": 1, "error": 2, "inconclusive": 3}
 _ERROR = _CODES["error"]
 _INTERRUPTED = 130  # as shells have it

@@ -10,8 +10,6 @@ from mlgates.errors import EvidenceError, OptionError
 from mlgates.options import did_you_mean, shown
 from mlgates.suite import GateSuite
 
-__all__ = ["load"]
-
 _NAME = "SUITE"
 
 

@@ -14,8 +14,6 @@ from mlgates.gates.schema.column import Column
 from mlgates.options import did_you_mean, shown
 from mlgates.suite import GateSuite
 
-__all__ = ["MAX_BYTES", "read_toml"]
-
 MAX_BYTES = 2**20
 
 

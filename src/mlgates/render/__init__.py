@@ -9,7 +9,7 @@ from mlgates.errors import OptionError
 from mlgates.options import did_you_mean
 from mlgates.report import GateResult, Report
 
-__all__ = ["FORMS", "abbreviated", "clean", "pieces", "render"]
+__all__ = ["clean", "render"]
 
 FORMS = ("text", "markdown", "html", "junit", "json")
 

@@ -14,7 +14,7 @@ from mlgates.render import clean
 from mlgates.report import GateResult
 from mlgates.verdict import Check, Limit, format_limit, format_number, worst_first
 
-__all__ = ["Cells", "Figure", "Histogram", "Levels", "Spans", "cells", "figures", "shares"]
+__all__ = ["Cells", "Figure", "Histogram", "Spans", "figures", "shares"]
 
 _LABEL = 60
 _MOST_BINS = 400

@@ -24,8 +24,6 @@ from mlgates.verdict import Check, Verdict, format_number, worst_first
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["to_html"]
-
 _NAME = 120  # characters of a name
 _FIRST = 12  # rows of a gate before the rest is folded, if that is more than a few
 _FEW = 4

@@ -14,8 +14,6 @@ from mlgates.render.rows import aside
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Verdict, format_limit
 
-__all__ = ["to_junit_xml"]
-
 _NAME, _REASON = 1_000, 10_000
 _TAGS = {
     Verdict.FAIL: "failure",

@@ -11,8 +11,6 @@ from mlgates.render import pieces
 from mlgates.render.rows import GLYPHS, headline, ordered, provenance_clauses, rows
 from mlgates.report import GateResult, Report
 
-__all__ = ["to_markdown"]
-
 _NAME = 80
 _SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$#!(){}]")
 # what GitHub turns into a mention, a reference or a link even where it is escaped

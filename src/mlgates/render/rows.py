@@ -12,20 +12,6 @@ from mlgates.render.figures import cells
 from mlgates.report import GateResult, Report, forgiven
 from mlgates.verdict import Check, Verdict, format_limit, format_number, format_value, worst_first
 
-__all__ = [
-    "GLYPHS",
-    "alike",
-    "aside",
-    "fold",
-    "headline",
-    "number_of",
-    "ordered",
-    "provenance_clauses",
-    "row",
-    "rows",
-    "shorten_list",
-]
-
 GLYPHS = {
     Verdict.PASS: "✓",
     Verdict.INCONCLUSIVE: "?",

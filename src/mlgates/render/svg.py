@@ -12,8 +12,6 @@ from mlgates.render import abbreviated
 from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, shares
 from mlgates.verdict import format_number
 
-__all__ = ["WIDTH", "Picture", "Shape", "draw"]
-
 WIDTH = 460
 _NAMES = 148  # where names end
 _LEFT, _RIGHT = 156, 334  # of bars and intervals

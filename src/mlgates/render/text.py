@@ -8,8 +8,6 @@ from mlgates.render.rows import headline, ordered, provenance_clauses, row, rows
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Verdict, worst_first
 
-__all__ = ["to_text"]
-
 _NARROWEST, _WIDEST = 60, 200
 _PROSE = 120  # characters of a line of prose
 _LEAST = 13  # characters that a column of names keeps in a narrow terminal
