@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
-from mlgates.profile.counters import Counter
+from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult
 from mlgates.tables.field import TableSchema

@@ -22,7 +22,7 @@ from mlgates.predictions.outcomes import (
     row_argument,
 )
 from mlgates.profile.baseline import Baseline, Reference
-from mlgates.profile.counters import Counter
+from mlgates.profile.counter import Counter
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
 from mlgates.tables.columns import in_memory, rows_of
 from mlgates.tables.field import TableSchema

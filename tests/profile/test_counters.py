@@ -13,17 +13,13 @@ from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.column import ColumnView
-from mlgates.profile.counter import BatchView
+from mlgates.profile.counter import BatchView, Counter
 from mlgates.profile.counters import (
-    Counter,
     Distribution,
-    Duplicated,
     Fractional,
     In,
     Infinite,
     Missing,
-    MissingBy,
-    MissingWhere,
     NotIn,
     NotMatching,
     Outside,
@@ -31,6 +27,8 @@ from mlgates.profile.counters import (
     Violations,
 )
 from mlgates.profile.distributions import Ecdf, Frequencies
+from mlgates.profile.duplicates import Duplicated
+from mlgates.profile.groups import MissingBy, MissingWhere
 from mlgates.tables.field import Field, from_arrow
 
 NAN, INF = math.nan, math.inf

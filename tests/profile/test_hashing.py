@@ -16,8 +16,7 @@ from mlgates.profile.column import (
     text_weights,
 )
 from mlgates.profile.counter import BatchView
-from mlgates.profile.counters import Duplicated
-from mlgates.profile.duplicates import may_repeat
+from mlgates.profile.duplicates import Duplicated, may_repeat
 from mlgates.tables.field import from_arrow
 
 TYPES = [pa.string(), pa.large_string()]

@@ -128,7 +128,8 @@ def test_what_is_counted_of_the_current_side():
         if table is few:
             assert found == (Distribution("x"),) * 2
         else:
-            assert found == (in_full if table is tied else (BinCounts.of("x", edges),) * 2)
+            cells = BinCounts("x", tuple(edges.points.tolist()), tuple(edges.atoms.tolist()))
+            assert found == (in_full if table is tied else (cells,) * 2)
     assert current_counter("c", None) == Distribution("c")
 
 

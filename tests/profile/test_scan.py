@@ -16,11 +16,8 @@ from mlgates.profile import scan as module
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import (
     Distribution,
-    Duplicated,
     In,
     Missing,
-    MissingBy,
-    MissingWhere,
     NotIn,
     NotMatching,
     Outside,
@@ -28,6 +25,8 @@ from mlgates.profile.counters import (
     Violations,
 )
 from mlgates.profile.distributions import Ecdf, Frequencies
+from mlgates.profile.duplicates import Duplicated
+from mlgates.profile.groups import MissingBy, MissingWhere
 from mlgates.profile.scan import Profile
 from mlgates.tables.source import Source, as_source
 

@@ -18,12 +18,8 @@ from mlgates.profile.counters import (
     AtPoints,
     BinCounts,
     Distribution,
-    Duplicated,
-    GroupMissing,
     In,
     Missing,
-    MissingBy,
-    MissingWhere,
     NotIn,
     NotMatching,
     NumericSample,
@@ -31,6 +27,9 @@ from mlgates.profile.counters import (
     ValueCounts,
     Violations,
 )
+from mlgates.profile.distributions import Ecdf
+from mlgates.profile.duplicates import Duplicated
+from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import from_arrow
 
@@ -138,7 +137,7 @@ def test_changed_bytes_are_refused(at):
     changed = bytearray(WHOLE)
     changed[at] ^= 1
     with pytest.raises(EvidenceError):
-        module.Ecdf.from_bytes(bytes(changed))
+        Ecdf.from_bytes(bytes(changed))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_changed_bytes_are_refused(at):
 )
 def test_other_bytes_are_refused(data, message):
     with pytest.raises(EvidenceError, match=message):
-        module.Ecdf.from_bytes(data)
+        Ecdf.from_bytes(data)
 
 
 def test_a_state_is_read_as_what_it_is():

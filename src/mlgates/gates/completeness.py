@@ -10,7 +10,9 @@ from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, lend
 from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
 from mlgates.profile import counters
-from mlgates.profile.counters import Counter, Violations
+from mlgates.profile.counter import Counter
+from mlgates.profile.counters import Violations
+from mlgates.profile.groups import MissingBy, MissingWhere
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
@@ -51,7 +53,7 @@ class _Plan(NamedTuple):
     columns: tuple[str, ...]
     total: tuple[str, ...]
     unreadable: tuple[str, ...]
-    slices: tuple[counters.MissingBy | counters.MissingWhere, ...]
+    slices: tuple[MissingBy | MissingWhere, ...]
 
 
 @dataclass(frozen=True, repr=False)
@@ -216,12 +218,10 @@ class Completeness(Gate):
         unreadable = tuple(c for c in present if values and schema[c].kind == "unreadable")
         counted = tuple(c for c in present if c not in by and c not in unreadable)
         if by:
-            slices: tuple[Any, ...] = (counters.MissingBy(counted, by, values),)
+            slices: tuple[Any, ...] = (MissingBy(counted, by, values),)
         else:  # one counter for each condition, so that one that raises spoils no other
             slices = tuple(
-                counters.MissingWhere(
-                    counted, ((name, _Condition(condition)),), values, tuple(schema)
-                )
+                MissingWhere(counted, ((name, _Condition(condition)),), values, tuple(schema))
                 for name, condition in pairs
             )
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, slices)
@@ -238,10 +238,10 @@ class Completeness(Gate):
 
 
 def _slice_checks(
-    counter: counters.MissingBy | counters.MissingWhere, profile: Profile, most: float
+    counter: MissingBy | MissingWhere, profile: Profile, most: float
 ) -> Iterator[Check]:
     """Yield a check for each slice and column, or the one ERROR of slices that can't be judged."""
-    condition = None if isinstance(counter, counters.MissingBy) else counter.slices[0][0]
+    condition = None if isinstance(counter, MissingBy) else counter.slices[0][0]
     try:
         groups = profile[counter].groups
     except Exception as error:  # noqa: BLE001  (a condition raised, a column makes no groups)
@@ -253,7 +253,7 @@ def _slice_checks(
         return
     for key, rows, missing in groups or [((), 0, (0,) * len(counter.counted))]:
         name = condition
-        if isinstance(counter, counters.MissingBy) and key:  # "sex=f, age=31"
+        if isinstance(counter, MissingBy) and key:  # "sex=f, age=31"
             values = ["(missing)" if value is None else str(value) for value in key]
             cut = [v if len(v) <= _LONGEST_LABEL else f"{v[:_LONGEST_LABEL]}..." for v in values]
             name = ", ".join(f"{by}={v}" for by, v in zip(counter.by, cut, strict=True))

@@ -19,7 +19,8 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import count_check, property_check
 from mlgates.options import Duration, seconds
-from mlgates.profile.counters import Counter, Distribution, Missing
+from mlgates.profile.counter import Counter
+from mlgates.profile.counters import Distribution, Missing
 from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
 

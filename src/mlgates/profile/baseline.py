@@ -242,8 +242,6 @@ class Baseline:
         ours, theirs = self._body(), other._body()
         return {**ours, "created": ""} == {**theirs, "created": ""}
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __reduce__(self) -> tuple[object, ...]:
         kept = dict(self.columns), dict(self.distributions)
         return Baseline, (self.rows, *kept, self.fingerprint, self.created)

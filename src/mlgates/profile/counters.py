@@ -2,11 +2,12 @@
 
 import math
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -17,46 +18,19 @@ from mlgates.errors import EvidenceError
 from mlgates.profile import patterns
 from mlgates.profile.column import WHOLE, ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
-from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
-from mlgates.profile.duplicates import Duplicated, Duplicates
-from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
-from mlgates.profile.sketch import PARTS, QuantileSketch, as_points
-from mlgates.profile.violations import (
-    COMPARABLE,
-    Violations,
-    are_bools,
-    first_true,
-    is_in,
-    matching,
-    need,
-    where,
-)
+from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample, as_points
+from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats.counting import Edges, Ends, count_unsorted, tally
+from mlgates.tables import exact
 from mlgates.tables.encoding import doubles_tell
-from mlgates.tables.exact import Exact, ceil_float, exact, floor_float, to_decimal, within
+from mlgates.tables.exact import Exact
 
 __all__ = [
-    "AtPoints",
-    "BinCounts",
-    "Counter",
     "Distribution",
-    "Duplicated",
-    "Duplicates",
-    "Fractional",
-    "GroupMissing",
-    "In",
-    "Infinite",
     "Missing",
-    "MissingBy",
-    "MissingWhere",
-    "NotIn",
-    "NotMatching",
     "NumericSample",
     "Ordered",
-    "Outside",
     "Side",
-    "State",
-    "ValueCounts",
     "Violations",
     "current_counter",
     "cuts_together",
@@ -69,8 +43,112 @@ Side = Ordered | Frequencies
 _FEW_A_CELL = 200
 #: and of more than so many values one that is too small to matter.
 _FEW = 10_000
+#: Kinds whose values can be compared with others.
+COMPARABLE = frozenset(
+    {"int", "float", "decimal", "bool", "string", "binary", "null"}
+    | {"date", "time", "timestamp", "duration"}
+)
+#: How many row numbers are kept.
+SHOWN = 5
+_BLOCK = 1 << 14
+Mask: TypeAlias = npt.NDArray[np.bool_]
 _ORDERED = WHOLE | {"float", "decimal"}
 _READABLE = COMPARABLE | {"nested"}
+
+
+@dataclass(frozen=True)
+class Violations(State):
+    """Number of values that break a rule, and the first rows with one.
+
+    `count` of `n` values break it, and `rows` are the row numbers, from 0, of the first five.
+    `alike`, counted by `NotIn`, are texts that differ from an allowed one in case, blanks or
+    Unicode form alone.
+
+    Examples
+    --------
+    >>> Violations(1, 10, (3,)).merge(Violations(2, 10, (0, 9)), shift=10)
+    Violations(count=3, n=20, rows=(3, 10, 19))
+    """
+
+    count: int
+    n: int
+    rows: tuple[int, ...] = ()
+    alike: int = field(default=0, repr=False)
+
+    def merge(self, other: "Violations", shift: int) -> "Violations":
+        """Return the violations among the rows of both; `shift` rows are before `other`."""
+        rows = self.rows + tuple(row + shift for row in other.rows)
+        counts = (self.count + other.count, self.n + other.n, rows[:SHOWN])
+        return Violations(*counts, alike=self.alike + other.alike)
+
+
+def need(view: ColumnView, kinds: frozenset[str], what: str) -> ColumnView:
+    """Return the view; EvidenceError when the column is of another kind, or was not readable."""
+    found = view.field
+    if found.kind == "unreadable":
+        raise EvidenceError(found.problem or f"column {found.name!r} cannot be read")
+    if found.kind not in kinds:
+        msg = f"column {found.name!r} holds {found.kind} values ({found.type}): no use for {what}"
+        raise EvidenceError(msg)
+    return view
+
+
+def first_true(mask: Mask) -> npt.NDArray[np.intp]:
+    """Return the positions of the first five that are true, reading no further than needed."""
+    positions: list[npt.NDArray[np.intp]] = []
+    for start in range(0, len(mask), _BLOCK):
+        positions.append(start + np.flatnonzero(mask[start : start + _BLOCK]))
+        if sum(map(len, positions)) >= SHOWN:
+            break
+    return np.concatenate(positions)[:SHOWN] if positions else np.empty(0, np.intp)
+
+
+def where(broken: Mask, view: ColumnView) -> Violations:
+    """Return violations from a mask over all rows, or over the values that are not missing."""
+    rows = first_true(broken)
+    if len(broken) < view.rows and len(rows):
+        rows = np.flatnonzero(~view.missing_mask())[rows]
+    return Violations(int(np.count_nonzero(broken)), view.valid, tuple(rows.tolist()))
+
+
+def matching(
+    view: ColumnView, matches: Callable[[Any], Any], *, allowed: bool, by_row: bool = True
+) -> Violations:
+    """Return as violations the values that match, or those that don't where matches are allowed.
+
+    `matches` takes plain Arrow values and returns a bool for each, null for null. Without `by_row`,
+    and where the column is encoded, each different value is matched once.
+    """
+    if not by_row or view.is_encoded:
+        counts = view.code_counts
+        used = counts > 0
+        hit = np.asarray(matches(view.encoded.dictionary.filter(pa.array(used))), np.bool_)
+        # One place more, for the code -1 of missing rows.
+        broken = np.zeros(len(counts) + 1, np.bool_)
+        broken[:-1][used] = ~hit if allowed else hit
+        return where(broken[view.codes], view) if broken.any() else Violations(0, view.valid)
+    hits = matches(view.plain)
+    number = int(pc.sum(hits).as_py() or 0)
+    if number == (view.valid if allowed else 0):
+        return Violations(0, view.valid)
+    mask = np.asarray(hits.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
+    return where(~(mask | view.missing_mask()) if allowed else mask, view)
+
+
+def is_in(array: Any, values: tuple[object, ...]) -> Any:
+    """Return which values of an Arrow array are one of `values`, compared exactly."""
+    return pc.is_in(array, value_set=exact.same_values(values, array.type))
+
+
+def are_bools(values: tuple[object, ...]) -> tuple[bool, ...]:
+    """Return which values are bools: counters that differ in this alone would be equal otherwise.
+
+    Examples
+    --------
+    >>> (1, 0) == (True, False), are_bools((1, False))
+    (True, (False, True))
+    """
+    return tuple(isinstance(value, bool | np.bool_) for value in values)
 
 
 @dataclass(frozen=True)
@@ -160,25 +238,23 @@ class Outside(ColumnCounter):
         if view.field.kind == "null":
             return Violations(0, 0)
         need(view, _ORDERED, "limits")
-        limits: list[Exact | None] = []
-        for limit in (self.at_least, self.at_most):
-            number = None if limit is None else exact(limit, view.plain.type)
-            if limit is not None and number is None:
+        broken = np.zeros(view.valid, np.bool_)
+        sides = ((self.at_least, view.min, np.less), (self.at_most, view.max, np.greater))
+        for limit, extreme, beyond in sides:
+            if limit is None:
+                continue
+            number = exact.exact(limit, view.plain.type)
+            if number is None:
                 msg = (
                     f"column {view.field.name!r} holds {view.field.kind} values "
                     f"({view.field.type}): they cannot be compared with the limit {limit!r}"
                 )
                 raise EvidenceError(msg)
-            limits.append(number)
-        low, high = limits
-        if view.min is None or view.max is None:
-            return Violations(0, 0)
-        beyond = np.zeros(view.valid, np.bool_)
-        if low is not None and _exactly(view.min) < low:
-            beyond |= _compare(view, low, np.less)
-        if high is not None and _exactly(view.max) > high:
-            beyond |= _compare(view, high, np.greater)
-        return where(beyond, view)
+            if extreme is not None:
+                end = _exactly(extreme)
+                if end < number if beyond is np.less else end > number:
+                    broken |= _compare(view, number, beyond)
+        return where(broken, view)
 
 
 @dataclass(frozen=True)
@@ -241,7 +317,7 @@ class In(_OfValues):
         if view.min is not None and view.max is not None and view.field.kind != "bool":
             # Those between the extremes, which are known anyway.
             low, high = _exactly(view.min), _exactly(view.max)
-            numbers = ((value, exact(value, view.plain.type)) for value in values)
+            numbers = ((value, exact.exact(value, view.plain.type)) for value in values)
             values = tuple(v for v, at in numbers if at is not None and low <= at <= high)
         if view.field.kind == "nested" or not values or view.valid == 0:
             return Violations(0, view.valid)
@@ -385,11 +461,6 @@ class BinCounts(ColumnCounter):
     atoms: tuple[bool, ...]
     subsumed_by: Counter | None = field(default=None, compare=False)
 
-    @classmethod
-    def of(cls, column: str, edges: Edges, subsumed_by: Counter | None = None) -> "BinCounts":
-        """Return the counter of the cells that edges make."""
-        return cls(column, tuple(edges.points.tolist()), tuple(edges.atoms.tolist()), subsumed_by)
-
     def count(self, batch: BatchView) -> CellCounts:
         """Return the counts in one batch."""
         view = batch[self.column]
@@ -426,7 +497,9 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
     if isinstance(side, QuantileSketch):
         finer = AtPoints(name, tuple(side.points.tolist()), tails=True)
     if edges is None or not cuts_together(side, edges):
-        return finer if edges is None else BinCounts.of(name, edges, finer)
+        if edges is None:
+            return finer
+        return BinCounts(name, tuple(edges.points.tolist()), tuple(edges.atoms.tolist()), finer)
     return Distribution(name) if isinstance(side, QuantileSketch) and side.n <= PARTS else finer
 
 
@@ -487,7 +560,7 @@ def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np
     """
     below = beyond is np.less
     if view.field.kind == "float":
-        edge = ceil_float(limit) if below else floor_float(limit)
+        edge = exact.ceil_float(limit) if below else exact.floor_float(limit)
         return np.asarray(beyond(view.values.astype(np.float64, copy=False), edge))
     none_or_all = np.full(view.valid, (limit > 0) is below)
     if isinstance(limit, float):
@@ -498,10 +571,10 @@ def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np
         units = math.ceil(scaled) if below else math.floor(scaled)
         if abs(units) >= 10**type_.precision:
             return none_or_all
-        scalar = pa.scalar(to_decimal(units, type_.scale), type_)
+        scalar = pa.scalar(exact.to_decimal(units, type_.scale), type_)
         compare = pc.less if below else pc.greater
         return np.asarray(compare(view.plain.drop_null(), scalar), np.bool_)
     units = math.ceil(limit) if below else math.floor(limit)
-    if not within(units, view.values.dtype):
+    if not exact.within(units, view.values.dtype):
         return none_or_all
     return np.asarray(beyond(view.values, view.values.dtype.type(units)))

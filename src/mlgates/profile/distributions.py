@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,18 +12,9 @@ import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.counter import State
-from mlgates.stats.buckets import Bucketed, Grid, candidate_buckets, grid_of, ks
-from mlgates.stats.counting import (
-    Edges,
-    Ends,
-    count_sorted,
-    count_stored,
-    edges_at,
-    in_order,
-    quantile_edges,
-    quantile_ranks,
-)
-from mlgates.stats.twosample import ks_distance
+from mlgates.stats import buckets, counting, twosample
+from mlgates.stats.buckets import Bucketed, Grid
+from mlgates.stats.counting import Edges, Ends
 from mlgates.tables import encoding
 from mlgates.tables.exact import same_values
 
@@ -52,7 +44,9 @@ class Ecdf(State):
     """
 
     def __init__(self, parts: Sequence[Values] = ()) -> None:
-        self._parts = tuple(part for part in parts if len(part)) or (in_order(np.empty(0)),)
+        self._parts = tuple(part for part in parts if len(part)) or (
+            counting.in_order(np.empty(0)),
+        )
         self.n = sum(map(len, self._parts))
 
     @classmethod
@@ -61,7 +55,7 @@ class Ecdf(State):
         if array.dtype.kind not in "iuf":
             msg = f"a distribution function needs numbers, not an array of {array.dtype}"
             raise EvidenceError(msg)
-        return cls([in_order(array)])
+        return cls([counting.in_order(array)])
 
     @property
     def values(self) -> Values:
@@ -82,7 +76,7 @@ class Ecdf(State):
 
     def edges(self, bins: int) -> Edges:
         """Return quantile edges, as of `mlgates.stats.counting.quantile_edges`."""
-        return quantile_edges(self.values, bins)
+        return counting.quantile_edges(self.values, bins)
 
     def finalize(self) -> None:
         """Sort merged values."""
@@ -92,17 +86,14 @@ class Ecdf(State):
         """Return the sorted arrays."""
         return (self._parts,)
 
-    def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":
+    def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":  # noqa: ARG002
         """Return the distribution of the values of both."""
-        del shift
         return Ecdf((*self._parts, *other._parts))  # noqa: SLF001
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ecdf):
             return NotImplemented
         return self.n == other.n and np.array_equal(self.values, other.values)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         if self.n == 0:
@@ -136,7 +127,6 @@ class Sample(State):
         self._sorted = ordered
         self.ends = ends
         self.n = sum(map(len, self._parts))
-        self._grid: tuple[Grid | None] | None = None
         self._edges: dict[int, Edges] = {}
         self._counts: dict[Edges, Counts] = {}
         self._bucketed: Bucketed | None = None
@@ -147,19 +137,17 @@ class Sample(State):
     def values(self) -> Values:
         """The values, sorted, as of `Ecdf`."""
         if self._sorted is None:
-            parts = [in_order(part) for part in self._parts]
+            parts = [counting.in_order(part) for part in self._parts]
             self._sorted = parts[0] if len(parts) == 1 else Ecdf(parts).values
             # The unsorted ones would be a second copy.
             self._parts = (self._sorted,)
         return self._sorted
 
-    @property
+    @cached_property
     def grid(self) -> Grid | None:
         """The grid whose buckets serve these values; None where sorting is faster."""
-        if self._grid is None:
-            few = self.n < _MANY or self._sorted is not None or not self._is_of_one_type()
-            self._grid = (None if few else grid_of(self._joined(), self.ends),)
-        return self._grid[0]
+        few = self.n < _MANY or self._sorted is not None or not self._is_of_one_type()
+        return None if few else buckets.grid_of(self._joined(), self.ends)
 
     def _is_of_one_type(self) -> bool:
         return len({part.dtype for part in self._parts}) == 1
@@ -187,11 +175,11 @@ class Sample(State):
         """Return quantile edges, as of `mlgates.stats.counting.quantile_edges`."""
         if bins not in self._edges:
             if self._sorted is not None or self.grid is None:
-                edges = quantile_edges(self.values, bins)
+                edges = counting.quantile_edges(self.values, bins)
             else:
                 bucketed = self._in(self.grid)
-                quantiles = bucketed.at(quantile_ranks(self.n, bins))
-                edges = edges_at(quantiles, *bucketed.count(quantiles), self.n, bins)
+                quantiles = bucketed.at(counting.quantile_ranks(self.n, bins))
+                edges = counting.edges_at(quantiles, *bucketed.count(quantiles), self.n, bins)
             self._edges[bins] = edges
             # At once, while there are buckets.
             self.count(edges, self.grid)
@@ -204,14 +192,14 @@ class Sample(State):
         """
         if edges not in self._counts:
             if grid is None or self._sorted is not None or not self._is_of_one_type():
-                counts = count_sorted(self.values, edges)
+                counts = counting.count_sorted(self.values, edges)
             else:
                 bucketed = self._in(grid)
                 # The outermost buckets, in which infinities are, are opened with the others.
                 at_edges = bucketed.count(edges.points)
                 below, upto = bucketed.count(_INFINITIES)
                 ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
-                counts = count_stored(*at_edges, ends, edges)
+                counts = counting.count_stored(*at_edges, ends, edges)
             self._counts[edges] = counts
         return self._counts[edges]
 
@@ -231,9 +219,9 @@ class Sample(State):
             _ = self.values, other.values
         elif grid := self._shared(other):
             x, y = self._in(grid), other._in(grid)  # noqa: SLF001
-            _, buckets = candidate_buckets(x, y)
-            at_ranks = [x.of_ranks(quantile_ranks(self.n, number)) for number in bins]
-            wanted = np.concatenate([buckets, *at_ranks])
+            _, candidates = buckets.candidate_buckets(x, y)
+            at_ranks = [x.of_ranks(counting.quantile_ranks(self.n, number)) for number in bins]
+            wanted = np.concatenate([candidates, *at_ranks])
             x.want(wanted)
             y.want(wanted)
         for number in bins:
@@ -252,9 +240,9 @@ class Sample(State):
         if distance is None:
             grid = self._shared(other)
             if grid is None:
-                distance = ks_distance(self.values, other.values)
+                distance = twosample.ks_distance(self.values, other.values)
             else:
-                distance = ks(self._in(grid), other._in(grid))  # noqa: SLF001
+                distance = buckets.ks(self._in(grid), other._in(grid))  # noqa: SLF001
             # Kept by the other: a reference may outlive it.
             other._distance = (self, distance)  # noqa: SLF001
         return distance
@@ -267,9 +255,8 @@ class Sample(State):
         """Return the arrays, sorted ones apart, and their ends."""
         return (() if self._sorted is not None else self._parts, self.ends, self._sorted)
 
-    def merge(self, other: "Sample", shift: int = 0) -> "Sample":
+    def merge(self, other: "Sample", shift: int = 0) -> "Sample":  # noqa: ARG002
         """Return the sample of the values of both."""
-        del shift
         low, high = other.ends if not self.n else self.ends
         if self.n and other.n:
             low, high = min(low, other.ends[0]), max(high, other.ends[1])
@@ -279,8 +266,6 @@ class Sample(State):
         if not isinstance(other, Sample):
             return NotImplemented
         return self.n == other.n and np.array_equal(self.values, other.values)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Sample(n={self.n})"
@@ -302,7 +287,6 @@ class Frequencies(State):
 
     def __init__(self, *parts: tuple[pa.Array, Counts]) -> None:
         self._parts = tuple(part for part in parts if len(part[0]))
-        self._sorted: tuple[pa.Array, Counts] | None = None
         self.n = sum(int(counts.sum()) for _, counts in self._parts)
 
     @classmethod
@@ -371,25 +355,24 @@ class Frequencies(State):
             self._parts = ((encoded.dictionary, counts),)
         return self._parts[0]
 
+    @cached_property
     def _in_order(self) -> tuple[pa.Array, Counts]:
         # Millions of texts take a second to sort, and often only their number is read.
-        if self._sorted is None:
-            values, counts = self._summed()
-            order = pc.array_sort_indices(values)
-            counts = counts[order.to_numpy()].astype(np.int64, copy=False)
-            counts.flags.writeable = False
-            self._sorted = values.take(order), counts
-        return self._sorted
+        values, counts = self._summed()
+        order = pc.array_sort_indices(values)
+        counts = counts[order.to_numpy()].astype(np.int64, copy=False)
+        counts.flags.writeable = False
+        return values.take(order), counts
 
     @property
     def values(self) -> pa.Array:
         """The values that occur, each once, sorted."""
-        return self._in_order()[0]
+        return self._in_order[0]
 
     @property
     def counts(self) -> Counts:
         """How often each of `values` occurs."""
-        return self._in_order()[1]
+        return self._in_order[1]
 
     def edges(self, bins: int) -> None:
         """Return None: categories are not cut."""
@@ -415,21 +398,17 @@ class Frequencies(State):
     def __len__(self) -> int:
         return len(self._summed()[0])
 
-    def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":
+    def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":  # noqa: ARG002
         """Return the counts over both."""
-        del shift
         return Frequencies(*self._parts, *other._parts)  # noqa: SLF001
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Frequencies):
-            return NotImplemented
         return (
-            self.n == other.n
+            isinstance(other, Frequencies)
+            and self.n == other.n
             and np.array_equal(self.counts, other.counts)
             and (self.n == 0 or self.values.equals(other.values))
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Frequencies(n={self.n}, values={len(self)})"
@@ -446,17 +425,25 @@ class CellCounts(State):
         """Number of values."""
         return int(self.counts.sum())
 
-    def merge(self, other: "CellCounts", shift: int = 0) -> "CellCounts":
+    def merge(self, other: "CellCounts", shift: int = 0) -> "CellCounts":  # noqa: ARG002
         """Return the counts of the values of both."""
-        del shift
         if len(self.counts) != len(other.counts):
             msg = "counts in different cells can't be added"
             raise EvidenceError(msg)
         return CellCounts(self.counts + other.counts)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, CellCounts):
-            return NotImplemented
-        return np.array_equal(self.counts, other.counts)
+        return isinstance(other, CellCounts) and np.array_equal(self.counts, other.counts)
 
-    __hash__ = None  # type: ignore[assignment]
+
+def as_points(points: Any) -> npt.NDArray[Any]:
+    """Return points in one type: integers where all of them are, else doubles."""
+    if len(points) == 0 or not all(isinstance(point, int) for point in points):
+        return np.array(points, dtype=np.float64)
+    for dtype in (np.int64, np.uint64):
+        try:
+            return np.array(points, dtype=dtype)
+        except OverflowError:
+            continue
+    msg = "knots: no column has integers of more than 64 bits"
+    raise EvidenceError(msg)

@@ -1,6 +1,7 @@
 """Values that occur again: how many rows, and the first of them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.profile.counter import BatchView, ColumnCounter, State
-from mlgates.profile.violations import COMPARABLE, SHOWN, first_true, need
+from mlgates.profile.counters import COMPARABLE, SHOWN, first_true, need
 from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, offsets_and_bytes
 
@@ -52,28 +53,26 @@ class Duplicates(State):
 
     def __init__(self, *parts: _Part) -> None:
         self._parts = parts
-        self._repeats: tuple[int, tuple[int, ...]] | None = None
         self.n = sum(len(part.values) for part in parts)
 
     @property
     def count(self) -> int:
         """Number of rows with a value that occurred before."""
-        return self._counted()[0]
+        return self._repeats[0]
 
     @property
     def rows(self) -> tuple[int, ...]:
         """Row numbers, from 0, of the first five of them."""
-        return self._counted()[1]
+        return self._repeats[1]
 
-    def _counted(self) -> tuple[int, tuple[int, ...]]:
-        if self._repeats is None:
-            count, first = 0, np.empty(0, np.intp)
-            if self.n:
-                values = self._values()
-                numbers = isinstance(values, np.ndarray)
-                count, first = (_repeated_numbers if numbers else _repeated_texts)(values)
-            self._repeats = count, tuple(self._rows()[first].tolist()) if count else ()
-        return self._repeats
+    @cached_property
+    def _repeats(self) -> tuple[int, tuple[int, ...]]:
+        if self.n == 0:
+            return 0, ()
+        values = self._values()
+        repeated = _repeated_numbers if isinstance(values, np.ndarray) else _repeated_texts
+        count, first = repeated(values)
+        return count, tuple(self._rows()[first].tolist()) if count else ()
 
     def _values(self) -> Values:
         """Return all values in one type that holds them exactly."""
@@ -108,7 +107,7 @@ class Duplicates(State):
 
     def finalize(self) -> None:
         """Count the repeated values."""
-        self._counted()
+        _ = self._repeats
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return values, rows and first row, part by part."""
@@ -143,8 +142,6 @@ class Duplicates(State):
         if type(ours) is not type(theirs) or not np.array_equal(self._rows(), other._rows()):
             return False
         return np.array_equal(ours, theirs) if isinstance(ours, np.ndarray) else ours == theirs
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Duplicates(count={self.count}, n={self.n}, rows={self.rows})"

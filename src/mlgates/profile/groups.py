@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.counter import BatchView, Counter, State
-from mlgates.profile.violations import COMPARABLE, are_bools, is_in, need
+from mlgates.profile.counters import COMPARABLE, are_bools, is_in, need
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
@@ -37,9 +37,8 @@ class GroupMissing(State):
 
     groups: tuple[Group, ...] = ()
 
-    def merge(self, other: "GroupMissing", shift: int = 0) -> "GroupMissing":
+    def merge(self, other: "GroupMissing", shift: int = 0) -> "GroupMissing":  # noqa: ARG002
         """Return the groups of the rows of both."""
-        del shift
         merged = {key: (rows, missing) for key, rows, missing in self.groups}
         for key, rows, missing in other.groups:
             before, counts = merged.get(key, (0, (0,) * len(missing)))

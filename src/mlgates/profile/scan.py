@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from fractions import Fraction
@@ -53,17 +53,12 @@ class _Failure(State):
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def merge(self, other: object, shift: int) -> "_Failure":
-        """Return this failure: the counter is not tried again."""
-        del other, shift
-        return self
-
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Failure):
-            return NotImplemented
-        return type(self.error) is type(other.error) and str(self.error) == str(other.error)
-
-    __hash__ = None  # type: ignore[assignment]
+        return (
+            isinstance(other, _Failure)
+            and type(self.error) is type(other.error)
+            and str(self.error) == str(other.error)
+        )
 
 
 class Profile:
@@ -223,8 +218,6 @@ class Profile:
             and self.columns == other.columns
             and self._states == other._states
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return (
@@ -415,43 +408,36 @@ def sweep_together(
         for i in range(0, len(names), width)
     ]
     threads = threads_for(n_jobs, is_large=rows * len(found) >= _MANY_VALUES)
-    threads = min(threads, len(groups))
-    if threads == 1 and len(groups) == len(found):
+    if min(threads, len(groups)) == 1 and len(groups) == len(found):
         # Nothing is gained by matrices of one column.
         return {}
-    parts = [groups[i::threads] for i in range(threads)]
-    swept = each(partial(_sweep_groups, columns), parts, threads)
+    swept = each(partial(_sweep_group, columns), groups, threads)
     return {name: sweep for part in swept for name, sweep in part.items()}
 
 
-def _sweep_groups(
-    columns: Mapping[str, pa.ChunkedArray], groups: Sequence[tuple[list[str], bool]]
+def _sweep_group(
+    columns: Mapping[str, pa.ChunkedArray], group: tuple[list[str], bool]
 ) -> dict[str, Sweep]:
-    """Read groups of columns one after another, each as a matrix, in the same memory."""
-    swept, scratch = {}, np.empty((0, 0))
+    """Read a group of columns as a matrix, and sort them if that is asked for."""
+    swept, (names, sort) = {}, group
+    floats = [encoding.to_floats(columns[name]) for name in names]
     # Whatever is done to some kinds of NaN is invalid, and is reported, before they are found.
     with np.errstate(invalid="ignore"):
-        for names, sort in groups:
-            floats = [encoding.to_floats(columns[name]) for name in names]
-            shape = len(names), len(floats[0])
-            if scratch.shape != shape:
-                scratch = np.empty(shape)
-            np.stack(floats, out=scratch)
-            matrix = np.empty_like(scratch)
-            low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
-            # Each uses the memory of the other.
-            sums = float_sums(scratch, matrix).tolist()
-            if sort:
-                np.add(np.stack(floats, out=matrix), 0.0, out=matrix)
-                matrix.sort(axis=1)
-                matrix.flags.writeable = False
-            # One zero of the two.
-            ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
-            found = zip(names, floats, matrix, ends, sums, strict=True)
-            for name, column, values, (least, greatest), total in found:
-                if least == least:  # noqa: PLR0124  (no NaN)
-                    in_order = values if sort else None
-                    swept[name] = Sweep(column, least, greatest, 0, total, in_order)
+        scratch = np.stack(floats, dtype=np.float64)
+        low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
+        # Each uses the memory of the other.
+        matrix = np.empty_like(scratch)
+        sums = float_sums(scratch, matrix).tolist()
+        if sort:
+            np.add(np.stack(floats, out=matrix), 0.0, out=matrix)
+            matrix.sort(axis=1)
+            matrix.flags.writeable = False
+        # One zero of the two.
+        ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
+    found = zip(names, floats, matrix, ends, sums, strict=True)
+    for name, column, values, (least, greatest), total in found:
+        if least == least:  # noqa: PLR0124  (no NaN)
+            swept[name] = Sweep(column, least, greatest, 0, total, values if sort else None)
     return swept
 
 

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from mlgates.errors import EvidenceError
 from mlgates.jsonfile import fields, items, number, plain, whole
 from mlgates.profile.counter import State
-from mlgates.profile.distributions import Ecdf
+from mlgates.profile.distributions import Ecdf, as_points
 from mlgates.stats import twosample
 from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
 
-__all__ = ["PARTS", "QuantileSketch", "as_points"]
+__all__ = ["PARTS", "QuantileSketch"]
 
 #: A reference is kept at its order statistics at i / 360, which most numbers of bins divide.
 PARTS = 360
@@ -83,9 +83,8 @@ class QuantileSketch(State):
         """Return quantile edges at some of the points."""
         return stored_edges(self.points, self.low, self.high, self.ends, bins)
 
-    def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":
+    def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":  # noqa: ARG002
         """Return the sketch of the values of both, at the same points."""
-        del shift
         if not np.array_equal(self.points, other.points):
             msg = "counts at different points can't be added"
             raise EvidenceError(msg)
@@ -153,30 +152,16 @@ class QuantileSketch(State):
         return cls(points, low, high, ends, spread)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, QuantileSketch):
-            return NotImplemented
-        return self.ends == other.ends and all(
-            np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("points", "low", "high")
+        return (
+            isinstance(other, QuantileSketch)
+            and self.ends == other.ends
+            and np.array_equal(self.points, other.points)
+            and np.array_equal(self.low, other.low)
+            and np.array_equal(self.high, other.high)
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"QuantileSketch(n={self.ends.n:,}, {len(self.points)} points)"
-
-
-def as_points(points: Any) -> npt.NDArray[Any]:
-    """Return points in one type: integers where all of them are, else doubles."""
-    if len(points) == 0 or not all(isinstance(point, int) for point in points):
-        return np.array(points, dtype=np.float64)
-    for dtype in (np.int64, np.uint64):
-        try:
-            return np.array(points, dtype=dtype)
-        except OverflowError:
-            continue
-    msg = "knots: no column has integers of more than 64 bits"
-    raise EvidenceError(msg)
 
 
 def _ends(values: npt.NDArray[Any]) -> Ends:

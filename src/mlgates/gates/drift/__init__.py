@@ -23,8 +23,8 @@ from mlgates.gates.drift.statistics import (
     missing_shift,
 )
 from mlgates.profile.baseline import Reference
+from mlgates.profile.counter import Counter
 from mlgates.profile.counters import (
-    Counter,
     Distribution,
     Missing,
     NumericSample,

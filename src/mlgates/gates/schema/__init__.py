@@ -13,7 +13,9 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, count_check, error_check, listed, property_check
 from mlgates.gates.schema.column import Column
 from mlgates.profile import counters
-from mlgates.profile.counters import Counter, Violations
+from mlgates.profile.counter import Counter
+from mlgates.profile.counters import Violations
+from mlgates.profile.duplicates import Duplicated
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import Field, TableSchema
 from mlgates.tables.source import as_source
@@ -245,7 +247,7 @@ def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
         is_text = actual.kind == "string"
         yield _Rule("matches", unlike if is_text else None, f"mismatches of {shown}", most)
     if column.unique:
-        repeated = counters.Duplicated(name) if comparable else None
+        repeated = Duplicated(name) if comparable else None
         yield _Rule("unique", repeated, "repetitions of an earlier value", most)
 
 
