@@ -769,8 +769,17 @@ def test_reasons_name_what_was_counted():
 @pytest.mark.parametrize("option", ["pass_p_value", "pass_significance"])
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.05", True, math.nan])
 def test_levels_of_pass_are_shares(option, wrong):
-    with pytest.raises(OptionError, match=f"`{option}` must be"):
+    with pytest.raises(OptionError, match=f"^decide: `{option}` must be"):
         decide(Measurement(0.1, n=50), MOST, "significance", **{option: wrong})
+
+
+@pytest.mark.parametrize("rule", ["estimate", "interval"])
+def test_a_level_of_pass_needs_the_rule_of_significance(rule):
+    with pytest.raises(OptionError) as caught:
+        decide(Measurement(0.1, n=50), MOST, rule, pass_significance=0.05)
+    assert str(caught.value) == (
+        f"decide: `pass_significance` must be None unless rule='significance', got {rule!r}"
+    )
 
 
 def test_judge_puts_a_hint_behind_what_was_measured():

@@ -502,27 +502,31 @@ def decide(
     if holds and math.isinf(value):
         return Decision(Verdict.ERROR, "infinite")
     if rule == "estimate":
-        within, beyond, because, tested = holds, not holds, "", False
+        within, beyond = holds, not holds
     elif rule == "significance":
         significant = p_value is not None and p_value <= significance
         beyond = not holds and (significant or math.isinf(value))
-        shown = pass_p_value is not None and pass_p_value <= (pass_significance or 0)
-        within = holds and (pass_significance is None or shown)
-        tested = (pass_p_value if holds else p_value) is not None
-        side = "within the limit" if holds else "beyond the limit"
-        chance = "not significantly" if holds else "chance alone does that at this size"
-        because = f"{side}, but {chance if tested else 'no test says whether by chance'}"
+        shown = pass_significance is None or (
+            pass_p_value is not None and pass_p_value <= pass_significance
+        )
+        within = holds and shown
     else:
-        within = holds and ends is not None and all(map(limit.holds, ends))
         beyond = not holds and (math.isinf(value) if ends is None else limit.excludes(ends))
-        tested = ends is not None
-        because = "the interval reaches across the limit" if tested else NO_INTERVAL
+        within = holds and ends is not None and all(map(limit.holds, ends))
     if beyond:
         return Decision(Verdict.FAIL)
     if within and insufficient_for_pass:
         return Decision(Verdict.INCONCLUSIVE, insufficient_for_pass)
     if within:
         return Decision(Verdict.PASS)
+    if rule == "interval":
+        tested = ends is not None
+        because = "the interval reaches across the limit" if tested else NO_INTERVAL
+    else:
+        tested = (pass_p_value if holds else p_value) is not None
+        side = "within the limit" if holds else "beyond the limit"
+        chance = "not significantly" if holds else "chance alone does that at this size"
+        because = f"{side}, but {chance if tested else 'no test says whether by chance'}"
     return Decision(Verdict.INCONCLUSIVE, because, by_chance=tested and math.isfinite(value))
 
 
