@@ -12,15 +12,10 @@ from typing import Any, TypedDict, TypeVar, cast
 from mlgates.errors import EvidenceError
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.options import did_you_mean, shown
+from mlgates.predictions import Need, Outcomes
 from mlgates.predictions.groups import Groups, Slice, groups_of, slices_of
 from mlgates.predictions.lookup import offers
-from mlgates.predictions.outcomes import (
-    Need,
-    Outcomes,
-    check_rows,
-    outcomes_of,
-    row_argument,
-)
+from mlgates.predictions.outcomes import check_rows, outcomes_of, row_argument
 from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for

@@ -85,7 +85,7 @@ def streamed(table, cuts):
         (batch,) = source.batches(names)
         starts = edges[:-1] or [0]
         for start, stop in zip(starts, edges[1:] or [0], strict=True):
-            yield batch.table.slice(start, stop - start)
+            yield batch.slice(start, stop - start)
 
     return Source("batches", source.schema, None, read)
 

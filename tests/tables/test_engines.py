@@ -18,7 +18,7 @@ def relation(rows=ROWS):
 
 
 def read(source, columns=None):
-    return pa.concat_tables([batch.table for batch in source.batches(columns)]).to_pydict()
+    return pa.concat_tables(source.batches(columns)).to_pydict()
 
 
 @pytest.mark.parametrize("make", [pl.LazyFrame, relation], ids=["polars", "duckdb"])
@@ -29,7 +29,7 @@ def test_a_plan_is_described_and_read_as_its_table_is(make):
     assert read(source) == ROWS
     assert read(source) == ROWS  # again: the plan is run anew
     assert read(source, ['we"ird', "x"]) == {'we"ird': [1, 2, 3], "x": [1.5, None, 3.5]}
-    assert sum(batch.table.num_rows for batch in source.batches([])) == 3
+    assert sum(batch.num_rows for batch in source.batches([])) == 3
 
 
 @pytest.mark.parametrize("make", [pl.LazyFrame, relation], ids=["polars", "duckdb"])
@@ -46,7 +46,7 @@ def test_more_rows_than_a_batch_holds_arrive_in_order():
     numbers = pl.LazyFrame({"x": range(300_000)})
     batches = list(as_source(numbers).batches())
     assert len(batches) > 1 or not hasattr(pl.LazyFrame, "collect_batches")
-    assert pa.concat_tables([b.table for b in batches])["x"].to_pylist() == list(range(300_000))
+    assert pa.concat_tables(batches)["x"].to_pylist() == list(range(300_000))
 
 
 @pytest.mark.parametrize("make", [pl.LazyFrame, relation], ids=["polars", "duckdb"])

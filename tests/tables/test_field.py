@@ -202,7 +202,7 @@ def test_periods_are_unreadable_even_where_their_type_is_not_registered():
     source = as_source(pa.table([pa.array([600, None])], schema=pa.schema([field])))
     assert source.schema["x"].kind == "unreadable"
     (batch,) = source.batches()
-    assert batch.table.column("x").to_pylist() == ["pandas.period", None]
+    assert batch.column("x").to_pylist() == ["pandas.period", None]
 
 
 def test_calendar_intervals_are_unreadable():

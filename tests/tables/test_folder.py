@@ -15,7 +15,7 @@ def write(root, path, rows):
 
 
 def read(source, columns=None):
-    return pa.concat_tables([batch.table for batch in source.batches(columns)]).to_pydict()
+    return pa.concat_tables(source.batches(columns)).to_pydict()
 
 
 def test_files_are_read_in_the_order_of_their_paths(tmp_path):
@@ -70,7 +70,7 @@ def test_keys_of_folders_are_columns(tmp_path):
     }
     assert read(source, ["land", "x"]) == {"land": ["DE", None, None], "x": [1.5, 2.5, 3.5]}
     assert read(source, ["year"]) == {"year": [2024, 2025, 2025]}
-    assert sum(batch.table.num_rows for batch in source.batches([])) == 3
+    assert sum(batch.num_rows for batch in source.batches([])) == 3
 
 
 def test_keys_and_values_are_read_as_they_were_before_they_were_written(tmp_path):

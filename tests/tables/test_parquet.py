@@ -34,9 +34,9 @@ def test_file_is_streamed_in_small_batches(path):
     assert (source.origin, source.rows) == ("parquet file", ROWS)
     batches = list(source.batches())
     assert len(batches) > 1
-    assert max(batch.table.num_rows for batch in batches) <= 131_072
-    assert sum(batch.table.num_rows for batch in batches) == ROWS
-    assert all(batch.native is batch.table for batch in batches)
+    assert max(batch.num_rows for batch in batches) <= 131_072
+    assert sum(batch.num_rows for batch in batches) == ROWS
+    assert source.native is None
     kinds = {name: (field.kind, field.encoded) for name, field in source.schema.items()}
     assert kinds == {
         "n": ("int", False),
@@ -44,13 +44,13 @@ def test_file_is_streamed_in_small_batches(path):
         "category": ("string", True),
         "half": ("float", False),
     }
-    assert batches[0].table.schema.field("half").type == pa.float32()
+    assert batches[0].schema.field("half").type == pa.float32()
 
 
 def test_reading_twice_gives_the_same_rows_in_order(path):
     source = as_source(str(path))
     first, second = (
-        [batch.table.column("n").to_numpy() for batch in source.batches(["n"])] for _ in range(2)
+        [batch.column("n").to_numpy() for batch in source.batches(["n"])] for _ in range(2)
     )
     assert np.array_equal(np.concatenate(first), np.arange(ROWS))
     assert np.array_equal(np.concatenate(first), np.concatenate(second))
@@ -58,28 +58,28 @@ def test_reading_twice_gives_the_same_rows_in_order(path):
 
 def test_only_the_columns_asked_for_are_read_in_the_order_asked(path):
     batch = next(as_source(path).batches(["text", "n"]))
-    assert batch.table.column_names == ["text", "n"]
+    assert batch.column_names == ["text", "n"]
 
 
 def test_no_columns_still_have_rows(path):
     batches = as_source(path).batches([])
-    assert sum(batch.table.num_rows for batch in batches) == ROWS
+    assert sum(batch.num_rows for batch in batches) == ROWS
 
 
 def test_dotted_names_are_not_taken_for_nested_ones(tmp_path):
     table = pa.table({"a": [{"b": 1}], "a.b": ["dotted"], "c": [2]})
     pq.write_table(table, tmp_path / "t.parquet")
     (batch,) = as_source(tmp_path / "t.parquet").batches(["a.b"])
-    assert batch.table.to_pydict() == {"a.b": ["dotted"]}
+    assert batch.to_pydict() == {"a.b": ["dotted"]}
     (batch,) = as_source(tmp_path / "t.parquet").batches(["a"])
-    assert batch.table.to_pydict() == {"a": [{"b": 1}]}
+    assert batch.to_pydict() == {"a": [{"b": 1}]}
 
 
 def test_empty_file_gives_one_batch_without_rows(tmp_path):
     pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "t.pq")
     source = as_source(tmp_path / "t.pq")
     (batch,) = source.batches()
-    assert (source.rows, batch.table.num_rows, batch.table.column_names) == (0, 0, ["x"])
+    assert (source.rows, batch.num_rows, batch.column_names) == (0, 0, ["x"])
 
 
 def test_file_is_told_by_its_first_bytes_whatever_its_name(path):
@@ -93,7 +93,7 @@ def test_pandas_periods_in_a_file_are_unreadable(tmp_path):
     source = as_source(tmp_path / "t.parquet")
     assert (source.schema["p"].kind, source.schema["x"].kind) == ("unreadable", "int")
     (batch,) = source.batches()
-    assert batch.table.column("p").to_pylist() == ["pandas.period", "pandas.period"]
+    assert batch.column("p").to_pylist() == ["pandas.period", "pandas.period"]
 
 
 def test_old_timestamps_do_not_wrap_around(tmp_path):
@@ -101,7 +101,7 @@ def test_old_timestamps_do_not_wrap_around(tmp_path):
     table = pa.table({"t": [late]})
     pq.write_table(table, tmp_path / "t.parquet", use_deprecated_int96_timestamps=True)
     (batch,) = as_source(tmp_path / "t.parquet").batches()
-    assert batch.table.column("t").to_pylist() == [late]
+    assert batch.column("t").to_pylist() == [late]
 
 
 # what is refused

@@ -111,17 +111,17 @@ def test_a_missing_value_and_an_unseen_category(value):
     before = copy.copy(cells(value))
     rows = rows_like(value)
     for column in (0, 1):
-        gone = [row[column] for row in cells(rows.missing(column))]
+        gone = [row[column] for row in cells(rows.constant(column, None))]
         assert pd.isna(pd.Series(gone, dtype=object)).all()
-        kept = [row[1 - column] for row in cells(rows.missing(column))]
+        kept = [row[1 - column] for row in cells(rows.constant(column, None))]
         assert kept == [row[1 - column] for row in before]
-    assert [row[1] for row in cells(rows.unseen(1))] == [UNSEEN] * 4
+    assert [row[1] for row in cells(rows.constant(1, UNSEEN))] == [UNSEEN] * 4
     assert cells(value) == before
 
 
 @pytest.mark.parametrize("name", ["numpy", "numpy-int", "csr", "csc-array"])
 def test_a_missing_number_is_nan(name):
-    gone = rows_like(PLACED[name]).missing(1)
+    gone = rows_like(PLACED[name]).constant(1, None)
     dense = gone.toarray() if sparse.issparse(gone) else gone
     assert np.isnan(dense[:, 1]).all()
     assert not np.isnan(dense[:, 0]).any()
@@ -137,7 +137,7 @@ def test_types_are_kept_where_a_value_is_missing():
             "whole": pd.array([1, 2], dtype="Int64"),
         }
     )
-    dtypes = [str(rows_like(table).missing(i).dtypes.iloc[i]) for i in range(4)]
+    dtypes = [str(rows_like(table).constant(i, None).dtypes.iloc[i]) for i in range(4)]
     assert dtypes == ["float64", "object", str(table["time"].dtype), "Int64"]
 
 

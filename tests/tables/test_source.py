@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 
 from mlgates.errors import EvidenceError
 from mlgates.tables.field import Field
-from mlgates.tables.source import Batch, Source, as_source
+from mlgates.tables.source import Source, as_source
 
 NAN = float("nan")
 ACCEPTED = (
@@ -121,9 +121,9 @@ def test_every_container_gives_the_same_table(container):
     assert (source.schema["z"].zone, source.schema["t"].zone) == ("UTC", None)
     assert source.rows == 3
     (batch,) = source.batches()
-    assert batch.table.column_names == list(COLUMNS)
+    assert batch.column_names == list(COLUMNS)
     for name, cells in COLUMNS.items():
-        array = batch.table.column(name)
+        array = batch.column(name)
         assert isinstance(array, pa.ChunkedArray)
         delivered = array.to_pylist()
         assert [is_missing(value) for value in delivered] == [cell is None for cell in cells]
@@ -136,11 +136,11 @@ def test_every_container_can_be_read_again_and_in_part(container):
     source = as_source(container)
     for _ in range(2):
         (batch,) = source.batches(["s", "i"])
-        assert batch.table.to_pydict() == {"s": ["a", None, ""], "i": [1, 2, 3]}
+        assert batch.to_pydict() == {"s": ["a", None, ""], "i": [1, 2, 3]}
     (batch,) = source.batches(column for column in ["i", "i"])
-    assert batch.table.column_names == ["i"]
+    assert batch.column_names == ["i"]
     (batch,) = source.batches([])
-    assert (batch.table.num_rows, batch.table.num_columns) == (3, 0)
+    assert (batch.num_rows, batch.num_columns) == (3, 0)
 
 
 # a stream may be one that can be read only once
@@ -150,15 +150,14 @@ STREAMS = ("reader", "capsule", "capsule of polars")
 @pytest.mark.parametrize("name", [name for name in CONTAINERS if name not in STREAMS])
 def test_native_is_the_users_own_object(name):
     table = CONTAINERS[name]()
-    (batch,) = as_source(table).batches(["i"])
-    assert batch.native is table
+    assert as_source(table).native is table
 
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_native_of_a_stream_is_the_table_that_it_gave(name):
-    (batch,) = as_source(CONTAINERS[name]()).batches(["i"])
-    assert isinstance(batch.native, pa.Table)
-    assert batch.native.to_pydict() == in_arrow().to_pydict()
+    native = as_source(CONTAINERS[name]()).native
+    assert isinstance(native, pa.Table)
+    assert native.to_pydict() == in_arrow().to_pydict()
 
 
 @pytest.mark.parametrize(
@@ -215,8 +214,8 @@ def test_repr_tells_origin_rows_and_kinds():
 def test_empty_table_has_kinds_and_one_batch_without_rows(table):
     source = as_source(table)
     (batch,) = source.batches()
-    assert isinstance(batch, Batch)
-    assert (source.rows, batch.table.num_rows, source.schema["x"].kind) == (0, 0, "int")
+    assert isinstance(batch, pa.Table)
+    assert (source.rows, batch.num_rows, source.schema["x"].kind) == (0, 0, "int")
 
 
 def test_missing_columns_are_named():
@@ -246,7 +245,7 @@ def test_bad_column_leaves_the_good_one_alone(table):
         problem="column 'bad' mixes values of the types int, str; convert them to one type first",
     )
     (batch,) = source.batches()
-    assert batch.table.to_pydict() == {"good": [1, 2], "bad": ["int", "str"]}
+    assert batch.to_pydict() == {"good": [1, 2], "bad": ["int", "str"]}
 
 
 # arrays and records
@@ -258,24 +257,24 @@ def test_columns_of_a_matrix_are_numbered(order):
     source = as_source(array)
     assert list(source.schema) == ["x0", "x1", "x2"]
     (batch,) = source.batches()
-    assert batch.table.column("x0").to_pylist() == [1.0, 4.0]
-    assert batch.table.column("x2").to_pylist() == [3.0, 6.0]
-    assert batch.table.column("x1").null_count == 0
-    assert batch.native is array
+    assert batch.column("x0").to_pylist() == [1.0, 4.0]
+    assert batch.column("x2").to_pylist() == [3.0, 6.0]
+    assert batch.column("x1").null_count == 0
+    assert source.native is array
 
 
 def test_long_matrix_is_the_same_in_either_order():
     array = np.arange(3 * 10_001.0).reshape(-1, 3)
     (rows,) = as_source(array).batches()
     (columns,) = as_source(np.asfortranarray(array)).batches()
-    assert rows.table == columns.table
-    assert np.array_equal(rows.table.column("x1").to_numpy(), array[:, 1])
+    assert rows == columns
+    assert np.array_equal(rows.column("x1").to_numpy(), array[:, 1])
 
 
 def test_fortran_matrix_shares_memory():
     array = np.asfortranarray(np.arange(6.0).reshape(3, 2))
     (batch,) = as_source(array).batches()
-    buffer = batch.table.column("x1").chunk(0).buffers()[1]
+    buffer = batch.column("x1").chunk(0).buffers()[1]
     assert buffer.address == array[:, 1].ctypes.data
 
 
@@ -283,8 +282,8 @@ def test_fortran_matrix_shares_memory():
 def test_a_frame_of_numbers_of_one_type_and_its_slices_share_memory(cut):
     frame = pd.DataFrame(np.asfortranarray(np.arange(8.0).reshape(4, 2)), columns=["x", "y"])[cut]
     (batch,) = as_source(frame).batches()
-    assert batch.table.to_pydict() == frame.to_dict("list")
-    array = batch.table.column("y").chunk(0)
+    assert batch.to_pydict() == frame.to_dict("list")
+    array = batch.column("y").chunk(0)
     where = array.buffers()[1].address + 8 * array.offset
     assert where == frame["y"].to_numpy().ctypes.data
 
@@ -305,29 +304,29 @@ def test_a_frame_of_one_type_is_read_column_by_column(make, dtype):
     source = as_source(frame)
     (batch,) = source.batches()
     assert list(source.schema) == list(frame.columns)
-    assert batch.table.to_pydict() == frame.to_dict("list")
-    assert {str(column.type) for column in batch.table.columns} == {
+    assert batch.to_pydict() == frame.to_dict("list")
+    assert {str(column.type) for column in batch.columns} == {
         str(pa.from_numpy_dtype(frame["x"].dtype))
     }
-    assert batch.native is frame
+    assert source.native is frame
 
 
 @pytest.mark.parametrize("cut", [np.s_[::2, :], np.s_[:, ::-1], np.s_[1:, 1:]])
 def test_slices_of_a_matrix(cut):
     array = np.arange(12).reshape(4, 3)[cut]
     (batch,) = as_source(array).batches()
-    columns = batch.table.to_pydict()
+    columns = batch.to_pydict()
     assert columns == {f"x{i}": array[:, i].tolist() for i in range(array.shape[1])}
 
 
 def test_masked_matrix_and_matrix_of_objects():
     masked = np.ma.array([[1, 2], [3, 4]], mask=[[0, 1], [0, 0]])
     (batch,) = as_source(masked).batches()
-    assert batch.table.to_pydict() == {"x0": [1, 3], "x1": [None, 4]}
+    assert batch.to_pydict() == {"x0": [1, 3], "x1": [None, 4]}
     source = as_source(np.array([[1, "a"], [2, None]], dtype=object))
     assert [field.kind for field in source.schema.values()] == ["int", "string"]
     (batch,) = as_source(np.matrix([[1, 2]])).batches()
-    assert batch.table.to_pydict() == {"x0": [1], "x1": [2]}
+    assert batch.to_pydict() == {"x0": [1], "x1": [2]}
 
 
 def test_matrix_without_rows_has_columns():
@@ -339,19 +338,19 @@ def test_keys_of_records_are_united_in_order_of_appearance():
     source = as_source([{"b": 1}, {"a": "x", "b": None}, {}])
     assert list(source.schema) == ["b", "a"]
     (batch,) = source.batches()
-    assert batch.table.to_pydict() == {"b": [1, None, None], "a": [None, "x", None]}
+    assert batch.to_pydict() == {"b": [1, None, None], "a": [None, "x", None]}
     assert as_source(({"b": 1},)).rows == 1
 
 
 def test_floats_of_lists_keep_null_and_nan_apart():
     (batch,) = as_source({"x": [1.0, NAN, None]}).batches()
-    assert batch.table.column("x").null_count == 1
+    assert batch.column("x").null_count == 1
 
 
 def test_reader_can_be_read_once_and_its_source_again():
     reader = in_arrow().to_reader()
     source = as_source(reader)
-    assert [batch.table.num_rows for _ in range(2) for batch in source.batches()] == [3, 3]
+    assert [batch.num_rows for _ in range(2) for batch in source.batches()] == [3, 3]
 
 
 # whole-table errors

@@ -10,24 +10,10 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.options import shown
+from mlgates.predictions import lookup
 from mlgates.predictions.labels import encode, is_whole, label_text
-from mlgates.predictions.lookup import (
-    anchor_rows,
-    column_names,
-    named_column,
-    rows_of_evidence,
-)
 from mlgates.profile.groups import rows_where
-from mlgates.tables.columns import (
-    Column,
-    Rows,
-    as_array,
-    as_column,
-    columns_of,
-    index_of,
-    is_table,
-    same_rows,
-)
+from mlgates.tables import columns
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
@@ -124,7 +110,7 @@ def slices_of(evidence: "Evidence", by: Any) -> tuple[Slice, ...]:
     if isinstance(by, Mapping):
         by = tuple(by.items())
     elif all(isinstance(name, str) for name in by):
-        groups = _cross(evidence, {name: named_column(evidence, name) for name in by})
+        groups = _cross(evidence, {name: lookup.named_column(evidence, name) for name in by})
         return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
     return tuple(Slice(name, _select(evidence, name, condition)) for name, condition in by)
 
@@ -138,16 +124,16 @@ def _select(
         msg = f"slice {name!r} is a condition on a table, and neither `X` nor `data` was given"
         raise EvidenceError(msg)
     for table in tables:
-        rows, native = rows_of_evidence(evidence, table), evidence.read_only(table)
+        rows, native = lookup.rows_of_evidence(evidence, table), evidence.read_only(table)
         try:
             mask = rows_where(name, condition, native, None if rows is None else rows.rows)
         except EvidenceError as error:
             if error.__cause__ is None or table == tables[-1]:
                 return error
             continue  # the condition itself raised on this table
-        anchor = anchor_rows(evidence)
+        anchor = lookup.anchor_rows(evidence)
         if anchor is not None:
-            same_rows(anchor, rows or Rows(f"`{table}`", len(mask), None))
+            columns.same_rows(anchor, rows or columns.Rows(f"`{table}`", len(mask), None))
         break
     return mask
 
@@ -169,26 +155,27 @@ def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
         value = value if isinstance(value, str) else evidence.in_memory(features)
     said = f"`{role}`"
     if isinstance(value, str):
-        columns = {value: named_column(evidence, value, role)}
+        by_name = {value: lookup.named_column(evidence, value, role)}
     elif isinstance(value, list | tuple) and are_names(evidence, value):
-        columns = {name: named_column(evidence, name, role) for name in value}
-    elif is_table(value):
-        inside, index = columns_of(said, value), index_of(value)
+        by_name = {name: lookup.named_column(evidence, name, role) for name in value}
+    elif columns.is_table(value):
+        inside, index = columns.columns_of(said, value), columns.index_of(value)
         if not inside:
             msg = f"{said} has no columns"
             raise EvidenceError(msg)
-        columns = {
-            str(name): replace(as_column(f"column {str(name)!r} of {said}", column), index=index)
+        by_name = {
+            str(name): replace(
+                columns.as_column(f"column {str(name)!r} of {said}", column), index=index
+            )
             for name, column in inside.items()
         }
     elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
-        array = as_array(said, value)
-        columns = {f"x{i}": as_column(said, array[:, i]) for i in range(array.shape[1])}
+        by_name = {f"x{i}": columns.as_column(said, value[:, i]) for i in range(value.shape[1])}
     else:
         name = getattr(value, "name", None)  # of a Series
         name = name if isinstance(name, str) and name else _UNNAMED
-        columns = {name: as_column(said, value)}
-    return _cross(evidence, columns, as_groups=True)
+        by_name = {name: columns.as_column(said, value)}
+    return _cross(evidence, by_name, as_groups=True)
 
 
 def are_names(evidence: "Evidence", value: Any) -> bool:
@@ -197,47 +184,49 @@ def are_names(evidence: "Evidence", value: Any) -> bool:
     if not is_short or not all(isinstance(name, str) for name in value):
         return False
     tables = [table for table in ("X", "data") if table in evidence]
-    if set(value).issubset(name for table in tables for name in column_names(evidence, table)):
+    if set(value).issubset(
+        name for table in tables for name in lookup.column_names(evidence, table)
+    ):
         return True
-    anchor = anchor_rows(evidence)
+    anchor = lookup.anchor_rows(evidence)
     return anchor is not None and anchor.rows != len(value)
 
 
 def _cross(
-    evidence: "Evidence", columns: Mapping[str, Column], *, as_groups: bool = False
+    evidence: "Evidence", by_name: Mapping[str, columns.Column], *, as_groups: bool = False
 ) -> Groups:
     """Return groups by the values of some columns: sorted by value, missing ones last.
 
     Identifiers and measured numbers are refused `as_groups`.
     """
-    if not columns:
+    if not by_name:
         msg = "no column was named to make groups of"
         raise EvidenceError(msg)
-    anchor = anchor_rows(evidence)
-    for column in columns.values():
+    anchor = lookup.anchor_rows(evidence)
+    for column in by_name.values():
         if anchor is not None:
-            same_rows(anchor, column)
-    codes = np.zeros(next(iter(columns.values())).rows, np.intp)
+            columns.same_rows(anchor, column)
+    codes = np.zeros(next(iter(by_name.values())).rows, np.intp)
     combined: list[tuple[Any, ...]] = [()]
-    for column in columns.values():
+    for column in by_name.values():
         ranks, values = _rank(column, as_groups=as_groups)
         codes = codes * len(values) + ranks
         present = np.bincount(codes, minlength=len(combined) * len(values)) > 0
-        if len(columns) == 1:
+        if len(by_name) == 1:
             present[:] = True  # a category that is declared and has no rows
         places = np.flatnonzero(present)
         if len(places) > _MOST:
-            raise _too_many(len(places), " and ".join(column.said for column in columns.values()))
+            raise _too_many(len(places), " and ".join(column.said for column in by_name.values()))
         combined = [(*combined[p // len(values)], values[p % len(values)]) for p in places.tolist()]
         codes = (np.cumsum(present) - 1)[codes]
     codes = codes.astype(np.intp, copy=False)
     codes.flags.writeable = False
-    names = [", ".join(map(group_name, columns, combination)) for combination in combined]
+    names = [", ".join(map(group_name, by_name, combination)) for combination in combined]
     missing = tuple(None in combination for combination in combined)
-    return Groups(tuple(columns), unique_names(names), codes, missing)
+    return Groups(tuple(by_name), unique_names(names), codes, missing)
 
 
-def _rank(column: Column, *, as_groups: bool) -> tuple[npt.NDArray[np.intp], list[Any]]:
+def _rank(column: columns.Column, *, as_groups: bool) -> tuple[npt.NDArray[np.intp], list[Any]]:
     """Return each row's place among the sorted values, and these; None, for missing, is last."""
     codes, values = encode(column, declared=True)
     if as_groups and len(values) > _FEW and not column.declares:
@@ -262,8 +251,8 @@ def _rank(column: Column, *, as_groups: bool) -> tuple[npt.NDArray[np.intp], lis
     return rank[codes], [values[place] for place in order] + [None] * has_missing
 
 
-def _too_many(groups: int, columns: str) -> EvidenceError:
-    msg = f"{columns} would make {groups:,} groups, too many: at most {_MOST:,}; bin it first"
+def _too_many(groups: int, named: str) -> EvidenceError:
+    msg = f"{named} would make {groups:,} groups, too many: at most {_MOST:,}; bin it first"
     return EvidenceError(msg)
 
 
@@ -283,12 +272,11 @@ def group_name(feature: str, value: object) -> str:
         return f"{feature}={value.isoformat()}"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, str):
-        if not value.isprintable() or value != value.strip() or value in ("", _MISSING):
-            return f"{feature}={label_text(value)}"
-        text = value
-    else:
-        text = shown(value) if isinstance(value, bool | int | float) else str(value)
+    if isinstance(value, str) and (
+        not value.isprintable() or value != value.strip() or value in ("", _MISSING)
+    ):
+        return f"{feature}={label_text(value)}"
+    text = shown(value) if isinstance(value, bool | int | float) else str(value)
     return f"{feature}={text if len(text) <= _LONGEST_NAME else f'{text[:_LONGEST_NAME]}...'}"
 
 

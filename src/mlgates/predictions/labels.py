@@ -111,8 +111,6 @@ def plain_label(label: Any) -> Any:
     """Return a label as a plain Python value; a whole number is an int, a bool stays a bool."""
     if getattr(label, "shape", None) == ():
         label = label.item()
-    if isinstance(label, np.str_):
-        return str(label)
     return int(label) if isinstance(label, float | Decimal) and is_whole(label) else label
 
 

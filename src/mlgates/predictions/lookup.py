@@ -15,15 +15,7 @@ from mlgates.options import did_you_mean
 from mlgates.predictions.labels import Labels, code_labels
 from mlgates.predictions.numbers import Method, Scores, as_scores, values_of
 from mlgates.redaction import describe
-from mlgates.tables.columns import (
-    Column,
-    Rows,
-    as_column,
-    columns_of,
-    index_of,
-    rows_of,
-    same_rows,
-)
+from mlgates.tables import columns
 from mlgates.tables.containers import kind_of, names_of_columns
 from mlgates.tables.read_only import lend
 
@@ -48,16 +40,16 @@ _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 _TABLES = ("X", "data")
 
 
-def column_of(evidence: "Evidence", name: str) -> Column:
+def column_of(evidence: "Evidence", name: str) -> columns.Column:
     """Return a piece of evidence as one value per row; a string names a column of a table."""
     value = evidence[name]
-    read = partial(as_column, f"`{name}`", value)
+    read = partial(columns.as_column, f"`{name}`", value)
     if isinstance(value, str):
         read = partial(named_column, evidence, value, name)
-    return cast("Column", evidence.cached("column", name, read))
+    return cast("columns.Column", evidence.cached("column", name, read))
 
 
-def named_column(evidence: "Evidence", column: str, role: str = "") -> Column:
+def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.Column:
     """Return a column of `X`, or else of `data`; `role` is the evidence that names it.
 
     Raises
@@ -67,7 +59,7 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> Column:
     """
     table = _table_with(evidence, column, role)
     read = partial(_read_column, evidence, table, column)
-    found = cast("Column", evidence.cached("named", (table, column), read))
+    found = cast("columns.Column", evidence.cached("named", (table, column), read))
     return replace(found, said=f"`{role}`, column {column!r} of `{table}`,") if role else found
 
 
@@ -76,7 +68,7 @@ def native_column(evidence: "Evidence", column: str, role: str) -> Any:
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]
     if names_of_columns(value) is not None:
-        return columns_of(f"`{table}`", value, [column])[column]
+        return columns.columns_of(f"`{table}`", value, [column])[column]
     found = named_column(evidence, column, role)
     return found.array.to_numpy() if found.rows else np.empty(0)
 
@@ -117,15 +109,15 @@ def _read_names(evidence: "Evidence", table: str) -> list[str]:
         return []  # a model's input need not be a table
 
 
-def _read_column(evidence: "Evidence", table: str, column: str) -> Column:
+def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Column:
     said, value = f"column {column!r} of `{table}`", evidence[table]
     if names_of_columns(value) is None:
-        return as_column(said, evidence.source(table).arrow([column]).column(column))
-    found = as_column(said, columns_of(f"`{table}`", value, [column])[column])
-    return replace(found, index=index_of(value))
+        return columns.as_column(said, evidence.source(table).arrow([column]).column(column))
+    found = columns.as_column(said, columns.columns_of(f"`{table}`", value, [column])[column])
+    return replace(found, index=columns.index_of(value))
 
 
-def rows_of_evidence(evidence: "Evidence", name: str) -> Rows | None:
+def rows_of_evidence(evidence: "Evidence", name: str) -> columns.Rows | None:
     """Return length and index of evidence; None if it was not given or has no known length."""
     if name not in evidence:
         return None
@@ -135,11 +127,11 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> Rows | None:
     if name == "X":  # (the rows of a file are counted without reading it)
         is_file = kind_of(value) == "path"
         value = evidence.source(name) if is_file else evidence.in_memory(name)
-    rows = rows_of(value)
-    return None if rows is None else Rows(f"`{name}`", rows, index_of(value))
+    rows = columns.rows_of(value)
+    return None if rows is None else columns.Rows(f"`{name}`", rows, columns.index_of(value))
 
 
-def anchor_rows(evidence: "Evidence") -> Rows | None:
+def anchor_rows(evidence: "Evidence") -> columns.Rows | None:
     """Return the rows that groups and slices must match, preferably some with a pandas index."""
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
@@ -157,7 +149,7 @@ def offers(evidence: "Evidence", name: str) -> bool:
     return _method(model, methods) is not None
 
 
-def predicted(evidence: "Evidence", names: ModelNames) -> Column:
+def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
     """Return one prediction per row."""
     if names.pred in evidence:
         return column_of(evidence, names.pred)
@@ -168,7 +160,7 @@ def predicted(evidence: "Evidence", names: ModelNames) -> Column:
             raise EvidenceError(msg)
         raise _not_given(names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
-    return cast("Column", _answer(evidence, names.model, method, as_column))
+    return cast("columns.Column", _answer(evidence, names.model, method, columns.as_column))
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
@@ -200,7 +192,11 @@ def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
     try:
         found: Any = getattr(evidence[names.model], "classes_", None)
         classes = [] if found is None else list(getattr(found, "tolist", lambda: found)())
-        return code_labels(as_column(f"`{names.model}.classes_`", classes)) if classes else None
+        return (
+            code_labels(columns.as_column(f"`{names.model}.classes_`", classes))
+            if classes
+            else None
+        )
     except Exception:  # noqa: BLE001  (a pipeline that is not fitted, several outputs, bins)
         return None
 
@@ -256,7 +252,7 @@ def _answer(
     def call_model() -> Any:
         table = rows_of_evidence(evidence, "X")
         if "y_true" in evidence and table is not None:
-            same_rows(column_of(evidence, "y_true"), table)
+            columns.same_rows(column_of(evidence, "y_true"), table)
         if table is not None and table.rows == 0:
             return np.empty(0)
         predict: Any = getattr(model, method) if method else model

@@ -8,16 +8,7 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.predictions.labels import Classes, Labels, label_text, list_labels
-from mlgates.tables.columns import (
-    NUMBERS,
-    Column,
-    Rows,
-    as_array,
-    as_column,
-    columns_of,
-    index_of,
-    is_table,
-)
+from mlgates.tables import columns
 
 Floats = npt.NDArray[np.float64]
 #: Methods of a model; the empty one calls the model itself.
@@ -28,7 +19,7 @@ _TOLERANCE = 1e-6
 _LARGEST_POWER = 200
 
 
-def values_of(column: Column, *, missing: bool = False) -> Floats:
+def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
     """Return the numbers of a column; NaN where they are missing, if that is allowed.
 
     Raises
@@ -37,7 +28,7 @@ def values_of(column: Column, *, missing: bool = False) -> Floats:
         For texts and other kinds, infinities, and missing values unless `missing`.
     """
     kind = column.field.kind
-    if kind not in NUMBERS and not (kind == "null" and (missing or not column.rows)):
+    if kind not in columns.NUMBERS and not (kind == "null" and (missing or not column.rows)):
         is_empty = kind == "null"
         held = "nothing but missing values" if is_empty else f"values of type {column.field.type}"
         msg = f"{column.said} holds {held}, and numbers are due"
@@ -58,7 +49,7 @@ def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
     raise EvidenceError(msg)
 
 
-def weights_of(column: Column) -> Floats:
+def weights_of(column: columns.Column) -> Floats:
     """Return weights: finite, none negative, not all zero.
 
     They are scaled by a power of two where their squares or sums would overflow or vanish.
@@ -76,7 +67,7 @@ def weights_of(column: Column) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Scores(Rows):
+class Scores(columns.Rows):
     """Finite scores of the rows."""
 
     #: of shape (n,), or (n, k) with one column per class
@@ -95,29 +86,26 @@ def as_scores(name: str, value: Any) -> Scores:
     EvidenceError
         For anything but one column or a table of finite numbers.
     """
-    if is_table(value):
-        inside = columns_of(name, value)
-        if len(inside) > 1:
-            columns = [values_of(as_column(name, column)) for column in inside.values()]
-            if len({len(column) for column in columns}) > 1:
-                msg = f"the columns of {name} differ in length"
-                raise EvidenceError(msg)
-            matrix = np.column_stack(columns)
-            return Scores(name, len(matrix), index_of(value), matrix, tuple(inside))
-    array = None
-    if isinstance(value, list | tuple):
-        if value and isinstance(value[0], list | tuple | np.ndarray):
-            if len({np.shape(row) for row in value}) > 1:
-                msg = f"the rows of {name} differ in length"
-                raise EvidenceError(msg)
-            array = as_array(name, value)
-    elif isinstance(value, np.ndarray) or hasattr(value, "__array__"):
-        array = as_array(name, value)
+    if columns.is_table(value) and len(inside := columns.columns_of(name, value)) > 1:
+        parts = [values_of(columns.as_column(name, column)) for column in inside.values()]
+        if len(set(map(len, parts))) > 1:
+            msg = f"the columns of {name} differ in length"
+            raise EvidenceError(msg)
+        matrix = np.column_stack(parts)
+        return Scores(name, len(matrix), columns.index_of(value), matrix, tuple(inside))
+    is_list, array = isinstance(value, list | tuple), None
+    if is_list and value and isinstance(value[0], list | tuple | np.ndarray):
+        if len({np.shape(row) for row in value}) > 1:
+            msg = f"the rows of {name} differ in length"
+            raise EvidenceError(msg)
+        array = columns.as_array(name, value)
+    elif not is_list and hasattr(value, "__array__"):
+        array = columns.as_array(name, value)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
-        column = as_column(name, value)
+        column = columns.as_column(name, value)
         return Scores(name, column.rows, column.index, values_of(column))
     if array.dtype.kind not in "biuf":
-        array = np.column_stack([values_of(as_column(name, column)) for column in array.T])
+        array = np.column_stack([values_of(columns.as_column(name, column)) for column in array.T])
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(np.float64), np.nan)
     matrix = np.asarray(array, np.float64)

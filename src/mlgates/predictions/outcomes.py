@@ -11,18 +11,8 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.evidence_names import ALIGNED, MODEL_OF
-from mlgates.predictions import lookup, numbers
+from mlgates.predictions import labels, lookup, numbers
 from mlgates.predictions.groups import are_names
-from mlgates.predictions.labels import (
-    Classes,
-    Labels,
-    code_labels,
-    find_classes,
-    label_text,
-    list_labels,
-    mixed_types,
-    recode,
-)
 from mlgates.predictions.numbers import Floats, Scores
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, Rows, index_of, rows_of, same_rows
@@ -128,16 +118,14 @@ class Outcomes:
         rows = np.asarray(rows, np.bool_)
         inside = rows if self.kept is None else rows[self.kept]
         missing = None if self.missing is None else self.missing & rows
+        arrays = {name: getattr(self, name) for name in ("true", "pred", "score", "weight")}
         return replace(
             self,
             n=int(np.count_nonzero(inside)),
             dropped=0 if missing is None else int(np.count_nonzero(missing)),
             kept=rows.copy() if self.kept is None else self.kept & rows,
-            true=self.true[inside],
-            pred=None if self.pred is None else self.pred[inside],
-            score=None if self.score is None else self.score[inside],
-            weight=None if self.weight is None else self.weight[inside],
             missing=missing,
+            **{name: array[inside] for name, array in arrays.items() if array is not None},
         )
 
     @cached_property
@@ -182,12 +170,12 @@ class Outcomes:
             elif metric == "roc_auc":
                 advice = "roc_auc_ovr or roc_auc_ovr_weighted"
             msg = f"`{metric}` is for two classes, and here are {len(known)}"
-            msg += f" ({list_labels(known)}): use {advice}"
+            msg += f" ({labels.list_labels(known)}): use {advice}"
             raise EvidenceError(msg)
         if self.positive is None:
-            example = label_text(known[-1]) if known else "1"
+            example = labels.label_text(known[-1]) if known else "1"
             msg = f"`{metric}` needs to know which label is positive: say `pos_label`, such as "
-            msg += f"pos_label={example}; the labels are {list_labels(known) or 'none'}"
+            msg += f"pos_label={example}; the labels are {labels.list_labels(known) or 'none'}"
             raise EvidenceError(msg)
         return self.positive
 
@@ -268,28 +256,28 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
 
     truth: npt.NDArray[Any]
     pred: npt.NDArray[Any] | None = None
-    score, classes = None, Classes()
+    score, classes = None, labels.Classes()
     if isinstance(answers, Scores):
-        labels = true_labels(evidence, true)
-        score, classes = scores_by_class(evidence, names, labels, answers)
+        coded = true_labels(evidence, true)
+        score, classes = scores_by_class(evidence, names, coded, answers)
         if need == "probabilities":
             numbers.check_probabilities(answers.said, score)
-        truth = plain_values(true) if need == "given" else recode(labels, classes.every)
+        truth = plain_values(true) if need == "given" else labels.recode(coded, classes.every)
     elif need == "labels":
-        labels = true_labels(evidence, true)
-        guess = code_labels(answers, _SCORES.format(score=names.score))
+        coded = true_labels(evidence, true)
+        guess = labels.code_labels(answers, _SCORES.format(score=names.score))
         if (guess.codes < 0).any():
             check_complete(answers)
         known = None if names.pred in evidence else lookup.model_classes(evidence, names)
         pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
-        classes = find_classes(labels, guess, known, pos_label)
-        truth, pred = recode(labels, classes.every), recode(guess, classes.every)
+        classes = labels.find_classes(coded, guess, known, pos_label)
+        truth, pred = labels.recode(coded, classes.every), labels.recode(guess, classes.every)
     elif need == "values":
         truth, pred = numbers.values_of(true, missing=True), numbers.values_of(answers)
     else:
         for one, other in ((true, answers), (answers, true)):
             if one.field.kind in NUMBERS and other.field.kind == "string":
-                raise mixed_types(numbers=one.said, texts=other.said)
+                raise labels.mixed_types(numbers=one.said, texts=other.said)
         if true.field.kind in NUMBERS:
             numbers.check_finite(true.said, true.floats, missing=True)
         check_complete(answers)
@@ -314,20 +302,21 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
 
 
 def scores_by_class(
-    evidence: "Evidence", names: lookup.ModelNames, truth: Labels, scores: Scores
-) -> tuple[Floats, Classes]:
+    evidence: "Evidence", names: lookup.ModelNames, truth: labels.Labels, scores: Scores
+) -> tuple[Floats, labels.Classes]:
     """Return scores in the order of the labels, and the classes; `truth` may have no values."""
     # of scores that were given, only the number of columns can need the classes of a model
     needs_order = scores.method is not None or scores.values.ndim > 1
     order = lookup.model_classes(evidence, names) if needs_order else None
     pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
-    classes = find_classes(truth, None, order, pos_label)
+    classes = labels.find_classes(truth, None, order, pos_label)
     return numbers.arrange_scores(names.score, scores, classes, order), classes
 
 
-def true_labels(evidence: "Evidence", true: Column) -> Labels:
+def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
     """Return the labels of the rows as codes, computed once."""
-    return cast("Labels", evidence.cached("labels", "y_true", partial(code_labels, true, _TARGET)))
+    code = partial(labels.code_labels, true, _TARGET)
+    return cast("labels.Labels", evidence.cached("labels", "y_true", code))
 
 
 def check_complete(column: Column) -> None:
@@ -371,7 +360,7 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
             check_complete(column)
             return lend(plain_values(column))
         scores = lookup.scored(evidence, names)
-        truth = Labels("`y_true`", np.empty(0, np.intp), ())
+        truth = labels.Labels("`y_true`", np.empty(0, np.intp), ())
         if "y_true" in evidence:
             truth = true_labels(evidence, lookup.column_of(evidence, "y_true"))
         return lend(scores_by_class(evidence, names, truth, scores)[0])

@@ -31,7 +31,7 @@ from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.tables import encoding
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import TableSchema, few
-from mlgates.tables.source import Batch, Source, as_source
+from mlgates.tables.source import Source, as_source
 
 __all__ = ["MANY_ROWS", "Profile", "each", "threads_for"]
 
@@ -270,15 +270,11 @@ class _Scan:
         # Rows are counted in a column, though nothing may be counted of any.
         batches = source.batches(list(self.own) or [next(iter(source.schema))])
         if any(counter.needs_all_rows for counter in self.order):
-            parts = list(batches)
-            if len(parts) > 1:
-                table = pa.concat_tables([part.table for part in parts])
-                parts = [Batch(table, table)]
-            batches = iter(parts)
+            batches = iter([pa.concat_tables(batches)])
         floats = [name for name in self.own if source.schema[name].kind == "float"]
         in_order = {name for c in self.order if c.needs_sorted for name in c.columns}
         threads = threads_for(n_jobs, is_large=source.rows is None or source.rows >= MANY_ROWS)
-        pending: deque[tuple[Batch, Iterable[_Counted]]] = deque()
+        pending: deque[tuple[pa.Table, Iterable[_Counted]]] = deque()
         total = rows = 0
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
@@ -286,8 +282,8 @@ class _Scan:
             for batch in chain(batches, repeat(None)):
                 if batch is not None:
                     # Nothing is added to what is counted of a batch of all rows.
-                    is_whole = batch.table.num_rows == source.rows
-                    arrays = {name: batch.table[name] for name in floats}
+                    is_whole = batch.num_rows == source.rows
+                    arrays = {name: batch[name] for name in floats}
                     sweeps = sweep_together(arrays, in_order if is_whole else (), n_jobs)
                     count = partial(self._count_column, batch, sweeps)
                     pending.append((batch, side_by_side(count, self.own)))
@@ -308,7 +304,7 @@ class _Scan:
                         known = states.get(counter)
                         merged = state if known is None else _merge_states(known, state, total)
                         states[counter] = merged
-                rows = counted_batch.table.num_rows
+                rows = counted_batch.num_rows
                 total += rows
             if rows != source.rows:
                 finalized = side_by_side(_finalized, [states[counter] for counter in self.order])
@@ -320,24 +316,25 @@ class _Scan:
             {counter: states[counter] for counter in self.order},
         )
 
-    def _count_column(self, batch: Batch, sweeps: Mapping[str, Sweep], name: str) -> _Counted:
-        view = ColumnView(batch.table[name], self.source.schema[name], sweeps.get(name))
+    def _count_column(self, batch: pa.Table, sweeps: Mapping[str, Sweep], name: str) -> _Counted:
+        view = ColumnView(batch[name], self.source.schema[name], sweeps.get(name))
         states = self._count(batch, self.own[name], {name: view})
         # After the counters: a checksum is quicker where they encoded the texts.
         profile = ColumnProfile.of(view) if name in self.profiled else None
         return _Counted(view, profile, states)
 
     def _count_joint(
-        self, batch: Batch, columns: Mapping[str, _Counted], counter: Counter
+        self, batch: pa.Table, columns: Mapping[str, _Counted], counter: Counter
     ) -> _Counted:
         views = {name: columns[name].view for name in counter.columns}
         return _Counted(None, None, self._count(batch, [counter], views))
 
     def _count(
-        self, batch: Batch, counters: Iterable[Counter], columns: Mapping[str, Any]
+        self, batch: pa.Table, counters: Iterable[Counter], columns: Mapping[str, Any]
     ) -> dict[Counter, State]:
-        states, rows = {}, batch.table.num_rows
-        view = BatchView(columns, batch.native, rows)
+        states, rows = {}, batch.num_rows
+        native = batch if self.source.native is None else self.source.native
+        view = BatchView(columns, native, rows)
         for counter in counters:
             # One that failed is not tried again.
             if not isinstance(self.states.get(counter), _Failure):

@@ -29,26 +29,21 @@ Kind = Literal[
     # what becomes a table by one call of its own; anything else
     "unopened", "other",
 ]  # fmt: skip
-_CLASSES: dict[tuple[str, str], Kind] = {
-    ("pandas", "DataFrame"): "pandas",
-    ("pandas", "Series"): "pandas column",
-    ("pandas", "Index"): "pandas column",
-    ("pandas", "ExtensionArray"): "pandas column",
-    ("polars", "DataFrame"): "polars",
-    ("polars", "LazyFrame"): "lazy",
-    ("polars", "Series"): "polars column",
-    ("duckdb", "DuckDBPyRelation"): "duckdb",
-    ("pyarrow", "Table"): "arrow",
-    ("pyarrow", "RecordBatch"): "arrow",
-    ("pyarrow", "RecordBatchReader"): "reader",
-    ("pyarrow", "Array"): "arrow column",
-    ("pyarrow", "ChunkedArray"): "arrow column",
-    ("pyarrow", "Dataset"): "unopened",
-    ("pyarrow", "Scanner"): "unopened",
-    ("pyarrow", "ParquetFile"): "unopened",
-    ("numpy", "ndarray"): "numpy",
-    ("scipy", "_spbase"): "sparse",
+_CLASSES: dict[Kind, tuple[str, str]] = {
+    "pandas": ("pandas", "DataFrame"),
+    "pandas column": ("pandas", "Series Index ExtensionArray"),
+    "polars": ("polars", "DataFrame"),
+    "lazy": ("polars", "LazyFrame"),
+    "polars column": ("polars", "Series"),
+    "duckdb": ("duckdb", "DuckDBPyRelation"),
+    "arrow": ("pyarrow", "Table RecordBatch"),
+    "reader": ("pyarrow", "RecordBatchReader"),
+    "arrow column": ("pyarrow", "Array ChunkedArray"),
+    "unopened": ("pyarrow", "Dataset Scanner ParquetFile"),
+    "numpy": ("numpy", "ndarray"),
+    "sparse": ("scipy", "_spbase"),
 }
+_KINDS = {(pkg, name): kind for kind, (pkg, names) in _CLASSES.items() for name in names.split()}
 
 
 def kind_of(value: object) -> Kind:
@@ -60,7 +55,7 @@ def kind_of(value: object) -> Kind:
     ('mapping', 'sequence', 'numpy', 'path')
     """
     for base in type(value).__mro__:
-        kind = _CLASSES.get((base.__module__.partition(".")[0], base.__name__))
+        kind = _KINDS.get((base.__module__.partition(".")[0], base.__name__))
         if kind is not None:
             return kind
     if isinstance(value, Mapping):

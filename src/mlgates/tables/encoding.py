@@ -33,16 +33,8 @@ _POWERS = 22
 #: Decimals of so many digits are told apart by the doubles that are nearest to them.
 _DIGITS = 15
 #: Dtypes of numbers. (Older versions of Arrow load pandas to give them.)
-_DTYPES = {
-    pa.bool_(): np.dtype(np.bool_),
-    pa.float16(): np.dtype(np.float16),
-    pa.float32(): np.dtype(np.float32),
-    pa.float64(): np.dtype(np.float64),
-    **{
-        pa.type_for_alias(name): np.dtype(name)
-        for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-    },
-}
+_NAMES = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
+_DTYPES = {pa.type_for_alias(name): np.dtype(name) for name in _NAMES.split()}
 
 
 def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:

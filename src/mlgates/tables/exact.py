@@ -75,19 +75,15 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
 def _instant(value: object, zone: str | None) -> int | None:
     """Return nanoseconds since 1970."""
     if isinstance(value, np.datetime64):
-        count = _numpy_nanoseconds(value)
-        aware = False
+        count, offset = _numpy_nanoseconds(value), None
     elif isinstance(value, date) and value == value:  # noqa: PLR0124  (pandas.NaT is a datetime)
-        count = (value.toordinal() - _EPOCH) * _DAY
-        aware = False
-        if isinstance(value, datetime):
-            count += _time_of_day(value.time()) or 0
-            count += getattr(value, "nanosecond", 0)
-            offset = value.utcoffset()
-            aware = offset is not None
-            count -= _span(offset) or 0
+        moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+        offset = moment.utcoffset()
+        count = (moment.toordinal() - _EPOCH) * _DAY + (_time_of_day(moment.time()) or 0)
+        count += getattr(moment, "nanosecond", 0) - (_span(offset) or 0)
     else:
         return None
+    aware = offset is not None
     if aware is (zone is None):
         of_value, of_column = ("a", "no") if aware else ("no", "a")
         msg = f"the value {value!s} has {of_value} time zone, the column has {of_column} time zone"

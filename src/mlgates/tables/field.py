@@ -144,9 +144,10 @@ def field_of(
             inner = pa.bool_() if opaque == "arrow.bool8" else inner.storage_type
         else:
             break
-    kind = "unreadable" if opaque in _OPAQUE else _KINDS.get(inner.id, "unreadable")
+    kind = _KINDS.get(inner.id, "unreadable")
+    if opaque in _OPAQUE:
+        kind, label = "unreadable", opaque
     if kind == "unreadable":
-        label = opaque if opaque in _OPAQUE else label
         return Field(name, kind, label, problem=no_plain_form(name, label))
     return Field(
         name,
@@ -204,43 +205,28 @@ def no_plain_form(name: str, label: str) -> str:
     )
 
 
-#: Ids of common types that need no conversion, so that each is not tested for all that do.
-_PLAIN_IDS = frozenset(
-    type_.id
-    for type_ in (
-        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16()),
-        *(pa.uint32(), pa.uint64(), pa.float32(), pa.float64(), pa.string(), pa.large_string()),
-        *(pa.date32(), pa.timestamp("us")),
-    )
-)
+#: Plain types of those that a cast makes plain.
+_CASTS = {
+    pa.lib.Type_STRING_VIEW: pa.large_string(),
+    pa.lib.Type_BINARY_VIEW: pa.large_binary(),
+    pa.lib.Type_HALF_FLOAT: pa.float32(),
+    pa.lib.Type_DATE64: pa.date32(),
+}
 
 
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
     """Return the plain type to cast to; None for encoded and extension types, which need more."""
-    if arrow_type.id in _PLAIN_IDS:
-        return arrow_type
-    types = pa.types
-    if (
-        types.is_dictionary(arrow_type)
-        or types.is_run_end_encoded(arrow_type)
-        or isinstance(arrow_type, pa.BaseExtensionType)
-    ):
+    encoded = pa.types.is_dictionary(arrow_type) or pa.types.is_run_end_encoded(arrow_type)
+    if encoded or isinstance(arrow_type, pa.BaseExtensionType):
         return None
-    if types.is_string_view(arrow_type):
-        return pa.large_string()
-    if types.is_binary_view(arrow_type):
-        return pa.large_binary()
-    if types.is_float16(arrow_type):
-        return pa.float32()
-    if types.is_date64(arrow_type):
-        return pa.date32()
-    if types.is_decimal(arrow_type) and (arrow_type.bit_width < 128 or arrow_type.scale < 0):
+    is_decimal = pa.types.is_decimal(arrow_type)
+    if is_decimal and (arrow_type.bit_width < 128 or arrow_type.scale < 0):
         # (Arrow's own functions refuse a negative scale)
         scale = max(arrow_type.scale, 0)
         precision = min(arrow_type.precision + scale - arrow_type.scale, 76)
         make = pa.decimal128 if precision <= 38 else pa.decimal256
         return make(precision, scale)
-    return arrow_type
+    return _CASTS.get(arrow_type.id, arrow_type)
 
 
 def _plain(array: pa.Array) -> pa.Array:

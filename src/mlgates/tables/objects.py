@@ -95,7 +95,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
         try:
             return from_arrow(name, _converted(family, values))
         except _UnreadableError as error:
-            label, problem = error.args
+            problem, label = error.args
         except UnicodeEncodeError:
             label = "str with lone surrogates"
             problem = "holds text that is not valid Unicode (lone surrogates); clean it first"
@@ -120,15 +120,14 @@ def is_missing(value: object) -> bool:
     """
     if type(value).__name__ in _MISSING_NAMES:
         return True
-    if isinstance(value, float | complex | np.inexact):
-        return bool(value != value)  # noqa: PLR0124  (only a NaN differs from itself)
     if isinstance(value, Decimal):
         return value.is_nan()
-    return isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+    # only a NaN or NaT differs from itself
+    return isinstance(value, _HAVING_NAN) and bool(value != value)  # noqa: PLR0124
 
 
 class _UnreadableError(Exception):
-    """Cells that no Arrow type holds: the column's label, and its problem as a clause."""
+    """Cells that no Arrow type holds: the problem as a clause, and the column's label."""
 
 
 def _family(cell_type: type) -> str | None:
@@ -164,11 +163,10 @@ def _converted(family: str, values: Sequence[Any]) -> Any:
         except Exception as error:  # noqa: BLE001  (a list of a class of its own can raise anything)
             label = ", ".join(sorted({type(value).__name__ for value in values}))
             problem = f"holds values of type {label} that raise {type(error).__name__} when read"
-            raise _UnreadableError(label, problem) from None
+            raise _UnreadableError(problem, label) from None
         if deep:
             problem = f"holds lists or dicts nested more than {_DEEPEST} deep; flatten them first"
-            label = "nested too deep"
-            raise _UnreadableError(label, problem)
+            raise _UnreadableError(problem, "nested too deep")
     return pa.array(values, from_pandas=True)
 
 
@@ -180,16 +178,14 @@ def _numbers(family: str, values: Any) -> Any:
         except (OverflowError, pa.ArrowInvalid):
             problem = "holds integers beyond 2**53 beside floats, which no float can represent "
             problem += "exactly; convert all to Decimal, or to float if the loss doesn't matter"
-            label = "mixed (float, int)"
-            raise _UnreadableError(label, problem) from None
+            raise _UnreadableError(problem, "mixed (float, int)") from None
     if family == "decimal":
         try:
             return pa.array(_present(values))
         except UNCONVERTIBLE:
             problem = "holds Decimal values that Arrow can't represent (infinite, or of more than "
             problem += "76 digits); convert them to float"
-            label = "Decimal"
-            raise _UnreadableError(label, problem) from None
+            raise _UnreadableError(problem, "Decimal") from None
     try:
         return pa.array(values, pa.int64(), from_pandas=True)
     except (OverflowError, pa.ArrowInvalid):
@@ -199,8 +195,8 @@ def _numbers(family: str, values: Any) -> Any:
             return pa.array(cells, wider)
         except (OverflowError, pa.ArrowInvalid):
             continue
-    label, problem = "int", "holds integers of more than 38 digits; convert them to text or float"
-    raise _UnreadableError(label, problem)
+    problem = "holds integers of more than 38 digits; convert them to text or float"
+    raise _UnreadableError(problem, "int")
 
 
 def _times(family: str, cells: Sequence[Any]) -> Any:
@@ -208,8 +204,7 @@ def _times(family: str, cells: Sequence[Any]) -> Any:
     if family == "time":
         if any(cell is not None and cell.tzinfo is not None for cell in cells):
             problem = "holds times of day with a time zone, which Arrow would drop; remove it first"
-            label = "time with zone"
-            raise _UnreadableError(label, problem)
+            raise _UnreadableError(problem, "time with zone")
         return pa.array(cells)
     # (of a Timestamp and a Timedelta of pandas)
     fine = any(getattr(c, "nanosecond", 0) or getattr(c, "nanoseconds", 0) for c in cells)
@@ -219,8 +214,7 @@ def _times(family: str, cells: Sequence[Any]) -> Any:
     zones = {cell.tzinfo for cell in cells if cell is not None}
     if None in zones and len(zones) > 1:
         problem = "mixes timestamps with and without a time zone; give all of them one, or none"
-        label = "mixed (naive datetime, aware datetime)"
-        raise _UnreadableError(label, problem)
+        raise _UnreadableError(problem, "mixed (naive datetime, aware datetime)")
     # A pytz zone is another object on either side of a clock change, but has one name.
     (zone, *others) = {getattr(zone, "zone", None) or zone for zone in zones}
     if zone is not None:
@@ -238,8 +232,9 @@ def _numpy_times(cells: Sequence[Any]) -> Any:
     pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
     # (a comparison in the finer unit would wrap around as the conversion did)
     if any(fine.astype(cell.dtype) != cell for fine, cell in pairs):
-        label, problem = str(array.dtype), "holds times that no one unit of 64 bits can hold"
-        raise _UnreadableError(label, f"{problem}; remove what is out of range first")
+        problem = "holds times that no one unit of 64 bits can hold; remove what is out of range "
+        problem += "first"
+        raise _UnreadableError(problem, str(array.dtype))
     return pa.array(in_arrow_units(array), from_pandas=True)
 
 

@@ -21,7 +21,6 @@ _BUFFER_BYTES = 1 << 20
 _SUFFIXES = frozenset({".parquet", ".pq"})
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _NULL = "__HIVE_DEFAULT_PARTITION__"
-Keys = Mapping[str, str | None]
 
 
 def open_path(path: Path) -> Source:
@@ -180,7 +179,7 @@ def _is_part(shown: Path, file: Path) -> bool:
     return True
 
 
-def _keys_of(shown: Path) -> Keys:
+def _keys_of(shown: Path) -> dict[str, str | None]:
     """Return the keys and values in the names of the folders on the way to a file."""
     keys: dict[str, str | None] = {}
     for part in shown.parts[:-1]:

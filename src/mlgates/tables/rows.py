@@ -18,7 +18,7 @@ from mlgates.tables.containers import column_at, is_instance_of, kind_of, names_
 from mlgates.tables.objects import is_missing
 from mlgates.tables.source import as_source, collected
 
-__all__ = ["Rows", "rows_like"]
+__all__ = ["UNSEEN", "Rows", "rows_like"]
 
 #: a category that no model has seen
 UNSEEN = "mlgates: a category never seen"
@@ -76,17 +76,31 @@ class Rows:
             return () if _same(self.value, other) else ("cells",)
         return _differences(self.value, other)
 
-    def is_text(self, column: int) -> bool:
-        """Return whether a column holds texts or categories."""
-        return self._kind != "sparse" and _is_text(self._column(column))
-
-    def missing(self, column: int) -> Any:
-        """Return the same rows with a column missing in all of them; None where it can't be."""
-        return self._constant(column, None)
-
-    def unseen(self, column: int) -> Any:
-        """Return the same rows with an unseen category in a column; None if none can."""
-        return self._constant(column, UNSEEN)
+    def is_text(self, i: int) -> bool:
+        """Return whether a column holds nothing but texts, or is of a type for them."""
+        if self._kind == "sparse":
+            return False
+        column = self._column(i)
+        kind = kind_of(column)
+        if kind == "sequence":
+            cells = column
+        elif kind == "arrow column":
+            arrow_type = column.type
+            if pa.types.is_dictionary(arrow_type):
+                arrow_type = arrow_type.value_type
+            return bool(pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type))
+        elif kind == "polars column":
+            return str(column.dtype).partition("(")[0] in {"String", "Categorical"}
+        elif is_instance_of(column.dtype, "pandas", "CategoricalDtype"):
+            cells = column.cat.categories.tolist()
+        elif not isinstance(column.dtype, np.dtype):
+            return str(column.dtype).startswith(("str", "string", "large_string"))
+        elif column.dtype.kind != "O":
+            return bool(column.dtype.kind == "U")
+        else:
+            cells = column.tolist()
+        known = [cell for cell in cells if not is_missing(cell)]
+        return bool(known) and all(isinstance(cell, str) for cell in known)
 
     def _column(self, i: int) -> Any:
         """Return the cells of a column, in a container of their own."""
@@ -96,8 +110,8 @@ class Rows:
         key = self._keys[i]
         return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
 
-    def _constant(self, i: int, cell: str | None) -> Any:
-        """Return the same rows with the same cell in each row of a column; None if it can't be."""
+    def constant(self, i: int, cell: str | None) -> Any:
+        """Return the same rows with a text, or nothing, in all of a column; None if it can't be."""
         if not self._keys:
             return None
         key, kind, value = self._keys[i], self._kind, self._cells
@@ -239,12 +253,10 @@ def _differences(left: Any, right: Any) -> tuple[str, ...]:
 def _parts(value: Any) -> dict[str, Any]:
     """Return the parts of a container that a model could change, by name."""
     kind = kind_of(value)
-    if kind == "numpy":
-        return {"shape": value.shape, "types": value.dtype, "cells": value}
-    if kind == "sparse":
-        cells = value.tocoo()
-        entries = (cells.row, cells.col, cells.data)
-        return {"shape": value.shape, "types": value.dtype, "cells": entries}
+    if kind in ("numpy", "sparse"):
+        cells = value if kind == "numpy" else value.tocoo()
+        cells = cells if kind == "numpy" else (cells.row, cells.col, cells.data)
+        return {"shape": value.shape, "types": value.dtype, "cells": cells}
     if kind == "lazy":
         return _parts(collected(value))
     if kind == "polars":
@@ -311,36 +323,18 @@ def _constant_like(column: Any, cell: str | None) -> Any:
     return sys.modules["pandas"].Series([cell] * n, index=column.index, dtype=dtype)
 
 
-def _is_text(column: Any) -> bool:
-    """Return whether a column holds nothing but texts, or is of a type for them."""
-    kind = kind_of(column)
-    if kind == "sequence":
-        cells = column
-    elif kind == "arrow column":
-        arrow_type = column.type
-        if pa.types.is_dictionary(arrow_type):
-            arrow_type = arrow_type.value_type
-        return bool(pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type))
-    elif kind == "polars column":
-        return str(column.dtype).partition("(")[0] in {"String", "Categorical"}
-    elif is_instance_of(column.dtype, "pandas", "CategoricalDtype"):
-        cells = column.cat.categories.tolist()
-    elif not isinstance(column.dtype, np.dtype):
-        return str(column.dtype).startswith(("str", "string", "large_string"))
-    elif column.dtype.kind != "O":
-        return bool(column.dtype.kind == "U")
-    else:
-        cells = column.tolist()
-    known = [cell for cell in cells if not is_missing(cell)]
-    return bool(known) and all(isinstance(cell, str) for cell in known)
-
-
 def _same(left: Any, right: Any) -> bool:
     """Return whether two values are equal all the way down; a NaN equals itself."""
     if left is right or type(left) is not type(right):
         return left is right
     if isinstance(left, np.ndarray):
-        return _same_arrays(left, right)
+        alike = left.dtype == right.dtype and left.shape == right.shape
+        if left.dtype.kind == "O" or left.dtype.names:
+            return alike and _same(left.tolist(), right.tolist())
+        alike = alike and np.array_equal(np.ma.getmaskarray(left), np.ma.getmaskarray(right))
+        cells, others = np.ma.getdata(left), np.ma.getdata(right)
+        equal_nan = left.dtype.kind in "fcmM"
+        return alike and bool(np.array_equal(cells, others, equal_nan=equal_nan))
     if isinstance(left, Mapping):
         return list(left) == list(right) and all(_same(left[k], right[k]) for k in left)
     if isinstance(left, list | tuple):
@@ -360,16 +354,6 @@ def _same(left: Any, right: Any) -> bool:
         return bool(left == right) or bool(left != left and right != right)  # noqa: PLR0124
     except Exception:  # noqa: BLE001  (a value that can't be compared was copied, not changed)
         return True
-
-
-def _same_arrays(left: Any, right: Any) -> bool:
-    if left.dtype != right.dtype or left.shape != right.shape:
-        return False
-    if left.dtype.kind == "O" or left.dtype.names:
-        return _same(left.tolist(), right.tolist())
-    masks = np.array_equal(np.ma.getmaskarray(left), np.ma.getmaskarray(right))
-    cells, others = np.ma.getdata(left), np.ma.getdata(right)
-    return masks and bool(np.array_equal(cells, others, equal_nan=left.dtype.kind in "fcmM"))
 
 
 _IDENTITY: Any = object.__eq__

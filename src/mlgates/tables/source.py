@@ -29,7 +29,7 @@ from mlgates.tables.field import (
 )
 from mlgates.tables.objects import UNCONVERTIBLE
 
-__all__ = ["Batch", "Source", "as_source"]
+__all__ = ["Source", "as_source"]
 
 _BATCH_ROWS = 131_072
 _ACCEPTED = (
@@ -63,18 +63,6 @@ _NEARLY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some rows of a table, in order: its columns in plain types.
-
-    `native` is for a user's callable: the user's own object where the batch is the whole table,
-    else `table`.
-    """
-
-    table: pa.Table
-    native: object
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Source:
     """A table that can be read again and again; made by `as_source`.
@@ -87,7 +75,7 @@ class Source:
     >>> source = as_source({"x": [1, 2], "y": ["a", None]})
     >>> source
     Source(dict, 2 rows, x: int, y: string)
-    >>> [batch.table.num_columns for batch in source.batches(["y"])]
+    >>> [batch.num_columns for batch in source.batches(["y"])]
     [1]
     """
 
@@ -97,8 +85,8 @@ class Source:
     read: Callable[[list[str]], Iterator[pa.Table]]
     native: object = None
 
-    def batches(self, columns: Iterable[str] | None = None) -> Iterator[Batch]:
-        """Read columns, by default all, in order of the rows: at least one batch.
+    def batches(self, columns: Iterable[str] | None = None) -> Iterator[pa.Table]:
+        """Read columns, by default all, in plain types and order of the rows: at least one batch.
 
         A table in memory is one batch. Raises EvidenceError if the table lacks a column, or can't
         be read.
@@ -108,8 +96,7 @@ class Source:
         if absent:
             msg = f"the table has no column {few(absent)}; it has {few(self.schema, 20)}"
             raise EvidenceError(msg)
-        native = self.native
-        return (Batch(part, part if native is None else native) for part in self.read(names))
+        return self.read(names)
 
     def whole(self) -> Any:
         """Return the table as user code gets it: as given if it lies in memory, else as Arrow."""
@@ -117,7 +104,7 @@ class Source:
 
     def arrow(self, columns: Iterable[str] | None = None) -> pa.Table:
         """Return columns, by default all, as one table in plain types."""
-        return pa.concat_tables([batch.table for batch in self.batches(columns)])
+        return pa.concat_tables(self.batches(columns))
 
     def __repr__(self) -> str:
         rows = "unknown rows" if self.rows is None else f"{self.rows:,} rows"
@@ -174,10 +161,8 @@ def as_source(table: Any) -> Source:
     schema = MappingProxyType({field.name: field for _, field in columns})
     plain = pa.table([array for array, _ in columns], names=list(schema))
 
-    def select(names: list[str]) -> Iterator[pa.Table]:
-        yield plain.select(names)
-
-    return Source(_ORIGINS.get(kind, origin), schema, plain.num_rows, select, table)
+    origin = _ORIGINS.get(kind, origin)
+    return Source(origin, schema, len(plain), lambda names: iter([plain.select(names)]), table)
 
 
 def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:

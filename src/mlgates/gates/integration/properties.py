@@ -28,7 +28,7 @@ from mlgates.runtime.process import START, Stored, by_name, served
 from mlgates.runtime.state import watched
 from mlgates.runtime.wire import NotPlainError, plain
 from mlgates.tables.containers import kind_of
-from mlgates.tables.rows import Rows, rows_like
+from mlgates.tables.rows import UNSEEN, rows_like
 
 Behaviour = Literal["either", "answer", "refuse", "untried"]
 
@@ -357,11 +357,11 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
     if declared == "untried" or not caller.n:
         return None
 
-    odd = Rows.missing if subject == "missing" else Rows.unseen
+    cell = None if subject == "missing" else UNSEEN
     columns = [i for i in range(len(table.names)) if subject == "missing" or table.is_text(i)]
     columns = [columns[i] for i in sample_positions(len(columns), _COLUMNS)]
     first = type(table)(table.take([0]))
-    columns = [i for i in columns if odd(first, i) is not None]
+    columns = [i for i in columns if first.constant(i, cell) is not None]
     if not columns and declared == "either":
         return None
     answered = np.flatnonzero(~answers.undefined(caller.first_answer("predict")))
@@ -369,7 +369,7 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
         msg = f"{caller.called('predict')} gave no row a finite answer"
         raise NotTestedError(msg)
     row = type(table)(table.take([int(answered[0])]))
-    cases: list[tuple[Method, Any]] = [("predict", odd(row, i)) for i in columns]
+    cases: list[tuple[Method, Any]] = [("predict", row.constant(i, cell)) for i in columns]
     return _behaviour(caller, subject, declared, cases)
 
 
