@@ -201,14 +201,11 @@ def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -
 
 
 _Place = tuple[str | int | None, ...]
+_Largest = Mapping[_Place, float]
 
 
 def same_value(
-    left: Any,
-    right: Any,
-    rtol: float,
-    largest: Mapping[_Place, float] | None = None,
-    place: _Place = (),
+    left: Any, right: Any, rtol: float, largest: _Largest | None = None, place: _Place = ()
 ) -> bool:
     """Return whether two plain values are equal leaf by leaf: numbers within `rtol`, NaN is NaN.
 
@@ -236,9 +233,8 @@ def same_value(
         return left is right
     if any(map(_is_missing, both)):
         return all(map(_is_missing, both))
-    if not (
-        all(isinstance(v, int | float) for v in both) and any(isinstance(v, float) for v in both)
-    ):
+    numbers = all(isinstance(v, int | float) for v in both)
+    if not (numbers and any(isinstance(v, float) for v in both)):
         return bool(left == right)
     try:
         a, b = float(left), float(right)

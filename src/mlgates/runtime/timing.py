@@ -60,15 +60,11 @@ class Clock:
         """Return the present moment."""
         return time.perf_counter_ns()
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep for at least so long."""
-        time.sleep(seconds)
-
     def wait_until(self, moment: int) -> None:
         """Wait until a moment: sleep, then loop for the last 2 ms."""
         ahead = moment - self.now()
         if ahead > _COARSE:
-            self.sleep((ahead - _COARSE) / SECOND)
+            time.sleep((ahead - _COARSE) / SECOND)
         while self.now() < moment:
             pass
 

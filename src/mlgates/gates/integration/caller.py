@@ -105,11 +105,13 @@ def sample_positions(n: int, most: int) -> Positions:
     return np.sort(drawn).astype(np.intp)
 
 
-def same_index(left: Any, right: Any) -> bool:
-    """Return whether two values have equal indexes, unless one is no pandas object."""
-    frames = [v for v in (left, right) if kind_of(v) in ("pandas", "pandas column")]
+def require_same_index(requests: Any, responses: Any) -> None:
+    """Raise EvidenceError when both are pandas objects with different indexes."""
+    frames = [v for v in (requests, responses) if kind_of(v) in ("pandas", "pandas column")]
     indexes = [frame.index for frame in frames if hasattr(frame, "index")]
-    return len(indexes) < 2 or bool(indexes[0].equals(indexes[1]))
+    if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
+        msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
+        raise EvidenceError(msg)
 
 
 class _ConcurrentCalls(NamedTuple):
@@ -263,9 +265,7 @@ class ApplicationCaller(_Caller):
         if n != other:
             msg = f"`golden_X` has {n:,} requests, `golden_pred` {other:,} responses"
             raise EvidenceError(msg)
-        if not same_index(requests, responses):
-            msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
-            raise EvidenceError(msg)
+        require_same_index(requests, responses)
         positions = sample_positions(n, most)
         super().__init__(serve, n, positions)
         self.requests, self.expected = ([values[i] for i in positions] for values in items)

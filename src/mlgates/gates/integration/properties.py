@@ -17,8 +17,8 @@ from mlgates.gates.integration.caller import (
     Outcome,
     Positions,
     count_rows,
+    require_same_index,
     row_outcome,
-    same_index,
     sample_positions,
 )
 from mlgates.redaction import describe
@@ -184,9 +184,8 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
         alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
         wrong |= ~same(batch, np.concatenate(alone))
     good = f"{caller.name} gave rows one by one the same answers as in a batch of {caller.n:,}"
-    return caller.outcome(
-        wrong, good, f"got another answer alone than in a batch of {caller.n:,}", at
-    )
+    bad = f"got another answer alone than in a batch of {caller.n:,}"
+    return caller.outcome(wrong, good, bad, at)
 
 
 def order(caller: ModelCaller, rtol: float) -> Outcome:
@@ -216,6 +215,7 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
     same = caller.comparison(rtol)
     wrong = np.zeros(caller.n, dtype=np.bool_)
     problems, calls, threads = [], 0, len(groups[0].parts)
+    given = f"{caller.noun} in {threads} threads at the same time"
     for job, parts, expected in groups:
         end = time.monotonic() + _CONCURRENT / len(groups)
         while True:
@@ -230,9 +230,7 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
         caller.record(replies)
         for i, reply in enumerate(replies):
             if reply.kind == "stopped":
-                caller.fail(
-                    job.method, reply, f"{caller.noun} in {threads} threads at the same time"
-                )
+                caller.fail(job.method, reply, given)
             wrong[parts[i % threads]] |= ~np.asarray(right[i])
         problems += [reply.problem for reply in replies if reply.kind != "answer"]
         calls += len(replies)
@@ -250,9 +248,7 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
 def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) -> Outcome:
     """Test that golden rows get their expected answers."""
     rows = rows_like(given)
-    if not same_index(given, expected):
-        msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
-        raise ContractError(msg)
+    require_same_index(given, expected)
     if kind_of(expected) in ("pandas", "polars"):
         expected = expected.to_numpy()
     shape = np.shape(expected) if isinstance(expected, list | tuple | np.ndarray) else ()

@@ -262,7 +262,14 @@ class Latency(Gate):
             if needed is not None:
                 text += f"; about {needed:,} calls would decide"
                 details["rows_needed"] = needed
-        text += _remarks(series)
+        if series.failed == series.n > 1:
+            text += f"; all {series.n:,} calls failed, which counts as infinite"
+        elif series.failed:
+            calls = "call counts" if series.failed == 1 else "calls count"
+            text += f"; {series.failed:,} failed {calls} as infinite"
+        effective = series.dependence.effective
+        if share is not None and series.dependence.inflation > 1:
+            text += f"; calls depend on those before them and are worth {effective:,}"
         busy = series.measured is not None and series.measured.busy
         hints = [hint, "the machine was busy with more than this" if busy else ""]
         if production is None:
@@ -281,7 +288,7 @@ class Latency(Gate):
                 "failed": series.failed,
                 "calls_needed": series.least,
                 "lag_1": series.dependence.lag_1,
-                "effective_calls": series.dependence.effective,
+                "effective_calls": effective,
                 "quantiles": {name: _finite(item) for name, item in quantiles.items()},
                 **details,
             },
@@ -338,19 +345,6 @@ class Latency(Gate):
         if times * _ODD_GIVEN < 1 and median >= 1:
             return "latencies are in seconds; are these milliseconds?"
         return ""
-
-
-def _remarks(series: Latencies) -> str:
-    """Return remarks on failed calls and on the dependence of calls."""
-    text = ""
-    if series.failed == series.n > 1:
-        text += f"; all {series.n:,} calls failed, which counts as infinite"
-    elif series.failed:
-        calls = "call counts" if series.failed == 1 else "calls count"
-        text += f"; {series.failed:,} failed {calls} as infinite"
-    if series.share is not None and series.dependence.inflation > 1:
-        text += f"; calls depend on those before them and are worth {series.dependence.effective:,}"
-    return text
 
 
 def _finite(value: object) -> object:
