@@ -209,8 +209,27 @@ def _cross(
     codes = np.zeros(next(iter(by_name.values())).rows, np.intp)
     combined: list[tuple[Any, ...]] = [()]
     for column in by_name.values():
-        ranks, values = _rank(column, as_groups=as_groups)
-        codes = codes * len(values) + ranks
+        found, values = encode(column, declared=True)
+        if as_groups and len(values) > _FEW and not column.declares:
+            distinct = f"{len(values):,} distinct values"
+            advice = "bin it first, or give a feature with fewer groups"
+            if len(values) * 2 > len(found):
+                msg = f"{column.said} has {distinct} in {len(found):,} rows, which looks like an "
+                msg += f"identifier: {advice}"
+                raise EvidenceError(msg)
+            if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
+                msg = f"{column.said} is a measured number with {distinct}: {advice}"
+                raise EvidenceError(msg)
+        if len(values) > _MOST:
+            raise _too_many(len(values), column.said)
+        order = list(range(len(values)))
+        if not (column.declares and getattr(column.array.type, "ordered", False)):
+            order.sort(key=values.__getitem__)
+        rank = np.empty(len(values) + 1, np.intp)  # of each value, and of a missing one
+        rank[order] = np.arange(len(values))
+        rank[-1] = len(values)
+        values = [values[place] for place in order] + [None] * bool((found < 0).any())
+        codes = codes * len(values) + rank[found]
         present = np.bincount(codes, minlength=len(combined) * len(values)) > 0
         if len(by_name) == 1:
             present[:] = True  # a category that is declared and has no rows
@@ -224,31 +243,6 @@ def _cross(
     names = [", ".join(map(group_name, by_name, combination)) for combination in combined]
     missing = tuple(None in combination for combination in combined)
     return Groups(tuple(by_name), unique_names(names), codes, missing)
-
-
-def _rank(column: columns.Column, *, as_groups: bool) -> tuple[npt.NDArray[np.intp], list[Any]]:
-    """Return each row's place among the sorted values, and these; None, for missing, is last."""
-    codes, values = encode(column, declared=True)
-    if as_groups and len(values) > _FEW and not column.declares:
-        distinct = f"{len(values):,} distinct values"
-        advice = "bin it first, or give a feature with fewer groups"
-        if len(values) * 2 > len(codes):
-            msg = f"{column.said} has {distinct} in {len(codes):,} rows, which looks like an "
-            msg += f"identifier: {advice}"
-            raise EvidenceError(msg)
-        if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
-            msg = f"{column.said} is a measured number with {distinct}: {advice}"
-            raise EvidenceError(msg)
-    if len(values) > _MOST:
-        raise _too_many(len(values), column.said)
-    order = list(range(len(values)))
-    if not (column.declares and getattr(column.array.type, "ordered", False)):
-        order.sort(key=values.__getitem__)
-    rank = np.empty(len(values) + 1, np.intp)
-    rank[order] = np.arange(len(values))
-    rank[-1] = len(values)
-    has_missing = bool((codes < 0).any())
-    return rank[codes], [values[place] for place in order] + [None] * has_missing
 
 
 def _too_many(groups: int, named: str) -> EvidenceError:

@@ -103,7 +103,22 @@ def as_column(said: str, value: object) -> Column:
     Traceback (most recent call last):
     mlgates.errors.EvidenceError: `y_pred` has shape (1, 3): give one value a row, such as .ravel()
     """
-    index, values = index_of(value), _readable(_one_value_a_row(said, value))
+    index, values = index_of(value), _one_value_a_row(said, value)
+    dtype: Any = getattr(values, "dtype", None)
+    categories = getattr(getattr(dtype, "categories", None), "dtype", None)
+    if containers.is_instance_of(dtype, "pandas", "IntervalDtype"):  # of `pandas.cut`: by name
+        names = np.array(values.astype(str), object)
+        names[np.asarray(values.isna())] = None
+        values = names
+    elif containers.is_instance_of(categories, "pandas", "IntervalDtype"):
+        values = getattr(values, "cat", values).rename_categories(str)
+    elif type(values) is np.ndarray and dtype.kind == "U" and dtype.isnative and values.nbytes:
+        # texts of fixed width as a dictionary: eight times as fast as text by text
+        buffer = pa.py_buffer(np.ascontiguousarray(values))
+        cells = pa.Array.from_buffers(pa.binary(dtype.itemsize), len(values), [None, buffer])
+        encoded = cells.dictionary_encode()
+        distinct = np.frombuffer(b"".join(encoded.dictionary.to_pylist()), dtype).tolist()
+        values = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(distinct, pa.string()))
     try:
         array, field = containers.from_sequence(said.strip("`"), values)
     except EvidenceError:
@@ -172,27 +187,6 @@ def _one_value_a_row(said: str, value: Any) -> Any:
         msg = f"{said} {what}: give one value a row{hint}"
         raise EvidenceError(msg)
     return array
-
-
-def _readable(values: Any) -> Any:
-    """Return pandas intervals, which `pandas.cut` gives, by name; texts of fixed width encoded."""
-    dtype = getattr(values, "dtype", None)
-    if containers.is_instance_of(dtype, "pandas", "IntervalDtype"):
-        names = np.array(values.astype(str), object)
-        names[np.asarray(values.isna())] = None
-        return names
-    categories = getattr(getattr(dtype, "categories", None), "dtype", None)
-    if containers.is_instance_of(categories, "pandas", "IntervalDtype"):
-        return getattr(values, "cat", values).rename_categories(str)
-    texts = type(values) is np.ndarray and values.dtype.kind == "U" and values.dtype.isnative
-    if not texts or not values.itemsize or not len(values):
-        return values
-    # a dictionary: eight times as fast as text by text
-    width, buffer = values.itemsize, pa.py_buffer(np.ascontiguousarray(values))
-    cells = pa.Array.from_buffers(pa.binary(width), len(values), [None, buffer])
-    encoded = cells.dictionary_encode()
-    distinct = np.frombuffer(b"".join(encoded.dictionary.to_pylist()), values.dtype)
-    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(distinct.tolist(), pa.string()))
 
 
 def _as_one_type(values: Any) -> list[Any] | None:

@@ -13,10 +13,8 @@ import pyarrow.parquet as pq
 
 from mlgates.errors import EvidenceError
 from mlgates.tables.field import Field, check_names, few, field_of, is_unicode, normalise
-from mlgates.tables.source import Source, as_tables
+from mlgates.tables.source import BATCH_ROWS, Source, as_tables
 
-_MAGIC = b"PAR1"
-_BATCH_ROWS = 131_072
 _BUFFER_BYTES = 1 << 20
 _SUFFIXES = frozenset({".parquet", ".pq"})
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
@@ -59,7 +57,7 @@ def open_path(path: Path) -> Source:
 
 def _is_parquet(path: Path) -> bool:
     with path.open("rb") as stream:
-        return stream.read(len(_MAGIC)) == _MAGIC
+        return stream.read(4) == b"PAR1"
 
 
 def _described(path: Path) -> tuple[dict[str, Field], int]:
@@ -80,7 +78,7 @@ def _read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Ite
             msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
             raise EvidenceError(msg)
         # Without any column the file would give no rows either.
-        batches = file.iter_batches(_BATCH_ROWS, columns=names or schema.names[:1])
+        batches = file.iter_batches(BATCH_ROWS, columns=names or schema.names[:1])
         for table in as_tables(batches, schema):
             if names:  # (a dotted name selects more)
                 columns = [normalise(table.column(name), wanted[name]) for name in names]

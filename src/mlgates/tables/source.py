@@ -31,7 +31,7 @@ from mlgates.tables.objects import UNCONVERTIBLE
 
 __all__ = ["Source", "as_source"]
 
-_BATCH_ROWS = 131_072
+BATCH_ROWS = 131_072
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
     "RecordBatch or RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a "
@@ -211,7 +211,7 @@ def _open_lazy(frame: Any) -> Source:
         with _engine("polars"):
             picked = frame.select(names)
             if hasattr(picked, "collect_batches"):
-                parts = picked.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+                parts = picked.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
             else:  # before polars 1.34
                 parts = iter([picked.collect()])
             empty = partial(_arrow_of, nothing.select(names))
@@ -260,7 +260,7 @@ def _reader_of(relation: Any) -> pa.RecordBatchReader:
     # the second is the method's name before DuckDB 1.4
     for method in ("to_arrow_reader", "fetch_arrow_reader"):
         if hasattr(relation, method):
-            return getattr(relation, method)(_BATCH_ROWS)
+            return getattr(relation, method)(BATCH_ROWS)
     return pa.RecordBatchReader.from_stream(relation)
 
 
