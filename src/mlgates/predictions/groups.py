@@ -28,8 +28,6 @@ _LONGEST_NAME = 40
 _MISSING = "missing"
 _UNNAMED = "group"
 
-Condition = Callable[..., object]
-
 
 @dataclass(frozen=True, eq=False)
 class Slice:
@@ -116,7 +114,7 @@ def slices_of(evidence: "Evidence", by: Any) -> tuple[Slice, ...]:
 
 
 def _select(
-    evidence: "Evidence", name: str, condition: Condition
+    evidence: "Evidence", name: str, condition: Callable[..., object]
 ) -> npt.NDArray[np.bool_] | EvidenceError:
     """Return the rows of a condition on `X`, or on `data` where it raises on `X`."""
     tables = [table for table in ("X", "data") if table in evidence]

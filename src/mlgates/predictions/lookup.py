@@ -144,9 +144,8 @@ def offers(evidence: "Evidence", name: str) -> bool:
     names = PRODUCTION if name in PRODUCTION else CANDIDATE
     if "X" not in evidence or names.model not in evidence:
         return False
-    model = evidence[names.model]
     methods: tuple[Method, ...] = _SCORING if name == names.score else ("predict",)
-    return _method(model, methods) is not None
+    return _method(evidence[names.model], methods) is not None
 
 
 def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:

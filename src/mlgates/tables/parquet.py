@@ -38,13 +38,10 @@ def open_path(path: Path) -> Source:
     shown = f"{first + '...' if more else first!r:.200}"
     problem = ""
     try:
-        if not path.is_dir():
-            if not path.is_file():
-                problem = f"there is no file {shown}"
-            elif not _is_parquet(path):
-                problem = (
-                    f"the file {shown} is not a Parquet file; read it first and give the table"
-                )
+        if not path.is_dir() and not path.is_file():
+            problem = f"there is no file {shown}"
+        elif not path.is_dir() and not _is_parquet(path):
+            problem = f"the file {shown} is not a Parquet file; read it first and give the table"
     except OSError as error:  # a name that is too long, a file that may not be read
         problem = f"the file {shown} can't be read: {type(error).__name__}"
     if problem:
