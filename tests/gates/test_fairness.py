@@ -14,7 +14,7 @@ from scipy import stats
 from sklearn import metrics as sklearn
 
 import mlgates as mg
-from mlgates.gates.fairness.definitions import definition
+from mlgates.gates.fairness import definition
 from mlgates.stats.multiplicity import pair_level, range_sf
 from mlgates.stats.proportions import two_proportions_pvalue, wilson_interval
 
@@ -94,7 +94,7 @@ def test_every_metric_has_four_notions():
 
     for name in NAMES:
         for over in ("difference", "ratio", "group_min", "group_max"):
-            assert definition(f"{name}_{over}", "Fairness").rates[0].name == name
+            assert definition(f"{name}_{over}", None).rates[0].name == name
 
 
 @pytest.mark.parametrize(

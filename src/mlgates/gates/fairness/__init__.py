@@ -1,22 +1,23 @@
 """Fairness: no two groups differ significantly by more than a limit."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from mlgates import options
+from mlgates import metrics, options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import confidence_of
-from mlgates.gates.fairness.comparison import Comparison, Rule, compare, rows_that_decide
-from mlgates.gates.fairness.definitions import Definition, definition, limit_of
-from mlgates.gates.fairness.rates import GroupedOutcomes, GroupRates
+from mlgates.gates._shared import bounded, confidence_of
+from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, rows_that_decide
+from mlgates.gates.fairness.rates import GroupedOutcomes
+from mlgates.metrics import Metric
+from mlgates.metrics.classification import Share
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
 
 __all__ = ["Fairness"]
@@ -28,6 +29,38 @@ _OWNER = "Fairness"
 _MOST_GROUPS = 1_000
 #: Names of groups in one sentence.
 _MOST_NAMED = 5
+_OVERS: tuple[Over, ...] = ("difference", "ratio", "group_min", "group_max")
+#: Named definitions: the rates of which the worst gap counts.
+_NAMED: Mapping[str, tuple[str, ...]] = {
+    "demographic_parity": ("selection_rate",),
+    "equalized_odds": ("true_positive_rate", "false_positive_rate"),
+    "equal_opportunity": ("true_positive_rate",),
+}
+#: The side of the limit, and why it is that one.
+_SIDES: Mapping[Over, tuple[str, str]] = {
+    "difference": ("at_most", "a difference is 0 where all groups are alike"),
+    "ratio": ("at_least", "a ratio is 1 where all groups are alike"),
+    "group_min": ("at_least", "it is the smallest value of any group"),
+    "group_max": ("at_most", "it is the largest value of any group"),
+}
+
+
+class Definition(NamedTuple):
+    """What is compared between groups: one rate, or several of which the worst counts."""
+
+    name: str
+    over: Over
+    rates: tuple[Metric, ...]
+
+
+_ZERO_ONE_LOSS = Share(
+    name="zero_one_loss",
+    greater_is_better=False,
+    share=lambda cells, _: (
+        cells.sum((-2, -1)) - np.trace(cells, axis1=-2, axis2=-1),
+        cells.sum((-2, -1)),
+    ),
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,9 +143,21 @@ class Fairness(Gate):
 
     def __post_init__(self) -> None:
         self._convert("greater_is_better", options.flag)
-        limit = limit_of(self._definition, _OWNER, self.at_least, self.at_most)
-        self._set("at_least", limit.at_least)
-        self._set("at_most", limit.at_most)
+        defined = self._definition
+        side, why = _SIDES[defined.over]
+        other = "at_most" if side == "at_least" else "at_least"
+        given = {"at_least": self.at_least, "at_most": self.at_most}
+        if given[other] is not None:
+            hint = f"; `{defined.name}` takes `{side}`: {why}"
+            raise options.refuse(_OWNER, other, "left out", given[other], hint)
+        if given[side] is None:
+            hint = f"; `{defined.name}` has no default limit"
+            raise options.refuse(_OWNER, side, "given", None, hint)
+        low = max(rate.low for rate in defined.rates)
+        high = min(rate.high for rate in defined.rates)
+        if defined.over in ("difference", "ratio"):
+            low, high = 0.0, 1.0 if defined.over == "ratio" else high - low
+        self._convert(side, bounded, low, math.inf if math.isnan(high) else high)
         self._convert("min_group_size", options.count, at_least=1)
         self._convert("small_groups", options.choice, ("inconclusive", "exclude"))
         self._convert("missing_group", options.choice, ("own", "error"))
@@ -128,7 +173,7 @@ class Fairness(Gate):
 
     @property
     def _definition(self) -> Definition:
-        return definition(self.metric, _OWNER, self.greater_is_better)
+        return definition(self.metric, self.greater_is_better)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the largest gap, then what keeps each group from being judged."""
@@ -150,8 +195,7 @@ class Fairness(Gate):
             self.significance / of,
             1 - (1 - self.confidence) / of,
         )
-        every: list[GroupRates] = []
-        compared: list[Comparison | None] = []
+        every: list[Comparison] = []
         for metric in defined.rates:
             bounded = self.decide_by != "estimate"
             rates = grouped.rates(metric, self.confidence, self.min_group_size, bounded=bounded)
@@ -159,10 +203,9 @@ class Fairness(Gate):
             if k > _MOST_GROUPS:
                 msg = f"{k:,} groups are too many to be compared; at most {_MOST_GROUPS:,} can be"
                 raise EvidenceError(msg)
-            every.append(rates)
-            compared.append(compare(rates, rule) if k >= 2 else None)
-        yield self._gap_check(defined, rule, every, compared, grouped, excluded)
-        for rates, one in zip(every, compared, strict=True):
+            every.append(compare(rates, rule))
+        yield self._gap_check(defined, rule, every, grouped, excluded)
+        for rates, value, *_ in every:
             details, name = rates.details(excluded), defined.name
             undecided = partial(
                 Check, subject=name, metric=rates.metric, verdict=Verdict.INCONCLUSIVE
@@ -175,9 +218,9 @@ class Fairness(Gate):
                     n=int(rates.rows[g]),
                     details={"groups": (details[g],)},
                 )
-            if of > 1 and (one is None or one.value is None):
-                why = "fewer than two groups can be judged" if one is None else "it is 0 in every"
-                why += "" if one is None else " group"
+            if of > 1 and value is None:
+                few = np.count_nonzero(rates.judged) < 2
+                why = "fewer than two groups can be judged" if few else "it is 0 in every group"
                 reason = f"`{rates.metric}` has no {defined.over} between groups: {why}"
                 yield undecided(reason=reason, n=int(rates.rows.sum()))
 
@@ -195,32 +238,28 @@ class Fairness(Gate):
     def _grouped(self, evidence: Evidence) -> tuple[GroupedOutcomes, Flags]:
         """Return the outcomes by group, and which groups are excluded because they are small."""
         first = self._definition.rates[0]
-
-        def group() -> GroupedOutcomes:
-            outcomes = evidence.outcomes(first.need, scores=first.scores)
-            return GroupedOutcomes(outcomes, evidence.groups())
-
+        outcomes, groups = evidence.outcomes(first.need, scores=first.scores), evidence.groups()
         # several gates of a run count the same groups once
-        grouped = evidence.cached("grouped outcomes", (first.need, first.scores), group)
+        key, make = (first.need, first.scores), partial(GroupedOutcomes, outcomes, groups)
+        grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
         small = grouped.size < self.min_group_size
         return grouped, small if self.small_groups == "exclude" else np.zeros_like(small)
 
-    def _gap_check(  # noqa: PLR0917
+    def _gap_check(
         self,
         defined: Definition,
         rule: Rule,
-        every: list[GroupRates],
-        compared: list[Comparison | None],
+        every: list[Comparison],
         grouped: GroupedOutcomes,
         excluded: Flags,
     ) -> Check:
         """Return the check of the worst rate over the groups that can be judged."""
         limit, over = rule.limit, defined.over
-        gaps = [one for one in compared if one is not None and one.value is not None]
+        gaps = [one for one in every if one.value is not None]
         # the largest counts; of ratios and of smallest values the smallest
         extreme = min if over in ("ratio", "group_min") else max
         worst = extreme(gaps, key=lambda one: one.value or 0.0) if gaps else None
-        rates = every[0] if worst is None else worst.rates
+        rates = (worst or every[0]).rates
         n = int((rates.rows if worst is None else rates.rows[rates.judged]).sum())
         ends = [one.interval for one in gaps if one.interval is not None]
         interval = None
@@ -229,7 +268,7 @@ class Fairness(Gate):
         method = rates.method
         if rates.is_share and over in ("difference", "ratio"):
             method = "Koopman" if over == "ratio" else "Newcombe"
-        groups = {each.metric: each.details(excluded) for each in every}
+        groups = {one.rates.metric: one.rates.details(excluded) for one in every}
         details: dict[str, object] = {"groups": groups[rates.metric]}
         if len(every) > 1:
             details["rates"] = groups
@@ -285,7 +324,7 @@ class Fairness(Gate):
 def _describe(
     defined: Definition,
     limit: Limit,
-    every: list[GroupRates],
+    every: list[Comparison],
     worst: Comparison | None,
     grouped: GroupedOutcomes,
     *,
@@ -296,7 +335,7 @@ def _describe(
     alone = f"{present[0]} is the only group, and one alone can't be compared" if present else ""
     insufficient = alone if len(present) == 1 else ""
     if worst is None:
-        most = max(int(rates.judged.sum()) for rates in every)
+        most = max(int(one.rates.judged.sum()) for one in every)
         why = "a ratio needs values of which one is above 0, and none below"
         if most < 2:
             why = f"{'one group' if most else 'no group'} can be judged, two are needed"
@@ -314,3 +353,45 @@ def _describe(
         f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
     )
     return f"{text} between {one} and {other} {sizes}", insufficient
+
+
+def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001
+    """Return the definition of this name; of a function its difference between groups.
+
+    A name is that of a definition or a metric (scikit-learn's and fairlearn's spellings too), with
+    ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``.
+
+    Examples
+    --------
+    >>> odds = definition("equalized_odds_ratio", None)
+    >>> odds.over, [rate.name for rate in odds.rates]
+    ('ratio', ['true_positive_rate', 'false_positive_rate'])
+    >>> definition("demographic_parity", None)
+    Traceback (most recent call last):
+    mlgates.errors.OptionError: Fairness: `metric` must be ...; did you mean 'demographic_parity...
+    """
+    if not isinstance(metric, str) and callable(metric):
+        wrapped = metrics.find(metric, _OWNER, greater_is_better)
+        return Definition(f"{wrapped.name}_difference", "difference", (wrapped,))
+    for over in _OVERS if isinstance(metric, str) else ():
+        name = str(metric).removesuffix(f"_{over}")
+        # the smallest of two different rates has no meaning
+        if name == metric or (name in _NAMED and over in ("group_min", "group_max")):
+            continue
+        if name in _NAMED:
+            if greater_is_better is not None:
+                allowed = f"left out for `{name}`"
+                raise options.refuse(_OWNER, "greater_is_better", allowed, greater_is_better)
+            rates = tuple(metrics.find(rate, _OWNER) for rate in _NAMED[name])
+            return Definition(str(metric), over, rates)
+        if name == _ZERO_ONE_LOSS.name:
+            return Definition(str(metric), over, (_ZERO_ONE_LOSS,))
+        for spelling in (name, name.removesuffix("_score"), name.removesuffix("_loss")):
+            if spelling in metrics.NAMES:
+                rate = metrics.find(spelling, _OWNER, greater_is_better)
+                return Definition(str(metric), over, (rate,))
+    names = [f"{name}_{over}" for name in _NAMED for over in ("difference", "ratio")]
+    names += [f"{name}_{over}" for name in metrics.NAMES for over in _OVERS]
+    allowed = "'demographic_parity_difference' or another notion, '<metric>_difference', "
+    allowed += "'<metric>_ratio', '<metric>_group_min', '<metric>_group_max', or a function"
+    raise options.refuse(_OWNER, "metric", allowed, metric, options.did_you_mean(metric, names))

@@ -5,14 +5,13 @@ or the worst value of any group, its interval, and the p-value of equality or of
 """
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from mlgates.gates._shared import rounded_up, rows_needed, rows_until_significant
-from mlgates.gates.fairness.definitions import Over
 from mlgates.gates.fairness.rates import GroupRates, normal
 from mlgates.stats.multiplicity import group_level, pair_level, pair_pvalues, range_quantile
 from mlgates.stats.proportions import (
@@ -23,10 +22,9 @@ from mlgates.stats.proportions import (
 )
 from mlgates.verdict import ROUNDING, Limit
 
-__all__ = ["Comparison", "Rule", "compare", "decisive_growth", "rows_that_decide", "shrunk"]
-
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+Over = Literal["difference", "ratio", "group_min", "group_max"]
 
 #: More pairs than these are not tested exactly; those left out count as not significant.
 _MOST_EXACT = 2_000
@@ -73,9 +71,12 @@ class Comparison(NamedTuple):
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the largest difference or smallest ratio of all pairs, or the worst of any group.
 
-    Pairs have Newcombe's interval of a difference or Koopman's of a ratio at the level at which all
-    pairs hold together; metrics that are no shares the same from the intervals of the groups.
+    Undefined where fewer than two groups can be judged. Pairs have Newcombe's interval of a
+    difference or Koopman's of a ratio at the level at which all pairs hold together; metrics that
+    are no shares the same from the intervals of the groups.
     """
+    if np.count_nonzero(rates.judged) < 2:
+        return Comparison(rates, None, (0, 0))
     if rule.over in ("group_min", "group_max"):
         return _worst_group(rates, rule)
     kept, limit, ratio = np.flatnonzero(rates.judged), rule.limit, rule.over == "ratio"

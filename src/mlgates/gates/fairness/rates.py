@@ -1,6 +1,5 @@
 """A metric of each group: values, intervals, and what a group lacks to be judged."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -16,8 +15,6 @@ from mlgates.metrics.metric import few
 from mlgates.predictions import Groups, Outcomes, confusion
 from mlgates.stats.proportions import wilson_interval
 from mlgates.verdict import NO_INTERVAL, Measurement
-
-__all__ = ["GroupRates", "GroupedOutcomes", "normal"]
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -41,16 +38,13 @@ class GroupRates:
     successes: Floats
     #: Why a group can't be judged, as a clause; empty where it can.
     insufficient: tuple[str, ...]
+    #: Which groups can be judged.
+    judged: Flags
     #: Whether the metric is a share of rows.
     is_share: bool
     method: str
     #: Gives the lower and upper ends of all intervals at another level.
     at: Callable[[float], tuple[Floats, Floats]]
-
-    @cached_property
-    def judged(self) -> Flags:
-        """Which groups can be judged."""
-        return np.array([not why for why in self.insufficient], np.bool_)
 
     def details(self, excluded: Flags) -> tuple[dict[str, object], ...]:
         """Return each group as a report shows it, with a note why one is not judged."""
@@ -108,86 +102,65 @@ class GroupedOutcomes:
             return cells, cells
         return cells, confusion(outcomes.true, outcomes.pred, k, weight**2, codes, n)
 
-    def rates(
-        self, metric: Metric, confidence: float, least: int, *, bounded: bool = True
-    ) -> GroupRates:
+    def rates(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> GroupRates:
         """Return a metric of each group with intervals at `confidence`.
 
-        A group needs `least` rows to be judged and, where `bounded`, an interval.
+        A group needs `least` rows to be judged and, where `bounded`, an interval. A metric that is
+        no share of rows is measured group by group. Its intervals by resampling are stretched to
+        other levels by the ratio of normal quantiles: the far quantiles of so few draws mean
+        nothing.
         """
-        small = [""] * len(self.names)
-        for g, (rows, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
-            if size < least or not rows:
-                count = "1 row" if rows == 1 else f"{rows:,} rows"
-                worth = f", by their weights worth {math.floor(size):,}"
-                worth = "" if self._weight is None else worth
-                small[g] = f"{count}{worth}, at least {least:,} are needed" if rows else "no rows"
+        k, is_share = len(self.names), False
+        at: Callable[[float], tuple[Floats, Floats]]
         if isinstance(metric, CountMetric) and self.outcomes.need == "labels":
             positive = metric.positive(self.outcomes)
-            parts, squares = (metric.fraction(cells, positive) for cells in self.cells)
-            if parts is not None and squares is not None:
-                successes, denominator = parts
+            share, squares = (metric.fraction(cells, positive) for cells in self.cells)
+            if share is not None and squares is not None:
+                is_share, (successes, denominator) = True, share
                 value = successes / np.where(denominator > 0, denominator, np.nan)
                 if self._weight is not None:
                     denominator = _effective(denominator, squares[1])
                     successes = value * denominator
-                low, high = wilson_interval(successes, denominator, confidence)
-                what = metric.counted
-                few_rows = [few(n, what) for n in denominator.tolist()]
-                return GroupRates(
-                    metric=metric.name,
-                    groups=self.names,
-                    rows=self.rows,
-                    value=value,
-                    low=low,
-                    high=high,
-                    denominator=denominator,
-                    successes=successes,
-                    insufficient=tuple(
-                        why or lack for why, lack in zip(small, few_rows, strict=True)
-                    ),
-                    is_share=True,
-                    method="Wilson",
-                    at=partial(wilson_interval, successes, denominator),
-                )
-        return self._measured(metric, confidence, small, bounded=bounded)
+                method, at = "Wilson", partial(wilson_interval, successes, denominator)
+                low, high = at(confidence)
+                lacks = [few(n, metric.counted) for n in denominator.tolist()]
+        if not is_share:
+            value, low, high, denominator, successes = np.full((5, k), np.nan)
+            lacks, method, drawn = [""] * k, "", False
+            for g in np.flatnonzero(self.rows).tolist():
+                one = self._measure(metric, g, confidence)
+                value[g] = np.nan if one.value is None else one.value
+                low[g], high[g] = one.interval or (np.nan, np.nan)
+                rows = one.details.get("denominator")
+                denominator[g] = rows if isinstance(rows, float | int) else np.nan
+                why = one.details.get("undefined" if one.value is None else "lacking")
+                if one.value is None:
+                    why = why or "undefined"
+                elif one.interval is None and bounded:
+                    why = why or NO_INTERVAL
+                lacks[g] = str(why or "")
+                method, drawn = method or one.method, drawn or "resamples" in one.details
 
-    def _measured(
-        self, metric: Metric, confidence: float, small: list[str], *, bounded: bool
-    ) -> GroupRates:
-        """Return a metric that is no share of rows, measured group by group.
+            @cache
+            def measured_at(level: float) -> tuple[Floats, Floats]:
+                if drawn:
+                    stretch = normal(level) / normal(confidence)
+                    return value - stretch * (value - low), value + stretch * (high - value)
+                ends = np.full((2, k), np.nan)
+                for g in np.flatnonzero(judged).tolist():
+                    ends[:, g] = self._measure(metric, g, level).interval or (np.nan, np.nan)
+                return ends[0], ends[1]
 
-        Intervals by resampling are stretched to other levels by the ratio of normal quantiles: the
-        far quantiles of so few draws mean nothing.
-        """
-        value, low, high, denominator = np.full((4, len(self.names)), np.nan)
-        insufficient = list(small)
-        measured: dict[int, Measurement] = {}
-        for g in np.flatnonzero(self.rows).tolist():
-            measured[g] = one = self._measure(metric, g, confidence)
-            value[g] = np.nan if one.value is None else one.value
-            low[g], high[g] = one.interval or (np.nan, np.nan)
-            rows = one.details.get("denominator")
-            denominator[g] = rows if isinstance(rows, float | int) else np.nan
-            why = one.details.get("undefined" if one.value is None else "lacking")
-            if one.value is None:
-                why = why or "undefined"
-            elif one.interval is None and bounded:
-                why = why or NO_INTERVAL
-            insufficient[g] = small[g] or str(why or "")
-        judged = [g for g, why in enumerate(insufficient) if not why]
-        drawn = any("resamples" in one.details for one in measured.values())
+            at = measured_at
 
-        @cache
-        def at(level: float) -> tuple[Floats, Floats]:
-            if drawn:
-                stretch = normal(level) / normal(confidence)
-                return value - stretch * (value - low), value + stretch * (high - value)
-            ends = np.full((2, len(self.names)), np.nan)
-            for g in judged:
-                ends[:, g] = self._measure(metric, g, level).interval or (np.nan, np.nan)
-            return ends[0], ends[1]
-
+        for g, (n, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
+            if not n:
+                lacks[g] = "no rows"
+            elif size < least:
+                worth = "" if self._weight is None else f", by their weights worth {int(size):,}"
+                count = "1 row" if n == 1 else f"{n:,} rows"
+                lacks[g] = f"{count}{worth}, at least {least:,} are needed"
+        judged = np.array([not why for why in lacks], np.bool_)
         return GroupRates(
             metric=metric.name,
             groups=self.names,
@@ -196,10 +169,11 @@ class GroupedOutcomes:
             low=low,
             high=high,
             denominator=denominator,
-            successes=np.full_like(value, np.nan),
-            insufficient=tuple(insufficient),
-            is_share=False,
-            method=next((one.method for one in measured.values() if one.method), ""),
+            successes=successes,
+            insufficient=tuple(lacks),
+            judged=judged,
+            is_share=is_share,
+            method=method,
             at=at,
         )
 
