@@ -12,7 +12,6 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, bounded
 from mlgates.gates.drift.columns import Candidates, candidates, content, distribution_of
-from mlgates.gates.drift.decide_columns import decide_columns
 from mlgates.gates.drift.statistics import (
     METHODS,
     NUMBERS,
@@ -20,6 +19,7 @@ from mlgates.gates.drift.statistics import (
     DriftStatistic,
     binned_pair,
     column_drift,
+    decide_columns,
     missing_shift,
 )
 from mlgates.profile.baseline import Reference

@@ -1,7 +1,7 @@
-"""How far one column has drifted: both sides in the same cells, and methods that compare them."""
+"""How far columns have drifted, by methods that compare both sides, and what chance explains."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,13 +10,23 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 from scipy import special
 
+from mlgates.gates._shared import rows_until_significant
 from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Ordered, Side, cuts_together
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats import counting, divergence, twosample
-from mlgates.verdict import Limit, format_number, format_value, snap_to_limit
+from mlgates.stats.multiplicity import holm
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Rule,
+    format_number,
+    format_value,
+    snap_to_limit,
+)
 
 Counts = npt.NDArray[np.int64]
 
@@ -205,8 +215,7 @@ def column_drift(
     level at which a cell counts as moved, for all cells of the column together.
     """
     method, cells, (known, data) = METHODS[name], pair.cells, columns
-    a, b = cells.reference, cells.current
-    floor = 0.0
+    a, b, n, m, floor = cells.reference, cells.current, data.valid, known.valid, 0.0
     if method.distance is None:
         statistic = _value_statistic(name, *sides)
     else:
@@ -218,33 +227,27 @@ def column_drift(
             p_value = min(p_value, bound)
         statistic = DriftStatistic(distance, p_value, distance, distance, p_value)
         # By Good and Turing, categories that occur once estimate the share of those lacking.
-        lacking = _MANY * int(np.count_nonzero(a == 1)) // known.valid
+        lacking = _MANY * int(np.count_nonzero(a == 1)) // m
         if lacking and not cells.ordered:
-            floor = method.distance(
-                np.array([known.valid, 0]), np.array([_MANY - lacking, lacking])
-            )
+            floor = method.distance(np.array([m, 0]), np.array([_MANY - lacking, lacking]))
     value, low, high = (
         snap_to_limit(x, limit, scale=1.0) for x in (statistic.value, statistic.low, statistic.high)
     )
     statistic = statistic._replace(value=value, low=low, high=high)
     shown = format_value(None if math.isnan(value) else value, limit)
-    sizes = f"{data.valid:,} against {known.valid:,}"
-    reason = f"`{name}` of `{known.field.name}` is {shown} (n = {sizes})"
+    reason = f"`{name}` of `{known.field.name}` is {shown} (n = {n:,} against {m:,})"
     if math.isnan(value) and known.infinite + data.infinite:
         reason += f"; {data.infinite:,} values are infinite, {known.infinite:,} in the reference"
-    details: dict[str, object] = {
-        "n_reference": known.valid,
-        "p_value_alone": statistic.p_value,
-        "cells": _described_cells(pair, significance),
-    }
+    described = _described_cells(pair, significance)
+    details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
     if low < high:
         details["bounds"] = (low, high)
     return ColumnDrift(
         known.field.name,
         name,
         limit,
-        data.valid,
-        known.valid,
+        n,
+        m,
         statistic,
         reason,
         details,
@@ -312,7 +315,7 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
     moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * len(p))) * deviation
     shares = zip(pair.labels, p.tolist(), q.tolist(), moved.tolist(), strict=True)
-    described: list[dict[str, object]] = [
+    described = [
         {"cell": label, "reference": before, "current": now, "moved": has_moved}
         for label, before, now, has_moved in shares
     ]
@@ -335,11 +338,88 @@ def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> lis
     if data.rows:
         shift = format_value(value, limit, "share")
         reason += f", {format_number(now, 'share')} is in the data: a shift of {shift}"
-    details: dict[str, object] = {
-        "n_reference": known.rows,
-        "p_value_alone": p_value,
-        "before": before,
-        "now": now,
-    }
+    details = {"n_reference": known.rows, "p_value_alone": p_value, "before": before, "now": now}
     statistic = DriftStatistic(value, p_value, value, value, p_value)
     return [ColumnDrift(name, MISSING, limit, data.rows, known.rows, statistic, reason, details)]
+
+
+def decide_columns(
+    drifts: Sequence[ColumnDrift], least: int, rule: Rule, significance: float
+) -> Iterator[Check]:
+    """Yield a check of each, significant or not after Holm's correction for all of them.
+
+    Fewer than `least` values per side decide nothing. By the rule "significance" a change must be
+    significant to FAIL, and `significance` is the chance of any FAIL without a change.
+    """
+    p_values = holm([drift.statistic.p_value for drift in drifts])
+    p_leasts = holm([drift.statistic.p_least for drift in drifts])
+    alpha = significance / max(int(np.count_nonzero(~np.isnan(p_values))), 1)
+    for drift, p_value, p_least in zip(drifts, p_values.tolist(), p_leasts.tolist(), strict=True):
+        value, _, low, high, *_ = drift.statistic
+        may_be_chance, may_be_chance_at_best = (
+            rule == "significance" and not p <= significance for p in (p_value, p_least)
+        )
+        is_open = drift.limit.holds(low) and not drift.limit.holds(high)
+        is_missing, lack, note = drift.metric == MISSING, "", ""
+        if drift.m < least:
+            what = "rows" if is_missing else "values"
+            lack = f"too few {what} in the reference: {drift.m:,}, at least {least:,} are needed"
+        elif drift.n >= least and is_open:
+            ends = f"from {format_number(low)} to {format_number(high)}"
+            lack = f"from the stored reference it is known to be {ends}, which leaves it open"
+        elif drift.n >= least and value == math.inf and may_be_chance:
+            lack = "all of the reference is one value; so few others can be chance"
+        elif drift.n >= least and may_be_chance and not is_missing:
+            note = _chance_note(drift, alpha)
+        yield Check.judge(
+            drift.subject,
+            drift.metric,
+            Measurement(
+                value,
+                n=drift.n,
+                dropped=drift.dropped,
+                p_value=p_value,
+                method="two proportions" if is_missing else drift.metric,
+                details=drift.details,
+            ),
+            drift.limit,
+            rule=rule,
+            min_n=least,
+            max_dropped=1.0,  # missing cells have a check of their own
+            significance=significance,
+            insufficient=lack,
+            # On whichever side of the limit it lies, chance alone could have brought it there.
+            insufficient_by_chance=drift.m >= least and is_open and may_be_chance_at_best,
+            unit="share" if is_missing else "",
+            said=drift.reason + note,
+        )
+
+
+def _chance_note(drift: ColumnDrift, alpha: float) -> str:
+    """Return what chance gives and how many rows decide, where a column is beyond its limit."""
+    value, method, text = drift.statistic.value, METHODS[drift.metric], ""
+    if math.isnan(value) or drift.limit.holds(value):
+        return ""
+    target = drift.limit.high
+    if drift.statistic.tested >= 0:
+        value = target = drift.statistic.tested
+        text = f"`ks` is {format_number(value)}, "
+    if method.distance is None:
+        level = twosample.ks_chance(drift.n, drift.m, alpha)
+        needed = rows_until_significant(level, target, drift.n, drift.m)
+    else:
+        scale, power = method.psi_scale, method.psi_power
+        chance = divergence.psi_chance(drift.cells, drift.n, drift.m, alpha) / scale
+        level, excess = chance ** (1 / power), target**power - drift.floor**power
+        # PSI is a square: its root shrinks as other distances do
+        roots = math.sqrt(chance), math.sqrt(max(excess, 0.0))
+        needed = rows_until_significant(*roots, drift.n, drift.m)
+    # Beyond it lie thin cells, and categories that so small a reference lacks: the test allows for
+    # both, the level does not.
+    if value <= level:
+        text += f"chance alone gives up to {format_number(level)} here, "
+    if needed is None and target > 0:
+        text += f"{'and ' if text else ''}against so small a reference no number of rows decides"
+    elif needed and needed > drift.n:
+        text += f"{needed:,} rows would decide"
+    return f"; {text.removesuffix(', ')}" if text else ""
