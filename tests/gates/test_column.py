@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.gates.schema.column import FAMILIES
+from mlgates.gates.schema import FAMILIES
 from mlgates.tables.field import field_of
 
 UTC = dt.UTC

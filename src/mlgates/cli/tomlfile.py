@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 import mlgates
 from mlgates._gate import FunctionGate, Gate
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.gates.schema.column import Column
+from mlgates.gates.schema import Column
 from mlgates.options import did_you_mean, shown
 from mlgates.suite import GateSuite
 

@@ -68,15 +68,9 @@ def property_check(
 
     It may rest on 0 rows, because a table without rows still has columns and types.
     """
+    measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
-        subject,
-        metric,
-        Measurement(violations, n=n, method="count"),
-        Limit(at_most=0),
-        min_n=0,
-        unit="violations",
-        said=text,
-        hint=hint,
+        subject, metric, measured, none, min_n=0, unit="violations", said=text, hint=hint
     )
 
 

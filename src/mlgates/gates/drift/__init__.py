@@ -11,26 +11,13 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, bounded
+from mlgates.gates.drift import statistics
 from mlgates.gates.drift.columns import Candidates, candidates, content, distribution_of
-from mlgates.gates.drift.statistics import (
-    METHODS,
-    NUMBERS,
-    ColumnDrift,
-    DriftStatistic,
-    binned_pair,
-    column_drift,
-    decide_columns,
-    missing_shift,
-)
+from mlgates.gates.drift.statistics import METHODS, NUMBERS, ColumnDrift
+from mlgates.profile import counters
 from mlgates.profile.baseline import Reference
 from mlgates.profile.counter import Counter
-from mlgates.profile.counters import (
-    Distribution,
-    Missing,
-    NumericSample,
-    Side,
-    current_counter,
-)
+from mlgates.profile.counters import Side
 from mlgates.profile.distributions import Sample
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import PARTS, QuantileSketch
@@ -133,11 +120,12 @@ class Drift(Gate):
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield the distributions of the reference's columns that may be judged."""
+        kinds = METHODS[self.method].kinds
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
                 kind = schema[name].kind
-                counter = NumericSample if kind in NUMBERS else Distribution
-                yield counter(name) if kind in METHODS[self.method].kinds else Missing(name)
+                counter = counters.NumericSample if kind in NUMBERS else counters.Distribution
+                yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
         """Request the distributions of both sides, of `data` at the knots of a stored reference."""
@@ -157,7 +145,7 @@ class Drift(Gate):
             if name in schema and schema[name].kind in kinds:
                 served.append(name)
             elif name in schema:
-                yield Missing(name)
+                yield counters.Missing(name)
         counter = partial(self._counter, evidence.reference(), gates_by_column(evidence))
         yield from evidence.each(counter, served)
 
@@ -167,14 +155,14 @@ class Drift(Gate):
         # Where another gate needs the values, cells are counted from them.
         needed = gates[name] if isinstance(side, Sample) else [self]
         if any(METHODS[gate.method].distance is None for gate in needed):
-            return current_counter(name, side)
+            return counters.current_counter(name, side)
         edges = side.edges(self.bins)
         if isinstance(side, Sample):
             # For all gates, before the buckets are released.
             for gate in needed:
                 side.edges(gate.bins)
             side.release()
-        return current_counter(name, side, edges)
+        return counters.current_counter(name, side, edges)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the distance of each column, and the shift of its missing share where any is."""
@@ -203,7 +191,7 @@ class Drift(Gate):
             else:
                 drifts += measured
         least = METHODS[self.method].least if self.min_samples is None else self.min_samples
-        yield from decide_columns(drifts, least, self.decide_by, self.significance)
+        yield from statistics.decide_columns(drifts, least, self.decide_by, self.significance)
 
     def note(self, evidence: Evidence) -> str:
         """Return which columns were not judged."""
@@ -217,9 +205,9 @@ class Drift(Gate):
         limit = Limit(at_most=method.at_most if self.at_most is None else self.at_most)
         try:
             known, data = reference.columns[name], profile.columns[name]
-            missing = missing_shift(known, data, self.max_missing_shift)
+            missing = statistics.missing_shift(known, data, self.max_missing_shift)
             if data.valid == 0:
-                nothing = DriftStatistic(*[math.nan] * 5)
+                nothing = statistics.DriftStatistic(*[math.nan] * 5)
                 why = f"`{name}` has no value in the data"
                 n, details = known.valid, {"n_reference": known.valid}
                 drift = ColumnDrift(name, self.method, limit, 0, n, nothing, why, details)
@@ -243,8 +231,8 @@ class Drift(Gate):
                     bins = {gate.bins for gate in gates[name]}
                     side.precompute(current, bins, sort=any(need.needs_sorted for need in needs))
             edges = side.edges(self.bins)
-            pair = binned_pair(side, current, edges, self.bins, for_test=is_binned)
-            drift = column_drift(
+            pair = statistics.binned_pair(side, current, edges, self.bins, for_test=is_binned)
+            drift = statistics.column_drift(
                 self.method,
                 limit,
                 pair,

@@ -204,7 +204,7 @@ class Fairness(Gate):
                 msg = f"{k:,} groups are too many to be compared; at most {_MOST_GROUPS:,} can be"
                 raise EvidenceError(msg)
             every.append(compare(rates, rule))
-        yield self._gap_check(defined, rule, every, grouped, excluded)
+        yield self._gap_check(rule, every, grouped, excluded)
         for rates, value, *_ in every:
             details, name = rates.details(excluded), defined.name
             undecided = partial(
@@ -246,15 +246,10 @@ class Fairness(Gate):
         return grouped, small if self.small_groups == "exclude" else np.zeros_like(small)
 
     def _gap_check(
-        self,
-        defined: Definition,
-        rule: Rule,
-        every: list[Comparison],
-        grouped: GroupedOutcomes,
-        excluded: Flags,
+        self, rule: Rule, every: list[Comparison], grouped: GroupedOutcomes, excluded: Flags
     ) -> Check:
         """Return the check of the worst rate over the groups that can be judged."""
-        limit, over = rule.limit, defined.over
+        name, limit, over = self._definition.name, rule.limit, rule.over
         gaps = [one for one in every if one.value is not None]
         # the largest counts; of ratios and of smallest values the smallest
         extreme = min if over in ("ratio", "group_min") else max
@@ -288,13 +283,14 @@ class Fairness(Gate):
             method=f"{method} for all {'groups' if over.startswith('group') else 'pairs'}",
             details=details,
         )
-        text, insufficient = _describe(
-            defined, limit, every, worst, grouped, left_out=int(excluded.sum())
-        )
+        text, insufficient = self._describe(every, worst, int(excluded.sum()))
+        present = [group for group, n in zip(grouped.names, grouped.rows, strict=True) if n]
+        if len(present) == 1:
+            insufficient = f"{present[0]} is the only group, and one alone can't be compared"
         judge = partial(
             Check.judge,
-            defined.name,
-            defined.name,
+            name,
+            name,
             limit=limit,
             rule=self.decide_by,
             significance=self.significance,
@@ -320,39 +316,30 @@ class Fairness(Gate):
             measurement = replace(measurement, details={**details, "rows_needed": rows})
         return judge(measurement, said=text + advice)
 
-
-def _describe(
-    defined: Definition,
-    limit: Limit,
-    every: list[Comparison],
-    worst: Comparison | None,
-    grouped: GroupedOutcomes,
-    *,
-    left_out: int,
-) -> tuple[str, str]:
-    """Return what was measured, and why nothing can be decided beyond what the value shows."""
-    present = [name for name, rows in zip(grouped.names, grouped.rows, strict=True) if rows]
-    alone = f"{present[0]} is the only group, and one alone can't be compared" if present else ""
-    insufficient = alone if len(present) == 1 else ""
-    if worst is None:
-        most = max(int(one.rates.judged.sum()) for one in every)
-        why = "a ratio needs values of which one is above 0, and none below"
-        if most < 2:
-            why = f"{'one group' if most else 'no group'} can be judged, two are needed"
-        return f"`{defined.name}` is undefined", insufficient or why
-    rates, pair = worst.rates, sorted(set(worst.worst))
-    if rates.metric == "selection_rate" and not rates.value[rates.judged].any():
-        insufficient = insufficient or "nothing to compare: no row of any group is selected"
-    text = f"`{defined.name}` is {format_value(worst.value, limit)}"
-    sizes = f"(n = {rates.rows[rates.judged].sum():,} in {rates.judged.sum():,} groups"
-    sizes += f", {left_out:,} left out)" if left_out else ")"
-    if len(pair) == 1:
-        return f"{text}, that of {rates.groups[pair[0]]} {sizes}", insufficient
-    metric = f"{rates.metric} " if len(every) > 1 else ""
-    one, other = (
-        f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
-    )
-    return f"{text} between {one} and {other} {sizes}", insufficient
+    def _describe(
+        self, every: list[Comparison], worst: Comparison | None, left_out: int
+    ) -> tuple[str, str]:
+        """Return what was measured, and why nothing can be decided beyond what the value shows."""
+        name, limit = self._definition.name, Limit(self.at_least, self.at_most)
+        if worst is None:
+            most = max(int(one.rates.judged.sum()) for one in every)
+            why = "a ratio needs values of which one is above 0, and none below"
+            if most < 2:
+                why = f"{'one group' if most else 'no group'} can be judged, two are needed"
+            return f"`{name}` is undefined", why
+        rates, pair, insufficient = worst.rates, sorted(set(worst.worst)), ""
+        if rates.metric == "selection_rate" and not rates.value[rates.judged].any():
+            insufficient = "nothing to compare: no row of any group is selected"
+        text = f"`{name}` is {format_value(worst.value, limit)}"
+        sizes = f"(n = {rates.rows[rates.judged].sum():,} in {rates.judged.sum():,} groups"
+        sizes += f", {left_out:,} left out)" if left_out else ")"
+        if len(pair) == 1:
+            return f"{text}, that of {rates.groups[pair[0]]} {sizes}", insufficient
+        metric = f"{rates.metric} " if len(every) > 1 else ""
+        one, other = (
+            f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
+        )
+        return f"{text} between {one} and {other} {sizes}", insufficient
 
 
 def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001

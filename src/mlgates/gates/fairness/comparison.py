@@ -13,13 +13,8 @@ from scipy import special
 
 from mlgates.gates._shared import rounded_up, rows_needed, rows_until_significant
 from mlgates.gates.fairness.rates import GroupRates, normal
+from mlgates.stats import proportions
 from mlgates.stats.multiplicity import group_level, pair_level, pair_pvalues, range_quantile
-from mlgates.stats.proportions import (
-    THIN,
-    koopman_interval,
-    square_and_add,
-    two_proportions_pvalue,
-)
 from mlgates.verdict import ROUNDING, Limit
 
 Floats = npt.NDArray[np.float64]
@@ -112,12 +107,14 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     low1, high1, low2, high2 = low[i], high[i], low[j], high[j]
     with np.errstate(divide="ignore", invalid="ignore"):
         if not ratio:
-            lower, upper = square_and_add(v1, (low1, high1), v2, (low2, high2))
+            lower, upper = proportions.square_and_add(v1, (low1, high1), v2, (low2, high2))
         elif rates.is_share:
-            lower, upper = map(np.log, koopman_interval(x1, n1, x2, n2, level))
+            lower, upper = map(np.log, proportions.koopman_interval(x1, n1, x2, n2, level))
         else:
             logs = [np.log(np.maximum(ends, 0.0)) for ends in (v1, low1, high1, v2, low2, high2)]
-            lower, upper = square_and_add(logs[0], (logs[1], logs[2]), logs[3], (logs[4], logs[5]))
+            lower, upper = proportions.square_and_add(
+                logs[0], (logs[1], logs[2]), logs[3], (logs[4], logs[5])
+            )
     near, far = np.maximum(lower, -upper), np.maximum(upper, -lower)
     undefined = np.isnan(near) | np.isnan(far)  # nothing is known of 0 / 0
     nearest = float(np.where(undefined, 0.0, np.maximum(near, 0.0)).max())
@@ -188,9 +185,9 @@ def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> flo
             trials = max(round(n1), 1), max(round(n2), 1)
             hits = round(v1 * trials[0]), round(v2 * trials[1])
             rare = min(sum(hits), sum(trials) - sum(hits))
-            if min(trials) * rare < THIN * sum(trials):
+            if min(trials) * rare < proportions.THIN * sum(trials):
                 exact += 1
-                fisher = two_proportions_pvalue(hits[0], trials[0], hits[1], trials[1])
+                fisher = proportions.two_proportions_pvalue(hits[0], trials[0], hits[1], trials[1])
                 p_value = max(p_value, fisher)
         best = min(best, p_value)
     return best
