@@ -25,6 +25,7 @@ __all__ = [
     "distinct",
     "duration",
     "flag",
+    "in_order",
     "mapping",
     "names",
     "number",
@@ -212,6 +213,20 @@ def seconds(value: Duration) -> float:
             raise ValueError(value)
         return float(found[1]) * _SECONDS[found[2]]
     return float(value)
+
+
+def in_order(owner: str, **bounds: Any) -> None:
+    """Raise unless the first of two bounds is at most the second; None is no bound."""
+    (low, first), (high, last) = bounds.items()
+    if first is None or last is None:
+        return
+    try:
+        ordered = first <= last
+    except TypeError:
+        ordered = False
+    if not ordered:
+        msg = f"{owner}: `{low}` must not be greater than `{high}`, got {first!r} and {last!r}"
+        raise OptionError(msg)
 
 
 def scalar(owner: str, option: str, value: Any) -> object:

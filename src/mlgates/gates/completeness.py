@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError, OptionError
+from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, lend
 from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
 from mlgates.profile import counters
@@ -119,10 +119,7 @@ class Completeness(Gate):
         self._convert("max_missing", options.share)
         self._convert("min_rows", options.count)
         self._convert("max_rows", options.count)
-        if self.max_rows is not None and self.max_rows < self.min_rows:
-            got = f"got {self.min_rows} and {self.max_rows}"
-            msg = f"{_OWNER}: `min_rows` must not be greater than `max_rows`, {got}"
-            raise OptionError(msg)
+        options.in_order(_OWNER, min_rows=self.min_rows, max_rows=self.max_rows)
         values = "a sequence of finite numbers, texts, bools, dates or datetimes, at least one"
         self._convert("missing_values", distinct_values, values, least=0)
         if self.expected is not None:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from scipy import special
 
+from mlgates import options
 from mlgates._gate import GateInfo
 from mlgates.errors import OptionError
 from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
@@ -104,10 +105,7 @@ class Performance(MetricGate):
             side = {True: "`at_least`", False: "`at_most`", None: "`at_least` or `at_most`"}
             msg = f"{_OWNER}: a limit for `{metric.name}` must be given: {side[better]}"
             raise OptionError(msg)
-        if at_least is not None and at_most is not None and at_least > at_most:
-            got = f"got {at_least!r} and {at_most!r}"
-            msg = f"{_OWNER}: `at_least` must not be greater than `at_most`, {got}"
-            raise OptionError(msg)
+        options.in_order(_OWNER, at_least=at_least, at_most=at_most)
         # a limit that only caps how good the model may be is a mistake
         if better is True and at_least is None:
             msg = f"{_OWNER}: `at_most` alone caps `{metric.name}`, of which more is better; "

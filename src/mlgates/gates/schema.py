@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError, OptionError
+from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import (
     Near,
@@ -137,16 +137,7 @@ class Column:
         for option in ("at_least", "at_most"):
             if getattr(self, option) is not None:
                 self._set(option, self._checked_bound(option, getattr(self, option)))
-        low, high = self.at_least, self.at_most
-        if low is not None and high is not None:
-            try:
-                ordered = low <= high  # type: ignore[operator]
-            except TypeError:
-                ordered = False
-            if not ordered:
-                got = f"got {low!r} and {high!r}"
-                msg = f"Column: `at_least` must not be greater than `at_most`, {got}"
-                raise OptionError(msg)
+        options.in_order(_COLUMN, at_least=self.at_least, at_most=self.at_most)
         if self.isin is not None:
             allowed = "a sequence of at least one value"
             values = distinct_values(_COLUMN, "isin", self.isin, allowed)

@@ -188,17 +188,12 @@ class Fairness(Gate):
                 text = "1 row has" if rows == 1 else f"{rows:,} rows have"
                 msg = f"{text} no value of {features}, and `missing_group` is 'error'"
                 raise EvidenceError(msg)
-        rule = Rule(
-            defined.over,
-            Limit(at_least=self.at_least, at_most=self.at_most),
-            self.decide_by,
-            self.significance / of,
-            1 - (1 - self.confidence) / of,
-        )
+        limit, level = Limit(self.at_least, self.at_most), 1 - (1 - self.confidence) / of
+        rule = Rule(defined.over, limit, self.decide_by, self.significance / of, level)
         every: list[Comparison] = []
         for metric in defined.rates:
-            bounded = self.decide_by != "estimate"
-            rates = grouped.rates(metric, self.confidence, self.min_group_size, bounded=bounded)
+            is_bounded = self.decide_by != "estimate"
+            rates = grouped.rates(metric, self.confidence, self.min_group_size, bounded=is_bounded)
             k = int(rates.judged.sum())
             if k > _MOST_GROUPS:
                 msg = f"{k:,} groups are too many to be compared; at most {_MOST_GROUPS:,} can be"
