@@ -125,8 +125,7 @@ class MetricGate(Gate):
             beyond = [partial(is_beyond, estimate) for _, estimate in estimates]
             confidences = holm_levels(beyond, self.confidence)
         every = [one.at(level) for (_, one), level in zip(estimates, confidences, strict=True)]
-        p_values = [float("nan") if each.p_value is None else each.p_value for each in every]
-        adjusted = holm(p_values).tolist()
+        adjusted = holm([float("nan") if m.p_value is None else m.p_value for m in every]).tolist()
         for (group, estimate), one, p_value in zip(estimates, every, adjusted, strict=True):
             measured, interval = replace(one, p_value=p_value), ""
             if measured.interval is not None:

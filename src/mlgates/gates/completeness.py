@@ -21,8 +21,6 @@ __all__ = ["Completeness"]
 
 _OWNER = "Completeness"
 
-Slices = str | tuple[str, ...] | tuple[tuple[str, Callable[..., object]], ...]
-
 # what stands for missing in many files; never counted unless listed, only pointed at
 _SUSPECTS: dict[str, tuple[object, ...]] = {
     "string": ("", " ", "?", " ?", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "None", "-"),
@@ -112,7 +110,7 @@ class Completeness(Gate):
     expected: Mapping[str, Iterable[Any]] | tuple[tuple[str, tuple[Any, ...]], ...] | None = field(
         default=None, metadata={"mapping": True}
     )
-    by: str | Iterable[str] | Mapping[str, Callable[..., object]] | Slices | None = None
+    by: str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
         self._convert("columns", options.some)
@@ -193,10 +191,8 @@ class Completeness(Gate):
                 yield error_check(column, "expected", error)
                 continue
             text = f"{len(values):,} values expected of `{column}`"
-            if absent:
-                text = f"{len(absent):,} of {text} have no rows: {listed(absent)}"
-            else:
-                text = f"each of the {text} has rows"
+            held = f"each of the {text} has rows"
+            text = f"{len(absent):,} of {text} have no rows: {listed(absent)}" if absent else held
             measured, none = Measurement(len(absent), n=n, method="count"), Limit(at_most=0)
             yield Check.judge(column, "expected", measured, none, min_n=0, said=text)
 

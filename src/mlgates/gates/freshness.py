@@ -26,8 +26,6 @@ from mlgates.verdict import Check, Limit, Measurement, format_number, format_val
 
 __all__ = ["Freshness"]
 
-Ticks = npt.NDArray[np.int64]
-
 _OWNER = "Freshness"
 
 _INT64 = np.iinfo(np.int64)
@@ -210,7 +208,7 @@ class Freshness(Gate):
         return field
 
 
-def _position(ticks: Ticks, tick: int, side: Literal["left", "right"]) -> int:
+def _position(ticks: npt.NDArray[np.int64], tick: int, side: Literal["left", "right"]) -> int:
     """Return the position of a tick of any size among sorted ticks."""
     # numpy would search for a number beyond 64 bits among objects
     if not int(_INT64.min) <= tick <= int(_INT64.max):

@@ -124,8 +124,7 @@ class Performance(MetricGate):
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
         """Return the metric of one slice, with the p-value that its interval gives."""
-        (outcomes,) = models
-        limit = self._limit
+        (outcomes,), limit = models, self._limit
 
         @cache
         def at(level: float) -> Measurement:

@@ -12,12 +12,10 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, bounded
 from mlgates.gates.drift import statistics
-from mlgates.gates.drift.columns import Candidates, candidates, content, distribution_of
+from mlgates.gates.drift.columns import Candidates, Judged, candidates, content
 from mlgates.gates.drift.statistics import METHODS, NUMBERS, ColumnDrift
 from mlgates.profile import counters
-from mlgates.profile.baseline import Reference
 from mlgates.profile.counter import Counter
-from mlgates.profile.counters import Side
 from mlgates.profile.distributions import Sample
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import PARTS, QuantileSketch
@@ -141,17 +139,18 @@ class Drift(Gate):
     def _current_counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
         """Yield what to count of the data, once the reference has been read."""
         kinds, served = METHODS[self.method].kinds, []
-        for name in self._candidates(evidence).judged:
+        judged = self._candidates(evidence).judged
+        for name in judged:
             if name in schema and schema[name].kind in kinds:
                 served.append(name)
             elif name in schema:
                 yield counters.Missing(name)
-        counter = partial(self._counter, evidence.reference(), gates_by_column(evidence))
+        counter = partial(self._counter, judged, gates_by_column(evidence))
         yield from evidence.each(counter, served)
 
-    def _counter(self, reference: Reference, gates: "GatesByColumn", name: str) -> Counter:
+    def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
         """Return what to count of a column of the data: its values, or how many are in cells."""
-        side = cast("Side", distribution_of(reference, name))  # else it would be refused
+        _, side = judged[name]
         # Where another gate needs the values, cells are counted from them.
         needed = gates[name] if isinstance(side, Sample) else [self]
         if any(METHODS[gate.method].distance is None for gate in needed):
@@ -166,8 +165,8 @@ class Drift(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the distance of each column, and the shift of its missing share where any is."""
-        reference = evidence.reference()
-        profile, schema = evidence.profile(), evidence.source("data").schema
+        reference, profile = evidence.reference(), evidence.profile()
+        schema = evidence.source("data").schema
         if reference.rows == 0:
             msg = "the reference has no rows"
             raise EvidenceError(msg)
@@ -184,7 +183,7 @@ class Drift(Gate):
         for name in absent:
             yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
         drifts: list[ColumnDrift] = []
-        measure = partial(self._measure, reference, profile, gates_by_column(evidence))
+        measure = partial(self._measure, profile, columns.judged, gates_by_column(evidence))
         for measured in evidence.each(measure, [n for n in columns.judged if n in schema]):
             if isinstance(measured, Check):
                 yield measured
@@ -198,13 +197,13 @@ class Drift(Gate):
         return self._candidates(evidence).note
 
     def _measure(
-        self, reference: Reference, profile: Profile, gates: "GatesByColumn", name: str
+        self, profile: Profile, judged: Judged, gates: "GatesByColumn", name: str
     ) -> list[ColumnDrift] | Check:
         """Measure a column and its missing share; an error of one column is one check."""
         method = METHODS[self.method]
         limit = Limit(at_most=method.at_most if self.at_most is None else self.at_most)
         try:
-            known, data = reference.columns[name], profile.columns[name]
+            (known, side), data = judged[name], profile.columns[name]
             missing = statistics.missing_shift(known, data, self.max_missing_shift)
             if data.valid == 0:
                 nothing = statistics.DriftStatistic(*[math.nan] * 5)
@@ -217,14 +216,13 @@ class Drift(Gate):
                 now = data.field.problem or f"it holds {content(data.field)} in the data"
                 msg = f"`{name}` holds {content(known.field)} in the reference; {now}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
-            side = cast("Side", distribution_of(reference, name))  # else it would be refused
             is_binned = method.distance is not None
             is_cut = isinstance(side, QuantileSketch) and side.n > PARTS
             if is_binned and is_cut and PARTS % self.bins:
                 kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
                 cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
                 return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
-            current = profile[self._counter(reference, gates, name)]
+            current = profile[self._counter(judged, gates, name)]
             if isinstance(side, Sample) and isinstance(current, Sample):
                 needs = [METHODS[gate.method] for gate in gates[name]]
                 if any(need.distance is None for need in needs):

@@ -1,11 +1,12 @@
 """Which columns of a reference a drift gate can judge."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from mlgates.gates._shared import Near
 from mlgates.gates.drift.statistics import METHODS, NUMBERS
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline, Reference
+from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Distribution, NumericSample, Side
 from mlgates.profile.distributions import Frequencies
 from mlgates.redaction import describe
@@ -26,10 +27,14 @@ _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
 _NEVER = frozenset({"nested", "unreadable"})
 
 
+#: Columns of a reference to judge, each with its profile and its distribution.
+Judged = Mapping[str, tuple[ColumnProfile, Side]]
+
+
 class Candidates(NamedTuple):
     """Columns to judge, refused ones with the reason, and a note on those left out."""
 
-    judged: tuple[str, ...]
+    judged: Judged
     refused: Mapping[str, str]
     note: str
 
@@ -45,7 +50,8 @@ def candidates(
     schema, kinds = reference.schema, METHODS[method].kinds
     names = tuple(schema) if columns is None else columns
     near = Near([name for name in (*exclude, *names) if name not in schema], schema)
-    judged, left = [], []
+    judged: dict[str, tuple[ColumnProfile, Side]] = {}
+    left = []
     refused = {
         name: f"`{name}` is excluded, but not in the reference{near.hint(name)}"
         for name in exclude
@@ -65,9 +71,13 @@ def candidates(
         elif field.kind not in kinds | {"null"}:
             unserved = content(field)
         else:
-            side, known = None, reference.columns.get(name)
+            known, side = reference.columns.get(name), None
             try:
-                side = distribution_of(reference, name)
+                if isinstance(reference, Baseline):
+                    side = reference.distributions.get(name)
+                else:
+                    counters = (Distribution(name), NumericSample(name))
+                    side = next((reference[c] for c in counters if c in reference), None)
             except Exception as error:  # noqa: BLE001  (one bad column is one finding)
                 problem = describe(error, {name})
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
@@ -87,16 +97,8 @@ def candidates(
             hint = "; `exclude` leaves it out" if columns is None else ""
             refused[name] = f"{problem}{hint}"
         else:
-            judged.append(name)
-    return Candidates(tuple(judged), refused, f"not judged: {', '.join(left)}" if left else "")
-
-
-def distribution_of(reference: Reference, name: str) -> Side | None:
-    """Return a column's distribution; None where none was counted or kept."""
-    if isinstance(reference, Baseline):
-        return reference.distributions.get(name)
-    counters = (Distribution(name), NumericSample(name))
-    return next((reference[counter] for counter in counters if counter in reference), None)
+            judged[name] = cast("tuple[ColumnProfile, Side]", (known, side))
+    return Candidates(judged, refused, f"not judged: {', '.join(left)}" if left else "")
 
 
 def content(field: Field) -> str:

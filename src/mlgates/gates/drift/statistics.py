@@ -107,14 +107,14 @@ class ColumnDrift(NamedTuple):
 
 
 class BinnedPair(NamedTuple):
-    """Both sides of a column counted in the same cells, with all cells in words, empty ones too.
+    """Both sides of a column counted in the same cells, with the cells in words.
 
     In the cells of a test no edge is there by chance, and each category that the reference lacks
     has its own cell.
     """
 
     cells: counting.Cells
-    labels: Sequence[str]
+    labels: tuple[str, ...]
     test_cells: counting.Cells
 
 
@@ -148,7 +148,8 @@ def binned_pair(
         texts = [format(x, form) for x in points]
         if len(set(texts)) == len(texts):
             break
-    labels = edges.labels(texts)
+    names = edges.labels(texts)
+    labels = tuple(names[position] for position in cells.positions.tolist())
     together = for_test and cuts_together(reference, edges)
     return BinnedPair(cells, labels, _cut_together(reference, current, bins) if together else cells)
 
@@ -193,8 +194,9 @@ def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPa
         names = [f"text {i}" for i in range(1, len(names) + 1)]
     names = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names]
     names.append("(not in the reference)")
+    labels = tuple(names[position] for position in cells.positions.tolist())
     test_cells = counting.category_cells(reference.counts, counts, unseen, together=False)
-    return BinnedPair(cells, names, test_cells)
+    return BinnedPair(cells, labels, test_cells)
 
 
 def column_drift(
@@ -250,7 +252,7 @@ def column_drift(
         reason,
         details,
         dropped=data.missing,
-        cells=len(a),
+        cells=len(pair.labels),
         floor=floor,
     )
 
@@ -312,8 +314,7 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
     pooled = (m * expected + b) / (m + n)
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
     moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * len(p))) * deviation
-    labels = [pair.labels[position] for position in pair.cells.positions.tolist()]
-    shares = zip(labels, p.tolist(), q.tolist(), moved.tolist(), strict=True)
+    shares = zip(pair.labels, p.tolist(), q.tolist(), moved.tolist(), strict=True)
     described = [
         {"cell": label, "reference": before, "current": now, "moved": has_moved}
         for label, before, now, has_moved in shares

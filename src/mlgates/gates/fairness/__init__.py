@@ -7,7 +7,6 @@ from functools import partial
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mlgates import metrics, options
 from mlgates._gate import Gate, GateInfo
@@ -15,14 +14,13 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import bounded, confidence_of
 from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, rows_that_decide
-from mlgates.gates.fairness.rates import GroupedOutcomes
+from mlgates.gates.fairness.rates import Flags, GroupedOutcomes
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
 
 __all__ = ["Fairness"]
 
-Flags = npt.NDArray[np.bool_]
 _OWNER = "Fairness"
 
 #: Pairs of more groups than these would not fit into memory, and no report could show them.

@@ -12,12 +12,11 @@ import numpy.typing as npt
 from scipy import special
 
 from mlgates.gates._shared import rounded_up, rows_needed, rows_until_significant
-from mlgates.gates.fairness.rates import GroupRates, normal
+from mlgates.gates.fairness.rates import Floats, GroupRates, normal
 from mlgates.stats import proportions
 from mlgates.stats.multiplicity import group_level, pair_level, pair_pvalues, range_quantile
 from mlgates.verdict import ROUNDING, Limit
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 Over = Literal["difference", "ratio", "group_min", "group_max"]
 
