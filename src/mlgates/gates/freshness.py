@@ -31,7 +31,7 @@ _OWNER = "Freshness"
 _INT64 = np.iinfo(np.int64)
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY = 86_400
-_ODD_YEARS = (1980, 2200)
+_FIRST_YEAR, _LAST_YEAR = 1980, 2200
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,14 +97,13 @@ class Freshness(Gate):
         self._convert("max_age", options.duration)
         self._convert("max_gap", options.duration)
         self._convert("clock_skew", options.duration, zero=True)
-        if self.assume_timezone is not None:
+        zone = self.assume_timezone
+        if zone is not None:
             try:
-                ZoneInfo(options.text(_OWNER, "assume_timezone", self.assume_timezone))
+                ZoneInfo(options.text(_OWNER, "assume_timezone", zone))
             except (ValueError, OSError, KeyError):
                 allowed, hint = "the name of a time zone", "; such as 'UTC' or 'Europe/Berlin'"
-                raise options.refuse(
-                    _OWNER, "assume_timezone", allowed, self.assume_timezone, hint
-                ) from None
+                raise options.refuse(_OWNER, "assume_timezone", allowed, zone, hint) from None
         self._convert("min_fresh_share", options.share)
         super().__post_init__()
 
@@ -233,8 +232,7 @@ def _iso(moment: Fraction) -> str:
 
 def _unit_hint(moment: Fraction) -> str:
     """Return a hint where the year suggests an epoch read in the wrong unit."""
-    low, high = _ODD_YEARS
     year, shown = _year(moment)
-    if low <= year <= high:
+    if _FIRST_YEAR <= year <= _LAST_YEAR:
         return ""
     return f"the year {shown} suggests an epoch read in the wrong unit, such as ms for s"

@@ -155,5 +155,4 @@ class Regression(MetricGate):
             both = f"{format_number(paired.candidate)} against {format_number(paired.production)}"
             sentence = f"changed by {{value}} ({both} in production; {{interval}}{{n}})"
         # significant is a difference from 0, not one from the tolerance
-        no_change = Limit(at_least=0, at_most=0)
-        return SliceEstimate(at, paired.undefined or paired.lacking, no_change, sentence)
+        return SliceEstimate(at, paired.undefined or paired.lacking, Limit(0, 0), sentence)

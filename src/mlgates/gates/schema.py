@@ -24,7 +24,6 @@ from mlgates.gates._shared import (
 )
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
-from mlgates.profile.counters import Violations
 from mlgates.profile.duplicates import Duplicated
 from mlgates.profile.patterns import translate
 from mlgates.profile.scan import Profile
@@ -479,7 +478,7 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
             )
             continue
         try:
-            counted: Violations = profile[rule.counter]
+            counted: counters.Violations = profile[rule.counter]
             alike = "differ from an allowed value in case, blanks or Unicode form alone"
             yield count_check(
                 name,
@@ -504,7 +503,7 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
     hint = actual.problem or ""
     if not hint and _turned_float(actual, column):
-        fractional: Violations = profile[counters.Fractional(name)]
+        fractional: counters.Violations = profile[counters.Fractional(name)]
         counted = profile.columns.get(name)
         if fractional.n and not fractional.count and counted is not None and counted.missing:
             hint = (

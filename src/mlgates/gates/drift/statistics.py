@@ -160,11 +160,9 @@ def _cut_together(reference: Ordered, current: Ordered, bins: int) -> counting.C
     They are cut at knots of both sides where all values of the reference are known, else at its
     own, so that rows and a stored baseline cut alike.
     """
-    known = (
-        reference
-        if isinstance(reference, QuantileSketch)
-        else QuantileSketch.of(Ecdf([reference.values]))
-    )
+    known = reference
+    if not isinstance(known, QuantileSketch):
+        known = QuantileSketch.of(Ecdf([known.values]))
     if isinstance(current, QuantileSketch):
         data = current
     else:
