@@ -8,7 +8,7 @@ from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +41,8 @@ _KINDS = _NUMBERS | _CATEGORIES | _OTHERS | {"unreadable"}
 _TOP = frozenset({"format", "version", "created", "rows", "fingerprint", "columns", "sha256"})
 _COLUMN = frozenset({"field", "counts", "min", "max", "knots", "categories"})
 _COUNTS = ("rows", "nulls", "nans", "neg_inf", "pos_inf", "checksum")
+
+_Kept: TypeAlias = QuantileSketch | Frequencies
 
 
 class Baseline:
@@ -77,15 +79,13 @@ class Baseline:
         self,
         rows: int,
         columns: Mapping[str, ColumnProfile],
-        distributions: Mapping[str, QuantileSketch | Frequencies],
+        distributions: Mapping[str, _Kept],
         fingerprint: str,
         created: str,
     ) -> None:
         self.rows = rows
         self.columns: Mapping[str, ColumnProfile] = MappingProxyType(dict(columns))
-        self.distributions: Mapping[str, QuantileSketch | Frequencies] = MappingProxyType(
-            dict(distributions)
-        )
+        self.distributions: Mapping[str, _Kept] = MappingProxyType(dict(distributions))
         self.fingerprint = fingerprint
         self.created = created
 
@@ -116,7 +116,7 @@ class Baseline:
             none = "no value" if profile.rows else "no rows"
             msg = f"Baseline.from_data: the table has {none}"
             raise EvidenceError(msg)
-        kept: dict[str, QuantileSketch | Frequencies] = {}
+        kept: dict[str, _Kept] = {}
         for name, known in profile.columns.items():
             if known.field.kind in _NUMBERS | _CATEGORIES:
                 if Distribution(name) not in profile:
@@ -288,7 +288,7 @@ def _extreme(value: Any) -> object:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _read_column(data: object) -> tuple[ColumnProfile, QuantileSketch | Frequencies | None]:
+def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
     found = fields(data, _COLUMN, "column")
     given = fields(found["field"], frozenset(f.name for f in fields_of(Field)), "field")
     texts = {
@@ -312,13 +312,11 @@ def _read_column(data: object) -> tuple[ColumnProfile, QuantileSketch | Frequenc
         raise EvidenceError(msg) from error
 
 
-def _read_distribution(
-    found: Mapping[str, object], known: ColumnProfile
-) -> QuantileSketch | Frequencies | None:
+def _read_distribution(found: Mapping[str, object], known: ColumnProfile) -> _Kept | None:
     if known.infinite > known.valid:
         msg = "more cells are missing or infinite than there are rows"
         raise EvidenceError(msg)
-    kept: QuantileSketch | Frequencies | None = None
+    kept: _Kept | None = None
     fits = True
     if found["knots"] is not None:
         kept = QuantileSketch.from_dict(found["knots"])

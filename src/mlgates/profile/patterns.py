@@ -25,7 +25,6 @@ from mlgates.profile.column import ColumnView
 __all__ = ["are_mostly_distinct", "matches", "translate"]
 
 _SAMPLES, _SAMPLE = 16, 256
-_SURROGATES = range(0xD800, 0xE000)
 _FLAGS = re.compile(r"\(\?([a-zA-Z]+)\)")
 _PART = re.compile(
     r"""(?P<group>\((?!\?)|\(\?:|\(\?P<\w+>) | (?P<close>[|)])
@@ -153,8 +152,8 @@ def _characters(flags: str, part: str) -> str:
 
 @cache
 def _every_character() -> str:
-    codes = chain(range(_SURROGATES.start), range(_SURROGATES.stop, sys.maxunicode + 1))
-    return "".join(map(chr, codes))
+    # All but the surrogates.
+    return "".join(map(chr, chain(range(0xD800), range(0xE000, sys.maxunicode + 1))))
 
 
 def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

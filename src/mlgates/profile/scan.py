@@ -17,14 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.column import (
-    WHOLE,
-    ColumnProfile,
-    ColumnView,
-    Sweep,
-    float_sums,
-    merge_fields,
-)
+from mlgates.profile.column import WHOLE, ColumnProfile, ColumnView, Sweep, float_sums, merge_fields
 from mlgates.profile.counter import BatchView, Counter, State
 from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies

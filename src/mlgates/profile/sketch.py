@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.jsonfile import fields, items, number, plain, whole
+from mlgates.jsonfile import fields, items, number, whole
 from mlgates.profile.counter import State
 from mlgates.profile.distributions import Ecdf, as_points
 from mlgates.stats import twosample
@@ -100,7 +100,7 @@ class QuantileSketch(State):
 
     def to_dict(self) -> dict[str, object]:
         """Return the sketch as JSON carries it."""
-        written = {
+        return {
             "points": self.points.tolist(),
             "low": self.low.tolist(),
             "high": self.high.tolist(),
@@ -109,7 +109,6 @@ class QuantileSketch(State):
             "pos_inf": self.ends.pos_inf,
             "spread": self.spread if np.isfinite(self.spread) else None,
         }
-        return {key: plain(value) for key, value in written.items()}
 
     @classmethod
     def from_dict(cls, data: object) -> "QuantileSketch":
