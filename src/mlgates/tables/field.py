@@ -216,10 +216,10 @@ _CASTS = {
 
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
     """Return the plain type to cast to; None for encoded and extension types, which need more."""
-    encoded = pa.types.is_dictionary(arrow_type) or pa.types.is_run_end_encoded(arrow_type)
+    encoded = arrow_type.id in (pa.lib.Type_DICTIONARY, pa.lib.Type_RUN_END_ENCODED)
     if encoded or isinstance(arrow_type, pa.BaseExtensionType):
         return None
-    is_decimal = pa.types.is_decimal(arrow_type)
+    is_decimal = _KINDS.get(arrow_type.id) == "decimal"
     if is_decimal and (arrow_type.bit_width < 128 or arrow_type.scale < 0):
         # (Arrow's own functions refuse a negative scale)
         scale = max(arrow_type.scale, 0)
