@@ -15,8 +15,7 @@ from sklearn import metrics as sklearn
 
 import mlgates as mg
 from mlgates.gates.fairness import definition
-from mlgates.stats.multiplicity import pair_level, range_sf
-from mlgates.stats.proportions import two_proportions_pvalue, wilson_interval
+from mlgates.stats.proportions import pair_level, range_sf, two_proportions_pvalue, wilson_interval
 
 NOTIONS = [
     f"{name}_{over}"

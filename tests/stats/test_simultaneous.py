@@ -10,14 +10,16 @@ from newcombe import newcombe_interval
 from scipy.integrate import trapezoid
 from scipy.stats import studentized_range
 
-from mlgates.stats.multiplicity import (
+from mlgates.stats.proportions import (
     group_level,
+    koopman_interval,
     pair_level,
     pair_pvalues,
     range_quantile,
     range_sf,
+    square_and_add,
+    wilson_interval,
 )
-from mlgates.stats.proportions import koopman_interval, square_and_add, wilson_interval
 
 # 95 % quantiles of the range of k standard normals, from tables
 QUANTILES = {

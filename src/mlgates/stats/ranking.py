@@ -11,15 +11,12 @@ from scipy import special
 from mlgates.stats.proportions import boundary
 
 __all__ = [
-    "AucDifference",
-    "PrecisionCurve",
     "auc",
     "auc_difference",
     "auc_influence",
     "delong",
     "falling",
     "hanley_interval",
-    "placements",
     "precision_curve",
     "same_ranking",
 ]
@@ -133,7 +130,8 @@ def _compare(
         placed = placed[:1] - placed[1:]
     if weights is None:
         placed = _shares(placed, won[0][1], positive)
-    return np.array(areas, np.float64), _covariance(placed, positive, weights)
+    with np.errstate(invalid="ignore"):  # of a class without rows
+        return np.array(areas, np.float64), _covariance(placed, positive, weights)
 
 
 def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
@@ -202,22 +200,33 @@ def _twice_won(
 
     Rows (whole numbers, so that no sum is rounded), or their weights.
     """
-    order = np.argsort(score)
-    ranked, labels, rows = score[order], positive[order], len(score)
-    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))[:rows]
-    is_tied, bounds = len(starts) < rows, np.append(starts, rows)
-    # Twice the size of each class in lower scores and that in equal ones; that of all rows.
-    twice, totals = [], []
-    for mask in (labels, ~labels):
-        sizes = mask if weight is None else np.where(mask, weight[order], 0.0)
-        before = np.concatenate(([0], np.cumsum(sizes)))
-        totals.append(before[-1])
-        before = before[bounds] if is_tied else before
-        each = before[:-1] + before[1:]
-        twice.append(np.repeat(each, np.diff(bounds)) if is_tied else each)
-    won = np.empty(rows, twice[0].dtype)
-    won[order] = np.where(labels, twice[1], 2 * totals[0] - twice[0])
-    return won, (totals[0], totals[1])
+    order, rows = np.argsort(score), len(score)
+    ranked, labels = score[order], positive[order]
+    ends = np.flatnonzero(ranked[1:] != ranked[:-1])
+    is_tied = len(ends) < rows - 1
+    bounds = np.concatenate(([0], ends + 1, [rows])) if is_tied else np.arange(rows + 1)
+    # The size of each class before each run of equal scores, last in all. (In place where it can
+    # be: new arrays take longer than what is computed.)
+    if weight is None:
+        hits: Values = np.zeros(rows + 1, np.int64)
+        np.cumsum(labels, out=hits[1:])
+        if is_tied:
+            hits = hits[bounds]
+        misses: Values = np.subtract(bounds, hits, out=None if is_tied else bounds)
+    else:
+        weights, hits, misses = weight[order], np.zeros(rows + 1), np.zeros(rows + 1)
+        np.cumsum(np.where(labels, weights, 0.0), out=hits[1:])
+        np.cumsum(np.where(labels, 0.0, weights), out=misses[1:])
+        if is_tied:
+            hits, misses = hits[bounds], misses[bounds]
+    won, beaten = hits[:-1] + hits[1:], misses[:-1] + misses[1:]
+    np.subtract(2 * hits[-1], won, out=won)
+    if is_tied:
+        sizes = bounds[1:] - bounds[:-1]
+        won, beaten = np.repeat(won, sizes), np.repeat(beaten, sizes)
+    np.copyto(won, beaten, where=labels)
+    beaten[order] = won
+    return beaten, (hits[-1], misses[-1])
 
 
 def _shares(won: Values, totals: tuple[Any, Any], positive: Mask) -> Floats:
@@ -229,7 +238,7 @@ def _shares(won: Values, totals: tuple[Any, Any], positive: Mask) -> Floats:
 
 def _area(won: Values, totals: tuple[Any, Any], positive: Mask) -> float:
     pairs = int(totals[0]) * int(totals[1])
-    return int(won[positive].sum()) / (2 * pairs) if pairs else math.nan
+    return int(np.dot(won, positive)) / (2 * pairs) if pairs else math.nan
 
 
 def _weighted_area(placed: Floats, positive: Mask, weight: Floats) -> float:
@@ -246,15 +255,16 @@ def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats
         if values.shape[1] > 1:
             if weight is None:
                 n = float(values.shape[1])
-                centred = (values - values.mean(axis=1, keepdims=True)) / n
+                centred = values - values.mean(axis=1, keepdims=True)
+                centred /= n
             else:
                 shares = weight[rows] / weight[rows].sum()
                 n = 1 / float(np.dot(shares, shares))
-                centred = (values - (values @ shares)[:, None]) * shares
+                centred = values - (values @ shares)[:, None]
+                centred *= shares
         if not n > 1:  # all the weight lies on one row
             return np.full(total.shape, np.nan)
-        with np.errstate(invalid="ignore"):  # of an empty other class
-            total += np.einsum("ir,jr->ij", centred, centred) * (n / (n - 1))
+        total += np.einsum("ir,jr->ij", centred, centred) * (n / (n - 1))
     return total
 
 

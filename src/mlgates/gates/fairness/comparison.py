@@ -14,7 +14,6 @@ from scipy import special
 from mlgates.gates._shared import rounded_up, rows_needed, rows_until_significant
 from mlgates.gates.fairness.rates import Floats, GroupRates, normal
 from mlgates.stats import proportions
-from mlgates.stats.multiplicity import group_level, pair_level, pair_pvalues, range_quantile
 from mlgates.verdict import ROUNDING, Limit
 
 Ints = npt.NDArray[np.intp]
@@ -101,7 +100,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     value = float(gaps[at])
 
     # Intervals of |v1 - v2| or |log(v1 / v2)|, which are 0 where both are equal.
-    level = pair_level(rule.confidence, k)
+    level = proportions.pair_level(rule.confidence, k)
     low, high = (ends[kept] for ends in rates.at(level))
     low1, high1, low2, high2 = low[i], high[i], low[j], high[j]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -123,7 +122,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     interval = min(interval[0], value), max(interval[1], value)
 
     # The test of equality, and what equal groups show by chance.
-    z = normal(pair_level(1 - rule.significance, k))
+    z = normal(proportions.pair_level(1 - rule.significance, k))
     if rates.is_share:
         pooled = (x1 + x2) / (n1 + n2)
         errors = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * (1 / n1 + 1 / n2))
@@ -143,7 +142,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
         value,
         worst,
         None if math.isnan(sum(interval)) else interval,
-        float(pair_pvalues(_smallest_pvalue(p_values[among], counts), k)),
+        float(proportions.pair_pvalues(_smallest_pvalue(p_values[among], counts), k)),
         (int(kept[i[widest]]), int(kept[j[widest]])),
         chance,
     )
@@ -202,7 +201,7 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
     v, k = rates.value[kept], len(kept)
     bound = rule.limit.low if at_least else rule.limit.high
     extreme, place = (np.min, np.argmin) if at_least else (np.max, np.argmax)
-    values, level = _snapped(v, bound), group_level(rule.confidence, k)
+    values, level = _snapped(v, bound), proportions.group_level(rule.confidence, k)
     group = int(place(v))
     value = float(values[group])
     low, high = (ends[kept] for ends in rates.at(level))
@@ -234,14 +233,14 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
     """
     kept, limit, ratio = np.flatnonzero(rates.judged), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")
-    level = (pair_level if is_pairs else group_level)(rule.confidence, k)
+    level = (proportions.pair_level if is_pairs else group_level)(rule.confidence, k)
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = [np.log(np.maximum(e, 0.0)) if ratio else e for e in (v, *rates.at(level))]
     estimates, low, high = (ends[0], *(end[kept] for end in ends[1:]))
     errors = (high - low) / (2 * normal(level))
     i, j = np.triu_indices(k, 1)
     if is_pairs and rule.decide_by == "significance":
-        level = pair_level(1 - rule.significance, k)
+        level = proportions.pair_level(1 - rule.significance, k)
         z, most = normal(level), np.maximum(v[i], v[j])
         wanted = (1 - limit.low) * most if ratio else np.full(len(i), limit.high)
         if rates.is_share:
@@ -264,7 +263,7 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
     true, farthest = shrunk(estimates, errors), float(special.ndtri(0.5 ** (1 / k)))
     if is_pairs:
         true, errors = np.abs(true[i] - true[j]), np.hypot(errors[i], errors[j])
-        farthest = range_quantile(0.5, k) / math.sqrt(2)
+        farthest = proportions.range_quantile(0.5, k) / math.sqrt(2)
         beyond = true - (-math.log(limit.low) if ratio else limit.high)
     else:
         beyond = limit.low - true if limit.at_least is not None else true - limit.high
