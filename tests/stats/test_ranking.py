@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from mlgates.stats.ranking import auc, auc_difference, delong, hanley_interval, same_ranking
+from mlgates.stats.ranking import auc, delong, hanley_interval, same_ranking
 
 # DeLong, DeLong and Clarke-Pearson 1988: albumin, total protein, Krebs-Goldberg score, operable
 OVARIAN = np.fromstring(
@@ -26,6 +26,12 @@ OVARIAN = np.fromstring(
 OPERABLE = OVARIAN[:, 3] == 1
 ALBUMIN, PROTEIN, SCORE = OVARIAN[:, 0], OVARIAN[:, 1], 10 - OVARIAN[:, 2]
 Z = stats.norm.isf(0.025)
+
+
+def compared(positive, score, other, weight=None):
+    """Both areas, and the variance of their difference."""
+    (first, second), variance = delong(positive, (score, other), weight, difference=True)
+    return first, second, variance.item()
 
 
 def test_areas_and_errors_of_the_ovarian_data():
@@ -47,8 +53,8 @@ def test_areas_and_errors_of_the_ovarian_data():
     ids=["albumin", "protein"],
 )
 def test_differences_of_the_ovarian_data(other, difference, error, p_value, ends):
-    found = auc_difference(OPERABLE, SCORE, other)
-    change, se = found.auc - found.other, math.sqrt(found.variance)
+    first, second, variance = compared(OPERABLE, SCORE, other)
+    change, se = first - second, math.sqrt(variance)
     assert round(change, 4) == difference
     assert round(se, 4) == error
     assert round(2 * stats.norm.sf(abs(change) / se), 4) == p_value
@@ -125,10 +131,10 @@ def test_equals_exact_fractions(rows):
     found, spread = delong(positive, [few, many])
     assert found.tolist() == areas.tolist()  # to the last bit
     np.testing.assert_allclose(spread, covariance, rtol=1e-12, atol=1e-15)
-    two = auc_difference(positive, few, many)
-    assert (two.auc, two.other) == tuple(areas)
+    two = compared(positive, few, many)
+    assert two[:2] == tuple(areas)
     expected = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    assert two.variance == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    assert two[2] == pytest.approx(expected, rel=1e-12, abs=1e-15)
     assert auc(positive, few) == areas[0]
 
 
@@ -139,9 +145,9 @@ def test_equals_exact_fractions_by_weight(rows):
     found, spread = delong(positive, [few, many], weight)
     np.testing.assert_allclose(found, areas, rtol=1e-12)
     np.testing.assert_allclose(spread, covariance, rtol=1e-12, atol=1e-15)
-    two = auc_difference(positive, few, many, weight)
+    two = compared(positive, few, many, weight)
     expected = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    assert two.variance == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    assert two[2] == pytest.approx(expected, rel=1e-12, abs=1e-15)
     assert auc(positive, few, weight) == pytest.approx(areas[0], rel=1e-12)
     theirs = roc_auc_score(positive, few, sample_weight=weight)
     assert found[0] == pytest.approx(theirs, abs=1e-12)
@@ -171,8 +177,8 @@ def test_rows_of_weight_zero_do_not_count():
     weight[-40:] = 0
     junk = np.tile([True, False], 20)
     padded = np.append(OPERABLE, junk), np.append(ALBUMIN, np.arange(40.0))
-    found = auc_difference(*padded, np.append(SCORE, np.ones(40)), weight)
-    assert found == pytest.approx(auc_difference(OPERABLE, ALBUMIN, SCORE))
+    found = compared(*padded, np.append(SCORE, np.ones(40)), weight)
+    assert found == pytest.approx(compared(OPERABLE, ALBUMIN, SCORE))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +193,7 @@ def test_one_class_is_undefined(positive, score):
         areas, covariance = delong(positive, [score], given_weight)
         assert np.isnan(areas).all()
         assert np.isnan(covariance).all()
-        assert np.isnan(auc_difference(positive, score, score, given_weight)).all()
+        assert np.isnan(compared(positive, score, score, given_weight)).all()
 
 
 def test_one_row_of_a_class_has_an_area_without_a_variance():
@@ -210,10 +216,10 @@ def test_scores_keep_their_own_type():
 def test_scores_that_rank_alike_differ_by_exactly_nothing():
     rng = np.random.default_rng(1)
     positive, score = rng.random(999) < 0.4, rng.normal(size=999)
-    found = auc_difference(positive, score, np.exp(score))
-    assert (found.auc - found.other, found.variance) == (0, 0)
-    weighted = auc_difference(positive, score, np.exp(score), rng.random(999))
-    assert (weighted.auc - weighted.other, weighted.variance) == (0, 0)
+    found = compared(positive, score, np.exp(score))
+    assert (found[0] - found[1], found[2]) == (0, 0)
+    weighted = compared(positive, score, np.exp(score), rng.random(999))
+    assert (weighted[0] - weighted[1], weighted[2]) == (0, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=6))

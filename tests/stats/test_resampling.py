@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlgates.stats.resampling import (
+    RESAMPLES,
     bca_interval,
     cells_interval,
     multinomial_cells,
@@ -64,6 +65,13 @@ def test_no_interval_where_draws_are_alike_or_undefined():
     assert bca_interval(50.0, holes, [50.0, 51.0]).how == "BCa"
 
 
+def test_percentiles_without_a_correction():
+    draws = np.arange(1001.0)
+    found = bca_interval(900.0, draws, None, 0.9)
+    assert found.how == "percentile"
+    assert found.interval == pytest.approx((50, 950))
+
+
 def test_percentiles_where_the_correction_is_undefined():
     draws = np.arange(1.0, 1_001.0)
     found = bca_interval(0.0, draws, [0.0, 1.0])
@@ -82,31 +90,24 @@ def test_interval_of_cells_is_that_of_rows():
     low, high = cells_interval(right, cells).interval
     z = stats.norm.ppf(0.975) * np.sqrt(0.8 * 0.2 / 800)
     assert (low, high) == pytest.approx((0.8 - z, 0.8 + z), abs=0.003)
-    assert cells_interval(right, cells, seed=0) == cells_interval(right, cells, seed=0)
-    assert cells_interval(right, cells, seed=1) != cells_interval(right, cells, seed=0)
+    assert cells_interval(right, cells) == cells_interval(right, cells)
 
 
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 200), min_size=4, max_size=4).filter(any))
 def test_tables_of_cells(counts):
     cells = np.array(counts, np.float64).reshape(2, 2)
-    rng = np.random.default_rng(0)
-    strata = np.array([[0, 0], [1, 1]])
-    free = np.concatenate(list(multinomial_cells(cells, 50, rng)))
-    assert free.shape == (50, 2, 2)
+    free = np.concatenate(list(multinomial_cells(cells)))
+    assert free.shape == (RESAMPLES, 2, 2)
     assert np.all(free.sum((1, 2)) == cells.sum())
     assert np.all(free[:, cells == 0] == 0)
-    apart = np.concatenate(list(multinomial_cells(cells, 50, rng, strata)))
-    sums = cells.sum(1)
-    if np.any((sums > 0) & (sums < 30)):
-        assert np.all(apart.sum(2) == sums)
-    smooth = np.concatenate(list(smoothed_cells(cells, 50, rng)))
+    smooth = np.concatenate(list(smoothed_cells(cells)))
     assert np.all(smooth > -1e-12)
     assert np.allclose(smooth.sum((1, 2)), cells.sum() + 2)
     # the sample, its resamples, and one table per filled cell that lacks one of its rows
     tables = []
-    cells_interval(lambda given: tables.append(given) or given.sum((1, 2)), cells, resamples=9)
-    lacking = cells - np.concatenate(tables)[10:]
+    cells_interval(lambda given: tables.append(given) or given.sum((1, 2)), cells)
+    lacking = cells - np.concatenate(tables)[1 + RESAMPLES :]
     assert np.all(np.sort(lacking.reshape(-1, 4)) == [0, 0, 0, 1])
     assert np.array_equal(lacking.sum(0), cells > 0)
 

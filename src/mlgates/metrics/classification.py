@@ -8,27 +8,18 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.difference import SEED, Change, Ends, resampled_change, tango_ends
+from mlgates.metrics.difference import Change, Ends, resampled_change, tango_ends
 from mlgates.metrics.metric import Estimate, Metric, few, undefined
 from mlgates.predictions import Need, Outcomes, confusion
 from mlgates.predictions.labels import list_labels
+from mlgates.stats import resampling
+from mlgates.stats.arrays import Codes, Floats, Mask
 from mlgates.stats.proportions import mcnemar, tango_interval, wilson_interval
-from mlgates.stats.resampling import (
-    RESAMPLES,
-    cells_interval,
-    multinomial_cells,
-    percentile_interval,
-    smoothed_cells,
-)
 
 __all__ = ["AVERAGES", "COUNTS", "CountMetric", "Share"]
 
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
 #: Of cells ``(..., k, k)`` and the positive code: numerators and denominators.
 Fraction = Callable[[Floats, int], tuple[Floats, Floats]]
 #: Of right rows, true rows and predicted rows by class, each ``(..., k)``.
@@ -162,7 +153,7 @@ class CountMetric(Metric):
         here = np.concatenate([here, right, missed])
         there = np.concatenate([there, missed, right])
         counts = np.concatenate([counts, half[some], half[some]])
-        batches = multinomial_cells(counts, RESAMPLES, np.random.default_rng(SEED))
+        batches = resampling.multinomial_cells(counts)
         draws = np.concatenate([changes(batch, here, there) for batch in batches])
         return resampled_change(value, draws, "multinomial")
 
@@ -242,13 +233,11 @@ class Share(CountMetric):
         c = n * (float(kept[theirs & ~mine].sum()) / total)
         if candidate.weight is None:
             n, b, c = round(n), round(b), round(c)
-        tests = mcnemar(b, c)
-        details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": tests.mid}
+        exact, mid = mcnemar(b, c)
+        details: dict[str, object] = {"b": b, "c": c, "rows_compared": n, "p_value_mid": mid}
         if b + c >= _MANY:
             details["standard_error"] = math.sqrt(b + c - (b - c) ** 2 / n) / n
-        return Change(
-            "Tango", tango_ends(b, c, n), (b - c) / n, p_value=tests.exact, details=details
-        )
+        return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
 
     def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
         """Return rows of the denominator and the numerator; None if predictions decide both."""
@@ -341,7 +330,7 @@ class MarginMetric(CountMetric):
             low, high = wilson_interval(hits, n, confidence)
             return Estimate(value, of_mean(part / whole, low, high), "Wilson, combined")
         cells = outcomes.cells * (outcomes.effective / outcomes.cells.sum())
-        drawn: dict[str, object] = {"seed": SEED, "resamples": RESAMPLES}
+        drawn: dict[str, object] = {"seed": resampling.SEED, "resamples": resampling.RESAMPLES}
         k = len(cells)
         if k > 2:
             true, pred = np.nonzero(cells)  # of a thousand classes most cells are empty
@@ -352,13 +341,13 @@ class MarginMetric(CountMetric):
                 hits[:, true[right]] = counts[:, right]
                 return self.formula(hits, _sums(counts, true, k), _sums(counts, pred, k))
 
-            found = cells_interval(of_filled, cells[true, pred], confidence=confidence, seed=SEED)
+            found = resampling.cells_interval(of_filled, cells[true, pred], confidence)
             if found.how != "degenerate" or k > _MOST_CLASSES:
                 return Estimate(value, found.interval, f"multinomial ({found.how})", drawn)
             # all draws are the same (each row is right, or none is): smooth as with two classes
-        tables = smoothed_cells(cells, RESAMPLES, np.random.default_rng(SEED))
-        draws = np.concatenate([self.of_cells(table, None) for table in tables])
-        ends = percentile_interval(draws, confidence).interval
+        batches = resampling.smoothed_cells(cells)
+        draws = np.concatenate([self.of_cells(tables, None) for tables in batches])
+        ends = resampling.bca_interval(value, draws, None, confidence).interval
         if ends is not None:
             ends = min(ends[0], value), max(ends[1], value)
         return Estimate(value, ends, "multinomial (smoothed)", drawn)

@@ -11,23 +11,20 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
 from mlgates.predictions import Outcomes
+from mlgates.stats.arrays import Floats
 from mlgates.stats.proportions import tango_interval
-from mlgates.stats.resampling import Resampled, bca_interval, percentile_interval
+from mlgates.stats.resampling import SEED, bca_interval
 
 if TYPE_CHECKING:
     from mlgates.metrics.metric import Metric
 
 __all__ = ["Difference", "difference"]
 
-Floats = npt.NDArray[np.float64]
 Ends = tuple[float, float] | None
-#: Of all resampling: the same rows give the same interval.
-SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,18 +83,15 @@ def resampled_change(
     known = draws[~np.isnan(draws)]
     fewer = int(min(np.count_nonzero(known <= 0), np.count_nonzero(known >= 0)))
 
-    def interval(confidence: float) -> Resampled:
-        if left_out is not None:
-            return bca_interval(value, draws, left_out, confidence)
-        return percentile_interval(draws, confidence)
-
     def ends(confidence: float) -> Ends:
-        found = interval(confidence).interval  # which is made to contain the difference itself
+        found = bca_interval(value, draws, left_out, confidence).interval
+        # which is made to contain the difference itself
         return None if found is None else (min(found[0], value), max(found[1], value))
 
     p_value = min(1.0, 2 * (fewer + 1) / (len(known) + 1))
     details = {"seed": SEED, "resamples": len(draws)}
-    return Change(f"{what} ({interval(0.95).how})", ends, p_value=p_value, details=details)
+    how = bca_interval(value, draws, left_out).how
+    return Change(f"{what} ({how})", ends, p_value=p_value, details=details)
 
 
 def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:

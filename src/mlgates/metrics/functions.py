@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.metrics.difference import SEED, Change, resampled_change
+from mlgates.metrics.difference import Change, resampled_change
 from mlgates.metrics.metric import Estimate, Metric, rows_left
 from mlgates.predictions import Need, Outcomes
-from mlgates.stats.resampling import THIN, bca_interval, row_indices
+from mlgates.stats.arrays import Counts, Values
+from mlgates.stats.resampling import SEED, THIN, bca_interval, row_indices
 
 __all__ = ["function_metric"]
 
@@ -68,11 +68,11 @@ class FunctionMetric(Metric):
         value = here(every) - there(every)
         return resampled_change(value, np.array(draws), "paired bootstrap", np.array(left))
 
-    def of_rows(self, outcomes: Outcomes) -> Callable[[npt.NDArray[Any]], float]:
+    def of_rows(self, outcomes: Outcomes) -> Callable[[Values], float]:
         """Return the metric as a function of some rows; NaN where the user's function fails."""
         arrays = self._arrays(outcomes)
 
-        def of_rows(rows: npt.NDArray[Any]) -> float:
+        def of_rows(rows: Values) -> float:
             try:
                 return self._number({name: array[rows] for name, array in arrays.items()})
             except Exception:  # noqa: BLE001  (resampled rows may break a user's function)
@@ -80,7 +80,7 @@ class FunctionMetric(Metric):
 
         return of_rows
 
-    def _arrays(self, outcomes: Outcomes) -> dict[str, npt.NDArray[Any]]:
+    def _arrays(self, outcomes: Outcomes) -> dict[str, Values]:
         """Return the function's arguments."""
         if outcomes.weight is not None and "weight" not in self.roles.values():
             msg = f"`{self.name}` has no parameter `sample_weight`, and `sample_weight` was given"
@@ -88,7 +88,7 @@ class FunctionMetric(Metric):
         given = {name: getattr(outcomes, role) for name, role in self.roles.items()}
         return {name: array for name, array in given.items() if array is not None}
 
-    def _number(self, arrays: Mapping[str, npt.NDArray[Any]]) -> float:
+    def _number(self, arrays: Mapping[str, Values]) -> float:
         """Return the function's value, a finite number."""
         answer = self.function(**arrays)
         item = answer.item() if getattr(answer, "shape", None) == () else answer
@@ -100,7 +100,7 @@ class FunctionMetric(Metric):
         return float(number)
 
 
-def _drawn_rows(outcomes: Outcomes) -> Iterator[npt.NDArray[np.int64]]:
+def _drawn_rows(outcomes: Outcomes) -> Iterator[Counts]:
     """Yield the rows of each resample, drawn by class where a resample might lack a rare one."""
     draws = _DRAWS if outcomes.n <= _MANY else _DRAWS_OF_MANY
     strata, true = None, outcomes.true

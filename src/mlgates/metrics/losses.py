@@ -3,21 +3,19 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
 from mlgates.metrics.difference import Change, Ends
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, scores, undefined
 from mlgates.predictions import Need, Outcomes
+from mlgates.stats.arrays import Floats, Values
 from mlgates.stats.means import mean_interval, median_interval, weighted_median
 
 __all__ = ["LOSSES", "VALUES", "LossMetric"]
 
-Floats = npt.NDArray[np.float64]
 _EPSILON = float(np.finfo(np.float64).eps)
 #: A variance that is a smaller share of the numbers that it is the difference of is rounding.
 _ROUNDING = 1e-12
@@ -187,7 +185,7 @@ class R2(RowMetric):
             [weight * _error(outcomes) ** 2, weight * centred**2, weight * centred, weight]
         )
 
-        def r2(counts: npt.NDArray[Any]) -> Floats:
+        def r2(counts: Values) -> Floats:
             missed, squares, distances, total = (counts @ columns).T
             spread = squares - distances**2 / np.where(total > 0, total, np.nan)
             # rounding leaves a remainder where a resample has one true value only
@@ -220,7 +218,7 @@ class MedianError(RowMetric):
         ranked = errors[order]
         weight = None if outcomes.weight is None else outcomes.weight[order]
 
-        def medians(counts: npt.NDArray[Any]) -> Floats:
+        def medians(counts: Values) -> Floats:
             drawn = counts[:, order] if weight is None else counts[:, order] * weight
             sums = np.cumsum(drawn, axis=1, dtype=np.float64)
             half = sums[:, -1:] / 2

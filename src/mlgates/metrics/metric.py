@@ -5,22 +5,21 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.difference import SEED, Change, resampled_change
+from mlgates.metrics.difference import Change, resampled_change
 from mlgates.predictions import Need, Outcomes
-from mlgates.stats.resampling import RESAMPLES, THIN, row_counts
+from mlgates.stats.arrays import Floats, Mask, Values
+from mlgates.stats.resampling import RESAMPLES, SEED, THIN, row_counts
 from mlgates.verdict import Measurement, format_number
 
 __all__ = ["Estimate", "Metric", "few"]
 
-Floats = npt.NDArray[np.float64]
 #: Of how often each row came up in each resample, ``(b, n)``: ``(b,)`` values, NaN if undefined.
-Statistic = Callable[[npt.NDArray[Any]], Floats]
+Statistic = Callable[[Values], Floats]
 
 #: Fewer rows than these decide nothing about a share of them, or about how a class is ranked.
 _LEAST = 10
@@ -228,7 +227,7 @@ class RowMetric(Metric):
         return int(np.min(sizes[sizes > 0]))
 
 
-def rows_left(n: int) -> Iterator[npt.NDArray[np.bool_]]:
+def rows_left(n: int) -> Iterator[Mask]:
     """Yield which rows are left without one of them each, or of many without one block each."""
     blocks = np.arange(n) % min(n, _BLOCKS)
     for block in range(min(n, _BLOCKS) if n > 1 else 0):

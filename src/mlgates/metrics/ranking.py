@@ -2,33 +2,21 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics.difference import SEED, Change, Ends, normal_change, tango_ends, unchanged
+from mlgates.metrics.difference import Change, Ends, normal_change, tango_ends, unchanged
 from mlgates.metrics.metric import Estimate, Metric, RowMetric, Statistic, few, scores, undefined
 from mlgates.predictions import Need, Outcomes
+from mlgates.stats import ranking
+from mlgates.stats.arrays import Codes, Floats, Mask, Values
 from mlgates.stats.proportions import square_and_add, wilson_interval
-from mlgates.stats.ranking import (
-    auc,
-    auc_difference,
-    auc_influence,
-    delong,
-    falling,
-    hanley_interval,
-    precision_curve,
-    same_ranking,
-)
-from mlgates.stats.resampling import MANY, RESAMPLES, row_counts
+from mlgates.stats.resampling import MANY, RESAMPLES, SEED, row_counts
 
 __all__ = ["CALIBRATION", "RANKING"]
 
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
 #: Bins of probabilities, of equal width.
 BINS = 10
 _ONE = "only one class in `y_true`"
@@ -53,10 +41,10 @@ class RocAuc(Metric):
             return undefined(_ONE)
         details = _small_class(sizes)
         if not confidence:
-            return Estimate(auc(true, score, weight), details=details)
-        areas, covariance = delong(true, score[None], weight)
+            return Estimate(ranking.auc(true, score, weight), details=details)
+        areas, covariance = ranking.delong(true, score[None], weight)
         area, variance = float(areas[0]), float(covariance[0, 0])
-        by_size = hanley_interval(area, sizes[0], sizes[1], confidence)
+        by_size = ranking.hanley_interval(area, sizes[0], sizes[1], confidence)
         if area in (0.0, 1.0):  # all placements are alike
             return Estimate(area, by_size, "Hanley and McNeil", details)
         ends = _area_interval(area, variance, min(sizes), confidence)
@@ -72,24 +60,26 @@ class RocAuc(Metric):
         """Return DeLong's interval and test; where all placements change alike, one by size."""
         true, mine, weight = _binary(self.name, candidate)
         theirs = scores(production)
-        found = auc_difference(true, mine, theirs, weight)
-        if found.variance > 0:
-            return normal_change("DeLong", found.auc - found.other, math.sqrt(found.variance))
+        areas, variances = ranking.delong(true, (mine, theirs), weight, difference=True)
+        (area, other), variance = areas.tolist(), float(variances[0, 0])
+        if variance > 0:
+            return normal_change("DeLong", area - other, math.sqrt(variance))
         counts = np.ones(candidate.n, np.bool_) if weight is None else weight > 0
-        if same_ranking(mine[counts], theirs[counts]):
+        if ranking.same_ranking(mine[counts], theirs[counts]):
             return unchanged("identical ranking", "rankings")
-        if math.isnan(found.variance):
+        if math.isnan(variance):
             return Change("DeLong")
         sizes = _effective_sizes(true, weight)
-        if found.auc == found.other and found.auc not in (0, 1):
+        if area == other and area not in (0, 1):
             # no row has another place among those of the other class: as no discordant row
             return Change("Tango", tango_ends(0, 0, min(sizes)), p_value=1.0)
 
         def by_size(confidence: float) -> Ends:
             """Return Newcombe's square-and-add of intervals that follow from sizes alone."""
-            areas = found.auc, found.other
-            here, there = (hanley_interval(each, *sizes, confidence) for each in areas)
-            low, high = square_and_add(found.auc, here, found.other, there)
+            here, there = (
+                ranking.hanley_interval(one, *sizes, confidence) for one in (area, other)
+            )
+            low, high = square_and_add(area, here, other, there)
             return max(float(low), -1.0), min(float(high), 1.0)
 
         return Change("Hanley", by_size)
@@ -138,7 +128,7 @@ class RocAucOneVsRest(Metric):
         shares = totals / totals.sum() if self.by_size else np.full(k, 1 / k)
         area, moves = 0.0, np.zeros(outcomes.n)
         for c in range(k):
-            one, moved = auc_influence(outcomes.true == c, score[:, c], rows)
+            one, moved = ranking.auc_influence(outcomes.true == c, score[:, c], rows)
             area += shares[c] * one
             moves += shares[c] * moved
             if self.by_size:  # the share of the class is observed too
@@ -172,7 +162,7 @@ class AveragePrecision(RowMetric):
         sizes = _effective_sizes(true, weight)
         if min(sizes) == 0:
             return undefined(_ONE)
-        curve = precision_curve(true, score, weight)
+        curve = ranking.precision_curve(true, score, weight)
         value, details = curve.value(), _small_class(sizes)
         if not confidence:
             return Estimate(value, details=details)
@@ -192,8 +182,8 @@ class AveragePrecision(RowMetric):
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return the average precisions of resamples."""
         true, score, weight = _binary(self.name, outcomes)
-        curve, order = precision_curve(true, score, weight), falling(score)
-        return lambda counts: curve.values(counts[:, order])
+        curve = ranking.precision_curve(true, score, weight)
+        return lambda counts: curve.values(counts[:, curve.order])
 
 
 def _area_interval(
@@ -230,7 +220,7 @@ def _inflation(sizes: tuple[float, ...]) -> float:
     return min(sizes) / (min(sizes) - 1) if min(sizes) > 1 else math.nan
 
 
-def _binary(name: str, outcomes: Outcomes) -> tuple[npt.NDArray[np.bool_], Floats, Floats | None]:
+def _binary(name: str, outcomes: Outcomes) -> tuple[Mask, Floats, Floats | None]:
     """Return whether each row is positive, its score and its weight, of two classes."""
     positive, score = outcomes.binary(name), scores(outcomes)
     if score.ndim != 1:
@@ -239,7 +229,7 @@ def _binary(name: str, outcomes: Outcomes) -> tuple[npt.NDArray[np.bool_], Float
     return outcomes.true == positive, score, outcomes.weight
 
 
-def _effective_sizes(positive: npt.NDArray[np.bool_], weight: Floats | None) -> tuple[float, float]:
+def _effective_sizes(positive: Mask, weight: Floats | None) -> tuple[float, float]:
     """Return the effective numbers of positive and negative rows."""
     if weight is None:
         return float(np.count_nonzero(positive)), float(np.count_nonzero(~positive))
@@ -333,7 +323,7 @@ class CalibrationError(RowMetric):
 def _errors(gaps: Floats, weight: Floats, starts: Codes) -> Statistic:
     """Return the calibration error as a function of resamples of rows in the order of bins."""
 
-    def errors(counts: npt.NDArray[Any]) -> Floats:
+    def errors(counts: Values) -> Floats:
         sums = np.add.reduceat(counts * gaps, starts, axis=1)
         total = counts @ weight
         return np.asarray(np.abs(sums).sum(1) / np.where(total > 0, total, np.nan))

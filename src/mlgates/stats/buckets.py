@@ -7,20 +7,17 @@ where the processor has no instructions for it.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.stats.arrays import Counts, Floats, Mask, Values
 from mlgates.stats.counting import ranks_of, round_to
 
 __all__ = ["Bucketed", "Grid", "Opened", "candidate_buckets", "grid_of", "ks"]
 
-Values = npt.NDArray[Any]
-Counts = npt.NDArray[np.int64]
 Places = npt.NDArray[np.uint16]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 _BUCKETS = 1 << 16
 #: Values per step: more would leave the processor's caches, and with fewer threads would wait for

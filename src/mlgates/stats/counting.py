@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.stats.arrays import Counts, Mask, Values
+
 __all__ = [
     "Cells",
     "Edges",
@@ -32,9 +34,6 @@ __all__ = [
     "tally",
 ]
 
-Values = npt.NDArray[Any]
-Counts = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 #: Every integer up to here is a double.
 _WHOLE = 2**53

@@ -4,9 +4,9 @@ import math
 from bisect import bisect_left
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
+from mlgates.stats.arrays import Counts, Floats
 from mlgates.stats.counting import Cells, quantile_ranks
 from mlgates.stats.proportions import THIN, fisher_exact
 
@@ -27,9 +27,6 @@ __all__ = [
 _MANY = 100
 #: Minus the logarithm of one in a hundred thousand.
 _DOUBTLESS = math.log(1e5)
-
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:

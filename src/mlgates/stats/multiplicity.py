@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["holm", "holm_levels"]
+from mlgates.stats.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["holm", "holm_levels"]
 
 
 def holm(pvalues: npt.ArrayLike) -> Floats:

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.stats.arrays import Floats
+
 __all__ = [
     "Dependence",
     "Interval",
@@ -29,7 +31,6 @@ __all__ = [
     "ratio_interval",
 ]
 
-Floats = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 #: Independent calls give an inflation beyond 1 + 12 / sqrt(n), and a lag-1 autocorrelation beyond

@@ -8,30 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.stats.arrays import Codes, Floats, Mask, Values
 from mlgates.stats.proportions import boundary
 
 __all__ = [
     "auc",
-    "auc_difference",
     "auc_influence",
     "delong",
-    "falling",
     "hanley_interval",
     "precision_curve",
     "same_ranking",
 ]
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-Values = npt.NDArray[Any]
-
-
-class AucDifference(NamedTuple):
-    """Two areas on the same rows, and the variance of the first minus the second."""
-
-    auc: float
-    other: float
-    variance: float
 
 
 def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
@@ -57,6 +44,8 @@ def delong(
     true: npt.ArrayLike,
     scores: Sequence[npt.ArrayLike] | Values,
     weight: npt.ArrayLike | None = None,
+    *,
+    difference: bool = False,
 ) -> tuple[Floats, Floats]:
     """Return the areas of several scores on the same rows, and DeLong's covariance of them.
 
@@ -67,7 +56,9 @@ def delong(
     weights change nothing, and rows of weight 0 do not count.
 
     Labels and weights are of shape (n,), scores of (k, n), areas of (k,), NaN where a class has no
-    row, and the covariance of (k, k), NaN where one has less than two.
+    row, and the covariance of (k, k), NaN where one has less than two. For a `difference` it is the
+    variance of the first area minus the second, shape (1, 1), taken from the differences of the
+    placements row by row, so that scores which rank the rows alike have a variance of exactly 0.
 
     References
     ----------
@@ -81,39 +72,6 @@ def delong(
     >>> areas.tolist(), covariance.tolist()
     ([0.75, 1.0], [[0.125, 0.0], [0.0, 0.0]])
     """
-    return _compare(true, scores, weight, difference=False)
-
-
-def auc_difference(
-    true: npt.ArrayLike,
-    score: npt.ArrayLike,
-    other: npt.ArrayLike,
-    weight: npt.ArrayLike | None = None,
-) -> AucDifference:
-    """Return two areas on the same rows, and DeLong's variance of their difference.
-
-    Parameters as of `delong`; the area of `other` is subtracted. The variance is taken from the
-    differences of the placements row by row, so that scores which rank the rows alike have a
-    variance of exactly 0. NaN where it is undefined.
-
-    Examples
-    --------
-    >>> auc_difference([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.2, 0.3, 0.4])
-    AucDifference(auc=0.75, other=1.0, variance=0.125)
-    """
-    areas, variance = _compare(true, (score, other), weight, difference=True)
-    first, second = areas.tolist()
-    return AucDifference(first, second, float(variance[0, 0]))
-
-
-def _compare(
-    true: npt.ArrayLike,
-    scores: Sequence[npt.ArrayLike] | Values,
-    weight: npt.ArrayLike | None,
-    *,
-    difference: bool,
-) -> tuple[Floats, Floats]:
-    """Return areas, and the covariance of them or the variance of the first less the second."""
     positive, vectors = np.asarray(true, np.bool_), [np.asarray(score) for score in scores]
     if weight is None:
         weights = None
@@ -288,17 +246,18 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
 
 
 class PrecisionCurve(NamedTuple):
-    """Rows by falling score, and the last of each run of equal scores that holds a positive one."""
+    """Rows by falling score, and where each run of equal scores with a positive row ends."""
 
+    order: Codes
     positive: Mask
     weight: Floats | None
-    ends: npt.NDArray[np.intp]
+    ends: Codes
 
     def value(self) -> float:
         """Return ``sum((R_i - R_(i-1)) P_i)`` over thresholds; NaN without positive rows."""
         return float(self.values(np.ones((1, len(self.positive)), np.uint8))[0])
 
-    def values(self, counts: npt.NDArray[Any]) -> Floats:
+    def values(self, counts: Values) -> Floats:
         """Return the average precision of resamples, shape (b,), from `counts`, shape (b, n)."""
         weighted, kind = (counts, np.int32) if self.weight is None else (counts * self.weight, None)
         if not len(self.ends):
@@ -343,14 +302,9 @@ def precision_curve(
     0.8333
     """
     positive, scores = np.asarray(true, np.bool_), np.asarray(score)
-    order = falling(scores)
+    order = np.argsort(-scores, kind="stable")
     ranked, positive = scores[order], positive[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     ends = ends[: len(ranked)]
     kept = ends[np.diff(np.cumsum(positive)[ends], prepend=0) > 0]
-    return PrecisionCurve(positive, None if weight is None else weight[order], kept)
-
-
-def falling(score: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Return the rows in falling order of their scores: the order of a `PrecisionCurve`."""
-    return np.argsort(-score, kind="stable")
+    return PrecisionCurve(order, positive, None if weight is None else weight[order], kept)

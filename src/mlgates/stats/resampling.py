@@ -5,32 +5,31 @@ Everything is drawn from a generator with a given seed, in batches of bounded me
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlgates.stats.arrays import Counts, Floats, Values
+
 __all__ = [
     "MANY",
     "RESAMPLES",
+    "SEED",
     "THIN",
-    "Resampled",
     "bca_interval",
     "cells_interval",
     "multinomial_cells",
-    "percentile_interval",
     "row_counts",
     "row_indices",
     "smoothed_cells",
 ]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Counts = npt.NDArray[Any]
-Codes = npt.NDArray[np.intp]
 Statistic = Callable[[Floats], Floats]
 
+#: Of all resampling: the same rows give the same interval.
+SEED = 0
 #: Draws of an interval.
 RESAMPLES = 2_000
 #: A class with fewer rows is resampled separately, so that no draw lacks it.
@@ -60,20 +59,20 @@ class Resampled(NamedTuple):
 def bca_interval(
     value: float,
     draws: npt.ArrayLike,
-    left_out: npt.ArrayLike,
+    left_out: npt.ArrayLike | None,
     confidence: float = 0.95,
     times: npt.ArrayLike = 1.0,
 ) -> Resampled:
-    """Return Efron's bias-corrected and accelerated bootstrap interval.
+    """Return Efron's bias-corrected and accelerated interval, or the draws' own quantiles.
 
     The ends are the draws' quantiles at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``, where ``z0`` is
     the normal quantile of the share of draws below the value (a draw equal to it counts half) and
     ``a = sum(d**3) / 6 sum(d**2)**1.5`` with ``d`` the mean of the left-out values minus each.
 
     `left_out` are the values without one row (or block of rows) each, `times` the rows that give
-    each. NaN draws (undefined) are left out; above 10 % there is no interval. ``how`` is
-    "percentile" where the correction is undefined (all draws on one side), and "degenerate",
-    without an interval, where all draws are alike.
+    each; None for no correction. NaN draws (undefined) are left out; above 10 % there is no
+    interval. ``how`` is "percentile" where the correction is undefined (all draws on one side), and
+    "degenerate", without an interval, where all draws are alike.
 
     References
     ----------
@@ -93,13 +92,14 @@ def bca_interval(
     crumb = 1e-12 * max(1.0, abs(value))
     if known[-1] - known[0] <= crumb:
         return Resampled(None, "degenerate")
-    z = special.ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    z = special.ndtri(tails)
+    levels = tails if left_out is None else special.ndtr(z)
+    how: Literal["BCa", "percentile"] = "percentile"
     below = np.searchsorted(known, value - crumb, "left")
     upto = np.searchsorted(known, value + crumb, "right")
     z0 = float(special.ndtri((below + upto) / (2 * len(known))))
-    how: Literal["BCa", "percentile"] = "percentile"
-    levels = special.ndtr(z)
-    if math.isfinite(z0):
+    if left_out is not None and math.isfinite(z0):
         # A sixth of the skewness of the jackknife's influences; 0 where all are alike.
         values = np.asarray(left_out, np.float64)
         weight = np.broadcast_to(np.asarray(times, np.float64), values.shape)
@@ -116,39 +116,12 @@ def bca_interval(
     return Resampled((float(low), float(high)), how)
 
 
-def percentile_interval(draws: npt.ArrayLike, confidence: float = 0.95) -> Resampled:
-    """Return the draws' own quantiles; undefined and degenerate as of `bca_interval`.
-
-    Examples
-    --------
-    >>> found = percentile_interval(np.arange(1001.0), 0.9)
-    >>> found.how, [round(end) for end in found.interval]
-    ('percentile', [50, 950])
-    """
-    all_draws = np.asarray(draws, np.float64)
-    known = all_draws[~np.isnan(all_draws)]
-    if len(known) < (1 - _UNDEFINED) * len(all_draws):
-        return Resampled(None, "undefined")
-    if np.ptp(known) <= 1e-12 * max(1.0, abs(known[0])):
-        return Resampled(None, "degenerate")
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Resampled((float(low), float(high)), "percentile")
-
-
-def cells_interval(
-    statistic: Statistic,
-    cells: Floats,
-    *,
-    strata: Codes | None = None,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Resampled:
+def cells_interval(statistic: Statistic, cells: Floats, confidence: float = 0.95) -> Resampled:
     """Return the BCa interval of a function of counts, at a cost that is independent of the rows.
 
     A multinomial draw of the cells has the law of resampling the rows they count. `statistic` maps
     tables ``(m, *cells.shape)`` to ``(m,)`` values, NaN where undefined. Of weighted rows `cells`
-    are weights, scaled to sum up to the effective rows; `strata` as in `multinomial_cells`.
+    are weights, scaled to sum up to the effective rows.
 
     Examples
     --------
@@ -157,8 +130,7 @@ def cells_interval(
     ('BCa', [0.5, 0.7])
     """
     value = float(statistic(cells[None])[0])
-    rng = np.random.default_rng(seed)
-    draws = [statistic(batch) for batch in multinomial_cells(cells, resamples, rng, strata)]
+    draws = [statistic(tables) for tables in multinomial_cells(cells)]
     left_out, times = [np.empty(0)], [np.empty(0)]
     flat = cells.ravel()
     filled = np.flatnonzero(flat)
@@ -175,39 +147,26 @@ def cells_interval(
     )
 
 
-def multinomial_cells(
-    cells: Floats, resamples: int, rng: np.random.Generator, strata: Codes | None = None
-) -> Iterator[Floats]:
-    """Yield batches ``(b, *cells.shape)`` of tables of counts drawn as resampled rows give them.
-
-    `strata` is a code for each cell, such as the true class: where the cells of one of them hold
-    less than 30 rows in all, the sums of all are kept.
-    """
-    flat = cells.ravel()
+def multinomial_cells(cells: Floats) -> Iterator[Floats]:
+    """Yield batches ``(b, *cells.shape)`` of tables of counts drawn as resampled rows give them."""
+    rng, flat = np.random.default_rng(SEED), cells.ravel()
     filled = np.flatnonzero(flat)
-    groups = [filled]
-    if strata is not None:
-        codes = strata.ravel()[filled]
-        sums = np.bincount(codes, flat[filled])
-        if np.any((sums > 0) & (sums < THIN)):
-            groups = [filled[codes == code] for code in np.flatnonzero(sums)]
-    for size in _sizes(resamples, cells.size):
+    total = flat[filled].sum()
+    shares = flat[filled] / total
+    for size in _sizes(RESAMPLES, cells.size):
         drawn = np.zeros((size, cells.size))
-        for group in groups:
-            total = flat[group].sum()
-            shares = flat[group] / total
-            drawn[:, group] = rng.multinomial(max(1, round(total)), shares / shares.sum(), size)
+        drawn[:, filled] = rng.multinomial(max(1, round(total)), shares / shares.sum(), size)
         yield drawn.reshape(size, *cells.shape)
 
 
-def smoothed_cells(cells: Floats, resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+def smoothed_cells(cells: Floats) -> Iterator[Floats]:
     """Yield batches of tables from the Dirichlet law of the cells with two rows spread over them.
 
     With two classes this is the posterior law under Jeffreys' prior, a half for each of the four
     cells. It serves where resampled rows are all alike.
     """
-    alpha = (cells + 2 / cells.size).ravel()
-    for size in _sizes(resamples, cells.size):
+    rng, alpha = np.random.default_rng(SEED), (cells + 2 / cells.size).ravel()
+    for size in _sizes(RESAMPLES, cells.size):
         yield rng.dirichlet(alpha, size).reshape(size, *cells.shape) * alpha.sum()
 
 
@@ -215,8 +174,8 @@ def row_counts(
     n: int,
     resamples: int,
     rng: np.random.Generator,
-    strata: npt.NDArray[Any] | None = None,
-) -> Iterator[Counts]:
+    strata: Values | None = None,
+) -> Iterator[Values]:
     """Yield batches ``(b, n)``: how many times each row is drawn in each resample.
 
     From 10,000 rows on each count is drawn from Poisson's law of mean 1, the limit of the
@@ -236,8 +195,8 @@ def row_indices(
     n: int,
     resamples: int,
     rng: np.random.Generator,
-    strata: npt.NDArray[Any] | None = None,
-) -> Iterator[Ints]:
+    strata: Values | None = None,
+) -> Iterator[Counts]:
     """Yield batches ``(b, n)`` of the rows drawn, with replacement; within `strata` where given."""
     if strata is None:
         for size in _sizes(resamples, n):

@@ -10,8 +10,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from mlgates.stats.arrays import Counts, Floats, Values
 from mlgates.stats.counting import alike
 
 __all__ = [
@@ -27,9 +27,6 @@ __all__ = [
     "wasserstein_between",
 ]
 
-Values = npt.NDArray[Any]
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 #: Sizes of the blocks of order statistics that are bounded together, from coarse to fine.
 _BLOCKS = (1024, 32, 1)
@@ -335,7 +332,7 @@ def _scaled(values: Values) -> Values:
     return scaled
 
 
-def _apart(a: Values, b: Values) -> npt.NDArray[np.float64]:
+def _apart(a: Values, b: Values) -> Floats:
     """Return ``|a - b|`` as doubles; integers are subtracted exactly."""
     if a.dtype.kind == "f":
         return np.abs(np.subtract(a, b, dtype=np.float64))
@@ -385,7 +382,7 @@ def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any
 
 
 def wasserstein_between(
-    points: npt.NDArray[Any], reference: PointCounts, current: PointCounts, beyond: float = 0.0
+    points: Values, reference: PointCounts, current: PointCounts, beyond: float = 0.0
 ) -> Bounded:
     """Return the Wasserstein distance ``integral |F - G|`` of samples counted at the same points.
 
