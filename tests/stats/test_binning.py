@@ -30,7 +30,7 @@ def samples(elements=LEVELS, low=0, high=60):
 
 def by_hand(values, edges):
     """Each value put into its cell, one by one."""
-    counts = [0] * edges.size
+    counts = [0] * len(edges.labels())
     cells = edges.labels(map(repr, edges.points.tolist()))
     for value in values.tolist():
         held = [i for i, cell in enumerate(cells) if holds(cell, value)]
@@ -137,7 +137,7 @@ def test_reference_without_finite_values_has_no_edges():
         assert count_sorted(np.array([1.0, 2, np.inf]), edges).tolist() == [0, 2, 1]
     assert ordered_cells(np.zeros(0), np.zeros(0), 10).reference.tolist() == []
     stored = stored_edges(np.zeros(0), np.zeros(0, int), np.zeros(0, int), Ends(2, 1, 1), 10)
-    assert stored.size == 3
+    assert len(stored.labels()) == 3
 
 
 @pytest.mark.parametrize("reference", TYPES)

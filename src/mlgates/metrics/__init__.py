@@ -1,8 +1,87 @@
 """Metrics of models, each with its direction, possible range, interval and paired difference."""
 
-from mlgates.metrics.classification import CountMetric
-from mlgates.metrics.losses import LossMetric
-from mlgates.metrics.metric import Estimate, Metric
-from mlgates.metrics.table import METRICS, NAMES, find
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
-__all__ = ["METRICS", "NAMES", "CountMetric", "Estimate", "LossMetric", "Metric", "find"]
+from mlgates import options
+from mlgates.metrics.classification import AVERAGES, COUNTS
+from mlgates.metrics.functions import function_metric
+from mlgates.metrics.losses import LOSSES, VALUES
+from mlgates.metrics.metric import Metric
+from mlgates.metrics.ranking import CALIBRATION, RANKING
+
+__all__ = ["METRICS", "NAMES", "Metric", "find"]
+
+_FAMILIES = (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES)
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _FAMILIES})
+NAMES: tuple[str, ...] = tuple(METRICS)
+
+# names of other libraries, for the hint
+_ALSO = {
+    "accuracy_score": "accuracy",
+    "auc": "roc_auc",
+    "auroc": "roc_auc",
+    "bias": "mean_error",
+    "brier": "brier_score",
+    "brier_score_loss": "brier_score",
+    "ece": "expected_calibration_error",
+    "fnr": "false_negative_rate",
+    "fpr": "false_positive_rate",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mcc": "matthews_corrcoef",
+    "mse": "mean_squared_error",
+    "pr_auc": "average_precision",
+    "rmse": "root_mean_squared_error",
+    "sensitivity": "recall",
+    "tnr": "true_negative_rate",
+    "tpr": "true_positive_rate",
+}
+
+
+def find(
+    metric: object,
+    owner: str,
+    greater_is_better: bool | None = None,  # noqa: FBT001
+) -> Metric:
+    """Return the metric of this name, or the metric of a function.
+
+    `owner` is named in messages; `greater_is_better` is the direction of a function, and of a
+    metric that has none. A direction that contradicts the metric's own is refused.
+
+    Raises
+    ------
+    OptionError
+        For an unknown name, with the nearest ones.
+
+    Examples
+    --------
+    >>> find("recall", "Performance").greater_is_better
+    True
+    >>> find("AUC", "Performance")
+    Traceback (most recent call last):
+    mlgates.errors.OptionError: Performance: `metric` must be the name of a metric or a function,
+    got 'AUC'; did you mean 'roc_auc'?
+    """
+    if greater_is_better is not None:
+        options.flag(owner, "greater_is_better", greater_is_better)
+    if callable(metric):
+        return function_metric(metric, owner, greater_is_better=greater_is_better)
+    if not isinstance(metric, str) or metric not in METRICS:
+        near = ""
+        if isinstance(metric, str):
+            name = metric.casefold().removeprefix("neg_").strip()
+            plain = name.removesuffix("_score")  # scikit-learn's name of the function
+            meant = _ALSO.get(name) or (plain if plain in NAMES else None)
+            near = options.did_you_mean(name, NAMES) or f"; known are {', '.join(NAMES)}"
+            near = f"; did you mean {meant!r}?" if meant else near
+        allowed = "the name of a metric or a function"
+        raise options.refuse(owner, "metric", allowed, metric, near)
+    found = METRICS[metric]
+    if greater_is_better is None or greater_is_better is found.greater_is_better:
+        return found
+    if found.greater_is_better is None:
+        return replace(found, greater_is_better=greater_is_better)
+    allowed = f"{found.greater_is_better} for `{metric}`, or left out"
+    raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,10 +18,10 @@ from mlgates.stats import resampling
 from mlgates.stats.arrays import Codes, Floats, Mask
 from mlgates.stats.proportions import mcnemar, tango_interval, wilson_interval
 
-__all__ = ["AVERAGES", "COUNTS", "CountMetric", "Share"]
+__all__ = ["CountMetric", "Share"]
 
-#: Of cells ``(..., k, k)`` and the positive code: numerators and denominators.
-Fraction = Callable[[Floats, int], tuple[Floats, Floats]]
+#: Of cells ``(..., k, k)`` and the positive code, if there is one: numerators and denominators.
+Fraction = Callable[[Floats, Any], tuple[Floats, Floats]]
 #: Of right rows, true rows and predicted rows by class, each ``(..., k)``.
 Formula = Callable[[Floats, Floats, Floats], Floats]
 
@@ -69,11 +69,6 @@ class CountMetric(Metric):
         NaN where the metric is undefined.
         """
 
-    def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats] | None:
-        """Return numerators and denominators where the metric is a share of rows, else None."""
-        del cells, positive
-        return None
-
     def positive(self, outcomes: Outcomes) -> int | None:
         """Return the code of the positive class where the metric needs one."""
         if self.strict and outcomes.unseen:
@@ -85,28 +80,23 @@ class CountMetric(Metric):
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return value and interval from the cells."""
-        positive = self.positive(outcomes)
-        value = float(self.of_cells(outcomes.cells, positive))
+        value = float(self.of_cells(outcomes.cells, self.positive(outcomes)))
         if np.isnan(value):
             return undefined(self.unless or f"no {self.counted}")
-        n, counted = self.smallest(outcomes, positive)
+        n, counted = self.smallest(outcomes)
         lacking = few(n, counted) if counted else ""
-        found = (
-            self.bounded(value, outcomes, positive, confidence) if confidence else Estimate(value)
-        )
+        found = self.bounded(value, outcomes, confidence) if confidence else Estimate(value)
         return found._replace(details={**found.details, "lacking": lacking}) if lacking else found
 
     @abstractmethod
-    def smallest(self, outcomes: Outcomes, positive: int | None) -> tuple[float, str]:
+    def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
         """Return the smallest number of rows that a share is of, and what they are.
 
         Nothing where it is of all rows: their number is checked by the gate.
         """
 
     @abstractmethod
-    def bounded(
-        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float
-    ) -> Estimate:
+    def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the estimate with its interval."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
@@ -187,31 +177,23 @@ class Share(CountMetric):
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
         """Return numerators divided by denominators, or F1 of them."""
-        return self._value(*self._parts(cells, positive))
-
-    def fraction(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats] | None:
-        """Return numerators and denominators; None for F1."""
-        return None if self.overlap else self._parts(cells, positive)
-
-    def _parts(self, cells: Floats, positive: int | None) -> tuple[Floats, Floats]:
-        return self.share(cells, -1 if positive is None else positive)
+        return self._value(*self.share(cells, positive))
 
     def _value(self, part: Floats | float, whole: Floats | float) -> Floats:
         return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
 
-    def smallest(self, outcomes: Outcomes, positive: int | None) -> tuple[float, str]:
+    def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
         """Return the rows of the denominator, with weights their effective number."""
-        n = whole = float(self._parts(outcomes.cells, positive)[1])
+        positive = self.positive(outcomes)
+        n = whole = float(self.share(outcomes.cells, positive)[1])
         if outcomes.weight is not None:
-            n = whole**2 / float(self._parts(_squared_cells(outcomes), positive)[1])
+            n = whole**2 / float(self.share(_squared_cells(outcomes), positive)[1])
         return n, "" if self.counted == "rows" else self.counted
 
-    def bounded(
-        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float
-    ) -> Estimate:
+    def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return Wilson's interval by the rows of the denominator."""
-        part, whole = map(float, self._parts(outcomes.cells, positive))
-        n, _ = self.smallest(outcomes, positive)
+        part, whole = map(float, self.share(outcomes.cells, self.positive(outcomes)))
+        n, _ = self.smallest(outcomes)
         ends = wilson_interval(n if part == whole else part * (n / whole), n, confidence)
         low, high = (float(self._value(end, 1.0)) for end in ends)
         return Estimate(value, (low, high), "Wilson", {"denominator": n})
@@ -241,10 +223,9 @@ class Share(CountMetric):
 
     def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
         """Return rows of the denominator and the numerator; None if predictions decide both."""
-        parts = self.fraction(_UNITS, 1)
-        if parts is None or outcomes.pred is None:
+        if self.overlap or outcomes.pred is None:
             return None
-        counted, among = (np.asarray(part, np.float64).reshape(2, 2) > 0 for part in parts)
+        counted, among = (part.reshape(2, 2) > 0 for part in self.share(_UNITS, 1))
         if np.any(among[:, 0] != among[:, 1]):
             return None
         positive = self.positive(outcomes)
@@ -306,9 +287,8 @@ class MarginMetric(CountMetric):
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
-    def smallest(self, outcomes: Outcomes, positive: int | None) -> tuple[float, str]:
+    def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
         """Return the fewest rows that the part of a class rests on."""
-        del positive
         if self.support is None:
             return math.inf, ""
         present = outcomes.cells.sum(1) > 0  # a class without rows has a part of 0, no share of few
@@ -316,11 +296,8 @@ class MarginMetric(CountMetric):
         sums, squares = (self.support.rows(table)[present] for table in tables)
         return float((sums**2 / squares).min()), self.support.what
 
-    def bounded(
-        self, value: float, outcomes: Outcomes, positive: int | None, confidence: float
-    ) -> Estimate:
+    def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the interval by resampling the cells, or from those of the classes."""
-        del positive
         if self.mean_of is not None:
             axis = 1 if self.mean_of == "true" else 0
             rows = outcomes.cells.sum(axis)

@@ -112,6 +112,8 @@ class Difference:
     ----------
     candidate, production : float or None
         The two values; None where the metric is undefined.
+    value : float or None
+        The first minus the second.
     n, dropped : int
         Rows that both models were measured on (with weights, the effective number), and rows
         without a label.
@@ -125,19 +127,12 @@ class Difference:
 
     candidate: float | None
     production: float | None
+    value: float | None
     n: int
     dropped: int
     undefined: str
     lacking: str
     change: Change
-
-    @property
-    def value(self) -> float | None:
-        """The candidate's value minus production's; None where one of them is undefined."""
-        if self.candidate is None or self.production is None:
-            return None
-        exact = self.change.value
-        return self.candidate - self.production if exact is None else exact
 
 
 def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> Difference:
@@ -181,10 +176,14 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
         change = unchanged("identical", "answers")
     else:
         change = metric.change(candidate, production)
+    value = change.value
+    if value is None and here.value is not None and there.value is not None:
+        value = here.value - there.value
     lacks = [str(found.details["lacking"]) for found in (here, there) if "lacking" in found.details]
     return Difference(
         candidate=here.value,
         production=there.value,
+        value=value,
         n=candidate.effective_rows,
         dropped=candidate.dropped,
         undefined=undefined,

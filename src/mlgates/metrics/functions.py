@@ -16,8 +16,6 @@ from mlgates.predictions import Need, Outcomes
 from mlgates.stats.arrays import Counts, Values
 from mlgates.stats.resampling import SEED, THIN, bca_interval, row_indices
 
-__all__ = ["function_metric"]
-
 Function = Callable[..., Any]
 #: Draws: of few rows, and of many, where a user's function may be slow.
 _DRAWS = 2_000

@@ -14,8 +14,6 @@ from mlgates.predictions import Need, Outcomes
 from mlgates.stats.arrays import Floats, Values
 from mlgates.stats.means import mean_interval, median_interval, weighted_median
 
-__all__ = ["LOSSES", "VALUES", "LossMetric"]
-
 _EPSILON = float(np.finfo(np.float64).eps)
 #: A variance that is a smaller share of the numbers that it is the difference of is rounding.
 _ROUNDING = 1e-12

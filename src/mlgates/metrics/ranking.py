@@ -15,8 +15,6 @@ from mlgates.stats.arrays import Codes, Floats, Mask, Values
 from mlgates.stats.proportions import square_and_add, wilson_interval
 from mlgates.stats.resampling import MANY, RESAMPLES, SEED, row_counts
 
-__all__ = ["CALIBRATION", "RANKING"]
-
 #: Bins of probabilities, of equal width.
 BINS = 10
 _ONE = "only one class in `y_true`"

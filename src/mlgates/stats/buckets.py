@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mlgates.stats.arrays import Counts, Floats, Mask, Values
 from mlgates.stats.counting import ranks_of, round_to
 
-__all__ = ["Bucketed", "Grid", "Opened", "candidate_buckets", "grid_of", "ks"]
+__all__ = ["Bucketed", "Grid", "candidate_buckets", "grid_of", "ks"]
 
 Places = npt.NDArray[np.uint16]
 
@@ -137,10 +137,30 @@ class Bucketed:
     """
 
     def __init__(self, values: Values, grid: Grid, *, inside: bool = False) -> None:
+        from scipy.sparse import csc_array  # here, because small samples are never counted
+
         self.values = values
         self.grid = grid
-        self.n = len(values)
-        self._places, counts = _filled(values, grid, inside=inside)
+        self.n = n = len(values)
+        buffer, one = np.empty(min(n, _BLOCK)), np.ones(1, np.int32)
+        self._places, counts = np.empty(n, np.uint16), np.zeros(_BUCKETS, np.int64)
+        size = min(n, _COUNTED)
+        rows, ends = np.zeros(size, np.int32), np.array([0, size], np.int32)
+        # Counted as the product of a sparse column of ones, at these places, with 1: unlike
+        # `numpy.bincount`, it lets other threads run meanwhile.
+        column = csc_array((np.ones(size, np.int32), rows, ends), shape=(_BUCKETS, 1))
+        for first in range(0, n, _COUNTED):
+            part = values[first : first + _COUNTED]
+            rows, places = column.indices[: len(part)], self._places[first : first + _COUNTED]
+            for start in range(0, len(part), _BLOCK):
+                block = part[start : start + _BLOCK]
+                here = slice(start, start + len(block))
+                rows[here] = grid.scaled(block, buffer[: len(block)], inside=inside)
+                # What does not fit into 16 bits would be outside of the matrix.
+                places[here] = rows[here]
+                rows[here] = places[here]
+            column.indptr[1] = len(part)
+            counts += np.asarray(column @ one)
         self.before = np.concatenate(([0], np.cumsum(counts)))
         self._opened: Opened | None = None
         # The infinities are in the outermost ones.
@@ -160,16 +180,12 @@ class Bucketed:
             inside[buckets] = True
             counts = np.where(inside, np.diff(self.before), 0)
             shift = self.before[:-1] - (np.cumsum(counts) - counts)
-            known = self._opened = Opened(np.sort(self._values_in(inside)), shift, inside)
+            found = [self.values[:0]]
+            for first in range(0, self.n, _BLOCK):
+                rows = slice(first, first + _BLOCK)
+                found.append(self.values[rows][inside.take(self._places[rows]).nonzero()[0]])
+            known = self._opened = Opened(np.sort(np.concatenate(found)), shift, inside)
         return known
-
-    def _values_in(self, buckets: Mask) -> Values:
-        """Return the values in these buckets: one pass over all."""
-        found = [self.values[:0]]
-        for first in range(0, self.n, _BLOCK):
-            rows = slice(first, first + _BLOCK)
-            found.append(self.values[rows][buckets.take(self._places[rows]).nonzero()[0]])
-        return np.concatenate(found)
 
     def of_ranks(self, ranks: Counts) -> Counts:
         """Return the buckets that hold the order statistics of these ranks, from 1 to `n`."""
@@ -189,35 +205,6 @@ class Bucketed:
         shift = opened.shift[places]
         low, high = ranks_of(opened.values, points)
         return low + shift, high + shift
-
-
-def _filled(values: Values, grid: Grid, *, inside: bool) -> tuple[Places, Counts]:
-    """Return the bucket of each value, and the number of values in each bucket.
-
-    They are counted as the product of a sparse column of ones, at these places, with 1: unlike
-    `numpy.bincount`, it lets other threads run meanwhile.
-    """
-    from scipy.sparse import csc_array  # here, because small samples are never counted
-
-    n = len(values)
-    buffer, one = np.empty(min(n, _BLOCK)), np.ones(1, np.int32)
-    places, counts = np.empty(n, np.uint16), np.zeros(_BUCKETS, np.int64)
-    size = min(n, _COUNTED)
-    rows, ends = np.zeros(size, np.int32), np.array([0, size], np.int32)
-    column = csc_array((np.ones(size, np.int32), rows, ends), shape=(_BUCKETS, 1))
-    for first in range(0, n, _COUNTED):
-        part = values[first : first + _COUNTED]
-        rows, found = column.indices[: len(part)], places[first : first + _COUNTED]
-        for start in range(0, len(part), _BLOCK):
-            block = part[start : start + _BLOCK]
-            here = slice(start, start + len(block))
-            rows[here] = grid.scaled(block, buffer[: len(block)], inside=inside)
-            # What does not fit into 16 bits would be outside of the matrix.
-            found[here] = rows[here]
-            rows[here] = found[here]
-        column.indptr[1] = len(part)
-        counts += np.asarray(column @ one)
-    return places, counts
 
 
 def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:

@@ -19,7 +19,6 @@ __all__ = [
     "Cells",
     "Edges",
     "Ends",
-    "alike",
     "category_cells",
     "count_sorted",
     "count_stored",
@@ -29,7 +28,6 @@ __all__ = [
     "quantile_edges",
     "quantile_ranks",
     "ranks_of",
-    "round_to",
     "stored_edges",
     "tally",
 ]
@@ -37,8 +35,8 @@ __all__ = [
 
 #: Every integer up to here is a double.
 _WHOLE = 2**53
-#: Up to so many cells, one pass over the values per edge is faster than sorting blocks of them.
-_FEW_CELLS = 40
+#: Up to so many edges, one pass over the values per edge is faster than sorting blocks of them.
+_FEW_EDGES = 37
 #: Values compared with all points, one after another: they stay in the innermost cache.
 _CHUNK = 4_080
 #: The largest sum that fits into a byte.
@@ -194,11 +192,6 @@ class Edges:
     atoms: Mask
     tied: bool = False
 
-    @property
-    def size(self) -> int:
-        """Number of cells, including those of the infinities."""
-        return len(self.points) + int(np.count_nonzero(self.atoms)) + 3
-
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
         """Return the cells as conditions on ``x``, with the points as given or by default as `str`.
 
@@ -306,7 +299,7 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
 
 
 def count_sorted(values: Values, edges: Edges) -> Counts:
-    """Count the values of a sorted array without NaN in each cell, shape (``edges.size``,).
+    """Count the values of a sorted array without NaN in each cell.
 
     The cells are -inf, those from below to above, and inf. The array's type need not be that of the
     edges.
@@ -361,7 +354,7 @@ def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Co
         if values.dtype.kind == "f":
             sizes = values == values, values == -np.inf, values == np.inf  # noqa: PLR0124  (NaN)
             ends = Ends(*(int(np.count_nonzero(each)) for each in sizes))
-    if edges.size > _FEW_CELLS:
+    if len(edges.points) + np.count_nonzero(edges.atoms) > _FEW_EDGES:
         return count_stored(*tally(values, edges.points), ends, edges)
     low, unreached = round_to(edges.points[edges.atoms], values.dtype, up=True)
     high, under = round_to(edges.points, values.dtype, up=False)

@@ -68,7 +68,8 @@ def wilson_interval(
     >>> low.round(4).tolist(), high.round(4).tolist()
     ([0.2553, 0.0], [0.3662, 0.1611])
     """
-    x, n = _counts(successes, total=trials)
+    x, n = np.asarray(successes, np.float64), np.asarray(trials, np.float64)
+    n = np.where(n > 0, n, np.nan)
     z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     centre = x + z2 / 2
     half = np.sqrt(z2 * (x * ((n - x) / n) + z2 / 4))
@@ -77,13 +78,6 @@ def wilson_interval(
     high = np.where(x == n, 1.0, (centre + half) / (n + z2))
     nothing = np.isnan(n)
     return np.where(nothing, np.nan, low)[()], np.where(nothing, np.nan, high)[()]
-
-
-def _counts(*counts: npt.ArrayLike, total: npt.ArrayLike) -> tuple[Floats, ...]:
-    """Return counts as doubles of one shape, the total last: NaN where it is 0, as shares are."""
-    n = np.asarray(total, np.float64)
-    given = (np.asarray(each, np.float64) for each in counts)
-    return tuple(np.broadcast_arrays(*given, np.where(n > 0, n, np.nan)))
 
 
 def boundary(is_beyond: Callable[[Any], Any], outside: Any, inside: Any) -> Any:
@@ -270,7 +264,8 @@ def tango_interval(
     >>> round(float(low), 4), round(float(high), 4)
     (0.0611, 0.3447)
     """
-    b, c, n = _counts(gained, lost, total=rows)
+    b, c, n = np.broadcast_arrays(gained, lost, np.asarray(rows, np.float64))
+    n = np.where(n > 0, n, np.nan)
     z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     high = _tango_upper(b, c, n, z2)
     return -_tango_upper(c, b, n, z2)[()], high[()]

@@ -25,7 +25,6 @@ __all__ = [
     "exceedance_interval",
     "least_calls",
     "mean_interval",
-    "order_ranks",
     "quantile",
     "quantile_interval",
     "ratio_interval",

@@ -362,7 +362,7 @@ def definition(metric: object, greater_is_better: bool | None) -> Definition:  #
             if greater_is_better is not None:
                 allowed = f"left out for `{name}`"
                 raise options.refuse(_OWNER, "greater_is_better", allowed, greater_is_better)
-            rates = tuple(metrics.find(rate, _OWNER) for rate in _NAMED[name])
+            rates = tuple(metrics.METRICS[rate] for rate in _NAMED[name])
             return Definition(str(metric), over, rates)
         if name == _ZERO_ONE_LOSS.name:
             return Definition(str(metric), over, (_ZERO_ONE_LOSS,))

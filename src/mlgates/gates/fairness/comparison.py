@@ -233,7 +233,7 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
     """
     kept, limit, ratio = np.flatnonzero(rates.judged), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")
-    level = (proportions.pair_level if is_pairs else group_level)(rule.confidence, k)
+    level = (proportions.pair_level if is_pairs else proportions.group_level)(rule.confidence, k)
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = [np.log(np.maximum(e, 0.0)) if ratio else e for e in (v, *rates.at(level))]
     estimates, low, high = (ends[0], *(end[kept] for end in ends[1:]))

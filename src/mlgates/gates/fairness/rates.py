@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import special
 
 from mlgates.errors import EvidenceError
-from mlgates.metrics import CountMetric, Metric
+from mlgates.metrics import Metric
+from mlgates.metrics.classification import Share
 from mlgates.metrics.metric import few
 from mlgates.predictions import Groups, Outcomes, confusion
 from mlgates.stats.proportions import wilson_interval
@@ -112,18 +113,18 @@ class GroupedOutcomes:
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]
-        if isinstance(metric, CountMetric) and self.outcomes.need == "labels":
-            positive = metric.positive(self.outcomes)
-            share, squares = (metric.fraction(cells, positive) for cells in self.cells)
-            if share is not None and squares is not None:
-                is_share, (successes, denominator) = True, share
-                value = successes / np.where(denominator > 0, denominator, np.nan)
-                if self._weight is not None:
-                    denominator = _effective(denominator, squares[1])
-                    successes = value * denominator
-                method, at = "Wilson", partial(wilson_interval, successes, denominator)
-                low, high = at(confidence)
-                lacks = [few(n, metric.counted) for n in denominator.tolist()]
+        if isinstance(metric, Share) and not metric.overlap and self.outcomes.need == "labels":
+            is_share, positive = True, metric.positive(self.outcomes)
+            (successes, denominator), (_, squares) = (
+                metric.share(cells, positive) for cells in self.cells
+            )
+            value = successes / np.where(denominator > 0, denominator, np.nan)
+            if self._weight is not None:
+                denominator = _effective(denominator, squares)
+                successes = value * denominator
+            method, at = "Wilson", partial(wilson_interval, successes, denominator)
+            low, high = at(confidence)
+            lacks = [few(n, metric.counted) for n in denominator.tolist()]
         if not is_share:
             value, low, high, denominator, successes = np.full((5, k), np.nan)
             lacks, method, drawn = [""] * k, "", False
