@@ -16,10 +16,8 @@ import numpy.typing as npt
 from mlgates.stats.arrays import Counts, Mask, Values
 
 __all__ = [
-    "Cells",
     "Edges",
     "Ends",
-    "category_cells",
     "count_sorted",
     "count_stored",
     "count_unsorted",

@@ -10,17 +10,7 @@ from mlgates.stats.arrays import Counts, Floats
 from mlgates.stats.counting import Cells, quantile_ranks
 from mlgates.stats.proportions import THIN, fisher_exact
 
-__all__ = [
-    "cells_together",
-    "chi_square_pvalue",
-    "cramers_v",
-    "hellinger",
-    "jensen_shannon",
-    "one_sided_pvalue",
-    "psi",
-    "psi_chance",
-    "total_variation",
-]
+__all__ = ["psi_chance"]
 
 #: With so many expected in each cell on both sides, Pearson's statistic follows chi-square as far
 #: out as tests look.

@@ -8,9 +8,6 @@ from scipy import special
 from mlgates.stats.arrays import Floats
 from mlgates.stats.quantiles import order_ranks
 
-__all__ = ["mean_interval", "median_interval", "weighted_median"]
-
-
 #: Hall's ``c`` of rows without weights is less than this, whatever their values.
 _MOST_SKEWED = 1 / 3
 

@@ -17,18 +17,7 @@ from scipy import special
 
 from mlgates.stats.arrays import Floats
 
-__all__ = [
-    "Dependence",
-    "Interval",
-    "corrected_for_omission",
-    "dependence",
-    "exceedance_interval",
-    "least_calls",
-    "mean_interval",
-    "quantile",
-    "quantile_interval",
-    "ratio_interval",
-]
+__all__ = ["exceedance_interval"]
 
 Interval = tuple[float, float]
 

@@ -11,15 +11,6 @@ from scipy import special
 from mlgates.stats.arrays import Codes, Floats, Mask, Values
 from mlgates.stats.proportions import boundary
 
-__all__ = [
-    "auc",
-    "auc_influence",
-    "delong",
-    "hanley_interval",
-    "precision_curve",
-    "same_ranking",
-]
-
 
 def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Return the chance that a positive row has the higher score than a negative one.

@@ -13,18 +13,7 @@ from scipy import special
 
 from mlgates.stats.arrays import Counts, Floats, Values
 
-__all__ = [
-    "MANY",
-    "RESAMPLES",
-    "SEED",
-    "THIN",
-    "bca_interval",
-    "cells_interval",
-    "multinomial_cells",
-    "row_counts",
-    "row_indices",
-    "smoothed_cells",
-]
+__all__ = ["MANY", "RESAMPLES", "SEED", "THIN", "bca_interval", "row_counts", "row_indices"]
 
 Statistic = Callable[[Floats], Floats]
 

@@ -14,18 +14,7 @@ import numpy as np
 from mlgates.stats.arrays import Counts, Floats, Values
 from mlgates.stats.counting import alike
 
-__all__ = [
-    "Bounded",
-    "PointCounts",
-    "beyond_pvalue",
-    "ks_between",
-    "ks_chance",
-    "ks_distance",
-    "ks_pvalue",
-    "spread",
-    "wasserstein",
-    "wasserstein_between",
-]
+__all__ = ["ks_chance", "ks_distance"]
 
 
 #: Sizes of the blocks of order statistics that are bounded together, from coarse to fine.
