@@ -7,6 +7,7 @@ import pytest
 
 from mlgates.profile import distributions as module
 from mlgates.profile.distributions import Ecdf, Sample
+from mlgates.stats import buckets
 from mlgates.stats.buckets import Bucketed
 from mlgates.stats.counting import count_sorted, quantile_edges
 from mlgates.stats.twosample import ks_distance
@@ -102,17 +103,18 @@ def forbid(monkeypatch, *names):
 def test_what_met_was_looked_at_once(monkeypatch):
     x, y = map(sample, PAIRS["normal"])
     passes = []
-    look = Bucketed._values_in
-    monkeypatch.setattr(Bucketed, "_values_in", lambda *a: passes.append(1) or look(*a))
+    opened = buckets.Opened
+    monkeypatch.setattr(buckets, "Opened", lambda *a: passes.append(1) or opened(*a))
     x.precompute(y, (4, 10))
     assert len(passes) == 2
     assert x._sorted is None
     assert y._sorted is None
-    forbid(monkeypatch, "__init__", "_values_in")
+    forbid(monkeypatch, "__init__")
     x.precompute(y, (4, 10))
     for bins in (4, 10):
         assert y.count(x.edges(bins), x.grid).sum() == y.n
     assert x.ks(y) > 0
+    assert len(passes) == 2
 
 
 def test_a_sorted_sample_holds_its_sorted_values_alone():
