@@ -213,7 +213,7 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         with suppress(Exception):  # an exception whose own text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
-    worst = sorted((check for check in checks if not check), key=lambda c: worst_first(c.verdict))
+    worst = sorted((c for c in checks if not c.passed), key=lambda c: worst_first(c.verdict))
     reason = f"all {len(checks)} checks passed"
     if worst or len(checks) == 1:
         reason = (worst or checks)[0].reason

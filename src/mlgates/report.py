@@ -22,17 +22,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report", "forgiven"]
+__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report"]
 
 FORMAT = "mlgates.report"
 VERSION = 1
 #: The form that a report is saved in, by the suffix of the file.
 SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit", ".txt": "text"}
-
-
-def forgiven(result: "GateResult", check: Check) -> bool:
-    """Return whether a check is undecided by chance alone and its gate allows that."""
-    return result.inconclusive == "allow" and check.by_chance
 
 
 class _Judged(ABC):

@@ -14,7 +14,7 @@ from mlgates import options
 from mlgates._gate import Gate
 from mlgates._pytest.reporting import describe_gate, describe_report, hand_on
 from mlgates.errors import GateFailure, OptionError
-from mlgates.report import GateResult, Report, forgiven
+from mlgates.report import GateResult, Report
 from mlgates.suite import GateSuite
 from mlgates.verdict import Verdict
 
@@ -126,7 +126,8 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
         if item.config.getoption("runxfail"):  # it is about what pytest counts, not gates
             pytest.skip(why)
         pytest.xfail(why)
-    counting = tuple(check for check in result.checks if not forgiven(result, check))
+    allow = result.inconclusive == "allow"
+    counting = tuple(check for check in result.checks if not (allow and check.by_chance))
     if result.counted is not None:
         result = replace(result, checks=counting)
     item.stash[_RESULT] = result

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mlgates.render import clean
 from mlgates.render.figures import cells
-from mlgates.report import GateResult, Report, forgiven
+from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Verdict, format_limit, format_number, format_value, worst_first
 
 GLYPHS = {
@@ -73,7 +73,7 @@ def headline(thing: Report | GateResult, name_length: int = _NAME) -> Head:
     name, verdict = clean(thing.name, name_length), thing.verdict
     if isinstance(thing, GateResult):
         return Head(name, verdict, aside(thing), "")
-    held, gates = len(thing.failures), number_of(len(thing), "gate")
+    held, gates = len(thing.failures), number_of(len(thing.results), "gate")
     summary = f"{held} of {gates} hold{'s' if held == 1 else ''} it back" if held else gates
     return Head(name, verdict, thing.aside(), summary)
 
@@ -183,7 +183,8 @@ def aside(result: GateResult, check: Check | None = None) -> str:
     """Return in a word why a result, or one of its checks, doesn't count; "" if it does."""
     if result.advisory:
         return "advisory"
-    return "allowed" if check is not None and forgiven(result, check) else ""
+    allowed = check is not None and check.by_chance and result.inconclusive == "allow"
+    return "allowed" if allowed else ""
 
 
 def shorten_list(listed: str, most: int = _NOTE) -> str:

@@ -179,9 +179,10 @@ class Drift(Gate):
             if not (name in schema and name in self.exclude):
                 yield self._error(name, why)
         absent = [name for name in columns.judged if name not in schema]
-        near = Near(absent, schema)
-        for name in absent:
-            yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
+        if absent:
+            near = Near(absent, schema)
+            for name in absent:
+                yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
         drifts: list[ColumnDrift] = []
         measure = partial(self._measure, profile, columns.judged, gates_by_column(evidence))
         for measured in evidence.each(measure, [n for n in columns.judged if n in schema]):
