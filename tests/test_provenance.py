@@ -11,7 +11,7 @@ import pytest
 import mlgates as mg
 from mlgates import provenance as module
 from mlgates.evidence import Evidence
-from mlgates.provenance import commit, provenance, versions
+from mlgates.provenance import commit, provenance
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -181,7 +181,7 @@ def test_as_git_itself_says(tmp_path):
 
 def test_versions_are_those_of_what_is_loaded(monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
-    found = versions()
+    found = provenance(Evidence({}), "GateSuite([])", datetime.now(UTC), 0.5)["versions"]
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["mlgates"] == mg.__version__
     assert found["numpy"] == sys.modules["numpy"].__version__
@@ -191,7 +191,9 @@ def test_versions_are_those_of_what_is_loaded(monkeypatch):
 
 def test_provenance_in_full(monkeypatch, git):
     monkeypatch.chdir(git(HEAD=SHA))
-    monkeypatch.setattr(module, "versions", lambda: {"python": "3", "mlgates": "0"})
+    monkeypatch.setattr(module, "_PACKAGES", ())
+    monkeypatch.setattr(module, "python_version", lambda: "3")
+    monkeypatch.setattr(mg, "__version__", "0", raising=False)
     moment = datetime(2024, 1, 31, 12, 30, tzinfo=UTC)
     found = provenance(Evidence({"now": moment}), "GateSuite([])", moment, 0.5)
     assert found == {

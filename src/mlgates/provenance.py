@@ -34,6 +34,8 @@ def provenance(
     seed : int, optional
         Of what was drawn at random, where anything was.
     """
+    import mlgates
+
     try:
         now: str | None = evidence.now.isoformat()
     except EvidenceError:
@@ -42,27 +44,21 @@ def provenance(
         folder = str(Path.cwd())
     except OSError:  # the working folder was deleted
         folder = os.devnull
+    loaded = {name: sys.modules.get(name) for name in _PACKAGES}
+    versions = {"python": python_version(), "mlgates": mlgates.__version__}
+    versions |= {
+        n: str(getattr(module, "__version__", "")) for n, module in loaded.items() if module
+    }
     return {
         "started": started.isoformat(),
         "seconds": seconds,
         "now": now,
         "commit": commit(folder),
-        "versions": versions(),
+        "versions": versions,
         "tables": evidence.tables(),
         "seed": seed,
         "suite": suite,
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python, mlgates and those packages of its field that are loaded."""
-    import mlgates
-
-    loaded = {name: sys.modules.get(name) for name in _PACKAGES}
-    found = {
-        name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module
-    }
-    return {"python": python_version(), "mlgates": mlgates.__version__, **found}
 
 
 @cache

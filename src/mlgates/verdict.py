@@ -592,7 +592,7 @@ class Check:
         value, limit = self.value, self.limit
         finite = value is not None and math.isfinite(value)
         shown = finite and limit is not None and value is not None and limit.holds(value)
-        if self.verdict and not shown:
+        if self.verdict is Verdict.PASS and not shown:
             within = limit or "within a limit"
             msg = f"a check can't pass: the value {value!r} is not shown to be {within}"
             raise ValueError(msg)
