@@ -1,6 +1,6 @@
 """`Gate`, a frozen value that yields checks; `gate` makes one from a function.
 
-`run_gate` is the one place where an exception of a gate is caught.
+`run_gate` turns an exception that leaves a gate into the gate's ERROR.
 """
 
 import dataclasses

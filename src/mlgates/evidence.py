@@ -160,7 +160,7 @@ class Evidence:
         return name in self._given or (name in MODEL_OF and offers(self, name))
 
     def lacking(self, missing: Iterable[str]) -> str:
-        """Return that names were not given, and what was given that may have been meant.
+        """Return the message about missing evidence, with the name that may have been meant.
 
         Examples
         --------

@@ -199,9 +199,9 @@ class Share(CountMetric):
         return Estimate(value, (low, high), "Wilson", {"denominator": n})
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return Tango's interval and McNemar's test where predictions don't move the denominator.
+        """Return the paired difference of two models; Tango's interval if the denominator is fixed.
 
-        Both are of the rows that one model alone has counted.
+        The interval and McNemar's test use the rows that only one of the models counts.
         """
         here, there = self._counted_rows(candidate), self._counted_rows(production)
         if here is None or there is None:

@@ -444,7 +444,7 @@ class AtPoints(ColumnCounter):
 
 @dataclass(frozen=True)
 class BinCounts(ColumnCounter):
-    """Count values in each of the cells between given points: a pass a point, no sort.
+    """Count the values in each cell between given points, in one pass per point, without a sort.
 
     `points` are finite, sorted and distinct; `atoms` tells which of them are cells of their own.
     The counts can be read off the state of `subsumed_by` as well.

@@ -140,7 +140,7 @@ def _is_last(parts: list[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _characters(flags: str, part: str) -> str:
-    """Return the class of all characters that a part of an expression matches in Python."""
+    """Return an RE2 character class of all characters that a part of a pattern matches."""
     characters = _every_character()
     if "i" not in flags and "\\" not in part and part[1] != "^":
         characters = "".join(map(chr, range(ord(min(part)), ord(max(part)) + 1)))

@@ -154,7 +154,7 @@ def _snapshot() -> dict[str, Any]:
 
 
 def _comparable(state: Any) -> object:
-    """Return a state with the bytes of arrays in their place."""
+    """Return a state with arrays as bytes, so that two states can be compared by ``==``."""
     if isinstance(state, dict):
         return {key: _comparable(value) for key, value in state.items()}
     return state.tobytes() if isinstance(state, np.ndarray) else state

@@ -235,7 +235,7 @@ def measure(
     predicts = list(models.values())
 
     def turns(order: Sequence[int], calls: range, step: Callable[[], object]) -> Turns:
-        """Yield models with their inputs, in every other turn in reversed order."""
+        """Yield (number of the model, batch) for each call; every second turn is reversed."""
         for i in calls:
             for which in order if i % 2 == 0 else reversed(order):
                 yield which, batches[which][i % size[0]]

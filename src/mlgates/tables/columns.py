@@ -236,7 +236,7 @@ def is_table(value: Any) -> bool:
 
 
 def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
-    """Return columns of a table by name, by default all, as its own containers if it has them.
+    """Return columns of a table by name, all by default, in the library of the table.
 
     Raises EvidenceError when a name occurs twice.
     """

@@ -238,7 +238,7 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
 
 
 def _from_categorical(name: str, series: Any) -> ArrowColumn:
-    """Return a dictionary of the categories, which are read like any column."""
+    """Return a categorical as a dictionary-encoded column; categories are read like any column."""
     codes = series.cat.codes.to_numpy()
     categories = series.cat.categories
     values, field = from_sequence(name, categories)

@@ -271,7 +271,7 @@ class ApplicationCaller(_Caller):
         self.requests, self.expected = ([values[i] for i in positions] for values in items)
 
     def _send_all(self, *, advance_rng: bool = False) -> list[Reply]:
-        """Return a reply for each request, sent in turn; the last one may be stopped."""
+        """Send each request in turn and return the replies, up to the first that was stopped."""
         replies: list[Reply] = []
         for request in self.requests:
             replies += self.perform(Job("application", (request,), advance_rng=advance_rng))
