@@ -3,6 +3,7 @@
 After a change that is meant: ``uv run --group test tests/test_public_api.py`` renews the snapshot.
 """
 
+import ast
 import enum
 import inspect
 import re
@@ -76,6 +77,21 @@ def snapshot() -> str:
 
 def test_snapshot_of_names_and_signatures_is_current():
     assert snapshot() == SNAPSHOT.read_text(encoding="utf-8")
+
+
+def test_type_checkers_see_every_public_name():
+    """Names are loaded when they are used, so checkers see only what is imported for them."""
+    tree = ast.parse(Path(mlgates.__file__).read_text(encoding="utf-8"))
+    blocks = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {
+        alias.asname
+        for block in blocks
+        if ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen | {"__version__"} == set(mlgates.__all__)
 
 
 def test_names_are_listed_once():
