@@ -74,10 +74,10 @@ def listed(names: Iterable[str]) -> str:
 
 
 def rules(gate: type[mg.Gate]) -> tuple[str, str]:
-    """Return the default of `decide_by` and its alternatives; a limit alone is an estimate."""
+    """Return the default of `decide_by` and its alternatives; without it, the gate's rule."""
     options = {field.name: field for field in dataclasses.fields(gate)}
     if "decide_by" not in options:
-        return "estimate", ""
+        return gate.info.rule, ""
     default = options["decide_by"].default
     values = typing.get_args(typing.get_type_hints(gate)["decide_by"])
     return f'`"{default}"`', ", ".join(f'`"{value}"`' for value in values if value != default)

@@ -47,7 +47,11 @@ def test_the_vocabulary():
 
 def test_every_name_of_the_registry_is_declared_for_type_checkers():
     declared = evidence.EvidenceNames.__annotations__
-    assert list(declared) == list(NAMES), "add the name to EvidenceNames in evidence.py"
+    absent = [name for name in NAMES if name not in declared]
+    assert not absent, f"add {absent} to EvidenceNames in evidence.py"
+    unknown = [name for name in declared if name not in NAMES]
+    assert not unknown, f"add {unknown} to _DECLARED in evidence_names.py"
+    assert list(declared) == list(NAMES), "give EvidenceNames the order of _DECLARED"
 
 
 def test_names_of_the_registry_are_read_by_their_kind():

@@ -1,6 +1,6 @@
 """The public names: they resolve, are documented, and change only where a reviewer sees it.
 
-After a change that is meant: ``uv run --group test tests/test_public_api.py`` renews the snapshot.
+After a change that is meant, ``uvx nox -s register`` renews the snapshot.
 """
 
 import ast
@@ -76,7 +76,8 @@ def snapshot() -> str:
 
 
 def test_snapshot_of_names_and_signatures_is_current():
-    assert snapshot() == SNAPSHOT.read_text(encoding="utf-8")
+    current = snapshot() == SNAPSHOT.read_text(encoding="utf-8")
+    assert current, "the public API changed: run `uvx nox -s register` and read the difference"
 
 
 def test_type_checkers_see_every_public_name():

@@ -42,6 +42,8 @@ class GateInfo:
     fewest_rows: str
     #: What ``inconclusive="allow"`` forgives.
     forgives: str = "nothing: they leave nothing undecided by chance"
+    #: The rule of a gate without the option `decide_by`.
+    rule: str = "estimate"
     #: The evidence in words, where `needs` and `optional_evidence` are not enough.
     needs: str = ""
     uses: str = ""
