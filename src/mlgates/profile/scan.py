@@ -272,23 +272,23 @@ class _Scan:
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
             side_by_side: Callable[..., Iterable[Any]] = map if pool is None else pool.map
-            for batch in chain(batches, repeat(None)):
-                if batch is not None:
+            for new in chain(batches, repeat(None)):
+                if new is not None:
                     # Nothing is added to what is counted of a batch of all rows.
-                    is_whole = batch.num_rows == source.rows
-                    arrays = {name: batch[name] for name in floats}
+                    is_whole = new.num_rows == source.rows
+                    arrays = {name: new[name] for name in floats}
                     sweeps = sweep_together(arrays, in_order if is_whole else (), n_jobs)
-                    count = partial(self._count_column, batch, sweeps)
-                    pending.append((batch, side_by_side(count, self.own)))
+                    count = partial(self._count_column, new, sweeps)
+                    pending.append((new, side_by_side(count, self.own)))
                     # A few batches at a time: what was read is not held for longer than needed.
                     if len(pending) < threads:
                         continue
                 elif not pending:
                     break
-                counted_batch, results = pending.popleft()
+                batch, results = pending.popleft()
                 columns = dict(zip(self.own, results, strict=True))
-                count = partial(self._count_joint, counted_batch, columns)
-                for _, profile, counted in chain(columns.values(), side_by_side(count, self.joint)):
+                joint = side_by_side(partial(self._count_joint, batch, columns), self.joint)
+                for _, profile, counted in chain(columns.values(), joint):
                     if profile is not None:
                         name = profile.field.name
                         before = profiles.get(name)
@@ -297,8 +297,9 @@ class _Scan:
                         known = states.get(counter)
                         merged = state if known is None else _merge_states(known, state, total)
                         states[counter] = merged
-                rows = counted_batch.num_rows
+                rows = batch.num_rows
                 total += rows
+                del batch  # so that it is not held while the next one is read
             if rows != source.rows:
                 finalized = side_by_side(_finalized, [states[counter] for counter in self.order])
                 states.update(zip(self.order, finalized, strict=True))
@@ -314,7 +315,8 @@ class _Scan:
         states = self._count(batch, self.own[name], {name: view})
         # After the counters: a checksum is quicker where they encoded the texts.
         profile = ColumnProfile.of(view) if name in self.profiled else None
-        return _Counted(view, profile, states)
+        # A view is kept only for counters of several columns, which come after all columns.
+        return _Counted(view if self.joint else None, profile, states)
 
     def _count_joint(
         self, batch: pa.Table, columns: Mapping[str, _Counted], counter: Counter

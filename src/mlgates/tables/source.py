@@ -302,6 +302,9 @@ def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
 
 def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> Iterator[pa.Table]:
     """Yield tables; one without rows if there is none."""
-    first = next(tables, None)
-    yield make() if first is None else first  # (Arrow loads pandas to make an empty one)
-    yield from tables
+    is_empty = True
+    for table in tables:
+        is_empty = False
+        yield table
+    if is_empty:  # (Arrow loads pandas to make an empty one)
+        yield make()
