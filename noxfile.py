@@ -15,7 +15,7 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_external_run = True
-nox.options.sessions = ["tests", "tests_min", "lint", "typing", "imports", "docs"]
+nox.options.sessions = ["tests", "slow", "tests_min", "lint", "typing", "imports", "docs"]
 
 
 def install(session: nox.Session, *groups: str, project: bool = True, lowest: bool = False) -> None:
@@ -27,23 +27,30 @@ def install(session: nox.Session, *groups: str, project: bool = True, lowest: bo
     session.install(*args)
 
 
-def run_tests(session: nox.Session) -> None:
+def run_tests(session: nox.Session, marks: str) -> None:
     """Run pytest, a process a processor; the blocks of one document build on each other."""
-    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
+    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", "-m", marks, *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run tests, docstring examples, and the examples of the README and the documentation."""
     install(session, "test")
-    run_tests(session)
+    run_tests(session, "not slow")
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take seconds each."""
+    install(session, "test")
+    run_tests(session, "slow")
 
 
 @nox.session(python="3.11")
 def tests_min(session: nox.Session) -> None:
-    """Run the same on the oldest Python with the oldest dependencies that are allowed."""
+    """Run the tests on the oldest Python with the oldest dependencies that are allowed."""
     install(session, "test", lowest=True)
-    run_tests(session)
+    run_tests(session, "not slow")
 
 
 @nox.session(python=PYTHONS)
