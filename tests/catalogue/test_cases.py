@@ -16,7 +16,7 @@ def test_case(case):
     suite = mg.GateSuite([case.gate, mg.gate(always)])
     report = suite.run(data=case.table(), now=NOW, y_true=[1])
     result = report[str(case.gate.name)]
-    assert (str(result.verdict), result.reason) == (case.verdict, result.reason)
+    assert str(result.verdict) == case.verdict, result.reason
     if case.check is not None:
         subject, metric, verdict = case.check
         found = {
@@ -172,7 +172,7 @@ def test_order_of_gates_changes_no_verdict():
     assert [result.name for result in other] == [result.name for result in one][::-1]
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2, 7])
+@pytest.mark.parametrize("n_jobs", [2, 7])
 def test_number_of_threads_changes_no_verdict(n_jobs):
     rng = np.random.default_rng(0)
     table = {f"c{i}": rng.normal(size=500) for i in range(7)}
@@ -180,4 +180,5 @@ def test_number_of_threads_changes_no_verdict(n_jobs):
         [mg.Schema(dict.fromkeys(table, mg.Column("float", at_most=2, unique=True))), complete()]
     )
     expected = suite.run(data=table, n_jobs=1).results
+    assert [str(result.verdict) for result in expected] == ["fail", "pass"]
     assert suite.run(data=table, n_jobs=n_jobs).results == expected

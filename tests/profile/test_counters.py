@@ -1,3 +1,4 @@
+import copy
 import datetime as dt
 import math
 from decimal import Decimal
@@ -246,7 +247,8 @@ def test_states_add_up(column, counter, i, j):
 def test_counters_are_hashable_values(counter):
     assert isinstance(counter, Counter)
     assert counter.columns == ("x",)
-    assert hash(counter) == hash(counter)
+    again = copy.deepcopy(counter)
+    assert (again, hash(again)) == (counter, hash(counter))
     assert counter != Missing("y")
 
 
