@@ -131,7 +131,9 @@ def _select(
             continue  # the condition itself raised on this table
         anchor = lookup.anchor_rows(evidence)
         if anchor is not None:
-            columns.same_rows(anchor, rows or columns.Rows(f"`{table}`", len(mask), None))
+            columns.require_same_rows(
+                anchor, rows or columns.RowAxis(f"`{table}`", len(mask), None)
+            )
         break
     return mask
 
@@ -151,28 +153,28 @@ def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
     if isinstance(features, str) and features in evidence:
         value = evidence[features]
         value = value if isinstance(value, str) else evidence.in_memory(features)
-    said = f"`{role}`"
+    title = f"`{role}`"
     if isinstance(value, str):
         by_name = {value: lookup.named_column(evidence, value, role)}
     elif isinstance(value, list | tuple) and are_names(evidence, value):
         by_name = {name: lookup.named_column(evidence, name, role) for name in value}
     elif columns.is_table(value):
-        inside, index = columns.columns_of(said, value), columns.index_of(value)
+        inside, index = columns.columns_of(title, value), columns.index_of(value)
         if not inside:
-            msg = f"{said} has no columns"
+            msg = f"{title} has no columns"
             raise EvidenceError(msg)
         by_name = {
             str(name): replace(
-                columns.as_column(f"column {str(name)!r} of {said}", column), index=index
+                columns.as_column(f"column {str(name)!r} of {title}", column), index=index
             )
             for name, column in inside.items()
         }
     elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
-        by_name = {f"x{i}": columns.as_column(said, value[:, i]) for i in range(value.shape[1])}
+        by_name = {f"x{i}": columns.as_column(title, value[:, i]) for i in range(value.shape[1])}
     else:
         name = getattr(value, "name", None)  # of a Series
         name = name if isinstance(name, str) and name else _UNNAMED
-        by_name = {name: columns.as_column(said, value)}
+        by_name = {name: columns.as_column(title, value)}
     return _cross(evidence, by_name, as_groups=True)
 
 
@@ -203,7 +205,7 @@ def _cross(
     anchor = lookup.anchor_rows(evidence)
     for column in by_name.values():
         if anchor is not None:
-            columns.same_rows(anchor, column)
+            columns.require_same_rows(anchor, column)
     codes = np.zeros(next(iter(by_name.values())).rows, np.intp)
     combined: list[tuple[Any, ...]] = [()]
     for column in by_name.values():
@@ -212,14 +214,14 @@ def _cross(
             distinct = f"{len(values):,} distinct values"
             advice = "bin it first, or give a feature with fewer groups"
             if len(values) * 2 > len(found):
-                msg = f"{column.said} has {distinct} in {len(found):,} rows, which looks like an "
+                msg = f"{column.title} has {distinct} in {len(found):,} rows, which looks like an "
                 msg += f"identifier: {advice}"
                 raise EvidenceError(msg)
             if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
-                msg = f"{column.said} is a measured number with {distinct}: {advice}"
+                msg = f"{column.title} is a measured number with {distinct}: {advice}"
                 raise EvidenceError(msg)
         if len(values) > _MOST:
-            raise _too_many(len(values), column.said)
+            raise _too_many(len(values), column.title)
         order = list(range(len(values)))
         if not (column.declares and getattr(column.array.type, "ordered", False)):
             order.sort(key=values.__getitem__)
@@ -233,7 +235,7 @@ def _cross(
             present[:] = True  # a category that is declared and has no rows
         places = np.flatnonzero(present)
         if len(places) > _MOST:
-            raise _too_many(len(places), " and ".join(column.said for column in by_name.values()))
+            raise _too_many(len(places), " and ".join(column.title for column in by_name.values()))
         combined = [(*combined[p // len(values)], values[p % len(values)]) for p in places.tolist()]
         codes = (np.cumsum(present) - 1)[codes]
     codes = codes.astype(np.intp, copy=False)

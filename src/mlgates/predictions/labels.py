@@ -34,7 +34,7 @@ class Labels:
 
     Parameters
     ----------
-    said : str
+    title : str
         Name used in messages.
     codes : array of int
         Position of each row's label in `values`; -1 where it is missing.
@@ -44,7 +44,7 @@ class Labels:
         Whether the labels are True and False.
     """
 
-    said: str
+    title: str
     codes: npt.NDArray[np.intp]
     values: tuple[Any, ...]
     bools: bool = False
@@ -93,18 +93,18 @@ def code_labels(column: Column, advice: str = "") -> Labels:
     """
     kind = column.field.kind
     if kind in _NOT_LABELS:
-        msg = f"{column.said} holds {_NOT_LABELS[kind]}"
+        msg = f"{column.title} holds {_NOT_LABELS[kind]}"
         raise EvidenceError(msg)
     if kind in ("float", "decimal"):
         floats = column.floats
         if np.isinf(floats).any():
-            msg = f"{column.said} holds infinite values, and labels are due"
+            msg = f"{column.title} holds infinite values, and labels are due"
             raise EvidenceError(msg)
         if (np.trunc(floats) != floats)[~np.isnan(floats)].any():
-            msg = f"{column.said} holds numbers that are not whole, and labels are due{advice}"
+            msg = f"{column.title} holds numbers that are not whole, and labels are due{advice}"
             raise EvidenceError(msg)
     codes, values = encode(column)
-    return Labels(column.said, codes, tuple(map(plain_label, values)), kind == "bool")
+    return Labels(column.title, codes, tuple(map(plain_label, values)), kind == "bool")
 
 
 def plain_label(label: Any) -> Any:
@@ -144,7 +144,7 @@ def find_classes(
         for a `pos_label` that is not a label.
     """
     sides = [side for side in (true, pred, model) if side is not None and side.values]
-    by_type = {isinstance(side.values[0], str): side.said for side in reversed(sides)}
+    by_type = {isinstance(side.values[0], str): side.title for side in reversed(sides)}
     if len(by_type) > 1:
         raise mixed_types(numbers=by_type[False], texts=by_type[True])
     bools = all(side.bools for side in sides)
@@ -166,7 +166,7 @@ def find_classes(
     if known | predicted <= _BINARY:
         known |= {False, True} if bools else _BINARY
     if pred is not None and true.values and predicted and not predicted & known:
-        msg = f"{pred.said} holds no label of {true.said}: {list_labels(sorted(predicted))} "
+        msg = f"{pred.title} holds no label of {true.title}: {list_labels(sorted(predicted))} "
         msg += f"against {list_labels(sorted(known))}"
         raise EvidenceError(msg)
     if positive is None and known == _BINARY:

@@ -60,7 +60,7 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
     table = _table_with(evidence, column, role)
     read = partial(_read_column, evidence, table, column)
     found = cast("columns.Column", evidence.cached("named", (table, column), read))
-    return replace(found, said=f"`{role}`, column {column!r} of `{table}`,") if role else found
+    return replace(found, title=f"`{role}`, column {column!r} of `{table}`,") if role else found
 
 
 def native_column(evidence: "Evidence", column: str, role: str) -> Any:
@@ -110,14 +110,14 @@ def _read_names(evidence: "Evidence", table: str) -> list[str]:
 
 
 def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Column:
-    said, value = f"column {column!r} of `{table}`", evidence[table]
+    title, value = f"column {column!r} of `{table}`", evidence[table]
     if names_of_columns(value) is None:
-        return columns.as_column(said, evidence.source(table).arrow([column]).column(column))
-    found = columns.as_column(said, columns.columns_of(f"`{table}`", value, [column])[column])
+        return columns.as_column(title, evidence.source(table).arrow([column]).column(column))
+    found = columns.as_column(title, columns.columns_of(f"`{table}`", value, [column])[column])
     return replace(found, index=columns.index_of(value))
 
 
-def rows_of_evidence(evidence: "Evidence", name: str) -> columns.Rows | None:
+def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
     """Return length and index of evidence; None if it was not given or has no known length."""
     if name not in evidence:
         return None
@@ -128,10 +128,10 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.Rows | None:
         is_file = kind_of(value) == "path"
         value = evidence.source(name) if is_file else evidence.in_memory(name)
     rows = columns.rows_of(value)
-    return None if rows is None else columns.Rows(f"`{name}`", rows, columns.index_of(value))
+    return None if rows is None else columns.RowAxis(f"`{name}`", rows, columns.index_of(value))
 
 
-def anchor_rows(evidence: "Evidence") -> columns.Rows | None:
+def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
     """Return the rows that groups and slices must match, preferably some with a pandas index."""
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
@@ -168,7 +168,7 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         given = evidence[names.score]
         if isinstance(given, str):
             column = column_of(evidence, names.score)
-            return Scores(column.said, column.rows, column.index, values_of(column))
+            return Scores(column.title, column.rows, column.index, values_of(column))
         read = partial(as_scores, f"`{names.score}`", given)
         return cast("Scores", evidence.cached("scores", names.score, read))
     if names.model not in evidence:
@@ -251,7 +251,7 @@ def _answer(
     def call_model() -> Any:
         table = rows_of_evidence(evidence, "X")
         if "y_true" in evidence and table is not None:
-            columns.same_rows(column_of(evidence, "y_true"), table)
+            columns.require_same_rows(column_of(evidence, "y_true"), table)
         if table is not None and table.rows == 0:
             return np.empty(0)
         predict: Any = getattr(model, method) if method else model
@@ -281,7 +281,7 @@ def _answer(
         index = answer.index
         plain = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
         if not (index is None or plain or table.index is None or index.equals(table.index)):
-            msg = f"{answer.said} has another index than `X`; return the answers in the order of "
+            msg = f"{answer.title} has another index than `X`; return the answers in the order of "
             msg += "the rows, with the index of `X` or with none"
             raise EvidenceError(msg)
         return replace(answer, index=table.index)

@@ -31,9 +31,9 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
     if kind not in columns.NUMBERS and not (kind == "null" and (missing or not column.rows)):
         is_empty = kind == "null"
         held = "nothing but missing values" if is_empty else f"values of type {column.field.type}"
-        msg = f"{column.said} holds {held}, and numbers are due"
+        msg = f"{column.title} holds {held}, and numbers are due"
         raise EvidenceError(msg)
-    check_finite(column.said, column.floats, missing=missing)
+    check_finite(column.title, column.floats, missing=missing)
     return column.floats
 
 
@@ -57,17 +57,17 @@ def weights_of(column: columns.Column) -> Floats:
     weights = values_of(column)
     negative = int(np.count_nonzero(weights < 0))
     if negative:
-        msg = f"{column.said} holds {negative:,} of {weights.size:,} weights that are negative"
+        msg = f"{column.title} holds {negative:,} of {weights.size:,} weights that are negative"
         raise EvidenceError(msg)
     if weights.size and not weights.any():
-        msg = f"{column.said} holds nothing but zeros: no row would count"
+        msg = f"{column.title} holds nothing but zeros: no row would count"
         raise EvidenceError(msg)
     power = int(np.frexp(weights.max(initial=0.0))[1])
     return np.ldexp(weights, -power) if abs(power) > _LARGEST_POWER else weights
 
 
 @dataclass(frozen=True, eq=False)
-class Scores(columns.Rows):
+class Scores(columns.RowAxis):
     """Finite scores of the rows."""
 
     #: of shape (n,), or (n, k) with one column per class
@@ -133,7 +133,7 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
         labels = tuple(order.values[code] for code in order.codes)
     if values.ndim == 1:
         if several:
-            msg = f"{scores.said} has one score a row, and there are {len(every)} labels "
+            msg = f"{scores.title} has one score a row, and there are {len(every)} labels "
             msg += f"({list_labels(every)}): one column a label is due"
             raise EvidenceError(msg)
         # scikit-learn scores the last of two classes
@@ -142,15 +142,15 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
         return -values if scores.method == "decision_function" else 1 - values
     if given and width == 2 and not several:
         column = f"[{label_text(scores.names[1])}]" if scores.names else "[:, 1]"
-        msg = f"{scores.said} has 2 columns; for two labels give that of the positive one, "
+        msg = f"{scores.title} has 2 columns; for two labels give that of the positive one, "
         msg += f"such as {name}{column}"
         raise EvidenceError(msg)
     if not given and order is None and width == 2 and set(every) != {0, 1}:
-        msg = f"{scores.said} has 2 columns and the model has no `classes_`, so that it is not "
+        msg = f"{scores.title} has 2 columns and the model has no `classes_`, so that it is not "
         msg += "known which one is the positive label's: give the model `classes_`, or give scores"
         raise EvidenceError(msg)
     if width != len(labels):
-        msg = f"{scores.said} has {width} columns and there are {len(labels)} labels "
+        msg = f"{scores.title} has {width} columns and there are {len(labels)} labels "
         msg += f"({list_labels(labels)}): one column a label is due"
         raise EvidenceError(f"{msg}, in this order" if given else msg)
     if given:
@@ -167,7 +167,7 @@ def _model_columns(scores: Scores, classes: Classes, labels: tuple[Any, ...]) ->
         return scores.values[:, labels.index(positive)]
     absent = [label for label in every if label not in labels]
     if absent and scores.method != "predict_proba":
-        msg = f"{scores.said} has no column for {list_labels(absent)}"
+        msg = f"{scores.title} has no column for {list_labels(absent)}"
         raise EvidenceError(msg)
     found = np.zeros((scores.rows, len(every)))
     for place, label in enumerate(every):

@@ -15,7 +15,7 @@ from mlgates.predictions import labels, lookup, numbers
 from mlgates.predictions.groups import are_names
 from mlgates.predictions.numbers import Floats, Scores
 from mlgates.tables import encoding
-from mlgates.tables.columns import NUMBERS, Column, Rows, index_of, rows_of, same_rows
+from mlgates.tables.columns import NUMBERS, Column, RowAxis, index_of, require_same_rows, rows_of
 from mlgates.tables.read_only import lend
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         answers = lookup.scored(evidence, names, probabilities=need == "probabilities")
     else:
         answers = lookup.predicted(evidence, names)
-    rows: list[Rows] = [true, answers]
+    rows: list[RowAxis] = [true, answers]
     weights = None
     if "sample_weight" in evidence:
         weights = lookup.column_of(evidence, "sample_weight")
@@ -252,7 +252,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     for name in (lookup.CANDIDATE.pred, lookup.CANDIDATE.score) if production else ():
         other = lookup.rows_of_evidence(evidence, name)
         rows += [] if other is None else [other]
-    same_rows(*rows)
+    require_same_rows(*rows)
 
     truth: npt.NDArray[Any]
     pred: npt.NDArray[Any] | None = None
@@ -261,7 +261,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         coded = true_labels(evidence, true)
         score, classes = scores_by_class(evidence, names, coded, answers)
         if need == "probabilities":
-            numbers.check_probabilities(answers.said, score)
+            numbers.check_probabilities(answers.title, score)
         truth = plain_values(true) if need == "given" else labels.recode(coded, classes.every)
     elif need == "labels":
         coded = true_labels(evidence, true)
@@ -277,9 +277,9 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     else:
         for one, other in ((true, answers), (answers, true)):
             if one.field.kind in NUMBERS and other.field.kind == "string":
-                raise labels.mixed_types(numbers=one.said, texts=other.said)
+                raise labels.mixed_types(numbers=one.title, texts=other.title)
         if true.field.kind in NUMBERS:
-            numbers.check_finite(true.said, true.floats, missing=True)
+            numbers.check_finite(true.title, true.floats, missing=True)
         check_complete(answers)
         truth, pred = plain_values(true), plain_values(answers)
     every = Outcomes(
@@ -322,9 +322,9 @@ def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
 def check_complete(column: Column) -> None:
     """Raise for predictions that are missing or infinite."""
     if column.field.kind in NUMBERS:
-        numbers.check_finite(column.said, column.floats)
+        numbers.check_finite(column.title, column.floats)
     elif column.missing is not None:
-        numbers.check_finite(column.said, np.where(column.missing, np.nan, 0.0))
+        numbers.check_finite(column.title, np.where(column.missing, np.nan, 0.0))
 
 
 def plain_values(column: Column) -> npt.NDArray[Any]:
@@ -385,4 +385,6 @@ def check_rows(arguments: Mapping[str, object]) -> None:
     found = [name for name in sorted(ALIGNED, key="X".__eq__) if name in arguments]
     counts = {name: rows_of(arguments[name]) for name in found}  # messages name "X" last
     with_rows = [(name, rows) for name, rows in counts.items() if rows is not None]
-    same_rows(*(Rows(f"`{name}`", rows, index_of(arguments[name])) for name, rows in with_rows))
+    require_same_rows(
+        *(RowAxis(f"`{name}`", rows, index_of(arguments[name])) for name, rows in with_rows)
+    )

@@ -25,15 +25,15 @@ from mlgates.tables.source import Source, as_source, collected
 __all__ = [
     "NUMBERS",
     "Column",
-    "Rows",
+    "RowAxis",
     "as_array",
     "as_column",
     "columns_of",
     "in_memory",
     "index_of",
     "is_table",
+    "require_same_rows",
     "rows_of",
-    "same_rows",
 ]
 
 #: Kinds of columns whose values are numbers; True is 1.
@@ -42,11 +42,11 @@ _ONE_EACH = "give one value a row: a 1-D array, a Series, an Arrow array or a li
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows of a table or of a column, to check that they are those of another."""
+class RowAxis:
+    """Number and pandas index of the rows of one piece of evidence, to check alignment."""
 
     #: name in messages, like "`y_true`"
-    said: str
+    title: str
     #: number of rows, missing ones too
     rows: int
     #: pandas index of the rows, or None
@@ -54,7 +54,7 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Column(Rows):
+class Column(RowAxis):
     """One value a row."""
 
     #: values, in plain types
@@ -89,10 +89,10 @@ class Column(Rows):
         return np.asarray(encoding.to_floats(pc.cast(plain, pa.float64(), safe=False)), np.float64)
 
 
-def as_column(said: str, value: object) -> Column:
+def as_column(title: str, value: object) -> Column:
     """Return one value a row of a 1-D or (n, 1) array, a Series, a list, or a table of one column.
 
-    `said` is the name in messages. Raises EvidenceError for anything else, and for values that
+    `title` is the name in messages. Raises EvidenceError for anything else, and for values that
     can't be read.
 
     Examples
@@ -103,7 +103,7 @@ def as_column(said: str, value: object) -> Column:
     Traceback (most recent call last):
     mlgates.errors.EvidenceError: `y_pred` has shape (1, 3): give one value a row, such as .ravel()
     """
-    index, values = index_of(value), _one_value_a_row(said, value)
+    index, values = index_of(value), _one_value_a_row(title, value)
     dtype: Any = getattr(values, "dtype", None)
     categories = getattr(getattr(dtype, "categories", None), "dtype", None)
     if containers.is_instance_of(dtype, "pandas", "IntervalDtype"):  # of `pandas.cut`: by name
@@ -120,29 +120,29 @@ def as_column(said: str, value: object) -> Column:
         distinct = np.frombuffer(b"".join(encoded.dictionary.to_pylist()), dtype).tolist()
         values = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(distinct, pa.string()))
     try:
-        array, field = containers.from_sequence(said.strip("`"), values)
+        array, field = containers.from_sequence(title.strip("`"), values)
     except EvidenceError:
         raise
     except UNCONVERTIBLE as error:
-        msg = f"{said} can't be read: {type(error).__name__}; {_ONE_EACH}"
+        msg = f"{title} can't be read: {type(error).__name__}; {_ONE_EACH}"
         raise EvidenceError(msg) from None
     if field.kind == "nested":
-        msg = f"{said} holds lists or dicts; {_ONE_EACH}"
+        msg = f"{title} holds lists or dicts; {_ONE_EACH}"
         raise EvidenceError(msg)
     if field.problem is not None:
         numbers = _as_one_type(values) if field.type.startswith("mixed") else None
         if numbers is None:  # (the column is called by its name as evidence)
-            msg = field.problem.replace(f"column {said.strip('`')!r}", said, 1)
+            msg = field.problem.replace(f"column {title.strip('`')!r}", title, 1)
             raise EvidenceError(msg)
-        return Column(said, len(numbers), index, *containers.from_sequence(said, numbers))
+        return Column(title, len(numbers), index, *containers.from_sequence(title, numbers))
     dtype = getattr(values, "dtype", None)
     declares = containers.is_instance_of(dtype, "pandas", "CategoricalDtype") or (
         containers.kind_of(values) == "polars column" and str(dtype).startswith("Enum")
     )
-    return Column(said, len(array), index, array, field, declares)
+    return Column(title, len(array), index, array, field, declares)
 
 
-def _one_value_a_row(said: str, value: Any) -> Any:
+def _one_value_a_row(title: str, value: Any) -> Any:
     """Return one value a row in a container that `from_sequence` reads."""
     kind, type_name = containers.kind_of(value), type(value).__name__
     names = ("__len__", "__array__", "__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
@@ -151,19 +151,21 @@ def _one_value_a_row(said: str, value: Any) -> Any:
     )
     msg = ""
     if isinstance(value, Iterator):
-        msg = f"{said} is of type {type_name}, which can be read only once; give a list or an array"
+        msg = (
+            f"{title} is of type {type_name}, which can be read only once; give a list or an array"
+        )
     elif isinstance(value, AbstractSet):
-        msg = f"{said} is of type {type_name}, which has no order; {_ONE_EACH}"
+        msg = f"{title} is of type {type_name}, which has no order; {_ONE_EACH}"
     elif no_column:
-        msg = f"{said} is of type {type_name}; {_ONE_EACH}"
+        msg = f"{title} is of type {type_name}; {_ONE_EACH}"
     elif kind == "sparse":
-        msg = f"{said} is a sparse matrix; call .toarray() first"
+        msg = f"{title} is a sparse matrix; call .toarray() first"
     elif kind != "sequence" and is_table(value):
-        inside = columns_of(said, value)
+        inside = columns_of(title, value)
         if len(inside) == 1:
-            return _one_value_a_row(said, *inside.values())
+            return _one_value_a_row(title, *inside.values())
         names_of_some = ", ".join(map(repr, list(inside)[:5]))
-        msg = f"{said} is a table of {len(inside)} columns ({names_of_some}): give one of them"
+        msg = f"{title} is a table of {len(inside)} columns ({names_of_some}): give one of them"
     if msg:
         raise EvidenceError(msg)
     if kind == "sequence":
@@ -174,7 +176,7 @@ def _one_value_a_row(said: str, value: Any) -> Any:
     only_arrow = hasattr(value, "__arrow_c_array__") and not hasattr(value, "__array__")
     if isinstance(value, Sequence) or kind.endswith("column") or only_arrow:
         return value
-    array = as_array(said, value)
+    array = as_array(title, value)
     if array.ndim == 2 and array.shape[1] == 1:
         return array.reshape(-1)
     if array.ndim != 1:
@@ -184,7 +186,7 @@ def _one_value_a_row(said: str, value: Any) -> Any:
             hint = ", such as .ravel()"
         elif array.ndim == 2:
             hint = f", such as one column of the {'x'.join(map(str, array.shape))} array"
-        msg = f"{said} {what}: give one value a row{hint}"
+        msg = f"{title} {what}: give one value a row{hint}"
         raise EvidenceError(msg)
     return array
 
@@ -209,7 +211,7 @@ def _as_one_type(values: Any) -> list[Any] | None:
     return [None if type(cell) in missing else convert[type(cell)](cell) for cell in cells]
 
 
-def as_array(said: str, value: Any) -> npt.NDArray[Any]:
+def as_array(title: str, value: Any) -> npt.NDArray[Any]:
     """Return the array that numpy makes of a value; a masked array stays one."""
     if isinstance(value, np.ma.MaskedArray):
         return value
@@ -218,7 +220,7 @@ def as_array(said: str, value: Any) -> npt.NDArray[Any]:
     except Exception as error:
         # (of a tensor on another device, or one that needs a gradient)
         kind = type(value).__name__
-        msg = f"{said} is of type {kind}, which numpy can't read; make it a numpy array first"
+        msg = f"{title} is of type {kind}, which numpy can't read; make it a numpy array first"
         raise EvidenceError(msg) from error
 
 
@@ -235,7 +237,7 @@ def is_table(value: Any) -> bool:
     )
 
 
-def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
+def columns_of(title: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
     """Return columns of a table by name, all by default, in the library of the table.
 
     Raises EvidenceError when a name occurs twice.
@@ -248,7 +250,7 @@ def columns_of(said: str, table: Any, names: Sequence[Any] | None = None) -> dic
         known = list(table.schema.names)
     twice = sorted(str(name) for name, count in Counter(known).items() if count > 1)
     if twice:
-        msg = f"{said} has more than one column {twice[0]!r}; rename or drop the others"
+        msg = f"{title} has more than one column {twice[0]!r}; rename or drop the others"
         raise EvidenceError(msg)
     if names is None:
         return dict(zip(known, containers.columns_in(table), strict=True))
@@ -263,28 +265,28 @@ def index_of(value: Any) -> Any:
     return value.index if pandas else None
 
 
-def same_rows(*parts: Rows) -> None:
+def require_same_rows(*parts: RowAxis) -> None:
     """Raise EvidenceError unless all have as many rows, and equal pandas indexes if they have one.
 
     Examples
     --------
-    >>> same_rows(as_column("`y_true`", [0, 1]), as_column("`y_pred`", [0, 1, 1]))
+    >>> require_same_rows(as_column("`y_true`", [0, 1]), as_column("`y_pred`", [0, 1, 1]))
     Traceback (most recent call last):
     mlgates.errors.EvidenceError: `y_true` has 2 rows and `y_pred` has 3
     """
     indexed = tuple(part for part in parts if part.index is not None)
     for one, other in ((group[0], part) for group in (parts, indexed) for part in group[1:]):
         if one.rows != other.rows:
-            msg = f"{one.said} has {one.rows:,} rows and {other.said} has {other.rows:,}"
+            msg = f"{one.title} has {one.rows:,} rows and {other.title} has {other.rows:,}"
             raise EvidenceError(msg)
         if one.index is None or other.index is None or one.index.equals(other.index):
             continue
-        msg = f"the indexes of {one.said} and {other.said} differ, so that it is not known which "
+        msg = f"the indexes of {one.title} and {other.title} differ, so that it is not known which "
         msg += "rows belong together: "
         unique = one.index.is_unique and other.index.is_unique
         if unique and one.index.isin(other.index).all():
             first, second = (
-                c.said.split("`")[1] if "`" in c.said else c.said for c in (one, other)
+                c.title.split("`")[1] if "`" in c.title else c.title for c in (one, other)
             )
             msg += "they hold the same labels in another order; "
             msg += f"write {second}.loc[{first}.index]"

@@ -316,7 +316,7 @@ def latencies_of(column: Column) -> Floats:
     empty = kind == "null" and not column.rows
     if kind == "bool" or (kind not in NUMBERS | {"duration"} and not empty):
         held = f"values of type {column.field.type}" if column.rows else "no numbers"
-        msg = f"{column.said} holds {held}; seconds are due, infinite for a request that failed"
+        msg = f"{column.title} holds {held}; seconds are due, infinite for a request that failed"
         raise EvidenceError(msg)
     if kind == "duration":
         plain: Any = encoding.decode(column.array)
@@ -331,6 +331,6 @@ def latencies_of(column: Column) -> Floats:
         (values == 0, coarse),
     ):
         if count := int(np.count_nonzero(bad)):
-            msg = f"{column.said} holds {count:,} of {len(bad):,} values that are {what}"
+            msg = f"{column.title} holds {count:,} of {len(bad):,} values that are {what}"
             raise EvidenceError(msg)
     return values
