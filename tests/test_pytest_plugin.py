@@ -128,11 +128,11 @@ def test_gates_are_subtests_and_the_test_fails_with_the_table(pytester, run):
             "FAIL: `failing`: 7 *limit is at most 5",
             "test_loans.py:*: in test_fails",
             "    gates(FAILING)",
-            "E * loans: FAIL (*) - 1 of 5 gates holds it back",
+            "E * loans: FAIL (*) - 1 of 5 gates blocks release",
             "E   FAIL *failing *7 *at most 5",
             "*= mlgates =*",
             "loans: PASS (*) - 4 gates  (test_loans.py::test_passes)",
-            "loans: FAIL (*) - 1 of 5 gates holds *: failing FAIL  (test_loans.py::test_fails)",
+            "loans: FAIL (*) - 1 of 5 gates blocks *: failing FAIL  (test_loans.py::test_fails)",
             "written: out.json, out-2.json, out-3.json, out-4.json, out-5.json",
         ]
     )
@@ -158,7 +158,7 @@ def test_stopping_at_the_first_failure_still_shows_the_table(pytester, run):
         """
     )
     found = run("-x")
-    found.stdout.fnmatch_lines(["E * 2 of 2 gates hold it back", "E   FAIL *second*"])
+    found.stdout.fnmatch_lines(["E * 2 of 2 gates block release", "E   FAIL *second*"])
 
 
 def test_without_subtests_it_says_what_is_needed(pytester, run):
@@ -195,7 +195,7 @@ def test_assertions_show_the_table(pytester, run):
         n: case.result[0].text for n, case in cases(pytester.path / "j.xml").items() if case.result
     }
     for name in ("call", "name", "attribute", "verdict", "raise"):
-        assert "1 of 5 gates holds it back" in told[f"test_{name}"], name
+        assert "1 of 5 gates blocks release" in told[f"test_{name}"], name
     assert "failing: FAIL" in told["test_result"]
     found.stdout.fnmatch_lines(
         ["test_loans.py:*: in test_raise", "    def test_raise*", "E *FAIL*"]

@@ -101,7 +101,7 @@ def test_the_head_says_what_holds_it_back():
     assert told(find(root, "p", "mg-badge")[0]) == "✗ FAIL"
     assert [told(h) for h in find(root, "h1")] == ["credit-release"]
     assert told(find(root, "p", "mg-told")[0]) == (
-        "6 of 8 gates hold it back · 1 advisory; 1 skipped"
+        "6 of 8 gates block release · 1 advisory; 1 skipped"
     )
     holding = [told(item) for item in find(find(root, "ul", "mg-holding")[0], "li")]
     assert holding == [

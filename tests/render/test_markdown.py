@@ -44,7 +44,7 @@ def test_a_report_has_a_headline_and_its_rows_worst_first():
     shown = every_kind().to_markdown()
     lines = shown.splitlines()
     assert lines[0] == "### ✗ FAIL <code>credit-release</code>"
-    assert lines[2] == "6 of 8 gates hold it back; 1 advisory; 1 skipped"
+    assert lines[2] == "6 of 8 gates block release; 1 advisory; 1 skipped"
     words = [
         line.split("|")[1].split()[1]
         for line in lines

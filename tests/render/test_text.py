@@ -96,7 +96,7 @@ FULL = report(
 )
 
 AT_80 = """\
-credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates hold it back
+credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates block release
 
 VERDICT                 GATE              SUBJECT          MEASURED  LIMIT
 ERROR                   freshness:t
@@ -120,7 +120,7 @@ data: 4,012 rows x 15 columns, fingerprint ce6e818baa50; reference: 1 column;
 run 2026-01-31T12:00:00 UTC in 12.5 s; commit 0123456789ab"""
 
 AT_200 = """\
-credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates hold it back
+credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates block release
 
 VERDICT                 GATE                                    SUBJECT                         MEASURED  LIMIT
 ERROR                   freshness:t
@@ -199,11 +199,11 @@ def test_a_result_alone_says_what_was_not_judged(verdict):
         ),
         (
             [result(psi("fail", value=0.9)), result(psi("pass"), name="b")],
-            "nightly: FAIL - 1 of 2 gates holds it back",
+            "nightly: FAIL - 1 of 2 gates blocks release",
         ),
         (
             [result(psi("fail", value=0.9)), result(psi("error", value=None), name="b")],
-            "nightly: ERROR - 2 of 2 gates hold it back",
+            "nightly: ERROR - 2 of 2 gates block release",
         ),
         ([result(psi("skip"))], "nightly: INCONCLUSIVE (1 skipped) - 1 gate"),
         ([], "nightly: INCONCLUSIVE - 0 gates"),
@@ -386,7 +386,7 @@ def test_a_run_prints_what_it_found():
     suite = mg.GateSuite([mg.Completeness(max_missing=0.2)], name="nightly")
     lines = str(suite.run(data={"bmi": [21.5, None, 30.1]})).splitlines()
     assert lines[:6] == [
-        "nightly: FAIL - 1 of 1 gate holds it back",
+        "nightly: FAIL - 1 of 1 gate blocks release",
         "",
         "VERDICT  GATE          SUBJECT  MEASURED        LIMIT",
         "FAIL     completeness  bmi      missing 33.3 %  at most 20 %",
@@ -435,7 +435,7 @@ def test_many_columns_without_rows_are_one_row():
     shown = str(mg.GateSuite([mg.Completeness()]).run(data={name: [] for name in names}))
     assert "INCONCLUSIVE  completeness  12 checks" in shown
     assert (
-        "`c0` has no cells to judge; nor can these be told: `c1`, `c2`, `c3`, `c4`, `c5`, `c6`, "
+        "`c0` has no cells to judge; also undecided: `c1`, `c2`, `c3`, `c4`, `c5`, `c6`, "
         "`c7`, `c8` and 3 more"
     ) in " ".join(shown.split())
     assert len(shown.splitlines()) < 12
@@ -453,7 +453,7 @@ def few(gate, **evidence):
 def test_slices_with_few_rows_are_named():
     names = [f"group={name} (n = 5)" for name in "cdef"]
     for shown in few(mg.Performance("accuracy", at_least=0.5, by="group")):
-        told = f"nor can these be told: {', '.join(names)}"
+        told = f"also undecided: {', '.join(names)}"
         assert told in shown.replace("\\", "")
 
 
@@ -462,13 +462,13 @@ def test_groups_with_few_rows_are_named_with_what_differs():
     shown = few(gate, sensitive_features="group")[0]
     assert "`true_positive_rate` where group=c (n = " in shown
     gate = mg.Fairness("demographic_parity_difference", at_most=0.5)
-    assert "told: group=b (n = 5), group=c (n = 5)" in few(gate, sensitive_features="group")[0]
+    assert "undecided: group=b (n = 5), group=c (n = 5)" in few(gate, sensitive_features="group")[0]
 
 
 def test_columns_in_slices_without_rows_are_named_with_both():
     gate = mg.Completeness(by={"x": lambda t: [False] * 2, "y": lambda t: [False] * 2})
     shown = " ".join(str(mg.GateSuite([gate]).run(data={"a": [1, 2], "b": [1, 2]})).split())
-    assert "told: `b` where x (n = 0), `a` where y (n = 0), `b` where y (n = 0)" in shown
+    assert "undecided: `b` where x (n = 0), `a` where y (n = 0), `b` where y (n = 0)" in shown
 
 
 def test_a_few_columns_without_rows_are_a_row_each():

@@ -74,7 +74,7 @@ def headline(thing: Report | GateResult, name_length: int = _NAME) -> Head:
     if isinstance(thing, GateResult):
         return Head(name, verdict, aside(thing), "")
     held, gates = len(thing.failures), number_of(len(thing.results), "gate")
-    summary = f"{held} of {gates} hold{'s' if held == 1 else ''} it back" if held else gates
+    summary = f"{held} of {gates} block{'s' if held == 1 else ''} release" if held else gates
     return Head(name, verdict, thing.aside(), summary)
 
 
@@ -138,7 +138,7 @@ def alike(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
     others = list(dict.fromkeys(labels))[1:]
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     listed = ", ".join(others[:_NAMED]) + more
-    reason = clean(f"{checks[0].reason}; nor can these be told: {listed}", _REASON)
+    reason = clean(f"{checks[0].reason}; also undecided: {listed}", _REASON)
     gate, many = clean(result.name, name_length), f"{len(checks)} checks"
     return Row(checks[0].verdict, aside(result), gate, many, reason=reason)
 
