@@ -1,4 +1,4 @@
-"""What a run is given: names, the moment, tables read once, what is lent."""
+"""What a run is given: names, the moment, tables read once, read-only copies."""
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
@@ -10,7 +10,7 @@ import pytest
 
 from mlgates import evidence
 from mlgates.errors import EvidenceError
-from mlgates.evidence import VOCABULARY, Evidence, lend, rows_of
+from mlgates.evidence import VOCABULARY, Evidence, read_only, rows_of
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.predictions.lookup import CANDIDATE, PRODUCTION
 from mlgates.profile.counters import Missing, NotIn
@@ -373,24 +373,24 @@ def test_requests_are_found_by_their_type():
 # read-only values
 
 
-def test_arrays_are_lent_read_only_without_a_copy():
+def test_arrays_become_read_only_views_without_a_copy():
     array = np.arange(5)
-    lent = lend(array)
-    assert np.shares_memory(lent, array)
+    view = read_only(array)
+    assert np.shares_memory(view, array)
     with pytest.raises(ValueError, match="read-only"):
-        lent[0] = 9
+        view[0] = 9
     assert array.flags.writeable
 
 
 def test_containers_are_copied_around_such_views():
     array = np.arange(3)
     given = {"a": array, "b": [1, [2]], "c": (array, {"d": array}), "e": [{"f": 1}]}
-    lent = lend(given)
-    assert lent.keys() == given.keys()
-    lent["b"][1].append(3)
-    lent["e"][0]["f"] = 2
-    lent["new"] = 1
-    for view in (lent["a"], lent["c"][0], lent["c"][1]["d"]):
+    copied = read_only(given)
+    assert copied.keys() == given.keys()
+    copied["b"][1].append(3)
+    copied["e"][0]["f"] = 2
+    copied["new"] = 1
+    for view in (copied["a"], copied["c"][0], copied["c"][1]["d"]):
         assert np.shares_memory(view, array)
         assert not view.flags.writeable
     assert given["b"] == [1, [2]]
@@ -414,15 +414,15 @@ def test_containers_are_copied_around_such_views():
 )
 def test_pandas_is_lent_equal_and_can_not_be_written_through(frame):
     kept = frame.copy(deep=True)
-    lent = lend(frame)
-    pd.testing.assert_frame_equal(lent, kept)
-    for column in range(lent.shape[1]):
+    view = read_only(frame)
+    pd.testing.assert_frame_equal(view, kept)
+    for column in range(view.shape[1]):
         try:
-            lent.iloc[0, column] = lent.iloc[1, column]
-            lent.iloc[:, column].to_numpy()[0] = lent.iloc[1, column]
+            view.iloc[0, column] = view.iloc[1, column]
+            view.iloc[:, column].to_numpy()[0] = view.iloc[1, column]
         except (ValueError, IndexError, TypeError, AssertionError):  # the last by pandas 2.2
             continue
-    lent["new"] = 1
+    view["new"] = 1
     pd.testing.assert_frame_equal(frame, kept)
 
 
@@ -430,31 +430,31 @@ def test_pandas_keeps_its_names_and_attributes():
     frame = pd.DataFrame({"a": [1]})
     frame.columns.name = "features"
     frame.attrs["source"] = "here"
-    lent = lend(frame)
-    assert (lent.columns.name, lent.attrs) == ("features", {"source": "here"})
-    lent.attrs["source"] = "there"
+    view = read_only(frame)
+    assert (view.columns.name, view.attrs) == ("features", {"source": "here"})
+    view.attrs["source"] = "there"
     assert frame.attrs == {"source": "here"}
     series = pd.Series([1.5], name="score", index=["r"])
-    pd.testing.assert_series_equal(lend(series), series)
+    pd.testing.assert_series_equal(read_only(series), series)
 
 
 def test_polars_and_arrow_are_lent_equal():
     frame = pl.DataFrame({"a": [1, 2]})
-    lent = lend(frame)
-    lent[0, "a"] = 9
+    view = read_only(frame)
+    view[0, "a"] = 9
     assert frame["a"].to_list() == [1, 2]
     series = pl.Series([1, 2])
-    copied = lend(series)
+    copied = read_only(series)
     copied[0] = 9
     assert series.to_list() == [1, 2]
     table = pa.table(ROWS)
-    assert lend(table) is table
+    assert read_only(table) is table
 
 
 def test_what_is_no_data_is_lent_as_it_is():
     model = object()
     for value in (model, "label", 5, None, len):
-        assert lend(value) is value
+        assert read_only(value) is value
 
 
 def test_features_that_a_gate_asks_for_are_fingerprinted():

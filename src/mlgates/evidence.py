@@ -21,10 +21,10 @@ from mlgates.profile.counter import Counter
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
 from mlgates.tables.columns import in_memory, rows_of
 from mlgates.tables.field import TableSchema
-from mlgates.tables.read_only import lend
+from mlgates.tables.read_only import read_only
 from mlgates.tables.source import Source, as_source
 
-__all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "lend", "rows_of"]
+__all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "read_only", "rows_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -371,8 +371,8 @@ class Evidence:
         if name == "reference" and self._stored:
             return self.reference()
         if name not in TABLES:
-            return lend(given)
-        return lend(self.source(name).whole())
+            return read_only(given)
+        return read_only(self.source(name).whole())
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
         """Return read-only values of those names that are offered.

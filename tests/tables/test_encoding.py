@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlgates.tables.encoding import doubles_tell, filled, is_null, to_floats, to_numpy
+from mlgates.tables.encoding import distinct_as_doubles, filled, null_mask, to_floats, to_numpy
 
 TYPES = [pa.bool_(), pa.int8(), pa.uint16(), pa.int32(), pa.uint64(), pa.float32(), pa.float64()]
 
@@ -28,7 +28,7 @@ def test_values_nulls_and_slices_of_chunks(type_, parts, start):
     found = to_numpy(array)
     assert found.dtype == type_.to_pandas_dtype()
     assert found.tolist() == [cell for cell in cells if cell is not None]
-    assert is_null(array).tolist() == [cell is None for cell in cells]
+    assert null_mask(array).tolist() == [cell is None for cell in cells]
     if type_ == pa.bool_():
         return
     whole = np.concatenate([[], *(filled(chunk, 7) for chunk in array.chunks)])
@@ -66,7 +66,7 @@ def test_decimals_that_doubles_tell_apart(scale, units, told):
     exactly = Context(prec=40)
     cells = [unit if unit is None else Decimal(unit).scaleb(-scale, exactly) for unit in units]
     for size in (pa.decimal128(38, scale), pa.decimal256(60, scale)):
-        assert doubles_tell(pa.chunked_array([pa.array(cells, size)])) is told
+        assert distinct_as_doubles(pa.chunked_array([pa.array(cells, size)])) is told
 
 
 def test_numbers_of_a_file_against_a_stored_baseline_load_no_pandas(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from mlgates.errors import EvidenceError
 from mlgates.tables.columns import rows_of
-from mlgates.tables.read_only import lend
+from mlgates.tables.read_only import read_only
 from mlgates.tables.source import as_source
 
 
@@ -25,16 +25,16 @@ def test_rows_of_tables_and_arrays():
 def test_what_is_lent_is_read_only_and_the_original_is_not():
     array = np.zeros(2)
     with pytest.raises(ValueError, match="read-only"):
-        lend(array)[0] = 1
+        read_only(array)[0] = 1
     array[0] = 1
     frame = pd.DataFrame({"x": [1, 2]})
-    lent = lend(frame)
-    lent["y"] = 1
+    copied = read_only(frame)
+    copied["y"] = 1
     assert list(frame) == ["x"]
 
 
 def test_what_can_be_read_once_is_refused():
     with pytest.raises(EvidenceError) as caught:
-        lend(iter([1]))
+        read_only(iter([1]))
     said = "got a list_iterator, which can be read only once; give a list or an array"
     assert str(caught.value) == said

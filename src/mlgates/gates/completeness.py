@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
-from mlgates.evidence import Evidence, lend
+from mlgates.evidence import Evidence, read_only
 from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
@@ -39,7 +39,7 @@ class _Condition:
     condition: Callable[..., object]
 
     def __call__(self, table: object) -> object:
-        return self.condition(lend(table))
+        return self.condition(read_only(table))
 
 
 class _Plan(NamedTuple):

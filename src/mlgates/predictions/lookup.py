@@ -17,7 +17,7 @@ from mlgates.predictions.numbers import Method, Scores, as_scores, values_of
 from mlgates.redaction import describe
 from mlgates.tables import columns
 from mlgates.tables.containers import kind_of, names_of_columns
-from mlgates.tables.read_only import lend
+from mlgates.tables.read_only import read_only
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
@@ -256,7 +256,7 @@ def _answer(
             return np.empty(0)
         predict: Any = getattr(model, method) if method else model
         try:
-            answer = predict(lend(evidence.in_memory("X")))
+            answer = predict(read_only(evidence.in_memory("X")))
         except MlgatesError:
             raise
         except (Exception, SystemExit) as error:

@@ -16,7 +16,7 @@ from mlgates.predictions.groups import are_names
 from mlgates.predictions.numbers import Floats, Scores
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, RowAxis, index_of, require_same_rows, rows_of
-from mlgates.tables.read_only import lend
+from mlgates.tables.read_only import read_only
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
@@ -358,12 +358,12 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
         if name == names.pred:
             column = lookup.predicted(evidence, names)
             check_complete(column)
-            return lend(plain_values(column))
+            return read_only(plain_values(column))
         scores = lookup.scored(evidence, names)
         truth = labels.Labels("`y_true`", np.empty(0, np.intp), ())
         if "y_true" in evidence:
             truth = true_labels(evidence, lookup.column_of(evidence, "y_true"))
-        return lend(scores_by_class(evidence, names, truth, scores)[0])
+        return read_only(scores_by_class(evidence, names, truth, scores)[0])
     value: Any = evidence.in_memory(name) if name == "X" else evidence[name]
     if isinstance(value, str) and name != "X":
         value = lookup.native_column(evidence, value, name)
@@ -371,7 +371,7 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
         value = {column: lookup.native_column(evidence, column, name) for column in value}
     elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] == 1 and name != "X":
         value = value.reshape(-1)
-    return lend(value)
+    return read_only(value)
 
 
 def check_rows(arguments: Mapping[str, object]) -> None:

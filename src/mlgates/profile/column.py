@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mlgates.errors import EvidenceError
 from mlgates.stats.counting import in_order
 from mlgates.tables import encoding
-from mlgates.tables.encoding import as_bytes, bytes_sum, offsets_and_bytes, weigh
+from mlgates.tables.encoding import as_bytes, byte_weights, bytes_sum, offsets_and_bytes
 from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import Field
 
@@ -107,7 +107,7 @@ class ColumnView:
             hides_nulls = any(chunk.dictionary.null_count for chunk in array.chunks)
         if hides_nulls:
             # No validity bitmap of the column shows them.
-            self._mask = encoding.is_null(self.plain)
+            self._mask = encoding.null_mask(self.plain)
             self.nulls = int(np.count_nonzero(self._mask))
         else:
             self.nulls = int(array.null_count)
@@ -156,7 +156,7 @@ class ColumnView:
             elif self.nulls == 0:
                 self._mask = np.zeros(self.rows, np.bool_)
             else:
-                self._mask = encoding.is_null(self.array)
+                self._mask = encoding.null_mask(self.array)
         return self._mask
 
     @cached_property
@@ -349,7 +349,7 @@ def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
     offsets, data = offsets_and_bytes(as_bytes(texts))
     words = _last_words(offsets, offsets[0], data)
     _mix(words)
-    return weigh(texts) + words
+    return byte_weights(texts) + words
 
 
 def _last_words(

@@ -22,7 +22,7 @@ from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample,
 from mlgates.profile.sketch import PARTS, QuantileSketch
 from mlgates.stats.counting import Edges, Ends, count_unsorted, tally
 from mlgates.tables import exact
-from mlgates.tables.encoding import doubles_tell
+from mlgates.tables.encoding import distinct_as_doubles
 from mlgates.tables.exact import Exact
 
 __all__ = [
@@ -524,7 +524,7 @@ def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
     if found.kind not in {"int", "float", "decimal", "null"}:
         msg = f"column {found.name!r} holds {found.kind} values ({found.type}), no numbers"
         raise EvidenceError(msg)
-    if found.kind == "decimal" and not doubles_tell(view.plain):
+    if found.kind == "decimal" and not distinct_as_doubles(view.plain):
         msg = (
             f"column {found.name!r} holds values ({found.type}) that differ by less than doubles "
             "can tell; give it with fewer digits, or as texts"

@@ -69,7 +69,7 @@ class Column(RowAxis):
         if self.field.kind == "float":
             mask = np.isnan(self.floats)
         elif self.array.null_count or pa.types.is_dictionary(self.array.type):
-            mask = encoding.is_null(encoding.decode(self.array))
+            mask = encoding.null_mask(encoding.decode(self.array))
         else:
             return None
         return mask if mask.any() else None
@@ -80,7 +80,7 @@ class Column(RowAxis):
         plain = encoding.decode(self.array)
         if self.field.kind == "decimal":
             found = np.full(len(plain), np.nan)
-            found[~encoding.is_null(plain)] = encoding.to_doubles(plain)
+            found[~encoding.null_mask(plain)] = encoding.to_doubles(plain)
             return found
         if self.field.kind == "null":
             return np.full(len(plain), np.nan)

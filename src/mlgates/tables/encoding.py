@@ -10,18 +10,18 @@ import pyarrow.compute as pc
 
 __all__ = [
     "as_bytes",
+    "byte_weights",
     "bytes_sum",
     "decode",
-    "doubles_tell",
+    "distinct_as_doubles",
     "encode",
     "filled",
-    "is_null",
+    "null_mask",
     "offsets_and_bytes",
     "to_doubles",
     "to_floats",
     "to_numpy",
     "to_whole_numbers",
-    "weigh",
 ]
 
 #: Bytes of a text column that are added up in 32 bits at a time: 255 * 2**24 < 2**32.
@@ -82,7 +82,7 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(joined, values, safe=False)
 
 
-def is_null(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def null_mask(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Return a mask of the rows that are null, whatever the type."""
     if pa.types.is_union(array.type):
         # Unions have no validity of their own, and older Arrow does not look into their parts.
@@ -162,7 +162,7 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def doubles_tell(decimals: pa.ChunkedArray) -> bool:
+def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
     """Return whether doubles represent decimals exactly, or, with places, are as many values.
 
     Those of at most 15 digits are. Decimals with places, such as quotients, may have more digits:
@@ -171,7 +171,7 @@ def doubles_tell(decimals: pa.ChunkedArray) -> bool:
     Examples
     --------
     >>> from decimal import Decimal
-    >>> [doubles_tell(pa.chunked_array([[Decimal(x)]])) for x in (2**53, 2**53 + 1)]
+    >>> [distinct_as_doubles(pa.chunked_array([[Decimal(x)]])) for x in (2**53, 2**53 + 1)]
     [True, False]
     """
     scale, ends = decimals.type.scale, pc.min_max(decimals).values()
@@ -211,7 +211,7 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
     return total
 
 
-def weigh(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
+def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     """Return the share of each text in `bytes_sum`, modulo 2**64."""
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)

@@ -10,10 +10,10 @@ import numpy as np
 from mlgates.errors import EvidenceError
 from mlgates.tables.containers import kind_of
 
-__all__ = ["lend"]
+__all__ = ["read_only"]
 
 
-def lend(value: Any) -> Any:
+def read_only(value: Any) -> Any:
     """Return a shallow copy through which a user's function can't write to the caller's data.
 
     numpy arrays become read-only views, containers of them are copied around such views; anything
@@ -26,11 +26,11 @@ def lend(value: Any) -> Any:
         msg = f"got a {kind}, which can be read only once; give a list or an array"
         raise EvidenceError(msg)
     if isinstance(value, dict):
-        return {key: lend(item) for key, item in value.items()}
+        return {key: read_only(item) for key, item in value.items()}
     if isinstance(value, tuple) or type(value) is list:
         # (there may be millions of plain items)
         plain = (int, float, str, bool)
-        items = (item if type(item) in plain else lend(item) for item in value)
+        items = (item if type(item) in plain else read_only(item) for item in value)
         if type(value) in (list, tuple):
             return type(value)(items)
         return value._make(items) if hasattr(value, "_make") else value
@@ -41,7 +41,7 @@ def lend(value: Any) -> Any:
         view.flags.writeable = False
         return view
     if kind == "pandas" or (kind == "pandas column" and hasattr(value, "index")):
-        return _lend_pandas(value)
+        return _read_only_pandas(value)
     if kind in ("polars", "polars column"):
         return value.clone()
     if kind in ("pandas column", "sparse"):
@@ -50,22 +50,24 @@ def lend(value: Any) -> Any:
     return copy.copy(value) if mutable else value
 
 
-def _lend_pandas(value: Any) -> Any:
+def _read_only_pandas(value: Any) -> Any:
     """Return a copy of a frame or series around read-only views of its numpy arrays."""
     pandas = sys.modules["pandas"]
     index = value.index.copy()  # shares its labels, but has names of its own
 
-    def read_only(series: Any) -> Any:
+    def column_of(series: Any) -> Any:
         # (of objects a copy: pandas 2 can't compare texts that lie in a read-only array)
         if not isinstance(series.dtype, np.dtype) or series.dtype == object:
             return series.copy()
-        return pandas.Series(lend(series.to_numpy()), index=index, name=series.name, copy=False)
+        return pandas.Series(
+            read_only(series.to_numpy()), index=index, name=series.name, copy=False
+        )
 
     if type(value) is pandas.Series:
-        return read_only(value)
+        return column_of(value)
     if type(value) is not pandas.DataFrame or not value.columns.is_unique:
         return value.copy()
-    columns = {name: read_only(value[name]) for name in value.columns}
+    columns = {name: column_of(value[name]) for name in value.columns}
     frame = pandas.DataFrame(columns, index=index, copy=False)
     frame.columns = value.columns.copy()
     frame.attrs = dict(value.attrs)
