@@ -1,4 +1,4 @@
-"""The command: exit codes, suites in files, and a terminal that may not take what is said."""
+"""The command: exit codes, suites in files, and output that can fail."""
 
 import importlib
 import io
@@ -44,7 +44,7 @@ exclude = ["income"]
 advisory = true
 """
 
-# a suite that ends as it is told to by the only column of its data
+# a suite with the verdict that the only column of its data names
 ENDS = """
 import mlgates as mg
 
@@ -58,13 +58,13 @@ class Ends(mg.Gate):
         elif verdict == "interrupt":
             raise KeyboardInterrupt
         else:
-            yield mg.Check(subject="x", metric="rows", verdict=verdict, reason="as told")
+            yield mg.Check(subject="x", metric="rows", verdict=verdict, reason="by the column")
 
 SUITE = mg.GateSuite([Ends()], name="ends \\u2603")
 OTHER = SUITE + mg.GateSuite([mg.Completeness()])
 """
 
-LOADED = {"gates", "asks", "s", "_mlgates_suite_json"}
+LOADED = {"gates", "beside", "s", "_mlgates_suite_json"}
 
 
 @pytest.fixture
@@ -93,14 +93,14 @@ def run(*arguments, **options):
 
 
 @pytest.fixture
-def said(capsys):
-    """What the last command said."""
+def output(capsys):
+    """Return a function that gives what was printed since its last call."""
 
-    def said():
-        told = capsys.readouterr()
-        return told.out + told.err
+    def read():
+        printed = capsys.readouterr()
+        return printed.out + printed.err
 
-    return said
+    return read
 
 
 # exit codes
@@ -110,98 +110,104 @@ def said(capsys):
     ("verdict", "code"),
     [("pass", 0), ("fail", 1), ("error", 2), ("inconclusive", 3), ("interrupt", 130)],
 )
-def test_the_exit_code_is_the_verdict(place, said, verdict, code):
+def test_the_exit_code_is_the_verdict(place, output, verdict, code):
     assert main(["run", "gates.py", f"--data={verdict}.parquet", "--save=r.json"]) == code
     if code < 4:
-        assert f"ends \u2603: {verdict.upper()}" in said()
+        assert f"ends \u2603: {verdict.upper()}" in output()
         # a stored report that is shown says the same
         assert main(["show", "r.json"]) == code
         assert main(["show", "r.json", "-o", "r.html"]) == code
 
 
 @pytest.mark.parametrize("verdict", ["pass", "fail", "error", "inconclusive"])
-def test_what_can_not_be_written_betters_no_code(place, said, verdict):
+def test_a_report_that_cannot_be_written_is_an_error(place, output, verdict):
     code = main(["run", "gates.py", f"--data={verdict}.parquet", "--save=no/r.md", "--save=r.md"])
     assert code == {"pass": 2, "fail": 1, "error": 2, "inconclusive": 3}[verdict]
-    assert "mlgates: no/r.md: No such file or directory" in said()
+    assert "mlgates: no/r.md: No such file or directory" in output()
     assert Path("r.md").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         ([], "the following arguments are required: COMMAND"),
         (["ran"], "invalid choice: 'ran'"),
         (["run"], "the following arguments are required: SUITE"),
         (["run", "gates.toml", "--dat", "x"], "unrecognized arguments: --dat"),
-        (["run", "gates.toml", "--save", "r.pdf"], "'r.pdf' must end in one of .html, .md"),
-        (["run", "gates.toml", "--now", "2026-01-31"], "is no time with a zone"),
-        (["run", "gates.toml", "--now", "today"], "is no time with a zone"),
-        (["run", "gates.toml", "--jobs", "0"], "'0' is no whole number of at least 1"),
-        (["run", "gates.toml", "--jobs", "1_0"], "'1_0' is no whole number of at least 1"),
+        (
+            ["run", "gates.toml", "--save", "r.pdf"],
+            "the file must end in .html, .md, .json, ",
+        ),
+        (["run", "gates.toml", "--now", "2026-01-31"], "must be a time with a zone"),
+        (["run", "gates.toml", "--now", "today"], "must be a time with a zone"),
+        (["run", "gates.toml", "--jobs", "0"], "must be an integer of at least 1, got '0'"),
+        (["run", "gates.toml", "--jobs", "1_0"], "must be an integer of at least 1, got '1_0'"),
         (["show", "r.json", "--format", "pdf"], "invalid choice: 'pdf'"),
         (["baseline", "good.parquet"], "the following arguments are required: -o/--output"),
-        (["baseline", "good.parquet", "-o", "b.parquet"], "must end in .json"),
+        (
+            ["baseline", "good.parquet", "-o", "b.parquet"],
+            "a baseline is a .json file, got",
+        ),
     ],
 )
-def test_a_wrong_command_line_is_64(place, said, arguments, told):
+def test_a_wrong_command_line_is_64(place, output, arguments, expected):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 64
-    assert told in said()
+    assert expected in output()
 
 
-def test_help_and_version_are_0(said):
+def test_help_and_version_are_0(output):
     for asked in (["--help"], ["run", "--help"], ["show", "--help"], ["--version"]):
         with pytest.raises(SystemExit) as caught:
             main(asked)
         assert caught.value.code == 0
-    assert f"mlgates {mg.__version__}" in said()
+    assert f"mlgates {mg.__version__}" in output()
 
 
 # from a table to a report
 
 
-def test_a_suite_in_toml_runs_against_a_baseline(place, said):
+def test_a_suite_in_toml_runs_against_a_baseline(place, output):
     assert main(["baseline", "good.parquet", "-o", "base.json"]) == 0
-    assert said() == "base.json: 300 rows, 2 columns\n"
-    told = ["--reference=base.json", "--save=r.html", "--save=r.json"]
-    assert main(["run", "gates.toml", "--data=good.parquet", *told]) == 0
-    assert said().startswith("loans: PASS (1 advisory) - 3 gates\n")
+    assert output() == "base.json: 300 rows, 2 columns\n"
+    expected = ["--reference=base.json", "--save=r.html", "--save=r.json"]
+    assert main(["run", "gates.toml", "--data=good.parquet", *expected]) == 0
+    assert output().startswith("loans: PASS (1 advisory) - 3 gates\n")
     assert mg.Report.load("r.json").name == "loans"
-    assert main(["run", "gates.toml", "--data=bad.parquet", *told]) == 1
+    assert main(["run", "gates.toml", "--data=bad.parquet", *expected]) == 1
     assert mg.Report.load("r.json")["completeness"].reason == "blocked by schema"
     # one gate alone
     assert main(["run", "gates.toml", "--data=bad.parquet", "--only=compl*"]) == 0
     assert main(["run", "gates.toml", "--data=bad.parquet", "--only=shema"]) == 2
-    assert "'shema' means no gate; did you mean 'schema'?" in said()
+    assert "'shema' means no gate; did you mean 'schema'?" in output()
 
 
-def test_what_is_no_report_is_told_with_what_is(place, said):
+def test_a_file_that_is_no_report_is_refused(place, output):
     main(["run", "gates.py", "--data=pass.parquet", "--save=r.html"])
     main(["baseline", "pass.parquet", "-o", "b.json"])
     Path("broken.json").write_text("<", encoding="utf-8")
     only = "; of a report's files, only the .json is read"
-    for path, told in {
+    for path, expected in {
         "r.html": only,
         "b.json": "got 'mlgates.baseline'; a report is the .json that `Report.save` writes",
     }.items():
-        said()
+        output()
         assert main(["show", path]) == 2
-        assert said().strip().endswith(told)
+        assert output().strip().endswith(expected)
     assert main(["show", "broken.json"]) == 2
-    assert only not in said()
+    assert only not in output()
 
 
-def test_a_report_is_shown_in_every_form(place, said):
+def test_a_report_is_shown_in_every_form(place, output):
     main(["run", "gates.py", "--data=pass.parquet", "--save=r.json"])
     report = mg.Report.load("r.json")
     assert FORMS == DRAWN
     heads = {"markdown": "### ", "html": "<!doctype html>", "junit": "<?xml", "json": "{"}
     for form in FORMS:
-        said()
+        output()
         assert main(["show", "r.json", "--format", form]) == 0
-        assert said().startswith(heads.get(form, "ends"))
+        assert output().startswith(heads.get(form, "ends"))
         assert main(["show", "r.json", "--format", form, "-o", "out"]) == 0
         written = Path("out").read_text(encoding="utf-8")
         assert written.startswith(heads.get(form, "ends"))
@@ -210,12 +216,12 @@ def test_a_report_is_shown_in_every_form(place, said):
     assert main(["show", "r.json", "-o", "out.pdf"]) == 2
     assert main(["show", "absent.json"]) == 2
     Path("r.json").write_text(report.to_json().replace('"pass"', '"fail"', 1), encoding="utf-8")
-    said()
+    output()
     assert main(["show", "r.json"]) == 2
-    assert "the verdict written is 'fail', but its checks say 'pass'" in said()
+    assert "the verdict written is 'fail', but its checks say 'pass'" in output()
 
 
-def test_evidence_is_taken_by_its_names(place, monkeypatch):
+def test_evidence_is_given_by_its_names(place, monkeypatch):
     given = {}
 
     def capture(suite, **evidence):
@@ -224,11 +230,11 @@ def test_evidence_is_taken_by_its_names(place, monkeypatch):
         return mg.Report(name=suite.name, results=())
 
     monkeypatch.setattr(mg.GateSuite, "run", capture)
-    told = ["--data=d", "--reference=r.json", "--X=x", "--y-true=t", "--y-pred=p", "--y-score=s"]
-    told += ["--production-pred=q", "--production-score=u", "--sample-weight=w", "--jobs=2"]
-    told += ["--latencies=l", "--production-latencies=m"]
-    told += ["--sensitive-features=sex", "--sensitive-features=race", "--pos-label=1"]
-    assert main(["run", "gates.py", *told, "--now=2026-01-31T06:00:00Z"]) == 3
+    options = ["--data=d", "--reference=r.json", "--X=x", "--y-true=t", "--y-pred=p"]
+    options += ["--y-score=s", "--production-pred=q", "--production-score=u", "--sample-weight=w"]
+    options += ["--latencies=l", "--production-latencies=m", "--jobs=2"]
+    options += ["--sensitive-features=sex", "--sensitive-features=race", "--pos-label=1"]
+    assert main(["run", "gates.py", *options, "--now=2026-01-31T06:00:00Z"]) == 3
     assert given.pop("now").isoformat() == "2026-01-31T06:00:00+00:00"
     assert given == {
         "data": Path("d"),
@@ -247,7 +253,8 @@ def test_evidence_is_taken_by_its_names(place, monkeypatch):
         "n_jobs": 2,
         "progress": False,
     }
-    for label, meant in {"-1": -1, "yes": "yes", "'1'": "1", '"no"': "no", "1.0": "1.0"}.items():
+    labels = {"-1": -1, "yes": "yes", "'1'": "1", '"no"': "no", "1.0": "1.0"}
+    for label, meant in (labels | {"true": True, "False": False, "'true'": "true"}).items():
         main(["run", "gates.py", f"--pos-label={label}", "--progress"])
         assert given["pos_label"] == meant
         assert given["progress"] is True
@@ -271,26 +278,26 @@ def test_the_gates_of_a_toml_file_are_those_written(place):
     )
 
 
-def test_a_byte_order_mark_before_a_toml_file_is_no_fault(place):
+def test_a_toml_file_may_begin_with_a_byte_order_mark(place):
     Path("marked.toml").write_bytes(b"\xef\xbb\xbf" + Path("gates.toml").read_bytes())
     assert load("marked.toml") == load("gates.toml")
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "expected"),
     [
-        ("", "`gates` must be tables, at least one: [[gates]], got None"),
-        ("gates = 1", "`gates` must be tables, at least one: [[gates]], got 1"),
-        ("[gates]\ngate = 'Drift'", "`gates` must be tables"),
+        ("", "`gates` must be one or more tables, [[gates]], got None"),
+        ("gates = 1", "`gates` must be one or more tables, [[gates]], got 1"),
+        ("[gates]\ngate = 'Drift'", "`gates` must be one or more tables"),
         ("[[gate]]\ngate = 'Drift'", "the file: unknown key 'gate'; did you mean 'gates'?"),
-        ("suite = 'x'\n[[gates]]\ngate='Drift'", "`suite` must be a table: [suite], got 'x'"),
-        ("[suite]\ntitle = 'x'\n[[gates]]", "[suite]: unknown key 'title'; known are name"),
+        ("suite = 'x'\n[[gates]]\ngate='Drift'", "`suite` must be a table, [suite], got 'x'"),
+        ("[suite]\ntitle = 'x'\n[[gates]]", "[suite]: unknown key 'title'; allowed: name"),
         ("[suite]\nname = 3\n[[gates]]\ngate='Drift'", "`name` must be a text"),
         ("[[gates]]\nmethod = 'psi'", "gate 1: `gate` is missing"),
         ("[[gates]]\ngate = 'Drif'", "gate 1: `gate` must name a gate, got 'Drif'; did you mean"),
         ("[[gates]]\ngate = 'Gate'", "gate 1: `gate` must name a gate, got 'Gate'"),
         ("[[gates]]\ngate = 'Report'", "gate 1: `gate` must name a gate, got 'Report'"),
-        ("[[gates]]\ngate = 'os'", "gate 1: `gate` must name a gate, got 'os'; there are "),
+        ("[[gates]]\ngate = 'os'", "gate 1: `gate` must name a gate, got 'os'; gates are "),
         (
             "[[gates]]\ngate = 'Drift'\nat_mots = 0.2",
             "gate 1 (Drift): unknown key 'at_mots'; did you mean 'at_most'",
@@ -332,13 +339,13 @@ def test_a_byte_order_mark_before_a_toml_file_is_no_fault(place):
         (b"\xff\xfe", "not UTF-8 text"),
     ],
 )
-def test_a_wrong_toml_file_is_told(place, said, written, told):
+def test_a_wrong_toml_file_is_refused_with_the_reason(place, output, written, expected):
     raw = written if isinstance(written, bytes) else written.encode()
     Path("wrong.toml").write_bytes(raw)
     assert main(["run", "wrong.toml"]) == 2
-    found = said()
+    found = output()
     assert found.startswith("mlgates: wrong.toml: ")
-    assert told in found
+    assert expected in found
     assert len(found) < 1_000
 
 
@@ -360,30 +367,35 @@ def test_every_gate_can_be_written_in_toml():
 
 
 @pytest.mark.parametrize(
-    ("written", "where", "told"),
+    ("written", "where", "expected"),
     [
-        ("", "s.py", "s.py: a GateSuite called SUITE or a single one is wanted; it has none"),
-        ("A, B = x.only('c*'), x.only('c*')", "s.py", "it has A, B, x; name one: gates.py:NAME"),
+        ("", "s.py", "s.py: no GateSuite is defined; define one, such as SUITE = mg.Ga"),
+        (
+            "A, B = x.only('c*'), x.only('c*')",
+            "s.py",
+            "several suites are defined: A, B, x; choose one: s.py:NAME",
+        ),
         ("SUITE = 3", "s.py", "s.py: SUITE must be a GateSuite, got 3"),
-        ("y = x", "s.py:z", "s.py: there is no 'z'; it has x, y"),
+        ("y = x", "s.py:z", "s.py: 'z' is not defined; suites are x, y"),
         ("1 / 0", "s.py", "s.py: line 3: ZeroDivisionError: division by zero"),
         ("raise SystemExit(0)", "s.py", "s.py: line 3: SystemExit: 0"),
+        ("raise BaseException('out')", "s.py", "s.py: line 3: BaseException: out"),
         ("def", "s.py", "s.py: SyntaxError: "),
         ("import nothing_of_this_name", "s.py", "ModuleNotFoundError: No module named"),
-        ("", "t.py", "t.py: there is no such file"),
-        ("", "t.toml", "t.toml: there is no such file"),
-        ("", "s.txt", "a suite is in a .toml or .py file, or in gates.py:NAME, got 's.txt'"),
-        ("", "s", "a suite is in a .toml or .py file"),
+        ("", "t.py", "t.py: file not found"),
+        ("", "t.toml", "t.toml: file not found"),
+        ("", "s.txt", "SUITE must be a .toml or .py file, or gates.py:NAME, got 's.txt'"),
+        ("", "s", "SUITE must be a .toml or .py file"),
     ],
 )
-def test_a_wrong_python_file_is_told(place, said, written, where, told):
+def test_a_wrong_python_file_is_refused_with_the_reason(place, output, written, where, expected):
     head = "import mlgates as mg\nx = mg.GateSuite([mg.Completeness()])\n" if written else "\n\n"
     Path("s.py").write_text(f"{head}{written}\n", encoding="utf-8")
     assert main(["run", where]) == 2
-    assert told in said()
+    assert expected in output()
 
 
-def test_a_python_file_is_found_with_what_stands_beside_it(place):
+def test_a_suite_file_can_import_files_of_its_folder(place):
     Path("inner").mkdir()
     Path("inner/beside.py").write_text("AT_MOST = 0.3\n", encoding="utf-8")
     Path("inner/json.py").write_text(
@@ -393,14 +405,16 @@ def test_a_python_file_is_found_with_what_stands_beside_it(place):
     )
     assert repr(load("inner/json.py")) == "GateSuite([Drift('ks', at_most=0.3)], name='suite')"
     assert importlib.import_module("json") is json
+    # after it was read, nothing there replaces an installed module
+    assert sys.path.index(str(Path("inner").resolve())) == len(sys.path) - 1
     assert load("gates.py:OTHER").names == ("ends", "completeness")
     assert load("gates.py").names == ("ends",)
 
 
-# what may take the text, or not
+# output streams
 
 
-def test_a_console_that_lacks_a_character_gets_an_escape(place):
+def test_characters_that_the_console_lacks_are_escaped(place):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     found = run("run", "gates.py", "--data=fail.parquet", env=environment)
     assert found.returncode == 1
@@ -408,7 +422,7 @@ def test_a_console_that_lacks_a_character_gets_an_escape(place):
     assert b"\x1b[" not in found.stdout
 
 
-def test_a_reader_that_has_gone_changes_no_code(place):
+def test_a_closed_pipe_does_not_change_the_exit_code(place):
     assert main(["run", "gates.py", "--data=inconclusive.parquet", "--save=r.json"]) == 3
     reader, writer = os.pipe()
     os.close(reader)
@@ -417,7 +431,7 @@ def test_a_reader_that_has_gone_changes_no_code(place):
     assert (found.returncode, found.stderr) == (3, b"")
 
 
-def test_output_that_can_not_be_written_betters_no_code(place, monkeypatch, capsys):
+def test_output_that_cannot_be_written_is_an_error(place, monkeypatch, capsys):
     class Full(io.StringIO):
         def flush(self):
             raise OSError(28, "No space left on device")
@@ -430,7 +444,16 @@ def test_output_that_can_not_be_written_betters_no_code(place, monkeypatch, caps
     assert main(["run", "gates.py", "--data=pass.parquet"]) == 0
 
 
-def test_a_terminal_gets_colour(place, monkeypatch):
+def test_a_full_disk_names_the_file(place, monkeypatch, output):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlgates.jsonfile.write_atomic", full)
+    assert main(["run", "gates.py", "--data=pass.parquet", "--save=r.md"]) == 2
+    assert "mlgates: r.md: No space left on device" in output()
+
+
+def test_text_on_a_terminal_has_colours(place, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -442,10 +465,12 @@ def test_a_terminal_gets_colour(place, monkeypatch):
         assert ("\x1b[" in sys.stdout.getvalue()) is coloured
 
 
-def test_what_nobody_foresaw_is_no_fail(place, monkeypatch, said):
-    def broken(*_, **__):
-        raise ZeroDivisionError
+def test_an_unexpected_exception_is_an_error(place, monkeypatch, output):
+    for kind in (ZeroDivisionError, SystemExit, type("Panic", (BaseException,), {})):
 
-    monkeypatch.setattr(mg.GateSuite, "run", broken)
-    assert main(["run", "gates.py", "--data=pass.parquet"]) == 2
-    assert "ZeroDivisionError" in said()
+        def broken(*_, kind=kind, **__):
+            raise kind
+
+        monkeypatch.setattr(mg.GateSuite, "run", broken)
+        assert main(["run", "gates.py", "--data=pass.parquet"]) == 2
+        assert kind.__name__ in output()

@@ -1,4 +1,4 @@
-"""The command: a thin door to the library, for shells and pipelines."""
+"""The command `mlgates`, which calls the library from shells and pipelines."""
 
 from mlgates.cli.commands import main
 

@@ -1,4 +1,4 @@
-"""The commands: calls of the library, exit codes, and output that may not be taken."""
+"""The commands, their exit codes, and output that can fail."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _CODES = {"pass": 0, "fail": 1, "error": 2, "inconclusive": 3}
 _ERROR = _CODES["error"]
-_INTERRUPTED = 130  # as shells have it
+_INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,56 +25,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        By default those of the process.
+        The arguments after the name of the command; by default those of the process.
 
     Returns
     -------
     int
-        0 for PASS, 1 for FAIL, 2 for ERROR and for a command that could not do its work, 3 for
-        INCONCLUSIVE. A wrong command line exits with 64.
+        0 for PASS, 1 for FAIL, 2 for ERROR and when the command itself failed, 3 for
+        INCONCLUSIVE, 130 when interrupted.
+
+    Raises
+    ------
+    SystemExit
+        With code 64 for a wrong command line, and 0 after ``--help`` or ``--version``.
     """
-    for stream in (sys.stdout, sys.stderr):  # write as an escape what an encoding lacks
+    for stream in (sys.stdout, sys.stderr):  # escape characters that the encoding lacks
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
-    asked = parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     try:
-        if asked.command == "run":
+        if given.command == "run":
             from mlgates.cli.suitefile import load
 
-            suite = load(asked.suite)
-            if asked.only:
-                suite = suite.only(*asked.only)
+            suite = load(given.suite)
+            if given.only:
+                suite = suite.only(*given.only)
             names = (*TABLES, *COLUMNS, *OTHERS)
-            evidence: dict[str, Any] = {name: getattr(asked, name) for name in names}
-            report = suite.run(n_jobs=asked.jobs, progress=asked.progress, **evidence)
-            return _deliver(report, (None, None), *((path, None) for path in asked.save))
-        if asked.command == "show":
+            evidence: dict[str, Any] = {name: getattr(given, name) for name in names}
+            report = suite.run(n_jobs=given.jobs, progress=given.progress, **evidence)
+            return _write_report(report, (None, None), *((path, None) for path in given.save))
+        if given.command == "show":
             from mlgates.report import Report
 
-            return _deliver(Report.load(asked.report), (asked.output, asked.format))
+            return _write_report(Report.load(given.report), (given.output, given.format))
 
         from mlgates.profile.baseline import Baseline
 
-        baseline = Baseline.from_data(asked.data)
-        baseline.save(asked.output)
-        _print(f"{asked.output}: {baseline.rows:,} rows, {len(baseline.columns):,} columns")
+        baseline = Baseline.from_data(given.data)
+        baseline.save(given.output)
+        _print(f"{given.output}: {baseline.rows:,} rows, {len(baseline.columns):,} columns")
     except KeyboardInterrupt:
-        _complain("interrupted")
+        _print_error("interrupted")
         return _INTERRUPTED
     except (MlgatesError, OSError) as error:
-        _complain(error)
+        _print_error(error)
         return _ERROR
-    except Exception:  # noqa: BLE001  (Python's own code for it is 1, which would read as FAIL)
-        _complain(traceback.format_exc())
+    except BaseException:  # noqa: BLE001  (Python would exit with 1, the code of FAIL)
+        _print_error(traceback.format_exc())
         return _ERROR
     return 0
 
 
-def _deliver(report: "Report", *targets: tuple[Path | None, str | None]) -> int:
-    """Print or write a report and return its exit code; a PASS that can't be written is an ERROR.
+def _write_report(report: "Report", *targets: tuple[Path | None, str | None]) -> int:
+    """Print or write a report and return its exit code; ERROR if a PASS can't be written.
 
-    A target is a path, or None for standard output, and a form, or None for that of the path's
-    suffix. On a terminal text has colours.
+    A target is a path, or None for standard output, and a form, or None for the form of the
+    path's suffix. Text on a terminal has colours.
     """
     from mlgates import jsonfile
     from mlgates.render import render
@@ -90,31 +95,31 @@ def _deliver(report: "Report", *targets: tuple[Path | None, str | None]) -> int:
             else:
                 jsonfile.write_atomic(path, render(report, form))
         except (MlgatesError, OSError) as error:
-            _complain(error)
+            _print_error(error, path)
             code = code or _ERROR
     return code
 
 
 def _print(text: str) -> None:
-    """Write a text to standard output, whose reader may have gone; raise other OSErrors."""
+    """Write a text to standard output; ignore a closed pipe, raise other OSErrors."""
     stream: IO[str] | None = sys.stdout
-    if stream is None:  # closed before the command began
+    if stream is None:  # closed before the command started
         return
     try:
         stream.write(text if text.endswith("\n") else f"{text}\n")
         stream.flush()
     except OSError as error:
-        # or Python would try again at its end, and take that failure for the exit code
+        # Python flushes again at exit and would replace the exit code by that failure.
         with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
         if not isinstance(error, BrokenPipeError):
             raise
 
 
-def _complain(problem: Exception | str) -> None:
-    """Write a line to standard error, if there is one."""
+def _print_error(problem: Exception | str, path: Path | None = None) -> None:
+    """Write a line to standard error, if there is one; `path` is the file being written."""
     if isinstance(problem, OSError) and problem.strerror:
-        problem = f"{problem.filename or 'standard output'}: {problem.strerror}"
+        problem = f"{problem.filename or path or 'standard output'}: {problem.strerror}"
     with suppress(OSError, AttributeError):
         sys.stderr.write(f"mlgates: {problem}\n")
         sys.stderr.flush()

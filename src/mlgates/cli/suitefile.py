@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -19,17 +20,17 @@ def load(where: str) -> GateSuite:
     Raises
     ------
     EvidenceError
-        When there is no such file, or it can't be read or run.
+        When the file doesn't exist, can't be read, or raises when it is run.
     OptionError
-        When it holds no suite, or no single one, or one that is written wrongly.
+        When the file defines no suite, or several and none is named, or a wrong one.
     """
     file, _, chosen = where.rpartition(":")
     path, name = (Path(file), chosen) if file.endswith(".py") else (Path(where), None)
     if path.suffix not in (".py", ".toml"):
-        msg = f"a suite is in a .toml or .py file, or in gates.py:NAME, got {where!r}"
+        msg = f"SUITE must be a .toml or .py file, or gates.py:NAME, got {where!r}"
         raise OptionError(msg)
     if not path.is_file():
-        msg = f"{path}: there is no such file"
+        msg = f"{path}: file not found"
         raise EvidenceError(msg)
     if path.suffix == ".toml":
         return read_toml(path)
@@ -42,14 +43,14 @@ def load(where: str) -> GateSuite:
         elif len({id(suite) for suite in suites.values()}) == 1:
             name = next(iter(suites))
         else:
-            there = "it has none; give it one"
+            example = f"{_NAME} = mg.GateSuite([...])"
+            msg = f"{path}: no GateSuite is defined; define one, such as {example}"
             if suites:
-                there = f"it has {listed}; name one: gates.py:NAME"
-            msg = f"{path}: a GateSuite called {_NAME} or a single one is wanted; {there}"
+                msg = f"{path}: several suites are defined: {listed}; choose one: {path}:NAME"
             raise OptionError(msg)
     if name not in defined:
-        near = did_you_mean(name, suites) or (f"; it has {listed}" if suites else "")
-        msg = f"{path}: there is no {name!r}{near}"
+        near = did_you_mean(name, suites) or (f"; suites are {listed}" if suites else "")
+        msg = f"{path}: {name!r} is not defined{near}"
         raise OptionError(msg)
     if name not in suites:
         msg = f"{path}: {name} must be a GateSuite, got {shown(defined[name])}"
@@ -58,21 +59,30 @@ def load(where: str) -> GateSuite:
 
 
 def _run(path: Path) -> dict[str, object]:
-    """Return what a file defines, run as a module that can import its neighbours."""
+    """Run a Python file as a module and return its names; it can import files of its folder."""
     name = path.stem if path.stem not in sys.modules else f"_mlgates_suite_{path.stem}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        msg = f"{path}: can't be read as Python"
+        msg = f"{path}: can't be loaded as Python"
         raise EvidenceError(msg)
     module = module_from_spec(spec)
-    sys.modules[name] = module  # so that its gates can be found, and pickled
-    sys.path.insert(0, str(path.parent.resolve()))
+    sys.modules[name] = module  # pickled gates refer to the module by name
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if Path(frame.filename) == path.resolve()]
         at = f"line {lines[-1]}: " if lines else ""
         msg = f"{path}: {at}{type(error).__name__}: {error}"
         raise EvidenceError(msg) from error
+    finally:
+        # Last from now on: a pandas.py of this folder must not replace pandas in later imports.
+        with suppress(ValueError):
+            sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
     return vars(module)

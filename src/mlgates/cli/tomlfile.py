@@ -1,4 +1,4 @@
-"""Suites in TOML: the gates' own names and options; nothing is guessed."""
+"""Suites in TOML, written with the names of the gates and of their options."""
 
 import dataclasses
 import inspect
@@ -23,9 +23,9 @@ def read_toml(path: Path) -> GateSuite:
     Raises
     ------
     EvidenceError
-        When the file can't be read, is larger than `MAX_BYTES`, or is no TOML in UTF-8.
+        When the file can't be read, is larger than `MAX_BYTES`, or is not TOML in UTF-8.
     OptionError
-        For an unknown key (the nearest are named), an unknown gate, or a value that a gate
+        For an unknown key or gate (the message names the nearest), or a value that a gate
         refuses.
     """
     written = None
@@ -33,15 +33,15 @@ def read_toml(path: Path) -> GateSuite:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         why = f"larger than {MAX_BYTES:,} bytes"
-        if len(raw) <= MAX_BYTES:
-            written = tomllib.loads(raw.decode("utf-8-sig"))  # editors of Windows begin so
+        if len(raw) <= MAX_BYTES:  # editors of Windows write a byte order mark
+            written = tomllib.loads(raw.decode("utf-8-sig"))  # or with a mark
     except OSError as error:
         why = error.strerror or type(error).__name__
     except UnicodeDecodeError:
         why = "not UTF-8 text"
     except RecursionError:
         why = "not readable as TOML: nested too deeply"
-    except ValueError as error:  # tomllib's own, and integers of more digits than Python reads
+    except ValueError as error:  # TOMLDecodeError, or an integer of more digits than Python reads
         why = f"not readable as TOML: {error}"
     if written is None:
         msg = f"{path}: {why}"
@@ -64,23 +64,23 @@ def suite_of(written: Mapping[str, Any]) -> GateSuite:
     _check_keys("the file", written, ("suite", "gates"))
     head, tables = written.get("suite", {}), written.get("gates")
     if not isinstance(head, dict):
-        msg = f"`suite` must be a table: [suite], got {shown(head)}"
+        msg = f"`suite` must be a table, [suite], got {shown(head)}"
         raise OptionError(msg)
     _check_keys("[suite]", head, ("name",))
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
-        msg = f"`gates` must be tables, at least one: [[gates]], got {shown(tables)}"
+        msg = f"`gates` must be one or more tables, [[gates]], got {shown(tables)}"
         raise OptionError(msg)
     gates = []
     for number, table in enumerate(tables, 1):
         where = f"gate {number}"
         if "gate" not in table:
-            msg = f'{where}: `gate` is missing: which one it is, such as gate = "Drift"'
+            msg = f'{where}: `gate` is missing; write the name of a gate, such as gate = "Drift"'
             raise OptionError(msg)
         name, public = table["gate"], mlgates.__all__
         kind = getattr(mlgates, name) if isinstance(name, str) and name in public else None
         if not _is_gate(kind):
             known = [each for each in public if _is_gate(getattr(mlgates, each))]
-            near = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            near = did_you_mean(name, known) or f"; gates are {', '.join(known)}"
             msg = f"{where}: `gate` must name a gate, got {shown(name)}{near}"
             raise OptionError(msg)
         where = f"{where} ({name})"
@@ -102,7 +102,7 @@ def _is_gate(thing: object) -> TypeGuard[type[Gate]]:
 
 
 def _build(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
-    """Return a gate or a column; errors in its options name its place in the file."""
+    """Return a gate or a column; errors name its place in the file."""
     fields = [field for field in dataclasses.fields(kind) if field.init]
     _check_keys(where, options, [field.name for field in fields])
     for field in fields:
@@ -120,6 +120,6 @@ def _build(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
 def _check_keys(where: str, given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
-            near = did_you_mean(name, known) or f"; known are {', '.join(known)}"
+            near = did_you_mean(name, known) or f"; allowed: {', '.join(known)}"
             msg = f"{where}: unknown key {name!r}{near}"
             raise OptionError(msg)
