@@ -262,6 +262,53 @@ def test_evidence_is_given_by_its_names(place, monkeypatch):
     assert set(vars(parser().parse_args(["run", "gates.py"]))) >= {*TABLES, *COLUMNS, *OTHERS}
 
 
+def test_a_table_can_be_several_files_and_patterns(place, output):
+    Path("more.csv").write_text("age,income\n50,1000.5\n", encoding="utf-8")
+    for number in (1, 2):
+        pq.write_table(pa.table({"age": [number], "income": [1.0]}), f"part-{number}.parquet")
+    rows = "[[gates]]\ngate = 'Completeness'\nmin_rows = {0}\nmax_rows = {0}\n"
+    Path("rows.toml").write_text(rows.format(303), encoding="utf-8")
+    data = ["--data=good.parquet", "--data=part-*.parquet", "--data", "more.csv"]
+    assert main(["run", "rows.toml", *data]) == 0
+    assert main(["baseline", "good.parquet", "part-*.parquet", "more.csv", "-o", "b.json"]) == 0
+    assert "b.json: 303 rows, 2 columns" in output()
+    # a pattern without a match is the ERROR of each gate, as a file that is not there
+    assert main(["run", "rows.toml", "--data=none-*.parquet", "--save=r.json"]) == 2
+    assert "there is no file 'none-*.parquet'" in mg.Report.load("r.json")["completeness"].reason
+    Path("[x].csv").write_text("age\n1\n", encoding="utf-8")  # a name that looks like a pattern
+    assert main(["run", "rows.toml", "--data=[x].csv"]) == 1
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("inconclusive", 3)])
+def test_the_summary_is_appended_and_the_exit_code_stays(place, monkeypatch, verdict, code):
+    Path("step").write_text("before\n", encoding="utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(place / "step"))
+    command = ["run", "gates.py", f"--data={verdict}.parquet", "--save=r.json"]
+    for option, path in {"--summary": "step", "--summary=own.md": "own.md"}.items():
+        before = "before\n" if path == "step" else ""
+        assert main([*command, option]) == code
+        markdown = mg.Report.load("r.json").to_markdown()
+        assert Path(path).read_text(encoding="utf-8") == f"{before}{markdown}\n"
+    assert main([*command, "--summary=no/where.md"]) == (code or 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["gates.py", "--summary"], "$GITHUB_STEP_SUMMARY is not set; write --summary=FILE"),
+        (["x", "--summary", "gates.py"], "'gates.py' is a suite; write it before --summary"),
+    ],
+)
+def test_a_summary_without_a_file_is_a_wrong_command_line(
+    place, monkeypatch, output, options, message
+):
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        main(["run", *options])
+    assert caught.value.code == 64
+    assert message in output()
+
+
 # suites in files
 
 

@@ -1,9 +1,12 @@
 """The arguments of the command line."""
 
 import argparse
+import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime
+from glob import has_magic, iglob
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -44,6 +47,39 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments by name; exit with 64 if they are wrong.
+
+    A table is a path, or a list of several. ``summary`` is None, or the path to append to.
+    """
+    top = parser()
+    given = top.parse_args(arguments)
+    for name in ("data",) if given.command == "baseline" else TABLES:
+        if paths := getattr(given, name, None):
+            setattr(given, name, _files(paths))
+    if given.command == "run" and given.summary is not None:
+        path = given.summary or os.environ.get("GITHUB_STEP_SUMMARY", "")
+        if not path:
+            top.error("argument --summary: $GITHUB_STEP_SUMMARY is not set; write --summary=FILE")
+        if Path(path).suffix in (".toml", ".py"):
+            top.error(f"argument --summary: {path!r} is a suite; write it before --summary")
+        given.summary = Path(path)
+    return given
+
+
+def _files(paths: Sequence[str]) -> Path | list[Path]:
+    """Return the files that paths and patterns name, in order; one file is not a list."""
+    files: list[Path] = []
+    for path in paths:
+        if has_magic(path) and not Path(path).exists():
+            # a pattern without a match stays a path, so that each gate reports it
+            matches = iglob(path, recursive=True)  # noqa: PTH207  (that of Path is relative)
+            files += sorted(map(Path, matches)) or [Path(path)]
+        else:
+            files.append(Path(path))
+    return files if len(files) > 1 else files[0]
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     about = "Validation gates for machine learning."
@@ -58,8 +94,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("suite", metavar="SUITE", help=text)
     for name in TABLES:
         or_baseline = ", or the .json of a baseline" if name == "reference" else ""
-        text = f"the table `{name}`: a Parquet file or a folder of them{or_baseline}"
-        run.add_argument(f"--{name}", type=Path, metavar="PATH", help=text)
+        text = f"the table `{name}`: a Parquet or CSV file, a folder of Parquet files, or a pattern"
+        text += f" in quotes, such as 'part-*.parquet'{or_baseline}; several times for several"
+        run.add_argument(f"--{name}", action="append", metavar="PATH", help=text)
     for name in COLUMNS:
         text = f"the column of `X`, or else of `data`, with `{name}`"
         run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=text)
@@ -75,6 +112,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
     )
+    text = "append the report as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
+    run.add_argument("--summary", nargs="?", const="", metavar="FILE", help=text)
     run.add_argument("--jobs", type=_jobs, metavar="N", help="threads for scanning tables")
     run.add_argument("--progress", action="store_true", help="show which gate is running")
 
@@ -89,7 +128,8 @@ def parser() -> argparse.ArgumentParser:
     text = "save the profile of a table as a reference"
     about = "Save the distributions of a table, without its rows, as a reference for later runs."
     baseline = commands.add_parser("baseline", help=text, description=about)
-    baseline.add_argument("data", type=Path, metavar="DATA", help="a Parquet file or folder")
+    text = "Parquet or CSV files, folders of Parquet files, or patterns in quotes"
+    baseline.add_argument("data", nargs="+", metavar="DATA", help=text)
     baseline.add_argument(
         "-o",
         "--output",

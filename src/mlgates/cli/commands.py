@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mlgates.cli.arguments import COLUMNS, OTHERS, TABLES, parser
+from mlgates.cli.arguments import COLUMNS, OTHERS, TABLES, parse
 from mlgates.errors import MlgatesError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # escape characters that the encoding lacks
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
-    given = parser().parse_args(arguments)
+    given = parse(arguments)
     try:
         if given.command == "run":
             from mlgates.cli.suitefile import load
@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names = (*TABLES, *COLUMNS, *OTHERS)
             evidence: dict[str, Any] = {name: getattr(given, name) for name in names}
             report = suite.run(n_jobs=given.jobs, progress=given.progress, **evidence)
-            return _write_report(report, (None, None), *((path, None) for path in given.save))
+            saved = [(path, None) for path in given.save]
+            return _write_report(report, (None, None), *saved, summary=given.summary)
         if given.command == "show":
             from mlgates.report import Report
 
@@ -75,21 +76,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write_report(report: "Report", *targets: tuple[Path | None, str | None]) -> int:
+def _write_report(
+    report: "Report", *targets: tuple[Path | None, str | None], summary: Path | None = None
+) -> int:
     """Print or write a report and return its exit code; ERROR if a PASS can't be written.
 
     A target is a path, or None for standard output, and a form, or None for the form of the
-    path's suffix. Text on a terminal has colours.
+    path's suffix. Text on a terminal has colours. Markdown is appended to `summary`.
     """
     from mlgates import jsonfile
     from mlgates.render import render
 
     code = _CODES[report.verdict]
-    for path, form in targets:
+    for path, form in (*targets, *([(summary, "summary")] if summary else [])):
         try:
             if path is None:
                 colour = sys.stdout is not None and sys.stdout.isatty()
                 _print(render(report, form or "text", colour=colour))
+            elif form == "summary":
+                with path.open("a", encoding="utf-8", newline="\n") as file:
+                    file.write(f"{report.to_markdown()}\n")
             elif form is None:
                 report.save(path)
             else:

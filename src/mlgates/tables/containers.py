@@ -61,7 +61,7 @@ def kind_of(value: object) -> Kind:
     if isinstance(value, Mapping):
         return "mapping"
     if isinstance(value, list | tuple):
-        return "sequence"
+        return "path" if value and isinstance(value[0], PathLike) else "sequence"
     if isinstance(value, str | PathLike):
         return "path"
     return "stream" if hasattr(value, "__arrow_c_stream__") else "other"

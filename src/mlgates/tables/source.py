@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -35,8 +34,8 @@ BATCH_ROWS = 131_072
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
     "RecordBatch or RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a "
-    "2-D numpy array, the path of a Parquet file or of a folder of them, or an object with "
-    "__arrow_c_stream__"
+    "2-D numpy array, the path of a Parquet or CSV file or of a folder of Parquet files, a list of "
+    "such paths, or an object with __arrow_c_stream__"
 )
 _BLOCK_ROWS = 4096
 _ORIGINS: dict[containers.Kind, str] = {
@@ -134,9 +133,9 @@ def as_source(table: Any) -> Source:
     if kind == "duckdb":
         return _open_relation(table)
     if kind == "path":
-        from mlgates.tables.parquet import open_path
+        from mlgates.tables.files import open_files
 
-        return open_path(Path(table))
+        return open_files(table)
     if kind in ("reader", "stream"):  # it may not be readable twice
         try:
             table = table.read_all() if kind == "reader" else pa.table(table)

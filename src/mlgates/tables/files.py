@@ -1,0 +1,98 @@
+"""Tables in files: one Parquet or CSV file, a folder of Parquet files, or a list of files."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from mlgates.errors import EvidenceError
+from mlgates.tables.field import few
+from mlgates.tables.parquet import open_path
+from mlgates.tables.source import Source, as_source
+
+__all__ = ["open_files"]
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+
+AnyPath = str | PathLike[str]
+
+
+def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
+    r"""Return the table in a file, in a folder, or in several files one after another.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        A file that ends in ``.csv`` or ``.tsv``, compressed or not, is read whole. Its types are
+        inferred from all rows: numbers, true and false, ISO dates and times, else text. Empty
+        cells are missing, and so are ``NA``, ``N/A``, ``NaN`` and ``NULL`` in columns that are
+        not text. Everything else is Parquet, and streamed.
+
+    Raises
+    ------
+    EvidenceError
+        When a file can't be read, or files differ in their columns.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "people.csv"
+    >>> path.write_text("age,city\n31,Bonn\nNA,\n")
+    21
+    >>> open_files([path, path])
+    Source(2 files, 4 rows, age: int, city: string)
+    """
+    if isinstance(paths, str | PathLike):
+        path = Path(paths)
+        delimiter = _delimiter(path)
+        return _read_csv(path, delimiter) if delimiter else open_path(path)
+    sources = [open_files(path) for path in paths]
+    if len(sources) == 1:
+        return sources[0]
+    first = sources[0].schema
+    for source, other in zip(sources, paths, strict=True):
+        names = {*first, *source.schema}
+        different = [name for name in names if first.get(name) != source.schema.get(name)]
+        if different:
+            msg = f"the files {str(paths[0])!r} and {str(other)!r} differ in "
+            msg += f"{few(sorted(different))}; a table has one schema"
+            raise EvidenceError(msg)
+
+    def read(columns: list[str]) -> Iterator[pa.Table]:
+        for source in sources:
+            yield from source.read(columns)
+
+    rows = [source.rows for source in sources if source.rows is not None]
+    total = sum(rows) if len(rows) == len(sources) else None
+    return Source(f"{len(sources):,} files", first, total, read)
+
+
+def _delimiter(path: Path) -> str | None:
+    """Return the delimiter of a CSV or TSV file by its name; None for other files and folders."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    return _DELIMITERS.get(suffixes[-1]) if suffixes and not path.is_dir() else None
+
+
+def _read_csv(path: Path, delimiter: str) -> Source:
+    try:
+        if not path.is_file():
+            msg = f"there is no file {str(path)!r}"
+            raise EvidenceError(msg)
+        table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter))
+    except (pa.ArrowException, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        msg = f"the CSV file {str(path)!r} can't be read: {why}"
+        raise EvidenceError(msg) from error
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            cells = table.column(place)
+            missing = pc.if_else(pc.equal(cells, ""), pa.scalar(None, field.type), cells)
+            table = table.set_column(place, field, missing)
+    return replace(as_source(table), origin="csv file", native=None)
