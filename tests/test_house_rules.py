@@ -73,16 +73,15 @@ def evaluates(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def swallows(tree: ast.Module) -> Iterator[ast.AST]:
-    """Bare ``except``, and ``except BaseException`` that does not raise again."""
+    """Bare ``except``, and ``except BaseException`` that catches KeyboardInterrupt and goes on."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ExceptHandler) and (
-            node.type is None
-            or (
-                name_of(node.type) == "BaseException"
-                and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-            )
-        ):
-            yield node
+        for place, handler in enumerate(node.handlers if isinstance(node, ast.Try) else []):
+            before = " ".join(ast.unparse(h.type) for h in node.handlers[:place] if h.type)
+            stops = "KeyboardInterrupt" in before
+            stops |= any(isinstance(inner, ast.Raise) for inner in ast.walk(handler))
+            bare = handler.type is None
+            if bare or (name_of(handler.type) == "BaseException" and not stops):
+                yield handler
 
 
 def hides_warnings(tree: ast.Module) -> Iterator[ast.AST]:
@@ -166,6 +165,11 @@ RULES: list[tuple[Rule, str, str]] = [
     (pickles, "from pickle import loads", "import json"),
     (evaluates, "eval('1')", "model.eval()"),
     (swallows, "try:\n    f()\nexcept:\n    pass", "try:\n    f()\nexcept Exception:\n    pass"),
+    (
+        swallows,
+        "try:\n    f()\nexcept BaseException:\n    pass",
+        "try:\n    f()\nexcept KeyboardInterrupt:\n    raise\nexcept BaseException:\n    pass",
+    ),
     (hides_warnings, "with warnings.catch_warnings(): f()", "with numpy.errstate(): f()"),
     (reads_environment, "os.environ['HOME']", "os.fspath(x)"),
     (reads_environment, "from os import getenv", "from os import fspath"),
@@ -195,6 +199,7 @@ RULES: list[tuple[Rule, str, str]] = [
 EXCEPTIONS = {
     (starts_processes, "runtime/process.py"),
     (reads_environment, "runtime/state.py"),
+    (reads_environment, "cli/arguments.py"),
     (seeds_globally, "runtime/state.py"),
 }
 
