@@ -1,7 +1,7 @@
-"""A metric of one model minus that of another on the same rows, always paired.
+"""The difference of a metric between two models on the same rows: value, interval and test.
 
-Rows on which both models answer alike don't show which one is better; to leave them out of the
-error makes it several times smaller than that of two samples.
+Every comparison is paired. Rows on which both models agree do not count towards the standard
+error, so that it is several times smaller than that of two separate samples.
 """
 
 import math
@@ -34,17 +34,18 @@ class Change:
     Parameters
     ----------
     method : str
-        How the interval is computed.
+        Name of the method that the interval comes from.
     ends : callable
-        The interval at a level; None where there is none.
+        Takes a level of confidence and returns the interval; None where there is none.
     value : float, optional
-        The difference, where it is known without the rounding of a subtraction.
+        The exact difference, where it can be computed without the rounding of a subtraction.
     p_value : float, optional
-        Of the test that there is no difference.
+        Of the hypothesis that the two models do not differ.
     details : mapping
-        For the report.
+        Plain values for the report.
     alike : {"answers", "rankings"} or None
-        What is the same for both models on every row, if anything is.
+        "answers" where both models predict the same on every row, "rankings" where their scores
+        put the rows in the same order.
     """
 
     method: str
@@ -55,16 +56,16 @@ class Change:
     alike: Literal["answers", "rankings"] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ends", cache(self.ends))  # a level is needed more than once
+        object.__setattr__(self, "ends", cache(self.ends))  # gates ask for a level repeatedly
 
 
 def unchanged(method: str, alike: Literal["answers", "rankings"]) -> Change:
-    """Return the change between models that answer, or rank, all rows alike."""
+    """Return a change of 0, for models with the same answers or rankings on all rows."""
     return Change(method, lambda _: (0.0, 0.0), value=0.0, p_value=1.0, alike=alike)
 
 
 def normal_change(method: str, change: float, error: float) -> Change:
-    """Return the change of a difference from -1 to 1 that is normally distributed."""
+    """Return the change with a normal interval, cut off at -1 and 1."""
     if not error > 0:
         return Change(method)
 
@@ -79,23 +80,35 @@ def normal_change(method: str, change: float, error: float) -> Change:
 def resampled_change(
     value: float, draws: Floats, what: str, left_out: Floats | None = None
 ) -> Change:
-    """Return the change that resamples show; BCa with values without one row (or block) each."""
-    known = draws[~np.isnan(draws)]
-    fewer = int(min(np.count_nonzero(known <= 0), np.count_nonzero(known >= 0)))
+    """Return the change with an interval from resamples.
+
+    Parameters
+    ----------
+    value : float
+        The difference on all rows.
+    draws : ndarray
+        The difference of each resample; NaN where it is undefined.
+    what : str
+        Name of the resampling method, for the report.
+    left_out : ndarray, optional
+        The difference without one row, or one block of rows, for the BCa correction.
+    """
+    defined = draws[~np.isnan(draws)]
+    fewer = int(min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0)))
 
     def ends(confidence: float) -> Ends:
-        found = bca_interval(value, draws, left_out, confidence).interval
-        # which is made to contain the difference itself
-        return None if found is None else (min(found[0], value), max(found[1], value))
+        interval = bca_interval(value, draws, left_out, confidence).interval
+        # widened to contain the difference itself
+        return None if interval is None else (min(interval[0], value), max(interval[1], value))
 
-    p_value = min(1.0, 2 * (fewer + 1) / (len(known) + 1))
+    p_value = min(1.0, 2 * (fewer + 1) / (len(defined) + 1))
     details = {"seed": SEED, "resamples": len(draws)}
     how = bca_interval(value, draws, left_out).how
     return Change(f"{what} ({how})", ends, p_value=p_value, details=details)
 
 
 def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
-    """Return Tango's interval for `b` rows gained and `c` lost of `n`, at any level."""
+    """Return a function of the level: Tango's interval for `b` rows gained and `c` lost of `n`."""
 
     def ends(confidence: float) -> Ends:
         low, high = tango_interval(b, c, n, confidence)
@@ -106,23 +119,24 @@ def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Difference:
-    """A candidate's value minus production's on the same rows.
+    """The candidate's value of a metric minus production's, on the same rows.
 
     Parameters
     ----------
     candidate, production : float or None
         The two values; None where the metric is undefined.
     value : float or None
-        The first minus the second.
-    n, dropped : int
-        Rows that both models were measured on (with weights, the effective number), and rows
-        without a label.
+        The candidate's minus production's.
+    n : int
+        Rows that both models were measured on; with weights, the effective number.
+    dropped : int
+        Rows without a label.
     undefined : str
-        Why there is no difference, as a clause.
+        Why there is no difference, as a clause; empty where there is one.
     lacking : str
-        What the rows lack for a decision, as a clause.
+        Why the rows are too few for a decision, as a clause; empty where they are enough.
     change : Change
-        Interval and test.
+        Interval and test of the difference.
     """
 
     candidate: float | None
@@ -136,12 +150,12 @@ class Difference:
 
 
 def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> Difference:
-    """Return how a metric differs between two models on the same rows.
+    """Compare a metric between two models on the same rows.
 
     Parameters
     ----------
     metric : Metric
-        What is measured.
+        The metric to compare.
     candidate, production : Outcomes
         Of the kind that the metric needs, with the same rows.
 
@@ -149,14 +163,15 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
     -------
     Difference
         Shares whose denominator is the same for both models (accuracy, recall, a false positive
-        rate) have Tango's interval from the discordant rows, and a mean of such shares (balanced
-        accuracy) combines theirs; an area under the ROC curve has DeLong's, means of losses
-        Student's of the differences row by row, everything else a bootstrap of the same rows.
+        rate) have Tango's interval from the discordant rows, and means of such shares (balanced
+        accuracy) combine the intervals of the classes. An area under the ROC curve has DeLong's
+        interval, and a mean of losses Student's t interval of the differences per row. All other
+        metrics resample the same rows of both models.
 
     Raises
     ------
     EvidenceError
-        For a value that is not possible, and for outcomes that the metric can't read.
+        For a value outside the range of the metric, and for outcomes of the wrong kind.
     """
     here = metric.measure(candidate, confidence=0)
     try:
@@ -166,20 +181,20 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
         raise EvidenceError(msg) from error
     sides = {"": here, " in production": there}
     undefined = "; ".join(
-        f"undefined{side}: {found.details.get('undefined', 'for these rows')}"
-        for side, found in sides.items()
-        if found.value is None
+        f"undefined{side}: {measured.details.get('undefined', 'for these rows')}"
+        for side, measured in sides.items()
+        if measured.value is None
     )
     if undefined:
         change = Change("")
-    elif _answer_alike(candidate, production):
+    elif _same_answers(candidate, production):
         change = unchanged("identical", "answers")
     else:
         change = metric.change(candidate, production)
     value = change.value
     if value is None and here.value is not None and there.value is not None:
         value = here.value - there.value
-    lacks = [str(found.details["lacking"]) for found in (here, there) if "lacking" in found.details]
+    lacking = [str(side.details["lacking"]) for side in (here, there) if "lacking" in side.details]
     return Difference(
         candidate=here.value,
         production=there.value,
@@ -187,17 +202,17 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
         n=candidate.effective_rows,
         dropped=candidate.dropped,
         undefined=undefined,
-        lacking="; ".join(dict.fromkeys(lacks)),
+        lacking="; ".join(dict.fromkeys(lacking)),
         change=change,
     )
 
 
-def _answer_alike(candidate: Outcomes, production: Outcomes) -> bool:
-    """Return whether both models answer the same on every row that has weight."""
-    counts = slice(None) if candidate.weight is None else candidate.weight > 0
-    sides: list[tuple[Any, Any]] = [(one.score, one.pred) for one in (candidate, production)]
-    if candidate.need == "labels":  # two models may have different codes for one label
-        models = (candidate, production)
-        sides = [(None, np.array(one.classes, object)[one.pred]) for one in models]
-    given = [pair for pair in zip(*sides, strict=True) if pair[0] is not None]
-    return bool(given) and all(np.array_equal(a[counts], b[counts]) for a, b in given)
+def _same_answers(candidate: Outcomes, production: Outcomes) -> bool:
+    """Return whether both models answer the same on every row with weight."""
+    models = (candidate, production)
+    counted = slice(None) if candidate.weight is None else candidate.weight > 0
+    answers: list[tuple[Any, Any]] = [(model.score, model.pred) for model in models]
+    if candidate.need == "labels":  # two models may have different codes for the same label
+        answers = [(None, np.array(model.classes, object)[model.pred]) for model in models]
+    given = [pair for pair in zip(*answers, strict=True) if pair[0] is not None]
+    return bool(given) and all(np.array_equal(a[counted], b[counted]) for a, b in given)

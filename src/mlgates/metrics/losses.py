@@ -1,4 +1,4 @@
-"""Metrics that are a mean of one number per row, and other metrics of predicted numbers."""
+"""Means of losses per row (log loss, mean absolute error), and other metrics of numbers."""
 
 import math
 from collections.abc import Callable
@@ -15,22 +15,22 @@ from mlgates.stats.arrays import Floats, Values
 from mlgates.stats.means import mean_interval, median_interval, weighted_median
 
 _EPSILON = float(np.finfo(np.float64).eps)
-#: A variance that is a smaller share of the numbers that it is the difference of is rounding.
+#: A variance below this share of the numbers that it is computed from is rounding error.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LossMetric(Metric):
-    """A mean over rows.
+    """A mean of one number per row, or the square root of it.
 
     Parameters
     ----------
     row : callable
-        Of outcomes: one number per row, whose (weighted) mean makes the metric; NaN: undefined.
+        Takes outcomes of n rows and returns n losses. A NaN makes the metric undefined.
     root : bool
-        Whether the metric is the root of the mean.
+        Whether the metric is the square root of the mean.
     unless : str
-        Why it is undefined where it is.
+        Reason to report where the metric is undefined.
     """
 
     need: Need = "values"
@@ -42,7 +42,7 @@ class LossMetric(Metric):
     interval: str = "t of the mean, corrected for skewness"
 
     def of_mean(self, mean: float) -> float:
-        """Return the metric for a mean of losses."""
+        """Return the value of the metric, given the mean of the losses."""
         return math.sqrt(max(mean, 0.0)) if self.root else float(mean)
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
@@ -55,7 +55,7 @@ class LossMetric(Metric):
         with np.errstate(over="ignore", invalid="ignore"):
             mean = np.average(losses, weights=weight)
             if not np.isfinite(mean):
-                return Estimate(np.inf)  # which is refused, with the metric's name
+                return Estimate(np.inf)  # `measure` raises an error that names the metric
             if not confidence:
                 return Estimate(self.of_mean(mean))
             ends = mean_interval(losses, weight, confidence)
@@ -63,11 +63,14 @@ class LossMetric(Metric):
         return Estimate(self.of_mean(mean), interval, "t")
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return Student's interval of the mean difference by row; of roots, the delta method's."""
+        """Return Student's t interval of the mean difference per row.
+
+        The difference of two roots is linearized first (delta method).
+        """
         sides, weight = [self.row(candidate), self.row(production)], candidate.weight
         if weight is not None:
             sides, weight = [side[weight > 0] for side in sides], weight[weight > 0]
-        if self.root:  # numbers whose mean is the root of the mean, with the spread of the root
+        if self.root:  # delta method: numbers with the mean and the standard error of the root
             roots = [math.sqrt(float(np.average(side, weights=weight))) for side in sides]
             sides = [
                 side / (2 * root) + root / 2 if root else side
@@ -77,7 +80,7 @@ class LossMetric(Metric):
         mean = float(np.average(change, weights=weight))
 
         def ends(confidence: float) -> Ends:
-            # rows that all differ by the same have no spread
+            # without an interval, all rows differ by the same amount
             return mean_interval(change, weight, confidence) or (mean, mean)
 
         if n < 2:
@@ -90,7 +93,7 @@ class LossMetric(Metric):
 
 
 def _error(outcomes: Outcomes) -> Floats:
-    """Return prediction minus truth."""
+    """Return the prediction minus the true value, of each row."""
     if outcomes.pred is None:
         msg = f"outcomes of {outcomes.need} have no predicted values"
         raise EvidenceError(msg)
@@ -122,8 +125,8 @@ def _brier(outcomes: Outcomes) -> Floats:
     score = scores(outcomes)
     if score.ndim == 1:
         return np.asarray((score - (outcomes.true == outcomes.binary("brier_score"))) ** 2)
-    known = outcomes.true[:, None] == np.arange(score.shape[1])
-    return np.asarray(((score - known) ** 2).sum(1))
+    one_hot = outcomes.true[:, None] == np.arange(score.shape[1])
+    return np.asarray(((score - one_hot) ** 2).sum(1))
 
 
 LOSSES: tuple[LossMetric, ...] = (
@@ -139,10 +142,11 @@ LOSSES: tuple[LossMetric, ...] = (
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class R2(RowMetric):
-    """One minus the squared errors by the squared distances of the truth from its mean.
+    """The coefficient of determination.
 
-    The interval is Student's on the scale of ``log(1 - r2)``, with the variance that the influence
-    of each row gives: for few rows it covers better than resampling.
+    One minus the sum of squared errors, divided by the sum of squared deviations of the true values
+    from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its variance is
+    the sum of squared influences of the rows. For few rows it covers better than resampling.
     """
 
     need: Need = "values"
@@ -150,33 +154,33 @@ class R2(RowMetric):
     interval: str = "linearized, t on the scale of log(1 - r2)"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return r2 and its interval."""
+        """Return R squared and its interval."""
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
-        some = weight > 0
-        true, errors, weight = outcomes.true[some], _error(outcomes)[some], weight[some]
+        counted = weight > 0
+        true, errors, weight = outcomes.true[counted], _error(outcomes)[counted], weight[counted]
         if true.max() == true.min():
             return undefined("`y_true` is constant")
         with np.errstate(over="ignore", invalid="ignore"):
-            squared = weight * errors**2
-            squares = weight * (true - np.average(true, weights=weight)) ** 2
-            missed, spread = squared.sum(), squares.sum()
-            if not np.isfinite(missed + spread):
-                return Estimate(np.inf)  # which is refused, with the metric's name
-        value, n = 1 - float(missed) / float(spread), outcomes.effective
+            squared_errors = weight * errors**2
+            deviations = weight * (true - np.average(true, weights=weight)) ** 2
+            residual, total = squared_errors.sum(), deviations.sum()
+            if not np.isfinite(residual + total):
+                return Estimate(np.inf)  # `measure` raises an error that names the metric
+        value, n = 1 - float(residual) / float(total), outcomes.effective
         if not confidence:
             return Estimate(value)
-        if not missed > 0 or not n > 1:
+        if not residual > 0 or not n > 1:
             return Estimate(value, None, "linearized")
-        moves = squared / missed - squares / spread
-        error = np.sqrt(float(np.dot(moves, moves)) * n / (n - 1))
+        influence = squared_errors / residual - deviations / total
+        error = np.sqrt(float(np.dot(influence, influence)) * n / (n - 1))
         half = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * error
-        centre = np.log(missed / spread)
-        with np.errstate(over="ignore"):  # with hardly more than one effective row it is unbounded
+        centre = np.log(residual / total)
+        with np.errstate(over="ignore"):  # little more than one effective row: no lower bound
             low, high = 1 - np.exp([centre + half, centre - half])
         return Estimate(value, (float(low), float(high)), "linearized")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return r2 of resamples."""
+        """Return a function that computes R squared of resamples."""
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         centred = outcomes.true - np.average(outcomes.true, weights=weight)
         columns = np.column_stack(
@@ -184,18 +188,18 @@ class R2(RowMetric):
         )
 
         def r2(counts: Values) -> Floats:
-            missed, squares, distances, total = (counts @ columns).T
-            spread = squares - distances**2 / np.where(total > 0, total, np.nan)
-            # rounding leaves a remainder where a resample has one true value only
-            spread = np.where(spread > _ROUNDING * squares, spread, np.nan)
-            return np.asarray(1 - missed / spread)
+            residual, squares, distances, weights = (counts @ columns).T
+            total = squares - distances**2 / np.where(weights > 0, weights, np.nan)
+            # undefined where all drawn rows have the same true value, but for rounding
+            total = np.where(total > _ROUNDING * squares, total, np.nan)
+            return np.asarray(1 - residual / total)
 
         return r2
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MedianError(RowMetric):
-    """The median of the absolute errors, with an interval between two of them."""
+    """The median of the absolute errors; two order statistics are the ends of its interval."""
 
     need: Need = "values"
     high: float = np.inf
@@ -210,7 +214,7 @@ class MedianError(RowMetric):
         return Estimate(weighted_median(errors, weight), ends, "order statistics")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return the median errors of resamples."""
+        """Return a function that computes the median error of resamples."""
         errors = np.abs(_error(outcomes))
         order = np.argsort(errors, kind="stable")
         ranked = errors[order]
@@ -220,7 +224,7 @@ class MedianError(RowMetric):
             drawn = counts[:, order] if weight is None else counts[:, order] * weight
             sums = np.cumsum(drawn, axis=1, dtype=np.float64)
             half = sums[:, -1:] / 2
-            # the first with half of the weight up to it, and the first with more than that
+            # the first error at which half of the weight is reached, and the first beyond half
             last = len(ranked) - 1
             ends = np.minimum([(sums < half).sum(1), (sums <= half).sum(1)], last)
             return np.where(half[:, 0] > 0, ranked[ends].mean(0), np.nan)
@@ -230,7 +234,7 @@ class MedianError(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MaxError(Metric):
-    """The largest absolute error of a row that has weight; rows give no interval of it."""
+    """The largest absolute error of a row with weight; it has no interval."""
 
     need: Need = "values"
     high: float = np.inf
@@ -240,8 +244,8 @@ class MaxError(Metric):
         """Return the largest error."""
         del confidence
         errors = np.abs(_error(outcomes))
-        some = errors if outcomes.weight is None else errors[outcomes.weight > 0]
-        return Estimate(float(some.max()), None, "maximum")
+        counted = errors if outcomes.weight is None else errors[outcomes.weight > 0]
+        return Estimate(float(counted.max()), None, "maximum")
 
 
 VALUES: tuple[Metric, ...] = (

@@ -18,8 +18,8 @@ from mlgates.stats.resampling import MANY, RESAMPLES, SEED, row_counts
 #: Bins of probabilities, of equal width.
 BINS = 10
 _ONE = "only one class in `y_true`"
-#: This near to 0 and 1, and within so many standard errors of them, the interval of an area is had
-#: on the logit scale: there DeLong's covers too seldom, and reaches beyond what is possible.
+#: An area within this distance of 0 or 1, and within this many standard errors of it, gets its
+#: interval on the logit scale: DeLong's is too short there and may reach beyond 0 or 1.
 _NEAR = 0.2
 _ERRORS = 10
 
@@ -43,41 +43,46 @@ class RocAuc(Metric):
         areas, covariance = ranking.delong(true, score[None], weight)
         area, variance = float(areas[0]), float(covariance[0, 0])
         by_size = ranking.hanley_interval(area, sizes[0], sizes[1], confidence)
-        if area in (0.0, 1.0):  # all placements are alike
+        if area in (0.0, 1.0):  # all placements are equal, so that their variance is 0
             return Estimate(area, by_size, "Hanley and McNeil", details)
         ends = _area_interval(area, variance, min(sizes), confidence)
         if ends is None or _is_far(area, math.sqrt(variance), confidence):
             return Estimate(area, ends, "DeLong", details)
-        # near 0 or 1 the inner end is halfway to that of the area's size alone: the variance of
-        # placements misses the few badly ranked rows that a small class does not show
+        # Near 0 or 1 the end towards 0.5 is the mean of DeLong's and of the interval by sizes: a
+        # small class often has none of the rare badly ranked rows, so that DeLong's is too short.
         (low, high), (lower, upper) = ends, by_size
         ends = ((low + lower) / 2, high) if area > 0.5 else (low, (high + upper) / 2)
         return Estimate(area, ends, "DeLong (logit)", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return DeLong's interval and test; where all placements change alike, one by size."""
-        true, mine, weight = _binary(self.name, candidate)
-        theirs = scores(production)
-        areas, variances = ranking.delong(true, (mine, theirs), weight, difference=True)
+        """Return DeLong's interval and test.
+
+        Where every placement changes by the same amount, DeLong's variance is 0 and the interval
+        follows from the class sizes.
+        """
+        true, score, weight = _binary(self.name, candidate)
+        production_score = scores(production)
+        both = score, production_score
+        areas, variances = ranking.delong(true, both, weight, difference=True)
         (area, other), variance = areas.tolist(), float(variances[0, 0])
         if variance > 0:
             return normal_change("DeLong", area - other, math.sqrt(variance))
-        counts = np.ones(candidate.n, np.bool_) if weight is None else weight > 0
-        if ranking.same_ranking(mine[counts], theirs[counts]):
+        counted = np.ones(candidate.n, np.bool_) if weight is None else weight > 0
+        if ranking.same_ranking(score[counted], production_score[counted]):
             return unchanged("identical ranking", "rankings")
         if math.isnan(variance):
             return Change("DeLong")
         sizes = _effective_sizes(true, weight)
         if area == other and area not in (0, 1):
-            # no row has another place among those of the other class: as no discordant row
+            # every row has the same placement in both models: treated as no discordant row
             return Change("Tango", tango_ends(0, 0, min(sizes)), p_value=1.0)
 
         def by_size(confidence: float) -> Ends:
-            """Return Newcombe's square-and-add of intervals that follow from sizes alone."""
-            here, there = (
-                ranking.hanley_interval(one, *sizes, confidence) for one in (area, other)
+            """Return the interval of the difference from Hanley's intervals of both areas."""
+            ends, other_ends = (
+                ranking.hanley_interval(each, *sizes, confidence) for each in (area, other)
             )
-            low, high = square_and_add(area, here, other, there)
+            low, high = square_and_add(area, ends, other, other_ends)
             return max(float(low), -1.0), min(float(high), 1.0)
 
         return Change("Hanley", by_size)
@@ -85,7 +90,10 @@ class RocAuc(Metric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RocAucOneVsRest(Metric):
-    """The mean over classes of the area under the ROC curve of one class against the rest."""
+    """The mean, over the classes, of the area under the ROC curve of one class against the rest.
+
+    With `by_size` the classes are weighted by their number of rows.
+    """
 
     need: Need = "scores"
     by_size: bool = False
@@ -96,16 +104,17 @@ class RocAucOneVsRest(Metric):
         sizes = self.sizes(outcomes)
         if min(sizes) == 0:
             return undefined("a class is not in `y_true`")
-        area, moves = self.influence(outcomes)
-        variance = float(np.dot(moves, moves)) * _inflation(sizes)
+        area, influence = self.influence(outcomes)
+        variance = float(np.dot(influence, influence)) * _inflation(sizes)
         ends = _area_interval(area, variance, min(sizes), confidence)
         return Estimate(area, ends, "DeLong", _small_class(sizes, "rows of a class"))
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return DeLong's interval of a mean of areas, by how much each row moves it."""
-        (area, moves), (other, moved) = self.influence(candidate), self.influence(production)
-        spread = moves - moved
-        variance = float(np.dot(spread, spread)) * _inflation(self.sizes(candidate))
+        """Return DeLong's interval of the difference, from the influence of each row on it."""
+        area, influence = self.influence(candidate)
+        other, other_influence = self.influence(production)
+        moved = influence - other_influence
+        variance = float(np.dot(moved, moved)) * _inflation(self.sizes(candidate))
         return normal_change("DeLong", area - other, math.sqrt(variance))
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
@@ -115,7 +124,7 @@ class RocAucOneVsRest(Metric):
         return tuple(_effective_sizes(outcomes.true == c, outcomes.weight)[0] for c in classes)
 
     def influence(self, outcomes: Outcomes) -> tuple[float, Floats]:
-        """Return the mean area, and by how much each row moves it."""
+        """Return the mean area and the influence of each row on it."""
         score, weight = scores(outcomes), outcomes.weight
         if score.ndim == 1:
             positive = outcomes.binary(self.name)
@@ -124,26 +133,26 @@ class RocAucOneVsRest(Metric):
         k = score.shape[1]
         totals = np.bincount(outcomes.true, rows, minlength=k)
         shares = totals / totals.sum() if self.by_size else np.full(k, 1 / k)
-        area, moves = 0.0, np.zeros(outcomes.n)
+        mean, influence = 0.0, np.zeros(outcomes.n)
         for c in range(k):
-            one, moved = ranking.auc_influence(outcomes.true == c, score[:, c], rows)
-            area += shares[c] * one
-            moves += shares[c] * moved
-            if self.by_size:  # the share of the class is observed too
-                moves += rows / rows.sum() * ((outcomes.true == c) - shares[c]) * one
-        return area, moves
+            area, moved = ranking.auc_influence(outcomes.true == c, score[:, c], rows)
+            mean += shares[c] * area
+            influence += shares[c] * moved
+            if self.by_size:  # the share of the class is an estimate too
+                influence += rows / rows.sum() * ((outcomes.true == c) - shares[c]) * area
+        return mean, influence
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AveragePrecision(RowMetric):
     """The mean of the precisions at each positive row, with a linearized interval.
 
-    The variance is the sum of the squares of what each row moves (the infinitesimal jackknife, as
-    of DeLong's); the interval is Student's on the logit scale, with the rows of the smaller class,
-    which covers better than resampling where they are few. Of an average precision of 1, where
-    nothing varies, the lower end is the product of two bounds: the share of positive rows that are
-    as well ranked, by Wilson, and their precision if as many negative rows lie above them as
-    Wilson's bound of none allows.
+    The variance is the sum of the squared influences of the rows (infinitesimal jackknife). The
+    interval is Student's t on the logit scale, with the size of the smaller class as the number of
+    rows; where that class is small, it covers better than resampling. An average precision of 1 has
+    no variance. Its lower end is the product of two bounds: Wilson's lower bound of the share of
+    positives that are ranked above all negatives, and their precision if as many negatives lie
+    above them as Wilson's upper bound for none of the negatives allows.
 
     References
     ----------
@@ -166,19 +175,19 @@ class AveragePrecision(RowMetric):
             return Estimate(value, details=details)
         positives, negatives = sizes
         if value >= 1:
-            well = float(wilson_interval(positives, positives, confidence)[0])
+            on_top = float(wilson_interval(positives, positives, confidence)[0])
             above = negatives * float(wilson_interval(0, negatives, confidence)[1])
-            ends = well * positives / (positives + above), 1.0
+            ends = on_top * positives / (positives + above), 1.0
             return Estimate(value, ends, "Wilson, combined", details)
         if min(sizes) <= 1:
             return Estimate(value, None, "linearized", details)
-        moves = curve.influence()
-        error = math.sqrt(float(np.dot(moves, moves)) * _inflation(sizes))
+        influence = curve.influence()
+        error = math.sqrt(float(np.dot(influence, influence)) * _inflation(sizes))
         t = float(special.stdtrit(min(sizes) - 1, (1 + confidence) / 2))
         return Estimate(value, _on_logits(value, t * error), "linearized", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return the average precisions of resamples."""
+        """Return a function that computes the average precision of resamples."""
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
@@ -189,7 +198,8 @@ def _area_interval(
 ) -> tuple[float, float] | None:
     """Return the interval of an area; None where the variance is 0 or undefined.
 
-    Near 0 and 1 it is Student's on the logit scale, with the rows of the smallest class.
+    Near 0 and 1 it is Student's t on the logit scale, with the size of the smallest class as the
+    number of rows.
     """
     if not variance > 0:
         return None
@@ -201,34 +211,37 @@ def _area_interval(
 
 
 def _is_far(area: float, error: float, confidence: float) -> bool:
-    """Return whether an area is so far from 0 and 1 that its interval is symmetric."""
-    room = min(area, 1 - area)
+    """Return whether an area is far enough from 0 and 1 for a symmetric interval."""
+    distance = min(area, 1 - area)
     z = float(special.ndtri((1 + confidence) / 2))
-    return room > min(_NEAR, _ERRORS * error) and room > z * error
+    return distance > min(_NEAR, _ERRORS * error) and distance > z * error
 
 
 def _on_logits(share: float, half_width: float) -> tuple[float, float]:
-    """Return the interval of a share on the logit scale from its half-width on the plain scale."""
+    """Return the interval of a share that is symmetric on the logit scale.
+
+    `half_width` is its half width on the plain scale.
+    """
     centre, half = float(special.logit(share)), half_width / (share * (1 - share))
     return float(special.expit(centre - half)), float(special.expit(centre + half))
 
 
 def _inflation(sizes: tuple[float, ...]) -> float:
-    """Return the factor from squares of influences to a variance; NaN for one row."""
+    """Return ``n / (n - 1)`` of the smallest class; NaN for a class of one row."""
     return min(sizes) / (min(sizes) - 1) if min(sizes) > 1 else math.nan
 
 
 def _binary(name: str, outcomes: Outcomes) -> tuple[Mask, Floats, Floats | None]:
-    """Return whether each row is positive, its score and its weight, of two classes."""
+    """Return, for two classes, whether each row is positive, its score and its weight."""
     positive, score = outcomes.binary(name), scores(outcomes)
     if score.ndim != 1:
-        msg = f"`{name}` is for two classes and one score a row, got {score.shape[1]} a row"
+        msg = f"`{name}` needs one score per row, of two classes; got {score.shape[1]} per row"
         raise EvidenceError(msg)
     return outcomes.true == positive, score, outcomes.weight
 
 
 def _effective_sizes(positive: Mask, weight: Floats | None) -> tuple[float, float]:
-    """Return the effective numbers of positive and negative rows."""
+    """Return the effective numbers of positive and of negative rows."""
     if weight is None:
         return float(np.count_nonzero(positive)), float(np.count_nonzero(~positive))
     sides = weight[positive], weight[~positive]
@@ -237,7 +250,7 @@ def _effective_sizes(positive: Mask, weight: Floats | None) -> tuple[float, floa
 
 
 def _small_class(sizes: tuple[float, ...], what: str = "") -> dict[str, object]:
-    """Return the detail for a class that is too small to decide by; empty otherwise."""
+    """Return the detail that names a class with too few rows for a decision; empty otherwise."""
     smallest = min(sizes)
     why = few(smallest, what or ("positives" if smallest == sizes[0] else "negatives"))
     return {"lacking": why} if why else {}
@@ -253,15 +266,16 @@ RANKING: tuple[Metric, ...] = (
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CalibrationError(RowMetric):
-    """The mean distance, over 10 bins of equal width, of the mean probability from the share.
+    """The expected calibration error over 10 bins of equal width.
 
-    ``sum_b (n_b / n) |mean probability in b - share of b that came true|``, the bins being
-    ``[0, 0.1], (0.1, 0.2], ..., (0.9, 1]``. With two classes the probability is that of the
-    positive class; with more, the highest of the row, which comes true where its class is right.
+    ``sum_b (n_b / n) |mean probability in b - share of positives in b|`` with the bins
+    ``[0, 0.1], (0.1, 0.2], ..., (0.9, 1]``. With more than two classes the probability is the
+    highest of the row, and the share is that of rows whose predicted class is right.
 
-    The error is biased upwards, and that of resamples twice so. The basic interval takes the bias
-    off: from twice the value minus the draws' upper quantile to twice the value minus the lower
-    one. The lower end is no higher than the value minus what chance alone would give.
+    The error is biased upwards, and that of a resample twice as much. The basic bootstrap interval
+    corrects for that: from twice the value minus the upper quantile of the draws, to twice the
+    value minus the lower quantile. The lower end is at most the value minus the error that
+    perfectly calibrated probabilities would have by chance.
     """
 
     need: Need = "probabilities"
@@ -278,12 +292,12 @@ class CalibrationError(RowMetric):
         if outcomes.n < MANY:
             batches = row_counts(outcomes.n, RESAMPLES, rng)
             draws = np.concatenate([errors(batch) for batch in batches])
-        else:  # each bin's sum has a normal law by then
+        else:  # the sum of each bin is nearly normal
             spread = np.sqrt(np.add.reduceat(gaps**2, starts))
             sums = np.add.reduceat(gaps, starts)
             sums = sums + spread * rng.standard_normal((RESAMPLES, len(starts)))
             draws = np.abs(sums).sum(1) / weight.sum()
-        # what probabilities that are right would give by chance
+        # the errors of perfectly calibrated probabilities
         spread = np.sqrt(np.add.reduceat(weight**2 * (probability * (1 - probability)), starts))
         noise = np.abs(rng.standard_normal((RESAMPLES, len(starts))) * spread).sum(1) / weight.sum()
         tails = [(1 - confidence) / 2, (1 + confidence) / 2]
@@ -294,15 +308,16 @@ class CalibrationError(RowMetric):
         return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return the calibration errors of resamples."""
+        """Return a function that computes the calibration error of resamples."""
         order, starts, _, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)
         return lambda counts: errors(counts[:, order])
 
     def _binned(self, outcomes: Outcomes) -> tuple[Codes, Codes, Floats, Floats, Floats]:
-        """Return the order of rows by bins and where each bin starts.
+        """Return the order of the rows by bin, the start of each bin, and three arrays of the rows.
 
-        Of the ordered rows also the probabilities, the weights and the weighted gaps.
+        In that order: the probability, the weight, and the weight times the probability minus
+        whether the predicted class is right.
         """
         score = scores(outcomes)
         if score.ndim == 1:
@@ -319,7 +334,7 @@ class CalibrationError(RowMetric):
 
 
 def _errors(gaps: Floats, weight: Floats, starts: Codes) -> Statistic:
-    """Return the calibration error as a function of resamples of rows in the order of bins."""
+    """Return a function that computes the calibration error of resamples of rows sorted by bin."""
 
     def errors(counts: Values) -> Floats:
         sums = np.add.reduceat(counts * gaps, starts, axis=1)

@@ -1,4 +1,4 @@
-"""Intervals of a mean and of a median of independent rows, with weights or without."""
+"""Intervals of the mean and of the median of independent rows, weighted or not."""
 
 import math
 
@@ -8,24 +8,38 @@ from scipy import special
 from mlgates.stats.arrays import Floats
 from mlgates.stats.quantiles import order_ranks
 
-#: Hall's ``c`` of rows without weights is less than this, whatever their values.
+#: Hall's ``c`` is less than this for unweighted rows of any values.
 _MOST_SKEWED = 1 / 3
 
 
 def mean_interval(
     values: Floats, weight: Floats | None = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Return Student's interval of a mean, with Hall's correction for skewness.
+    """Return Student's t interval of a mean, with Hall's correction for skewness.
 
-    ``t = sqrt(n) (mean - mu) / s`` is skewed where the rows are. Hall's
-    ``g(t) = t + c t**2 + c**2 t**3 / 3 + c / 2`` with ``c = skewness / (3 sqrt(n))`` is not, and
-    can be inverted; the ends are where ``g`` has the quantiles of Student's law.
+    The statistic ``t = sqrt(n) (mean - mu) / s`` is skewed where the rows are. Hall's
+    ``g(t) = t + c t**2 + c**2 t**3 / 3 + c / 2`` with ``c = skewness / (3 sqrt(n))`` is nearly
+    symmetric and can be inverted. The ends of the interval are the means at which ``g`` equals the
+    quantiles of Student's t distribution.
 
-    The correction is an expansion in ``c``, which is less than 1/3 for any rows without weights. A
-    far row of little weight can give more, and an interval without its own mean from ``c / 2 > t``
-    on. There ``c`` is set to 1/3, and neither end is nearer to the mean than Student's own. With
-    weights, ``n`` is the effective number of rows. None where the rows don't vary, or for fewer
-    than two.
+    The correction is an expansion for small ``c``. Unweighted rows have ``c < 1/3``. With weights,
+    an outlier of little weight can make ``c`` larger, and for ``c / 2 > t`` the interval would not
+    contain the mean. In that case ``c`` is set to 1/3, and each end is at least as far from the
+    mean as without the correction.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Finite numbers.
+    weight : ndarray of shape (n,), optional
+        Weights that are not negative. The number of rows is then the effective one.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    (float, float) or None
+        Lower and upper end; None for fewer than two rows, and where all values are equal.
 
     References
     ----------
@@ -57,7 +71,7 @@ def mean_interval(
 
 
 def _untransformed(x: float, c: float) -> float:
-    """Return the ``t`` for which Hall's ``g(t)`` is x."""
+    """Solve Hall's ``g(t) = x`` for ``t``."""
     if abs(c) < 1e-9:
         return x
     # g(t) = ((1 + c t)**3 - 1) / (3 c) + c / 2
@@ -67,10 +81,30 @@ def _untransformed(x: float, c: float) -> float:
 def median_interval(
     values: Floats, weight: Floats | None = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Return the interval of a median between two order statistics; None for too few rows.
+    """Return the interval of a median, whose ends are two order statistics.
 
-    With weights, the ranks are those of the effective number of rows, and the ends are weighted
+    With weights, the ranks follow from the effective number of rows, and the ends are weighted
     quantiles.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Numbers without NaN.
+    weight : ndarray of shape (n,), optional
+        Weights that are not negative.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    (float, float) or None
+        Lower and upper end; None where there are too few rows for this level (fewer than 6 at
+        0.95).
+
+    References
+    ----------
+    .. [1] Conover, W. J. (1999). Practical nonparametric statistics, 3rd edition, section 3.2.
+       Wiley.
 
     Examples
     --------
@@ -90,7 +124,10 @@ def median_interval(
 
 
 def weighted_median(values: Floats, weight: Floats | None = None) -> float:
-    """Return the value with half of the weight on either side, the mean of two where tied.
+    """Return the value that half of the weight lies below and half above.
+
+    Where a range of values does, its two ends are averaged. `values` and `weight` have shape (n,);
+    without `weight` it is the ordinary median.
 
     Examples
     --------

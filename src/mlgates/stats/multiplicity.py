@@ -1,4 +1,4 @@
-"""Many tests or intervals at once: adjusted so that the whole family has one error rate."""
+"""Corrections for several tests or intervals at once, with one error rate for all of them."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,11 +11,12 @@ __all__ = ["holm", "holm_levels"]
 
 
 def holm(pvalues: npt.ArrayLike) -> Floats:
-    """Return Holm's adjusted p-values, in the order given.
+    """Return p-values adjusted by Holm's method, in the order given.
 
-    The i-th smallest of m is ``max_(j <= i) min(1, (m - j + 1) p_(j))``. Rejecting those up to
-    alpha keeps the chance of any false rejection at alpha, however the tests depend on each other.
-    NaN is a test that could not be made: it stays NaN and does not count.
+    The i-th smallest of m becomes ``max_(j <= i) min(1, (m - j + 1) p_(j))``. If all tests with an
+    adjusted p-value of at most alpha are rejected, the probability of any false rejection is at
+    most alpha, also for dependent tests. NaN stands for a test that could not be made: it stays NaN
+    and does not count towards m.
 
     References
     ----------
@@ -39,13 +40,29 @@ def holm(pvalues: npt.ArrayLike) -> Floats:
 def holm_levels(
     beyond: Sequence[Callable[[float], bool]], confidence: float = 0.95
 ) -> tuple[float, ...]:
-    """Return the levels of the intervals of a family of claims, one each, by Holm's steps.
+    """Return the level of the interval of each of several claims, by Holm's method.
 
-    Of m claims, each is first held to ``1 - alpha / m`` with ``alpha = 1 - confidence``; when some
-    are shown at a level, the others are held to ``1 - alpha / k`` for the ``k`` that are left. The
-    chance that any claim is shown wrongly is then at most alpha. Each callable returns whether the
-    interval at a level shows the claim; the last level used is returned, `confidence` for a claim
-    that is not shown even at that.
+    All m claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``.
+    Where some hold, the ``k`` others are tested again at ``1 - alpha / k``, and so on. The
+    probability that any claim holds wrongly is then at most alpha.
+
+    Parameters
+    ----------
+    beyond : sequence of callable
+        For each claim, takes a level and returns whether the interval at that level proves it.
+    confidence : float
+        Level of all claims together.
+
+    Returns
+    -------
+    tuple of float
+        For each claim, the last level at which it was tested; `confidence` for a claim that does
+        not even hold at that level.
+
+    References
+    ----------
+    .. [1] Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
+       Journal of Statistics 6, 65-70.
 
     Examples
     --------
@@ -53,16 +70,16 @@ def holm_levels(
     >>> holm_levels([far, near, near]), holm_levels([far, near])
     ((0.983..., 0.975, 0.975), (0.975, 0.95))
     """
-    alpha, shown = 1 - confidence, 0
+    alpha, proven = 1 - confidence, 0
     levels = [confidence] * len(beyond)
-    left = [i for i, is_beyond in enumerate(beyond) if is_beyond(confidence)]
-    while left:
-        level = 1 - alpha / (len(beyond) - shown) if len(beyond) - shown > 1 else confidence
-        found = {i for i in left if beyond[i](level)}
-        for i in left:
+    remaining = [i for i, is_beyond in enumerate(beyond) if is_beyond(confidence)]
+    while remaining:
+        level = 1 - alpha / (len(beyond) - proven) if len(beyond) - proven > 1 else confidence
+        holding = {i for i in remaining if beyond[i](level)}
+        for i in remaining:
             levels[i] = level
-        if not found:
+        if not holding:
             break
-        shown += len(found)
-        left = [i for i in left if i not in found]
+        proven += len(holding)
+        remaining = [i for i in remaining if i not in holding]
     return tuple(levels)

@@ -1,11 +1,12 @@
-"""Shares of successes: of one sample, two independent or paired ones, and several groups.
+"""Intervals and tests of proportions: one sample, two samples (also paired), several groups.
 
-Of two models on the same rows, each row being right or wrong, only the discordant rows differ:
-`gained` are right with the first model alone, `lost` with the second alone. With weights, counts
-are shares of the weight times the effective number of rows, and so no whole numbers.
+Two models on the same rows are a paired sample. Discordant rows are those that one model gets
+right and the other wrong: `gained` are right for the first model only, `lost` for the second only.
+With weights, a count is its share of the weight times the effective number of rows, and need not
+be an integer.
 
-The range of k equal groups grows with k, so that each pair of groups is judged on the scale of the
-studentized range (Tukey's), not on that of two groups.
+The largest difference among k groups that are equal grows with k. Pairs of groups are therefore
+compared with quantiles of the studentized range (Tukey), not of the normal distribution.
 """
 
 import math
@@ -34,16 +35,16 @@ __all__ = [
 ]
 
 
-#: An expected count below this is too thin for the normal or chi-square approximation.
+#: An expected count below this is too small for the normal and the chi-square approximation.
 THIN = 5
-#: Two tables are equally likely when their chances agree to this share.
+#: Relative difference below which two tables count as equally likely.
 _EQUAL = 1e-10
-#: Halvings of an interval: of length 1 or 160, its ends are then known to 1e-15.
+#: Bisection steps: intervals of length 1 to 160 shrink to less than 1e-15.
 _HALVINGS = 60
-#: Logarithms of ratios are searched from minus this to this.
+#: Logarithms of ratios are searched between minus this and this.
 _WIDEST = 80.0
-#: Step and reach of the trapezoid rule. The integrands are entire and fall like a normal density:
-#: the error is below 1e-14 of the value (measured against twice and half the step).
+#: Step and reach of the trapezoid rule. The integrands are smooth and fall like a normal density:
+#: the relative error is below 1e-14 (measured with twice and with half the step).
 _STEP = 0.125
 _REACH = 12.0
 
@@ -51,11 +52,23 @@ _REACH = 12.0
 def wilson_interval(
     successes: npt.ArrayLike, trials: npt.ArrayLike, confidence: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """Return Wilson's score interval of a proportion: all shares that a score test accepts.
+    """Return Wilson's score interval of a proportion.
 
-    Centre ``(p + z**2 / 2n) / (1 + z**2 / n)``, half width
-    ``z / (1 + z**2 / n) * sqrt(p (1 - p) / n + z**2 / 4 n**2)``. Arrays broadcast, scalars give
-    scalars; NaN where there is no trial.
+    It contains all proportions that a score test does not reject: centre
+    ``(p + z**2 / 2n) / (1 + z**2 / n)``, half width
+    ``z / (1 + z**2 / n) * sqrt(p (1 - p) / n + z**2 / 4 n**2)``.
+
+    Parameters
+    ----------
+    successes, trials : float or array_like
+        Counts, also fractional ones; they are broadcast.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    low, high : float or ndarray
+        Ends from 0 to 1, of the broadcast shape; NaN where there are no trials.
 
     References
     ----------
@@ -73,15 +86,17 @@ def wilson_interval(
     z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     centre = x + z2 / 2
     half = np.sqrt(z2 * (x * ((n - x) / n) + z2 / 4))
-    # At the ends rounding would leave a crumb beyond 0 and 1.
+    # exactly 0 and 1 at the ends, where rounding would miss them by a little
     low = np.where(x == 0, 0.0, (centre - half) / (n + z2))
     high = np.where(x == n, 1.0, (centre + half) / (n + z2))
-    nothing = np.isnan(n)
-    return np.where(nothing, np.nan, low)[()], np.where(nothing, np.nan, high)[()]
+    empty = np.isnan(n)
+    return np.where(empty, np.nan, low)[()], np.where(empty, np.nan, high)[()]
 
 
 def boundary(is_beyond: Callable[[Any], Any], outside: Any, inside: Any) -> Any:
-    """Return, by halving, where a condition changes between two floats, or arrays of them.
+    """Return the point between `outside` and `inside` where a condition changes, by bisection.
+
+    `is_beyond` is true at `outside` and false at `inside`; both are floats, or arrays of one shape.
 
     Examples
     --------
@@ -101,11 +116,16 @@ def boundary(is_beyond: Callable[[Any], Any], outside: Any, inside: Any) -> Any:
 def two_proportions_pvalue(
     successes: int, trials: int, other_successes: int, other_trials: int
 ) -> float:
-    """Return the two-sided p-value of equal proportions: pooled z-test, or Fisher's test.
+    """Return the two-sided p-value of the hypothesis that two proportions are equal.
 
-    ``z = (p1 - p2) / sqrt(p (1 - p) (1 / n1 + 1 / n2))`` with the pooled share ``p``; its square is
-    Pearson's chi-square of the table, without correction. Fisher's test is taken where an expected
-    count is below 5. 1 when both proportions are 0 or both are 1; NaN without trials.
+    The test is the z-test with the pooled proportion ``p``,
+    ``z = (p1 - p2) / sqrt(p (1 - p) (1 / n1 + 1 / n2))``, whose square is Pearson's chi-square
+    without continuity correction. Where an expected count is below 5 it is Fisher's exact test. The
+    p-value is 1 where both proportions are 0 or both are 1, and NaN without trials.
+
+    References
+    ----------
+    .. [1] Agresti, A. (2013). Categorical data analysis, 3rd edition, section 3.2. Wiley.
 
     Examples
     --------
@@ -129,9 +149,9 @@ def two_proportions_pvalue(
 def fisher_exact(a: int, b: int, c: int, d: int) -> float:
     """Return the two-sided p-value of Fisher's exact test of the table ``[[a, b], [c, d]]``.
 
-    The chance, given the margins, of a table that is no more likely than this one; 1 when a margin
-    is empty. Chances follow from ratios of neighbours, so that counts of millions cost no
-    precision.
+    It is the probability, given the margins, of a table that is at most as likely as this one; 1
+    where a margin is empty. Each probability is computed from the one of the neighbouring table, so
+    that precision is not lost for counts of millions.
 
     References
     ----------
@@ -145,14 +165,14 @@ def fisher_exact(a: int, b: int, c: int, d: int) -> float:
     """
     row, column, rest = a + b, a + c, d - a
     least, most = max(0, -rest), min(row, column)
-    # Table k has the counts k, row - k, column - k, rest + k.
+    # table k has the counts k, row - k, column - k, rest + k
     k = np.arange(least, most, dtype=np.float64)
     with np.errstate(divide="ignore"):
         ratios = np.log((row - k) * (column - k)) - np.log((k + 1) * (rest + k + 1))
     logs = np.concatenate(([0.0], np.cumsum(ratios)))
-    chances = np.exp(logs - logs.max())
-    no_likelier = chances <= chances[a - least] * (1 + _EQUAL)
-    return min(1.0, float(chances[no_likelier].sum() / chances.sum()))
+    likelihoods = np.exp(logs - logs.max())
+    at_most_as_likely = likelihoods <= likelihoods[a - least] * (1 + _EQUAL)
+    return min(1.0, float(likelihoods[at_most_as_likely].sum() / likelihoods.sum()))
 
 
 def square_and_add(
@@ -161,11 +181,12 @@ def square_and_add(
     other: npt.ArrayLike,
     other_interval: tuple[npt.ArrayLike, npt.ArrayLike],
 ) -> tuple[Floats, Floats]:
-    """Return the interval of ``value - other``, independent, from the intervals of both.
+    """Return the interval of ``value - other`` from the intervals of two independent estimates.
 
-    ``d - sqrt((v1 - l1)**2 + (u2 - v2)**2)`` to ``d + sqrt((u1 - v1)**2 + (v2 - l2)**2)``: with
-    Wilson's intervals of two proportions this is Newcombe's, and with symmetric ones the usual sum
-    of variances. The intervals have the confidence of the result; arrays broadcast.
+    It reaches from ``d - sqrt((v1 - l1)**2 + (u2 - v2)**2)`` to
+    ``d + sqrt((u1 - v1)**2 + (v2 - l2)**2)``. With Wilson's intervals of two proportions this is
+    Newcombe's interval; with symmetric intervals it adds variances. All arguments are broadcast,
+    and the result has the confidence of the two intervals.
 
     References
     ----------
@@ -193,10 +214,22 @@ def koopman_interval(
 ) -> tuple[Floats, Floats]:
     """Return Koopman's score interval of the ratio of two independent proportions.
 
-    All ratios r for which the score test accepts ``p1 = r p2``, with the shares that are likeliest
-    under it. Arrays broadcast, scalars give scalars. Without successes in the numerator, low is 0;
-    without any in the denominator, high is infinite; without any in both, or without trials, both
-    are NaN.
+    It contains all ratios ``r`` for which a score test does not reject ``p1 = r p2``.
+
+    Parameters
+    ----------
+    successes, trials : float or array_like
+        Counts of the numerator.
+    other_successes, other_trials : float or array_like
+        Counts of the denominator; all four are broadcast.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    low, high : float or ndarray
+        `low` is 0 where the numerator has no successes, `high` is infinite where the denominator
+        has none. Both are NaN where neither has any, and where there are no trials.
 
     References
     ----------
@@ -222,36 +255,47 @@ def koopman_interval(
                 centre,
             )
             ends.append(np.exp(end))
-    nothing = (n1 <= 0) | (n2 <= 0) | ((x1 <= 0) & (x2 <= 0))
-    low = np.where(nothing, np.nan, np.where(x1 <= 0, 0.0, ends[0]))
-    high = np.where(nothing, np.nan, np.where(x2 <= 0, np.inf, ends[1]))
+    undefined = (n1 <= 0) | (n2 <= 0) | ((x1 <= 0) & (x2 <= 0))
+    low = np.where(undefined, np.nan, np.where(x1 <= 0, 0.0, ends[0]))
+    high = np.where(undefined, np.nan, np.where(x2 <= 0, np.inf, ends[1]))
     return low[()], high[()]
 
 
 def _koopman_chi2(x1: Floats, n1: Floats, x2: Floats, n2: Floats, ratio: Floats) -> Floats:
-    """Return Koopman's chi-square of ``p1 = ratio * p2``."""
+    """Return Koopman's chi-square statistic of the hypothesis ``p1 = ratio * p2``."""
     a = (n1 + n2) * ratio
     b = (n1 + x2) * ratio + x1 + n2
     c = x1 + x2
-    # The smaller root, in the form in which no digits cancel.
+    # the smaller root, in a form without cancellation
     p2 = 2 * c / (b + np.sqrt(np.maximum(b * b - 4 * a * c, 0.0)))
     p1, p2 = np.minimum(ratio * p2, 1.0), np.minimum(p2, 1.0)
-    far1 = (x1 - n1 * p1) ** 2 / (n1 * p1 * (1 - p1))
-    far2 = (x2 - n2 * p2) ** 2 / (n2 * p2 * (1 - p2))
-    # Where a share is exactly 0 or 1 as observed, the distance is 0 / 0.
-    return np.where(np.isnan(far1), 0.0, far1) + np.where(np.isnan(far2), 0.0, far2)
+    first = (x1 - n1 * p1) ** 2 / (n1 * p1 * (1 - p1))
+    second = (x2 - n2 * p2) ** 2 / (n2 * p2 * (1 - p2))
+    # 0 / 0 where a proportion is 0 or 1, as it was observed
+    return np.where(np.isnan(first), 0.0, first) + np.where(np.isnan(second), 0.0, second)
 
 
 def tango_interval(
     gained: npt.ArrayLike, lost: npt.ArrayLike, rows: npt.ArrayLike, confidence: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """Return Tango's score interval of a paired difference: all that a score test accepts.
+    """Return Tango's score interval of the difference of two proportions on the same rows.
 
-    For ``b`` gained and ``c`` lost of ``n`` rows the ends ``d`` solve
-    ``(b - c - n d) / sqrt(n (2 q + d (1 - d))) = +-z``, where ``q`` is the most likely share of
-    rows that are lost, given ``d``: ``q = (sqrt(B**2 - 4 A C) - B) / (2 A)`` with ``A = 2 n``,
-    ``B = -b - c + (2 n - b + c) d`` and ``C = -c d (1 - d)``. Arrays broadcast, scalars give
-    scalars; NaN where there is no row.
+    It contains all differences that a score test does not reject. For ``b`` gained and ``c`` lost
+    of ``n`` rows the ends ``d`` solve ``(b - c - n d) / sqrt(n (2 q + d (1 - d))) = +-z``. There
+    ``q`` is the most likely share of lost rows given ``d``, ``(sqrt(B**2 - 4 A C) - B) / (2 A)``
+    with ``A = 2 n``, ``B = -b - c + (2 n - b + c) d`` and ``C = -c d (1 - d)``.
+
+    Parameters
+    ----------
+    gained, lost, rows : float or array_like
+        Rows that only the first, or only the second model counts, and all rows; they are broadcast.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    low, high : float or ndarray
+        Ends from -1 to 1, of the broadcast shape; NaN where there are no rows.
 
     References
     ----------
@@ -272,9 +316,9 @@ def tango_interval(
 
 
 def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
-    """Return the largest difference that is not rejected."""
+    """Return the largest difference that the score test does not reject."""
     if b.ndim == 0:
-        # Plain floats are a hundred times as fast as arrays of one.
+        # plain floats are a hundred times as fast as arrays of one element
         b, c, n = float(b), float(c), float(n)
 
     def is_rejected(difference: Any) -> Any:
@@ -284,16 +328,18 @@ def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
         twice_q = (twice_q + abs(twice_q)) / (4 * n)
         return (b - c - n * difference) ** 2 > z2 * n * (twice_q + spread)
 
-    # Where all rows are gained, no difference is larger.
+    # the largest possible difference is 1, where all rows are gained
     end = boundary(is_rejected, 1.0, (b - c) / n)
     return np.where(np.isnan(n), np.nan, np.where(b == n, 1.0, end))
 
 
 def mcnemar(gained: float, lost: float) -> tuple[float, float]:
-    """Return McNemar's exact and mid p-value that as many rows are gained as are lost.
+    """Return the exact and the mid p-value of McNemar's test.
 
-    Exact: twice the chance of ``min(b, c)`` or less among ``b + c`` tosses of a fair coin, at most
-    1; the mid p-value takes the chance of ``min(b, c)`` itself once. 1 where nothing is discordant.
+    The hypothesis is that a row is as likely to be gained as lost. The exact p-value is twice the
+    probability of at most ``min(b, c)`` heads in ``b + c`` tosses of a fair coin, and at most 1.
+    The mid p-value counts the probability of exactly ``min(b, c)`` heads once instead of twice.
+    Both are 1 where no row is discordant.
 
     References
     ----------
@@ -309,19 +355,41 @@ def mcnemar(gained: float, lost: float) -> tuple[float, float]:
     tosses, fewer = gained + lost, min(gained, lost)
     if tosses <= 0:
         return 1.0, 1.0
-    upto = 2 * float(special.betainc(tosses - fewer, fewer + 1, 0.5))
-    log_chance = -math.log1p(tosses) - special.betaln(fewer + 1, tosses - fewer + 1)
-    itself = math.exp(float(log_chance) - tosses * math.log(2))
-    return min(1.0, upto), min(1.0, upto - itself)
+    exact = 2 * float(special.betainc(tosses - fewer, fewer + 1, 0.5))
+    log_combinations = -math.log1p(tosses) - special.betaln(fewer + 1, tosses - fewer + 1)
+    point = math.exp(float(log_combinations) - tosses * math.log(2))
+    return min(1.0, exact), min(1.0, exact - point)
 
 
 def rows_to_decide(
     rows: float, error: float, distance: float, confidence: float = 0.95, power: float = 0.8
 ) -> float:
-    """Return the rows with which a two-sided interval excludes the limit with chance `power`.
+    """Return how many rows a two-sided interval needs to exclude the limit.
 
-    ``n ((z_a + z_b) se / distance)**2`` for a value at `distance` from the limit, whose standard
-    error was `error` with `rows` rows. Infinite where the value lies on the limit.
+    ``n ((z_a + z_b) se / distance)**2``, with ``z_a`` of the confidence and ``z_b`` of the power.
+
+    Parameters
+    ----------
+    rows : float
+        Rows that were observed.
+    error : float
+        Standard error of the value with these rows.
+    distance : float
+        Distance of the value from the limit, of either sign.
+    confidence : float
+        Level of the two-sided interval.
+    power : float
+        Probability that the interval excludes the limit, if the value and its spread are the truth.
+
+    Returns
+    -------
+    float
+        Infinite where the value lies on the limit.
+
+    References
+    ----------
+    .. [1] Chow, S.-C., Shao, J. and Wang, H. (2008). Sample size calculations in clinical research,
+       2nd edition, section 3.1. Chapman and Hall.
 
     Examples
     --------
@@ -335,12 +403,12 @@ def rows_to_decide(
 
 
 def range_sf(q: npt.ArrayLike, k: int) -> Floats:
-    """Return the chance that k independent standard normals spread over more than q.
+    """Return the probability that the range of k independent standard normals exceeds q.
 
-    The studentized range for infinitely many degrees of freedom: ``k`` times the integral of
-    ``phi(z) (Phi(z)**(k - 1) - (Phi(z) - Phi(z - q))**(k - 1))``, in which no digits cancel, so
-    that small chances are as precise as large ones. Of the shape of `q`, a scalar for a scalar; 1
-    for q up to 0, NaN for NaN; `k` is at least 2.
+    This is the studentized range for infinitely many degrees of freedom: ``k`` times the integral
+    of ``phi(z) (Phi(z)**(k - 1) - (Phi(z) - Phi(z - q))**(k - 1))``. It is computed without
+    cancellation, so that small probabilities have the same relative precision as large ones. The
+    result has the shape of `q`: 1 where `q` is 0 or less, NaN where it is NaN. `k` is at least 2.
 
     References
     ----------
@@ -355,28 +423,32 @@ def range_sf(q: npt.ArrayLike, k: int) -> Floats:
     flat = at.ravel()
     if k == 2:
         return np.asarray(2 * special.ndtr(-flat / math.sqrt(2))).reshape(at.shape)[()]
-    chances = np.where(np.isnan(flat), np.nan, np.where(flat == 0, 1.0, 0.0))
-    for i in np.flatnonzero((flat > 0) & (flat <= 76)):  # beyond is less than the smallest double
+    tails = np.where(np.isnan(flat), np.nan, np.where(flat == 0, 1.0, 0.0))
+    for i in np.flatnonzero((flat > 0) & (flat <= 76)):  # beyond 76 it underflows to 0
         z, below, within = _range_parts(float(flat[i]))
         height = np.exp((k - 1) * below - z * z / 2) * -np.expm1((k - 1) * within)
-        chances[i] = min(1.0, float(height.sum()) * k * _STEP / math.sqrt(2 * math.pi))
-    return chances.reshape(at.shape)[()]
+        tails[i] = min(1.0, float(height.sum()) * k * _STEP / math.sqrt(2 * math.pi))
+    return tails.reshape(at.shape)[()]
 
 
 def _range_parts(q: float) -> tuple[Floats, Floats, Floats]:
     """Return points ``z``, ``log Phi(z)`` and ``log(1 - Phi(z - q) / Phi(z))`` at them."""
     z = np.arange(-_REACH, _REACH + q, _STEP)
     below = special.log_ndtr(z)
-    with np.errstate(divide="ignore"):  # a range so small that rounding leaves nothing within
+    with np.errstate(divide="ignore"):  # log(0) for a range so small that it rounds to nothing
         return z, below, np.log1p(-np.minimum(np.exp(special.log_ndtr(z - q) - below), 1.0))
 
 
 @lru_cache(maxsize=256)
 def range_quantile(significance: float, k: int) -> float:
-    """Return the range that k (at least 2) independent standard normals exceed with this chance.
+    """Return the range that k independent standard normals exceed with this probability.
 
-    Newton's method on the logarithm of `range_sf`, which is concave: from Bonferroni's bound it
-    comes down to the quantile without ever passing it.
+    The inverse of `range_sf`, for `k` of at least 2. Newton's method on the logarithm of
+    `range_sf`, which is concave, descends from Bonferroni's bound without passing the quantile.
+
+    References
+    ----------
+    .. [1] Tukey, J. W. (1953). The problem of multiple comparisons. Princeton University.
 
     Examples
     --------
@@ -399,10 +471,14 @@ def range_quantile(significance: float, k: int) -> float:
 
 
 def pair_level(confidence: float, k: int) -> float:
-    """Return the confidence of each interval with which those of all pairs of k groups hold.
+    """Return the level of each pair's interval so that those of all pairs hold together.
 
-    Tukey's: the quantile of the studentized range over the square root of 2 takes the place of the
-    normal quantile. For two groups it is `confidence` itself.
+    Tukey's method for k groups: the quantile of the studentized range, divided by the square root
+    of 2, replaces the normal quantile. For two groups the level is `confidence` itself.
+
+    References
+    ----------
+    .. [1] Tukey, J. W. (1953). The problem of multiple comparisons. Princeton University.
 
     Examples
     --------
@@ -415,9 +491,14 @@ def pair_level(confidence: float, k: int) -> float:
 
 
 def group_level(confidence: float, k: int) -> float:
-    """Return the confidence of each interval with which those of k independent groups hold.
+    """Return the level of each group's interval so that those of all k groups hold together.
 
-    Sidak's: ``confidence ** (1 / k)``.
+    Sidak's method for independent groups: ``confidence ** (1 / k)``.
+
+    References
+    ----------
+    .. [1] Sidak, Z. (1967). Rectangular confidence regions for the means of multivariate normal
+       distributions. Journal of the American Statistical Association 62, 626-633.
 
     Examples
     --------
@@ -428,10 +509,15 @@ def group_level(confidence: float, k: int) -> float:
 
 
 def pair_pvalues(p_values: npt.ArrayLike, k: int) -> Floats:
-    """Return two-sided p-values of pairs of k groups, adjusted for all pairs on Tukey's scale.
+    """Return two-sided p-values of pairs of k groups, adjusted for all pairs.
 
-    Each is converted to its normal quantile, and that to the chance that the studentized range of k
-    equal groups is at least as far. Two groups need no adjustment; NaN stays NaN.
+    Each p-value is converted to a normal quantile, and that to the probability that the studentized
+    range of k equal groups is at least as large (Tukey). Two groups need no adjustment; NaN stays
+    NaN.
+
+    References
+    ----------
+    .. [1] Tukey, J. W. (1953). The problem of multiple comparisons. Princeton University.
 
     Examples
     --------
@@ -441,5 +527,5 @@ def pair_pvalues(p_values: npt.ArrayLike, k: int) -> Floats:
     p = np.asarray(p_values, np.float64)
     if k <= 2:
         return p
-    # A rounded quadrature could be below the p-value of the pair itself.
+    # the rounding of the quadrature could give less than the p-value of the pair itself
     return np.maximum(range_sf(-math.sqrt(2) * special.ndtri(p / 2), k), p)

@@ -1,4 +1,4 @@
-"""How well scores rank rows: areas under ROC curves with DeLong's covariance, average precision."""
+"""Areas under ROC curves with DeLong's covariance, and average precision."""
 
 import math
 from collections.abc import Sequence
@@ -13,11 +13,29 @@ from mlgates.stats.proportions import boundary
 
 
 def auc(true: npt.ArrayLike, score: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
-    """Return the chance that a positive row has the higher score than a negative one.
+    """Return the area under the ROC curve.
 
-    Ties count half; it is the area under the ROC curve. Labels, scores without NaN, and weights
-    that are not negative are of shape (n,); a pair of rows weighs the product of theirs. NaN where
-    a class has no row, or no weight.
+    It is the probability that a random positive row has a higher score than a random negative one;
+    ties count one half.
+
+    Parameters
+    ----------
+    true : array_like of shape (n,)
+        Whether each row is positive.
+    score : array_like of shape (n,)
+        Scores without NaN.
+    weight : array_like of shape (n,), optional
+        Weights that are not negative. A pair of rows has the product of its two weights.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN where a class has no rows or no weight.
+
+    References
+    ----------
+    .. [1] Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver
+       operating characteristic (ROC) curve. Radiology 143, 29-36.
 
     Examples
     --------
@@ -38,18 +56,34 @@ def delong(
     *,
     difference: bool = False,
 ) -> tuple[Floats, Floats]:
-    """Return the areas of several scores on the same rows, and DeLong's covariance of them.
+    """Return the areas under the ROC curves of k scores, and DeLong's covariance matrix.
 
-    Each positive row is placed at the share of negative rows that its score beats, each negative
-    row at the share of positive ones that beat it; the covariance is that of the placements of the
-    ``m`` positive rows, divided by ``m``, plus that of the ``n`` negative ones, divided by ``n``.
-    With weights, placements are weighted, and their squares by the squares of the weights; equal
-    weights change nothing, and rows of weight 0 do not count.
+    The placement of a positive row is the share of negative rows with a lower score; that of a
+    negative row is the share of positive rows with a higher score. The covariance is that of the
+    placements of the positive rows divided by their number, plus that of the placements of the
+    negative rows divided by theirs. With weights, each placement is weighted, and each product of
+    two placements has the square of the weight. Equal weights change nothing, and rows of weight 0
+    do not count.
 
-    Labels and weights are of shape (n,), scores of (k, n), areas of (k,), NaN where a class has no
-    row, and the covariance of (k, k), NaN where one has less than two. For a `difference` it is the
-    variance of the first area minus the second, shape (1, 1), taken from the differences of the
-    placements row by row, so that scores which rank the rows alike have a variance of exactly 0.
+    Parameters
+    ----------
+    true : array_like of shape (n,)
+        Whether each row is positive.
+    scores : array_like of shape (k, n)
+        Scores without NaN.
+    weight : array_like of shape (n,), optional
+        Weights that are not negative.
+    difference : bool
+        Whether to return, in place of the covariance, the variance of the first area minus the
+        second. It is computed from the differences of the placements, so that it is exactly 0 for
+        two scores that rank the rows the same.
+
+    Returns
+    -------
+    areas : ndarray of shape (k,)
+        NaN where a class has no rows.
+    covariance : ndarray of shape (k, k), or (1, 1) for a `difference`
+        NaN where a class has fewer than two rows.
 
     References
     ----------
@@ -79,37 +113,38 @@ def delong(
         placed = placed[:1] - placed[1:]
     if weights is None:
         placed = _shares(placed, won[0][1], positive)
-    with np.errstate(invalid="ignore"):  # of a class without rows
+    with np.errstate(invalid="ignore"):  # NaN for a class without rows
         return np.array(areas, np.float64), _covariance(placed, positive, weights)
 
 
 def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
-    """Return whether two scores put the same rows in the same order, ties included.
+    """Return whether two scores of shape (n,) put the rows in the same order, with the same ties.
 
     Examples
     --------
     >>> same_ranking([0.1, 0.2, 0.2], [-5, 7, 7]), same_ranking([0.1, 0.2, 0.2], [-5, 7, 8])
     (True, False)
     """
-    first, second = np.asarray(score), np.asarray(other)
-    order = np.argsort(first)
-    mine, theirs = first[order], second[order]
+    unsorted = np.asarray(score)
+    order = np.argsort(unsorted)
+    first, second = unsorted[order], np.asarray(other)[order]
     return bool(
-        np.array_equal(mine[1:] > mine[:-1], theirs[1:] > theirs[:-1])
-        and np.all(theirs[1:] >= theirs[:-1])
+        np.array_equal(first[1:] > first[:-1], second[1:] > second[:-1])
+        and np.all(second[1:] >= second[:-1])
     )
 
 
 def hanley_interval(
     area: float, positives: float, negatives: float, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Return the interval of an area from its sizes: all areas that a score test accepts.
+    """Return the interval of an area under the ROC curve from the class sizes only.
 
-    The variance of an area ``a`` of ``m`` positive and ``n`` negative rows is taken as
+    It contains all areas ``a`` that a score test does not reject. The variance with ``m`` positive
+    and ``n`` negative rows is
     ``a (1 - a) / (m n) * (1 + s (1 - a) / (2 - a) + s a / (1 + a))`` with
-    ``s = (m + n) / 2 - 1``, and the ends are where ``(area - a)**2 = z**2 variance(a)``. It serves
-    where all placements are alike, so that DeLong's variance is 0: areas of 0 and 1. `positives`
-    and `negatives` are rows, or effective rows.
+    ``s = (m + n) / 2 - 1``, and the ends solve ``(area - a)**2 = z**2 variance(a)``. It is for
+    areas of 0 and 1, where DeLong's variance is 0. `positives` and `negatives` are numbers of rows,
+    with weights effective ones.
 
     References
     ----------
@@ -128,7 +163,7 @@ def hanley_interval(
 
     def is_rejected(a: float) -> bool:
         spread = 1 + rest * ((1 - a) / (2 - a) + a / (1 + a))
-        # (NaN is rejected everywhere)
+        # "not <=" also rejects NaN
         return not (area - a) ** 2 - z2 * a * (1 - a) / (positives * negatives) * spread <= 0
 
     low, high = (
@@ -138,24 +173,26 @@ def hanley_interval(
 
 
 def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
-    """Return the share of the other class's weight that each row beats, ties by half."""
+    """Return the placement of each row: its share of won pairs with the other class, by weight."""
     return _shares(*_twice_won(positive, score, weight), positive)
 
 
 def _twice_won(
     positive: Mask, score: Values, weight: Floats | None = None
 ) -> tuple[Values, tuple[Any, Any]]:
-    """Return twice what each row beats of the other class, a tie being half, and both sums.
+    """Return twice the number of won pairs of each row, and the sizes of both classes.
 
-    Rows (whole numbers, so that no sum is rounded), or their weights.
+    A pair is one positive and one negative row; it is won where the positive row has the higher
+    score, and a tie counts half. Twice the number is an integer, so that nothing is rounded. With
+    weights, both are sums of weights.
     """
     order, rows = np.argsort(score), len(score)
     ranked, labels = score[order], positive[order]
     ends = np.flatnonzero(ranked[1:] != ranked[:-1])
     is_tied = len(ends) < rows - 1
     bounds = np.concatenate(([0], ends + 1, [rows])) if is_tied else np.arange(rows + 1)
-    # The size of each class before each run of equal scores, last in all. (In place where it can
-    # be: new arrays take longer than what is computed.)
+    # The number of rows of each class before each run of equal scores, and in total. Computed in
+    # place where possible: allocating new arrays would take longer than the computation.
     if weight is None:
         hits: Values = np.zeros(rows + 1, np.int64)
         np.cumsum(labels, out=hits[1:])
@@ -179,7 +216,7 @@ def _twice_won(
 
 
 def _shares(won: Values, totals: tuple[Any, Any], positive: Mask) -> Floats:
-    """Return the placements: shares of the other class."""
+    """Return the placements, given twice the number of won pairs."""
     hits, misses = totals
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(won / np.where(positive, 2 * misses, 2 * hits))
@@ -197,7 +234,7 @@ def _weighted_area(placed: Floats, positive: Mask, weight: Floats) -> float:
 
 
 def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats:
-    """Return the covariance of mean placements, shape (k, k): the sum of that in both classes."""
+    """Return the covariance of the mean placements, shape (k, k): the sum over both classes."""
     total = np.zeros((len(placed), len(placed)))
     for rows in (positive, ~positive):
         values, n = placed[:, rows], 0.0
@@ -211,22 +248,23 @@ def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats
                 n = 1 / float(np.dot(shares, shares))
                 centred = values - (values @ shares)[:, None]
                 centred *= shares
-        if not n > 1:  # all the weight lies on one row
+        if not n > 1:  # one row has all the weight
             return np.full(total.shape, np.nan)
         total += np.einsum("ir,jr->ij", centred, centred) * (n / (n - 1))
     return total
 
 
 def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[float, Floats]:
-    """Return the area under the ROC curve, and by how much each row moves it.
+    """Return the area under the ROC curve and the influence of each row on it.
 
-    The sum of the squares is DeLong's variance, but for ``n / (n - 1)`` in each class. Influences
-    on several areas add up row by row, which gives the variance of their mean.
+    The sum of the squared influences is DeLong's variance, except for the factors ``n / (n - 1)``
+    of the classes. The influence on a mean of areas is the mean of the influences. Arguments and
+    influences have shape (n,).
 
     Examples
     --------
-    >>> area, moves = auc_influence([0, 0, 1, 1], np.array([0.1, 0.4, 0.35, 0.8]), np.ones(4))
-    >>> area, moves.tolist()
+    >>> area, influence = auc_influence([0, 0, 1, 1], np.array([0.1, 0.4, 0.35, 0.8]), np.ones(4))
+    >>> area, influence.tolist()
     (0.75, [0.125, -0.125, -0.125, 0.125])
     """
     positive = np.asarray(true, np.bool_)
@@ -237,7 +275,10 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
 
 
 class PrecisionCurve(NamedTuple):
-    """Rows by falling score, and where each run of equal scores with a positive row ends."""
+    """Rows sorted by falling score, for average precision and resamples of it.
+
+    `ends` are the positions of the last row of each run of equal scores that contains a positive.
+    """
 
     order: Codes
     positive: Mask
@@ -245,11 +286,17 @@ class PrecisionCurve(NamedTuple):
     ends: Codes
 
     def value(self) -> float:
-        """Return ``sum((R_i - R_(i-1)) P_i)`` over thresholds; NaN without positive rows."""
+        """Return the average precision, ``sum((R_i - R_(i-1)) P_i)``; NaN without positives.
+
+        ``R_i`` and ``P_i`` are recall and precision at the i-th threshold.
+        """
         return float(self.values(np.ones((1, len(self.positive)), np.uint8))[0])
 
     def values(self, counts: Values) -> Floats:
-        """Return the average precision of resamples, shape (b,), from `counts`, shape (b, n)."""
+        """Return the average precision of b resamples, shape (b,).
+
+        `counts`, of shape (b, n), are how often each sorted row was drawn.
+        """
         weighted, kind = (counts, np.int32) if self.weight is None else (counts * self.weight, None)
         if not len(self.ends):
             return np.full(len(counts), math.nan)
@@ -263,29 +310,44 @@ class PrecisionCurve(NamedTuple):
         return np.asarray((steps * precision).sum(1) / np.where(total > 0, total, np.nan))
 
     def influence(self) -> Floats:
-        """Return the derivative of the value by the weight of each row, times the rows."""
+        """Return the influence of each sorted row on the average precision.
+
+        It is the derivative by the weight of the row, times that weight.
+        """
         weight = np.ones(len(self.positive)) if self.weight is None else self.weight
         hits, ranked = np.cumsum(weight * self.positive)[self.ends], np.cumsum(weight)[self.ends]
         precision, steps = hits / ranked, np.diff(hits, prepend=0.0)
         total = hits[-1]
         value = float((steps * precision).sum()) / total
-        # A row counts for all thresholds at or below its score.
+        # a row counts at all thresholds up to its score
         runs = np.searchsorted(self.ends, np.arange(len(self.positive)))
         gain, loss = (
             np.append(np.cumsum(each[::-1])[::-1], 0.0)
             for each in (steps / ranked, steps * precision / ranked)
         )
         own = np.append(precision, 0.0)
-        moved = self.positive * (own[runs] - value + gain[runs]) - loss[runs]
-        return np.asarray(weight * moved / total)
+        derivative = self.positive * (own[runs] - value + gain[runs]) - loss[runs]
+        return np.asarray(weight * derivative / total)
 
 
 def precision_curve(
     true: npt.ArrayLike, score: npt.ArrayLike, weight: Floats | None = None
 ) -> PrecisionCurve:
-    """Sort rows once for average precision and any number of resamples of it.
+    """Sort rows by falling score, for average precision and any number of resamples of it.
 
-    Labels, scores without NaN, and weights that are not negative: each of shape (n,).
+    Parameters
+    ----------
+    true : array_like of shape (n,)
+        Whether each row is positive.
+    score : array_like of shape (n,)
+        Scores without NaN.
+    weight : ndarray of shape (n,), optional
+        Weights that are not negative.
+
+    References
+    ----------
+    .. [1] Boyd, K., Eng, K. H. and Page, C. D. (2013). Area under the precision-recall curve: point
+       estimates and confidence intervals. ECML PKDD 2013, 451-466.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Resampling: intervals by the bootstrap, of counts where that is possible, of rows otherwise.
+"""Bootstrap intervals, from resampled counts where possible, from resampled rows otherwise.
 
-Everything is drawn from a generator with a given seed, in batches of bounded memory.
+All draws come from a generator with a fixed seed, in batches of bounded memory.
 """
 
 import math
@@ -17,29 +17,30 @@ __all__ = ["MANY", "RESAMPLES", "SEED", "THIN", "bca_interval", "row_counts", "r
 
 Statistic = Callable[[Floats], Floats]
 
-#: Of all resampling: the same rows give the same interval.
+#: Seed of all resampling, so that the same rows give the same interval.
 SEED = 0
-#: Draws of an interval.
+#: Number of draws for an interval.
 RESAMPLES = 2_000
-#: A class with fewer rows is resampled separately, so that no draw lacks it.
+#: Rows are resampled within each class where one has fewer rows than this, so that every draw
+#: contains it.
 THIN = 30
 #: Numbers in one batch.
 _BATCH = 1 << 21
-#: With more cells there are so many rows that a single one changes nothing: no jackknife.
+#: The jackknife is skipped beyond this many cells: one row hardly matters there.
 _MOST_CELLS = 4_096
-#: From this many rows on, each row's count is drawn from Poisson's law; sums over independent rows
-#: are then nearly normal, and metrics that are functions of few sums draw these.
+#: From this many rows on, the count of each row is drawn from a Poisson distribution. Sums over
+#: rows are then nearly normal, and metrics of few sums draw the sums.
 MANY = 10_000
-#: Share of the draws that may be undefined.
+#: Largest share of draws that may be undefined.
 _UNDEFINED = 0.1
-#: Number of times that a row is drawn, by 16 random bits.
+#: The number of times that a row is drawn, indexed by 16 random bits.
 _POISSON = np.searchsorted(
     special.pdtr(np.arange(9), 1.0), (np.arange(1 << 16) + 0.5) / (1 << 16)
 ).astype(np.uint8)
 
 
 class Resampled(NamedTuple):
-    """An interval from draws, and how it was computed."""
+    """An interval from resamples, and the method that it was computed with."""
 
     interval: tuple[float, float] | None
     how: Literal["BCa", "percentile", "degenerate", "undefined"]
@@ -52,16 +53,32 @@ def bca_interval(
     confidence: float = 0.95,
     times: npt.ArrayLike = 1.0,
 ) -> Resampled:
-    """Return Efron's bias-corrected and accelerated interval, or the draws' own quantiles.
+    """Return Efron's bias-corrected and accelerated (BCa) bootstrap interval.
 
-    The ends are the draws' quantiles at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``, where ``z0`` is
-    the normal quantile of the share of draws below the value (a draw equal to it counts half) and
-    ``a = sum(d**3) / 6 sum(d**2)**1.5`` with ``d`` the mean of the left-out values minus each.
+    The ends are the quantiles of the draws at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``, where
+    ``z0`` is the normal quantile of the share of draws below the value (a draw equal to it counts
+    half) and ``a = sum(d**3) / (6 sum(d**2)**1.5)`` with ``d`` the mean of the left-out values
+    minus each of them.
 
-    `left_out` are the values without one row (or block of rows) each, `times` the rows that give
-    each; None for no correction. NaN draws (undefined) are left out; above 10 % there is no
-    interval. ``how`` is "percentile" where the correction is undefined (all draws on one side), and
-    "degenerate", without an interval, where all draws are alike.
+    Parameters
+    ----------
+    value : float
+        The statistic of all rows.
+    draws : array_like of shape (b,)
+        The statistic of each resample; NaN where it is undefined.
+    left_out : array_like or None
+        The statistic without one row, or one block of rows; None for plain quantiles of the draws.
+    confidence : float
+        Level of the two-sided interval.
+    times : array_like
+        How many rows have each of the left-out values.
+
+    Returns
+    -------
+    Resampled
+        ``how`` is "percentile" where there is no correction: without `left_out`, or where all
+        draws lie on one side of the value. There is no interval where all draws are equal
+        ("degenerate") and where more than 10 % of them are undefined ("undefined").
 
     References
     ----------
@@ -75,21 +92,21 @@ def bca_interval(
     'BCa'
     """
     all_draws = np.asarray(draws, np.float64)
-    known = np.sort(all_draws[~np.isnan(all_draws)])
-    if len(known) < (1 - _UNDEFINED) * len(all_draws):
+    defined = np.sort(all_draws[~np.isnan(all_draws)])
+    if len(defined) < (1 - _UNDEFINED) * len(all_draws):
         return Resampled(None, "undefined")
-    crumb = 1e-12 * max(1.0, abs(value))
-    if known[-1] - known[0] <= crumb:
+    rounding = 1e-12 * max(1.0, abs(value))
+    if defined[-1] - defined[0] <= rounding:
         return Resampled(None, "degenerate")
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     z = special.ndtri(tails)
     levels = tails if left_out is None else special.ndtr(z)
     how: Literal["BCa", "percentile"] = "percentile"
-    below = np.searchsorted(known, value - crumb, "left")
-    upto = np.searchsorted(known, value + crumb, "right")
-    z0 = float(special.ndtri((below + upto) / (2 * len(known))))
+    below = np.searchsorted(defined, value - rounding, "left")
+    up_to = np.searchsorted(defined, value + rounding, "right")
+    z0 = float(special.ndtri((below + up_to) / (2 * len(defined))))
     if left_out is not None and math.isfinite(z0):
-        # A sixth of the skewness of the jackknife's influences; 0 where all are alike.
+        # a sixth of the skewness of the jackknife influences; 0 where all are equal
         values = np.asarray(left_out, np.float64)
         weight = np.broadcast_to(np.asarray(times, np.float64), values.shape)
         used = ~np.isnan(values) & (weight > 0)
@@ -98,24 +115,38 @@ def bca_interval(
         squares = float(np.sum(weight * spread**2))
         if squares > 0:
             acceleration = float(np.sum(weight * spread**3)) / (6 * math.pow(squares, 1.5))
-        pulled = 1 - acceleration * (z0 + z)
-        if np.all(pulled > 0):
-            levels, how = special.ndtr(z0 + (z0 + z) / pulled), "BCa"
-    low, high = np.quantile(known, levels)
+        denominator = 1 - acceleration * (z0 + z)
+        if np.all(denominator > 0):
+            levels, how = special.ndtr(z0 + (z0 + z) / denominator), "BCa"
+    low, high = np.quantile(defined, levels)
     return Resampled((float(low), float(high)), how)
 
 
 def cells_interval(statistic: Statistic, cells: Floats, confidence: float = 0.95) -> Resampled:
-    """Return the BCa interval of a function of counts, at a cost that is independent of the rows.
+    """Return the BCa interval of a function of counts.
 
-    A multinomial draw of the cells has the law of resampling the rows they count. `statistic` maps
-    tables ``(m, *cells.shape)`` to ``(m,)`` values, NaN where undefined. Of weighted rows `cells`
-    are weights, scaled to sum up to the effective rows.
+    A multinomial draw of the counts has the same distribution as counting resampled rows, at a cost
+    that does not depend on the number of rows.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes m tables, shape ``(m, *cells.shape)``, and returns m values, NaN where undefined.
+    cells : ndarray
+        The observed counts, of any shape. With weights they are sums of weights, scaled to the
+        effective number of rows in total.
+    confidence : float
+        Level of the two-sided interval.
+
+    References
+    ----------
+    .. [1] Efron, B. (1987). Better bootstrap confidence intervals. Journal of the American
+       Statistical Association 82, 171-185.
 
     Examples
     --------
-    >>> found = cells_interval(lambda c: c[:, 0] / c.sum(1), np.array([60.0, 40.0]))
-    >>> found.how, [round(end, 1) for end in found.interval]
+    >>> resampled = cells_interval(lambda c: c[:, 0] / c.sum(1), np.array([60.0, 40.0]))
+    >>> resampled.how, [round(end, 1) for end in resampled.interval]
     ('BCa', [0.5, 0.7])
     """
     value = float(statistic(cells[None])[0])
@@ -137,7 +168,7 @@ def cells_interval(statistic: Statistic, cells: Floats, confidence: float = 0.95
 
 
 def multinomial_cells(cells: Floats) -> Iterator[Floats]:
-    """Yield batches ``(b, *cells.shape)`` of tables of counts drawn as resampled rows give them."""
+    """Yield batches of multinomial draws of a table of counts, each ``(b, *cells.shape)``."""
     rng, flat = np.random.default_rng(SEED), cells.ravel()
     filled = np.flatnonzero(flat)
     total = flat[filled].sum()
@@ -149,10 +180,15 @@ def multinomial_cells(cells: Floats) -> Iterator[Floats]:
 
 
 def smoothed_cells(cells: Floats) -> Iterator[Floats]:
-    """Yield batches of tables from the Dirichlet law of the cells with two rows spread over them.
+    """Yield batches of Dirichlet draws of a table with two rows added, spread over all cells.
 
-    With two classes this is the posterior law under Jeffreys' prior, a half for each of the four
-    cells. It serves where resampled rows are all alike.
+    With the four cells of two classes this is the posterior distribution under Jeffreys' prior, one
+    half for each cell. It is for tables whose multinomial draws would all give the same value.
+
+    References
+    ----------
+    .. [1] Brown, L. D., Cai, T. T. and DasGupta, A. (2001). Interval estimation for a binomial
+       proportion. Statistical Science 16, 101-133.
     """
     rng, alpha = np.random.default_rng(SEED), (cells + 2 / cells.size).ravel()
     for size in _sizes(RESAMPLES, cells.size):
@@ -165,11 +201,16 @@ def row_counts(
     rng: np.random.Generator,
     strata: Values | None = None,
 ) -> Iterator[Values]:
-    """Yield batches ``(b, n)``: how many times each row is drawn in each resample.
+    """Yield batches ``(b, n)`` of how often each row is drawn in each resample.
 
-    From 10,000 rows on each count is drawn from Poisson's law of mean 1, the limit of the
-    multinomial law; the number of rows then varies from draw to draw by its root. `strata` is one
-    code per row; as many rows of each are drawn as there are.
+    From 10,000 rows on, each count is drawn from the Poisson distribution of mean 1, the limit of
+    the multinomial one; the size of a resample then has the standard deviation ``sqrt(n)``.
+    `strata` is one code per row: each stratum keeps its number of rows.
+
+    References
+    ----------
+    .. [1] Hanley, J. A. and MacGibbon, B. (2006). Creating non-parametric bootstrap samples using
+       Poisson frequencies. Computer Methods and Programs in Biomedicine 83, 57-62.
     """
     if n >= MANY and strata is None:
         for size in _sizes(resamples, n):
@@ -186,7 +227,7 @@ def row_indices(
     rng: np.random.Generator,
     strata: Values | None = None,
 ) -> Iterator[Counts]:
-    """Yield batches ``(b, n)`` of the rows drawn, with replacement; within `strata` where given."""
+    """Yield batches ``(b, n)`` of row numbers drawn with replacement, within `strata` if given."""
     if strata is None:
         for size in _sizes(resamples, n):
             yield rng.integers(n, size=(size, n))
@@ -201,7 +242,7 @@ def row_indices(
 
 
 def _sizes(resamples: int, width: int) -> Iterator[int]:
-    """Yield the number of draws of each batch."""
+    """Yield the number of draws in each batch."""
     most = max(1, _BATCH // max(1, width))
     for start in range(0, resamples, most):
         yield min(most, resamples - start)
