@@ -62,7 +62,12 @@ FALSE_PASSES = (
     case("probabilities as labels", E, y_pred=np.where(NEVER_B, 0.9, 0.1), said="scores"),
     case("texts for numbers", E, y_pred=NEVER_B.astype(str)),
     case("one group alone", U, "only group", sensitive_features=np.full(N, "a")),
-    case("nobody is selected", U, "no row of any group is selected", y_pred=np.zeros(N, int)),
+    case(
+        "nobody is selected",
+        U,
+        "no row of any group is predicted positive",
+        y_pred=np.zeros(N, int),
+    ),
     case(
         "nobody is selected, ratio",
         U,
@@ -117,7 +122,7 @@ SIZE = (
     case(
         "a group of one, left out",
         P,
-        "not judged: group=c (1 row)",
+        "excluded: group=c (1 row)",
         parity(small_groups="exclude"),
         sensitive_features=np.where(np.arange(N) < 1, "c", GROUP),
     ),
@@ -132,13 +137,13 @@ SIZE = (
     case(
         "effective rows of weights",
         U,
-        "worth",
+        "effective number",
         sample_weight=np.where(B, np.where(np.arange(N) == 150, 1e6, 1.0), 1.0),
     ),
     case(
         "crossed features with thin cells",
         U,
-        "no group can be judged",
+        "no group can be compared",
         sensitive_features={"sex": GROUP, "region": np.arange(N) % 7},
     ),
 )

@@ -516,7 +516,7 @@ def test_small_group_is_named_and_blocks():
     assert small.group == "g=g2"
     assert small.metric == "selection_rate"
     assert small.reason == (
-        "`selection_rate` can't be judged for g=g2: 12 rows, at least 30 are needed"
+        "`selection_rate` can't be compared for g=g2: 12 rows, at least 30 are needed"
     )
     assert not small.by_chance
     note = gap.details["groups"][2]
@@ -533,9 +533,9 @@ def test_excluded_group_is_listed_and_not_judged():
     assert len(result.checks) == 1
     assert result.checks[0].reason == (
         "`demographic_parity_difference` is 0.1 between g=g0 (0.4) and g=g1 (0.5) "
-        "(n = 200 in 2 groups, 2 left out); the limit is at most 0.5"
+        "(n = 200 in 2 groups, 2 excluded); the limit is at most 0.5"
     )
-    assert result.reason.endswith("not judged: g=g2 (12 rows), g=g3 (1 row)")
+    assert result.reason.endswith("excluded: g=g2 (12 rows), g=g3 (1 row)")
     notes = [group["note"] for group in result.checks[0].details["groups"]]
     assert notes == [
         "",
@@ -561,7 +561,7 @@ def test_group_of_few_positives_has_no_f1():
     )
     assert result.verdict is mg.Verdict.INCONCLUSIVE
     assert result.checks[1].reason == (
-        "`f1` can't be judged for sex=2: 9 positives, true or predicted, at least 10 are needed"
+        "`f1` can't be compared for sex=2: 9 positives, true or predicted, at least 10 are needed"
     )
 
 
@@ -572,7 +572,7 @@ def test_group_without_positives_is_not_estimable():
     result = gate.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
     assert result.verdict is mg.Verdict.INCONCLUSIVE
     assert result.checks[1].reason == (
-        "`true_positive_rate` can't be judged for sex=2: no positives in `y_true`, "
+        "`true_positive_rate` can't be compared for sex=2: no positives in `y_true`, "
         "at least 10 are needed"
     )
     assert result.checks[0].value == pytest.approx(
@@ -621,7 +621,7 @@ def test_ratio_of_values_below_0_is_undefined():
     true, told, group = rng.normal(size=200), rng.normal(size=200), np.repeat([0, 1], 100)
     result = fair("r2_ratio", 0.5).run(y_true=true, y_pred=told, sensitive_features=group)
     assert result.verdict is mg.Verdict.INCONCLUSIVE
-    assert "a ratio needs values" in result.reason
+    assert "a ratio needs at least one value" in result.reason
 
 
 def test_rows_without_a_label_are_counted():

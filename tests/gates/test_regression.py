@@ -434,7 +434,7 @@ def test_rows_needed_decide_in_four_of_five_draws():
         ({"tolerance": True}, "`tolerance` must be"),
         ({"tolerance": "0.01"}, "`tolerance` must be"),
         ({"metric": "matthews_corrcoef", "tolerance": 2.5}, "at most 2"),
-        ({"metric": "mean_error"}, "'mean_absolute_error' has one"),
+        ({"metric": "mean_error"}, "did you mean metric='mean_absolute_error'"),
         ({"metric": "selection_rate"}, "`greater_is_better` must be True or False"),
         ({"metric": lambda y_true, y_pred: 0.0}, "`greater_is_better` must be True or False"),
         ({"greater_is_better": False}, "`greater_is_better` must be True for `accuracy`"),

@@ -1,4 +1,4 @@
-"""Regression: the candidate is not worse than the model in production, on the same rows."""
+"""The gate `Regression`: the candidate is not worse than the model in production."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -22,50 +22,61 @@ _OWNER = "Regression"
 class Regression(MetricGate):
     """Check that the candidate is not worse than production by more than a tolerance.
 
-    Both models are measured on the same rows, and the interval of the difference is that of a
-    paired comparison: rows on which both agree add nothing to it.
+    Both models are measured on the same rows, and the comparison is paired: rows on which both
+    models agree do not widen the interval of the difference.
 
     Parameters
     ----------
     metric : str or callable
-        As of `Performance`.
+        As in `Performance`.
     tolerance : float
-        How much worse is still acceptable, in the metric's units; with 0 the candidate must be
-        shown to be no worse at all.
+        How much worse the candidate may be, in the metric's units. With 0, PASS needs an interval
+        of the difference that does not reach below 0.
     by : str, sequence of str, or mapping of str to callable, optional
-        Compare in each slice instead of in total: by the values of columns, or by conditions on
-        the table that give one bool a row.
+        Compare in each slice instead of in total. Slices are given by names of columns, or by
+        conditions: functions of the table that return one bool per row.
     min_samples : int
-        Fewest rows, in each slice.
+        Minimum number of rows, in each slice.
     decide_by : {"interval", "estimate", "significance"}
-        "interval": PASS when the whole interval of the difference is within the tolerance, FAIL
-        when all of it is beyond. "estimate": the difference itself decides. "significance": a
-        difference beyond the tolerance is a FAIL only when it is significant at
+        "interval": PASS if the whole interval of the difference is within the tolerance, FAIL if
+        all of it is beyond. "estimate": PASS or FAIL by the difference itself. "significance": a
+        difference beyond the tolerance is a FAIL only if it is significant at the level
         1 - `confidence`.
     confidence : float
-        Of the two-sided interval.
+        Level of the two-sided interval.
     greater_is_better : bool, optional
-        The direction, for a callable and for a metric that has none of its own.
+        Whether larger values of the metric are better; required for a callable, and for a metric
+        that has no direction.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    The value is the candidate's minus production's; the limit is ``-tolerance`` at least, or
-    ``tolerance`` at most where less is better. Shares of the same rows (accuracy, recall, false
-    positive rate) have Tango's interval from the rows that one model alone has right, and their
-    means over classes (balanced accuracy) have those of the classes, combined; an area under the
-    ROC curve has DeLong's for paired scores; means of losses have Student's of the differences row
-    by row, corrected for skewness; other functions of counts are resampled from the cells of (true,
-    candidate's, production's label), and everything else from the rows.
+    The value is the candidate's metric minus production's. The limit is at least ``-tolerance``, or
+    at most ``tolerance`` if smaller values of the metric are better.
 
-    Over several slices, a FAIL has the level of Holm's correction, and the check shows the interval
-    at that level; a PASS of all slices needs no correction. Models that answer alike on every row
-    differ by 0, with the interval (0, 0).
+    - Accuracy, recall, false positive rate and other shares of the same rows have Tango's interval
+      [1]_, which depends on the rows that only one of the models gets right. Means of such shares
+      over classes (balanced accuracy) combine the intervals of the classes.
+    - An area under the ROC curve has DeLong's interval for paired scores [2]_.
+    - Means of losses have Student's t interval of the differences per row, corrected for skewness.
+    - Other functions of the confusion matrix resample the counts of (true label, candidate's label,
+      production's label). All other metrics resample rows.
 
-    An INCONCLUSIVE check gives the rows that would decide in four of five samples, if the
-    difference and its spread stay as they are. Metrics that rest on fewer than 10 rows decide
-    nothing, as in `Performance`.
+    With several slices, a FAIL must hold at the level of Holm's correction, and the check shows the
+    interval at that level. PASS needs no correction, because every slice must pass. Models with the
+    same answers on every row differ by 0, with the interval (0, 0).
+
+    An INCONCLUSIVE check reports about how many rows would be enough to decide in four of five
+    samples, if the difference and its spread stay the same. A metric based on fewer than 10 rows is
+    INCONCLUSIVE, as in `Performance`.
+
+    References
+    ----------
+    .. [1] Tango, T. (1998). Equivalence test and confidence interval for the difference in
+       proportions for the paired-sample design. Statistics in Medicine 17, 891-908.
+    .. [2] DeLong, E. R., DeLong, D. M. and Clarke-Pearson, D. L. (1988). Comparing the areas under
+       two or more correlated receiver operating characteristic curves. Biometrics 44, 837-845.
 
     Examples
     --------
@@ -88,10 +99,10 @@ class Regression(MetricGate):
         }
     )
     info = GateInfo(
-        summary="the candidate is no worse than production on the same rows, also by slice",
+        summary="the candidate is not worse than production on the same rows, also by slice",
         metrics={"not repeated": "the metric of the candidate minus that of production"},
         fewest_rows="30, in each slice: `min_samples`",
-        forgives="an interval of the difference that reaches across the tolerance",
+        forgives="an interval of the difference that contains the limit",
         uses="the same as `Performance`, and `production_pred` or `production_score`, or "
         "`production_model`",
     )
@@ -107,15 +118,16 @@ class Regression(MetricGate):
     def __post_init__(self) -> None:
         metric = self._metric
         if metric.greater_is_better is None:
-            hint = f"; `{metric.name}` has no better direction of its own"
-            hint += ": 'mean_absolute_error' has one" if metric.name == "mean_error" else ""
+            hint = f"; it is required for `{metric.name}`"
+            if metric.name == "mean_error":
+                hint += ", did you mean metric='mean_absolute_error'?"
             raise options.refuse(_OWNER, "greater_is_better", "True or False", None, hint)
         self._convert("tolerance", bounded, 0, metric.high - metric.low)
         super().__post_init__()
 
     @property
     def _limit(self) -> Limit:
-        """The limit of the candidate's metric minus production's."""
+        """The limit of the difference: the candidate's metric minus production's."""
         if self._metric.greater_is_better:
             return Limit(at_least=-self.tolerance)
         return Limit(at_most=self.tolerance)
@@ -154,5 +166,5 @@ class Regression(MetricGate):
         else:
             both = f"{format_number(paired.candidate)} against {format_number(paired.production)}"
             sentence = f"changed by {{value}} ({both} in production; {{interval}}{{n}})"
-        # significant is a difference from 0, not one from the tolerance
+        # the p-value tests a difference of 0, not one of the tolerance
         return SliceEstimate(at, paired.undefined or paired.lacking, Limit(0, 0), sentence)

@@ -1,4 +1,4 @@
-"""Fairness: no two groups differ significantly by more than a limit."""
+"""The gate `Fairness`: no two groups differ significantly by more than a limit."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -23,28 +23,31 @@ __all__ = ["Fairness"]
 
 _OWNER = "Fairness"
 
-#: Pairs of more groups than these would not fit into memory, and no report could show them.
+#: With more groups the arrays of all pairs would not fit into memory.
 _MOST_GROUPS = 1_000
-#: Names of groups in one sentence.
+#: Most names of groups in one sentence.
 _MOST_NAMED = 5
 _OVERS: tuple[Over, ...] = ("difference", "ratio", "group_min", "group_max")
-#: Named definitions: the rates of which the worst gap counts.
+#: Definitions of fairness, and the rates that they compare.
 _NAMED: Mapping[str, tuple[str, ...]] = {
     "demographic_parity": ("selection_rate",),
     "equalized_odds": ("true_positive_rate", "false_positive_rate"),
     "equal_opportunity": ("true_positive_rate",),
 }
-#: The side of the limit, and why it is that one.
+#: The option that limits each comparison, and the reason that a message gives.
 _SIDES: Mapping[Over, tuple[str, str]] = {
-    "difference": ("at_most", "a difference is 0 where all groups are alike"),
-    "ratio": ("at_least", "a ratio is 1 where all groups are alike"),
+    "difference": ("at_most", "a difference is 0 if all groups are equal"),
+    "ratio": ("at_least", "a ratio is 1 if all groups are equal"),
     "group_min": ("at_least", "it is the smallest value of any group"),
     "group_max": ("at_most", "it is the largest value of any group"),
 }
 
 
 class Definition(NamedTuple):
-    """What is compared between groups: one rate, or several of which the worst counts."""
+    """A definition of fairness: the rates to compare between groups, and how to compare them.
+
+    Of several rates the one with the worst value counts.
+    """
 
     name: str
     over: Over
@@ -65,47 +68,64 @@ _ZERO_ONE_LOSS = Share(
 class Fairness(Gate):
     """Check that no two groups differ in a rate or a metric by more than a limit.
 
-    A gap beyond the limit is a FAIL when it is significant, corrected for all pairs of groups:
-    `significance` is the chance of a FAIL where all groups are alike. A gap beyond the limit that
-    is not significant is INCONCLUSIVE, and so is a group that is too small or has no rows for the
-    rate: it is named in a check, never left out silently.
+    A difference between groups beyond the limit is a FAIL if it is significant, corrected for all
+    pairs of groups, and INCONCLUSIVE otherwise. A group that is too small, or that has too few rows
+    for the metric, is INCONCLUSIVE: it has a check of its own and is never left out silently.
 
     Parameters
     ----------
     metric : str or callable
-        A definition, ``"demographic_parity_difference"``, ``"equalized_odds_difference"`` (the
-        worse of the true and the false positive rate), ``"equal_opportunity_difference"``, each
-        also as ``..._ratio``; or any metric with ``_difference``, ``_ratio``, ``_group_min`` or
-        ``_group_max``, such as ``"recall_group_min"``; fairlearn's spellings too. A function of
-        ``y_true`` and ``y_pred`` (or ``y_score``) is judged by its difference.
+        The definition of fairness:
+
+        - ``"demographic_parity_difference"`` compares selection rates,
+          ``"equal_opportunity_difference"`` true positive rates, ``"equalized_odds_difference"``
+          true and false positive rates, of which the worse counts. Each exists also with
+          ``_ratio``.
+        - Any metric with ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``, such as
+          ``"recall_group_min"``. Fairlearn's names are accepted too.
+        - A function of ``y_true`` and ``y_pred`` (or ``y_score``); its difference is compared.
     at_most : float, optional
-        The inclusive limit of a difference, and of a largest value of any group.
+        Inclusive limit of a difference, or of the largest value of any group.
     at_least : float, optional
-        The inclusive limit of a ratio, and of a smallest value of any group.
+        Inclusive limit of a ratio, or of the smallest value of any group.
     min_group_size : int
-        Fewest rows of a group.
+        Minimum number of rows in a group; with weights, of effective rows.
     small_groups : {"inconclusive", "exclude"}
-        "exclude": groups under `min_group_size` are listed and not judged.
+        "inconclusive": a group with fewer than `min_group_size` rows makes the gate INCONCLUSIVE.
+        "exclude": such groups are listed and not compared.
     missing_group : {"own", "error"}
-        "own": rows without a value of a sensitive feature are a group. "error": they are an ERROR.
+        "own": rows without a value of a sensitive feature form a group. "error": they are an ERROR.
     decide_by : {"significance", "interval", "estimate"}
-        "interval": PASS when the intervals of all pairs are within the limit, FAIL when that of one
-        is beyond. "estimate": the largest gap itself decides.
+        "significance": a difference beyond the limit is a FAIL only if it is significant.
+        "interval": PASS if the intervals of all pairs are within the limit, FAIL if one is beyond.
+        "estimate": PASS or FAIL by the largest difference itself.
     significance : float
-        Chance of a FAIL where all groups are alike, for the gate as a whole.
+        Probability of a FAIL if all groups are equal, for the gate as a whole.
     confidence : float
-        Of the intervals: of the largest gap over all pairs together, and of each group's value.
+        Level of the intervals: of the largest difference over all pairs together, and of each
+        group's value.
     greater_is_better : bool, optional
-        The direction of a function.
+        Whether larger values of a callable are better.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    A share has Wilson's interval by the rows that it is a share of, a difference of two Newcombe's
-    and a ratio Koopman's, at the level of the studentized range, at which all pairs hold together.
-    Other metrics have their own intervals, joined in the same way. A metric that rests on fewer
-    than 10 rows of a group is not estimable. Several sensitive features are crossed.
+    Shares have Wilson's intervals [1]_, based on the rows of their denominator. The difference of
+    two has Newcombe's interval [2]_, a ratio Koopman's [3]_, both at the level of the studentized
+    range, at which the intervals of all pairs hold together [4]_. Other metrics have their own
+    intervals, combined in the same way. A metric with fewer than 10 rows to rest on in a group is
+    INCONCLUSIVE for it. Several sensitive features are crossed: each combination is a group.
+
+    References
+    ----------
+    .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
+       inference. Journal of the American Statistical Association 22, 209-212.
+    .. [2] Newcombe, R. G. (1998). Interval estimation for the difference between independent
+       proportions: comparison of eleven methods. Statistics in Medicine 17, 873-890.
+    .. [3] Koopman, P. A. R. (1984). Confidence intervals for the ratio of two binomial
+       proportions. Biometrics 40, 513-517.
+    .. [4] Tukey, J. W. (1953). The problem of multiple comparisons. Princeton University.
 
     Examples
     --------
@@ -120,11 +140,11 @@ class Fairness(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true", "sensitive_features"})
     info = GateInfo(
-        summary="no two groups differ by more than a limit, as far as chance lets one tell",
+        summary="no two groups differ significantly by more than a limit",
         metrics={"not repeated": "the metric that the gate is named after"},
         fewest_rows="30 in each group: `min_group_size`; 10 that the metric rests on; two groups",
-        forgives="a gap beyond the limit, but not significantly; by intervals, one whose interval "
-        "reaches across. Never a group that is too small",
+        forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
+        "whose interval contains the limit. Never a group that is too small",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
     )
     metric: str | Callable[..., object]
@@ -149,7 +169,7 @@ class Fairness(Gate):
             hint = f"; `{defined.name}` takes `{side}`: {why}"
             raise options.refuse(_OWNER, other, "left out", given[other], hint)
         if given[side] is None:
-            hint = f"; `{defined.name}` has no default limit"
+            hint = f"; there is no default limit for `{defined.name}`"
             raise options.refuse(_OWNER, side, "given", None, hint)
         low = max(rate.low for rate in defined.rates)
         high = min(rate.high for rate in defined.rates)
@@ -166,7 +186,7 @@ class Fairness(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind, with what is compared."""
+        """The kind and the name of the definition."""
         return f"{self.kind}:{self._definition.name}"
 
     @property
@@ -174,7 +194,7 @@ class Fairness(Gate):
         return definition(self.metric, self.greater_is_better)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the largest gap, then what keeps each group from being judged."""
+        """Yield the check of the worst value, and one for each group that can't be compared."""
         defined, of = self._definition, len(self._definition.rates)
         grouped, excluded = self._grouped(evidence)
         if self.missing_group == "error":
@@ -184,7 +204,7 @@ class Fairness(Gate):
             if rows:
                 features = " or ".join(f"`{name}`" for name in groups.features)
                 text = "1 row has" if rows == 1 else f"{rows:,} rows have"
-                msg = f"{text} no value of {features}, and `missing_group` is 'error'"
+                msg = f"{text} no value of {features} (missing_group='error')"
                 raise EvidenceError(msg)
         limit, level = Limit(self.at_least, self.at_most), 1 - (1 - self.confidence) / of
         rule = Rule(defined.over, limit, self.decide_by, self.significance / of, level)
@@ -192,9 +212,9 @@ class Fairness(Gate):
         for metric in defined.rates:
             is_bounded = self.decide_by != "estimate"
             rates = grouped.rates(metric, self.confidence, self.min_group_size, bounded=is_bounded)
-            k = int(rates.judged.sum())
+            k = int(rates.comparable.sum())
             if k > _MOST_GROUPS:
-                msg = f"{k:,} groups are too many to be compared; at most {_MOST_GROUPS:,} can be"
+                msg = f"{k:,} groups are too many to compare, at most {_MOST_GROUPS:,} are allowed"
                 raise EvidenceError(msg)
             every.append(compare(rates, rule))
         yield self._gap_check(rule, every, grouped, excluded)
@@ -203,8 +223,8 @@ class Fairness(Gate):
             undecided = partial(
                 Check, subject=name, metric=rates.metric, verdict=Verdict.INCONCLUSIVE
             )
-            for g in np.flatnonzero(~(rates.judged | excluded)).tolist():
-                why = f"can't be judged for {rates.groups[g]}: {rates.insufficient[g]}"
+            for g in np.flatnonzero(~(rates.comparable | excluded)).tolist():
+                why = f"can't be compared for {rates.groups[g]}: {rates.insufficient[g]}"
                 yield undecided(
                     reason=f"`{rates.metric}` {why}",
                     group=rates.groups[g],
@@ -212,13 +232,13 @@ class Fairness(Gate):
                     details={"groups": (details[g],)},
                 )
             if of > 1 and value is None:
-                few = np.count_nonzero(rates.judged) < 2
-                why = "fewer than two groups can be judged" if few else "it is 0 in every group"
+                few = np.count_nonzero(rates.comparable) < 2
+                why = "fewer than two groups can be compared" if few else "it is 0 in every group"
                 reason = f"`{rates.metric}` has no {defined.over} between groups: {why}"
                 yield undecided(reason=reason, n=int(rates.rows.sum()))
 
     def note(self, evidence: Evidence) -> str:
-        """Return which groups were not judged because they are small."""
+        """Return the names and sizes of the excluded groups."""
         grouped, excluded = self._grouped(evidence)
         small = [
             f"{grouped.names[g]} ({grouped.rows[g]:,} {'row' if grouped.rows[g] == 1 else 'rows'})"
@@ -226,13 +246,13 @@ class Fairness(Gate):
         ]
         more = len(small) - _MOST_NAMED
         named = ", ".join(small[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-        return f"not judged: {named}" if small else ""
+        return f"excluded: {named}" if small else ""
 
     def _grouped(self, evidence: Evidence) -> tuple[GroupedOutcomes, Flags]:
-        """Return the outcomes by group, and which groups are excluded because they are small."""
+        """Return the outcomes by group, and a mask of the groups that are excluded as small."""
         first = self._definition.rates[0]
         outcomes, groups = evidence.outcomes(first.need, scores=first.scores), evidence.groups()
-        # several gates of a run count the same groups once
+        # computed once for all gates of a run
         key, make = (first.need, first.scores), partial(GroupedOutcomes, outcomes, groups)
         grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
         small = grouped.size < self.min_group_size
@@ -241,14 +261,14 @@ class Fairness(Gate):
     def _gap_check(
         self, rule: Rule, every: list[Comparison], grouped: GroupedOutcomes, excluded: Flags
     ) -> Check:
-        """Return the check of the worst rate over the groups that can be judged."""
+        """Return the check of the worst rate over the groups that can be compared."""
         name, limit, over = self._definition.name, rule.limit, rule.over
         gaps = [one for one in every if one.value is not None]
-        # the largest counts; of ratios and of smallest values the smallest
+        # of differences and largest values the largest is the worst, otherwise the smallest
         extreme = min if over in ("ratio", "group_min") else max
         worst = extreme(gaps, key=lambda one: one.value or 0.0) if gaps else None
         rates = (worst or every[0]).rates
-        n = int((rates.rows if worst is None else rates.rows[rates.judged]).sum())
+        n = int((rates.rows if worst is None else rates.rows[rates.comparable]).sum())
         ends = [one.interval for one in gaps if one.interval is not None]
         interval = None
         if gaps and len(ends) == len(gaps):
@@ -279,7 +299,7 @@ class Fairness(Gate):
         text, insufficient = self._describe(every, worst, int(excluded.sum()))
         present = [group for group, n in zip(grouped.names, grouped.rows, strict=True) if n]
         if len(present) == 1:
-            insufficient = f"{present[0]} is the only group, and one alone can't be compared"
+            insufficient = f"{present[0]} is the only group, at least two are needed"
         judge = partial(
             Check.judge,
             name,
@@ -312,22 +332,22 @@ class Fairness(Gate):
     def _describe(
         self, every: list[Comparison], worst: Comparison | None, left_out: int
     ) -> tuple[str, str]:
-        """Return what was measured, and why nothing can be decided beyond what the value shows."""
+        """Return the sentence of the measurement, and why there is no decision (empty if none)."""
         name, limit = self._definition.name, Limit(self.at_least, self.at_most)
         if worst is None:
-            most = max(int(one.rates.judged.sum()) for one in every)
-            why = "a ratio needs values of which one is above 0, and none below"
+            most = max(int(one.rates.comparable.sum()) for one in every)
+            why = "a ratio needs at least one value above 0, and none below"
             if most < 2:
-                why = f"{'one group' if most else 'no group'} can be judged, two are needed"
+                why = f"{'only one' if most else 'no'} group can be compared, two are needed"
             return f"`{name}` is undefined", why
         rates, pair, insufficient = worst.rates, sorted(set(worst.worst)), ""
-        if rates.metric == "selection_rate" and not rates.value[rates.judged].any():
-            insufficient = "nothing to compare: no row of any group is selected"
+        if rates.metric == "selection_rate" and not rates.value[rates.comparable].any():
+            insufficient = "nothing to compare: no row of any group is predicted positive"
         text = f"`{name}` is {format_value(worst.value, limit)}"
-        sizes = f"(n = {rates.rows[rates.judged].sum():,} in {rates.judged.sum():,} groups"
-        sizes += f", {left_out:,} left out)" if left_out else ")"
+        sizes = f"(n = {rates.rows[rates.comparable].sum():,} in {rates.comparable.sum():,} groups"
+        sizes += f", {left_out:,} excluded)" if left_out else ")"
         if len(pair) == 1:
-            return f"{text}, that of {rates.groups[pair[0]]} {sizes}", insufficient
+            return f"{text}, in {rates.groups[pair[0]]} {sizes}", insufficient
         metric = f"{rates.metric} " if len(every) > 1 else ""
         one, other = (
             f"{rates.groups[g]} ({metric}{format_number(float(rates.value[g]))})" for g in pair
@@ -336,10 +356,15 @@ class Fairness(Gate):
 
 
 def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001
-    """Return the definition of this name; of a function its difference between groups.
+    """Return the definition of fairness with this name, or the difference of a function.
 
-    A name is that of a definition or a metric (scikit-learn's and fairlearn's spellings too), with
+    The name is that of a definition or a metric, as in scikit-learn or fairlearn, followed by
     ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``.
+
+    Raises
+    ------
+    OptionError
+        For an unknown name, with the nearest one.
 
     Examples
     --------
@@ -355,7 +380,7 @@ def definition(metric: object, greater_is_better: bool | None) -> Definition:  #
         return Definition(f"{wrapped.name}_difference", "difference", (wrapped,))
     for over in _OVERS if isinstance(metric, str) else ():
         name = str(metric).removesuffix(f"_{over}")
-        # the smallest of two different rates has no meaning
+        # a minimum over different rates has no meaning
         if name == metric or (name in _NAMED and over in ("group_min", "group_max")):
             continue
         if name in _NAMED:
@@ -372,6 +397,6 @@ def definition(metric: object, greater_is_better: bool | None) -> Definition:  #
                 return Definition(str(metric), over, (rate,))
     names = [f"{name}_{over}" for name in _NAMED for over in ("difference", "ratio")]
     names += [f"{name}_{over}" for name in metrics.NAMES for over in _OVERS]
-    allowed = "'demographic_parity_difference' or another notion, '<metric>_difference', "
+    allowed = "a definition such as 'demographic_parity_difference', '<metric>_difference', "
     allowed += "'<metric>_ratio', '<metric>_group_min', '<metric>_group_max', or a function"
     raise options.refuse(_OWNER, "metric", allowed, metric, options.did_you_mean(metric, names))

@@ -1,7 +1,7 @@
-"""The worst of a rate over groups, with an interval and a p-value that hold for all of them.
+"""Compare a metric between groups: the worst value, its interval and its p-value.
 
-Counts and intervals of the groups become three numbers: the largest difference, the smallest ratio
-or the worst value of any group, its interval, and the p-value of equality or of the limit.
+The worst value is the largest difference, the smallest ratio, or the smallest or largest value of
+any group. Interval and p-value are corrected for all pairs, or all groups.
 """
 
 import math
@@ -19,22 +19,22 @@ from mlgates.verdict import ROUNDING, Limit
 Ints = npt.NDArray[np.intp]
 Over = Literal["difference", "ratio", "group_min", "group_max"]
 
-#: More pairs than these are not tested exactly; those left out count as not significant.
+#: At most so many pairs get Fisher's exact test; the others count as not significant.
 _MOST_EXACT = 2_000
-#: Pairs or groups near the limit that are looked at for the rows that decide.
+#: Number of pairs or groups nearest to the limit that the sample size is computed from.
 _NEAREST = 20
-#: Share of draws that should be decided with these rows; a little more than the four of five that
-#: are promised, for the normal approximation.
+#: Probability of a decision that the sample size aims at: a little more than the promised four of
+#: five, because the normal approximation is optimistic.
 _DECIDED = 0.85
-#: How well a value is known, as a share of its standard error: it is shrunk, too.
+#: Uncertainty of a shrunken value, as a share of its standard error.
 _SPREAD = 0.7
-#: Nodes and weights of the mean over a normal distribution.
+#: Nodes and weights for the mean over a normal distribution (Gauss-Hermite quadrature).
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
 _MEAN = _WEIGHTS / _WEIGHTS.sum()
 
 
 class Rule(NamedTuple):
-    """What is allowed and how it is decided: the limit, the rule and its levels for one rate."""
+    """The limit of a comparison, the rule that decides, and its levels for one rate."""
 
     over: Over
     limit: Limit
@@ -44,38 +44,38 @@ class Rule(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The worst of a rate over the groups that can be judged."""
+    """The worst value of a rate over the groups that can be compared."""
 
     rates: GroupRates
-    #: None where it is undefined.
+    #: The worst value; None where it is undefined.
     value: float | None
-    #: Groups of the smallest and of the largest value; of an extreme the one group, twice.
+    #: The groups with the smallest and the largest value; for an extreme the same group twice.
     worst: tuple[int, int]
-    #: Of the worst over all pairs, or all groups.
+    #: Interval of the worst value over all pairs, or all groups.
     interval: tuple[float, float] | None = None
-    #: Smallest of the pairs or groups beyond the limit, or of all where none is, adjusted for all.
+    #: The smallest adjusted p-value of pairs (groups) beyond the limit, or of all if none is.
     p_value: float = math.nan
-    #: Groups whose interval reaches farthest.
+    #: The groups whose interval reaches farthest.
     widest: tuple[int, int] = (0, 0)
-    #: Largest difference (smallest ratio) of the worst pair that equal groups show by chance.
+    #: Largest difference (smallest ratio) of the worst pair that is expected by chance.
     chance: float | None = None
 
 
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the largest difference or smallest ratio of all pairs, or the worst of any group.
 
-    Undefined where fewer than two groups can be judged. Pairs have Newcombe's interval of a
-    difference or Koopman's of a ratio at the level at which all pairs hold together; metrics that
-    are no shares the same from the intervals of the groups.
+    It is undefined where fewer than two groups can be compared. For shares, a pair has Newcombe's
+    interval of the difference or Koopman's of the ratio, at the level at which all pairs hold
+    together. For other metrics the intervals of the two groups are combined in the same way.
     """
-    if np.count_nonzero(rates.judged) < 2:
+    if np.count_nonzero(rates.comparable) < 2:
         return Comparison(rates, None, (0, 0))
     if rule.over in ("group_min", "group_max"):
         return _worst_group(rates, rule)
-    kept, limit, ratio = np.flatnonzero(rates.judged), rule.limit, rule.over == "ratio"
+    kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k = rates.value[kept], len(kept)
     smallest, greatest = int(np.argmin(v)), int(np.argmax(v))
-    if smallest == greatest:  # all are alike
+    if smallest == greatest:  # all values are equal
         greatest = 1
     worst = int(kept[smallest]), int(kept[greatest])
     if ratio and (v.max() == 0 or v.min() < 0):
@@ -86,7 +86,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     x1, x2 = rates.successes[kept[i]], rates.successes[kept[j]]
     n1, n2 = rates.denominator[kept[i]], rates.denominator[kept[j]]
 
-    # Gaps: of counts without the rounding of shares.
+    # The gaps; those of shares are computed from counts, to avoid the rounding of shares.
     left, right, unit = (
         (x1 * n2, x2 * n1, n1 * n2) if rates.is_share else (v1, v2, np.ones_like(v1))
     )
@@ -99,7 +99,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
         beyond = gaps > limit.high
     value = float(gaps[at])
 
-    # Intervals of |v1 - v2| or |log(v1 / v2)|, which are 0 where both are equal.
+    # Intervals of |v1 - v2| or |log(v1 / v2)|; both are 0 for equal groups.
     level = proportions.pair_level(rule.confidence, k)
     low, high = (ends[kept] for ends in rates.at(level))
     low1, high1, low2, high2 = low[i], high[i], low[j], high[j]
@@ -114,14 +114,14 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
                 logs[0], (logs[1], logs[2]), logs[3], (logs[4], logs[5])
             )
     near, far = np.maximum(lower, -upper), np.maximum(upper, -lower)
-    undefined = np.isnan(near) | np.isnan(far)  # nothing is known of 0 / 0
+    undefined = np.isnan(near) | np.isnan(far)  # a ratio 0 / 0 may be anything
     nearest = float(np.where(undefined, 0.0, np.maximum(near, 0.0)).max())
     far = np.where(undefined, np.inf, far)
     widest, farthest = int(np.argmax(far)), float(far.max())
     interval = (math.exp(-farthest), math.exp(-nearest)) if ratio else (nearest, farthest)
     interval = min(interval[0], value), max(interval[1], value)
 
-    # The test of equality, and what equal groups show by chance.
+    # The test of equality, and the gap that is expected by chance.
     z = normal(proportions.pair_level(1 - rule.significance, k))
     if rates.is_share:
         pooled = (x1 + x2) / (n1 + n2)
@@ -149,17 +149,18 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
 
 
 def _snapped(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats:
-    """Return values, or the limit where only rounding differs."""
-    crumb = ROUNDING * np.maximum(np.abs(values), scale)
-    return np.where(np.abs(values - bound) <= crumb, bound, values)
+    """Return the values, with those that differ from the limit by rounding set to the limit."""
+    rounding = ROUNDING * np.maximum(np.abs(values), scale)
+    return np.where(np.abs(values - bound) <= rounding, bound, values)
 
 
 def _pooled_error(
     rates: GroupRates, i: Ints, j: Ints, z: float, wanted: Floats | float = 0.0
 ) -> Floats:
-    """Return standard errors of the difference of equal shares, shrunk as Wilson's centre is.
+    """Return standard errors of the difference of two equal shares.
 
-    A gap as large as the limit (`wanted`) is itself part of the pooled share.
+    The pooled share is shrunk like the centre of Wilson's interval, and is at least as far from 0
+    and 1 as a gap of `wanted` between the groups makes it.
     """
     x, n1, n2 = rates.successes, rates.denominator[i], rates.denominator[j]
     share = (x[i] + x[j] + z**2 / 2) / (n1 + n2 + z**2)
@@ -169,9 +170,10 @@ def _pooled_error(
 
 
 def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> float:
-    """Return the smallest p-value; where few are expected, Fisher's exact test must reject too.
+    """Return the smallest p-value of all pairs.
 
-    `counts` are the shares and sizes of both groups of each pair, for shares.
+    Where an expected count is small, the p-value of a pair is at least that of Fisher's exact test.
+    `counts` are, for shares, the share and the size of both groups of each pair.
     """
     best, exact = 1.0, 0
     for at in np.argsort(p_values, kind="stable").tolist():
@@ -194,10 +196,11 @@ def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> flo
 def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the smallest or the largest value of any group, tested against the limit.
 
-    Each group has its interval at the level at which those of all groups hold together; the worst
-    is between the worst of the lower and of the upper ends.
+    The interval of each group is at the level at which those of all groups hold together. That of
+    the smallest value reaches from the smallest lower end to the smallest upper end, and likewise
+    for the largest.
     """
-    kept, at_least = np.flatnonzero(rates.judged), rule.over == "group_min"
+    kept, at_least = np.flatnonzero(rates.comparable), rule.over == "group_min"
     v, k = rates.value[kept], len(kept)
     bound = rule.limit.low if at_least else rule.limit.high
     extreme, place = (np.min, np.argmin) if at_least else (np.max, np.argmax)
@@ -226,12 +229,12 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
 
 
 def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
-    """Return how many rows in all would decide, of groups that grow alike; None where none would.
+    """Return how many rows are enough to decide if all groups grow alike; None if no number is.
 
     By significance: rows at which every gap beyond the limit is significant. By the interval, and
-    of the worst value of any group: rows at which the intervals leave the limit.
+    for the worst value of any group: rows at which the intervals no longer contain the limit.
     """
-    kept, limit, ratio = np.flatnonzero(rates.judged), rule.limit, rule.over == "ratio"
+    kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")
     level = (proportions.pair_level if is_pairs else proportions.group_level)(rule.confidence, k)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -252,7 +255,7 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
             times = np.where(some, pair_errors / np.where(some, wanted, 1.0), 0.0)
             at = int(np.argmax(times))
             return rows_until_significant(z * float(pair_errors[at]), float(wanted[at]), n)
-        # no gap is within the limit: rows at which the clearest is significant
+        # the limit allows no gap: rows at which the most significant gap is significant
         gaps = np.abs(v[i] - v[j])
         at = int(np.argmax(gaps / pair_errors))
         gap, reach = float(gaps[at]), z * float(pair_errors[at])
@@ -267,7 +270,7 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
         beyond = true - (-math.log(limit.low) if ratio else limit.high)
     else:
         beyond = limit.low - true if limit.at_least is not None else true - limit.high
-    # one that is shown to be beyond decides; of those within, all must be shown
+    # a FAIL needs proof for one pair or group only, a PASS for all of them
     far = beyond / errors
     near = np.argsort(-far)[: 1 if far.max() > 0 else _NEAREST]
     growth = decisive_growth(beyond[near], errors[near], normal(level), farthest).max()
@@ -275,15 +278,29 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
 
 
 def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> Floats:
-    """Return how many times the rows intervals need to leave their limit, in four of five draws.
+    """Return the factor by which the rows must grow for each interval to exclude its limit.
 
-    With ``f`` times the rows, the interval of a value at distance ``d`` from its limit leaves it
-    with chance ``Phi(|d| sqrt(f) / error - quantile)``; within the limit all others must be within,
-    too, and the farthest of their errors is taken off. Because the distance itself is known only
-    to its error, the chance is averaged over most of that. Infinite beyond a million times.
+    With ``f`` times the rows, the interval of a value at the distance ``d`` from its limit excludes
+    it with probability ``Phi(|d| sqrt(f) / error - quantile)``. For a value within the limit, all
+    others must be within as well, so that `farthest` is subtracted too. The distance is uncertain,
+    so that the probability is averaged over a normal distribution of it. With the returned factor
+    it is about four of five.
 
-    `beyond` is how far each value lies beyond its limit (negative within), `quantile` the normal
-    quantile of the intervals, and `farthest` the median of the farthest of all standard errors.
+    Parameters
+    ----------
+    beyond : ndarray of shape (m,)
+        Distance of each value from its limit; negative within the limit.
+    errors : ndarray of shape (m,)
+        Standard errors of the values.
+    quantile : float
+        Normal quantile of the intervals.
+    farthest : float
+        Median of the largest deviation among all values, in standard errors.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        Infinite for factors above a million.
 
     Examples
     --------
@@ -307,11 +324,11 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
 
 
 def shrunk(values: Floats, errors: Floats) -> Floats:
-    """Return values of groups, drawn towards their mean by as much as their spread is chance.
+    """Return the values of groups, shrunk towards their mean.
 
-    The largest of several values is large by chance, too. Each is
-    ``mean + (value - mean) t / (t + error**2)`` with the variance ``t`` between groups of
-    DerSimonian's and Laird's method of moments.
+    The largest of several values is partly large by chance. Each becomes
+    ``mean + (value - mean) t / (t + error**2)``, with the variance ``t`` between groups by the
+    method of moments of DerSimonian and Laird. Values and errors have shape (k,).
 
     References
     ----------

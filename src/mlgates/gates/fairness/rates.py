@@ -1,4 +1,4 @@
-"""A metric of each group: values, intervals, and what a group lacks to be judged."""
+"""A metric of each group: values, intervals, and why a group can't be compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,32 +23,31 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupRates:
-    """A metric of each group; an array has one element a group, NaN where it is undefined."""
+    """A metric of each of k groups; arrays have shape (k,) and NaN where undefined."""
 
     metric: str
     groups: tuple[str, ...]
-    #: Rows of each group; those of weight 0 don't count.
+    #: Rows of each group, without those of weight 0.
     rows: npt.NDArray[np.intp]
     #: The metric and its interval at the confidence of the gate.
     value: Floats
     low: Floats
     high: Floats
-    #: Rows that it is a share of (with weights Kish's effective number), and how many of them
-    #: count; without weights whole numbers.
+    #: Denominator and numerator of a share: rows, with weights effective rows.
     denominator: Floats
     successes: Floats
-    #: Why a group can't be judged, as a clause; empty where it can.
+    #: Why a group can't be compared, as a clause; empty where it can.
     insufficient: tuple[str, ...]
-    #: Which groups can be judged.
-    judged: Flags
+    #: Whether each group can be compared.
+    comparable: Flags
     #: Whether the metric is a share of rows.
     is_share: bool
     method: str
-    #: Gives the lower and upper ends of all intervals at another level.
+    #: Takes a level and returns the lower and upper ends of all intervals.
     at: Callable[[float], tuple[Floats, Floats]]
 
     def details(self, excluded: Flags) -> tuple[dict[str, object], ...]:
-        """Return each group as a report shows it, with a note why one is not judged."""
+        """Return the details of each group for reports, with the reason why one is not compared."""
         return tuple(
             {
                 "group": name,
@@ -64,14 +63,14 @@ class GroupRates:
 
 
 def normal(confidence: float) -> float:
-    """Return the normal quantile of a two-sided interval: 1.96 for 0.95."""
+    """Return the normal quantile of a two-sided level: 1.96 for 0.95."""
     return -float(special.ndtri((1 - confidence) / 2))
 
 
 class GroupedOutcomes:
     """Outcomes with the group of each row, counted once for all rates.
 
-    `size` is the number of rows of each group, with weights Kish's effective number.
+    `rows` is the number of rows of each group, and `size` the effective number (Kish's).
     """
 
     def __init__(self, outcomes: Outcomes, groups: Groups) -> None:
@@ -84,7 +83,7 @@ class GroupedOutcomes:
             self.size = self.rows.astype(np.float64)
             self._weight = None
             return
-        # squares of small weights would vanish
+        # scaled, because squares of very small weights would underflow
         self._weight = weight = weight / (float(weight.max(initial=0.0)) or 1.0)
         self.rows = np.bincount(self._codes[weight > 0], minlength=k)
         sums = (np.bincount(self._codes, weight**power, minlength=k) for power in (1, 2))
@@ -92,7 +91,7 @@ class GroupedOutcomes:
 
     @cached_property
     def cells(self) -> tuple[Floats, Floats]:
-        """Confusion cells ``(group, true, predicted)``: sums of weights, and of their squares."""
+        """Confusion matrices, shape (group, true, predicted), of weights and of their squares."""
         outcomes, weight = self.outcomes, self._weight
         if outcomes.pred is None:
             msg = f"outcomes of {outcomes.need} have no predictions"
@@ -104,12 +103,12 @@ class GroupedOutcomes:
         return cells, confusion(outcomes.true, outcomes.pred, k, weight**2, codes, n)
 
     def rates(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> GroupRates:
-        """Return a metric of each group with intervals at `confidence`.
+        """Return a metric of each group, with its intervals at `confidence`.
 
-        A group needs `least` rows to be judged and, where `bounded`, an interval. A metric that is
-        no share of rows is measured group by group. Its intervals by resampling are stretched to
-        other levels by the ratio of normal quantiles: the far quantiles of so few draws mean
-        nothing.
+        A group can be compared if it has `least` rows and, where `bounded`, an interval. Metrics
+        that are not shares of rows are measured group by group. Intervals from resamples are
+        stretched to other levels by the ratio of normal quantiles, because extreme quantiles of a
+        few thousand draws are inaccurate.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]
@@ -124,23 +123,23 @@ class GroupedOutcomes:
                 successes = value * denominator
             method, at = "Wilson", partial(wilson_interval, successes, denominator)
             low, high = at(confidence)
-            lacks = [few(n, metric.counted) for n in denominator.tolist()]
+            reasons = [few(n, metric.counted) for n in denominator.tolist()]
         if not is_share:
             value, low, high, denominator, successes = np.full((5, k), np.nan)
-            lacks, method, drawn = [""] * k, "", False
+            reasons, method, drawn = [""] * k, "", False
             for g in np.flatnonzero(self.rows).tolist():
-                one = self._measure(metric, g, confidence)
-                value[g] = np.nan if one.value is None else one.value
-                low[g], high[g] = one.interval or (np.nan, np.nan)
-                rows = one.details.get("denominator")
+                measured = self._measure(metric, g, confidence)
+                value[g] = np.nan if measured.value is None else measured.value
+                low[g], high[g] = measured.interval or (np.nan, np.nan)
+                rows = measured.details.get("denominator")
                 denominator[g] = rows if isinstance(rows, float | int) else np.nan
-                why = one.details.get("undefined" if one.value is None else "lacking")
-                if one.value is None:
-                    why = why or "undefined"
-                elif one.interval is None and bounded:
-                    why = why or NO_INTERVAL
-                lacks[g] = str(why or "")
-                method, drawn = method or one.method, drawn or "resamples" in one.details
+                reason = measured.details.get("undefined" if measured.value is None else "lacking")
+                if measured.value is None:
+                    reason = reason or "undefined"
+                elif measured.interval is None and bounded:
+                    reason = reason or NO_INTERVAL
+                reasons[g] = str(reason or "")
+                method, drawn = method or measured.method, drawn or "resamples" in measured.details
 
             @cache
             def measured_at(level: float) -> tuple[Floats, Floats]:
@@ -148,7 +147,7 @@ class GroupedOutcomes:
                     stretch = normal(level) / normal(confidence)
                     return value - stretch * (value - low), value + stretch * (high - value)
                 ends = np.full((2, k), np.nan)
-                for g in np.flatnonzero(judged).tolist():
+                for g in np.flatnonzero(comparable).tolist():
                     ends[:, g] = self._measure(metric, g, level).interval or (np.nan, np.nan)
                 return ends[0], ends[1]
 
@@ -156,12 +155,13 @@ class GroupedOutcomes:
 
         for g, (n, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
             if not n:
-                lacks[g] = "no rows"
+                reasons[g] = "no rows"
             elif size < least:
-                worth = "" if self._weight is None else f", by their weights worth {int(size):,}"
                 count = "1 row" if n == 1 else f"{n:,} rows"
-                lacks[g] = f"{count}{worth}, at least {least:,} are needed"
-        judged = np.array([not why for why in lacks], np.bool_)
+                if self._weight is not None:
+                    count += f" (effective number by weight: {int(size):,})"
+                reasons[g] = f"{count}, at least {least:,} are needed"
+        comparable = np.array([not reason for reason in reasons], np.bool_)
         return GroupRates(
             metric=metric.name,
             groups=self.names,
@@ -171,8 +171,8 @@ class GroupedOutcomes:
             high=high,
             denominator=denominator,
             successes=successes,
-            insufficient=tuple(lacks),
-            judged=judged,
+            insufficient=tuple(reasons),
+            comparable=comparable,
             is_share=is_share,
             method=method,
             at=at,
@@ -185,5 +185,5 @@ class GroupedOutcomes:
 
 
 def _effective(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:
-    """Return Kish's effective number of rows, ``sum(w)^2 / sum(w^2)``; 0 without any weight."""
+    """Return Kish's effective number of rows, ``sum(w)**2 / sum(w**2)``; 0 without any weight."""
     return np.asarray(total**2 / np.where(squares > 0, squares, 1.0))
