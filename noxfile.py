@@ -6,9 +6,9 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.10.9"
-# Mutants that mean the same: a unit "XXXX" is written as "" is (3), an infinity is beyond 0 as it
-# is beyond 1 (2), 999.2 has three digits by either way of writing it (1), no unit of time lies
-# between one second and two (1), and details that are plain already may be settled again (1).
+# Mutants that change no behaviour: a unit "XXXX" is written like "" (3), an infinity is beyond 0 and
+# beyond 1 alike (2), 999.2 has three digits in both formats (1), no unit of time lies between one
+# and two seconds (1), and converting plain details to plain values changes nothing (1).
 EQUIVALENT_MUTANTS = 8
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
@@ -19,7 +19,7 @@ nox.options.sessions = ["tests", "slow", "tests_min", "lint", "typing", "imports
 
 
 def install(session: nox.Session, *groups: str, project: bool = True, lowest: bool = False) -> None:
-    """Install dependency groups, the project unless told otherwise, all from one resolution."""
+    """Install dependency groups and, by default, the project, in one resolution."""
     args = ["--editable", "."] if project else []
     args += [f"--group={group}" for group in groups]
     if lowest:
@@ -28,7 +28,7 @@ def install(session: nox.Session, *groups: str, project: bool = True, lowest: bo
 
 
 def run_tests(session: nox.Session, marks: str) -> None:
-    """Run pytest, a process a processor; the blocks of one document build on each other."""
+    """Run pytest with one process per processor; the examples of a page run in order."""
     session.run("pytest", "--numprocesses=auto", "--dist=loadfile", "-m", marks, *session.posargs)
 
 
@@ -75,7 +75,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of the library and what its users' type checkers will see."""
+    """Check the types of the library, and of code that uses it."""
     install(session, "typing")
     session.run("mypy", *session.posargs)
     session.run("mypy", "tests/typing")
@@ -83,14 +83,14 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """Check who imports whom."""
+    """Check which package may import which."""
     install(session, "imports")
     session.run("lint-imports", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; any warning is an error."""
+    """Build the documentation; warnings are errors."""
     install(session, "docs")
     session.run(
         "sphinx-build",
@@ -106,7 +106,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def register(session: nox.Session) -> None:
-    """Write the names, tables and lists that follow from the gates and the evidence."""
+    """Write the names, tables and lists that are generated from the gates and the evidence."""
     install(session, "test")
     session.run("python", "tests/register.py")
 
@@ -115,7 +115,7 @@ def register(session: nox.Session) -> None:
 def gate(session: nox.Session) -> None:
     """Check one gate in under a minute: `uvx nox -s gate -- drift`."""
     if len(session.posargs) != 1:
-        session.error("name one gate, as in `uvx nox -s gate -- drift`")
+        session.error("expected the name of one gate, as in `uvx nox -s gate -- drift`")
     name = session.posargs[0]
     install(session, "test", "lint", "typing")
     module = Path(f"src/mlgates/gates/{name}")
@@ -128,7 +128,7 @@ def gate(session: nox.Session) -> None:
     session.run("mypy", source)
     own = [*tests, *page, source, "tests/test_register.py", "tests/test_public_api.py"]
     session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *own)
-    # ids of the laws are names of classes or of examples: ErrorRate, error-rate
+    # Test ids contain the name of a class or of an example: ErrorRate, error-rate.
     spellings = dict.fromkeys([name, name.replace("_", ""), name.replace("_", "-")])
     laws = ["tests/test_every_gate.py", "-k", " or ".join(spellings)]
     session.run("pytest", "--numprocesses=auto", *laws)
@@ -136,14 +136,14 @@ def gate(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Change the verdict in every way that mutmut knows: the tests must notice each (minutes)."""
+    """Mutate `verdict.py` with mutmut; the tests must notice every mutant (minutes)."""
     install(session, "test", "mutation")
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "results")
     session.run("mutmut", "export-cicd-stats")
-    told = json.loads(Path("mutants/mutmut-cicd-stats.json").read_text(encoding="utf-8"))
-    if not told["total"] or told["total"] - told["killed"] > EQUIVALENT_MUTANTS:
-        session.error(f"mutants that no test noticed, or none at all: {told}")
+    counts = json.loads(Path("mutants/mutmut-cicd-stats.json").read_text(encoding="utf-8"))
+    if not counts["total"] or counts["total"] - counts["killed"] > EQUIVALENT_MUTANTS:
+        session.error(f"mutants survived, or there were none: {counts}")
 
 
 @nox.session
@@ -156,6 +156,6 @@ def bench(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("of", ["drift", "fairness", "intervals", "latency", "regression"])
 def calibration(session: nox.Session, of: str) -> None:
-    """Measure how often gates alarm without cause, and whether intervals hold (10 minutes each)."""
+    """Measure false-alarm rates of gates and coverage of intervals (10 minutes each)."""
     install(session, "bench")
     session.run("python", f"benchmarks/calibration/{of}.py", *session.posargs)
