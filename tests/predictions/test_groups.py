@@ -151,7 +151,7 @@ def test_too_many_groups():
         ({"a": [1, 0]}, "`y_true` has 3 rows and column 'a' of `sensitive_features` has 2"),
         ({}, "`sensitive_features` has no columns"),
         ({"a": [[1], [2], [3, 4]]}, ("column 'a' of `sensitive_features` holds lists or dicts; "
-         "give one value a row: a 1-D array, a Series, an Arrow array or a list")),
+         "give one value per row: a 1-D array, a Series, an Arrow array or a list")),
         (iter([1, 0, 1]), ("`sensitive_features` is of type list_iterator, which can be read only "
          "once; give a list or an array")),
         ("sex", "`sensitive_features` names the column 'sex': neither `X` nor `data` was given"),

@@ -173,15 +173,15 @@ def test_categories_without_rows_are_no_labels():
         ([date(2020, 1, 1)] * 4, "holds dates; labels are numbers or texts"),
         ([time(1)] * 4, "holds times of day; labels are numbers or texts"),
         ([timedelta(1)] * 4, "holds durations; labels are numbers or texts"),
-        ([[1, 2]] * 4, ("holds lists or dicts; give one value a row: "
+        ([[1, 2]] * 4, ("holds lists or dicts; give one value per row: "
          "a 1-D array, a Series, an Arrow array or a list")),
-        ([{"a": 1}] * 4, ("holds lists or dicts; give one value a row: "
+        ([{"a": 1}] * 4, ("holds lists or dicts; give one value per row: "
          "a 1-D array, a Series, an Arrow array or a list")),
         ([1, "a", 1, 0], "mixes values of the types int, str; convert them to one type first"),
         ([1j] * 4, "holds Python objects of type complex; convert them to numbers or text first"),
         ([object()] * 4, ("holds Python objects of type object; convert them to numbers or text "
          "first")),
-        (np.array([1j] * 4), ("is of type complex128, which can't be read; "
+        (np.array([1j] * 4), ("has type complex128, which is not supported; "
          "convert it to numbers, text or timestamps first")),
     ],
 )  # fmt: skip

@@ -226,14 +226,14 @@ def test_answers_in_any_container(make):
         (lambda _: (y for y in Y), ("the answer of `model.predict` is of type generator, which can "
          "be read only once; give a list or an array")),
         (pd.DataFrame({"a": Y, "b": Y}), ("the answer of `model.predict` is a table of 2 columns "
-         "('a', 'b'): give one of them")),
-        (np.zeros((6, 2)), ("the answer of `model.predict` has shape (6, 2): give one value a row, "
-         "such as one column of the 6x2 array")),
-        (np.zeros((1, 6)), ("the answer of `model.predict` has shape (1, 6): give one value a row, "
-         "such as .ravel()")),
-        (1, ("the answer of `model.predict` is of type int; give one value a row: a 1-D array, a "
+         "('a', 'b'); give one of them")),
+        (np.zeros((6, 2)), ("the answer of `model.predict` has shape (6, 2): give one value per "
+         "row, such as one column of the 6x2 array")),
+        (np.zeros((1, 6)), ("the answer of `model.predict` has shape (1, 6): give one value per "
+         "row, such as .ravel()")),
+        (1, ("the answer of `model.predict` is of type int; give one value per row: a 1-D array, a "
          "Series, an Arrow array or a list")),
-        (np.float64(1), "the answer of `model.predict` is a single value: give one value a row"),
+        (np.float64(1), "the answer of `model.predict` is a single value: give one value per row"),
         ([1, None, 0, 0, 1, 1], ("the answer of `model.predict` holds 1 of 6 values that are "
          "missing")),
         ([0.5] * 6, ("the answer of `model.predict` holds numbers that are not whole, and labels "

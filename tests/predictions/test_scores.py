@@ -77,7 +77,7 @@ def test_ranking_takes_any_finite_score():
         ([0.1, 0.2, 0.3], "`y_true` has 4 rows and `y_score` has 3"),
         ([[0.1, 0.2], [0.3], [0.1], [0.1]], "the rows of `y_score` differ in length"),
         ({"a": S, "b": S[:2]}, "the columns of `y_score` differ in length"),
-        (np.zeros((4, 2, 2)), "`y_score` has shape (4, 2, 2): give one value a row"),
+        (np.zeros((4, 2, 2)), "`y_score` has shape (4, 2, 2): give one value per row"),
         (np.zeros((1, 4)), "`y_true` has 4 rows and `y_score` has 1"),
         (np.full((4, 2), 0.5), ("`y_score` has 2 columns; for two labels give that of the positive "
          "one, such as y_score[:, 1]")),
@@ -85,8 +85,8 @@ def test_ranking_takes_any_finite_score():
          "the positive one, such as y_score['yes']")),
         (np.full((4, 3), 0.5), ("`y_score` has 3 columns and there are 2 labels (0, 1): one column "
          "a label is due, in this order")),
-        (0.5, ("`y_score` is of type float; give one value a row: a 1-D array, a Series, an Arrow "
-         "array or a list")),
+        (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an "
+         "Arrow array or a list")),
     ],
 )  # fmt: skip
 def test_scores_that_are_none(score, message):
@@ -253,7 +253,7 @@ def test_arrays_are_read_only_and_the_users_stay_writable():
         ([0, 0, 0, 0], "`sample_weight` holds nothing but zeros: no row would count"),
         ([1, 1, 1], "`y_true` has 4 rows and `sample_weight` has 3"),
         (["1"] * 4, "`sample_weight` holds values of type string, and numbers are due"),
-        (np.ones((4, 2)), ("`sample_weight` has shape (4, 2): give one value a row, such as one "
+        (np.ones((4, 2)), ("`sample_weight` has shape (4, 2): give one value per row, such as one "
          "column of the 4x2 array")),
     ],
 )  # fmt: skip

@@ -271,7 +271,7 @@ def test_call_without_time_is_no_call():
 
 def test_rows_that_can_not_be_taken_are_refused():
     with pytest.raises(
-        mg.EvidenceError, match="a value of type int has no rows to take one by one"
+        mg.EvidenceError, match="a value of type int has no rows; give a data frame"
     ):
         measure({"`model`": len}, 7, Plan(5))
 

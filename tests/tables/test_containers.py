@@ -114,7 +114,7 @@ def test_numpy_dtypes_without_a_plain_form_are_unreadable(array, label, cells):
     assert types_of(column) == ("unreadable", label, "string")
     assert cells_of(column) == cells
     assert column.field.problem == (
-        f"column 'x' is of type {label}, which can't be read; "
+        f"column 'x' has type {label}, which is not supported; "
         "convert it to numbers, text or timestamps first"
     )
 
@@ -151,9 +151,7 @@ def test_masked_cells_are_null_and_nan_is_not():
 def test_numpy_column_has_one_dimension(shape):
     with pytest.raises(EvidenceError) as error:
         from_numpy("x", np.zeros(shape))
-    assert str(error.value) == (
-        f"column 'x' is an array of {len(shape)} dimensions; a column has one"
-    )
+    assert str(error.value) == (f"column 'x' must have 1 dimension, got an array of shape {shape}")
 
 
 # pandas
@@ -266,7 +264,7 @@ def test_pandas_dtypes_without_a_plain_form_are_unreadable(series, label, cell):
     assert types_of(column) == ("unreadable", label, "string")
     assert cells_of(column) == [cell, None]
     assert column.field.problem == (
-        f"column 'x' is of type {label}, which can't be read; "
+        f"column 'x' has type {label}, which is not supported; "
         "convert it to numbers, text or timestamps first"
     )
 
@@ -495,6 +493,6 @@ def test_other_values_are_no_columns(values, name):
     with pytest.raises(EvidenceError) as error:
         from_sequence("x", values)
     assert str(error.value) == (
-        f"column 'x' is a {name}; a column of a dict must be a 1-D array, a Series, "
-        "an Arrow array, a list, a tuple or a range"
+        "column 'x' must be a 1-D array, a Series, an Arrow array, a list, a tuple or a range, "
+        f"got {name}"
     )

@@ -85,6 +85,28 @@ def test_other_arrays_are_made_plain_whatever_the_slice(array, kind, name, plain
     assert values.to_pylist() == expected.to_pylist()
 
 
+@pytest.mark.parametrize(
+    ("arrow_type", "name"),
+    [
+        (pa.float64(), "float64 (Arrow double)"),
+        (pa.float32(), "float32 (Arrow float)"),
+        (pa.float16(), "float16 (Arrow halffloat)"),
+        (pa.int8(), "int8"),
+        (pa.string(), "string"),
+        (pa.large_string(), "string (Arrow large_string)"),
+        (pa.date32(), "date (Arrow date32[day])"),
+        (pa.timestamp("us", "UTC"), "timestamp[us, tz=UTC]"),
+        (pa.decimal128(5, 2), "decimal128(5, 2)"),
+        (pa.dictionary(pa.int8(), pa.string()), "category of string"),
+        (pa.dictionary(pa.int8(), pa.float64(), ordered=True), "category of float64"),
+        (pa.list_(pa.int64()), "list<item: int64>"),
+    ],
+    ids=str,
+)
+def test_types_have_the_names_that_users_write(arrow_type, name):
+    assert field_of("x", arrow_type).type_name == name
+
+
 def test_memory_of_plain_arrays_is_shared():
     array = pa.array(np.arange(10.0))
     assert from_arrow("x", array).array.chunk(0).buffers()[1].address == array.buffers()[1].address
@@ -208,7 +230,7 @@ def test_periods_are_unreadable_even_where_their_type_is_not_registered():
 def test_calendar_intervals_are_unreadable():
     field = from_arrow("x", pa.array([(1, 2, 3), None], pa.month_day_nano_interval())).field
     assert field.problem == (
-        "column 'x' is of type month_day_nano_interval, which can't be read; "
+        "column 'x' has type month_day_nano_interval, which is not supported; "
         "convert it to numbers, text or timestamps first"
     )
 

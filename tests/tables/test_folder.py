@@ -50,7 +50,7 @@ def test_nothing_that_may_hold_rows_is_left_out_without_a_word(tmp_path):
     for content in (b"", b"half written"):
         (root / "b.parquet").write_bytes(content)
         assert mg.Completeness().run(data=root).reason == (
-            "'b.parquet' is no Parquet file that can be read, such as one half written"
+            "'b.parquet' is not a complete Parquet file (perhaps still being written)"
         )
 
 
@@ -81,7 +81,7 @@ def test_keys_and_values_are_read_as_they_were_before_they_were_written(tmp_path
     assert sorted(zip(found["x"], found["land of birth"], strict=True)) == list(enumerate(lands))
     write(tmp_path, "land%20of%20birth=%FF/a.parquet", {"x": [1]})
     assert mg.Completeness().run(data=tmp_path).reason == (
-        "'%FF' in the name of a folder is no UTF-8 text"
+        "'%FF' in the name of a folder is not valid UTF-8"
     )
 
 
@@ -99,11 +99,11 @@ def test_empty_files_count_as_files(tmp_path):
         ({}, "there is no Parquet file in the folder "),
         (
             {"a.parquet": {"x": [1]}, "b.parquet": {"x": ["1"]}},
-            "the files 'a.parquet' and 'b.parquet' differ in 'x'; a table has one schema",
+            "the files 'a.parquet' and 'b.parquet' differ in 'x'; all must have one schema",
         ),
         (
             {"a.parquet": {"x": [1]}, "b.parquet": {"y": [1]}},
-            "the files 'a.parquet' and 'b.parquet' differ in 'x', 'y'; a table has one schema",
+            "the files 'a.parquet' and 'b.parquet' differ in 'x', 'y'; all must have one schema",
         ),
         ({"k=1/a.parquet": {"x": [1]}, "a.parquet": {"x": [1]}}, "have different keys"),
         ({"x=1/a.parquet": {"x": [1]}}, "several columns named 'x'"),

@@ -162,7 +162,7 @@ def test_integers_that_no_float_holds_are_never_rounded(big):
     column = from_objects("x", [big, 1.5, None])
     assert (column.field.kind, column.field.type) == ("unreadable", "mixed (float, int)")
     assert column.field.problem == (
-        "column 'x' holds integers beyond 2**53 beside floats, which no float can represent "
+        "column 'x' holds integers beyond 2**53 among floats, which no float can represent "
         "exactly; convert all to Decimal, or to float if the loss doesn't matter"
     )
     assert cells_of(column) == ["int", "float", None]
@@ -255,7 +255,7 @@ def test_times_of_day_with_a_zone_are_unreadable():
     column = from_objects("x", [dt.time(1, tzinfo=UTC), None])
     assert (column.field.kind, column.field.type) == ("unreadable", "time with zone")
     assert column.field.problem == (
-        "column 'x' holds times of day with a time zone, which Arrow would drop; remove it first"
+        "column 'x' holds times of day with a time zone, which Arrow can't store; remove the zone"
     )
 
 

@@ -382,28 +382,28 @@ def test_duplicate_names(table):
 def test_names_that_are_not_texts():
     remedy = "write df.columns = df.columns.map(str)"
     assert refusal(pd.DataFrame([[1, 2]])) == (
-        f"names of columns must be str, got int: 0, 1; {remedy}"
+        f"column names must be strings, got int: 0, 1; {remedy}"
     )
     assert refusal(pd.DataFrame(np.zeros((1, 9)))) == (
-        f"names of columns must be str, got int: 0, 1, 2, 3, 4 and 4 more; {remedy}"
+        f"column names must be strings, got int: 0, 1, 2, 3, 4 and 4 more; {remedy}"
     )
     assert refusal(pd.DataFrame([[1, 2]], columns=["a", None])) == (
-        f"names of columns must be str, got {type(pd.Index(['a', None])[1]).__name__}: "
+        f"column names must be strings, got {type(pd.Index(['a', None])[1]).__name__}: "
         f"{pd.Index(['a', None])[1]!r}; {remedy}"
     )
     assert refusal(pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))) == (
-        f"names of columns must be str, got tuple: ('a', 'b'); {remedy}"
+        f"column names must be strings, got tuple: ('a', 'b'); {remedy}"
     )
     assert refusal({1: [1], "a": [2]}) == (
-        "names of columns must be str, got int: 1; "
+        "column names must be strings, got int: 1; "
         "write {str(name): values for name, values in table.items()}"
     )
     assert refusal([{1: 1}]) == (
-        "names of columns must be str, got int: 1; "
+        "column names must be strings, got int: 1; "
         "write [{str(name): value for name, value in row.items()} for row in rows]"
     )
     assert refusal({"\ud800": [1]}) == (
-        r"names of columns must be valid Unicode, got lone surrogates in '\ud800'"
+        r"column names must be valid Unicode, got lone surrogates in '\ud800'"
     )
 
 
@@ -463,11 +463,11 @@ def test_not_a_table(table, name):
         (
             np.zeros(3),
             (
-                "got an array of 1 dimensions, a table has 2; for one column write "
+                "a table must be an array of 2 dimensions, got shape (3,); for one column write "
                 "array.reshape(-1, 1)"
             ),
         ),
-        (np.zeros((1, 2, 3)), "got an array of 3 dimensions, a table has 2"),
+        (np.zeros((1, 2, 3)), "a table must be an array of 2 dimensions, got shape (1, 2, 3)"),
         ([1, "a"], f"got a list of int, str, which is not a table; {ACCEPTED}"),
         ([[1, 2], [3, 4]], f"got a list of list, which is not a table; {ACCEPTED}"),
         ((1, 2), f"got a tuple of int, which is not a table; {ACCEPTED}"),
@@ -479,11 +479,11 @@ def test_not_a_table(table, name):
         (
             {"x": 1},
             (
-                "column 'x' is a int; a column of a dict must be a 1-D array, a Series, "
-                "an Arrow array, a list, a tuple or a range"
+                "column 'x' must be a 1-D array, a Series, an Arrow array, a list, a tuple or a "
+                "range, got int"
             ),
         ),
-        ({"x": np.zeros((2, 2))}, "column 'x' is an array of 2 dimensions; a column has one"),
+        ({"x": np.zeros((2, 2))}, "column 'x' must have 1 dimension, got an array of shape (2, 2)"),
     ],
 )
 def test_nearly_a_table(table, message):

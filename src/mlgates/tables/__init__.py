@@ -1,1 +1,1 @@
-"""Tables of any kind as Arrow batches, and one column of any kind as values."""
+"""Read tables of any kind as Arrow batches, and columns of any kind as values."""

@@ -1,6 +1,6 @@
-"""Columns and rows of any container: values as Arrow, pandas indexes, numbers of rows.
+"""Read one value per row from any container, and check that several have the same rows.
 
-Only ``(n, 1)`` is reshaped, nothing is cast, and iterators are refused.
+Arrays of shape ``(n, 1)`` are flattened; nothing else is reshaped or cast. Iterators are refused.
 """
 
 from collections import Counter
@@ -36,18 +36,18 @@ __all__ = [
     "rows_of",
 ]
 
-#: Kinds of columns whose values are numbers; True is 1.
+#: Kinds of columns whose values count as numbers; True counts as 1.
 NUMBERS = frozenset({"bool", "int", "float", "decimal"})
-_ONE_EACH = "give one value a row: a 1-D array, a Series, an Arrow array or a list"
+_ONE_EACH = "give one value per row: a 1-D array, a Series, an Arrow array or a list"
 
 
 @dataclass(frozen=True, eq=False)
 class RowAxis:
     """Number and pandas index of the rows of one piece of evidence, to check alignment."""
 
-    #: name in messages, like "`y_true`"
+    #: name for messages, like "`y_true`"
     title: str
-    #: number of rows, missing ones too
+    #: number of rows, including missing values
     rows: int
     #: pandas index of the rows, or None
     index: Any
@@ -55,17 +55,17 @@ class RowAxis:
 
 @dataclass(frozen=True, eq=False)
 class Column(RowAxis):
-    """One value a row."""
+    """One value per row."""
 
     #: values, in plain types
     array: pa.ChunkedArray
     field: Field
-    #: whether its dictionary declares categories, so that one without rows is a category too
+    #: whether its type declares categories, so that a category without rows counts too
     declares: bool = False
 
     @cached_property
     def missing(self) -> npt.NDArray[np.bool_] | None:
-        """Mask of the rows that are null or NaN; None when there are none."""
+        """Mask of the rows that are null or NaN; None if there are none."""
         if self.field.kind == "float":
             mask = np.isnan(self.floats)
         elif self.array.null_count or pa.types.is_dictionary(self.array.type):
@@ -76,7 +76,7 @@ class Column(RowAxis):
 
     @cached_property
     def floats(self) -> npt.NDArray[np.float64]:
-        """Numbers as float64, NaN where they are missing."""
+        """The numbers as float64, NaN if missing."""
         plain = encoding.decode(self.array)
         if self.field.kind == "decimal":
             found = np.full(len(plain), np.nan)
@@ -90,18 +90,18 @@ class Column(RowAxis):
 
 
 def as_column(title: str, value: object) -> Column:
-    """Return one value a row of a 1-D or (n, 1) array, a Series, a list, or a table of one column.
+    """Read one value per row from a 1-D or (n, 1) array, a Series, a list, or a 1-column table.
 
-    `title` is the name in messages. Raises EvidenceError for anything else, and for values that
-    can't be read.
+    `title` names the values in messages. Raises EvidenceError for anything else, and for values
+    that can't be read.
 
     Examples
     --------
     >>> as_column("`y_pred`", np.zeros((3, 1))).rows
     3
-    >>> as_column("`y_pred`", np.zeros((1, 3)))
+    >>> as_column("`y`", np.zeros((1, 3)))
     Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `y_pred` has shape (1, 3): give one value a row, such as .ravel()
+    mlgates.errors.EvidenceError: `y` has shape (1, 3): give one value per row, such as .ravel()
     """
     index, values = index_of(value), _one_value_a_row(title, value)
     dtype: Any = getattr(values, "dtype", None)
@@ -113,7 +113,7 @@ def as_column(title: str, value: object) -> Column:
     elif containers.is_instance_of(categories, "pandas", "IntervalDtype"):
         values = getattr(values, "cat", values).rename_categories(str)
     elif type(values) is np.ndarray and dtype.kind == "U" and dtype.isnative and values.nbytes:
-        # texts of fixed width as a dictionary: eight times as fast as text by text
+        # encoded by their bytes, which is eight times as fast as one by one
         buffer = pa.py_buffer(np.ascontiguousarray(values))
         cells = pa.Array.from_buffers(pa.binary(dtype.itemsize), len(values), [None, buffer])
         encoded = cells.dictionary_encode()
@@ -131,7 +131,7 @@ def as_column(title: str, value: object) -> Column:
         raise EvidenceError(msg)
     if field.problem is not None:
         numbers = _as_one_type(values) if field.type.startswith("mixed") else None
-        if numbers is None:  # (the column is called by its name as evidence)
+        if numbers is None:  # (named by its title, not as a column)
             msg = field.problem.replace(f"column {title.strip('`')!r}", title, 1)
             raise EvidenceError(msg)
         return Column(title, len(numbers), index, *containers.from_sequence(title, numbers))
@@ -143,7 +143,7 @@ def as_column(title: str, value: object) -> Column:
 
 
 def _one_value_a_row(title: str, value: Any) -> Any:
-    """Return one value a row in a container that `from_sequence` reads."""
+    """Return one value per row in a container that `from_sequence` accepts."""
     kind, type_name = containers.kind_of(value), type(value).__name__
     names = ("__len__", "__array__", "__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
     no_column = isinstance(value, str | bytes | bytearray) or not (
@@ -165,7 +165,7 @@ def _one_value_a_row(title: str, value: Any) -> Any:
         if len(inside) == 1:
             return _one_value_a_row(title, *inside.values())
         names_of_some = ", ".join(map(repr, list(inside)[:5]))
-        msg = f"{title} is a table of {len(inside)} columns ({names_of_some}): give one of them"
+        msg = f"{title} is a table of {len(inside)} columns ({names_of_some}); give one of them"
     if msg:
         raise EvidenceError(msg)
     if kind == "sequence":
@@ -186,13 +186,13 @@ def _one_value_a_row(title: str, value: Any) -> Any:
             hint = ", such as .ravel()"
         elif array.ndim == 2:
             hint = f", such as one column of the {'x'.join(map(str, array.shape))} array"
-        msg = f"{title} {what}: give one value a row{hint}"
+        msg = f"{title} {what}: give one value per row{hint}"
         raise EvidenceError(msg)
     return array
 
 
 def _as_one_type(values: Any) -> list[Any] | None:
-    """Return numbers of several types as of one, bools as 0 and 1; None for anything else."""
+    """Convert numbers of several types to one, bools to 0 and 1; None for anything else."""
     cells = list(values)
     types = {type(cell) for cell in cells}
     missing = {t for t in types if t.__name__ in ("NoneType", "NAType", "NaTType")}
@@ -212,15 +212,15 @@ def _as_one_type(values: Any) -> list[Any] | None:
 
 
 def as_array(title: str, value: Any) -> npt.NDArray[Any]:
-    """Return the array that numpy makes of a value; a masked array stays one."""
+    """Convert a value to a numpy array; a masked array stays masked."""
     if isinstance(value, np.ma.MaskedArray):
         return value
     try:
         return np.asarray(value)
     except Exception as error:
-        # (of a tensor on another device, or one that needs a gradient)
+        # such as a tensor on another device, or one that requires a gradient
         kind = type(value).__name__
-        msg = f"{title} is of type {kind}, which numpy can't read; make it a numpy array first"
+        msg = f"{title} is of type {kind}, which numpy can't convert; make it a numpy array first"
         raise EvidenceError(msg) from error
 
 
@@ -231,16 +231,16 @@ def is_table(value: Any) -> bool:
         return bool(value) and all(isinstance(row, Mapping) for row in value)
     if kind == "numpy":
         return bool(value.dtype.names)
-    # (a stream with columns: another library's frame)
+    # a stream with columns is a frame of another library
     return kind in ("pandas", "polars", "lazy", "arrow", "duckdb", "mapping") or (
         kind == "stream" and hasattr(value, "columns")
     )
 
 
 def columns_of(title: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
-    """Return columns of a table by name, all by default, in the library of the table.
+    """Return columns of a table (default: all) by name, as objects of the table's library.
 
-    Raises EvidenceError when a name occurs twice.
+    Raises EvidenceError if a name occurs twice.
     """
     if containers.kind_of(table) == "lazy":
         table = collected(table)
@@ -266,7 +266,7 @@ def index_of(value: Any) -> Any:
 
 
 def require_same_rows(*parts: RowAxis) -> None:
-    """Raise EvidenceError unless all have as many rows, and equal pandas indexes if they have one.
+    """Raise EvidenceError unless all have equally many rows, and equal pandas indexes if any.
 
     Examples
     --------
@@ -296,7 +296,7 @@ def require_same_rows(*parts: RowAxis) -> None:
 
 
 def rows_of(value: object) -> int | None:
-    """Return how many rows a table or array has; None for values without rows, such as a model.
+    """Return the number of rows of a table or array; None for values without rows, like a model.
 
     Examples
     --------
@@ -308,7 +308,7 @@ def rows_of(value: object) -> int | None:
     if isinstance(value, Mapping):
         sizes = [rows_of(item) for item in value.values()]
         known = [size for size in sizes if size is not None]
-        return min(known, default=None if sizes else 0)  # no columns, no rows
+        return min(known, default=None if sizes else 0)  # without columns there are no rows
     if isinstance(value, Source):
         return value.rows
     shape = getattr(value, "shape", None)
@@ -321,12 +321,12 @@ def rows_of(value: object) -> int | None:
 
 
 def in_memory(table: Any, source: Callable[[], Source]) -> Any:
-    """Return features as a model takes them: as given, or as Arrow if they must be read first.
+    """Return features for a model: as given, or as an Arrow table if they must be read first.
 
-    `source` is called for files, DuckDB relations and streams, which can't be handed to a model.
+    `source` is called for files, DuckDB relations and streams, which models can't take.
     """
     kind = containers.kind_of(table)
     read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)
-    # (a frame of another library is handed over as it is)
+    # frames of other libraries are passed on unchanged
     read = read or (kind == "stream" and not hasattr(table, "__array__"))
     return source().whole() if read else table

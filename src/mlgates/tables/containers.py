@@ -1,7 +1,8 @@
-"""The kinds of containers, and one column of any of them as Arrow.
+"""Recognise kinds of containers, and convert single columns of them to Arrow.
 
-A kind is read off the names of a type's classes; pandas, polars and others are never imported to
-find out. Each column is converted alone, so that one that can't be is a finding about that column.
+Containers are recognised by the names of their classes, so that pandas, polars and others are never
+imported here. Columns are converted one by one: a column that can't be converted is unreadable, and
+the others are not affected.
 """
 
 import sys
@@ -22,11 +23,11 @@ __all__ = ["is_instance_of", "kind_of"]
 Kind = Literal[
     # tables in memory
     "pandas", "polars", "arrow", "numpy", "mapping", "sequence", "sparse",
-    # tables that are read, or run, when they are needed
+    # tables that are read, or computed, when they are needed
     "lazy", "duckdb", "reader", "stream", "path",
     # one column
     "pandas column", "polars column", "arrow column",
-    # what becomes a table by one call of its own; anything else
+    # objects with a method that returns a table; anything else
     "unopened", "other",
 ]  # fmt: skip
 _CLASSES: dict[Kind, tuple[str, str]] = {
@@ -47,7 +48,7 @@ _KINDS = {(pkg, name): kind for kind, (pkg, names) in _CLASSES.items() for name 
 
 
 def kind_of(value: object) -> Kind:
-    """Return the kind of a container; a subclass is of the kind of its base.
+    """Return the kind of a container; a subclass has the kind of its base class.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def kind_of(value: object) -> Kind:
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
-    """Return whether a value is of a class of a package, or a subclass, without importing it."""
+    """Return whether a value is an instance of a package's class, without importing the package."""
     return any(
         base.__name__ == name and base.__module__.partition(".")[0] == module
         for base in type(value).__mro__
@@ -76,7 +77,7 @@ def is_instance_of(value: object, module: str, name: str) -> bool:
 
 
 def name_of(value: object) -> str:
-    """Return the name of a type with its package, like ``pandas.DataFrame``."""
+    """Return the name of a value's type with its package, like ``pandas.DataFrame``."""
     if value is None:
         return "None"
     package = type(value).__module__.partition(".")[0]
@@ -85,7 +86,7 @@ def name_of(value: object) -> str:
 
 
 def names_of_columns(table: Any) -> list[Any] | None:
-    """Return the names of the columns of a table in memory; None for any other value."""
+    """Return the column names of a table in memory; None for any other value."""
     kind = kind_of(table)
     if kind == "mapping":
         return list(table)
@@ -101,7 +102,7 @@ def names_of_columns(table: Any) -> list[Any] | None:
 
 
 def column_at(table: Any, i: int) -> Any:
-    """Return a column of a table in memory, in a container of its own."""
+    """Return the column at a position of a table in memory."""
     kind = kind_of(table)
     if kind == "pandas":
         return table.iloc[:, i]
@@ -117,7 +118,7 @@ def column_at(table: Any, i: int) -> Any:
 
 
 def columns_in(table: Any) -> Iterable[Any]:
-    """Return all columns of a table in memory, in order, as fast as its container can."""
+    """Return all columns of a table in memory, in order."""
     kind = kind_of(table)
     if kind == "pandas":
         return (series for _, series in table.items())
@@ -127,7 +128,7 @@ def columns_in(table: Any) -> Iterable[Any]:
 
 
 def from_sequence(name: str, values: Any) -> ArrowColumn:
-    """Return the column of an array, a series, a list or a range; EvidenceError for anything else.
+    """Convert an array, a Series, a list or a range; raise EvidenceError for anything else.
 
     Examples
     --------
@@ -149,14 +150,14 @@ def from_sequence(name: str, values: Any) -> ArrowColumn:
     if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return from_arrow(name, pa.chunked_array(values))
     msg = (
-        f"column {name!r} is a {type(values).__name__}; a column of a dict must be a 1-D array, "
-        "a Series, an Arrow array, a list, a tuple or a range"
+        f"column {name!r} must be a 1-D array, a Series, an Arrow array, a list, a tuple or a "
+        f"range, got {type(values).__name__}"
     )
     raise EvidenceError(msg)
 
 
 def from_numpy(name: str, values: Any) -> ArrowColumn:
-    """Return the column of a one-dimensional numpy array; NaN stays NaN, masked is null.
+    """Convert a one-dimensional numpy array; NaN stays NaN, masked cells become null.
 
     The memory of a contiguous array of numbers is shared.
 
@@ -166,7 +167,7 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
     0
     """
     if values.ndim != 1:
-        msg = f"column {name!r} is an array of {values.ndim} dimensions; a column has one"
+        msg = f"column {name!r} must have 1 dimension, got an array of shape {values.shape}"
         raise EvidenceError(msg)
     mask = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else None
     values = np.ma.getdata(values) if mask is not None else np.asarray(values)
@@ -174,7 +175,7 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
     if dtype.kind in "OT":
         cells = values.astype(object)
         return from_objects(name, cells if mask is None else np.where(mask, None, cells))
-    try:  # in the nearest dtype that Arrow has: native byte order, units from days on
+    try:  # convert to native byte order and to a unit that Arrow has
         native = values if dtype.isnative else values.astype(dtype.newbyteorder("="))
         native = in_arrow_units(native) if dtype.kind in "mM" else native
         return from_arrow(name, pa.array(native, mask=mask, from_pandas=False))
@@ -186,9 +187,9 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
 
 
 def from_pandas(name: str, series: Any) -> ArrowColumn:
-    """Return the column of a pandas Series, whatever its dtype; the index is ignored.
+    """Convert a pandas Series of any dtype; its index is ignored.
 
-    NaN of numpy floats stays NaN; NA, None, NaT and the NaN of objects are null.
+    NaN in numpy floats stays NaN; NA, None, NaT, and NaN among objects become null.
     """
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
@@ -207,9 +208,9 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
 
 
 def matrix_of(frame: Any) -> Any | None:
-    """Return the numbers of a pandas frame that keeps them in one array; None for any other.
+    """Return the array of a pandas frame that stores all its numbers in one; None for any other.
 
-    pandas takes longer to hand out the columns of such a frame than a thousand take to sort.
+    Taking the columns of such a frame one by one takes longer than to sort them.
     """
     types = set(frame.dtypes)
     if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):
@@ -219,18 +220,18 @@ def matrix_of(frame: Any) -> Any | None:
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:
-    """Return the column of a polars Series; zero copy except for texts.
+    """Convert a polars Series, without a copy except for texts.
 
-    Columns of Python objects are read by the types of their cells.
+    Columns of Python objects are converted by the types of their cells.
     """
     dtype = str(series.dtype)
-    if dtype in {"Object", "Int128", "UInt128"}:  # Arrow would get the addresses of objects
+    if dtype in {"Object", "Int128", "UInt128"}:  # Arrow would read the addresses of the objects
         column = from_objects(name, series.to_list())
         if dtype == "Object" or column.field.kind != "null":
             return column
         return from_arrow(name, pa.nulls(len(series), pa.int64()))
     try:
-        # As a frame: the stream of a series alone is broken in polars 1.20.
+        # As a frame, because polars 1.20 exports a single series incorrectly.
         table = pa.table(series.to_frame())
         return from_arrow(name, table.column(0), table.field(0).metadata)
     except UNCONVERTIBLE:
@@ -238,7 +239,7 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
 
 
 def _from_categorical(name: str, series: Any) -> ArrowColumn:
-    """Return a categorical as a dictionary-encoded column; categories are read like any column."""
+    """Convert a categorical to a dictionary; its categories are converted like any column."""
     codes = series.cat.codes.to_numpy()
     categories = series.cat.categories
     values, field = from_sequence(name, categories)
@@ -246,7 +247,7 @@ def _from_categorical(name: str, series: Any) -> ArrowColumn:
         names = [*values.to_pylist(), None]  # code -1 is a missing cell
         cells = [names[code] for code in codes]
         return unreadable(name, f"category of {field.type}", str(field.problem), cells)
-    # pandas calls the categories of an all-missing column floats
+    # pandas gives the categories of an all-missing column the type float or object
     if len(categories) == 0 and categories.dtype.kind in "fO":
         values = pa.chunked_array([pa.nulls(0)])
     array = pa.DictionaryArray.from_arrays(

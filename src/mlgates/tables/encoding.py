@@ -1,4 +1,4 @@
-"""Arrow columns as numpy arrays, as one dictionary, and as sums of bytes."""
+"""Convert Arrow columns to numpy arrays, to one dictionary, and to sums of bytes."""
 
 from decimal import Decimal
 from typing import Any
@@ -24,21 +24,21 @@ __all__ = [
     "to_whole_numbers",
 ]
 
-#: Bytes of a text column that are added up in 32 bits at a time: 255 * 2**24 < 2**32.
+#: Number of bytes of text whose sum fits into 32 bits: 255 * 2**24 < 2**32.
 _BLOCK = 1 << 24
 _LENGTH = 1 << 32
-#: Whole numbers up to here are doubles, and so are powers of ten up to this one.
+#: The largest whole number, and the largest power of ten, up to which all are exact doubles.
 _WHOLE = 1 << 53
 _POWERS = 22
-#: Decimals of so many digits are told apart by the doubles that are nearest to them.
+#: Decimals of up to this many digits have distinct nearest doubles.
 _DIGITS = 15
-#: Dtypes of numbers. (Older versions of Arrow load pandas to give them.)
+#: Dtypes of numbers, listed because older versions of Arrow load pandas to convert them.
 _NAMES = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
 _DTYPES = {pa.type_for_alias(name): np.dtype(name) for name in _NAMES.split()}
 
 
 def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a dictionary-encoded column as its values; any other as it is."""
+    """Return the values of a dictionary-encoded column; any other column unchanged."""
     if not pa.types.is_dictionary(array.type):
         return array
     return pa.chunked_array(
@@ -47,10 +47,11 @@ def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Return a column as one dictionary of distinct values without null, with 32-bit indices.
+    """Return a column as one dictionary of distinct values, with 32-bit indices.
 
-    A dictionary-encoded column may have other values in each chunk, repeated values, and null as a
-    value. Values that no row has are kept; missing cells are null.
+    The dictionaries of an encoded column may differ between chunks, repeat values, and contain
+    null. The result contains no null; values that no row has are kept; missing cells have null
+    indices.
 
     Examples
     --------
@@ -83,15 +84,15 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def null_mask(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask of the rows that are null, whatever the type."""
+    """Return a mask of the rows that are null, for any type."""
     if pa.types.is_union(array.type):
-        # Unions have no validity of their own, and older Arrow does not look into their parts.
+        # Unions have no validity bitmap, and older Arrow does not look into their children.
         return np.array([cell is None for cell in array.to_pylist()], np.bool_)
     return np.asarray(to_numpy(pc.is_null(array)), np.bool_)
 
 
 def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
-    """Return bools, integers or floats that are not null; no copy for one chunk of numbers."""
+    """Return the bools, integers or floats that are not null, if possible without a copy."""
     present = (chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks)
     parts = [filled(chunk, 0) for chunk in present]
     empty = np.empty(0, _DTYPES[array.type])
@@ -99,16 +100,16 @@ def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
 
 
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
-    """Return a floating column at full length, with NaN where it is null."""
+    """Return a column of floats at full length, with NaN for nulls."""
     parts = [filled(chunk, np.nan) for chunk in array.chunks]
     empty = np.empty(0, _DTYPES[array.type])
     return parts[0] if len(parts) == 1 else np.concatenate([empty, *parts])
 
 
 def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
-    """Return bools, integers or floats at full length, with a value where they are null.
+    """Return bools, integers or floats at full length, with `value` for nulls.
 
-    (Arrow's own ``to_numpy`` would load pandas.)
+    Arrow's own ``to_numpy`` would load pandas.
     """
     dtype = _DTYPES[chunk.type]
     if len(chunk) == 0:
@@ -125,7 +126,7 @@ def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
 
 
 def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return the bits of a buffer that belong to a chunk."""
+    """Return a chunk's part of a bit-packed buffer as bools."""
     first, last = chunk.offset, chunk.offset + len(chunk)
     words = np.frombuffer(buffer, np.uint8)[first // 8 : -(-last // 8)]
     bits = np.unpackbits(words, bitorder="little").view(np.bool_)
@@ -133,10 +134,10 @@ def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Return decimals that are not null, each as the nearest double.
+    """Return the nearest double of each decimal that is not null.
 
-    Arrow's own cast multiplies by a rounded power of ten: 0.3 of one place would become another
-    double than 0.3 of two places, or than the 0.3 of a column of doubles.
+    Arrow's own cast multiplies by a rounded power of ten, so that 0.3 with one decimal place would
+    become another double than 0.3 with two places, or than 0.3 in a column of doubles.
 
     Examples
     --------
@@ -154,7 +155,7 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
             units, upper = words[::2], words[1::2]
             fits = units.min() >= -_WHOLE and units.max() <= _WHOLE
             if fits and np.array_equal(upper, units >> 63):
-                # A division of two doubles is rounded once, and so to the nearest.
+                # Both operands are exact, so the division rounds once, to the nearest double.
                 parts.append(np.asarray(units / float(10**scale)))
                 continue
         doubles = present.cast(pa.large_string()).cast(pa.float64())
@@ -163,10 +164,10 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 
 
 def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
-    """Return whether doubles represent decimals exactly, or, with places, are as many values.
+    """Return whether decimals stay distinct as doubles; whole ones must also be exact.
 
-    Those of at most 15 digits are. Decimals with places, such as quotients, may have more digits:
-    any two of them rarely have one double.
+    Decimals of at most 15 digits always do. Longer ones with decimal places, such as quotients,
+    are compared: two of them rarely have the same nearest double.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
     scale, ends = decimals.type.scale, pc.min_max(decimals).values()
     known = [end.as_py() for end in ends if end.is_valid]
     most = Decimal((0, (1,), _DIGITS - scale)) if scale > 0 else Decimal(_WHOLE)
-    # (Neither comparing nor copying asks for the user's decimal context.)
+    # Comparing and copying don't depend on the user's decimal context.
     if all(end.copy_abs() <= most for end in known):
         return True
     distinct = decimals.drop_null().unique()
@@ -189,7 +190,7 @@ def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
 
 
 def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return dates as days, other times as counts of their unit, integers as they are."""
+    """Return dates as days, other times as counts of their unit, integers unchanged."""
     if pa.types.is_integer(array.type):
         return array
     storage = pa.int32() if array.type.bit_width == 32 else pa.int64()
@@ -197,13 +198,13 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return the sum of all bytes, plus 2**32 times all lengths, of values that are not null."""
+    """Return the sum of the bytes of all values that are not null, plus 2**32 times their count."""
     total = 0
     for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
         chunk = as_bytes(part)
         data = offsets_and_bytes(chunk)[1]
         if chunk.null_count and len(data) != (pc.sum(pc.binary_length(chunk)).as_py() or 0):
-            # Arrow allows any bytes behind a null: they are no values.
+            # Arrow allows any bytes in null cells; they are not part of the values.
             data = offsets_and_bytes(chunk.drop_null())[1]
         total += len(data) * _LENGTH
         for start in range(0, len(data), _BLOCK):
@@ -212,7 +213,7 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return the share of each text in `bytes_sum`, modulo 2**64."""
+    """Return the contribution of each text to `bytes_sum`, modulo 2**64."""
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
     sums = np.zeros(len(data) + 1, np.uint64)
@@ -223,13 +224,13 @@ def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def as_bytes(array: pa.Array) -> pa.Array:
-    """Return bytes of a fixed size as bytes of any size; other texts and bytes as they are."""
+    """Convert fixed-size binary to variable-size binary; other columns are unchanged."""
     fixed = pa.types.is_fixed_size_binary(array.type)
     return array.cast(pa.binary()) if fixed else array
 
 
 def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-    """Return the offsets of the texts of one chunk, and the bytes from the first to the last."""
+    """Return the offsets of the texts of a chunk, and the bytes from the first to the last text."""
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)
     large = pa.types.is_large_string(chunk.type) or pa.types.is_large_binary(chunk.type)

@@ -1,8 +1,8 @@
-"""Values a user writes (limits, sets, categories) in the exact terms of a column's type.
+"""Convert values that users write (limits, sets, categories) exactly to a column's type.
 
-A comparison in double precision is wrong for integers beyond 2**53, for decimals, and for times in
-nanoseconds. Here a value becomes a fraction on the scale of the column's values, and a limit is
-rounded to the next value that the column can hold, which leaves every comparison as it was.
+Comparison in double precision is wrong for integers beyond 2**53, for decimals, and for times in
+nanoseconds. Here a value becomes a fraction in the unit of the column's values, and a limit is
+rounded to the next value of the column's type, which changes no comparison.
 """
 
 import math
@@ -24,18 +24,18 @@ __all__ = ["ceil_float", "exact", "floor_float", "same_values", "to_decimal", "w
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY = 86_400 * 10**9
 _EPOCH = date(1970, 1, 1).toordinal()
-#: Enough digits for every decimal that Arrow can hold.
+#: Precise enough for every decimal of Arrow.
 _WIDE = Context(prec=100)
 
 Exact = Fraction | float
 
 
 def exact(value: object, type_: pa.DataType) -> Exact | None:
-    """Return a value on the scale of a column's values, exactly; a float is infinite.
+    """Return a value exactly, in the unit of a column's values; a float result is infinite.
 
-    Numbers for numeric columns, dates in days, times in the column's unit. None when the value is
-    missing (NaN, NaT) or of another kind than the column's: no such value equals it. Raises
-    EvidenceError if only one of the two has a time zone.
+    The unit is 1 for numbers, a day for dates, and the column's unit for times. Returns None if the
+    value is missing (NaN, NaT) or of another kind than the column, so that it equals no value of
+    the column. Raises EvidenceError if only one of the two has a time zone.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
 
 
 def _instant(value: object, zone: str | None) -> int | None:
-    """Return nanoseconds since 1970."""
+    """Return the nanoseconds from 1970-01-01 to a date or datetime; None for other values."""
     if isinstance(value, np.datetime64):
         count, offset = _numpy_nanoseconds(value), None
     elif isinstance(value, date) and value == value:  # noqa: PLR0124  (pandas.NaT is a datetime)
@@ -86,7 +86,9 @@ def _instant(value: object, zone: str | None) -> int | None:
     aware = offset is not None
     if aware is (zone is None):
         of_value, of_column = ("a", "no") if aware else ("no", "a")
-        msg = f"the value {value!s} has {of_value} time zone, the column has {of_column} time zone"
+        msg = (
+            f"the value {value!s} has {of_value} time zone and the column has {of_column} time zone"
+        )
         raise EvidenceError(msg)
     return count
 
@@ -118,7 +120,7 @@ def _numpy_nanoseconds(value: np.datetime64 | np.timedelta64) -> int | None:
 
 
 def ceil_float(value: Exact) -> float:
-    """Return the smallest double at or above: ``x < value`` just when ``x < ceil_float(value)``.
+    """Round up to a double, so that ``x < value`` exactly when ``x < ceil_float(value)``.
 
     Examples
     --------
@@ -129,7 +131,7 @@ def ceil_float(value: Exact) -> float:
 
 
 def floor_float(value: Exact) -> float:
-    """Return the largest double at or below: ``x > value`` just when ``x > floor_float(value)``."""
+    """Round down to a double, so that ``x > value`` exactly when ``x > floor_float(value)``."""
     if isinstance(value, float):
         return value
     try:
@@ -140,22 +142,22 @@ def floor_float(value: Exact) -> float:
 
 
 def to_decimal(units: int, scale: int) -> Decimal:
-    """Return the decimal of so many units of its last place, whatever the context's precision."""
+    """Return ``units / 10**scale`` as a Decimal, whatever the precision of the decimal context."""
     return Decimal(units).scaleb(-scale, _WIDE)
 
 
 def within(number: int, dtype: np.dtype[Any]) -> bool:
-    """Return whether an integer type can hold a number."""
+    """Return whether a number is in the range of an integer dtype."""
     limits = np.iinfo(dtype)
     return int(limits.min) <= number <= int(limits.max)
 
 
 def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
-    """Return those of `values` that a column of this type can hold, as an array of this type.
+    """Convert the values that a column of this type can hold to an array of the type.
 
-    Numbers are the same when they are equal, whatever their Python type; a bool is not a number,
-    a text equals only texts. What no cell can equal is left out. Both zeros are given when zero is
-    among the values of a floating type.
+    Values that no cell can equal are left out. Numbers are compared by value, whatever their Python
+    type; a bool is not a number, and a text equals only texts. For a floating type, zero becomes
+    both zeros.
 
     Examples
     --------

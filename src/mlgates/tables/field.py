@@ -1,10 +1,11 @@
-"""One column as Arrow delivers it: its name and type, and its values in a plain form.
+"""Names and types of columns, and their values in a few plain Arrow types.
 
 The rest of mlgates handles few Arrow types. Views become large strings, run ends are decoded,
-extension types are replaced by their storage, half floats are widened; a column without a plain
-form is described as unreadable and delivered as the type names of its cells.
+extension types are replaced by their storage, half floats are widened. A column of any other type
+is unreadable: each cell that has a value is replaced by the name of its type.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from mlgates.errors import EvidenceError
 
 __all__ = ["Field", "TableSchema", "check_names", "few", "is_unicode"]
 
-# Their storage (a count of periods, two ends, bytes of an unknown system) is not the value.
+# Extension types whose storage (a count of periods, two ends, unknown bytes) is not the value.
 _OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})
 _EXTENSION_NAME = b"ARROW:extension:name"
 _TYPE_IDS = {
@@ -36,6 +37,17 @@ _TYPE_IDS = {
     "DENSE_UNION SPARSE_UNION",
     "null": "NA",
 }
+#: Users' names of types that Arrow calls otherwise.
+_TYPE_NAMES = {
+    "double": "float64",
+    "float": "float32",
+    "halffloat": "float16",
+    "large_string": "string",
+    "string_view": "string",
+    "date32[day]": "date",
+    "date64[ms]": "date",
+}
+_DICTIONARY = re.compile(r"dictionary<values=(.*), indices=\w+, ordered=[01]>", re.DOTALL)
 # (older versions of Arrow lack some types)
 _KINDS = {
     getattr(pa.lib, f"Type_{name}", name): kind
@@ -46,21 +58,39 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Name and type of one column, of its values rather than of their encoding."""
+    """The name and type of a column's values, whatever their encoding."""
 
     name: str
-    #: a key of `_TYPE_IDS`, or "unreadable"; "null" where no value has a type
+    #: a key of `_TYPE_IDS`, or "unreadable"; "null" for a column of nulls without a type
     kind: str
-    #: Arrow's name of the type as delivered; of an unreadable column what its cells are
+    #: Arrow's name of the type before normalisation; of an unreadable column the types of its cells
     type: str
     #: whether the column is dictionary-encoded (categorical)
     encoded: bool = False
-    #: "s", "ms", "us" or "ns", of times, timestamps and durations
+    #: "s", "ms", "us" or "ns" of times, timestamps and durations, else None
     unit: str | None = None
-    #: time zone of timestamps; None for naive ones
+    #: time zone of timestamps, None for naive ones
     zone: str | None = None
-    #: of an unreadable column: what is wrong with it and what to do
+    #: for an unreadable column: why it is unreadable and what to do
     problem: str | None = None
+
+    @property
+    def type_name(self) -> str:
+        """The type as users write it, with Arrow's name where that is another.
+
+        Examples
+        --------
+        >>> field_of("x", pa.float64()).type_name
+        'float64 (Arrow double)'
+        >>> field_of("x", pa.dictionary(pa.int8(), pa.large_string())).type_name
+        'category of string'
+        """
+        encoded = _DICTIONARY.fullmatch(self.type)
+        if encoded:
+            values = encoded[1]
+            return f"category of {_TYPE_NAMES.get(values, values)}"
+        name = _TYPE_NAMES.get(self.type)
+        return self.type if name is None else f"{name} (Arrow {self.type})"
 
 
 TableSchema = Mapping[str, Field]
@@ -74,7 +104,7 @@ class ArrowColumn(NamedTuple):
 
 
 def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
-    """Raise EvidenceError unless a table's column names are different texts, at least one."""
+    """Raise EvidenceError unless there are column names and all are distinct strings."""
     names = list(names)
     if not names:
         msg = "the table has no columns"
@@ -82,7 +112,7 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         kinds = ", ".join(sorted({type(name).__name__ for name in odd}))
-        msg = f"names of columns must be str, got {kinds}: {few(odd)}; {remedy}"
+        msg = f"column names must be strings, got {kinds}: {few(odd)}; {remedy}"
         raise EvidenceError(msg)
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
@@ -90,12 +120,12 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
         raise EvidenceError(msg)
     broken = [n for n in map(str, names) if not n.isascii() and not is_unicode(n)]
     if broken:
-        msg = f"names of columns must be valid Unicode, got lone surrogates in {few(broken)}"
+        msg = f"column names must be valid Unicode, got lone surrogates in {few(broken)}"
         raise EvidenceError(msg)
 
 
 def few(names: Iterable[object], most: int = 5) -> str:
-    """Return the first of these names as literals, shortened, and how many more there are.
+    """Format the first names of a list as literals, and the number of those left out.
 
     Examples
     --------
@@ -108,7 +138,7 @@ def few(names: Iterable[object], most: int = 5) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether a text has no lone surrogates, which no column of Arrow can hold."""
+    """Return whether a string is valid Unicode; Arrow can't hold lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -119,9 +149,9 @@ def is_unicode(text: str) -> bool:
 def field_of(
     name: str, arrow_type: pa.DataType, metadata: Mapping[bytes, bytes] | None = None
 ) -> Field:
-    """Return the field of a column of this Arrow type, "unreadable" if it has no plain form.
+    """Describe a column of an Arrow type; the kind is "unreadable" if the type has no plain form.
 
-    `metadata` is that of the Arrow field: it names an extension type that isn't registered here.
+    `metadata` is that of the Arrow field, which names extension types that aren't registered here.
 
     Examples
     --------
@@ -162,21 +192,21 @@ def field_of(
 def from_arrow(
     name: str, array: pa.Array | pa.ChunkedArray, metadata: Mapping[bytes, bytes] | None = None
 ) -> ArrowColumn:
-    """Return the column of an Arrow array in plain types; `metadata` as in `field_of`."""
+    """Convert an Arrow array to plain types and describe it; `metadata` as in `field_of`."""
     field = field_of(name, array.type, metadata)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
     try:
         return ArrowColumn(normalise(chunked, field), field)
     except pa.ArrowInvalid:  # a date64 that is no midnight, or beyond the range of days
-        problem = f"column {name!r} holds values that its type {field.type} doesn't allow"
+        problem = f"column {name!r} holds values outside the range of its type {field.type}"
         cells = _where_valid(chunked, field.type).to_pylist()
         return unreadable(name, field.type, f"{problem}; cast it to another type first", cells)
 
 
 def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
-    """Return a column in plain types, chunk by chunk; zero copy where they are plain already.
+    """Convert a column to plain types, chunk by chunk; plain chunks are not copied.
 
-    An unreadable column has the type's name in each cell that has a value.
+    In an unreadable column each cell that has a value becomes the name of the type.
     """
     if field.kind == "unreadable":
         return _where_valid(array, field.type)
@@ -189,23 +219,23 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
 
 
 def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
-    """Return a column that can't be read, as the type names of its cells (None: missing).
+    """Return an unreadable column, whose cells are the names of their types or None if missing.
 
-    `label` describes the cells briefly, `problem` is a sentence on what is wrong and what to do.
+    `label` names the types of the cells, `problem` is a sentence with the cause and the remedy.
     """
     field = Field(name, "unreadable", label, problem=problem)
     return ArrowColumn(pa.chunked_array([pa.array(cells, pa.string())]), field)
 
 
 def no_plain_form(name: str, label: str) -> str:
-    """Return the problem of a column whose type can't be read: what is wrong and what to do."""
+    """Return the message for a column of an unsupported type, with its remedy."""
     return (
-        f"column {name!r} is of type {label}, which can't be read; "
+        f"column {name!r} has type {label}, which is not supported; "
         "convert it to numbers, text or timestamps first"
     )
 
 
-#: Plain types of those that a cast makes plain.
+#: Plain types of the types for which a cast is enough.
 _CASTS = {
     pa.lib.Type_STRING_VIEW: pa.large_string(),
     pa.lib.Type_BINARY_VIEW: pa.large_binary(),
@@ -215,13 +245,13 @@ _CASTS = {
 
 
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
-    """Return the plain type to cast to; None for encoded and extension types, which need more."""
+    """Return the plain type to cast to, None for encoded and extension types."""
     encoded = arrow_type.id in (pa.lib.Type_DICTIONARY, pa.lib.Type_RUN_END_ENCODED)
     if encoded or isinstance(arrow_type, pa.BaseExtensionType):
         return None
     is_decimal = _KINDS.get(arrow_type.id) == "decimal"
     if is_decimal and (arrow_type.bit_width < 128 or arrow_type.scale < 0):
-        # (Arrow's own functions refuse a negative scale)
+        # Arrow's own functions refuse a negative scale.
         scale = max(arrow_type.scale, 0)
         precision = min(arrow_type.precision + scale - arrow_type.scale, 76)
         make = pa.decimal128 if precision <= 38 else pa.decimal256
@@ -230,7 +260,7 @@ def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Return one chunk in plain types; a dictionary stays one."""
+    """Convert one chunk to plain types; a dictionary stays a dictionary."""
     if isinstance(array.type, pa.BaseExtensionType):
         if array.type.extension_name == "arrow.bool8":
             return array.storage.cast(pa.bool_())

@@ -1,8 +1,8 @@
-"""Columns of Python objects: read only when their cells are of one family of types.
+"""Convert columns of Python objects to Arrow, if all cells are of one family of types.
 
-Arrow alone guesses from the first cells and converts the others: True becomes 1.0 beside a float,
-a timestamp is cut to a date beside a date, and nanoseconds go. Here the set of the cells' types
-decides first, and a column that mixes families is a finding, never a conversion.
+Arrow alone infers the type from the first cells and converts the others: True becomes 1.0 after a
+float, a timestamp loses its time of day after a date, and nanoseconds are cut off. Here the types
+of all cells are compared first. A column that mixes families is unreadable, never converted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from mlgates.tables.field import ArrowColumn, from_arrow, unreadable
 
 __all__ = ["nests_too_deep"]
 
-#: Errors of Arrow and its producers when values can't be converted.
+#: Errors that Arrow, and libraries that export to it, raise for values they can't convert.
 UNCONVERTIBLE = (
     pa.ArrowException,
     TypeError,
@@ -31,16 +31,16 @@ UNCONVERTIBLE = (
 
 _INT128_DIGITS = 38
 _INT32 = np.iinfo(np.int32)
-# Arrow recurses into lists in C: deeper ones, and a list within itself, would end the process.
+# Arrow recurses into lists in C: deeper lists, and lists that contain themselves, would crash it.
 _DEEPEST = 100
 _NESTS: tuple[type, ...] = (list, tuple, dict, set, frozenset, np.ndarray, type({}.values()))
-# Units of numpy that Arrow lacks, and a finer one that it has, by kind of dtype. (A month is no
-# fixed number of seconds.)
+# For each kind of dtype, numpy's units that Arrow lacks and the finer unit that replaces them.
+# (Timedeltas in months have no fixed number of seconds.)
 _FINER = {
     "M": {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"},
     "m": {"W": "s", "D": "s", "h": "s", "m": "s"},
 }
-# In this order: a bool is an int, a numpy.timedelta64 an integer, a datetime a date.
+# Subclasses come first: a bool is an int, a numpy.timedelta64 an integer, a datetime a date.
 _FAMILIES: dict[str, tuple[type, ...]] = {
     "datetime64": (np.datetime64,),
     "timedelta64": (np.timedelta64,),
@@ -62,11 +62,11 @@ _MISSING_NAMES = frozenset({"NoneType", "NAType", "NaTType"})
 
 
 def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) -> ArrowColumn:
-    """Return the column of Python objects, read by the types of its cells.
+    """Convert a column of Python objects by the types of its cells.
 
-    None, ``pandas.NA``, ``NaT`` and NaN are missing; `keep_nan` keeps the NaN of a column that
-    holds only floats. Unreadable when the cells are of several families, or of types that Arrow
-    doesn't have.
+    None, ``pandas.NA``, ``NaT`` and NaN become null; `keep_nan` keeps the NaN of a column that
+    holds only floats. The column is unreadable if its cells are of several families of types, or
+    of a type that Arrow lacks.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a cell is None, NA, NaT or a NaN; never raises, whatever the cell is.
+    """Return whether a cell is None, NA, NaT or NaN; never raises.
 
     Examples
     --------
@@ -122,12 +122,12 @@ def is_missing(value: object) -> bool:
         return True
     if isinstance(value, Decimal):
         return value.is_nan()
-    # only a NaN or NaT differs from itself
+    # only NaN and NaT differ from themselves
     return isinstance(value, _HAVING_NAN) and bool(value != value)  # noqa: PLR0124
 
 
 class _UnreadableError(Exception):
-    """Cells that no Arrow type holds: the problem as a clause, and the column's label."""
+    """No Arrow type fits the cells; the arguments are the problem (a clause) and a type label."""
 
 
 def _family(cell_type: type) -> str | None:
@@ -135,7 +135,7 @@ def _family(cell_type: type) -> str | None:
 
 
 def _present(values: Sequence[Any]) -> Sequence[Any]:
-    """Return cells with None for every missing one, testing those that may be a NaN."""
+    """Replace every missing cell by None."""
     types = set(map(type, values))
     absent = {t for t in types if t.__name__ in _MISSING_NAMES}
     doubtful = {t for t in types - absent if issubclass(t, _HAVING_NAN)}
@@ -148,7 +148,7 @@ def _present(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _converted(family: str, values: Sequence[Any]) -> Any:
-    """Return cells of one family as an Arrow array."""
+    """Convert cells of one family of types to an Arrow array."""
     if family == "null":
         return pa.nulls(len(values))
     if family in ("int", "float", "decimal"):
@@ -160,7 +160,7 @@ def _converted(family: str, values: Sequence[Any]) -> Any:
     if family in ("struct", "list"):
         try:
             deep = nests_too_deep(values)
-        except Exception as error:  # noqa: BLE001  (a list of a class of its own can raise anything)
+        except Exception as error:  # noqa: BLE001  (a user's subclass of list can raise anything)
             label = ", ".join(sorted({type(value).__name__ for value in values}))
             problem = f"holds values of type {label} that raise {type(error).__name__} when read"
             raise _UnreadableError(problem, label) from None
@@ -171,12 +171,12 @@ def _converted(family: str, values: Sequence[Any]) -> Any:
 
 
 def _numbers(family: str, values: Any) -> Any:
-    """Return numbers; whole ones in the first of int64, uint64 and decimal(38) that holds all."""
+    """Convert numbers; whole ones to the first of int64, uint64 and decimal128 that holds all."""
     if family == "float":
         try:
             return pa.array(values, pa.float64(), from_pandas=True)
         except (OverflowError, pa.ArrowInvalid):
-            problem = "holds integers beyond 2**53 beside floats, which no float can represent "
+            problem = "holds integers beyond 2**53 among floats, which no float can represent "
             problem += "exactly; convert all to Decimal, or to float if the loss doesn't matter"
             raise _UnreadableError(problem, "mixed (float, int)") from None
     if family == "decimal":
@@ -200,13 +200,15 @@ def _numbers(family: str, values: Any) -> Any:
 
 
 def _times(family: str, cells: Sequence[Any]) -> Any:
-    """Return datetimes, times of day or timedeltas, in nanoseconds where a cell has them."""
+    """Convert datetimes, times of day or timedeltas; to nanoseconds if any cell has them."""
     if family == "time":
         if any(cell is not None and cell.tzinfo is not None for cell in cells):
-            problem = "holds times of day with a time zone, which Arrow would drop; remove it first"
+            problem = (
+                "holds times of day with a time zone, which Arrow can't store; remove the zone"
+            )
             raise _UnreadableError(problem, "time with zone")
         return pa.array(cells)
-    # (of a Timestamp and a Timedelta of pandas)
+    # pandas' Timestamp and Timedelta have nanoseconds
     fine = any(getattr(c, "nanosecond", 0) or getattr(c, "nanoseconds", 0) for c in cells)
     unit = "ns" if fine else "us"
     if family == "duration":
@@ -215,34 +217,34 @@ def _times(family: str, cells: Sequence[Any]) -> Any:
     if None in zones and len(zones) > 1:
         problem = "mixes timestamps with and without a time zone; give all of them one, or none"
         raise _UnreadableError(problem, "mixed (naive datetime, aware datetime)")
-    # A pytz zone is another object on either side of a clock change, but has one name.
+    # pytz has one zone object for winter and another for summer time, with the same name.
     (zone, *others) = {getattr(zone, "zone", None) or zone for zone in zones}
     if zone is not None:
         if others or not isinstance(zone, str | timezone | ZoneInfo):
-            zone = "UTC"  # several zones, or one for which Arrow has no name
+            zone = "UTC"  # several zones, or one without a name in Arrow
         elif not isinstance(zone, str):
             zone = pa.array([datetime(1970, 1, 2, tzinfo=zone)]).type.tz
     return pa.array(cells, pa.timestamp(unit, zone))
 
 
 def _numpy_times(cells: Sequence[Any]) -> Any:
-    """Return times of numpy scalars, in the finest unit among them."""
+    """Convert numpy datetimes or timedeltas to the finest unit among them."""
     empty = type(next(cell for cell in cells if cell is not None))("NaT")
     array = np.array([empty if cell is None else cell for cell in cells])
     pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
-    # (a comparison in the finer unit would wrap around as the conversion did)
+    # Compared in the coarser unit: in the finer one both sides would overflow alike.
     if any(fine.astype(cell.dtype) != cell for fine, cell in pairs):
-        problem = "holds times that no one unit of 64 bits can hold; remove what is out of range "
-        problem += "first"
+        problem = "holds times of a range that exceeds 64 bits in their finest unit; remove the "
+        problem += "outliers or convert to a coarser unit"
         raise _UnreadableError(problem, str(array.dtype))
     return pa.array(in_arrow_units(array), from_pandas=True)
 
 
 def in_arrow_units(values: Any) -> Any:
-    """Return times of numpy in the nearest unit that Arrow has.
+    """Convert numpy datetimes or timedeltas to the nearest finer unit that Arrow has.
 
-    Raises OverflowError when a time is beyond that unit's range, which numpy and Arrow would wrap
-    around.
+    Raises OverflowError for values outside the range of that unit: numpy and Arrow would wrap
+    around without an error.
     """
     unit, count = np.datetime_data(values.dtype)
     finer = _FINER[values.dtype.kind].get(unit, unit)
@@ -258,7 +260,7 @@ def in_arrow_units(values: Any) -> Any:
 
 
 def nests_too_deep(cells: Iterable[Any]) -> bool:
-    """Return whether lists and dicts among the cells hold others 100 deep, or hold themselves."""
+    """Return whether lists and dicts in the cells are nested 100 deep, or contain themselves."""
     level = [cell for cell in cells if isinstance(cell, _NESTS)]
     for _ in range(_DEEPEST):
         kinds = set(map(type, chain.from_iterable(map(_inside, level))))
@@ -271,7 +273,7 @@ def nests_too_deep(cells: Iterable[Any]) -> bool:
 
 
 def _inside(cell: Any) -> Iterable[Any]:
-    len(cell)  # Arrow would not notice that it raises
+    len(cell)  # raises here where Arrow would ignore the exception
     if isinstance(cell, np.ndarray):
         return cell.ravel().tolist() if cell.dtype.hasobject else ()
     return cell.values() if isinstance(cell, dict) else cell

@@ -1,4 +1,4 @@
-"""Parquet files, and folders of them, streamed in small batches: they need not fit into memory."""
+"""Stream Parquet files, and folders of them, in small batches that need little memory."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def open_path(path: Path) -> Source:
-    """Return the table in a Parquet file, or in a folder of them; EvidenceError for other paths.
+    """Return the source of a Parquet file or folder; raise EvidenceError for other paths.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def open_path(path: Path) -> Source:
     >>> table.rows, {name: field.kind for name, field in table.schema.items()}
     (1, {'x': 'float', 'year': 'int'})
     """
-    first, *more = str(path).split("\n")  # a text given for a path may hold data
+    first, *more = str(path).split("\n")  # a string that is no path may be data
     shown = f"{first + '...' if more else first!r:.200}"
     problem = ""
     try:
@@ -42,7 +42,7 @@ def open_path(path: Path) -> Source:
             problem = f"there is no file {shown}"
         elif not path.is_dir() and not _is_parquet(path):
             problem = f"the file {shown} is not a Parquet file; read it first and give the table"
-    except OSError as error:  # a name that is too long, a file that may not be read
+    except OSError as error:  # the name is too long, or access is denied
         problem = f"the file {shown} can't be read: {type(error).__name__}"
     if problem:
         raise EvidenceError(problem)
@@ -58,7 +58,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _described(path: Path) -> tuple[dict[str, Field], int]:
-    """Return the columns in the order of the file, and the number of rows, from its footer."""
+    """Return the columns and the number of rows of a file, from its footer."""
     with _opened(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     check_names(schema.names)
@@ -66,7 +66,7 @@ def _described(path: Path) -> tuple[dict[str, Field], int]:
 
 
 def _read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of a file in order, in plain types, at least one table."""
+    """Yield the rows of a file in order, in plain types; at least one table."""
     wanted = {name: fields[name] for name in names}
     with _opened(path) as file:
         schema = file.schema_arrow
@@ -74,10 +74,10 @@ def _read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Ite
         if any(present.get(name) != field for name, field in wanted.items()):
             msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
             raise EvidenceError(msg)
-        # Without any column the file would give no rows either.
+        # Without columns the file would yield no rows.
         batches = file.iter_batches(BATCH_ROWS, columns=names or schema.names[:1])
         for table in as_tables(batches, schema):
-            if names:  # (a dotted name selects more)
+            if names:  # a name with a dot may have selected more columns
                 columns = [normalise(table.column(name), wanted[name]) for name in names]
                 yield pa.Table.from_arrays(columns, names=names)
             else:
@@ -86,9 +86,9 @@ def _read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Ite
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a file with little memory; raise EvidenceError for errors of its reader."""
+    """Open a file to be read with little memory; turn errors of the reader into EvidenceError."""
     try:
-        # INT96 timestamps in nanoseconds would wrap around after 2262.
+        # In nanoseconds, INT96 timestamps after 2262 would overflow.
         with pq.ParquetFile(
             path,
             pre_buffer=False,
@@ -123,7 +123,7 @@ def _open_folder(folder: Path) -> Source:
         if different:
             first, here = (str(f.relative_to(folder)) for f in (files[0], file))
             what = f"differ in {few(sorted(different))}"
-            msg = f"the files {first!r} and {here!r} {what}; a table has one schema"
+            msg = f"the files {first!r} and {here!r} {what}; all must have one schema"
             raise EvidenceError(msg)
         if list(own) != list(keys[0]):
             msg = f"the folders of {str(files[0])!r} and {str(file)!r} have different keys"
@@ -169,13 +169,13 @@ def _is_part(shown: Path, file: Path) -> bool:
     if file.suffix.lower() not in _SUFFIXES:
         return False
     if not file.is_file() or not _is_parquet(file):
-        msg = f"{str(shown)!r} is no Parquet file that can be read, such as one half written"
+        msg = f"{str(shown)!r} is not a complete Parquet file (perhaps still being written)"
         raise EvidenceError(msg)
     return True
 
 
 def _keys_of(shown: Path) -> dict[str, str | None]:
-    """Return the keys and values in the names of the folders on the way to a file."""
+    """Return the keys and values in the names of a file's parent folders."""
     keys: dict[str, str | None] = {}
     for part in shown.parts[:-1]:
         name, equals, value = part.partition("=")
@@ -183,7 +183,7 @@ def _keys_of(shown: Path) -> dict[str, str | None]:
             texts = [unquote(text, errors="surrogateescape") for text in (name, value)]
             for raw, text in zip((name, value), texts, strict=True):
                 if not is_unicode(text):
-                    msg = f"{raw!r} in the name of a folder is no UTF-8 text"
+                    msg = f"{raw!r} in the name of a folder is not valid UTF-8"
                     raise EvidenceError(msg)
             keys[texts[0]] = None if value == _NULL else texts[1]
     return keys

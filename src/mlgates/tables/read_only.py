@@ -14,12 +14,12 @@ __all__ = ["read_only"]
 
 
 def read_only(value: Any) -> Any:
-    """Return a shallow copy through which a user's function can't write to the caller's data.
+    """Return a shallow copy, so that user code can't write to the caller's data.
 
-    numpy arrays become read-only views, containers of them are copied around such views; anything
-    immutable, or no data at all (a model), is returned as it is. Python objects in the cells of an
-    array are not copied. Raises EvidenceError for a generator and other values that can be read
-    only once: the next gate would find nothing.
+    numpy arrays become read-only views, and containers are copied around such views. Immutable
+    values, and those that are not data (models), are returned unchanged. Python objects in the
+    cells of an array are not copied. Raises EvidenceError for generators and other values that can
+    be read only once, because the next gate would get nothing.
     """
     if isinstance(value, Iterator):
         kind = type(value).__name__
@@ -28,7 +28,7 @@ def read_only(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: read_only(item) for key, item in value.items()}
     if isinstance(value, tuple) or type(value) is list:
-        # (there may be millions of plain items)
+        # there may be millions of plain items
         plain = (int, float, str, bool)
         items = (item if type(item) in plain else read_only(item) for item in value)
         if type(value) in (list, tuple):
@@ -36,7 +36,7 @@ def read_only(value: Any) -> Any:
         return value._make(items) if hasattr(value, "_make") else value
     kind = kind_of(value)
     if kind == "numpy":
-        # a view of a masked array would share its mask
+        # a view of a masked array would share its writable mask
         view = value.copy() if isinstance(value, np.ma.MaskedArray) else value.view()
         view.flags.writeable = False
         return view
@@ -53,10 +53,10 @@ def read_only(value: Any) -> Any:
 def _read_only_pandas(value: Any) -> Any:
     """Return a copy of a frame or series around read-only views of its numpy arrays."""
     pandas = sys.modules["pandas"]
-    index = value.index.copy()  # shares its labels, but has names of its own
+    index = value.index.copy()  # shares the labels, but not the names
 
     def column_of(series: Any) -> Any:
-        # (of objects a copy: pandas 2 can't compare texts that lie in a read-only array)
+        # objects are copied, because pandas 2 can't compare texts in a read-only array
         if not isinstance(series.dtype, np.dtype) or series.dtype == object:
             return series.copy()
         return pandas.Series(

@@ -1,6 +1,6 @@
-"""Rows of features as a model takes them: taken, copied, varied and compared in their container.
+"""Select, copy, alter and compare rows of features in the container that a model takes.
 
-pandas and polars are used, never imported.
+pandas and polars are used but never imported.
 """
 
 import copy
@@ -20,7 +20,7 @@ from mlgates.tables.source import as_source, collected
 
 __all__ = ["UNSEEN", "Rows", "rows_like"]
 
-#: a category that no model has seen
+#: a text that no model has seen as a category
 UNSEEN = "mlgates: a category never seen"
 _WITH_ROWS = frozenset(
     {"pandas", "pandas column", "polars", "polars column", "arrow", "arrow column", "sequence"}
@@ -28,7 +28,7 @@ _WITH_ROWS = frozenset(
 
 
 class Rows:
-    """Rows in a container; `request` for one raw request of any type, which has no columns.
+    """Rows in a container; with `request`, one raw request of any type, without columns.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Rows:
         self._request = request
         self._kind = "other" if request else kind_of(value)
         self._is_lazy = self._kind == "lazy"
-        if self._is_lazy:  # the query is run once
+        if self._is_lazy:  # so that the query runs once
             self._kind, self._cells = "polars", collected(value)
             self.value = self._cells.lazy()
         #: number of rows
@@ -54,30 +54,30 @@ class Rows:
         else:
             self._keys = [] if request else names_of_columns(self._cells) or []
         by_number = self._kind == "sparse" or (self._kind == "numpy" and value.ndim == 2)
-        #: whether columns have names, so that their order need not matter
+        #: whether columns have names, so that their order is irrelevant
         self.named = bool(self._keys) and not by_number and not isinstance(first, list | tuple)
-        #: names of the columns, or their numbers; none where rows have no columns
+        #: names of the columns, or their numbers; empty if rows have no columns
         self.names = tuple(str(key) for key in self._keys)
 
     def take(self, where: Any) -> Any:
-        """Return the rows at these positions, in a container of the same kind."""
+        """Return the rows at some positions, in a container of the same kind."""
         return self._like(_take(self._cells, where))
 
     def _like(self, cells: Any) -> Any:
         return cells.lazy() if self._is_lazy else cells
 
     def copy(self) -> Any:
-        """Return a copy that shares nothing that can be changed."""
+        """Return a copy that shares no mutable data."""
         return _copy(self.value)
 
     def differences(self, other: Any) -> tuple[str, ...]:
-        """Return the parts in which another container differs from this one, like "cells"."""
+        """Return the names of the parts, like "cells", in which another container differs."""
         if self._request:
             return () if _same(self.value, other) else ("cells",)
         return _differences(self.value, other)
 
     def is_text(self, i: int) -> bool:
-        """Return whether a column holds nothing but texts, or is of a type for them."""
+        """Return whether a column has a text type, or holds only texts."""
         if self._kind == "sparse":
             return False
         column = self._column(i)
@@ -103,7 +103,7 @@ class Rows:
         return bool(known) and all(isinstance(cell, str) for cell in known)
 
     def _column(self, i: int) -> Any:
-        """Return the cells of a column, in a container of their own."""
+        """Return the cells of a column as a container of one column."""
         if self._kind != "sequence":
             cells = column_at(self._cells, i)
             return cells.astype(np.float64) if self._kind == "sparse" else cells
@@ -111,7 +111,7 @@ class Rows:
         return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
 
     def constant(self, i: int, cell: str | None) -> Any:
-        """Return the same rows with a text, or nothing, in all of a column; None if it can't be."""
+        """Return the rows with one text, or null, in a whole column; None if that is impossible."""
         if not self._keys:
             return None
         key, kind, value = self._keys[i], self._kind, self._cells
@@ -142,7 +142,7 @@ class Rows:
         return None
 
     def reordered(self, order: Sequence[int]) -> Any:
-        """Return the same rows with their columns in another order, where they have names."""
+        """Return the rows with their named columns in another order; other rows are unchanged."""
         if not self.named:
             return self.value
         keys, kind, value = [self._keys[i] for i in order], self._kind, self._cells
@@ -157,10 +157,10 @@ class Rows:
 
 
 def rows_like(value: Any, *, request: bool = False) -> Rows:
-    """Return the operations on rows for a container; `request` for one raw request.
+    """Wrap a container of rows; `request` for one raw request.
 
     Files, DuckDB relations and streams are read into an Arrow table. Raises EvidenceError for
-    values without rows that could be taken one by one.
+    values without rows.
     """
     if request:
         return Rows(value, request=True)
@@ -169,7 +169,7 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
 
 
 def _length(value: Any) -> int:
-    """Return the number of rows of a container in memory; EvidenceError if it has none."""
+    """Return the number of rows of a container in memory; raise EvidenceError if it has no rows."""
     kind = kind_of(value)
     if kind == "mapping":
         sizes = {_length(column) for column in value.values()}
@@ -182,7 +182,7 @@ def _length(value: Any) -> int:
     if kind in _WITH_ROWS and (kind != "pandas column" or hasattr(value, "iloc")):
         return len(value)
     wanted = "a data frame, a table, an array, a sparse matrix, a list or a dict of columns"
-    msg = f"a value of type {type(value).__name__} has no rows to take one by one; give {wanted}"
+    msg = f"a value of type {type(value).__name__} has no rows; give {wanted}"
     raise EvidenceError(msg)
 
 
@@ -198,7 +198,7 @@ def _take(value: Any, where: Any) -> Any:
         return value[[int(i) for i in where]]
     at = np.asarray(where, dtype=np.intp)
     if kind == "pandas":
-        # (a copy of its own: pandas 2 warns users who write to a part of another frame)
+        # copied, because pandas 2 warns when users write to a part of another frame
         return value.iloc[at].copy()
     if kind == "sparse":
         return value.tocsr()[at].asformat(value.format)
@@ -206,7 +206,7 @@ def _take(value: Any, where: Any) -> Any:
 
 
 def _copy(value: Any) -> Any:
-    """Return a deep copy; immutable containers and objects that can't be copied are shared."""
+    """Copy a container deeply; immutable containers and objects that can't be copied are shared."""
     kind = kind_of(value)
     if kind in ("arrow", "arrow column"):
         return value
@@ -234,7 +234,7 @@ def _copy(value: Any) -> Any:
 
 
 def _differences(left: Any, right: Any) -> tuple[str, ...]:
-    """Return the parts in which two containers differ; "types" and "cells" only by themselves."""
+    """Return the parts in which two containers differ; "cells" only if all other parts agree."""
     if type(left) is not type(right):
         return ("type",)
     if isinstance(left, Mapping):
@@ -251,7 +251,7 @@ def _differences(left: Any, right: Any) -> tuple[str, ...]:
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """Return the parts of a container that a model could change, by name."""
+    """Return by name the parts of a container that a model could change."""
     kind = kind_of(value)
     if kind in ("numpy", "sparse"):
         cells = value if kind == "numpy" else value.tocoo()
@@ -275,7 +275,7 @@ def _parts(value: Any) -> dict[str, Any]:
 
 
 def _structured(kind: type, columns: Mapping[str, Any]) -> Any:
-    """Return a structured array of these columns."""
+    """Return a structured array with the given columns."""
     dtype = [(name, cells.dtype) for name, cells in columns.items()]
     rows: Any = np.empty(len(next(iter(columns.values()))), dtype=dtype).view(kind)
     for name, cells in columns.items():
@@ -284,7 +284,7 @@ def _structured(kind: type, columns: Mapping[str, Any]) -> Any:
 
 
 def _with_cell(row: Any, key: Any, cell: object) -> Any:
-    """Return a row, a dict or a sequence, with another cell."""
+    """Return a row (a dict or a sequence) with one cell replaced."""
     if isinstance(row, dict):
         return {**row, key: cell}
     cells = [*row[:key], cell, *row[key + 1 :]]
@@ -292,9 +292,9 @@ def _with_cell(row: Any, key: Any, cell: object) -> Any:
 
 
 def _constant_like(column: Any, cell: str | None) -> Any:
-    """Return a column of the same kind and type with the same cell in each row.
+    """Return a column of the same kind, type and length that repeats one cell.
 
-    Raises TypeError, ValueError or ArrowException if its type can't hold that cell.
+    Raises TypeError, ValueError or ArrowException if the type can't hold the cell.
     """
     kind, n = kind_of(column), len(column)
     if kind == "sequence":
@@ -324,7 +324,7 @@ def _constant_like(column: Any, cell: str | None) -> Any:
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Return whether two values are equal all the way down; a NaN equals itself."""
+    """Return whether two values are deeply equal; NaN equals NaN."""
     if left is right or type(left) is not type(right):
         return left is right
     if isinstance(left, np.ndarray):
@@ -352,7 +352,7 @@ def _same(left: Any, right: Any) -> bool:
         if getattr(type(left), "__eq__", None) is _IDENTITY:
             return _same(getattr(left, "__dict__", None), getattr(right, "__dict__", None))
         return bool(left == right) or bool(left != left and right != right)  # noqa: PLR0124
-    except Exception:  # noqa: BLE001  (a value that can't be compared was copied, not changed)
+    except Exception:  # noqa: BLE001  (values that can't be compared count as equal)
         return True
 
 

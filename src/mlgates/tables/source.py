@@ -1,8 +1,8 @@
-"""Tables of any kind as Arrow batches, which can be read again and again.
+"""Read tables of any kind as Arrow batches, as often as needed.
 
-Tables that an engine makes when they are read (polars lazy frames, DuckDB relations) are described
-without running the query over rows, and read in batches of the columns asked for, so that they
-need not fit into memory. Errors of the engine become `EvidenceError`.
+Lazy tables (polars LazyFrames, DuckDB relations) are described without running their query over
+rows, and read in batches of the columns asked for, so that they need not fit into memory. Errors of
+their engines become `EvidenceError`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -49,7 +49,7 @@ _REMEDIES: dict[containers.Kind, str] = {
     "mapping": "write {str(name): values for name, values in table.items()}",
     "sequence": "write [{str(name): value for name, value in row.items()} for row in rows]",
 }
-# What to do with objects that are nearly tables: package, class, advice.
+# Advice for objects that are almost tables: package, class, advice.
 _NEARLY = (
     ("pandas", "Series", "a Series is one column: call .to_frame()"),
     ("polars", "Series", "a Series is one column: call .to_frame()"),
@@ -64,10 +64,10 @@ _NEARLY = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Source:
-    """A table that can be read again and again; made by `as_source`.
+    """A table that can be read any number of times; made by `as_source`.
 
-    `origin` names the container, `rows` is None when unknown before reading, `read` opens the table
-    for some columns, `native` is the user's own object if the table lies in memory.
+    `origin` names the container, `rows` is None if unknown before reading, `read` yields batches of
+    given columns, `native` is the user's own object if the table is in memory.
 
     Examples
     --------
@@ -85,10 +85,10 @@ class Source:
     native: object = None
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[pa.Table]:
-        """Read columns, by default all, in plain types and order of the rows: at least one batch.
+        """Yield batches of columns (default: all) in plain types, in the order of the rows.
 
-        A table in memory is one batch. Raises EvidenceError if the table lacks a column, or can't
-        be read.
+        There is at least one batch; a table in memory is one. Raises EvidenceError if the table
+        lacks a column or can't be read.
         """
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
@@ -98,11 +98,11 @@ class Source:
         return self.read(names)
 
     def whole(self) -> Any:
-        """Return the table as user code gets it: as given if it lies in memory, else as Arrow."""
+        """Return the table for user code: as given if it is in memory, else as an Arrow table."""
         return self.arrow() if self.native is None else self.native
 
     def arrow(self, columns: Iterable[str] | None = None) -> pa.Table:
-        """Return columns, by default all, as one table in plain types."""
+        """Return columns (default: all) as one Arrow table in plain types."""
         return pa.concat_tables(self.batches(columns))
 
     def __repr__(self) -> str:
@@ -112,12 +112,12 @@ class Source:
 
 
 def as_source(table: Any) -> Source:
-    """Return the source of any table: its columns are normalised once, and can be read many times.
+    """Return a `Source` that reads a table of any kind.
 
-    Besides the containers of `_ACCEPTED` it takes structured arrays, anything that narwhals reads,
-    and a `Source`, which is returned. A column that can't be read is of kind ``"unreadable"``.
-    Raises EvidenceError for any other value, and unless the names of columns are different texts.
-    Values are shared with the table wherever Arrow has their type.
+    Besides the containers in `_ACCEPTED`, structured arrays, frames that narwhals supports, and
+    sources are accepted; a source is returned unchanged. A column that can't be read has the kind
+    ``"unreadable"``. Raises EvidenceError for any other value, and unless the column names are
+    distinct strings. Memory is shared with the table where Arrow has the type of its values.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def as_source(table: Any) -> Source:
 
 
 def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
-    """Return the columns of a table in memory."""
+    """Convert the columns of a table in memory."""
     remedy = _REMEDIES.get(kind, "rename them")
     if kind == "sequence":
         odd = sorted({containers.name_of(row) for row in table if not isinstance(row, Mapping)})
@@ -178,7 +178,7 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
         return (containers.from_sequence(name, [row.get(name) for row in table]) for name in names)
     if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
         hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
-        msg = f"got an array of {table.ndim} dimensions, a table has 2{hint}"
+        msg = f"a table must be an array of 2 dimensions, got shape {table.shape}{hint}"
         raise EvidenceError(msg)
     if isinstance(table, pa.Table | pa.RecordBatch):
         check_names(table.schema.names)
@@ -195,7 +195,7 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
     matrix = matrix if np.ma.isMaskedArray(matrix) else np.asarray(matrix)
     by_column = matrix.T
     if matrix.strides[0] != matrix.itemsize and not np.ma.isMaskedArray(matrix):
-        # each column in one piece, by blocks that fit the cache: three times as fast
+        # transposed in blocks that fit the cache, which is three times as fast
         by_column = np.empty(matrix.shape[::-1], dtype=matrix.dtype)
         for start in range(0, len(matrix), _BLOCK_ROWS):
             by_column[:, start : start + _BLOCK_ROWS] = matrix[start : start + _BLOCK_ROWS].T
@@ -203,11 +203,11 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
 
 
 def _open_lazy(frame: Any) -> Source:
-    """Return the table of a polars LazyFrame."""
+    """Return the source of a polars LazyFrame."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
-        names = names or list(fields)[:1]  # (without any column, the first is read for its rows)
-        with _engine("polars"):
+        names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
+        with _engine_errors("polars"):
             picked = frame.select(names)
             if hasattr(picked, "collect_batches"):
                 parts = picked.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
@@ -226,8 +226,8 @@ def _open_lazy(frame: Any) -> Source:
 
 
 def collected(frame: Any) -> Any:
-    """Return the polars DataFrame that a LazyFrame makes; EvidenceError if its query fails."""
-    with _engine("polars"):
+    """Collect a polars LazyFrame; raise EvidenceError if its query fails."""
+    with _engine_errors("polars"):
         return frame.collect()
 
 
@@ -237,18 +237,18 @@ def _arrow_of(frame: Any) -> pa.Table:
 
 
 def _open_relation(relation: Any) -> Source:
-    """Return the table of a DuckDB relation; its query is run anew each time."""
+    """Return the source of a DuckDB relation; each reading runs its query."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
-        names = names or list(fields)[:1]  # (without any column, the first is read for its rows)
-        with _engine("DuckDB"):
+        names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
+        with _engine_errors("DuckDB"):
             quoted = ('"' + name.replace('"', '""') + '"' for name in names)
             reader = _reader_of(relation.project(", ".join(quoted)))
             for table in as_tables(reader, reader.schema):
                 arrays = [normalise(table.column(name), fields[name]) for name in names]
                 yield pa.table(arrays, names=names)
 
-    with _engine("DuckDB"):
+    with _engine_errors("DuckDB"):
         schema = _reader_of(relation.limit(0)).schema
     check_names(schema.names)
     fields = {field.name: field_of(field.name, field.type, field.metadata) for field in schema}
@@ -256,7 +256,7 @@ def _open_relation(relation: Any) -> Source:
 
 
 def _reader_of(relation: Any) -> pa.RecordBatchReader:
-    # the second is the method's name before DuckDB 1.4
+    # the second method is the one before DuckDB 1.4
     for method in ("to_arrow_reader", "fetch_arrow_reader"):
         if hasattr(relation, method):
             return getattr(relation, method)(BATCH_ROWS)
@@ -264,9 +264,9 @@ def _reader_of(relation: Any) -> pa.RecordBatchReader:
 
 
 def through_narwhals(table: Any) -> pa.Table | None:
-    """Return a table of any library that narwhals reads, if it is installed; else None.
+    """Convert a frame of any library that narwhals supports; None if that is not possible.
 
-    It serves frames that are no kind of container here, such as those of Modin, cuDF and Dask.
+    It serves frames that are not recognised here, such as those of Modin, cuDF and Dask.
     """
     try:
         import narwhals as nw
@@ -275,7 +275,7 @@ def through_narwhals(table: Any) -> pa.Table | None:
     frame = nw.from_native(table, pass_through=True)
     if frame is table:
         return None
-    with _engine(containers.name_of(table).partition(".")[0]):
+    with _engine_errors(containers.name_of(table).partition(".")[0]):
         if isinstance(frame, nw.LazyFrame):
             frame = frame.collect(backend="pyarrow")
         arrow: pa.Table = frame.to_arrow()
@@ -283,8 +283,8 @@ def through_narwhals(table: Any) -> pa.Table | None:
 
 
 @contextmanager
-def _engine(name: str) -> Iterator[None]:
-    """Raise EvidenceError for any error of an engine, whose message may hold values of the data."""
+def _engine_errors(name: str) -> Iterator[None]:
+    """Turn any error of an engine into EvidenceError without its message, which may show data."""
     try:
         yield
     except EvidenceError:
@@ -295,15 +295,15 @@ def _engine(name: str) -> Iterator[None]:
 
 
 def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield a table for each batch; one without rows if there is no batch."""
+    """Yield each batch as a table; an empty table if there is no batch."""
     return at_least_one((pa.Table.from_batches([b]) for b in batches), schema.empty_table)
 
 
 def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> Iterator[pa.Table]:
-    """Yield tables; one without rows if there is none."""
+    """Yield tables; an empty one if there is none."""
     is_empty = True
     for table in tables:
         is_empty = False
         yield table
-    if is_empty:  # (Arrow loads pandas to make an empty one)
+    if is_empty:  # only now, because Arrow loads pandas to make an empty table
         yield make()
