@@ -131,7 +131,7 @@ def test_folder(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"PAR", b"a,b\n1,2\n"])
 def test_other_file(tmp_path, content):
-    path = tmp_path / "t.csv"
+    path = tmp_path / "t.txt"
     path.write_bytes(content)
     assert refusal(path) == (
         f"the file '{path}' is not a Parquet file; read it first and give the table"

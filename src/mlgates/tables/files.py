@@ -1,4 +1,4 @@
-"""Tables in files: one Parquet or CSV file, a folder of Parquet files, or a list of files."""
+"""Read tables from a Parquet or CSV file, a folder of Parquet files, or a list of files."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ AnyPath = str | PathLike[str]
 
 
 def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
-    r"""Return the table in a file, in a folder, or in several files one after another.
+    r"""Return the source of a file, a folder, or several files one after another.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
     Raises
     ------
     EvidenceError
-        When a file can't be read, or files differ in their columns.
+        If a file can't be read, or the files differ in their columns.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
         different = [name for name in names if first.get(name) != source.schema.get(name)]
         if different:
             msg = f"the files {str(paths[0])!r} and {str(other)!r} differ in "
-            msg += f"{few(sorted(different))}; a table has one schema"
+            msg += f"{few(sorted(different))}; all must have one schema"
             raise EvidenceError(msg)
 
     def read(columns: list[str]) -> Iterator[pa.Table]:
