@@ -8,6 +8,7 @@ from mlgates import options
 from mlgates.options import did_you_mean
 from mlgates.profile.counters import Violations
 from mlgates.redaction import describe
+from mlgates.tables.field import Field
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "bounded",
     "confidence_of",
     "count_check",
+    "described_type",
     "distinct_values",
     "error_check",
     "listed",
@@ -29,7 +31,7 @@ def count_check(
     subject: str,
     metric: str,
     counted: Violations,
-    what: str = "",
+    verb_phrase: str = "are missing",
     *,
     at_most: float = 0.0,
     group: str | None = None,
@@ -37,17 +39,17 @@ def count_check(
 ) -> Check:
     """Return the check that the share of violations is at most a limit.
 
-    `what` describes the violations, by default the metric. Of a table without rows, or a column
-    without values, the check is INCONCLUSIVE.
+    `verb_phrase` says what the violations do, such as "are missing" or "repeat an earlier value".
+    The check of a table without rows, or of a column without values, is INCONCLUSIVE.
     """
-    limit, what = Limit(at_most=at_most), what or metric
+    limit = Limit(at_most=at_most)
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
     share = counted.count / counted.n if counted.n else None
     where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
-    text = f"none of the {counted.n:,} {cells} of {where} are {what}"
+    text = f"none of the {counted.n:,} {cells} of {where} {verb_phrase}"
     if counted.count:
         text = f"{counted.count:,} of {counted.n:,} {cells} of {where} "
-        text += f"({format_value(share, limit, 'share')}) are {what}"
+        text += f"({format_value(share, limit, 'share')}) {verb_phrase}"
         if counted.rows:
             text += f", first at row{'s' if len(counted.rows) > 1 else ''} {listed(counted.rows)}"
     details = {"count": counted.count, "rows": counted.rows}
@@ -64,9 +66,9 @@ def count_check(
 def property_check(
     subject: str, metric: str, text: str, *, violations: int, n: int, hint: str = ""
 ) -> Check:
-    """Return the check that a property without a number holds: at most 0 violations.
+    """Return the check that a property holds, measured as at most 0 violations.
 
-    It may rest on 0 rows, because a table without rows still has columns and types.
+    It needs no rows, because a table without rows still has columns and types.
     """
     measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
@@ -81,8 +83,24 @@ def error_check(subject: str, metric: str, error: Exception, group: str | None =
     return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
 
 
+#: Arrow's names of floats that users know by another name.
+_FLOATS = {"double": "float64", "float": "float32", "halffloat": "float16"}
+
+
+def described_type(field: Field) -> str:
+    """Return the type of a column in words, with the name that users write for it.
+
+    Examples
+    --------
+    >>> described_type(Field("x", "float", "double")), described_type(Field("x", "int", "int64"))
+    ('type float64 (Arrow double)', 'type int64')
+    """
+    known = _FLOATS.get(field.type)
+    return f"type {known} (Arrow {field.type})" if known else f"type {field.type}"
+
+
 def listed(values: tuple[object, ...], most: int = 5) -> str:
-    """Return the first few values, and how many more there are."""
+    """Return the first few values as text, and how many more there are."""
     shown = ", ".join(
         f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
         for value in values[:most]
@@ -90,15 +108,16 @@ def listed(values: tuple[object, ...], most: int = 5) -> str:
     return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
 
 
-# Comparing two names takes some 30 microseconds, and more for long ones.
+# Comparing two names takes about 30 microseconds, and more for long names.
 _MOST_PAIRS = 5_000
 _LONGEST_NAME = 200
 
 
 class Near:
-    """Hints at the names that unknown ones may be a misspelling of.
+    """Hints for unknown names: the known names that they may be misspellings of.
 
-    With too many names to compare each pair, only a difference in case or outer blanks counts.
+    With too many names to compare each pair, only names that differ in case or outer blanks are
+    suggested.
 
     Examples
     --------
@@ -114,7 +133,7 @@ class Near:
         self._compared = [name for name in names if len(name) <= _LONGEST_NAME] if few else []
 
     def alike(self, name: str) -> str | None:
-        """Return the name that differs in case and outer blanks alone."""
+        """Return the known name that differs only in case or outer blanks, if any."""
         return self._folded.get(name.strip().casefold())
 
     def hint(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Completeness: few cells are missing, and there are enough rows."""
+"""Completeness: check the share of missing cells and the number of rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -21,20 +21,20 @@ __all__ = ["Completeness"]
 
 _OWNER = "Completeness"
 
-# what stands for missing in many files; never counted unless listed, only pointed at
-_SUSPECTS: dict[str, tuple[object, ...]] = {
+# values that often stand for missing cells; mentioned in a hint, counted only when listed
+_PLACEHOLDERS: dict[str, tuple[object, ...]] = {
     "string": ("", " ", "?", " ?", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "None", "-"),
     "int": (-999, -9999, -99999),
     "float": (-999, -9999, -99999),
 }
-_SUSPICIOUS = 0.01
+_SHARE_FOR_HINT = 0.01
 _MOST_SLICES = 1_000
 _LONGEST_LABEL = 80
 
 
 @dataclass(frozen=True)
 class _Condition:
-    """A user's condition, called with a read-only copy of the table."""
+    """A user's condition that is called with a read-only copy of the table."""
 
     condition: Callable[..., object]
 
@@ -43,9 +43,10 @@ class _Condition:
 
 
 class _Plan(NamedTuple):
-    """The columns that are judged in total, and the counters of those judged by slice.
+    """All columns of the gate, those that are judged in total, and the counters of the slices.
 
-    In `unreadable` are columns to be judged by slice where listed values can't be found.
+    `unreadable` has the columns that would be judged by slice, but in which `missing_values` can't
+    be looked up.
     """
 
     columns: tuple[str, ...]
@@ -61,27 +62,31 @@ class Completeness(Gate):
     Parameters
     ----------
     columns : str or sequence of str, optional
-        Columns to judge; every column by default. One that is not in the table is ERROR.
+        Columns to judge; by default all. A column that is not in the table is ERROR.
     max_missing : float
-        Largest share of missing cells (null, NaN or one of `missing_values`) in a column.
+        Largest share of cells of a column that may be missing: null, NaN or one of
+        `missing_values`.
     min_rows, max_rows : int
-        Bounds for the number of rows; 0 rows FAIL by default.
+        Smallest and largest number of rows; by default a table without rows FAILs.
     missing_values : sequence
-        Values that stand for missing, such as ``"?"`` or ``-999``. A text never equals a number.
+        Values that stand for a missing cell, such as ``"?"`` or ``-999``. A text never equals a
+        number.
     expected : mapping of str to sequence, optional
-        ``{"store": ["S1", "S2"]}``: each of these values must have rows.
+        Values of a column that must each occur in at least one row, as in
+        ``{"store": ["S1", "S2"]}``.
     by : str, sequence of str, or mapping of str to callable, optional
-        Judge each column in each slice instead of in total: by the values of columns, or by
-        conditions on the table that give one bool a row. Columns that make the slices are judged
-        in total; rows where they are missing are a slice.
+        Judge each column in each slice instead of in total. Slices are the values of the named
+        columns, or the conditions given by name: functions of the table that return one bool per
+        row. The columns that define the slices are judged in total; rows where they are missing
+        are a slice of their own.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    Null and NaN are missing, in every kind of table. Values such as ``"?"`` that often mean missing
-    are counted only when listed; where they are more than 1 % of a column, the reason has a hint.
-    A column or slice that can't be judged is ERROR, and the others are still judged.
+    Null and NaN are missing in every kind of table. Values such as ``"?"`` are counted as missing
+    only when listed; where they are more than 1 % of a column, the reason has a hint. A column or
+    slice that can't be judged is ERROR, and the others are still judged.
 
     Examples
     --------
@@ -145,7 +150,7 @@ class Completeness(Gate):
         )
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the number of rows, then the missing cells, then the values expected."""
+        """Yield the checks of the number of rows, of missing cells, and of expected values."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         limit, n = Limit(self.min_rows, self.max_rows), profile.rows
         text = f"the table has {n:,} row{'' if n == 1 else 's'}"
@@ -158,23 +163,23 @@ class Completeness(Gate):
             if column not in schema:
                 yield _unknown(column, "missing", near)
             elif column in plan.total:
-                by_value, others = self._value_counters(schema[column])
+                listed_values, others = self._value_counters(schema[column])
                 hint = ""
                 try:
                     missing: Violations = profile[counters.Missing(column)]
-                    if by_value is not None:
-                        more: Violations = profile[by_value]
+                    if listed_values is not None:
+                        more: Violations = profile[listed_values]
                         first = tuple(sorted({*missing.rows, *more.rows})[:5])
                         missing = Violations(missing.count + more.count, missing.n, first)
-                    suspects: Violations = profile[others] if others else Violations(0, 0)
-                except Exception as error:  # noqa: BLE001  (a column hides no other)
+                    likely: Violations = profile[others] if others else Violations(0, 0)
+                except Exception as error:  # noqa: BLE001  (the other columns are still judged)
                     yield error_check(column, "missing", error)
                     continue
-                if suspects.count > _SUSPICIOUS * suspects.n:
-                    share = format_number(suspects.count / suspects.n, "share")
+                if likely.count > _SHARE_FOR_HINT * likely.n:
+                    share = format_number(likely.count / likely.n, "share")
                     kinds = "empty, '?', 'NA'" if schema[column].kind == "string" else "-999"
-                    hint = f"{share} of the values are {kinds} or the like; "
-                    hint += "list them in `missing_values` if they stand for missing"
+                    hint = f"{share} of the values are {kinds} or similar; "
+                    hint += "list them in `missing_values` if they mean missing"
                 yield count_check(column, "missing", missing, at_most=self.max_missing, hint=hint)
             elif column in plan.unreadable:
                 yield error_check(column, "missing", EvidenceError(schema[column].problem))
@@ -190,9 +195,11 @@ class Completeness(Gate):
             except Exception as error:  # noqa: BLE001
                 yield error_check(column, "expected", error)
                 continue
-            text = f"{len(values):,} values expected of `{column}`"
-            held = f"each of the {text} has rows"
-            text = f"{len(absent):,} of {text} have no rows: {listed(absent)}" if absent else held
+            text = f"{len(values):,} expected values of `{column}`"
+            if absent:
+                text = f"{len(absent):,} of {text} have no rows: {listed(absent)}"
+            else:
+                text = f"each of the {text} has rows"
             measured, none = Measurement(len(absent), n=n, method="count"), Limit(at_most=0)
             yield Check.judge(column, "expected", measured, none, min_n=0, said=text)
 
@@ -200,7 +207,7 @@ class Completeness(Gate):
         return self.expected or ()  # type: ignore[return-value]
 
     def _plan(self, schema: TableSchema) -> _Plan:
-        """Return what is judged in total and what by slice, of the columns that are there."""
+        """Return which columns of a table are judged in total, and which by slice."""
         columns = tuple(schema if self.columns is None else self.columns)
         present = [column for column in columns if column in schema]
         if self.by is None:
@@ -212,7 +219,7 @@ class Completeness(Gate):
         counted = tuple(c for c in present if c not in by and c not in unreadable)
         if by:
             slices: tuple[Any, ...] = (MissingBy(counted, by, values),)
-        else:  # one counter for each condition, so that one that raises spoils no other
+        else:  # a counter for each condition, so that one that raises does not affect the others
             slices = tuple(
                 MissingWhere(counted, ((name, _Condition(condition)),), values, tuple(schema))
                 for name, condition in pairs
@@ -220,9 +227,9 @@ class Completeness(Gate):
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, slices)
 
     def _value_counters(self, actual: Field) -> tuple[counters.In | None, counters.In | None]:
-        """Return counters of listed missing values, and of others that often mean missing."""
+        """Return counters of `missing_values`, and of other values that often mean missing."""
         values = tuple(self.missing_values)
-        others = tuple(v for v in _SUSPECTS.get(actual.kind, ()) if v not in values)
+        others = tuple(v for v in _PLACEHOLDERS.get(actual.kind, ()) if v not in values)
         readable = actual.kind not in ("nested", "null")
         return (
             counters.In(actual.name, values) if values and readable else None,
@@ -233,15 +240,15 @@ class Completeness(Gate):
 def _slice_checks(
     counter: MissingBy | MissingWhere, profile: Profile, most: float
 ) -> Iterator[Check]:
-    """Yield a check for each slice and column, or the one ERROR of slices that can't be judged."""
+    """Yield a check for each slice and column; a single ERROR where the slices can't be formed."""
     condition = None if isinstance(counter, MissingBy) else counter.slices[0][0]
     try:
         groups = profile[counter].groups
-    except Exception as error:  # noqa: BLE001  (a condition raised, a column makes no groups)
+    except Exception as error:  # noqa: BLE001  (a condition raised, or a column can't be grouped)
         yield error_check("by", "missing", error, condition)
         return
     if len(groups) > _MOST_SLICES:
-        msg = f"`by` makes {len(groups):,} slices; at most {_MOST_SLICES:,} can be judged"
+        msg = f"`by` makes {len(groups):,} slices; at most {_MOST_SLICES:,} are allowed"
         yield error_check("by", "missing", EvidenceError(msg), condition)
         return
     for key, rows, missing in groups or [((), 0, (0,) * len(counter.counted))]:

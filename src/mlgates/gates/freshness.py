@@ -1,4 +1,4 @@
-"""Freshness: the newest timestamp is recent, none is in the future, and no gap is too long."""
+"""Freshness: check that the newest timestamp is recent, and none in the future."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import count_check, property_check
+from mlgates.gates._shared import count_check, described_type, property_check
 from mlgates.options import Duration, seconds
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Distribution, Missing
@@ -41,26 +41,29 @@ class Freshness(Gate):
     Parameters
     ----------
     column : str
-        A column of timestamps or dates; texts and numbers are not converted.
+        Column of timestamps or dates; texts and numbers are not converted.
     max_age : str, timedelta or float
-        Largest age of the newest timestamp: "24h", a ``timedelta`` or seconds.
+        Largest age of the newest timestamp, such as "24h"; a number is in seconds.
     max_gap : str, timedelta or float, optional
-        Largest time between two consecutive timestamps.
+        Largest time between two timestamps that follow each other, in order of time.
     clock_skew : str, timedelta or float
-        How far ahead of the clock a timestamp may be; one beyond is a FAIL and not fresh.
+        How far ahead of the clock a timestamp may be. A later one is a FAIL, and is not counted as
+        the newest.
     assume_timezone : str, optional
-        The zone, such as "Europe/Berlin", of timestamps without one; by default they are an ERROR.
-        A time that the end of summer time repeats is the earlier one; a time that its start skips
-        is the moment of the change.
+        Time zone, such as "Europe/Berlin", of timestamps without one; by default they are an ERROR.
+        A local time that occurs twice when summer time ends is taken as the earlier one; a local
+        time that does not exist when it begins is taken as the moment of the change.
     min_fresh_share : float, optional
-        Smallest share of rows at most `max_age` old, so that one new row does not pass for all.
+        Smallest share of rows that must be at most `max_age` old, so that a single new row is not
+        enough.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    Newest is by time, not by row. A table without rows or timestamps fails; so does a missing
-    timestamp. The clock is the evidence ``now``, by default the present.
+    The newest timestamp is the latest in time, not the last row. A table without timestamps is a
+    FAIL, and so is a missing timestamp. The clock is the evidence ``now``, by default the present
+    time. A gap is INCONCLUSIVE with fewer than two timestamps.
 
     Examples
     --------
@@ -69,17 +72,17 @@ class Freshness(Gate):
     >>> stamps = [now - timedelta(hours=30), now - timedelta(hours=50)]
     >>> result = Freshness("at", max_age="24h").run(data={"at": stamps}, now=now)
     >>> print(result.reason)
-    the newest stamp of `at` is 30 h old (2026-02-28T06:00:00Z); the limit is at most 24 h
+    the newest timestamp of `at` is 30 h old (2026-02-28T06:00:00Z); the limit is at most 24 h
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset({"now"})
     info = GateInfo(
-        summary="age of the newest time stamp; future stamps; gaps",
+        summary="age of the newest timestamp; timestamps in the future; gaps",
         metrics={
             "`missing`": "share of the cells",
             "`age`, `gap`": "a time",
-            "`future`": "number of stamps",
+            "`future`": "number of timestamps",
             "`fresh_share`": "share of the rows",
         },
         fewest_rows="one value",
@@ -108,19 +111,19 @@ class Freshness(Gate):
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing timestamps and, of a column of times, of all in order."""
+        """Yield counters of missing timestamps and of the sorted values of the column."""
         if self.column in schema:
             yield Missing(self.column)
             if schema[self.column].kind in ("timestamp", "date"):
                 yield Distribution(self.column)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield missing, future, age, and where declared gap and fresh_share."""
+        """Yield the checks ``missing``, ``future``, ``age`` and, if declared, the other two."""
         column, field = self.column, self._checked_field(evidence.source("data").schema)
         profile, since = evidence.profile(), evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
         clock = Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
         yield count_check(column, "missing", profile[Missing(column)])
-        # timestamps as ticks since 1970 in UTC, in order
+        # sorted timestamps as ticks since 1970 in UTC
         unit, ticks = field.unit or "us", np.empty(0, np.int64)
         if field.kind != "null":
             ticks = profile[Distribution(column)].values
@@ -131,7 +134,7 @@ class Freshness(Gate):
             aware = pc.assume_timezone(
                 naive, self.assume_timezone, ambiguous="earliest", nonexistent="earliest"
             )
-            # an hour that summer time repeats or skips can change the order
+            # the order can change where summer time repeats or skips an hour
             ticks = np.sort(aware.cast(pa.int64()).to_numpy())
         per_second = _PER_SECOND[unit]
 
@@ -139,46 +142,46 @@ class Freshness(Gate):
         latest = math.floor((clock + Fraction(skew)) * per_second)
         past = ticks[: _position(ticks, latest, "right")]
         ahead, hint = n - len(past), ""
-        text = f"no stamp of `{column}` lies more than {format_number(skew, 's')} in the future"
+        text = f"no timestamp of `{column}` is more than {format_number(skew, 's')} in the future"
         if ahead:
             furthest = Fraction(int(ticks[-1]), per_second)
             by = format_value(float(furthest - clock), Limit(at_most=skew), "s")
-            text = f"{ahead:,} of {n:,} stamps of `{column}` lie more than "
+            text = f"{ahead:,} of {n:,} timestamps of `{column}` are more than "
             text += f"{format_number(skew, 's')} in the future, the furthest by {by}"
             hint = _unit_hint(furthest)
         yield property_check(column, "future", text, violations=ahead, n=n, hint=hint)
 
         n, age, hint = len(past), math.inf, ""
         limit = Limit(at_most=seconds(self.max_age))
-        text = f"`{column}` has no stamp up to now: there is no newest record"
+        text = f"`{column}` has no timestamp up to now"
         if n:
             newest = Fraction(int(past[-1]), per_second)
             age = float(clock - newest)
             old = f"{format_number(-age, 's')} ahead of the clock"
             old = f"{format_value(age, limit, 's')} old" if age >= 0 else old
-            text = f"the newest stamp of `{column}` is {old} ({_iso(newest)})"
+            text = f"the newest timestamp of `{column}` is {old} ({_iso(newest)})"
             hint = _unit_hint(newest)
-        measured = Measurement(age, n=n, method="newest stamp")
+        measured = Measurement(age, n=n, method="newest timestamp")
         yield Check.judge(column, "age", measured, limit, min_n=0, unit="s", said=text, hint=hint)
 
         if self.max_gap is not None:
             gap, limit = None, Limit(at_most=seconds(self.max_gap))
-            text = f"no gap between stamps of `{column}` is defined"
+            text = f"`{column}` has no two timestamps up to now, so it has no gap"
             if n > 1:
-                # unsigned: the distance of two int64 can be larger than an int64
+                # unsigned, because the difference of two int64 can exceed an int64
                 steps = np.diff(past.view(np.uint64))
                 widest = int(np.argmax(steps))
                 gap = float(Fraction(int(steps[widest]), per_second))
                 after = _iso(Fraction(int(past[widest]), per_second))
-                text = f"the largest gap in `{column}` is {format_value(gap, limit, 's')}"
-                text += f", after {after}"
+                text = f"the largest gap between timestamps of `{column}` is "
+                text += f"{format_value(gap, limit, 's')}, after {after}"
             measured = Measurement(gap, n=n, method="largest difference in order of time")
             yield Check.judge(column, "gap", measured, limit, min_n=2, unit="s", said=text)
 
         if self.min_fresh_share is not None:
             oldest = math.ceil((clock - Fraction(seconds(self.max_age))) * per_second)
             fresh, rows = n - _position(past, oldest, "left"), profile.rows
-            text = f"{fresh:,} of {rows:,} rows have a stamp at most "
+            text = f"{fresh:,} of {rows:,} rows have a timestamp at most "
             text += f"{format_number(seconds(self.max_age), 's')} old"
             share, details = fresh / rows if rows else None, {"count": fresh}
             measured = Measurement(share, n=rows, method="count", details=details)
@@ -186,7 +189,7 @@ class Freshness(Gate):
             yield Check.judge(column, "fresh_share", measured, limit, unit="share", said=text)
 
     def _checked_field(self, schema: TableSchema) -> Field:
-        """Return the column's field, which must be timestamps in a time zone, or all missing."""
+        """Return the field of the column, which must hold times of a known zone, or only nulls."""
         column = self.column
         if column not in schema:
             msg = f"`{column}` is not in the table{options.did_you_mean(column, schema)}"
@@ -194,22 +197,22 @@ class Freshness(Gate):
         field = schema[column]
         if field.kind not in ("timestamp", "date", "null"):
             how = {
-                "string": "text is never guessed to be a date: parse it where the table is loaded",
-                "int": "if they are epochs, convert them with their unit where the table is loaded",
+                "string": "texts are never parsed: convert the column when the table is loaded",
+                "int": "convert epochs, with their unit, to timestamps when the table is loaded",
                 "unreadable": field.problem or "",
             }.get(field.kind, "")
-            msg = f"`{column}` is {field.type}, a column of timestamps is needed"
+            msg = f"`{column}` has {described_type(field)}, expected timestamps or dates"
             raise EvidenceError(f"{msg}; {how}" if how else msg)
         if field.kind != "null" and field.zone is None and self.assume_timezone is None:
-            msg = f"the stamps of `{column}` have no time zone"
-            msg += "; say `assume_timezone=`, for instance 'UTC'"
+            msg = f"the timestamps of `{column}` have no time zone"
+            msg += "; set `assume_timezone`, for example to 'UTC'"
             raise EvidenceError(msg)
         return field
 
 
 def _position(ticks: npt.NDArray[np.int64], tick: int, side: Literal["left", "right"]) -> int:
-    """Return the position of a tick of any size among sorted ticks."""
-    # numpy would search for a number beyond 64 bits among objects
+    """Return the position of a tick among sorted ticks; it may exceed 64 bits."""
+    # numpy would convert all ticks to objects for a number beyond 64 bits
     if not int(_INT64.min) <= tick <= int(_INT64.max):
         return 0 if tick < 0 else len(ticks)
     return int(np.searchsorted(ticks, np.int64(tick), side=side))
@@ -223,7 +226,7 @@ def _year(moment: Fraction) -> tuple[int, str]:
 
 
 def _iso(moment: Fraction) -> str:
-    """Return a moment in ISO form, or its year where the calendar of Python ends."""
+    """Return a moment in ISO form, or its year where Python's calendar has no such date."""
     whole = math.floor(moment)
     if not -62_135_596_800 <= whole < 253_402_300_800:
         return f"year {_year(moment)[1]}"
@@ -231,8 +234,8 @@ def _iso(moment: Fraction) -> str:
 
 
 def _unit_hint(moment: Fraction) -> str:
-    """Return a hint where the year suggests an epoch read in the wrong unit."""
+    """Return a hint if the year suggests an epoch that was read in the wrong unit."""
     year, shown = _year(moment)
     if _FIRST_YEAR <= year <= _LAST_YEAR:
         return ""
-    return f"the year {shown} suggests an epoch read in the wrong unit, such as ms for s"
+    return f"the year {shown} suggests an epoch read in the wrong unit, such as ms instead of s"

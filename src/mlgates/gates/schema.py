@@ -1,4 +1,4 @@
-"""Schema: the declared columns exist, with their types and rules for their values."""
+"""Schema: check that declared columns exist, have their types and keep rules for values."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +17,7 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import (
     Near,
     count_check,
+    described_type,
     distinct_values,
     error_check,
     listed,
@@ -46,18 +47,23 @@ FAMILIES: dict[str, frozenset[str]] = {
     "timestamp": frozenset({"timestamp"}),
     "any": frozenset(),
 }
-# names of Arrow types that carry parameters, as Arrow writes them; no alias spells them out
+# names of Arrow types with parameters, as Arrow writes them; `type_for_alias` does not parse these
 _PARAMETRIC = re.compile(
     r"decimal(32|64|128|256)\([0-9]+, -?[0-9]+\)|fixed_size_binary\[[0-9]+\]"
     r"|timestamp\[(s|ms|us|ns), tz=[^\]]+\]"
     r"|((large_|fixed_size_)?list|(large_)?list_view|map|struct|dictionary|run_end_encoded"
     r"|(dense|sparse)_union|extension)<.+>(\[[0-9]+\])?"
 )
-# what Python, numpy and pandas call them
-_MEANT = (("str", "string"), ("object", "string"), ("datetime", "timestamp"), ("text", "string"))
+# type names of Python, numpy and pandas, by their beginning, and the family of each
+_FOREIGN_NAMES = (
+    ("str", "string"),
+    ("object", "string"),
+    ("datetime", "timestamp"),
+    ("text", "string"),
+)
 _LONGEST_PATTERN = 10_000
-# what the values of a set can be, where the type says
-_MEMBERS: dict[str, tuple[type, ...]] = {
+# Python types that the values of `isin` may have, by the declared type
+_MEMBER_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int, float, Decimal),
     "float": (int, float, Decimal),
     "number": (int, float, Decimal),
@@ -93,23 +99,23 @@ class Column:
     at_least, at_most : number, date or datetime, optional
         Inclusive range of the values.
     isin : sequence, optional
-        The values allowed; missing cells are judged by `nullable`.
+        The allowed values; for missing cells see `nullable`.
     matches : str, optional
-        A regular expression in Python's syntax that each text must match whole. Look-around,
+        Regular expression in Python's syntax; each text must match it as a whole. Look-around,
         back-references and word boundaries are refused: they can't be matched in linear time.
     unique : bool
-        Whether each value may occur only once; missing cells are not values.
+        Whether each value may occur only once; missing cells are ignored.
     allow_inf : bool
         Whether infinite values are allowed.
     max_invalid : float
-        Share of the non-missing values that may break the value rules (not type, presence,
-        nullability).
+        Largest share of the non-missing values that may break a value rule. Wrong types, absent
+        columns and missing cells are not forgiven.
 
     Raises
     ------
     OptionError
-        For an unknown type (the nearest are named), a rule that the type can't have, a broken
-        pattern.
+        For an unknown type (the message names the nearest ones), a rule that does not apply to
+        the type, or an invalid pattern.
 
     Examples
     --------
@@ -141,7 +147,7 @@ class Column:
             allowed = "a sequence of at least one value"
             values = distinct_values(_COLUMN, "isin", self.isin, allowed)
             is_whole = self.dtype.startswith(("int", "uint"))
-            types = _MEMBERS.get("int" if is_whole else self.dtype, (object,))
+            types = _MEMBER_TYPES.get("int" if is_whole else self.dtype, (object,))
             for value in values if types != (object,) else ():
                 # a bool is an int too, and a datetime a date
                 odd_bool = isinstance(value, bool) and self.dtype != "bool"
@@ -153,11 +159,11 @@ class Column:
         if self.matches is not None:
             pattern: object = self.matches
             texts = ("string", "category", "large_string", "dictionary", "utf8", "large_utf8")
-            if not self._is(*texts):
+            if not self._is_declared(*texts):
                 allowed = f"left out for type {self.dtype!r}"
                 raise options.refuse(_COLUMN, "matches", allowed, pattern)
             if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-                allowed = f"a pattern in a text of at most {_LONGEST_PATTERN:,} characters"
+                allowed = f"a text of at most {_LONGEST_PATTERN:,} characters"
                 shown = f"{pattern[:40]}..." if isinstance(pattern, str) else pattern
                 raise options.refuse(_COLUMN, "matches", allowed, shown)
             try:
@@ -170,23 +176,25 @@ class Column:
     def _set(self, option: str, value: object) -> None:
         object.__setattr__(self, option, value)
 
-    def _is(self, *names: str) -> bool:
+    def _is_declared(self, *names: str) -> bool:
+        """Return whether the declared type is "any" or begins with one of these names."""
         return self.dtype.startswith((*names, "any"))
 
     def _checked_bound(self, option: str, value: object) -> object:
-        """Return an end of the range, which must fit the type."""
+        """Return a bound in plain form; it must fit the declared type."""
         if isinstance(value, date):
             options.scalar(_COLUMN, option, value)  # pandas.NaT is a date too
             wanted = "timestamp" if isinstance(value, datetime) else "date"
-            if not self._is(wanted):
-                allowed = f"a bound for type {self.dtype!r}"
-                hint = f"; that is a bound for {wanted!r} columns"
-                raise options.refuse(_COLUMN, option, allowed, value, hint)
+            if not self._is_declared(wanted):
+                hint = f"; such a bound is for {wanted!r} columns"
+                raise options.refuse(
+                    _COLUMN, option, f"a bound that fits type {self.dtype!r}", value, hint
+                )
             return value
         if self.dtype.startswith(("date", "timestamp")):
             kind = "date" if self.dtype.startswith("date") else "datetime"
             raise options.refuse(_COLUMN, option, f"a {kind} for type {self.dtype!r}", value)
-        if not self._is("int", "uint", "float", "double", "half", "number", "decimal"):
+        if not self._is_declared("int", "uint", "float", "double", "half", "number", "decimal"):
             raise options.refuse(_COLUMN, option, f"left out for type {self.dtype!r}", value)
         if isinstance(value, Decimal) and value.is_finite():
             return value
@@ -194,7 +202,7 @@ class Column:
 
     @property
     def range(self) -> str:
-        """The inclusive range in words."""
+        """The values beyond the inclusive range, in words such as "above 5"."""
         if self.at_least is None:
             return f"above {self.at_most}"
         if self.at_most is None:
@@ -202,7 +210,7 @@ class Column:
         return f"outside {self.at_least} to {self.at_most}"
 
     def accepts(self, field: Field) -> bool:
-        """Whether a column of a table is of this type."""
+        """Return whether a column of a table has the declared type."""
         if self.dtype == "any":
             return True
         if self.dtype == "category":
@@ -222,9 +230,9 @@ def _checked_type(dtype: object) -> str:
     """Return the name of a family or of an Arrow type, in its usual spelling."""
     if isinstance(dtype, pa.DataType):
         dtype = str(dtype)
-        # "float" and "bool" of Arrow are exact types; the family of the same name is not
+        # "float" and "string" of Arrow are exact types; the families of these names are wider
         return {"float": "float32", "string": "utf8"}.get(dtype, dtype)
-    if isinstance(dtype, str) and dtype != "str":  # Arrow's other name for one of the text types
+    if isinstance(dtype, str) and dtype != "str":  # (to Arrow "str" is one exact type of text)
         spaced = re.sub(r"(?<=[0-9]),(?=-?[0-9])", ", ", dtype)  # "decimal128(10,2)"
         if dtype in FAMILIES:
             return dtype
@@ -236,25 +244,28 @@ def _checked_type(dtype: object) -> str:
             pass
         else:
             return dtype
-    known = [*FAMILIES, "int64", "int32", "float64", "float32", "large_string", "date32", "binary"]
-    meant = next((ours for theirs, ours in _MEANT if str(dtype).startswith(theirs)), None)
-    near = f"; did you mean {meant!r}?" if meant else options.did_you_mean(dtype, known)
+    common = [*FAMILIES, "int64", "int32", "float64", "float32", "large_string", "date32", "binary"]
+    meant = next((own for foreign, own in _FOREIGN_NAMES if str(dtype).startswith(foreign)), None)
+    near = f"; did you mean {meant!r}?" if meant else options.did_you_mean(dtype, common)
     allowed = f"one of {', '.join(map(repr, FAMILIES))} or the name of an Arrow type"
     raise options.refuse(_COLUMN, "dtype", allowed, dtype, near)
 
 
 class _Rule(NamedTuple):
-    """One rule for the values of a column; no counter where its type has no such rule."""
+    """A rule for the values of a column, and the largest share of values that may break it.
+
+    `counter` is None where the rule does not apply to the column's actual type.
+    """
 
     metric: str
     counter: Counter | None
-    violations: str
+    verb_phrase: str
     at_most: float
 
 
 @dataclass(frozen=True, repr=False)
 class Schema(Gate):
-    """Check that the declared columns exist, have their types and keep the rules for values.
+    """Check that the declared columns exist, have their types and keep rules for their values.
 
     Parameters
     ----------
@@ -269,12 +280,12 @@ class Schema(Gate):
 
     Notes
     -----
-    A column gives one check for its type and one for each of its rules: ``missing`` unless
+    Each column has one check for its type and one for each of its rules: ``missing`` unless
     nullable, ``infinite`` for floats, ``range``, ``isin``, ``matches``, ``unique``. A failing check
-    gives the count, the share and the first few row numbers (from 0) of the violations, never a
-    value. A rule without values is INCONCLUSIVE, and so are a table without rows and one without
-    any of the columns. A rule that can't be judged, such as a limit of another kind, is ERROR; the
-    other rules are still judged.
+    shows the count, the share and the first few row numbers (from 0) of the violations, never a
+    value. A rule for a column without values is INCONCLUSIVE, and so is a table without rows or
+    without any of the declared columns. A rule that can't be evaluated, such as a naive datetime as
+    the bound of timestamps in a time zone, is ERROR; the other rules are still judged.
 
     Examples
     --------
@@ -312,7 +323,7 @@ class Schema(Gate):
         columns: list[tuple[str, Column]] = []
         for name, given in pairs.items():
             if not isinstance(name, str):
-                raise options.refuse(_SCHEMA, "columns", "keyed by names that are texts", name)
+                raise options.refuse(_SCHEMA, "columns", "a mapping with texts as keys", name)
             column = Column(given) if isinstance(given, str) else given
             if not isinstance(column, Column):
                 allowed = "a Column or the name of a type"
@@ -330,21 +341,21 @@ class Schema(Gate):
 
     @classmethod
     def infer(cls, table: object) -> "Schema":
-        """Return a schema of a table, to be reviewed by a person.
+        """Return a draft schema of a table, for a person to review.
 
-        It has types, nullability and infinities, and the values of text columns with at most 20 of
-        them, unless each occurs only once. Smallest and largest values are not made limits, because
-        the next sample would break them.
+        It declares each column's type, whether it has missing cells or infinite values, and the
+        values of text columns with at most 20 different ones, unless each occurs only once. The
+        smallest and largest values are not made limits, because the next sample would break them.
 
         Parameters
         ----------
         table : table
-            Anything that ``data=`` takes, of at least one row.
+            Anything that ``data=`` takes, with at least one row.
 
         Raises
         ------
         EvidenceError
-            When it is not a table, or has no rows.
+            If `table` is not a table, or has no rows.
 
         Examples
         --------
@@ -359,14 +370,14 @@ class Schema(Gate):
         ]
         profile = Profile.of(source, texts)
         if profile.rows == 0:
-            msg = "Schema.infer: the table has no rows to learn from"
+            msg = "Schema.infer: `table` must have at least one row, got 0 rows"
             raise EvidenceError(msg)
         columns: dict[str, Column | str] = {}
         for name, actual in schema.items():
             dtype, isin, counted = actual.type, None, profile.columns[name]
             if actual.kind in ("null", "unreadable"):
                 dtype = "any"
-            elif actual.kind == "decimal" and not actual.encoded:  # its digits are the sample's
+            elif actual.kind == "decimal" and not actual.encoded:  # another sample has other digits
                 dtype = "number"
             elif actual.kind == "string":
                 dtype, counts = "string", profile[counters.ValueCounts(name)]
@@ -392,11 +403,11 @@ class Schema(Gate):
                     yield counters.Fractional(name)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks column by column, then those of the table's shape."""
+        """Yield the checks of each column, then those of the table as a whole."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         rules, rows = self.rules, profile.rows
         if rows == 0:
-            reason = "the table has no rows: types were judged, values could not be"
+            reason = "the table has no rows: types were checked, values were not"
             some = Limit(at_least=1)
             yield _undecided(
                 subject="rows", metric="rows", reason=reason, value=0, limit=some, unit="rows"
@@ -409,13 +420,13 @@ class Schema(Gate):
             if name in schema:
                 yield from _column_checks(schema[name], column, profile)
             elif not column.required and near.alike(name) is None:
-                text = f"`{name}` is absent, and not required"
+                text = f"`{name}` is not in the table, and not required"
                 yield property_check(name, "present", text, violations=0, n=0)
             else:
                 text = f"`{name}` is not in the table{near.hint(name)}"
                 yield property_check(name, "present", text, violations=1, n=0)
         if not present:
-            reason, none = "none of the declared columns is in the table", Limit(at_most=0)
+            reason, none = "none of the declared columns was found", Limit(at_most=0)
             yield _undecided(subject="columns", metric="present", reason=reason, limit=none)
         if self.extra == "forbid":
             near = Near(extra, absent)
@@ -423,41 +434,41 @@ class Schema(Gate):
                 text = f"`{name}` is not declared{near.hint(name)}"
                 yield property_check(name, "extra", text, violations=1, n=rows)
             if not extra:
-                text = "every column is declared"
+                text = "all columns are declared"
                 yield property_check("columns", "extra", text, violations=0, n=rows)
         if self.ordered:
             order = (name for name in schema if name in rules)
             moved = tuple(a for a, b in zip(order, present, strict=True) if a != b)
-            text = f"out of the declared order: {listed(moved)}"
-            text = text if moved else "in the declared order"
+            text = f"columns not in the declared order: {listed(moved)}"
+            text = text if moved else "the columns are in the declared order"
             yield property_check("columns", "order", text, violations=len(moved), n=rows)
 
 
 def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
-    """Yield the rules that a column declares, for the actual type."""
+    """Yield the rules that a column declares, each with a counter if it fits the actual type."""
     name, most = actual.name, column.max_invalid
     comparable = actual.kind not in ("unreadable", "nested")
     if not column.nullable:
-        yield _Rule("missing", counters.Missing(name), "missing", 0.0)
+        yield _Rule("missing", counters.Missing(name), "are missing", 0.0)
     if actual.kind == "float" and not column.allow_inf:
-        yield _Rule("infinite", counters.Infinite(name), "infinite", most)
+        yield _Rule("infinite", counters.Infinite(name), "are infinite", most)
     if column.at_least is not None or column.at_most is not None:
         dates = any(isinstance(end, date) for end in (column.at_least, column.at_most))
         fits = actual.kind in (_DAYS if dates else _NUMBERS)
         outside = counters.Outside(name, column.at_least, column.at_most)
-        yield _Rule("range", outside if fits else None, column.range, most)
+        yield _Rule("range", outside if fits else None, f"are {column.range}", most)
     if column.isin is not None:
         others = counters.NotIn(name, tuple(column.isin))
-        yield _Rule("isin", others if comparable else None, "outside the set allowed", most)
+        yield _Rule("isin", others if comparable else None, "are outside the allowed set", most)
     if column.matches is not None:
         unlike = counters.NotMatching(name, column.matches)
         shown = repr(column.matches[:_SHOWN_PATTERN])
         shown = shown if len(column.matches) <= _SHOWN_PATTERN else f"{shown}..."
         is_text = actual.kind == "string"
-        yield _Rule("matches", unlike if is_text else None, f"mismatches of {shown}", most)
+        yield _Rule("matches", unlike if is_text else None, f"fail to match {shown}", most)
     if column.unique:
         repeated = Duplicated(name) if comparable else None
-        yield _Rule("unique", repeated, "repetitions of an earlier value", most)
+        yield _Rule("unique", repeated, "repeat an earlier value", most)
 
 
 def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[Check]:
@@ -469,9 +480,9 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
         yield error_check(name, "type", error)
     for rule in _rules(actual, column):
         if rule.counter is None:
-            on = f"of type {actual.type}"
-            on = "without a value that tells its type" if actual.kind == "null" else on
-            reason = f"`{rule.metric}` of `{name}` can't be judged on a column {on}"
+            found = f"`{name}` has {described_type(actual)}"
+            found = f"`{name}` has no values" if actual.kind == "null" else found
+            reason = f"`{rule.metric}` does not apply: {found}"
             most = Limit(at_most=rule.at_most)
             yield _undecided(
                 subject=name, metric=rule.metric, reason=reason, limit=most, unit="share"
@@ -479,12 +490,12 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
             continue
         try:
             counted: counters.Violations = profile[rule.counter]
-            alike = "differ from an allowed value in case, blanks or Unicode form alone"
+            alike = "differ from an allowed value only in case, blanks or Unicode form"
             yield count_check(
                 name,
                 rule.metric,
                 counted,
-                rule.violations,
+                rule.verb_phrase,
                 at_most=rule.at_most,
                 hint=f"{counted.alike:,} {alike}" if counted.alike else "",
             )
@@ -493,13 +504,13 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
 
 
 def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
-    """Return the check of a column's type, with a hint at how another type came about."""
+    """Return the check of a column's type, with a hint at the likely cause of another type."""
     name, n = actual.name, profile.rows
     if column.accepts(actual):
-        text = f"`{name}` is {actual.type}, as declared ({column.dtype})"
+        text = f"`{name}` has {described_type(actual)}, as declared ({column.dtype})"
         return property_check(name, "type", text, violations=0, n=n)
     if actual.kind == "null":
-        reason = f"`{name}` has no value that tells its type ({column.dtype} is declared)"
+        reason = f"`{name}` has no values, so its type is unknown; expected {column.dtype}"
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
     hint = actual.problem or ""
     if not hint and _turned_float(actual, column):
@@ -507,15 +518,15 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
         counted = profile.columns.get(name)
         if fractional.n and not fractional.count and counted is not None and counted.missing:
             hint = (
-                "every value is whole: an integer column that missing cells turned into float; "
+                "all values are whole numbers: missing cells turned an integer column into float; "
                 "keep it integer (pandas: 'Int64') or declare 'float'"
             )
     if not hint and actual.kind == "string" and column.dtype in _PARSED:
-        hint = "text is never read as another type: convert it where the table is loaded"
-    text = f"`{name}` is {actual.type}, {column.dtype} is declared"
+        hint = "texts are never parsed: convert the column when the table is loaded"
+    text = f"`{name}` has {described_type(actual)}, expected {column.dtype}"
     return property_check(name, "type", text, violations=1, n=n, hint=hint)
 
 
 def _turned_float(actual: Field, column: Column) -> bool:
-    """Return whether integers are declared and the actual type is float."""
+    """Return whether integers are declared and the actual column holds floats."""
     return actual.kind == "float" and column.dtype.startswith(("int", "uint"))

@@ -1,4 +1,4 @@
-"""Drift: each column is distributed as in the reference, up to what chance explains."""
+"""Drift: check that each column is distributed as in the reference."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,45 +28,47 @@ __all__ = ["Drift"]
 
 @dataclass(frozen=True, repr=False)
 class Drift(Gate):
-    """No column's distribution differs from that of the reference by more than a limit.
+    """Check that no column's distribution differs from the reference by more than a limit.
 
-    A column FAILs when its distance is beyond the limit **and** a change is significant after
-    Holm's correction over all that the gate looks at: `significance` is the chance of any false
-    alarm of the gate. Beyond the limit but within chance is INCONCLUSIVE, which this gate allows by
-    default, because in a batch of 200 rows most changes can't be told from chance. Fewer values
-    than `min_samples` are INCONCLUSIVE too, and always block: too little was looked at.
+    A column FAILs when its distance exceeds the limit **and** the change is significant after
+    Holm's correction for all checks of the gate, so `significance` is the probability of any false
+    alarm. A distance beyond the limit that is not significant is INCONCLUSIVE. This gate allows
+    that by default, because few changes are significant in a batch of 200 rows. Fewer values than
+    `min_samples` are INCONCLUSIVE too, and always block the release.
 
     Parameters
     ----------
     method : {"psi", "ks", "jensen_shannon", "wasserstein", "hellinger", "total_variation", "chi2"}
-        The distance. "ks" and "wasserstein" serve numbers, the others numbers, texts and bools.
-        "wasserstein" is in units of the reference's spread, and infinite where all of the reference
-        is one value and the data are not; "chi2" is Cramer's V of the chi-square test.
+        The distance. "ks" and "wasserstein" apply to numbers, the others to numbers, texts and
+        bools. "wasserstein" is in units of the reference's spread; it is infinite when all values
+        of the reference are equal and the data have others. "chi2" is Cramer's V of the chi-square
+        test.
     at_most : float, optional
-        The inclusive limit: by default 0.2 for "psi", 0.1 for the others.
+        Largest distance allowed: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
-        Columns to judge. By default all of the reference, except those that the method does not
-        serve (dates, times), texts of more than 1,000 values, and those that a stored baseline
-        did not keep: these are listed as not judged.
+        Columns to judge. By default all columns of the reference. Dates, times and other kinds to
+        which the method does not apply, texts with more than 1,000 different values, and columns
+        that a stored baseline did not keep are then listed as not judged.
     exclude : str or sequence of str
         Columns not to judge.
     decide_by : {"significance", "estimate"}
-        "estimate": the distance alone decides.
+        With "estimate" the distance alone decides, without a test.
     significance : float
-        Chance of a FAIL without any change, for the gate as a whole.
+        Probability that the gate FAILs although nothing changed.
     bins : int
-        Number of cells of equal size in the reference. A value that holds a cell's share is a cell
-        of its own.
+        Number of bins, with equal shares of the reference. A value whose share is as large as a
+        bin's has a bin of its own.
     min_samples : int, optional
-        Fewest values per side: by default 100 for "psi", 30 for the others.
+        Smallest number of values in the data and in the reference: by default 100 for "psi", 30 for
+        the others.
     max_missing_shift : float
-        Largest change of the share of missing cells, which is a separate check.
+        Largest change of the share of missing cells. It is checked separately.
     name, advisory, inconclusive, after
         As in `Gate`; `inconclusive` is "allow".
 
     Notes
     -----
-    Rows are taken as independent. For rows in order of time the p-values are too small.
+    The tests assume independent rows. For time series the p-values are too small.
 
     Examples
     --------
@@ -82,10 +84,10 @@ class Drift(Gate):
     info = GateInfo(
         summary="each column is distributed as in the reference: PSI, KS and five others",
         metrics={
-            "`psi`, `ks` and the like": "distance from the reference",
+            "`psi`, `ks` and so on": "distance from the reference",
             "`missing_shift`": "change of the share of missing cells",
         },
-        fewest_rows='100 values a side for `"psi"`, 30 for the others: `min_samples`',
+        fewest_rows='`min_samples` values a side: 100 for `"psi"`, 30 for the others',
         forgives="a column beyond the limit, but not significantly",
     )
     method: str = "psi"
@@ -107,7 +109,7 @@ class Drift(Gate):
         self._convert("columns", options.some)
         self._convert("exclude", options.names)
         if set(self.exclude) & set(self.columns or ()):
-            allowed = "names that `columns` does not ask for"
+            allowed = "names that are not in `columns`"
             raise options.refuse(kind, "exclude", allowed, self.exclude)
         options.choice(kind, "decide_by", self.decide_by, ("significance", "estimate"))
         self._convert("significance", options.number, at_least=1e-9, at_most=0.5)
@@ -117,7 +119,7 @@ class Drift(Gate):
         super().__post_init__()
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the distributions of the reference's columns that may be judged."""
+        """Yield counters of the reference's columns that may be judged."""
         kinds = METHODS[self.method].kinds
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
@@ -126,32 +128,32 @@ class Drift(Gate):
                 yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the distributions of both sides, of `data` at the knots of a stored reference."""
+        """Request the distributions of the reference and, to be compared with them, of the data."""
         evidence.register(self)
         evidence.request(partial(self._current_counts, evidence), self.reference_counts)
 
     def _candidates(self, evidence: Evidence) -> Candidates:
-        """Return which columns of the reference are judged, found once for all gates alike."""
+        """Return which columns of the reference are judged; equal gates share the answer."""
         key: Any = self.method, self.columns, self.exclude
         make = partial(candidates, evidence.reference(), *key)
         return cast("Candidates", evidence.cached("candidates", key, make))
 
     def _current_counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
-        """Yield what to count of the data, once the reference has been read."""
-        kinds, served = METHODS[self.method].kinds, []
+        """Yield the counters of the data, after the reference has been read."""
+        kinds, comparable = METHODS[self.method].kinds, []
         judged = self._candidates(evidence).judged
         for name in judged:
             if name in schema and schema[name].kind in kinds:
-                served.append(name)
+                comparable.append(name)
             elif name in schema:
                 yield counters.Missing(name)
         counter = partial(self._counter, judged, gates_by_column(evidence))
-        yield from evidence.each(counter, served)
+        yield from evidence.each(counter, comparable)
 
     def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
-        """Return what to count of a column of the data: its values, or how many are in cells."""
+        """Return the counter of a column of the data: of its values, or of its values in bins."""
         _, side = judged[name]
-        # Where another gate needs the values, cells are counted from them.
+        # Where another gate needs the values, bins are counted from these.
         needed = gates[name] if isinstance(side, Sample) else [self]
         if any(METHODS[gate.method].distance is None for gate in needed):
             return counters.current_counter(name, side)
@@ -164,7 +166,7 @@ class Drift(Gate):
         return counters.current_counter(name, side, edges)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the distance of each column, and the shift of its missing share where any is."""
+        """Yield the check of each column's distance, and of its missing share if any is missing."""
         reference, profile = evidence.reference(), evidence.profile()
         schema = evidence.source("data").schema
         if reference.rows == 0:
@@ -172,12 +174,12 @@ class Drift(Gate):
             raise EvidenceError(msg)
         columns = self._candidates(evidence)
         if not columns.judged and not columns.refused:
-            none = f"no column of the reference can be judged by {self.method!r}"
+            none = f"{self.method!r} applies to no column of the reference"
             raise EvidenceError("; ".join(filter(None, [none, columns.note])))
-        for name, why in columns.refused.items():
-            # An excluded column may be in the data alone, such as the time of loading.
+        for name, problem in columns.refused.items():
+            # An excluded column, such as the time of loading, may be in the data only.
             if not (name in schema and name in self.exclude):
-                yield self._error(name, why)
+                yield self._error(name, problem)
         absent = [name for name in columns.judged if name not in schema]
         if absent:
             near = Near(absent, schema)
@@ -194,35 +196,38 @@ class Drift(Gate):
         yield from statistics.decide_columns(drifts, least, self.decide_by, self.significance)
 
     def note(self, evidence: Evidence) -> str:
-        """Return which columns were not judged."""
+        """Return the columns that were not judged, and why."""
         return self._candidates(evidence).note
 
     def _measure(
         self, profile: Profile, judged: Judged, gates: "GatesByColumn", name: str
     ) -> list[ColumnDrift] | Check:
-        """Measure a column and its missing share; an error of one column is one check."""
+        """Return the drift of a column and of its missing share, or its ERROR check."""
         method = METHODS[self.method]
         limit = Limit(at_most=method.at_most if self.at_most is None else self.at_most)
         try:
-            (known, side), data = judged[name], profile.columns[name]
-            missing = statistics.missing_shift(known, data, self.max_missing_shift)
+            (reference, side), data = judged[name], profile.columns[name]
+            missing = statistics.missing_shift(reference, data, self.max_missing_shift)
             if data.valid == 0:
-                nothing = statistics.DriftStatistic(*[math.nan] * 5)
-                why = f"`{name}` has no value in the data"
-                n, details = known.valid, {"n_reference": known.valid}
-                drift = ColumnDrift(name, self.method, limit, 0, n, nothing, why, details)
+                undefined = statistics.DriftStatistic(*[math.nan] * 5)
+                reason = f"`{name}` has no values in the data"
+                n, details = reference.valid, {"n_reference": reference.valid}
+                drift = ColumnDrift(name, self.method, limit, 0, n, undefined, reason, details)
                 return [drift, *missing]
-            kinds = {"number" if x.field.kind in NUMBERS else x.field.kind for x in (known, data)}
+            fields = reference.field, data.field
+            kinds = {"number" if f.kind in NUMBERS else f.kind for f in fields}
             if len(kinds) > 1:
-                now = data.field.problem or f"it holds {content(data.field)} in the data"
-                msg = f"`{name}` holds {content(known.field)} in the reference; {now}"
+                now = data.field.problem or f"{content(data.field)} in the data"
+                msg = f"`{name}` holds {content(reference.field)} in the reference, but {now}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
             is_binned = method.distance is not None
             is_cut = isinstance(side, QuantileSketch) and side.n > PARTS
             if is_binned and is_cut and PARTS % self.bins:
-                kept = f"the {PARTS} parts that are kept of `{name}` in the stored reference"
-                cut = f"can't be cut into {self.bins} bins; take a number that divides {PARTS}"
-                return self._error(name, describe(EvidenceError(f"{kept} {cut}"), {name}))
+                msg = (
+                    f"`bins` must divide {PARTS}, the number of parts of `{name}` that the stored "
+                )
+                msg += f"reference has, got {self.bins}"
+                return self._error(name, describe(EvidenceError(msg), {name}))
             current = profile[self._counter(judged, gates, name)]
             if isinstance(side, Sample) and isinstance(current, Sample):
                 needs = [METHODS[gate.method] for gate in gates[name]]
@@ -235,16 +240,16 @@ class Drift(Gate):
                 self.method,
                 limit,
                 pair,
-                columns=(known, data),
+                columns=(reference, data),
                 sides=(side, current),
                 significance=self.significance,
             )
-        except Exception as error:  # noqa: BLE001  (one bad column is one finding)
+        except Exception as error:  # noqa: BLE001  (the other columns are still judged)
             return self._error(name, describe(error, {name}))
         return [drift, *missing]
 
-    def _error(self, name: str, why: str) -> Check:
-        return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=why)
+    def _error(self, name: str, reason: str) -> Check:
+        return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=reason)
 
 
 #: The drift gates of a run that judge a column.

@@ -23,16 +23,16 @@ _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "nested": "nested values",
     "null": "no values",
 }
-#: Kinds without order and categories: no method can compare them.
-_NEVER = frozenset({"nested", "unreadable"})
+#: Kinds that no method can compare.
+_NOT_COMPARABLE = frozenset({"nested", "unreadable"})
 
 
-#: Columns of a reference to judge, each with its profile and its distribution.
+#: The profile and the distribution of each column to judge, in the reference.
 Judged = Mapping[str, tuple[ColumnProfile, Side]]
 
 
 class Candidates(NamedTuple):
-    """Columns to judge, refused ones with the reason, and a note on those left out."""
+    """The columns to judge, the refused ones with the reason, and a note on those left out."""
 
     judged: Judged
     refused: Mapping[str, str]
@@ -42,10 +42,10 @@ class Candidates(NamedTuple):
 def candidates(
     reference: Reference, method: str, columns: tuple[str, ...] | None, exclude: tuple[str, ...]
 ) -> Candidates:
-    """Sort the columns of a reference into judged, refused and left out.
+    """Return which columns of a reference are judged, refused or left out.
 
-    Named `columns` are refused where they can't be judged, others left out.
-    An excluded name that the reference lacks is refused as a misspelling.
+    A column that can't be judged is refused if it is named in `columns`, otherwise left out.
+    An excluded name that is not in the reference is refused as a likely misspelling.
     """
     schema, kinds = reference.schema, METHODS[method].kinds
     names = tuple(schema) if columns is None else columns
@@ -64,43 +64,43 @@ def candidates(
         if field is None:
             refused[name] = f"`{name}` is not in the reference{near.hint(name)}"
             continue
-        unserved, problem = "", ""
-        if field.kind in _NEVER:
-            problem = f"`{name}` can't be judged by {method!r}: it holds {content(field)}"
+        not_served, problem = "", ""
+        if field.kind in _NOT_COMPARABLE:
+            problem = f"{method!r} does not apply to `{name}`, which holds {content(field)}"
             problem = field.problem or problem
         elif field.kind not in kinds | {"null"}:
-            unserved = content(field)
+            not_served = content(field)
         else:
-            known, side = reference.columns.get(name), None
+            profile, side = reference.columns.get(name), None
             try:
                 if isinstance(reference, Baseline):
                     side = reference.distributions.get(name)
                 else:
                     counters = (Distribution(name), NumericSample(name))
                     side = next((reference[c] for c in counters if c in reference), None)
-            except Exception as error:  # noqa: BLE001  (one bad column is one finding)
+            except Exception as error:  # noqa: BLE001  (the other columns are still judged)
                 problem = describe(error, {name})
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
-            # A baseline keeps no distribution of so many texts.
+            # A baseline does not keep the distribution of so many texts.
             not_kept = side is None and not problem and isinstance(reference, Baseline)
             if field.kind == "string" and (has_many or not_kept):
-                unserved = "texts, too many to be categories"
-            elif known is not None and known.valid == 0:
-                problem = f"`{name}` has no value in the reference"
-            elif not problem and (side is None or known is None):
+                not_served = "texts with too many different values"
+            elif profile is not None and profile.valid == 0:
+                problem = f"`{name}` has no values in the reference"
+            elif not problem and (side is None or profile is None):
                 problem = f"the reference was profiled without the distribution of `{name}`"
-        if unserved and columns is None:
-            left.append(f"`{name}` ({unserved})")
-        elif unserved:
-            refused[name] = f"`{name}` can't be judged by {method!r}: it holds {unserved}"
+        if not_served and columns is None:
+            left.append(f"`{name}` ({not_served})")
+        elif not_served:
+            refused[name] = f"{method!r} does not apply to `{name}`, which holds {not_served}"
         elif problem:
-            hint = "; `exclude` leaves it out" if columns is None else ""
+            hint = "; list it in `exclude` to leave it out" if columns is None else ""
             refused[name] = f"{problem}{hint}"
         else:
-            judged[name] = cast("tuple[ColumnProfile, Side]", (known, side))
+            judged[name] = cast("tuple[ColumnProfile, Side]", (profile, side))
     return Candidates(judged, refused, f"not judged: {', '.join(left)}" if left else "")
 
 
 def content(field: Field) -> str:
-    """Return what a column holds, in words such as "numbers" and "timestamps"."""
+    """Return the kind of a column's values in words, such as "numbers" or "timestamps"."""
     return _CONTENTS.get(field.kind, field.type)

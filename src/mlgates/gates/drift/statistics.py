@@ -1,4 +1,4 @@
-"""How far columns have drifted, by methods that compare both sides, and what chance explains."""
+"""The drift of columns: distances between the reference and the data, and their tests."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,19 +33,20 @@ Counts = npt.NDArray[np.int64]
 NUMBERS = frozenset({"int", "float", "decimal"})
 MISSING = "missing_shift"
 _SHOWN_CELLS = 30
-#: Longer texts are cut off in a report.
+#: Longer texts are shortened in a report.
 _LONGEST = 80
 _MANY = 10**9  # rows: effectively infinite
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method of drift: its default limit, and the kinds of columns it serves.
+    """A method of drift: its default limit, and the kinds of columns that it applies to.
 
-    `distance` takes the counts of both sides in cells; without one, values are compared. For small
-    changes ``psi_scale * distance**psi_power`` is near the PSI (total variation: not below).
-    `least` is the default of the fewest values per side, `most` the largest possible distance.
-    Where a method needs sorted values, the others read what they need off them.
+    `distance` takes the counts of both sides in bins; it is None for methods that compare values.
+    For small changes ``psi_scale * distance**psi_power`` approximates the PSI (for total variation
+    it is a lower bound). `least` is the default of `min_samples`, and `most` is the largest
+    possible distance. If one method of a run needs sorted values (`needs_sorted`), the others use
+    them too.
     """
 
     at_most: float = 0.1
@@ -70,11 +71,11 @@ METHODS = {
 
 
 class DriftStatistic(NamedTuple):
-    """A distance in the method's unit, and the chance of so much without a change.
+    """A distance in the method's unit, and its p-value; NaN when undefined.
 
-    NaN when undefined. The distance lies from `low` to `high`, apart where a stored reference
-    leaves it open, with a p-value of at least `p_least`. Where the p-value is of the KS distance
-    and not of `value`, `tested` is that distance.
+    The distance is between `low` and `high`, which differ only for a stored reference; `p_least` is
+    the smallest possible p-value. If the p-value belongs to the KS distance instead of `value`,
+    `tested` is the KS distance.
     """
 
     value: float
@@ -86,11 +87,11 @@ class DriftStatistic(NamedTuple):
 
 
 class ColumnDrift(NamedTuple):
-    """One measured change of a column, to be decided together with all others.
+    """One measured change of a column; all columns of a gate are decided together.
 
-    `n` and `m` are the values of the data and of the reference, `dropped` the missing cells of the
-    data, `cells` the number of cells that were compared. `floor` is the distance that is expected
-    without drift, however many rows the data have, because the reference lacks rare categories.
+    `n` and `m` are the numbers of values in the data and in the reference, `dropped` is the number
+    of missing cells in the data, `cells` the number of bins. `floor` is the distance that is
+    expected without drift for any number of rows, because the reference lacks rare categories.
     """
 
     subject: str
@@ -107,10 +108,10 @@ class ColumnDrift(NamedTuple):
 
 
 class BinnedPair(NamedTuple):
-    """Both sides of a column counted in the same cells, with the cells in words.
+    """The counts of both sides in the same cells, and the labels of the cells.
 
-    In the cells of a test no edge is there by chance, and each category that the reference lacks
-    has its own cell.
+    The test may need other cells than the distance: no edge may be there by chance, and each
+    category that the reference lacks has its own cell.
     """
 
     cells: counting.Cells
@@ -123,9 +124,8 @@ def binned_pair(
 ) -> BinnedPair:
     """Count both sides in the same cells, which the reference defines.
 
-    The current side is as `current_counter` counted it, `edges` are those of the reference for so
-    many bins.
-    Cells of a test are counted only where they are needed (`for_test`).
+    `current` is the state of a counter from `current_counter`, and `edges` are the edges of the
+    reference for this number of bins. Without `for_test` the cells of the test are not counted.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ def binned_pair(
             counts.append(counting.count_stored(side.low[at], side.high[at], side.ends, edges))
     cells = counting.Cells.of(*counts, ordered=True)
     points: list[Any] = edges.points.tolist()
-    # As many digits as distinguish the points.
+    # Use as many digits as are needed to distinguish the points.
     for form in [f",.{n}g" for n in range(6, 18)] if edges.points.dtype.kind == "f" else [","]:
         texts = [format(x, form) for x in points]
         if len(set(texts)) == len(texts):
@@ -155,31 +155,31 @@ def binned_pair(
 
 
 def _cut_together(reference: Ordered, current: Ordered, bins: int) -> counting.Cells:
-    """Return cells that both sides cut, so that a value frequent on one side gets none by chance.
+    """Return cells defined by both sides, so that a value frequent on one side gets none by chance.
 
-    They are cut at knots of both sides where all values of the reference are known, else at its
-    own, so that rows and a stored baseline cut alike.
+    The edges are quantiles of both sides if all values of the reference are available, else of the
+    reference only, so that rows and a stored baseline have the same cells.
     """
-    known = reference
-    if not isinstance(known, QuantileSketch):
-        known = QuantileSketch.of(Ecdf([known.values]))
+    sketch = reference
+    if not isinstance(sketch, QuantileSketch):
+        sketch = QuantileSketch.of(Ecdf([sketch.values]))
     if isinstance(current, QuantileSketch):
         data = current
     else:
         values = Ecdf([current.values])
         if reference.n <= PARTS:
             points = QuantileSketch.of(values).points
-            # Of two types a common one might not hold all: then the reference's are enough.
-            if points.dtype == known.points.dtype:
-                known = QuantileSketch.at(np.union1d(known.points, points), known.whole)
-        data = QuantileSketch.at(known.points, values)
-    each = counting.Edges(known.points, np.ones(len(known.points), np.bool_))
-    a, b = (counting.count_stored(side.low, side.high, side.ends, each) for side in (known, data))
+            # A common type of two types might not represent all points: then the reference's serve.
+            if points.dtype == sketch.points.dtype:
+                sketch = QuantileSketch.at(np.union1d(sketch.points, points), sketch.whole)
+        data = QuantileSketch.at(sketch.points, values)
+    each = counting.Edges(sketch.points, np.ones(len(sketch.points), np.bool_))
+    a, b = (counting.count_stored(side.low, side.high, side.ends, each) for side in (sketch, data))
     return divergence.cells_together(a, b, bins)
 
 
 def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPair:
-    """Count the categories of the reference, and those it lacks together."""
+    """Count both sides by the categories of the reference, and all other categories together."""
     counts = np.zeros(len(reference.counts), np.int64)
     positions = pc.index_in(current.values, value_set=reference.values)
     where = np.asarray(positions.fill_null(-1).to_numpy(), np.int64)
@@ -188,7 +188,7 @@ def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPa
     cells = counting.category_cells(reference.counts, counts, unseen)
     names = [str(value) for value in reference.values.to_pylist()]
     if is_identifier(reference):
-        # Names of persons are no names of cells.
+        # Identifiers, such as names of persons, must not appear in a report.
         names = [f"text {i}" for i in range(1, len(names) + 1)]
     names = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names]
     names.append("(not in the reference)")
@@ -206,25 +206,25 @@ def column_drift(
     sides: tuple[Side, Any],
     significance: float,
 ) -> ColumnDrift:
-    """Measure one column by a method.
+    """Return the drift of one column, measured by a method.
 
-    `columns` and `sides` are those of the reference and of the data: profiles, and the column as it
-    was counted. A value that misses the limit by rounding alone is put on it. `significance` is the
-    level at which a cell counts as moved, for all cells of the column together.
+    `columns` and `sides` are the profiles and the distributions of the column, in the reference and
+    in the data. A value that misses the limit only by rounding is set to the limit. `significance`
+    is the level at which a cell counts as moved, for all cells of the column together.
     """
-    method, cells, (known, data) = METHODS[name], pair.cells, columns
-    a, b, n, m, floor = cells.reference, cells.current, data.valid, known.valid, 0.0
+    method, cells, (reference, data) = METHODS[name], pair.cells, columns
+    a, b, n, m, floor = cells.reference, cells.current, data.valid, reference.valid, 0.0
     if method.distance is None:
         statistic = _value_statistic(name, *sides)
     else:
         distance, test = method.distance(a, b), pair.test_cells
         p_value = divergence.chi_square_pvalue(test.reference, test.current, ordered=test.ordered)
         if test is not cells and test.ordered:
-            # Cells that both sides cut may join what is beyond chance in those of the reference.
+            # Cells defined by both sides can hide a change in a cell of the reference.
             bound = divergence.one_sided_pvalue(a, b, int(a.sum()), int(b.sum()))
             p_value = min(p_value, bound)
         statistic = DriftStatistic(distance, p_value, distance, distance, p_value)
-        # By Good and Turing, categories that occur once estimate the share of those lacking.
+        # Good and Turing estimate the share of unseen categories by those that occur once.
         lacking = _MANY * int(np.count_nonzero(a == 1)) // m
         if lacking and not cells.ordered:
             floor = method.distance(np.array([m, 0]), np.array([_MANY - lacking, lacking]))
@@ -233,15 +233,19 @@ def column_drift(
     )
     statistic = statistic._replace(value=value, low=low, high=high)
     shown = format_value(None if math.isnan(value) else value, limit)
-    reason = f"`{name}` of `{known.field.name}` is {shown} (n = {n:,} against {m:,})"
-    if math.isnan(value) and known.infinite + data.infinite:
-        reason += f"; {data.infinite:,} values are infinite, {known.infinite:,} in the reference"
+    reason = (
+        f"`{name}` of `{reference.field.name}` is {shown} ({n:,} values, {m:,} in the reference)"
+    )
+    if math.isnan(value) and reference.infinite + data.infinite:
+        reason += (
+            f"; {data.infinite:,} values are infinite, {reference.infinite:,} in the reference"
+        )
     described = _described_cells(pair, significance)
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
     if low < high:
         details["bounds"] = (low, high)
     return ColumnDrift(
-        known.field.name,
+        reference.field.name,
         name,
         limit,
         n,
@@ -287,11 +291,11 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
         exact = twosample.wasserstein(reference.values, current.values)
         distances = twosample.Bounded(exact, exact, exact)
         unit = twosample.spread(reference.values)
-    # In units of the reference's spread; where that is 0, infinite unless both sides are equal.
+    # In units of the reference's spread; if that is 0, infinite unless both sides are equal.
     unit = unit if math.isfinite(unit) else math.nan
     value, low, high = (math.inf if unit == 0 and x > 0 else x / (unit or 1.0) for x in distances)
-    # A few values far outside move the mean distance, and no test of the whole distribution detects
-    # them. How many lie beyond the reference's ends needs no assumption: its test is given a
+    # A few values far outside increase the mean distance, but tests of the whole distribution do
+    # not detect them. So the number of values beyond the reference's range is tested as well, at a
     # twentieth of the level.
     extreme = twosample.beyond_pvalue(below, n - upto, n, m)
     p_value, p_least = (min(1.0, p / 0.95, extreme / 0.05) for p in (p_value, p_least))
@@ -323,31 +327,33 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
     return described
 
 
-def missing_shift(known: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
-    """Measure the change of the share of missing cells; nothing where neither side has any."""
-    if not known.missing and not data.missing:
+def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
+    """Return the change of the share of missing cells, or nothing if no cell is missing."""
+    if not reference.missing and not data.missing:
         return []
-    name, before, limit = known.field.name, known.missing / known.rows, Limit(at_most=most)
+    name, limit = reference.field.name, Limit(at_most=most)
+    before = reference.missing / reference.rows
     now = data.missing / data.rows if data.rows else math.nan
     value = snap_to_limit(abs(now - before), limit, scale=1.0)
-    sides = (np.array([side.missing, side.rows - side.missing]) for side in (known, data))
+    sides = (np.array([side.missing, side.rows - side.missing]) for side in (reference, data))
     p_value = divergence.chi_square_pvalue(*sides, ordered=False)
-    reason = f"{format_number(before, 'share')} of `{name}` was missing in the reference"
+    reason = f"{format_number(before, 'share')} of `{name}` is missing in the reference"
     if data.rows:
         shift = format_value(value, limit, "share")
-        reason += f", {format_number(now, 'share')} is in the data: a shift of {shift}"
-    details = {"n_reference": known.rows, "p_value_alone": p_value, "before": before, "now": now}
+        reason += f", {format_number(now, 'share')} in the data: a change of {shift}"
+    m = reference.rows
+    details = {"n_reference": m, "p_value_alone": p_value, "before": before, "now": now}
     statistic = DriftStatistic(value, p_value, value, value, p_value)
-    return [ColumnDrift(name, MISSING, limit, data.rows, known.rows, statistic, reason, details)]
+    return [ColumnDrift(name, MISSING, limit, data.rows, m, statistic, reason, details)]
 
 
 def decide_columns(
     drifts: Sequence[ColumnDrift], least: int, rule: Rule, significance: float
 ) -> Iterator[Check]:
-    """Yield a check of each, significant or not after Holm's correction for all of them.
+    """Yield the check of each change, with p-values after Holm's correction for all of them.
 
-    Fewer than `least` values per side decide nothing. By the rule "significance" a change must be
-    significant to FAIL, and `significance` is the chance of any FAIL without a change.
+    With fewer than `least` values on a side a check is INCONCLUSIVE. By the rule "significance" a
+    FAIL needs a significant change, and `significance` is the probability of any FAIL without one.
     """
     p_values = holm([drift.statistic.p_value for drift in drifts])
     p_leasts = holm([drift.statistic.p_least for drift in drifts])
@@ -358,15 +364,17 @@ def decide_columns(
             rule == "significance" and not p <= significance for p in (p_value, p_least)
         )
         is_open = drift.limit.holds(low) and not drift.limit.holds(high)
-        is_missing, lack, note = drift.metric == MISSING, "", ""
+        is_missing, insufficient, note = drift.metric == MISSING, "", ""
         if drift.m < least:
-            what = "rows" if is_missing else "values"
-            lack = f"too few {what} in the reference: {drift.m:,}, at least {least:,} are needed"
+            noun = "rows" if is_missing else "values"
+            insufficient = (
+                f"too few {noun} in the reference: {drift.m:,}, at least {least:,} are needed"
+            )
         elif drift.n >= least and is_open:
-            ends = f"from {format_number(low)} to {format_number(high)}"
-            lack = f"from the stored reference it is known to be {ends}, which leaves it open"
+            ends = f"between {format_number(low)} and {format_number(high)}"
+            insufficient = f"the stored reference only shows that it is {ends}"
         elif drift.n >= least and value == math.inf and may_be_chance:
-            lack = "all of the reference is one value; so few others can be chance"
+            insufficient = "all values of the reference are equal; so few others can be chance"
         elif drift.n >= least and may_be_chance and not is_missing:
             note = _chance_note(drift, alpha)
         yield Check.judge(
@@ -385,8 +393,8 @@ def decide_columns(
             min_n=least,
             max_dropped=1.0,  # missing cells have a check of their own
             significance=significance,
-            insufficient=lack,
-            # On whichever side of the limit it lies, chance alone could have brought it there.
+            insufficient=insufficient,
+            # The distance may be on either side of the limit, and on both sides by chance.
             insufficient_by_chance=drift.m >= least and is_open and may_be_chance_at_best,
             unit="share" if is_missing else "",
             said=drift.reason + note,
