@@ -170,8 +170,8 @@ def test_bins_that_a_stored_reference_can_not_give_are_an_error():
     for bins in (7, 720):
         result = mg.Drift(bins=bins).run(data={"x": x}, reference=stored)
         assert result.reason == (
-            "the 360 parts that are kept of `x` in the stored reference can't be cut into "
-            f"{bins} bins; take a number that divides 360"
+            "`bins` must divide 360, the number of parts of `x` that the stored reference has, "
+            f"got {bins}"
         )
     assert mg.Drift(bins=12).run(data={"x": x}, reference=stored).passed
     few = {"x": x[:300]}

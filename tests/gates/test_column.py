@@ -164,16 +164,16 @@ def test_unknown_type_is_refused_with_the_nearest(dtype, hint):
             "int",
             {"at_least": dt.date(2020, 1, 1)},
             (
-                "`at_least` must be a bound for type 'int', got datetime.date(2020, 1, 1); that is "
-                "a bound for 'date' columns"
+                "`at_least` must be a bound that fits type 'int', got datetime.date(2020, 1, 1); "
+                "such a bound is for 'date' columns"
             ),
         ),
         (
             "date",
             {"at_most": dt.datetime(2020, 1, 1)},
             (
-                "`at_most` must be a bound for type 'date', got datetime.datetime(2020, 1, 1, 0, 0)"
-                "; that is a bound for 'timestamp' columns"
+                "`at_most` must be a bound that fits type 'date', got "
+                "datetime.datetime(2020, 1, 1, 0, 0); such a bound is for 'timestamp' columns"
             ),
         ),
         (
@@ -211,7 +211,7 @@ def test_unknown_type_is_refused_with_the_nearest(dtype, hint):
         ),
         ("any", {"isin": [[1]]}, "`isin` must be made of finite numbers, texts, bools, dates"),
         ("int", {"matches": "a"}, "`matches` must be left out for type 'int', got 'a'"),
-        ("string", {"matches": 7}, "`matches` must be a pattern in a text of at most 10,000"),
+        ("string", {"matches": 7}, "`matches` must be a text of at most 10,000"),
         (
             "string",
             {"matches": "(a"},

@@ -242,17 +242,17 @@ def test_listed_values_are_counted_as_missing(values, listed, rows):
 @pytest.mark.parametrize(
     ("values", "hint"),
     [
-        (["a"] * 98 + ["?"] * 2, "2 % of the values are empty, '?', 'NA' or the like"),
-        ([""] * 50 + ["b"] * 50, "50 % of the values are empty, '?', 'NA' or the like"),
-        ([None] * 50 + ["NA"] + ["b"] * 49, "2 % of the values are empty, '?', 'NA' or the like"),
-        ([1] * 98 + [-999] * 2, "2 % of the values are -999 or the like"),
-        ([1.5] * 98 + [-9999.0] * 2, "2 % of the values are -999 or the like"),
+        (["a"] * 98 + ["?"] * 2, "2 % of the values are empty, '?', 'NA' or similar"),
+        ([""] * 50 + ["b"] * 50, "50 % of the values are empty, '?', 'NA' or similar"),
+        ([None] * 50 + ["NA"] + ["b"] * 49, "2 % of the values are empty, '?', 'NA' or similar"),
+        ([1] * 98 + [-999] * 2, "2 % of the values are -999 or similar"),
+        ([1.5] * 98 + [-9999.0] * 2, "2 % of the values are -999 or similar"),
     ],
 )
 def test_values_that_often_stand_for_missing_are_pointed_at(values, hint):
     check = check_of(mg.Completeness(max_missing=0.6).run(data={"x": values}), "x")
     assert check.verdict is PASS
-    told = f"(hint: {hint}; list them in `missing_values` if they stand for missing)"
+    told = f"(hint: {hint}; list them in `missing_values` if they mean missing)"
     assert told in check.reason
     assert told in " ".join(str(mg.Completeness(max_missing=0.6).run(data={"x": values})).split())
 
@@ -277,7 +277,7 @@ def test_other_values_are_pointed_at_beside_those_listed():
     gate = mg.Completeness(max_missing=0.5, missing_values=["?"])
     check = check_of(gate.run(data={"x": values}), "x")
     assert check.details["count"] == 10
-    assert "(hint: 10 % of the values are empty, '?', 'NA' or the like;" in check.reason
+    assert "(hint: 10 % of the values are empty, '?', 'NA' or similar;" in check.reason
 
 
 # Records expected
@@ -289,12 +289,12 @@ def test_records_expected_in_full():
     missing = check_of(result, "store", "expected")
     assert (missing.verdict, missing.value, missing.n) == (FAIL, 2, 3)
     assert missing.reason == (
-        "2 of 3 values expected of `store` have no rows: 'S2', 'S3'; the limit is at most 0"
+        "2 of 3 expected values of `store` have no rows: 'S2', 'S3'; the limit is at most 0"
     )
     there = check_of(result, "day", "expected")
     assert there.verdict is PASS
     assert there.reason == (
-        "each of the 2 values expected of `day` has rows; the limit is at most 0"
+        "each of the 2 expected values of `day` has rows; the limit is at most 0"
     )
 
 
@@ -483,7 +483,7 @@ def test_condition_that_breaks_is_one_error_and_the_others_are_judged(condition,
 
 def test_bools_expected_are_told_as_bools():
     result = mg.Completeness(expected={"s": [True, False]}).run(data={"s": [1, 0]})
-    said = "2 of 2 values expected of `s` have no rows: True, False; the limit is at most 0"
+    said = "2 of 2 expected values of `s` have no rows: True, False; the limit is at most 0"
     assert check_of(result, "s", "expected").reason == said
 
 
@@ -524,8 +524,7 @@ def test_too_many_slices_are_an_error_not_a_thousand_lines():
     check = check_of(result, "by")
     assert check.verdict is ERROR
     assert check.reason == (
-        "`missing` of `by` could not be judged: `by` makes 1,001 slices; "
-        "at most 1,000 can be judged"
+        "`missing` of `by` could not be judged: `by` makes 1,001 slices; at most 1,000 are allowed"
     )
     fewer = {name: values[:1_000] for name, values in table.items()}
     assert mg.Completeness("x", by="id").run(data=fewer).verdict is PASS

@@ -105,14 +105,14 @@ def test_fresh_table_in_full():
             3,
             "none of the 3 cells of `at` are missing; the limit is at most 0 %",
         ),
-        ("at", "future", 0, 3, "no stamp of `at` lies more than 5 min in the future"),
+        ("at", "future", 0, 3, "no timestamp of `at` is more than 5 min in the future"),
         (
             "at",
             "age",
             3600.0,
             3,
             (
-                "the newest stamp of `at` is 1 h old (2026-03-01T11:00:00Z); "
+                "the newest timestamp of `at` is 1 h old (2026-03-01T11:00:00Z); "
                 "the limit is at most 24 h"
             ),
         ),
@@ -122,7 +122,7 @@ def test_fresh_table_in_full():
             3600.0,
             3,
             (
-                "the largest gap in `at` is 1 h, after 2026-03-01T09:00:00Z; "
+                "the largest gap between timestamps of `at` is 1 h, after 2026-03-01T09:00:00Z; "
                 "the limit is at most 1 h"
             ),
         ),
@@ -131,7 +131,7 @@ def test_fresh_table_in_full():
             "fresh_share",
             1.0,
             3,
-            "3 of 3 rows have a stamp at most 24 h old; the limit is at least 90 %",
+            "3 of 3 rows have a timestamp at most 24 h old; the limit is at least 90 %",
         ),
     ]
 
@@ -172,7 +172,7 @@ def test_stale_table_says_how_stale():
     result = run([NOW - 30 * DAY])
     assert verdicts(result) == {"missing": PASS, "future": PASS, "age": FAIL}
     assert result.reason == (
-        "the newest stamp of `at` is 30 d old (2026-01-30T12:00:00Z); the limit is at most 24 h"
+        "the newest timestamp of `at` is 30 d old (2026-01-30T12:00:00Z); the limit is at most 24 h"
     )
 
 
@@ -194,9 +194,7 @@ def test_no_stamp_is_stale(values):
     assert result.verdict is FAIL
     age = check_of(result, "age")
     assert (age.verdict, age.value, age.n) == (FAIL, math.inf, 0)
-    assert age.reason == (
-        "`at` has no stamp up to now: there is no newest record; the limit is at most 24 h"
-    )
+    assert age.reason == "`at` has no timestamp up to now; the limit is at most 24 h"
     assert check_of(result, "gap").verdict is INCONCLUSIVE
     assert check_of(result, "fresh_share").verdict is not PASS
 
@@ -239,7 +237,7 @@ def test_stamps_from_the_future_alone_are_not_fresh():
         "fresh_share": FAIL,
     }
     assert check_of(result, "future").reason == (
-        "2 of 2 stamps of `at` lie more than 5 min in the future, the furthest by 2 d"
+        "2 of 2 timestamps of `at` are more than 5 min in the future, the furthest by 2 d"
     )
 
 
@@ -247,7 +245,7 @@ def test_stamp_within_the_skew_is_said_to_be_ahead():
     result = run([NOW + dt.timedelta(minutes=3)])
     assert check_of(result, "age").value == -180.0
     assert result.checks[2].reason == (
-        "the newest stamp of `at` is 3 min ahead of the clock (2026-03-01T12:03:00Z); "
+        "the newest timestamp of `at` is 3 min ahead of the clock (2026-03-01T12:03:00Z); "
         "the limit is at most 24 h"
     )
 
@@ -263,7 +261,7 @@ def test_stamps_without_a_zone_are_an_error(values):
     result = run(values)
     assert result.verdict is ERROR
     assert result.reason == (
-        "the stamps of `at` have no time zone; say `assume_timezone=`, for instance 'UTC'"
+        "the timestamps of `at` have no time zone; set `assume_timezone`, for example to 'UTC'"
     )
     assert run(values, assume_timezone="UTC").verdict is PASS
 
@@ -350,7 +348,7 @@ def test_dates_are_the_start_of_their_day(zone):
         ([24 * 3600 + 120], {}, "age", "is 24.03 h old"),
         ([24 * 3600], {}, "age", "is 24 h old"),
         ([0, 7201, 7202], {"max_gap": "2h"}, "gap", "is 2.0003 h, after"),
-        ([0, -301], {}, "future", "lie more than 5 min in the future, the furthest by 5.017 min"),
+        ([0, -301], {}, "future", "are more than 5 min in the future, the furthest by 5.017 min"),
         ([0, -300.001], {}, "future", "in the future, the furthest by 5.000017 min"),
     ],
 )
@@ -431,7 +429,7 @@ def test_epoch_in_the_wrong_unit_fails_with_a_hint(values, metric, year):
     check = check_of(result, metric)
     assert check.verdict is FAIL
     assert (
-        f"(hint: the year {year} suggests an epoch read in the wrong unit, such as ms for s)"
+        f"(hint: the year {year} suggests an epoch read in the wrong unit, such as ms instead of s)"
         in (check.reason)
     )
 
@@ -451,27 +449,27 @@ def test_only_years_of_no_record_are_odd(stamp, odd):
         (
             ["2026-03-01T11:00:00Z"],
             (
-                "`at` is string, a column of timestamps is needed; text is never guessed to be "
-                "a date: parse it where the table is loaded"
+                "`at` has type string, expected timestamps or dates; texts are never parsed: "
+                "convert the column when the table is loaded"
             ),
         ),
         (
             [EPOCH],
             (
-                "`at` is int64, a column of timestamps is needed; if they are epochs, convert them "
-                "with their unit where the table is loaded"
+                "`at` has type int64, expected timestamps or dates; convert epochs, with "
+                "their unit, to timestamps when the table is loaded"
             ),
         ),
-        ([float(EPOCH)], "`at` is double, a column of timestamps is needed"),
-        ([dt.time(12)], "`at` is time64[us], a column of timestamps is needed"),
-        ([True], "`at` is bool, a column of timestamps is needed"),
+        ([float(EPOCH)], "`at` has type float64 (Arrow double), expected timestamps or dates"),
+        ([dt.time(12)], "`at` has type time64[us], expected timestamps or dates"),
+        ([True], "`at` has type bool, expected timestamps or dates"),
         (
             [NOW, "x"],
-            "`at` is mixed (datetime, str), a column of timestamps is needed; column 'at'",
+            "`at` has type mixed (datetime, str), expected timestamps or dates; column 'at'",
         ),
         (
             [NOW, NOW.replace(tzinfo=None)],
-            "`at` is mixed (naive datetime, aware datetime), a column of timestamps is needed",
+            "`at` has type mixed (naive datetime, aware datetime), expected timestamps or dates",
         ),
     ],
     ids=["text", "epoch", "float", "time", "bool", "mixed", "naive and aware"],
@@ -556,7 +554,7 @@ def test_gap(values, gap, verdict):
     assert (check.verdict, check.value) == (verdict, gap)
     if verdict is INCONCLUSIVE:
         assert check.reason == (
-            "no gap between stamps of `at` is defined; too few rows: 1, at least 2 are needed; "
+            "`at` has fewer than two timestamps up to now; too few rows: 1, at least 2 are needed; "
             "the limit is at most 1 h"
         )
 

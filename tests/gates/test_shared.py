@@ -27,7 +27,7 @@ from mlgates.verdict import Limit, Verdict
 
 
 def test_share_of_violations_within_the_limit_passes():
-    check = count_check("age", "range", Violations(1, 200, (17,)), "below 0", at_most=0.005)
+    check = count_check("age", "range", Violations(1, 200, (17,)), "are below 0", at_most=0.005)
     assert check.verdict is Verdict.PASS
     assert (check.value, check.n, check.unit, check.method) == (0.005, 200, "share", "count")
     assert check.details == {"count": 1, "rows": (17,)}

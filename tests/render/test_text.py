@@ -523,7 +523,7 @@ def test_a_long_list_of_what_was_not_judged_is_cut_where_a_name_ends():
     assert re.search(
         r"not judged: `column_00` \(dates\), .* `column_05` \(dates\) and 54 more", shown
     )
-    brief = "not judged: `day` (dates), `id` (texts, too many to be categories)"
+    brief = "not judged: `day` (dates), `id` (texts with too many different values)"
     assert brief in " ".join(str(report(result(*checks, note=brief))).split())
 
 

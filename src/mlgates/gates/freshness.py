@@ -166,7 +166,7 @@ class Freshness(Gate):
 
         if self.max_gap is not None:
             gap, limit = None, Limit(at_most=seconds(self.max_gap))
-            text = f"`{column}` has no two timestamps up to now, so it has no gap"
+            text = f"`{column}` has fewer than two timestamps up to now"
             if n > 1:
                 # unsigned, because the difference of two int64 can exceed an int64
                 steps = np.diff(past.view(np.uint64))

@@ -233,9 +233,7 @@ def column_drift(
     )
     statistic = statistic._replace(value=value, low=low, high=high)
     shown = format_value(None if math.isnan(value) else value, limit)
-    reason = (
-        f"`{name}` of `{reference.field.name}` is {shown} ({n:,} values, {m:,} in the reference)"
-    )
+    reason = f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,})"
     if math.isnan(value) and reference.infinite + data.infinite:
         reason += (
             f"; {data.infinite:,} values are infinite, {reference.infinite:,} in the reference"
@@ -374,7 +372,9 @@ def decide_columns(
             ends = f"between {format_number(low)} and {format_number(high)}"
             insufficient = f"the stored reference only shows that it is {ends}"
         elif drift.n >= least and value == math.inf and may_be_chance:
-            insufficient = "all values of the reference are equal; so few others can be chance"
+            insufficient = (
+                "all values of the reference are equal, and so few others can occur by chance"
+            )
         elif drift.n >= least and may_be_chance and not is_missing:
             note = _chance_note(drift, alpha)
         yield Check.judge(
