@@ -1,4 +1,4 @@
-"""Tables whose cells would end the process, wrap around, or hide the other columns."""
+"""Cells that would crash the process, overflow, or affect the other columns."""
 
 import subprocess
 import sys
@@ -16,8 +16,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASS, FAIL, ERROR = mg.Verdict.PASS, mg.Verdict.FAIL, mg.Verdict.ERROR
 
 
-def test_cells_nested_too_deep_do_not_end_the_process():
-    # Arrow recurses in C: in a process of its own, should it do so
+def test_cells_nested_too_deep_do_not_crash_the_process():
+    # Arrow recurses in C, so this runs in a process of its own.
     code = """
 import mlgates as mg, pandas as pd
 deep, ring, table = [], [], {}
@@ -79,7 +79,7 @@ def test_times_in_range_are_read_in_every_unit(stamps):
     assert result.passed, result.reason
 
 
-def test_a_date64_that_is_no_day_hides_no_other_column():
+def test_a_date64_that_is_no_day_affects_no_other_column():
     odd = pa.array([1, None], pa.int64()).view(pa.date64())
     table = pa.table({"odd": odd, "x": [1, 2]})
     result = mg.Schema({"odd": mg.Column("date", nullable=True), "x": "int"}).run(data=table)
@@ -102,7 +102,7 @@ def test_decimals_of_a_negative_scale_are_compared_exactly():
 
 
 @pytest.mark.parametrize("answer", [{True, False}, {True: 1, False: 0}], ids=["set", "dict"])
-def test_a_condition_that_answers_without_order_is_an_error(answer):
+def test_a_condition_that_returns_no_order_is_an_error(answer):
     gate = mg.Completeness("x", by={"some": lambda table: answer})
     assert gate.run(data=pd.DataFrame({"x": [1, 2]})).verdict is ERROR
 
@@ -130,8 +130,8 @@ class Odd(list):
             raise RuntimeError
 
 
-def test_cells_that_raise_hide_no_other_column():
-    # (Arrow does not notice, and reads what is not there)
+def test_cells_that_raise_affect_no_other_column():
+    # Arrow ignores the exception and reads invalid memory.
     for method in ("len", "iter"):
         result = mg.Schema({"bad": "string", "x": "int"}).run(data={"bad": [Odd(method)], "x": [1]})
         assert {c.metric for c in result.checks if c.subject == "x" and c.passed} == {
@@ -141,7 +141,7 @@ def test_cells_that_raise_hide_no_other_column():
 
 
 @pytest.mark.parametrize("by", [None, "g", {"all": lambda table: [True] * 3}], ids=range(3))
-def test_values_that_stand_for_missing_are_not_missed_in_a_column_of_mixed_types(by):
+def test_missing_values_of_a_column_of_mixed_types_are_an_error(by):
     table = {"age": ["?", "?", 31], "g": [1, 1, 1], "x": [1, 2, 3]}
     columns = ["age", "x"]
     result = mg.Completeness(columns, missing_values=["?"], by=by, max_missing=0.1).run(data=table)
@@ -150,8 +150,8 @@ def test_values_that_stand_for_missing_are_not_missed_in_a_column_of_mixed_types
     assert mg.Completeness(columns, by=by).run(data=table).passed
 
 
-def test_a_sentinel_behind_a_blank_is_pointed_at():
-    # as the census data of Adult have it
+def test_a_missing_value_after_a_blank_gets_a_hint():
+    # like the Adult census data
     table = {"workclass": ["Private", " ?", " ?", "State-gov"]}
     result = mg.Completeness(missing_values=["?"]).run(data=table)
     assert "list them in `missing_values`" in result.checks[1].reason

@@ -1,4 +1,4 @@
-"""Arrow's memory as numpy arrays: nulls, slices, types, and what must not be loaded for it."""
+"""Arrow columns as numpy arrays: nulls, slices, types, and no import of pandas."""
 
 import subprocess
 import sys
@@ -62,11 +62,11 @@ def test_numbers_without_nulls_are_not_copied(type_):
         (18, [333_333_333_333_333_333, 333_333_333_333_333_334], False),
     ],
 )
-def test_decimals_that_doubles_tell_apart(scale, units, told):
+def test_decimals_that_are_distinct_as_doubles(scale, units, distinct):
     exactly = Context(prec=40)
     cells = [unit if unit is None else Decimal(unit).scaleb(-scale, exactly) for unit in units]
     for size in (pa.decimal128(38, scale), pa.decimal256(60, scale)):
-        assert distinct_as_doubles(pa.chunked_array([pa.array(cells, size)])) is told
+        assert distinct_as_doubles(pa.chunked_array([pa.array(cells, size)])) is distinct
 
 
 def test_numbers_of_a_file_against_a_stored_baseline_load_no_pandas(tmp_path):

@@ -1,4 +1,4 @@
-"""Tables that an engine makes when they are read."""
+"""Lazy tables: polars LazyFrames and DuckDB relations."""
 
 import duckdb
 import polars as pl
@@ -22,18 +22,18 @@ def read(source, columns=None):
 
 
 @pytest.mark.parametrize("make", [pl.LazyFrame, relation], ids=["polars", "duckdb"])
-def test_a_plan_is_described_and_read_as_its_table_is(make):
+def test_a_lazy_table_is_described_and_read_like_its_table(make):
     source = as_source(make(ROWS))
     assert {name: field.kind for name, field in source.schema.items()} == KINDS
     assert source.rows is None
     assert read(source) == ROWS
-    assert read(source) == ROWS  # again: the plan is run anew
+    assert read(source) == ROWS  # the query runs again
     assert read(source, ['we"ird', "x"]) == {'we"ird': [1, 2, 3], "x": [1.5, None, 3.5]}
     assert sum(batch.num_rows for batch in source.batches([])) == 3
 
 
 @pytest.mark.parametrize("make", [pl.LazyFrame, relation], ids=["polars", "duckdb"])
-def test_a_plan_without_rows_has_one_batch_with_its_columns(make):
+def test_a_lazy_table_without_rows_has_one_batch_with_its_columns(make):
     empty = pa.table({"x": pa.array([], pa.float64()), "s": pa.array([], pa.string())})
     plan = pl.from_arrow(empty).lazy() if make is pl.LazyFrame else duckdb.from_arrow(empty)
     source = as_source(plan)
@@ -71,7 +71,7 @@ def test_the_verdict_is_that_of_the_table(make):
     assert seen[0] == seen[1]
 
 
-def test_a_polars_plan_that_breaks_is_an_error_of_the_gates():
+def test_a_polars_query_that_fails_is_an_error_of_the_gates():
     broken = pl.LazyFrame({"x": ["1", "Ann Lee"]}).select(pl.col("x").cast(pl.Int64))
     result = mg.Completeness().run(data=broken)
     assert result.verdict is mg.Verdict.ERROR
@@ -82,7 +82,7 @@ def test_a_polars_plan_that_breaks_is_an_error_of_the_gates():
     )
 
 
-def test_a_duckdb_query_that_breaks_is_an_error_of_the_gates():
+def test_a_duckdb_query_that_fails_is_an_error_of_the_gates():
     broken = duckdb.sql("select cast(t.v as int) as x from (values ('1'), ('Ann Lee')) t(v)")
     result = mg.Completeness().run(data=broken)
     assert result.verdict is mg.Verdict.ERROR
@@ -90,7 +90,7 @@ def test_a_duckdb_query_that_breaks_is_an_error_of_the_gates():
     assert "Ann" not in str(result)
 
 
-def test_function_gates_get_a_plan_as_an_arrow_table():
+def test_function_gates_get_a_lazy_table_as_an_arrow_table():
     seen = []
 
     @mg.gate
@@ -112,7 +112,7 @@ def test_narwhals_is_the_last_resort(make, monkeypatch):
     assert (source.origin, read(source)) == (f"polars.{make.__name__}", {"x": [1, 2]})
 
 
-def test_what_narwhals_does_not_know_is_no_table():
+def test_objects_that_narwhals_does_not_support_are_no_tables():
     assert through_narwhals(object()) is None
     with pytest.raises(mg.EvidenceError, match="got object, which is not a table; a table must be"):
         as_source(object())

@@ -1,4 +1,4 @@
-"""Every form of table, given to everything that takes one: the same verdict and numbers."""
+"""Every kind of table gives the same verdict and numbers wherever a table is taken."""
 
 from functools import partial
 from pathlib import Path
@@ -203,7 +203,7 @@ def test_every_form_holds_sensitive_features(form, tmp_path):
     ],
     ids=["dataset", "no file"],
 )
-def test_what_no_user_takes_is_refused_in_the_same_words(use, make, message):
+def test_values_that_are_no_tables_are_refused_with_one_message(use, make, message):
     result = USERS[use](make())
     assert {check.verdict for check in result.checks} >= {mg.Verdict.ERROR}
     assert message in str([result.reason, *(check.reason for check in result.checks)])

@@ -1,4 +1,4 @@
-"""Arrow types: what they are called, and the plain values behind them."""
+"""Arrow types: their names, and their conversion to plain types."""
 
 import datetime as dt
 from decimal import Decimal
@@ -66,7 +66,7 @@ NORMALISED = [
 
 
 @pytest.mark.parametrize(("array", "kind", "name", "plain"), PLAIN)
-def test_plain_arrays_are_delivered_as_they_are(array, kind, name, plain):
+def test_plain_arrays_are_unchanged(array, kind, name, plain):
     column = from_arrow("x", array)
     assert (column.field.name, column.field.kind, column.field.type) == ("x", kind, name)
     assert column.field.problem is None
@@ -76,7 +76,7 @@ def test_plain_arrays_are_delivered_as_they_are(array, kind, name, plain):
 
 @pytest.mark.parametrize(("array", "kind", "name", "plain"), NORMALISED)
 @pytest.mark.parametrize("cut", [slice(None), slice(1, None), slice(0, 0)])
-def test_other_arrays_are_made_plain_whatever_the_slice(array, kind, name, plain, cut):
+def test_slices_of_other_arrays_are_made_plain(array, kind, name, plain, cut):
     array = array[cut]
     field, (values, _) = from_arrow("x", array).field, from_arrow("x", array)
     assert (field.kind, field.type) == (kind, name)

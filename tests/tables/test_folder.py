@@ -37,7 +37,7 @@ def test_hidden_files_and_others_are_left_out(tmp_path):
     assert read(as_source(tmp_path)) == {"x": [1]}
 
 
-def test_nothing_that_may_hold_rows_is_left_out_without_a_word(tmp_path):
+def test_files_and_links_that_may_hold_rows_are_never_left_out(tmp_path):
     write(tmp_path, "a.parquet", {"x": [1]})
     write(tmp_path, "elsewhere/b.parquet", {"x": [2]})
     root = tmp_path / "table"
@@ -73,7 +73,7 @@ def test_keys_of_folders_are_columns(tmp_path):
     assert sum(batch.num_rows for batch in source.batches([])) == 3
 
 
-def test_keys_and_values_are_read_as_they_were_before_they_were_written(tmp_path):
+def test_escaped_keys_and_values_are_decoded(tmp_path):
     lands = ["New York", "a/b", "x=y", "50%", "Zürich", None]
     table = pa.table({"x": range(6), "land of birth": lands})
     pq.write_to_dataset(table, tmp_path, partition_cols=["land of birth"])
@@ -109,7 +109,7 @@ def test_empty_files_count_as_files(tmp_path):
         ({"x=1/a.parquet": {"x": [1]}}, "several columns named 'x'"),
     ],
 )
-def test_what_is_no_table_is_an_error_of_the_gates(tmp_path, files, reason):
+def test_folders_that_are_no_table_are_an_error_of_the_gates(tmp_path, files, reason):
     for path, rows in files.items():
         write(tmp_path, path, rows)
     result = mg.Completeness().run(data=tmp_path)

@@ -1,4 +1,4 @@
-"""Columns of Python objects: one family of types, or a finding."""
+"""Columns of Python objects: converted if of one family of types, else unreadable."""
 
 import datetime as dt
 import enum
@@ -107,7 +107,7 @@ def test_one_family_is_read_and_missing_cells_are_null(cells, kind, name, missin
 
 
 @pytest.mark.parametrize(("cells", "label"), MIXED)
-def test_mixed_families_are_a_finding_that_shows_types_and_no_values(cells, label):
+def test_mixed_families_are_unreadable_and_no_value_is_shown(cells, label):
     column = from_objects("x", objects(*cells, None))
     assert (column.field.kind, column.field.type) == ("unreadable", label)
     listed = label.removeprefix("mixed (").removesuffix(")")
@@ -141,7 +141,7 @@ def test_python_objects_are_unreadable(cell, label):
 
 
 @pytest.mark.parametrize("cells", [[], [None, None], [None, float("nan")], [pd.NaT, pd.NA]])
-def test_nothing_has_no_type(cells):
+def test_cells_without_values_have_no_type(cells):
     column = from_objects("x", objects(*cells))
     assert (column.field.kind, column.field.type) == ("null", "null")
     assert column.array.null_count == len(cells)
@@ -158,7 +158,7 @@ def test_nan_is_kept_only_where_asked_and_among_floats_alone():
 
 
 @pytest.mark.parametrize("big", [2**53 + 1, 2**60, 10**400])
-def test_integers_that_no_float_holds_are_never_rounded(big):
+def test_integers_beyond_the_range_of_floats_are_never_rounded(big):
     column = from_objects("x", [big, 1.5, None])
     assert (column.field.kind, column.field.type) == ("unreadable", "mixed (float, int)")
     assert column.field.problem == (
@@ -214,7 +214,7 @@ def test_aware_timestamps_keep_their_instants(cells, zone):
     assert cells_of(column) == [*cells, None]
 
 
-def test_zone_that_arrow_has_no_name_for_becomes_utc():
+def test_zone_without_a_name_in_arrow_becomes_utc():
     class Own(dt.tzinfo):
         def utcoffset(self, when):
             return dt.timedelta(hours=1)
@@ -239,7 +239,7 @@ def test_pytz_zones_are_one_zone_on_both_sides_of_a_clock_change():
     assert cells_of(column) == cells
 
 
-def test_naive_beside_aware_timestamps_are_unreadable():
+def test_naive_and_aware_timestamps_together_are_unreadable():
     for cells in ([NOON, NOON.replace(tzinfo=UTC)], [NOON.replace(tzinfo=UTC), NOON]):
         column = from_objects("x", [*cells, pd.NaT])
         assert column.field.kind == "unreadable"
@@ -271,12 +271,12 @@ def test_nanoseconds_are_kept():
     assert (column.field.type, column.array[0].value) == ("duration[ns]", 1)
 
 
-def test_text_is_never_taken_for_dates_or_numbers():
+def test_text_is_never_converted_to_dates_or_numbers():
     for cells in (["2020-01-01"], ["1", "2"], ["true"]):
         assert from_objects("x", cells).field.kind == "string"
 
 
-def test_what_arrow_refuses_of_one_family_is_unreadable():
+def test_values_that_arrow_refuses_are_unreadable():
     column = from_objects("x", [[1], ["a"], None])
     assert (column.field.kind, column.field.type) == ("unreadable", "list")
     assert column.field.problem == (
@@ -286,7 +286,7 @@ def test_what_arrow_refuses_of_one_family_is_unreadable():
 
 
 @pytest.mark.parametrize("value", [*MISSING, Decimal("NaN"), complex("nan"), np.datetime64("NaT")])
-def test_missing_values_are_told(value):
+def test_missing_values_are_recognised(value):
     assert is_missing(value) is True
 
 

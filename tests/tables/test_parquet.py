@@ -1,4 +1,4 @@
-"""Parquet files: streamed, readable twice, and never a crash."""
+"""Parquet files: streamed, readable twice, and refused with a message."""
 
 import datetime as dt
 
@@ -66,7 +66,7 @@ def test_no_columns_still_have_rows(path):
     assert sum(batch.num_rows for batch in batches) == ROWS
 
 
-def test_dotted_names_are_not_taken_for_nested_ones(tmp_path):
+def test_names_with_dots_are_not_nested_columns(tmp_path):
     table = pa.table({"a": [{"b": 1}], "a.b": ["dotted"], "c": [2]})
     pq.write_table(table, tmp_path / "t.parquet")
     (batch,) = as_source(tmp_path / "t.parquet").batches(["a.b"])
@@ -82,7 +82,7 @@ def test_empty_file_gives_one_batch_without_rows(tmp_path):
     assert (source.rows, batch.num_rows, batch.column_names) == (0, 0, ["x"])
 
 
-def test_file_is_told_by_its_first_bytes_whatever_its_name(path):
+def test_file_is_recognised_by_its_first_bytes_whatever_its_name(path):
     other = path.rename(path.with_name("data.bin"))
     assert as_source(other).rows == ROWS
 
@@ -104,7 +104,7 @@ def test_old_timestamps_do_not_wrap_around(tmp_path):
     assert batch.column("t").to_pylist() == [late]
 
 
-# what is refused
+# refused paths
 
 
 def refusal(path):
@@ -173,7 +173,7 @@ def test_file_with_duplicate_names(tmp_path):
     assert refusal(path) == ("the table has several columns named 'a'; rename or drop all but one")
 
 
-def test_callers_own_errors_are_not_taken_for_the_files(path):
+def test_errors_of_the_caller_are_not_errors_of_the_file(path):
     batches = as_source(path).batches()
     next(batches)
     with pytest.raises(KeyError):

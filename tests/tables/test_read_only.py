@@ -1,4 +1,4 @@
-"""How many rows something has, and copies that can't be written through."""
+"""Numbers of rows, and read-only copies."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def test_rows_of_tables_and_arrays():
     assert rows_of(object()) is None
 
 
-def test_what_is_lent_is_read_only_and_the_original_is_not():
+def test_a_copy_is_read_only_and_the_original_is_not():
     array = np.zeros(2)
     with pytest.raises(ValueError, match="read-only"):
         read_only(array)[0] = 1
@@ -33,7 +33,7 @@ def test_what_is_lent_is_read_only_and_the_original_is_not():
     assert list(frame) == ["x"]
 
 
-def test_what_can_be_read_once_is_refused():
+def test_values_that_can_be_read_only_once_are_refused():
     with pytest.raises(EvidenceError) as caught:
         read_only(iter([1]))
     said = "got a list_iterator, which can be read only once; give a list or an array"

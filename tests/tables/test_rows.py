@@ -1,4 +1,4 @@
-"""Rows in every container: taken, copied, varied, compared."""
+"""Rows in every container: selected, copied, altered and compared."""
 
 import copy
 
@@ -191,7 +191,7 @@ def note(table):
         (note, "attributes"),
     ],
 )
-def test_what_was_changed_of_a_frame_is_told(change, what):
+def test_changed_parts_of_a_frame_are_named(change, what):
     table = pd.DataFrame({"age": [1.0, np.nan], "tags": [[1], [2]]}, index=["a", "b"])
     given = rows_like(table).copy()
     change(given)
@@ -204,7 +204,7 @@ def test_what_was_changed_of_a_frame_is_told(change, what):
     [7, "people.csv", None, iter([1]), object(), {"a": [1], "b": []}],
     ids=range(6),
 )
-def test_what_has_no_rows_is_refused(value):
+def test_values_without_rows_are_refused(value):
     with pytest.raises(EvidenceError):
         rows_like(value)
 

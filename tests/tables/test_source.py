@@ -1,4 +1,4 @@
-"""The border: the same table from every container, and every whole-table error."""
+"""The same table from every container, and every error of a whole table."""
 
 import datetime as dt
 import math
@@ -154,7 +154,7 @@ def test_native_is_the_users_own_object(name):
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_native_of_a_stream_is_the_table_that_it_gave(name):
+def test_native_of_a_stream_is_the_table_read_from_it(name):
     native = as_source(CONTAINERS[name]()).native
     assert isinstance(native, pa.Table)
     assert native.to_pydict() == in_arrow().to_pydict()
@@ -196,7 +196,7 @@ def test_schema_cannot_be_changed():
         source.schema["x"] = Field("x", "float", "double")
 
 
-def test_repr_tells_origin_rows_and_kinds():
+def test_repr_shows_origin_rows_and_kinds():
     assert repr(as_source({"x": [1], "y": ["a"]})) == "Source(dict, 1 rows, x: int, y: string)"
 
 
@@ -235,7 +235,7 @@ def test_missing_columns_are_named():
     ],
     ids=["pandas", "polars", "dict", "records"],
 )
-def test_bad_column_leaves_the_good_one_alone(table):
+def test_unreadable_column_does_not_affect_others(table):
     source = as_source(table)
     assert source.schema["good"].kind == "int"
     assert source.schema["bad"] == Field(
@@ -334,7 +334,7 @@ def test_matrix_without_rows_has_columns():
     assert (source.rows, list(source.schema)) == (0, ["x0", "x1"])
 
 
-def test_keys_of_records_are_united_in_order_of_appearance():
+def test_columns_of_records_are_all_keys_in_order_of_appearance():
     source = as_source([{"b": 1}, {"a": "x", "b": None}, {}])
     assert list(source.schema) == ["b", "a"]
     (batch,) = source.batches()
@@ -347,7 +347,7 @@ def test_floats_of_lists_keep_null_and_nan_apart():
     assert batch.column("x").null_count == 1
 
 
-def test_reader_can_be_read_once_and_its_source_again():
+def test_source_of_a_reader_can_be_read_twice():
     reader = in_arrow().to_reader()
     source = as_source(reader)
     assert [batch.num_rows for _ in range(2) for batch in source.batches()] == [3, 3]
@@ -486,11 +486,11 @@ def test_not_a_table(table, name):
         ({"x": np.zeros((2, 2))}, "column 'x' must have 1 dimension, got an array of shape (2, 2)"),
     ],
 )
-def test_nearly_a_table(table, message):
+def test_values_that_are_almost_tables(table, message):
     assert refusal(table) == message
 
 
-def test_what_becomes_a_table_by_one_call():
+def test_objects_with_a_method_that_returns_a_table():
     assert refusal(dataset(in_arrow())) == (
         "got pyarrow.InMemoryDataset, which is not a table; call .to_table()"
     )
@@ -500,7 +500,7 @@ def test_what_becomes_a_table_by_one_call():
     )
 
 
-def test_stream_that_breaks():
+def test_stream_that_fails():
     def batches():
         yield pa.record_batch({"x": [1]})
         msg = "connection lost"
@@ -510,5 +510,5 @@ def test_stream_that_breaks():
     assert refusal(reader) == "the Arrow stream can't be read: OSError: connection lost"
 
 
-def test_capsule_of_something_that_is_no_table():
+def test_capsule_of_a_value_that_is_no_table():
     assert refusal(Exporter(pa.chunked_array([[1]]))).startswith("the Arrow stream can't be read: ")
