@@ -6,9 +6,9 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.10.9"
-# Mutants that change no behaviour: a unit "XXXX" is written like "" (3), an infinity is beyond 0 and
-# beyond 1 alike (2), 999.2 has three digits in both formats (1), no unit of time lies between one
-# and two seconds (1), and converting plain details to plain values changes nothing (1).
+# Mutants that change no behaviour: a unit "XXXX" is written like "" (3), an infinity is beyond 0
+# and beyond 1 alike (2), 999.2 has three digits in both formats (1), no unit of time lies between
+# one and two seconds (1), and converting plain details to plain values changes nothing (1).
 EQUIVALENT_MUTANTS = 8
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
