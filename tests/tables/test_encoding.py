@@ -49,7 +49,7 @@ def test_numbers_without_nulls_are_not_copied(type_):
 
 
 @pytest.mark.parametrize(
-    ("scale", "units", "told"),
+    ("scale", "units", "distinct"),
     [
         (0, [], True),
         (0, [None, 2**53, -(2**53)], True),
