@@ -1,4 +1,4 @@
-"""Reports made by hand: a result of each kind that renderers draw, and texts that mean harm."""
+"""Reports made by hand: a result of each kind that renderers draw, and malicious texts."""
 
 import math
 
@@ -61,7 +61,7 @@ GROUPS = [
 
 
 def fairness(groups=GROUPS, value=0.14, limit=None):
-    told = [
+    details = [
         {
             "group": name,
             "value": rate,
@@ -74,7 +74,7 @@ def fairness(groups=GROUPS, value=0.14, limit=None):
         for name, rate, half, n in groups
     ]
     lacking = {"group": "sex=f, race=other", "value": None, "low": None, "high": None, "n": 8}
-    told.append({**lacking, "denominator": 8.0, "note": "too few rows"})
+    details.append({**lacking, "denominator": 8.0, "note": "too few rows"})
     measured = Measurement(
         value,
         n=6_948,
@@ -82,7 +82,7 @@ def fairness(groups=GROUPS, value=0.14, limit=None):
         confidence=0.95,
         p_value=0.0004,
         method="Tukey-Kramer",
-        details={"groups": told, "worst": ("sex=m, race=white", "sex=f, race=black")},
+        details={"groups": details, "worst": ("sex=m, race=white", "sex=f, race=black")},
     )
     name = "demographic_parity_difference"
     check = Check.judge(name, name, measured, limit or Limit(at_most=0.1), rule="significance")
@@ -218,8 +218,8 @@ def every_kind():
     return Report(name="credit-release", results=results, provenance=PROVENANCE)
 
 
-def told_in_every_text(text):
-    """A report with one text wherever a report holds a text."""
+def report_with_text(text):
+    """Return a report with the same text in every place that takes a text."""
     name = text if text.strip() else "unnamed"
     cells = [(text, 0.1, 0.4, True), (text, 0.9, 0.6, False)]
     groups = [(text, 0.31, 0.02, 90), (text, 0.24, 0.05, 80)]

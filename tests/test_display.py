@@ -1,4 +1,4 @@
-"""Plots with matplotlib: what they draw is what the report says."""
+"""Plots with matplotlib show the numbers of the report."""
 
 import subprocess
 import sys
@@ -58,10 +58,10 @@ def test_drift_draws_both_sides_and_marks_what_moved():
     names = [label.get_text() for label in made.ax_.get_yticklabels()]
     assert names == ["x <= 27", "27 < x <= 40", "40 < x <= 52", "52 < x"]
     legend = [text.get_text() for text in made.ax_.get_legend().get_texts()]
-    assert legend == ["reference", "data", "moved beyond chance"]
+    assert legend == ["reference", "data", "significant change"]
 
 
-def test_a_column_is_taken_by_name():
+def test_a_figure_is_selected_by_its_title():
     assert DriftDisplay.from_result(drift()).figure.title == "age"
     assert DriftDisplay.from_result(drift(), "hours").figure.title == "hours"
     with pytest.raises(OptionError, match="did you mean 'hours'"):
@@ -93,8 +93,8 @@ def test_latency_is_drawn_on_a_logarithmic_axis_in_times():
 
 
 @pytest.mark.parametrize("display", [display for display, _ in EACH[:1] + EACH[3:]])
-def test_a_result_without_anything_to_draw_is_refused(display):
-    with pytest.raises(EvidenceError, match="nothing to draw in the result of 'integration'"):
+def test_a_result_without_figures_is_refused(display):
+    with pytest.raises(EvidenceError, match="'integration' has no figure of this kind"):
         display.from_result(skipped())
 
 
@@ -103,7 +103,7 @@ def test_a_whole_report_is_refused():
         DriftDisplay.from_result(every_kind())
 
 
-def test_a_dollar_sign_begins_no_formula():
+def test_dollar_signs_are_escaped():
     from report_examples import CELLS, drift_check
 
     from mlgates.report import GateResult
@@ -117,7 +117,7 @@ def test_a_dollar_sign_begins_no_formula():
     assert any(r"\$x^{" in text for text in drawn)
 
 
-def test_matplotlib_is_loaded_when_something_is_plotted():
+def test_matplotlib_is_loaded_by_plot_alone():
     code = (
         "import sys; import mlgates.display; "
         "print(sorted({'matplotlib', 'jinja2', 'numpy', 'pandas'} & set(sys.modules)))"
@@ -126,7 +126,7 @@ def test_matplotlib_is_loaded_when_something_is_plotted():
     assert done.stdout.strip() == "[]"
 
 
-def test_without_matplotlib_it_says_what_to_install(monkeypatch):
+def test_the_error_without_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"DriftDisplay.plot needs matplotlib: pip install"):
         DriftDisplay.from_result(drift()).plot()

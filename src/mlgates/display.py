@@ -1,8 +1,7 @@
-"""Plots of results with matplotlib, after scikit-learn's convention of Display objects.
+"""Plots of results with matplotlib, in the manner of scikit-learn's Display objects.
 
-``DriftDisplay.from_result(result).plot()`` draws on axes of its own or on those given, and keeps
-them in ``ax_`` and ``figure_``. Making a display needs no matplotlib; drawing it does:
-``pip install "mlgates[plot]"``.
+``DriftDisplay.from_result(result).plot()`` draws on new axes or on given ones, and keeps them in
+``ax_`` and ``figure_``. Only `plot` needs matplotlib: ``pip install "mlgates[plot]"``.
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ _REFERENCE, _DATA, _MOVED, _BEYOND = "#c9ccd1", "#3d80c5", "#c9711a", "#c93540"
 
 
 class _Display:
-    """What the displays share: they are made from a result, and draw on axes."""
+    """Base class of the displays."""
 
     _kind: ClassVar[type[Figure]]
     ax_: "Axes"
@@ -38,21 +37,22 @@ class _Display:
 
     @classmethod
     def from_result(cls, result: GateResult | Report, title: str | None = None) -> "Self":
-        """Return the display of a gate's result; nothing is drawn yet.
+        """Make a display from the result of a gate, without drawing it.
 
         Parameters
         ----------
         result : GateResult
-            What ``gate.run`` returned, or ``report["drift:psi"]``; a whole report is refused.
+            The result of ``gate.run``, or a part of a report such as ``report["drift:psi"]``.
         title : str, optional
-            Which of several figures to take: its column, metric or group. By default the worst.
+            Title of the figure, if the result has several: a column or a metric, as shown in the
+            HTML report. By default the worst.
 
         Raises
         ------
         OptionError
-            When `result` is no GateResult, or `title` is none of its figures.
+            When `result` is not a GateResult, or no figure has this title.
         EvidenceError
-            When there is nothing to draw in it.
+            When the result has no figure of this kind.
         """
         owner = cls.__name__
         if not isinstance(result, GateResult):
@@ -60,7 +60,7 @@ class _Display:
             raise options.refuse(owner, "result", allowed, type(result).__name__)
         drawable = [figure for figure in figures(result) if isinstance(figure, cls._kind)]
         if not drawable:
-            msg = f"{owner}: there is nothing to draw in the result of {result.name!r}"
+            msg = f"{owner}: the result of {result.name!r} has no figure of this kind"
             raise EvidenceError(msg)
         if title is None:
             return cls(drawable[0])
@@ -69,12 +69,17 @@ class _Display:
         return cls(by_title[title])
 
     def plot(self, ax: "Axes | None" = None) -> "Self":
-        """Draw, and return the display itself.
+        """Draw the figure.
 
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Where to draw; axes of its own by default.
+            Axes to draw on; new ones by default.
+
+        Returns
+        -------
+        Display
+            The display itself.
 
         Raises
         ------
@@ -91,7 +96,7 @@ class _Display:
         self._draw(ax)
         ax.set_title(_plain(self.figure.title))
         ax.spines[["top", "right"]].set_visible(False)
-        if ax.get_legend_handles_labels()[0]:  # under the axes, where it hides nothing
+        if ax.get_legend_handles_labels()[0]:  # below the axes, so that it covers no data
             ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -101,19 +106,18 @@ class _Display:
 
 
 class DriftDisplay(_Display):
-    """The distribution of a column in the reference and in the data, over the same cells.
+    """Plot of the distribution of a column in the reference and in the data.
 
-    Cells whose share moved beyond chance are marked by colour and by an arrow. At most the 30 cells
-    that changed most are in a report.
+    Bins or categories whose share changed significantly have another colour and an arrow.
 
     Attributes
     ----------
     figure : Cells
-        The numbers drawn.
+        The numbers of the plot.
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The axes of the last `plot`.
     figure_ : matplotlib Figure
-        The figure of the axes.
+        The figure of these axes.
 
     Examples
     --------
@@ -133,7 +137,7 @@ class DriftDisplay(_Display):
         cells = self.figure.cells
         places = range(len(cells))
         ax.barh(places, [c.reference for c in cells], 0.8, color=_REFERENCE, label="reference")
-        for moved, colour, label in ((False, _DATA, "data"), (True, _MOVED, "moved beyond chance")):
+        for moved, colour, label in ((False, _DATA, "data"), (True, _MOVED, "significant change")):
             own = {place: cell.current for place, cell in enumerate(cells) if cell.moved is moved}
             if own:
                 ax.barh([*own], [*own.values()], 0.4, color=colour, label=label)
@@ -148,7 +152,7 @@ class DriftDisplay(_Display):
 
 
 class _SpansDisplay(_Display):
-    """Values with intervals, one above the other, against lines."""
+    """Base class of plots of values with intervals, a row each, and vertical lines."""
 
     figure: Spans
     _kind = Spans
@@ -170,32 +174,32 @@ class _SpansDisplay(_Display):
 
 
 class FairnessDisplay(_SpansDisplay):
-    """The value of each group with its interval, and the line where the limit lies.
+    """Plot of the value of each group with its interval, and of the limit.
 
     Attributes
     ----------
     figure : Spans
-        The numbers drawn; the other attributes are those of `DriftDisplay`.
+        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
     """
 
 
 class RegressionDisplay(_SpansDisplay):
-    """The difference between candidate and production with its interval, against the tolerance.
+    """Plot of the difference between candidate and production, with the tolerance.
 
     Attributes
     ----------
     figure : Spans
-        The numbers drawn; the other attributes are those of `DriftDisplay`.
+        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
     """
 
 
 class LatencyDisplay(_Display):
-    """The times of calls, with the quantile, its interval and the limit.
+    """Plot of the times of calls, with the measured quantile, its interval and the limit.
 
     Attributes
     ----------
     figure : Histogram
-        The numbers drawn; the other attributes are those of `DriftDisplay`.
+        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
     """
 
     figure: Histogram
@@ -228,5 +232,5 @@ def _name_rows(ax: "Axes", labels: Sequence[str]) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return text in which a dollar sign begins no formula of matplotlib."""
+    """Escape dollar signs, which matplotlib reads as the start of a formula."""
     return text.replace("$", r"\$")

@@ -8,10 +8,9 @@ __all__ = ["progress_bar"]
 
 
 def progress_bar(steps: int, *, unit: str = "gate") -> AbstractContextManager[Any | None]:
-    """Return a context that gives a ``tqdm`` bar of so many steps, or None.
+    """Return a context manager that gives a ``tqdm`` bar, or None.
 
-    It is None without ``tqdm``, and in pytest, which captures the terminal. The run is the same
-    with and without.
+    It gives None if ``tqdm`` is not installed, and in pytest, which captures the terminal.
     """
     if "pytest" in sys.modules:
         return nullcontext()

@@ -1,7 +1,7 @@
-"""The pytest plugin: gates as subtests, as tests of their own, and in pytest's summary.
+"""The pytest plugin: gates as subtests or as tests, and their reports in pytest's summary.
 
-Every run of pytest where mlgates is installed loads it, so it imports pytest alone. The rest is in
-`mlgates._pytest`, imported when a test first uses gates.
+Every run of pytest loads this module where mlgates is installed, so it imports pytest alone. The
+implementation is in `mlgates._pytest`, imported when a test first uses gates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["evidence", "gate_result", "gates"]
 
 _NAMES = {"mlgates", "mlgates.pytest_plugin"}
 _HOW = """\
-`gate_result` needs a fixture `evidence`: what the suite is run on, by name. Write one, such as
+`gate_result` needs a fixture `evidence` that returns the evidence of the suite by name, such as
 
     @pytest.fixture(scope="module")
     def evidence():
@@ -25,7 +25,7 @@ _HOW = """\
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Allow ``-p`` beside the entry point: the first name that loads blocks the other."""
+    """Keep ``-p mlgates.pytest_plugin`` and the entry point from loading the plugin twice."""
     if plugin is sys.modules[__name__]:
         for name in _NAMES - {manager.get_name(plugin)}:
             manager.set_blocked(name)
@@ -34,18 +34,19 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--mlgates-report``."""
     text = (
-        "write the report of the suite that was run; the suffix says in which form (.html "
-        ".json .md .txt .xml); of several, the second goes to PATH-2, and so on"
+        "write the report of the suite to this file; the suffix selects the form (.html .json "
+        ".md .txt .xml); with several suites, the second report goes to PATH-2, and so on"
     )
     parser.getgroup("mlgates").addoption("--mlgates-report", metavar="PATH", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and the collector in the process that has the terminal."""
+    """Register the marker, and the collector of reports in the main process."""
     config.addinivalue_line(
         "markers",
-        "gates(suite): make a test of each gate of a GateSuite, of a callable that returns one, or "
-        "of 'package.module:NAME'; the test asks for `gate_result`, the suite runs on `evidence`",
+        "gates(suite): run the test once per gate of a GateSuite, a callable that returns one, or "
+        "'package.module:NAME'; the test uses the fixture `gate_result`, and the suite is run on "
+        "the fixture `evidence`",
     )
     if not hasattr(config, "workerinput"):
         from mlgates._pytest.collector import Collector
@@ -54,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each gate of the suite that a test is marked with."""
+    """Parametrize a marked test over the gates of its suite."""
     mark = metafunc.definition.get_closest_marker("gates")
     if mark is not None:
         from mlgates._pytest.cases import make_cases
@@ -63,34 +64,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a test of `unittest`, which gets no fixture, where it or its class is marked."""
+    """Fail a marked test of `unittest`, which can't use fixtures."""
     nodes = [item, *([item.parent] if item.parent is not None else [])]
     if getattr(item, "nofuncargs", False) and any(
         mark.name == "gates" for node in nodes for mark in node.own_markers
     ):
-        why = f"{item.nodeid} is marked `gates`, but tests of unittest get no gate"
-        instead = "a method can call suite.run(...).raise_for_verdict()"
+        why = f"{item.nodeid} is marked `gates`, but tests of unittest can't use fixtures"
+        instead = "call suite.run(...).raise_for_verdict() in the test"
         pytest.fail(f"{why}; {instead}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
-    """Fail the test of a gate that did not pass, whatever its body does."""
-    answer = yield
+    """Fail the test of a gate that did not pass, whatever the test itself does."""
+    outcome = yield
     if "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import fail_unless_passed
 
         fail_unless_passed(pyfuncitem)
-    return answer
+    return outcome
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add reports of gates to pytest's report of a test.
+    """Add the reports of gates to pytest's report of a test.
 
-    A test that skips itself fails if its gate was run and did not pass.
+    A test that is skipped after its gate did not pass becomes a failure.
     """
     if "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import fail_skipped
@@ -107,7 +108,7 @@ def pytest_runtest_makereport(
 def pytest_fixture_post_finalizer(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> None:
-    """Drop the reports on evidence that is gone."""
+    """Drop the reports on evidence that pytest has torn down."""
     if fixturedef.argname == "evidence" and "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import forget
 
@@ -116,9 +117,9 @@ def pytest_fixture_post_finalizer(
 
 @pytest.fixture
 def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Run a suite: ``gates(suite, **evidence)`` or ``gates(report)``, each gate a subtest.
+    """Run a suite with one subtest per gate: ``gates(suite, **evidence)`` or ``gates(report)``.
 
-    The test fails with the printed report unless that passed; otherwise the report is returned.
+    Returns the report if it passed; otherwise the test fails with the printed report.
     """
     from mlgates._pytest.cases import run_subtests
 
@@ -131,16 +132,16 @@ def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 @pytest.fixture
 def evidence() -> Mapping[str, object]:
-    """Return the evidence of ``@pytest.mark.gates``: a mapping of names to values.
+    """Return the evidence for ``@pytest.mark.gates``: a mapping of names to values.
 
-    Write one of your own, of any scope; this one fails and explains how.
+    Override this fixture, in any scope; this one fails with an example.
     """
     pytest.fail(_HOW, pytrace=False)
 
 
 @pytest.fixture
 def gate_result(request: pytest.FixtureRequest, evidence: Mapping[str, object]) -> Any:
-    """Return the result of this test's gate, in a test marked ``@pytest.mark.gates(SUITE)``."""
+    """Return the result of the gate of a test marked ``@pytest.mark.gates(SUITE)``."""
     from mlgates._pytest.cases import result_of
 
     return result_of(request, evidence)

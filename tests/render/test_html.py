@@ -1,4 +1,4 @@
-"""The page: it loads nothing, runs nothing, and says all in words."""
+"""The HTML page loads nothing, runs nothing, and repeats pictures in words."""
 
 import base64
 import hashlib
@@ -39,14 +39,14 @@ def find(root, tag, name=""):
     return [e for e in root.iter(tag) if name in ["", *e.get("class", "").split()]]
 
 
-def told(element):
+def text_of(element):
     return " ".join("".join(element.itertext()).split())
 
 
-# what the page may do
+# what the page loads and runs
 
 
-def test_the_policy_allows_its_own_style_alone():
+def test_the_policy_allows_only_its_own_style():
     root = read(to_html(every_kind()))
     policy = next(m for m in find(root, "meta") if m.get("http-equiv")).get("content")
     (style,) = find(root, "style")
@@ -92,19 +92,19 @@ def test_a_notebook_gets_the_body_without_ids():
         assert len(find(root, "style")) == 1
 
 
-# what a reader finds
+# what the page shows
 
 
-def test_the_head_says_what_holds_it_back():
+def test_the_top_lists_the_gates_that_block_release():
     root = read(to_html(every_kind()))
-    assert told(find(root, "title")[0]) == "FAIL: credit-release"
-    assert told(find(root, "p", "mg-badge")[0]) == "✗ FAIL"
-    assert [told(h) for h in find(root, "h1")] == ["credit-release"]
-    assert told(find(root, "p", "mg-told")[0]) == (
+    assert text_of(find(root, "title")[0]) == "FAIL: credit-release"
+    assert text_of(find(root, "p", "mg-badge")[0]) == "✗ FAIL"
+    assert [text_of(h) for h in find(root, "h1")] == ["credit-release"]
+    assert text_of(find(root, "p", "mg-summary")[0]) == (
         "6 of 8 gates block release · 1 advisory; 1 skipped"
     )
-    holding = [told(item) for item in find(find(root, "ul", "mg-holding")[0], "li")]
-    assert holding == [
+    blocking = [text_of(item) for item in find(find(root, "ul", "mg-blocking")[0], "li")]
+    assert blocking == [
         "✗ FAIL completeness city missing 10.9 %, at most 5 %",
         "✗ FAIL drift:psi age psi 0.31, at most 0.2",
         "✗ FAIL performance:roc_auc sex=male 0.79, at least 0.8",
@@ -131,12 +131,14 @@ def test_links_lead_to_the_gates():
     links = find(root, "a")
     assert len(links) == 6
     for link in links:
-        assert told(link) in told(places[link.get("href").removeprefix("#")])
+        assert text_of(link) in text_of(places[link.get("href").removeprefix("#")])
 
 
-def test_gates_are_folded_and_those_to_see_are_open():
+def test_gates_that_passed_or_were_skipped_are_folded():
     root = read(to_html(every_kind()))
-    gates = {told(find(g, "h2")[0]): "open" in g.attrib for g in find(root, "details", "mg-gate")}
+    gates = {
+        text_of(find(g, "h2")[0]): "open" in g.attrib for g in find(root, "details", "mg-gate")
+    }
     assert gates == {
         "completeness": True,
         "drift:psi": True,
@@ -152,10 +154,10 @@ def test_gates_are_folded_and_those_to_see_are_open():
     assert "open" not in gate.attrib
 
 
-def test_a_gate_alone_says_its_name_and_verdict_once():
+def test_the_page_of_one_gate_has_its_name_and_verdict_once():
     root = read(to_html(drift()))
     assert find(root, "details", "mg-gate") == find(root, "section")[0].findall(".//h2") == []
-    assert told(find(root, "header")[0]).startswith("✗ FAIL drift:psi 1 fail · ")
+    assert text_of(find(root, "header")[0]).startswith("✗ FAIL drift:psi 1 fail · ")
 
 
 def test_tables_have_captions_heads_and_scopes():
@@ -171,12 +173,12 @@ def test_tables_have_captions_heads_and_scopes():
             assert sum(int(cell.get("colspan", 1)) for cell in row) == len(head)
 
 
-def test_tables_of_a_notebook_keep_their_cells_where_heads_are_not_allowed():
+def test_tables_of_a_notebook_have_no_th():
     shown = to_fragment(every_kind())
     root = read(f"<!doctype html><title>x</title>{shown}")
     assert find(root, "th") == []
     table = find(root, "table")[0]
-    heads = [told(cell) for cell in find(table, "td") if cell.get("role") == "columnheader"]
+    heads = [text_of(cell) for cell in find(table, "td") if cell.get("role") == "columnheader"]
     assert heads == ["verdict", "subject", "measured", "limit", "n"]
     rows = [row for row in find(find(table, "tbody")[0], "tr") if row.get("class") != "mg-why"]
     for row in rows:
@@ -195,22 +197,22 @@ def test_landmarks_and_language():
 def test_each_verdict_has_a_word_and_a_sign():
     root = read(to_html(every_kind()))
     for verdict in find(root, "span", "mg-verdict"):
-        sign, word = told(verdict).split(" ")[:2]
+        sign, word = text_of(verdict).split(" ")[:2]
         assert sign in GLYPHS.values()
         assert word in {"PASS", "INCONCLUSIVE", "FAIL", "ERROR", "SKIP"}
         assert verdict[0].get("aria-hidden") == "true"
 
 
-def test_reasons_stand_under_what_did_not_pass():
+def test_a_reason_is_below_each_check_that_did_not_pass():
     root = read(to_html(drift()))
     (why,) = find(root, "tr", "mg-why")
-    assert told(why).startswith("psi of age is 0.31 (n = 4,012 against 30,162); the limit is")
-    assert "moved: 52 < x from 10 % to 24.6 %" in told(why)
-    assert "not judged: day (dates)" in told(root)
+    assert text_of(why).startswith("psi of age is 0.31 (n = 4,012 against 30,162); the limit is")
+    assert "moved: 52 < x from 10 % to 24.6 %" in text_of(why)
+    assert "not judged: day (dates)" in text_of(root)
 
 
-def test_what_it_rests_on():
-    foot = told(find(read(to_html(every_kind())), "footer")[0])
+def test_the_footer_has_the_provenance():
+    foot = text_of(find(read(to_html(every_kind())), "footer")[0])
     assert "data: 4,012 rows x 6 columns, fingerprint ce6e818baa50" in foot
     assert "run 2026-01-31T12:00:00 UTC in 12.5 s" in foot
     assert "python 3.11.7, mlgates 0.1.0" in foot
@@ -222,7 +224,7 @@ def test_what_it_rests_on():
 def test_odd_provenance_is_left_out(odd):
     known = dict.fromkeys(("versions", "suite", "tables", "started", "commit", "seconds"), odd)
     root = read(to_html(Report(name="r", results=(drift(),), provenance=known)))
-    assert told(find(root, "tr", "mg-why")[0]).startswith("psi of age is 0.31")
+    assert text_of(find(root, "tr", "mg-why")[0]).startswith("psi of age is 0.31")
 
 
 # many columns
@@ -234,34 +236,34 @@ def wide(count):
     return GateResult(name="drift:psi", kind="drift", checks=(*checks, *steady))
 
 
-def test_many_rows_are_folded_and_a_dozen_drawn():
+def test_of_many_rows_twelve_are_open_and_drawn():
     root = read(to_html(Report(name="r", results=(wide(200),))))
     inside = find(root, "div", "mg-inside")[0]
     first, more, passed = find(inside, "table")[:3]
     assert len(find(first, "tr")) == 1 + 2 * 12
-    assert told(find(inside, "summary")[0]) == "188 more: 188 fail"
+    assert text_of(find(inside, "summary")[0]) == "188 more: 188 fail"
     assert len(find(more, "tr")) == 1 + 2 * 188
-    assert told(find(inside, "summary")[1]) == "200 checks passed"
+    assert text_of(find(inside, "summary")[1]) == "200 checks passed"
     assert len(find(passed, "tr")) == 1 + 200
     assert len(find(inside, "figure")) == 12
-    assert "The worst 12 are drawn." in told(inside)
-    (item,) = find(find(root, "ul", "mg-holding")[0], "li")
-    assert told(item).endswith(
+    assert "The worst 12 are drawn." in text_of(inside)
+    (item,) = find(find(root, "ul", "mg-blocking")[0], "li")
+    assert text_of(item).endswith(
         "x000 psi 0.31, at most 0.2; x001 psi 0.31, at most 0.2; x002 psi 0.31, at most 0.2; "
         "197 more"
     )
 
 
-def test_a_few_rows_more_are_not_folded():
-    text = told(read(to_html(Report(name="r", results=(wide(16),)))))
+def test_sixteen_rows_are_not_folded():
+    text = text_of(read(to_html(Report(name="r", results=(wide(16),)))))
     assert "more: " not in text
 
 
-def test_what_is_folded_is_counted_by_verdict():
+def test_folded_rows_are_counted_by_verdict():
     fails = [drift_check(f"x{i}") for i in range(20)]
     short = Check(subject="s", metric="m", verdict="inconclusive", reason="too few rows")
     root = read(to_html(GateResult(name="a", kind="k", checks=(*fails, *[short] * 5))))
-    folded = [told(s) for s in find(find(root, "div", "mg-inside")[0], "summary")]
+    folded = [text_of(s) for s in find(find(root, "div", "mg-inside")[0], "summary")]
     assert folded[0] == "13 more: 8 fail, 5 inconclusive"
 
 
@@ -269,23 +271,23 @@ def test_more_rows_than_a_page_holds_are_counted():
     check = Check(subject="x", metric="m", verdict="error", reason="r")
     result = GateResult(name="a", kind="k", checks=(check,) * 1_003)
     more = "3 more: 3 error; {} lists them all."
-    assert more.format("the report saved as JSON") in told(read(to_html(result)))
+    assert more.format("the report saved as JSON") in text_of(read(to_html(result)))
     shown = read(f"<!doctype html><title>x</title>{to_fragment(result)}")
-    assert more.format("to_frame()") in told(shown)
+    assert more.format("to_frame()") in text_of(shown)
 
 
-def test_checks_that_are_alike_share_a_row():
+def test_similar_undecided_checks_share_a_row():
     short = Check(subject="x", metric="m", verdict="inconclusive", reason="too few rows")
     result = GateResult(name="a", kind="k", checks=(short,) * 30)
     root = read(to_html(result))
     assert len(find(root, "tr", "mg-why")) == 1
-    assert "30 checks" in told(root)
+    assert "30 checks" in text_of(root)
 
 
-def test_what_stands_aside_is_said():
+def test_advisory_and_skipped_gates_are_marked():
     root = read(to_html(Report(name="r", results=(advisory(), skipped()))))
-    assert "! ERROR advisory" in told(root)
-    assert f"{GLYPHS[Verdict.SKIP]} SKIP" in told(root)
+    assert "! ERROR advisory" in text_of(root)
+    assert f"{GLYPHS[Verdict.SKIP]} SKIP" in text_of(root)
 
 
 # contrast, by the rule of WCAG 2.2
@@ -330,14 +332,14 @@ def test_colours_are_found():
 
 
 @pytest.mark.parametrize("name", ["pass", "fail", "error", "open", "skip"])
-def test_signs_can_be_read_on_every_page(name):
+def test_signs_have_enough_contrast_on_every_page(name):
     assert contrast("#ffffff", NAMED[name]) >= 4.5
     for paper in (*NOTEBOOKS, *(page[1] for page in PAGES)):
         assert contrast(NAMED[name], paper) >= 3
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_text_can_be_read(page):
+def test_text_has_enough_contrast(page):
     ink, paper = page
     assert contrast(ink, paper) >= 7
     assert contrast(mixed(ink, paper, QUIET), paper) >= 4.5
@@ -346,7 +348,7 @@ def test_text_can_be_read(page):
 @pytest.mark.parametrize(
     ("name", "paper"), [*product(["blue", "orange", "fail"], [*NOTEBOOKS, "#14171c"])]
 )
-def test_what_is_drawn_can_be_seen(name, paper):
+def test_pictures_have_enough_contrast(name, paper):
     assert contrast(NAMED[name], paper) >= 3
 
 
@@ -354,4 +356,4 @@ def test_figures_of_fairness_and_performance_are_in_the_page():
     for result in (fairness(), performance()):
         root = read(to_html(result))
         (figure,) = find(root, "figure")
-        assert told(find(figure, "table")[0]).count("sex=") >= 3
+        assert text_of(find(figure, "table")[0]).count("sex=") >= 3

@@ -89,22 +89,22 @@ def test_a_reader_finds_the_same():
     assert case.classname == "credit-release.drift:psi"
     assert case.result[0].type == "fail"
     assert case.result[0].message == report["drift:psi"].checks[0].reason
-    told = {prop.name: prop.value for prop in case.child(junitparser.Properties)}
-    assert told["value"] == "0.31"
-    assert told["limit"] == "at most 0.2"
-    assert told["verdict"] == "fail"
-    assert told["n"] == "4012"
-    assert told["p_value"] == "1e-09"
+    found = {prop.name: prop.value for prop in case.child(junitparser.Properties)}
+    assert found["value"] == "0.31"
+    assert found["limit"] == "at most 0.2"
+    assert found["verdict"] == "fail"
+    assert found["n"] == "4012"
+    assert found["p_value"] == "1e-09"
     assert float(suite.time) == 0.004
 
 
 def test_intervals_are_properties():
     suite = read(performance())[0]
-    told = {prop.get("name"): prop.get("value") for prop in suite[1].iter("property")}
-    low, high = told["interval"].split(" ")
+    found = {prop.get("name"): prop.get("value") for prop in suite[1].iter("property")}
+    low, high = found["interval"].split(" ")
     assert (float(low), float(high)) == pytest.approx((0.81, 0.85))
-    assert told["confidence"] == "0.95"
-    assert told["method"] == "DeLong"
+    assert found["confidence"] == "0.95"
+    assert found["method"] == "DeLong"
 
 
 @pytest.mark.parametrize("verdict", ["fail", "error", "inconclusive"])
@@ -120,9 +120,9 @@ def test_what_stands_aside_passes_and_says_so(verdict):
     )
     aside = GateResult(name="a", kind="drift", checks=(check,), advisory=True)
     assert outcomes(Report(name="r", results=(aside,))) == set()
-    told = [(p.get("name"), p.get("value")) for p in read(aside).iter("property")]
-    assert told.count(("aside", "advisory")) == 2
-    assert ("verdict", verdict) in told
+    found = [(p.get("name"), p.get("value")) for p in read(aside).iter("property")]
+    assert found.count(("aside", "advisory")) == 2
+    assert ("verdict", verdict) in found
 
 
 def test_an_allowed_check_passes_and_says_so():
@@ -133,8 +133,8 @@ def test_an_allowed_check_passes_and_says_so():
     ):
         result = GateResult(name="a", kind="drift", checks=(check,), inconclusive=inconclusive)
         assert outcomes(result) == found
-        told = [(p.get("name"), p.get("value")) for p in read(result).iter("property")]
-        assert (("aside", "allowed") in told) is (inconclusive == "allow")
+        listed = [(p.get("name"), p.get("value")) for p in read(result).iter("property")]
+        assert (("aside", "allowed") in listed) is (inconclusive == "allow")
 
 
 def test_an_advisory_gate_that_is_skipped_is_skipped():
@@ -144,9 +144,9 @@ def test_an_advisory_gate_that_is_skipped_is_skipped():
 
 
 def test_an_undefined_value_has_no_property():
-    told = [prop.get("name") for prop in read(advisory()).iter("property")]
-    assert "value" not in told
-    assert "limit" not in told
+    found = [prop.get("name") for prop in read(advisory()).iter("property")]
+    assert "value" not in found
+    assert "limit" not in found
 
 
 def test_two_checks_of_one_name_are_two_cases():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from report_examples import advisory, drift, every_kind
 
-from mlgates.render import clean, pieces
+from mlgates.render import clean, split_code
 from mlgates.render.markdown import escape, sentence
 from mlgates.render.rows import GLYPHS
 from mlgates.report import Report
@@ -57,7 +57,7 @@ def test_a_report_has_a_headline_and_its_rows_worst_first():
     assert firsts == sorted(firsts, key=order.index)
 
 
-def test_a_table_is_read_with_as_many_cells_in_each_row():
+def test_every_row_of_a_table_has_as_many_cells():
     rows = re.findall(r"<tr>.*?</tr>", read(every_kind().to_markdown()), re.DOTALL)
     assert {len(re.findall(r"<t[dh]", row)) for row in rows} == {5}
     assert len(rows) == 1 + every_kind().to_markdown().count("\n| ") - 2
@@ -70,7 +70,7 @@ def test_details_are_folded():
     assert "commit 0123456789ab" in shown
 
 
-def test_a_report_that_says_nothing_more_folds_nothing():
+def test_nothing_is_folded_without_reasons():
     assert "<details>" not in Report(name="r", results=()).to_markdown()
     assert "(advisory)" in advisory().to_markdown()
 
@@ -85,22 +85,22 @@ def test_a_report_that_says_nothing_more_folds_nothing():
         ("`a|b`", r"<code>a\|b</code>"),
     ],
 )
-def test_what_stands_between_backticks_is_code(text, shown):
+def test_text_between_backticks_is_code(text, shown):
     assert sentence(text) == shown
 
 
-def test_pieces_are_the_text_again():
-    assert pieces("") == []
-    assert pieces("a") == [("a", False)]
-    assert pieces("`a` `b") == [("`a` `b", False)]
+def test_a_sentence_is_split_at_its_backticks():
+    assert split_code("") == []
+    assert split_code("a") == [("a", False)]
+    assert split_code("`a` `b") == [("`a` `b", False)]
 
 
 @given(
     st.text(st.characters(exclude_categories=()), max_size=60).map(lambda text: clean(text, 500))
 )
-def test_what_is_escaped_reads_as_itself(text):
-    told = text.strip()
-    shown = read(f"x {escape(told)} x")
+def test_escaped_text_is_shown_unchanged(text):
+    stripped = text.strip()
+    shown = read(f"x {escape(stripped)} x")
     found = (
         shown.replace("\u200b", "")
         .replace("&lt;", "<")
@@ -108,4 +108,4 @@ def test_what_is_escaped_reads_as_itself(text):
         .replace("&quot;", '"')
         .replace("&amp;", "&")
     )
-    assert found == f"<p>x {told} x</p>\n"
+    assert found == f"<p>x {stripped} x</p>\n"

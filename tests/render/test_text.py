@@ -1,4 +1,4 @@
-"""The table that a person reads: worst first, one finding one line, nothing forged."""
+"""The text report: worst first, one line per check, and no names that can forge lines."""
 
 import re
 import subprocess
@@ -150,7 +150,7 @@ def test_the_table_at_two_widths(monkeypatch, columns, table):
 @pytest.mark.parametrize(
     ("columns", "width"), [(1, 60), (60, 60), (80, 80), (120, 120), (200, 129), (9999, 129)]
 )
-def test_the_width_follows_the_terminal_within_reason(monkeypatch, columns, width):
+def test_lines_fit_the_terminal_up_to_a_maximum(monkeypatch, columns, width):
     monkeypatch.setenv("COLUMNS", str(columns))
     reason = "word " * 199 + "end"
     found = str(report(result(psi("fail", reason=reason))))
@@ -174,7 +174,7 @@ def test_a_result_alone_shows_every_check():
 
 
 @pytest.mark.parametrize("verdict", ["pass", "inconclusive", "fail"])
-def test_a_result_alone_says_what_was_not_judged(verdict):
+def test_the_note_of_a_result_is_at_its_end(verdict):
     found = result(psi(verdict), note="not judged: `day` (dates)")
     assert str(found).endswith("\n\nnot judged: `day` (dates)")
 
@@ -217,7 +217,7 @@ def test_headers(results, header):
     assert word == found.verdict.upper()
 
 
-def test_worst_first_and_what_stands_aside_last():
+def test_worst_first_and_gates_that_do_not_count_last():
     order = ["error", "fail", "inconclusive", "pass"]
     values = {"pass": 0.1, "fail": 0.9, "inconclusive": 0.9, "error": None}
     results = [result(psi(v, value=values[v]), name=f"g {v}") for v in reversed(order)]
@@ -230,7 +230,7 @@ def test_worst_first_and_what_stands_aside_last():
     assert rows == ["ERROR", "FAIL", "INCONCLUSIVE", "PASS", "ERROR (advisory)", "SKIP"]
 
 
-def test_what_is_allowed_stands_below_what_holds_back():
+def test_allowed_checks_come_after_those_that_block():
     undecided = psi("inconclusive", value=0.3, by_chance=True)
     found = report(
         result(psi("pass"), undecided, name="allowed", inconclusive="allow"),
@@ -286,14 +286,14 @@ def test_200_failing_checks_stay_readable():
     assert len(found.to_frame()) == 200
 
 
-def test_200_failing_gates_are_one_finding_each():
+def test_200_failing_gates_have_a_row_each():
     found = report(*[result(psi("fail", "x", 0.9), name=f"g{i}") for i in range(200)])
     lines = str(found).splitlines()
     assert sum(line.startswith("FAIL") for line in lines) == 200
     assert len(lines) == 3 + 2 * 200
 
 
-# what names and reasons may do to a terminal
+# control characters in names and reasons
 
 HOSTILE = [
     "\x1b[31mred\x1b[0m",
@@ -332,7 +332,7 @@ def test_control_characters_are_escaped_everywhere(text):
         assert rows[0].startswith("FAIL")
 
 
-def test_escapes_can_be_read():
+def test_escapes_are_readable():
     assert clean("age\x1b[31m") == r"age\x1b[31m"
     assert clean("a\nb\tc\u202ed") == r"a\nb\tc\u202ed"
     assert clean("\ud800") == r"\ud800"
@@ -356,7 +356,7 @@ def test_clean_is_one_printable_line(text, most):
     assert len(found) <= most
 
 
-# footers, also of reports that were read from a file
+# footers, also of reports read from a file
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_footers(provenance, footer):
     assert lines[4:] == ([] if footer is None else ["", footer.rstrip()])
 
 
-def test_a_run_prints_what_it_found():
+def test_a_run_prints_its_report():
     suite = mg.GateSuite([mg.Completeness(max_missing=0.2)], name="nightly")
     lines = str(suite.run(data={"bmi": [21.5, None, 30.1]})).splitlines()
     assert lines[:6] == [
@@ -422,7 +422,7 @@ def test_unknown_forms_are_refused():
     assert Verdict.worst(r.verdict for r in FULL) is Verdict.ERROR
 
 
-def test_a_hint_is_shown_though_its_check_passed():
+def test_the_hint_of_a_passed_check_is_shown():
     table = {"x": ["?", "a"] * 50, "y": ["a"] * 100, "z": ["b"] * 100}
     shown = str(mg.GateSuite([mg.Completeness()]).run(data=table))
     assert "PASS     completeness  x         missing 0 %  at most 0 %" in shown
@@ -442,7 +442,7 @@ def test_many_columns_without_rows_are_one_row():
 
 
 def few(gate, **evidence):
-    """What is told of a gate whose groups have few rows, in each form."""
+    """Return each form of the report of a gate whose groups have few rows."""
     group = list("bcdef") * 5 + ["a"] * 75
     report = mg.GateSuite([gate]).run(
         data={"group": group}, y_true=[0, 1] * 50, y_pred=[0, 1] * 50, **evidence
@@ -453,11 +453,11 @@ def few(gate, **evidence):
 def test_slices_with_few_rows_are_named():
     names = [f"group={name} (n = 5)" for name in "cdef"]
     for shown in few(mg.Performance("accuracy", at_least=0.5, by="group")):
-        told = f"also undecided: {', '.join(names)}"
-        assert told in shown.replace("\\", "")
+        listed = f"also undecided: {', '.join(names)}"
+        assert listed in shown.replace("\\", "")
 
 
-def test_groups_with_few_rows_are_named_with_what_differs():
+def test_groups_with_few_rows_are_named_with_their_rate():
     gate = mg.Fairness("equalized_odds_difference", at_most=0.5)
     shown = few(gate, sensitive_features="group")[0]
     assert "`true_positive_rate` where group=c (n = " in shown
@@ -465,7 +465,7 @@ def test_groups_with_few_rows_are_named_with_what_differs():
     assert "undecided: group=b (n = 5), group=c (n = 5)" in few(gate, sensitive_features="group")[0]
 
 
-def test_columns_in_slices_without_rows_are_named_with_both():
+def test_columns_of_empty_slices_are_named_with_their_slice():
     gate = mg.Completeness(by={"x": lambda t: [False] * 2, "y": lambda t: [False] * 2})
     shown = " ".join(str(mg.GateSuite([gate]).run(data={"a": [1, 2], "b": [1, 2]})).split())
     assert "undecided: `b` where x (n = 0), `a` where y (n = 0), `b` where y (n = 0)" in shown
@@ -476,10 +476,10 @@ def test_a_few_columns_without_rows_are_a_row_each():
     assert shown.count("has no cells to judge") == 3
 
 
-# colour, for a terminal alone
+# colours, for terminals
 
 
-def test_colours_are_for_who_asks():
+def test_colours_are_optional():
     assert "\x1b" not in str(FULL)
     for thing in (FULL, FULL["drift:psi"]):
         shown = render(thing, "text", colour=True)
@@ -494,10 +494,10 @@ def test_colours_begin_and_end_on_a_line():
         assert len(codes) % 2 == 0
 
 
-# which cells moved, and what was not judged
+# cells that changed, and columns that were not judged
 
 
-def test_cells_that_moved_are_told_largest_first():
+def test_cells_that_changed_are_listed_largest_first():
     shares = [("a", 0.1, 0.2), ("b", 0.2, 0.5), ("c", 0.3, 0.1), ("d", 0.3, 0.15), ("e", 0.1, 0.05)]
     cells = [
         {"cell": cell, "reference": before, "current": now, "moved": cell != "e"}
@@ -515,7 +515,7 @@ def test_a_share_stays_on_a_line():
     assert not any(line.strip().startswith("%") for line in found.splitlines())
 
 
-def test_a_long_list_of_what_was_not_judged_is_cut_where_a_name_ends():
+def test_a_long_note_is_cut_at_the_end_of_an_item():
     listed = ", ".join(f"`column_{i:02}` (dates)" for i in range(60))
     note = f"not judged: {listed}"
     checks = (psi("pass"), psi("pass", "hours"))
@@ -542,7 +542,7 @@ def test_templates_are_loaded_for_html_alone():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_was_not_judged_is_told_whatever_the_verdict(monkeypatch):
+def test_the_note_is_shown_whatever_the_verdict(monkeypatch):
     monkeypatch.setenv("COLUMNS", "90")
     gate = mg.Fairness(
         "demographic_parity_difference", at_most=0.1, small_groups="exclude", name="parity"

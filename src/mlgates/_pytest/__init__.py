@@ -1,1 +1,1 @@
-"""The pytest plugin's parts, imported when a test first uses gates."""
+"""The implementation of the pytest plugin, imported when a test first uses gates."""

@@ -1,4 +1,4 @@
-"""Gates as tests: subtests of the fixture `gates`, and a test each by `@pytest.mark.gates`."""
+"""Gates as tests: subtests by the fixture `gates`, parametrized tests by the mark `gates`."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ __all__ = [
     "run_subtests",
 ]
 
-# exceptions that end a test without a failure
+# exceptions that end a test without failing it
 _SKIPS = (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest)
 _ALLOWED = "a GateSuite, a callable that returns one, or its importable name 'package.module:NAME'"
 
 
 class Case(NamedTuple):
-    """A gate of a suite: the parameter of one test."""
+    """The parameter of one test: a suite and the name of a gate in it."""
 
     suite: GateSuite
     name: str
 
 
 class Run(NamedTuple):
-    """The report of a suite on one value of the fixture `evidence`."""
+    """The report of a suite for one value of the fixture `evidence`."""
 
     suite: GateSuite
     evidence: Mapping[str, Any]
@@ -53,15 +53,15 @@ _RESULT = pytest.StashKey[GateResult]()
 
 
 def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
-    """Make a test of each gate of a mark's suite, under the gate's name.
+    """Parametrize a test over the gates of a mark's suite, with their names as ids.
 
-    A suite that a callable returns is made once. The mark may be the test's, its class's or its
-    module's.
+    A callable that returns a suite is called once. The mark may be on the test, its class or its
+    module.
     """
     what = metafunc.definition.nodeid
     if "gate_result" not in metafunc.fixturenames:
-        if mark in metafunc.definition.own_markers:  # a module's mark may be for its other tests
-            _refuse(f"{what} is marked `gates`, but does not ask for the fixture `gate_result`")
+        if mark in metafunc.definition.own_markers:  # a module's mark may be for other tests
+            _refuse(f"{what} is marked `gates`, but does not use the fixture `gate_result`")
         return
     given = [*mark.args, *(mark.kwargs[name] for name in mark.kwargs if name == "suite")]
     if len(given) != 1 or len(mark.args) + len(mark.kwargs) != 1:
@@ -96,9 +96,9 @@ def _refuse(message: str) -> NoReturn:
 def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     """Return the result of a test's gate, with the checks that count.
 
-    The suite is run once for each value of the fixture `evidence`. A skipped gate skips the test,
-    one that did not pass but does not count is an expected failure, and the test fails if nothing
-    in the suite counts, because then no gate's test would.
+    The suite is run once for each value of the fixture `evidence`. A skipped gate skips the test.
+    A gate that did not pass but does not count is an expected failure. If no gate of the suite
+    counts, every test fails, because otherwise none would.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):
@@ -117,13 +117,13 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     result = report[case.name]
     describe_gate(item, result)
     if not report.passed and not report.failures:
-        _refuse(f"nothing that counts was judged, so this is INCONCLUSIVE:\n{report}")
+        _refuse(f"no gate that counts was judged, so the verdict is INCONCLUSIVE:\n{report}")
     if result.verdict is Verdict.SKIP and not result.advisory:
         pytest.skip(result.reason)
     if not result.passed and result.counted is None:
         aside = "advisory" if result.advisory else "undecided, allowed"
         why = f"{aside}, does not count: {result.verdict.upper()}: {result.reason}"
-        if item.config.getoption("runxfail"):  # it is about what pytest counts, not gates
+        if item.config.getoption("runxfail"):  # under this option pytest.xfail does nothing
             pytest.skip(why)
         pytest.xfail(why)
     allow = result.inconclusive == "allow"
@@ -135,24 +135,24 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
 
 
 def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
-    """Drop the reports on a fixture's value, which is about to go."""
+    """Drop the reports for the value of a fixture that is being torn down."""
     runs, kept = config.stash.get(_RUNS, []), fixturedef.cached_result
     if kept is not None:
         runs[:] = [run for run in runs if run.evidence is not kept[0]]
 
 
 def fail_unless_passed(item: pytest.Item, reason: str = "") -> None:
-    """Fail the test of a gate that did not pass, even if its body ignored that."""
+    """Fail the test of a gate that did not pass, even if the test ignored that."""
     result = item.stash.get(_RESULT, None)
     if result is not None and not result.passed:
         _refuse("\n".join(filter(None, [reason, str(result)])))
 
 
 def fail_skipped(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Fail the test of a gate that did not pass, even if its body or a fixture skipped it."""
-    left = None if call.excinfo is None else call.excinfo.value
-    if isinstance(left, _SKIPS):
-        why = f"the test skipped itself ({left}), but its gate had been judged, and did not pass:"
+    """Fail the test of a gate that did not pass, even if it was skipped afterwards."""
+    raised = None if call.excinfo is None else call.excinfo.value
+    if isinstance(raised, _SKIPS):
+        why = f"the test was skipped ({raised}) after its gate did not pass:"
         failed = pytest.CallInfo.from_call(lambda: fail_unless_passed(item, why), call.when)
         call.excinfo = failed.excinfo or call.excinfo
 
@@ -160,26 +160,31 @@ def fail_skipped(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
 def run_subtests(
     request: pytest.FixtureRequest, thing: object, evidence: Mapping[str, Any]
 ) -> Report | GateResult:
-    """Run a suite or gate, or take a report or result; return it when it passed.
+    """Report each gate of a suite, gate, report or result as a subtest.
+
+    Returns
+    -------
+    Report or GateResult
+        The report if it passed; of a GateResult, the result itself.
 
     Raises
     ------
     GateFailure
-        Unless the report passed; one in which nothing counts has not.
+        When the report did not pass, or no gate in it counts.
     OptionError
-        For any other thing, or a report with evidence.
+        When `thing` is of another type, or evidence is given with a report.
     """
     __tracebackhide__ = True
     try:
         subtests = request.getfixturevalue("subtests")
     except pytest.FixtureLookupError:
-        needs = "the fixture `gates` needs pytest 9 or newer, which has subtests"
-        instead = "suite.run(...).raise_for_verdict() does without"
-        pytest.fail(f"{needs}; this is pytest {pytest.__version__}. {instead}", pytrace=False)
+        needs = f"pytest 9 or newer with its subtests, got pytest {pytest.__version__}"
+        instead = "call suite.run(...).raise_for_verdict() instead"
+        pytest.fail(f"the fixture `gates` needs {needs}; {instead}", pytrace=False)
 
     if evidence and isinstance(thing, Report | GateResult):
         named = ", ".join(evidence)
-        msg = f"gates: a {type(thing).__name__} has been run already, got {named} beside it"
+        msg = f"gates: a {type(thing).__name__} takes no evidence, got {named}"
         raise OptionError(msg)
     if isinstance(thing, Report):
         report = thing
@@ -204,9 +209,9 @@ def run_subtests(
 
 
 def _report_gate(subtests: Any, result: GateResult) -> bool:
-    """Report a gate as a subtest; return False if pytest is to stop at the first failure.
+    """Report a gate as a subtest; return False if pytest has to stop at the first failure.
 
-    This is no part of `run_subtests`, because pytest wants a traceback entry of a skip.
+    This is a function of its own because pytest needs a traceback entry for a skip.
     """
     counted, aside = result.counted, {}
     if result.advisory and not result.passed:

@@ -1,7 +1,7 @@
 """The reports of one run of pytest: a line each in the terminal, and a file each on request.
 
-They come with pytest's own reports of the tests, so that those made by the workers of xdist arrive
-in the one process that has the terminal, and are written once.
+Reports are attached to pytest's own reports of tests, so that those of xdist's workers arrive in
+the main process and are written once.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["Collector"]
 
 _NAMED = 3  # gates of one report in the summary
-_OF_THE_MOMENT = {"started", "seconds", "now"}
+_TIMES = {"started", "seconds", "now"}
 
 
 class Collector:
-    """A plugin that collects the reports of suites in the process that has the terminal.
+    """A plugin that collects the reports of suites in the main process of pytest.
 
     Raises
     ------
     pytest.UsageError
-        When ``--mlgates-report`` can't be written to.
+        When the path of ``--mlgates-report`` can't be written.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -42,24 +42,24 @@ class Collector:
 
         self.path, problem = config.invocation_params.dir / given, ""
         if self.path.is_dir():
-            problem = "is a folder; name a file"
+            problem = "the path is a folder, expected a file"
         elif self.path.suffix.lower() not in SUFFIXES:
             problem = f"the path must end in one of {', '.join(SUFFIXES)}"
         elif not self.path.parent.is_dir():
-            problem = f"there is no folder {self.path.parent}"
+            problem = f"the folder {self.path.parent} does not exist"
         if problem:
             msg = f"--mlgates-report={given}: {problem}"
             raise pytest.UsageError(msg)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the reports of a test."""
+        """Keep the reports that a test made."""
         for where, text in getattr(report, "mlgates_reports", ()):
             self._texts.setdefault(text, []).append(where)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Read the reports and write them; a file that can't be written fails the run.
+        """Write the reports to files; a file that can't be written fails the run.
 
-        Reports that differ in times alone, made by several workers, count once.
+        Reports that differ only in times come from several workers, and are written once.
         """
         if self._texts:
             from mlgates import jsonfile
@@ -67,7 +67,7 @@ class Collector:
 
             for text, where in self._texts.items():
                 report = Report.from_dict(jsonfile.loads(text))
-                rests = {k: v for k, v in report.provenance.items() if k not in _OF_THE_MOMENT}
+                rests = {k: v for k, v in report.provenance.items() if k not in _TIMES}
                 results = [{**result.to_dict(), "seconds": 0} for result in report]
                 same = {**report.to_dict(), "provenance": rests, "results": results}
                 self._runs.setdefault(jsonfile.dumps(same), ([], report))[0].extend(where)
@@ -85,7 +85,7 @@ class Collector:
             self._written.append(os.path.relpath(path, session.config.invocation_params.dir))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show a line for each run of a suite, and the files written."""
+        """Print a line per report, and the files written."""
         if not self._runs and self.path is None:
             return
         from mlgates.render import clean
@@ -108,4 +108,4 @@ class Collector:
         if self._problem:
             terminalreporter.write_line(self._problem, red=True)
         elif self.path is not None and not self._written:
-            terminalreporter.write_line(f"no suite was run: {self.path.name} was not written")
+            terminalreporter.write_line(f"{self.path.name} was not written: no suite was run")

@@ -1,4 +1,4 @@
-"""Reports of gates in pytest's reports: properties of JUnit XML, and tables under failed tests."""
+"""Reports of gates in pytest's output: JUnit properties, and tables below failed assertions."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from mlgates.verdict import worst_first
 __all__ = ["extend_report"]
 
 _MOST_CHECKS = 50  # of one gate, as properties
-_MOST_TABLES = 3  # under one assertion
+_MOST_TABLES = 3  # below one assertion
 _WORD = re.compile(r"\w+")
-_ENOUGH = 60  # characters of an object's repr: pytest may have cut the rest
+_ENOUGH = 60  # characters of a repr to look for, because pytest shortens long ones
 
-# pairs of where a report was made and its JSON: texts pass xdist as they are
+# pairs of a test's id and the JSON of its report, because xdist transfers texts alone
 _MADE = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def hand_on(node: pytest.Item, report: Report) -> None:
-    """Keep a report for the summary, and for the file if one was asked for."""
+    """Keep a report for pytest's summary and for the file of ``--mlgates-report``."""
     where = f"{node.parent.nodeid}::{getattr(node, 'originalname', node.name)}"  # type: ignore[union-attr]
     node.stash.setdefault(_MADE, []).append((where, report.to_json()))
 
 
 def describe_report(node: pytest.Item, report: Report) -> None:
-    """Write a property a gate."""
+    """Add a property with the verdict of each gate."""
     for result in report:
-        node.user_properties.append((f"mlgates.{result.name}", _standing(result)))
+        node.user_properties.append((f"mlgates.{result.name}", _verdict(result)))
 
 
 def describe_gate(node: pytest.Item, result: GateResult) -> None:
-    """Write a gate's verdict, and the value, limit and verdict of its checks, worst first."""
+    """Add properties of a gate: its verdict, and value, limit and verdict of its worst checks."""
     properties = node.user_properties
-    properties += [("mlgates.gate", result.name), ("mlgates.verdict", _standing(result))]
+    properties += [("mlgates.gate", result.name), ("mlgates.verdict", _verdict(result))]
     properties += [("mlgates.reason", result.reason)] if result.reason else []
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
     for check in checks[:_MOST_CHECKS]:
@@ -50,8 +50,8 @@ def describe_gate(node: pytest.Item, result: GateResult) -> None:
         properties.append(("mlgates.checks", f"the worst {_MOST_CHECKS} of {len(checks)}"))
 
 
-def _standing(result: GateResult) -> str:
-    """Return a gate's verdict and why it does not count, as in ``"fail (advisory)"``."""
+def _verdict(result: GateResult) -> str:
+    """Return the verdict of a gate, as in ``"fail (advisory)"``."""
     aside = " (advisory)" if result.advisory else " (undecided, allowed)" if result.allowed else ""
     return f"{result.verdict}{aside}"
 
@@ -59,10 +59,10 @@ def _standing(result: GateResult) -> str:
 def extend_report(
     item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> None:
-    """Add the reports made to pytest's report, and the tables of those that an assertion is about.
+    """Attach reports to pytest's report of a test, and print those that an assertion is about.
 
-    These are the reports and results that its message shows (pytest keeps the parts of an assertion
-    among the frame's variables), or else those that its source names.
+    An assertion is about the reports and results in its message (pytest keeps the parts of an
+    assertion among the variables of the frame), or else about those in its source code.
     """
     made = item.stash.get(_MADE, None)
     if made:
@@ -73,10 +73,10 @@ def extend_report(
         return
     if isinstance(excinfo.value, GateFailure):
         if isinstance(item, pytest.Function) and item.config.getoption("tbstyle") == "auto":
-            # the line of the test and the table, instead of the whole test
+            # the failing line and the table, instead of the source of the whole test
             report.longrepr = pytest.Item.repr_failure(item, excinfo, "short")
         return
-    add = getattr(report.longrepr, "addsection", None)  # (a plugin may have put a text there)
+    add = getattr(report.longrepr, "addsection", None)  # (None if a plugin replaced it by a text)
     if add is None or not isinstance(excinfo.value, AssertionError):
         return
     message, entry = str(excinfo.value), excinfo.traceback[-1]

@@ -1,8 +1,8 @@
-"""Renderers: a report in, text out.
+"""Renderers: they turn a report into text, Markdown, HTML, JUnit XML or JSON.
 
-Names, reasons and details come from data, so every text passes `clean`: one line, nothing that a
-terminal could obey. What has a meaning in one form is escaped there: by Jinja2's autoescape in
-`html`, by `escape` in `markdown`, by ElementTree in `junit`.
+Names, reasons and details come from data, so every text passes `clean`, which keeps it on one line
+and escapes control characters. Characters with a meaning in one form are escaped by that renderer:
+Jinja2's autoescape in `html`, `escape` in `markdown`, ElementTree in `junit`.
 """
 
 from mlgates.errors import OptionError
@@ -15,18 +15,18 @@ FORMS = ("text", "markdown", "html", "junit", "json")
 
 
 def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> str:
-    """Return a report or a gate's result in a form.
+    """Render a report, or the result of one gate, in one of five forms.
 
     Parameters
     ----------
     thing : Report or GateResult
-        What to draw.
+        What to render.
     form : {"text", "markdown", "html", "junit", "json"}
         Plain text for a terminal; Markdown for a pull request or a step summary; one HTML page
-        that loads nothing; JUnit XML, a test case a check; JSON.
+        that loads nothing else; JUnit XML with one test case per check; JSON.
     colour : bool
-        Whether verdicts in "text" are coloured by ANSI escapes, as a terminal shows them.
-        ``str(report)`` is plain.
+        Whether to colour the verdicts in "text" by ANSI escapes, for a terminal;
+        ``str(report)`` has no colours. The other forms ignore it.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
         from mlgates.render.markdown import to_markdown
 
         return to_markdown(thing)
-    if form in ("html", "fragment"):  # a notebook shows the fragment: the page's body with styles
+    if form in ("html", "fragment"):  # a fragment is the body with its styles, for notebooks
         from mlgates.render.html import to_html
 
         return to_html(thing, fragment=form == "fragment")
@@ -68,7 +68,7 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
 
 
 def clean(text: str, most: int = 48) -> str:
-    r"""Return text on one line of at most so many characters, unprintable ones as escapes.
+    r"""Return text on one line, with unprintable characters escaped, cut to `most` characters.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def clean(text: str, most: int = 48) -> str:
 
 
 def abbreviated(text: str, most: int) -> str:
-    """Return a name of at most so many characters, cut in the middle.
+    """Return a name, with its middle left out if it has more than `most` characters.
 
     Examples
     --------
@@ -94,15 +94,15 @@ def abbreviated(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3 - tail]}...{text[-tail:]}"
 
 
-def pieces(text: str) -> list[tuple[str, bool]]:
-    """Split a sentence at its backticks; return each piece and whether it was inside them.
+def split_code(text: str) -> list[tuple[str, bool]]:
+    """Split a sentence at its backticks; return each part and whether it is code.
 
     Examples
     --------
-    >>> pieces("`psi` of `age`")
+    >>> split_code("`psi` of `age`")
     [('psi', True), (' of ', False), ('age', True)]
     """
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # a name contains a backtick, so pairs can't be matched
+    if len(parts) % 2 == 0:  # a name contains a backtick, so they can't be paired
         return [(text, False)]
     return [(part, i % 2 == 1) for i, part in enumerate(parts) if part]

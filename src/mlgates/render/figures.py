@@ -1,7 +1,7 @@
-"""Figures of a gate's result, as numbers and words: for pictures in HTML and for plots.
+"""The numbers and words of figures, for the pictures in HTML and the plots of `display`.
 
-Details of a check may come from a file and hold anything. Where they are not as a gate writes
-them there is no figure; nothing here raises.
+The details of a check may come from a file and contain anything. Details that no gate writes have
+no figure; nothing here raises.
 """
 
 import math
@@ -26,7 +26,7 @@ _LARGEST, _TINIEST = 1e15, 1e-100
 
 
 class Cell(NamedTuple):
-    """The shares of a bin or category in two distributions."""
+    """The share of one bin or category in the reference and in the data."""
 
     label: str
     reference: float
@@ -35,14 +35,14 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A value that others are compared with, such as a limit."""
+    """A value to compare others with, such as a limit, and its label."""
 
     value: float
     label: str
 
 
 class Span(NamedTuple):
-    """A value, with its interval and number of rows if it has them."""
+    """A value, with its interval and number of rows where they are defined."""
 
     label: str
     value: float | None
@@ -54,7 +54,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What every figure has: a title, a description in words, and its numbers as a table."""
+    """Base class of figures: a title, a description in words, and the numbers as a table."""
 
     title: str
     description: str = field(repr=False)
@@ -65,14 +65,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells(Figure):
-    """Two distributions over the same cells."""
+    """Two distributions over the same bins or categories."""
 
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spans(Figure):
-    """Values with intervals, one above the other, and lines to compare them with."""
+    """Values with intervals, a row each, and lines to compare them with."""
 
     unit: str
     spans: tuple[Span, ...]
@@ -81,7 +81,7 @@ class Spans(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels(Figure):
-    """Shares, a bar each, and the limit."""
+    """Shares, drawn as one bar each, and their limit."""
 
     levels: tuple[Span, ...]
     limit: Line | None
@@ -89,10 +89,11 @@ class Levels(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram(Figure):
-    """Counts of times between edges, with the quantile, its interval and the limit, in seconds.
+    """A histogram of times in seconds, with the measured quantile, its interval and the limit.
 
-    `production` is empty if there is none. An interval without an upper end is open. `shown` is the
-    range to draw: bins that are not empty, and the lines. `ticks` are round times in it.
+    `production` has the counts of the model in production, and is empty without one. `high` is None
+    for an interval without an upper end. `shown` is the range to draw, which covers the bins that
+    are not empty and all lines. `ticks` are round times in this range.
     """
 
     edges: tuple[float, ...]
@@ -108,10 +109,10 @@ class Histogram(Figure):
 
 
 def figures(result: GateResult) -> Iterator[Figure]:
-    """Yield what can be drawn of a gate's result, the worst first.
+    """Yield the figures of a gate's result, the worst check first.
 
-    Checks with a distribution of their own have a figure each; checks of one metric that have
-    intervals share one; so do the columns of `Completeness`.
+    A check with bins, groups or a histogram in its details has a figure of its own. Checks of one
+    metric with intervals share a figure, and so do the columns of `Completeness`.
     """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
     if result.kind == "completeness":
@@ -125,7 +126,7 @@ def figures(result: GateResult) -> Iterator[Figure]:
 
 
 def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
-    """Yield a bar a column with missing cells, the largest first."""
+    """Yield the figure of missing cells: a bar per column, the largest first."""
     judged = [
         (value, Span(_title(check), value, beyond=not check.limit.holds(value)), check.limit)
         for check in checks
@@ -159,7 +160,7 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
 
 
 def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
-    """Yield a figure for the checks of one metric and limit that have values and intervals."""
+    """Yield a figure per metric and limit, of all checks with a value and an interval."""
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
         own = any(check.details.get(detail) for detail in _OF_DETAIL)
@@ -186,7 +187,7 @@ def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
 
 
 def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans:
-    """Return a figure of values with intervals; too many are cut."""
+    """Return a figure of values with intervals, of which at most 40 are drawn."""
     shown = spans[:_MOST_ROWS]
     more = len(spans) - len(shown)
     rows = []
@@ -216,7 +217,11 @@ def _distributions(check: Check) -> Cells | None:
     if not shown:
         return None
     moved = [cell.label for cell in shown if cell.moved]
-    changes = f"{len(moved)} moved beyond chance: {', '.join(moved)}" if moved else "none moved"
+    changes = (
+        f"{len(moved)} changed significantly: {', '.join(moved)}"
+        if moved
+        else "none changed significantly"
+    )
     return Cells(
         title=_title(check),
         description=f"Shares of {len(shown)} cells in the reference and in the data; {changes}.",
@@ -230,7 +235,7 @@ def _distributions(check: Check) -> Cells | None:
 
 
 def cells(check: Check) -> tuple[Cell, ...]:
-    """Return the cells of a check's distributions, in their order."""
+    """Return the bins or categories in a check's details, in their order."""
     found = []
     for label, item in _entries(check, "cells", "cell"):
         reference, current = number(item.get("reference")), number(item.get("current"))
@@ -258,7 +263,7 @@ def _title(check: Check) -> str:
 
 
 def _groups(check: Check) -> Spans | None:
-    """Return the values of the groups that a gap was measured between."""
+    """Return the figure of the groups whose gap was measured."""
     spans = []
     for label, item in _entries(check, "groups", "group"):
         value, low, high, n = (number(item.get(name)) for name in ("value", "low", "high", "n"))
@@ -274,7 +279,7 @@ def _groups(check: Check) -> Spans | None:
         check.limit,
     )
     if line is not None and limit is not None:
-        # beyond the limit of the largest value is above, of any other gap below
+        # a limit of the largest value is exceeded above the line, any other gap below it
         above = limit.at_most is not None and abs(line.value - limit.high) <= _CLOSE
         for i, (_, value, *_) in enumerate(spans):
             over = 0.0 if value is None else value - line.value
@@ -287,10 +292,10 @@ def _groups(check: Check) -> Spans | None:
 
 
 def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
-    """Return where the limit of a gap lies among the values of the groups.
+    """Return the value of a group at which the gap would be exactly at its limit.
 
-    A gap is the difference or the ratio of the least and the greatest value, or one of these alone;
-    the numbers show which. For any other gap there is no line.
+    The gap may be the difference or the ratio of the extreme values, or one of them alone. Which of
+    these it is follows from the numbers; there is no line if none of them fits.
     """
     limit, gap = check.limit, check.value
     if limit is None or gap is None or not values:
@@ -306,7 +311,7 @@ def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
 
 
 def _histogram(check: Check) -> Histogram | None:
-    """Return the times of calls; of a metric that is no time, without its value and limit."""
+    """Return the histogram of a check; without value and limit unless they are times."""
     bins = _bins(check.details.get("histogram"))
     others = _bins(check.details.get("histogram_production"))
     if bins is None:
@@ -351,7 +356,7 @@ def _histogram(check: Check) -> Histogram | None:
 
 
 def _bins(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return rising edges and counts, or None for anything else that a file may hold."""
+    """Return the rising edges and the counts of a histogram, None if it is not one."""
     if not isinstance(item, Mapping):
         return None
     edges, counts = (
@@ -378,12 +383,12 @@ def _round_times(least: float, most: float) -> tuple[float, ...]:
     return tuple(times[:: len(times) // _TICKS + 1])
 
 
-#: What is drawn of a check, by the detail that holds it.
+#: The figure of a check, by the name of the detail that it is made from.
 _OF_DETAIL = {"cells": _distributions, "groups": _groups, "histogram": _histogram}
 
 
 def number(value: object) -> float | None:
-    """Return a number small enough to draw, the tiniest as 0; None for anything else."""
+    """Return a value as a float if it can be drawn, else None; tiny ones become 0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         return None
     return float(value) if abs(value) > _TINIEST else 0.0

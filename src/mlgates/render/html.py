@@ -1,9 +1,9 @@
-"""HTML: one page that loads nothing and runs nothing, and its body for a notebook.
+"""HTML: one page that loads nothing and runs nothing, and its body for notebooks.
 
-Every text is escaped by Jinja2's autoescape; only the style sheet, our own file, is not. The page
-has no script, and its content-security policy names the hash of its one style. The body is scoped
-to one class, takes its colours of text from the page around it, and repeats pictures in words, for
-notebooks that strip styles and pictures.
+Jinja2's autoescape escapes every text except the style sheet, which is a file of this package. The
+page has no script, and its content-security policy allows only the hash of its one style. All
+styles are scoped to one class. The body takes its text colour from the page around it, and repeats
+pictures in words for notebooks that remove styles and pictures.
 """
 
 import base64
@@ -15,7 +15,7 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mlgates.render import clean, pieces, rows
+from mlgates.render import clean, rows, split_code
 from mlgates.render.figures import figures
 from mlgates.render.svg import WIDTH, draw
 from mlgates.report import GateResult, Report
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _NAME = 120  # characters of a name
-_FIRST = 12  # rows of a gate before the rest is folded, if that is more than a few
+_FIRST = 12  # rows of a gate before the others are folded, if these are more than _FEW
 _FEW = 4
-_MOST = 1_000  # rows of a gate at all
+_MOST = 1_000  # rows of a gate in all
 _DRAWN = 12  # pictures of a gate
-_BLOCKING = 8  # gates that the head names
-_NAMED = 3  # subjects that it names of each
-_SUITE = 20_000  # characters of the suite as written
+_BLOCKING = 8  # gates listed at the top
+_NAMED = 3  # checks listed there per gate
+_SUITE = 20_000  # characters of the suite's repr
 
 
 def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
-    """Return one self-contained page, or its body with styles for a notebook."""
+    """Return a report as one self-contained page, or as its body with styles."""
     results = [thing] if isinstance(thing, GateResult) else rows.ordered(thing)
     gates = [_gate(result, place) for place, result in enumerate(results, 1)]
     alone = isinstance(thing, GateResult)
@@ -47,7 +47,7 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
         alone=alone,
         gates=gates,
         blocking=[] if alone else [gate for gate in gates if gate["blocks"]][:_BLOCKING],
-        rests=rows.provenance_clauses(provenance),
+        provenance=rows.provenance_clauses(provenance),
         versions=[
             clean(f"{name} {version}", 80)
             for name, version in (versions.items() if isinstance(versions, Mapping) else ())
@@ -77,19 +77,19 @@ def _environment() -> "Environment":
         WIDTH=WIDTH,
         digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         number_of=rows.number_of,
-        pieces=pieces,
+        split_code=split_code,
         style=Markup(style),  # noqa: S704  (our own file)
     )
     return environment
 
 
 def _gate(result: GateResult, place: int) -> dict[str, object]:
-    """Return what the template shows of a gate."""
+    """Return the variables of the template for one gate."""
     shown, short, passed = rows.fold(result)
-    held = [rows.row(result, check, _NAME) for check in shown[:_MOST]]
+    listed = [rows.row(result, check, _NAME) for check in shown[:_MOST]]
     if short:
-        held.append(rows.alike(result, short, _NAME))
-    first = len(held) if len(held) <= _FIRST + _FEW else _FIRST
+        listed.append(rows.undecided_row(result, short, _NAME))
+    first = len(listed) if len(listed) <= _FIRST + _FEW else _FIRST
     folded, hidden = (
         f"{len(rest):,} more: {', '.join(_counts(rest))}" if rest else ""
         for rest in ([*shown[first:_MOST], *short], [*shown[_MOST:], *passed[_MOST:]])
@@ -107,8 +107,8 @@ def _gate(result: GateResult, place: int) -> dict[str, object]:
         "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
         "tally": " · ".join(_counts(result.checks)),
         "seconds": format_number(result.seconds, "s") if result.seconds else "",
-        "held": held[:first],
-        "more": held[first:],
+        "rows": listed[:first],
+        "more": listed[first:],
         "folded": folded,
         "passed": [rows.row(result, check, _NAME) for check in passed[:_MOST]],
         "hidden": hidden,
@@ -120,13 +120,13 @@ def _gate(result: GateResult, place: int) -> dict[str, object]:
 
 
 def _counts(checks: Sequence[Check]) -> list[str]:
-    """Return how many checks there are of each verdict, worst first."""
+    """Return the number of checks of each verdict, worst first, as in ``["2 fail"]``."""
     counts = Counter(check.verdict for check in checks)
     return [f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts, key=worst_first)]
 
 
 def _failed(result: GateResult) -> str:
-    """Return the worst checks in a line: measured values, limits missed, groups compared."""
+    """Return the worst checks in one line, with their values, limits and groups."""
     blocking = [check for check in result.checks if check.verdict is result.verdict]
     clauses = []
     for check in blocking[:_NAMED]:

@@ -1,13 +1,13 @@
-"""JUnit XML: a test suite a gate, a test case a check, as CI servers read it.
+"""JUnit XML for CI servers: one test suite per gate, one test case per check.
 
-FAIL is a failure, ERROR and INCONCLUSIVE are errors of that type, SKIP is skipped. What doesn't
-count (advisory, or undecided and allowed) is a passed case with a property that says so.
-ElementTree escapes; `clean` removes the characters that an XML 1.0 document can't hold.
+FAIL is a failure, ERROR and INCONCLUSIVE are errors of that type, SKIP is skipped. A check that
+doesn't count (advisory, or undecided where that is allowed) is a passed case with the property
+"aside". ElementTree escapes markup; `clean` escapes the characters that XML 1.0 does not allow.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from xml.etree import ElementTree as ET  # only written with, never read with
+from xml.etree import ElementTree as ET  # used for writing alone
 
 from mlgates.render import clean
 from mlgates.render.rows import aside
@@ -25,7 +25,7 @@ _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def to_junit_xml(thing: Report | GateResult) -> str:
-    """Return a report, or one gate's result, as JUnit XML."""
+    """Return a report, or the result of one gate, as JUnit XML."""
     results = [thing] if isinstance(thing, GateResult) else thing.results
     provenance = thing.provenance if isinstance(thing, Report) else {}
     started, seconds = provenance.get("started"), provenance.get("seconds")
@@ -43,11 +43,11 @@ def to_junit_xml(thing: Report | GateResult) -> str:
             metric = "" if check.metric == check.subject else f" {check.metric}"
             name = clean(f"{check.subject}{where}{metric}", _NAME)
             seen[name] += 1
-            if seen[name] > 1:  # readers take two of one name for one test run twice
+            if seen[name] > 1:  # readers take two cases of one name for two runs of one test
                 name = f"{name} ({seen[name]})"
-            standing, limit = aside(result, check), check.limit
+            uncounted, limit = aside(result, check), check.limit
             case = ET.SubElement(suite, "testcase", name=name, classname=f"{owner}.{gate}")
-            # a gate's time can't be divided among its checks
+            # the time of a gate can't be divided among its checks
             case.set("time", f"{result.seconds if len(result.checks) == 1 else 0:.3f}")
             about = {
                 "verdict": str(check.verdict),
@@ -61,11 +61,11 @@ def to_junit_xml(thing: Report | GateResult) -> str:
                 "confidence": check.confidence,
                 "p_value": check.p_value,
                 "method": check.method,
-                "aside": standing,
+                "aside": uncounted,
             }
             _add_properties(case, about)
             skipped, reason = check.verdict is Verdict.SKIP, clean(check.reason, _REASON)
-            tag = _TAGS.get(check.verdict, "") if skipped or not standing else ""
+            tag = _TAGS.get(check.verdict, "") if skipped or not uncounted else ""
             tags[tag] += 1
             if tag:
                 outcome = ET.SubElement(case, tag, message=reason)
@@ -91,7 +91,7 @@ def to_junit_xml(thing: Report | GateResult) -> str:
 
 
 def _add_properties(parent: ET.Element, about: Mapping[str, object]) -> None:
-    """Add the properties of a suite or case, numbers with all their digits."""
+    """Add properties to a suite or case; numbers have all their digits."""
     properties = ET.SubElement(parent, "properties")
     for name, value in about.items():
         if value is not None and value != "":

@@ -1,25 +1,25 @@
-"""Markdown for pull requests and step summaries: a headline, a table worst first, the rest folded.
+"""Markdown for pull requests and step summaries: a headline, a table, and folded details.
 
-`escape` is applied to every text from data: a name can't end a cell, become a link or an image,
-mention a person, or open HTML.
+Every text from data passes `escape`, so that a name can't end a table cell, become a link or an
+image, mention a person, or start HTML.
 """
 
 import re
 from collections.abc import Sequence
 
-from mlgates.render import pieces
+from mlgates.render import split_code
 from mlgates.render.rows import GLYPHS, headline, ordered, provenance_clauses, rows
 from mlgates.report import GateResult, Report
 
 _NAME = 80
 _SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$#!(){}]")
-# what GitHub turns into a mention, a reference or a link even where it is escaped
+# GitHub turns these into mentions, references or links even after a backslash
 _LINKED = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
 _BREAK = "\u200b"  # a space without width
 
 
 def to_markdown(thing: Report | GateResult) -> str:
-    """Return a report, or one gate's result, in GitHub's flavour of Markdown."""
+    """Return a report, or the result of one gate, in GitHub's flavour of Markdown."""
     results = [thing] if isinstance(thing, GateResult) else ordered(thing)
     head = headline(thing, _NAME)
     parts = [f"### {GLYPHS[head.verdict]} {head.verdict.upper()} {_code(head.name)}"]
@@ -40,8 +40,8 @@ def to_markdown(thing: Report | GateResult) -> str:
             reasons.append(f"- **{verdict or 'more'}** {where}: {clauses}")
     parts += ["\n".join(table), _folded("Reasons", reasons)]
     if isinstance(thing, Report):
-        rests = [f"- {escape(clause)}" for clause in provenance_clauses(thing.provenance)]
-        parts.append(_folded("What this rests on", rests))
+        provenance = [f"- {escape(clause)}" for clause in provenance_clauses(thing.provenance)]
+        parts.append(_folded("Provenance", provenance))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -51,17 +51,17 @@ def _folded(summary: str, lines: Sequence[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a sentence in Markdown, with code between its backticks."""
-    return "".join(_code(part) if code else escape(part) for part, code in pieces(text))
+    """Return a sentence in Markdown; text between backticks becomes code."""
+    return "".join(_code(part) if code else escape(part) for part, code in split_code(text))
 
 
 def _code(text: str) -> str:
-    # a tag instead of backticks, between which nothing can be escaped
+    # a tag, because nothing can be escaped between backticks
     return f"<code>{escape(text)}</code>" if text else ""
 
 
 def escape(text: str) -> str:
-    r"""Return clean text as Markdown that is read as nothing but this text.
+    r"""Escape a text so that Markdown shows it unchanged.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""What every form shows: the headline, the rows worst first, and what a report rests on.
+"""The contents of all forms: the headline, the rows of the table, and the provenance.
 
-All texts here are clean, and one finding is one line; a renderer escapes what has a meaning in its
-own form.
+All texts returned are on one line without control characters. Each renderer escapes the characters
+that have a meaning in its own form.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,16 @@ GLYPHS = {
 }
 
 _MOST = 20  # rows of one gate
-_ALIKE = 4  # so many checks without enough rows become one row
-_NAMED = 8  # of which so many are named
-_MOVED = 3  # cells named of those that moved
-_NOTE = 160  # characters of a gate's note, such as the columns that were not judged
+_UNDECIDED = 4  # as many undecided checks become one row
+_NAMED = 8  # undecided checks listed in this row
+_MOVED = 3  # cells listed of those that changed
+_NOTE = 160  # characters of a gate's note, such as the list of columns that were not judged
 _REASON = 1_000
-_NAME = 48  # characters of a name, unless a form has room for more
+_NAME = 48  # characters of a name, by default
 
 
 class Head(NamedTuple):
-    """The first line: name, verdict, what doesn't count, and how many gates block the release."""
+    """The first line: name, verdict, results that don't count, number of gates that block."""
 
     name: str
     verdict: Verdict
@@ -39,22 +39,22 @@ class Head(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One finding, or several that are alike.
+    """One row of the table, for one check or for several similar ones.
 
     Attributes
     ----------
     verdict : Verdict or None
-        None for a row that only counts further ones.
+        None for a row that gives the number of checks left out.
     aside : {"", "advisory", "allowed"}
-        Why it doesn't count.
+        Why the check doesn't count; "" if it does.
     gate, subject, measured, limit : str
-        The cells.
+        The cells of the row.
     reason : str
-        The sentence under it; empty where the cells are enough.
+        The sentence below the row; "" where the cells are enough.
     note : str
-        Which cells of a distribution moved, and what was not judged.
+        The bins that changed, and the columns or groups that were not judged.
     n : int
-        Rows that it rests on; 0 for a row of several checks.
+        Rows that the value was computed from; 0 for a row of several checks.
     """
 
     verdict: Verdict | None
@@ -69,29 +69,30 @@ class Row(NamedTuple):
 
 
 def headline(thing: Report | GateResult, name_length: int = _NAME) -> Head:
-    """Return the first line of a report or of one gate's result."""
+    """Return the first line of a report, or of the result of one gate."""
     name, verdict = clean(thing.name, name_length), thing.verdict
     if isinstance(thing, GateResult):
         return Head(name, verdict, aside(thing), "")
-    held, gates = len(thing.failures), number_of(len(thing.results), "gate")
-    summary = f"{held} of {gates} block{'s' if held == 1 else ''} release" if held else gates
+    blocking, gates = len(thing.failures), number_of(len(thing.results), "gate")
+    verb = "blocks" if blocking == 1 else "block"
+    summary = f"{blocking} of {gates} {verb} release" if blocking else gates
     return Head(name, verdict, thing.aside(), summary)
 
 
 def ordered(report: Report) -> list[GateResult]:
-    """Return the results, the worst that counts first; those that don't count come last."""
+    """Return the results, worst first; those that don't count come last."""
     results = sorted(report.results, key=lambda result: worst_first(result.verdict))
     results.sort(key=lambda r: len(Verdict) if r.counted is None else worst_first(r.counted))
     return results
 
 
 def rows(result: GateResult, name_length: int = _NAME) -> list[Row]:
-    """Return a gate's rows, worst first: the worst checks, similar ones in one row, the note."""
+    """Return the rows of a gate, worst first, with similar checks in one row."""
     shown, short, passed = fold(result)
     gate = clean(result.name, name_length)
     lines = [row(result, check, name_length) for check in shown[:_MOST]]
     if short:
-        lines.append(alike(result, short, name_length))
+        lines.append(undecided_row(result, short, name_length))
     if len(shown) > _MOST:
         more = f"... {len(shown) - _MOST} more"
         lines.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
@@ -105,26 +106,26 @@ def rows(result: GateResult, name_length: int = _NAME) -> list[Row]:
 
 
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
-    """Sort a gate's checks into those to show one by one, those that lack evidence, and passed.
+    """Divide the checks of a gate into those to show singly, undecided ones, and passed ones.
 
-    Each list has the worst first. Only many that lack evidence are kept apart, and of those that
-    passed two or more, without a hint.
+    Each list has the worst first. Undecided checks that lack evidence share a row if there are
+    four or more, and passed checks without a hint if there are two or more.
     """
     checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
     passed = [check for check in checks if check.passed and not check.hint]
     if sum(check.passed for check in checks) < 2:
         passed = []
     short = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
-    if len(short) < _ALIKE:
+    if len(short) < _UNDECIDED:
         short = []
     folded = {id(check) for check in (*passed, *short)}
     return [check for check in checks if id(check) not in folded], short, passed
 
 
-def alike(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
-    """Return one row for many checks that lack evidence: the first one's reason, and labels.
+def undecided_row(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
+    """Return one row for many undecided checks: the reason of the first, and a list of the others.
 
-    A label is what distinguishes a check from the others: its slice, its subject, or both.
+    A check is listed by its slice, its subject, or both, whichever distinguishes it.
     """
     sliced = [check for check in checks if check.group is not None]
     subjects, metrics = {check.subject for check in sliced}, {check.metric for check in sliced}
@@ -146,7 +147,7 @@ def alike(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
 def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
     """Return the row of one check."""
     if check.subject in (result.name, result.kind, result.name.partition(":")[2]):
-        subject = check.group or ""  # the gate's name is in the cell before
+        subject = check.group or ""  # the gate has a column of its own
     else:
         subject = check.subject if check.group is None else f"{check.subject} [{check.group}]"
     measured = limit = ""
@@ -180,7 +181,7 @@ def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
 
 
 def aside(result: GateResult, check: Check | None = None) -> str:
-    """Return in a word why a result, or one of its checks, doesn't count; "" if it does."""
+    """Return why a result or a check doesn't count: "advisory", "allowed", or "" if it does."""
     if result.advisory:
         return "advisory"
     allowed = check is not None and check.by_chance and result.inconclusive == "allow"
@@ -188,7 +189,7 @@ def aside(result: GateResult, check: Check | None = None) -> str:
 
 
 def shorten_list(listed: str, most: int = _NOTE) -> str:
-    """Return a list of names with reasons in brackets, a long one cut where an item ends."""
+    """Return a list such as ``"`a` (dates), `b` (texts)"``, cut at the end of an item if long."""
     shown = clean(listed, most)
     if len(listed) <= most:
         return shown
@@ -198,9 +199,9 @@ def shorten_list(listed: str, most: int = _NOTE) -> str:
 
 
 def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
-    """Return what a report rests on: its tables, when it was run, the commit.
+    """Return the provenance in clauses: the tables, the time of the run, the commit.
 
-    A report may come from a file; what is not as a run writes it is left out.
+    A report may come from a file; entries that no run writes are left out.
     """
     clauses = []
     tables = provenance.get("tables")

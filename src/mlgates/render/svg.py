@@ -1,6 +1,6 @@
-"""Figures as SVG, built as data: shapes with attributes, which a template writes and escapes.
+"""Figures as SVG: lists of shapes with attributes, which a template writes and escapes.
 
-Colour is never the only sign: what moved or is beyond a limit also has a symbol.
+Values beyond a limit and significant changes have a symbol besides their colour.
 """
 
 import math
@@ -13,9 +13,9 @@ from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, shar
 from mlgates.verdict import format_number
 
 WIDTH = 460
-_NAMES = 148  # where names end
+_NAMES = 148  # right end of names
 _LEFT, _RIGHT = 156, 334  # of bars and intervals
-_NUMBERS = 340  # where signs and numbers begin
+_NUMBERS = 340  # left end of signs and numbers
 _ROW = 18
 _TOP = 8
 _LABEL = 14  # height of a label above the rows
@@ -36,7 +36,7 @@ class Shape(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A figure's shapes, and a legend: classes and their meaning."""
+    """The shapes of a figure, and its legend as pairs of a class and a text."""
 
     height: int
     shapes: list[Shape]
@@ -48,7 +48,7 @@ def draw(figure: Figure) -> Picture:
     match figure:
         case Cells(cells=cells):
             legend = [("reference", "reference"), ("current", "data")]
-            legend += [("moved", "moved beyond chance")] * any(cell.moved for cell in cells)
+            legend += [("moved", "significant change")] * any(cell.moved for cell in cells)
             return Picture(_TOP + _ROW * len(cells), [*_cells(figure)], legend)
         case Spans(spans=spans, lines=lines):
             top = _TOP + _LABEL * len(lines)
@@ -81,7 +81,7 @@ def _cells(figure: Cells) -> Iterator[Shape]:
             yield _shape("text", "sign", sign, x=_NUMBERS, y=y + 11, text_anchor="start")
         for x, share in ((WIDTH - 62, cell.reference), (WIDTH, cell.current)):
             yield _shape("text", "", f"{100 * share:.1f} %", x=x, y=y + 11, text_anchor="end")
-        yield _shape("text", "told", "→", x=WIDTH - 53, y=y + 11, text_anchor="middle")
+        yield _shape("text", "label", "→", x=WIDTH - 53, y=y + 11, text_anchor="middle")
     bottom = _TOP + _ROW * len(figure.cells)
     yield _shape("line", "axis", x1=_LEFT, x2=_LEFT, y1=_TOP - 2, y2=bottom)
 
@@ -110,8 +110,8 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
     for span in figure.spans:
         values += [v for v in (span.value, *(span.interval or ())) if v is not None]
     least, most = min(values, default=0.0), max(values, default=1.0)
-    room = 0.04 * (most - least) or abs(most) or 1.0
-    least, most = least - room, most + room
+    margin = 0.04 * (most - least) or abs(most) or 1.0
+    least, most = least - margin, most + margin
     scale = (_RIGHT - _LEFT) / (most - least)
     bottom = top + _ROW * len(figure.spans) + 2
 
@@ -122,7 +122,7 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
     for tick in ticks(least, most):
         x, shown = at(tick), format_number(tick, figure.unit)
         yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
-        yield _shape("text", "told", shown, x=x, y=bottom + 15, text_anchor="middle")
+        yield _shape("text", "label", shown, x=x, y=bottom + 15, text_anchor="middle")
     for place, line in enumerate(figure.lines, 1):
         other, x = at(figure.lines[0].value) if place > 1 else None, at(line.value)
         name, y = "limit" if line.value else "zero", _LABEL * place
@@ -131,7 +131,7 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
         y = top + _ROW * i + 8
         yield _name(y + 4, span.label)
         if span.value is None:
-            yield _shape("text", "told", "undefined", x=WIDTH - 40, y=y + 4, text_anchor="end")
+            yield _shape("text", "label", "undefined", x=WIDTH - 40, y=y + 4, text_anchor="end")
             continue
         x, value = at(span.value), format_number(span.value, figure.unit)
         name, ends = "beyond" if span.beyond else "current", ""
@@ -172,7 +172,7 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
             hint = f"{ends}: {figure.counts[i]:,.0f} of {total:,.0f}"
             top = bottom - tall
             yield _shape("rect", "current", "", hint, x=edges[i], y=top, width=wide, height=tall)
-    if others:  # the other distribution, as the line along the tops of its bars
+    if others:  # the production histogram is a line along the tops of its bars
         tops = [bottom - (_TALL - 10) * share / most for share in others]
         points = [(x, top) for i, top in enumerate(tops) for x in edges[i : i + 2]]
         points = [(edges[0], bottom), *points, (edges[-1], bottom)]
@@ -182,7 +182,7 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
     for tick in figure.ticks:
         x, shown = at(tick), format_number(tick, "s")
         yield _shape("line", "axis", x1=x, x2=x, y1=bottom, y2=bottom + 4)
-        yield _shape("text", "told", shown, x=x, y=bottom + 15, text_anchor="middle")
+        yield _shape("text", "label", shown, x=x, y=bottom + 15, text_anchor="middle")
     limit = None if figure.limit is None else at(figure.limit)
     if figure.value is not None:
         label = f"{figure.label} {format_number(figure.value, 's')}"
@@ -205,7 +205,7 @@ def _shape(
 
 
 def _name(y: float, label: str) -> Shape:
-    """Return the name of a row; categories are shown as written, intervals with a sign."""
+    """Return the name of a row; only names of bins get the sign for "at most"."""
     shown = label.replace("<=", "≤") if _INTERVAL.fullmatch(label) else label
     hint = label if len(label) > _LETTERS else ""
     shown = abbreviated(shown, _LETTERS)
@@ -215,9 +215,9 @@ def _name(y: float, label: str) -> Shape:
 def _marker(
     name: str, label: str, x: float, *, top: float, bottom: float, other: float | None = None
 ) -> Iterator[Shape]:
-    """Yield an upright line and the label above it, which stays within the picture.
+    """Yield a vertical line, and its label above, which is kept within the picture.
 
-    Where another line, at `other`, would cross the label, the label is on the side away from it.
+    The label is moved to one side if another line, at `other`, would cross it.
     """
     yield _shape("line", name, x1=x, x2=x, y1=top, y2=bottom)
     wide = 6 * len(label)
@@ -226,7 +226,7 @@ def _marker(
         x, anchor = (x - 4, "end") if left else (x + 4, "start")
     else:
         x, anchor = min(max(x, wide / 2 + 2), WIDTH - wide / 2 - 2), "middle"
-    yield _shape("text", "told", label, x=x, y=top - 5, text_anchor=anchor)
+    yield _shape("text", "label", label, x=x, y=top - 5, text_anchor=anchor)
 
 
 def ticks(least: float, most: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""Plain text for a terminal: a table, worst first, with the reason under what did not pass."""
+"""Plain text for a terminal: a table, worst first, with the reason below what did not pass."""
 
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -10,7 +10,7 @@ from mlgates.verdict import Verdict, worst_first
 
 _NARROWEST, _WIDEST = 60, 200
 _PROSE = 120  # characters of a line of prose
-_LEAST = 13  # characters that a column of names keeps in a narrow terminal
+_LEAST = 13  # fewest characters of a column of names
 _HEAD = ("VERDICT", "GATE", "SUBJECT", "MEASURED", "LIMIT")
 _GAP = "  "
 _DIM = "2"
@@ -24,7 +24,7 @@ _COLOURS = {
 
 
 def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
-    """Return the table of a report, or of one gate's result, as wide as the terminal.
+    """Return a report, or the result of one gate, as a table that fits the terminal.
 
     `colour` adds ANSI escapes.
     """
@@ -51,7 +51,7 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
         cells.append((verdict, each.gate, each.subject, each.measured, each.limit))
     sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
     over = sum(sizes) + len(_GAP) * (len(sizes) - 1) - width
-    while over > 0 and max(sizes[1], sizes[2]) > _LEAST:  # names give way
+    while over > 0 and max(sizes[1], sizes[2]) > _LEAST:  # names are shortened
         sizes[1 if sizes[1] > sizes[2] else 2] -= 1
         over -= 1
     table = [
