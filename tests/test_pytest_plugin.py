@@ -1,4 +1,9 @@
-"""Gates in pytest, each case in a pytest of its own: what it says, and when it is green."""
+"""The pytest plugin: what it prints, and which tests fail.
+
+Most cases run pytest within this process; those about processes and imports start new ones.
+"""
+
+import importlib
 
 import pytest
 from junitparser.xunit2 import JUnitXml
@@ -6,11 +11,11 @@ from junitparser.xunit2 import JUnitXml
 from mlgates._pytest.collector import Collector
 from mlgates.report import SUFFIXES, Report
 
-# `passing` and `failing` are gates; `advisory`, `allowed` and `skipped` stand aside
+# `passing` and `failing` count; `advisory`, `chance` and `skipped` do not
 LOANS = """
 import mlgates as mg
 
-def says(name, number, **options):
+def reports(name, number, **options):
     def measured():
         return number
     measured.__name__ = name
@@ -32,47 +37,54 @@ def counted(data):
 
 PASSING = mg.GateSuite(
     [
-        says("passing", 4),
-        says("advisory", 7, advisory=True),
-        says("skipped", 7),
+        reports("passing", 4),
+        reports("advisory", 7, advisory=True),
+        reports("skipped", 7),
         by_chance("chance"),
     ],
     name="loans",
 ).skip("skipped", reason="not this week")
-FAILING = PASSING + mg.GateSuite([says("failing", 7)])
+FAILING = PASSING + mg.GateSuite([reports("failing", 7)])
 ASIDE = PASSING.only("advisory", "skipped", "chance")
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _extensions():
+    """Import extension modules first: pytester unloads later ones, and they load once only."""
+    for name in ("numpy", "pandas", "pyarrow.dataset", "scipy.stats", "sklearn.metrics"):
+        importlib.import_module(name)
+
+
 @pytest.fixture
 def run(pytester):
-    """Run pytest with the plugin, all warnings errors, in a process of its own."""
+    """Run pytest with the plugin, warnings as errors, in this process unless `apart` is true."""
     pytester.makepyfile(loans=LOANS)
 
-    def run(*options):
-        plugins = ("-p", "mlgates.pytest_plugin", "-p", "no:benchmark", "-p", "no:cacheprovider")
-        if "--lf" in options or "cache" in options:
-            plugins = plugins[:-2]
-        asked = [option for option in options if option != "cache"]
-        return pytester.runpytest_subprocess(*plugins, "-W", "error", *asked, timeout=300)
+    def run(*options, cache=False, apart=False):
+        plugins = ["-p", "mlgates.pytest_plugin", "-p", "no:benchmark"]
+        plugins += [] if cache else ["-p", "no:cacheprovider"]
+        if apart:
+            return pytester.runpytest_subprocess(*plugins, "-W", "error", *options, timeout=300)
+        return pytester.runpytest_inprocess(*plugins, "-W", "error", *options)
 
     return run
 
 
 def cases(path):
-    """The test cases by name, as a JUnit reader has them."""
+    """Return the test cases of a JUnit file by name."""
     return {case.name: case for suite in JUnitXml.fromfile(str(path)) for case in suite}
 
 
 def properties(path, name):
-    """The properties of a test case."""
+    """Return the properties of a test case."""
     return {p.name: p.value for p in cases(path)[name].properties()}
 
 
 # the fixture `gates`
 
 
-def test_gates_are_subtests_and_the_test_fails_with_the_table(pytester, run):
+def test_each_gate_is_a_subtest_and_the_test_fails_with_the_table(pytester, run):
     pytester.makepyfile(
         test_loans="""
         import mlgates as mg
@@ -101,7 +113,7 @@ def test_gates_are_subtests_and_the_test_fails_with_the_table(pytester, run):
         def test_wrong_use(gates):
             with pytest.raises(mg.OptionError, match="must be a GateSuite, a Gate, a Report or"):
                 gates([PASSING])
-            with pytest.raises(mg.OptionError, match="has been run already, got data beside it"):
+            with pytest.raises(mg.OptionError, match="a Report takes no evidence, got data"):
                 gates(PASSING.run(), data={})
             with pytest.raises(mg.EvidenceError, match="did you mean 'data'"):
                 gates(PASSING, dat={})
@@ -141,32 +153,32 @@ def test_gates_are_subtests_and_the_test_fails_with_the_table(pytester, run):
     assert found.ret == pytest.ExitCode.TESTS_FAILED
     assert Report.load(pytester.path / "out.json").passed
     assert Report.load(pytester.path / "out-2.json").failures[0].name == "failing"
-    told = properties(pytester.path / "j.xml", "test_fails")
-    assert told["mlgates.failing"] == "fail"
-    assert told["mlgates.advisory"] == "fail (advisory)"
-    assert told["mlgates.chance"] == "inconclusive (undecided, allowed)"
+    found = properties(pytester.path / "j.xml", "test_fails")
+    assert found["mlgates.failing"] == "fail"
+    assert found["mlgates.advisory"] == "fail (advisory)"
+    assert found["mlgates.chance"] == "inconclusive (undecided, allowed)"
 
 
 def test_stopping_at_the_first_failure_still_shows_the_table(pytester, run):
     pytester.makepyfile(
         test_loans="""
         import mlgates as mg
-        from loans import FAILING, says
+        from loans import FAILING, reports
 
         def test_fails(gates):
-            gates(mg.GateSuite([says("first", 7), says("second", 8)]))
+            gates(mg.GateSuite([reports("first", 7), reports("second", 8)]))
         """
     )
     found = run("-x")
     found.stdout.fnmatch_lines(["E * 2 of 2 gates block release", "E   FAIL *second*"])
 
 
-def test_without_subtests_it_says_what_is_needed(pytester, run):
+def test_the_error_without_subtests_names_the_version(pytester, run):
     pytester.makepyfile(
         test_loans="from loans import PASSING\ndef test_loans(gates): gates(PASSING)"
     )
     found = run("-p", "no:subtests")
-    found.stdout.fnmatch_lines(["*`gates` needs pytest 9 or newer, which has subtests; this is *"])
+    found.stdout.fnmatch_lines(["*`gates` needs pytest 9 or newer with its subtests, got pytest *"])
     found.assert_outcomes(failed=1)
 
 
@@ -191,12 +203,12 @@ def test_assertions_show_the_table(pytester, run):
     )
     found = run("--junitxml=j.xml")
     found.assert_outcomes(failed=7, passed=1)
-    told = {
+    shown = {
         n: case.result[0].text for n, case in cases(pytester.path / "j.xml").items() if case.result
     }
     for name in ("call", "name", "attribute", "verdict", "raise"):
-        assert "1 of 5 gates blocks release" in told[f"test_{name}"], name
-    assert "failing: FAIL" in told["test_result"]
+        assert "1 of 5 gates blocks release" in shown[f"test_{name}"], name
+    assert "failing: FAIL" in shown["test_result"]
     found.stdout.fnmatch_lines(
         ["test_loans.py:*: in test_raise", "    def test_raise*", "E *FAIL*"]
     )
@@ -236,7 +248,7 @@ def test_ran_once_for_each_suite():
 
 def test_each_gate_is_a_test(pytester, run):
     pytester.makepyfile(test_loans=MARKED)
-    found = run("cache", "-v", "-ra", "--junitxml=j.xml", "--mlgates-report=out.html")
+    found = run("-v", "-ra", "--junitxml=j.xml", "--mlgates-report=out.html", cache=True)
     for test in ("test_raises", "test_asserts", "test_forgets"):
         found.stdout.fnmatch_lines(
             [
@@ -262,13 +274,13 @@ def test_each_gate_is_a_test(pytester, run):
             "written: out.html, out-2.html",
         ]
     )
-    told = properties(pytester.path / "j.xml", "test_raises[failing]")
-    assert told["mlgates.verdict"] == "fail"
-    assert (told["value[failing value]"], told["verdict[failing value]"]) == ("7", "fail")
-    assert told["limit[failing value]"] == "at most 5"
+    found = properties(pytester.path / "j.xml", "test_raises[failing]")
+    assert found["mlgates.verdict"] == "fail"
+    assert (found["value[failing value]"], found["verdict[failing value]"]) == ("7", "fail")
+    assert found["limit[failing value]"] == "at most 5"
 
     # what failed last, of these what is called so; then one by its node id
-    assert run("--lf", "-k", "raises").parseoutcomes() == {"failed": 1, "deselected": 2}
+    assert run("--lf", "-k", "raises", cache=True).parseoutcomes() == {"failed": 1, "deselected": 2}
     run("test_loans.py::test_raises[passing]").assert_outcomes(passed=1)
 
 
@@ -308,13 +320,13 @@ def test_by_fixture(gate_result, lacks_something):
     pass
 
 @pytest.mark.gates(SUITE)
-@pytest.mark.skip(reason="not judged at all")
+@pytest.mark.skip(reason="not run at all")
 def test_marked(gate_result):
     pass
 """
 
 
-def test_a_skip_by_the_body_hides_no_gate_that_did_not_pass(pytester, run):
+def test_a_skip_after_a_gate_that_did_not_pass_fails(pytester, run):
     pytester.makepyfile(test_loans=SKIPPING)
     found = run("-v", "-rs")
     for test, outcome, then in [
@@ -331,13 +343,13 @@ def test_a_skip_by_the_body_hides_no_gate_that_did_not_pass(pytester, run):
     found.stdout.fnmatch_lines(
         [
             "*_ test_skips[[]failing] _*",
-            "the test skipped itself (not on this machine), but its gate had been judged, and *",
+            "the test was skipped (not on this machine) after its gate did not pass:",
             "failing: FAIL*",
         ]
     )
 
 
-def test_a_skip_that_the_fixture_gates_comes_before_hides_nothing(pytester, run):
+def test_a_skip_after_the_fixture_gates_hides_no_failure(pytester, run):
     pytester.makepyfile(
         test_loans="""
         import pytest
@@ -398,7 +410,7 @@ def test_evidence_of_any_scope_runs_the_suite_once_each(pytester, run):
     assert len(list(pytester.path.glob("out*.json"))) == 3
 
 
-def test_what_a_skipped_or_undecided_suite_shows_is_not_green(pytester, run):
+def test_a_suite_in_which_no_gate_counts_fails(pytester, run):
     pytester.makepyfile(
         test_loans="""
         import pytest
@@ -416,10 +428,10 @@ def test_what_a_skipped_or_undecided_suite_shows_is_not_green(pytester, run):
     )
     found = run("--runxfail")
     found.assert_outcomes(errors=3, passed=1, skipped=3)
-    found.stdout.fnmatch_lines(["nothing that counts was judged, so this is INCONCLUSIVE:"])
+    found.stdout.fnmatch_lines(["no gate that counts was judged, so the verdict is INCONCLUSIVE:"])
 
 
-def test_wrong_use_of_the_mark_is_told(pytester, run):
+def test_errors_for_wrong_use_of_the_mark(pytester, run):
     head = "import pytest\nfrom loans import PASSING, counted\n"
     body = "\ndef test_gate(gate_result): ...\n"
     pytester.makepyfile(
@@ -439,7 +451,7 @@ def test_wrong_use_of_the_mark_is_told(pytester, run):
             "test_1.py::test_gate: the mark `gates` takes one suite: *; got nothing",
             f"test_2.py::test_gate: {takes}, got 3",
             "test_3.py::test_gate: *names 'loans:PASING', which can't be imported: *PASING*",
-            "test_4.py::test_gate is marked `gates`, but does not ask for the * `gate_result`",
+            "test_4.py::test_gate is marked `gates`, but does not use the fixture `gate_result`",
             f"test_5.py::test_gate: {takes}, got counted",
             "test_6.py::test_gate: the mark `gates` takes one suite: *reason=1",
             f"test_7.py::test_gate: {takes}, got None from <function <lambda>*",
@@ -447,7 +459,7 @@ def test_wrong_use_of_the_mark_is_told(pytester, run):
     )
 
 
-def test_a_marked_test_of_unittest_is_told_that_it_judges_nothing(run, pytester):
+def test_a_marked_test_of_unittest_fails(run, pytester):
     pytester.makepyfile(
         """
         import unittest
@@ -474,11 +486,11 @@ def test_a_marked_test_of_unittest_is_told_that_it_judges_nothing(run, pytester)
     found = run()
     found.assert_outcomes(passed=1, errors=2)
     found.stdout.fnmatch_lines(
-        ["*::TestByClass::test_gate is marked `gates`, but tests of unittest get no gate; *"]
+        ["*::TestByClass::test_gate is marked `gates`, but tests of unittest can't use fixtures; *"]
     )
 
 
-def test_missing_evidence_is_told_with_an_example(pytester, run):
+def test_errors_for_missing_or_wrong_evidence(pytester, run):
     head = "import pytest\nfrom loans import PASSING\n"
     body = "@pytest.mark.gates(PASSING.only('passing'))\ndef test_gate(gate_result): ...\n"
     pytester.makepyfile(
@@ -493,7 +505,7 @@ def test_missing_evidence_is_told_with_an_example(pytester, run):
     found.assert_outcomes(errors=5)
     found.stdout.fnmatch_lines(
         [
-            "`gate_result` needs a fixture `evidence`: *",
+            "`gate_result` needs a fixture `evidence` that returns *, such as",
             '    @pytest.fixture(scope="module")',
             "the fixture `evidence` must return a mapping of names to values, *, got list",
             "E * unknown evidence 'dat'; did you mean 'data'?",
@@ -505,7 +517,8 @@ def test_missing_evidence_is_told_with_an_example(pytester, run):
 # reports and processes
 
 
-def test_workers_of_xdist_hand_their_reports_over(pytester, run):
+@pytest.mark.slow
+def test_reports_of_xdist_workers_are_collected(pytester, run):
     pytester.makepyfile(
         test_loans=MARKED,
         test_more="""
@@ -515,7 +528,10 @@ def test_workers_of_xdist_hand_their_reports_over(pytester, run):
         """,
     )
     found = run(
-        "-n2", "--deselect=test_loans.py::test_ran_once_for_each_suite", "--mlgates-report=o.md"
+        "-n2",
+        "--deselect=test_loans.py::test_ran_once_for_each_suite",
+        "--mlgates-report=o.md",
+        apart=True,
     )
     found.assert_outcomes(failed=4, passed=6, skipped=3, xfailed=6)
     # however the tests were spread, each suite has one line and one file
@@ -525,21 +541,21 @@ def test_workers_of_xdist_hand_their_reports_over(pytester, run):
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [
         ("out.pdf", "the path must end in one of .html, .md, .json, .xml, .txt"),
         ("out", "the path must end in one of"),
-        ("absent/out.json", "there is no folder "),
-        (".", "is a folder; name a file"),
+        ("absent/out.json", "the folder .* does not exist"),
+        (".", "the path is a folder, expected a file"),
     ],
 )
-def test_a_report_that_can_not_be_written_is_told_first(pytester, path, told):
+def test_a_path_that_can_not_be_written_is_refused_at_the_start(pytester, path, message):
     config = pytester.parseconfig("-p", "mlgates.pytest_plugin", f"--mlgates-report={path}")
-    with pytest.raises(pytest.UsageError, match=f"^--mlgates-report={path}: .*{told}"):
+    with pytest.raises(pytest.UsageError, match=f"^--mlgates-report={path}: .*{message}"):
         Collector(config)
 
 
-def test_every_form_of_report_can_be_asked_for(pytester):
+def test_reports_can_be_written_in_every_form(pytester):
     for suffix in SUFFIXES:
         config = pytester.parseconfig(
             "-p", "mlgates.pytest_plugin", f"--mlgates-report=out{suffix.upper()}"
@@ -561,7 +577,7 @@ def test_a_report_that_could_not_be_written_fails_the_run(pytester, run):
     found.stdout.fnmatch_lines(["*out.json can't be written: *", "*1 passed*"])
 
 
-def test_other_tests_load_nothing_heavy_and_hear_nothing(pytester, run):
+def test_other_tests_load_nothing_heavy_and_print_nothing(pytester, run):
     pytester.makepyfile(
         test_plain="""
         import sys
@@ -574,16 +590,16 @@ def test_other_tests_load_nothing_heavy_and_hear_nothing(pytester, run):
                                   "mlgates._pytest.collector"}
         """
     )
-    found = run("-p", "no:hypothesispytest")
+    found = run("-p", "no:hypothesispytest", apart=True)
     found.assert_outcomes(passed=1)
     found.stdout.no_fnmatch_line("*mlgates ==*")
-    found = run("-p", "no:hypothesispytest", "--mlgates-report=out.json")
+    found = run("-p", "no:hypothesispytest", "--mlgates-report=out.json", apart=True)
     found.assert_outcomes(passed=1)
-    found.stdout.fnmatch_lines(["*== mlgates ==*", "no suite was run: out.json was not written"])
+    found.stdout.fnmatch_lines(["*== mlgates ==*", "out.json was not written: no suite was run"])
     assert not (pytester.path / "out.json").exists()
 
 
-def test_it_may_be_asked_for_beside_its_entry_point(pytester):
+def test_the_plugin_may_also_be_loaded_by_name(pytester):
     pytester.makefile(
         ".txt", **{"more-1.dist-info/entry_points": "[pytest11]\nmlgates = mlgates.pytest_plugin\n"}
     )
@@ -592,5 +608,5 @@ def test_it_may_be_asked_for_beside_its_entry_point(pytester):
     pytester.makepyfile("def test_it(gates): assert gates")
     for asked in ([], ["-p", "mlgates.pytest_plugin"]):
         found = pytester.runpytest_subprocess(*asked, "-W", "error", "--markers", timeout=300)
-        found.stdout.fnmatch_lines(["@pytest.mark.gates(suite): make a test of each gate*"])
+        found.stdout.fnmatch_lines(["@pytest.mark.gates(suite): run the test once per gate*"])
         assert found.ret == 0
