@@ -1,7 +1,7 @@
-"""Draws the pictures of `docs/howto/reading-a-report.md`: ``python docs/screenshots.py``.
+"""Make the screenshots of `docs/howto/reading-a-report.md`: ``python docs/screenshots.py``.
 
-A report on made data is rendered and photographed, light and dark, by Chromium without a window,
-which must be on the PATH. The pictures are committed; draw them anew when reports look different.
+A report on generated data is rendered by headless Chromium, which must be on the PATH, in a light
+and a dark theme. The pictures are committed; make them again when the look of reports changes.
 """
 
 import shutil
@@ -20,7 +20,7 @@ THEMES = {"light": 1, "dark": 0}  # as Chromium numbers them
 
 
 def customers(seed: int, n: int, older: float = 0) -> dict[str, np.ndarray]:
-    """Return made customers, of whom a tenth has no income written down."""
+    """Return generated customers; of the older ones, a tenth has no income."""
     rng = np.random.default_rng(seed)
     income = rng.lognormal(10, 0.5, n).round()
     if older:
@@ -34,7 +34,7 @@ def customers(seed: int, n: int, older: float = 0) -> dict[str, np.ndarray]:
 
 
 def report() -> mg.Report:
-    """Return a report that has something of everything."""
+    """Return a report with several kinds of gates, pictures and verdicts."""
     rng = np.random.default_rng(0)
     reference, data = customers(1, 20_000), customers(2, 4_000, older=6)
     y_true = rng.integers(0, 2, 4_000)
@@ -62,7 +62,7 @@ def report() -> mg.Report:
 
 
 def photograph(page: Path, picture: Path, theme: int) -> None:
-    """Write what Chromium shows of a page."""
+    """Save a screenshot of a page."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         sys.exit("docs/screenshots.py needs chromium on the PATH")
@@ -77,7 +77,7 @@ def photograph(page: Path, picture: Path, theme: int) -> None:
 
 
 def main() -> None:
-    """Draw the pictures."""
+    """Make the screenshots."""
     FOLDER.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
         page = Path(folder, "report.html")

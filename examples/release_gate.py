@@ -1,12 +1,12 @@
-"""May this extract be trained on, may this model be shipped? Real data, honest and spoiled.
+"""Decide on real data whether an extract can be used for training and whether a model can ship.
 
-An extract is compared with the patients that the model in use was trained on, of whom a baseline
-file is kept: an honest extract, then a spoiled one. A new model is compared with the one in use on
-patients that neither has seen: an honest candidate, then one whose training data held the blood
-pressure of one sex in another unit. On the whole it looks well; for that sex it is worse.
+An extract is compared with a stored baseline of the patients that the model in use was trained on:
+first a correct extract, then one with errors. A new model is compared with the model in use, on
+patients that neither was trained on: first a good model, then one whose training data had the blood
+pressure of one sex in another unit. The second model has a good error in all, but not for this sex.
 
 Run it with `uv run examples/release_gate.py`. The data are the 442 patients of scikit-learn's
-diabetes study, in their own units; the time of extraction is added, for the study states none.
+diabetes study, in their own units. The time of extraction is added, because the study has none.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ KPA = 0.133322  # of a mmHg
 
 @mg.gate(at_least=0.25)
 def smaller_sex_share(data: pd.DataFrame) -> float:
-    """Share of the rarer sex: a model is not released for a group it hardly saw."""
+    """Share of the rarer sex."""
     return float(data["sex"].value_counts(normalize=True).reindex(["1", "2"], fill_value=0).min())
 
 
@@ -71,7 +71,7 @@ SERVING = mg.GateSuite(
 
 
 def load() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the patients to train on and those that came last, as a warehouse would give them."""
+    """Return the patients of the training data and of the latest extract."""
     bunch = load_diabetes(scaled=False, as_frame=True)
     patients = bunch.data.assign(
         sex=bunch.data["sex"].astype(int).astype(str),
@@ -86,17 +86,17 @@ def stamped(patients: pd.DataFrame, newest: datetime) -> pd.DataFrame:
     return patients.assign(extracted_at=pd.to_datetime(minutes[::-1], utc=True))
 
 
-def spoiled(patients: pd.DataFrame) -> pd.DataFrame:
-    """Spoil an extract the way reality does."""
+def with_errors(patients: pd.DataFrame) -> pd.DataFrame:
+    """Return an extract with errors that occur in practice."""
     worse = stamped(patients, NOW - timedelta(days=3))  # the nightly job did not run
     worse["bp"] *= KPA  # the clinic's new monitors report kPa
     worse.loc[worse.index[::2], "s1"] = None  # a join lost half of a laboratory's values
-    worse.loc[worse.index[:4], "sex"] = "U"  # a form offers a new answer
+    worse.loc[worse.index[:4], "sex"] = "U"  # a form has a new answer
     return worse
 
 
 def features(patients: pd.DataFrame) -> pd.DataFrame:
-    """Return what the models are given: numbers alone."""
+    """Return the features of the models, as numbers."""
     return patients.drop(columns="progression").astype(float)
 
 
@@ -106,8 +106,8 @@ def trained(patients: pd.DataFrame) -> Pipeline:
     return model.fit(features(patients), patients["progression"])
 
 
-def judged(model: Pipeline, champion: Pipeline, patients: pd.DataFrame) -> mg.Report:
-    """Judge what a new model answers beside what the one in use does."""
+def compared(model: Pipeline, champion: Pipeline, patients: pd.DataFrame) -> mg.Report:
+    """Compare a new model with the model in use, and return the report."""
     X = features(patients)
     return RELEASE.run(
         X=X,
@@ -119,27 +119,27 @@ def judged(model: Pipeline, champion: Pipeline, patients: pd.DataFrame) -> mg.Re
 
 
 def main() -> None:
-    """Judge extracts and models, honest and spoiled, and print the reports."""
+    """Print the reports of good and bad extracts and models."""
     training, latest = load()
     with TemporaryDirectory() as folder:
         baseline = Path(folder, "baseline.json")
         mg.Baseline.from_data(training).save(baseline)
-        print("An honest extract\n")
-        honest = stamped(latest, NOW - timedelta(hours=2))
-        print(EXTRACT.run(data=honest, reference=baseline, now=NOW))
-        print("\n\nThe same extract, spoiled\n")
-        print(EXTRACT.run(data=spoiled(latest), reference=baseline, now=NOW))
+        print("A correct extract\n")
+        correct = stamped(latest, NOW - timedelta(hours=2))
+        print(EXTRACT.run(data=correct, reference=baseline, now=NOW))
+        print("\n\nThe same extract with errors\n")
+        print(EXTRACT.run(data=with_errors(latest), reference=baseline, now=NOW))
 
     champion = make_pipeline(StandardScaler(), LinearRegression())
     champion.fit(features(training), training["progression"])
     candidate = trained(training)
     print("\n\nA new model\n")
-    print(judged(candidate, champion, latest))
-    print("\n\nThe same model, as it will be served\n")
+    print(compared(candidate, champion, latest))
+    print("\n\nThe same model in service\n")
     print(SERVING.run(X=features(latest), model=candidate))
-    print("\n\nA new model, trained on patients of whom one sex has its blood pressure in kPa\n")
+    print("\n\nA new model, trained on data with the blood pressure of one sex in kPa\n")
     worse = training.assign(bp=training["bp"].where(training["sex"] == "1", training["bp"] * KPA))
-    print(judged(trained(worse), champion, latest))
+    print(compared(trained(worse), champion, latest))
 
 
 if __name__ == "__main__":
