@@ -1,8 +1,8 @@
-"""How often `Fairness` fails groups that are alike, whether its intervals hold, and its advice.
+"""Measure how often `Fairness` fails equal groups, its coverage, and its numbers of rows.
 
 Run it with ``uv run --group bench benchmarks/calibration/fairness.py``; it prints Markdown. Every
-draw is judged by ``Fairness(...).run``; what the other rules and limits say of it is decided by
-`mlgates.verdict.decide` from the same measurement.
+draw is checked by ``Fairness(...).run``. Other rules and limits are applied to the same measurement
+with `mlgates.verdict.decide`.
 """
 
 import argparse
@@ -44,21 +44,21 @@ class Case(NamedTuple):
 
     def evidence(self, rng: np.random.Generator) -> dict[str, object]:
         group = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        told = (rng.random(len(group)) < np.array(self.shares)[group]).astype(np.int64)
-        # labels are asked for, and not looked at by demographic parity
+        pred = (rng.random(len(group)) < np.array(self.shares)[group]).astype(np.int64)
+        # labels are required, although demographic parity ignores them
         true = rng.integers(0, 2, len(group))
-        return {"y_true": true, "y_pred": told, "sensitive_features": group}
+        return {"y_true": true, "y_pred": pred, "sensitive_features": group}
 
     def grown(self, rows: int) -> "Case":
         times = rows / sum(self.sizes)
         return Case(tuple(int(np.ceil(n * times)) for n in self.sizes), self.shares)
 
 
-def alike(k: int, n: int, share: float) -> Case:
+def equal_groups(k: int, n: int, share: float) -> Case:
     return Case((n,) * k, (share,) * k)
 
 
-def judged(gate: mg.Fairness, case: Case, draws: int, seed: int) -> Iterator[Check]:
+def checks_of(gate: mg.Fairness, case: Case, draws: int, seed: int) -> Iterator[Check]:
     rng = case.rng(seed)
     for _ in range(draws):
         yield gate.run(**case.evidence(rng)).checks[0]
@@ -73,52 +73,53 @@ def share_of(flags: list[bool]) -> str:
     return f"{np.mean(flags):.3f}"
 
 
-def held(check: Check, truth: float) -> bool:
+def covers(check: Check, truth: float) -> bool:
     low, high = check.interval or (np.nan, np.nan)
     return bool(low <= truth + 1e-12 and truth <= high + 1e-12)
 
 
 def rates(checks: list[Check], rule: str) -> str:
-    told = [verdict(check, rule, LIMIT) for check in checks]
+    verdicts = [verdict(check, rule, LIMIT) for check in checks]
     return "/".join(
-        f"{np.mean([t is v for t in told]):.2f}"
+        f"{np.mean([one is v for one in verdicts]):.2f}"
         for v in (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
     )
 
 
 def at_equality(draws: int) -> None:
     print(
-        "| groups | rows a group | share | FAIL at limit 0 | FAIL | gap > 0.1 | interval holds 0 |"
+        "| groups | rows per group | rate | FAIL at limit 0 | FAIL | gap > 0.1 | interval contains 0 |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for share in SHARES:
         for k in GROUPS:
             for n in SIZES:
-                case = alike(k, n, share)
-                # p-values at the limit 0 are of the pair that differs most
-                checks = list(judged(mg.Fairness(PARITY, at_most=0), case, draws, 1))
-                known = [check for check in checks if check.value is not None]
-                sizes = [c.p_value <= 0.05 and c.value > 0 for c in known]
-                fails = [c.p_value <= 0.05 and c.value > LIMIT for c in known]
-                beyond = [c.value > LIMIT for c in known]
-                holds = [held(check, 0.0) for check in known]
+                case = equal_groups(k, n, share)
+                # with the limit 0 the p-value is that of the pair that differs most
+                checks = list(checks_of(mg.Fairness(PARITY, at_most=0), case, draws, 1))
+                defined = [check for check in checks if check.value is not None]
+                sizes = [c.p_value <= 0.05 and c.value > 0 for c in defined]
+                fails = [c.p_value <= 0.05 and c.value > LIMIT for c in defined]
+                beyond = [c.value > LIMIT for c in defined]
+                holds = [covers(check, 0.0) for check in defined]
                 cells = map(share_of, (sizes, fails, beyond, holds))
                 print(f"| {k} | {n:,} | {share} | {' | '.join(cells)} |")
 
 
 def where_groups_differ(draws: int) -> None:
     print(
-        "| sizes | shares | interval holds the gap | that of the ratio | significance | interval |"
+        "| sizes | rates | interval contains the gap | interval contains the ratio "
+        "| by significance | by interval |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
     for case in DIFFERENT:
-        checks = list(judged(mg.Fairness(PARITY, at_most=LIMIT), case, draws, 2))
-        ratios = list(judged(mg.Fairness(RATIO, at_least=0.8), case, draws, 3))
+        checks = list(checks_of(mg.Fairness(PARITY, at_most=LIMIT), case, draws, 2))
+        ratios = list(checks_of(mg.Fairness(RATIO, at_least=0.8), case, draws, 3))
         cells = [
             ", ".join(f"{n:,}" for n in case.sizes),
             ", ".join(map(str, case.shares)),
-            share_of([held(check, case.gap) for check in checks]),
-            share_of([held(check, case.ratio) for check in ratios if check.value is not None]),
+            share_of([covers(check, case.gap) for check in checks]),
+            share_of([covers(check, case.ratio) for check in ratios if check.value is not None]),
             rates(checks, "significance"),
             rates(checks, "interval"),
         ]
@@ -142,11 +143,11 @@ DIFFERENT = (
 )
 
 ADVISED = (
-    alike(2, 100, 0.5),
-    alike(5, 100, 0.5),
-    alike(10, 50, 0.5),
-    alike(5, 100, 0.1),
-    alike(5, 100, 0.02),
+    equal_groups(2, 100, 0.5),
+    equal_groups(5, 100, 0.5),
+    equal_groups(10, 50, 0.5),
+    equal_groups(5, 100, 0.1),
+    equal_groups(5, 100, 0.02),
     Case((1_000, 40), (0.3, 0.3)),
     Case((1_000, 40), (0.1, 0.1)),
     Case((100, 100), (0.45, 0.5)),
@@ -158,39 +159,42 @@ ADVISED = (
 
 
 def advice(draws: int) -> None:
-    """Ask a draw that is undecided for the rows it needs, and draw as many from the same groups."""
-    print("| sizes | shares | rule | undecided | rows told (median) | decided with them |")
+    """Draw as many rows as an INCONCLUSIVE check reports, and count how many draws decide."""
+    print("| sizes | rates | rule | INCONCLUSIVE | rows reported (median) | decided with them |")
     print("| --- | --- | --- | --- | --- | --- |")
     for case in ADVISED:
         for rule in ("significance", "interval"):
             gate = mg.Fairness(PARITY, at_most=LIMIT, decide_by=rule)
-            checks = list(judged(gate, case, draws, 4))
-            told = [c.details["rows_needed"] for c in checks if "rows_needed" in c.details]
+            checks = list(checks_of(gate, case, draws, 4))
+            reported = [c.details["rows_needed"] for c in checks if "rows_needed" in c.details]
             undecided = sum(check.by_chance for check in checks)
             decided = []
-            for number, rows in enumerate(told[:100]):
+            for number, rows in enumerate(reported[:100]):
                 if rows > MOST:
                     continue
-                again = next(judged(gate, case.grown(int(rows)), 1, 1_000 + number))
+                again = next(checks_of(gate, case.grown(int(rows)), 1, 1_000 + number))
                 decided.append(again.verdict is not Verdict.INCONCLUSIVE)
             cells = [
                 ", ".join(f"{n:,}" for n in case.sizes),
                 ", ".join(map(str, case.shares)),
                 rule,
                 f"{undecided} of {draws}",
-                f"{int(np.median(told)):,}" if told else "-",
+                f"{int(np.median(reported)):,}" if reported else "-",
                 f"{share_of(decided)} of {len(decided)}" if decided else "-",
             ]
             print(f"| {' | '.join(cells)} |")
 
 
 def of_odds(draws: int) -> None:
-    print("| groups | rows a group | true, false positive rate | FAIL at limit 0 | holds 0 |")
+    print(
+        "| groups | rows per group | true and false positive rate | FAIL at limit 0 "
+        "| interval contains 0 |"
+    )
     print("| --- | --- | --- | --- | --- |")
     for k, n, rate in ((2, 200, 0.5), (5, 200, 0.5), (5, 1_000, 0.1), (3, 100, 0.5)):
-        checks = list(judged(mg.Fairness(ODDS, at_most=0), alike(k, n, rate), draws, 5))
+        checks = list(checks_of(mg.Fairness(ODDS, at_most=0), equal_groups(k, n, rate), draws, 5))
         sizes = share_of([check.verdict is Verdict.FAIL for check in checks])
-        print(f"| {k} | {n:,} | {rate} | {sizes} | {share_of([held(c, 0.0) for c in checks])} |")
+        print(f"| {k} | {n:,} | {rate} | {sizes} | {share_of([covers(c, 0.0) for c in checks])} |")
 
 
 def main() -> None:
@@ -198,13 +202,13 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1_000)
     draws = parser.parse_args().draws
     start = time.perf_counter()
-    print(f"{draws:,} draws each.\n\n## Groups that are alike\n")
+    print(f"{draws:,} draws each.\n\n## Equal groups\n")
     at_equality(draws)
-    print("\n## Equalized odds of groups that are alike\n")
+    print("\n## Equalized odds of equal groups\n")
     of_odds(draws)
     print("\n## Groups that differ\n")
     where_groups_differ(draws)
-    print("\n## Rows that are told to decide\n")
+    print("\n## Whether the reported number of rows is enough\n")
     advice(max(draws // 5, 1))
     print(f"\n{time.perf_counter() - start:,.0f} s")
 

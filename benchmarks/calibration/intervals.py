@@ -1,8 +1,8 @@
-"""How often the interval of each metric covers the truth, and whether "rows needed" decide.
+"""Measure how often the interval of each metric covers, and whether its numbers of rows decide.
 
 Run it with ``uv run --group bench benchmarks/calibration/intervals.py``; it prints Markdown. Every
-interval is the one that ``Performance`` reports: ``find(metric).measure(outcomes)``. The truth of a
-metric is its value on four million rows of the same law.
+interval is the one that ``Performance`` reports: ``find(metric).measure(outcomes)``. The true
+value of a metric is the one on four million rows of the same distribution.
 """
 
 import argparse
@@ -35,13 +35,13 @@ VALUES = (
     *("r2", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error"),
     *("median_absolute_error", "mean_absolute_percentage_error", "mean_error"),
 )
-#: Metrics whose interval is had by resampling rows: fewer draws of these.
+#: Metrics that resample rows: a quarter of the draws.
 SLOW = ("expected_calibration_error",)
 Law = Callable[[np.random.Generator, int], dict[str, np.ndarray]]
 
 
 class Case(NamedTuple):
-    """What is drawn, and how it is called in the table."""
+    """A distribution of rows, its title in the table, and the metrics measured on it."""
 
     title: str
     law: Law
@@ -56,7 +56,7 @@ def binary(rate: float, distance: float = 1.5, slope: float = 1.0) -> Law:
         true = (rng.random(n) < rate).astype(np.intp)
         x = rng.standard_normal(n) + distance * true
         odds = special.logit(rate) + distance * (x - distance / 2)
-        # labels are told so that about as many are told positive as there are
+        # about as many rows are predicted positive as are positive
         cut = distance + float(special.ndtri(0.6 if rate > 0.3 else 0.5)) * -1
         return {
             "true": true,
@@ -68,7 +68,7 @@ def binary(rate: float, distance: float = 1.5, slope: float = 1.0) -> Law:
 
 
 def classes(k: int) -> Law:
-    """Classes of falling sizes, scores from a softmax that is too sure of itself."""
+    """Classes of decreasing size, with overconfident softmax scores."""
     shares = 1.0 / np.arange(1, k + 1)
     shares /= shares.sum()
 
@@ -86,12 +86,12 @@ def values(kind: str) -> Law:
     def law(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
         true = 10 + rng.gamma(4, 2, n)
         if kind == "normal":
-            missed = rng.standard_normal(n)
+            errors = rng.standard_normal(n)
         elif kind == "t, 5 df":
-            missed = rng.standard_t(5, n)
+            errors = rng.standard_t(5, n)
         else:
-            missed = rng.exponential(1, n) - 0.5
-        return {"true": true, "pred": true + 2 * missed}
+            errors = rng.exponential(1, n) - 0.5
+        return {"true": true, "pred": true + 2 * errors}
 
     return law
 
@@ -125,10 +125,10 @@ def outcomes(metric: Metric, drawn: dict[str, np.ndarray], k: int) -> Outcomes:
 
 
 class Coverage(NamedTuple):
-    """Shares of the draws."""
+    """Shares of the draws, and the median width of the interval."""
 
     covered: float
-    above: float  # the interval lies above the truth
+    above: float  # the interval lies above the true value
     below: float
     without: float  # undefined, too few of a class, or without an interval
     width: float
@@ -138,7 +138,7 @@ def truth(metric: Metric, case: Case) -> float:
     rng = np.random.default_rng(99)
     drawn = outcomes(metric, case.law(rng, MANY), case.k)
     if metric.name == "expected_calibration_error" and "too sure" not in case.title and case.k == 2:
-        return 0.0  # the probabilities are right
+        return 0.0  # the probabilities are calibrated
     return float(metric.measure(drawn, confidence=0).value)
 
 
@@ -154,13 +154,13 @@ def coverage(metric: Metric, case: Case, n: int, draws: int, goal: float) -> Cov
         low, high = found.interval
         widths.append(high - low)
         counts[1 if low > goal else 2 if high < goal else 0] += 1
-    some = max(1, draws - counts[3])
+    measured = max(1, draws - counts[3])
     width = float(np.median(widths)) if widths else float("nan")
-    return Coverage(*(counts[:3] / some), counts[3] / draws, width)
+    return Coverage(*(counts[:3] / measured), counts[3] / draws, width)
 
 
 def rows(options: argparse.Namespace) -> Iterator[str]:
-    yield "| metric | law | n | covers | lies above | lies below | none | median width |"
+    yield "| metric | distribution | n | covers | lies above | lies below | none | median width |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for case in CASES:
         for name in case.metrics:
@@ -179,7 +179,7 @@ def rows(options: argparse.Namespace) -> Iterator[str]:
 
 
 class Advice(NamedTuple):
-    """A limit that is not far from the truth, judged by interval."""
+    """A gate by interval, with a limit not far from the true value."""
 
     metric: str
     law: Law
@@ -198,21 +198,21 @@ ADVICE = (
 
 
 def given(drawn: dict[str, np.ndarray], metric: Metric) -> dict[str, np.ndarray]:
-    known = {"y_true": drawn["true"]}
+    evidence = {"y_true": drawn["true"]}
     if metric.need in ("scores", "probabilities"):
-        return known | {"y_score": drawn["score"]}
-    return known | {"y_pred": drawn["pred"]}
+        return evidence | {"y_score": drawn["score"]}
+    return evidence | {"y_pred": drawn["pred"]}
 
 
 def advice(draws: int) -> Iterator[str]:
-    """What the gate says is needed, with the true value in the place of the estimate."""
-    yield "| gate | truth | rows told, at the truth | decides | rightly |"
+    """Compare the reported number of rows with the share of draws that it decides."""
+    yield "| gate | true value | rows reported | decided | correctly |"
     yield "| --- | --- | --- | --- | --- |"
     for case in ADVICE:
         metric = find(case.metric, "calibration")
         gate = mg.Performance(case.metric, **case.limit, decide_by="interval")
         goal = truth(metric, Case("", case.law, (), case.k))
-        told = []
+        reported = []
         for draw in range(draws):
             drawn = case.law(np.random.default_rng([3, draw]), 400)
             check = gate.run(**given(drawn, metric)).checks[0]
@@ -221,10 +221,10 @@ def advice(draws: int) -> Iterator[str]:
                 goal - next(iter(case.limit.values()))
             )
             if needed is not None and near:
-                told.append(needed)
-        if not told:
+                reported.append(needed)
+        if not reported:
             continue
-        n = int(np.median(told))
+        n = int(np.median(reported))
         verdicts = [
             gate.run(**given(case.law(np.random.default_rng([4, draw]), n), metric)).verdict
             for draw in range(draws)

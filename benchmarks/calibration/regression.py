@@ -1,8 +1,8 @@
-"""How often `Regression` is wrong, how often it decides, and whether "rows needed" decide.
+"""Measure how often `Regression` is wrong, and whether its numbers of rows decide.
 
 Run it with ``uv run --group bench benchmarks/calibration/regression.py``; it prints Markdown. Every
-verdict is that of ``Regression(...).run`` on two models whose true difference is known: by symmetry
-for equal ones, else from four million rows.
+verdict is that of ``Regression(...).run`` on two models whose true difference is known: 0 by
+symmetry for equal ones, otherwise the difference on four million rows.
 """
 
 import argparse
@@ -22,12 +22,12 @@ SIZES = (50, 200, 1_000, 5_000)
 MANY = 4_000_000
 DECIDED = (mg.Verdict.PASS, mg.Verdict.FAIL)
 Arrays = dict[str, np.ndarray]
-#: Of a generator, rows, and how much worse the candidate is: evidence of two models.
+#: Takes a generator, a number of rows and how much worse the candidate is; returns evidence.
 Law = Callable[[np.random.Generator, int, float], Arrays]
 
 
 def labels(discordance: float, base: float = 0.3, right: float = 0.85) -> Law:
-    """Two classifiers that are right alone on so many rows; `worse` of all rows are lost."""
+    """Two classifiers that disagree on a share of the rows, of which `worse` more are lost."""
 
     def law(rng: np.random.Generator, n: int, worse: float) -> Arrays:
         true = (rng.random(n) < base).astype(np.int64)
@@ -47,17 +47,17 @@ def labels(discordance: float, base: float = 0.3, right: float = 0.85) -> Law:
 
 
 def scores(base: float, apart: float) -> Law:
-    """Two scores that share most of their noise; the candidate's has more of its own."""
+    """Two scores that share most of their noise."""
 
     def law(rng: np.random.Generator, n: int, worse: float) -> Arrays:
         true = (rng.random(n) < base).astype(np.int64)
         signal = 1.8 * true + rng.normal(size=n)
-        mine, theirs = rng.normal(0, apart, (2, n))
-        told = [signal * (1 - worse) + mine, signal + theirs]
+        noise, other_noise = rng.normal(0, apart, (2, n))
+        score, other = signal * (1 - worse) + noise, signal + other_noise
         return {
             "y_true": true,
-            "y_score": special.expit(told[0] - 2),
-            "production_score": special.expit(told[1] - 2),
+            "y_score": special.expit(score - 2),
+            "production_score": special.expit(other - 2),
         }
 
     return law
@@ -68,25 +68,25 @@ def values(heavy: bool) -> Law:  # noqa: FBT001
 
     def law(rng: np.random.Generator, n: int, worse: float) -> Arrays:
         noise = rng.standard_t(3, n) if heavy else rng.normal(size=n)
-        mine, theirs = rng.normal(0, 0.3, (2, n))
+        own, other = rng.normal(0, 0.3, (2, n))
         true = rng.normal(50, 10, n)
         return {
             "y_true": true,
-            "y_pred": true + (noise + mine) * (1 + worse),
-            "production_pred": true + noise + theirs,
+            "y_pred": true + (noise + own) * (1 + worse),
+            "production_pred": true + noise + other,
         }
 
     return law
 
 
 class Case(NamedTuple):
-    """A metric, a law, and how much worse a candidate at the limit is, by the law's own measure."""
+    """A metric, a distribution, and the parameter of a candidate that is worse by the tolerance."""
 
     metric: str
     kind: str
     law: Law
     worse: float
-    draws: float = 1.0  # share of the draws: fewer where rows are resampled
+    draws: float = 1.0  # share of the draws: fewer for metrics that resample rows
 
 
 CASES = (
@@ -115,7 +115,7 @@ CASES = (
 
 
 def truth(case: Case, worse: float) -> float:
-    """The difference on many rows."""
+    """Return the difference on four million rows."""
     metric = find(case.metric, "calibration")
     drawn = case.law(np.random.default_rng(1), MANY, worse)
     evidence = Evidence(drawn)
@@ -157,14 +157,14 @@ def show_errors(draws: int, only: list[str]) -> None:
 def wald_interval(
     gained: np.ndarray, lost: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wald's interval of a paired difference, at 95 %: the plain one that textbooks give."""
+    """Return Wald's 95 % interval of a paired difference."""
     difference = (gained - lost) / rows
     half = special.ndtri(0.975) * np.sqrt(gained + lost - (gained - lost) * difference) / rows
     return difference - half, difference + half
 
 
 def show_intervals(draws: int) -> None:
-    """How often the interval of a share misses the truth, for Tango's and for Wald's."""
+    """Print how often Tango's and Wald's intervals miss the true difference."""
     print("\n| discordant | n | Tango: below | above | Wald: below | above |")
     print("| " + " | ".join(["---"] * 6) + " |")
     for discordance in (0.01, 0.04, 0.10, 0.20):
@@ -176,24 +176,22 @@ def show_intervals(draws: int) -> None:
             cells = []
             for interval in (tango_interval, wald_interval):
                 low, high = interval(b, c, np.full(draws, n))
-                crumb = 1e-12
-                cells += [percent(int((high < -worse - crumb).sum()), draws)]
-                cells += [percent(int((low > -worse + crumb).sum()), draws)]
+                rounding = 1e-12
+                cells += [percent(int((high < -worse - rounding).sum()), draws)]
+                cells += [percent(int((low > -worse + rounding).sum()), draws)]
             print(f"| {100 * discordance:g} % | {n:,} |", " | ".join(cells), "|", flush=True)
 
 
 def show_advice(draws: int) -> None:
-    """Draws that were undecided and told how many rows decide: decided with that many."""
-    print(
-        "\n| metric | models | n | undecided | rows told | decided, drawn again from these rows |"
-    )
+    """Draw as many rows as an INCONCLUSIVE check reports, and count how many draws decide."""
+    print("\n| metric | models | n | INCONCLUSIVE | rows reported | decided with them |")
     print("| " + " | ".join(["---"] * 6) + " |")
     for case in CASES:
         if case.draws < 1 or case.metric == "matthews_corrcoef":
             continue
         tolerance = abs(truth(case, case.worse))
         gate = mg.Regression(case.metric, tolerance=tolerance)
-        n, told, decided, undecided = 400, [], 0, 0
+        n, reported, decided, undecided = 400, [], 0, 0
         for draw in range(draws):
             rng = np.random.default_rng([7, draw])
             drawn = case.law(rng, n, 0.0 if draw % 2 else 2 * case.worse)
@@ -204,15 +202,15 @@ def show_advice(draws: int) -> None:
             needed = check.details.get("rows_needed")
             if not isinstance(needed, int) or needed > 200_000:
                 continue
-            told.append(needed)
+            reported.append(needed)
             rows = rng.integers(n, size=needed)
             again = gate.run(**{name: array[rows] for name, array in drawn.items()})
             decided += again.verdict is not mg.Verdict.INCONCLUSIVE
-        if told:
-            share = f"{percent(decided, len(told))} of {len(told)}"
-            middle = f"{int(np.median(told)):,}"
-            told_of = f"{percent(undecided, draws)} %"
-            print(f"| `{case.metric}` | {case.kind} | {n} | {told_of} | {middle} | {share} |")
+        if reported:
+            share = f"{percent(decided, len(reported))} of {len(reported)}"
+            middle = f"{int(np.median(reported)):,}"
+            inconclusive = f"{percent(undecided, draws)} %"
+            print(f"| `{case.metric}` | {case.kind} | {n} | {inconclusive} | {middle} | {share} |")
 
 
 def main() -> None:
