@@ -88,7 +88,8 @@ def rates(checks: list[Check], rule: str) -> str:
 
 def at_equality(draws: int) -> None:
     print(
-        "| groups | rows per group | rate | FAIL at limit 0 | FAIL | gap > 0.1 | interval contains 0 |"
+        "| groups | rows per group | rate | FAIL at limit 0 | FAIL | gap > 0.1 "
+        "| interval contains 0 |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for share in SHARES:

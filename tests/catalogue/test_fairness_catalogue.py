@@ -1,4 +1,4 @@
-"""Bad evidence for `Fairness` and its right verdict; first what fairlearn 0.15 calls a gap of 0."""
+"""Bad evidence for `Fairness` and its right verdict; first cases where fairlearn 0.15 returns 0."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ def odds(limit: float = 0.1, **options: object) -> mg.Fairness:
 
 @dataclass(frozen=True)
 class Case:
-    """Evidence beside honest one, a gate, its verdict and words of its reason."""
+    """Changes of valid evidence, a gate, its verdict and a part of its reason."""
 
     id: str
     given: Callable[[], dict[str, object]] = field(repr=False)
@@ -56,7 +56,7 @@ EVERYWHERE = np.ones(N, bool)
 NINE = np.where(B, np.arange(N) >= N - 9, TRUE).astype(int)
 SCORES = np.linspace(0, 1, N)
 
-# what fairlearn reports as no gap at all
+# fairlearn reports a gap of 0 for all of these
 FALSE_PASSES = (
     case("b is never selected", F, y_pred=NEVER_B),
     case("probabilities as labels", E, y_pred=np.where(NEVER_B, 0.9, 0.1), said="scores"),
@@ -258,13 +258,13 @@ def test_verdict_is_right(row):
         assert not any(word in check.reason for word in internal), check.reason
 
 
-def test_ids_are_told_apart():
+def test_ids_are_distinct():
     assert len({row.id for row in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("rule", ["significance", "interval", "estimate"])
 @pytest.mark.parametrize("row", FALSE_PASSES, ids=lambda row: row.id)
-def test_no_rule_passes_what_shows_nothing(row, rule):
+def test_no_rule_passes_evidence_that_shows_nothing(row, rule):
     import dataclasses
 
     gate = dataclasses.replace(row.gate, decide_by=rule)

@@ -40,7 +40,7 @@ def scores(mine, theirs):
 # By the interval
 
 
-def test_pass_says_both_values_and_the_interval():
+def test_reason_of_a_pass_has_both_values_and_the_interval():
     result = mg.Regression("roc_auc", tolerance=0.01).run(**scores(NOISY, SCORE))
     assert result.verdict is P
     (check,) = result.checks
@@ -62,7 +62,7 @@ def test_fail_when_all_of_the_interval_is_beyond():
     assert result.checks[0].interval[1] < -0.01
 
 
-def test_undecided_says_how_many_rows_decide():
+def test_undecided_reports_how_many_rows_are_enough():
     check = mg.Regression("accuracy", tolerance=0.01).run(**discordant(10, 10, 500)).checks[0]
     assert check.verdict is U
     assert check.by_chance
@@ -76,7 +76,7 @@ def test_undecided_says_how_many_rows_decide():
     assert (check.details["b"], check.details["c"]) == (10, 10)
 
 
-def test_no_number_of_rows_decides_on_the_limit():
+def test_no_number_of_rows_is_enough_on_the_limit():
     check = mg.Regression("accuracy", tolerance=0.02).run(**discordant(5, 15, 500)).checks[0]
     assert check.verdict is U
     assert "rows_needed" not in check.details
@@ -102,7 +102,7 @@ def test_verdict_is_read_off_the_interval(gained, lost, n, tolerance):
         assert check.details["rows_needed"] >= n
 
 
-def test_identical_models_pass_and_the_reason_says_so():
+def test_identical_models_pass_with_a_reason_of_their_own():
     for metric, arrays in {
         "accuracy": discordant(0, 0, 30),
         "roc_auc": scores(SCORE, SCORE.copy()),
@@ -146,7 +146,7 @@ def test_estimate_decides_by_the_difference_alone():
     assert gate.run(**discordant(0, 0, 20)).verdict is U
 
 
-def test_significance_asks_for_a_change_at_all():
+def test_significance_fails_a_significant_change_only():
     gate = mg.Regression("accuracy", tolerance=0.01, decide_by="significance")
     assert gate.run(**discordant(10, 15, 500)).verdict is P
     chance = gate.run(**discordant(10, 17, 500)).checks[0]
@@ -173,7 +173,7 @@ def test_confidence_widens_the_interval():
 # Slices
 
 
-def test_slices_are_judged_apart_without_a_total():
+def test_each_slice_has_a_check_and_the_total_has_none():
     mine = np.where(GROUP == "a", WORSE, SCORE)
     result = mg.Regression("roc_auc", tolerance=0.02, by="group").run(
         data={"group": GROUP}, **scores(mine, SCORE)
@@ -188,8 +188,8 @@ def test_slices_are_judged_apart_without_a_total():
     assert "`roc_auc` where group=a changed by" in result.reason
 
 
-def test_fail_over_slices_is_held_to_holms_level():
-    """One slice in twelve that would fail alone is undecided among twelve."""
+def test_fail_in_a_slice_must_hold_at_holms_level():
+    """A slice that fails by itself is undecided as one of twelve."""
     n = 400
     bad = discordant(2, 19, n, right=1.0)
     alone = mg.Regression("accuracy", tolerance=0.02).run(**bad).checks[0]
@@ -298,7 +298,7 @@ def test_functions_are_compared_by_paired_resampling():
     assert check.method == "paired bootstrap (BCa)"
 
 
-def test_weights_weigh_the_difference():
+def test_weights_change_the_difference():
     evidence = discordant(20, 60, 400)
     lost = (evidence["y_pred"] == 0) & (evidence["production_pred"] == 1)
     gate = mg.Regression("accuracy", tolerance=0.05)
@@ -365,7 +365,7 @@ def test_either_model_may_predict_too_few_positives():
         assert "5 predicted positives, at least 10 are needed" in result.reason
 
 
-def test_unseen_labels_are_remarked_of_either_model():
+def test_unseen_labels_of_either_model_are_noted():
     true = ["a", "b"] * 30
     result = mg.Regression("accuracy", tolerance=0.5).run(
         y_true=true, y_pred=["a", "z", *true[2:]], production_pred=[*true[:-1], "y"]
@@ -403,11 +403,12 @@ def test_without_an_interval_the_reason_names_the_rule_that_needs_none():
     assert mg.Regression("max_error", tolerance=1, decide_by="estimate").run(**given).passed
 
 
-# Rows needed really decide
+# The reported number of rows decides
 
 
+@pytest.mark.slow
 def test_rows_needed_decide_in_four_of_five_draws():
-    """Rows drawn anew from those that were seen: the difference and its spread stay as they are."""
+    """Rows are resampled from the first ones, so that difference and spread stay the same."""
     gate = mg.Regression("accuracy", tolerance=0.02)
     for gained, lost in ((12, 12), (10, 26), (2, 5)):
         seen = discordant(gained, lost, 400)
@@ -449,12 +450,12 @@ def test_wrong_options_raise(options, message):
         mg.Regression(**({"metric": "accuracy", "tolerance": 0.01} | options))
 
 
-def test_tolerance_must_be_said():
+def test_tolerance_is_required():
     with pytest.raises(TypeError, match="tolerance"):
         mg.Regression("accuracy")
 
 
-def test_direction_may_be_said_where_it_is_known():
+def test_direction_may_be_given_where_it_is_known():
     mg.Regression("accuracy", tolerance=0.01, greater_is_better=True)
     mg.Regression("mean_squared_error", tolerance=1e6, greater_is_better=False)
     assert mg.Regression("mean_error", tolerance=3, greater_is_better=False).tolerance == 3

@@ -1,4 +1,4 @@
-"""Differences between two models: published numbers, scipy, statsmodels' definitions, laws."""
+"""Differences between two models: published numbers, scipy, resampled rows, laws of all metrics."""
 
 import math
 
@@ -96,7 +96,7 @@ def test_accuracy_of_several_classes_counts_right_rows():
 
 
 @pytest.mark.parametrize("name", ["balanced_accuracy", "recall_macro"])
-def test_a_mean_of_recalls_adds_up_the_intervals_of_the_classes(name):
+def test_a_mean_of_recalls_combines_the_intervals_of_the_classes(name):
     mine = np.where(RNG.random(N) < 0.8, THREE, (THREE + 1) % 3)
     theirs = np.where(RNG.random(N) < 0.8, mine, (THREE + 2) % 3)
     found = between(name, THREE, mine, theirs)
@@ -131,6 +131,7 @@ def test_no_change_of_classes_of_one_size_is_tested_by_mcnemar():
     assert low < -0.05 < 0.05 < high
 
 
+@pytest.mark.slow
 def test_a_rare_class_makes_no_interval_too_narrow():
     rng, above, draws = np.random.default_rng(2), 0, 300
     for _ in range(draws):
@@ -225,7 +226,7 @@ def test_area_has_delongs_interval_and_test():
     assert areas[0] - areas[1] == pytest.approx(change)
 
 
-def test_areas_of_like_rankings_are_identical_and_of_two_perfect_scores_not():
+def test_equal_rankings_are_identical_and_two_perfect_scores_are_not():
     found = between("roc_auc", TRUE, SCORE, SCORE**3)
     assert (found.value, found.change.method) == (0, "identical ranking")
     assert found.change.alike == "rankings"
@@ -285,7 +286,7 @@ def test_root_has_the_delta_methods_interval():
     assert low < -roots[1] < high < 0
 
 
-def test_losses_that_differ_alike_have_no_spread():
+def test_losses_that_differ_by_a_constant_have_no_spread():
     found = between("mean_absolute_error", np.zeros(50), np.arange(1.0, 51), np.arange(0.0, 50))
     assert found.value == pytest.approx(1)
     assert found.change.ends(0.95) == pytest.approx((1, 1))
@@ -294,42 +295,48 @@ def test_losses_that_differ_alike_have_no_spread():
     assert (mirrored.value, mirrored.change.ends(0.95), mirrored.change.p_value) == (0, (0, 0), 1)
 
 
-# what is resampled
+# metrics that are resampled
+
+ROWS = np.random.default_rng(11).integers(N, size=(400, N))
 
 
-def resampled(function, mine, theirs, true, draws=400):
-    rng = np.random.default_rng(11)
-    found = []
-    for _ in range(draws):
-        rows = rng.integers(N, size=N)
-        found.append(function(true[rows], mine[rows]) - function(true[rows], theirs[rows]))
-    return np.quantile(found, [0.025, 0.975])
+def f1_of(tables, positive):
+    hits = tables[:, positive, positive]
+    return 2 * hits / (tables[:, positive].sum(1) + tables[:, :, positive].sum(1))
+
+
+def correlation_of(tables):
+    (a, b), (c, d) = np.moveaxis(tables.astype(float), 0, 2)
+    return (a * d - b * c) / np.sqrt((a + b) * (c + d) * (a + c) * (b + d))
 
 
 @pytest.mark.parametrize(
-    ("name", "function", "kind"),
+    ("name", "function", "of_tables"),
     [
-        ("precision", sk.precision_score, "labels"),
-        ("f1", sk.f1_score, "labels"),
-        ("balanced_accuracy", sk.balanced_accuracy_score, "labels"),
-        ("matthews_corrcoef", sk.matthews_corrcoef, "labels"),
-        ("f1_macro", lambda t, p: sk.f1_score(t, p, average="macro"), "labels"),
-        ("average_precision", sk.average_precision_score, "scores"),
-        ("r2", sk.r2_score, "values"),
-        ("median_absolute_error", sk.median_absolute_error, "values"),
+        ("precision", sk.precision_score, lambda t: t[:, 1, 1] / t[:, :, 1].sum(1)),
+        ("f1", sk.f1_score, lambda t: f1_of(t, 1)),
+        (
+            "balanced_accuracy",
+            sk.balanced_accuracy_score,
+            lambda t: (t[:, 0, 0] / t[:, 0].sum(1) + t[:, 1, 1] / t[:, 1].sum(1)) / 2,
+        ),
+        ("matthews_corrcoef", sk.matthews_corrcoef, correlation_of),
+        (
+            "f1_macro",
+            lambda t, p: sk.f1_score(t, p, average="macro"),
+            lambda t: (f1_of(t, 0) + f1_of(t, 1)) / 2,
+        ),
     ],
 )
-def test_interval_is_near_that_of_resampled_rows(name, function, kind):
+def test_interval_of_labels_is_near_that_of_resampled_rows(name, function, of_tables):
+    """Multinomial draws of (true, mine, theirs) have the distribution of resampled rows."""
     mine, theirs = (SCORE > 0.5).astype(int), (OTHER > 0.5).astype(int)
-    true = TRUE
-    if kind == "scores":
-        mine, theirs = SCORE, OTHER
-    if kind == "values":
-        true, mine = TARGET, TARGET + RNG.normal(0, 1, N)
-        theirs = mine + RNG.normal(0, 0.3, N)
-    found = between(name, true, mine, theirs)
-    assert found.value == pytest.approx(function(true, mine) - function(true, theirs), abs=1e-12)
-    low, high = resampled(function, mine, theirs, true)
+    found = between(name, TRUE, mine, theirs)
+    assert found.value == pytest.approx(function(TRUE, mine) - function(TRUE, theirs), abs=1e-12)
+    cells = np.bincount(4 * TRUE + 2 * mine + theirs, minlength=8)
+    drawn = np.random.default_rng(11).multinomial(N, cells / N, 4_000).reshape(-1, 2, 2, 2)
+    draws = of_tables(drawn.sum(3)) - of_tables(drawn.sum(2))
+    low, high = np.quantile(draws, [0.025, 0.975])
     assert found.change.ends(0.95) == pytest.approx((low, high), abs=0.25 * (high - low))
     if name == "balanced_accuracy":
         assert found.change.method == "Tango, combined"
@@ -338,12 +345,56 @@ def test_interval_is_near_that_of_resampled_rows(name, function, kind):
         assert found.change.details["resamples"] == 2000
 
 
+def r2_of(true, pred):
+    total = ((true - true.mean(-1, keepdims=True)) ** 2).sum(-1)
+    return 1 - ((true - pred) ** 2).sum(-1) / total
+
+
 @pytest.mark.parametrize(
-    "name",
-    ["average_precision", "expected_calibration_error", "r2", "median_absolute_error"],
+    ("name", "function", "of_rows"),
+    [
+        (
+            "average_precision",
+            sk.average_precision_score,
+            lambda t, p: np.array(
+                [sk.average_precision_score(*pair) for pair in zip(t, p, strict=True)]
+            ),
+        ),
+        ("r2", sk.r2_score, r2_of),
+        (
+            "median_absolute_error",
+            sk.median_absolute_error,
+            lambda t, p: np.median(abs(t - p), axis=1),
+        ),
+    ],
 )
-@pytest.mark.parametrize("weighted", [False, True])
-def test_subsets_of_many_rows_tell_the_spread_of_all(name, weighted, monkeypatch):
+def test_interval_is_near_that_of_resampled_rows(name, function, of_rows):
+    true, mine, theirs, rows = TRUE, SCORE, OTHER, ROWS[:150]
+    if name != "average_precision":
+        true, mine, rows = TARGET, TARGET + RNG.normal(0, 1, N), ROWS
+        theirs = mine + RNG.normal(0, 0.3, N)
+    found = between(name, true, mine, theirs)
+    assert found.value == pytest.approx(function(true, mine) - function(true, theirs), abs=1e-12)
+    draws = of_rows(true[rows], mine[rows]) - of_rows(true[rows], theirs[rows])
+    low, high = np.quantile(draws, [0.025, 0.975])
+    assert found.change.ends(0.95) == pytest.approx((low, high), abs=0.25 * (high - low))
+    assert found.change.details["seed"] == 0
+    assert found.change.details["resamples"] == 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "weighted"),
+    [
+        ("r2", False),
+        *(
+            pytest.param(name, weighted, marks=pytest.mark.slow)
+            for name in ("average_precision", "expected_calibration_error", "median_absolute_error")
+            for weighted in (False, True)
+        ),
+        pytest.param("r2", True, marks=pytest.mark.slow),
+    ],
+)
+def test_subsets_of_many_rows_show_the_spread_of_all(name, weighted, monkeypatch):
     rng = np.random.default_rng(11)
     true = (rng.random(8_000) < 0.2).astype(float)
     true[rng.random(8_000) < 0.1] = np.nan  # (rows that are dropped)
@@ -397,12 +448,16 @@ def test_means_of_areas_have_delongs_interval():
     for name, average in (("roc_auc_ovr", "macro"), ("roc_auc_ovr_weighted", "weighted")):
         found = between(name, THREE, chances, others)
 
-        def area(true, told, average=average):
-            return sk.roc_auc_score(true, told, multi_class="ovr", average=average)
+        def area(true, score, average=average):
+            return sk.roc_auc_score(true, score, multi_class="ovr", average=average)
 
         assert found.value == pytest.approx(area(THREE, chances) - area(THREE, others), abs=1e-12)
-        low, high = resampled(area, chances, others, THREE, 150)
-        assert found.change.ends(0.95) == pytest.approx((low, high), abs=0.25 * (high - low))
+        draws = [
+            area(THREE[rows], chances[rows]) - area(THREE[rows], others[rows]) for rows in ROWS[:20]
+        ]
+        half = 1.96 * np.std(draws)
+        ends = found.value - half, found.value + half
+        assert found.change.ends(0.95) == pytest.approx(ends, abs=0.25 * 2 * half)
 
 
 def test_largest_error_has_no_interval():
@@ -442,7 +497,7 @@ def test_mirrors_when_the_models_change_places(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_models_that_answer_alike_are_identical(name):
+def test_models_with_the_same_answers_are_identical(name):
     true, mine, _ = answers(name, which=True)
     found = between(name, true, mine, mine.copy())
     assert (found.value, found.change.method) == (0, "identical")
@@ -460,14 +515,14 @@ def test_models_that_answer_alike_are_identical(name):
         ("r2", [1.0] * 40, SCORE[:40], OTHER[:40], "constant"),
     ],
 )
-def test_undefined_is_said_of_the_side_where_it_is(name, true, mine, theirs, why):
+def test_undefined_names_the_model(name, true, mine, theirs, why):
     found = between(name, true, mine, theirs)
     assert found.value is None
     assert why in found.undefined
     assert found.change.ends(0.95) is None
 
 
-def test_thin_classes_lack_something():
+def test_small_classes_are_insufficient():
     true = [1] * 4 + [0] * 60
     found = between("roc_auc", true, SCORE[:64], OTHER[:64])
     assert found.lacking == "4 positives, at least 10 are needed"

@@ -93,7 +93,7 @@ def test_rows_without_weights_are_corrected_in_full():
     assert (hall(low), hall(high)) == pytest.approx((t, -t))
 
 
-def test_mean_interval_of_rows_that_tell_nothing():
+def test_mean_without_an_interval():
     assert mean_interval(np.array([1.0])) is None
     assert mean_interval(np.full(9, 0.1)) is None
     assert mean_interval(np.array([1.0, 2.0]), np.array([1.0, 0.0])) is None

@@ -74,7 +74,7 @@ def test_tango_interval_holds_the_estimate_and_mirrors(counts, confidence):
     assert wide[1] >= high
 
 
-def test_intervals_of_arrays_and_of_nothing():
+def test_intervals_of_arrays_and_without_rows():
     low, high = tango_interval([12, 0, 50, 0], [2, 0, 0, 0], [50, 0, 50, 30])
     assert low[0].round(4) == 0.0611
     assert np.isnan([low[1], high[1]]).all()

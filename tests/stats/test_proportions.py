@@ -1,4 +1,4 @@
-"""Intervals and tests of proportions: published values, scipy, and the ends."""
+"""Intervals and tests of proportions: published values, scipy, and shares of 0 and 1."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_wilson_interval_is_scipys(n, share, confidence):
     assert low == pytest.approx(1 - mirrored[1], abs=1e-12)
 
 
-def test_wilson_interval_of_arrays_and_of_nothing():
+def test_wilson_interval_of_arrays_and_without_trials():
     low, high = wilson_interval([0, 5, 0], [0, 5, 5])
     assert np.isnan(low[0])
     assert np.isnan(high[0])
@@ -81,7 +81,7 @@ def test_two_proportions_are_chi_square_or_fisher(n, m, share, other):
     assert two_proportions_pvalue(y, m, x, n) == pytest.approx(p, rel=1e-9)
 
 
-def test_two_proportions_of_nothing():
+def test_two_proportions_without_trials_or_successes():
     assert math.isnan(two_proportions_pvalue(0, 0, 1, 5))
     assert math.isnan(two_proportions_pvalue(1, 5, 0, 0))
     assert two_proportions_pvalue(0, 5, 0, 9) == 1
