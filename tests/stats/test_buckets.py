@@ -137,10 +137,10 @@ def test_blocks_do_not_matter(monkeypatch):
     np.testing.assert_array_equal(parts[0].count(points), whole[0].count(points))
 
 
-def test_what_is_wanted_is_opened_with_the_next():
+def test_requested_buckets_are_opened_with_the_next():
     x = np.random.default_rng(4).normal(size=1_000)
     sample = Bucketed(x, Grid(-3.0, 10_000.0))
-    sample.want(np.arange(100, 200))
+    sample.request(np.arange(100, 200))
     first = sample.open(np.array([7]))
     assert first.inside[100:200].all()
     assert sample.open(np.array([150])) is first

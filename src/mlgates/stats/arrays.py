@@ -1,4 +1,4 @@
-"""Types of arrays, by the type of their elements."""
+"""Aliases for types of arrays, named by their elements."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
-"""Large samples in buckets: order statistics, counts and the KS distance, exact, without a sort.
+"""Exact order statistics, counts and KS distances of large samples, computed without sorting them.
 
-A grid assigns each number one of 65,536 buckets, and never a lower one to a larger number, so that
-counts of buckets are exact values of the distribution function. Only the few buckets that matter
-are opened: their values are sorted. Sorting all of a million doubles takes four times as long,
-where the processor has no instructions for it.
+A grid assigns each number to one of 65,536 buckets. A larger number is never in a lower bucket, so
+cumulated counts of buckets are exact values of the distribution function. Only the few buckets that
+a result depends on are opened, that is, their values are sorted. On processors without instructions
+for sorting, sorting a million doubles takes four times as long.
 """
 
 import math
@@ -20,34 +20,46 @@ __all__ = ["Bucketed", "Grid", "candidate_buckets", "grid_of", "ks"]
 Places = npt.NDArray[np.uint16]
 
 _BUCKETS = 1 << 16
-#: Values per step: more would leave the processor's caches, and with fewer threads would wait for
-#: each other.
+#: Values per block. Larger blocks do not fit into the cache of a processor; smaller ones make
+#: threads wait for each other.
 _BLOCK = 1 << 16
-#: Values counted per call, which takes as long as some ten thousand of them.
+#: Values counted per call. The overhead of a call equals the time for ten thousand values.
 _COUNTED = 1 << 18
+#: Values looked at to choose a grid.
 _SAMPLE = 4096
-#: A sample with fewer different values is sorted quickly.
+#: With fewer distinct values among these, sorting is faster.
 _LEVELS = 3 * _SAMPLE // 4
-#: Cells in which a sample is counted to see how evenly a grid would fill.
+#: Cells in which these values are counted, to see how evenly they fill a grid.
 _COARSE = 256
-#: A cell with so many times its even share is crowded; of the sample a quarter may be.
+#: A cell is crowded if it has this many times the mean count of a cell.
 _CROWDED = 13
+#: Largest share of values that may be in crowded cells.
 _MOST_CROWDED = 0.25
-#: Beyond, doubles no longer tell integers apart.
+#: Doubles represent all integers up to twice this number.
 _WHOLE = 2.0**52
 
 
 class Grid(NamedTuple):
-    """Buckets of equal width from `start`, `scale` per unit; the outermost hold all beyond."""
+    """Buckets of equal width.
+
+    The first begins at `start`, and there are `scale` of them per unit. Numbers outside the grid
+    are in the first or the last bucket.
+    """
 
     start: float
     scale: float
 
     def places(self, values: Values, *, inside: bool = False) -> Places:
-        """Return the bucket of each value, integers or floats without NaN.
+        """Return the bucket of each value.
 
-        A larger value is in no lower bucket: subtraction, multiplication and conversion round, but
-        keep the order. `inside`: all values are known to lie within the grid.
+        A larger value is never in a lower bucket, because rounding keeps the order.
+
+        Parameters
+        ----------
+        values : numpy.ndarray, shape (n,)
+            Integers or floats without NaN.
+        inside : bool
+            Whether all values are known to lie within the grid.
 
         Examples
         --------
@@ -62,7 +74,7 @@ class Grid(NamedTuple):
         return places
 
     def scaled(self, values: Values, out: Floats, *, inside: bool) -> Floats:
-        """Write the distance of each value from the start to `out`, in buckets."""
+        """Return the distance of each value from the start, in buckets, written to `out`."""
         with np.errstate(over="ignore"):
             np.subtract(values, self.start, out=out, dtype=np.float64)
             np.multiply(out, self.scale, out=out)
@@ -72,17 +84,24 @@ class Grid(NamedTuple):
         return out
 
     def holds(self, ends: tuple[float, float]) -> bool:
-        """Return whether all from one end to the other lies within the grid."""
+        """Return whether both ends of a range lie within the grid."""
         low, high = ((end - self.start) * self.scale for end in ends)
         return low >= 0 and high < _BUCKETS
 
 
 def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
-    """Return a grid over a sample's middle 98 % and as much on either side, or None.
+    """Return a grid for a sample; None if sorting it is faster.
 
-    None where sorting is better: many ties, or most values in a small part of the line. 4,096
-    values are looked at; `ends` are the least and the greatest, and the grid reaches little
-    further.
+    The grid covers the middle 98 % of the values and as much on either side, but ends little beyond
+    the least and the greatest value. Sorting is faster if there are many ties, or if most values
+    are in a small part of the range. This is decided from 4,096 of the values.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n,)
+        Integers or floats without NaN, in any order.
+    ends : tuple of float
+        The least and the greatest value.
 
     Examples
     --------
@@ -110,9 +129,9 @@ def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
 
 
 class Opened(NamedTuple):
-    """The sorted values of some buckets (`inside`).
+    """The sorted values of those buckets that are true in `inside`.
 
-    `shift` is, for the values of each bucket, the rank in the sample less that in `values`.
+    For each bucket, `shift` is the rank of its values in the sample minus their rank in `values`.
     """
 
     values: Values
@@ -121,11 +140,21 @@ class Opened(NamedTuple):
 
 
 class Bucketed:
-    """A sample in the buckets of a grid: its own, or that of the sample it is compared with.
+    """A sample counted in the buckets of a grid: its own, or that of another sample.
 
-    The values, in any order and without NaN, are kept, not copied. `inside`: all are known to lie
-    within the grid. `before`, of shape (65,537,), is the number of values in lower buckets than
-    each, last that of all.
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n,)
+        Integers or floats without NaN, in any order; not copied.
+    grid : Grid
+        The buckets.
+    inside : bool
+        Whether all values are known to lie within the grid.
+
+    Attributes
+    ----------
+    before : numpy.ndarray of int64, shape (65537,)
+        Number of values in all lower buckets; the last element is the number of all values.
 
     Examples
     --------
@@ -137,7 +166,7 @@ class Bucketed:
     """
 
     def __init__(self, values: Values, grid: Grid, *, inside: bool = False) -> None:
-        from scipy.sparse import csc_array  # here, because small samples are never counted
+        from scipy.sparse import csc_array  # (imported here, since small samples do not need it)
 
         self.values = values
         self.grid = grid
@@ -146,8 +175,8 @@ class Bucketed:
         self._places, counts = np.empty(n, np.uint16), np.zeros(_BUCKETS, np.int64)
         size = min(n, _COUNTED)
         rows, ends = np.zeros(size, np.int32), np.array([0, size], np.int32)
-        # Counted as the product of a sparse column of ones, at these places, with 1: unlike
-        # `numpy.bincount`, it lets other threads run meanwhile.
+        # Counted as the product of a sparse column, with ones at these rows, and 1. Unlike
+        # `numpy.bincount`, it does not block other threads.
         column = csc_array((np.ones(size, np.int32), rows, ends), shape=(_BUCKETS, 1))
         for first in range(0, n, _COUNTED):
             part = values[first : first + _COUNTED]
@@ -156,50 +185,53 @@ class Bucketed:
                 block = part[start : start + _BLOCK]
                 here = slice(start, start + len(block))
                 rows[here] = grid.scaled(block, buffer[: len(block)], inside=inside)
-                # What does not fit into 16 bits would be outside of the matrix.
+                # Converted to 16 bits and back, so that no row can be outside the matrix.
                 places[here] = rows[here]
                 rows[here] = places[here]
             column.indptr[1] = len(part)
             counts += np.asarray(column @ one)
         self.before = np.concatenate(([0], np.cumsum(counts)))
         self._opened: Opened | None = None
-        # The infinities are in the outermost ones.
-        self._wanted = np.array([0, _BUCKETS - 1])
+        # The outermost buckets have the infinities.
+        self._requested = np.array([0, _BUCKETS - 1])
 
-    def want(self, buckets: npt.NDArray[np.integer]) -> None:
-        """Add buckets to the next opening: each opening is a pass over the values."""
-        self._wanted = np.concatenate([self._wanted, buckets])
+    def request(self, buckets: npt.NDArray[np.integer]) -> None:
+        """Open these buckets together with the next ones, since each opening takes a pass."""
+        self._requested = np.concatenate([self._requested, buckets])
 
     def open(self, buckets: npt.NDArray[np.integer]) -> Opened:
-        """Return the sorted values of these buckets and of all others opened or wanted before."""
-        known = self._opened
-        if known is None or not known.inside[buckets].all():
-            # What was opened before stays as it is: another thread may be reading it.
-            inside = np.zeros(_BUCKETS, np.bool_) if known is None else known.inside.copy()
-            inside[self._wanted] = True
+        """Return the sorted values of these buckets and of all opened or requested before."""
+        opened = self._opened
+        if opened is None or not opened.inside[buckets].all():
+            # A new object is made, because another thread may be reading the old one.
+            inside = np.zeros(_BUCKETS, np.bool_) if opened is None else opened.inside.copy()
+            inside[self._requested] = True
             inside[buckets] = True
             counts = np.where(inside, np.diff(self.before), 0)
             shift = self.before[:-1] - (np.cumsum(counts) - counts)
-            found = [self.values[:0]]
+            parts = [self.values[:0]]
             for first in range(0, self.n, _BLOCK):
                 rows = slice(first, first + _BLOCK)
-                found.append(self.values[rows][inside.take(self._places[rows]).nonzero()[0]])
-            known = self._opened = Opened(np.sort(np.concatenate(found)), shift, inside)
-        return known
+                parts.append(self.values[rows][inside.take(self._places[rows]).nonzero()[0]])
+            opened = self._opened = Opened(np.sort(np.concatenate(parts)), shift, inside)
+        return opened
 
     def of_ranks(self, ranks: Counts) -> Counts:
-        """Return the buckets that hold the order statistics of these ranks, from 1 to `n`."""
+        """Return the buckets of the order statistics of these ranks, from 1 to `n`."""
         return np.searchsorted(self.before, ranks, side="left") - 1
 
     def at(self, ranks: Counts) -> Values:
         """Return the order statistics of these ranks, from 1 to `n`."""
         places = self.of_ranks(ranks)
         opened = self.open(places)
-        found: Values = opened.values[ranks - 1 - opened.shift[places]]
-        return found
+        values: Values = opened.values[ranks - 1 - opened.shift[places]]
+        return values
 
     def count(self, points: Values) -> tuple[Counts, Counts]:
-        """Count the values below, and up to, each point: integers or floats without NaN."""
+        """Count the values below each point, and those up to it.
+
+        `points` are integers or floats without NaN.
+        """
         places = self.grid.places(points)
         opened = self.open(places)
         shift = opened.shift[places]
@@ -208,22 +240,23 @@ class Bucketed:
 
 
 def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
-    """Return the largest ``n * m * |F - G|`` between buckets, and those that may exceed it.
+    """Return the largest ``n * m * |F - G|`` at ends of buckets, and buckets that may exceed it.
 
-    Both samples are in the buckets of one grid. Within a bucket ``F - G`` is at most ``F`` behind
-    it less ``G`` before it.
+    Both samples are counted in the same grid. Inside a bucket, ``F - G`` is at most ``F`` at its
+    end minus ``G`` at its start.
     """
     f, g = x.before * y.n, y.before * x.n
-    apart = f - g
-    best = int(max(apart.max(), -apart.min()))
+    difference = f - g
+    best = int(max(difference.max(), -difference.min()))
     return best, np.flatnonzero((f[1:] - g[:-1] > best) | (g[1:] - f[:-1] > best))
 
 
 def ks(x: Bucketed, y: Bucketed) -> float:
-    """Return the Kolmogorov-Smirnov distance of samples in the buckets of one grid.
+    """Return the Kolmogorov-Smirnov distance of two samples counted in the same grid.
 
-    As `mlgates.stats.twosample.ks_distance`: exact with ties, in whole numbers; NaN when a sample
-    is empty. Only buckets are opened in which it may exceed what it is between buckets.
+    The result is that of `mlgates.stats.twosample.ks_distance`: computed in whole numbers, exact
+    with ties, and NaN if a sample is empty. Only those buckets are opened in which the distance may
+    exceed its largest value at ends of buckets.
 
     Examples
     --------
@@ -241,13 +274,13 @@ def ks(x: Bucketed, y: Bucketed) -> float:
 
 
 def _excess(x: Opened, y: Opened, grid: Grid, sizes: tuple[int, int]) -> int:
-    """Return the largest ``n * m * (F - G)`` at values in buckets opened in both, at least 0."""
+    """Return the largest ``n * m * (F - G)`` in buckets that are opened in both, at least 0."""
     n, m = sizes
-    # The last of equal values has all of them up to it.
+    # F at a value is the rank of the last of those equal to it.
     last = np.flatnonzero(np.append(x.values[1:] != x.values[:-1], True)[: len(x.values)])
     places = grid.places(x.values[last])
     both = y.inside[places]
     last, places = last[both], places[both]
     keys, under = round_to(x.values[last], y.values.dtype, up=False)
-    known = np.where(under, 0, y.values.searchsorted(keys, side="right")) + y.shift[places]
-    return int(((last + 1 + x.shift[places]) * m - known * n).max(initial=0))
+    upto = np.where(under, 0, y.values.searchsorted(keys, side="right")) + y.shift[places]
+    return int(((last + 1 + x.shift[places]) * m - upto * n).max(initial=0))

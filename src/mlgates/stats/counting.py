@@ -1,8 +1,8 @@
-"""Exact counts of values below, up to and between points, and the cells that points cut.
+"""Exact counts of values below, up to and between points, and cells between points.
 
-Comparing a 64-bit integer with a double, or a signed with an unsigned integer, numpy casts both to
-doubles, which merges values beyond 2**53. Here a point is rounded to the next value that the array
-can hold, up or down as the comparison needs, which leaves every comparison as it was.
+When numpy compares a 64-bit integer with a double, or a signed with an unsigned integer, it casts
+both to doubles, so that different values beyond 2**53 become equal. Here a point is rounded up or
+down to the next value of the array's type instead, which does not change any comparison.
 """
 
 import math
@@ -31,15 +31,15 @@ __all__ = [
 ]
 
 
-#: Every integer up to here is a double.
+#: Doubles represent all integers up to this one.
 _WHOLE = 2**53
-#: Up to so many edges, one pass over the values per edge is faster than sorting blocks of them.
+#: Up to this number of edges, one pass over the values per edge is faster than sorting blocks.
 _FEW_EDGES = 37
-#: Values compared with all points, one after another: they stay in the innermost cache.
+#: Values compared with all points in turn; they fit into the innermost cache of a processor.
 _CHUNK = 4_080
 #: The largest sum that fits into a byte.
 _BYTE = 255
-#: Values compared in one call: with more calls, threads would wait for each other. A multiple of
+#: Values compared in one call; more calls would make threads wait for each other. A multiple of
 #: `_CHUNK`, and of eight times `_BYTE`.
 _PASS = 16 * _CHUNK
 #: Values sorted at once.
@@ -47,10 +47,9 @@ _SORTED = 65_536
 
 
 def in_order(numbers: Values) -> Values:
-    """Return numbers sorted, without NaN, -0.0 as 0.0: a read-only array.
+    """Return a sorted copy of an array of numbers, read-only, without NaN and with -0.0 as 0.0.
 
-    Integers become int64, or uint64 where that is too narrow; floats float64. The numbers are
-    neither changed nor kept.
+    Integers become int64, or uint64 if one of them is too large for int64. Floats become float64.
 
     Examples
     --------
@@ -62,7 +61,7 @@ def in_order(numbers: Values) -> Values:
         # NaN is sorted behind inf.
         values = values[: values.searchsorted(values.dtype.type(np.nan))]
         values = values.astype(np.float64, copy=False)
-        # In place, because another copy takes longer.
+        # In place, because adding 0.0 would make another copy.
         values[values.searchsorted(0.0) : values.searchsorted(0.0, side="right")] = 0.0
     elif values.dtype != np.uint64 or not len(values) or values[-1] <= np.iinfo(np.int64).max:
         values = values.astype(np.int64, copy=False)
@@ -71,9 +70,20 @@ def in_order(numbers: Values) -> Values:
 
 
 def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
-    """Count the values less than each point, and those not greater.
+    """Count the values less than each point, and those less than or equal to it.
 
-    `values` are sorted; both arrays hold integers or floats of any type without NaN.
+    Comparisons are exact for any two types.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n,)
+        Sorted integers or floats without NaN.
+    points : numpy.ndarray, shape (k,)
+        Integers or floats without NaN.
+
+    Returns
+    -------
+    low, high : numpy.ndarray of int64, shape (k,)
 
     Examples
     --------
@@ -90,10 +100,10 @@ def ranks_of(values: Values, points: Values) -> tuple[Counts, Counts]:
 
 
 def round_to(points: Values, dtype: np.dtype[Any], *, up: bool) -> tuple[Values, Mask]:
-    """Round points to the nearest value of `dtype` that is not less (`up`), or not greater.
+    """Round points up, or down, to the next value of `dtype`.
 
-    Also return where `dtype` has no such value: there, its last one in the other direction is
-    given. Integers or floats without NaN.
+    Also return a mask of points for which `dtype` has no such value. For those, its largest value
+    (or its smallest, if rounding down) is returned. Points are integers or floats without NaN.
 
     Examples
     --------
@@ -110,7 +120,7 @@ def round_to(points: Values, dtype: np.dtype[Any], *, up: bool) -> tuple[Values,
             if points.dtype.kind != "f":
                 _, _, under, above = _range(keys, points.dtype)
                 nearest = np.where(under | above, dtype.type(0), keys).astype(points.dtype)
-            # The nearest float may lie on the wrong side: then the next one in the direction.
+            # If the nearest float is on the wrong side of the point, take the next one.
             if up:
                 wrong, towards = under | (~above & (nearest < points)), np.inf
             else:
@@ -125,11 +135,11 @@ def round_to(points: Values, dtype: np.dtype[Any], *, up: bool) -> tuple[Values,
 
 
 def _range(points: Values, dtype: np.dtype[Any]) -> tuple[Any, Any, Mask, Mask]:
-    """Return the ends of an integer type, and which whole points lie below and above them."""
+    """Return the range of an integer type, and masks of whole points below and above it."""
     info = np.iinfo(dtype)
     ends = dtype.type(info.min), dtype.type(info.max)
     if points.dtype.kind == "f":
-        # The greatest integer may be no float, but the next one is a power of two.
+        # The largest integer may not be a float, but the next one is a power of two.
         points = points.astype(np.float64, copy=False)
         return *ends, points < float(info.min), points >= float(int(info.max) + 1)
     own = np.iinfo(points.dtype)
@@ -140,12 +150,12 @@ def _range(points: Values, dtype: np.dtype[Any]) -> tuple[Any, Any, Mask, Mask]:
 
 
 def alike(x: Values, y: Values) -> tuple[Values, Values]:
-    """Return two sorted arrays in one type, with every comparison between them unchanged.
+    """Return two sorted arrays in one type such that all comparisons between them are unchanged.
 
-    The values are kept where one type holds both arrays exactly. Where none does (64-bit integers
-    beyond 2**53 and fractions, negative integers and those beyond 2**63) each value ``v`` becomes
-    the sum of its `ranks_of` among the integers of one array: the values of the other that lie
-    between the same two of these become one.
+    If a type represents the values of both arrays exactly, both are converted to it. If there is
+    none (64-bit integers beyond 2**53 and fractions, negative integers and those from 2**63), each
+    value is replaced by the sum of its `ranks_of` among the integers of one array. Values of the
+    other array between the same two integers then become equal.
 
     Examples
     --------
@@ -171,7 +181,7 @@ def alike(x: Values, y: Values) -> tuple[Values, Values]:
 
 
 class Ends(NamedTuple):
-    """Sizes of a sample: all values (NaN is none), and how many are -inf and inf."""
+    """Number of values of a sample, NaN excluded, and of those that are -inf and inf."""
 
     n: int
     neg_inf: int = 0
@@ -180,10 +190,16 @@ class Ends(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Where an ordered column is cut: at finite, sorted, distinct points.
+    """Finite, sorted, distinct points between which values are counted.
 
-    `atoms` are cells of their own, any other point belongs to the cell below it. `tied`: the sample
-    that was cut holds some point more than once.
+    Attributes
+    ----------
+    points : numpy.ndarray, shape (k,)
+        The points.
+    atoms : numpy.ndarray of bool, shape (k,)
+        Whether a point is a cell of its own. Other points belong to the cell below them.
+    tied : bool
+        Whether some point occurs more than once in the sample that the edges were computed from.
     """
 
     points: Values
@@ -191,7 +207,7 @@ class Edges:
     tied: bool = False
 
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Return the cells as conditions on ``x``, with the points as given or by default as `str`.
+        """Return each cell as a condition on ``x``; `points` are the points as texts.
 
         Examples
         --------
@@ -211,10 +227,16 @@ class Edges:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """Counts of two samples in the same cells, none of which is empty in both.
+    """Counts of two samples in the same cells, without cells that are empty in both.
 
-    `ordered`: the cells have an order. `positions`: which cells these are, of `Edges.labels` or of
-    the categories given, unseen ones last.
+    Attributes
+    ----------
+    reference, current : numpy.ndarray of int64, shape (k,)
+        The counts.
+    ordered : bool
+        Whether the cells have an order, which categories do not.
+    positions : numpy.ndarray of int64, shape (k,)
+        Positions of the cells in `Edges.labels`, or among the categories.
     """
 
     reference: Counts
@@ -224,18 +246,25 @@ class Cells:
 
     @classmethod
     def of(cls, reference: Counts, current: Counts, *, ordered: bool) -> "Cells":
-        """Return the cells that are not empty in both samples."""
+        """Return the cells, without those that are empty in both samples."""
         kept = (reference + current).nonzero()[0]
         return cls(reference[kept], current[kept], ordered, kept)
 
 
 def quantile_edges(reference: Values, bins: int) -> Edges:
-    """Return edges at the distinct order statistics of the reference at ``i / bins``.
+    """Return edges at the distinct quantiles of the reference at ``i / bins``.
 
-    The order statistic at ``q`` is the least value up to which a share of at least ``q`` lies (the
-    inverted distribution function). One that holds at least ``1 / bins`` of the reference is a
-    cell of its own. Infinities are never edges: they have their own cells. `reference` is sorted,
-    integers or floats without NaN; without finite values there are no edges.
+    The quantile at ``q`` is the least value such that a share of at least ``q`` of the reference is
+    not greater (inverted distribution function). A quantile that is equal to at least ``1 / bins``
+    of the reference is a cell of its own. Infinities are not edges, since they have their own
+    cells.
+
+    Parameters
+    ----------
+    reference : numpy.ndarray, shape (n,)
+        Sorted integers or floats without NaN. Without finite values there are no edges.
+    bins : int
+        Number of cells of equal share.
 
     References
     ----------
@@ -265,23 +294,32 @@ def quantile_ranks(n: int, bins: int) -> Counts:
 
 
 def edges_at(quantiles: Values, low: Counts, high: Counts, n: int, bins: int) -> Edges:
-    """Return the edges of `quantile_edges` from sorted quantiles and counts at them.
+    """Return the edges of `quantile_edges` from the quantiles and counts at them.
 
-    `low` and `high` are the counts of the `n` values below, and up to, each quantile.
+    Parameters
+    ----------
+    quantiles : numpy.ndarray, shape (k,)
+        Sorted quantiles.
+    low, high : numpy.ndarray of int64, shape (k,)
+        Number of values below each quantile, and up to it.
+    n : int
+        Number of values.
+    bins : int
+        Number of cells of equal share.
     """
     distinct = np.isfinite(quantiles)
     distinct[1:] &= quantiles[1:] != quantiles[:-1]
     held = (high - low)[distinct]
-    # Adding 0 makes 0.0 of -0.0: edges are written in reports.
+    # Adding 0 turns -0.0 into 0.0, because edges are shown in reports.
     points = quantiles[distinct] + quantiles.dtype.type(0)
     return Edges(points, held * bins >= n, bool(np.any(held > 1)))
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
-    """Return the edges of `quantile_edges` from the reference's counts at stored points.
+    """Return the edges of `quantile_edges` from counts of the reference at stored points.
 
-    The points, sorted and distinct, include the finite order statistics at ``i / bins``, as those
-    at ``i / (k * bins)`` do for any ``k``.
+    The sorted, distinct points must include the finite quantiles at ``i / bins``. Quantiles at
+    ``i / (k * bins)`` include them for any ``k``.
 
     Examples
     --------
@@ -299,8 +337,8 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
 def count_sorted(values: Values, edges: Edges) -> Counts:
     """Count the values of a sorted array without NaN in each cell.
 
-    The cells are -inf, those from below to above, and inf. The array's type need not be that of the
-    edges.
+    The first cell is -inf and the last inf; those between are in increasing order. The array and
+    the edges may have different types.
 
     Examples
     --------
@@ -310,7 +348,7 @@ def count_sorted(values: Values, edges: Edges) -> Counts:
     """
     ends = Ends(len(values))
     if ends.n and not (math.isfinite(values[0]) and math.isfinite(values[-1])):
-        # Of the array's own type: for another, numpy would cast the array.
+        # Converted to the type of the array, because numpy would cast the array otherwise.
         infinity = values.dtype.type(np.inf)
         negative = int(values.searchsorted(-infinity, side="right"))
         ends = Ends(ends.n, negative, ends.n - int(values.searchsorted(infinity)))
@@ -318,7 +356,7 @@ def count_sorted(values: Values, edges: Edges) -> Counts:
 
 
 def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
-    """Count the values in each cell, from the counts below, and up to, each of ``edges.points``.
+    """Count the values in each cell, given counts below and up to each of ``edges.points``.
 
     Examples
     --------
@@ -337,9 +375,9 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
-    """Count the values of an array in any order in each cell, as `count_sorted`, in linear time.
+    """Count the values of an unsorted array in each cell of `count_sorted`, in linear time.
 
-    NaN lies in no cell. Sizes are counted where `ends` is not given.
+    NaN is not counted. `ends` are computed if not given.
 
     Examples
     --------
@@ -363,15 +401,15 @@ def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Co
 
 
 def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
-    """Count the values that compare true with each point, by one pass over the values for each."""
+    """Count the values for which `compare` with each point is true, one pass per point."""
     rest = len(values) % _PASS
     whole, last = values[: len(values) - rest], values[len(values) - rest :]
     counts = np.array([np.count_nonzero(true) for true in compare(last, points[:, None])], np.int64)
     if len(whole) and len(points):
         answers = np.empty((len(points), _PASS), np.bool_)
         by_chunk = answers.reshape(len(points), -1, _CHUNK).swapaxes(0, 1)
-        # True is a byte of 1: added as words of eight bytes, so few that none overflows into the
-        # next, in half the time of `count_nonzero`.
+        # True is a byte of 1. Bytes are added eight at a time, as words, and at most 255 of them so
+        # that none overflows. This takes half the time of `count_nonzero`.
         words = answers.view(np.uint64).reshape(len(points), -1, _BYTE)
         for block in whole.reshape(-1, _PASS // _CHUNK, 1, _CHUNK):
             compare(block, points[:, None], out=by_chunk, order="C")
@@ -381,11 +419,10 @@ def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
 
 
 def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
-    """Count the values of an array in any order below, and up to, each of many points.
+    """Count the values of an unsorted array below each of many points, and those up to it.
 
-    Blocks that fit into the processor's cache are sorted and the points searched in each, which
-    takes half the time of sorting all. NaN is neither below nor up to any point; the counts of two
-    arrays add up.
+    Blocks that fit into the processor's cache are sorted, and the points are searched in each of
+    them, which takes half the time of sorting the array. NaN is not counted.
 
     Examples
     --------
@@ -408,12 +445,21 @@ def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
 def category_cells(
     reference: Counts, current: Counts, unseen: npt.ArrayLike = (), *, together: bool = True
 ) -> Cells:
-    """Return one cell per category of the reference, and one for all others together.
+    """Return one cell for each category of the reference, and one for all other categories.
 
-    `reference` and `current` count the reference's categories in both samples (0 where one
-    vanished), `unseen` the current sample's others. For a test, give each of these its own cell
-    (`together=False`): a cell that is empty on one side because of how it was chosen makes any test
-    reject. (Of 1,000 categories, 1,000 rows miss many that the next 200 rows will show.)
+    For a test, each category that the reference lacks must be a cell of its own
+    (``together=False``). Merged into one cell, they would be empty in the reference by
+    construction, and the test would reject too often: of 1,000 categories, many that are not in
+    1,000 rows appear in the next 200.
+
+    Parameters
+    ----------
+    reference, current : numpy.ndarray of int64, shape (k,)
+        Counts of the reference's categories in both samples.
+    unseen : array_like of int, shape (j,)
+        Counts of the other categories of the current sample.
+    together : bool
+        Whether the other categories are one cell.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How far two samples counted in the same cells are apart, and what chance alone would do."""
+"""Distances between two samples counted in the same cells, and tests that they are equal."""
 
 import math
 from bisect import bisect_left
@@ -12,22 +12,28 @@ from mlgates.stats.proportions import THIN, fisher_exact
 
 __all__ = ["psi_chance"]
 
-#: With so many expected in each cell on both sides, Pearson's statistic follows chi-square as far
-#: out as tests look.
+#: With expected counts of at least this in each cell on both sides, Pearson's statistic follows the
+#: chi-square distribution down to the p-values that matter here.
 _MANY = 100
-#: Minus the logarithm of one in a hundred thousand.
+#: Minus the logarithm of 0.00001, the probability below which a cell counts as changed.
 _DOUBTLESS = math.log(1e5)
 
 
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
-    """Return cells of a test that both samples cut together.
+    """Return the cells of a test, cut at quantiles of both samples together.
 
-    Of many equal values some have, among few rows, a cell's share by chance. As cells of their own
-    they would seem to have lost it in the other sample. So a value is a cell of its own where both
-    samples together have half a cell's share of it, as they have of what fills a cell of one and is
-    missing in another of the same size; and where one sample has more of it, or of what lies
-    between two values, than chance explains. The counts are those of `count_stored`, at values each
-    of which is a cell of its own.
+    In a small sample, some values reach the share of a cell by chance. If only one sample decided
+    about cells, such a value would be a cell of its own and would seem rarer in the other sample.
+    Here a value is a cell of its own in two cases: its share of both samples together is at least
+    half that of a cell, or its counts (or the counts between it and the next value) differ more
+    between the samples than chance explains.
+
+    Parameters
+    ----------
+    reference, current : numpy.ndarray of int64, shape (k,)
+        Counts as of `mlgates.stats.counting.count_stored`, at edges that are all atoms.
+    bins : int
+        Number of cells of equal share.
 
     Examples
     --------
@@ -41,11 +47,11 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     both, m = reference + current, int(reference.sum())
     n = int(both.sum()) - m
     last = np.searchsorted(np.cumsum(both), quantile_ranks(m + n, bins))
-    # What lies between two values belongs to the cell of the upper one: that one of the reference
-    # is far from others makes no cell.
+    # Values between two points belong to the cell of the upper point, so that an isolated value of
+    # the reference does not make a cell.
     last += last % 2
     doubt = _doubt(reference, current, m, n)
-    # Places between values are as many as values, however much lies there.
+    # The bound counts gaps by their rows, but there are only as many gaps as points.
     doubt[1::2] -= np.log(np.maximum(m * both[1::2] / (m + n), 1))
     own = doubt > _DOUBTLESS
     own[::2] |= both[::2] >= max((m + n) / (2 * bins), THIN)
@@ -60,9 +66,9 @@ def psi(reference: Counts, current: Counts) -> float:
     """Return the population stability index ``sum (q - p) ln(q / p)``, with smoothed shares.
 
     ``p = (a + 1/2) / (m + B/2)`` and ``q = (b + 1/2) / (n + B/2)`` for counts ``a`` of ``m`` and
-    ``b`` of ``n`` in ``B`` cells, none of them empty in both samples. Half a count is added in
-    every cell, always, so that nothing jumps when a cell becomes empty or a rare category appears
-    elsewhere. Symmetric, 0 or more; NaN when a sample is empty.
+    ``b`` of ``n`` in ``B`` cells, none of them empty in both samples. Half a count is always added
+    to each cell, so that the index is finite and does not jump when a cell becomes empty.
+    Symmetric, at least 0; NaN if a sample is empty.
 
     References
     ----------
@@ -82,10 +88,10 @@ def psi(reference: Counts, current: Counts) -> float:
 
 
 def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
-    """Return the PSI that samples of `n` and `m` rows of one distribution exceed by chance `alpha`.
+    """Return the PSI that two samples of one distribution exceed with probability `alpha`.
 
-    The quantile of chi-square with ``cells - 1`` degrees of freedom, times ``1 / n + 1 / m``; 0 for
-    one cell, NaN when a sample is empty.
+    It is the ``1 - alpha`` quantile of chi-square with ``cells - 1`` degrees of freedom, times
+    ``1 / n + 1 / m`` for samples of `n` and `m` rows. 0 for one cell, NaN if a sample is empty.
 
     References
     ----------
@@ -106,8 +112,8 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
 def jensen_shannon(reference: Counts, current: Counts) -> float:
     """Return the Jensen-Shannon distance, base 2: ``sqrt((KL(p, s) + KL(q, s)) / 2)``.
 
-    With ``s = (p + q) / 2``. From 0 to 1 (no common cell); NaN when a sample is empty. Unlike its
-    square it is a metric, and `scipy.spatial.distance.jensenshannon` gives the same.
+    With ``s = (p + q) / 2``. From 0 to 1 (no common cell); NaN if a sample is empty. It is a
+    metric, unlike its square, and equals `scipy.spatial.distance.jensenshannon` with base 2.
 
     References
     ----------
@@ -128,7 +134,7 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
 def hellinger(reference: Counts, current: Counts) -> float:
     """Return the Hellinger distance ``sqrt(sum (sqrt(p) - sqrt(q))**2 / 2)``.
 
-    From 0 to 1 (no common cell); NaN when a sample is empty.
+    From 0 to 1 (no common cell); NaN if a sample is empty.
 
     References
     ----------
@@ -140,14 +146,20 @@ def hellinger(reference: Counts, current: Counts) -> float:
     0.0712
     """
     p, q = _shares(reference, current)
-    apart = np.sqrt(p) - np.sqrt(q)
-    return math.sqrt(_clipped(float(apart @ apart) / 2))
+    difference = np.sqrt(p) - np.sqrt(q)
+    return math.sqrt(_clipped(float(difference @ difference) / 2))
 
 
 def total_variation(reference: Counts, current: Counts) -> float:
-    """Return the total variation distance ``sum |p - q| / 2``: the share of rows that moved.
+    """Return the total variation distance ``sum |p - q| / 2``.
 
-    From 0 to 1 (no common cell); NaN when a sample is empty.
+    It is the share of rows that would have to change their cell to make both samples equal. From 0
+    to 1 (no common cell); NaN if a sample is empty.
+
+    References
+    ----------
+    .. [1] Levin, D. A. and Peres, Y. (2017). Markov Chains and Mixing Times, 2nd ed., section 4.1.
+       American Mathematical Society.
 
     Examples
     --------
@@ -159,12 +171,13 @@ def total_variation(reference: Counts, current: Counts) -> float:
 
 
 def cramers_v(reference: Counts, current: Counts) -> float:
-    """Return Cramér's V between sample and cell, both samples weighing the same.
+    """Return Cramér's V between sample and cell, with equal weights of both samples.
 
-    ``sqrt(sum (p - q)**2 / (p + q) / 2)``: for samples of equal size ``sqrt(chi2 / N)`` of the
-    table of counts, which otherwise depends on the sizes: a share that moves from 50 to 90 % gives
-    0.44 here, and there 0.44 or, of 1,000 rows against a million, 0.025. From 0 to 1 (no common
-    cell); NaN when a sample is empty. For small changes its square is a quarter of `psi`.
+    ``sqrt(sum (p - q)**2 / (p + q) / 2)``. For samples of equal size it equals the usual
+    ``sqrt(chi2 / N)`` of the table of counts, but does not depend on the ratio of the sizes. If a
+    share changes from 50 % to 90 %, both are 0.44 for equal sizes; for 1,000 rows against a
+    million, the usual value is 0.025. From 0 to 1 (no common cell); NaN if a sample is empty. For
+    small changes its square is a quarter of `psi`.
 
     References
     ----------
@@ -181,7 +194,7 @@ def cramers_v(reference: Counts, current: Counts) -> float:
 
 
 def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
-    """Return the shares of both samples; one NaN each when a sample is empty."""
+    """Return the shares of both samples; one NaN each if a sample is empty."""
     m, n = int(reference.sum()), int(current.sum())
     if m == 0 or n == 0:
         return np.full(1, math.nan), np.full(1, math.nan)
@@ -189,32 +202,41 @@ def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
 
 
 def _clipped(value: float) -> float:
-    """Clip what rounding moved beyond 0 and 1; NaN stays."""
+    """Clip a value to 0 and 1, which rounding may exceed; NaN stays."""
     return value if math.isnan(value) else min(max(value, 0.0), 1.0)
 
 
 def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> float:
-    """Return the p-value of Pearson's chi-square test that both samples have the same shares.
+    """Return the p-value of the test that both samples have the same shares, based on chi-square.
 
-    Cells whose expected count is below 5 on a side are merged: ordered ones with their neighbour,
-    categories by their frequency in both samples together (equal ones in a fixed random order).
-    What is merged depends on the sum of both samples alone, which keeps the size of the test: of
-    1,000 categories, 200 rows against 20,000 are rejected in 0.1 % of cases at a nominal 0.1 %,
-    where plain chi-square rejects about 13 %. Quantile cells must not be merged by frequency: the
-    reference's counts are alike in them, so that the sum reveals the current sample's.
+    1 for a single cell, NaN if a sample is empty. Each category that the reference lacks must be a
+    cell of its own.
 
-    Merging hides that values moved from one cell to its neighbour. Where a thin cell is so much
-    one-sided that chance does it less than once in 100,000 times, the p-value is at most
-    Hoeffding's bound for any of as many such cells as there can be (`one_sided_pvalue`).
+    Parameters
+    ----------
+    reference, current : numpy.ndarray of int64, shape (k,)
+        Counts of both samples, no cell empty in both.
+    ordered : bool
+        Whether the cells have an order, such as quantile cells; False for categories.
 
-    Where a cell is expected to hold less than 100 on a side, Pearson's statistic exceeds the far
-    quantiles of its limit too often: of shares 50, 20, 10, 10, 5 and 5 %, 100 rows against 20,000,
-    2.1 times as often as the nominal 0.025 % that a correction for 200 columns looks at. There the
-    p-value is the greater one of Pearson's and of Cressie's and Read's statistic with a power of
-    1/3, and for two cells that of Fisher's exact test.
+    Notes
+    -----
+    Cells whose expected count is below 5 in a sample are merged: ordered ones with their neighbour,
+    categories by their frequency in both samples together (those of equal frequency in a fixed
+    random order). Which cells are merged depends only on the sum of both samples, so that the
+    p-value stays valid: with 1,000 categories and 200 rows against 20,000, 0.1 % of tests reject at
+    a nominal 0.1 %, where the plain chi-square test rejects about 13 %. Quantile cells must not be
+    merged by frequency, because the counts of the reference are equal in them.
 
-    Each category that the reference lacks needs its own cell. 1 for a single cell, NaN when a
-    sample is empty.
+    Merging can hide that values moved between neighbouring cells. If a merged cell has counts that
+    occur with a probability of less than 0.00001, the p-value is therefore at most the bound of
+    `one_sided_pvalue`.
+
+    If an expected count is below 100, Pearson's test rejects too often at low levels. For shares of
+    50, 20, 10, 10, 5 and 5 % and 100 rows against 20,000, it rejects 2.1 times as often as the
+    nominal 0.025 % that a correction for 200 columns requires. The p-value is then the larger one
+    of Pearson's and of Cressie's and Read's statistic with a power of 1/3, and for two cells that
+    of Fisher's exact test.
 
     References
     ----------
@@ -232,14 +254,14 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     pooled = reference + current
     if len(pooled) < 2:
         return 1.0
-    # Both samples are expected to hold 5 in a cell when its sum is at least this.
+    # The least sum of a cell for which both expected counts are at least 5.
     enough = THIN * (m + n) / min(m, n)
     bound = 1.0
     if pooled.min() < enough:
         bound = one_sided_pvalue(reference[pooled < enough], current[pooled < enough], m, n)
         if not ordered:
-            # In random order first: categories are often given with those of one sample first, and
-            # to merge the rare ones of one sample with each other would make every test reject.
+            # Shuffled first, because categories are often given with those of one sample first. If
+            # the rare ones of one sample were merged with each other, every test would reject.
             order = np.random.default_rng(0).permutation(len(pooled))
             order = order[np.argsort(-pooled[order], kind="stable")]
             reference, current, pooled = reference[order], current[order], pooled[order]
@@ -251,7 +273,7 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
     if are_few and len(pooled) == 2:
         (a, b), (c, d) = reference.tolist(), current.tolist()
         return min(bound, fisher_exact(a, b, c, d))
-    # Two by B: the current sample's squared deviations, scaled for both samples.
+    # In a table of two rows, the deviations of both are equal: compute one and scale the sum.
     expected = pooled * (n / (m + n))
     away = current - expected
     statistic = float((away * away / expected).sum()) * ((m + n) / m)
@@ -263,9 +285,9 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
 
 
 def _group_starts(pooled: Counts, enough: float) -> Counts:
-    """Return where groups of neighbours begin that each sum to `enough`; at least two groups."""
+    """Return the starts of groups of neighbours that each sum to `enough`; at least two groups."""
     sums = np.cumsum(pooled)
-    # What precedes the first thin cell stays as it is.
+    # Cells before the first small one are not merged.
     start = int(np.argmax(pooled < enough))
     starts = list(range(start))
     before, total = (int(sums[start - 1]) if start else 0), int(sums[-1])
@@ -274,20 +296,27 @@ def _group_starts(pooled: Counts, enough: float) -> Counts:
         starts.append(start)
         start = bisect_left(reached, before + enough, lo=start) + 1
         before = reached[start - 1]
-    # What is left over joins the last group, unless that one would be alone.
+    # The remaining cells join the last group, unless it would be the only one.
     if start < len(reached) and len(starts) == 1:
         starts.append(start)
     if len(starts) < 2:
-        # Too few rows for any group: the halves that are most alike.
+        # Too few rows for two groups: split into two halves as equal as possible.
         balance = np.abs(2 * sums[:-1] - total)
         starts = [0, int(balance.argmin()) + 1]
     return np.array(starts)
 
 
 def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
-    """Return a bound of the chance of a cell as one-sided as any of these; 1 above 0.00001.
+    """Return an upper bound of the p-value of the most uneven cell; 1 if it is above 0.00001.
 
-    The counts are those of some cells of samples of `m` and `n` values.
+    It bounds the probability that any cell is as uneven between two samples of one distribution.
+
+    Parameters
+    ----------
+    reference, current : numpy.ndarray of int64, shape (k,)
+        Counts of some cells.
+    m, n : int
+        Number of values of the reference and of the current sample.
 
     References
     ----------
@@ -304,11 +333,11 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
 
 
 def _doubt(reference: Counts, current: Counts, m: int, n: int) -> Floats:
-    """Return minus the logarithm of a bound of the chance of any cell as one-sided as each."""
+    """Return for each cell minus the logarithm of the bound of `one_sided_pvalue`."""
     both = reference + current
-    # Sampling without replacement strays no further than with it: exp(-T KL(a / T, m / (m + n))).
+    # Hoeffding's bound for sampling without replacement: exp(-T KL(a / T, m / (m + n))).
     surprise = special.rel_entr(reference, both * (m / (m + n)))
     surprise += special.rel_entr(current, both * (n / (m + n)))
-    # On either side, and of cells of T of all m + n values there can be (m + n) / T.
+    # Corrected for two sides, and for (m + n) / T, the largest number of cells with T values.
     doubt: Floats = surprise - np.log(2 * (m + n) / np.maximum(both, 1))
     return doubt

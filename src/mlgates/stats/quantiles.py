@@ -1,9 +1,9 @@
-"""Quantiles of latencies: intervals without an assumed distribution, of calls that may depend.
+"""Quantiles of latencies with distribution-free intervals, for calls that may be autocorrelated.
 
-A quantile's interval is a pair of order statistics, chosen by the binomial distribution. It agrees
-with Clopper and Pearson's interval of the share of calls beyond a limit: the upper end is within
-the limit exactly when that share is shown to be small enough. Successive calls are seldom
-independent, so the binomial distribution is that of an effective number of calls.
+The interval of a quantile is a pair of order statistics, chosen by the binomial distribution. It is
+consistent with Clopper and Pearson's interval of the share of calls beyond a limit: the upper end
+is within the limit exactly if that share is significantly small enough. Successive calls are seldom
+independent, so the effective number of calls is used in the binomial distribution.
 """
 
 import math
@@ -21,24 +21,37 @@ __all__ = ["exceedance_interval"]
 
 Interval = tuple[float, float]
 
-#: Independent calls give an inflation beyond 1 + 12 / sqrt(n), and a lag-1 autocorrelation beyond
-#: 2.33 / sqrt(n), one time in a hundred each; below both it is taken as chance.
+#: Independent calls exceed an inflation of 1 + 12 / sqrt(n) with a probability of 1 %, and a lag-1
+#: autocorrelation of 2.33 / sqrt(n) likewise. Calls that exceed neither count as independent.
 _BY_CHANCE = 12.0
 _LAG_BY_CHANCE = 2.33
-#: However few clusters there are, an interval twice as wide as it would be is wide enough.
+#: Fewest degrees of freedom, so that few clusters widen an interval by a factor of two at most.
 _LEAST_FREEDOM = 2.0
-#: Lags that are computed one by one.
+#: Number of lags whose autocorrelations are computed one by one.
 _NEAR = 64
-#: More corrected latencies than this mean a wrong unit of the interval.
+#: More corrected latencies than this indicate an interval in a wrong unit.
 MOST_CORRECTED = 50_000_000
+#: Tolerance for rounding before a number is rounded down.
 _CRUMB = 1e-9
 
 
 def quantile(ordered: Floats, share: Fraction) -> float:
-    """Return the smallest value that at least `share` of the values don't exceed.
+    """Return the smallest value such that at least `share` of all values are not greater.
 
-    `ordered` ascends and may hold infinite values; `share` is exact, so that the rank of p99.9 is
-    that of 999 in 1,000.
+    This is the inverted distribution function.
+
+    Parameters
+    ----------
+    ordered : numpy.ndarray of float64, shape (n,)
+        Values in increasing order, at least one; infinities are allowed.
+    share : Fraction
+        Share above 0 and at most 1, as a fraction, so that p99.9 of 1,000 values is exactly the
+        999th.
+
+    References
+    ----------
+    .. [1] Hyndman, R. J. and Fan, Y. (1996). Sample quantiles in statistical packages. The American
+       Statistician 50, 361-365 (definition 1).
 
     Examples
     --------
@@ -49,11 +62,11 @@ def quantile(ordered: Floats, share: Fraction) -> float:
 
 
 def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, int]:
-    """Return the ranks, from 1, of the order statistics that hold a quantile.
+    """Return the ranks, from 1, of the order statistics that are an interval of a quantile.
 
-    The lower is the binomial quantile of (1 - confidence) / 2, the upper that of
-    (1 + confidence) / 2, plus 1; 0 or n + 1 where no value of `n` independent ones is certain
-    enough.
+    The lower rank is the binomial quantile of (1 - confidence) / 2 for `n` independent values, the
+    upper one that of (1 + confidence) / 2, plus 1. A rank of 0 or ``n + 1`` means that there are
+    too few values for that end.
 
     References
     ----------
@@ -67,7 +80,7 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
     alpha = (1 - confidence) / 2
 
     def at_most(k: int) -> float:
-        """Return the chance of at most k of n, k less than n."""
+        """Return the binomial probability of at most k of n, for k less than n."""
         return float(special.betainc(n - k, k + 1, 1 - share))
 
     low, high = (bisect_left(range(n), level, key=at_most) for level in (alpha, 1 - alpha))
@@ -75,7 +88,11 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
 
 
 def least_calls(share: float, confidence: float = 0.95) -> int:
-    """Return the fewest independent calls whose order statistics bound a quantile on both sides.
+    """Return the fewest independent calls for which both ends of a quantile's interval are finite.
+
+    References
+    ----------
+    .. [1] David, H. A. and Nagaraja, H. N. (2003). Order Statistics, 3rd ed., section 7.1. Wiley.
 
     Examples
     --------
@@ -83,7 +100,7 @@ def least_calls(share: float, confidence: float = 0.95) -> int:
     [6, 72, 368, 3688]
     """
     n = math.ceil(math.log((1 - confidence) / 2) / math.log(max(share, 1 - share)))
-    while True:  # the logarithms may have lost the last digit
+    while True:  # (rounding of logarithms may make the first n too small)
         low, high = order_ranks(n, share, confidence)
         if low >= 1 and high <= n:
             return n
@@ -91,10 +108,10 @@ def least_calls(share: float, confidence: float = 0.95) -> int:
 
 
 def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) -> Interval:
-    """Return Clopper and Pearson's interval of the share of calls beyond a limit.
+    """Return Clopper and Pearson's two-sided interval of the share of calls beyond a limit.
 
-    `exceeding` of `n` calls are beyond; of an effective number of calls both are fractions. The
-    two-sided interval holds at least `confidence`.
+    `exceeding` of `n` calls are beyond it. Both may be fractions, for an effective number of calls.
+    The coverage is at least `confidence`.
 
     References
     ----------
@@ -114,7 +131,7 @@ def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) ->
 
 
 class Dependence(NamedTuple):
-    """Autocorrelation of calls, inflation of the variance, and the effective number of calls."""
+    """Lag-1 autocorrelation, inflation of the variance, and effective number of calls."""
 
     lag_1: float
     inflation: float
@@ -122,15 +139,30 @@ class Dependence(NamedTuple):
 
 
 def dependence(values: Floats, share: float, confidence: float = 0.95) -> Dependence:
-    """Return how many independent calls a series of calls is worth for a quantile.
+    """Return the number of independent calls that are worth as much as a series for a quantile.
 
-    The inflation of a share's variance, ``1 + 2 * (sum of autocorrelations)``, is the largest of
-    four: that of the ranks, that of the indicators of calls beyond the quantile, and those of calls
-    beyond the quantiles halfway and three quarters of the way from it to the end. The sum is
-    Geyer's initial monotone sequence. Below what independent calls give by chance it counts as 1.
-    Where the calls beyond come in few clusters the estimate is poor, so it is widened as Student's
-    t widens the normal distribution. The latencies are in the order of the calls, and may be
-    infinite; `lag_1` is the autocorrelation of the ranks of neighbours, 0 where all are equal.
+    Parameters
+    ----------
+    values : numpy.ndarray of float64, shape (n,)
+        Latencies in the order of the calls; infinities are allowed.
+    share : float
+        Share of the quantile, from 0 to 1.
+    confidence : float
+        Level of the interval.
+
+    Returns
+    -------
+    Dependence
+        `lag_1` is the autocorrelation of the ranks of successive calls, 0 if all are equal.
+
+    Notes
+    -----
+    The inflation of the variance of a share is ``1 + 2 * (sum of autocorrelations)``, with the sum
+    by Geyer's initial monotone sequence. It is the largest of four series: the ranks, and the
+    indicators of calls beyond the quantile and beyond the quantiles halfway and three quarters of
+    the way from it to the end. An inflation that independent calls give by chance counts as 1. If
+    the calls beyond a quantile are in few clusters, the estimate is poor and is increased by the
+    squared ratio of the quantiles of Student's t and of the normal distribution.
 
     References
     ----------
@@ -146,7 +178,7 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     if n < 2:
         return Dependence(0.0, 1.0, n)
     ordered = np.sort(values)
-    # Equal values have their mean rank.
+    # Equal values get their mean rank.
     low = np.searchsorted(ordered, values, side="left")
     inflation, lag_1 = _inflation((low + np.searchsorted(ordered, values, side="right")) / 2)
     worst = _beyond_chance(inflation, lag_1, n)
@@ -163,19 +195,19 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
 
 
 def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
-    """Return an inflation of at least 1; 1 where independent calls give the same by chance."""
+    """Return an inflation of at least 1; 1 if independent calls would give it by chance."""
     chance = inflation <= 1 + _BY_CHANCE / math.sqrt(n) and lag_1 <= _LAG_BY_CHANCE / math.sqrt(n)
     return 1.0 if chance else max(inflation, 1.0)
 
 
 def _inflation(series: Floats) -> tuple[float, float]:
-    """Return 1 + 2 * (sum of autocorrelations), and the first of them; (1, 0) of a constant."""
+    """Return 1 + 2 * (sum of autocorrelations), and the first of them; (1, 0) if constant."""
     centred, n = series - series.mean(), len(series)
     square = float(centred @ centred)
     if not square > 0:
         return 1.0, 0.0
-    # Sums of neighbours decrease, except by chance, until they are lost in noise; that is soon
-    # where calls are independent, and a few products are cheaper than a transform.
+    # The sum ends where a sum of two neighbouring autocorrelations is not positive. For independent
+    # calls that is soon, and a few products are cheaper than a Fourier transform.
     products = np.array([centred[lag:] @ centred[: n - lag] for lag in range(min(_NEAR, n))])
     first = float(products[1] / square) if n > 1 else 0.0
     pairs = _pairs(products / square)
@@ -183,13 +215,13 @@ def _inflation(series: Floats) -> tuple[float, float]:
         size = 1 << (2 * n - 1).bit_length()
         spectrum = np.fft.rfft(centred, size)
         pairs = _pairs(np.fft.irfft(spectrum * spectrum.conj(), size)[:n] / square)
-    lost = np.flatnonzero(pairs <= 0)
-    kept = np.minimum.accumulate(pairs[: lost[0] if len(lost) else len(pairs)])
-    return float(2 * kept.sum() - 1), first
+    ends = np.flatnonzero(pairs <= 0)
+    monotone = np.minimum.accumulate(pairs[: ends[0] if len(ends) else len(pairs)])
+    return float(2 * monotone.sum() - 1), first
 
 
 def _pairs(correlation: Floats) -> Floats:
-    """Return the sums of neighbours: of the lags 0 and 1, 2 and 3, and so on."""
+    """Return the sums of autocorrelations at lags 0 and 1, 2 and 3, and so on."""
     pairs: Floats = correlation[: len(correlation) // 2 * 2].reshape(-1, 2).sum(axis=1)
     return pairs
 
@@ -197,9 +229,22 @@ def _pairs(correlation: Floats) -> Floats:
 def quantile_interval(
     ordered: Floats, share: float, effective: int, confidence: float = 0.95
 ) -> Interval:
-    """Return the order statistics that hold a quantile; infinite ends where calls are too few.
+    """Return the interval of a quantile; an end is infinite if there are too few calls.
 
-    `ordered` ascends; its values are worth `effective` independent ones.
+    Parameters
+    ----------
+    ordered : numpy.ndarray of float64, shape (n,)
+        Values in increasing order.
+    share : float
+        Share of the quantile, from 0 to 1.
+    effective : int
+        Number of independent values that these are worth, see `dependence`.
+    confidence : float
+        Level of the interval.
+
+    References
+    ----------
+    .. [1] David, H. A. and Nagaraja, H. N. (2003). Order Statistics, 3rd ed., section 7.1. Wiley.
 
     Examples
     --------
@@ -218,9 +263,10 @@ def quantile_interval(
 
 
 def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
-    """Return Student's interval of a mean, widened where the values are autocorrelated.
+    """Return Student's interval of a mean, widened for autocorrelated values.
 
-    None for fewer than two values, or an infinite one.
+    None if there are fewer than two values, or an infinite one. `values` are in the order of the
+    calls.
     """
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
@@ -234,11 +280,18 @@ def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
 
 
 def ratio_interval(value: float, ends: Interval, other: float, other_ends: Interval) -> Interval:
-    """Return the interval of the ratio of two finite positive numbers from the interval of each.
+    """Return the interval of a ratio of two positive estimates, from the interval of each.
 
-    On the scale of logarithms the distances of the ends are added as squares, as Newcombe does for
-    proportions; a correlation of the two is not subtracted, so that it is wide rather than narrow.
-    Ends may be infinite.
+    On the logarithmic scale, the distances of the ends from the estimates are added as squares, as
+    in Newcombe's method for proportions. The estimates are taken as independent; if they are
+    positively correlated, the interval is wider than needed.
+
+    Parameters
+    ----------
+    value, other : float
+        Numerator and denominator, positive and finite.
+    ends, other_ends : tuple of float
+        Their intervals; ends may be infinite.
 
     References
     ----------
@@ -258,22 +311,32 @@ def ratio_interval(value: float, ends: Interval, other: float, other_ends: Inter
 
 
 def _distance(value: float, end: float) -> float:
-    """Return the distance of two numbers on the scale of logarithms."""
+    """Return the distance of two numbers on the logarithmic scale; infinite for 0 and inf."""
     return abs(math.log(end / value)) if 0 < end < math.inf else math.inf
 
 
 def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -> Floats:
-    """Return latencies with those of the calls that were not sent during a slow one.
+    """Return latencies corrected for coordinated omission.
 
-    A sender that waits for each answer sends nothing while the server stalls. After each latency
-    above `expected_interval`, the time between two calls of one sender, come those that calls sent
-    meanwhile would have had: shorter by one interval each, down to the interval. Infinite latencies
-    (failed calls) are kept.
+    A client that waits for each answer sends no calls during a slow one. Their latencies are added
+    here: after each latency above `expected_interval` come latencies that are shorter by one
+    interval each, down to the interval. Infinite latencies (failed calls) are kept.
+
+    Parameters
+    ----------
+    latencies : array_like of float, shape (n,)
+        Latencies of one client, in the order of the calls.
+    expected_interval : float
+        Intended time between two calls, in the unit of the latencies.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (k,), k at least n
 
     Raises
     ------
     ValueError
-        When there would be more than 50 million.
+        If there would be more than 50 million latencies.
 
     References
     ----------
@@ -290,8 +353,9 @@ def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -
     omitted = np.maximum(np.floor(steps * (1 + 1e-12)) - 1, 0)
     total = len(given) + float(omitted.sum())
     if not total <= MOST_CORRECTED:
-        by = f"corrected by an interval of {expected_interval:g}"
-        msg = f"{by} there would be {total:,.0f} latencies, at most {MOST_CORRECTED:,} are made"
+        corrected_by = f"with an expected interval of {expected_interval:g}"
+        most = f"the correction must give at most {MOST_CORRECTED:,} latencies"
+        msg = f"{most}, got {total:,.0f} {corrected_by}"
         raise ValueError(msg)
     copies = omitted.astype(np.int64) + 1
     place = np.arange(int(copies.sum())) - np.repeat(np.cumsum(copies) - copies, copies)
