@@ -135,7 +135,7 @@ def test_a_category_that_is_no_unicode_is_refused_with_its_file(tmp_path):
     body["columns"][0]["categories"]["values"][0] = "\ud800"
     del body["sha256"]
     path.write_text(json.dumps({**body, "sha256": stored._digest(body)}))
-    with pytest.raises(mg.EvidenceError, match=r"x\.json: column 'x': categories must be values"):
+    with pytest.raises(mg.EvidenceError, match=r"x\.json: column 'x': `categories` must have"):
         mg.Baseline.load(path)
 
 

@@ -324,7 +324,7 @@ def test_expected_values_are_compared_by_value_and_type(values, expected, absent
 @pytest.mark.parametrize(
     ("values", "expected", "reason"),
     [
-        ([[1]], [1], "column 'x' holds nested values (list<item: int64>)"),
+        ([[1]], [1], "column 'x' has nested values (list<item: int64>)"),
         ([1, "a"], [1], "mixes"),
         (
             [dt.datetime(2020, 1, 1, tzinfo=UTC)],
@@ -450,14 +450,17 @@ def test_empty_slice_is_inconclusive_and_does_not_vanish():
     assert result.verdict is INCONCLUSIVE
 
 
+CONDITION = "The condition of slice 'odd'"
+
+
 @pytest.mark.parametrize(
     ("condition", "reason"),
     [
-        (raises, "The condition of slice 'odd' raised ValueError."),
-        (leaves, "The condition of slice 'odd' raised SystemExit."),
-        (too_short, "The condition of slice 'odd' returned 1 value for 4 rows"),
-        (of_texts, "The condition of slice 'odd' must return one bool a row"),
-        (len, "The condition of slice 'odd' must return one bool a row, not int."),
+        (raises, f"{CONDITION} raised ValueError."),
+        (leaves, f"{CONDITION} raised SystemExit."),
+        (too_short, f"{CONDITION} must return one bool per row, got 1 value for 4 rows"),
+        (of_texts, f"{CONDITION} must return one bool per row"),
+        (len, f"{CONDITION} must return one bool per row, got int."),
     ],
 )
 def test_condition_that_breaks_is_one_error_and_the_others_are_judged(condition, reason):
@@ -504,7 +507,7 @@ def test_condition_is_lent_the_table_and_can_not_change_it():
     [
         ("sxe", "the table has no column 'sxe'"),
         (["sex", "gone"], "the table has no column 'gone'"),
-        ("tags", "column 'tags' holds nested values"),
+        ("tags", "column 'tags' has nested values"),
         ("mixed", "column 'mixed'"),
     ],
 )

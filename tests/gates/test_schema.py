@@ -572,7 +572,7 @@ def test_pattern_that_can_take_for_ever_is_refused_when_it_is_declared():
         mg.Column("string", matches=r"(a+)+(?<!b)$")
     assert str(caught.value) == (
         "Column: `matches` must be a regular expression, got '(a+)+(?<!b)$'; look-ahead and "
-        "look-behind are not supported: a gate function can test for them"
+        "look-behind are not supported; use a gate function instead"
     )
 
 

@@ -315,9 +315,9 @@ def test_a_condition_that_x_cannot_answer_is_asked_of_data():
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        (lambda _: True, "must return one bool a row, not bool"),
-        (lambda _: [1, 0], "must return one bool a row, not list of int64 values"),
-        (lambda _: [True], "returned 1 value for 2 rows: it must return one bool a row"),
+        (lambda _: True, "must return one bool per row, got bool"),
+        (lambda _: [1, 0], "must return one bool per row, got list of int64 values"),
+        (lambda _: [True], "must return one bool per row, got 1 value for 2 rows"),
     ],
 )
 def test_conditions_that_are_none(condition, message):
@@ -335,8 +335,8 @@ def test_conditions_on_other_rows():
 
 def test_a_condition_answers_in_the_order_of_the_rows():
     table = pd.DataFrame({"a": [3, 1, 2]}, index=[7, 8, 9])
-    said = "the condition of slice 's' returned a Series with another index than the table: "
-    said += "it must return one bool a row, in the order of the rows"
+    said = "the condition of slice 's' must return a Series with the index of the table, "
+    said += "got one with another index"
     assert refusal(slices, {"s": lambda got: got.sort_values("a")["a"] > 1}, X=table) == said
     for condition in (
         lambda got: got["a"] > 1,

@@ -86,16 +86,16 @@ def test_comes_from_a_profile_as_from_the_rows(baseline, table):
 
 
 @pytest.mark.parametrize(
-    ("nothing", "message"),
+    ("nothing", "got"),
     [
-        ({"x": []}, "Baseline.from_data: the table has no rows"),
-        ({"x": [None, None], "y": [math.nan] * 2}, "Baseline.from_data: the table has no value"),
+        ({"x": []}, "no rows"),
+        ({"x": [None, None], "y": [math.nan] * 2}, "only missing cells"),
     ],
 )
-def test_nothing_is_refused(nothing, message):
+def test_nothing_is_refused(nothing, got):
     with pytest.raises(mg.EvidenceError) as caught:
         mg.Baseline.from_data(nothing)
-    assert str(caught.value) == message
+    assert str(caught.value) == f"Baseline.from_data: the table must have values, got {got}"
 
 
 @pytest.mark.parametrize("what", [None, 7, "no such file", object()])
@@ -105,7 +105,7 @@ def test_no_table_is_refused(what):
 
 
 def test_profile_without_distributions_is_refused():
-    with pytest.raises(mg.EvidenceError, match="the profile has no distribution of 'x'"):
+    with pytest.raises(mg.EvidenceError, match="the profile must have a distribution of 'x'"):
         mg.Baseline.from_data(mg.Profile.of({"x": [1.0]}, []))
 
 
@@ -231,7 +231,7 @@ def test_save_replaces_whole_or_not_at_all(path, baseline, monkeypatch):
 def test_too_large_a_baseline_is_not_written(path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(module, "MAX_BYTES", 1_000)
-    with pytest.raises(mg.EvidenceError, match="bytes; at most 1,000 are read again"):
+    with pytest.raises(mg.EvidenceError, match="the baseline must have at most 1,000 bytes, got"):
         mg.Baseline.from_data({"x": range(300)}).save(path)
     assert path.read_bytes() == before
 
@@ -348,13 +348,13 @@ def test_change_without_its_checksum_is_refused(path):
     data = json.loads(path.read_text())
     data["columns"][0]["knots"]["low"][5] -= 1
     message = refused(path, json.dumps(data))
-    assert message == "the SHA-256 does not fit: the file was changed after it was written"
+    assert message == "the SHA-256 does not match: the file was changed after it was written"
 
 
 @pytest.mark.parametrize("version", [2, 0, "1", 1.0, True, None, [1]])
 def test_other_versions_are_refused(path, version):
     data = json.loads(path.read_text()) | {"version": version}
-    assert refused(path, signed(data)) == f"this mlgates reads version 1, got {version!r}"
+    assert refused(path, signed(data)) == f"`version` must be 1 for this mlgates, got {version!r}"
 
 
 def change(data, *keys, to):
@@ -381,29 +381,37 @@ NONSENSE = [
     (("columns", AGE, "more"), 1, "column: 'more' is not known"),
     (("columns", AGE, "field", "name"), "income", "the table has several columns named 'income'"),
     (("columns", AGE, "field", "name"), "\ud800", "names of columns must be valid Unicode"),
-    (("columns", AGE, "field", "name"), None, "no field of a table"),
-    (("columns", AGE, "field", "kind"), "number", "no field of a table"),
+    (("columns", AGE, "field", "name"), None, "`field` must have a name"),
+    (("columns", AGE, "field", "kind"), "number", "`field` must have a name"),
     (("columns", AGE, "field", "type"), 7, "`type` must be a text, got 7"),
-    (("columns", AGE, "field", "encoded"), 0, "no field of a table"),
-    (("columns", AGE, "field", "kind"), "string", "column 'age': the distribution does not fit"),
-    (("columns", AGE, "counts", "nulls"), 1, "column 'age': the distribution does not fit"),
-    (("columns", AGE, "counts", "neg_inf"), 1, "column 'age': the distribution does not fit"),
-    (("columns", AGE, "counts", "pos_inf"), 401, "column 'age': more cells are missing"),
-    (("columns", AGE, "counts", "nans"), 401, "column 'age': more cells are missing"),
-    (("columns", ID, "counts", "nulls"), 2**70, "column 'id': more cells are missing"),
+    (("columns", AGE, "field", "encoded"), 0, "`field` must have a name"),
+    (("columns", AGE, "field", "kind"), "string", "column 'age': the distribution does not match"),
+    (("columns", AGE, "counts", "nulls"), 1, "column 'age': the distribution does not match"),
+    (("columns", AGE, "counts", "neg_inf"), 1, "column 'age': the distribution does not match"),
+    (("columns", AGE, "counts", "pos_inf"), 401, "column 'age': `counts` must have at most"),
+    (("columns", AGE, "counts", "nans"), 401, "column 'age': `counts` must have at most"),
+    (("columns", ID, "counts", "nulls"), 2**70, "column 'id': `counts` must have at most"),
     (("columns", AGE, "counts", "rows"), -3, "column 'age': `rows` must be a whole number"),
     (("columns", AGE, "min"), "low", "column 'age': a number was expected, got 'low'"),
-    (("columns", AGE, "knots", "points", 0), 10**40, "column 'age': knots: no column"),
-    (("columns", AGE, "knots", "low", 0), 7, "column 'age': knots: counts must rise"),
+    (
+        ("columns", AGE, "knots", "points", 0),
+        10**40,
+        "column 'age': `points` must be numbers of at most 64 bits",
+    ),
+    (("columns", AGE, "knots", "low", 0), 7, "column 'age': `low` and `high` must increase"),
     (("columns", AGE, "categories"), {"values": ["a"], "counts": [400]}, "column 'age': the dist"),
-    (("columns", MEMBER, "categories", "values"), [0, 1], "column 'member': categories must be"),
-    (("columns", COUNTRY, "categories", "values", 0), "FR", "column 'country': categories must"),
-    (("columns", COUNTRY, "categories", "values", 0), ["FR"], "column 'country': categories must"),
-    (("columns", COUNTRY, "categories", "values", 0), None, "column 'country': categories must"),
-    (("columns", COUNTRY, "categories", "counts", 0), 0, "column 'country': categories must be"),
+    (("columns", MEMBER, "categories", "values"), [0, 1], "column 'member': `categories` must"),
+    (("columns", COUNTRY, "categories", "values", 0), "FR", "column 'country': `categories` must"),
+    (
+        ("columns", COUNTRY, "categories", "values", 0),
+        ["FR"],
+        "column 'country': `categories` must",
+    ),
+    (("columns", COUNTRY, "categories", "values", 0), None, "column 'country': `categories` must"),
+    (("columns", COUNTRY, "categories", "counts", 0), 0, "column 'country': `categories` must"),
     (("columns", COUNTRY, "categories", "counts", 0), 1, "column 'country': the distribution"),
-    (("columns", COUNTRY, "categories", "counts", 0), 2**80, "column 'country': categories must"),
-    (("columns", COUNTRY, "categories", "counts"), [400], "column 'country': categories must be"),
+    (("columns", COUNTRY, "categories", "counts", 0), 2**80, "column 'country': `categories` must"),
+    (("columns", COUNTRY, "categories", "counts"), [400], "column 'country': `categories` must"),
     (("columns", COUNTRY, "categories", "counts"), None, "column 'country': `counts` must be a"),
 ]
 

@@ -128,28 +128,31 @@ def test_what_is_written_is_read():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"points": [1.0, 1.0, 4.0]}, "knots: points must be finite and rise"),
-        ({"points": [2.0, 1.0, 4.0]}, "knots: points must be finite and rise"),
-        ({"points": [1.0, None, 4.0]}, "knots: points must be finite and rise"),
-        ({"points": [1.0, 2.0, "Infinity"]}, "knots: points must be finite and rise"),
+        ({"points": [1.0, 1.0, 4.0]}, "`points` must be finite and increasing"),
+        ({"points": [2.0, 1.0, 4.0]}, "`points` must be finite and increasing"),
+        ({"points": [1.0, None, 4.0]}, "`points` must be finite and increasing"),
+        ({"points": [1.0, 2.0, "Infinity"]}, "`points` must be finite and increasing"),
         ({"points": ["a", 2.0, 4.0]}, "a number was expected, got 'a'"),
         ({"points": [True, 2.0, 4.0]}, "a number was expected, got True"),
         ({"points": 7}, "`points` must be a list, got int"),
-        ({"points": [1, 2, 10**30]}, "knots: no column has integers of more than 64 bits"),
-        ({"points": [1, 2]}, "`low` must have as many counts as there are points, got 3"),
-        ({"low": [0, 1, 2, 3]}, "`low` must have as many counts as there are points, got 4"),
+        ({"points": [1, 2, 10**30]}, "`points` must be numbers of at most 64 bits, got a larger"),
+        ({"points": [1, 2]}, "`low` must have one count for each of 2 points, got 3"),
+        ({"low": [0, 1, 2, 3]}, "`low` must have one count for each of 3 points, got 4"),
         ({"low": [0, 1, -1]}, "`low` must be a whole number of at least 0, got -1"),
         ({"low": [0, 1, 0.5]}, "`low` must be a whole number of at least 0, got 0.5"),
-        ({"high": [1, 3, 2**70]}, "`high` must be counts of rows"),
-        ({"low": [0, 1, 4]}, "knots: counts must rise"),  # a point that no value is at
-        ({"low": [0, 0, 3]}, "knots: counts must rise"),  # fewer below than up to the one before
-        ({"low": [1, 1, 3]}, "knots: counts must rise"),  # a value below the least
-        ({"n": 6}, "knots: counts must rise"),  # a value above the greatest
-        ({"n": 4}, "knots: counts must rise"),
-        ({"neg_inf": 1}, "knots: counts must rise"),
-        ({"pos_inf": 2**65}, "knots: counts must rise"),
-        ({"spread": -1.5}, "knots: no spread can be -1.5"),
-        ({"spread": "Infinity"}, "knots: no spread can be inf"),
+        ({"high": [1, 3, 2**70]}, "`high` must be numbers of rows"),
+        ({"low": [0, 1, 4]}, "`low` and `high` must increase"),  # a point that no value is at
+        (
+            {"low": [0, 0, 3]},
+            "`low` and `high` must increase",
+        ),  # fewer below than up to the one before
+        ({"low": [1, 1, 3]}, "`low` and `high` must increase"),  # a value below the least
+        ({"n": 6}, "`low` and `high` must increase"),  # a value above the greatest
+        ({"n": 4}, "`low` and `high` must increase"),
+        ({"neg_inf": 1}, "`low` and `high` must increase"),
+        ({"pos_inf": 2**65}, "`low` and `high` must increase"),
+        ({"spread": -1.5}, "`spread` must be finite and at least 0, got -1.5"),
+        ({"spread": "Infinity"}, "`spread` must be finite and at least 0, got inf"),
         ({"spread": "wide"}, "a number was expected, got 'wide'"),
         ({"more": 1}, "knots: 'more' is not known"),
     ],
@@ -213,14 +216,14 @@ def test_counts_of_no_column_of_numbers():
     counter = AtPoints("x", (1.0,), tails=True)
     state = Profile.of({"x": [None, None]}, [counter])[counter]
     assert (state.low.tolist(), state.ends.n, state.beyond) == ([0], 0, 0.0)
-    with pytest.raises(EvidenceError, match="column 'x' holds string values"):
+    with pytest.raises(EvidenceError, match="column 'x' must have numbers, got string values"):
         _ = Profile.of({"x": ["a"]}, [counter])[counter]
 
 
 def test_counts_at_other_points_do_not_add_up():
     a = Profile.of({"x": [1.0]}, [AtPoints("x", (1.0,))])[AtPoints("x", (1.0,))]
     b = Profile.of({"x": [1.0]}, [AtPoints("x", (2.0,))])[AtPoints("x", (2.0,))]
-    with pytest.raises(EvidenceError, match="counts at different points can't be added"):
+    with pytest.raises(EvidenceError, match="counts can be added for the same points only"):
         a.merge(b)
     assert a != b
     assert a != "knots"

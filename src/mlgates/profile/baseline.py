@@ -1,4 +1,4 @@
-"""Baseline: a reference kept in a readable file, without a row of it."""
+"""Baseline: a profile of the reference, stored in a JSON file without its rows."""
 
 import hashlib
 import json
@@ -29,9 +29,9 @@ __all__ = ["MOST_CATEGORIES", "Baseline", "Reference", "is_identifier"]
 FORMAT = "mlgates.baseline"
 VERSION = 1
 MAX_BYTES = 64 * 2**20
-#: A text with more values is no category.
+#: A column with more distinct texts is not categorical.
 MOST_CATEGORIES = 1_000
-#: A longer text is none either.
+#: A column with a longer text is not categorical.
 _LONGEST = 200
 _MOST_ROWS = 2**62
 _NUMBERS = frozenset({"int", "float", "decimal"})
@@ -46,27 +46,30 @@ _Kept: TypeAlias = QuantileSketch | Frequencies
 
 
 class Baseline:
-    """A reference profile without rows: what drift is measured against, kept in a JSON file.
+    """The profile of a reference table without its rows, which can be saved as a JSON file.
 
-    Made by `Baseline.from_data` or `Baseline.load`. A numeric column is kept at its order
-    statistics ``i / 360``, so that a PSI with bins that divide 360 is the same from the file as
-    from the rows, and a KS distance is known to 1/360; a text or bool column by its values and
-    their counts, unless they are too many to be categories (more than 1,000, or more than 20 with
-    fewer than two rows each) or longer than 200 characters: so names, identifiers and free text are
-    not written, save those of 20 rows or fewer, or of two rows each.
+    Create it by `Baseline.from_data` or `Baseline.load`, and give it, or the path of its file, as
+    ``reference=`` of a run.
+
+    Of a numeric column the order statistics at ``i / 360`` are kept. A PSI with bins that divide
+    360 is the same as from the rows, and a KS distance is known to 1/360. Of a text or bool column
+    the values and their counts are kept if the column is categorical. It is not if it has more than
+    1,000 distinct values, or more than 20 with fewer than two rows each on average, or a text of
+    more than 200 characters. Names, identifiers and free text are therefore not stored, except in
+    columns of at most 20 distinct values, or with two rows or more for each.
 
     Parameters
     ----------
     rows : int
-        Rows of the reference.
+        Number of rows of the reference.
     columns : mapping of str to ColumnProfile
-        Its columns.
+        Counts and extremes of each column.
     distributions : mapping of str to QuantileSketch or Frequencies
-        Those that were kept.
+        Distributions of the columns for which one is kept.
     fingerprint : str
-        SHA-256 of what was scanned of the reference.
+        SHA-256 of the profile of the reference.
     created : str
-        When, in ISO form.
+        Time of creation, in ISO 8601 format.
 
     Examples
     --------
@@ -92,7 +95,7 @@ class Baseline:
     @property
     def schema(self) -> TableSchema:
         """Names and types of the columns."""
-        return MappingProxyType({name: known.field for name, known in self.columns.items()})
+        return MappingProxyType({name: column.field for name, column in self.columns.items()})
 
     @classmethod
     def from_data(cls, data: object, *, n_jobs: int | None = None) -> "Baseline":
@@ -100,61 +103,68 @@ class Baseline:
 
         Parameters
         ----------
-        data : table
-            Anything that ``data=`` takes.
+        data : table or Profile
+            Any table that ``data=`` of a run takes.
         n_jobs : int, optional
-            Threads for the scan.
+            Number of threads for the scan. By default one for each processor if the table is large.
+
+        Returns
+        -------
+        Baseline
 
         Raises
         ------
         EvidenceError
-            When it is no table, or has no rows or no value at all: nothing can be measured against
-            nothing.
+            If `data` is not a table, has no rows, or only missing cells.
         """
         profile = data if isinstance(data, Profile) else Profile.of(data, n_jobs=n_jobs)
-        if not any(known.valid for known in profile.columns.values()):
-            none = "no value" if profile.rows else "no rows"
-            msg = f"Baseline.from_data: the table has {none}"
+        if not any(column.valid for column in profile.columns.values()):
+            none = "only missing cells" if profile.rows else "no rows"
+            msg = f"Baseline.from_data: the table must have values, got {none}"
             raise EvidenceError(msg)
         kept: dict[str, _Kept] = {}
-        for name, known in profile.columns.items():
-            if known.field.kind in _NUMBERS | _CATEGORIES:
+        for name, column in profile.columns.items():
+            if column.field.kind in _NUMBERS | _CATEGORIES:
                 if Distribution(name) not in profile:
-                    msg = f"Baseline.from_data: the profile has no distribution of {name!r}"
+                    msg = f"Baseline.from_data: the profile must have a distribution of {name!r}"
                     raise EvidenceError(msg)
-                found = profile[Distribution(name)]
-                if isinstance(found, Ecdf):
-                    kept[name] = QuantileSketch.of(found)
-                elif not is_identifier(found):
-                    kept[name] = found
+                distribution = profile[Distribution(name)]
+                if isinstance(distribution, Ecdf):
+                    kept[name] = QuantileSketch.of(distribution)
+                elif not is_identifier(distribution):
+                    kept[name] = distribution
         created = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(profile.rows, profile.columns, kept, profile.fingerprint, created)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the baseline as JSON, whole or not at all.
+        """Write the baseline to a JSON file.
+
+        The file is written completely or not at all.
 
         Parameters
         ----------
         path : str or Path
-            The file; one that is there is replaced in one step.
+            The file. An existing file is replaced in one step.
 
         Raises
         ------
         OSError
-            When it can't be written; the old file is then as it was.
+            If the file cannot be written; an existing file is then unchanged.
         EvidenceError
-            When the file would be larger than `load` reads, 64 MiB: some 4,000 columns of numbers.
+            If the file would be larger than 64 MiB, the most that `load` reads (some 4,000 columns
+            of numbers).
         """
         body = self._body()
         lines = {key: json.dumps(value, allow_nan=False) for key, value in body.items()}
-        # A line a key, and a line a column.
+        # One line per key, and one per column, so that changes of the file can be reviewed.
         columns = [f"  {json.dumps(column, allow_nan=False)}" for column in body["columns"]]
         lines["columns"] = "[\n" + ",\n".join(columns) + "\n ]"
         lines["sha256"] = json.dumps(_digest(body))
         text_of = ",\n".join(f" {json.dumps(key)}: {line}" for key, line in lines.items())
         written = f"{{\n{text_of}\n}}\n"
         if len(written) > MAX_BYTES:
-            msg = f"the baseline has {len(written):,} bytes; at most {MAX_BYTES:,} are read again"
+            msg = f"the baseline must have at most {MAX_BYTES:,} bytes, got {len(written):,}; "
+            msg += "leave columns out"
             raise EvidenceError(msg)
         jsonfile.write_atomic(path, written)
 
@@ -162,12 +172,21 @@ class Baseline:
     def load(cls, path: str | os.PathLike[str]) -> "Baseline":
         """Return the baseline that `save` wrote.
 
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        Baseline
+
         Raises
         ------
         EvidenceError
-            When the file is absent, larger than 64 MiB, not strict JSON, of a newer version,
-            changed since it was written (the SHA-256 shows accidents, it is no protection from an
-            attacker), or describes what no table can be.
+            If the file does not exist, is larger than 64 MiB, is not strict JSON, is of another
+            version, was changed since it was written, or describes an impossible table. The
+            SHA-256 in the file detects accidental changes. It does not protect from an attacker.
         """
         data = jsonfile.read(path, max_bytes=MAX_BYTES)
         try:
@@ -178,19 +197,19 @@ class Baseline:
             raise EvidenceError(msg) from error
 
     def _body(self) -> dict[str, Any]:
-        """Return what the file holds, save its SHA-256."""
+        """Return the contents of the file, except its SHA-256."""
         columns = []
-        for name, known in self.columns.items():
+        for name, column in self.columns.items():
             kept = self.distributions.get(name)
             counts = None
             if isinstance(kept, Frequencies):
                 counts = {"values": kept.values.to_pylist(), "counts": kept.counts.tolist()}
             columns.append(
                 {
-                    "field": {f.name: getattr(known.field, f.name) for f in fields_of(Field)},
-                    "counts": {key: getattr(known, key) for key in _COUNTS},
-                    "min": _extreme(known.min),
-                    "max": _extreme(known.max),
+                    "field": {f.name: getattr(column.field, f.name) for f in fields_of(Field)},
+                    "counts": {key: getattr(column, key) for key in _COUNTS},
+                    "min": _extreme(column.min),
+                    "max": _extreme(column.max),
                     "knots": kept.to_dict() if isinstance(kept, QuantileSketch) else None,
                     "categories": counts,
                 }
@@ -207,33 +226,33 @@ class Baseline:
 
     @classmethod
     def _from_dict(cls, data: object) -> "Baseline":
-        found = mapping(data, "baseline")
-        if found.get("format") != FORMAT:
-            msg = f"`format` must be {FORMAT!r}, got {found.get('format')!r}"
+        given = mapping(data, "baseline")
+        if given.get("format") != FORMAT:
+            msg = f"`format` must be {FORMAT!r}, got {given.get('format')!r}"
             raise EvidenceError(msg)
-        if repr(found.get("version")) != str(VERSION):  # neither true nor 1.0
-            msg = f"this mlgates reads version {VERSION}, got {found.get('version')!r}"
+        if repr(given.get("version")) != str(VERSION):  # (true and 1.0 equal 1)
+            msg = f"`version` must be {VERSION} for this mlgates, got {given.get('version')!r}"
             raise EvidenceError(msg)
-        found = fields(found, _TOP, "baseline")
-        body = {key: value for key, value in found.items() if key != "sha256"}
-        if found["sha256"] != _digest(body):
-            msg = "the SHA-256 does not fit: the file was changed after it was written"
+        given = fields(given, _TOP, "baseline")
+        body = {key: value for key, value in given.items() if key != "sha256"}
+        if given["sha256"] != _digest(body):
+            msg = "the SHA-256 does not match: the file was changed after it was written"
             raise EvidenceError(msg)
         names: list[str] = []
         columns, kept = {}, {}
-        for item in items(found["columns"], "columns"):
-            known, distribution = _read_column(item)
-            name = known.field.name
+        for item in items(given["columns"], "columns"):
+            column, distribution = _read_column(item)
+            name = column.field.name
             names.append(name)
-            columns[name] = known
+            columns[name] = column
             if distribution is not None:
                 kept[name] = distribution
         check_names(names)
-        rows = whole(found["rows"], "rows")
-        if rows < 1 or any(known.rows != rows for known in columns.values()):
-            msg = f"`rows` must be the number of rows of each column, got {found['rows']!r}"
+        rows = whole(given["rows"], "rows")
+        if rows < 1 or any(column.rows != rows for column in columns.values()):
+            msg = f"`rows` must be the number of rows of each column, got {given['rows']!r}"
             raise EvidenceError(msg)
-        texts = (text(found[key], key) for key in ("fingerprint", "created"))
+        texts = (text(given[key], key) for key in ("fingerprint", "created"))
         return cls(rows, columns, kept, *texts)
 
     def __eq__(self, other: object) -> bool:
@@ -250,15 +269,15 @@ class Baseline:
         return f"Baseline({self.rows:,} rows, {len(self.columns)} columns, created {self.created})"
 
 
-#: What data are compared with.
+#: The reference of a comparison.
 Reference = Profile | Baseline
 
 
 def is_identifier(frequencies: Frequencies) -> bool:
-    """Whether a column's values are too many to be categories: identifiers, names, free text.
+    """Return whether a column has identifiers, names or free text rather than categories.
 
-    More than 1,000 of them, or more than 20 of which most stand once; or one that is longer than
-    200 characters.
+    It has if there are more than 1,000 distinct values, or more than 20 with fewer than two rows
+    each on average, or a text of more than 200 characters.
 
     Examples
     --------
@@ -277,72 +296,77 @@ def is_identifier(frequencies: Frequencies) -> bool:
 
 
 def _digest(body: Mapping[str, object]) -> str:
+    """Return the SHA-256 of the contents of a file."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _extreme(value: Any) -> object:
-    """Return a smallest or largest value as JSON carries it; decimals as doubles."""
+    """Return a smallest or largest value as a JSON number; decimals are rounded to doubles."""
     if isinstance(value, bool):
         return int(value)
     return float(value) if isinstance(value, Decimal) else value
 
 
 def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
-    found = fields(data, _COLUMN, "column")
-    given = fields(found["field"], frozenset(f.name for f in fields_of(Field)), "field")
+    """Return the profile of a column and the distribution kept of it, from JSON values."""
+    given = fields(data, _COLUMN, "column")
+    described = fields(given["field"], frozenset(f.name for f in fields_of(Field)), "field")
     texts = {
-        key: None if given[key] is None else text(given[key], key)
-        for key in given
+        key: None if described[key] is None else text(described[key], key)
+        for key in described
         if key != "encoded"
     }
     named = texts["name"] is not None and texts["type"] is not None
-    if not named or texts["kind"] not in _KINDS or not isinstance(given["encoded"], bool):
-        msg = f"no field of a table: {dict(given)!r}"
+    if not named or texts["kind"] not in _KINDS or not isinstance(described["encoded"], bool):
+        msg = f"`field` must have a name, a type and a kind, got {dict(described)!r}"
         raise EvidenceError(msg)
-    field = Field(**texts, encoded=given["encoded"])  # type: ignore[arg-type]
+    field = Field(**texts, encoded=described["encoded"])  # type: ignore[arg-type]
     try:
-        counts = fields(found["counts"], frozenset(_COUNTS), "counts")
+        counts = fields(given["counts"], frozenset(_COUNTS), "counts")
         sizes = {key: whole(counts[key], key) for key in _COUNTS}
-        extremes = {key: number(found[key]) for key in ("min", "max")}
-        known = ColumnProfile(field, **sizes, **extremes)  # type: ignore[arg-type]
-        return known, _read_distribution(found, known)
+        extremes = {key: number(given[key]) for key in ("min", "max")}
+        column = ColumnProfile(field, **sizes, **extremes)  # type: ignore[arg-type]
+        return column, _read_distribution(given, column)
     except EvidenceError as error:
         msg = f"column {field.name!r}: {error}"
         raise EvidenceError(msg) from error
 
 
-def _read_distribution(found: Mapping[str, object], known: ColumnProfile) -> _Kept | None:
-    if known.infinite > known.valid:
-        msg = "more cells are missing or infinite than there are rows"
+def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _Kept | None:
+    """Return the distribution kept of a column, None if there is none, from JSON values."""
+    if column.infinite > column.valid:
+        msg = "`counts` must have at most as many missing and infinite cells as rows, got "
+        msg += f"{column.missing + column.infinite:,} of {column.rows:,} rows"
         raise EvidenceError(msg)
     kept: _Kept | None = None
     fits = True
-    if found["knots"] is not None:
-        kept = QuantileSketch.from_dict(found["knots"])
-        infinite = known.neg_inf, known.pos_inf
-        fits = known.field.kind in _NUMBERS and kept.ends == (known.valid, *infinite)
-    elif found["categories"] is not None:
-        kept = _read_categories(found["categories"], known.field.kind)
-        fits = known.field.kind in _CATEGORIES and kept.n == known.valid
-    if not fits or (found["knots"] and found["categories"]):
-        msg = "the distribution does not fit the counts of the column"
+    if given["knots"] is not None:
+        kept = QuantileSketch.from_dict(given["knots"])
+        infinite = column.neg_inf, column.pos_inf
+        fits = column.field.kind in _NUMBERS and kept.ends == (column.valid, *infinite)
+    elif given["categories"] is not None:
+        kept = _read_categories(given["categories"], column.field.kind)
+        fits = column.field.kind in _CATEGORIES and kept.n == column.valid
+    if not fits or (given["knots"] and given["categories"]):
+        msg = "the distribution does not match `counts`"
         raise EvidenceError(msg)
     return kept
 
 
 def _read_categories(data: object, kind: str) -> Frequencies:
-    found = fields(data, frozenset({"values", "counts"}), "categories")
-    values, counts = items(found["values"], "values"), items(found["counts"], "counts")
-    wanted = bool if kind == "bool" else str
+    """Return the frequencies of a text or bool column from JSON values."""
+    given = fields(data, frozenset({"values", "counts"}), "categories")
+    values, counts = items(given["values"], "values"), items(given["counts"], "counts")
+    class_ = bool if kind == "bool" else str
     sizes = [whole(count, "counts") for count in counts]
     if (
         len(values) != len(sizes)
-        or not all(isinstance(value, wanted) and is_unicode(str(value)) for value in values)
+        or not all(isinstance(value, class_) and is_unicode(str(value)) for value in values)
         or len(set(values)) < len(values)
         or not all(0 < size <= _MOST_ROWS for size in sizes)
     ):
-        msg = "categories must be values that differ, each with a count above 0"
+        msg = "`categories` must have distinct values, each with a count above 0"
         raise EvidenceError(msg)
     type_ = pa.bool_() if kind == "bool" else pa.large_string()
     return Frequencies.counted(pa.array(values, type_), np.array(sizes, dtype=np.int64))

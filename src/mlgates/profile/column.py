@@ -1,4 +1,4 @@
-"""One column of a batch, its checksum, and the profile that is kept of every column."""
+"""One column of a batch, its checksum, and its profile."""
 
 import dataclasses
 from dataclasses import dataclass, replace
@@ -20,31 +20,31 @@ from mlgates.tables.field import Field
 
 __all__ = ["ColumnProfile", "ColumnView"]
 
-#: Kinds whose values are whole numbers: dates in days, the others in their unit.
+#: Kinds whose values are stored as whole numbers: dates in days, other times in their unit.
 WHOLE = frozenset({"int", "date", "time", "timestamp", "duration"})
 #: Kinds whose values are strings of characters or bytes.
 TEXTS = frozenset({"string", "binary"})
-#: What the smallest and the largest value of a column can be.
+#: Types of the smallest and the largest value of a column.
 Extreme = int | float | Decimal | bool
 
 _WORD = (1 << 64) - 1
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
-#: A little less than 1, with digits down to the last: products with it are rounded, each otherwise,
-#: and stay finite; of doubles that are neighbours one pair in 1,600 has the same.
+#: A little less than 1, so that products with it stay finite. All bits of its mantissa are used, so
+#: that each product is rounded; 1 of 1,600 pairs of neighbouring doubles has equal products.
 _SPREAD = float.fromhex("0x1.ffb0e44323406p-1")
 _FOLD = np.uint64(31)
-#: Numbers that are worked on at a time: with fewer, threads would wait for each other.
+#: Numbers per block. Smaller blocks would make threads wait for each other.
 _BLOCK = 1 << 16
-#: Texts that are worked on at a time; they stay in the cache.
+#: Texts per block. The block fits into the cache of a processor.
 _TEXTS_BLOCK = 1 << 14
 
 
 class Sweep(NamedTuple):
-    """A column of floats at full length, NaN where it is missing, and what one pass gives.
+    """A column of floats, NaN where missing, with results of one pass over it.
 
-    The extremes are NaN where it has no value. The sorted values are there where they were sorted
-    in the same pass.
+    `low` and `high` are the extremes, NaN if the column has no value. `sorted_values` is None
+    unless the values were sorted in the same pass.
     """
 
     floats: npt.NDArray[np.floating]
@@ -56,25 +56,32 @@ class Sweep(NamedTuple):
 
 
 class ColumnView:
-    """One column of one batch: its missing cells and extremes, and its values in several forms.
+    """One column of one batch: counts of missing cells, extremes, and values in several forms.
 
-    Missing is null or NaN, counted apart. Infinite values are values.
-    The array is the column as the source normalised it; a sweep is given for a column of floats
-    that `sweep_together` read.
+    Null and NaN are missing, and are counted separately. Infinities are values.
+
+    Parameters
+    ----------
+    array : pyarrow.ChunkedArray or pyarrow.Array
+        The column, as its source normalised it.
+    field : Field
+        Its name and type.
+    sweep : Sweep, optional
+        Results of `sweep_together` for a column of floats.
 
     Attributes
     ----------
     rows, nulls, nans, missing, valid : int
-        Number of rows; of nulls and NaN, and both; of values.
+        Number of rows, of nulls, of NaN, of nulls and NaN, and of values.
     neg_inf, pos_inf : int
         Number of values that are -inf and inf.
     min, max : int, float, Decimal, bool or None
-        Smallest and largest value, infinities too; times are whole numbers, as in `values`. None
-        without values and for texts and nested values.
+        Smallest and largest value, including infinities; times are whole numbers, as in `values`.
+        None if there is no value, and for texts and nested values.
     floats : numpy.ndarray
-        A column of kind "float" at full length, NaN where it is missing.
+        All rows of a column of kind "float", NaN where missing.
     sorted_values : numpy.ndarray or None
-        The sorted values, where they are known already.
+        The sorted values, if they have been computed.
 
     Examples
     --------
@@ -106,7 +113,7 @@ class ColumnView:
         if pa.types.is_dictionary(array.type):
             hides_nulls = any(chunk.dictionary.null_count for chunk in array.chunks)
         if hides_nulls:
-            # No validity bitmap of the column shows them.
+            # These nulls are not in the validity bitmap of the column.
             self._mask = encoding.null_mask(self.plain)
             self.nulls = int(np.count_nonzero(self._mask))
         else:
@@ -132,11 +139,11 @@ class ColumnView:
 
     @cached_property
     def plain(self) -> pa.ChunkedArray:
-        """The column as its values, without a dictionary."""
+        """The column without dictionary encoding."""
         return encoding.decode(self.array)
 
     def aligned(self) -> pa.ChunkedArray:
-        """Return one plain value a row, null where it is missing: NaN is null here.
+        """Return one value per row, without dictionary encoding, null where null or NaN.
 
         Examples
         --------
@@ -149,7 +156,7 @@ class ColumnView:
         return pc.if_else(mask, pa.scalar(None, self.plain.type), self.plain)
 
     def missing_mask(self) -> npt.NDArray[np.bool_]:
-        """Return which rows are missing."""
+        """Return a mask, shape (rows,), of missing rows."""
         if self._mask is None:
             if self.field.kind == "float":
                 self._mask = np.asarray(np.isnan(self.floats))
@@ -161,10 +168,10 @@ class ColumnView:
 
     @cached_property
     def values(self) -> npt.NDArray[np.generic]:
-        """The values that are not missing; no copy is made where none is needed.
+        """The values that are not missing, shape (valid,); a copy is made only if needed.
 
-        Integers keep their width; times are 64-bit counts of their unit, dates are days; decimals
-        are rounded to double precision.
+        Integers keep their width. Dates are days and other times 64-bit counts of their unit.
+        Decimals are rounded to doubles. Raises EvidenceError for texts and nested values.
         """
         kind = self.field.kind
         if kind == "float":
@@ -177,34 +184,34 @@ class ColumnView:
         if kind == "bool":
             return encoding.to_numpy(self.plain)
         if kind != "null":
-            msg = f"column {self.field.name!r} holds {kind} values: they are no numbers"
+            msg = f"column {self.field.name!r} must have numbers, got {kind} values"
             raise EvidenceError(msg)
         return np.empty(0)
 
     def in_order(self) -> npt.NDArray[Any]:
-        """Return the values as numbers, sorted, as of `mlgates.stats.counting.in_order`."""
+        """Return the sorted values, as `mlgates.stats.counting.in_order` does."""
         if self.sorted_values is None:
             self.sorted_values = in_order(self.values)
         return self.sorted_values
 
     @cached_property
     def encoded(self) -> pa.DictionaryArray:
-        """The column as one dictionary without repeated values; missing rows are null.
+        """The column, dictionary-encoded with distinct values; missing rows are null.
 
-        Values that no row has may be in the dictionary.
+        The dictionary may contain values that no row has.
         """
         kind = self.field.kind
         if kind == "null":
             none = pa.nulls(self.rows, pa.int32())
             return pa.DictionaryArray.from_arrays(none, pa.array([], pa.string()))
         if kind == "float":
-            # One zero; and NaN is missing, not a value.
+            # Adding 0 turns -0.0 into 0.0; NaN becomes null.
             return pa.array(self.floats + 0.0, from_pandas=True).dictionary_encode()
         return encoding.encode(self.array if kind in TEXTS else self.plain)
 
     @property
     def is_encoded(self) -> bool:
-        """Whether reading `encoded` costs next to nothing: it is there already."""
+        """Whether `encoded` costs little, because the column is dictionary-encoded already."""
         is_dictionary = pa.types.is_dictionary(self.array.type)
         return "encoded" in vars(self) or bool(self.field.kind in TEXTS and is_dictionary)
 
@@ -215,17 +222,18 @@ class ColumnView:
 
     @cached_property
     def code_counts(self) -> npt.NDArray[np.int64]:
-        """How many rows have each value of the dictionary of `encoded`."""
-        # A missing row's code is -1.
+        """Number of rows with each value of the dictionary of `encoded`."""
+        # The code of a missing row is -1.
         return np.bincount(self.codes + 1, minlength=len(self.encoded.dictionary) + 1)[1:]
 
     def checksum(self) -> int:
-        """Return a sum over the values modulo 2**64, whatever their width, order and chunks.
+        """Return a sum over the values, modulo 2**64.
 
-        Whole numbers as 64-bit integers, times as nanoseconds, floats and decimals in double
-        precision: each number's bits are mixed, so that sets of equal sums differ. Bools by
-        the number of those that are true. Texts by the sum of their bytes, their lengths and their
-        last eight bytes, so that longer texts whose earlier bytes change places are not told apart.
+        It does not depend on their width, order and chunks. Whole numbers are added as 64-bit
+        integers, times as nanoseconds, floats and decimals as doubles. The bits of each number are
+        mixed first, so that two sets of numbers with the same sum have different checksums. Of
+        bools, those that are true are counted. Of texts, all bytes, the lengths and the last eight
+        bytes are added, so that the checksum does not change when earlier bytes change places.
         0 for all other kinds.
         """
         kind = self.field.kind
@@ -252,7 +260,7 @@ class ColumnView:
 
 
 def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
-    """Read floats once, in blocks that stay in the processor's cache."""
+    """Read floats once, in blocks that fit into the processor's cache."""
     low, high, missing, total = np.nan, np.nan, 0, 0
     scratch = np.empty((2, min(len(floats), _BLOCK)), np.uint64)
     with np.errstate(invalid="ignore"):
@@ -267,9 +275,9 @@ def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
                 block = np.where(gaps, block.dtype.type(0), block)
             low, high = np.fmin(low, least), np.fmax(high, greatest)
             mixed = _mixed(block, scratch[0, : len(block)], scratch[1, : len(block)])
-            # Of integers a product of vectors is one pass; it wraps around, as it should.
+            # The dot product of integers is one pass over them, modulo 2**64.
             total += int(np.dot(mixed, mixed))
-    # Adding 0 makes one zero of the two.
+    # Adding 0 turns -0.0 into 0.0.
     return Sweep(floats, float(low) + 0.0, float(high) + 0.0, missing, total & _WORD)
 
 
@@ -278,10 +286,10 @@ def _mixed(
 ) -> npt.NDArray[np.uint64]:
     """Mix the bits of floats without NaN, as doubles; `out` may be the memory of the values.
 
-    Of ``p``, the bits of the double ``b * x`` for a constant ``b`` a little below 1, it is
-    ``p ^ (p >> 31)``, the square of which is added modulo 2**64: the rounding of products, and
-    exponents and signs mixed into the lower bits, give sets of numbers of equal sum different sums
-    of these. Zeros add 0: the square of -0 is a multiple of 2**64.
+    The result is ``p ^ (p >> 31)``, where ``p`` are the bits of the double ``b * x`` for a constant
+    ``b`` a little below 1. The checksum adds its squares modulo 2**64. Because products are
+    rounded, and exponents and signs are mixed into the lower bits, two sets of numbers with the
+    same sum have different checksums. Zeros add 0, since the square of -0 is a multiple of 2**64.
     """
     with np.errstate(invalid="ignore", under="ignore"):
         np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
@@ -292,9 +300,9 @@ def _mixed(
 def float_sums(
     rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint64]:
-    """Return the checksum of each row of a matrix, which is overwritten; any number with NaN.
+    """Return the checksum of each row of a matrix; undefined for rows with NaN.
 
-    `scratch`, of the same shape, is memory to work in.
+    `rows` is overwritten. `scratch`, of the same shape, is working memory.
     """
     mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
     np.multiply(mixed, mixed, out=mixed)
@@ -302,17 +310,17 @@ def float_sums(
 
 
 def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
-    """Return the sum of ``scale * bits`` modulo 2**64, each mixed before it is added.
+    """Return the sum of ``scale * bits`` modulo 2**64, each term mixed before it is added.
 
-    Of ``x = scale * bits`` it is ``z * (z >> 32)`` for ``z = c * (x ^ (x >> 32))`` and an odd
-    constant ``c``, all modulo 2**64: sets of numbers of equal sum have different sums of these.
-    0 adds 0. Counts of seconds with a scale of 10**9 are counts of nanoseconds.
+    Each ``x = scale * bits`` adds ``z * (z >> 32)`` with ``z = c * (x ^ (x >> 32))`` and an odd
+    constant ``c``, all modulo 2**64, so that two sets of numbers with the same sum have different
+    results. 0 adds 0. With a scale of 10**9, counts of seconds are added as nanoseconds.
     """
     return _mix(bits * np.uint64(scale))
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> int:
-    """Mix words in place, as `mixed_sum` does, and return their sum modulo 2**64."""
+    """Mix words in place, as described in `mixed_sum`, and return their sum modulo 2**64."""
     shifted = words >> _HALF
     words ^= shifted
     words *= _MULTIPLIER
@@ -321,12 +329,12 @@ def _mix(words: npt.NDArray[np.uint64]) -> int:
 
 
 def text_sum(texts: pa.ChunkedArray) -> int:
-    """Return the sum of `text_weights` modulo 2**64, over what is not null."""
+    """Return the sum of `text_weights` modulo 2**64 over all texts that are not null."""
     total = bytes_sum(texts)
     for part in texts.chunks:
         chunk = as_bytes(part)
         if chunk.null_count:
-            # Arrow allows any bytes behind a null.
+            # A null of Arrow may have any bytes, which do not count.
             chunk = chunk.drop_null()
         offsets, data = offsets_and_bytes(chunk)
         for row in range(0, len(chunk), _TEXTS_BLOCK):
@@ -336,10 +344,10 @@ def text_sum(texts: pa.ChunkedArray) -> int:
 
 
 def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return what each text adds to the checksum of its column.
+    """Return the term that each text adds to the checksum of its column.
 
-    The sum of its bytes, 2**32 times their number, and its last eight bytes, mixed: it doesn't see
-    bytes that change places before the last eight.
+    It is the sum of the bytes, plus 2**32 times their number, plus the last eight bytes, mixed. It
+    does not depend on the order of earlier bytes.
 
     Examples
     --------
@@ -355,24 +363,24 @@ def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
 def _last_words(
     offsets: npt.NDArray[np.integer], first: int, data: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint64]:
-    """Return the last eight bytes of each text as one number; shorter texts whole."""
-    # Only the bytes of these texts are copied, behind eight zeros.
+    """Return the last eight bytes of each text as one number; all bytes of shorter texts."""
+    # Only the bytes of these texts are copied, after eight zeros.
     begin, end = int(offsets[0] - first), int(offsets[-1] - first)
     padded = np.concatenate([np.zeros(8, np.uint8), data[begin:end]])
     words = np.ndarray((end - begin + 1,), "<u8", padded, strides=(1,))
     sizes = np.diff(offsets).astype(np.int64, copy=False)
     ends = (offsets[1:] - offsets[0]).astype(np.int64, copy=False)
     surplus = 8 * np.maximum(8 - sizes, 0)
-    # All 64 bits are shifted out of the word of an empty text.
+    # For an empty text all 64 bits are shifted out.
     return np.asarray(words[ends] >> surplus.astype(np.uint64))
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """Counts, extremes and checksum of a column, kept for every profiled column.
+    """Counts, extremes and checksum of a column.
 
-    They are those of `ColumnView`: dates are days since 1970-01-01, other times whole numbers of
-    their unit.
+    The attributes are those of `ColumnView`. Dates are days since 1970-01-01, other times whole
+    numbers of their unit.
 
     Examples
     --------
@@ -392,8 +400,9 @@ class ColumnProfile:
     min: Extreme | None
     max: Extreme | None
     checksum: int
-    #: Number of nulls and NaN, and of values.
+    #: Number of nulls and NaN.
     missing: int = dataclasses.field(init=False)
+    #: Number of values.
     valid: int = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -412,7 +421,7 @@ class ColumnProfile:
         return self.neg_inf + self.pos_inf
 
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
-        """Return the profile of the rows of both; EvidenceError when their kinds differ."""
+        """Return the profile of the rows of both; EvidenceError if their kinds differ."""
         return replace(
             self,
             field=merge_fields(self.field, other.field),
@@ -428,21 +437,21 @@ class ColumnProfile:
 
 
 def merge_fields(a: Field, b: Field) -> Field:
-    """Return the field of the rows of both; a column of nulls alone takes the other's kind."""
+    """Return the field of a column from those of two parts; one of kind "null" fits any other."""
     if a.kind == "null":
         return replace(b, name=a.name)
     if b.kind == "null":
         return a
     if a.kind != b.kind:
         msg = (
-            f"profiles cannot be merged: column {a.name!r} holds {a.kind} values ({a.type}) "
+            f"profiles cannot be merged: column {a.name!r} has {a.kind} values ({a.type}) "
             f"in one and {b.kind} values ({b.type}) in the other"
         )
         raise EvidenceError(msg)
     if (a.unit, a.zone is None) != (b.unit, b.zone is None):
         msg = (
-            f"profiles cannot be merged: the {a.kind} values of column {a.name!r} are {a.type} "
-            f"in one and {b.type} in the other; cast them to one unit, with or without a zone"
+            f"profiles cannot be merged: column {a.name!r} has type {a.type} in one and {b.type} "
+            "in the other; cast both to one unit, both with or both without a time zone"
         )
         raise EvidenceError(msg)
     return a

@@ -1,7 +1,7 @@
-"""Counters and their states: the interface between what a gate needs and the scan of a table.
+"""Base classes of counters, which the scan of a table applies to rows, and of their results.
 
-A counter is a frozen value; what it counts in some rows is a state. States of consecutive rows
-merge into the state of all of them.
+A counter is a frozen value that describes what to count. Its result for some rows is a state.
+States of consecutive rows merge into one state.
 """
 
 import hashlib
@@ -25,10 +25,11 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 class State:
-    """What a counter counted in some rows; states of consecutive rows merge.
+    """The result of a counter for some rows; states of consecutive rows merge into one.
 
-    A state that is a dataclass inherits the byte form. Its fields, or whatever `to_parts` returns,
-    are None, bools, numbers, strings, numpy arrays, Arrow arrays, and tuples of these.
+    `to_bytes` and `from_bytes` work for every dataclass whose fields are None, bools, numbers,
+    strings, numpy arrays, Arrow arrays, or tuples of these. Other classes implement `to_parts` and
+    `from_parts`.
     """
 
     def merge(self, other: Any, shift: int) -> Self:
@@ -40,24 +41,29 @@ class State:
             State of the rows that follow.
         shift : int
             Number of rows before them, to be added to their row numbers.
+
+        Returns
+        -------
+        State
+            A new state; both old ones stay as they are.
         """
         raise NotImplementedError
 
     def finalize(self) -> None:
-        """Compute now, in the scan's thread, what is otherwise computed at the first reading."""
+        """Compute now, in the thread of the scan, what is otherwise computed on first access."""
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the values from which `from_parts` builds an equal state: a dataclass's fields."""
+        """Return the values that `from_parts` needs; by default the fields of a dataclass."""
         declared = fields(self)  # type: ignore[arg-type]
         return tuple(getattr(self, field.name) for field in declared if field.init)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> Self:
-        """Return the state that `to_parts` took apart."""
+        """Return the state built from the values that `to_parts` returned."""
         return cls(*parts)
 
     def to_bytes(self) -> bytes:
-        """Return the state as bytes, to be merged elsewhere: version, SHA-256, Arrow IPC stream."""
+        """Return the state as bytes: a version, a SHA-256 and an Arrow IPC stream."""
         arrays: list[pa.Array] = []
         header = json.dumps([type(self).__name__, _packed(self.to_parts(), arrays)])
         # Each array is one cell of a table of one row, for arrays differ in length.
@@ -77,19 +83,19 @@ class State:
         Raises
         ------
         EvidenceError
-            When the bytes are damaged, of another version, or of another kind of state.
+            If the bytes are damaged, of another version, or of another class of state.
         """
         written, _, rest = data.partition(b"\n")
         digest, stream = rest[:_DIGEST], rest[_DIGEST:]
         if not written.startswith(_MAGIC):
-            msg = "these bytes are no state of a counter"
+            msg = "the bytes are not a state written by `to_bytes`"
             raise EvidenceError(msg)
         if written != _MAGIC + b"%d" % _VERSION:
             version = written.removeprefix(_MAGIC)[:20].decode("ascii", "replace")
-            msg = f"this mlgates reads states of version {_VERSION}, got {version}"
+            msg = f"the state has format version {version}, this mlgates reads version {_VERSION}"
             raise EvidenceError(msg)
         if hashlib.sha256(stream).digest() != digest:
-            msg = "the SHA-256 does not fit: the state was changed or cut off"
+            msg = "the SHA-256 of the state does not match: its bytes were changed or truncated"
             raise EvidenceError(msg)
         try:
             with pa.ipc.open_stream(stream) as reader:
@@ -101,9 +107,9 @@ class State:
             if name == cls.__name__:
                 return cls.from_parts(*_unpacked(parts, arrays))
         except (pa.ArrowException, LookupError, OSError, TypeError, ValueError) as error:
-            msg = f"these bytes are no state of a counter: {error}"
+            msg = f"the bytes are not a state written by `to_bytes`: {error}"
             raise EvidenceError(msg) from error
-        msg = f"these bytes are the state {name}, not {cls.__name__}"
+        msg = f"the bytes are a state of class {name}, expected {cls.__name__}"
         raise EvidenceError(msg)
 
 
@@ -114,7 +120,10 @@ def _packed(value: Any, arrays: list[pa.Array]) -> object:
     if isinstance(value, tuple):
         return [_packed(item, arrays) for item in value]
     if not isinstance(value, np.ndarray | pa.Array | pa.ChunkedArray):
-        msg = f"a state cannot be written with a {type(value).__name__}"
+        msg = (
+            "a state can be written if it consists of None, bools, numbers, strings, arrays and "
+            f"tuples of these, got {type(value).__name__}"
+        )
         raise TypeError(msg)
     kind = "numpy" if isinstance(value, np.ndarray) else "arrow"
     if isinstance(value, pa.ChunkedArray):
@@ -124,6 +133,7 @@ def _packed(value: Any, arrays: list[pa.Array]) -> object:
 
 
 def _unpacked(value: Any, arrays: list[pa.Array]) -> Any:
+    """Return the value that `_packed` converted, with its arrays in place."""
     if isinstance(value, list):
         return tuple(_unpacked(item, arrays) for item in value)
     if not isinstance(value, dict):
@@ -141,7 +151,7 @@ class BatchView:
     columns : mapping of str to ColumnView
         Columns of equal length.
     native : object
-        The user's own table, for a user's callable.
+        The table as the user gave it, for callables of users.
     rows : int, optional
         Number of rows; by default that of the columns.
 
@@ -167,14 +177,14 @@ class BatchView:
         return self.columns[name]
 
     def missing(self, *names: str) -> npt.NDArray[np.bool_]:
-        """Return which rows are missing (null or NaN) in any of the columns."""
+        """Return a mask, shape (rows,), of rows that are missing (null or NaN) in any column."""
         mask = np.zeros(self.rows, np.bool_)
         for name in names:
             mask |= self.columns[name].missing_mask()
         return mask
 
     def groups(self, names: list[str] | tuple[str, ...]) -> tuple[Any, Any]:
-        """Number rows by their combination of values; missing is a value of its own.
+        """Number the rows by their combination of values; a missing cell counts as a value.
 
         Returns
         -------
@@ -188,11 +198,11 @@ class BatchView:
             width = len(self.columns[name].encoded.dictionary) + 1
             codes, size = codes * width + (self.columns[name].codes + 1), size * width
             if size > self.rows:
-                # Codes stay below the number of rows, so that no product overflows.
+                # Renumbered codes are less than the number of rows, so that no product overflows.
                 distinct, codes = np.unique(codes, return_inverse=True)
                 codes, size = codes.astype(np.int64, copy=False).reshape(-1), len(distinct)
         first = np.full(size, self.rows, np.int64)
-        # Written from the back, so that each group's first row remains.
+        # Assigned in reverse order, so that the first row of each group is assigned last.
         first[codes[::-1]] = np.arange(self.rows - 1, -1, -1)
         order = np.argsort(first, kind="stable")[: np.count_nonzero(first < self.rows)]
         number = np.zeros(size, np.int64)
@@ -201,20 +211,22 @@ class BatchView:
 
 
 class Counter:
-    """What is to be counted of a table: a frozen, hashable value.
+    """Base class of counters: frozen, hashable values that describe what to count in a table.
 
-    Subclass it as a frozen dataclass, name the `columns` that are read and implement `count`.
+    Subclasses are frozen dataclasses that define `columns` and `count`.
 
     Attributes
     ----------
     columns : tuple of str
         Names of the columns that are read.
     needs_sorted : bool
-        Whether `count` reads the sorted values, which are then sorted for many columns at once.
+        Whether `count` reads the sorted values; default False. If True, many small columns are
+        sorted at once.
     needs_all_rows : bool
-        Whether `count` must be given all rows as one batch; default no.
+        Whether `count` needs all rows as one batch; default False.
     subsumed_by : Counter or None
-        A counter whose state answers the same questions: where it is counted, this one is not.
+        A counter whose state contains the same information; default None. If a run requests both,
+        only the other one is counted.
     """
 
     needs_sorted: ClassVar[bool] = False
@@ -227,11 +239,17 @@ class Counter:
 
     @property
     def subsumed_by(self) -> "Counter | None":
-        """Return the counter in the place of which this one need not be counted; default none."""
+        """Counter that makes this one unnecessary; default None."""
         return None
 
     def count(self, batch: BatchView) -> State:
-        """Return the state of one batch of rows; EvidenceError where nothing can be counted."""
+        """Return the state of one batch of rows.
+
+        Raises
+        ------
+        EvidenceError
+            If the columns are of a type that cannot be counted.
+        """
         raise NotImplementedError
 
 
@@ -243,5 +261,5 @@ class ColumnCounter(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The one column that is read."""
+        """Name of the column, as a tuple."""
         return (self.column,)

@@ -39,16 +39,16 @@ __all__ = [
 Ordered = Ecdf | Sample | QuantileSketch
 Side = Ordered | Frequencies
 
-#: With so many values in each cell, chance plays a part in edges only where several are equal,
+#: With fewer values per cell than this, chance has an influence on the edges of cells.
 _FEW_A_CELL = 200
-#: and of more than so many values one that is too small to matter.
+#: With tied values it has one up to this number of values.
 _FEW = 10_000
 #: Kinds whose values can be compared with others.
 COMPARABLE = frozenset(
     {"int", "float", "decimal", "bool", "string", "binary", "null"}
     | {"date", "time", "timestamp", "duration"}
 )
-#: How many row numbers are kept.
+#: Number of row numbers that are kept.
 SHOWN = 5
 _BLOCK = 1 << 14
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -58,11 +58,19 @@ _READABLE = COMPARABLE | {"nested"}
 
 @dataclass(frozen=True)
 class Violations(State):
-    """Number of values that break a rule, and the first rows with one.
+    """Number of values that violate a rule, and the first rows with one.
 
-    `count` of `n` values break it, and `rows` are the row numbers, from 0, of the first five.
-    `alike`, counted by `NotIn`, are texts that differ from an allowed one in case, blanks or
-    Unicode form alone.
+    Attributes
+    ----------
+    count : int
+        Number of values that violate the rule.
+    n : int
+        Number of values that were tested.
+    rows : tuple of int
+        Row numbers, from 0, of the first five violations.
+    alike : int
+        Counted by `NotIn` only: number of texts that differ from an allowed one only in case,
+        blanks or Unicode form.
 
     Examples
     --------
@@ -76,25 +84,29 @@ class Violations(State):
     alike: int = field(default=0, repr=False)
 
     def merge(self, other: "Violations", shift: int) -> "Violations":
-        """Return the violations among the rows of both; `shift` rows are before `other`."""
+        """Return the violations in both; `shift` is the number of rows before `other`."""
         rows = self.rows + tuple(row + shift for row in other.rows)
         counts = (self.count + other.count, self.n + other.n, rows[:SHOWN])
         return Violations(*counts, alike=self.alike + other.alike)
 
 
-def need(view: ColumnView, kinds: frozenset[str], what: str) -> ColumnView:
-    """Return the view; EvidenceError when the column is of another kind, or was not readable."""
-    found = view.field
-    if found.kind == "unreadable":
-        raise EvidenceError(found.problem or f"column {found.name!r} cannot be read")
-    if found.kind not in kinds:
-        msg = f"column {found.name!r} holds {found.kind} values ({found.type}): no use for {what}"
+def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> ColumnView:
+    """Return the view; EvidenceError if the column is unreadable or of another kind.
+
+    `purpose` completes "column 'x' has bool values, which cannot be ...".
+    """
+    actual = view.field
+    if actual.kind == "unreadable":
+        raise EvidenceError(actual.problem or f"column {actual.name!r} cannot be read")
+    if actual.kind not in kinds:
+        held = f"column {actual.name!r} has {actual.kind} values ({actual.type})"
+        msg = f"{held}, which cannot be {purpose}"
         raise EvidenceError(msg)
     return view
 
 
 def first_true(mask: Mask) -> npt.NDArray[np.intp]:
-    """Return the positions of the first five that are true, reading no further than needed."""
+    """Return the positions of the first five true values; stop reading after the fifth."""
     positions: list[npt.NDArray[np.intp]] = []
     for start in range(0, len(mask), _BLOCK):
         positions.append(start + np.flatnonzero(mask[start : start + _BLOCK]))
@@ -103,45 +115,58 @@ def first_true(mask: Mask) -> npt.NDArray[np.intp]:
     return np.concatenate(positions)[:SHOWN] if positions else np.empty(0, np.intp)
 
 
-def where(broken: Mask, view: ColumnView) -> Violations:
+def violations_at(mask: Mask, view: ColumnView) -> Violations:
     """Return violations from a mask over all rows, or over the values that are not missing."""
-    rows = first_true(broken)
-    if len(broken) < view.rows and len(rows):
+    rows = first_true(mask)
+    if len(mask) < view.rows and len(rows):
         rows = np.flatnonzero(~view.missing_mask())[rows]
-    return Violations(int(np.count_nonzero(broken)), view.valid, tuple(rows.tolist()))
+    return Violations(int(np.count_nonzero(mask)), view.valid, tuple(rows.tolist()))
 
 
 def matching(
     view: ColumnView, matches: Callable[[Any], Any], *, allowed: bool, by_row: bool = True
 ) -> Violations:
-    """Return as violations the values that match, or those that don't where matches are allowed.
+    """Count the values that match; with `allowed`, those that do not match.
 
-    `matches` takes plain Arrow values and returns a bool for each, null for null. Without `by_row`,
-    and where the column is encoded, each different value is matched once.
+    Parameters
+    ----------
+    view : ColumnView
+        The column.
+    matches : callable
+        Takes an Arrow array without dictionary and returns a bool for each value, null for null.
+    allowed : bool
+        Whether matching values are allowed, so that the others are violations.
+    by_row : bool
+        Whether to match row by row. If False, or if the column is dictionary-encoded, each distinct
+        value is matched once.
     """
     if not by_row or view.is_encoded:
         counts = view.code_counts
         used = counts > 0
         hit = np.asarray(matches(view.encoded.dictionary.filter(pa.array(used))), np.bool_)
-        # One place more, for the code -1 of missing rows.
-        broken = np.zeros(len(counts) + 1, np.bool_)
-        broken[:-1][used] = ~hit if allowed else hit
-        return where(broken[view.codes], view) if broken.any() else Violations(0, view.valid)
+        # The last element is for missing rows, whose code is -1.
+        violates = np.zeros(len(counts) + 1, np.bool_)
+        violates[:-1][used] = ~hit if allowed else hit
+        if not violates.any():
+            return Violations(0, view.valid)
+        return violations_at(violates[view.codes], view)
     hits = matches(view.plain)
     number = int(pc.sum(hits).as_py() or 0)
     if number == (view.valid if allowed else 0):
         return Violations(0, view.valid)
     mask = np.asarray(hits.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
-    return where(~(mask | view.missing_mask()) if allowed else mask, view)
+    return violations_at(~(mask | view.missing_mask()) if allowed else mask, view)
 
 
 def is_in(array: Any, values: tuple[object, ...]) -> Any:
-    """Return which values of an Arrow array are one of `values`, compared exactly."""
+    """Return a mask of an Arrow array: which elements equal one of `values` exactly."""
     return pc.is_in(array, value_set=exact.same_values(values, array.type))
 
 
 def are_bools(values: tuple[object, ...]) -> tuple[bool, ...]:
-    """Return which values are bools: counters that differ in this alone would be equal otherwise.
+    """Return for each value whether it is a bool.
+
+    Python's ``(1, 0) == (True, False)``; with this field, counters of these values are not equal.
 
     Examples
     --------
@@ -173,7 +198,7 @@ class Missing(ColumnCounter):
 
 @dataclass(frozen=True)
 class Infinite(ColumnCounter):
-    """Count values that are inf or -inf; only columns of floats have any.
+    """Count values that are inf or -inf; other columns than floats have none.
 
     Examples
     --------
@@ -184,17 +209,17 @@ class Infinite(ColumnCounter):
 
     def count(self, batch: BatchView) -> Violations:
         """Return the infinite values of one batch."""
-        view = need(batch[self.column], _READABLE, "any values")
+        view = require_kind(batch[self.column], _READABLE, "tested for infinities")
         if view.neg_inf + view.pos_inf == 0:
             return Violations(0, view.valid)
-        return where(np.isinf(view.floats), view)
+        return violations_at(np.isinf(view.floats), view)
 
 
 @dataclass(frozen=True)
 class Fractional(ColumnCounter):
-    """Count values that are no whole numbers, infinite ones too.
+    """Count values that are not whole numbers; infinities are not.
 
-    Integers have none; a column of integers that missing cells turned into floats has none either.
+    A column of integers that became floats because of missing cells has none.
 
     Examples
     --------
@@ -205,21 +230,22 @@ class Fractional(ColumnCounter):
 
     def count(self, batch: BatchView) -> Violations:
         """Return the fractional values of one batch."""
-        view = need(batch[self.column], _READABLE, "any values")
+        view = require_kind(batch[self.column], _READABLE, "tested for whole numbers")
         if view.field.kind == "decimal":
             present = view.plain.drop_null()
-            return where(np.asarray(pc.not_equal(pc.floor(present), present)), view)
+            return violations_at(np.asarray(pc.not_equal(pc.floor(present), present)), view)
         if view.field.kind != "float":
             return Violations(0, view.valid)
         whole = np.isfinite(view.values) & (view.values == np.trunc(view.values))
-        return where(~whole, view)
+        return violations_at(~whole, view)
 
 
 @dataclass(frozen=True)
 class Outside(ColumnCounter):
     """Count values below `at_least` or above `at_most`, compared exactly.
 
-    The limits are numbers, or dates, datetimes, times, timedeltas for such columns.
+    The limits are numbers for columns of numbers, and dates, datetimes, times or timedeltas for
+    columns of these.
 
     Examples
     --------
@@ -237,8 +263,8 @@ class Outside(ColumnCounter):
         view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
-        need(view, _ORDERED, "limits")
-        broken = np.zeros(view.valid, np.bool_)
+        require_kind(view, _ORDERED, "compared with limits")
+        violates = np.zeros(view.valid, np.bool_)
         sides = ((self.at_least, view.min, np.less), (self.at_most, view.max, np.greater))
         for limit, extreme, beyond in sides:
             if limit is None:
@@ -246,20 +272,20 @@ class Outside(ColumnCounter):
             number = exact.exact(limit, view.plain.type)
             if number is None:
                 msg = (
-                    f"column {view.field.name!r} holds {view.field.kind} values "
-                    f"({view.field.type}): they cannot be compared with the limit {limit!r}"
+                    f"column {view.field.name!r} has {view.field.kind} values "
+                    f"({view.field.type}), which cannot be compared with the limit {limit!r}"
                 )
                 raise EvidenceError(msg)
             if extreme is not None:
                 end = _exactly(extreme)
                 if end < number if beyond is np.less else end > number:
-                    broken |= _compare(view, number, beyond)
-        return where(broken, view)
+                    violates |= _compare(view, number, beyond)
+        return violations_at(violates, view)
 
 
 @dataclass(frozen=True)
 class _OfValues(ColumnCounter):
-    """A counter of one column that compares with values."""
+    """A counter that compares one column with a list of values."""
 
     values: tuple[object, ...]
     bools: tuple[bool, ...] = field(init=False, repr=False, default=())
@@ -270,9 +296,9 @@ class _OfValues(ColumnCounter):
 
 @dataclass(frozen=True)
 class NotIn(_OfValues):
-    """Count values that are none of `values`.
+    """Count values that are not in `values`.
 
-    Numbers are compared by value, a bool is not a number.
+    Numbers are compared by value. A bool does not equal a number.
 
     Examples
     --------
@@ -283,24 +309,24 @@ class NotIn(_OfValues):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the other values of one batch; of texts also how many are nearly allowed."""
-        view = need(batch[self.column], COMPARABLE, "allowed values")
+        """Return the values of one batch that are not allowed; see `Violations.alike` for texts."""
+        view = require_kind(batch[self.column], COMPARABLE, "compared with allowed values")
         if view.valid == 0:
             return Violations(0, 0)
-        found = matching(view, partial(is_in, values=self.values), allowed=True)
-        if found.count == 0 or view.field.kind != "string":
-            return found
+        violations = matching(view, partial(is_in, values=self.values), allowed=True)
+        if violations.count == 0 or view.field.kind != "string":
+            return violations
         folded = {_fold(value) for value in self.values if isinstance(value, str)}
         counts = zip(view.encoded.dictionary.to_pylist(), view.code_counts.tolist(), strict=True)
         alike = (n for text, n in counts if text not in self.values and _fold(text) in folded)
-        return replace(found, alike=sum(alike))
+        return replace(violations, alike=sum(alike))
 
 
 @dataclass(frozen=True)
 class In(_OfValues):
-    """Count values that are one of `values`: texts and numbers that stand for a missing value.
+    """Count values that are in `values`, such as codes for a missing value.
 
-    Numbers are compared by value; a text or a bool never equals a number.
+    Numbers are compared by value. A text or a bool does not equal a number.
 
     Examples
     --------
@@ -311,11 +337,11 @@ class In(_OfValues):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the values of one batch that are one of them."""
-        view = need(batch[self.column], _READABLE, "any values")
+        """Return the values of one batch that are in the list."""
+        view = require_kind(batch[self.column], _READABLE, "compared with values")
         values = self.values
         if view.min is not None and view.max is not None and view.field.kind != "bool":
-            # Those between the extremes, which are known anyway.
+            # Only values between the extremes of the column can occur in it.
             low, high = _exactly(view.min), _exactly(view.max)
             numbers = ((value, exact.exact(value, view.plain.type)) for value in values)
             values = tuple(v for v, at in numbers if at is not None and low <= at <= high)
@@ -326,9 +352,10 @@ class In(_OfValues):
 
 @dataclass(frozen=True)
 class NotMatching(ColumnCounter):
-    """Count texts that a regular expression does not match as a whole.
+    """Count texts that do not match a regular expression from start to end.
 
-    It has the syntax and meaning of Python's `re`; see `mlgates.profile.patterns.translate`.
+    The syntax and meaning are those of Python's `re.fullmatch`; see
+    `mlgates.profile.patterns.translate` for what is supported.
 
     Examples
     --------
@@ -341,11 +368,11 @@ class NotMatching(ColumnCounter):
     pattern: str
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the texts of one batch that are not matched."""
+        """Return the texts of one batch that do not match."""
         view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
-        need(view, frozenset({"string"}), "a regular expression")
+        require_kind(view, frozenset({"string"}), "matched with a regular expression")
         by_row = not view.is_encoded and patterns.are_mostly_distinct(view)
         match = partial(patterns.matches, self.pattern)
         return matching(view, match, allowed=True, by_row=by_row)
@@ -353,9 +380,9 @@ class NotMatching(ColumnCounter):
 
 @dataclass(frozen=True)
 class Distribution(ColumnCounter):
-    """Count the distribution: `Ecdf` of numbers and times, `Frequencies` of bools and texts.
+    """Count the distribution of a column: an `Ecdf` or, for bools and texts, `Frequencies`.
 
-    Times count in their unit, dates in days, decimals as doubles.
+    Times are counted in their unit, dates in days, decimals as doubles.
 
     Examples
     --------
@@ -368,20 +395,20 @@ class Distribution(ColumnCounter):
     needs_sorted: ClassVar[bool] = True
 
     def count(self, batch: BatchView) -> Ecdf | Frequencies:
-        """Return the distribution in one batch."""
+        """Return the distribution of one batch."""
         view = batch[self.column]
         if view.field.kind in {"bool", "string"}:
             return Frequencies.counted(view.encoded.dictionary, view.code_counts)
-        need(view, _ORDERED | {"null"}, "a distribution")
+        require_kind(view, _ORDERED | {"null"}, "counted as a distribution")
         if view.field.kind == "decimal":
-            # Refuses those that doubles merge.
+            # Raises if distinct decimals have the same double.
             numbers_of(view)
         return Ecdf([view.in_order()])
 
 
 @dataclass(frozen=True)
 class NumericSample(ColumnCounter):
-    """Keep the numbers of a column as a `Sample`, which sorts them only when it must.
+    """Keep the numbers of a column as a `Sample`, which sorts them only if needed.
 
     Examples
     --------
@@ -394,7 +421,7 @@ class NumericSample(ColumnCounter):
 
     @property
     def subsumed_by(self) -> Distribution:
-        """The sorted distribution."""
+        """Distribution of the same column, which has the values sorted."""
         return Distribution(self.column)
 
     def count(self, batch: BatchView) -> Sample:
@@ -408,10 +435,10 @@ class NumericSample(ColumnCounter):
 
 @dataclass(frozen=True)
 class AtPoints(ColumnCounter):
-    """Count values below, and up to, given finite, sorted, distinct points, in linear time.
+    """Count the values below each point, and those up to it, in linear time.
 
-    With `tails` the distances of the values beyond the outermost points from them are added up.
-    Decimals count as doubles.
+    The points are finite, sorted and distinct. With `tails`, the distances from the outermost
+    points of all values beyond them are added up. Decimals are counted as doubles.
 
     Examples
     --------
@@ -425,14 +452,14 @@ class AtPoints(ColumnCounter):
     tails: bool = False
 
     def count(self, batch: BatchView) -> QuantileSketch:
-        """Return the counts in one batch."""
+        """Return the counts of one batch."""
         view = batch[self.column]
         points, values = as_points(self.points), numbers_of(view)
         low, high = tally(values, points)
         beyond = 0.0 if self.tails else math.nan
         if self.tails and len(points) and view.min is not None and view.max is not None:
             first, last = points[0].item(), points[-1].item()
-            # A point may be beyond what the column's type holds.
+            # A point may be outside the range of the column's type.
             with np.errstate(over="ignore"):
                 if view.min < first:
                     beyond += _sum_of_distances(values[values < first], first)
@@ -444,10 +471,10 @@ class AtPoints(ColumnCounter):
 
 @dataclass(frozen=True)
 class BinCounts(ColumnCounter):
-    """Count the values in each cell between given points, in one pass per point, without a sort.
+    """Count the values in each cell between given points, in linear time.
 
-    `points` are finite, sorted and distinct; `atoms` tells which of them are cells of their own.
-    The counts can be read off the state of `subsumed_by` as well.
+    `points` are finite, sorted and distinct. A point with a true value in `atoms` is a cell of its
+    own. The state of `subsumed_by` contains the same counts.
 
     Examples
     --------
@@ -462,7 +489,7 @@ class BinCounts(ColumnCounter):
     subsumed_by: Counter | None = field(default=None, compare=False)
 
     def count(self, batch: BatchView) -> CellCounts:
-        """Return the counts in one batch."""
+        """Return the counts of one batch."""
         view = batch[self.column]
         values = numbers_of(view)
         edges = Edges(as_points(self.points), np.array(self.atoms, np.bool_))
@@ -472,7 +499,7 @@ class BinCounts(ColumnCounter):
 
 @dataclass(frozen=True)
 class ValueCounts(ColumnCounter):
-    """Count how often each value occurs, whatever the kind of the column.
+    """Count how often each value occurs, for columns of any kind except nested ones.
 
     Examples
     --------
@@ -482,16 +509,17 @@ class ValueCounts(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Frequencies:
-        """Return the counts in one batch."""
-        view = need(batch[self.column], COMPARABLE, "counts of values")
+        """Return the counts of one batch."""
+        view = require_kind(batch[self.column], COMPARABLE, "counted by value")
         return Frequencies.counted(view.encoded.dictionary, view.code_counts)
 
 
 def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
-    """Return the counter of the current side of a column, given the reference's.
+    """Return the counter for a column of the data, given its distribution in the reference.
 
-    More than the cells of a small reference, for then both sides make those of a test.
-    With `edges` only the cells are needed, and nothing is sorted.
+    With `edges` only counts in the cells are needed, unless the reference is so small that the
+    cells of a test are cut from both sides (see `cuts_together`). Without `edges` the values are
+    compared.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
     if isinstance(side, QuantileSketch):
@@ -504,10 +532,11 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
 
 
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
-    """Return whether a reference is so small that chance makes some of its edges.
+    """Return whether a reference is so small that chance has an influence on its edges.
 
-    Of many equal values some have, among few, a cell's share by chance; made cells because of that,
-    they seem to have lost it in the data. Then both sides together say where a test cuts.
+    In a small sample, some of many equally frequent values reach the share of a cell by chance. If
+    such a value became a cell of its own, its share would seem to have dropped in the data. The
+    cells of a test are therefore cut from both sides together.
     """
     if not isinstance(side, Ordered):
         return False
@@ -516,47 +545,52 @@ def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
 
 
 def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
-    """Return the values of a column of numbers; EvidenceError for any other.
+    """Return the values of a column of numbers, decimals as doubles.
 
-    Also for decimals that differ by less than the doubles by which they are replaced.
+    Raises
+    ------
+    EvidenceError
+        If the column has no numbers, or distinct decimals that are rounded to the same double.
     """
-    found = view.field
-    if found.kind not in {"int", "float", "decimal", "null"}:
-        msg = f"column {found.name!r} holds {found.kind} values ({found.type}), no numbers"
+    actual = view.field
+    if actual.kind not in {"int", "float", "decimal", "null"}:
+        msg = f"column {actual.name!r} must have numbers, got {actual.kind} values ({actual.type})"
         raise EvidenceError(msg)
-    if found.kind == "decimal" and not distinct_as_doubles(view.plain):
+    if actual.kind == "decimal" and not distinct_as_doubles(view.plain):
         msg = (
-            f"column {found.name!r} holds values ({found.type}) that differ by less than doubles "
-            "can tell; give it with fewer digits, or as texts"
+            f"column {actual.name!r} ({actual.type}) has distinct values that are equal when "
+            "rounded to doubles; round them to fewer digits, or convert them to texts"
         )
         raise EvidenceError(msg)
     return view.values
 
 
 def _fold(text: str) -> str:
+    """Return a text without blanks, case and Unicode forms, for comparison."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _sum_of_distances(values: npt.NDArray[Any], point: Any) -> float:
     """Sum the distances of values on one side of a point from it."""
     if values.dtype.kind == "f" or isinstance(point, float):
-        # Infinite where doubles have no such number: then the distance is not known.
+        # Infinite on overflow: the sum is then treated as unknown.
         with np.errstate(over="ignore"):
             return float(np.abs(values.astype(np.float64) - point).sum())
-    # Of integers they are exact before they are rounded: modulo 2**64, in which each one fits.
+    # Differences of integers are computed exactly, modulo 2**64, and then rounded.
     away = values.astype(np.uint64) - np.uint64(point % 2**64)
     return float((away if values[0] > point else 0 - away).astype(np.float64).sum())
 
 
 def _exactly(value: float | Decimal) -> Exact:
+    """Return a number as a fraction; infinities stay floats."""
     infinite = isinstance(value, float) and math.isinf(value)
     return float(value) if infinite else Fraction(value)
 
 
 def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np.bool_]:
-    """Return which values are below (`np.less`) or above (`np.greater`) the limit, exactly.
+    """Return a mask of values below (`np.less`) or above (`np.greater`) the limit, exactly.
 
-    The limit is rounded towards the values that are within, to one that the column can hold.
+    The limit is rounded, towards the values within it, to a value of the column's type.
     """
     below = beyond is np.less
     if view.field.kind == "float":

@@ -1,4 +1,4 @@
-"""Distributions of a column, exactly: sorted or unsorted numbers, categories, counts in bins."""
+"""Exact distributions of a column: sorted or unsorted numbers, categories, counts in cells."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = ["CellCounts", "Ecdf", "Frequencies", "Sample"]
 Values: TypeAlias = npt.NDArray[Any]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
-#: From so many values on, putting them into buckets is faster than sorting them.
+#: From this number of values on, counting them in buckets is faster than sorting them.
 _MANY = 200_000
 _INFINITIES = np.array([-np.inf, np.inf])
 
@@ -31,8 +31,8 @@ _INFINITIES = np.array([-np.inf, np.inf])
 class Ecdf(State):
     """Empirical cumulative distribution function: the sorted values.
 
-    Made by `Ecdf.of`, or of sorted arrays as `mlgates.stats.counting.in_order` makes them. Merged
-    values are sorted when they are first read.
+    Create it by `Ecdf.of`, or from sorted arrays as `mlgates.stats.counting.in_order` returns them.
+    Merged values are sorted on first access.
 
     Examples
     --------
@@ -51,31 +51,31 @@ class Ecdf(State):
 
     @classmethod
     def of(cls, array: npt.NDArray[np.generic]) -> "Ecdf":
-        """Return the distribution of integers or floats; NaN is no value."""
+        """Return the distribution of an array of integers or floats, without NaN."""
         if array.dtype.kind not in "iuf":
-            msg = f"a distribution function needs numbers, not an array of {array.dtype}"
+            msg = f"a distribution function must be of numbers, got an array of {array.dtype}"
             raise EvidenceError(msg)
         return cls([counting.in_order(array)])
 
     @property
     def values(self) -> Values:
-        """The values, sorted; 64-bit integers where all of them are, else doubles."""
+        """The sorted values, shape (n,): 64-bit integers if all of them are, else doubles."""
         parts = self._parts
         if len(parts) > 1:
             if len({part.dtype for part in parts}) > 1:
-                # Signed and unsigned integers: doubles where some of them are negative.
+                # Signed and unsigned integers become doubles if some of them are negative.
                 positive = all(part.dtype.kind != "f" and part[0] >= 0 for part in parts)
                 dtype = np.uint64 if positive else np.float64
                 parts = tuple(part.astype(dtype, copy=False) for part in parts)
             joined = np.concatenate(parts)
-            # The parts are sorted already: this sort merges runs.
+            # A stable sort merges the parts, which are sorted already, in linear time.
             joined.sort(kind="stable")
             joined.flags.writeable = False
             self._parts = (joined,)
         return self._parts[0]
 
     def edges(self, bins: int) -> Edges:
-        """Return quantile edges, as of `mlgates.stats.counting.quantile_edges`."""
+        """Return the edges of `bins` quantile cells; see `stats.counting.quantile_edges`."""
         return counting.quantile_edges(self.values, bins)
 
     def finalize(self) -> None:
@@ -100,12 +100,19 @@ class Ecdf(State):
 
 
 class Sample(State):
-    """Numbers in any order: sorted when a question needs it, else put into the buckets of a grid.
+    """Numbers in any order, which are counted in the buckets of a grid and sorted only if needed.
 
-    Two samples are compared in the buckets of the first one's grid, where it has one. The parts, of
-    integers or floats without NaN, are neither changed nor copied: a sample must not outlive its
-    table. `ends` are the least and the greatest value; `ordered` are all values, where they were
-    sorted already.
+    Two samples are compared in the buckets of the grid of the first one, if it has one. The arrays
+    are neither changed nor copied, so a sample must not be used after its table has changed.
+
+    Parameters
+    ----------
+    parts : sequence of numpy.ndarray
+        Integers or floats without NaN.
+    ends : tuple of float
+        The least and the greatest value.
+    ordered : numpy.ndarray, optional
+        All values, sorted, if they have been sorted already.
 
     Examples
     --------
@@ -120,7 +127,7 @@ class Sample(State):
         ends: tuple[float, float],
         ordered: Values | None = None,
     ) -> None:
-        # Sorted values replace the others, so that nothing is held twice.
+        # Sorted values replace the unsorted ones, so that no value is held twice.
         self._parts = tuple(p for p in parts if len(p)) if ordered is None else (ordered,)
         self._sorted = ordered
         self.ends = ends
@@ -133,17 +140,17 @@ class Sample(State):
 
     @property
     def values(self) -> Values:
-        """The values, sorted, as of `Ecdf`."""
+        """The sorted values, as those of `Ecdf`."""
         if self._sorted is None:
             parts = [counting.in_order(part) for part in self._parts]
             self._sorted = parts[0] if len(parts) == 1 else Ecdf(parts).values
-            # The unsorted ones would be a second copy.
+            # Drop the unsorted values, which would be a second copy.
             self._parts = (self._sorted,)
         return self._sorted
 
     @cached_property
     def grid(self) -> Grid | None:
-        """The grid whose buckets serve these values; None where sorting is faster."""
+        """The grid in which these values are counted; None if sorting is faster."""
         few = self.n < _MANY or self._sorted is not None or not self._is_of_one_type()
         return None if few else buckets.grid_of(self._joined(), self.ends)
 
@@ -156,21 +163,21 @@ class Sample(State):
         return self._parts[0]
 
     def _in(self, grid: Grid) -> Bucketed:
-        """Return the values in the buckets of a grid, kept until `release`."""
+        """Return the values counted in the buckets of a grid; they are kept until `release`."""
         bucketed = self._bucketed
         if bucketed is None or bucketed.grid != grid:
             bucketed = Bucketed(self._joined(), grid, inside=grid.holds(self.ends))
-            # Another run, to which the same profile is the reference, may release it meanwhile.
+            # Another run with the same reference may release the buckets at the same time.
             self._bucketed = bucketed
         return bucketed
 
     def _shared(self, other: "Sample") -> Grid | None:
-        """Return the grid for a comparison; None where sorted values are better or known."""
+        """Return the grid for a comparison; None if sorted values are faster or available."""
         are_sorted = self._sorted is not None and other._sorted is not None  # noqa: SLF001
         return self.grid if other._is_of_one_type() and not are_sorted else None  # noqa: SLF001
 
     def edges(self, bins: int) -> Edges:
-        """Return quantile edges, as of `mlgates.stats.counting.quantile_edges`."""
+        """Return the edges of `bins` quantile cells; see `stats.counting.quantile_edges`."""
         if bins not in self._edges:
             if self._sorted is not None or self.grid is None:
                 edges = counting.quantile_edges(self.values, bins)
@@ -179,21 +186,21 @@ class Sample(State):
                 quantiles = bucketed.at(counting.quantile_ranks(self.n, bins))
                 edges = counting.edges_at(quantiles, *bucketed.count(quantiles), self.n, bins)
             self._edges[bins] = edges
-            # At once, while there are buckets.
+            # Counted now, before the buckets are released.
             self.count(edges, self.grid)
         return self._edges[bins]
 
     def count(self, edges: Edges, grid: Grid | None) -> Counts:
-        """Count values per cell, as `mlgates.stats.counting.count_sorted` does.
+        """Count the values in each cell, as `mlgates.stats.counting.count_sorted` does.
 
-        `grid` is that of the sample that this one is compared with.
+        `grid` is the grid of the reference in a comparison.
         """
         if edges not in self._counts:
             if grid is None or self._sorted is not None or not self._is_of_one_type():
                 counts = counting.count_sorted(self.values, edges)
             else:
                 bucketed = self._in(grid)
-                # The outermost buckets, in which infinities are, are opened with the others.
+                # Infinities are in the outermost buckets, which are always opened.
                 at_edges = bucketed.count(edges.points)
                 below, upto = bucketed.count(_INFINITIES)
                 ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
@@ -204,12 +211,20 @@ class Sample(State):
     def precompute(
         self, other: "Sample", bins: Collection[int] = (), *, sort: bool = False
     ) -> None:
-        """Compute together what will be read of this reference and of another sample.
+        """Compute the results of a comparison of this reference with another sample at once.
 
-        Alone, each question would take passes over the values of its own. No buckets are held
-        beyond that: those of all columns would take a quarter of a table's memory. Nothing is done
-        for samples that were compared before. With `sort` the sorted values will be read, and the
-        rest is computed from them.
+        Separately, each result would take its own passes over the values. The buckets are released
+        at the end, because those of all columns would take a quarter of the memory of a table. Does
+        nothing if both samples were compared before.
+
+        Parameters
+        ----------
+        other : Sample
+            The sample to compare with.
+        bins : collection of int
+            Numbers of quantile cells in which values will be counted.
+        sort : bool
+            Whether the sorted values will be read; all results are then computed from them.
         """
         if other._distance_from(self) is not None:  # noqa: SLF001
             return
@@ -219,9 +234,9 @@ class Sample(State):
             x, y = self._in(grid), other._in(grid)  # noqa: SLF001
             _, candidates = buckets.candidate_buckets(x, y)
             at_ranks = [x.of_ranks(counting.quantile_ranks(self.n, number)) for number in bins]
-            wanted = np.concatenate([candidates, *at_ranks])
-            x.want(wanted)
-            y.want(wanted)
+            requested = np.concatenate([candidates, *at_ranks])
+            x.request(requested)
+            y.request(requested)
         for number in bins:
             other.count(self.edges(number), self.grid)
         self.ks(other)
@@ -229,7 +244,7 @@ class Sample(State):
         other.release()
 
     def release(self) -> None:
-        """Free the buckets; the answers read off them are kept."""
+        """Free the memory of the buckets; results computed from them are kept."""
         self._bucketed = None
 
     def ks(self, other: "Sample") -> float:
@@ -241,7 +256,7 @@ class Sample(State):
                 distance = twosample.ks_distance(self.values, other.values)
             else:
                 distance = buckets.ks(self._in(grid), other._in(grid))  # noqa: SLF001
-            # Kept by the other: a reference may outlive it.
+            # Stored in the other sample, because a reference may be used for many of them.
             other._distance = (self, distance)  # noqa: SLF001
         return distance
 
@@ -250,7 +265,7 @@ class Sample(State):
         return kept[1] if kept is not None and kept[0] is reference else None
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the arrays, sorted ones apart, and their ends."""
+        """Return the unsorted arrays, the least and greatest value, and the sorted array."""
         return (() if self._sorted is not None else self._parts, self.ends, self._sorted)
 
     def merge(self, other: "Sample", shift: int = 0) -> "Sample":  # noqa: ARG002
@@ -268,9 +283,9 @@ class Sample(State):
 
 
 class Frequencies(State):
-    """How often each value occurs, sorted by value; missing is no value.
+    """Number of occurrences of each value; missing cells are not counted.
 
-    Made by `Frequencies.of`. Merged counts are added up when they are first read.
+    Create it by `Frequencies.of`. Merged counts are added up on first access.
 
     Examples
     --------
@@ -287,7 +302,7 @@ class Frequencies(State):
 
     @classmethod
     def of(cls, array: pa.Array | pa.ChunkedArray) -> "Frequencies":
-        """Count the values of an array, plain or dictionary-encoded; NaN and null are missing."""
+        """Count the values of an array, which may be dictionary-encoded, without null and NaN."""
         chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
         encoded = encoding.encode(chunked)
         size = len(encoded.dictionary)
@@ -296,12 +311,12 @@ class Frequencies(State):
 
     @classmethod
     def counted(cls, values: pa.Array, counts: Counts) -> "Frequencies":
-        """Return counts of values that are given once each; those that count 0 are left out."""
+        """Return the frequencies of distinct values from their counts; counts of 0 are omitted."""
         kinds, type_ = pa.types, values.type
         if kinds.is_null(type_):
             return cls()
         if kinds.is_floating(type_):
-            # As doubles, without NaN and with one zero of the two.
+            # As doubles without NaN, with -0.0 as 0.0.
             doubles = values.cast(pa.float64()).to_numpy(zero_copy_only=False) + 0.0
             kept = (counts > 0) & ~np.isnan(doubles)
             distinct, positions = np.unique(doubles[kept], return_inverse=True)
@@ -310,7 +325,7 @@ class Frequencies(State):
             return cls((pa.array(distinct), summed))
         if not counts.all():
             values, counts = values.filter(pa.array(counts > 0)), counts[counts > 0]
-        # One type for each kind, so that equal counts are equal.
+        # One type for each kind, so that frequencies from different containers are equal.
         if kinds.is_string(type_):
             values = values.cast(pa.large_string())
         elif kinds.is_binary(type_) or kinds.is_fixed_size_binary(type_):
@@ -323,14 +338,14 @@ class Frequencies(State):
         return cls((values, counts))
 
     def _summed(self) -> tuple[pa.Array, Counts]:
-        """Return each value once, in any order, and its count."""
+        """Return the distinct values, in any order, and the count of each."""
         if not self._parts:
             return pa.nulls(0), np.zeros(0, np.int64)
         if len(self._parts) > 1:
             arrays, kinds = [values for values, _ in self._parts], pa.types
             types = {array.type for array in arrays}
             if len(types) > 1:
-                # One type that holds the values of all of them.
+                # A common type that represents all values exactly.
                 decimals = [type_ for type_ in types if kinds.is_decimal(type_)]
                 whole = [type_ for type_ in types if kinds.is_integer(type_)]
                 if len(decimals) + len(whole) < len(types):
@@ -353,7 +368,7 @@ class Frequencies(State):
 
     @cached_property
     def _in_order(self) -> tuple[pa.Array, Counts]:
-        # Millions of texts take a second to sort, and often only their number is read.
+        # Sorted on demand: millions of texts take a second, and often only their number is needed.
         values, counts = self._summed()
         order = pc.array_sort_indices(values)
         counts = counts[order.to_numpy()].astype(np.int64, copy=False)
@@ -362,32 +377,32 @@ class Frequencies(State):
 
     @property
     def values(self) -> pa.Array:
-        """The values that occur, each once, sorted."""
+        """The distinct values, sorted."""
         return self._in_order[0]
 
     @property
     def counts(self) -> Counts:
-        """How often each of `values` occurs."""
+        """Number of occurrences of each element of `values`."""
         return self._in_order[1]
 
     def edges(self, bins: int) -> None:
-        """Return None: categories are not cut."""
+        """Return None: categories have no edges."""
 
     def finalize(self) -> None:
         """Add up merged counts."""
         self._summed()
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return values and counts, part by part."""
+        """Return the values and counts of each part."""
         return self._parts
 
     def __getitem__(self, value: object) -> int:
-        """How often `value` occurs: 0 when it does not, whatever it is."""
+        """Return the number of occurrences of `value`, which may be of any type."""
         values, counts = self._summed()
         if len(values) == 0:
             return 0
         same = same_values([value], values.type)
-        # Both zeros are looked up, and may be found as one.
+        # `same` has both 0.0 and -0.0, which may have the same position.
         positions = pc.index_in(same, value_set=values).drop_null().unique().to_numpy()
         return int(counts[positions].sum())
 
@@ -395,7 +410,7 @@ class Frequencies(State):
         return len(self._summed()[0])
 
     def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":  # noqa: ARG002
-        """Return the counts over both."""
+        """Return the frequencies of the rows of both."""
         return Frequencies(*self._parts, *other._parts)  # noqa: SLF001
 
     def __eq__(self, other: object) -> bool:
@@ -412,7 +427,7 @@ class Frequencies(State):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellCounts(State):
-    """How many values lie in each cell, as of `mlgates.stats.counting.count_sorted`."""
+    """Number of values in each cell; for the cells see `mlgates.stats.counting.count_sorted`."""
 
     counts: Counts
 
@@ -424,7 +439,10 @@ class CellCounts(State):
     def merge(self, other: "CellCounts", shift: int = 0) -> "CellCounts":  # noqa: ARG002
         """Return the counts of the values of both."""
         if len(self.counts) != len(other.counts):
-            msg = "counts in different cells can't be added"
+            msg = (
+                "counts can be added for the same cells only, got "
+                f"{len(self.counts)} and {len(other.counts)} cells"
+            )
             raise EvidenceError(msg)
         return CellCounts(self.counts + other.counts)
 
@@ -433,7 +451,7 @@ class CellCounts(State):
 
 
 def as_points(points: Any) -> npt.NDArray[Any]:
-    """Return points in one type: integers where all of them are, else doubles."""
+    """Return points as an array: of 64-bit integers if all of them are integers, else doubles."""
     if len(points) == 0 or not all(isinstance(point, int) for point in points):
         return np.array(points, dtype=np.float64)
     for dtype in (np.int64, np.uint64):
@@ -441,5 +459,5 @@ def as_points(points: Any) -> npt.NDArray[Any]:
             return np.array(points, dtype=dtype)
         except OverflowError:
             continue
-    msg = "knots: no column has integers of more than 64 bits"
+    msg = "`points` must be numbers of at most 64 bits, got a larger integer"
     raise EvidenceError(msg)

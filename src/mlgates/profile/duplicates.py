@@ -1,4 +1,4 @@
-"""Values that occur again: how many rows, and the first of them."""
+"""Rows that repeat a value of an earlier row: their number, and the first of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,22 +9,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.profile.counter import BatchView, ColumnCounter, State
-from mlgates.profile.counters import COMPARABLE, SHOWN, first_true, need
+from mlgates.profile.counters import COMPARABLE, SHOWN, first_true, require_kind
 from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, offsets_and_bytes
 
 __all__ = ["Duplicated", "Duplicates"]
 
-#: A table of flags is quicker than sorting when it has at most so many places a value.
+#: A table of flags is faster than sorting if it has at most this many elements per value.
 _SPARSE = 8
 _HEAD = 1024
-#: Kinds whose values are compared in Arrow; the others are numbers.
+#: Kinds whose values are compared in Arrow; values of other kinds are numbers.
 _HASHED = frozenset({"string", "binary", "decimal"})
-#: Longer texts are not hashed: each eight bytes are a pass over all rows.
+#: Longer texts are not hashed, because each eight bytes take a pass over all rows.
 _LONGEST = 128
-#: Rows that are hashed at a time; they stay in the cache.
+#: Rows hashed at a time; they fit into the cache of a processor.
 _BLOCK = 1 << 14
-#: What is kept of a word of which so many bytes belong to the text.
+#: Masks for words of which 0, 1, ..., 8 bytes belong to the text.
 _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
 _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
@@ -35,7 +35,7 @@ Positions: TypeAlias = npt.NDArray[np.intp]
 
 
 class _Part(NamedTuple):
-    """Values of consecutive rows: the first row's number, and which rows have a value."""
+    """Values of consecutive rows, positions of the rows that have one, and the first row number."""
 
     values: Values
     rows: Positions | None
@@ -43,12 +43,12 @@ class _Part(NamedTuple):
 
 
 class Duplicates(State):
-    """Rows with a value that occurred before; the values are kept, so that states can be merged.
+    """Rows that repeat a value of an earlier row; all values are kept, so that states can merge.
 
-    `n` is the number of values. Repeated ones are counted when they are first read.
+    `n` is the number of values. Repeated values are counted on first access.
     """
 
-    #: Always 0 here: see `Violations`.
+    #: Always 0; present because gates read it of `Violations`.
     alike = 0
 
     def __init__(self, *parts: _Part) -> None:
@@ -57,12 +57,12 @@ class Duplicates(State):
 
     @property
     def count(self) -> int:
-        """Number of rows with a value that occurred before."""
+        """Number of rows that repeat a value of an earlier row."""
         return self._repeats[0]
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Row numbers, from 0, of the first five of them."""
+        """Row numbers, from 0, of the first five such rows."""
         return self._repeats[1]
 
     @cached_property
@@ -75,7 +75,7 @@ class Duplicates(State):
         return count, tuple(self._rows()[first].tolist()) if count else ()
 
     def _values(self) -> Values:
-        """Return all values in one type that holds them exactly."""
+        """Return all values in a common type that represents them exactly."""
         values = [part.values for part in self._parts]
         if len(values) == 1:
             return values[0]
@@ -110,12 +110,12 @@ class Duplicates(State):
         _ = self._repeats
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return values, rows and first row, part by part."""
+        """Return the values, row positions and first row number of each part."""
         return self._parts
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "Duplicates":
-        """Return the state that `to_parts` took apart."""
+        """Return the state built from the values that `to_parts` returned."""
         return cls(
             *(
                 _Part(x if isinstance(x, np.ndarray) else pa.chunked_array([x]), rows, start)
@@ -124,9 +124,9 @@ class Duplicates(State):
         )
 
     def merge(self, other: State, shift: int) -> "Duplicates":
-        """Return the duplicates among the rows of both; `shift` rows are before `other`."""
+        """Return the duplicates in both; `shift` is the number of rows before `other`."""
         if not isinstance(other, Duplicates):
-            msg = "duplicates add up only with the values kept by other duplicates"
+            msg = f"Duplicates can be merged with Duplicates only, got {type(other).__name__}"
             raise TypeError(msg)
         parts = (part._replace(start=part.start + shift) for part in other._parts)  # noqa: SLF001
         return Duplicates(*self._parts, *parts)
@@ -149,7 +149,7 @@ class Duplicates(State):
 
 @dataclass(frozen=True)
 class Duplicated(ColumnCounter):
-    """Count rows beyond the first that have the same value; missing is no value.
+    """Count rows that repeat a value of an earlier row; missing cells do not count.
 
     Examples
     --------
@@ -160,8 +160,8 @@ class Duplicated(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Duplicates:
-        """Return the values of one batch, in memory that nobody else can change."""
-        view = need(batch[self.column], COMPARABLE, "equality")
+        """Return the values of one batch, copied so that later changes have no effect."""
+        view = require_kind(batch[self.column], COMPARABLE, "tested for equality")
         if view.valid == 0:
             return Duplicates()
         rows = np.flatnonzero(~view.missing_mask()) if view.missing else None
@@ -172,7 +172,7 @@ class Duplicated(ColumnCounter):
         if small or values.dtype == np.bool_:
             values = values.astype(np.int64)
         elif values.dtype.kind == "f":
-            # One zero of the two.
+            # Adding 0 turns -0.0 into 0.0.
             values = values.astype(np.float64, copy=False) + 0.0
         else:
             values = values.copy()
@@ -180,7 +180,7 @@ class Duplicated(ColumnCounter):
 
 
 def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
-    """Count numbers that occurred before, and return the positions of the first five of them."""
+    """Count numbers that repeat an earlier one, and return the positions of the first five."""
     whole = values.dtype.kind != "f"
     low, high = (int(values.min()), int(values.max())) if whole else (0, 0)
     if whole and high - low < _SPARSE * len(values):
@@ -204,7 +204,7 @@ def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
 
 
 def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
-    """Count texts (or decimals) that occurred before, and return the first five of them."""
+    """Count texts or decimals that repeat an earlier one, and return the first five positions."""
     if pa.types.is_decimal(values.type):
         suspects = np.ones(len(values), np.bool_)
     else:
@@ -216,15 +216,15 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
     if count == 0:
         return 0, np.empty(0, np.intp)
     codes = encoded.indices.to_numpy()
-    # New values get new, higher codes; a code that is no new maximum occurred before.
+    # Each new value gets the next code, so a code that is not a new maximum is a repetition.
     repeats = 1 + first_true(codes[1:] <= np.maximum.accumulate(codes)[:-1])
     return count, np.flatnonzero(suspects)[repeats]
 
 
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return which texts, without nulls, have the hash of another; the others occur once.
+    """Return a mask of texts whose hash occurs more than once; all other texts are unique.
 
-    All may repeat when there are texts too long to be hashed.
+    `texts` has no nulls. All elements are true if some texts are too long to be hashed.
 
     Examples
     --------
@@ -237,7 +237,7 @@ def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
         lengths = np.diff(offsets).astype(np.int64, copy=False)
         if len(chunk) and int(lengths.max()) > _LONGEST:
             return np.ones(len(texts), np.bool_)
-        # Eight bytes from any byte on, as one number; behind the last byte there are zeros.
+        # `words[i]` are the eight bytes from byte i on, as one number, with zeros after the last.
         padded = np.concatenate([data, np.zeros(8, np.uint8)])
         words = np.ndarray((len(data) + 1,), "<u8", padded, strides=(1,))
         starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
@@ -255,13 +255,13 @@ def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 def _hashes(
     words: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.uint64]:
-    """Return the hash of each text: a sum over its words of eight bytes."""
+    """Return the hash of each text, a sum over its words of eight bytes."""
     total = lengths.astype(np.uint64) * _MULTIPLIER
     for at in range(0, int(lengths.max()), 8):
         word = words[np.minimum(starts + at, len(words) - 1)]
         word &= _KEEP[np.clip(lengths - at, 0, 8)]
-        # Another odd factor at each place. Nothing is added behind the end of a text, so that its
-        # hash does not depend on how long the others are.
+        # Each position has its own odd factor. Nothing is added after the end of a text, so that
+        # its hash does not depend on the length of other texts.
         word *= np.uint64(int(_MULTIPLIER) * (at + 1) % 2**64)
         word ^= word >> _HALF
         word *= _MULTIPLIER

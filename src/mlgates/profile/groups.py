@@ -1,4 +1,4 @@
-"""Missing cells group by group: groups of equal values, and slices that a condition picks."""
+"""Missing cells by group: groups of equal values, and slices selected by a condition."""
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -11,22 +11,22 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.counter import BatchView, Counter, State
-from mlgates.profile.counters import COMPARABLE, are_bools, is_in, need
+from mlgates.profile.counters import COMPARABLE, are_bools, is_in, require_kind
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
 __all__ = ["Group", "GroupMissing", "MissingBy", "MissingWhere", "rows_where"]
 
-#: Key of a group, its rows, and its missing cells in each of the columns.
+#: Key of a group, number of its rows, and number of its missing cells in each column.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class GroupMissing(State):
-    """Rows and missing cells of each group, in order of first appearance.
+    """Number of rows and of missing cells in each group, in order of first appearance.
 
-    A group is ``(key, rows, missing)``: the key is a tuple with the value in each grouping column
-    (None for missing), or with the slice's name; `missing` has one count a column.
+    A group is ``(key, rows, missing)``. The key is a tuple of the values in the grouping columns
+    (None if missing), or of the name of the slice. `missing` has one count per column.
 
     Examples
     --------
@@ -47,12 +47,12 @@ class GroupMissing(State):
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys column by column, then rows and missing cells of each group."""
+        """Return the keys as one array per grouping column, and the counts of each group."""
         columns: list[Any] = list(zip(*(key for key, _, _ in self.groups), strict=True))
         for at, values in enumerate(columns):
             first = next((value for value in values if value is not None), None)
             if first is not None and not isinstance(first, bool | int | float | str):
-                # Times and the like in Arrow, those of pandas in nanoseconds.
+                # Other values, such as times, are stored as Arrow arrays.
                 type_ = pa.scalar(first).type
                 if hasattr(first, "nanosecond"):
                     type_ = pa.timestamp("ns", type_.tz)
@@ -63,7 +63,7 @@ class GroupMissing(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupMissing":
-        """Return the state that `to_parts` took apart."""
+        """Return the state built from the values that `to_parts` returned."""
         columns, counts = parts
         lists = [x.to_pylist() if isinstance(x, pa.Array) else x for x in columns]
         keys = zip(*lists, strict=True)
@@ -74,7 +74,7 @@ class GroupMissing(State):
 class MissingBy(Counter):
     """Count missing cells of some columns for each combination of values in the columns `by`.
 
-    One of `values` counts as missing, as `In` finds it.
+    Cells that equal one of `values` count as missing, compared as by `In`.
 
     Examples
     --------
@@ -95,13 +95,13 @@ class MissingBy(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that are counted and of those that make the groups."""
+        """Names of the counted columns and of the grouping columns."""
         return tuple(dict.fromkeys((*self.counted, *self.by)))
 
     def count(self, batch: BatchView) -> GroupMissing:
         """Return the groups of one batch."""
         for name in self.by:
-            need(batch[name], COMPARABLE, "groups")
+            require_kind(batch[name], COMPARABLE, "grouped by value")
         numbers, first = batch.groups(self.by)
         labels = []
         for name in self.by:
@@ -120,11 +120,12 @@ class MissingBy(Counter):
 
 @dataclass(frozen=True)
 class MissingWhere(Counter):
-    """Count missing cells of some columns in slices, each of which a condition picks.
+    """Count missing cells of some columns in slices that are selected by conditions.
 
-    A condition is given the user's table and returns one bool a row: numpy, pandas, Arrow, polars,
-    or a list. Null is not in the slice. One of `values` counts as missing, as `In` finds it. The
-    columns `read` are those that conditions look at: of a streamed table nothing else is read.
+    A condition is called with the user's table and returns one bool per row, as a list or an array
+    of numpy, pandas, Arrow or polars. Rows with null are not in the slice. Cells that equal one of
+    `values` count as missing, compared as by `In`. `read` names further columns that the conditions
+    use; of a streamed table no other columns are read.
 
     Examples
     --------
@@ -141,7 +142,7 @@ class MissingWhere(Counter):
     values: tuple[object, ...] = ()
     read: tuple[str, ...] = ()
     bools: tuple[bool, ...] = field(init=False, repr=False, default=())
-    #: A condition may look at all rows, so that it is never called with a part of them.
+    #: A condition may depend on all rows, so it is never called with a part of the table.
     needs_all_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -149,7 +150,7 @@ class MissingWhere(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of all columns that are read."""
+        """Names of the counted columns and of those used by conditions."""
         return tuple(dict.fromkeys((*self.counted, *self.read)))
 
     def count(self, batch: BatchView) -> GroupMissing:
@@ -166,7 +167,7 @@ class MissingWhere(Counter):
 def _missing_or_in(
     batch: BatchView, name: str, values: tuple[object, ...]
 ) -> npt.NDArray[np.bool_]:
-    """Return which rows are missing or hold one of `values`, where the column can be read."""
+    """Return a mask of rows that are missing or equal one of `values`."""
     view, mask = batch[name], batch[name].missing_mask()
     if not values or view.field.kind in {"nested", "null", "unreadable"}:
         return mask
@@ -176,12 +177,25 @@ def _missing_or_in(
 def rows_where(
     name: str, condition: Callable[..., Any], native: Any, rows: int | None
 ) -> npt.NDArray[np.bool_]:
-    """Return the rows of a slice: where its condition on the user's table is true, not null.
+    """Return a mask of the rows for which a condition on the user's table is true.
+
+    Null counts as false.
+
+    Parameters
+    ----------
+    name : str
+        Name of the slice, for errors.
+    condition : callable
+        Takes the table and returns one bool per row.
+    native : object
+        The user's table.
+    rows : int or None
+        Number of rows; None if it is not known.
 
     Raises
     ------
     EvidenceError
-        When the condition raises (its exception is the cause), or gives no bool for each row.
+        If the condition raises (its exception is the cause), or does not return one bool per row.
 
     Examples
     --------
@@ -191,7 +205,7 @@ def rows_where(
     try:
         answer = condition(native)
     except (Exception, SystemExit) as error:
-        # Its message may hold values of the data.
+        # The message of the exception may contain values of the data.
         msg = f"the condition of slice {name!r} raised {type(error).__name__}"
         raise EvidenceError(msg) from error
     of_pandas = is_instance_of(answer, "pandas", "Series")
@@ -202,19 +216,19 @@ def rows_where(
     else:
         moved = False
     if moved:
-        msg = f"the condition of slice {name!r} returned a Series with another index than the "
-        msg += "table: it must return one bool a row, in the order of the rows"
+        msg = f"the condition of slice {name!r} must return a Series with the index of the table, "
+        msg += "got one with another index"
         raise EvidenceError(msg)
     array = _as_arrow(answer)
     kind = type(answer).__name__
     if array is None or not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
         held = "" if array is None else f" of {array.type} values"
-        msg = f"the condition of slice {name!r} must return one bool a row, not {kind}{held}"
+        msg = f"the condition of slice {name!r} must return one bool per row, got {kind}{held}"
         raise EvidenceError(msg)
     if rows is not None and len(array) != rows:
         values = f"{len(array):,} value{'' if len(array) == 1 else 's'}"
-        wanted = f"{rows:,} row{'' if rows == 1 else 's'}: it must return one bool a row"
-        msg = f"the condition of slice {name!r} returned {values} for {wanted}"
+        given = f"{values} for {rows:,} row{'' if rows == 1 else 's'}"
+        msg = f"the condition of slice {name!r} must return one bool per row, got {given}"
         raise EvidenceError(msg)
     if pa.types.is_null(array.type):
         return np.zeros(len(array), np.bool_)
@@ -222,7 +236,7 @@ def rows_where(
 
 
 def _as_arrow(answer: object) -> pa.ChunkedArray | None:
-    """Return one column from whatever a condition returned; None when it is no column."""
+    """Return the result of a condition as an Arrow array; None if it is not one value per row."""
     if isinstance(answer, pa.ChunkedArray):
         return answer
     no_column = isinstance(answer, str | bytes | Mapping | AbstractSet)  # (a set has no order)

@@ -1,13 +1,13 @@
 r"""Full matches of a Python regular expression over many texts, in linear time.
 
-Python's engine backtracks: some expressions take time exponential in the length of a text, and
-nothing in the same process can stop it. So an expression is translated to the syntax of RE2, which
-Arrow brings, and refused where RE2 has no such part or reads it otherwise.
+Python's engine backtracks: with some expressions it takes time exponential in the length of a text,
+and cannot be stopped. Expressions are therefore translated to RE2, which is part of Arrow. Those
+that RE2 does not support, or interprets differently, are refused.
 
-Translated are literals and escapes of characters, ``.``, classes ``[...]``, ``\d \w \s \D \W \S``,
+Supported are literals and escapes of characters, ``.``, classes ``[...]``, ``\d \w \s \D \W \S``,
 groups, ``|``, greedy and lazy repetitions, ``^``, ``$`` at the end, ``\A``, ``\Z``, and the flags
-``a i s u x`` at the beginning. Which characters a class holds is read off Python's own engine, for
-RE2's classes are ASCII and its Unicode is of another version.
+``a i s u x`` at the start. The characters of a class are determined by Python's own engine, because
+classes of RE2 are ASCII and its version of Unicode is another one.
 """
 
 import ast
@@ -36,27 +36,30 @@ _PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BLANK = re.compile(r"\s+|#[^\n]*")
-_AROUND = "look-ahead and look-behind are not supported: a gate function can test for them"
+_AROUND = "look-ahead and look-behind are not supported; use a gate function instead"
 _REASONS = {
     **dict.fromkeys(("(?=", "(?!", "(?<=", "(?<!"), _AROUND),
-    **dict.fromkeys((r"\b", r"\B"), r"`\b` and `\B` are not supported: name what may stand there"),
-    "(?>": "atomic groups are not supported: write `(?:...)`",
-    "(?(": "conditions are not supported: write both cases with `|`",
-    "++": "possessive repetitions are not supported: leave out the second `+`",
-    "$": r"`$` is supported at the end alone: write `\Z` for the end of the text",
-    r"\1": "back-references are not supported: a gate function can compare parts of a text",
-    "flag": "the flags `a`, `i`, `s`, `u` and `x` are supported, at the beginning alone",
+    **dict.fromkeys(
+        (r"\b", r"\B"),
+        r"`\b` and `\B` are not supported; write the characters allowed there, such as `\W`",
+    ),
+    "(?>": "atomic groups are not supported; write `(?:...)`",
+    "(?(": "conditions are not supported; write both cases with `|`",
+    "++": "possessive repetitions are not supported; leave out the second `+`",
+    "$": r"`$` is supported only at the end; write `\Z` for the end of the text",
+    r"\1": "back-references are not supported; use a gate function instead",
+    "flag": "only the flags `a`, `i`, `s`, `u` and `x` are supported, and only at the start",
 }
 
 
 @lru_cache(maxsize=256)
 def translate(pattern: str) -> str:
-    r"""Return a Python expression in the syntax of RE2, which matches whole texts.
+    r"""Translate a Python regular expression to one of RE2 that matches entire texts.
 
     Raises
     ------
     EvidenceError
-        When RE2 can't run it with the same meaning; with the reason and what to write.
+        If RE2 cannot run it with the same meaning; with the reason and an alternative.
 
     Examples
     --------
@@ -64,7 +67,7 @@ def translate(pattern: str) -> str:
     '\\A(?:[\\x{61}-\\x{63}]+\\x{40}b\\x{2e}de)\\z'
     >>> translate(r"(a)\1")
     Traceback (most recent call last):
-    mlgates.errors.EvidenceError: back-references are not supported: a gate function can compare...
+    mlgates.errors.EvidenceError: back-references are not supported; use a gate function instead
     """
     try:
         re.compile(pattern)
@@ -88,20 +91,20 @@ def translate(pattern: str) -> str:
         if kind == previous == "repeat":
             if text == "+":
                 raise EvidenceError(_REASONS["++"])
-            # Lazy or not is the same where all of a text is to be matched.
+            # Lazy and greedy repetitions are the same if the entire text must match.
             continue
         if kind == "line":
             lines.append(len(parts))
         previous = kind
         parts.append(_written(kind, text, flags, part["literal"]))
     if not all(_is_last(parts[at + 1 :]) for at in lines):
-        # Python's is also before a last newline: the same only where nothing follows.
+        # In Python `$` also matches before a final newline; the same only if nothing follows it.
         raise EvidenceError(_REASONS["$"])
     written = rf"\A(?:{''.join(parts)})\z"
     try:
         pc.match_substring_regex(pa.nulls(1, pa.string()), pattern=written)
     except pa.ArrowInvalid as error:
-        msg = "it is too large: it repeats something more than 1,000 times"
+        msg = "repetitions of more than 1,000 times are not supported"
         raise EvidenceError(msg) from error
     return written
 
@@ -125,11 +128,11 @@ def _written(kind: str, text: str, flags: str, literal: str | None) -> str:
 
 
 def _is_last(parts: list[str]) -> bool:
-    """Return whether nothing can follow in a text what is before these parts of an expression."""
+    """Return whether `parts`, the rest of an expression, match no further characters."""
     depth = 0
     for part in parts:
         if part == "|" and depth == 0:
-            # Other branches, up to the end of this group.
+            # Skip the other branches, up to the end of this group.
             depth = 1
         elif depth:
             depth += (part == "(?:") - (part == ")")
@@ -140,7 +143,7 @@ def _is_last(parts: list[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _characters(flags: str, part: str) -> str:
-    """Return an RE2 character class of all characters that a part of a pattern matches."""
+    """Return an RE2 character class with all characters that a part of a pattern matches."""
     characters = _every_character()
     if "i" not in flags and "\\" not in part and part[1] != "^":
         characters = "".join(map(chr, range(ord(min(part)), ord(max(part)) + 1)))
@@ -152,17 +155,17 @@ def _characters(flags: str, part: str) -> str:
 
 @cache
 def _every_character() -> str:
-    # All but the surrogates.
+    # All characters except surrogates.
     return "".join(map(chr, chain(range(0xD800), range(0xE000, sys.maxunicode + 1))))
 
 
 def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Return whether the whole of each text is matched, as of ``re.fullmatch``; null for null.
+    """Return for each text whether ``re.fullmatch`` would match it; null for null.
 
     Raises
     ------
     EvidenceError
-        When the expression can't be translated.
+        If the expression cannot be translated.
 
     Examples
     --------
@@ -173,13 +176,13 @@ def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Ch
         translation = translate(pattern)
     except EvidenceError as error:
         shown = repr(pattern if len(pattern) <= 80 else pattern[:77] + "...")
-        msg = f"the pattern {shown} can't be run: {error}"
+        msg = f"the pattern {shown} is not supported: {error}"
         raise EvidenceError(msg) from error
     return pc.match_substring_regex(texts, pattern=translation)
 
 
 def are_mostly_distinct(view: ColumnView) -> bool:
-    """Return whether most texts of a sample differ: then matching all rows is quickest."""
+    """Return whether most texts of a sample are distinct, so that matching by row is fastest."""
     step = max(view.rows // _SAMPLES, _SAMPLE)
     sample = pa.chunked_array(
         [c for i in range(0, view.rows, step) for c in view.array.slice(i, _SAMPLE).chunks],

@@ -1,4 +1,4 @@
-"""The profile of a table: rows, columns and counters' states, from one scan."""
+"""The profile of a table: number of rows, columns and states of counters, from one scan."""
 
 import hashlib
 import json
@@ -28,12 +28,12 @@ from mlgates.tables.source import Source, as_source
 
 __all__ = ["MANY_ROWS", "Profile", "each", "threads_for"]
 
-#: From so many rows on, threads gain more than they cost.
+#: From this number of rows on, threads make a scan faster.
 MANY_ROWS = 100_000
-#: From so many values of small columns on, they do as well.
+#: From this number of values on, threads make the scan of many small columns faster.
 _MANY_VALUES = 1 << 19
-#: Values of a matrix of columns: they stay in a processor's cache, and a call takes long enough for
-#: threads.
+#: Values of a matrix of columns. It fits into the cache of a processor, and is large enough for
+#: threads to be of use.
 _MATRIX = 1 << 16
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,7 +41,7 @@ _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
 class _Failure(State):
-    """In place of a state: the exception that a counter raised."""
+    """The exception that a counter raised, stored in place of a state."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -55,19 +55,19 @@ class _Failure(State):
 
 
 class Profile:
-    """Rows, columns and counters' states of a table, from one scan of it.
+    """Number of rows, profiles of columns and states of counters, from one scan of a table.
 
-    Made by `Profile.of`. Profiles of consecutive parts of a table merge into the profile of the
-    whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``.
+    Create it by `Profile.of`. Profiles of consecutive parts of a table merge into the profile of
+    the whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``.
 
     Attributes
     ----------
     rows : int
         Number of rows.
     schema : mapping of str to Field
-        All columns of the table, in order.
+        Names and types of all columns of the table, in order.
     columns : mapping of str to ColumnProfile
-        Those that were profiled, in the order of the schema.
+        Profiles of columns, in the order of the schema; of those asked for in `Profile.of`.
 
     Examples
     --------
@@ -101,20 +101,22 @@ class Profile:
         columns: Iterable[str] | None = None,
         n_jobs: int | None = None,
     ) -> "Profile":
-        """Return the profile of a table, read once.
+        """Return the profile of a table, which is read once.
 
         Parameters
         ----------
         table : object
-            Whatever `as_source` takes.
+            Any table that `mlgates.tables.source.as_source` takes.
         counters : iterable of Counter, optional
-            What to count; default: the `Distribution` of every column that has one. One that
-            raises does not affect the others: its exception is raised when its state is read.
+            What to count; by default the `Distribution` of each column of numbers, times, bools or
+            texts. An exception of one counter is raised when its state is read, and does not affect
+            the others.
         columns : iterable of str, optional
-            Columns that get a `ColumnProfile`; default all. What counters need is read anyway.
+            Columns that get a `ColumnProfile`; by default all. Columns of counters are read even if
+            they are not among these.
         n_jobs : int, optional
-            Number of threads; default: as many as processors for large tables (100,000 rows, or
-            half a million floats), else one. The profile doesn't depend on it.
+            Number of threads. By default one for each processor if the table is large (100,000
+            rows, or half a million floats), else one. The profile does not depend on it.
 
         Returns
         -------
@@ -123,7 +125,7 @@ class Profile:
         Raises
         ------
         EvidenceError
-            If it is no table, or has no such columns.
+            If `table` is not a table, or does not have all of `columns`.
         """
         source = as_source(table)
         if counters is None:
@@ -132,7 +134,15 @@ class Profile:
         return _Scan(source, counters, columns).run(n_jobs)
 
     def __getitem__(self, counter: Counter) -> Any:
-        """Return what was counted, by the counter or by one that subsumes it."""
+        """Return the state of a counter, or of the counter that subsumes it.
+
+        Raises
+        ------
+        KeyError
+            If neither was counted.
+        Exception
+            The exception that the counter raised in the scan.
+        """
         while counter not in self._states and counter.subsumed_by is not None:
             counter = counter.subsumed_by
         state = self._states[counter]
@@ -149,8 +159,8 @@ class Profile:
         Raises
         ------
         EvidenceError
-            If they differ in the names or kinds of columns, or in what was counted. A column
-            without any value merges with any kind.
+            If they differ in the names or kinds of columns, or in their counters. A column without
+            any value merges with any kind.
         """
         states = other._states  # noqa: SLF001
         pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
@@ -159,9 +169,9 @@ class Profile:
             ("counters", self._states, states),
         ]
         for what, ours, theirs in pairs:
-            alone = [key for key in {**ours, **theirs} if key not in ours or key not in theirs]
-            if alone:
-                listed = few(map(str, alone))
+            unpaired = [key for key in {**ours, **theirs} if key not in ours or key not in theirs]
+            if unpaired:
+                listed = few(map(str, unpaired))
                 msg = f"profiles cannot be merged: only one of them has the {what} {listed}"
                 raise EvidenceError(msg)
         return Profile(
@@ -176,17 +186,18 @@ class Profile:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of what the scan saw of the profiled columns; no second pass over the rows.
+        """SHA-256 of the number of rows and the profiles of columns, as a hexadecimal string.
 
-        It covers the number of rows and, column by column, name, kind, nulls, NaNs, infinities,
-        extremes and checksum: not the order of the rows, the widths of numbers, or the container.
-        It does not see values that change rows within a column, bytes that change places in texts
-        before the last eight, nested values, of a float's changes in its last bit one in 1,600, and
-        of two floats that exchange their signs one pair in 2**31. Null and NaN are counted apart.
+        Of each column it covers the name, the kind, the numbers of nulls, NaNs and infinities, the
+        extremes and the checksum. It does not depend on the container, the order of the rows, or
+        the widths of numbers. Some changes are not detected: values that change rows within a
+        column, bytes that change places in a text before its last eight, nested values, 1 of 1,600
+        changes of the last bit of a float, and 1 of 2**31 pairs of floats that exchange their
+        signs.
         """
         seen: list[object] = []
         for column in self.columns.values():
-            # Times in nanoseconds, whatever their unit.
+            # Times of any unit are converted to nanoseconds.
             scale = NANOSECONDS[column.field.unit] if column.field.unit else 1
             counts = (column.nulls, column.nans, column.neg_inf, column.pos_inf)
             ends = [
@@ -220,7 +231,7 @@ class Profile:
 
 
 class _Counted(NamedTuple):
-    """The counts of one batch, of one column or of several."""
+    """Results of counting one batch: a column with its profile, and states of counters."""
 
     view: ColumnView | None
     profile: ColumnProfile | None
@@ -228,7 +239,7 @@ class _Counted(NamedTuple):
 
 
 class _Scan:
-    """One pass over a source: columns are counted side by side, batches one after another."""
+    """One pass over a source; columns are counted in parallel, batches in sequence."""
 
     def __init__(
         self, source: Source, counters: Iterable[Counter], columns: Iterable[str] | None
@@ -252,7 +263,7 @@ class _Scan:
             for name in names:
                 own.setdefault(name, [])
             (own[names[0]] if len(names) == 1 else self.joint).append(counter)
-        # Long jobs first, so that the threads end together: texts with much to count.
+        # Texts with many counters take longest and come first, so that no thread is left waiting.
         work = {name: len(own[name]) + 100 * (schema[name].kind == "string") for name in own}
         self.own = {name: own[name] for name in sorted(own, key=lambda name: -work[name])}
 
@@ -260,7 +271,7 @@ class _Scan:
         """Return the profile of the whole source."""
         source, states = self.source, self.states
         profiles: dict[str, ColumnProfile] = {}
-        # Rows are counted in a column, though nothing may be counted of any.
+        # At least one column is read, so that rows can be counted.
         batches = source.batches(list(self.own) or [next(iter(source.schema))])
         if any(counter.needs_all_rows for counter in self.order):
             batches = iter([pa.concat_tables(batches)])
@@ -274,13 +285,13 @@ class _Scan:
             side_by_side: Callable[..., Iterable[Any]] = map if pool is None else pool.map
             for new in chain(batches, repeat(None)):
                 if new is not None:
-                    # Nothing is added to what is counted of a batch of all rows.
+                    # Values are sorted here only if the batch has all rows: parts are merged.
                     is_whole = new.num_rows == source.rows
                     arrays = {name: new[name] for name in floats}
                     sweeps = sweep_together(arrays, in_order if is_whole else (), n_jobs)
                     count = partial(self._count_column, new, sweeps)
                     pending.append((new, side_by_side(count, self.own)))
-                    # A few batches at a time: what was read is not held for longer than needed.
+                    # At most one batch per thread is held in memory.
                     if len(pending) < threads:
                         continue
                 elif not pending:
@@ -294,8 +305,8 @@ class _Scan:
                         before = profiles.get(name)
                         profiles[name] = profile if before is None else before.merge(profile)
                     for counter, state in counted.items():
-                        known = states.get(counter)
-                        merged = state if known is None else _merge_states(known, state, total)
+                        earlier = states.get(counter)
+                        merged = state if earlier is None else _merge_states(earlier, state, total)
                         states[counter] = merged
                 rows = batch.num_rows
                 total += rows
@@ -313,9 +324,9 @@ class _Scan:
     def _count_column(self, batch: pa.Table, sweeps: Mapping[str, Sweep], name: str) -> _Counted:
         view = ColumnView(batch[name], self.source.schema[name], sweeps.get(name))
         states = self._count(batch, self.own[name], {name: view})
-        # After the counters: a checksum is quicker where they encoded the texts.
+        # After the counters, because the checksum of encoded texts is faster.
         profile = ColumnProfile.of(view) if name in self.profiled else None
-        # A view is kept only for counters of several columns, which come after all columns.
+        # Views are kept only if a counter of several columns needs them.
         return _Counted(view if self.joint else None, profile, states)
 
     def _count_joint(
@@ -331,7 +342,7 @@ class _Scan:
         native = batch if self.source.native is None else self.source.native
         view = BatchView(columns, native, rows)
         for counter in counters:
-            # One that failed is not tried again.
+            # A counter that failed in an earlier batch is not tried again.
             if not isinstance(self.states.get(counter), _Failure):
                 try:
                     states[counter] = counter.count(view)
@@ -343,7 +354,7 @@ class _Scan:
 
 
 def _finalized(state: State) -> State:
-    """Return a state that computed what it would compute when it is first read."""
+    """Finalize a state and return it; return a failure if that raises."""
     try:
         state.finalize()
     except Exception as error:  # noqa: BLE001  (raised where the state is read)
@@ -355,7 +366,7 @@ def _merge_states(state: State, other: State, shift: int) -> State:
     if isinstance(state, _Failure) or isinstance(other, _Failure):
         return state if isinstance(state, _Failure) else other
     if type(state) is not type(other) and isinstance(state, Ecdf | Frequencies):
-        # A column without a value has the distribution of no kind, which goes with any.
+        # The distribution of a column without values merges with that of any kind.
         if state.n == 0:
             return other
         if isinstance(other, Ecdf | Frequencies) and other.n == 0:
@@ -366,12 +377,12 @@ def _merge_states(state: State, other: State, shift: int) -> State:
 def sweep_together(
     columns: Mapping[str, pa.ChunkedArray], in_order: Collection[str], n_jobs: int | None = None
 ) -> dict[str, Sweep]:
-    """Read many float columns of few rows at a time, and sort those whose order is needed.
+    """Read many short columns of floats at once, and sort those named in `in_order`.
 
-    A call of numpy costs a microsecond or more whatever it works on, and threads that make many
-    short ones wait for each other. So columns are copied into a matrix, a row each, and each call
-    serves all of them. Columns with nulls or NaN, several chunks or many rows are left out. The
-    sorted values of those named `in_order` are kept, too.
+    Each call of numpy takes a microsecond or more even for little data, and threads that make many
+    short calls wait for each other. Columns are therefore copied into a matrix, one row each, so
+    that each call processes all of them. Columns with nulls or NaN, several chunks or many rows are
+    not in the result.
 
     Examples
     --------
@@ -389,19 +400,19 @@ def sweep_together(
             and not pa.types.is_dictionary(array.type)
         ):
             fitting[name in in_order].append(name)
-    found = [*fitting[True], *fitting[False]]
-    if not found:
+    fitted = [*fitting[True], *fitting[False]]
+    if not fitted:
         return {}
-    rows = len(columns[found[0]])
+    rows = len(columns[fitted[0]])
     width = _MATRIX // rows
     groups = [
         (names[i : i + width], sort)
         for sort, names in fitting.items()
         for i in range(0, len(names), width)
     ]
-    threads = threads_for(n_jobs, is_large=rows * len(found) >= _MANY_VALUES)
-    if min(threads, len(groups)) == 1 and len(groups) == len(found):
-        # Nothing is gained by matrices of one column.
+    threads = threads_for(n_jobs, is_large=rows * len(fitted) >= _MANY_VALUES)
+    if min(threads, len(groups)) == 1 and len(groups) == len(fitted):
+        # A matrix of one column is not faster than the column.
         return {}
     swept = each(partial(_sweep_group, columns), groups, threads)
     return {name: sweep for part in swept for name, sweep in part.items()}
@@ -410,31 +421,31 @@ def sweep_together(
 def _sweep_group(
     columns: Mapping[str, pa.ChunkedArray], group: tuple[list[str], bool]
 ) -> dict[str, Sweep]:
-    """Read a group of columns as a matrix, and sort them if that is asked for."""
+    """Read columns as one matrix; `group` has their names, and whether to sort them."""
     swept, (names, sort) = {}, group
     floats = [encoding.to_floats(columns[name]) for name in names]
-    # Whatever is done to some kinds of NaN is invalid, and is reported, before they are found.
+    # Operations on signalling NaNs would warn before the NaNs are detected below.
     with np.errstate(invalid="ignore"):
         scratch = np.stack(floats, dtype=np.float64)
         low, high = np.minimum.reduce(scratch, axis=1), np.maximum.reduce(scratch, axis=1)
-        # Each uses the memory of the other.
+        # `float_sums` overwrites `scratch`, and `matrix` is its working memory.
         matrix = np.empty_like(scratch)
         sums = float_sums(scratch, matrix).tolist()
         if sort:
             np.add(np.stack(floats, out=matrix), 0.0, out=matrix)
             matrix.sort(axis=1)
             matrix.flags.writeable = False
-        # One zero of the two.
+        # Adding 0 turns -0.0 into 0.0.
         ends = zip((low + 0.0).tolist(), (high + 0.0).tolist(), strict=True)
-    found = zip(names, floats, matrix, ends, sums, strict=True)
-    for name, column, values, (least, greatest), total in found:
+    results = zip(names, floats, matrix, ends, sums, strict=True)
+    for name, column, values, (least, greatest), total in results:
         if least == least:  # noqa: PLR0124  (no NaN)
             swept[name] = Sweep(column, least, greatest, 0, total, values if sort else None)
     return swept
 
 
 def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
-    """Return the number of threads: `n_jobs`, or for large work one for each processor.
+    """Return the number of threads: `n_jobs` if given, else one per processor for large tables.
 
     Examples
     --------
@@ -447,7 +458,7 @@ def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
 
 
 def each(do: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
-    """Return the results of a function for each item, in their order.
+    """Return the results of a function for each item, in the order of the items.
 
     Examples
     --------

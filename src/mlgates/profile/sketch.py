@@ -1,7 +1,7 @@
-"""A distribution kept at points: how many values are below, and up to, each of them.
+"""A distribution summarised by counts: how many values are below, and up to, each of some points.
 
-Counts at points are exact and add up over batches, files and machines, and between two points the
-number of values is known: so is the error of every distance that is computed from them.
+The counts are exact and add up over batches, files and machines. The number of values between two
+points is known, so the error of every distance computed from the counts is known, too.
 """
 
 import math
@@ -20,7 +20,8 @@ from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
 
 __all__ = ["PARTS", "QuantileSketch"]
 
-#: A reference is kept at its order statistics at i / 360, which most numbers of bins divide.
+#: A reference is summarised at its order statistics at i / 360; 360 has many divisors, so that the
+#: quantile edges of most numbers of bins are among them.
 PARTS = 360
 _KEYS = frozenset({"points", "low", "high", "n", "neg_inf", "pos_inf", "spread"})
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -28,11 +29,21 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileSketch(State):
-    """Empirical distribution function at finite, sorted, distinct points.
+    """Empirical distribution function at some points.
 
-    `low` and `high` values are below, and up to, each of them; `ends` counts all values and the
-    infinite ones; `beyond` is the sum of the distances of values outside the outermost points from
-    them. The spread and that sum are NaN when not known.
+    Attributes
+    ----------
+    points : numpy.ndarray, shape (k,)
+        Finite, sorted, distinct points.
+    low, high : numpy.ndarray of int64, shape (k,)
+        Number of values below each point, and up to it.
+    ends : Ends
+        Number of all values, and of infinite ones.
+    spread : float
+        Scale of the sample, see `mlgates.stats.twosample.spread`; NaN if it is not known.
+    beyond : float
+        Sum of the distances from the outermost points of all values beyond them; NaN if it is not
+        known.
 
     Examples
     --------
@@ -52,11 +63,11 @@ class QuantileSketch(State):
     def of(cls, ecdf: Ecdf) -> "QuantileSketch":
         """Return the sketch at the order statistics ``i / 360`` (inverted CDF) and both ends.
 
-        Up to 360 values are kept whole.
+        A distribution of at most 360 values is represented exactly.
         """
         values, (n, negative, positive) = ecdf.values, _ends(ecdf.values)
         ranks = -(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS) - 1
-        # Infinities are no points: the least and the greatest finite values replace them.
+        # Points are finite: the least and the greatest finite value replace infinities.
         last = n - positive - 1
         points = values[ranks.clip(negative, last)] if last >= negative else values[:0]
         points = points[np.append(True, points[1:] != points[:-1])[: len(points)]]
@@ -64,7 +75,7 @@ class QuantileSketch(State):
 
     @classmethod
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":
-        """Return the sketch at given points, which are finite, sorted, each once."""
+        """Return the sketch at given points, which are finite, sorted and distinct."""
         values = ecdf.values
         return cls(points, *ranks_of(values, points), _ends(values))
 
@@ -75,18 +86,18 @@ class QuantileSketch(State):
 
     @property
     def whole(self) -> Ecdf:
-        """The exact distribution, of a sketch at all values that there are."""
+        """The exact distribution; only for a sketch whose points are all distinct values."""
         negative, positive = np.full(self.ends.neg_inf, -np.inf), np.full(self.ends.pos_inf, np.inf)
         return Ecdf([negative, np.repeat(self.points, self.high - self.low), positive])
 
     def edges(self, bins: int) -> Edges:
-        """Return quantile edges at some of the points."""
+        """Return the edges of `bins` quantile cells, which are some of the points."""
         return stored_edges(self.points, self.low, self.high, self.ends, bins)
 
     def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":  # noqa: ARG002
-        """Return the sketch of the values of both, at the same points."""
+        """Return the sketch of the values of both; EvidenceError if their points differ."""
         if not np.array_equal(self.points, other.points):
-            msg = "counts at different points can't be added"
+            msg = "counts can be added for the same points only"
             raise EvidenceError(msg)
         ends = Ends(*(a + b for a, b in zip(self.ends, other.ends, strict=True)))
         low, high = self.low + other.low, self.high + other.high
@@ -94,12 +105,12 @@ class QuantileSketch(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "QuantileSketch":
-        """Return the sketch that `to_parts` took apart."""
+        """Return the sketch built from the values that `to_parts` returned."""
         points, low, high, ends, *rest = parts
         return cls(points, low, high, Ends(*ends), *rest)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the sketch as JSON carries it."""
+        """Return the sketch as a dict of JSON values."""
         return {
             "points": self.points.tolist(),
             "low": self.low.tolist(),
@@ -112,41 +123,42 @@ class QuantileSketch(State):
 
     @classmethod
     def from_dict(cls, data: object) -> "QuantileSketch":
-        """Return the sketch that `to_dict` wrote; EvidenceError when no distribution has it."""
-        found = fields(data, _KEYS, "knots")
-        written = items(found["points"], "points")
-        if not set(map(type, written)) <= {int, float}:  # infinities, large integers, nonsense
+        """Return the sketch that `to_dict` wrote; EvidenceError if it is not a distribution."""
+        given = fields(data, _KEYS, "knots")
+        written = items(given["points"], "points")
+        if not set(map(type, written)) <= {int, float}:  # infinities, large integers, wrong types
             written = [number(item) for item in written]
         points = as_points(written)
         counts: list[Counts] = []
         for name in ("low", "high"):
-            sizes: list[Any] = items(found[name], name)
+            sizes: list[Any] = items(given[name], name)
             if set(map(type, sizes)) != {int} or min(sizes) < 0:
                 sizes = [whole(item, name) for item in sizes]
             if max(sizes, default=0) > np.iinfo(np.int64).max:
-                msg = f"`{name}` must be counts of rows"
+                msg = f"`{name}` must be numbers of rows"
                 raise EvidenceError(msg)
             if len(sizes) != len(points):
-                msg = f"`{name}` must have as many counts as there are points, got {len(sizes)}"
+                msg = f"`{name}` must have one count for each of {len(points)} points, got "
+                msg += str(len(sizes))
                 raise EvidenceError(msg)
             counts.append(np.array(sizes, dtype=np.int64))
-        ends = Ends(*(whole(found[name], name) for name in ("n", "neg_inf", "pos_inf")))
+        ends = Ends(*(whole(given[name], name) for name in ("n", "neg_inf", "pos_inf")))
         low, high = counts
-        width = number(found["spread"])
+        width = number(given["spread"])
         spread = math.nan if width is None else float(width)
         if not np.all(np.isfinite(points)) or np.any(points[1:] <= points[:-1]):
-            msg = "knots: points must be finite and rise"
+            msg = "`points` must be finite and increasing"
             raise EvidenceError(msg)
-        # The least and the greatest finite value are points, and each point is a value.
+        # The outermost points are the least and greatest finite value, and each point is a value.
         steps = np.stack(counts, axis=1).ravel()
         first, last = (steps[0], steps[-1]) if len(steps) else (ends.neg_inf, ends.neg_inf)
         rises = np.diff(steps)
         is_full = (first, last) == (ends.neg_inf, ends.n - ends.pos_inf)
         if np.any(rises < 0) or np.any(rises[::2] == 0) or not is_full:
-            msg = "knots: counts must rise from the values of -inf to all that are not inf"
+            msg = "`low` and `high` must increase from `neg_inf` to `n` minus `pos_inf`"
             raise EvidenceError(msg)
         if spread < 0 or spread == np.inf:
-            msg = f"knots: no spread can be {spread}"
+            msg = f"`spread` must be finite and at least 0, got {spread}"
             raise EvidenceError(msg)
         return cls(points, low, high, ends, spread)
 
@@ -164,7 +176,7 @@ class QuantileSketch(State):
 
 
 def _ends(values: npt.NDArray[Any]) -> Ends:
-    """Count sorted values, and those that are infinite."""
+    """Count sorted values, and the infinite ones among them."""
     if values.dtype.kind != "f":
         return Ends(len(values))
     negative = int(np.searchsorted(values, -np.inf, side="right"))
