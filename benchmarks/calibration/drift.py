@@ -1,10 +1,10 @@
-"""How often `Drift` alarms without drift, how often it finds one, and whether its advice is right.
+"""Measure the false alarms, the power and the forecasts of `Drift` by simulation.
 
 Run it with ``uv run --group bench benchmarks/calibration/drift.py``; it prints Markdown. Every
-column is judged by ``Drift(...).run``. The columns of a draw are independent, so that one run over
-200 of them is also 20 gates over 10 columns: p-values are adjusted anew for each group by the
-gate's own kernel and decided by `mlgates.verdict.decide`; that this gives what the gate says of all
-200 is asserted in every draw.
+column is judged by ``Drift(...).run``. The columns of a draw are independent, so one run over 200
+columns is also 20 gates over 10 columns each: the p-values of each group are adjusted again by
+`holm` and decided by `decide`. Every draw checks that this gives the verdicts of the gate for all
+200 columns.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Draw = Callable[[np.random.Generator, tuple[int, int], int], Iterable[object]]
 
 
 class Case(NamedTuple):
-    """What is drawn: a kind of column, rows of the data and of the reference, and the measure."""
+    """A cell of the tables: the method, the kind of column, and the rows of data and reference."""
 
     method: str
     kind: str
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What the gate found of one column."""
+    """The result of the gate for one column."""
 
     value: float
     p_value: float
@@ -78,7 +78,7 @@ def five_levels(rng: np.random.Generator, shape: tuple[int, int], drift: int) ->
 def rare_texts(
     rng: np.random.Generator, shape: tuple[int, int], drift: int
 ) -> Iterator[pa.DictionaryArray]:
-    """A thousand values with shares as 1 to 1/1,000; where it drifts, as their 0.7th power."""
+    """Texts of 1,000 values with shares proportional to 1/k; with drift, to 1/k^0.7."""
     share = np.arange(1, 1_001.0) ** (-0.7 if drift else -1.0)
     codes = rng.choice(1_000, shape, p=share / share.sum()).astype(np.int32)
     names = pa.array([f"value {i}" for i in range(1_000)])
@@ -109,7 +109,7 @@ KINDS: dict[str, Draw] = {
     "five levels": five_levels,
     "rare texts": rare_texts,
 }
-#: In which chance in a small reference, or cells of few, could deceive the test.
+#: Columns with a small reference or with rare values, for which simple tests are wrong.
 HARD: dict[str, Draw] = {
     "eighteen equal levels": eighteen_levels,
     "half of nine levels": half_levels,
@@ -139,12 +139,12 @@ def columns_of(result: GateResult) -> list[Column]:
             check.reason,
         )
         for check in result.checks
-        if "p_value_alone" in check.details  # a text with too many values is not judged
+        if "p_value_alone" in check.details  # texts with too many values are not judged
     ]
 
 
 def verdicts(method: str, columns: list[Column]) -> list[Verdict]:
-    """What the gate says of columns that it looks at together."""
+    """Verdicts of columns that are judged together by one gate."""
     limit = Limit(at_most=LIMITS[method])
     adjusted = holm([column.p_value for column in columns]).tolist()
     return [
@@ -160,43 +160,43 @@ def verdicts(method: str, columns: list[Column]) -> list[Verdict]:
 
 
 def columns(case: Case, draws: int, drift: int, seed: int) -> list[Column]:
-    """Columns judged in so many draws of 200; large references serve several draws."""
+    """Columns judged in a number of draws of 200; a large reference is used for several draws."""
     rng, (n, m) = case.rng(seed, drift), case.sizes
-    gate, found, reference = mg.Drift(case.method, min_samples=LEAST), [], None
+    gate, results, reference = mg.Drift(case.method, min_samples=LEAST), [], None
     for draw in range(draws):
         if reference is None or m <= 200 or draw % 4 == 0:
             reference = mg.Profile.of(table(case.kind, rng, (WIDTH, m)))
         data = table(case.kind, rng, (WIDTH, n), drift)
         result = gate.run(data=data, reference=reference)
         judged = columns_of(result)
-        said = [check.verdict for check in result.checks if "p_value_alone" in check.details]
-        if verdicts(case.method, judged) != said:
-            message = f"{case}: not what the gate says"
+        expected = [check.verdict for check in result.checks if "p_value_alone" in check.details]
+        if verdicts(case.method, judged) != expected:
+            message = f"{case}: the verdicts differ from those of the gate"
             raise AssertionError(message)
-        found += judged
-    return found
+        results += judged
+    return results
 
 
-def held_back(group: list[Verdict]) -> bool:
-    """Whether a report of this gate alone does not pass: undecided columns are forgiven."""
+def not_passed(group: list[Verdict]) -> bool:
+    """Whether a report of this gate alone does not pass; undecided columns are allowed."""
     return Verdict.FAIL in group or Verdict.PASS not in group
 
 
 class Rates(NamedTuple):
-    """Of gates over so many columns: how many there were, failed and held back."""
+    """Number of gates over some number of columns, of those that failed, and that did not pass."""
 
     gates: int
     failed: int
-    held: int
+    not_passed: int
 
 
-def rates(method: str, found: list[Column], width: int) -> Rates:
+def rates(method: str, results: list[Column], width: int) -> Rates:
     groups = [
-        verdicts(method, found[first : first + width])
-        for first in range(0, len(found) - width + 1, width)
+        verdicts(method, results[first : first + width])
+        for first in range(0, len(results) - width + 1, width)
     ]
     failed = sum(Verdict.FAIL in group for group in groups)
-    return Rates(len(groups), failed, sum(map(held_back, groups)))
+    return Rates(len(groups), failed, sum(map(not_passed, groups)))
 
 
 def power(
@@ -209,35 +209,37 @@ def power(
         others = chance[rng.integers(0, len(chance), width - 1)]
         p_value = float(holm([column.p_value, *others])[0])
         measured = Measurement(column.value, n=column.n, p_value=p_value)
-        said = decide(measured, limit, "significance", min_n=LEAST, significance=LEVEL)
-        failed += said.verdict is Verdict.FAIL
+        decision = decide(measured, limit, "significance", min_n=LEAST, significance=LEVEL)
+        failed += decision.verdict is Verdict.FAIL
     return failed / len(drifted)
 
 
-ADVICE = re.compile(r"([\d,]+) rows would decide")
+FORECAST = re.compile(r"([\d,]+) rows would (?:decide|be enough)")
 
 
-def advice(case: Case, drift: int, wanted: int, seed: int) -> tuple[int, int, list[int]]:
-    """Draws that were INCONCLUSIVE and told a number of rows; how many were decided with them."""
+def forecasts(case: Case, drift: int, wanted: int, seed: int) -> tuple[int, int, list[int]]:
+    """Number of undecided draws with a forecast, of those decided with it, and the forecasts."""
     rng, (n, m) = case.rng(seed, drift), case.sizes
     gate, width = mg.Drift(case.method, min_samples=LEAST), 10
-    asked, decided, told = 0, 0, []
+    undecided, decided, needed = 0, 0, []
     for _ in range(2 * wanted):
         reference = mg.Profile.of(table(case.kind, rng, (width, m)))
         data = table(case.kind, rng, (width, n), drift)
         checks = gate.run(data=data, reference=reference).checks
-        open_ = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and ADVICE.search(c.reason)]
+        open_ = [
+            c for c in checks if c.verdict is Verdict.INCONCLUSIVE and FORECAST.search(c.reason)
+        ]
         if not open_:
             continue
-        rows = int(ADVICE.search(open_[0].reason)[1].replace(",", ""))
+        rows = int(FORECAST.search(open_[0].reason)[1].replace(",", ""))
         data = table(case.kind, rng, (width, rows), drift)
         again = {c.subject: c for c in gate.run(data=data, reference=reference).checks}
-        told.append(rows)
-        asked += 1
+        needed.append(rows)
+        undecided += 1
         decided += again[open_[0].subject].verdict in (Verdict.PASS, Verdict.FAIL)
-        if asked == wanted:
+        if undecided == wanted:
             break
-    return asked, decided, told
+    return undecided, decided, needed
 
 
 def percent(part: float, whole: float) -> str:
@@ -248,7 +250,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def too_many(failed: int, gates: int, level: float = LEVEL) -> bool:
-    """Whether so many false alarms have a chance of less than 1 in 1,000 at the level promised."""
+    """Whether this many false alarms have a probability below 1 in 1,000 at the level."""
     return bool(stats.binom.sf(failed - 1, gates, level) < 0.001)
 
 
@@ -266,8 +268,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=8, help="draws of 200 columns without drift")
     parser.add_argument("--drifted", type=int, default=2, help="draws of 200 columns with drift")
-    parser.add_argument("--advice", type=int, default=25, help="draws that ask for more rows")
-    parser.add_argument("--hard", type=int, default=20, help="draws of 200 columns that are hard")
+    parser.add_argument("--forecasts", type=int, default=25, help="draws with a forecast of rows")
+    parser.add_argument("--hard", type=int, default=20, help="draws of the hard columns")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     started = time.perf_counter()
@@ -279,7 +281,7 @@ def main() -> None:
     show_kinds(methods, alone)
     show_hard(given.hard, given.seed)
     show_power(methods, alone, drifted, given.seed)
-    show_advice(methods, given.advice, given.seed)
+    show_forecasts(methods, given.forecasts, given.seed)
     seconds = time.perf_counter() - started
     print(f"\n{given.draws} draws of {WIDTH} columns a cell, seed {given.seed}, {seconds:.0f} s.")
 
@@ -291,27 +293,27 @@ def show_alarms(alone: dict[Case, list[Column]]) -> None:
         "rows, reference",
         *(f"FAIL, {w} columns" for w in WIDTHS),
         "columns undecided",
-        *(f"held back, {w}" for w in WIDTHS),
+        *(f"not passed, {w}" for w in WIDTHS),
     )
     for method in LIMITS:
         for sizes in SIZES:
-            found = [v for c, v in alone.items() if (c.method, c.sizes) == (method, sizes)]
-            by_width = [[rates(method, v, width) for v in found] for width in WIDTHS]
+            results = [v for c, v in alone.items() if (c.method, c.sizes) == (method, sizes)]
+            by_width = [[rates(method, v, width) for v in results] for width in WIDTHS]
             total = [Rates(*map(sum, zip(*each, strict=True))) for each in by_width]
             single = total[0]
-            undecided = single.held - single.failed
+            undecided = single.not_passed - single.failed
             flags = ["!" if too_many(each.failed, each.gates) else "" for each in total]
             line(
                 method,
                 f"{sizes[0]:,}, {sizes[1]:,}",
                 *(percent(t.failed, t.gates) + f for t, f in zip(total, flags, strict=True)),
                 percent(undecided, single.gates),
-                *(percent(t.held, t.gates) for t in total),
+                *(percent(t.not_passed, t.gates) for t in total),
             )
 
 
 def show_kinds(methods: list[tuple[str, str]], alone: dict[Case, list[Column]]) -> None:
-    print("\nSize of the test: share of p-values up to 0.05, in percent; and up to 0.001 of all")
+    print("\nSize of the test: share of p-values up to 0.05, and up to 0.001, in percent")
     head("method", "columns", *(f"{n:,}, {m:,}" for n, m in SIZES), "up to 0.001")
     for method, kind in methods:
         cells, few, n = [], 0, 0
@@ -325,18 +327,18 @@ def show_kinds(methods: list[tuple[str, str]], alone: dict[Case, list[Column]]) 
 
 
 def show_hard(draws: int, seed: int) -> None:
-    print("\nHard columns without drift: gates in which any column is significant, in percent")
+    print("\nHard cases without drift: gates in which any column is significant, in percent")
     head("columns", "rows, reference", *(f"{w} columns" for w in WIDTHS))
     for kind in HARD:
         for sizes in HARD_SIZES:
-            found = columns(Case("psi", kind, sizes), draws, 0, seed)
-            p = np.array([column.p_value for column in found])
-            told = []
+            results = columns(Case("psi", kind, sizes), draws, 0, seed)
+            p = np.array([column.p_value for column in results])
+            cells = []
             for width in WIDTHS:
                 groups = [holm(group).min() <= LEVEL for group in p.reshape(-1, width)]
                 failed, gates = int(np.sum(groups)), len(groups)
-                told.append(percent(failed, gates) + ("!" if too_many(failed, gates) else ""))
-            line(kind, f"{sizes[0]:,}, {sizes[1]:,}", *told)
+                cells.append(percent(failed, gates) + ("!" if too_many(failed, gates) else ""))
+            line(kind, f"{sizes[0]:,}, {sizes[1]:,}", *cells)
 
 
 def show_power(
@@ -353,23 +355,24 @@ def show_power(
         for sizes in SIZES:
             case = Case(method, kind, sizes)
             both, rng = (alone[case], drifted[case]), case.rng(seed, 2)
-            found = [power(method, *both, w, rng) for w in (1, 10, 200)] if all(both) else []
-            cells.append(" / ".join(percent(share, 1) for share in found))
+            shares = [power(method, *both, w, rng) for w in (1, 10, 200)] if all(both) else []
+            cells.append(" / ".join(percent(share, 1) for share in shares))
         line(method, kind, f"{np.mean([c.value for c in largest]):.2f}", *cells)
     for kind, shift in SHIFTS.items():
         print(f"\n- {kind}: {shift}")
 
 
-def show_advice(methods: list[tuple[str, str]], wanted: int, seed: int) -> None:
-    print("\nDraws that were undecided and told how many rows decide: decided with that many")
-    head("method", "columns", "drift", *(f"{n:,}, {m:,} (rows told)" for n, m in ADVISED))
+def show_forecasts(methods: list[tuple[str, str]], wanted: int, seed: int) -> None:
+    print("\nUndecided draws with a forecast of the rows needed: decided with that many rows")
+    head("method", "columns", "drift", *(f"{n:,}, {m:,} (rows)" for n, m in ADVISED))
     for method, kind in methods:
         for drift in (0, 1):
             cells = []
             for sizes in ADVISED:
-                asked, decided, told = advice(Case(method, kind, sizes), drift, wanted, seed)
-                rows = f"{int(np.median(told)):,}" if told else "none told"
-                cells.append(f"{percent(decided, asked) or '-'} of {asked} ({rows})")
+                case = Case(method, kind, sizes)
+                undecided, decided, needed = forecasts(case, drift, wanted, seed)
+                rows = f"{int(np.median(needed)):,}" if needed else "none"
+                cells.append(f"{percent(decided, undecided) or '-'} of {undecided} ({rows})")
             line(method, kind, "yes" if drift else "no", *cells)
 
 

@@ -1,7 +1,7 @@
-"""Bad inputs and their right verdicts: one row a case, with a name that can be read.
+"""Bad inputs and their right verdicts, one row per case.
 
-A case is a table, a gate and the verdict; `check` names the row of the report that matters, where
-one does: subject, metric and its verdict.
+A case has a table, a gate and the verdict. `check` is the subject, the metric and the verdict of
+the row of the report that matters, if there is one.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ C = mg.Column
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the catalogue."""
+    """A case of the catalogue."""
 
     id: str
     table: Callable[[], object] = field(repr=False)

@@ -1,7 +1,7 @@
-"""Bad evidence about models, and what is right: an error in words, a count, or a wrong prediction.
+"""Bad evidence about models, and the right answer: an error, a count or a wrong prediction.
 
-Each row is something that scikit-learn, fairlearn or a validation library was seen to answer with a
-number; here it must not come as far as a metric.
+Each row is evidence for which scikit-learn, fairlearn or a validation library returns a number;
+here it must be refused before a metric is computed.
 """
 
 from decimal import Decimal
@@ -22,7 +22,7 @@ def frame(**given):
     return {"y_true": Y, **given}
 
 
-# name, what is read, what is given, and words that the error must hold
+# name, kind of outcome, evidence, and words of the error message
 REFUSED = [
     ("infinite predictions", "values", frame(y_pred=[1, INF, INF, INF]), "infinite"),
     ("missing predictions", "values", frame(y_pred=[1, NAN, 0, 1]), "missing"),
@@ -93,7 +93,7 @@ def test_refused(need, given, words):
     [(pd.Series(Y, [3, 2, 1, 0]), "`y_pred` and `production_pred`"), ([0], "`production_pred`")],
     ids=["index", "length"],
 )
-def test_candidate_and_production_are_of_the_same_rows(production, named):
+def test_candidate_and_production_must_have_the_same_rows(production, named):
     given = {"y_true": Y, "y_pred": pd.Series(Y), "production_pred": production}
     assert Evidence(given).outcomes("labels").n == 4
     with pytest.raises(EvidenceError) as caught:
@@ -102,7 +102,7 @@ def test_candidate_and_production_are_of_the_same_rows(production, named):
     assert all(name in words for name in named.split(" and "))
 
 
-def test_what_is_right_and_looks_odd():
+def test_unusual_but_valid_evidence():
     wrong = Evidence(frame(y_pred=[0, 2, 1, 0])).outcomes("labels")
     assert (wrong.unseen, wrong.cells.diagonal().sum()) == ((2,), 3)
     labels = Evidence({"y_true": [0, None, 1, NAN], "y_pred": Y}).outcomes("labels")
@@ -117,7 +117,7 @@ def test_what_is_right_and_looks_odd():
     assert (weighed.n, weighed.effective) == (4, 2)
 
 
-def test_groups_that_do_not_vanish():
+def test_missing_groups_are_kept():
     features = {"sex": ["f", None, "m", "f"], "race": ["a", "b", NAN, "a"]}
     found = Evidence(frame(sensitive_features=features)).groups()
     assert found.names == ("sex=f, race=a", "sex=m, race=missing", "sex=missing, race=b")

@@ -1,4 +1,4 @@
-"""The catalogue of bad inputs: each row has the verdict that is right for it."""
+"""The catalogue of bad inputs and their right verdicts."""
 
 import json
 
@@ -23,7 +23,7 @@ def test_case(case):
             str(c.verdict) for c in result.checks if (c.subject, c.metric) == (subject, metric)
         }
         assert found == {verdict}
-    # no input hides what another gate finds, or breaks the report
+    # no input affects another gate or breaks the report
     assert report["always"].verdict is Verdict.PASS
     assert report.passed is (case.verdict == "pass")
     assert mg.Report.from_dict(json.loads(report.to_json())) == report
@@ -48,7 +48,7 @@ def test_every_verdict_of_every_gate_is_in_the_catalogue():
     }
 
 
-# Every gate against every kind of bad table, with no blank cell
+# Every gate against every kind of bad table
 
 
 class Unhashable:
@@ -120,7 +120,7 @@ def test_empty_suite_is_refused():
     ],
     ids=["skipped", "advisory", "both"],
 )
-def test_suite_in_which_nothing_counts_is_inconclusive(suite):
+def test_suite_without_counting_gates_is_inconclusive(suite):
     report = suite.run(data={"x": [1]})
     assert report.verdict is Verdict.INCONCLUSIVE
     assert not report.passed
@@ -129,13 +129,13 @@ def test_suite_in_which_nothing_counts_is_inconclusive(suite):
 
 
 @pytest.mark.parametrize("name", ["completeness", "COMPLETENESS", "completene\u017fs"])
-def test_name_that_stands_twice_is_refused(name):
+def test_repeated_name_is_refused(name):
     with pytest.raises(mg.OptionError, match="give one of them a `name=`"):
         mg.GateSuite([mg.Completeness(), mg.Completeness(name=name)])
 
 
 @pytest.mark.parametrize("verdict", [True, "pass", None, Verdict.PASS, 1.5], ids=repr)
-def test_gate_can_not_say_that_it_passed(verdict):
+def test_gate_can_not_claim_to_have_passed(verdict):
     class Liar(mg.Gate):
         passed = True
         verdict = Verdict.PASS
@@ -156,7 +156,7 @@ def test_gate_that_checks_nothing_is_an_error():
 
 
 @pytest.mark.parametrize("table", [{"x": []}, {"x": [None]}, {"y": [1]}, None, 7])
-def test_gate_whose_condition_is_not_held_is_inconclusive(table):
+def test_gate_after_a_failed_gate_is_inconclusive(table):
     suite = mg.GateSuite([complete(columns="x"), mg.Schema({"x": "int"}, after="completeness")])
     report = suite.run(data=table)
     assert report["schema"].verdict is Verdict.INCONCLUSIVE

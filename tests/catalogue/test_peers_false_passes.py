@@ -1,4 +1,4 @@
-"""Bad data that other libraries were seen to accept: here it is never a PASS.
+"""Bad data that other libraries accept, and that must never PASS here.
 
 Each row is one observation on an installed release of Evidently 0.7, Great Expectations 1.24,
 pandera 0.35, deepchecks 0.19, whylogs 1.6 or a classic hand-written check; the gate is ours for the
@@ -33,7 +33,7 @@ def texts(**rules):
 
 
 ROWS = [
-    # what others accepted, the table, our gate, the verdict
+    # what another library accepts, the table, our gate, the verdict
     ("Evidently: missing count of 0 rows", NOTHING, mg.Completeness(), "fail"),
     ("Evidently: values out of range of 0 rows", NOTHING, schema(at_least=0), "inconclusive"),
     ("GX: between of 0 rows", NOTHING, schema(at_least=0, at_most=1), "inconclusive"),
@@ -114,13 +114,13 @@ ROWS = [
 @pytest.mark.parametrize(
     ("table", "gate", "verdict"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
-def test_is_not_passed_here(table, gate, verdict):
+def test_never_passes(table, gate, verdict):
     result = gate.run(data=table)
     assert not result.passed
     assert str(result.verdict) == verdict
 
 
-def test_check_without_a_condition_can_not_be_written():
+def test_gate_without_a_condition_is_refused():
     with pytest.raises(mg.OptionError, match="`columns` must be a mapping of at least one column"):
         mg.Schema({})
     with pytest.raises(mg.OptionError, match="`at_least` or `at_most` must be given"):
@@ -129,7 +129,7 @@ def test_check_without_a_condition_can_not_be_written():
         mg.Freshness("at")
 
 
-def test_limit_of_nan_can_not_be_written():
+def test_nan_is_refused_as_a_limit():
     for build in (
         lambda: mg.Completeness(max_missing=math.nan),
         lambda: C("float", at_least=math.nan),
@@ -139,13 +139,13 @@ def test_limit_of_nan_can_not_be_written():
             build()
 
 
-def test_no_variable_of_the_environment_turns_gates_off(monkeypatch):
+def test_environment_variables_do_not_disable_gates(monkeypatch):
     for name in ("PANDERA_VALIDATION_ENABLED", "MLGATES_ENABLED", "MLGATES_VALIDATION_ENABLED"):
         monkeypatch.setenv(name, "False")
     assert schema(at_least=0).run(data={"x": [-1.0]}).verdict is Verdict.FAIL
 
 
-def test_one_bad_column_hides_no_healthy_one():
+def test_bad_column_does_not_affect_the_others():
     table = {"x": [object()] * 3, "y": [1.0, 2.0, 3.0], "z": [math.nan] * 3}
     result = mg.Schema({"x": "float", "y": "float", "z": "float"}).run(data=table)
     assert {c.subject for c in result.checks if not c} == {"x", "z"}

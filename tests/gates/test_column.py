@@ -1,4 +1,4 @@
-"""What a column may be declared to be."""
+"""The options of `Column`, and the types that each family accepts."""
 
 import datetime as dt
 import math
@@ -64,13 +64,13 @@ ACCEPTED = {
 }
 
 
-def test_table_of_families_is_whole():
+def test_table_of_families_is_complete():
     assert set(ACCEPTED) == set(FAMILIES)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", TYPES)
-def test_family_accepts_its_kinds_and_no_other(family, name):
+def test_family_accepts_its_kinds_and_no_others(family, name):
     found = field_of("x", TYPES[name])
     # a dictionary of integers holds integers too
     expected = name in ACCEPTED[family] or (
@@ -115,7 +115,7 @@ def test_arrow_type_itself_is_exact_and_kept_as_its_name(arrow):
     assert sum(column.accepts(field_of("x", other)) for other in TYPES.values()) == 1
 
 
-def test_float_of_arrow_is_not_the_family():
+def test_arrow_float_is_not_the_family():
     assert mg.Column(pa.float32()).dtype == "float32"
     assert mg.Column(pa.string()).dtype == "utf8"
     assert not mg.Column(pa.float32()).accepts(field_of("x", pa.float64()))
@@ -139,7 +139,7 @@ def test_float_of_arrow_is_not_the_family():
         (np.dtype("int64"), ""),
     ],
 )
-def test_unknown_type_is_refused_with_the_nearest(dtype, hint):
+def test_unknown_type_is_refused_with_a_suggestion(dtype, hint):
     with pytest.raises(mg.OptionError) as caught:
         mg.Column(dtype)
     assert str(caught.value).startswith(f"{KNOWN}{dtype!r}")
@@ -247,7 +247,7 @@ def test_pattern_that_python_can_not_compile_is_refused(pattern):
         mg.Column("string", matches=pattern)
 
 
-def test_options_are_brought_to_their_plain_form():
+def test_options_are_converted_to_plain_values():
     column = mg.Column("int", at_least=np.int8(1), at_most=np.float64(2.5), isin=np.array([1, 2]))
     assert (column.at_least, column.at_most, column.isin) == (1, 2.5, (1, 2))
     assert type(column.at_least) is int
@@ -255,7 +255,7 @@ def test_options_are_brought_to_their_plain_form():
     assert repr(column) == "Column('int', at_least=1, at_most=2.5, isin=(1, 2))"
 
 
-def test_set_is_written_in_one_order_and_without_repetitions():
+def test_set_is_ordered_and_without_repetitions():
     assert mg.Column("string", isin={"b", "c", "a"}).isin == ("a", "b", "c")
     assert mg.Column("string", isin=["b", "a", "b"]).isin == ("b", "a")
     assert mg.Column("string", isin=(c for c in "ab")).isin == ("a", "b")
@@ -281,7 +281,7 @@ def test_decimal_bound_is_kept_exactly():
     ],
     ids=repr,
 )
-def test_repr_is_what_one_writes(column):
+def test_repr_can_be_evaluated(column):
     names = {"Column": mg.Column, "datetime": dt, "Decimal": Decimal}
     again = eval(repr(column), names)  # noqa: S307
     assert again == column

@@ -1,4 +1,4 @@
-"""What `Completeness` says of tables, in full."""
+"""The verdicts and messages of `Completeness`."""
 
 import datetime as dt
 import math
@@ -212,7 +212,7 @@ def test_no_rows_never_pass(options):
     assert check_of(result, "y").reason == "`y` has no cells to judge"
 
 
-# Values that stand for missing
+# Values that mean missing
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_listed_values_are_counted_as_missing(values, listed, rows):
         ([1.5] * 98 + [-9999.0] * 2, "2 % of the values are -999 or similar"),
     ],
 )
-def test_values_that_often_stand_for_missing_are_pointed_at(values, hint):
+def test_values_that_often_mean_missing_get_a_hint(values, hint):
     check = check_of(mg.Completeness(max_missing=0.6).run(data={"x": values}), "x")
     assert check.verdict is PASS
     told = f"(hint: {hint}; list them in `missing_values` if they mean missing)"
@@ -267,12 +267,12 @@ def test_values_that_often_stand_for_missing_are_pointed_at(values, hint):
         ([dt.date(2020, 1, 1)], {}),
     ],
 )
-def test_nothing_is_pointed_at_where_it_is_rare_or_listed(values, options):
+def test_rare_and_listed_values_get_no_hint(values, options):
     check = check_of(mg.Completeness(max_missing=0.5, **options).run(data={"x": values}), "x")
     assert "hint" not in check.reason
 
 
-def test_other_values_are_pointed_at_beside_those_listed():
+def test_values_that_are_not_listed_still_get_a_hint():
     values = ["?"] * 10 + ["NA"] * 10 + ["b"] * 80
     gate = mg.Completeness(max_missing=0.5, missing_values=["?"])
     check = check_of(gate.run(data={"x": values}), "x")
@@ -280,10 +280,10 @@ def test_other_values_are_pointed_at_beside_those_listed():
     assert "(hint: 10 % of the values are empty, '?', 'NA' or similar;" in check.reason
 
 
-# Records expected
+# Expected records
 
 
-def test_records_expected_in_full():
+def test_expected_records_in_full():
     gate = mg.Completeness(expected={"store": ["S1", "S2", "S3"], "day": [1, 2]})
     result = gate.run(data={"store": ["S1", "S1", None], "day": [1, 2, 2]})
     missing = check_of(result, "store", "expected")
@@ -379,7 +379,7 @@ def test_slices_of_one_column_in_full():
     )
 
 
-def test_slices_of_several_columns_and_of_named_ones():
+def test_slices_of_several_and_of_selected_columns():
     gate = mg.Completeness(["bmi", "sex"], by=["sex", "smoker"], max_missing=0.25)
     assert verdicts(gate.run(data=TABLE)) == {
         ("rows", "rows", None): PASS,
@@ -442,7 +442,7 @@ def test_slices_by_conditions_in_full():
     )
 
 
-def test_empty_slice_is_inconclusive_and_does_not_vanish():
+def test_empty_slice_is_inconclusive():
     result = mg.Completeness("bmi", by={"nobody": nobody}).run(data=TABLE)
     check = check_of(result, "bmi", group="nobody")
     assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
@@ -463,7 +463,7 @@ CONDITION = "The condition of slice 'odd'"
         (len, f"{CONDITION} must return one bool per row, got int."),
     ],
 )
-def test_condition_that_breaks_is_one_error_and_the_others_are_judged(condition, reason):
+def test_condition_that_raises_is_one_error_and_the_others_are_judged(condition, reason):
     gate = mg.Completeness(
         "age", by={"odd": condition, "women": women}, max_missing=0.5, expected={"age": [30]}
     )
@@ -484,7 +484,7 @@ def test_condition_that_breaks_is_one_error_and_the_others_are_judged(condition,
     assert report["other"].verdict is PASS
 
 
-def test_bools_expected_are_told_as_bools():
+def test_expected_bools_are_shown_as_bools():
     result = mg.Completeness(expected={"s": [True, False]}).run(data={"s": [1, 0]})
     said = "2 of 2 expected values of `s` have no rows: True, False; the limit is at most 0"
     assert check_of(result, "s", "expected").reason == said
@@ -495,7 +495,7 @@ def overwrites(table):
     return [True] * 4
 
 
-def test_condition_is_lent_the_table_and_can_not_change_it():
+def test_condition_can_not_change_the_table():
     frame = pd.DataFrame(TABLE)
     result = mg.Completeness("bmi", by={"all": overwrites}).run(data=frame)
     assert check_of(result, "bmi", group="all").value == 0.5
@@ -511,7 +511,7 @@ def test_condition_is_lent_the_table_and_can_not_change_it():
         ("mixed", "column 'mixed'"),
     ],
 )
-def test_column_that_makes_no_slices_is_one_error(by, reason):
+def test_column_that_can_not_be_grouped_is_one_error(by, reason):
     table = TABLE | {"tags": [[1]] * 4, "mixed": [1, "a", 2, 3]}
     result = mg.Completeness("age", by=by, expected={"age": [30]}).run(data=table)
     check = check_of(result, "by")
@@ -521,7 +521,7 @@ def test_column_that_makes_no_slices_is_one_error(by, reason):
     assert check_of(result, "age", "expected").verdict is PASS
 
 
-def test_too_many_slices_are_an_error_not_a_thousand_lines():
+def test_too_many_slices_are_one_error():
     table = {"id": list(range(1_001)), "x": [1] * 1_001}
     result = mg.Completeness("x", by="id").run(data=table)
     check = check_of(result, "by")
@@ -533,7 +533,7 @@ def test_too_many_slices_are_an_error_not_a_thousand_lines():
     assert mg.Completeness("x", by="id").run(data=fewer).verdict is PASS
 
 
-def test_long_values_are_cut_in_the_names_of_slices():
+def test_long_values_are_shortened_in_names_of_slices():
     result = mg.Completeness("x", by="s").run(data={"s": ["a" * 10_000], "x": [1]})
     assert result.checks[1].group == f"s={'a' * 80}..."
 

@@ -1,4 +1,4 @@
-"""What `Freshness` says of times, in full."""
+"""The verdicts and messages of `Freshness`."""
 
 import datetime as dt
 import itertools
@@ -74,7 +74,7 @@ def test_bad_option_is_refused(options, message):
     assert message in str(caught.value)
 
 
-def test_age_must_be_said():
+def test_max_age_is_required():
     with pytest.raises(TypeError, match="max_age"):
         mg.Freshness("at")
 
@@ -168,7 +168,7 @@ def test_newest_is_by_time_not_by_row():
         assert check_of(run(values), "age").value == 3600.0
 
 
-def test_stale_table_says_how_stale():
+def test_stale_table_reports_its_age():
     result = run([NOW - 30 * DAY])
     assert verdicts(result) == {"missing": PASS, "future": PASS, "age": FAIL}
     assert result.reason == (
@@ -189,7 +189,7 @@ def test_stale_table_says_how_stale():
     ],
     ids=["empty list", "nulls", "empty", "NaT", "pandas", "arrow", "polars"],
 )
-def test_no_stamp_is_stale(values):
+def test_column_without_timestamps_fails(values):
     result = run(values, assume_timezone="UTC", min_fresh_share=0.5, max_gap="1h")
     assert result.verdict is FAIL
     age = check_of(result, "age")
@@ -199,7 +199,7 @@ def test_no_stamp_is_stale(values):
     assert check_of(result, "fresh_share").verdict is not PASS
 
 
-def test_missing_stamp_fails_beside_fresh_ones():
+def test_missing_timestamp_among_fresh_ones_fails():
     result = run([NOW, None, NOW])
     assert verdicts(result) == {"missing": FAIL, "future": PASS, "age": PASS}
     assert result.reason == (
@@ -221,14 +221,14 @@ def test_missing_stamp_fails_beside_fresh_ones():
         (365 * DAY, "5min", FAIL),
     ],
 )
-def test_future_beyond_the_skew_fails(ahead, skew, verdict):
+def test_timestamp_beyond_the_skew_fails(ahead, skew, verdict):
     result = run([NOW - HOUR, NOW + ahead], clock_skew=skew)
     assert check_of(result, "future").verdict is verdict
-    # what lies in the future never counts as fresh
+    # a timestamp in the future never counts as fresh
     assert check_of(result, "age").verdict is PASS
 
 
-def test_stamps_from_the_future_alone_are_not_fresh():
+def test_timestamps_in_the_future_are_not_fresh():
     result = run([NOW + DAY, NOW + 2 * DAY], min_fresh_share=0.5)
     assert verdicts(result) == {
         "missing": PASS,
@@ -241,7 +241,7 @@ def test_stamps_from_the_future_alone_are_not_fresh():
     )
 
 
-def test_stamp_within_the_skew_is_said_to_be_ahead():
+def test_timestamp_within_the_skew_is_reported_as_ahead():
     result = run([NOW + dt.timedelta(minutes=3)])
     assert check_of(result, "age").value == -180.0
     assert result.checks[2].reason == (
@@ -257,7 +257,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize("values", [[NOW.replace(tzinfo=None)], [dt.date(2026, 3, 1)]], ids=repr)
-def test_stamps_without_a_zone_are_an_error(values):
+def test_timestamps_without_a_zone_are_an_error(values):
     result = run(values)
     assert result.verdict is ERROR
     assert result.reason == (
@@ -269,11 +269,11 @@ def test_stamps_without_a_zone_are_an_error(values):
 @pytest.mark.parametrize(
     ("zone", "age"), [("UTC", 0), ("Europe/Berlin", 3600), ("Asia/Kathmandu", 20_700)]
 )
-def test_naive_stamps_are_read_in_the_zone_that_is_said(zone, age):
+def test_naive_timestamps_are_read_in_the_assumed_zone(zone, age):
     assert check_of(run([NOW.replace(tzinfo=None)], assume_timezone=zone), "age").value == age
 
 
-def test_zone_that_is_said_does_not_change_aware_stamps():
+def test_assumed_zone_does_not_change_aware_timestamps():
     values = [NOW - HOUR]
     assert run(values, assume_timezone="Asia/Kathmandu") == run(values)
 
@@ -287,7 +287,7 @@ def test_zone_that_is_said_does_not_change_aware_stamps():
     ],
     ids=["mixed", "pandas", "polars"],
 )
-def test_aware_stamps_of_any_zone_are_compared_in_utc(values):
+def test_aware_timestamps_of_any_zone_are_compared_in_utc(values):
     assert check_of(run(values), "age").value == 3600.0
 
 
@@ -307,7 +307,7 @@ def test_day_of_23_hours_does_not_flip_the_verdict():
     assert check_of(run([start], now=now), "age").value == 23 * 3600
 
 
-def test_hour_that_stands_twice_is_read_as_the_earlier():
+def test_repeated_hour_is_read_as_the_earlier():
     now = dt.datetime(2026, 10, 25, 3, tzinfo=UTC)
     result = run([dt.datetime(2026, 10, 25, 2, 30)], now=now, assume_timezone="Europe/Berlin")
     assert check_of(result, "age").value == 2.5 * 3600  # 00:30, not 01:30, in UTC
@@ -320,8 +320,8 @@ def test_hour_that_does_not_exist_is_read_as_the_moment_of_the_change():
     assert result.verdict is PASS
 
 
-def test_order_is_that_of_utc_where_the_local_clock_goes_back():
-    # 02:00 stands twice; read as the first, it is before 01:59 of nothing, and gaps stay positive
+def test_order_is_that_of_utc_when_the_local_clock_goes_back():
+    # 02:00 occurs twice and is read as the first, so gaps stay positive
     naive = [dt.datetime(2026, 10, 25, hour, 30) for hour in (0, 1, 2, 3, 4)]
     now = dt.datetime(2026, 10, 25, 4, tzinfo=UTC)
     result = run(naive, now=now, assume_timezone="Europe/Berlin", max_gap="2h")
@@ -335,7 +335,7 @@ def test_leap_day():
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
-def test_dates_are_the_start_of_their_day(zone):
+def test_dates_are_read_as_midnight(zone):
     result = run([dt.date(2026, 2, 27), dt.date(2026, 3, 1)], assume_timezone=zone, max_gap="3d")
     assert check_of(result, "age").value == (43_200 if zone == "UTC" else 46_800)
     assert check_of(result, "gap").value == 2 * 86_400
@@ -357,7 +357,7 @@ def test_a_value_is_never_rounded_onto_the_limit_that_it_breaks(ages, options, m
     assert said in check_of(run(stamps, **options), metric).reason
 
 
-# Far times and wrong units
+# Distant times and wrong units
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us"])
@@ -373,7 +373,7 @@ def test_a_value_is_never_rounded_onto_the_limit_that_it_breaks(ages, options, m
         ("12000-06-01", "future", "12,000"),
     ],
 )
-def test_far_times_are_judged(unit, zone, stamp, metric, year):
+def test_distant_times_are_judged(unit, zone, stamp, metric, year):
     values = np.array([stamp], f"M8[{unit}]")
     result = run(values, assume_timezone=zone, max_gap="1h")
     check = check_of(result, metric)
@@ -394,7 +394,7 @@ def test_extremes_of_64_bits_are_judged():
         assert check_of(result, "gap").value >= 2**63 / 10**9
 
 
-def test_gap_wider_than_64_bits_is_no_small_one():
+def test_gap_wider_than_64_bits_is_not_wrapped():
     values = pa.array([-(2**63) + 1, 1_700_000_000], pa.timestamp("s", "UTC"))
     result = run(values, max_gap="1h", max_age="52000w")
     assert check_of(result, "gap").value == float(2**63 + 1_700_000_000 - 1)
@@ -418,7 +418,7 @@ EPOCH = int(NOW.timestamp())
 @pytest.mark.parametrize(
     ("values", "metric", "year"),
     [
-        (np.array([EPOCH], "M8[ms]"), "age", "1970"),  # seconds taken for milliseconds
+        (np.array([EPOCH], "M8[ms]"), "age", "1970"),  # seconds read as milliseconds
         (np.array([EPOCH * 1_000], "M8[ns]"), "age", "1970"),
         (np.array([EPOCH * 1_000], "M8[s]"), "future", "58,134"),
         (np.array([EPOCH * 10**6], "M8[s]"), "future", "56,166,025"),
@@ -438,7 +438,7 @@ def test_epoch_in_the_wrong_unit_fails_with_a_hint(values, metric, year):
     ("stamp", "odd"),
     [("1979-12-31", True), ("1980-01-01", False), ("2200-12-31", False), ("2201-01-01", True)],
 )
-def test_only_years_of_no_record_are_odd(stamp, odd):
+def test_only_implausible_years_get_a_hint(stamp, odd):
     result = run(np.array([stamp], "M8[s]"), assume_timezone="UTC")
     assert ("hint" in " ".join(check.reason for check in result.checks)) is odd
 
@@ -474,20 +474,20 @@ def test_only_years_of_no_record_are_odd(stamp, odd):
     ],
     ids=["text", "epoch", "float", "time", "bool", "mixed", "naive and aware"],
 )
-def test_what_is_no_time_is_an_error_with_the_remedy(values, reason):
+def test_other_types_are_an_error_with_a_remedy(values, reason):
     result = run(values)
     assert result.verdict is ERROR
     assert result.reason.startswith(reason)
 
 
-def test_absent_column_is_an_error_with_the_near_name():
+def test_absent_column_is_an_error_with_a_similar_name():
     result = mg.Freshness("event_tmie", max_age="1h").run(data={"event_time": [NOW]}, now=NOW)
     assert result.verdict is ERROR
     assert result.reason == "`event_tmie` is not in the table; did you mean 'event_time'?"
 
 
 @pytest.mark.parametrize("now", [NOW.replace(tzinfo=None), "2026-03-01", 1.5, NOW.date()], ids=repr)
-def test_clock_without_a_zone_is_an_error_not_a_guess(now):
+def test_clock_without_a_zone_is_an_error(now):
     result = run([NOW], now=now)
     assert result.verdict is ERROR
     assert result.reason == (
@@ -531,7 +531,7 @@ def test_share_of_fresh_rows(stale, missing, share, verdict):
     assert (check.verdict, check.value, check.n) == (verdict, fresh / 10, 10)
 
 
-def test_one_heartbeat_among_stale_rows_passes_only_without_a_share():
+def test_one_fresh_row_passes_only_without_a_share():
     values = [NOW] + [NOW - 365 * DAY] * 99
     assert run(values).verdict is PASS
     assert run(values, min_fresh_share=0.5).verdict is FAIL
@@ -575,7 +575,7 @@ def microseconds(low, high):
     st.sampled_from(["s", "ms", "us", "ns"]),
     st.sampled_from([0, 300]),
 )
-def test_verdicts_are_those_of_plain_arithmetic(moments, unit, skew):
+def test_verdicts_equal_plain_arithmetic(moments, unit, skew):
     step = dt.timedelta(microseconds={"s": 10**6, "ms": 10**3}.get(unit, 1))
     epoch = dt.datetime(1970, 1, 1, tzinfo=UTC)
     moments = [m if m is None else epoch + (m - epoch) // step * step for m in moments]
@@ -604,10 +604,10 @@ def test_verdicts_are_those_of_plain_arithmetic(moments, unit, skew):
     ),
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
 )
-def test_naive_stamps_are_what_the_standard_library_makes_of_them(moments, name):
+def test_naive_timestamps_equal_the_standard_library(moments, name):
     zone = ZoneInfo(name)
     aware = [m.replace(tzinfo=zone, fold=0) for m in moments]
-    # times that the local clock skips have no one answer
+    # times that the local clock skips have no unique answer
     if any(
         a.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != m
         for a, m in zip(aware, moments, strict=True)

@@ -1,4 +1,4 @@
-"""Helpers of several gates: how counts become checks, confidence, slices, rows that decide."""
+"""Helpers of several gates: checks of counts, confidence, slices, forecasts of rows."""
 
 import math
 
@@ -61,12 +61,12 @@ def test_share_of_violations_beyond_the_limit_fails():
         (0, Verdict.INCONCLUSIVE, "`age` has no cells to judge (hint: look here)"),
     ],
 )
-def test_no_violations_come_with_their_hint(n, verdict, reason):
+def test_hint_is_shown_without_violations(n, verdict, reason):
     check = count_check("age", "missing", Violations(0, n), hint="look here")
     assert (check.verdict, check.reason, check.hint) == (verdict, reason, "look here")
 
 
-def test_nothing_to_judge_is_inconclusive_even_without_a_limit():
+def test_column_without_values_is_inconclusive_for_every_limit():
     check = count_check("age", "range", Violations(0, 0), "below 0", at_most=1.0)
     assert check.verdict is Verdict.INCONCLUSIVE
     assert check.value is None
@@ -75,7 +75,7 @@ def test_nothing_to_judge_is_inconclusive_even_without_a_limit():
 
 
 @pytest.mark.parametrize(("violations", "verdict"), [(0, Verdict.PASS), (3, Verdict.FAIL)])
-def test_property_without_a_number_counts_violations(violations, verdict):
+def test_property_is_a_count_of_violations(violations, verdict):
     check = property_check("age", "type", "`age` is int64", violations=violations, n=0)
     assert (check.verdict, check.value, check.reason) == (verdict, violations, "`age` is int64")
 
@@ -89,7 +89,7 @@ def test_share_is_never_rounded_onto_the_limit_that_it_breaks():
 # Errors
 
 
-def test_rule_that_is_its_own_subject_is_named_once():
+def test_rule_named_like_its_subject_is_named_once():
     check = error_check("accuracy", "accuracy", EvidenceError("No."), group="a")
     assert check.reason == "`accuracy` could not be judged: No."
 
@@ -103,7 +103,7 @@ def test_rule_that_raises_becomes_one_error_without_values():
     )
 
 
-def test_error_of_ours_is_shown_as_it_is():
+def test_own_errors_are_shown_unchanged():
     check = error_check("age", "range", EvidenceError("The pattern takes too long."), group="all")
     assert check.group == "all"
     assert check.reason == "`range` of `age` could not be judged: The pattern takes too long."
@@ -122,7 +122,7 @@ def test_an_exception_that_ends_the_program_is_not_caught(monkeypatch, gate, err
         gate.run(data={"age": [1]})
 
 
-def test_list_is_cut():
+def test_long_list_is_shortened():
     assert listed(()) == ""
     assert listed((1,)) == "1"
     assert listed((True, False, 1)) == "True, False, 1"
@@ -143,13 +143,13 @@ def test_slices_are_names_or_pairs():
 
 
 @pytest.mark.parametrize("bad", [[], (), {}, {"old": 3}, {1: callable}, 7, [1], object(), math.nan])
-def test_other_slices_are_refused(bad):
+def test_invalid_slices_are_refused(bad):
     with pytest.raises(mg.OptionError, match="Gate: `by` must be"):
         slices("Gate", "by", bad)
 
 
 @pytest.mark.parametrize("bad", [0.4, 1, 1.0, 95, -1, math.nan, "0.95", True, None, 1 - 1e-12])
-def test_other_levels_are_refused(bad):
+def test_invalid_levels_are_refused(bad):
     with pytest.raises(mg.OptionError, match="Gate: `confidence` must be"):
         confidence_of("Gate", "confidence", bad)
     assert confidence_of("Gate", "confidence", 0.5) == 0.5
@@ -158,7 +158,7 @@ def test_other_levels_are_refused(bad):
 # Rows needed
 
 
-def test_rows_needed_count_the_side_that_is_crossed():
+def test_rows_needed_use_the_crossed_limit():
     least, most = Limit(at_least=-0.01), Limit(at_most=0.01)
     # (z_a + z_b)^2 0.04 / 0.01^2 = 3,307 for a power of 0.82, from an interval at 500 rows
     half = 1.959964 * math.sqrt(0.04 / 500)
@@ -167,13 +167,13 @@ def test_rows_needed_count_the_side_that_is_crossed():
     assert rows_needed(0.0, (-half, half / 2), least, 500, 0.95) == 3_400
     assert rows_needed(-0.02, (-0.02, half - 0.02), least, 500, 0.95) == 3_400
     assert rows_needed(0.02, (0.02 - half, 0.02), most, 500, 0.95) == 3_400
-    # the shorter side of a skewed interval grows to its half
+    # the shorter arm of a skewed interval counts as half its width
     assert rows_needed(0.0, (-half / 2, half * 1.5), Limit(at_least=-0.005), 500, 0.95) == 14_000
     both = Limit(at_least=-0.02, at_most=0.01)
     assert rows_needed(0.0, (-half, half), both, 500, 0.95) == 3_400
 
 
-def test_a_standard_error_takes_the_place_of_the_interval_unless_it_decides_already():
+def test_standard_error_replaces_the_interval_unless_it_already_decides():
     least, wide = Limit(at_least=-0.01), (-0.1, 0.1)
     error = math.sqrt(0.04 / 500)
     assert rows_needed(0.0, wide, least, 500, 0.95, error=error) == 3_400
@@ -196,11 +196,11 @@ def test_a_standard_error_takes_the_place_of_the_interval_unless_it_decides_alre
     ],
     ids=["within", "beyond", "on the limit", "undefined", "no interval", "infinite", "identical"],
 )
-def test_no_rows_are_needed_or_none_decide(value, interval):
+def test_no_number_where_none_is_needed_or_none_is_enough(value, interval):
     assert rows_needed(value, interval, Limit(at_least=-0.01), 500, 0.95) is None
 
 
-def test_rows_needed_are_more_than_there_are():
+def test_rows_needed_exceed_the_given_rows():
     assert rows_needed(-0.01 + 1e-16, (-0.5, 0.5), Limit(at_least=-0.01), 10**6, 0.95) is None
     assert rows_needed(0.0, (-0.0101, 0.0), Limit(at_least=-0.01), 7, 0.95) == 16
 
@@ -235,6 +235,6 @@ def test_rows_until_significant_against_a_sample_of_fixed_size():
         (lambda n, m: math.sqrt(psi_chance(2, n, m, 0.01)), math.sqrt(0.5), 30),
     ],
 )
-def test_with_these_rows_chance_stays_within_the_limit(chance, limit, m):
+def test_forecast_rows_keep_chance_within_the_limit(chance, limit, m):
     n = rows_until_significant(chance(50, m), limit, 50, m)
     assert chance(n, m) <= limit < chance(math.floor(n / 1.1) - 1, m)
