@@ -56,7 +56,7 @@ def nothing(y_true, y_pred):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "Performance: a limit for `recall` must be given: `at_least`"),
+        ({}, "Performance: `at_least` is required as the limit of `recall`"),
         ({"at_least": 95}, "not a percentage: write 0.95"),
         ({"at_least": math.nan}, "`at_least`"),
         ({"at_most": 0.9}, "did you mean at_least=0.9?"),

@@ -74,9 +74,9 @@ def test_what_no_model_can_answer_was_not_given():
 def test_what_a_model_answers_wrongly_is_an_error():
     found = agrees.run(X=X, y_true=Y, model=lambda _: [0])
     assert found.verdict is ERROR
-    assert found.reason == "`model` returned 1 answer for the 4 rows of `X`"
+    assert found.reason == "`model` returned 1 row, but `X` has 4"
     found = agrees.run(X=X, y_true=Y, model=lambda _: [0, None, 1, 1])
-    assert found.reason == "the answer of `model` holds 1 of 4 values that are missing"
+    assert found.reason == "1 of 4 values of the output of `model` is missing"
 
 
 def test_no_rows_are_inconclusive():
@@ -131,7 +131,7 @@ def test_names_of_columns_become_columns():
     assert isinstance(features["sex"], pd.Series)
     assert agrees.run(data=data, y_true="label", y_pred="guess").verdict is PASS
     found = agrees.run(data=data, y_true="label", y_pred="gues")
-    said = "`y_pred` names the column 'gues': `data` lacks it; did you mean 'guess'?"
+    said = "`y_pred` names column 'gues', which was not found in `data`; did you mean 'guess'?"
     assert (found.verdict, found.reason) == (ERROR, said)
 
 

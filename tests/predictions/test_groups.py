@@ -88,10 +88,10 @@ def test_a_name_is_looked_up_in_x_and_then_in_data():
     assert groups("age", **given).names == ("age=1", "age=2")
     assert Evidence(given).groups("age").names == ("age=1", "age=2")
     assert Evidence(given).groups(["sex", "age"]).names == ("sex=x, age=1", "sex=x, age=2")
-    said = "`sensitive_features` names the column 'sxe': neither `X` nor `data` has it; did you "
-    assert refusal(groups, "sxe", **given) == f"{said}mean 'sex'?"
-    said = "`sensitive_features` names the column 'b': neither `X` nor `data` has it"
-    assert refusal(groups, ["sex", "b", "c"], **given) == said.replace("'b'", "'b'")
+    message = "`sensitive_features` names column 'sxe', which was not found in `X` or `data`; "
+    assert refusal(groups, "sxe", **given) == f"{message}did you mean 'sex'?"
+    message = "`sensitive_features` names column 'b', which was not found in `X` or `data`"
+    assert refusal(groups, ["sex", "b", "c"], **given) == message
 
 
 def test_texts_a_row_are_no_names():
@@ -117,31 +117,32 @@ def test_declared_categories_without_rows_are_groups():
 
 def test_identifiers_and_measured_numbers_make_no_groups():
     rows = range(100)
-    said = "`sensitive_features` has 100 distinct values in 100 rows, which looks like an "
-    said += "identifier: bin it first, or give a feature with fewer groups"
-    assert refusal(groups, list(rows)) == said
-    assert refusal(groups, [f"id{i}" for i in rows]) == said
+    message = "{} looks like an identifier: it has {} distinct values in 100 rows; bin it first, "
+    message += "or pass a feature with fewer groups"
+    assert refusal(groups, list(rows)) == message.format("`sensitive_features`", 100)
+    texts = [f"id{i}" for i in rows]
+    assert refusal(groups, texts) == message.format("`sensitive_features`", 100)
     half = [i % 51 for i in rows]
-    assert refusal(groups, {"age": half}) == said.replace(
-        "`sensitive_features` has 100", "column 'age' of `sensitive_features` has 51"
-    )
+    named = "column 'age' of `sensitive_features`"
+    assert refusal(groups, {"age": half}) == message.format(named, 51)
     assert len(groups([i % 50 for i in rows]).names) == 50
     assert len(groups(list(range(20))).names) == 20
-    said = "`sensitive_features` is a measured number with 30 distinct values: bin it first, or "
-    said += "give a feature with fewer groups"
-    assert refusal(groups, [i % 30 + 0.5 for i in rows]) == said
-    assert refusal(groups, [Decimal(i % 30) / 2 for i in rows]) == said
+    message = "`sensitive_features` looks like a measurement: it has 30 distinct values; bin it "
+    message += "first, or pass a feature with fewer groups"
+    assert refusal(groups, [i % 30 + 0.5 for i in rows]) == message
+    assert refusal(groups, [Decimal(i % 30) / 2 for i in rows]) == message
     assert len(groups([i % 30 + 0.0 for i in rows]).names) == 30
     assert len(groups([i % 20 + 0.5 for i in rows]).names) == 20
 
 
 def test_too_many_groups():
-    said = "`sensitive_features` would make 1,001 groups, too many: at most 1,000; bin it first"
-    assert refusal(groups, [i % 1_001 for i in range(5_000)]) == said
+    message = "`sensitive_features` must make at most 1,000 groups, got 1,001; bin the values first"
+    assert refusal(groups, [i % 1_001 for i in range(5_000)]) == message
     rows = np.arange(5_000)
     crossed = {"a": rows % 40, "b": rows % 41}
-    said = "column 'a' of `sensitive_features` and column 'b' of `sensitive_features` would make "
-    assert refusal(groups, crossed) == f"{said}1,640 groups, too many: at most 1,000; bin it first"
+    message = "column 'a' of `sensitive_features` and column 'b' of `sensitive_features` must make "
+    message += "at most 1,000 groups, got 1,640; bin the values first"
+    assert refusal(groups, crossed) == message
 
 
 @pytest.mark.parametrize(
@@ -149,12 +150,13 @@ def test_too_many_groups():
     [
         ([1, 0], "`y_true` has 3 rows and `sensitive_features` has 2"),
         ({"a": [1, 0]}, "`y_true` has 3 rows and column 'a' of `sensitive_features` has 2"),
-        ({}, "`sensitive_features` has no columns"),
+        ({}, ("`sensitive_features` must have at least one column, got a table without columns")),
         ({"a": [[1], [2], [3, 4]]}, ("column 'a' of `sensitive_features` holds lists or dicts; "
          "give one value per row: a 1-D array, a Series, an Arrow array or a list")),
         (iter([1, 0, 1]), ("`sensitive_features` is of type list_iterator, which can be read only "
          "once; give a list or an array")),
-        ("sex", "`sensitive_features` names the column 'sex': neither `X` nor `data` was given"),
+        ("sex", ("`sensitive_features` names column 'sex', which was not found: neither `X` nor "
+         "`data` was given")),
         ([1, "a", 2], ("`sensitive_features` mixes values of the types int, str; convert them to "
          "one type first")),
         (pd.Series([1, 0, 1], index=[2, 1, 0]), ("the indexes of `y_true` and `sensitive_features` "
@@ -195,7 +197,7 @@ def test_ordered_categories_keep_their_order():
 
 
 def test_no_columns():
-    said = "no column was named to make groups of"
+    said = "at least one column is required to make groups"
     assert refusal(slices, (), X={"a": [1]}) == said
 
 
@@ -268,9 +270,9 @@ def test_slices_of_an_array_and_of_a_file(tmp_path):
 
 
 def test_slices_of_what_is_not_there():
-    said = "there is no column 'sx': `X` lacks it; did you mean 'sex'?"
-    assert refusal(slices, "sx", X=pd.DataFrame({"sex": [1]})) == said
-    assert refusal(slices, "sx") == "there is no column 'sx': neither `X` nor `data` was given"
+    message = "column 'sx' was not found in `X`; did you mean 'sex'?"
+    assert refusal(slices, "sx", X=pd.DataFrame({"sex": [1]})) == message
+    assert refusal(slices, "sx") == "column 'sx' was not found: neither `X` nor `data` was given"
 
 
 def test_slices_of_other_rows():
@@ -283,8 +285,8 @@ def test_slices_of_other_rows():
 
 
 def test_too_many_slices():
-    said = "column 'a' of `X` would make 1,001 groups, too many: at most 1,000; bin it first"
-    assert refusal(slices, "a", X={"a": np.arange(1_001) / 7}) == said
+    message = "column 'a' of `X` must make at most 1,000 groups, got 1,001; bin the values first"
+    assert refusal(slices, "a", X={"a": np.arange(1_001) / 7}) == message
     assert len(slices("a", X={"a": np.arange(1_000)})) == 1_000
 
 
@@ -308,7 +310,7 @@ def test_a_condition_that_x_cannot_answer_is_asked_of_data():
     said = "the condition of slice 'old' raised KeyError"
     assert refusal(slices, by, X=pd.DataFrame({"a": [1]})) == said
     assert refusal(slices, by, **given | {"data": pd.DataFrame({"a": [1]})}) == said
-    said = "slice 'old' is a condition on a table, and neither `X` nor `data` was given"
+    said = "slice 'old' needs a table for its condition: pass `X` or `data`"
     assert refusal(slices, by, y_true=[0, 1]) == said
 
 

@@ -156,23 +156,24 @@ def test_categories_without_rows_are_no_labels():
     assert labels(y_true=true, y_pred=["a", "b"]).classes == ("a", "b")
 
 
-# what is no label
+# values that are not labels
+
+ALLOWED = "class labels must be integers, booleans or strings"
 
 
 @pytest.mark.parametrize(
     ("true", "message"),
     [
-        ([0.5, 1, 0, 1], ("holds numbers that are not whole, and labels are due; for a target of "
-         "numbers choose a metric of values, such as mean_absolute_error")),
-        ([np.inf, 1, 0, 1], "holds infinite values, and labels are due"),
-        ([b"a", b"b", b"a", b"b"], "holds bytes; decode them first: labels are numbers or texts"),
-        (np.array(["a", "b", "a", "b"], "S1"),
-         "holds bytes; decode them first: labels are numbers or texts"),
-        (pd.to_datetime(["2020"] * 4), "holds timestamps; labels are numbers or texts"),
-        (np.array(["2020-01-01"] * 4, "M8[D]"), "holds dates; labels are numbers or texts"),
-        ([date(2020, 1, 1)] * 4, "holds dates; labels are numbers or texts"),
-        ([time(1)] * 4, "holds times of day; labels are numbers or texts"),
-        ([timedelta(1)] * 4, "holds durations; labels are numbers or texts"),
+        ([0.5, 1, 0, 1], ("holds non-integer numbers, but class labels are required; for a numeric "
+         "target use a metric such as mean_absolute_error")),
+        ([np.inf, 1, 0, 1], "holds infinite values, but class labels are required"),
+        ([b"a", b"b", b"a", b"b"], f"holds bytes: decode them first; {ALLOWED}"),
+        (np.array(["a", "b", "a", "b"], "S1"), f"holds bytes: decode them first; {ALLOWED}"),
+        (pd.to_datetime(["2020"] * 4), f"holds timestamps; {ALLOWED}"),
+        (np.array(["2020-01-01"] * 4, "M8[D]"), f"holds dates; {ALLOWED}"),
+        ([date(2020, 1, 1)] * 4, f"holds dates; {ALLOWED}"),
+        ([time(1)] * 4, f"holds times of day; {ALLOWED}"),
+        ([timedelta(1)] * 4, f"holds durations; {ALLOWED}"),
         ([[1, 2]] * 4, ("holds lists or dicts; give one value per row: "
          "a 1-D array, a Series, an Arrow array or a list")),
         ([{"a": 1}] * 4, ("holds lists or dicts; give one value per row: "
@@ -190,8 +191,8 @@ def test_what_is_no_label_is_refused(true, message):
 
 
 def test_scores_in_the_place_of_predictions():
-    said = "`{}` holds numbers that are not whole, and labels are due; these look like scores: give"
-    said += " them as `{}`, or threshold them, such as score >= 0.5"
+    said = "`{}` holds non-integer numbers, but class labels are required; if these are scores, pass"
+    said += " them as `{}`, or threshold them, for example score >= 0.5"
     pred = [0.2, 0.7, 0.9, 0.1]
     assert refusal(y_true=Y, y_pred=pred) == said.format("y_pred", "y_score")
     pred = [Decimal("0.5")] * 4
@@ -207,22 +208,22 @@ def test_scores_in_the_place_of_predictions():
 )
 def test_a_missing_prediction_is_refused(pred):
     true = TEXTS if isinstance(pred[0], str) else Y
-    count = 2 if isinstance(pred[0], str) else 1
-    said = f"`y_pred` holds {count} of 4 values that are missing"
+    count = "2 of 4 values of `y_pred` are" if pred[0] == "a" else "1 of 4 values of `y_pred` is"
+    said = f"{count} missing"
     assert refusal(y_true=true, y_pred=pred) == said
 
 
 def test_nothing_but_missing_predictions():
-    assert refusal(y_true=Y, y_pred=[None] * 4) == "`y_pred` holds 4 of 4 values that are missing"
+    assert refusal(y_true=Y, y_pred=[None] * 4) == "4 of 4 values of `y_pred` are missing"
 
 
 def test_an_infinite_prediction_is_refused():
-    said = "`y_pred` holds infinite values, and labels are due"
+    said = "`y_pred` holds infinite values, but class labels are required"
     assert refusal(y_true=Y, y_pred=[np.inf, 1, 0, 1]) == said
 
 
 def test_texts_against_numbers_are_never_cast():
-    said = "`{}` holds numbers and `{}` holds texts; labels are never cast: convert one of them"
+    said = "`{}` holds numbers but `{}` holds strings: convert one to the type of the other"
     assert refusal(y_true=Y, y_pred=["0", "1", "1", "0"]) == said.format("y_true", "y_pred")
     assert refusal(y_true=["0", "1", "1", "0"], y_pred=Y) == said.format("y_pred", "y_true")
     assert refusal(y_true=[True] * 4, y_pred=["True"] * 4) == said.format("y_true", "y_pred")
@@ -279,9 +280,9 @@ def test_predicted_labels_that_are_not_known_are_kept_and_told():
 
 
 def test_predicted_labels_none_of_which_is_known():
-    said = "`y_pred` holds no label of `y_true`: 2, 3 against 0, 1"
+    said = "`y_pred` and `y_true` have no label in common: 2, 3 against 0, 1"
     assert refusal(y_true=Y, y_pred=[2, 3, 2, 3]) == said
-    said = "`y_pred` holds no label of `y_true`: 'N', 'Y' against 'no', 'yes'"
+    said = "`y_pred` and `y_true` have no label in common: 'N', 'Y' against 'no', 'yes'"
     assert refusal(y_true=TEXTS, y_pred=["N", "Y", "N", "N"]) == said
     # one class of 0 and 1 is enough to know both
     assert labels(y_true=[0, 0], y_pred=[1, 1]).cells.tolist() == [[0, 2], [0, 0]]
@@ -289,10 +290,11 @@ def test_predicted_labels_none_of_which_is_known():
 
 def test_long_labels_are_cut():
     said = refusal(y_true=["a" * 60] * 2, y_pred=["b" * 60] * 2)
-    assert said == f"`y_pred` holds no label of `y_true`: '{'b' * 38}... against '{'a' * 38}..."
+    labels = f"'{'b' * 38}... against '{'a' * 38}..."
+    assert said == f"`y_pred` and `y_true` have no label in common: {labels}"
     many = [f"{i:03}" for i in range(30)]
     said = refusal(y_true=["a"] * 30, y_pred=many)
-    assert said.startswith("`y_pred` holds no label of `y_true`: '000', '001', ")
+    assert said.startswith("`y_pred` and `y_true` have no label in common: '000', '001', ")
     assert said.endswith("'009' and 20 more against 'a'")
 
 
@@ -301,7 +303,7 @@ def test_minus_one_and_one_have_no_positive_until_it_is_said():
     assert found.positive is None
     with pytest.raises(EvidenceError) as caught:
         found.binary("recall")
-    said = "`recall` needs to know which label is positive: say `pos_label`, such as pos_label=1; "
+    said = "`recall` needs `pos_label`, for example pos_label=1; "
     assert str(caught.value) == f"{said}the labels are -1, 1"
     assert labels(y_true=[-1, 1], y_pred=[1, 1], pos_label=-1).binary("recall") == 0
 
@@ -321,21 +323,22 @@ def test_pos_label_of_texts(said):
 @pytest.mark.parametrize(
     ("true", "said", "message"),
     [
-        (TEXTS, "Yes", "'Yes' is none of the labels: 'no', 'yes'; did you mean 'yes'?"),
-        (TEXTS, "maybe", "'maybe' is none of the labels: 'no', 'yes'"),
-        (TEXTS, 1, "1 is none of the labels: 'no', 'yes'"),
-        (Y, "1", "'1' is none of the labels: 0, 1; 1 is, and is never cast"),
-        (Y, 2, "2 is none of the labels: 0, 1"),
-        (["a", "a"], 0, "0 is none of the labels: 'a'"),
+        (TEXTS, "Yes", "'no', 'yes', got 'Yes'; did you mean 'yes'?"),
+        (TEXTS, "maybe", "'no', 'yes', got 'maybe'"),
+        (TEXTS, 1, "'no', 'yes', got 1"),
+        (Y, "1", "0, 1, got '1'; did you mean the number 1?"),
+        (Y, 2, "0, 1, got 2"),
+        (["a", "a"], 0, "'a', got 0"),
     ],
 )
 def test_pos_label_that_is_no_label(true, said, message):
-    assert refusal(y_true=true, y_pred=true, pos_label=said) == f"`pos_label` {message}"
+    found = refusal(y_true=true, y_pred=true, pos_label=said)
+    assert found == f"`pos_label` must be one of the labels {message}"
 
 
 @pytest.mark.parametrize("said", told([[1], 0.5, np.nan, {"a": 1}, b"a"]))
 def test_pos_label_that_can_be_no_label(said):
-    message = f"`pos_label` must be a label, a text or a whole number, got {said!r}"
+    message = f"`pos_label` must be an integer, a boolean or a string, got {said!r}"
     assert refusal(y_true=Y, y_pred=Y, pos_label=said) == message
 
 
@@ -344,7 +347,7 @@ def test_a_positive_class_without_rows_is_fine():
     assert (found.classes, found.positive, found.unseen) == (("no", "yes"), 1, ())
     found = labels(y_true=["no", "no"], y_pred=["no", "no"], pos_label="yes")
     assert (found.classes, found.positive) == (("no", "yes"), 1)
-    said = "`pos_label` 'Yes' is none of the labels: 'no', 'yes'; did you mean 'yes'?"
+    said = "`pos_label` must be one of the labels 'no', 'yes', got 'Yes'; did you mean 'yes'?"
     assert refusal(y_true=["no", "no"], y_pred=["no", "yes"], pos_label="Yes") == said
 
 
@@ -353,14 +356,14 @@ def test_a_positive_class_without_rows_is_fine():
     [
         ("recall", "recall_macro, recall_micro or recall_weighted"),
         ("roc_auc", "roc_auc_ovr or roc_auc_ovr_weighted"),
-        ("brier_score", "a metric of several classes, such as f1_macro"),
+        ("brier_score", "a multiclass metric such as f1_macro"),
     ],
 )
 def test_metrics_of_two_classes_refuse_more(metric, advice):
     found = labels(y_true=[0, 1, 2], y_pred=[0, 1, 2], pos_label=1)
     with pytest.raises(EvidenceError) as caught:
         found.binary(metric)
-    said = f"`{metric}` is for two classes, and here are 3 (0, 1, 2): use {advice}"
+    said = f"`{metric}` needs two classes, got 3 (0, 1, 2): use {advice}"
     assert str(caught.value) == said
 
 

@@ -67,7 +67,7 @@ def test_a_model_of_scikit_learn(need):
 def test_classes_are_found_by_classes_():
     texts = np.array(["yes", "no"])[Y]  # the first of the sorted is "no"
     model = LogisticRegression().fit(X, texts)
-    said = "it is not known which label is positive: say `pos_label`, one of 'no', 'yes'"
+    said = "`pos_label` is required: set it to one of the labels 'no', 'yes'"
     assert refusal("scores", X=X, y_true=texts, model=model) == said
     for positive, column in (("no", 0), ("yes", 1)):
         evidence = Evidence({"X": X, "y_true": texts, "model": model, "pos_label": positive})
@@ -83,7 +83,7 @@ def test_decision_function_serves_scores_and_no_probabilities():
         assert evidence.outcomes("scores").score.tolist() == (
             (sign * model.decision_function(X)).tolist()
         )
-    said = "`model` has no predict_proba, and probabilities are due: give `y_score`"
+    said = "probabilities are required, but `model` has no `predict_proba`: pass `y_score`"
     assert refusal("probabilities", X=X, y_true=Y, model=model) == said
     model = SVC().fit(X, [0, 1, 2, 0, 1, 2])
     found = Evidence({"X": X, "y_true": [0, 1, 2, 0, 1, 2], "model": model}).outcomes("scores")
@@ -94,14 +94,14 @@ def test_a_model_of_numbers_has_no_scores():
     model = LinearRegression().fit(X, Y)
     evidence = Evidence({"X": X, "y_true": Y, "model": model})
     assert evidence.outcomes("values").pred.tolist() == model.predict(X).tolist()
-    said = "`model` has no predict_proba and no decision_function, and scores are due: give "
-    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}`y_score`"
+    said = "scores are required, but `{0}model` has no `predict_proba` or `decision_function`: pass "
+    said += "`{1}_score`"
+    assert refusal("scores", X=X, y_true=Y, model=model) == said.format("", "y")
     with pytest.raises(EvidenceError) as caught:
         Evidence({"X": X, "y_true": Y, "production_model": model}).outcomes(
             "scores", production=True
         )
-    said = said.replace("`model`", "`production_model`")
-    assert str(caught.value) == f"{said}`production_score`"
+    assert str(caught.value) == said.format("production_", "production")
 
 
 def test_a_pipeline_that_needs_names_of_columns():
@@ -221,29 +221,28 @@ def test_answers_in_any_container(make):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (Y[:5], "`model.predict` returned 5 answers for the 6 rows of `X`"),
-        (lambda _: None, "`model.predict` returned None; one answer a row is due"),
-        (lambda _: (y for y in Y), ("the answer of `model.predict` is of type generator, which can "
+        (Y[:5], "`model.predict` returned 5 rows, but `X` has 6"),
+        (lambda _: None, "`model.predict` returned None, expected one prediction per row"),
+        (lambda _: (y for y in Y), ("the output of `model.predict` is of type generator, which can "
          "be read only once; give a list or an array")),
-        (pd.DataFrame({"a": Y, "b": Y}), ("the answer of `model.predict` is a table of 2 columns "
+        (pd.DataFrame({"a": Y, "b": Y}), ("the output of `model.predict` is a table of 2 columns "
          "('a', 'b'); give one of them")),
-        (np.zeros((6, 2)), ("the answer of `model.predict` has shape (6, 2): give one value per "
-         "row, such as one column of the 6x2 array")),
-        (np.zeros((1, 6)), ("the answer of `model.predict` has shape (1, 6): give one value per "
-         "row, such as .ravel()")),
-        (1, ("the answer of `model.predict` is of type int; give one value per row: a 1-D array, a "
+        (np.zeros((6, 2)), ("the output of `model.predict` has shape (6, 2): give one value per row, "
+         "such as one column of the 6x2 array")),
+        (np.zeros((1, 6)), ("the output of `model.predict` has shape (1, 6): give one value per row, "
+         "such as .ravel()")),
+        (1, ("the output of `model.predict` is of type int; give one value per row: a 1-D array, a "
          "Series, an Arrow array or a list")),
-        (np.float64(1), "the answer of `model.predict` is a single value: give one value per row"),
-        ([1, None, 0, 0, 1, 1], ("the answer of `model.predict` holds 1 of 6 values that are "
-         "missing")),
-        ([0.5] * 6, ("the answer of `model.predict` holds numbers that are not whole, and labels "
-         "are due; these look like scores: give them as `y_score`, or threshold them, such as "
-         "score >= 0.5")),
-        (pd.Series(Y, index=[5, 4, 3, 2, 1, 0]), ("the answer of `model.predict` has another index "
-         "than `X`; return the answers in the order of the rows, with the index of `X` or with "
-         "none")),
-        (["0"] * 6, ("`y_true` holds numbers and the answer of `model.predict` holds texts; labels "
-         "are never cast: convert one of them")),
+        (np.float64(1), "the output of `model.predict` is a single value: give one value per row"),
+        ([1, None, 0, 0, 1, 1], "1 of 6 values of the output of `model.predict` is missing"),
+        ([0.5] * 6, ("the output of `model.predict` holds non-integer numbers, but class labels "
+         "are required; if these are scores, pass them as `y_score`, or threshold them, for "
+         "example score >= 0.5")),
+        (pd.Series(Y, index=[5, 4, 3, 2, 1, 0]), ("the output of `model.predict` has a different "
+         "index from `X`: return one row for each row of `X`, in the same order, with the index of "
+         "`X` or without an index")),
+        (["0"] * 6, ("`y_true` holds numbers but the output of `model.predict` holds strings: "
+         "convert one to the type of the other")),
     ],
 )  # fmt: skip
 def test_answers_that_are_none(answer, message):
@@ -253,14 +252,15 @@ def test_answers_that_are_none(answer, message):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "needs `y_pred`, or `model` and `X`, which the run was not given"),
-        ({"model": len}, "`model` was given without `X`, the table to ask it about"),
+        ({}, "needs `y_pred`, or `model` and `X`; neither was given"),
+        ({"model": len}, "`model` was given without `X`, the table to predict on"),
         ({"X": X, "model": LogisticRegression},
-         "`model` is the class LogisticRegression; give an instance that is fitted"),
-        ({"X": X, "model": 3}, "`model` is of type int; a model has `predict`, or is callable"),
+         "`model` must be a fitted instance, got the class LogisticRegression"),
+        ({"X": X, "model": 3}, ("`model` must have a `predict` method or be callable, got an object of "
+         "type int")),
         ({"X": X[:5], "model": len}, "`y_true` has 6 rows and `X` has 5"),
-        ({"y_score": [0.5] * 6}, ("labels are due, and only `y_score` was given: give `y_pred`, "
-         "such as y_score >= 0.5")),
+        ({"y_score": [0.5] * 6}, ("class labels are required, but only `y_score` was given: pass "
+         "`y_pred`, for example y_score >= 0.5")),
     ],
 )  # fmt: skip
 def test_what_is_lacking(given, message):
@@ -284,9 +284,8 @@ def test_two_columns_without_classes_():
     assert found.score.tolist() == [0.75] * 6
     evidence = Evidence({"X": X, "y_true": Y, "model": lambda table: HALF, "pos_label": 0})
     assert evidence.outcomes("scores").score.tolist() == [0.25] * 6
-    said = "the answer of `model.predict_proba` has 2 columns and the model has no `classes_`, so "
-    said += "that it is not known which one is the positive label's: give the model `classes_`, or "
-    said += "give scores"
+    said = "the columns of the output of `model.predict_proba` can't be matched to labels, because "
+    said += "the model has no `classes_`: pass a model with `classes_`, or pass `y_score`"
     texts = ["a", "b"] * 3
     assert refusal("scores", X=X, y_true=texts, model=Model(proba=HALF), pos_label="b") == said
 
@@ -314,17 +313,17 @@ def test_columns_follow_the_models_classes():
 
 def test_columns_that_fit_no_classes():
     model = Model(proba=HALF, classes=[0, 1, 2])
-    said = "the answer of `model.predict_proba` has 2 columns and there are 3 labels (0, 1, 2): "
-    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}one column a label is due"
+    said = "the output of `model.predict_proba` must have one column per label, got 2 columns for 3 "
+    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}labels (0, 1, 2)"
     model = Model(decision=np.zeros((6, 3)), classes=[0, 1, 2])
-    said = "the answer of `model.decision_function` has no column for 3"
+    said = "the output of `model.decision_function` has no column for 3"
     assert refusal("scores", X=X, y_true=[0, 1, 3] * 2, model=model) == said
 
 
 def test_probabilities_of_a_model_are_checked():
-    said = "the answer of `model.predict_proba` holds 6 of 6 values outside [0, 1], and "
+    said = "6 of 6 values of the output of `model.predict_proba` are outside [0, 1], but "
     model = Model(proba=np.array([[-1.0, 2.0]] * 6))
-    assert refusal("probabilities", X=X, y_true=Y, model=model) == f"{said}probabilities are due"
+    assert refusal("probabilities", X=X, y_true=Y, model=model) == f"{said}probabilities are required"
 
 
 def test_classes_that_only_the_model_knows_are_classes():
@@ -357,7 +356,7 @@ def test_production_has_its_own():
     assert evidence.outcomes("labels", production=True).pred.tolist() == [0] * 6
     with pytest.raises(EvidenceError) as caught:
         Evidence({"y_true": Y, "y_pred": Y}).outcomes("labels", production=True)
-    said = "needs `production_pred`, or `production_model` and `X`, which the run was not given"
+    said = "needs `production_pred`, or `production_model` and `X`; neither was given"
     assert str(caught.value) == said
 
 

@@ -62,31 +62,31 @@ def test_half_floats_are_doubles():
 
 def test_ranking_takes_any_finite_score():
     assert outcomes(y_true=Y, y_score=[-3, 7, 1e9, 0]).score.tolist() == [-3, 7, 1e9, 0]
-    said = "`y_score` holds 3 of 4 values outside [0, 1], and probabilities are due"
+    said = "3 of 4 values of `y_score` are outside [0, 1], but probabilities are required"
     assert refusal("probabilities", y_true=Y, y_score=[-3, 7, 1e9, 0]) == said
 
 
 @pytest.mark.parametrize(
     ("score", "message"),
     [
-        ([0.1, None, 0.2, 0.3], "`y_score` holds 1 of 4 values that are missing"),
-        ([0.1, np.nan, 0.2, np.nan], "`y_score` holds 2 of 4 values that are missing"),
-        ([0.1, np.inf, 0.2, 0.3], "`y_score` holds 1 of 4 values that are infinite"),
-        ([0.1, np.inf, np.nan, 0.3], "`y_score` holds 2 of 4 values that are missing or infinite"),
-        (["a", "b", "a", "b"], "`y_score` holds values of type string, and numbers are due"),
+        ([0.1, None, 0.2, 0.3], "1 of 4 values of `y_score` is missing"),
+        ([0.1, np.nan, 0.2, np.nan], "2 of 4 values of `y_score` are missing"),
+        ([0.1, np.inf, 0.2, 0.3], "1 of 4 values of `y_score` is infinite"),
+        ([0.1, np.inf, np.nan, 0.3], "2 of 4 values of `y_score` are missing or infinite"),
+        (["a", "b", "a", "b"], "`y_score` has type string, but numbers are required"),
         ([0.1, 0.2, 0.3], "`y_true` has 4 rows and `y_score` has 3"),
         ([[0.1, 0.2], [0.3], [0.1], [0.1]], "the rows of `y_score` differ in length"),
         ({"a": S, "b": S[:2]}, "the columns of `y_score` differ in length"),
         (np.zeros((4, 2, 2)), "`y_score` has shape (4, 2, 2): give one value per row"),
         (np.zeros((1, 4)), "`y_true` has 4 rows and `y_score` has 1"),
-        (np.full((4, 2), 0.5), ("`y_score` has 2 columns; for two labels give that of the positive "
-         "one, such as y_score[:, 1]")),
-        (pd.DataFrame({"no": S, "yes": S}), ("`y_score` has 2 columns; for two labels give that of "
-         "the positive one, such as y_score['yes']")),
-        (np.full((4, 3), 0.5), ("`y_score` has 3 columns and there are 2 labels (0, 1): one column "
-         "a label is due, in this order")),
-        (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an "
-         "Arrow array or a list")),
+        (np.full((4, 2), 0.5), ("`y_score` has 2 columns: for two classes pass the column of the "
+         "positive class, for example y_score[:, 1]")),
+        (pd.DataFrame({"no": S, "yes": S}), ("`y_score` has 2 columns: for two classes pass the "
+         "column of the positive class, for example y_score['yes']")),
+        (np.full((4, 3), 0.5), ("`y_score` must have one column per label, got 3 columns for 2 "
+         "labels (0, 1); the columns must be in this order")),
+        (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an Arrow "
+         "array or a list")),
     ],
 )  # fmt: skip
 def test_scores_that_are_none(score, message):
@@ -124,8 +124,8 @@ def test_columns_that_bear_the_labels_names_are_put_in_order():
 
 
 def test_one_score_for_three_labels():
-    said = "`y_score` has one score a row, and there are 3 labels (0, 1, 2): "
-    assert refusal(y_true=THREE, y_score=S) == f"{said}one column a label is due"
+    said = "`y_score` must have one column per label, got one score per row for 3 labels (0, 1, 2)"
+    assert refusal(y_true=THREE, y_score=S) == said
 
 
 def test_probabilities_add_up_to_one():
@@ -133,11 +133,11 @@ def test_probabilities_add_up_to_one():
     almost[0, 0] += 9e-7
     assert outcomes("probabilities", y_true=THREE, y_score=almost).n == 4
     almost[0, 0] += 2e-7
-    said = "`y_score` holds 1 of 4 rows whose probabilities do not add up to 1"
+    said = "probabilities must add up to 1 in each row; 1 of 4 rows of `y_score` does not"
     assert refusal("probabilities", y_true=THREE, y_score=almost) == said
     assert outcomes("scores", y_true=THREE, y_score=almost).n == 4
     almost[0, 0] = -0.1
-    said = "`y_score` holds 1 of 12 values outside [0, 1], and probabilities are due"
+    said = "1 of 12 values of `y_score` is outside [0, 1], but probabilities are required"
     assert refusal("probabilities", y_true=THREE, y_score=almost) == said
 
 
@@ -167,7 +167,7 @@ def test_values_are_doubles(true):
     assert (found.classes, found.positive, found.score) == ((), None, None)
     with pytest.raises(EvidenceError) as caught:
         _ = found.cells
-    assert str(caught.value) == "outcomes of values have no predicted labels to count"
+    assert str(caught.value) == "a confusion matrix needs predicted labels, got outcomes of values"
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_values_are_doubles(true):
     [
         ([1, 2, "c"], [1, 2, 3], ("`y_true` mixes values of the types int, str; convert them to "
          "one type first")),
-        (["a", "b", "c"], [1, 2, 3], "`y_true` holds values of type string, and numbers are due"),
-        ([1, 2, 3], ["1", "2", "3"], "`y_pred` holds values of type string, and numbers are due"),
-        ([1, 2, np.inf], [1, 2, 3], "`y_true` holds 1 of 3 values that are infinite"),
-        ([1, 2, 3], [1, np.nan, 3], "`y_pred` holds 1 of 3 values that are missing"),
-        ([1, 2, 3], [1, -np.inf, 3], "`y_pred` holds 1 of 3 values that are infinite"),
-        ([1, 2, 3], [None] * 3, "`y_pred` holds nothing but missing values, and numbers are due"),
+        (["a", "b", "c"], [1, 2, 3], "`y_true` has type string, but numbers are required"),
+        ([1, 2, 3], ["1", "2", "3"], "`y_pred` has type string, but numbers are required"),
+        ([1, 2, np.inf], [1, 2, 3], "1 of 3 values of `y_true` is infinite"),
+        ([1, 2, 3], [1, np.nan, 3], "1 of 3 values of `y_pred` is missing"),
+        ([1, 2, 3], [1, -np.inf, 3], "1 of 3 values of `y_pred` is infinite"),
+        ([1, 2, 3], [None] * 3, "`y_pred` holds only missing values, but numbers are required"),
         (pd.to_datetime(["2020"] * 3), [1, 2, 3],
-         "`y_true` holds values of type timestamp[us], and numbers are due"),
+         "`y_true` has type timestamp[us], but numbers are required"),
     ],
 )  # fmt: skip
 def test_values_that_are_none(true, pred, message):
@@ -212,10 +212,10 @@ def test_what_a_metric_of_the_users_own_is_given():
     assert found.true.dtype == np.bool_
     assert found.pred.dtype == np.float64
     assert refusal("given", y_true=[1, 2], y_pred=[1, np.inf]) == (
-        "`y_pred` holds 1 of 2 values that are infinite"
+        "1 of 2 values of `y_pred` is infinite"
     )
     assert refusal("given", y_true=["a", "b"], y_pred=["a", None]) == (
-        "`y_pred` holds 1 of 2 values that are missing"
+        "1 of 2 values of `y_pred` is missing"
     )
 
 
@@ -246,13 +246,13 @@ def test_arrays_are_read_only_and_the_users_stay_writable():
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([1, -1, -2, 1], "`sample_weight` holds 2 of 4 weights that are negative"),
-        ([1, np.nan, 1, 1], "`sample_weight` holds 1 of 4 values that are missing"),
-        ([1, None, 1, 1], "`sample_weight` holds 1 of 4 values that are missing"),
-        ([1, np.inf, 1, 1], "`sample_weight` holds 1 of 4 values that are infinite"),
-        ([0, 0, 0, 0], "`sample_weight` holds nothing but zeros: no row would count"),
+        ([1, -1, -2, 1], "2 of 4 values of `sample_weight` are negative; weights must be at least 0"),
+        ([1, np.nan, 1, 1], "1 of 4 values of `sample_weight` is missing"),
+        ([1, None, 1, 1], "1 of 4 values of `sample_weight` is missing"),
+        ([1, np.inf, 1, 1], "1 of 4 values of `sample_weight` is infinite"),
+        ([0, 0, 0, 0], "all values of `sample_weight` are 0; at least one weight must be positive"),
         ([1, 1, 1], "`y_true` has 4 rows and `sample_weight` has 3"),
-        (["1"] * 4, "`sample_weight` holds values of type string, and numbers are due"),
+        (["1"] * 4, "`sample_weight` has type string, but numbers are required"),
         (np.ones((4, 2)), ("`sample_weight` has shape (4, 2): give one value per row, such as one "
          "column of the 4x2 array")),
     ],
@@ -309,5 +309,5 @@ def test_too_many_classes_to_count():
     found = Evidence({"y_true": range(2_001), "y_pred": range(2_001)}).outcomes("labels")
     with pytest.raises(EvidenceError) as caught:
         _ = found.cells
-    said = "there are 2,001 classes; a table of counts is made of at most 2,000"
+    said = "a confusion matrix must have at most 2,000 classes, got 2,001"
     assert str(caught.value) == said

@@ -1,4 +1,4 @@
-"""Performance: a metric of one model is within a limit, in total or in every slice."""
+"""Performance: a metric of one model is within a limit, on all rows or in each slice."""
 
 import math
 from collections.abc import Callable
@@ -29,43 +29,44 @@ class Performance(MetricGate):
     Parameters
     ----------
     metric : str or callable
-        Scikit-learn's name (``"roc_auc"``, ``"f1_macro"``, ``"mean_absolute_error"``), or a
-        function of ``y_true`` and ``y_pred`` or ``y_score``, and ``sample_weight`` if it can.
+        Name as in scikit-learn (``"roc_auc"``, ``"f1_macro"``, ``"mean_absolute_error"``), or a
+        function of ``y_true`` and ``y_pred`` or ``y_score``, and optionally ``sample_weight``.
     at_least, at_most : float, optional
-        The inclusive limit; one of them, or both.
+        Inclusive limits; at least one of them is required.
     by : str, sequence of str, or mapping of str to callable, optional
-        Judge each slice instead of the total: by the values of columns, or by conditions on the
-        table that give one bool a row.
+        Check each slice instead of all rows. Slices are the values of columns, or conditions on
+        the table that return one bool per row.
     min_samples : int
-        Fewest rows, in each slice; with weights, fewest effective rows.
+        Minimal number of rows, in each slice; with weights, of effective rows.
     decide_by : {"estimate", "interval", "significance"}
-        "estimate": the value decides. "interval": PASS when the whole interval is within the
-        limit, FAIL when all of it is beyond. "significance": a value beyond the limit is a FAIL
-        only when it is significant at 1 - `confidence`.
+        "estimate": compare the value with the limit. "interval": PASS if the whole interval is
+        within the limit, FAIL if the whole interval is outside. "significance": PASS if the value
+        is within the limit, FAIL if it is outside and significantly so at level 1 - `confidence`.
     confidence : float
-        Of the two-sided interval.
+        Confidence level of the two-sided interval.
     greater_is_better : bool, optional
-        The direction of a function.
+        Direction of a function.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    An undefined metric is INCONCLUSIVE, never 0 or 1: no predicted positives for precision, one
-    class for an area under the ROC curve, a constant target for r2. So is one that rests on fewer
-    than 10 rows: positives for recall, predicted positives for precision, rows of a class for
-    balanced accuracy and for ranking.
+    An undefined metric is INCONCLUSIVE, never 0 or 1. Precision is undefined without predicted
+    positives, the area under the ROC curve with one class, r2 with a constant target. A metric
+    that is based on fewer than 10 rows is INCONCLUSIVE too: 10 positives are needed for recall, 10
+    predicted positives for precision, 10 rows of each class for balanced accuracy and ranking.
 
-    A predicted label that is not in `y_true` counts as wrong and is reported. It is an ERROR for
-    metrics that would count it as negative (specificity, false positive rate, selection rate),
-    because it may be a misspelt positive.
+    A predicted label that is not in `y_true` counts as an error of the model and is reported. For
+    specificity, false positive rate and selection rate it is an ERROR, because it could be a
+    misspelt positive label.
 
-    With `by`, a FAIL by interval has the level of Holm's correction over all slices, and its check
-    shows the interval at that level; a PASS of all slices needs no correction. By significance, the
-    p-values are corrected in the same way. Rows are taken as independent.
+    With `by` and `decide_by="interval"`, a FAIL needs an interval outside the limit at the level of
+    Holm's correction over all slices, and the check shows the interval at that level. A PASS of all
+    slices needs no correction. With "significance" the p-values have Holm's correction. Rows are
+    assumed to be independent.
 
-    An INCONCLUSIVE check gives the rows that would decide in four of five samples, if the value and
-    its spread stay as they are. A gate with a lambda works, but can't be pickled.
+    An INCONCLUSIVE check reports how many rows would give a decision with a probability of 80 %, if
+    value and spread stay the same. A gate with a lambda can't be pickled.
 
     Examples
     --------
@@ -103,27 +104,29 @@ class Performance(MetricGate):
         at_least, at_most, better = self.at_least, self.at_most, metric.greater_is_better
         if at_least is None and at_most is None:
             side = {True: "`at_least`", False: "`at_most`", None: "`at_least` or `at_most`"}
-            msg = f"{_OWNER}: a limit for `{metric.name}` must be given: {side[better]}"
+            msg = f"{_OWNER}: {side[better]} is required as the limit of `{metric.name}`"
             raise OptionError(msg)
         options.in_order(_OWNER, at_least=at_least, at_most=at_most)
-        # a limit that only caps how good the model may be is a mistake
+        # a limit in the good direction alone is probably a mistake
         if better is True and at_least is None:
-            msg = f"{_OWNER}: `at_most` alone caps `{metric.name}`, of which more is better; "
-            msg += f"did you mean at_least={at_most!r}?"
+            msg = (
+                f"{_OWNER}: `at_least` is required, because greater values of `{metric.name}` are "
+            )
+            msg += f"better; did you mean at_least={at_most!r}?"
             raise OptionError(msg)
         if better is False and at_most is None:
-            msg = f"{_OWNER}: `at_least` alone caps how good `{metric.name}`, of which less is "
-            msg += f"better, may be; did you mean at_most={at_least!r}?"
+            msg = f"{_OWNER}: `at_most` is required, because smaller values of `{metric.name}` are "
+            msg += f"better; did you mean at_most={at_least!r}?"
             raise OptionError(msg)
         super().__post_init__()
 
     @property
     def _limit(self) -> Limit:
-        """The limit of the metric."""
+        """Limit of the metric."""
         return Limit(self.at_least, self.at_most)
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
-        """Return the metric of one slice, with the p-value that its interval gives."""
+        """Return the metric of one slice, with a p-value derived from its interval."""
         (outcomes,), limit = models, self._limit
 
         @cache
@@ -131,18 +134,18 @@ class Performance(MetricGate):
             measured = snapped(metric.measure(outcomes, confidence=level), limit)
             if self.decide_by != "significance":
                 return measured
-            alone = None if _insufficient(measured) else self._p_value(measured)
-            details = {**measured.details, "p_value_alone": alone}
-            return replace(measured, p_value=alone, details=details)
+            p_value = None if _insufficient(measured) else self._p_value(measured)
+            details = {**measured.details, "p_value_alone": p_value}
+            return replace(measured, p_value=p_value, details=details)
 
         insufficient = _insufficient(at(self.confidence))
         return SliceEstimate(at, insufficient, limit, "is {value} ({interval}{n})")
 
     def _p_value(self, measured: Measurement) -> float | None:
-        """Return the chance of a value as far from the limit, by the interval's own spread.
+        """Return the two-sided p-value of a value outside the limit, from the interval's width.
 
-        It is 1 - `confidence` where the interval just reaches the limit, and unknown where it does
-        not even reach the value, as resamples of a function may not.
+        It is 1 - `confidence` if the interval ends at the limit, and None if the interval does not
+        contain the value, which is possible for a bootstrap interval.
         """
         value, ends, limit = measured.value, measured.interval, self._limit
         if value is None or ends is None or measured.n < self.min_samples:
@@ -159,6 +162,6 @@ class Performance(MetricGate):
 
 
 def _insufficient(measured: Measurement) -> str:
-    """Return why the rows allow no decision; empty where they do."""
+    """Return the reason that the rows allow no decision; an empty string if they do."""
     details = measured.details
     return str(details.get("undefined") or details.get("lacking") or "")

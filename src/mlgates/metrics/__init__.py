@@ -1,4 +1,4 @@
-"""Metrics of models, each with its direction, possible range, interval and paired difference."""
+"""All metrics by name, each with its direction, range, interval and paired difference."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ _FAMILIES = (*COUNTS, *AVERAGES, *RANKING, *LOSSES, *CALIBRATION, *VALUES)
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _FAMILIES})
 NAMES: tuple[str, ...] = tuple(METRICS)
 
-# names of other libraries, for the hint
+# names in other libraries, for hints
 _ALSO = {
     "accuracy_score": "accuracy",
     "auc": "roc_auc",
@@ -45,15 +45,15 @@ def find(
     owner: str,
     greater_is_better: bool | None = None,  # noqa: FBT001
 ) -> Metric:
-    """Return the metric of this name, or the metric of a function.
+    """Return the metric with this name, or the metric of a function.
 
-    `owner` is named in messages; `greater_is_better` is the direction of a function, and of a
-    metric that has none. A direction that contradicts the metric's own is refused.
+    `owner` is the gate, for messages. `greater_is_better` is the direction of a function or of a
+    metric without one.
 
     Raises
     ------
     OptionError
-        For an unknown name, with the nearest ones.
+        For an unknown name, and for a direction that contradicts the metric's own.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def find(
             name = metric.casefold().removeprefix("neg_").strip()
             plain = name.removesuffix("_score")  # scikit-learn's name of the function
             meant = _ALSO.get(name) or (plain if plain in NAMES else None)
-            near = options.did_you_mean(name, NAMES) or f"; known are {', '.join(NAMES)}"
+            near = options.did_you_mean(name, NAMES) or f"; known names are {', '.join(NAMES)}"
             near = f"; did you mean {meant!r}?" if meant else near
         allowed = "the name of a metric or a function"
         raise options.refuse(owner, "metric", allowed, metric, near)
@@ -83,5 +83,5 @@ def find(
         return found
     if found.greater_is_better is None:
         return replace(found, greater_is_better=greater_is_better)
-    allowed = f"{found.greater_is_better} for `{metric}`, or left out"
+    allowed = f"{found.greater_is_better} or None for `{metric}`"
     raise options.refuse(owner, "greater_is_better", allowed, greater_is_better)

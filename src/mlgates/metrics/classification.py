@@ -1,4 +1,4 @@
-"""Metrics that are functions of the confusion matrix: shares of rows, and averages over classes."""
+"""Metrics computed from the confusion matrix: shares of rows, and averages over classes."""
 
 import math
 from abc import abstractmethod
@@ -20,69 +20,68 @@ from mlgates.stats.proportions import mcnemar, tango_interval, wilson_interval
 
 __all__ = ["CountMetric", "Share"]
 
-#: Of cells ``(..., k, k)`` and the positive code, if there is one: numerators and denominators.
+#: Maps cells ``(..., k, k)`` and the positive class to numerators and denominators.
 Fraction = Callable[[Floats, Any], tuple[Floats, Floats]]
-#: Of right rows, true rows and predicted rows by class, each ``(..., k)``.
+#: Maps correct, true and predicted rows by class, each ``(..., k)``, to values.
 Formula = Callable[[Floats, Floats, Floats], Floats]
 
-#: The four cells of two classes, each with one row: ``[true, predicted]``.
+#: Confusion matrices with one row in one of the four cells: ``[true, predicted]``.
 _UNITS = np.eye(4).reshape(4, 2, 2)
-#: The standard error of a difference is reported from this many discordant rows on.
+#: Minimal number of discordant rows for a standard error of the difference.
 _MANY = 10
-#: Numbers in the tables that one step of resampling makes.
+#: Numbers in the confusion matrices of one step of resampling.
 _BATCH = 1 << 22
-#: Where every row is right, tables are smoothed up to this many classes.
+#: Maximal number of classes for smoothing, if all rows are correct.
 _MOST_CLASSES = 64
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CountMetric(Metric):
-    """A function of the cells ``[true, predicted]``, each the rows (or weight) of that pair.
+    """A metric computed from the confusion matrix ``cells[true, predicted]``.
 
     Parameters
     ----------
     binary : bool
-        Whether it needs to know which class is positive.
+        Whether it is defined for a positive class.
     strict : bool
-        Whether every label but the positive one counts as negative, so that a label that `y_true`
-        lacks, such as a misspelt positive, would count in the model's favour.
-    alike : bool
-        Whether a rare class counts for as much as the others.
+        Whether predicted labels that are not in `y_true` are refused, because a misspelt positive
+        label would count as a negative prediction.
+    equal_weights : bool
+        Whether all classes have the same weight.
     counted : str
-        What the denominator of a share counts, for messages.
-    unless : str
-        Why it is undefined where it is; without, because it counts no rows.
+        Rows of the denominator, for messages.
+    undefined_reason : str
+        Reason that it is undefined; by default that `counted` is 0.
     """
 
     need: Need = "labels"
     greater_is_better: bool | None = True
     binary: bool = False
     strict: bool = False
-    alike: bool = False
+    equal_weights: bool = False
     counted: str = "rows"
-    unless: str = ""
+    undefined_reason: str = ""
 
     @abstractmethod
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the values of many tables at once: ``(..., k, k)`` gives ``(...)``.
+        """Return the values for many confusion matrices: shape ``(..., k, k)`` to ``(...)``.
 
-        NaN where the metric is undefined.
+        NaN if the metric is undefined.
         """
 
     def positive(self, outcomes: Outcomes) -> int | None:
-        """Return the code of the positive class where the metric needs one."""
+        """Return the positive class if the metric needs one."""
         if self.strict and outcomes.unseen:
-            msg = f"predicted, but not in `y_true`: {list_labels(outcomes.unseen)}; "
-            msg += f"`{self.name}` can't tell whether that is the positive label: "
-            msg += "predict labels of `y_true` alone"
+            msg = f"`{self.name}` needs predictions with labels of `y_true`, got "
+            msg += f"{list_labels(outcomes.unseen)}, which may be a misspelt positive label"
             raise EvidenceError(msg)
         return outcomes.binary(self.name) if self.binary else None
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return value and interval from the cells."""
+        """Return value and interval, computed from the confusion matrix."""
         value = float(self.of_cells(outcomes.cells, self.positive(outcomes)))
         if np.isnan(value):
-            return undefined(self.unless or f"no {self.counted}")
+            return undefined(self.undefined_reason or f"no {self.counted}")
         n, counted = self.smallest(outcomes)
         lacking = few(n, counted) if counted else ""
         found = self.bounded(value, outcomes, confidence) if confidence else Estimate(value)
@@ -90,21 +89,26 @@ class CountMetric(Metric):
 
     @abstractmethod
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the smallest number of rows that a share is of, and what they are.
+        """Return the smallest denominator, and the name of its rows for messages.
 
-        Nothing where it is of all rows: their number is checked by the gate.
+        The name is empty if the denominator is all rows, whose number the gate checks.
         """
 
     @abstractmethod
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the estimate with its interval."""
+        """Return the estimate with an interval."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Draw from the joint cells of (true, candidate's, production's label).
+        """Resample the joint counts of (true, candidate's, production's label).
 
-        One row is added, half of it gained and half lost, as Agresti and Min do for paired shares:
-        where few rows are discordant, draws of these alone vary too little. Where a rare class
-        counts for as much as the others, one row is added to each.
+        One row is added, half to the gains and half to the losses, as Agresti and Min do for paired
+        shares: with few discordant rows the resamples would vary too little. If all classes have
+        the same weight, one row is added to each class.
+
+        References
+        ----------
+        .. [1] Agresti, A. and Min, Y. (2005). Simple improved confidence intervals for comparing
+           matched proportions. Statistics in Medicine 24, 729-740.
         """
         codes = {label: code for code, label in enumerate(candidate.classes)}
         own = [codes.setdefault(label, len(codes)) for label in production.classes]
@@ -113,7 +117,7 @@ class CountMetric(Metric):
         cells, at = np.unique(joint, return_inverse=True)
         sums = np.bincount(at.ravel(), candidate.weight, minlength=len(cells))
         cells, counts = cells[sums > 0], sums[sums > 0] * (candidate.effective / sums.sum())
-        here = cells // k  # of each joint cell: the cell of the candidate's table
+        here = cells // k  # cell in the confusion matrix of the candidate
         there = here // k * k + cells % k
         positive = self.positive(candidate)
 
@@ -129,27 +133,27 @@ class CountMetric(Metric):
             return np.concatenate(parts)
 
         value = float(changes(counts[None], here, there)[0])
-        # half a row more that the candidate alone has right, and half a row less: shared among the
-        # true classes as the rows are, or added to each; the model that is wrong predicts the class
-        # that is most often predicted wrongly there, by either model
+        # add half a row that only the candidate predicts correctly and half a row that only
+        # production does, split over the true classes; as the wrong prediction take the most
+        # frequent wrong prediction of either model for that class
         rows = np.bincount(here // k, counts, minlength=k)
         wrong = np.bincount(here, counts, k * k) + np.bincount(there, counts, k * k)
         wrong = wrong.reshape(k, k)
-        wrong += 1e-9 * wrong.sum(0) + 1e-18  # where none is wrong: the class predicted most
+        wrong += 1e-9 * wrong.sum(0) + 1e-18  # without errors: the class predicted most often
         np.fill_diagonal(wrong, 0.0)
-        half = (rows > 0) / 2 if self.alike else rows / rows.sum() / 2
-        some = np.flatnonzero(half > 0)
-        right, missed = some * k + some, some * k + wrong.argmax(1)[some]
-        here = np.concatenate([here, right, missed])
-        there = np.concatenate([there, missed, right])
-        counts = np.concatenate([counts, half[some], half[some]])
+        half = (rows > 0) / 2 if self.equal_weights else rows / rows.sum() / 2
+        present = np.flatnonzero(half > 0)
+        correct, missed = present * k + present, present * k + wrong.argmax(1)[present]
+        here = np.concatenate([here, correct, missed])
+        there = np.concatenate([there, missed, correct])
+        counts = np.concatenate([counts, half[present], half[present]])
         batches = resampling.multinomial_cells(counts)
         draws = np.concatenate([changes(batch, here, there) for batch in batches])
         return resampled_change(value, draws, "multinomial")
 
 
 def _sums(counts: Floats, codes: Codes, k: int) -> Floats:
-    """Add up the columns of ``(b, m)`` counts by their codes: ``(b, k)``."""
+    """Return the sums of the columns of ``(b, m)`` counts by code, shape ``(b, k)``."""
     order = np.argsort(codes, kind="stable")
     filled, starts = np.unique(codes[order], return_index=True)
     sums = np.zeros((len(counts), k))
@@ -159,16 +163,16 @@ def _sums(counts: Floats, codes: Codes, k: int) -> Floats:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Share(CountMetric):
-    """The share of some rows among others, with Wilson's interval.
+    """A share of rows, with Wilson's interval.
 
     Parameters
     ----------
     share : callable
-        Numerators and denominators of cells.
+        Numerators and denominators, from the cells.
     overlap : bool
-        Whether the metric is F1, ``2 j / (1 + j)`` of the share ``j`` of rows that are both
-        positive and predicted to be, among those that are either: these have a binomial law, so
-        that Wilson's interval of ``j`` gives that of F1.
+        Whether the metric is F1. It equals ``2 j / (1 + j)``, where ``j`` is the share of true
+        positives among rows that are positive or predicted positive, so Wilson's interval for
+        ``j`` gives that of F1.
     """
 
     share: Fraction = field(repr=False)
@@ -176,14 +180,14 @@ class Share(CountMetric):
     interval: str = "Wilson"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return numerators divided by denominators, or F1 of them."""
+        """Return numerators divided by denominators, or F1."""
         return self._value(*self.share(cells, positive))
 
     def _value(self, part: Floats | float, whole: Floats | float) -> Floats:
         return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the rows of the denominator, with weights their effective number."""
+        """Return the denominator; with weights, its effective number of rows."""
         positive = self.positive(outcomes)
         n = whole = float(self.share(outcomes.cells, positive)[1])
         if outcomes.weight is not None:
@@ -191,7 +195,7 @@ class Share(CountMetric):
         return n, "" if self.counted == "rows" else self.counted
 
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return Wilson's interval by the rows of the denominator."""
+        """Return Wilson's interval."""
         part, whole = map(float, self.share(outcomes.cells, self.positive(outcomes)))
         n, _ = self.smallest(outcomes)
         ends = wilson_interval(n if part == whole else part * (n / whole), n, confidence)
@@ -199,9 +203,9 @@ class Share(CountMetric):
         return Estimate(value, (low, high), "Wilson", {"denominator": n})
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the paired difference of two models; Tango's interval if the denominator is fixed.
+        """Return the paired difference, with Tango's interval if predictions don't change the rows.
 
-        The interval and McNemar's test use the rows that only one of the models counts.
+        Interval and McNemar's test use the rows that only one model counts.
         """
         here, there = self._counted_rows(candidate), self._counted_rows(production)
         if here is None or there is None:
@@ -222,7 +226,7 @@ class Share(CountMetric):
         return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
 
     def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
-        """Return rows of the denominator and the numerator; None if predictions decide both."""
+        """Return masks of denominator and numerator; None if predictions change the denominator."""
         if self.overlap or outcomes.pred is None:
             return None
         counted, among = (part.reshape(2, 2) > 0 for part in self.share(_UNITS, 1))
@@ -238,7 +242,7 @@ class Share(CountMetric):
 
 
 def _squared_cells(outcomes: Outcomes) -> Floats:
-    """Return the sums of the squared weights by cell; the counts where there are no weights."""
+    """Return the sums of squared weights by cell; without weights, the counts."""
     if outcomes.weight is None or outcomes.pred is None:
         return outcomes.cells
     k = len(outcomes.classes)
@@ -246,12 +250,12 @@ def _squared_cells(outcomes: Outcomes) -> Floats:
 
 
 def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
-    """Return quotients, NaN where the denominator is 0."""
+    """Return quotients, NaN if the denominator is 0."""
     return np.asarray(numerator / np.where(np.asarray(denominator) > 0, denominator, np.nan))
 
 
 class Support(NamedTuple):
-    """Rows that the part of each class rests on, from the cells ``(k, k)``, and their name."""
+    """Number of rows behind the value of each class, from the cells ``(k, k)``, and their name."""
 
     rows: Callable[[Floats], Floats]
     what: str
@@ -259,21 +263,20 @@ class Support(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MarginMetric(CountMetric):
-    """A function of right, true and predicted rows by class, whose cells are resampled.
+    """A metric computed from correct, true and predicted rows by class.
 
-    With two classes, quantiles under the posterior law of the cells' shares by Jeffreys' prior,
-    which also serves where a class is rare; with more, BCa of multinomial draws. Either costs the
-    same for any number of rows. A plain mean of one share per class combines their Wilson
-    intervals.
+    The interval has a cost that does not depend on the number of rows. For two classes it consists
+    of posterior quantiles of the cells with Jeffreys' prior, for more classes of the BCa interval
+    of multinomial resamples. A plain mean over classes combines their Wilson intervals.
 
     Parameters
     ----------
     formula : callable
-        Of right, true and predicted rows by class.
+        Function of correct, true and predicted rows by class.
     support : Support, optional
-        Rows that the part of each class rests on.
+        Number of rows behind the value of each class.
     mean_of : {"true", "pred"} or None
-        Rows of each class that the shares of a plain mean are of.
+        Denominators of a plain mean over classes: true or predicted rows of the class.
     """
 
     formula: Formula = field(repr=False)
@@ -282,22 +285,22 @@ class MarginMetric(CountMetric):
     interval: str = "multinomial, smoothed (two classes) or BCa"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the formula's values."""
+        """Return the values of the formula."""
         del positive
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the fewest rows that the part of a class rests on."""
+        """Return the smallest number of rows behind the value of a class."""
         if self.support is None:
             return math.inf, ""
-        present = outcomes.cells.sum(1) > 0  # a class without rows has a part of 0, no share of few
+        present = outcomes.cells.sum(1) > 0  # a class without rows has no value
         tables = outcomes.cells, _squared_cells(outcomes)
         sums, squares = (self.support.rows(table)[present] for table in tables)
         return float((sums**2 / squares).min()), self.support.what
 
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the interval by resampling the cells, or from those of the classes."""
+        """Return the interval by resampling the cells, or combine the intervals of the classes."""
         if self.mean_of is not None:
             axis = 1 if self.mean_of == "true" else 0
             rows = outcomes.cells.sum(axis)
@@ -310,7 +313,7 @@ class MarginMetric(CountMetric):
         drawn: dict[str, object] = {"seed": resampling.SEED, "resamples": resampling.RESAMPLES}
         k = len(cells)
         if k > 2:
-            true, pred = np.nonzero(cells)  # of a thousand classes most cells are empty
+            true, pred = np.nonzero(cells)  # with many classes most cells are empty
             right = true == pred
 
             def of_filled(counts: Floats) -> Floats:
@@ -321,7 +324,7 @@ class MarginMetric(CountMetric):
             found = resampling.cells_interval(of_filled, cells[true, pred], confidence)
             if found.how != "degenerate" or k > _MOST_CLASSES:
                 return Estimate(value, found.interval, f"multinomial ({found.how})", drawn)
-            # all draws are the same (each row is right, or none is): smooth as with two classes
+            # all resamples are equal (all rows correct, or none): smooth as with two classes
         batches = resampling.smoothed_cells(cells)
         draws = np.concatenate([self.of_cells(tables, None) for tables in batches])
         ends = resampling.bca_interval(value, draws, None, confidence).interval
@@ -330,9 +333,9 @@ class MarginMetric(CountMetric):
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return Tango's intervals of the classes, combined, with McNemar's test over all of them.
+        """Combine Tango's intervals of the classes, with McNemar's test over all classes.
 
-        Where no class has a changed share, the sum of ``(b - c) / n`` over the classes has the
+        Under the null hypothesis of no change, the sum of ``(b - c) / n`` over the classes has
         variance ``sum((b + c) / n**2)``.
         """
         if self.mean_of != "true":
@@ -344,9 +347,9 @@ class MarginMetric(CountMetric):
             np.bincount(true, each, k)
             for each in (weight, weight**2, weight * (mine & ~theirs), weight * (theirs & ~mine))
         )
-        some = rows > 0
-        worth = rows[some] / squares[some]
-        n, b, c = rows[some] * worth, gained[some] * worth, lost[some] * worth
+        present = rows > 0
+        ratio = rows[present] / squares[present]  # effective rows per unit of weight
+        n, b, c = rows[present] * ratio, gained[present] * ratio, lost[present] * ratio
         change = (b - c) / n
 
         def ends(confidence: float) -> Ends:
@@ -363,11 +366,11 @@ class MarginMetric(CountMetric):
 
 
 def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
-    """Return the interval of the mean of shares, or of changes of them, one a class, from theirs.
+    """Return the interval of the mean of independent values from their own intervals.
 
-    Given how many rows each class has, they are independent: with the intervals ``(l, u)`` of the
-    parts ``p`` the mean ``m`` of ``k`` lies in ``m - sqrt(sum((p - l)**2)) / k`` to
-    ``m + sqrt(sum((u - p)**2)) / k`` (the method of variance estimates recovery).
+    For ``k`` values ``p`` with intervals ``(l, u)`` and mean ``m`` it is
+    ``m - sqrt(sum((p - l)**2)) / k`` to ``m + sqrt(sum((u - p)**2)) / k`` (the method of variance
+    estimates recovery, MOVER). Shares of classes are independent, given the rows of each class.
 
     References
     ----------
@@ -385,7 +388,7 @@ def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
     return mean - down, mean + up
 
 
-# shares of two classes: cells are ``[..., true, predicted]``, p is the positive code
+# shares for a positive class p: cells are ``[..., true, predicted]``
 
 
 def _recall(cells: Floats, p: int) -> tuple[Floats, Floats]:
@@ -397,21 +400,21 @@ def _specificity(cells: Floats, p: int) -> tuple[Floats, Floats]:
     return np.delete(negatives, p, axis=-1).sum((-2, -1)), negatives.sum((-2, -1))
 
 
-def _alarm(cells: Floats, p: int) -> tuple[Floats, Floats]:
+def _fpr(cells: Floats, p: int) -> tuple[Floats, Floats]:
     negatives = np.delete(cells, p, axis=-2)
     return negatives[..., p].sum(-1), negatives.sum((-2, -1))
 
 
-def _overlap(cells: Floats, p: int) -> tuple[Floats, Floats]:
+def _jaccard(cells: Floats, p: int) -> tuple[Floats, Floats]:
     both = cells[..., p, p]
     return both, cells[..., p, :].sum(-1) + cells[..., p].sum(-1) - both
 
 
-def _miss(cells: Floats, p: int) -> tuple[Floats, Floats]:
+def _fnr(cells: Floats, p: int) -> tuple[Floats, Floats]:
     return np.delete(cells[..., p, :], p, axis=-1).sum(-1), cells[..., p, :].sum(-1)
 
 
-def _right(cells: Floats, p: int) -> tuple[Floats, Floats]:
+def _correct(cells: Floats, p: int) -> tuple[Floats, Floats]:
     del p
     return np.trace(cells, axis1=-2, axis2=-1), cells.sum((-2, -1))
 
@@ -426,37 +429,47 @@ def _selected(cells: Floats, p: int) -> tuple[Floats, Floats]:
 
 _POSITIVES = "positives in `y_true`"
 _NEGATIVES = "negatives in `y_true`"
-# with one label a row, all of these count right rows among all rows
-_RIGHT = ("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted")
+# with one label per row, all of these are the share of correct rows
+_ACCURACY = ("accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted")
 _binary = partial(Share, binary=True)
 _strict = partial(Share, binary=True, strict=True)
 
 COUNTS: tuple[CountMetric, ...] = (
-    *(Share(name=name, share=_right) for name in _RIGHT),
+    *(Share(name=name, share=_correct) for name in _ACCURACY),
     _binary(name="precision", share=_precision, counted="predicted positives"),
     _binary(name="recall", share=_recall, counted=_POSITIVES),
     _binary(name="true_positive_rate", share=_recall, counted=_POSITIVES),
-    _binary(name="false_negative_rate", greater_is_better=False, share=_miss, counted=_POSITIVES),
+    _binary(
+        name="false_negative_rate",
+        greater_is_better=False,
+        share=_fnr,
+        counted=_POSITIVES,
+    ),
     _strict(name="specificity", share=_specificity, counted=_NEGATIVES),
     _strict(name="true_negative_rate", share=_specificity, counted=_NEGATIVES),
-    _strict(name="false_positive_rate", greater_is_better=False, share=_alarm, counted=_NEGATIVES),
+    _strict(
+        name="false_positive_rate",
+        greater_is_better=False,
+        share=_fpr,
+        counted=_NEGATIVES,
+    ),
     _strict(name="selection_rate", greater_is_better=None, share=_selected),
     _binary(
         name="f1",
-        share=_overlap,
+        share=_jaccard,
         overlap=True,
         counted="positives, true or predicted",
-        unless="no positives, neither in `y_true` nor predicted",
+        undefined_reason="no positives, neither in `y_true` nor predicted",
         interval="Wilson, of the overlap",
     ),
 )
 
 
-# averages over classes, of right, true and predicted rows by class
+# averages over classes, computed from correct, true and predicted rows by class
 
 
 def _mean(parts: Floats, true: Floats, pred: Floats) -> Floats:
-    """Return the mean over classes that have rows; NaN where one of them is undefined."""
+    """Return the mean over classes with rows; NaN if one of their values is undefined."""
     present = true + pred > 0
     return _divided(np.where(present, parts, 0.0).sum(-1), present.sum(-1))
 
@@ -476,7 +489,7 @@ def _matthews(right: Floats, true: Floats, pred: Floats) -> Floats:
     n = true.sum(-1)
     shared = right.sum(-1) * n - (true * pred).sum(-1)
     spread = n**2 - (true**2).sum(-1), n**2 - (pred**2).sum(-1)
-    # rounding leaves a remainder where all rows are of one class
+    # with one class the spread is 0 up to rounding errors
     alone = ((true > 0).sum(-1) < 2) | ((pred > 0).sum(-1) < 2)
     return _divided(shared, np.where(alone, 0.0, np.sqrt(spread[0]) * np.sqrt(spread[1])))
 
@@ -487,9 +500,9 @@ _EITHER = Support(
     lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
     "rows of a class, true or predicted",
 )
-# each class weighs as its rows do: small ones do no harm, where the largest one is not nearly all
-_OTHERS = Support(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
-_combined = partial(MarginMetric, interval="Wilson a class, combined")
+# classes are weighted by their rows, so only the largest class must not be nearly all rows
+_OUTSIDE = Support(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")
+_combined = partial(MarginMetric, interval="Wilson per class, combined")
 
 AVERAGES: tuple[CountMetric, ...] = (
     _combined(
@@ -497,34 +510,34 @@ AVERAGES: tuple[CountMetric, ...] = (
         formula=_balanced_accuracy,
         support=_TRUE,
         mean_of="true",
-        unless="only one class in `y_true`",
+        undefined_reason="only one class in `y_true`",
     ),
     _combined(
         name="precision_macro",
         formula=lambda right, true, pred: _mean(_divided(right, pred), true, pred),
         support=_PREDICTED,
-        alike=True,
+        equal_weights=True,
         mean_of="pred",
-        unless="a class is never predicted",
+        undefined_reason="a class is never predicted",
     ),
     _combined(
         name="recall_macro",
         formula=lambda right, true, pred: _mean(_divided(right, true), true, pred),
         support=_TRUE,
         mean_of="true",
-        unless="a predicted class is not in `y_true`",
+        undefined_reason="a predicted class is not in `y_true`",
     ),
     MarginMetric(
         name="f1_macro",
         formula=lambda right, true, pred: _mean(_divided(2 * right, true + pred), true, pred),
         support=_EITHER,
-        alike=True,
+        equal_weights=True,
     ),
     MarginMetric(
         name="precision_weighted",
         formula=lambda right, true, pred: _weighted(_divided(right, pred), true),
         support=_PREDICTED,
-        unless="a class is never predicted",
+        undefined_reason="a class is never predicted",
     ),
     MarginMetric(
         name="f1_weighted",
@@ -534,8 +547,8 @@ AVERAGES: tuple[CountMetric, ...] = (
         name="matthews_corrcoef",
         low=-1.0,
         formula=_matthews,
-        support=_OTHERS,
-        alike=True,
-        unless="only one class in `y_true`, or only one predicted",
+        support=_OUTSIDE,
+        equal_weights=True,
+        undefined_reason="only one class in `y_true`, or only one predicted",
     ),
 )

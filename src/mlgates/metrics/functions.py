@@ -1,4 +1,4 @@
-"""Metrics that are a user's function, or one of another library."""
+"""Metrics given as functions, a user's own or those of another library."""
 
 import inspect
 import math
@@ -17,25 +17,25 @@ from mlgates.stats.arrays import Counts, Values
 from mlgates.stats.resampling import SEED, THIN, bca_interval, row_indices
 
 Function = Callable[..., Any]
-#: Draws: of few rows, and of many, where a user's function may be slow.
+#: Bootstrap resamples; fewer from 10,000 rows on, because each calls the function once.
 _DRAWS = 2_000
 _DRAWS_OF_MANY = 500
 _MANY = 10_000
-#: More different values than these are not classes.
+#: Columns with more distinct values than these are not treated as classes.
 _MOST_CLASSES = 20
 _ROLES = {"y_true": "true", "y_pred": "pred", "y_score": "score", "sample_weight": "weight"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FunctionMetric(Metric):
-    """A function of truth and predictions, or scores, which are passed by name.
+    """A function of true values and predictions or scores, which are passed by name.
 
     Parameters
     ----------
     function : callable
-        Returns one finite number.
+        Called with arrays; must return one finite number.
     roles : mapping
-        Array of `Outcomes` for each of its parameters: "true", "pred", "score" or "weight".
+        For each parameter the array of `Outcomes` to pass: "true", "pred", "score" or "weight".
     """
 
     function: Function = field(repr=False)
@@ -46,7 +46,7 @@ class FunctionMetric(Metric):
     interval: str = "bootstrap of the rows, BCa"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the function's value, and its interval by resampling the rows."""
+        """Return the value of the function, and its interval by resampling the rows."""
         value = self._number(self._arrays(outcomes))
         if not confidence:
             return Estimate(value)
@@ -58,7 +58,7 @@ class FunctionMetric(Metric):
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Bootstrap the rows, the same ones for both models."""
+        """Bootstrap the difference, with the same resampled rows for both models."""
         here, there = self.of_rows(candidate), self.of_rows(production)
         draws = [here(some) - there(some) for some in _drawn_rows(candidate)]
         left = [here(some) - there(some) for some in rows_left(candidate.n)]
@@ -67,27 +67,27 @@ class FunctionMetric(Metric):
         return resampled_change(value, np.array(draws), "paired bootstrap", np.array(left))
 
     def of_rows(self, outcomes: Outcomes) -> Callable[[Values], float]:
-        """Return the metric as a function of some rows; NaN where the user's function fails."""
+        """Return the metric as a function of rows; NaN if the user's function fails on them."""
         arrays = self._arrays(outcomes)
 
         def of_rows(rows: Values) -> float:
             try:
                 return self._number({name: array[rows] for name, array in arrays.items()})
-            except Exception:  # noqa: BLE001  (resampled rows may break a user's function)
+            except Exception:  # noqa: BLE001  (a user's function may fail on resampled rows)
                 return math.nan
 
         return of_rows
 
     def _arrays(self, outcomes: Outcomes) -> dict[str, Values]:
-        """Return the function's arguments."""
+        """Return the arguments of the function by name."""
         if outcomes.weight is not None and "weight" not in self.roles.values():
-            msg = f"`{self.name}` has no parameter `sample_weight`, and `sample_weight` was given"
+            msg = f"`sample_weight` was given, but `{self.name}` has no parameter `sample_weight`"
             raise EvidenceError(msg)
         given = {name: getattr(outcomes, role) for name, role in self.roles.items()}
         return {name: array for name, array in given.items() if array is not None}
 
     def _number(self, arrays: Mapping[str, Values]) -> float:
-        """Return the function's value, a finite number."""
+        """Return the value of the function; raise unless it is a finite number."""
         answer = self.function(**arrays)
         item = answer.item() if getattr(answer, "shape", None) == () else answer
         number = options.real(item)
@@ -99,7 +99,7 @@ class FunctionMetric(Metric):
 
 
 def _drawn_rows(outcomes: Outcomes) -> Iterator[Counts]:
-    """Yield the rows of each resample, drawn by class where a resample might lack a rare one."""
+    """Yield the row numbers of each resample, drawn within each class if one is rare."""
     draws = _DRAWS if outcomes.n <= _MANY else _DRAWS_OF_MANY
     strata, true = None, outcomes.true
     if true.ndim == 1 and true.dtype.kind != "f":
@@ -117,13 +117,13 @@ def _drawn_rows(outcomes: Outcomes) -> Iterator[Counts]:
 def function_metric(
     function: Function, owner: str, *, greater_is_better: bool | None
 ) -> FunctionMetric:
-    """Return the metric of a function; its signature is read here, once.
+    """Return the metric of a function, after checking its signature.
 
     Raises
     ------
     OptionError
-        For required parameters other than ``y_true``, ``y_pred`` or ``y_score`` (``y_prob``,
-        ``y_proba``), and ``sample_weight``.
+        If it has no parameter ``y_true``, neither ``y_pred`` nor ``y_score`` (``y_prob``,
+        ``y_proba``), or a required parameter other than these and ``sample_weight``.
     """
     inside = getattr(function, "func", function)  # of a partial function
     names = (getattr(each, "__name__", None) for each in (function, inside))
@@ -141,7 +141,7 @@ def function_metric(
         if role is not None and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
             roles[p.name] = role
     answers = [p for p, role in roles.items() if role in ("pred", "score")]
-    if len(answers) > 1:  # the one without a default, or the first
+    if len(answers) > 1:  # keep the required one, or the first
         kept = [p for p in answers if p in needed] or answers[:1]
         roles = {p: role for p, role in roles.items() if p not in answers or p in kept}
         answers = kept

@@ -1,4 +1,4 @@
-"""The base of all metrics: a name, a direction, a possible range, a value with its interval."""
+"""Base classes of all metrics: name, direction, range, value and interval."""
 
 import math
 import re
@@ -18,24 +18,24 @@ from mlgates.verdict import Measurement, format_number
 
 __all__ = ["Estimate", "Metric", "few"]
 
-#: Of how often each row came up in each resample, ``(b, n)``: ``(b,)`` values, NaN if undefined.
+#: Maps counts of each row in each resample, ``(b, n)``, to ``(b,)`` values, NaN if undefined.
 Statistic = Callable[[Values], Floats]
 
-#: Fewer rows than these decide nothing about a share of them, or about how a class is ranked.
+#: Minimal number of rows for a share of them, and for the ranking of a class.
 _LEAST = 10
-#: Rounding may move a value this far beyond its possible range.
+#: Rounding errors may move a value this far out of its range.
 _TOLERANCE = 1e-9
 _PLURAL = re.compile(r"\b(positive|negative|row|prediction)s\b")
-#: Rows of a subset that represents many rows, rows of its smallest class, and number of subsets.
+#: Bootstrap of large data: rows of a subset, rows of its smallest class, number of subsets.
 _SUBSET = 10_000
 _OF_A_CLASS = 200
 _SUBSETS = 10
-#: Blocks of rows that are left out in turn, where there are more rows than that.
+#: Maximal number of blocks of the jackknife; each of at most so many rows is its own block.
 _BLOCKS = 200
 
 
 class Estimate(NamedTuple):
-    """A metric's value, its interval, and the method and details of both."""
+    """Value and interval of a metric, with method and details."""
 
     value: float | None
     interval: tuple[float, float] | None = None
@@ -44,12 +44,12 @@ class Estimate(NamedTuple):
 
 
 def undefined(why: str) -> Estimate:
-    """Return the estimate of a metric that is undefined for these rows."""
+    """Return the estimate of a metric that is undefined on these rows."""
     return Estimate(None, details={"undefined": why})
 
 
 def few(rows: float, what: str) -> str:
-    """Return the clause for a metric that rests on too few rows; an empty string otherwise.
+    """Return the reason that a metric is based on too few rows; an empty string otherwise.
 
     Examples
     --------
@@ -69,22 +69,22 @@ def few(rows: float, what: str) -> str:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Metric(ABC):
-    """One number that measures how good a model is on given rows.
+    """A number that measures how good a model is.
 
     Parameters
     ----------
     name : str
         Scikit-learn's name, where it has one.
     need : {"labels", "scores", "probabilities", "values", "given"}
-        What it reads of the outcomes.
+        Kind of outcomes that it is computed from.
     greater_is_better : bool or None
-        None when neither direction is better.
+        None if neither direction is better.
     low, high : float
-        The possible range: a value outside it is an error.
+        Range of possible values; a value outside it raises.
     scores : bool
-        Whether a metric of what was given reads the scores, not the predictions.
+        For the need ``"given"``: whether scores are read instead of predictions.
     interval : str
-        Method of the interval, for the reference page.
+        Method of the interval, shown on the reference page.
     """
 
     name: str
@@ -96,25 +96,26 @@ class Metric(ABC):
     interval: str = field(default="", repr=False)
 
     def measure(self, outcomes: Outcomes, *, confidence: float = 0.95) -> Measurement:
-        """Return the metric of these outcomes.
+        """Return the value of the metric, with its interval.
 
         Parameters
         ----------
         outcomes : Outcomes
-            Of the kind that the metric needs.
+            Of the kind `need`.
         confidence : float
-            Of the two-sided interval; 0 for the value alone, which saves the resampling.
+            Confidence level of the two-sided interval; 0 for no interval, without resampling.
 
         Returns
         -------
         Measurement
-            The value is None where the metric is undefined, with the cause as
-            ``details["undefined"]``; ``details["lacking"]`` is what the rows lack for a decision.
+            The value is None if the metric is undefined, with the reason in
+            ``details["undefined"]``. ``details["lacking"]`` is the reason if there are too few rows
+            for a decision.
 
         Raises
         ------
         EvidenceError
-            For a value that is not possible, and for outcomes that the metric can't read.
+            For a value outside the range, and for outcomes that the metric can't be computed from.
         """
         found = undefined("no rows")
         if outcomes.effective > 0:
@@ -122,12 +123,12 @@ class Metric(ABC):
         value, interval = found.value, None
         if value is not None:
             if not math.isfinite(value):
-                msg = f"`{self.name}` is not finite: the values are too large to be added up"
+                msg = f"`{self.name}` must be finite, got {value}: the sum of the values overflows"
                 raise EvidenceError(msg)
             slack = _TOLERANCE * max(1.0, abs(value))
             if not self.low - slack <= value <= self.high + slack:
-                msg = f"`{self.name}` is {format_number(value)}, which is impossible: its range is "
-                msg += f"{format_number(self.low)} to {format_number(self.high)}"
+                msg = f"`{self.name}` must be between {format_number(self.low)} and "
+                msg += f"{format_number(self.high)}, got {format_number(value)}"
                 raise EvidenceError(msg)
             value = min(max(value, self.low), self.high)
             if confidence and found.interval and all(map(math.isfinite, found.interval)):
@@ -145,27 +146,27 @@ class Metric(ABC):
 
     @abstractmethod
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return value and interval of at least one row."""
+        """Return value and interval; there is at least one row."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference between two models on the same rows."""
+        """Return interval and test of the difference of two models on the same rows."""
         del candidate, production
         return Change("difference")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowMetric(Metric):
-    """A metric that is neither a function of counts nor a mean, so that rows are resampled."""
+    """A metric whose interval needs resampling of rows."""
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return the metric as a function of resamples; the same counts serve two models."""
+        """Return the metric as a function of resamples, given as counts of the rows."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Bootstrap the rows, the same ones for both models; many rows by random subsets.
+        """Bootstrap the difference with the same rows for both models; large data by subsets.
 
-        About its mean, the spread in a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that
-        of all.
+        The standard error on a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that on all
+        rows.
 
         References
         ----------
@@ -199,28 +200,28 @@ class RowMetric(Metric):
         return resampled_change(value, np.concatenate(parts), "paired bootstrap")
 
     def _paired(self, candidate: Outcomes, production: Outcomes) -> Statistic:
-        """Return the difference between two models as a function of resamples."""
+        """Return the difference of two models as a function of resamples."""
         here, there = self.of_counts(candidate), self.of_counts(production)
         return lambda counts: np.asarray(here(counts) - there(counts))
 
     def _draws(
         self, statistic: Statistic, outcomes: Outcomes, resamples: int, rng: np.random.Generator
     ) -> Floats:
-        """Return a statistic of resamples, by class where a resample might lack a rare one."""
+        """Return a statistic of resamples, drawn within each class if one is rare."""
         smallest = self._smallest_class(outcomes)
         strata = outcomes.true if smallest is not None and smallest < THIN else None
         batches = row_counts(outcomes.n, resamples, rng, strata)
         return np.concatenate([statistic(batch) for batch in batches])
 
     def subset_size(self, outcomes: Outcomes) -> int:
-        """Return how many rows show the spread as well as all; more where a class is rare."""
+        """Return the number of rows of a subset; more if a class is rare."""
         smallest = self._smallest_class(outcomes)
         if smallest is None:
             return _SUBSET
         return max(_SUBSET, math.ceil(_OF_A_CLASS * outcomes.n / smallest))
 
     def _smallest_class(self, outcomes: Outcomes) -> int | None:
-        """Return the rows of the smallest class; None for a metric of numbers."""
+        """Return the number of rows of the smallest class; None for a metric of numbers."""
         if self.need not in ("scores", "probabilities"):
             return None
         sizes = np.bincount(outcomes.true)
@@ -228,15 +229,15 @@ class RowMetric(Metric):
 
 
 def rows_left(n: int) -> Iterator[Mask]:
-    """Yield which rows are left without one of them each, or of many without one block each."""
+    """Yield masks of the rows without one row, or for many rows without one block (jackknife)."""
     blocks = np.arange(n) % min(n, _BLOCKS)
     for block in range(min(n, _BLOCKS) if n > 1 else 0):
         yield blocks != block
 
 
 def scores(outcomes: Outcomes) -> Floats:
-    """Return the scores of outcomes that have some."""
+    """Return the scores; raise if the outcomes have none."""
     if outcomes.score is None:
-        msg = f"outcomes of {outcomes.need} have no scores"
+        msg = f"the metric needs scores, got outcomes of {outcomes.need}"
         raise EvidenceError(msg)
     return outcomes.score

@@ -1,4 +1,4 @@
-"""Groups and slices of rows by the values of columns, or by conditions on a table."""
+"""Make groups and slices of rows by the values of columns or by conditions on a table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ __all__ = ["Groups", "Slice", "groups_of", "slices_of"]
 
 #: More groups than these are refused.
 _MOST = 1_000
-#: A feature of more groups than these may be an identifier or a measured number.
+#: A feature with more groups than these may be an identifier or a measurement.
 _FEW = 20
 _LONGEST_NAME = 40
 _MISSING = "missing"
@@ -38,7 +38,7 @@ class Slice:
     name : str
         ``"sex=f"``, or the name of a condition.
     mask : array of bool or EvidenceError
-        One for each of the rows given, or why its condition selects none.
+        Whether each row is in the slice, or the error of its condition.
 
     Examples
     --------
@@ -55,27 +55,27 @@ class Slice:
 
     @property
     def rows(self) -> npt.NDArray[np.bool_]:
-        """Whether each row is in the slice; raises the error of a condition that failed."""
-        if isinstance(self.mask, EvidenceError):  # only now, so that other slices are measured
+        """Whether each row is in the slice; raises the error of the condition if it failed."""
+        if isinstance(self.mask, EvidenceError):  # raised here, so that other slices are measured
             raise self.mask.with_traceback(None)
         return self.mask
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Each row in one group, by the values of one feature or of several, crossed.
+    """The group of each row, by the values of one feature or the combinations of several.
 
     Parameters
     ----------
     features : tuple of str
-        Names of the features; an unnamed array is "group".
+        Names of the features; an array without a name is called "group".
     names : tuple of str
-        One a group: ``"sex=1"`` or ``"sex=1, race=b"``, ``"sex=missing"``. A category that is
-        declared and has no rows is a group too.
+        Name of each group: ``"sex=1"``, ``"sex=1, race=b"`` or ``"sex=missing"``. Categories of a
+        categorical column are groups even if they have no rows.
     codes : array of int
-        Group of each of the rows given.
+        Position in `names` of the group of each row.
     missing : tuple of bool
-        Whether a group is one of missing values.
+        Whether each group consists of rows with a missing value.
 
     Examples
     --------
@@ -92,16 +92,17 @@ class Groups:
 
 
 def slices_of(evidence: "Evidence", by: Any) -> tuple[Slice, ...]:
-    """Return the slices of the rows by column names, whose values are crossed, or by conditions.
+    """Return slices of the rows: one per combination of column values, or one per condition.
 
-    `by` is a name, a sequence of names, a mapping of conditions by slice name, or a sequence of
-    such pairs. A condition that fails raises only when its own slice's `rows` are read.
+    `by` is a column name, a sequence of names, a mapping from slice name to condition, or a
+    sequence of such pairs. The error of a condition is raised when the `rows` of its slice are
+    read.
 
     Raises
     ------
     EvidenceError
-        For a column that is not there, has other rows than the labels or too many values, and for
-        conditions without a table or on one of other rows.
+        For a column that is not found, has too many values or does not match the rows of the
+        labels, and for conditions without a table or on a table with other rows.
     """
     if isinstance(by, str):
         by = (by,)
@@ -116,10 +117,10 @@ def slices_of(evidence: "Evidence", by: Any) -> tuple[Slice, ...]:
 def _select(
     evidence: "Evidence", name: str, condition: Callable[..., object]
 ) -> npt.NDArray[np.bool_] | EvidenceError:
-    """Return the rows of a condition on `X`, or on `data` where it raises on `X`."""
+    """Return the rows for which a condition on `X` holds; if it raises on `X`, on `data`."""
     tables = [table for table in ("X", "data") if table in evidence]
     if not tables:
-        msg = f"slice {name!r} is a condition on a table, and neither `X` nor `data` was given"
+        msg = f"slice {name!r} needs a table for its condition: pass `X` or `data`"
         raise EvidenceError(msg)
     for table in tables:
         rows, native = lookup.rows_of_evidence(evidence, table), evidence.read_only(table)
@@ -128,7 +129,7 @@ def _select(
         except EvidenceError as error:
             if error.__cause__ is None or table == tables[-1]:
                 return error
-            continue  # the condition itself raised on this table
+            continue  # the condition raised on this table
         anchor = lookup.anchor_rows(evidence)
         if anchor is not None:
             columns.require_same_rows(
@@ -139,14 +140,14 @@ def _select(
 
 
 def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
-    """Return the groups of one or several sensitive features, crossed.
+    """Return the groups of one sensitive feature, or the combinations of several.
 
-    `features` is a name of evidence, or names of columns.
+    `features` is the name of evidence or of columns.
 
     Raises
     ------
     EvidenceError
-        For features with other rows than the labels, and for identifiers and measured numbers.
+        For features that do not match the rows of the labels or have too many values.
     """
     role = str(features)
     value: Any = features
@@ -161,7 +162,7 @@ def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
     elif columns.is_table(value):
         inside, index = columns.columns_of(title, value), columns.index_of(value)
         if not inside:
-            msg = f"{title} has no columns"
+            msg = f"{title} must have at least one column, got a table without columns"
             raise EvidenceError(msg)
         by_name = {
             str(name): replace(
@@ -179,7 +180,7 @@ def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
 
 
 def are_names(evidence: "Evidence", value: Any) -> bool:
-    """Return whether a list has names of columns rather than one group per row."""
+    """Return whether a list contains column names, rather than one group per row."""
     is_short = isinstance(value, list | tuple) and 0 < len(value) <= _FEW
     if not is_short or not all(isinstance(name, str) for name in value):
         return False
@@ -195,12 +196,12 @@ def are_names(evidence: "Evidence", value: Any) -> bool:
 def _cross(
     evidence: "Evidence", by_name: Mapping[str, columns.Column], *, as_groups: bool = False
 ) -> Groups:
-    """Return groups by the values of some columns: sorted by value, missing ones last.
+    """Return the groups of equal values in some columns, sorted by value, missing values last.
 
-    Identifiers and measured numbers are refused `as_groups`.
+    With `as_groups`, identifiers and measurements are refused.
     """
     if not by_name:
-        msg = "no column was named to make groups of"
+        msg = "at least one column is required to make groups"
         raise EvidenceError(msg)
     anchor = lookup.anchor_rows(evidence)
     for column in by_name.values():
@@ -212,27 +213,27 @@ def _cross(
         found, values = encode(column, declared=True)
         if as_groups and len(values) > _FEW and not column.declares:
             distinct = f"{len(values):,} distinct values"
-            advice = "bin it first, or give a feature with fewer groups"
+            advice = "bin it first, or pass a feature with fewer groups"
             if len(values) * 2 > len(found):
-                msg = f"{column.title} has {distinct} in {len(found):,} rows, which looks like an "
-                msg += f"identifier: {advice}"
+                msg = f"{column.title} looks like an identifier: it has {distinct} in "
+                msg += f"{len(found):,} rows; {advice}"
                 raise EvidenceError(msg)
             if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
-                msg = f"{column.title} is a measured number with {distinct}: {advice}"
+                msg = f"{column.title} looks like a measurement: it has {distinct}; {advice}"
                 raise EvidenceError(msg)
         if len(values) > _MOST:
             raise _too_many(len(values), column.title)
         order = list(range(len(values)))
         if not (column.declares and getattr(column.array.type, "ordered", False)):
             order.sort(key=values.__getitem__)
-        rank = np.empty(len(values) + 1, np.intp)  # of each value, and of a missing one
+        rank = np.empty(len(values) + 1, np.intp)  # the last one is for missing values
         rank[order] = np.arange(len(values))
         rank[-1] = len(values)
         values = [values[place] for place in order] + [None] * bool((found < 0).any())
         codes = codes * len(values) + rank[found]
         present = np.bincount(codes, minlength=len(combined) * len(values)) > 0
         if len(by_name) == 1:
-            present[:] = True  # a category that is declared and has no rows
+            present[:] = True  # categories without rows are groups too
         places = np.flatnonzero(present)
         if len(places) > _MOST:
             raise _too_many(len(places), " and ".join(column.title for column in by_name.values()))
@@ -246,12 +247,12 @@ def _cross(
 
 
 def _too_many(groups: int, named: str) -> EvidenceError:
-    msg = f"{named} would make {groups:,} groups, too many: at most {_MOST:,}; bin it first"
+    msg = f"{named} must make at most {_MOST:,} groups, got {groups:,}; bin the values first"
     return EvidenceError(msg)
 
 
 def group_name(feature: str, value: object) -> str:
-    """Return a group's name, ``"sex=f"``; None is the group of missing values.
+    """Return the name of a group, such as ``"sex=f"``; the value None means missing.
 
     Examples
     --------
@@ -275,7 +276,7 @@ def group_name(feature: str, value: object) -> str:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names that all differ: the second of two equal ones gets a number."""
+    """Return distinct names: repeated names get a number in parentheses."""
     taken: dict[str, None] = {}
     for name in names:
         new, number = name, 1

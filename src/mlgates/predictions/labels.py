@@ -1,4 +1,4 @@
-"""Labels as codes of sorted classes; numbers and texts are never cast to each other."""
+"""Encode labels as codes of sorted classes, without converting between numbers and strings."""
 
 import math
 from collections.abc import Iterable
@@ -17,20 +17,20 @@ from mlgates.tables.columns import Column
 __all__ = ["list_labels"]
 
 _BINARY = frozenset({0, 1})
-_LONGEST_TEXT = 40
+_LONGEST_LABEL = 40
 _MOST_LISTED = 10
 _NOT_LABELS = {
-    "binary": "bytes; decode them first: labels are numbers or texts",
-    "timestamp": "timestamps; labels are numbers or texts",
-    "date": "dates; labels are numbers or texts",
-    "time": "times of day; labels are numbers or texts",
-    "duration": "durations; labels are numbers or texts",
+    "binary": "bytes: decode them first; class labels must be integers, booleans or strings",
+    "timestamp": "timestamps; class labels must be integers, booleans or strings",
+    "date": "dates; class labels must be integers, booleans or strings",
+    "time": "times of day; class labels must be integers, booleans or strings",
+    "duration": "durations; class labels must be integers, booleans or strings",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Labels of the rows as codes.
+    """Labels of the rows, encoded as integer codes.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class Labels:
     codes : array of int
         Position of each row's label in `values`; -1 where it is missing.
     values : tuple
-        Distinct labels as plain Python values, unsorted.
+        Distinct labels as plain Python values, in order of appearance.
     bools : bool
-        Whether the labels are True and False.
+        Whether the labels are booleans.
     """
 
     title: str
@@ -51,7 +51,7 @@ class Labels:
 
 
 class Classes(NamedTuple):
-    """All labels, sorted; the position of the positive one, if known; labels only predicted."""
+    """All labels, sorted; the position of the positive one; labels that were only predicted."""
 
     every: tuple[Any, ...] = ()
     positive: int | None = None
@@ -59,10 +59,10 @@ class Classes(NamedTuple):
 
 
 def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.intp], list[Any]]:
-    """Return each row's position among the distinct values (-1 where missing), and the values.
+    """Return an integer code for each row (-1 if missing) and the distinct values.
 
-    Equal values are one: -0.0 and 0.0 too. With `declared`, a category without rows is kept where
-    the column declares its categories.
+    Values that compare equal, such as -0.0 and 0.0, share a code. With `declared`, categories of a
+    categorical column are kept even if they have no rows.
     """
     if column.field.kind == "null":
         return np.full(column.rows, -1, np.intp), []
@@ -84,12 +84,12 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
 
 
 def code_labels(column: Column, advice: str = "") -> Labels:
-    """Return the labels of a column as codes; `advice` is added for numbers that are not whole.
+    """Encode the labels of a column; `advice` ends the message about non-integer numbers.
 
     Raises
     ------
     EvidenceError
-        For numbers that are not whole or infinite, and for kinds that can't be labels.
+        For non-integer and infinite numbers, and for types that can't be labels.
     """
     kind = column.field.kind
     if kind in _NOT_LABELS:
@@ -98,55 +98,56 @@ def code_labels(column: Column, advice: str = "") -> Labels:
     if kind in ("float", "decimal"):
         floats = column.floats
         if np.isinf(floats).any():
-            msg = f"{column.title} holds infinite values, and labels are due"
+            msg = f"{column.title} holds infinite values, but class labels are required"
             raise EvidenceError(msg)
         if (np.trunc(floats) != floats)[~np.isnan(floats)].any():
-            msg = f"{column.title} holds numbers that are not whole, and labels are due{advice}"
+            msg = f"{column.title} holds non-integer numbers, but class labels are "
+            msg += f"required{advice}"
             raise EvidenceError(msg)
     codes, values = encode(column)
     return Labels(column.title, codes, tuple(map(plain_label, values)), kind == "bool")
 
 
 def plain_label(label: Any) -> Any:
-    """Return a label as a plain Python value; a whole number is an int, a bool stays a bool."""
+    """Return a label as a plain Python value: 1.0 becomes 1, booleans stay booleans."""
     if getattr(label, "shape", None) == ():
         label = label.item()
     return int(label) if isinstance(label, float | Decimal) and is_whole(label) else label
 
 
 def is_whole(number: Any) -> bool:
-    """Return whether a number is finite and whole."""
+    """Return whether a number is a finite integer."""
     return math.isfinite(number) and number == int(number)
 
 
 def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, ...]:
-    """Return the distinct labels, sorted; True and False are 1 and 0 unless `bools`."""
+    """Return the distinct labels, sorted; booleans become 1 and 0 unless `bools`."""
     plain = labels if bools else (int(v) if isinstance(v, bool) else v for v in labels)
     return tuple(sorted(dict.fromkeys(plain)))
 
 
-def mixed_types(numbers: str, texts: str) -> EvidenceError:
-    """Return the error for labels of which some are numbers and others texts."""
-    msg = f"{numbers} holds numbers and {texts} holds texts; labels are never cast: "
-    msg += "convert one of them"
+def mixed_types(numbers: str, strings: str) -> EvidenceError:
+    """Return the error for numeric labels compared with string labels."""
+    msg = f"{numbers} holds numbers but {strings} holds strings: convert one to the type of the "
+    msg += "other"
     return EvidenceError(msg)
 
 
 def find_classes(
     true: Labels, pred: Labels | None = None, model: Labels | None = None, pos_label: object = None
 ) -> Classes:
-    """Return the classes of true labels, predicted labels and a model's own `classes_`.
+    """Return the union of true labels, predicted labels and a model's `classes_`.
 
     Raises
     ------
     EvidenceError
-        For numbers compared with texts, for predictions that share no label with the truth, and
+        For numbers compared with strings, for predictions that share no label with `y_true`, and
         for a `pos_label` that is not a label.
     """
     sides = [side for side in (true, pred, model) if side is not None and side.values]
     by_type = {isinstance(side.values[0], str): side.title for side in reversed(sides)}
     if len(by_type) > 1:
-        raise mixed_types(numbers=by_type[False], texts=by_type[True])
+        raise mixed_types(numbers=by_type[False], strings=by_type[True])
     bools = all(side.bools for side in sides)
     known = {*true.values, *(() if model is None else model.values)}
     predicted = set(() if pred is None else pred.values)
@@ -154,10 +155,10 @@ def find_classes(
     if positive is not None:
         if not isinstance(positive, str | int):
             got = shown(pos_label)
-            msg = f"`pos_label` must be a label, a text or a whole number, got {got}"
+            msg = f"`pos_label` must be an integer, a boolean or a string, got {got}"
             raise EvidenceError(msg)
         every = known | predicted
-        # a positive class without rows is accepted next to a single other one
+        # the positive class may have no rows if there is one other class
         stray = positive not in predicted and len(every) > 1
         absent = positive not in known and (stray or len(known) > 1)
         if every and (isinstance(positive, str) not in by_type or absent):
@@ -166,8 +167,8 @@ def find_classes(
     if known | predicted <= _BINARY:
         known |= {False, True} if bools else _BINARY
     if pred is not None and true.values and predicted and not predicted & known:
-        msg = f"{pred.title} holds no label of {true.title}: {list_labels(sorted(predicted))} "
-        msg += f"against {list_labels(sorted(known))}"
+        msg = f"{pred.title} and {true.title} have no label in common: "
+        msg += f"{list_labels(sorted(predicted))} against {list_labels(sorted(known))}"
         raise EvidenceError(msg)
     if positive is None and known == _BINARY:
         positive = 1
@@ -177,20 +178,21 @@ def find_classes(
 
 
 def _unknown_positive(label: object, classes: tuple[Any, ...]) -> EvidenceError:
-    """Return the error for a `pos_label` that is not a label, with the one probably meant."""
+    """Return the error for a `pos_label` that is not a label, with the most similar label."""
     near = ""
     for known in classes:
         if isinstance(known, str) != isinstance(label, str) and str(known) == str(label):
-            near = f"; {label_text(known)} is, and is never cast"
+            kind = "string" if isinstance(known, str) else "number"
+            near = f"; did you mean the {kind} {label_text(known)}?"
         elif str(known).casefold() == str(label).casefold():
             near = f"; did you mean {label_text(known)}?"
     listed = list_labels(classes)
-    msg = f"`pos_label` {label_text(label)} is none of the labels: {listed}{near}"
+    msg = f"`pos_label` must be one of the labels {listed}, got {label_text(label)}{near}"
     return EvidenceError(msg)
 
 
 def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
-    """Return the rows' codes into `classes`, which contain all labels; -1 stays -1."""
+    """Return the position of each row's label in `classes`, -1 if missing."""
     place = {label: code for code, label in enumerate(classes)}
     rank = np.array([*(place[label] for label in labels.values), -1], np.intp)
     if np.array_equal(rank[:-1], np.arange(len(labels.values))):
@@ -199,13 +201,13 @@ def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
 
 
 def label_text(label: object) -> str:
-    """Return a label as Python source, cut to 40 characters."""
+    """Return the repr of a label, cut to 40 characters."""
     text = shown(label)
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}..."
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}..."
 
 
 def list_labels(labels: Iterable[object]) -> str:
-    """Return labels separated by commas, at most ten of them."""
+    """Return up to ten labels separated by commas, and how many more there are."""
     every = list(labels)
     more = f" and {len(every) - _MOST_LISTED:,} more" if len(every) > _MOST_LISTED else ""
     return ", ".join(map(label_text, every[:_MOST_LISTED])) + more

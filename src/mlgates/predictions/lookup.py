@@ -1,6 +1,6 @@
-"""Evidence about rows: as given, columns of `X` and `data` by name, or answers of a model.
+"""Read evidence with one value per row: given values, named columns, or outputs of a model.
 
-A method of a model is called at most once.
+Each method of a model is called at most once.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ __all__ = ["column_of", "offers", "prediction_method"]
 
 
 class ModelNames(NamedTuple):
-    """Names of the evidence about one model."""
+    """Evidence names of one model, its predictions and its scores."""
 
     model: str
     pred: str
@@ -35,13 +35,13 @@ class ModelNames(NamedTuple):
 
 CANDIDATE = ModelNames("model", "y_pred", "y_score")
 PRODUCTION = ModelNames("production_model", "production_pred", "production_score")
-#: Methods that return scores, the best first; the second returns no probabilities.
+#: Methods that return scores, in order of preference; only the first returns probabilities.
 _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 _TABLES = ("X", "data")
 
 
 def column_of(evidence: "Evidence", name: str) -> columns.Column:
-    """Return a piece of evidence as one value per row; a string names a column of a table."""
+    """Return evidence as one value per row; a string is the name of a column of `X` or `data`."""
     value = evidence[name]
     read = partial(columns.as_column, f"`{name}`", value)
     if isinstance(value, str):
@@ -50,7 +50,9 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
 
 
 def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.Column:
-    """Return a column of `X`, or else of `data`; `role` is the evidence that names it.
+    """Return a column of `X`, or of `data` if `X` does not have it.
+
+    `role` is the evidence whose value is the name of the column, for messages.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
 
 
 def native_column(evidence: "Evidence", column: str, role: str) -> Any:
-    """Return a column of `X`, or else of `data`, in the container that the table uses."""
+    """Return a column of `X` or `data` in the table's own container type."""
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]
     if names_of_columns(value) is not None:
@@ -74,7 +76,7 @@ def native_column(evidence: "Evidence", column: str, role: str) -> Any:
 
 
 def _table_with(evidence: "Evidence", column: str, role: str) -> str:
-    """Return which table has a column: ``"X"`` or ``"data"``; raise when neither has."""
+    """Return the first of ``"X"`` and ``"data"`` that has a column; raise if neither has it."""
     tables = [table for table in _TABLES if table in evidence]
     known: list[str] = []
     for table in tables:
@@ -82,16 +84,16 @@ def _table_with(evidence: "Evidence", column: str, role: str) -> str:
         if column in names:
             return table
         known += names
-    missing = f"`{role}` names the column {column!r}" if role else f"there is no column {column!r}"
-    reason = "neither `X` nor `data` has it"
-    if len(tables) < len(_TABLES):
-        reason = f"`{tables[0]}` lacks it" if tables else "neither `X` nor `data` was given"
-    msg = f"{missing}: {reason}{did_you_mean(column, known)}"
+    named = f"`{role}` names column {column!r}, which was" if role else f"column {column!r} was"
+    searched = " or ".join(f"`{table}`" for table in tables)
+    msg = f"{named} not found in {searched}{did_you_mean(column, known)}"
+    if not tables:
+        msg = f"{named} not found: neither `X` nor `data` was given"
     raise EvidenceError(msg)
 
 
 def column_names(evidence: "Evidence", table: str) -> list[str]:
-    """Return a table's column names that are strings; none for a value that is not a table."""
+    """Return the column names that are strings; an empty list for a value that is not a table."""
     return cast("list[str]", evidence.cached("names", table, partial(_read_names, evidence, table)))
 
 
@@ -106,7 +108,7 @@ def _read_names(evidence: "Evidence", table: str) -> list[str]:
         kinds = ("path", "reader", "lazy", "duckdb", "unopened")
         if table == "data" or kind_of(value) in kinds:
             raise
-        return []  # a model's input need not be a table
+        return []  # the input of a model may be something else than a table
 
 
 def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Column:
@@ -118,13 +120,13 @@ def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Colum
 
 
 def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
-    """Return length and index of evidence; None if it was not given or has no known length."""
+    """Return number of rows and index of evidence; None if not given or without rows."""
     if name not in evidence:
         return None
     value = evidence[name]
     if isinstance(value, str) and name not in _TABLES:
         return column_of(evidence, name)
-    if name == "X":  # (the rows of a file are counted without reading it)
+    if name == "X":  # a file has its number of rows in its metadata
         is_file = kind_of(value) == "path"
         value = evidence.source(name) if is_file else evidence.in_memory(name)
     rows = columns.rows_of(value)
@@ -132,7 +134,7 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
 
 
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
-    """Return the rows that groups and slices must match, preferably some with a pandas index."""
+    """Return the rows that groups and slices must match, with a pandas index if any has one."""
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
     alike = [rows for rows in given if rows.rows == given[0].rows]
@@ -140,7 +142,7 @@ def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
 
 
 def offers(evidence: "Evidence", name: str) -> bool:
-    """Return whether predictions or scores can be computed with the model given."""
+    """Return whether the given model can compute these predictions or scores."""
     names = PRODUCTION if name in PRODUCTION else CANDIDATE
     if "X" not in evidence or names.model not in evidence:
         return False
@@ -154,16 +156,16 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
         return column_of(evidence, names.pred)
     if names.model not in evidence:
         if names.score in evidence:
-            msg = f"labels are due, and only `{names.score}` was given: give `{names.pred}`, "
-            msg += f"such as {names.score} >= 0.5"
+            msg = f"class labels are required, but only `{names.score}` was given: pass "
+            msg += f"`{names.pred}`, for example {names.score} >= 0.5"
             raise EvidenceError(msg)
         raise _not_given(names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
-    return cast("columns.Column", _answer(evidence, names.model, method, columns.as_column))
+    return cast("columns.Column", _output(evidence, names.model, method, columns.as_column))
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
-    """Return scores of the rows, one each or one per class."""
+    """Return scores: one per row, or one column per class."""
     if names.score in evidence:
         given = evidence[names.score]
         if isinstance(given, str):
@@ -177,15 +179,15 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
     method = _method(model, methods)
     if method is None:
         needed = "probabilities" if probabilities else "scores"
-        lacks = " and no ".join(methods)
-        msg = f"`{names.model}` has no {lacks}, and {needed} are due: give `{names.score}`"
+        absent = " or ".join(f"`{method}`" for method in methods)
+        msg = f"{needed} are required, but `{names.model}` has no {absent}: pass `{names.score}`"
         raise EvidenceError(_is_class(names.model, model) or msg)
-    scores: Scores = _answer(evidence, names.model, method, as_scores)
+    scores: Scores = _output(evidence, names.model, method, as_scores)
     return replace(scores, method=method)
 
 
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
-    """Return a model's `classes_` in its own order; None where they can't be read as labels."""
+    """Return the `classes_` of a model in its order; None if they can't be read as labels."""
     if names.model not in evidence:
         return None
     try:
@@ -196,21 +198,22 @@ def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
             if classes
             else None
         )
-    except Exception:  # noqa: BLE001  (a pipeline that is not fitted, several outputs, bins)
+    except Exception:  # noqa: BLE001  (a pipeline that is not fitted, or several outputs)
         return None
 
 
 def prediction_method(name: str, model: Any) -> Method:
-    """Return the method of a model that returns predictions; ``""`` when it is called itself."""
+    """Return the method that returns predictions; ``""`` for a model that is itself called."""
     method = _method(model, ("predict",))
     if method is None:
-        msg = f"`{name}` is of type {type(model).__name__}; a model has `predict`, or is callable"
+        msg = f"`{name}` must have a `predict` method or be callable, got an object of type "
+        msg += type(model).__name__
         raise EvidenceError(_is_class(name, model) or msg)
     return method
 
 
 def _method(model: Any, methods: tuple[Method, ...]) -> Method | None:
-    """Return the first of some methods that a model has; ``""`` for a function, None without."""
+    """Return the first method that a model has; ``""`` for a function, None if it has none."""
     if isinstance(model, type):
         return None
 
@@ -225,25 +228,25 @@ def _method(model: Any, methods: tuple[Method, ...]) -> Method | None:
 
 
 def _is_class(name: str, model: Any) -> str:
-    """Return the error for a class in the place of a model; an empty string for anything else."""
+    """Return the message for a class given as the model; an empty string otherwise."""
     if not isinstance(model, type):
         return ""
-    return f"`{name}` is the class {model.__name__}; give an instance that is fitted"
+    return f"`{name}` must be a fitted instance, got the class {model.__name__}"
 
 
 def _not_given(name: str, model: str) -> EvidenceError:
-    return EvidenceError(f"needs `{name}`, or `{model}` and `X`, which the run was not given")
+    return EvidenceError(f"needs `{name}`, or `{model}` and `X`; neither was given")
 
 
-def _answer(
+def _output(
     evidence: "Evidence", name: str, method: Method, read: Callable[[str, Any], Any]
 ) -> Any:
-    """Return a model's answer for the rows of `X`, with the index of `X`.
+    """Return a model's output for the rows of `X`, with the index of `X`.
 
-    A method is called once, also when the same model is given as the one in production.
+    A method is called once, even if the same model is given as the production model.
     """
     if "X" not in evidence:
-        msg = f"`{name}` was given without `X`, the table to ask it about"
+        msg = f"`{name}` was given without `X`, the table to predict on"
         raise EvidenceError(msg)
     model = evidence[name]
     call = f"`{name}.{method}`" if method else f"`{name}`"
@@ -256,34 +259,33 @@ def _answer(
             return np.empty(0)
         predict: Any = getattr(model, method) if method else model
         try:
-            answer = predict(read_only(evidence.in_memory("X")))
+            output = predict(read_only(evidence.in_memory("X")))
         except MlgatesError:
             raise
         except (Exception, SystemExit) as error:
             msg = f"{call} raised {describe(error, column_names(evidence, 'X'))}"
             raise EvidenceError(msg) from error
-        if answer is None:
-            msg = f"{call} returned None; one answer a row is due"
+        if output is None:
+            msg = f"{call} returned None, expected one prediction per row"
             raise EvidenceError(msg)
-        return answer
+        return output
 
     def align() -> Any:
-        raw = evidence.cached("raw answer", (id(model), method), call_model)
-        answer = read(f"the answer of {call}", raw)
+        raw = evidence.cached("raw output", (id(model), method), call_model)
+        output = read(f"the output of {call}", raw)
         table = rows_of_evidence(evidence, "X")
         if table is None:
-            return answer
-        if answer.rows != table.rows:
-            got = f"{answer.rows:,} answer{'' if answer.rows == 1 else 's'}"
-            rows = f"{table.rows:,} row{'' if table.rows == 1 else 's'}"
-            msg = f"{call} returned {got} for the {rows} of `X`"
+            return output
+        if output.rows != table.rows:
+            msg = f"{call} returned {output.rows:,} row{'' if output.rows == 1 else 's'}, but `X` "
+            msg += f"has {table.rows:,}"
             raise EvidenceError(msg)
-        index = answer.index
+        index = output.index
         plain = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
         if not (index is None or plain or table.index is None or index.equals(table.index)):
-            msg = f"{answer.title} has another index than `X`; return the answers in the order of "
-            msg += "the rows, with the index of `X` or with none"
+            msg = f"{output.title} has a different index from `X`: return one row for each row of "
+            msg += "`X`, in the same order, with the index of `X` or without an index"
             raise EvidenceError(msg)
-        return replace(answer, index=table.index)
+        return replace(output, index=table.index)
 
-    return evidence.cached("answer", (read, id(model), method, name), align)
+    return evidence.cached("output", (read, id(model), method, name), align)

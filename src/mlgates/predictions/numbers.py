@@ -1,4 +1,4 @@
-"""Values, weights and scores of the rows as float64; values that are not finite are refused."""
+"""Read values, weights and scores as finite float64 numbers."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,56 +11,60 @@ from mlgates.predictions.labels import Classes, Labels, label_text, list_labels
 from mlgates.tables import columns
 
 Floats = npt.NDArray[np.float64]
-#: Methods of a model; the empty one calls the model itself.
+#: Methods of a model; an empty name stands for calling the model itself.
 Method = Literal["predict", "predict_proba", "decision_function", ""]
 
 _TOLERANCE = 1e-6
-#: Of two: squares of weights up to this size are still added up exactly enough.
+#: Weights up to two to this power can be squared and added up without overflow.
 _LARGEST_POWER = 200
 
 
 def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
-    """Return the numbers of a column; NaN where they are missing, if that is allowed.
+    """Return the numbers of a column, with NaN for missing values if `missing` allows them.
 
     Raises
     ------
     EvidenceError
-        For texts and other kinds, infinities, and missing values unless `missing`.
+        For columns that are not numeric, infinities, and missing values unless `missing`.
     """
     kind = column.field.kind
     if kind not in columns.NUMBERS and not (kind == "null" and (missing or not column.rows)):
         is_empty = kind == "null"
-        held = "nothing but missing values" if is_empty else f"values of type {column.field.type}"
-        msg = f"{column.title} holds {held}, and numbers are due"
+        got = "holds only missing values" if is_empty else f"has type {column.field.type}"
+        msg = f"{column.title} {got}, but numbers are required"
         raise EvidenceError(msg)
     check_finite(column.title, column.floats, missing=missing)
     return column.floats
 
 
 def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
-    """Raise unless all values are finite; NaN may be allowed."""
+    """Raise unless all values are finite; with `missing`, NaN is allowed."""
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     count = int(np.count_nonzero(bad))
     if not count:
         return
     infinite = int(np.count_nonzero(np.isinf(values)))
     what = {0: "missing", count: "infinite"}.get(infinite, "missing or infinite")
-    msg = f"{name} holds {count:,} of {values.size:,} values that are {what}"
+    verb = "is" if count == 1 else "are"
+    msg = f"{count:,} of {values.size:,} values of {name} {verb} {what}"
     raise EvidenceError(msg)
 
 
 def weights_of(column: columns.Column) -> Floats:
-    """Return weights: finite, none negative, not all zero.
+    """Return weights that are finite, not negative and not all zero.
 
-    They are scaled by a power of two where their squares or sums would overflow or vanish.
+    Very large and very small weights are scaled by a power of two so that sums of squares neither
+    overflow nor underflow.
     """
     weights = values_of(column)
     negative = int(np.count_nonzero(weights < 0))
     if negative:
-        msg = f"{column.title} holds {negative:,} of {weights.size:,} weights that are negative"
+        verb = "is" if negative == 1 else "are"
+        msg = f"{negative:,} of {weights.size:,} values of {column.title} {verb} negative; weights "
+        msg += "must be at least 0"
         raise EvidenceError(msg)
     if weights.size and not weights.any():
-        msg = f"{column.title} holds nothing but zeros: no row would count"
+        msg = f"all values of {column.title} are 0; at least one weight must be positive"
         raise EvidenceError(msg)
     power = int(np.frexp(weights.max(initial=0.0))[1])
     return np.ldexp(weights, -power) if abs(power) > _LARGEST_POWER else weights
@@ -68,7 +72,7 @@ def weights_of(column: columns.Column) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Scores(columns.RowAxis):
-    """Finite scores of the rows."""
+    """Finite scores, one per row or one column per class."""
 
     #: of shape (n,), or (n, k) with one column per class
     values: Floats
@@ -79,12 +83,12 @@ class Scores(columns.RowAxis):
 
 
 def as_scores(name: str, value: Any) -> Scores:
-    """Return scores of any container.
+    """Read scores from any container.
 
     Raises
     ------
     EvidenceError
-        For anything but one column or a table of finite numbers.
+        For anything but one column, a table or a 2-D array of finite numbers.
     """
     if columns.is_table(value) and len(inside := columns.columns_of(name, value)) > 1:
         parts = [values_of(columns.as_column(name, column)) for column in inside.values()]
@@ -114,10 +118,10 @@ def as_scores(name: str, value: Any) -> Scores:
 
 
 def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:
-    """Return the scores of the positive class, or one column per class if there are more than two.
+    """Return the scores of the positive class, or for more than two classes one column per class.
 
-    `name` is the evidence to correct, and `order` the model's own classes in the order of its
-    columns.
+    `name` is the evidence to correct, for messages; `order` is the model's `classes_`, in the order
+    of its columns.
 
     Raises
     ------
@@ -133,26 +137,26 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
         labels = tuple(order.values[code] for code in order.codes)
     if values.ndim == 1:
         if several:
-            msg = f"{scores.title} has one score a row, and there are {len(every)} labels "
-            msg += f"({list_labels(every)}): one column a label is due"
+            msg = f"{scores.title} must have one column per label, got one score per row for "
+            msg += f"{len(every)} labels ({list_labels(every)})"
             raise EvidenceError(msg)
-        # scikit-learn scores the last of two classes
+        # in scikit-learn a single score is that of the second class
         if given or order is None or labels[-1] == _positive(classes):
             return values
         return -values if scores.method == "decision_function" else 1 - values
     if given and width == 2 and not several:
         column = f"[{label_text(scores.names[1])}]" if scores.names else "[:, 1]"
-        msg = f"{scores.title} has 2 columns; for two labels give that of the positive one, "
-        msg += f"such as {name}{column}"
+        msg = f"{scores.title} has 2 columns: for two classes pass the column of the positive "
+        msg += f"class, for example {name}{column}"
         raise EvidenceError(msg)
     if not given and order is None and width == 2 and set(every) != {0, 1}:
-        msg = f"{scores.title} has 2 columns and the model has no `classes_`, so that it is not "
-        msg += "known which one is the positive label's: give the model `classes_`, or give scores"
+        msg = f"the columns of {scores.title} can't be matched to labels, because the model has no "
+        msg += f"`classes_`: pass a model with `classes_`, or pass `{name}`"
         raise EvidenceError(msg)
     if width != len(labels):
-        msg = f"{scores.title} has {width} columns and there are {len(labels)} labels "
-        msg += f"({list_labels(labels)}): one column a label is due"
-        raise EvidenceError(f"{msg}, in this order" if given else msg)
+        msg = f"{scores.title} must have one column per label, got {width} columns for "
+        msg += f"{len(labels)} labels ({list_labels(labels)})"
+        raise EvidenceError(f"{msg}; the columns must be in this order" if given else msg)
     if given:
         places = {str(name): place for place, name in enumerate(scores.names)}
         is_named = set(places) == set(map(str, every))
@@ -161,7 +165,7 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
 
 
 def _model_columns(scores: Scores, classes: Classes, labels: tuple[Any, ...]) -> Floats:
-    """Return a model's scores by class: 0 for the probability of a class that it lacks."""
+    """Return a model's scores by class; a class without a column has probability 0."""
     every = classes.every
     if len(every) <= 2 and (positive := _positive(classes)) in labels:
         return scores.values[:, labels.index(positive)]
@@ -177,24 +181,25 @@ def _model_columns(scores: Scores, classes: Classes, labels: tuple[Any, ...]) ->
 
 
 def _positive(classes: Classes) -> Any:
-    """Return the positive label; raise when it is not known."""
+    """Return the positive label; raise if it was not given."""
     if classes.positive is None:
-        msg = "it is not known which label is positive: say `pos_label`, one of "
-        msg += f"{list_labels(classes.every)}"
+        msg = f"`pos_label` is required: set it to one of the labels {list_labels(classes.every)}"
         raise EvidenceError(msg)
     return classes.every[classes.positive]
 
 
 def check_probabilities(name: str, score: Floats) -> None:
-    """Raise unless scores are probabilities: within [0, 1], and rows of several adding up to 1."""
+    """Raise unless scores are in [0, 1] and the rows of several columns add up to 1."""
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:
-        msg = f"{name} holds {outside:,} of {score.size:,} values outside [0, 1], and "
-        msg += "probabilities are due"
+        verb = "is" if outside == 1 else "are"
+        msg = f"{outside:,} of {score.size:,} values of {name} {verb} outside [0, 1], but "
+        msg += "probabilities are required"
         raise EvidenceError(msg)
     if score.ndim == 2:
         odd = int(np.count_nonzero(np.abs(score.sum(axis=1) - 1) > _TOLERANCE))
         if odd:
-            msg = f"{name} holds {odd:,} of {len(score):,} rows whose probabilities do not add up "
-            msg += "to 1"
+            verb = "does" if odd == 1 else "do"
+            msg = f"probabilities must add up to 1 in each row; {odd:,} of {len(score):,} rows of "
+            msg += f"{name} {verb} not"
             raise EvidenceError(msg)

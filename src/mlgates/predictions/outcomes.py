@@ -1,4 +1,4 @@
-"""Aligned arrays of one model on the labelled rows, read from evidence, and their confusion."""
+"""Read labels and predictions of one model as aligned arrays, and count confusion matrices."""
 
 import math
 from collections.abc import Mapping
@@ -23,49 +23,50 @@ if TYPE_CHECKING:
 
 __all__ = ["Need", "Outcomes", "check_rows", "confusion", "outcomes_of", "row_argument"]
 
-#: What a metric reads: labels, scores of any kind, probabilities, numbers, or what was given.
+#: Input of a metric: class labels, any scores, probabilities, numbers, or values as given.
 Need = Literal["labels", "scores", "probabilities", "values", "given"]
-#: Most classes of a confusion matrix; more would take over 32 MB.
+#: Maximal number of classes of a confusion matrix: 2,000 classes take 32 MB.
 MOST_CLASSES = 2_000
-#: Rounding may lower the effective number of rows by this share.
+#: Relative rounding error of the effective number of rows.
 _ROUNDING = 1e-9
 
-_TARGET = "; for a target of numbers choose a metric of values, such as mean_absolute_error"
+_TARGET = "; for a numeric target use a metric such as mean_absolute_error"
 _SCORES = (
-    "; these look like scores: give them as `{score}`, or threshold them, such as score >= 0.5"
+    "; if these are scores, pass them as `{score}`, or threshold them, for example score >= 0.5"
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Labels and predictions of one model on the rows that have a label; arrays are read-only.
+    """Labels and predictions of one model on the rows that have a label, as read-only arrays.
 
     Parameters
     ----------
     need : {"labels", "scores", "probabilities", "values", "given"}
-        What the arrays hold.
+        Kind of the values.
     n : int
-        Rows kept, those with a label; the arrays have this length.
+        Number of rows with a label, the length of the arrays.
     dropped : int
-        Rows without a label.
+        Number of rows without a label.
     kept : array of bool or None
-        Which of the rows given are kept; None when all are.
+        For each row given, whether it is kept; None if all are.
     true : array
-        Labels: codes into `classes`; for ``"values"`` float64; for ``"given"`` as it was given.
+        True labels as positions in `classes`; numbers for ``"values"``; the values themselves for
+        ``"given"``.
     pred : array or None
         Predictions in the same form.
     score : array or None
-        Scores of the positive class, or one column a class where there are more than two.
+        Scores of the positive class, shape (n,); for more than two classes shape (n, k).
     weight : array or None
-        Weights of the rows.
+        Sample weights.
     classes : tuple
         All labels, sorted, as plain Python values; a class may have no rows. Empty for values.
     positive : int or None
-        Code of the positive class; None when it is not known.
+        Position of the positive class; None if there is none.
     unseen : tuple
         Predicted labels that are neither in `y_true` nor classes of the model.
     missing : array of bool or None
-        Which of the rows given have no label; None when all have one.
+        For each row given, whether its label is missing; None if none is.
 
     Examples
     --------
@@ -95,17 +96,17 @@ class Outcomes:
         for name in ("true", "pred", "score", "weight", "kept", "missing"):
             array = getattr(self, name)
             if array is not None:
-                view = array.view()  # the caller's array stays writable
+                view = array.view()  # leaves the caller's array writable
                 view.flags.writeable = False
                 object.__setattr__(self, name, view)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Outcomes":
-        """Return the outcomes of some rows; classes and the positive one stay as they are.
+        """Return the outcomes of some rows, with the same classes.
 
         Parameters
         ----------
         rows : array of bool
-            One for each of the rows given, those without a label too.
+            One value for each row given, including rows without a label.
 
         Examples
         --------
@@ -130,9 +131,9 @@ class Outcomes:
 
     @cached_property
     def cells(self) -> Floats:
-        """Rows, or sums of their weights, by true and predicted class: ``cells[true, pred]``."""
+        """Confusion matrix of rows, or of their weights: ``cells[true, pred]``."""
         if self.need != "labels" or self.pred is None:
-            msg = f"outcomes of {self.need} have no predicted labels to count"
+            msg = f"a confusion matrix needs predicted labels, got outcomes of {self.need}"
             raise EvidenceError(msg)
         counts = confusion(self.true, self.pred, len(self.classes), self.weight)
         counts.flags.writeable = False
@@ -140,42 +141,42 @@ class Outcomes:
 
     @cached_property
     def effective(self) -> float:
-        """Kish's number of rows, ``(sum w)² / sum w²``; all rows where they have no weights."""
+        """Kish's effective sample size ``(sum w)² / sum w²``; without weights, `n`."""
         if self.weight is None:
             return float(self.n)
         largest = float(self.weight.max(initial=0.0))
         if largest == 0:
             return 0.0
-        shares = self.weight / largest  # squares of small weights would vanish
+        shares = self.weight / largest  # squares of small weights would underflow
         return float(shares.sum() ** 2 / (shares**2).sum())
 
     @property
     def effective_rows(self) -> int:
-        """The number of rows, with weights Kish's effective number, rounded down."""
+        """The number of rows; with weights, Kish's effective sample size, rounded down."""
         return self.n if self.weight is None else math.floor(self.effective * (1 + _ROUNDING))
 
     def binary(self, metric: str) -> int:
-        """Return the code of the positive class; `metric` is named in messages.
+        """Return the position of the positive class; `metric` is the name for messages.
 
         Raises
         ------
         EvidenceError
-            When there are more than two classes, or it is not known which one is positive.
+            If there are more than two classes, or `pos_label` is required and was not given.
         """
         known = [label for label in self.classes if label not in self.unseen]
         if len(known) > 2:
-            advice = "a metric of several classes, such as f1_macro"
+            advice = "a multiclass metric such as f1_macro"
             if metric in {"precision", "recall", "f1"}:
                 advice = f"{metric}_macro, {metric}_micro or {metric}_weighted"
             elif metric == "roc_auc":
                 advice = "roc_auc_ovr or roc_auc_ovr_weighted"
-            msg = f"`{metric}` is for two classes, and here are {len(known)}"
-            msg += f" ({labels.list_labels(known)}): use {advice}"
+            msg = f"`{metric}` needs two classes, got {len(known)} ({labels.list_labels(known)}): "
+            msg += f"use {advice}"
             raise EvidenceError(msg)
         if self.positive is None:
             example = labels.label_text(known[-1]) if known else "1"
-            msg = f"`{metric}` needs to know which label is positive: say `pos_label`, such as "
-            msg += f"pos_label={example}; the labels are {labels.list_labels(known) or 'none'}"
+            msg = f"`{metric}` needs `pos_label`, for example pos_label={example}; the labels are "
+            msg += labels.list_labels(known) or "missing"
             raise EvidenceError(msg)
         return self.positive
 
@@ -188,12 +189,12 @@ def confusion(  # noqa: PLR0917
     group: npt.NDArray[np.intp] | None = None,
     groups: int = 1,
 ) -> Floats:
-    """Count rows, or add up their weights, by true and predicted code in one pass.
+    """Return the confusion matrix of rows, or of their weights, also by group.
 
     Parameters
     ----------
     true, pred : array of int
-        Codes from 0 to `k` - 1.
+        Class of each row, from 0 to `k` - 1.
     k : int
         Number of classes, at most 2,000.
     weight : array, optional
@@ -215,7 +216,7 @@ def confusion(  # noqa: PLR0917
            [1., 1.]])
     """
     if k > MOST_CLASSES:
-        msg = f"there are {k:,} classes; a table of counts is made of at most {MOST_CLASSES:,}"
+        msg = f"a confusion matrix must have at most {MOST_CLASSES:,} classes, got {k:,}"
         raise EvidenceError(msg)
     cell = true * k + pred
     if group is not None:
@@ -225,14 +226,14 @@ def confusion(  # noqa: PLR0917
 
 
 def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: bool) -> Outcomes:
-    """Return the aligned outcomes of the candidate, or of the model in production.
+    """Return the aligned outcomes of the candidate or of the production model.
 
-    `scores` applies to the need ``"given"``: scores instead of predictions.
+    With the need ``"given"``, `scores` selects scores instead of predictions.
 
     Raises
     ------
     EvidenceError
-        For evidence that is missing, invalid or of other rows, with advice.
+        For evidence that is missing, invalid or does not have the same rows.
     """
     if "y_true" not in evidence:
         msg = "needs `y_true`, which the run was not given"
@@ -277,7 +278,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
     else:
         for one, other in ((true, answers), (answers, true)):
             if one.field.kind in NUMBERS and other.field.kind == "string":
-                raise labels.mixed_types(numbers=one.title, texts=other.title)
+                raise labels.mixed_types(numbers=one.title, strings=other.title)
         if true.field.kind in NUMBERS:
             numbers.check_finite(true.title, true.floats, missing=True)
         check_complete(answers)
@@ -304,8 +305,8 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
 def scores_by_class(
     evidence: "Evidence", names: lookup.ModelNames, truth: labels.Labels, scores: Scores
 ) -> tuple[Floats, labels.Classes]:
-    """Return scores in the order of the labels, and the classes; `truth` may have no values."""
-    # of scores that were given, only the number of columns can need the classes of a model
+    """Return scores in the order of the classes, and the classes; `truth` may be empty."""
+    # for given scores `classes_` matters only if they have several columns
     needs_order = scores.method is not None or scores.values.ndim > 1
     order = lookup.model_classes(evidence, names) if needs_order else None
     pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
@@ -314,13 +315,13 @@ def scores_by_class(
 
 
 def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
-    """Return the labels of the rows as codes, computed once."""
+    """Return the encoded true labels, computed once."""
     code = partial(labels.code_labels, true, _TARGET)
     return cast("labels.Labels", evidence.cached("labels", "y_true", code))
 
 
 def check_complete(column: Column) -> None:
-    """Raise for predictions that are missing or infinite."""
+    """Raise if predictions are missing or infinite."""
     if column.field.kind in NUMBERS:
         numbers.check_finite(column.title, column.floats)
     elif column.missing is not None:
@@ -328,9 +329,9 @@ def check_complete(column: Column) -> None:
 
 
 def plain_values(column: Column) -> npt.NDArray[Any]:
-    """Return values as a user's own metric receives them: numbers, times, texts as objects.
+    """Return values as a user's own metric receives them; strings have dtype object.
 
-    Floats are float64. Where a value is missing, the result is arbitrary.
+    Floats are float64. The value of a missing cell is arbitrary.
     """
     kind = column.field.kind
     if kind in ("float", "decimal"):
@@ -344,8 +345,8 @@ def plain_values(column: Column) -> npt.NDArray[Any]:
 def row_argument(evidence: "Evidence", name: str) -> Any:
     """Return evidence with one value per row as a user's function receives it, read-only.
 
-    Names of columns are looked up, ``(n, 1)`` becomes ``(n,)``, and predictions and scores that
-    were not given are computed with the model.
+    Names of columns are replaced by their values, shape (n, 1) becomes (n,), and predictions and
+    scores that were not given are computed with the model.
 
     Examples
     --------
@@ -375,12 +376,12 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
 
 
 def check_rows(arguments: Mapping[str, object]) -> None:
-    """Raise unless the arguments of a function that have rows have the same ones.
+    """Check that the arguments of a function that have rows have the same rows.
 
     Raises
     ------
     EvidenceError
-        When two values differ in length, or in their pandas indexes.
+        If two values differ in length or in their pandas indexes.
     """
     found = [name for name in sorted(ALIGNED, key="X".__eq__) if name in arguments]
     counts = {name: rows_of(arguments[name]) for name in found}  # messages name "X" last
