@@ -402,7 +402,10 @@ def test_a_misspelt_positive_is_not_taken_for_a_negative(metric, stray):
     gate = mg.Performance(metric, **{side: 0.5})
     result = gate.run(**given, pos_label="yes")
     assert result.verdict == "error"
-    assert result.reason.startswith(f"predicted, but not in `y_true`: '{stray}'; `{metric}` can't ")
+    assert result.reason == (
+        f"`{metric}` needs predictions with labels of `y_true`, got '{stray}', which may be a "
+        "misspelt positive label"
+    )
     assert not mg.Performance("recall", at_least=0.1).run(**given, pos_label="yes").passed
 
 

@@ -191,8 +191,8 @@ def test_what_is_no_label_is_refused(true, message):
 
 
 def test_scores_in_the_place_of_predictions():
-    said = "`{}` holds non-integer numbers, but class labels are required; if these are scores, pass"
-    said += " them as `{}`, or threshold them, for example score >= 0.5"
+    said = "`{}` holds non-integer numbers, but class labels are required; if these are scores, "
+    said += "pass them as `{}`, or threshold them, for example score >= 0.5"
     pred = [0.2, 0.7, 0.9, 0.1]
     assert refusal(y_true=Y, y_pred=pred) == said.format("y_pred", "y_score")
     pred = [Decimal("0.5")] * 4

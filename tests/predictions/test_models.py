@@ -94,8 +94,8 @@ def test_a_model_of_numbers_has_no_scores():
     model = LinearRegression().fit(X, Y)
     evidence = Evidence({"X": X, "y_true": Y, "model": model})
     assert evidence.outcomes("values").pred.tolist() == model.predict(X).tolist()
-    said = "scores are required, but `{0}model` has no `predict_proba` or `decision_function`: pass "
-    said += "`{1}_score`"
+    said = "scores are required, but `{0}model` has no `predict_proba` or `decision_function`: "
+    said += "pass `{1}_score`"
     assert refusal("scores", X=X, y_true=Y, model=model) == said.format("", "y")
     with pytest.raises(EvidenceError) as caught:
         Evidence({"X": X, "y_true": Y, "production_model": model}).outcomes(
@@ -256,8 +256,8 @@ def test_answers_that_are_none(answer, message):
         ({"model": len}, "`model` was given without `X`, the table to predict on"),
         ({"X": X, "model": LogisticRegression},
          "`model` must be a fitted instance, got the class LogisticRegression"),
-        ({"X": X, "model": 3}, ("`model` must have a `predict` method or be callable, got an object of "
-         "type int")),
+        ({"X": X, "model": 3}, ("`model` must have a `predict` method or be callable, got an "
+         "object of type int")),
         ({"X": X[:5], "model": len}, "`y_true` has 6 rows and `X` has 5"),
         ({"y_score": [0.5] * 6}, ("class labels are required, but only `y_score` was given: pass "
          "`y_pred`, for example y_score >= 0.5")),
@@ -313,8 +313,8 @@ def test_columns_follow_the_models_classes():
 
 def test_columns_that_fit_no_classes():
     model = Model(proba=HALF, classes=[0, 1, 2])
-    said = "the output of `model.predict_proba` must have one column per label, got 2 columns for 3 "
-    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}labels (0, 1, 2)"
+    said = "the output of `model.predict_proba` must have one column per label, got 2 columns for "
+    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}3 labels (0, 1, 2)"
     model = Model(decision=np.zeros((6, 3)), classes=[0, 1, 2])
     said = "the output of `model.decision_function` has no column for 3"
     assert refusal("scores", X=X, y_true=[0, 1, 3] * 2, model=model) == said
@@ -322,8 +322,9 @@ def test_columns_that_fit_no_classes():
 
 def test_probabilities_of_a_model_are_checked():
     said = "6 of 6 values of the output of `model.predict_proba` are outside [0, 1], but "
+    said += "probabilities are required"
     model = Model(proba=np.array([[-1.0, 2.0]] * 6))
-    assert refusal("probabilities", X=X, y_true=Y, model=model) == f"{said}probabilities are required"
+    assert refusal("probabilities", X=X, y_true=Y, model=model) == said
 
 
 def test_classes_that_only_the_model_knows_are_classes():

@@ -246,7 +246,8 @@ def test_arrays_are_read_only_and_the_users_stay_writable():
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([1, -1, -2, 1], "2 of 4 values of `sample_weight` are negative; weights must be at least 0"),
+        ([1, -1, -2, 1], ("2 of 4 values of `sample_weight` are negative; weights must be at least "
+         "0")),
         ([1, np.nan, 1, 1], "1 of 4 values of `sample_weight` is missing"),
         ([1, None, 1, 1], "1 of 4 values of `sample_weight` is missing"),
         ([1, np.inf, 1, 1], "1 of 4 values of `sample_weight` is infinite"),
