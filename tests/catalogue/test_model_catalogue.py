@@ -95,7 +95,7 @@ CASES = {
         "accuracy",
         {"y_true": TRUE, "y_pred": SCORE},
         E,
-        "these look like scores",
+        "if these are scores",
     ),
     "texts for numbers": (
         "accuracy",
@@ -202,7 +202,7 @@ CASES = {
         "root_mean_squared_error",
         {"y_true": VALUES, "y_pred": np.full(N, 1e200)},
         E,
-        "not finite",
+        "must be finite, got inf",
     ),
 }
 

@@ -209,7 +209,7 @@ def test_undefined_values():
 
 @pytest.mark.parametrize("name", ["mean_squared_error", "root_mean_squared_error", "r2"])
 def test_values_too_large_to_be_added_are_refused(name):
-    with pytest.raises(EvidenceError, match=f"`{name}` is not finite"):
+    with pytest.raises(EvidenceError, match=f"`{name}` must be finite"):
         find(name, "t").measure(outcomes("values", [1.0, 2.0], [1e200, 1e200]))
 
 

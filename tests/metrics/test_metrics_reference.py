@@ -22,7 +22,7 @@ def end(value: float) -> str:
 
 def test_page_and_code_agree():
     text = PAGE.read_text(encoding="utf-8")
-    head = text.split("| name | reads")[1].split("\n\n")[0]
+    head = text.split("| name | input")[1].split("\n\n")[0]
     rows = [line for line in head.splitlines() if re.match(r"\| `", line)]
     expected = [
         f"| `{metric.name}` | {NEEDS[metric.need]} | {BETTER[metric.greater_is_better]} "

@@ -227,10 +227,10 @@ def test_answers_in_any_container(make):
          "be read only once; give a list or an array")),
         (pd.DataFrame({"a": Y, "b": Y}), ("the output of `model.predict` is a table of 2 columns "
          "('a', 'b'); give one of them")),
-        (np.zeros((6, 2)), ("the output of `model.predict` has shape (6, 2): give one value per row, "
-         "such as one column of the 6x2 array")),
-        (np.zeros((1, 6)), ("the output of `model.predict` has shape (1, 6): give one value per row, "
-         "such as .ravel()")),
+        (np.zeros((6, 2)), ("the output of `model.predict` has shape (6, 2): give one value per "
+         "row, such as one column of the 6x2 array")),
+        (np.zeros((1, 6)), ("the output of `model.predict` has shape (1, 6): give one value per "
+         "row, such as .ravel()")),
         (1, ("the output of `model.predict` is of type int; give one value per row: a 1-D array, a "
          "Series, an Arrow array or a list")),
         (np.float64(1), "the output of `model.predict` is a single value: give one value per row"),

@@ -85,8 +85,8 @@ def test_ranking_takes_any_finite_score():
          "column of the positive class, for example y_score['yes']")),
         (np.full((4, 3), 0.5), ("`y_score` must have one column per label, got 3 columns for 2 "
          "labels (0, 1); the columns must be in this order")),
-        (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an Arrow "
-         "array or a list")),
+        (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an "
+         "Arrow array or a list")),
     ],
 )  # fmt: skip
 def test_scores_that_are_none(score, message):

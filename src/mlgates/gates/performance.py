@@ -80,11 +80,11 @@ class Performance(MetricGate):
         {"X", "data", "model", "y_pred", "y_score", "sample_weight", "pos_label"}
     )
     info = GateInfo(
-        summary="a metric of the model, with its interval, also by slice",
+        summary="a metric of the model is within a limit, in total or by slice",
         metrics={"not repeated": "the metric that the gate is named after"},
         fewest_rows="30, in each slice: `min_samples`",
-        forgives="a value that is undecided by its interval or p-value, where `decide_by` is not "
-        "the estimate",
+        forgives="an interval that contains the limit, or a difference that is not significant; with "
+        "`decide_by='estimate'` nothing",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
     )
     metric: str | Callable[..., object]
