@@ -292,7 +292,7 @@ def test_unknown_names_raise_with_the_nearest():
             find(said, "Gate")
     with pytest.raises(OptionError, match="`metric`"):
         find(7, "Gate")
-    with pytest.raises(OptionError, match="known are"):
+    with pytest.raises(OptionError, match="known names are"):
         find("zzz", "Gate")
 
 
@@ -300,7 +300,7 @@ def test_directions():
     assert find("mean_error", "t").greater_is_better is None
     assert find("mean_error", "t", greater_is_better=True).greater_is_better is True
     assert find("recall", "t", greater_is_better=True).greater_is_better is True
-    with pytest.raises(OptionError, match="`greater_is_better` must be True for `recall`"):
+    with pytest.raises(OptionError, match="`greater_is_better` must be True or None for `recall`"):
         find("recall", "t", greater_is_better=False)
     with pytest.raises(OptionError, match="`greater_is_better`"):
         find("recall", "t", greater_is_better=1)
