@@ -83,8 +83,8 @@ class Performance(MetricGate):
         summary="a metric of the model is within a limit, in total or by slice",
         metrics={"not repeated": "the metric that the gate is named after"},
         fewest_rows="30, in each slice: `min_samples`",
-        forgives="an interval that contains the limit, or a difference that is not significant; with "
-        "`decide_by='estimate'` nothing",
+        forgives="an interval that contains the limit, or a value outside it that is not "
+        "significant; with `decide_by='estimate'` nothing",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
     )
     metric: str | Callable[..., object]
