@@ -661,12 +661,13 @@ def test_true_passes(value):
             subject="answering",
             metric="value",
             verdict=PASS,
-            reason="What it says: holds",
+            reason="What it says: returned True",
             value=0,
             limit=Limit(at_most=0),
             n=3,
             method="function",
             unit="violations",
+            summary="returned True",
         ),
     )
 
@@ -677,7 +678,7 @@ def test_true_passes(value):
 def test_false_fails(value):
     found = answer(value)
     assert (found.verdict, found.checks[0].value) == (FAIL, 1)
-    assert found.reason == "What it says: does not hold"
+    assert found.reason == "What it says: returned False"
 
 
 @pytest.mark.parametrize(
@@ -691,30 +692,27 @@ def test_false_fails(value):
             math.nan,
             {"at_most": 1},
             INCONCLUSIVE,
-            "undefined (n = 3); undefined for these rows; the limit is at most 1",
+            "undefined (n = 3); undefined for these rows (limit: at most 1)",
         ),
         (math.inf, {"at_most": 1}, FAIL, "infinite (n = 3); the limit is at most 1"),
         (
             -math.inf,
             {"at_most": 1},
             ERROR,
-            "-infinite (n = 3); infinite; the limit is at most 1",
+            "-infinite (n = 3); infinite (limit: at most 1)",
         ),
         (Measurement(0.5, n=7), {"at_most": 1}, PASS, "0.5 (n = 7); the limit is at most 1"),
         (
             Measurement(0.5, n=0),
             {"at_most": 1},
             INCONCLUSIVE,
-            "0.5 (n = 0); nothing to measure: 0 rows; the limit is at most 1",
+            "0.5 (n = 0); nothing to measure: 0 rows (limit: at most 1)",
         ),
         (
             Measurement(0.5, n=5, dropped=1),
             {"at_most": 1},
             INCONCLUSIVE,
-            (
-                "0.5 (n = 5); 1 of 6 rows were dropped; at most 0 of them may be; "
-                "the limit is at most 1"
-            ),
+            ("0.5 (n = 5); 1 of 6 rows were dropped; at most 0 of them may be (limit: at most 1)"),
         ),
     ],
 )
@@ -771,7 +769,7 @@ def test_without_a_docstring_the_name_speaks():
     def silent(y_true):
         return True
 
-    assert silent.run(y_true=[1]).reason == "`silent`: holds"
+    assert silent.run(y_true=[1]).reason == "`silent`: returned True"
 
 
 EMPTY = {

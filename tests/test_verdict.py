@@ -21,12 +21,12 @@ from mlgates.verdict import Check, Decision, Details, Limit, Measurement, Verdic
 PASS, INCONCLUSIVE, FAIL, ERROR, SKIP = Verdict
 ABOVE = math.nextafter(0.2, 1)
 BELOW = math.nextafter(0.2, 0)
-ACROSS = "the interval reaches across the limit"
-BY_CHANCE = "beyond the limit, but chance alone does that at this size"
+ACROSS = "the interval contains the limit"
+BY_CHANCE = "not significant at this sample size"
 UNBOUNDED = "no interval is defined; only decide_by='estimate' does without"
-UNTESTED = "beyond the limit, but no test says whether by chance"
+UNTESTED = "beyond the limit, but not tested for significance"
 NOT_SHOWN = "within the limit, but not significantly"
-NOT_TESTED = "within the limit, but no test says whether by chance"
+NOT_TESTED = "within the limit, but not tested for significance"
 
 
 # Verdict
@@ -814,28 +814,46 @@ def test_judge_applies_the_options_of_decide():
         (
             {"value": None, "n": 4},
             {},
-            (
-                "`psi` of `age` is undefined (n = 4); undefined for these rows; "
-                "the limit is at most 0.2"
-            ),
+            ("`psi` of `age` is undefined (n = 4); undefined for these rows (limit: at most 0.2)"),
         ),
         (
             {"value": 0.25, "n": 9},
             {"min_n": 30},
             (
-                "`psi` of `age` is 0.25 (n = 9); too few rows: 9, at least 30 are needed; "
-                "the limit is at most 0.2"
+                "`psi` of `age` is 0.25 (n = 9); too few rows: 9, at least 30 are needed "
+                "(limit: at most 0.2)"
             ),
         ),
         (
             {"value": 0.1, "n": 9},
             {"rule": "interval"},
-            f"`psi` of `age` is 0.1 (n = 9); {UNBOUNDED}; the limit is at most 0.2",
+            f"`psi` of `age` is 0.1 (n = 9); {UNBOUNDED} (limit: at most 0.2)",
         ),
         (
             {"value": -math.inf, "n": 9},
             {},
-            "`psi` of `age` is -infinite (n = 9); infinite; the limit is at most 0.2",
+            "`psi` of `age` is -infinite (n = 9); infinite (limit: at most 0.2)",
+        ),
+        (
+            {"value": 0.31, "n": 9, "p_value": 0.2},
+            {"rule": "significance", "chance": "differences up to 0.4", "remedy": "20 would do"},
+            (
+                "`psi` of `age` is 0.31 (n = 9); not significant: differences up to 0.4 are "
+                "expected by chance at this sample size; 20 would do (limit: at most 0.2)"
+            ),
+        ),
+        (
+            {"value": 0.31, "n": 9, "interval": (0.1, 0.4)},
+            {"rule": "interval", "chance": "differences up to 0.4", "remedy": "20 would do"},
+            (
+                "`psi` of `age` is 0.31 (n = 9); the interval contains the limit; 20 would do "
+                "(limit: at most 0.2)"
+            ),
+        ),
+        (  # more rows don't help where nothing is tested
+            {"value": 0.31, "n": 9},
+            {"rule": "interval", "remedy": "20 would do"},
+            f"`psi` of `age` is 0.31 (n = 9); {UNBOUNDED} (limit: at most 0.2)",
         ),
         (
             {"value": 0.31, "n": 9},

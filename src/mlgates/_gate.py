@@ -316,9 +316,10 @@ class FunctionGate(Gate):
         limit = self._limit or Limit(at_most=0)
         title = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
         title = title or f"`{self.default_name}`"
-        value = measurement.value
+        value, summary = measurement.value, ""
         if self._limit is None and value is not None and measurement.n:
-            said = f"{title}: {'does not hold' if value else 'holds'}"
+            summary = f"returned {not value}"
+            said = f"{title}: {summary}"
         else:
             shown = None if self._limit is None else value
             said = f"{title}: {format_value(shown, limit)} (n = {measurement.n:,})"
@@ -329,6 +330,7 @@ class FunctionGate(Gate):
             limit,
             unit="violations" if self._limit is None else "",
             said=said,
+            summary=summary,
         )
 
     def _measured(self, answer: Any, rows: int) -> Measurement:
@@ -385,8 +387,8 @@ def gate(
 ) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
     """Make a gate of a function whose parameters are names of evidence.
 
-    The function returns a bool (it holds or not), a number (judged by the limit given here) or a
-    `Measurement`. The decorated function is a gate and can still be called.
+    The function returns a bool (whether a property holds), a number (judged by the limit given
+    here) or a `Measurement`. The decorated function is a gate and can still be called.
 
     Parameters
     ----------

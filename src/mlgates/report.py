@@ -110,7 +110,7 @@ class GateResult(_Judged):
     advisory : bool
         Whether the result is shown but doesn't count.
     inconclusive : {"block", "allow"}
-        Whether checks that are undecided by chance alone hold a suite back.
+        Whether checks that are undecided by chance alone block the release.
     seconds : float
         How long the gate took; scanning a table that gates share is not part of it.
     note : str
@@ -446,12 +446,13 @@ def _check_to_dict(check: Check) -> dict[str, object]:
         "by_chance": check.by_chance,
         "details": plain(check.details, quote=True),
         **({"hint": check.hint} if check.hint else {}),
+        **({"summary": check.summary} if check.summary else {}),
     }
     return {key: plain(value) for key, value in written.items()}
 
 
 def _check_from_dict(data: object) -> Check:
-    found = fields(data, _CHECK_KEYS, "check", frozenset({"hint"}))
+    found = fields(data, _CHECK_KEYS, "check", frozenset({"hint", "summary"}))
     if not isinstance(found["by_chance"], bool):
         msg = f"`by_chance` must be true or false, got {found['by_chance']!r}"
         raise EvidenceError(msg)
@@ -463,6 +464,7 @@ def _check_from_dict(data: object) -> Check:
         "by_chance": found["by_chance"],
         "details": unquoted(mapping(found["details"], "details")),
         "hint": text(found.get("hint", ""), "hint"),
+        "summary": text(found.get("summary", ""), "summary"),
     }
     if interval is not None:
         given["interval"] = tuple(number(end) for end in items(interval, "interval"))

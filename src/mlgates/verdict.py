@@ -125,9 +125,9 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     ('0.1235', '5 %', '26 h')
     """
     if math.isinf(value):
-        return "never" if unit == "s" else ("infinite" if value > 0 else "-infinite")
+        return "infinite" if value > 0 else "-infinite"
     if unit == "violations":
-        return "holds" if value == 0 else "violated" if value == 1 else f"violated {value:,} times"
+        return "holds" if value == 0 else "violated" if value == 1 else f"{value:,} violations"
     suffix = ""
     if unit == "share":
         value, suffix = 100 * value, " %"
@@ -394,6 +394,8 @@ class DecideOptions(TypedDict, total=False):
     insufficient: str
     insufficient_by_chance: bool
     insufficient_for_pass: str
+    chance: str
+    remedy: str
     noun: str
 
 
@@ -422,6 +424,8 @@ def decide(
     insufficient: str = "",
     insufficient_by_chance: bool = False,
     insufficient_for_pass: str = "",
+    chance: str = "",
+    remedy: str = "",
     noun: str = "rows",
 ) -> Decision:
     """Return PASS only for a finite value that rests on enough rows and is within the limit.
@@ -452,6 +456,12 @@ def decide(
         undecided by chance.
     insufficient_for_pass : str
         What the evidence lacks for PASS alone, as a clause; FAIL stays possible.
+    chance : str
+        What chance gives at this size, as in ``"differences up to 0.18"``, for the reason of a
+        value beyond the limit that is not significant.
+    remedy : str
+        What would be enough to decide, as a clause, for the reason of a check that is undecided by
+        chance.
     noun : str
         What `n` counts, in the plural: "rows", "calls", "requests".
 
@@ -521,13 +531,19 @@ def decide(
         return Decision(Verdict.PASS)
     if rule == "interval":
         tested = ends is not None
-        because = "the interval reaches across the limit" if tested else NO_INTERVAL
+        because = "the interval contains the limit" if tested else NO_INTERVAL
     else:
         tested = (pass_p_value if holds else p_value) is not None
-        side = "within the limit" if holds else "beyond the limit"
-        chance = "not significantly" if holds else "chance alone does that at this size"
-        because = f"{side}, but {chance if tested else 'no test says whether by chance'}"
-    return Decision(Verdict.INCONCLUSIVE, because, by_chance=tested and math.isfinite(value))
+        because = f"{'within' if holds else 'beyond'} the limit, but not tested for significance"
+        if tested and holds:
+            because = "within the limit, but not significantly"
+        elif tested:
+            expected = f": {chance} are expected by chance" if chance else ""
+            because = f"not significant{expected} at this sample size"
+    by_chance = tested and math.isfinite(value)
+    return Decision(
+        Verdict.INCONCLUSIVE, f"{because}; {remedy}" if by_chance and remedy else because, by_chance
+    )
 
 
 @final
@@ -557,6 +573,9 @@ class Check:
         undecided: what ``inconclusive="allow"`` forgives.
     hint : str
         The likely cause or remedy; `Check.judge` adds it to the reason.
+    summary : str
+        What was measured, in a few words such as ``"column not found"``. Reports show it in place
+        of metric and value.
     """
 
     subject: str
@@ -576,10 +595,11 @@ class Check:
     by_chance: bool = False
     details: Mapping[str, object] = field(default_factory=dict, hash=False)
     hint: str = ""
+    summary: str = ""
 
     def __post_init__(self) -> None:
         what = "Check"
-        for name in ("subject", "metric", "reason", "hint", "group"):
+        for name in ("subject", "metric", "reason", "hint", "summary", "group"):
             given = getattr(self, name)
             if not (isinstance(given, str) or (name == "group" and given is None)):
                 raise refuse(what, name, "a text", given)
@@ -620,13 +640,14 @@ class Check:
         unit: Unit = "",
         said: str = "",
         hint: str = "",
+        summary: str = "",
         **options: Unpack[DecideOptions],
     ) -> "Check":
         """Return the check that `decide` makes of a measurement.
 
         Parameters
         ----------
-        subject, metric, group, unit, hint
+        subject, metric, group, unit, hint, summary
             As in `Check`.
         measurement, limit, **options
             As in `decide`.
@@ -641,16 +662,19 @@ class Check:
             said = f"{what}{where} is {value} (n = {measurement.n:,})"
         if hint:
             said += f" (hint: {hint})"
-        bound = format_limit(limit, unit)
+        reason, bound = "; ".join(filter(None, [said, because])), format_limit(limit, unit)
+        if bound:
+            reason += f" (limit: {bound})" if because else f"; the limit is {bound}"
         return cls(
             subject=subject,
             metric=metric,
             verdict=verdict,
-            reason="; ".join(filter(None, [said, because, bound and f"the limit is {bound}"])),
+            reason=reason,
             group=group,
             limit=limit,
             unit=unit,
             by_chance=by_chance,
             hint=hint,
+            summary=summary,
             **{name: getattr(measurement, name) for name in _OF_MEASUREMENT},
         )

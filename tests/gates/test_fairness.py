@@ -422,8 +422,9 @@ def test_reason_names_both_groups_with_their_values():
 def test_undecided_reports_the_gap_by_chance_and_how_many_rows_are_enough():
     check = fair(PARITY, 0.1).run(**counted((40, 100), (52, 100))).checks[0]
     assert check.by_chance
-    assert "chance alone gives up to 0.13" in check.reason
-    assert f"{check.details['rows_needed']:,} rows would decide" in check.reason
+    assert "; not significant: differences up to 0.13" in check.reason
+    enough = f"about {check.details['rows_needed']:,} rows would be enough to decide"
+    assert f" are expected by chance at this sample size; {enough} (" in check.reason
     assert 200 < check.details["rows_needed"] < 600
 
 

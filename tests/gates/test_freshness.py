@@ -554,8 +554,8 @@ def test_gap(values, gap, verdict):
     assert (check.verdict, check.value) == (verdict, gap)
     if verdict is INCONCLUSIVE:
         assert check.reason == (
-            "`at` has fewer than two timestamps up to now; too few rows: 1, at least 2 are needed; "
-            "the limit is at most 1 h"
+            "`at` has fewer than two timestamps up to now; too few rows: 1, at least 2 are needed "
+            "(limit: at most 1 h)"
         )
 
 

@@ -115,7 +115,8 @@ def test_undecided_says_how_many_calls_would_decide():
     assert check.verdict is U
     assert check.by_chance is True
     needed = check.details["rows_needed"]
-    assert f"; about {needed:,} calls would decide; the interval reaches across" in check.reason
+    enough = f"about {needed:,} calls would be enough to decide"
+    assert f"; the interval contains the limit; {enough} (limit: at most" in check.reason
     assert 2_000 < needed < 20_000
     more = np.random.default_rng(0).choice(seconds, needed)
     assert run(mg.Latency("p99", at_most=limit), more).verdict is P
@@ -131,7 +132,7 @@ def test_forecast_where_failed_calls_leave_the_interval_open_and_where_none_deci
     seconds[50::200] = math.inf  # just as many as may be
     check = run(mg.Latency("p99", at_most="20ms"), seconds).checks[0]
     assert check.verdict is U
-    assert "would decide" not in check.reason
+    assert "enough to decide" not in check.reason
 
 
 def test_estimate_decides_where_that_is_asked():
@@ -168,7 +169,7 @@ def test_two_limits_are_two_checks():
 def test_nothing_was_measured():
     check = only(run(mg.Latency("p99", at_most=1), []))
     assert check.verdict is U
-    assert "nothing to measure: 0 rows" in check.reason
+    assert "nothing to measure: 0 calls" in check.reason
     empty = mg.Latency("p99", max_slowdown=0.1).run(latencies=[], production_latencies=[])
     assert empty.verdict is U
     no_rows = mg.Latency("p99", at_most=1).run(model=lambda batch: batch, X=X.iloc[:0])
@@ -297,7 +298,8 @@ def test_slowdown_that_is_undecided_says_how_many_calls_would_decide():
         run(mg.Latency("p95", max_slowdown=0.02), drawn(500), production_latencies=production)
     )
     assert check.verdict is U
-    assert f"; about {check.details['rows_needed']:,} calls would decide" in check.reason
+    needed = check.details["rows_needed"]
+    assert f"; about {needed:,} calls would be enough to decide (" in check.reason
 
 
 @pytest.mark.parametrize(

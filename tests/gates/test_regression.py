@@ -70,8 +70,8 @@ def test_undecided_reports_how_many_rows_are_enough():
     low, high = check.interval
     assert check.reason == (
         "`accuracy` changed by 0 (0.88 against 0.88 in production; 95 % interval "
-        f"{low:.4g} to {high:.4g}, n = 500); 3,400 rows would decide; the interval reaches across"
-        " the limit; the limit is at least -0.01"
+        f"{low:.4g} to {high:.4g}, n = 500); the interval contains the limit; about 3,400 rows "
+        "would be enough to decide (limit: at least -0.01)"
     )
     assert (check.details["b"], check.details["c"]) == (10, 10)
 
@@ -80,7 +80,7 @@ def test_no_number_of_rows_is_enough_on_the_limit():
     check = mg.Regression("accuracy", tolerance=0.02).run(**discordant(5, 15, 500)).checks[0]
     assert check.verdict is U
     assert "rows_needed" not in check.details
-    assert "would decide" not in check.reason
+    assert "enough to decide" not in check.reason
 
 
 @settings(max_examples=60)
@@ -151,7 +151,7 @@ def test_significance_fails_a_significant_change_only():
     assert gate.run(**discordant(10, 15, 500)).verdict is P
     chance = gate.run(**discordant(10, 17, 500)).checks[0]
     assert chance.verdict is U
-    assert "chance alone does that at this size" in chance.reason
+    assert "not significant at this sample size" in chance.reason
     assert chance.details["rows_needed"] > 500
     changed = gate.run(**discordant(5, 30, 500)).checks[0]
     assert changed.verdict is F

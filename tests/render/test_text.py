@@ -17,7 +17,7 @@ from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Limit, Verdict
 
 LIMIT = Limit(at_most=0.2)
-CHANCE = "beyond the limit, but chance alone does that at this size"
+CHANCE = "not significant at this sample size"
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,8 @@ def _terminal(monkeypatch):
 
 def psi(verdict, subject="age", value=0.1, *, because="", **given):
     said = f"`psi` of `{subject}` is {value} (n = 4,012 against 30,162)"
-    reason = "; ".join(filter(None, [said, because, "the limit is at most 0.2"]))
-    plain = {"metric": "psi", "value": value, "limit": LIMIT, "reason": reason, "n": 4_012}
+    said += f"; {because} (limit: at most 0.2)" if because else "; the limit is at most 0.2"
+    plain = {"metric": "psi", "value": value, "limit": LIMIT, "reason": said, "n": 4_012}
     return Check(**{**plain, "subject": subject, "verdict": verdict, **given})
 
 
@@ -106,8 +106,7 @@ FAIL                    drift:psi         hours            psi 0.9   at most 0.2
                         limit is at most 0.2
 INCONCLUSIVE (allowed)  drift:psi         income           psi 0.31  at most 0.2
                         `psi` of `income` is 0.31 (n = 4,012 against 30,162);
-                        beyond the limit, but chance alone does that at this
-                        size; the limit is at most 0.2
+                        not significant at this sample size (limit: at most 0.2)
 PASS                    drift:psi         age              psi 0.1   at most 0.2
 PASS                    schema            all 3 checks
 FAIL (advisory)         fairness...rence  sex=f, ...ander  psi 0.3   at most 0.2
@@ -128,8 +127,7 @@ ERROR                   freshness:t
 FAIL                    drift:psi                               hours                           psi 0.9   at most 0.2
                         `psi` of `hours` is 0.9 (n = 4,012 against 30,162); the limit is at most 0.2
 INCONCLUSIVE (allowed)  drift:psi                               income                          psi 0.31  at most 0.2
-                        `psi` of `income` is 0.31 (n = 4,012 against 30,162); beyond the limit, but chance alone does that at this size; the
-                        limit is at most 0.2
+                        `psi` of `income` is 0.31 (n = 4,012 against 30,162); not significant at this sample size (limit: at most 0.2)
 PASS                    drift:psi                               age                             psi 0.1   at most 0.2
 PASS                    schema                                  all 3 checks
 FAIL (advisory)         fairness:demographic_parity_difference  sex=f, race=Asian-Pac-Islander  psi 0.3   at most 0.2

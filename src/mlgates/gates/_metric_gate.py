@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from mlgates import options
 from mlgates._gate import Gate
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import confidence_of, error_check, rows_needed
+from mlgates.gates._shared import confidence_of, enough, error_check, rows_needed
 from mlgates.metrics import Metric, find
 from mlgates.predictions import Outcomes
 from mlgates.predictions.labels import list_labels
@@ -138,7 +138,6 @@ class MetricGate(Gate):
             needed = self._rows_needed(estimate, measured)
             if needed is not None:
                 measured = replace(measured, details={**measured.details, "rows_needed": needed})
-                text += f"; {needed:,} rows would decide"
             yield Check.judge(
                 metric.name,
                 metric.name,
@@ -149,6 +148,7 @@ class MetricGate(Gate):
                 significance=1 - self.confidence,
                 group=group,
                 insufficient=estimate.insufficient,
+                remedy=enough(needed),
                 said=text,
             )
 
@@ -169,7 +169,7 @@ class MetricGate(Gate):
         ]
 
     def _rows_needed(self, estimate: SliceEstimate, measured: Measurement) -> int | None:
-        """Return how many rows would decide; None where more rows are not what is missing."""
+        """Return how many rows are enough to decide; None where more rows do not help."""
         value, p_value, limit = measured.value, measured.p_value, self._limit
         few = measured.n < self.min_samples or estimate.insufficient
         if few or value is None or self.decide_by == "estimate":

@@ -1,4 +1,4 @@
-"""Helpers of several gates: counts as checks, hints at column names, rows that would decide."""
+"""Helpers of several gates: counts as checks, hints at column names, forecasts of rows."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -18,6 +18,7 @@ __all__ = [
     "count_check",
     "described_type",
     "distinct_values",
+    "enough",
     "error_check",
     "listed",
     "property_check",
@@ -64,15 +65,31 @@ def count_check(
 
 
 def property_check(
-    subject: str, metric: str, text: str, *, violations: int, n: int, hint: str = ""
+    subject: str,
+    metric: str,
+    text: str,
+    *,
+    violations: int,
+    n: int,
+    hint: str = "",
+    summary: str = "",
 ) -> Check:
     """Return the check that a property holds, measured as at most 0 violations.
 
-    It needs no rows, because a table without rows still has columns and types.
+    It needs no rows, because a table without rows still has columns and types. Reports show
+    `summary` instead of the number of violations.
     """
     measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
-        subject, metric, measured, none, min_n=0, unit="violations", said=text, hint=hint
+        subject,
+        metric,
+        measured,
+        none,
+        min_n=0,
+        unit="violations",
+        said=text,
+        hint=hint,
+        summary=summary,
     )
 
 
@@ -243,6 +260,17 @@ def rows_until_significant(
         return 1
     inverse = (limit / critical) ** 2 * (1 / n + 1 / reference) - 1 / reference
     return rounded_up(1 / inverse) if inverse > 1e-15 else None
+
+
+def enough(needed: int | None, noun: str = "rows") -> str:
+    """Return the clause that says how many rows would be enough; empty where none is known.
+
+    Examples
+    --------
+    >>> enough(1_900)
+    'about 1,900 rows would be enough to decide'
+    """
+    return f"about {needed:,} {noun} would be enough to decide" if needed else ""
 
 
 def rounded_up(rows: float) -> int:

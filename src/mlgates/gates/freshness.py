@@ -149,20 +149,33 @@ class Freshness(Gate):
             text = f"{ahead:,} of {n:,} timestamps of `{column}` are more than "
             text += f"{format_number(skew, 's')} in the future, the furthest by {by}"
             hint = _unit_hint(furthest)
-        yield property_check(column, "future", text, violations=ahead, n=n, hint=hint)
+        summary = f"{ahead:,} timestamp{'' if ahead == 1 else 's'} in the future"
+        yield property_check(
+            column, "future", text, violations=ahead, n=n, hint=hint, summary=summary
+        )
 
-        n, age, hint = len(past), math.inf, ""
+        n, age, hint, summary = len(past), math.inf, "", "no timestamp"
         limit = Limit(at_most=seconds(self.max_age))
         text = f"`{column}` has no timestamp up to now"
         if n:
             newest = Fraction(int(past[-1]), per_second)
-            age = float(clock - newest)
+            age, summary = float(clock - newest), ""
             old = f"{format_number(-age, 's')} ahead of the clock"
             old = f"{format_value(age, limit, 's')} old" if age >= 0 else old
             text = f"the newest timestamp of `{column}` is {old} ({_iso(newest)})"
             hint = _unit_hint(newest)
         measured = Measurement(age, n=n, method="newest timestamp")
-        yield Check.judge(column, "age", measured, limit, min_n=0, unit="s", said=text, hint=hint)
+        yield Check.judge(
+            column,
+            "age",
+            measured,
+            limit,
+            min_n=0,
+            unit="s",
+            said=text,
+            hint=hint,
+            summary=summary,
+        )
 
         if self.max_gap is not None:
             gap, limit = None, Limit(at_most=seconds(self.max_gap))

@@ -299,8 +299,7 @@ class Schema(Gate):
     info = GateInfo(
         summary="columns, types, ranges, sets, patterns, uniqueness",
         metrics={
-            "`type`, `present`, `extra`, `order`": "number of violations; shown as *holds* or "
-            "*violated*",
+            "`type`, `present`, `extra`, `order`": "number of violations; shown in words",
             "`missing`": "share of the cells",
             "`range`, `isin`, `matches`, `unique`, `infinite`": "share of the values that break "
             "the rule",
@@ -421,27 +420,37 @@ class Schema(Gate):
                 yield from _column_checks(schema[name], column, profile)
             elif not column.required and near.alike(name) is None:
                 text = f"`{name}` is not in the table, and not required"
-                yield property_check(name, "present", text, violations=0, n=0)
+                summary = "optional column not found"
+                yield property_check(name, "present", text, violations=0, n=0, summary=summary)
             else:
                 text = f"`{name}` is not in the table{near.hint(name)}"
-                yield property_check(name, "present", text, violations=1, n=0)
+                summary = "column not found"
+                yield property_check(name, "present", text, violations=1, n=0, summary=summary)
         if not present:
             reason, none = "none of the declared columns was found", Limit(at_most=0)
-            yield _undecided(subject="columns", metric="present", reason=reason, limit=none)
+            yield _undecided(
+                subject="columns", metric="present", reason=reason, limit=none, summary="none found"
+            )
         if self.extra == "forbid":
             near = Near(extra, absent)
             for name in extra:
                 text = f"`{name}` is not declared{near.hint(name)}"
-                yield property_check(name, "extra", text, violations=1, n=rows)
+                summary = "column not declared"
+                yield property_check(name, "extra", text, violations=1, n=rows, summary=summary)
             if not extra:
-                text = "all columns are declared"
-                yield property_check("columns", "extra", text, violations=0, n=rows)
+                text, summary = "all columns are declared", "no extra columns"
+                yield property_check(
+                    "columns", "extra", text, violations=0, n=rows, summary=summary
+                )
         if self.ordered:
             order = (name for name in schema if name in rules)
             moved = tuple(a for a, b in zip(order, present, strict=True) if a != b)
             text = f"columns not in the declared order: {listed(moved)}"
             text = text if moved else "the columns are in the declared order"
-            yield property_check("columns", "order", text, violations=len(moved), n=rows)
+            summary = f"{len(moved):,} out of order" if moved else "in order"
+            yield property_check(
+                "columns", "order", text, violations=len(moved), n=rows, summary=summary
+            )
 
 
 def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
@@ -508,7 +517,8 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
     name, n = actual.name, profile.rows
     if column.accepts(actual):
         text = f"`{name}` has {described_type(actual)}, as declared ({column.dtype})"
-        return property_check(name, "type", text, violations=0, n=n)
+        summary = f"type {column.dtype}"
+        return property_check(name, "type", text, violations=0, n=n, summary=summary)
     if actual.kind == "null":
         reason = f"`{name}` has no values, so its type is unknown; expected {column.dtype}"
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
@@ -524,7 +534,8 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
     if not hint and actual.kind == "string" and column.dtype in _PARSED:
         hint = "texts are never parsed: convert the column when the table is loaded"
     text = f"`{name}` has {described_type(actual)}, expected {column.dtype}"
-    return property_check(name, "type", text, violations=1, n=n, hint=hint)
+    summary = described_type(actual)
+    return property_check(name, "type", text, violations=1, n=n, hint=hint, summary=summary)
 
 
 def _turned_float(actual: Field, column: Column) -> bool:

@@ -154,7 +154,11 @@ def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
     if check.limit is not None:
         limit = format_limit(check.limit, check.unit)
         measured = format_value(check.value, check.limit, check.unit)
-        if check.metric != check.subject:
+        if check.value is None:
+            measured = "not measured"
+        if check.summary:
+            measured = clean(check.summary, name_length)
+        elif check.metric != check.subject:
             measured = f"{clean(check.metric, name_length)} {measured}"
     reason = note = ""
     if not check.passed or check.hint:

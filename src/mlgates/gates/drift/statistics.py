@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 from scipy import special
 
-from mlgates.gates._shared import rows_until_significant
+from mlgates.gates._shared import enough, rows_until_significant
 from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Ordered, Side, cuts_together
@@ -362,7 +362,7 @@ def decide_columns(
             rule == "significance" and not p <= significance for p in (p_value, p_least)
         )
         is_open = drift.limit.holds(low) and not drift.limit.holds(high)
-        is_missing, insufficient, note = drift.metric == MISSING, "", ""
+        is_missing, insufficient, chance, remedy = drift.metric == MISSING, "", "", ""
         if drift.m < least:
             noun = "rows" if is_missing else "values"
             insufficient = (
@@ -376,7 +376,7 @@ def decide_columns(
                 "all values of the reference are equal, and so few others can occur by chance"
             )
         elif drift.n >= least and may_be_chance and not is_missing:
-            note = _chance_note(drift, alpha)
+            chance, remedy = _chance_and_remedy(drift, alpha)
         yield Check.judge(
             drift.subject,
             drift.metric,
@@ -397,19 +397,21 @@ def decide_columns(
             # The distance may be on either side of the limit, and on both sides by chance.
             insufficient_by_chance=drift.m >= least and is_open and may_be_chance_at_best,
             unit="share" if is_missing else "",
-            said=drift.reason + note,
+            said=drift.reason,
+            chance=chance,
+            remedy=remedy,
         )
 
 
-def _chance_note(drift: ColumnDrift, alpha: float) -> str:
-    """Return what chance gives and how many rows decide, where a column is beyond its limit."""
-    value, method, text = drift.statistic.value, METHODS[drift.metric], ""
+def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
+    """Return what chance gives and how many rows are enough, where a column is beyond its limit."""
+    value, method, tested = drift.statistic.value, METHODS[drift.metric], ""
     if math.isnan(value) or drift.limit.holds(value):
-        return ""
+        return "", ""
     target = drift.limit.high
     if drift.statistic.tested >= 0:
         value = target = drift.statistic.tested
-        text = f"`ks` is {format_number(value)}, "
+        tested = f"`ks` is {format_number(value)}, and "
     if method.distance is None:
         level = twosample.ks_chance(drift.n, drift.m, alpha)
         needed = rows_until_significant(level, target, drift.n, drift.m)
@@ -422,10 +424,7 @@ def _chance_note(drift: ColumnDrift, alpha: float) -> str:
         needed = rows_until_significant(*roots, drift.n, drift.m)
     # Beyond it lie thin cells, and categories that so small a reference lacks: the test allows for
     # both, the level does not.
-    if value <= level:
-        text += f"chance alone gives up to {format_number(level)} here, "
+    gives = f"{tested}differences up to {format_number(level)}" if value <= level else ""
     if needed is None and target > 0:
-        text += f"{'and ' if text else ''}against so small a reference no number of rows decides"
-    elif needed and needed > drift.n:
-        text += f"{needed:,} rows would decide"
-    return f"; {text.removesuffix(', ')}" if text else ""
+        return gives, "more rows can't decide this, because the reference is too small"
+    return gives, enough(needed if needed and needed > drift.n else None)

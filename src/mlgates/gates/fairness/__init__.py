@@ -12,7 +12,7 @@ from mlgates import metrics, options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import bounded, confidence_of
+from mlgates.gates._shared import bounded, confidence_of, enough
 from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, rows_that_decide
 from mlgates.gates.fairness.rates import Flags, GroupedOutcomes
 from mlgates.metrics import Metric
@@ -312,22 +312,23 @@ class Fairness(Gate):
         check = judge(measurement, said=text)
         if worst is None or not check.by_chance:
             return check
-        advice = ""
+        chance = ""
         if self.decide_by == "significance" and worst.chance is not None:
-            bound = "up to" if over == "difference" else "down to"
-            advice = f"; chance alone gives {bound} {format_number(worst.chance)} here"
+            bound = "differences up to" if over == "difference" else "ratios down to"
+            chance = f"{bound} {format_number(worst.chance)}"
         elif set(worst.widest) != set(worst.worst):
             names = " and ".join(rates.groups[g] for g in sorted(set(worst.widest)))
-            advice = f"; the interval reaches farthest for {names}"
+            text += f"; the interval is widest for {names}"
         if self.decide_by == "interval":  # one that is shown to be beyond decides
             beyond = [one for one in gaps if not limit.holds(one.value or 0.0)]
             gaps = [min(beyond, key=lambda one: one.p_value)] if beyond else gaps
         # of several rates all must be decided
         rows = max(rows_that_decide(one.rates, rule, n) or math.inf for one in gaps)
+        remedy = ""
         if n < rows < 1e12:
-            advice += f"{',' if advice else ';'} {rows:,} rows would decide"
+            remedy = enough(int(rows))
             measurement = replace(measurement, details={**details, "rows_needed": rows})
-        return judge(measurement, said=text + advice)
+        return judge(measurement, said=text, chance=chance, remedy=remedy)
 
     def _describe(
         self, every: list[Comparison], worst: Comparison | None, left_out: int

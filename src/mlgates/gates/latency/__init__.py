@@ -11,7 +11,7 @@ from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import confidence_of, rounded_up, rows_needed
+from mlgates.gates._shared import confidence_of, enough, rounded_up, rows_needed
 from mlgates.gates.latency import latencies
 from mlgates.gates.latency.latencies import MODELS, Latencies
 from mlgates.options import Duration, seconds
@@ -250,6 +250,7 @@ class Latency(Gate):
             text += f" ({basis})"
         if production is not None and (series.measured is None) != (production.measured is None):
             text += ", which were not measured in turns: the machine is in the ratio"
+        needed = None
         decided = clear or (ends is not None and all(map(limit.holds, ends)))
         if not insufficient and not decided and self.decide_by == "interval" and share is not None:
             target = value, ends, limit
@@ -260,7 +261,6 @@ class Latency(Gate):
                 target = beyond / series.n, exceeding, allowed
             needed = rows_needed(*target, series.n, level)
             if needed is not None:
-                text += f"; about {needed:,} calls would decide"
                 details["rows_needed"] = needed
         if series.failed == series.n > 1:
             text += f"; all {series.n:,} calls failed, which counts as infinite"
@@ -300,6 +300,8 @@ class Latency(Gate):
             limit,
             rule="estimate" if share is None else self.decide_by,
             insufficient=insufficient if series.n else "",
+            remedy=enough(needed, "calls"),
+            noun="calls",
             unit=unit,
             said=text,
             hint="; ".join(filter(None, hints)),
