@@ -8,7 +8,7 @@ import gc
 import sys
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -33,8 +33,8 @@ _SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, so that r
 class Job:
     """Calls of one method of a model.
 
-    With `rounds` above 0 a thread for each input calls so many times, all at the same time; else
-    there is one call for each input, in turn. With `phase` above 0 the one input is called so many
+    With `rounds` above 0 a thread for each input calls so many times, and all threads start each of
+    these calls together; else there is one call for each input, in turn. With `phase` above 0 the one input is called so many
     times in each of three phases, and the answer is the memory in use after each, in bytes.
     """
 
@@ -76,15 +76,15 @@ def perform(model: Any, job: Job) -> list[Reply]:
     copies = [original.copy() for original in originals]
     replies = [Reply("raised", problem="was not called")] * len(copies)
 
-    def call_each(calls: Iterable[int]) -> None:
-        for i in calls:
-            replies[i] = _call(model, job, copies[i], originals[i].n)
+    def call(i: int) -> None:
+        replies[i] = _call(model, job, copies[i], originals[i].n)
 
     with watched(advance_rng=job.advance_rng, threads=job.rounds > 0) as watch:
         if job.rounds:
-            _in_threads(call_each, [range(i, len(copies), threads) for i in range(threads)])
+            _in_threads(call, [range(i, len(copies), threads) for i in range(threads)])
         else:
-            call_each(range(len(copies)))
+            for i in range(len(copies)):
+                call(i)
     return [
         reply._replace(
             changed_inputs=original.differences(copy),
@@ -116,13 +116,14 @@ def _memory_in_use(model: Any, job: Job) -> Reply:
     return Reply("answer", answer, changed_state=watch.changed, printed=watch.printed)
 
 
-def _in_threads(work: Callable[[range], None], parts: Sequence[range]) -> None:
-    """Do each part of some work in a thread of its own, all starting at the same time."""
+def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
+    """Make the calls of each part in a thread of its own; all threads start each call together."""
     barrier = threading.Barrier(len(parts))
 
     def start(part: range) -> None:
-        barrier.wait()
-        work(part)
+        for i in part:
+            barrier.wait()
+            call(i)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL)
