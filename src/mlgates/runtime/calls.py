@@ -33,9 +33,10 @@ _SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, so that r
 class Job:
     """Calls of one method of a model.
 
-    With `rounds` above 0 a thread for each input calls so many times, and all threads start each of
-    these calls together; else there is one call for each input, in turn. With `phase` above 0 the one input is called so many
-    times in each of three phases, and the answer is the memory in use after each, in bytes.
+    With `rounds` above 0, each input has a thread that makes this number of calls, and all threads
+    start each call together; else each input is used for one call, in turn. With `phase` above 0
+    the single input is used for this number of calls in each of three phases, and the answer is
+    the memory in use after each phase, in bytes.
     """
 
     method: Method
