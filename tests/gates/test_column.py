@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -9,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.gates.schema import FAMILIES
 from mlgates.tables.field import field_of
 
 UTC = dt.UTC
@@ -65,10 +65,11 @@ ACCEPTED = {
 
 
 def test_table_of_families_is_complete():
-    assert set(ACCEPTED) == set(FAMILIES)
+    listed = KNOWN.partition(" or the name")[0]
+    assert sorted(re.findall(r"'(\w+)'", listed)) == sorted(ACCEPTED)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ACCEPTED)
 @pytest.mark.parametrize("name", TYPES)
 def test_family_accepts_its_kinds_and_no_others(family, name):
     found = field_of("x", TYPES[name])

@@ -22,8 +22,6 @@ from scipy.spatial import distance
 import mlgates as mg
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import rounded_up
-from mlgates.gates.drift import gates_by_column
-from mlgates.gates.drift.statistics import METHODS
 from mlgates.profile import counters as sides_of_drift
 from mlgates.profile import distributions as sample
 from mlgates.profile import scan as matrices
@@ -32,9 +30,14 @@ from mlgates.stats.buckets import Bucketed
 from mlgates.verdict import Verdict
 
 P, U, F, E = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR
-EVERY = tuple(METHODS)
 NUMERIC = ("ks", "wasserstein")
-BINNED = tuple(method for method in EVERY if method not in NUMERIC)
+BINNED = ("psi", "jensen_shannon", "hellinger", "total_variation", "chi2")
+EVERY = (*NUMERIC, *BINNED)
+#: All methods; those that differ from another only in their formula are slow tests.
+SAMPLED = [
+    pytest.param(method, marks=() if method in ("ks", "psi") else pytest.mark.slow)
+    for method in EVERY
+]
 N = 2_000
 RNG = np.random.default_rng(20260301)
 NORMAL = RNG.normal(40, 10, N)
@@ -504,7 +507,9 @@ def test_limit_is_inclusive():
     assert run(data, reference, at_most=value - 1e-9).verdict is F
 
 
-@pytest.mark.parametrize("share", range(89))
+@pytest.mark.parametrize(
+    "share", [pytest.param(n, marks=() if n % 8 == 0 else pytest.mark.slow) for n in range(89)]
+)
 def test_values_that_miss_the_limit_by_rounding_are_on_it(share, tmp_path):
     def texts(count):
         return {"t": np.repeat(["a", "b"], [count, 100 - count])}
@@ -556,6 +561,7 @@ def test_a_column_without_values_does_not_count_among_the_tests():
     assert x.p_value == x.details["p_value_alone"]  # Holm: the second of two
 
 
+@pytest.mark.slow
 def test_false_alarms_stay_below_the_level_over_all_columns():
     rng = np.random.default_rng(11)
     alarms = 0
@@ -782,6 +788,7 @@ def test_more_bins_than_values_are_not_significant():
     assert significant <= 13
 
 
+@pytest.mark.slow
 def test_small_reference_with_ties_keeps_the_level():
     rng = np.random.default_rng(20261128)
     gate, fails = mg.Drift("total_variation"), 0
@@ -835,7 +842,7 @@ def test_only_categories_of_the_reference_are_shown_and_shortened():
     assert f"{'x' * 80}..." in text
 
 
-@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize("method", SAMPLED)
 def test_every_report_is_valid_json(method):
     sides = (
         table(),
@@ -941,7 +948,7 @@ def references(tmp_path):
     }
 
 
-@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize("method", SAMPLED)
 def test_reference_may_be_a_table_a_profile_or_a_baseline(method, tmp_path):
     rng = np.random.default_rng(8)
     data = {
@@ -1017,7 +1024,7 @@ def test_numpy_set_to_raise_changes_no_verdict(n_jobs):
     values = rng.choice([1e308, 1e-300, 5e-324, -1e308], 1_000) * rng.random(1_000)
     sides = {"data": {"x": values}, "reference": {"x": values}, "n_jobs": n_jobs}
     with np.errstate(all="raise"):
-        for method in METHODS:
+        for method in EVERY:
             assert mg.GateSuite([mg.Drift(method)]).run(**sides).passed, method
 
 
@@ -1111,13 +1118,16 @@ def test_gates_request_only_their_own_columns(monkeypatch):
     evidence = Evidence({"data": data, "reference": reference})
     for gate in gates:
         gate.request_counts(evidence)
-    merged = gates_by_column(evidence)
-    assert [(each.method, each.bins) for each in merged["same"]] == [("ks", 10), ("psi", 5)]
-    assert [each.method for each in merged["stamp"]] == ["psi"]
-    assert "moved" not in merged
+    for profile in (evidence.reference(), evidence.profile()):
+        assert NumericSample("same") in profile
+        assert NumericSample("moved") not in profile
+    # only cells are counted in the data of a column without a gate of values
+    assert NumericSample("stamp") in evidence.reference()
+    assert NumericSample("stamp") not in evidence.profile()
 
 
 @pytest.mark.usefixtures("none_is_small")
+@pytest.mark.slow
 def test_concurrent_runs_against_one_profile_give_the_same_results(monkeypatch):
     reference, data = large_columns()
     few_are_many(monkeypatch)
