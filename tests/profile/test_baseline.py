@@ -1,4 +1,4 @@
-"""Baseline: the verdict of the rows from a file without rows, and nothing from a broken file."""
+"""Baselines: the same verdicts as from the rows, and errors for damaged files."""
 
 import hashlib
 import json
@@ -58,10 +58,10 @@ def path(baseline, tmp_path):
     return tmp_path / "baseline.json"
 
 
-# What is kept
+# Contents
 
 
-def test_is_kept(baseline, table):
+def test_kept_distributions(baseline, table):
     assert baseline.rows == 400
     assert list(baseline.schema) == list(baseline.columns) == table.column_names
     assert baseline.fingerprint == mg.Profile.of(table).fingerprint
@@ -75,7 +75,7 @@ def test_is_kept(baseline, table):
         baseline.columns["age"] = None
 
 
-def test_comes_from_a_profile_as_from_the_rows(baseline, table):
+def test_baseline_of_a_profile_equals_that_of_the_rows(baseline, table):
     assert mg.Baseline.from_data(mg.Profile.of(table)) == baseline
     parts = (mg.Profile.of(part) for part in (table[:150], table[150:150], table[150:]))
     first, second, third = parts
@@ -92,14 +92,14 @@ def test_comes_from_a_profile_as_from_the_rows(baseline, table):
         ({"x": [None, None], "y": [math.nan] * 2}, "only missing cells"),
     ],
 )
-def test_nothing_is_refused(nothing, got):
+def test_tables_without_values_are_refused(nothing, got):
     with pytest.raises(mg.EvidenceError) as caught:
         mg.Baseline.from_data(nothing)
     assert str(caught.value) == f"Baseline.from_data: the table must have values, got {got}"
 
 
 @pytest.mark.parametrize("what", [None, 7, "no such file", object()])
-def test_no_table_is_refused(what):
+def test_other_objects_than_tables_are_refused(what):
     with pytest.raises(mg.EvidenceError):
         mg.Baseline.from_data(what)
 
@@ -125,15 +125,15 @@ def test_profile_without_distributions_is_refused():
         ([], False),
     ],
 )
-def test_identifiers(texts, expected):
+def test_is_identifier(texts, expected):
     assert is_identifier(Frequencies.of(pa.array(texts, pa.string()))) is expected
 
 
-def test_bools_are_no_identifiers():
+def test_bools_are_not_identifiers():
     assert not is_identifier(Frequencies.of(pa.array([True, False])))
 
 
-def test_no_row_and_no_identifier_is_in_the_file(tmp_path):
+def test_file_has_no_rows_and_no_identifiers(tmp_path):
     rows = 3_000
     names = [f"Canary{i} Smith" for i in range(rows)]
     table = {
@@ -161,7 +161,7 @@ def test_no_row_and_no_identifier_is_in_the_file(tmp_path):
 # The file
 
 
-def test_file_gives_the_same_back(baseline, path):
+def test_round_trip_through_a_file(baseline, path):
     again = mg.Baseline.load(path)
     assert again == baseline
     assert again.created == baseline.created
@@ -182,7 +182,7 @@ cells = {
 
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(cells)).flatmap(cells.get))
-def test_any_column_comes_back_from_its_file(tmp_path_factory, values):
+def test_round_trip_of_any_column(tmp_path_factory, values):
     table = {"x": values, "one": [1] * len(values)}
     baseline = mg.Baseline.from_data(table)
     path = tmp_path_factory.getbasetemp() / "any.json"
@@ -199,17 +199,17 @@ def test_file_is_strict_readable_json(path, table):
     body = {key: value for key, value in data.items() if key != "sha256"}
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     assert data["sha256"] == hashlib.sha256(canonical.encode()).hexdigest()
-    # a line for each column
+    # one line for each column
     assert len(text.splitlines()) == len(table.column_names) + 10
     assert text.endswith("}\n")
 
 
-def test_column_of_numbers_takes_few_bytes(tmp_path):
+def test_size_of_a_column_of_numbers(tmp_path):
     mg.Baseline.from_data({"x": RNG.normal(size=100_000)}).save(tmp_path / "b.json")
     assert (tmp_path / "b.json").stat().st_size < 16_000
 
 
-def test_save_replaces_whole_or_not_at_all(path, baseline, monkeypatch):
+def test_save_replaces_the_file_completely_or_not_at_all(path, baseline, monkeypatch):
     before = path.read_bytes()
     other = mg.Baseline.from_data({"x": [1.0]})
     for call in ("fsync", "replace"):
@@ -228,7 +228,7 @@ def test_save_replaces_whole_or_not_at_all(path, baseline, monkeypatch):
     assert mg.Baseline.load(path) == other
 
 
-def test_too_large_a_baseline_is_not_written(path, monkeypatch):
+def test_save_refuses_a_baseline_that_is_too_large(path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(module, "MAX_BYTES", 1_000)
     with pytest.raises(mg.EvidenceError, match="the baseline must have at most 1,000 bytes, got"):
@@ -236,7 +236,7 @@ def test_too_large_a_baseline_is_not_written(path, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_readers_see_whole_files_while_writers_write(tmp_path):
+def test_concurrent_readers_never_read_half_a_file(tmp_path):
     path = tmp_path / "baseline.json"
     each = [mg.Baseline.from_data({"x": RNG.normal(size=400) + i}) for i in range(2)]
     each[0].save(path)
@@ -257,18 +257,18 @@ def test_readers_see_whole_files_while_writers_write(tmp_path):
             writer.join()
 
 
-# Broken files
+# Damaged files
 
 
 def signed(data):
-    """The text of a file whose checksum fits what it says."""
+    """Return the text of a file with a valid checksum."""
     body = {key: value for key, value in data.items() if key != "sha256"}
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return json.dumps({**body, "sha256": hashlib.sha256(canonical.encode()).hexdigest()})
 
 
 def refused(path, text):
-    """The message with which a text is refused as a baseline."""
+    """Return the message of the error for a file with this text."""
     if isinstance(text, bytes):
         path.write_bytes(text)
     else:
@@ -280,7 +280,7 @@ def refused(path, text):
     return message.removeprefix(f"{path}: ")
 
 
-def test_truncated_at_any_place(tmp_path):
+def test_truncated_files_are_refused(tmp_path):
     path = tmp_path / "b.json"
     mg.Baseline.from_data({"x": [1.5, 2.5], "c": ["a", "b"]}).save(path)
     whole = path.read_bytes().rstrip()
@@ -289,7 +289,7 @@ def test_truncated_at_any_place(tmp_path):
     assert refused(path, b"")
 
 
-def test_any_flipped_bit(tmp_path):
+def test_flipped_bits_are_refused(tmp_path):
     path = tmp_path / "b.json"
     mg.Baseline.from_data({"x": [1.5, 2.5], "c": ["a", "b"]}).save(path)
     whole = path.read_bytes()
@@ -301,7 +301,7 @@ def test_any_flipped_bit(tmp_path):
             same = json.loads(flipped) == meaning
         except ValueError:
             same = False
-        if not same:  # a space that became another one is nothing
+        if not same:  # (a space may have become another blank)
             assert refused(path, bytes(flipped))
 
 
@@ -324,17 +324,17 @@ def test_any_flipped_bit(tmp_path):
     ],
     ids=range(13),
 )
-def test_what_is_no_baseline(tmp_path, text, message):
+def test_other_files_are_refused(tmp_path, text, message):
     assert refused(tmp_path / "b.json", text).startswith(message)
 
 
-def test_nested_deeply_with_a_checksum_is_refused(path):
+def test_deeply_nested_file_with_a_checksum_is_refused(path):
     for depth in range(800, 1_000, 7):
         text = path.read_text().replace('"rows": 400', '"rows": ' + "[" * depth + "]" * depth)
         assert refused(path, text)
 
 
-def test_absent_directory_and_oversized(tmp_path, path, monkeypatch):
+def test_missing_file_directory_and_large_file_are_refused(tmp_path, path, monkeypatch):
     with pytest.raises(mg.EvidenceError, match="No such file"):
         mg.Baseline.load(tmp_path / "none.json")
     with pytest.raises(mg.EvidenceError, match="directory"):
@@ -344,7 +344,7 @@ def test_absent_directory_and_oversized(tmp_path, path, monkeypatch):
         mg.Baseline.load(path)
 
 
-def test_change_without_its_checksum_is_refused(path):
+def test_change_without_a_new_checksum_is_refused(path):
     data = json.loads(path.read_text())
     data["columns"][0]["knots"]["low"][5] -= 1
     message = refused(path, json.dumps(data))
@@ -358,7 +358,7 @@ def test_other_versions_are_refused(path, version):
 
 
 def change(data, *keys, to):
-    """Set what stands at these keys."""
+    """Replace the value at these keys."""
     *where, last = keys
     for key in where:
         data = data[key]
@@ -421,7 +421,7 @@ NONSENSE = [
     NONSENSE,
     ids=[f"{'.'.join(map(str, w))}-{t!r:.20}" for w, t, _ in NONSENSE],
 )
-def test_what_no_table_can_be_is_refused(path, where, to, message):
+def test_impossible_tables_are_refused(path, where, to, message):
     data = json.loads(path.read_text())
     change(data, *where, to=to if not isinstance(to, int) or abs(to) < 2**53 else str(to))
     assert refused(path, signed(data)).startswith(message)
@@ -429,7 +429,7 @@ def test_what_no_table_can_be_is_refused(path, where, to, message):
 
 @settings(max_examples=200)
 @given(st.data())
-def test_whatever_stands_in_a_file_only_evidence_errors_are_raised(tmp_path_factory, data):
+def test_any_contents_raise_only_evidence_errors(tmp_path_factory, data):
     base = tmp_path_factory.getbasetemp() / "fuzz.json"
     if not base.with_name("fuzz-good.json").exists():
         mg.Baseline.from_data(people(40)).save(base.with_name("fuzz-good.json"))
@@ -474,7 +474,7 @@ def broken_files(tmp_path, whole):
         yield name, path
 
 
-def test_broken_file_is_an_error_with_its_reason_and_harms_no_other_gate(tmp_path, path, table):
+def test_broken_file_is_an_error_of_the_gates_that_need_it(tmp_path, path, table):
     suite = mg.GateSuite([mg.Completeness("age"), mg.Drift("psi"), mg.Drift("ks"), seen_reference])
     for name, broken in broken_files(tmp_path, path):
         for reference in (broken, str(broken)):
@@ -554,7 +554,7 @@ def test_ks_and_wasserstein_lie_within_the_stated_bounds(m, n, by, digits):
         assert file.verdict is rows.verdict or (file.verdict is U and low <= 0.1 < high)
 
 
-def test_ks_is_known_to_a_360th_of_a_large_reference():
+def test_ks_bounds_of_a_large_reference_differ_by_a_360th():
     reference = {"x": np.random.default_rng(1).normal(size=100_000)}
     stored = mg.Baseline.from_data(reference)
     for by in (0.0, 0.1, 0.3, 5.0):
@@ -565,7 +565,7 @@ def test_ks_is_known_to_a_360th_of_a_large_reference():
         assert file.verdict is rows.verdict
 
 
-def test_wasserstein_sees_how_far_beyond_the_reference_values_are():
+def test_wasserstein_depends_on_the_distance_of_values_beyond_the_reference():
     reference = {"x": np.arange(1_000.0)}
     stored = mg.Baseline.from_data(reference)
     for data in (
@@ -579,7 +579,7 @@ def test_wasserstein_sees_how_far_beyond_the_reference_values_are():
         assert file.value == pytest.approx(rows.value, rel=1e-3)
 
 
-def test_limit_within_the_bounds_is_left_open():
+def test_limit_within_the_bounds_is_inconclusive():
     rng = np.random.default_rng(3)
     reference, data = {"x": rng.normal(size=50_000)}, {"x": rng.normal(size=50_000) + 0.25}
     stored = mg.Baseline.from_data(reference)
@@ -595,7 +595,7 @@ def test_limit_within_the_bounds_is_left_open():
     assert mg.GateSuite([gate]).run(data=data, reference=stored).verdict is U
 
 
-def test_limit_within_the_bounds_is_forgiven_where_chance_could_do_either():
+def test_limit_within_the_bounds_is_allowed_if_chance_explains_both():
     rng = np.random.default_rng(4)
     stored = mg.Baseline.from_data({"x": rng.normal(size=5_000)})
     data = {"x": rng.normal(size=60)}

@@ -1,4 +1,4 @@
-"""Counts in cells without a sort: what the sorted column gives, whatever the parts."""
+"""Counts in cells without sorting: the same as from the sorted column, for any division."""
 
 import numpy as np
 import pytest
@@ -51,13 +51,13 @@ def test_texts_are_refused():
         profile[FEW]
 
 
-def test_counts_in_other_cells_do_not_add_up():
+def test_counts_in_other_cells_are_not_added():
     with pytest.raises(EvidenceError, match="for the same cells only, got 2 and 3 cells"):
         CellCounts(np.array([1, 2])).merge(CellCounts(np.array([1, 2, 3])))
     assert CellCounts(np.array([1])) != "one"
 
 
-def test_nothing_is_counted_that_can_be_read_off():
+def test_subsumed_counter_is_not_counted():
     finer = Distribution("x")
     coarse = BinCounts("x", (1.0,), (False,), subsumed_by=finer)
     assert coarse == BinCounts("x", (1.0,), (False,))

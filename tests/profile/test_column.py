@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.column import ColumnProfile, ColumnView
-from mlgates.tables.field import Field, from_arrow
+from mlgates.tables.field import Field
+from mlgates.tables.source import as_source
 
 NAN = math.nan
 INF = math.inf
@@ -20,7 +21,9 @@ INF = math.inf
 
 def view_of(values, type_=None, name="x"):
     array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)
-    return ColumnView(*from_arrow(name, array))
+    source = as_source(pa.table({name: array}))
+    (batch,) = source.batches()
+    return ColumnView(batch[name], source.schema[name])
 
 
 def profile_of(values, type_=None):
@@ -34,7 +37,7 @@ def facts(view):
     return found
 
 
-def test_nan_and_null_are_both_missing_and_counted_apart():
+def test_nan_and_null_are_missing_and_counted_separately():
     view = view_of([1.0, None, NAN, -INF, INF, INF])
     assert (view.rows, view.nulls, view.nans, view.missing, view.valid) == (6, 1, 1, 2, 4)
     assert (view.neg_inf, view.pos_inf, view.min, view.max) == (1, 2, -INF, INF)
@@ -65,7 +68,7 @@ def test_nan_and_null_are_both_missing_and_counted_apart():
         ([[1], [2]], pa.list_(pa.int64()), None, None),
     ],
 )
-def test_extremes_are_exact_whatever_the_kind(values, type_, low, high):
+def test_extremes_of_every_kind_are_exact(values, type_, low, high):
     view = view_of(values, type_)
     assert (view.min, view.max) == (low, high)
 
@@ -108,13 +111,13 @@ def test_texts_have_no_numbers():
 
 
 def mixed(word):
-    """What a number's 64 bits add to a checksum."""
+    """Return the term of a number with these 64 bits in a checksum."""
     z = (word ^ (word >> 32)) * 0xD6E8FEB86659FD93 % 2**64
     return z * (z >> 32)
 
 
 def spread(x):
-    """What a float adds to a checksum."""
+    """Return the term of a float in a checksum."""
     (word,) = struct.unpack(
         "<Q", struct.pack("<d", (x + 0.0) * float.fromhex("0x1.ffb0e44323406p-1"))
     )
@@ -122,7 +125,7 @@ def spread(x):
 
 
 def checksum_of(texts):
-    """The checksum of texts."""
+    """Return the checksum of texts."""
     encoded = [text.encode() if isinstance(text, str) else text for text in texts]
     last = sum(mixed(int.from_bytes(text[-8:], "little")) for text in encoded)
     return (sum(map(sum, encoded)) + 2**32 * sum(map(len, encoded)) + last) % 2**64
@@ -166,7 +169,7 @@ def test_checksum_of_texts_is_the_same_once_they_are_encoded(times):
     assert view.checksum() == view_of(["b", "a", None, "ba"] * times).checksum()
 
 
-def test_bytes_behind_a_null_are_no_values():
+def test_bytes_of_a_null_are_not_counted():
     offsets = pa.py_buffer(np.array([0, 2, 4], np.int32))
     validity = pa.py_buffer(b"\x01")
     array = pa.Array.from_buffers(pa.string(), 2, [validity, offsets, pa.py_buffer(b"ab\xff\xff")])
@@ -174,7 +177,7 @@ def test_bytes_behind_a_null_are_no_values():
     assert view_of(array).checksum() == view_of(["ab", None]).checksum()
 
 
-def test_slices_are_read_where_they_begin():
+def test_slices_are_read_from_their_offset():
     numbers = pa.array([1.0, NAN, 3.0, None, 5.0])[2:]
     assert view_of(numbers).values.tolist() == [3.0, 5.0]
     assert view_of(numbers).checksum() == view_of([3.0, 5.0]).checksum()
@@ -185,7 +188,7 @@ def test_slices_are_read_where_they_begin():
     assert view_of(encoded).code_counts.tolist() == [0, 2, 1]
 
 
-def test_a_dictionary_may_hold_null_and_a_value_twice():
+def test_dictionary_with_null_and_repeated_values():
     dictionary = pa.array(["a", None, "a", "unused"])
     indices = pa.array([0, 1, 2, None, 2], pa.int8())
     array = pa.DictionaryArray.from_arrays(indices, dictionary)
@@ -229,7 +232,7 @@ def test_missing_cells_of_nested_and_unreadable_columns_are_counted():
 @pytest.mark.parametrize("chunks", [0, 1, 2])
 def test_no_rows(type_, chunks):
     array = pa.chunked_array([pa.array([], type_)] * chunks, type=type_)
-    view = ColumnView(*from_arrow("x", array))
+    view = view_of(array)
     assert facts(view) == {
         "rows": 0,
         "nulls": 0,
@@ -243,7 +246,7 @@ def test_no_rows(type_, chunks):
     assert len(view.encoded) == len(view.codes) == len(view.missing_mask()) == 0
 
 
-def test_profiles_of_columns_add_up():
+def test_profiles_of_columns_merge():
     merged = profile_of([1.0, None]).merge(profile_of([NAN, -INF]))
     assert merged == profile_of([1.0, None, NAN, -INF])
     assert (merged.missing, merged.valid, merged.infinite) == (2, 2, 1)

@@ -30,7 +30,8 @@ from mlgates.profile.counters import (
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.duplicates import Duplicated
 from mlgates.profile.groups import MissingBy, MissingWhere
-from mlgates.tables.field import Field, from_arrow
+from mlgates.tables.field import Field
+from mlgates.tables.source import as_source
 
 NAN, INF = math.nan, math.inf
 UTC = dt.UTC
@@ -38,7 +39,9 @@ UTC = dt.UTC
 
 def view_of(values, type_=None):
     array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)
-    return ColumnView(*from_arrow("x", array))
+    source = as_source(pa.table({"x": array}))
+    (batch,) = source.batches()
+    return ColumnView(batch["x"], source.schema["x"])
 
 
 def count(counter, values, type_=None):
@@ -86,7 +89,7 @@ NUMBERS = ("int8", "int64", "uint64", "float32", "float64", "decimal")
 
 @st.composite
 def columns(draw, kinds=tuple(KINDS)):
-    """Type, cells, and the same in an array of random chunks, encoded or not."""
+    """Return a type, cells, and an array of them in random chunks, dictionary-encoded or not."""
     type_, cells = KINDS[draw(st.sampled_from(kinds))]
     values = draw(st.lists(st.none() | cells, max_size=30))
     cut = draw(st.integers(0, len(values)))
@@ -226,7 +229,7 @@ COUNTERS = (
 
 @settings(max_examples=200)
 @given(columns(), st.sampled_from(COUNTERS), st.integers(0, 30), st.integers(0, 30))
-def test_states_add_up(column, counter, i, j):
+def test_states_merge(column, counter, i, j):
     _, values, array = column
     n = len(values)
     i, j = sorted((min(i, n), min(j, n)))
@@ -356,7 +359,7 @@ def test_limits_of_another_kind_are_refused(values, limit, message):
         count(Outside("x", at_least=limit), values)
 
 
-def test_sets_know_types():
+def test_values_of_other_types_are_not_equal():
     assert count(NotIn("x", (1, 0)), [True, False]).count == 2
     assert count(NotIn("x", (True,)), [1]).count == 1
     assert count(NotIn("x", ("1",)), [1]).count == 1
@@ -369,7 +372,7 @@ def test_sets_know_types():
     assert count(In("x", (b"ab", b"a")), [b"ab", None], pa.binary(2)).rows == (0,)
 
 
-def test_categories_are_judged_by_what_rows_hold():
+def test_unused_categories_are_not_counted():
     dictionary = pa.array(["a", "unused", "b"])
     array = pa.DictionaryArray.from_arrays(pa.array([0, None, 2, 2]), dictionary)
     assert count(NotIn("x", ("a",)), array) == Violations(2, 3, (2, 3))
@@ -395,7 +398,7 @@ def test_many_different_texts_are_matched_row_by_row():
     assert not view["x"].is_encoded
 
 
-def test_duplicates_are_found_late_and_far_apart():
+def test_duplicates_far_from_each_other():
     values = np.arange(100_000)
     values[-1] = 0
     values[70_000] = 3
@@ -406,7 +409,7 @@ def test_duplicates_are_found_late_and_far_apart():
     assert repr(spread) == "Duplicates(count=2, n=100000, rows=(70000, 99999))"
 
 
-def test_duplicates_outlive_a_change_of_the_data():
+def test_duplicates_do_not_change_with_the_data():
     numbers = np.array([1, 2, 3])
     state = count(Duplicated("x"), pa.array(numbers))
     numbers[:] = 1
@@ -433,7 +436,7 @@ UNREADABLE = ColumnView(
 
 
 @pytest.mark.parametrize("counter", COUNTERS, ids=lambda c: type(c).__name__)
-def test_of_an_unreadable_column_only_missing_cells_are_known(counter):
+def test_counters_of_an_unreadable_column(counter):
     if isinstance(counter, Missing | MissingWhere):
         batch = BatchView({"x": UNREADABLE}, [0, 1, 2])
         assert counter.count(batch) in {Violations(1, 3, (1,)), counter.count(batch)}
@@ -475,9 +478,9 @@ def test_groups_against_plain_python(rows, coded):
     values = (-999,) if coded else ()
     texts, floats, cells = ([row[i] for row in rows] for i in range(3))
     views = {
-        "text": ColumnView(*from_arrow("text", pa.array(texts, pa.string()))),
-        "float": ColumnView(*from_arrow("float", pa.array(floats, pa.float64()))),
-        "cell": ColumnView(*from_arrow("cell", pa.array(cells, pa.int64()))),
+        "text": view_of(texts, pa.string()),
+        "float": view_of(floats, pa.float64()),
+        "cell": view_of(cells, pa.int64()),
     }
     expected = {}
     for text, number, cell in rows:
@@ -513,7 +516,7 @@ def test_many_combinations_of_groups_do_not_overflow():
     ],
     ids=["list", "numpy", "arrow", "chunked", "pandas", "nullable", "object", "tuple"],
 )
-def test_conditions_may_answer_in_any_container(answer):
+def test_conditions_may_return_any_container(answer):
     counter = MissingWhere(
         ("x",), (("first", lambda table: answer), ("none", lambda t: [None] * 3))
     )
@@ -539,7 +542,7 @@ def test_polars_conditions():
         (lambda t: None, "must return one bool per row, got NoneType$"),
     ],
 )
-def test_conditions_that_answer_otherwise_are_refused(condition, message):
+def test_other_results_of_conditions_are_refused(condition, message):
     counter = MissingWhere(("x",), (("s", condition),))
     with pytest.raises(EvidenceError, match=message):
         counter.count(BatchView({"x": view_of([None, 1, 2])}, 5))

@@ -53,7 +53,7 @@ def test_no_values():
     assert ecdf == Ecdf.of(np.array([np.nan])) == Ecdf.of(np.array([], np.int8))
 
 
-def test_large_integers_are_told_apart():
+def test_large_integers_stay_distinct():
     assert Ecdf.of(np.array([2**53 + 1, 2**53])).values.tolist() == [2**53, 2**53 + 1]
     assert Ecdf.of(np.array([2**64 - 1], np.uint64)).values.tolist() == [2**64 - 1]
 

@@ -55,7 +55,7 @@ def test_merging_is_a_commutative_monoid(column, i, j):
     assert a.merge(Frequencies()) == a == Frequencies.of(array[:0]).merge(a)
 
 
-def test_a_value_is_looked_up_by_what_it_is():
+def test_lookup_compares_value_and_type():
     numbers = Frequencies.of(pa.array([1, 1, 2]))
     assert [numbers[x] for x in (1, 1.0, Decimal(2), "1", True, None, 3)] == [2, 2, 1, 0, 0, 0, 0]
     texts = Frequencies.of(pa.array(["1", "a"]))
@@ -65,7 +65,7 @@ def test_a_value_is_looked_up_by_what_it_is():
     assert Frequencies()["a"] == 0
 
 
-def test_entries_of_a_dictionary_that_no_row_has_are_no_values():
+def test_unused_entries_of_a_dictionary_are_not_counted():
     dictionary = pa.array(["unused", "b", None, "b"])
     array = pa.DictionaryArray.from_arrays(pa.array([1, 2, 3, None]), dictionary)
     assert counts_of(Frequencies.of(array)) == {"b": 2}
@@ -93,7 +93,7 @@ def test_counts_of_other_kinds_do_not_merge():
         _ = merged.values
 
 
-def test_counts_cannot_be_written_over():
+def test_counts_are_read_only():
     frequencies = Frequencies.of(pa.array(["a"]))
     with pytest.raises(ValueError, match="read-only"):
         frequencies.counts[0] = 5

@@ -1,3 +1,5 @@
+"""Checksums of columns, and hashes of texts that may repeat."""
+
 import struct
 
 import numpy as np
@@ -7,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.profile import column, duplicates
-from mlgates.profile.column import (
-    ColumnView,
-    _sweep,
-    float_sums,
-    mixed_sum,
-    text_sum,
-    text_weights,
-)
-from mlgates.profile.counter import BatchView
-from mlgates.profile.duplicates import Duplicated, may_repeat
-from mlgates.tables.field import from_arrow
+from mlgates.profile.duplicates import Duplicated
+from mlgates.profile.scan import Profile
 
 TYPES = [pa.string(), pa.large_string()]
 texts = st.lists(
@@ -26,39 +19,49 @@ texts = st.lists(
 )
 
 
-def float_sum(values):
-    return _sweep(values).checksum
+def checksum(values, type_=None):
+    array = values if isinstance(values, pa.ChunkedArray) else pa.array(values, type_)
+    return Profile.of(pa.table({"x": array}), []).columns["x"].checksum
 
 
 def repeated(values, type_=None):
-    view = ColumnView(*from_arrow("x", pa.array(values, type_)))
-    state = Duplicated("x").count(BatchView({"x": view}))
+    array = values if isinstance(values, pa.ChunkedArray) else pa.array(values, type_)
+    state = Profile.of(pa.table({"x": array}), [Duplicated("x")])[Duplicated("x")]
     return state.count, state.rows
 
 
+def in_chunks(values, cut, type_):
+    return pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])
+
+
 @given(texts, st.integers(0, 40), st.sampled_from(TYPES))
-def test_a_text_that_occurs_twice_is_always_suspected(values, cut, type_):
-    array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])
-    suspected = may_repeat(array).tolist()
-    assert len(suspected) == len(values)
-    # Hashes of so few texts do not collide.
-    assert suspected == [values.count(value) > 1 for value in values]
+def test_repeated_texts_against_plain_python(values, cut, type_):
+    rows = [i for i, value in enumerate(values) if value in values[:i]]
+    assert repeated(in_chunks(values, cut, type_)) == (len(rows), tuple(rows[:5]))
+
+
+def test_only_texts_with_equal_hashes_are_compared(monkeypatch):
+    compared = []
+    encode = duplicates.encoding.encode
+    monkeypatch.setattr(
+        duplicates.encoding, "encode", lambda array: compared.append(len(array)) or encode(array)
+    )
+    assert repeated([f"user{i % 990}" for i in range(1_000)])[0] == 10
+    assert compared == [20]
 
 
 def test_slices_and_bytes():
-    assert may_repeat(pa.chunked_array([pa.array(["a", "b", "a"])[1:]])).tolist() == [False, False]
-    fixed = pa.chunked_array([pa.array([b"ab", b"cd", b"ab"], pa.binary(2))])
-    assert may_repeat(fixed).tolist() == [True, False, True]
-    assert may_repeat(pa.chunked_array([], type=pa.string())).tolist() == []
+    assert repeated(pa.chunked_array([pa.array(["a", "b", "a"])[1:]])) == (0, ())
+    assert repeated([b"ab", b"cd", b"ab"], pa.binary(2)) == (1, (2,))
+    assert repeated([], pa.string()) == (0, ())
 
 
 def test_texts_too_long_to_be_hashed_are_compared_whole():
     long = "x" * 1000
-    assert may_repeat(pa.chunked_array([["a", long]])).all()
     assert repeated([long + "a", long + "b", long + "a", "c"]) == (1, (2,))
 
 
-def test_texts_of_equal_hash_are_told_apart(monkeypatch):
+def test_texts_with_equal_hashes_are_compared(monkeypatch):
     def constant(words, starts, lengths):
         return np.zeros(len(lengths), np.uint64)
 
@@ -93,18 +96,25 @@ def weight(text):
     return (sum(text) + len(text) * 2**32 + mixed(int.from_bytes(text[-8:], "little"))) % WORD
 
 
-@given(st.lists(st.integers(0, WORD - 1)), st.sampled_from([1, 1_000, 10**9]))
-def test_sum_of_mixed_numbers_against_plain_python(numbers, scale):
-    found = mixed_sum(np.array(numbers, np.uint64), scale)
-    assert found == sum(mixed(number, scale) for number in numbers) % WORD
+UNITS = {"ns": 1, "us": 1_000, "s": 10**9}
 
 
-def test_sum_of_mixed_numbers_does_not_depend_on_blocks(monkeypatch):
+@given(st.lists(st.integers(0, WORD - 1)))
+def test_checksum_of_integers_against_plain_python(numbers):
+    assert checksum(numbers, pa.uint64()) == sum(map(mixed, numbers)) % WORD
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)), st.sampled_from(list(UNITS)))
+def test_checksum_of_times_against_plain_python(numbers, unit):
+    expected = sum(mixed(number, UNITS[unit]) for number in numbers) % WORD
+    assert checksum(numbers, pa.duration(unit)) == expected
+
+
+def test_checksum_of_integers_does_not_depend_on_blocks(monkeypatch):
     numbers = np.arange(10_000, dtype=np.uint64) ** 3
-    whole = mixed_sum(numbers)
-    view = ColumnView(*from_arrow("x", pa.array(numbers)))
+    whole = checksum(numbers)
     monkeypatch.setattr(column, "_BLOCK", 77)
-    assert view.checksum() == whole
+    assert checksum(numbers) == whole
 
 
 @pytest.mark.parametrize(
@@ -116,41 +126,34 @@ def test_sum_of_mixed_numbers_does_not_depend_on_blocks(monkeypatch):
         ([2**63, 2**63, 1], [0, 0, 1]),  # equal modulo 2**64
     ],
 )
-def test_numbers_whose_sums_are_equal_are_told_apart(a, b):
-    assert mixed_sum(np.array(a, np.uint64)) != mixed_sum(np.array(b, np.uint64))
+def test_checksums_of_numbers_with_equal_sums_differ(a, b):
+    assert checksum(a, pa.uint64()) != checksum(b, pa.uint64())
 
 
 FINITE = st.floats(allow_nan=False) | st.integers(-1_000, 1_000).map(float)
 
 
 @given(st.lists(FINITE, max_size=40), st.sampled_from([np.float64, np.float32]))
-def test_sum_of_mixed_floats_against_plain_python(numbers, dtype):
+def test_checksum_of_floats_against_plain_python(numbers, dtype):
     with np.errstate(over="ignore"):
         array = np.array(numbers, dtype)
     total = 0
     for x in array.tolist():
         (word,) = struct.unpack("<Q", struct.pack("<d", x * float.fromhex("0x1.ffb0e44323406p-1")))
         total += (word ^ (word >> 31)) ** 2
-    assert float_sum(array) == total % WORD
+    assert checksum(array) == total % WORD
 
 
-@given(st.integers(0, 4), st.integers(0, 9))
-def test_sums_of_rows_are_those_of_each(height, width):
-    rows = np.random.default_rng(height).normal(size=(height, width))
-    expected = [float_sum(row) for row in rows]
-    assert float_sums(rows, np.empty_like(rows)).tolist() == expected
-
-
-def test_numpy_told_to_raise_is_not_heard():
+def test_checksum_ignores_errstate_raise():
     with np.errstate(all="raise"):
-        assert float_sum(np.array([5e-324, -1e308, np.inf])) > 0
+        assert checksum(np.array([5e-324, -1e308, np.inf])) > 0
 
 
-def test_sum_of_mixed_floats_does_not_depend_on_blocks_or_order(monkeypatch):
+def test_checksum_of_floats_does_not_depend_on_blocks_or_order(monkeypatch):
     numbers = np.random.default_rng(0).normal(size=10_000)
-    whole = float_sum(numbers)
+    whole = checksum(numbers)
     monkeypatch.setattr(column, "_BLOCK", 77)
-    assert float_sum(numbers) == float_sum(np.sort(numbers)) == whole
+    assert checksum(numbers) == checksum(np.sort(numbers)) == whole
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5, 64.0, 1e6, 2.0**40, -3.0])
@@ -169,33 +172,42 @@ def test_sum_of_mixed_floats_does_not_depend_on_blocks_or_order(monkeypatch):
         ([1, 8], [2, 4]),  # equal sums of exponents
     ],
 )
-def test_floats_whose_sums_are_equal_are_told_apart(a, b, scale, shift):
+def test_checksums_of_floats_with_equal_sums_differ(a, b, scale, shift):
     x, y = (scale * np.array(side) + shift for side in (a, b))
     if sorted(x) != sorted(y):
-        assert float_sum(x) != float_sum(y)
+        assert checksum(x) != checksum(y)
 
 
-def test_floats_one_bit_apart_are_told_apart():
+def test_checksums_of_neighbouring_floats_differ():
     x = np.random.default_rng(0).normal(size=4_000)
-    y = np.nextafter(x, np.inf)
-    same = sum(float_sum(x[i : i + 1]) == float_sum(y[i : i + 1]) for i in range(len(x)))
+    same = 0
+    for first in range(0, len(x), 500):
+        # One row each, so that each pair is compared by itself.
+        pairs = [x[first : first + 500], np.nextafter(x[first : first + 500], np.inf)]
+        columns = {
+            f"{side}{i}": [v]
+            for side, vs in zip("ab", pairs, strict=True)
+            for i, v in enumerate(vs)
+        }
+        sums = {name: c.checksum for name, c in Profile.of(columns, []).columns.items()}
+        same += sum(sums[f"a{i}"] == sums[f"b{i}"] for i in range(500))
     assert same < 10
 
 
 @given(st.lists(st.none() | st.text()), st.integers(0, 20), st.sampled_from(TYPES))
-def test_sum_of_texts_against_plain_python(values, cut, type_):
-    array = pa.chunked_array([pa.array(values[:cut], type_), pa.array(values[cut:], type_)])
-    given_ = [value.encode() for value in values if value is not None]
-    assert text_sum(array) == sum(map(weight, given_)) % WORD
-    weights = text_weights(pa.array(given_, pa.binary()))
-    assert weights.tolist() == [weight(text) for text in given_]
+def test_checksum_of_texts_against_plain_python(values, cut, type_):
+    expected = sum(weight(value.encode()) for value in values if value is not None)
+    assert checksum(in_chunks(values, cut, type_)) == expected % WORD
+    twice = pa.chunked_array([pa.array(values * 2, type_).dictionary_encode()])
+    assert checksum(twice) == 2 * expected % WORD
 
 
-def test_sum_of_texts_of_more_than_one_block(monkeypatch):
-    texts = pa.chunked_array([[f"user{i}" for i in range(1_000)]])
-    whole = text_sum(texts)
+def test_checksum_of_texts_does_not_depend_on_blocks(monkeypatch):
+    values = [f"user{i}" for i in range(1_000)]
+    whole = checksum(values)
     monkeypatch.setattr(column, "_TEXTS_BLOCK", 7)
-    assert text_sum(texts) == whole == text_sum(texts.slice(500)) + text_sum(texts.slice(0, 500))
+    assert checksum(values) == whole
+    assert whole == (checksum(values[500:]) + checksum(values[:500])) % WORD
 
 
 @pytest.mark.parametrize(
@@ -205,9 +217,8 @@ def test_sum_of_texts_of_more_than_one_block(monkeypatch):
         (["listen"], ["silent"], True),
         (["user00001234"], ["user00001243"], True),
         (["ab", "c"], ["a", "bc"], True),  # letters that move between texts
-        (["abcdefghijkl"], ["bacdefghijkl"], False),  # not seen: before the last eight bytes
+        (["abcdefghijkl"], ["bacdefghijkl"], False),  # before the last eight bytes
     ],
 )
-def test_what_a_sum_of_texts_sees(a, b, differ):
-    sums = [text_sum(pa.chunked_array([texts])) % WORD for texts in (a, b)]
-    assert (sums[0] != sums[1]) is differ
+def test_changes_detected_by_the_checksum_of_texts(a, b, differ):
+    assert (checksum(a) != checksum(b)) is differ

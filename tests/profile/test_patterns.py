@@ -87,14 +87,14 @@ SENSITIVE = ["k", "[^k]", "s", "i", "[h-j]", "[^I]", "ß", "é", "ͅ", "[\u0391-
 
 @pytest.mark.parametrize("flag", ["", "(?a)"])
 @pytest.mark.parametrize("part", CLASSES)
-def test_classes_hold_the_same_characters_of_all(part, flag):
+def test_classes_match_the_same_characters(part, flag):
     found = np.asarray(matches(flag + part, pa.array(CHARACTERS)))
     expected = np.array(by_python(flag + part, CHARACTERS))
     assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("part", SENSITIVE)
-def test_case_is_ignored_of_the_same_characters_of_all(part):
+def test_case_is_ignored_for_the_same_characters(part):
     found = np.asarray(matches("(?i)" + part, pa.array(CHARACTERS)))
     expected = np.array(by_python("(?i)" + part, CHARACTERS))
     assert np.array_equal(found, expected)
@@ -166,7 +166,7 @@ def test_common_expressions_mean_the_same(pattern):
         ("(" * 5_000, "maximum recursion|missing|too"),
     ],
 )
-def test_what_could_differ_is_refused_with_a_reason(pattern, reason):
+def test_unsupported_patterns_are_refused_with_a_reason(pattern, reason):
     with pytest.raises(EvidenceError, match=reason):
         translate(pattern)
     with pytest.raises(mg.OptionError, match=reason):

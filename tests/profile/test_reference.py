@@ -1,4 +1,4 @@
-"""Two sides of a column: the same cells whichever way they were counted."""
+"""Both sides of a column have the same cells for every way of counting."""
 
 import math
 
@@ -18,7 +18,7 @@ INF = math.inf
 
 
 def distribution_of(known, name):
-    """The distribution of a column by which a drift gate compares it."""
+    """Return the distribution of a column that a drift gate compares."""
     _, side = candidates(known, "psi", (name,), ()).judged[name]
     return side
 
@@ -113,13 +113,13 @@ def test_cells_in_words():
     assert each.labels == ("x finite", "x = inf")
 
 
-def test_points_that_print_alike_get_more_digits():
+def test_similar_points_get_more_digits():
     near = [1.0, 1.0 + 2**-52, 1.0 + 2**-51, 1.0 + 3 * 2**-52]
     (each, *_) = both_ways(near, near, 4)
     assert len(set(each.labels)) == 4
 
 
-def test_what_is_counted_of_the_current_side():
+def test_counter_of_the_current_side():
     few, many = ({"x": np.arange(n) * 1.0} for n in (2, 401))
     tied, more = ({"x": np.arange(n) // 2 * 1.0} for n in (10_000, 10_002))
     for table in (few, many, tied, more):
@@ -139,7 +139,7 @@ def test_what_is_counted_of_the_current_side():
     assert current_counter("c", None) == Distribution("c")
 
 
-def test_cells_are_read_off_what_was_counted_in_full():
+def test_cells_from_full_counts():
     side = distribution_of(Profile.of({"x": np.arange(501) / 250}), "x")
     edges = side.edges(2)
     counter = current_counter("x", side, edges)
@@ -149,7 +149,7 @@ def test_cells_are_read_off_what_was_counted_in_full():
         assert binned_pair(side, state, edges, 2).cells.current.tolist() == [1, 1]
 
 
-def test_distribution_that_was_not_kept():
+def test_counter_without_a_stored_distribution():
     table = {"id": [f"user{i}" for i in range(50)]}
     for known in (Baseline.from_data(table), Profile.of(table, [])):
         found = candidates(known, "psi", ("id", "nobody"), ())

@@ -1,4 +1,4 @@
-"""A sample answers as the sorted values do, whether it sorts them or not."""
+"""Samples give the same results as sorted values, with and without sorting."""
 
 import math
 
@@ -50,14 +50,14 @@ PAIRS = {
 }
 
 
-def test_some_are_put_into_buckets_and_some_are_sorted():
+def test_which_samples_are_counted_in_buckets():
     in_buckets = {name for name, (x, _) in PAIRS.items() if sample(x).grid is not None}
     assert set(PAIRS) - in_buckets == {"few against many", "heavy tails", "atoms"}
 
 
 @pytest.mark.parametrize("bins", [2, 10, 45])
 @pytest.mark.parametrize("name", list(PAIRS))
-def test_answers_are_those_of_sorted_values(name, bins):
+def test_results_equal_those_of_sorted_values(name, bins):
     x, y = PAIRS[name]
     a, b = sample(x), sample(y)
     truth = quantile_edges(np.sort(x), bins)
@@ -74,7 +74,7 @@ def test_answers_are_those_of_sorted_values(name, bins):
 @pytest.mark.parametrize("sort", [False, True])
 @pytest.mark.parametrize("bins", [(), (10,), (10, 7)])
 @pytest.mark.parametrize("name", list(PAIRS))
-def test_answers_are_the_same_when_samples_met(name, bins, sort):
+def test_results_after_precompute_are_the_same(name, bins, sort):
     x, y = PAIRS[name]
     a, b = sample(x), sample(y)
     a.precompute(b, bins, sort=sort)
@@ -90,7 +90,7 @@ def test_answers_are_the_same_when_samples_met(name, bins, sort):
 
 
 def forbid(monkeypatch, *names):
-    """Let nothing put values into buckets, or look for those in some."""
+    """Make these methods of bucketed samples raise."""
 
     def never(*_, **__):
         msg = "another pass over the values"
@@ -100,7 +100,7 @@ def forbid(monkeypatch, *names):
         monkeypatch.setattr(Bucketed, name, never)
 
 
-def test_what_met_was_looked_at_once(monkeypatch):
+def test_precompute_reads_the_values_once(monkeypatch):
     x, y = map(sample, PAIRS["normal"])
     passes = []
     opened = buckets.Opened
@@ -117,21 +117,21 @@ def test_what_met_was_looked_at_once(monkeypatch):
     assert len(passes) == 2
 
 
-def test_a_sorted_sample_holds_its_sorted_values_alone():
+def test_sorted_sample_keeps_only_sorted_values():
     values = RNG.normal(size=50)
     for one in (Sample([values], (-9.0, 9.0), np.sort(values)), sample(values, values)):
         _ = one.values
         assert [part is one.values for part in one._parts] == [True]
 
 
-def test_answers_are_of_these_two_samples():
+def test_results_belong_to_the_pair_of_samples():
     x, y = map(sample, PAIRS["normal"])
     other = sample(PAIRS["few against many"][1])
     assert x.ks(y) != x.ks(other)
     assert (x.ks(other), other.ks(y), x.ks(y)) == (other.ks(x), y.ks(other), y.ks(x))
 
 
-def test_what_was_counted_is_kept_when_buckets_are_let_go():
+def test_counts_are_kept_after_release():
     x, y = map(sample, PAIRS["normal"])
     edges = x.edges(10)
     counts, distance = x.count(edges, x.grid), x.ks(y)
@@ -162,7 +162,7 @@ def test_parts_of_two_types_are_sorted_as_one():
     assert sample(y).ks(both) == both.ks(sample(y))
 
 
-def test_sorted_values_take_the_place_of_those_in_batches():
+def test_sorted_values_replace_those_of_batches():
     x, _ = PAIRS["heavy tails"]
     batches = sample(x[:700].copy()).merge(sample(x[700:].copy()))
     assert batches.grid is None
@@ -184,7 +184,7 @@ def test_empty_samples():
     assert none.count(some.edges(4), some.grid).sum() == 0
 
 
-def test_values_are_those_of_an_ecdf_and_nothing_given_is_changed():
+def test_values_equal_those_of_an_ecdf_and_inputs_are_unchanged():
     x = np.array([3.0, -0.0, 1.0])
     before = x.copy()
     assert Ecdf.of(x).values.tolist() == sample(x).values.tolist() == [0.0, 1.0, 3.0]

@@ -77,7 +77,7 @@ def table_of(cells):
 
 
 def streamed(table, cuts):
-    """The same table as a source of several batches."""
+    """Return the table as a source of several batches."""
     edges = sorted({0, table.num_rows, *(cut for cut in cuts if cut < table.num_rows)})
     source = as_source(table)
 
@@ -103,7 +103,7 @@ def test_profiles_are_a_monoid(x, y, z):
 
 @settings(max_examples=50)
 @given(rows, st.lists(st.integers(0, 15)))
-def test_batches_and_threads_do_not_matter(cells, cuts):
+def test_profile_does_not_depend_on_batches_and_threads(cells, cuts):
     table = table_of(cells)
     expected = Profile.of(table, COUNTERS, n_jobs=1)
     assert Profile.of(table, COUNTERS, n_jobs=3) == expected
@@ -126,7 +126,7 @@ def test_row_numbers_are_those_of_the_whole_table():
     assert profile[Duplicated("i")].rows == (2, 4, 5, 7, 8)
 
 
-def test_a_profile_knows_rows_schema_and_columns():
+def test_rows_schema_and_columns_of_a_profile():
     profile = Profile.of({"x": [1.5, NAN], "s": ["a", None]})
     assert profile.rows == 2
     assert list(profile.schema) == list(profile.columns) == ["x", "s"]
@@ -134,7 +134,7 @@ def test_a_profile_knows_rows_schema_and_columns():
     assert repr(profile) == "Profile(2 rows, 2 of 2 columns, 2 counters)"
 
 
-def test_by_default_every_column_that_has_a_distribution_gets_one():
+def test_default_counters_are_distributions():
     table = {
         "i": [1],
         "s": ["a"],
@@ -174,19 +174,19 @@ def test_only_the_columns_asked_for_are_profiled_and_read():
     assert profile[Missing("c")] == Violations(0, 1)
 
 
-def test_rows_are_counted_though_nothing_is_asked():
+def test_rows_are_counted_without_counters():
     profile = Profile.of(pa.table({"a": [1, 2]}), [], columns=[])
     assert (profile.rows, dict(profile.columns)) == (2, {})
 
 
-def test_what_was_not_asked_for_is_not_there():
+def test_state_of_another_counter_is_a_key_error():
     profile = Profile.of({"x": [1]}, [Missing("x")])
     assert Missing("x") in profile
     with pytest.raises(KeyError):
         profile[Distribution("x")]
 
 
-def test_a_counter_that_fails_spoils_no_other():
+def test_failing_counter_does_not_affect_others():
     bad = MissingWhere(("x",), (("s", lambda table: 1 / 0),))
     profile = Profile.of({"x": [1, None]}, [Missing("x"), bad, NotMatching("x", "a")])
     assert profile[Missing("x")].count == 1
@@ -217,7 +217,7 @@ def test_a_counter_that_failed_is_not_tried_again():
         profile[counter]
 
 
-def test_interrupts_are_not_kept():
+def test_interrupts_are_raised():
     def interrupt(table):
         raise KeyboardInterrupt
 
@@ -306,7 +306,7 @@ def test_other_tables_have_other_fingerprints(other):
     assert Profile.of({"x": [1, 2, 3]}).fingerprint != Profile.of(other).fingerprint
 
 
-def test_a_fingerprint_is_the_hash_of_what_was_seen():
+def test_contents_of_the_fingerprint():
     one = float.hex(1.5)
     checksum = Profile.of({"x": [1.5]}).columns["x"].checksum
     seen = [3, [["x", "float", 1, 1, 0, 0, one, one, str(checksum)]]]
@@ -360,7 +360,7 @@ def test_pandas_columns_of_every_dtype():
     assert (len(categories), categories["u"], categories["unused"]) == (2, 1, 0)
 
 
-def test_sets_of_bools_and_of_numbers_are_counted_apart():
+def test_counters_of_bools_and_of_numbers_are_different():
     numbers, bools, numpys = (NotIn("b", v) for v in ((1, 0), (True, False), (np.True_, np.False_)))
     profile = Profile.of({"b": [True, False]}, [bools, numbers, numpys])
     assert (profile[bools].count, profile[numbers].count, profile[numpys].count) == (0, 2, 0)

@@ -1,4 +1,4 @@
-"""A reference's distribution at its order statistics, and what others have there."""
+"""Sketches of a reference at its order statistics, and counts of other data at these points."""
 
 import json
 import math
@@ -31,7 +31,7 @@ numbers = st.lists(
 
 
 @given(numbers)
-def test_few_values_are_kept_whole(values):
+def test_few_values_are_represented_exactly(values):
     values = np.array(values, float)
     knots = knots_of(values)
     finite = values[np.isfinite(values)] + 0.0
@@ -81,7 +81,7 @@ def test_edges_from_knots_are_those_of_the_values(values, bins):
 
 
 @given(numbers)
-def test_json_gives_the_same_back(values):
+def test_json_round_trip(values):
     knots = knots_of(np.array(values, float))
     text = json.dumps(knots.to_dict(), allow_nan=False)
     again = QuantileSketch.from_dict(json.loads(text))
@@ -118,7 +118,7 @@ def written(**changes):
     return good | changes
 
 
-def test_what_is_written_is_read():
+def test_dict_round_trip():
     assert QuantileSketch.from_dict(written()).ends == (5, 0, 1)
     assert math.isnan(QuantileSketch.from_dict(written(spread=None)).spread)
     nothing = {"points": [], "low": [], "high": [], "n": 0, "pos_inf": 0, "spread": None}
@@ -157,7 +157,7 @@ def test_what_is_written_is_read():
         ({"more": 1}, "knots: 'more' is not known"),
     ],
 )
-def test_nonsense_is_refused(changes, message):
+def test_invalid_dicts_are_refused(changes, message):
     with pytest.raises(EvidenceError) as caught:
         QuantileSketch.from_dict(written(**changes))
     assert str(caught.value).startswith(message)
@@ -203,7 +203,7 @@ def test_counts_of_every_type_of_number(type_):
     assert math.isnan(state.beyond)
 
 
-def test_distances_that_no_double_holds_are_infinite_without_a_warning():
+def test_overflowing_distances_are_infinite_without_a_warning():
     counter = AtPoints("x", (-1e308, 1e308), tails=True)
     values = np.repeat([-1.7e308, 1.7e308], 50)
     with warnings.catch_warnings():
@@ -212,7 +212,7 @@ def test_distances_that_no_double_holds_are_infinite_without_a_warning():
     assert state.beyond == INF
 
 
-def test_counts_of_no_column_of_numbers():
+def test_columns_without_numbers():
     counter = AtPoints("x", (1.0,), tails=True)
     state = Profile.of({"x": [None, None]}, [counter])[counter]
     assert (state.low.tolist(), state.ends.n, state.beyond) == ([0], 0, 0.0)
@@ -220,7 +220,7 @@ def test_counts_of_no_column_of_numbers():
         _ = Profile.of({"x": ["a"]}, [counter])[counter]
 
 
-def test_counts_at_other_points_do_not_add_up():
+def test_counts_at_other_points_are_not_added():
     a = Profile.of({"x": [1.0]}, [AtPoints("x", (1.0,))])[AtPoints("x", (1.0,))]
     b = Profile.of({"x": [1.0]}, [AtPoints("x", (2.0,))])[AtPoints("x", (2.0,))]
     with pytest.raises(EvidenceError, match="counts can be added for the same points only"):

@@ -1,4 +1,4 @@
-"""States of every counter as bytes: they merge as those that never left the process."""
+"""States of all counters as bytes: they merge like states that were not converted."""
 
 import datetime as dt
 import hashlib
@@ -31,7 +31,7 @@ from mlgates.profile.distributions import Ecdf
 from mlgates.profile.duplicates import Duplicated
 from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
 from mlgates.profile.scan import Profile
-from mlgates.tables.field import from_arrow
+from mlgates.tables.source import as_source
 
 NAN, INF = math.nan, math.inf
 STAMPS = [dt.datetime(2024, 1, 1, 1, 2, 3, 4), None, dt.datetime(2024, 1, 1, 1, 2, 3, 4)]
@@ -73,9 +73,14 @@ COUNTERS = (
 )
 
 
+def view_of(array):
+    source = as_source(pa.table({"x": array}))
+    (batch,) = source.batches()
+    return ColumnView(batch["x"], source.schema["x"])
+
+
 def state_of(counter, array):
-    view = ColumnView(*from_arrow("x", array))
-    return counter.count(BatchView({"x": view}, list(range(len(array)))))
+    return counter.count(BatchView({"x": view_of(array)}, list(range(len(array)))))
 
 
 def sent(state):
@@ -114,7 +119,7 @@ def test_states_are_the_same_as_bytes(counter, name):
     assert sent(a) == a
 
 
-def test_what_is_looked_at_between_does_not_matter():
+def test_reading_a_sample_before_sending_it():
     sample = state_of(NumericSample("x"), pa.array([3.0, 1.0]))
     assert sample.values.tolist() == sent(sample).values.tolist() == [1.0, 3.0]
     assert sent(sample).merge(sent(sample)).n == 4
@@ -126,7 +131,7 @@ def test_keys_of_groups_are_kept(values):
     assert sent(state).groups == state.groups
 
 
-# Damage
+# Damaged bytes
 
 
 WHOLE = state_of(Distribution("x"), COLUMNS["float"]).to_bytes()
@@ -161,7 +166,7 @@ def test_other_bytes_are_refused(data, message):
         Ecdf.from_bytes(data)
 
 
-def test_a_state_is_read_as_what_it_is():
+def test_from_bytes_of_another_class_is_refused():
     with pytest.raises(
         EvidenceError, match=r"the bytes are a state of class Ecdf, expected Violations$"
     ):
@@ -169,13 +174,13 @@ def test_a_state_is_read_as_what_it_is():
 
 
 @pytest.mark.parametrize("stream", [b"", b"abc", b"\xff" * 40])
-def test_bytes_of_a_right_digest_that_hold_no_state_are_refused(stream):
+def test_other_contents_with_a_valid_digest_are_refused(stream):
     head = WHOLE[: WHOLE.index(b"\n") + 1]
     with pytest.raises(EvidenceError, match="the bytes are not a state written by `to_bytes`"):
         Violations.from_bytes(head + hashlib.sha256(stream).digest() + stream)
 
 
-# Of a user
+# Counters of users
 
 
 @dataclass(frozen=True)
@@ -226,7 +231,7 @@ def test_counters_of_a_user_are_scanned_and_sent():
     assert profile.merge(profile)[greater] == Violations(4, 4)
 
 
-def test_a_state_of_other_things_has_no_bytes():
+def test_states_of_other_types_cannot_be_written():
     with pytest.raises(TypeError, match=r"numbers, strings, arrays and tuples of these, got set$"):
         Total({1}, 2).to_bytes()
 
@@ -244,7 +249,7 @@ def test_the_base_classes_count_nothing():
 
 def test_rows_are_grouped_by_first_appearance():
     views = {
-        name: ColumnView(*from_arrow(name, pa.array(values)))
+        name: view_of(pa.array(values))
         for name, values in {"a": ["x", None, "y", "x"], "b": [1, 1, 2, 1]}.items()
     }
     numbers, first = BatchView(views).groups(["a", "b"])

@@ -13,9 +13,7 @@ from mlgates.tables.source import as_source
     ("n_jobs", "is_large", "threads"),
     [(None, False, 1), (None, True, 3), (2, False, 2), (2, True, 2), (0, True, 1)],
 )
-def test_large_work_gets_threads_where_the_user_does_not_say(
-    n_jobs, is_large, threads, monkeypatch
-):
+def test_default_number_of_threads(n_jobs, is_large, threads, monkeypatch):
     monkeypatch.setattr(module.os, "cpu_count", lambda: 3)
     assert threads_for(n_jobs, is_large=is_large) == threads
 
@@ -35,17 +33,17 @@ def test_tables_that_are_large_or_of_unknown_size_get_threads(rows, threads, mon
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_answers_come_in_the_order_of_the_items(threads):
+def test_results_are_in_the_order_of_items(threads):
     assert each(lambda x: 2 * x, range(20), threads) == list(range(0, 40, 2))
     assert each(abs, [], threads) == []
 
 
-def test_threads_work_side_by_side():
+def test_threads_run_concurrently():
     both = threading.Barrier(2, timeout=10)
     assert sorted(each(lambda _: both.wait(), range(2), 2)) == [0, 1]
 
 
-def test_what_is_raised_is_raised():
+def test_exceptions_are_raised():
     for threads in (1, 2):
         with pytest.raises(ZeroDivisionError):
             each(lambda x: 1 // x, [1, 0], threads)

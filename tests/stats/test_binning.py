@@ -1,4 +1,4 @@
-"""Cells against counting by hand, from every kind of input."""
+"""Counts in cells against plain Python, for all types of input."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def samples(elements=LEVELS, low=0, high=60):
 
 
 def by_hand(values, edges):
-    """Each value put into its cell, one by one."""
+    """Return the counts, with each value assigned to its cell in plain Python."""
     counts = [0] * len(edges.labels())
     cells = edges.labels(map(repr, edges.points.tolist()))
     for value in values.tolist():
@@ -107,7 +107,7 @@ def test_heavy_values_are_cells_of_their_own():
     assert cells.current.tolist() == [50, 50]
 
 
-def test_constant_reference_sees_what_lies_below_and_above():
+def test_constant_reference_has_cells_below_and_above():
     cells = ordered_cells(np.full(40, 7), np.array([6, 7, 7, 8, 9]), 10)
     assert cells.reference.tolist() == [0, 40, 0]
     assert cells.current.tolist() == [1, 2, 2]
@@ -118,7 +118,7 @@ def test_under_and_overflow_and_infinities_have_cells():
     reference = np.sort(np.random.default_rng(3).normal(size=10_000))
     same = ordered_cells(reference, reference, 10)
     moved = reference.copy()
-    # Moving the highest tenth to the bottom is no change to who lumps both ends together.
+    # A method that merges both ends into one cell would not detect this move.
     moved[-1_000:] = -50
     below_all = ordered_cells(reference, np.sort(moved), 10)
     assert psi(same.reference, same.current) == 0
@@ -152,7 +152,7 @@ def test_cells_do_not_depend_on_types(reference, current):
     assert (low.tolist(), high.tolist()) == ([1, 3], [1, 3])
 
 
-def test_edges_beyond_what_a_type_holds():
+def test_edges_outside_the_range_of_a_type():
     edges = Edges(np.array([-300.5, 300.5]), np.array([True, True]))
     values = np.array([-128, 127, 0], np.int8)
     assert count_unsorted(values, edges).tolist() == [0, 0, 0, 3, 0, 0, 0]
@@ -176,7 +176,7 @@ def test_many_values_are_counted_as_one_by_one(dtype, size):
 
 
 def test_many_values_of_one_cell():
-    # as many true answers as can be
+    # the largest possible number of true comparisons
     edges = Edges(np.array([1.0, 2.0]), np.array([False, True]))
     apart = np.repeat([[0.5, 1.5, 2.5]], 200_000, axis=0)
     for column, counts in enumerate(([0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0])):
@@ -194,7 +194,7 @@ def test_tallies_add_up(a, b):
         assert np.array_equal(whole, one + other)
 
 
-def test_order_of_rows_plays_no_part():
+def test_counts_do_not_depend_on_the_order_of_rows():
     rng = np.random.default_rng(4)
     values = rng.integers(0, 30, 5_000)
     edges = quantile_edges(np.sort(values), 10)

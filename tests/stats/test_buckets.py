@@ -1,4 +1,4 @@
-"""Buckets against the kernels of sorted values: equal in every answer, whatever the grid."""
+"""Results from buckets equal those from sorted values, for any grid."""
 
 import math
 
@@ -27,7 +27,7 @@ def samples(elements=FLOATS | TIED, dtype=np.float64, low=1, high=40):
 
 
 def shapes(rng):
-    """Columns of many values: those that a grid serves, and those that it does not."""
+    """Return large samples, some of which are counted in a grid and some sorted."""
     normal = rng.normal(size=SIZE)
     holed = normal.copy()
     holed[::1_000] = np.inf
@@ -125,7 +125,7 @@ def test_sorting_is_better_for_ties_heavy_tails_and_few(values):
     assert grid_of(values, (float(values.min()), float(values.max()))) is None
 
 
-def test_blocks_do_not_matter(monkeypatch):
+def test_results_do_not_depend_on_blocks(monkeypatch):
     rng = np.random.default_rng(3)
     x, y, points = rng.normal(size=1_000), rng.normal(size=900), rng.normal(size=30)
     grid = Grid(-3.0, 10_000.0)
@@ -154,7 +154,7 @@ def test_empty_samples_have_no_distance():
     assert math.isnan(ks(none, some))
 
 
-def test_grid_tells_what_it_holds():
+def test_grid_holds():
     grid = Grid(0.0, 1.0)
     assert grid.holds((0.0, 65_535.9))
     assert not grid.holds((-0.1, 5.0))

@@ -1,4 +1,4 @@
-"""Divergences of counts against scipy, the traps of other tools, and the size of the test."""
+"""Distances of counts against scipy and formulas, and the size of the test."""
 
 import math
 
@@ -116,8 +116,8 @@ def test_psi_by_its_formula():
     assert psi(a, b) == pytest.approx(stats.entropy(q, p) + stats.entropy(p, q))
 
 
-def test_an_unrelated_rare_category_hardly_changes_psi():
-    """A floor under empty shares makes 0.31 of a new category 1.0 by one rare row elsewhere."""
+def test_another_rare_category_hardly_changes_psi():
+    """If empty shares had a minimum, one rare row would change the PSI from 0.31 to 1.0."""
     reference, current = np.array([4_000, 6_000, 0]), np.array([3_800, 5_700, 500])
     before = psi(reference, current)
     after = psi(np.append(reference, 1), np.append(current, 1))
@@ -134,7 +134,7 @@ def test_psi_does_not_jump_when_a_cell_empties():
 
 
 def test_rare_shares_count():
-    """A floor of one percent under every share would see nothing here."""
+    """With a minimum of one percent for each share, the PSI would be 0 here."""
     reference, current = np.array([99_990, 10]), np.array([99_100, 900])
     assert psi(reference, current) > 0.03
     assert psi(np.array([100_000, 0]), np.array([99_100, 900])) > 0.06
@@ -212,7 +212,7 @@ def test_chi_square_is_scipys_where_no_cell_is_thin(counts, ordered):
 
 
 @pytest.mark.parametrize("pooled", [[9_690, 255, 255], [7_200, 2_400, 600], [5_100, 3_570, 1_530]])
-def test_far_out_no_more_is_rejected_than_is_allowed(pooled):
+def test_rejections_at_low_levels_are_at_most_nominal(pooled):
     # every table of 200 rows against 10,000 with these sums, and how probable it is
     pooled, m = np.array(pooled), 200
     tables = np.array([(m - b - c, b, c) for b in range(m + 1) for c in range(m + 1 - b)])
@@ -220,7 +220,7 @@ def test_far_out_no_more_is_rejected_than_is_allowed(pooled):
     tables, chances = tables[chances > 1e-12], chances[chances > 1e-12]
     p = np.array([chi_square_pvalue(a, pooled - a, ordered=False) for a in tables])
     for alpha in (0.01, 1e-3, 2.5e-4, 1e-4):
-        # by Pearson's statistic alone up to five times as much
+        # Pearson's statistic alone would reject up to five times as often
         assert chances[p <= alpha].sum() <= 1.2 * alpha
 
 
@@ -232,7 +232,7 @@ def test_the_test_does_not_depend_on_the_order_of_sides(counts):
         assert chi_square_pvalue(*counts[::-1], ordered=ordered) == pytest.approx(p, rel=1e-9)
 
 
-def test_thin_ordered_cells_join_their_neighbours():
+def test_small_ordered_cells_are_merged_with_neighbours():
     reference = np.array([50, 50, 2, 50, 3, 1, 1])
     current = np.array([40, 30, 3, 60, 2, 1, 0])
     merged = [[50, 50, 52, 5], [40, 30, 63, 3]]
@@ -242,19 +242,19 @@ def test_thin_ordered_cells_join_their_neighbours():
     assert chi_square_pvalue(reference, current, ordered=True) == pytest.approx(theirs)
 
 
-def test_thin_categories_join_by_frequency():
+def test_small_categories_are_merged_by_frequency():
     reference, current = np.array([2, 300, 7, 200, 1, 6]), np.array([1, 250, 9, 260, 3, 8])
     joined = [[300, 200, 7, 6, 3], [250, 260, 9, 8, 4]]
     expected = np.array(joined).sum(axis=0) * np.array([[516], [531]]) / 1_047
     assert (expected[:, :4] > 5).all()
-    # The rarest two together are thin still, and join the next.
+    # The two rarest together are still too few, and are merged with the next.
     joined = [[300, 200, 7, 9], [250, 260, 9, 12]]
     theirs = stats.chi2_contingency(joined, correction=False).pvalue
     assert chi_square_pvalue(reference, current, ordered=False) == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-def test_two_cells_of_few_are_fishers(ordered):
+def test_small_tables_of_two_cells_use_fishers_test(ordered):
     theirs = stats.fisher_exact([[997, 3], [48, 2]]).pvalue
     pair = np.array([997, 3]), np.array([48, 2])
     assert chi_square_pvalue(*pair, ordered=ordered) == pytest.approx(theirs)
@@ -266,7 +266,7 @@ def test_two_cells_of_few_are_fishers(ordered):
 
 
 def at_each_value(x, y):
-    """Counts of both sides, at each value of the first and between them."""
+    """Return the counts of both sides at each value of the first and between these values."""
     points = np.unique(x[np.isfinite(x)])
     each = Edges(points, np.ones(len(points), np.bool_))
     return count_sorted(np.sort(x), each), count_sorted(np.sort(y), each)
@@ -282,13 +282,13 @@ def test_equal_values_that_are_many_by_chance_are_no_false_alarm(levels, m):
         cells = cells_together(*counts, 10)
         return chi_square_pvalue(cells.reference, cells.current, ordered=True)
 
-    # with cells of the reference alone, those of 18 levels alarm 9 times of 100
+    # with cells of the reference alone, 18 levels give a false alarm in 9 of 100 cases
     assert rejected(draw, 0.05, 2_000) < 0.063
 
 
 @pytest.mark.parametrize(("before", "now"), [(0.0, -1e-3), (0.0, 1e-3), (-1e-3, 0.0), (-9.0, -8.0)])
 @pytest.mark.parametrize("sizes", [(100, 100), (200, 1_000), (1_000, 200), (100, 20_000)])
-def test_equal_values_that_moved_within_a_cell_are_seen(before, now, sizes):
+def test_moves_of_equal_values_within_a_cell_are_significant(before, now, sizes):
     rng = np.random.default_rng(0)
 
     def side(rows, value):
@@ -306,7 +306,7 @@ def test_values_where_the_reference_has_none_are_a_cell():
     assert chi_square_pvalue(cells.reference, cells.current, ordered=True) < 1e-5
 
 
-def test_billions_are_counted():
+def test_counts_of_billions():
     many = np.array([5_000_000_000] * 3)
     assert chi_square_pvalue(many, many, ordered=True) == 1
 
@@ -320,8 +320,8 @@ def test_infinities_are_cells_of_their_own():
 
 
 @given(sides(low=3, largest=2))
-def test_cells_of_both_sides_do_not_tell_which_is_which(counts):
-    # Of so few no cell is beyond chance. (Infinities, values and what lies between them: 2 k + 3.)
+def test_cells_together_are_symmetric(counts):
+    # With so few values no cell is significant. (The 2 k + 3 cells: infinities, values and gaps.)
     pad = [
         np.append(side, [0] * (3 - len(side) if len(side) < 3 else 1 - len(side) % 2))
         for side in counts
@@ -368,20 +368,20 @@ def test_size_of_the_test_with_quantile_cells(m, n, levels):
 
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize(("m", "n"), [(100_000, 200), (200, 100_000), (2_000, 200)])
-def test_values_that_moved_between_thin_cells_are_no_chance(m, n, ordered):
+def test_moves_between_small_cells_are_significant(m, n, ordered):
     reference, current = np.array([0, 15 * m, 85 * m]), np.array([15 * n, 0, 85 * n])
     assert chi_square_pvalue(reference // 100, current // 100, ordered=ordered) < 1e-20
     assert chi_square_pvalue(current // 100, reference // 100, ordered=ordered) < 1e-20
 
 
-def test_a_few_new_values_are_no_chance_beside_many_rows_and_are_beside_few():
+def test_few_new_values_are_significant_only_against_many_rows():
     cells = np.array([0, 50_000, 50_000]), np.array([5, 95, 100])
     assert chi_square_pvalue(*cells, ordered=True) < 1e-6
     assert chi_square_pvalue(cells[0] // 500, cells[1], ordered=True) > 1e-2
 
 
 @pytest.mark.parametrize(("m", "n"), [(100, 5_000), (5_000, 100), (300, 300), (50_000, 50)])
-def test_chance_is_not_taken_for_more(m, n):
+def test_one_sided_pvalue_of_equal_distributions(m, n):
     rng = np.random.default_rng(m + n)
     shares = 1 / np.arange(1, 401)
     shares /= shares.sum()

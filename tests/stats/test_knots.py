@@ -1,4 +1,4 @@
-"""Distances of distribution functions known at points: the truth always lies within the bounds."""
+"""Bounds of distances from counts at points contain the distance of the values."""
 
 import math
 
@@ -55,7 +55,7 @@ def test_ks_is_exact_where_all_values_of_a_side_are_points(x, y):
 
 @pytest.mark.parametrize("times", [1, 10**6, 10**9, 2**54])
 def test_ks_of_any_number_of_rows_is_exact(times):
-    """0.1, which as a difference of shares would be 0.10000000000000003."""
+    """The distance is 0.1, where a difference of shares would be 0.10000000000000003."""
     x = PointCounts(np.array([20, 130]) * times, np.array([80, 154]) * times, 200 * times)
     y = PointCounts(np.array([20, 110]) * times, np.array([60, 140]) * times, 200 * times)
     assert ks_between(x, y) == (0.1, 0.1, 0.35)

@@ -29,7 +29,7 @@ def test_levels_show_what_adjusted_pvalues_show(family, confidence):
     claims = [claim(p_value) for p_value in family]
     levels = holm_levels(claims, confidence)
     shown = [claim(level) for claim, level in zip(claims, levels, strict=True)]
-    # a rounding apart from where a p-value lies on a step's own level
+    # equal up to rounding where a p-value is equal to the level of a step
     alpha, m = 1 - confidence, len(family)
     steps = alpha / np.arange(1, m + 1)
     if np.min(np.abs(np.subtract.outer(family, steps))) > 1e-9:
@@ -37,7 +37,7 @@ def test_levels_show_what_adjusted_pvalues_show(family, confidence):
     assert all(confidence <= level <= 1 - alpha / m + 1e-12 for level in levels)
 
 
-def test_levels_of_claims_that_nothing_shows_are_those_of_one():
+def test_levels_of_unconfirmed_claims():
     assert holm_levels([lambda level: False] * 3, 0.9) == (0.9, 0.9, 0.9)
     assert holm_levels([]) == ()
 

@@ -1,4 +1,4 @@
-"""Intervals of quantiles: published constants, scipy, what dependence costs, and the ends."""
+"""Intervals of quantiles against published constants and scipy, and effective numbers of calls."""
 
 import math
 from fractions import Fraction
@@ -73,7 +73,7 @@ def test_ranks_are_scipys_binomial_quantiles(n, share, confidence):
         (0.999, 0.95, 3_688),
         (0.5, 0.95, 6),
         (0.05, 0.95, 72),
-        # what one-sided bounds at 95 % need, as Wilks gives it
+        # numbers of calls for one-sided bounds at 95 %, by Wilks
         (0.95, 0.90, 59),
         (0.99, 0.90, 299),
     ],
@@ -100,8 +100,8 @@ def test_exceedance_interval_is_scipys(n, share, confidence):
 
 @settings(max_examples=200)
 @given(st.integers(1, 2_000), st.sampled_from([0.5, 0.9, 0.95, 0.99]), st.integers(0, 2_000))
-def test_order_statistics_say_what_the_share_beyond_says(n, share, k):
-    """Both sides: the interval of the quantile is within the limit when that of the share is."""
+def test_quantile_interval_agrees_with_that_of_the_share_beyond(n, share, k):
+    """The interval of the quantile is within the limit exactly if that of the share is."""
     k = min(k, n)
     ordered = np.concatenate([np.ones(n - k), np.full(k, 3.0)])  # the limit is 2
     low, high = quantile_interval(ordered, share, n)
@@ -139,14 +139,14 @@ def test_interval_holds_the_quantile_and_widens_with_dependence(values, share, i
     assert wider[0] <= quantile(ordered, share) <= wider[1]
 
 
-def test_independent_calls_are_worth_themselves():
+def test_effective_number_of_independent_calls():
     found = dependence(np.random.default_rng(1).lognormal(size=2_000), 0.99)
     assert found.effective == 2_000
     assert found.inflation == 1
     assert abs(found.lag_1) < 0.05
 
 
-def test_autoregressive_calls_are_worth_a_nineteenth():
+def test_effective_number_of_autoregressive_calls():
     found = dependence(autoregressive(20_000, 0.9), 0.5)
     assert found.lag_1 == pytest.approx(0.89, abs=0.02)
     assert found.effective == pytest.approx(20_000 / 19, rel=0.3)
@@ -163,22 +163,22 @@ def test_slow_calls_in_a_row_count_though_the_others_are_independent():
     assert 20_000 / 40 < found.effective < 20_000 / 5
 
 
-def test_one_pause_after_another_in_equal_steps_costs_nothing():
+def test_periodic_pauses_do_not_inflate():
     values = np.random.default_rng(3).lognormal(0, 0.2, 5_000)
     values[::50] += 20
     assert dependence(values, 0.95).effective >= 4_500
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0] * 500])
-def test_equal_calls_tell_no_dependence(values):
+def test_equal_calls_have_no_dependence(values):
     assert dependence(np.array(values), 0.99) == (0.0, 1.0, len(values))
 
 
-def test_sorted_calls_are_worth_almost_nothing():
+def test_effective_number_of_sorted_calls():
     assert dependence(np.arange(1_000.0), 0.5).effective < 10
 
 
-def test_dependence_bears_failed_calls():
+def test_dependence_of_failed_calls():
     values = np.random.default_rng(4).lognormal(size=1_000)
     values[::100] = math.inf
     assert dependence(values, 0.99).effective == 1_000

@@ -1,4 +1,4 @@
-"""Ranks against Python's exact comparisons."""
+"""Ranks against exact comparisons in Python."""
 
 from bisect import bisect_left, bisect_right
 
@@ -73,7 +73,7 @@ def test_rounded_points_are_nearest_on_their_side(points, name):
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_nothing_in_nothing(name):
+def test_empty_arrays(name):
     empty = np.empty(0, name)
     assert [x.tolist() for x in ranks_of(empty, np.array([1.5]))] == [[0], [0]]
     assert [x.tolist() for x in ranks_of(np.array([1.5]), empty)] == [[], []]

@@ -31,7 +31,7 @@ QUANTILES = {
     10: 4.4741,
     20: 5.0117,
 }
-# its mean, from tables of control charts
+# means of the range of k standard normals, from tables of control charts
 MEANS = {2: 1.1284, 3: 1.6926, 4: 2.0588, 5: 2.3259, 8: 2.8472, 10: 3.0775, 20: 3.7350}
 
 
@@ -60,7 +60,7 @@ def test_quantile_agrees_with_scipy(k, level):
 
 
 def test_small_chances_keep_their_digits():
-    # for far ranges the pairs can be added up
+    # for large ranges the probabilities of pairs can be added
     for k in (3, 8):
         alone = float(range_sf(20.0, 2))
         assert float(range_sf(20.0, k)) == pytest.approx(alone * k * (k - 1) / 2, rel=1e-6)

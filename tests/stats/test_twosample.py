@@ -1,4 +1,4 @@
-"""Distances of two samples against scipy, against brute force, and their laws."""
+"""Distances of two samples against scipy and brute force, and their properties."""
 
 import itertools
 import math
@@ -28,7 +28,7 @@ def samples(elements, dtype=np.float64, low=1, high=40):
 
 
 def brute_force(x, y):
-    """Largest difference of exact shares over all values."""
+    """Return the largest difference of exact shares over all values."""
     x, y = x.tolist(), y.tolist()
     return max(
         abs(
@@ -148,7 +148,7 @@ def test_one_outlier_neither_makes_nor_hides_drift():
         assert ks_distance(x, shifted) > 0.15
 
 
-def test_constant_reference_and_heavy_atoms_are_not_blind():
+def test_ks_distance_with_constant_reference_and_heavy_atoms():
     ones = np.ones(1_000)
     assert ks_distance(ones, ones) == 0
     for other in (np.full(50, 2.0), np.full(50, 0.0)):
@@ -194,7 +194,7 @@ def test_ks_pvalue_by_the_series_is_near_the_exact_one(n, m):
 
 
 def exact_pvalue(distance, n, m):
-    """One less the share of lattice paths on which no two shares are `distance` apart."""
+    """Return 1 minus the share of lattice paths with a smaller distance than `distance`."""
     share = np.arange(m + 1) / m
     paths, log = np.zeros(m + 1), 0.0
     paths[0] = 1.0
@@ -215,7 +215,7 @@ def test_ks_pvalue_of_large_samples_is_near_scipys():
             assert ks_pvalue(distance, n, m) == pytest.approx(theirs, abs=1.5e-3)
 
 
-def test_ks_pvalue_is_a_chance_and_falls():
+def test_ks_pvalue_is_a_probability_and_decreases():
     for n, m in [(50, 50), (50, 70), (2_000, 3_000), (30, 10**6), (10**6, 10**6)]:
         values = [ks_pvalue(d, n, m) for d in (0, 0.05, 0.1, 0.2, 0.4, 0.8, 1)]
         assert values[0] == 1
@@ -252,7 +252,7 @@ def test_wasserstein_of_large_samples_is_scipys(n, m):
     assert wasserstein(x, y.astype(np.float32)) == wasserstein(x, y)
 
 
-def test_wasserstein_of_what_is_far_or_large():
+def test_wasserstein_of_distant_or_large_values():
     assert math.isnan(wasserstein(np.array([1.0, np.inf]), np.array([1.0])))
     assert math.isnan(wasserstein(np.array([1.0]), np.array([-np.inf, 1.0])))
     assert wasserstein(np.array([-1e308, 1e308]), np.array([-1e308, -1e308])) == 1e308

@@ -26,11 +26,20 @@ from mlgates.tables.encoding import distinct_as_doubles
 from mlgates.tables.exact import Exact
 
 __all__ = [
+    "AtPoints",
+    "BinCounts",
     "Distribution",
+    "Fractional",
+    "In",
+    "Infinite",
     "Missing",
+    "NotIn",
+    "NotMatching",
     "NumericSample",
     "Ordered",
+    "Outside",
     "Side",
+    "ValueCounts",
     "Violations",
     "current_counter",
     "cuts_together",

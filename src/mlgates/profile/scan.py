@@ -26,7 +26,13 @@ from mlgates.tables.exact import NANOSECONDS
 from mlgates.tables.field import TableSchema, few
 from mlgates.tables.source import Source, as_source
 
-__all__ = ["MANY_ROWS", "Profile", "each", "threads_for"]
+__all__ = [
+    "MANY_ROWS",
+    "Profile",
+    "each",
+    "sweep_together",
+    "threads_for",
+]
 
 #: From this number of rows on, threads make a scan faster.
 MANY_ROWS = 100_000

@@ -18,6 +18,8 @@ from mlgates.stats.arrays import Counts, Mask, Values
 __all__ = [
     "Edges",
     "Ends",
+    "alike",
+    "category_cells",
     "count_sorted",
     "count_stored",
     "count_unsorted",
@@ -26,6 +28,7 @@ __all__ = [
     "quantile_edges",
     "quantile_ranks",
     "ranks_of",
+    "round_to",
     "stored_edges",
     "tally",
 ]

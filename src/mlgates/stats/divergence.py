@@ -10,7 +10,17 @@ from mlgates.stats.arrays import Counts, Floats
 from mlgates.stats.counting import Cells, quantile_ranks
 from mlgates.stats.proportions import THIN, fisher_exact
 
-__all__ = ["psi_chance"]
+__all__ = [
+    "cells_together",
+    "chi_square_pvalue",
+    "cramers_v",
+    "hellinger",
+    "jensen_shannon",
+    "one_sided_pvalue",
+    "psi",
+    "psi_chance",
+    "total_variation",
+]
 
 #: With expected counts of at least this in each cell on both sides, Pearson's statistic follows the
 #: chi-square distribution down to the p-values that matter here.

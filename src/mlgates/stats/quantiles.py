@@ -17,7 +17,17 @@ from scipy import special
 
 from mlgates.stats.arrays import Floats
 
-__all__ = ["exceedance_interval"]
+__all__ = [
+    "corrected_for_omission",
+    "dependence",
+    "exceedance_interval",
+    "least_calls",
+    "mean_interval",
+    "order_ranks",
+    "quantile",
+    "quantile_interval",
+    "ratio_interval",
+]
 
 Interval = tuple[float, float]
 

@@ -14,7 +14,18 @@ import numpy as np
 from mlgates.stats.arrays import Counts, Floats, Values
 from mlgates.stats.counting import alike
 
-__all__ = ["ks_chance", "ks_distance"]
+__all__ = [
+    "Bounded",
+    "PointCounts",
+    "beyond_pvalue",
+    "ks_between",
+    "ks_chance",
+    "ks_distance",
+    "ks_pvalue",
+    "spread",
+    "wasserstein",
+    "wasserstein_between",
+]
 
 
 #: Numbers of order statistics in a block for which a bound is computed, from coarse to fine.
