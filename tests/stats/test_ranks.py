@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlgates.stats.counting import alike, ranks_of, round_to
+from mlgates.stats.counting import ranks_of, round_to, to_common_type
 
 TYPES = ["int8", "uint8", "int64", "uint64", "float16", "float32", "float64"]
 EDGES = [0, 1, 2**24 + 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, -1, -(2**63)]
@@ -48,8 +48,8 @@ def test_ranks_are_those_of_exact_comparison(values, points):
 
 @settings(max_examples=300)
 @given(typed, typed)
-def test_alike_keeps_every_comparison_of_one_array_with_the_other(x, y):
-    a, b = alike(x, y)
+def test_common_type_keeps_comparisons_between_arrays(x, y):
+    a, b = to_common_type(x, y)
     assert a.dtype == b.dtype
     assert np.array_equal(a, np.sort(a))
     assert np.array_equal(b, np.sort(b))
@@ -81,5 +81,5 @@ def test_empty_arrays(name):
 
 def test_same_type_is_not_copied():
     x, y = np.array([1.0]), np.array([2.0])
-    assert alike(x, y)[0] is x
-    assert alike(x, y)[1] is y
+    assert to_common_type(x, y)[0] is x
+    assert to_common_type(x, y)[1] is y

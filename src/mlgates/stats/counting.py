@@ -18,7 +18,6 @@ from mlgates.stats.arrays import Counts, Mask, Values
 __all__ = [
     "Edges",
     "Ends",
-    "alike",
     "category_cells",
     "count_sorted",
     "count_stored",
@@ -31,6 +30,7 @@ __all__ = [
     "round_to",
     "stored_edges",
     "tally",
+    "to_common_type",
 ]
 
 
@@ -152,7 +152,7 @@ def _range(points: Values, dtype: np.dtype[Any]) -> tuple[Any, Any, Mask, Mask]:
     return *ends, under, above
 
 
-def alike(x: Values, y: Values) -> tuple[Values, Values]:
+def to_common_type(x: Values, y: Values) -> tuple[Values, Values]:
     """Return two sorted arrays in one type such that all comparisons between them are unchanged.
 
     If a type represents the values of both arrays exactly, both are converted to it. If there is
@@ -162,7 +162,7 @@ def alike(x: Values, y: Values) -> tuple[Values, Values]:
 
     Examples
     --------
-    >>> alike(np.array([2**53, 2**53 + 1]), np.array([0.5, 2.0**53]))
+    >>> to_common_type(np.array([2**53, 2**53 + 1]), np.array([0.5, 2.0**53]))
     (array([1, 3]), array([0, 1]))
     """
     if x.dtype == y.dtype:
@@ -178,7 +178,7 @@ def alike(x: Values, y: Values) -> tuple[Values, Values]:
     ):
         return x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
     if x.dtype.kind == "f":
-        codes, others = alike(y, x)
+        codes, others = to_common_type(y, x)
         return others, codes
     return np.add(*ranks_of(x, x)), np.add(*ranks_of(x, y))
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlgates.stats.arrays import Counts, Floats, Values
-from mlgates.stats.counting import alike
+from mlgates.stats.counting import to_common_type
 
 __all__ = [
     "Bounded",
@@ -110,7 +110,7 @@ def ks_distance(x: Values, y: Values) -> float:
     n, m = len(x), len(y)
     if n == 0 or m == 0:
         return math.nan
-    x, y = sorted(alike(x, y), key=len)
+    x, y = sorted(to_common_type(x, y), key=len)
     n, m = len(x), len(y)
     widths = [width for width in _BLOCKS if _LEAST_BLOCKS * width <= n] or [1]
     best = 0
