@@ -117,7 +117,7 @@ def exactly(number):
 # Against plain Python
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(columns(NUMBERS), st.none() | numbers, st.none() | numbers)
 def test_outside_against_plain_python(column, low, high):
     _, values, array = column
@@ -130,7 +130,7 @@ def test_outside_against_plain_python(column, low, high):
     assert count(Outside("x", low, high), array) == violations(values, offends)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(
     columns(), st.lists(numbers | st.sampled_from(["", "a", "NA", True, False, b"a", NAN, None]))
 )
@@ -170,7 +170,7 @@ def test_fractional_against_plain_python(column):
     assert found == violations(values, lambda v: math.isinf(v) or v != int(v))
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(columns(), st.integers(0, 30), st.integers(0, 30))
 def test_duplicates_against_plain_python(column, i, j):
     _, values, array = column
@@ -227,7 +227,7 @@ COUNTERS = (
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(columns(), st.sampled_from(COUNTERS), st.integers(0, 30), st.integers(0, 30))
 def test_states_merge(column, counter, i, j):
     _, values, array = column

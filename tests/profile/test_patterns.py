@@ -68,7 +68,7 @@ texts = st.text(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=120)
 @given(flags, expressions, st.lists(texts, min_size=1, max_size=30))
 def test_a_translation_means_the_same(flag, expression, samples):
     pattern = flag + expression

@@ -90,7 +90,7 @@ def streamed(table, cuts):
     return Source("batches", source.schema, None, read)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows, rows, rows)
 def test_profiles_are_a_monoid(x, y, z):
     a, b, c = (Profile.of(table_of(cells), COUNTERS) for cells in (x, y, z))
@@ -101,7 +101,7 @@ def test_profiles_are_a_monoid(x, y, z):
     assert empty.merge(whole) == whole == whole.merge(empty)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rows, st.lists(st.integers(0, 15)))
 def test_profile_does_not_depend_on_batches_and_threads(cells, cuts):
     table = table_of(cells)
@@ -111,6 +111,7 @@ def test_profile_does_not_depend_on_batches_and_threads(cells, cuts):
         assert Profile.of(streamed(table, cuts), COUNTERS, n_jobs=n_jobs) == expected
 
 
+@settings(max_examples=30)
 @given(rows, rows)
 def test_without_row_numbers_merging_commutes(x, y):
     a, b = (Profile.of(table_of(cells)) for cells in (x, y))

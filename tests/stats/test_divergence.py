@@ -272,7 +272,9 @@ def at_each_value(x, y):
     return count_sorted(np.sort(x), each), count_sorted(np.sort(y), each)
 
 
-@pytest.mark.parametrize("levels", [5, 12, 18])
+@pytest.mark.parametrize(
+    "levels", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (12, 18))]
+)
 @pytest.mark.parametrize("m", [100, 1_000])
 def test_equal_values_that_are_many_by_chance_are_no_false_alarm(levels, m):
     rng = np.random.default_rng(levels + m)
@@ -340,7 +342,15 @@ def rejected(draw, alpha, repeats):
 ZIPF = 1 / np.arange(1, 1_001) / (1 / np.arange(1, 1_001)).sum()
 
 
-@pytest.mark.parametrize(("m", "n"), [(20_000, 200), (200, 20_000), (1_000, 30), (1_000, 200)])
+@pytest.mark.parametrize(
+    ("m", "n"),
+    [
+        (1_000, 30),
+        (1_000, 200),
+        pytest.param(20_000, 200, marks=pytest.mark.slow),
+        pytest.param(200, 20_000, marks=pytest.mark.slow),
+    ],
+)
 def test_size_of_the_test_with_a_thousand_categories(m, n):
     rng = np.random.default_rng(m + n)
 

@@ -37,7 +37,7 @@ def arrays(dtype):
 typed = st.sampled_from(TYPES).flatmap(arrays)
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(typed, typed)
 def test_ranks_are_those_of_exact_comparison(values, points):
     exact, at = values.tolist(), points.tolist()
@@ -46,7 +46,7 @@ def test_ranks_are_those_of_exact_comparison(values, points):
     assert high.tolist() == [bisect_right(exact, x) for x in at]
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(typed, typed)
 def test_common_type_keeps_comparisons_between_arrays(x, y):
     a, b = to_common_type(x, y)

@@ -180,7 +180,14 @@ def test_ks_pvalue_of_equal_sizes_is_exact(n, z):
 
 
 @pytest.mark.parametrize(
-    ("n", "m"), [(1_000, 1_001), (1_000, 1_500), (2_001, 1_000), (150, 9_999), (4_000, 5_000)]
+    ("n", "m"),
+    [
+        (1_000, 1_001),
+        (1_000, 1_500),
+        (150, 9_999),
+        pytest.param(2_001, 1_000, marks=pytest.mark.slow),
+        pytest.param(4_000, 5_000, marks=pytest.mark.slow),
+    ],
 )
 def test_ks_pvalue_by_the_series_is_near_the_exact_one(n, m):
     step = math.gcd(n, m) / (n * m)
@@ -207,6 +214,7 @@ def exact_pvalue(distance, n, m):
     return -math.expm1(math.log(paths[-1]) + log - total)
 
 
+@pytest.mark.slow
 def test_ks_pvalue_of_large_samples_is_near_scipys():
     for n, m in [(1_000_000, 1_000_000), (1_000_000, 700_001)]:
         for z in (0.8, 1.2, 1.6, 2):
