@@ -1,0 +1,1 @@
+"""The language of row conditions: parsed text, evaluated on Arrow columns."""

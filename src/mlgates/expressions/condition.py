@@ -1,0 +1,155 @@
+"""Conditions on rows: parsed once, evaluated on the columns of any batch."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates.errors import EvidenceError
+from mlgates.expressions import values
+from mlgates.expressions.syntax import (
+    And,
+    Arithmetic,
+    Call,
+    Column,
+    Comparison,
+    Constant,
+    IsIn,
+    IsMissing,
+    Negative,
+    Node,
+    Not,
+    Or,
+    parse_condition,
+)
+from mlgates.expressions.values import Value
+
+__all__ = ["Condition"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition on the columns of a row, in three-valued logic.
+
+    Parameters
+    ----------
+    text : str
+        The condition in the language of `parse_condition`.
+
+    Raises
+    ------
+    OptionError
+        When the text is not a condition.
+
+    Examples
+    --------
+    >>> condition = Condition("status != 'paid' or amount > 0")
+    >>> condition.columns
+    ('status', 'amount')
+    >>> table = {"status": pa.array(["open", "paid", "paid"]), "amount": pa.array([None, 5, None])}
+    >>> condition.evaluate(table, 3).to_pylist()
+    [True, True, None]
+    """
+
+    text: str
+    tree: Node = field(init=False, compare=False, repr=False)
+    columns: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tree", parse_condition(self.text))
+        object.__setattr__(self, "columns", tuple(dict.fromkeys(_columns(self.tree))))
+
+    def evaluate(self, columns: Mapping[str, pa.Array | pa.ChunkedArray], rows: int) -> pa.Array:
+        """Return whether the condition holds in each row, null where it is missing.
+
+        Parameters
+        ----------
+        columns : mapping of str to pyarrow.Array or pyarrow.ChunkedArray
+            Plain values without a dictionary; null and NaN are missing.
+        rows : int
+            Length of the columns.
+
+        Raises
+        ------
+        EvidenceError
+            When types don't fit the operators, or whole numbers overflow 64 bits.
+        """
+        cells: dict[str, pa.Array] = {}
+        for name in self.columns:
+            array = columns[name]
+            array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+            cells[name] = values.without_nan(array)
+        answer = _evaluate(self.tree, cells)
+        if isinstance(answer, pa.Array):
+            if pa.types.is_null(answer.type):
+                return pa.nulls(rows, pa.bool_())
+            if not pa.types.is_boolean(answer.type):
+                kind = values.described(answer)
+                msg = f"`{self.text}` is {kind}, a condition must be true or false"
+                raise EvidenceError(msg)
+            return answer
+        return pa.repeat(pa.scalar(answer, pa.bool_()), rows)
+
+
+def _columns(node: Node) -> Iterator[str]:
+    """Yield the names of the columns of a node, from left to right."""
+    stack = [node]
+    while stack:
+        match stack.pop():
+            case Column(name=name):
+                yield name
+            case Arithmetic(left=left, right=right):
+                stack += [right, left]
+            case Comparison(operands=operands) | And(operands=operands) | Or(operands=operands):
+                stack += reversed(operands)
+            case Negative(operand=inner) | Not(operand=inner) | IsMissing(operand=inner):
+                stack.append(inner)
+            case IsIn(operand=inner) | Call(operand=inner):
+                stack.append(inner)
+
+
+def _evaluate(node: Node, cells: Mapping[str, pa.Array]) -> Value:
+    """Return the values of a node: an array, or a constant of Python, None where missing."""
+    try:
+        return _evaluated(node, cells)
+    except values.TypeMismatchError as error:
+        msg = f"`{node}`: {error}"
+        raise EvidenceError(msg) from error
+    except pa.ArrowInvalid as error:
+        problem = "overflows 64 bits" if "overflow" in str(error) else "can't be computed"
+        msg = f"`{node}` {problem} in at least one row"
+        raise EvidenceError(msg) from error
+
+
+def _evaluated(node: Node, cells: Mapping[str, pa.Array]) -> Value:  # noqa: PLR0911  (one a node)
+    match node:
+        case Column(name=name):
+            return cells[name]
+        case Constant(value=value):
+            return value
+        case Negative(operand=inner):
+            return values.arithmetic("-", values.ZERO, _evaluate(inner, cells))
+        case Arithmetic(operator=operator, left=left, right=right):
+            pair = _evaluate(left, cells), _evaluate(right, cells)
+            return values.arithmetic(operator, *pair)
+        case Call(function=function, operand=inner):
+            return values.call(function, _evaluate(inner, cells))
+        case IsMissing(operand=inner):
+            operand = _evaluate(inner, cells)
+            return pc.is_null(operand) if isinstance(operand, pa.Array) else operand is None
+        case IsIn(operand=inner, values=listed):
+            return values.is_in(_evaluate(inner, cells), [each.value for each in listed])
+        case Not(operand=inner):
+            return values.invert(_evaluate(inner, cells))
+        case Comparison(operators=operators, operands=operands):
+            found = [_evaluate(operand, cells) for operand in operands]
+            compared = [
+                values.compare(operator, left, right)
+                for operator, left, right in zip(operators, found[:-1], found[1:], strict=True)
+            ]
+            return values.every(compared)
+        case And(operands=operands):
+            return values.every([_evaluate(operand, cells) for operand in operands])
+        case Or(operands=operands):
+            return values.some([_evaluate(operand, cells) for operand in operands])

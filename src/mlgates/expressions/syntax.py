@@ -1,0 +1,552 @@
+"""The grammar of conditions: tokens, the parser, and the nodes of a parsed condition."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Literal, NamedTuple, NoReturn
+
+from mlgates.errors import OptionError
+
+__all__ = [
+    "And",
+    "Arithmetic",
+    "Call",
+    "Column",
+    "Comparison",
+    "Constant",
+    "IsIn",
+    "IsMissing",
+    "Moment",
+    "Negative",
+    "Node",
+    "Not",
+    "Or",
+    "parse_condition",
+]
+
+MAX_CHARACTERS = 10_000
+MAX_DEPTH = 50
+MAX_TERMS = 100
+
+#: Kinds that are known before any table is: of columns they are not.
+Kind = Literal["number", "text", "bool", "date", "timestamp"] | None
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+    |(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![\w.])
+    |(?P<name>[^\W\d]\w*)
+    |(?P<quoted>`(?:[^`]|``)+`)
+    |(?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
+    |(?P<sign><=|>=|==|!=|<>|&&|\|\||\*\*|//|[-+*/%<>(),=&|~!^.\[\]{}@:;?$\\\#])""",
+    re.VERBOSE,
+)
+_KEYWORDS = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false"})
+_FUNCTIONS = ("abs", "len", "lower")
+_LITERALS = ("date", "timestamp")
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+#: What to write in place of what other languages have.
+_SPELLINGS = {
+    "=": "==", "<>": "!=", "&": "and", "&&": "and", "|": "or", "||": "or", "~": "not",
+    "!": "not", "AND": "and", "OR": "or", "NOT": "not", "IN": "in", "IS": "is", "True": "true",
+    "False": "false", "TRUE": "true", "FALSE": "false",
+}  # fmt: skip
+_MISSING = frozenset(
+    "null NULL None none nan NaN NA isnull notnull isna notna MISSING".split()  # noqa: SIM905
+)
+_TIMESTAMP = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+_LARGEST_EXPONENT = 400
+_DAY_NS = 86_400 * 10**9
+
+
+class Moment(NamedTuple):
+    """A timestamp as nanoseconds since 1970, in UTC if it has a zone, else as the clock shows."""
+
+    nanoseconds: int
+    aware: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The value of a column."""
+
+    name: str
+    kind: Kind = None
+
+    def __str__(self) -> str:
+        plain = re.fullmatch(r"[^\W\d]\w*", self.name) and self.name not in _KEYWORDS
+        return self.name if plain else f"`{self.name.replace('`', '``')}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that is written in the condition; numbers are exact."""
+
+    value: Fraction | str | bool | date | Moment
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A number with the opposite sign."""
+
+    operand: "Node"
+    kind: Kind = "number"
+
+    def __str__(self) -> str:
+        return f"-{_inner(self.operand)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two numbers and one of ``+ - * / %``."""
+
+    operator: str
+    left: "Node"
+    right: "Node"
+    kind: Kind = "number"
+
+    def __str__(self) -> str:
+        return f"{_inner(self.left)} {self.operator} {_inner(self.right)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Operands compared in a chain: each with the next."""
+
+    operators: tuple[str, ...]
+    operands: tuple["Node", ...]
+    kind: Kind = "bool"
+
+    def __str__(self) -> str:
+        first, *rest = map(_inner, self.operands)
+        pairs = zip(self.operators, rest, strict=True)
+        return " ".join([first, *(f"{operator} {operand}" for operator, operand in pairs)])
+
+
+@dataclass(frozen=True, slots=True)
+class IsIn:
+    """Whether a value is one of a list of constants."""
+
+    operand: "Node"
+    values: tuple[Constant, ...]
+    kind: Kind = "bool"
+
+    def __str__(self) -> str:
+        return f"{_inner(self.operand)} in ({', '.join(map(str, self.values))})"
+
+
+@dataclass(frozen=True, slots=True)
+class IsMissing:
+    """Whether a value is missing: null or NaN."""
+
+    operand: "Node"
+    kind: Kind = "bool"
+
+    def __str__(self) -> str:
+        return f"{_inner(self.operand)} is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite of a condition; missing stays missing."""
+
+    operand: "Node"
+    kind: Kind = "bool"
+
+    def __str__(self) -> str:
+        return f"not {_inner(self.operand)}"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All conditions; false if one is false, else missing if one is missing."""
+
+    operands: tuple["Node", ...]
+    kind: Kind = "bool"
+
+    def __str__(self) -> str:
+        return " and ".join(map(_inner, self.operands))
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one condition; true if one is true, else missing if one is missing."""
+
+    operands: tuple["Node", ...]
+    kind: Kind = "bool"
+
+    def __str__(self) -> str:
+        return " or ".join(map(_inner, self.operands))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of one value: ``abs``, ``len`` or ``lower``."""
+
+    function: str
+    operand: "Node"
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.function}({self.operand})"
+
+
+Node = (
+    Column
+    | Constant
+    | Negative
+    | Arithmetic
+    | Comparison
+    | IsIn
+    | IsMissing
+    | Not
+    | And
+    | Or
+    | Call
+)
+
+
+def _inner(node: Node) -> str:
+    """Return the text of an operand, in parentheses if it has parts."""
+    return str(node) if isinstance(node, Column | Constant | Call) else f"({node})"
+
+
+def parse_condition(text: str) -> Node:
+    """Parse a condition on rows.
+
+    Parameters
+    ----------
+    text : str
+        At most 10,000 characters, nested at most 50 deep. The grammar::
+
+            condition  = conjunction {"or" conjunction}
+            conjunction = negation {"and" negation}
+            negation   = "not" negation | relation
+            relation   = sum {("<"|"<="|">"|">="|"=="|"!=") sum}
+                       | sum ["not"] "in" "(" constant {"," constant} ")"
+                       | sum "is" ["not"] "missing"
+            sum        = product {("+"|"-") product}
+            product    = factor {("*"|"/"|"%") factor}
+            factor     = ("-"|"+") factor | atom
+            atom       = number | text | "true" | "false" | column | "(" condition ")"
+                       | ("abs"|"len"|"lower") "(" condition ")"
+                       | ("date"|"timestamp") "(" text ")"
+
+    Raises
+    ------
+    OptionError
+        With the place in the text, and the right spelling of what other languages write.
+
+    Examples
+    --------
+    >>> print(parse_condition("status != 'paid' or amount > 0"))
+    (status != 'paid') or (amount > 0)
+    >>> parse_condition("a & b")
+    Traceback (most recent call last):
+    mlgates.errors.OptionError: unexpected '&' at character 3 of 'a & b'; write `and`
+    """
+    if len(text) > MAX_CHARACTERS:
+        msg = f"a condition has at most {MAX_CHARACTERS:,} characters, got {len(text):,}"
+        raise OptionError(msg)
+    return _Parser(text).condition()
+
+
+class _Token(NamedTuple):
+    kind: str  # "number", "name", "quoted", "text", "sign" or "end"
+    text: str
+    place: int
+
+
+class _Parser:
+    """A recursive descent over the tokens of a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens: list[_Token] = []
+        self._at = 0
+        self._tokens = list(self._split())
+        self._depth = 0
+
+    def condition(self) -> Node:
+        """Parse the whole text."""
+        if self._token.kind == "end":
+            self._refuse("expected a condition, got an empty text", self._token)
+        node = self._or()
+        if self._token.kind != "end":
+            self._unexpected(self._token)
+        if node.kind not in (None, "bool"):
+            kind = node.kind
+            self._refuse(f"expected a condition that is true or false, got a {kind}", None)
+        return node
+
+    def _split(self) -> Iterator[_Token]:
+        place = 0
+        while place < len(self._text):
+            match = _TOKEN.match(self._text, place)
+            token = _Token("sign", self._text[place], place)
+            if match is None or match.lastgroup is None:
+                quote = self._text[place]
+                if quote in "'\"`":
+                    self._refuse(f"the {quote} is not closed", token)
+                self._unexpected(token)
+            if match.lastgroup != "space":
+                yield _Token(match.lastgroup, match[0], place)
+            place = match.end()
+        yield _Token("end", "", place)
+
+    @property
+    def _token(self) -> _Token:
+        return self._tokens[self._at]
+
+    def _takes(self, *texts: str) -> str | None:
+        """Consume the next token if it is one of these signs or keywords."""
+        token = self._token
+        if token.kind in ("sign", "name") and token.text in texts:
+            self._at += 1
+            return token.text
+        return None
+
+    def _expect(self, text: str) -> None:
+        if not self._takes(text):
+            self._unexpected(self._token, f"expected {text!r}")
+
+    def _refuse(self, problem: str, token: _Token | None, hint: str = "") -> NoReturn:
+        """Raise OptionError about a place in the text, or about the whole text."""
+        place = token.place if token else 0
+        start = max(place - 30, 0)
+        shown = self._text[start : start + 60]
+        cut = "..." if len(self._text) > start + 60 else ""
+        shown = repr(f"{'...' if start else ''}{shown}{cut}")
+        where = f" at character {place + 1:,} of {shown}" if token else f" in {shown}"
+        raise OptionError(problem + where + hint)
+
+    def _unexpected(self, token: _Token, expected: str = "") -> NoReturn:
+        """Raise OptionError about a token, with the right spelling where one is known."""
+        got = f"unexpected {token.text!r}" if token.kind != "end" else "the text ends"
+        hint = ""
+        if token.text in _SPELLINGS:
+            hint = f"; write `{_SPELLINGS[token.text]}`"
+        elif token.text in (".", "["):
+            after = self._tokens[self._at + 1].text if self._at + 1 < len(self._tokens) else ""
+            hint = "; write a name with other signs in backticks: `a.b`"
+            if after in _MISSING:
+                hint = "; write `x is missing`"
+        elif token.text in _MISSING:
+            hint = "; write `x is missing` or `x is not missing`"
+        elif token.text in ("**", "//", "^"):
+            hint = "; operators are + - * / %"
+        self._refuse(f"{expected}, {got}" if expected else got, token, hint)
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        """Count one more level of nesting; OptionError beyond the limit."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            self._refuse(f"a condition is nested at most {MAX_DEPTH} deep", self._token)
+        yield
+        self._depth -= 1
+
+    def _or(self) -> Node:
+        with self._nested():
+            return self._logic("or", self._and, Or)
+
+    def _and(self) -> Node:
+        return self._logic("and", self._not, And)
+
+    def _logic(
+        self,
+        word: str,
+        operand: Callable[[], Node],
+        make: Callable[[tuple[Node, ...]], Node],
+    ) -> Node:
+        token, first = self._token, operand()
+        if not self._is(word):
+            return first
+        self._require(first, "bool", word, token)
+        operands = [first]
+        while self._takes(word):
+            token = self._token
+            operands.append(operand())
+            self._require(operands[-1], "bool", word, token)
+        return make(tuple(operands))
+
+    def _is(self, word: str) -> bool:
+        return self._token.kind == "name" and self._token.text == word
+
+    def _not(self) -> Node:
+        if self._takes("not"):
+            token = self._token
+            with self._nested():
+                operand = self._not()
+            self._require(operand, "bool", "not", token)
+            return Not(operand)
+        return self._relation()
+
+    def _relation(self) -> Node:
+        start, first = self._token, self._sum()
+        operators, operands = [], [first]
+        while operator := self._takes(*_COMPARISONS):
+            token = self._token
+            operators.append(operator)
+            operands.append(self._sum())
+            self._require_alike(operands[-2], operands[-1], operator, token)
+        if operators:
+            return Comparison(tuple(operators), tuple(operands))
+        negated = self._is("not") and self._tokens[self._at + 1].text == "in"
+        if negated:
+            self._at += 1
+        if self._takes("in"):
+            node: Node = self._in(first)
+        elif self._takes("is"):
+            negated = self._takes("not") is not None
+            if not self._takes("missing"):
+                self._unexpected(self._token, "expected 'missing'")
+            node = IsMissing(first)
+        else:
+            if self._is("not"):
+                self._unexpected(self._token)
+            return first
+        if isinstance(first, Constant):
+            self._refuse(f"{first} is a constant, expected a column", start)
+        return Not(node) if negated else node
+
+    def _in(self, operand: Node) -> Node:
+        self._expect("(")
+        values = []
+        while True:
+            token = self._token
+            value = self._factor()
+            if not isinstance(value, Constant):
+                self._refuse("expected a constant in the list", token)
+            self._require_alike(operand, value, "in", token)
+            values.append(value)
+            if not self._takes(","):
+                break
+        self._expect(")")
+        return IsIn(operand, tuple(values))
+
+    def _sum(self) -> Node:
+        return self._arithmetic(("+", "-"), self._product)
+
+    def _product(self) -> Node:
+        return self._arithmetic(("*", "/", "%"), self._factor)
+
+    def _arithmetic(self, signs: tuple[str, ...], operand: Callable[[], Node]) -> Node:
+        token, node, terms = self._token, operand(), 1
+        while operator := self._takes(*signs):
+            right_token, right, terms = self._token, operand(), terms + 1
+            if terms > MAX_TERMS:
+                self._refuse(f"a sum or product has at most {MAX_TERMS} terms", right_token)
+            self._require(node, "number", operator, token)
+            self._require(right, "number", operator, right_token)
+            node = Arithmetic(operator, node, right)
+        return node
+
+    def _factor(self) -> Node:
+        if sign := self._takes("-", "+"):
+            token = self._token
+            with self._nested():
+                operand = self._factor()
+            self._require(operand, "number", sign, token)
+            if sign == "+":
+                return operand
+            if isinstance(operand, Constant) and isinstance(operand.value, Fraction):
+                return Constant(-operand.value, "number", f"-{operand.text}")
+            return Negative(operand)
+        return self._atom()
+
+    def _atom(self) -> Node:
+        token = self._token
+        if token.kind in ("end", "sign") and token.text != "(":
+            self._unexpected(token)
+        self._at += 1
+        if token.kind == "sign":
+            with self._nested():
+                node = self._or()
+            self._expect(")")
+            return node
+        if token.kind == "number":
+            exponent = re.search(r"[eE]([+-]?[0-9]+)", token.text)
+            if exponent and abs(int(exponent[1])) > _LARGEST_EXPONENT:
+                self._refuse(f"the exponent of {token.text} is beyond 400", token)
+            return Constant(Fraction(token.text), "number", token.text)
+        if token.kind == "text":
+            quote = token.text[0]
+            value = token.text[1:-1].replace(quote * 2, quote)
+            return Constant(value, "text", "'" + value.replace("'", "''") + "'")
+        if token.kind == "quoted":
+            return Column(token.text[1:-1].replace("``", "`"))
+        return self._named(token)
+
+    def _named(self, token: _Token) -> Node:
+        """Parse what begins with a name: a constant, a function or a column."""
+        name = token.text
+        if name in ("true", "false"):
+            return Constant(name == "true", "bool", name)
+        if self._token.text == "(" and self._token.kind == "sign":
+            if name in _LITERALS:
+                return self._time(name)
+            if name not in _FUNCTIONS:
+                self._refuse(f"unknown function {name!r}; functions are abs, len, lower", token)
+            self._at += 1
+            inside = self._token
+            with self._nested():
+                operand = self._or()
+            self._expect(")")
+            takes: Kind = "number" if name == "abs" else "text"
+            self._require(operand, takes, name, inside)
+            return Call(name, operand, "text" if name == "lower" else "number")
+        if name in _KEYWORDS or name in _MISSING or name in _SPELLINGS:
+            self._at -= 1
+            self._unexpected(token)
+        return Column(name)
+
+    def _time(self, name: str) -> Constant:
+        """Parse ``date('2026-01-31')`` or ``timestamp('2026-01-31T06:00:00Z')``."""
+        self._expect("(")
+        token = self._token
+        value = token.text[1:-1]
+        if token.kind != "text":
+            self._unexpected(token, f"expected a text in {name}(...)")
+        self._at += 1
+        self._expect(")")
+        parsed: date | Moment | None = None
+        try:
+            if name == "date":
+                if len(value) == len("2026-01-31"):
+                    parsed = date.fromisoformat(value)
+            elif match := _TIMESTAMP.fullmatch(value):
+                day, clock, fraction, zone = match.groups()
+                moment = datetime.fromisoformat(f"{day}T{clock}{zone or '+00:00'}")
+                since = moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+                whole = since.days * _DAY_NS + since.seconds * 10**9
+                parsed = Moment(whole + int((fraction or "0").ljust(9, "0")), zone is not None)
+        except ValueError:
+            parsed = None
+        if parsed is None:
+            example = "2026-01-31" if name == "date" else "2026-01-31T06:00:00+01:00"
+            self._refuse(f"{value!r} is not a {name} such as {example!r}", token)
+        return Constant(parsed, "date" if name == "date" else "timestamp", f"{name}('{value}')")
+
+    def _require(self, node: Node, kind: Kind, operator: str, token: _Token) -> None:
+        if node.kind not in (None, kind):
+            needed = {"bool": "conditions", "number": "numbers", "text": "texts"}[str(kind)]
+            problem = f"`{operator}` takes {needed}, got a {node.kind}"
+            self._refuse(problem, token)
+
+    def _require_alike(self, left: Node, right: Node, operator: str, token: _Token) -> None:
+        kinds = {left.kind, right.kind} - {None}
+        if len(kinds) > 1 and kinds != {"date", "timestamp"}:
+            problem = f"`{operator}` can't compare a {left.kind} with a {right.kind}"
+            self._refuse(problem, token)
+        if kinds == {"bool"} and operator not in ("==", "!=", "in"):
+            self._refuse(f"`{operator}` can't compare conditions", token)

@@ -1,0 +1,621 @@
+"""Exact operators on columns and constants, with three-valued logic and NaN as missing."""
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates.expressions.syntax import Moment
+
+__all__ = [
+    "ZERO",
+    "TypeMismatchError",
+    "Value",
+    "arithmetic",
+    "call",
+    "compare",
+    "described",
+    "every",
+    "invert",
+    "is_in",
+    "some",
+    "without_nan",
+]
+
+#: A column's values as a `pyarrow.Array`, or one constant: a Fraction, str, bool, date or Moment,
+#: or None for missing.
+Value = Any
+
+ZERO = Fraction(0)
+
+_COMPARE: dict[str, tuple[Callable[..., Any], Callable[[Any, Any], bool]]] = {
+    "<": (pc.less, operator.lt),
+    "<=": (pc.less_equal, operator.le),
+    ">": (pc.greater, operator.gt),
+    ">=": (pc.greater_equal, operator.ge),
+    "==": (pc.equal, operator.eq),
+    "!=": (pc.not_equal, operator.ne),
+}
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_CHECKED = {"+": pc.add_checked, "-": pc.subtract_checked, "*": pc.multiply_checked}
+_PLAIN = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}
+_EXACT_IN_FLOAT = 2**53
+_INT64 = range(-(2**63), 2**63)
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_DAY = 86_400
+_WIDEST = 76
+
+
+class TypeMismatchError(Exception):
+    """An operator was given values of a type that it does not take."""
+
+
+def described(value: Value) -> str:
+    """Return the type of a value for a message."""
+    if isinstance(value, pa.Array):
+        return f"of type {value.type}"
+    kinds: dict[type, str] = {Fraction: "a number", str: "a text", bool: "true or false"}
+    kinds |= {date: "a date", Moment: "a timestamp", type(None): "missing"}
+    return kinds[type(value)]
+
+
+def _kind(value: Value) -> str:
+    """Return the kind of a value, by which operators are chosen."""
+    if not isinstance(value, pa.Array):
+        kinds: dict[type, str] = {Fraction: "number", str: "text", bool: "bool"}
+        kinds |= {date: "time", Moment: "time", type(None): "null"}
+        return kinds[type(value)]
+    kind = value.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "number"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return "text"
+    if pa.types.is_boolean(kind) or pa.types.is_null(kind):
+        return "bool" if pa.types.is_boolean(kind) else "null"
+    if pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
+        return "time"
+    if pa.types.is_duration(kind) or pa.types.is_time(kind):
+        return "duration" if pa.types.is_duration(kind) else "time of day"
+    return "other"
+
+
+def without_nan(array: pa.Array) -> pa.Array:
+    """Return an array with null in place of NaN; its values are not copied."""
+    if not pa.types.is_floating(array.type):
+        return array
+    number = pc.invert(pc.is_nan(array))
+    if pc.all(number, skip_nulls=True).as_py() is not False:
+        return array
+    if array.offset or number.offset:
+        return pc.if_else(number, array, pa.scalar(None, array.type))
+    valid = pc.fill_null(number, False)  # noqa: FBT003
+    return pa.Array.from_buffers(array.type, len(array), [valid.buffers()[1], array.buffers()[1]])
+
+
+# Three-valued logic
+
+
+def every(conditions: Sequence[Value]) -> Value:
+    """Return whether all conditions hold: false if one is false, else missing if one is missing."""
+    return reduce(_and, conditions)
+
+
+def some(conditions: Sequence[Value]) -> Value:
+    """Return whether a condition holds: true if one is true, else missing if one is missing."""
+    return reduce(_or, conditions)
+
+
+def invert(condition: Value) -> Value:
+    """Return the opposite of a condition; missing stays missing."""
+    _need_bool(condition)
+    if isinstance(condition, pa.Array):
+        return pc.invert(condition.cast(pa.bool_()))
+    return None if condition is None else not condition
+
+
+def _and(left: Value, right: Value) -> Value:
+    _need_bool(left, right)
+    if left is False or right is False:
+        return False
+    if isinstance(left, pa.Array) or isinstance(right, pa.Array):
+        return pc.and_kleene(*_as_bools(left, right))
+    return None if left is None or right is None else True
+
+
+def _or(left: Value, right: Value) -> Value:
+    _need_bool(left, right)
+    if left is True or right is True:
+        return True
+    if isinstance(left, pa.Array) or isinstance(right, pa.Array):
+        return pc.or_kleene(*_as_bools(left, right))
+    return None if left is None or right is None else False
+
+
+def _need_bool(*conditions: Value) -> None:
+    for condition in conditions:
+        if _kind(condition) not in ("bool", "null"):
+            msg = f"a value {described(condition)} is not true or false; compare it with a value"
+            raise TypeMismatchError(msg)
+
+
+def _as_bools(*conditions: Value) -> list[Any]:
+    return [
+        each.cast(pa.bool_()) if isinstance(each, pa.Array) else pa.scalar(each, pa.bool_())
+        for each in conditions
+    ]
+
+
+# Comparisons
+
+
+def compare(sign: str, left: Value, right: Value) -> Value:
+    """Compare values; missing where one is missing.
+
+    Numbers compare by their exact values, a written fraction such as ``0.1`` by its nearest value
+    in the type of a column of floats, and a decimal with a float by its nearest double.
+    """
+    kinds = {_kind(left), _kind(right)}
+    if "null" in kinds:
+        return _missing_like(left, right)
+    kind = next(iter(kinds)) if len(kinds) == 1 else "other"
+    if kind == "other":
+        msg = f"can't compare a value {described(left)} with a value {described(right)}"
+        raise TypeMismatchError(msg)
+    if kind == "bool" and sign not in ("==", "!="):
+        msg = f"`{sign}` can't compare true and false"
+        raise TypeMismatchError(msg)
+    if not isinstance(left, pa.Array) and not isinstance(right, pa.Array):
+        return _compare_constants(sign, left, right)
+    if not isinstance(left, pa.Array):
+        return compare(_MIRRORED[sign], right, left)
+    kernel = _COMPARE[sign][0]
+    if kind in ("text", "bool"):
+        other = right if isinstance(right, pa.Array) else pa.scalar(right, left.type)
+        return kernel(left, other)
+    if kind == "number":
+        return _compare_numbers(sign, left, right)
+    return _compare_times(sign, left, right)
+
+
+def _missing_like(*operands: Value) -> Value:
+    arrays = [operand for operand in operands if isinstance(operand, pa.Array)]
+    return pa.nulls(len(arrays[0]), pa.bool_()) if arrays else None
+
+
+def _compare_constants(sign: str, left: Any, right: Any) -> bool:
+    if isinstance(left, date | Moment):
+        left, right = _in_ticks(left, "ns", right), _in_ticks(right, "ns", left)
+    return _COMPARE[sign][1](left, right)
+
+
+def _compare_numbers(sign: str, left: pa.Array, right: Any) -> pa.Array:
+    if isinstance(right, Fraction):
+        if pa.types.is_integer(left.type):
+            return _compare_whole(sign, left, right)
+        if pa.types.is_floating(left.type):
+            return _compare_floats(sign, left, right)
+        unscaled = _unscaled(left, left.type.scale)
+        return _compare_whole(sign, unscaled, right * 10**left.type.scale)
+    kernel = _COMPARE[sign][0]
+    floats = [pa.types.is_floating(each.type) for each in (left, right)]
+    if all(floats) or left.type == right.type:
+        return kernel(left, right)
+    if any(floats):
+        if floats[0]:
+            sign, kernel = _MIRRORED[sign], _COMPARE[_MIRRORED[sign]][0]
+            left, right = right, left
+        if pa.types.is_decimal(left.type):
+            return kernel(left.cast(pa.float64()), right)
+        return _compare_whole_with_floats(sign, left, right)
+    return kernel(*_common_decimals(left, right, whole=True))
+
+
+def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
+    """Compare whole numbers (integers, or decimals of scale 0) with an exact number."""
+    whole = constant.denominator == 1
+    if not whole:
+        if sign in ("==", "!="):
+            return _constant_where_valid(left, value=sign == "!=")
+        # less than 2.5 means at most 2, at least 2.5 means more than 2
+        sign = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}[sign]
+    number = math.floor(constant)
+    if pa.types.is_integer(left.type):
+        bits, signed = left.type.bit_width, pa.types.is_signed_integer(left.type)
+        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    else:
+        high = 10**left.type.precision - 1
+        low = -high
+    if low <= number <= high:
+        exact = Decimal(number) if pa.types.is_decimal(left.type) else number
+        return _COMPARE[sign][0](left, pa.scalar(exact, left.type))
+    # all values lie on one side of a number that the type can't hold
+    return _constant_where_valid(left, value=_COMPARE[sign][1](0, number))
+
+
+def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
+    """Compare floats with a number: whole numbers are exact, others rounded to the type."""
+    make = np.float32 if left.type == pa.float32() else np.float64
+    largest = Fraction(float(np.finfo(make).max))
+    nearest = float(make(float(min(max(constant, -largest), largest))))
+    whole = constant.denominator == 1
+    if Fraction(nearest) != constant and (whole or abs(constant) > largest):
+        if sign in ("==", "!="):
+            return _constant_where_valid(left, value=sign == "!=")
+        # no value of the type lies between the constant and its nearest value
+        if Fraction(nearest) > constant:
+            sign = {"<": "<", "<=": "<", ">": ">=", ">=": ">="}[sign]
+        else:
+            sign = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}[sign]
+    return _COMPARE[sign][0](left, pa.scalar(nearest, left.type))
+
+
+def _compare_whole_with_floats(sign: str, whole: pa.Array, floats: pa.Array) -> pa.Array:
+    """Compare integers with floats by their exact values."""
+    kernel, exact = _COMPARE[sign]
+    answer = kernel(whole.cast(pa.float64(), safe=False), floats)
+    large = pc.or_(pc.greater(whole, _EXACT_IN_FLOAT), pc.less(whole, -_EXACT_IN_FLOAT))
+    rows = pc.indices_nonzero(pc.and_(large, pc.is_valid(answer)).fill_null(False))  # noqa: FBT003
+    if not len(rows):
+        return answer
+    numbers, others = whole.take(rows).to_pylist(), floats.take(rows).to_pylist()
+    corrected = [exact(a, b) for a, b in zip(numbers, others, strict=True)]
+    mask = np.zeros(len(answer), np.bool_)
+    mask[rows.to_numpy()] = True
+    return pc.replace_with_mask(answer, pa.array(mask), pa.array(corrected, pa.bool_()))
+
+
+def _constant_where_valid(array: pa.Array, *, value: bool) -> pa.Array:
+    """Return one answer for all rows that are not missing."""
+    return pc.if_else(pc.is_valid(array), value, pa.scalar(None, pa.bool_()))
+
+
+def is_in(value: Value, constants: Sequence[Any]) -> Value:
+    """Return whether a value equals one of the constants; missing where it is missing."""
+    if isinstance(value, pa.Array) and _kind(value) == "text" and len(constants) > 1:
+        if wrong := next((each for each in constants if not isinstance(each, str)), None):
+            return compare("==", value, wrong)  # raises
+        found = pc.is_in(value, value_set=pa.array(constants, value.type))
+        return pc.if_else(pc.is_valid(value), found, pa.scalar(None, pa.bool_()))
+    return some([compare("==", value, constant) for constant in constants])
+
+
+# Times
+
+
+def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
+    """Compare dates, timestamps, durations or times of day by their exact moments."""
+    if not isinstance(right, pa.Array):
+        unit = "day" if pa.types.is_date32(left.type) else left.type.unit
+        _need_same_zone(_zone(left), _zone(right))
+        return _compare_whole(sign, _ticks(left), _in_ticks(right, unit, left))
+    _need_same_zone(_zone(left), _zone(right))
+    if left.type == right.type:
+        return _COMPARE[sign][0](left, right)
+    sides = []
+    for array in (left, right):
+        per = (
+            _DAY * 10**9
+            if pa.types.is_date32(array.type)
+            else 10**9 // _PER_SECOND[array.type.unit]
+        )
+        sides.append((_ticks(array), per))
+    finest = min(per for _, per in sides)
+    try:
+        scaled = [pc.multiply_checked(ticks, per // finest) for ticks, per in sides]
+    except pa.ArrowInvalid:  # beyond the range of nanoseconds
+        wide = pa.decimal128(38, 0)
+        scaled = [
+            pc.multiply(
+                ticks.cast(pa.decimal128(19, 0)), pa.scalar(per // finest, pa.decimal128(18, 0))
+            )
+            for ticks, per in sides
+        ]
+        scaled = [each.cast(wide) for each in scaled]
+    return _COMPARE[sign][0](*scaled)
+
+
+def _ticks(array: pa.Array) -> pa.Array:
+    """Return times as whole numbers of their unit, without a copy where they have 64 bits."""
+    if pa.types.is_date32(array.type) or pa.types.is_time32(array.type):
+        return array.view(pa.int32()).cast(pa.int64())
+    return array.view(pa.int64())
+
+
+def _zone(value: Any) -> bool | None:
+    """Return whether a time has a zone; None for a duration or a time of day."""
+    if isinstance(value, pa.Array):
+        if pa.types.is_timestamp(value.type):
+            return value.type.tz is not None
+        return False if pa.types.is_date32(value.type) else None
+    return value.aware if isinstance(value, Moment) else False
+
+
+def _need_same_zone(left: object, right: object) -> None:
+    if left != right:
+        msg = "one time has a zone and the other has none; write timestamp('2026-01-31T00:00:00Z')"
+        raise TypeMismatchError(msg)
+
+
+def _in_ticks(moment: date | Moment, unit: str, _: object) -> Fraction:
+    """Return a written time as a number of units since 1970."""
+    if isinstance(moment, Moment):
+        ticks = Fraction(moment.nanoseconds, 10**9)
+    else:
+        ticks = Fraction((moment - date(1970, 1, 1)).days * _DAY)
+    return ticks / _DAY if unit == "day" else ticks * _PER_SECOND[unit]
+
+
+# Arithmetic
+
+
+def arithmetic(sign: str, left: Value, right: Value) -> Value:
+    """Return the result of ``+ - * / %``; missing where an operand is, and for division by zero.
+
+    Integers are computed in 64 bits, and overflow is ArrowInvalid. Decimals are exact. ``/`` gives
+    the double nearest to the quotient. ``%`` has the sign of the divisor. With a float, all is
+    computed in doubles.
+    """
+    for operand in (left, right):
+        if _kind(operand) not in ("number", "null"):
+            msg = f"`{sign}` takes numbers, got a value {described(operand)}"
+            raise TypeMismatchError(msg)
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        if sign in "/%" and right == 0:
+            return None
+        plain = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+        return (plain | {"/": operator.truediv, "%": operator.mod})[sign](left, right)
+    if "null" in (_kind(left), _kind(right)):
+        arrays = [operand for operand in (left, right) if isinstance(operand, pa.Array)]
+        return pa.nulls(len(arrays[0]), pa.float64()) if arrays else None
+    if any(_is_float(operand) for operand in (left, right)):
+        return _float_arithmetic(sign, _as_floats(left), _as_floats(right))
+    if sign == "/":
+        return _quotient(left, right)
+    whole = all(_is_whole(operand) for operand in (left, right))
+    if whole and all(_fits_64_bits(operand) for operand in (left, right)):
+        pair = _as_int64(left), _as_int64(right)
+        return _CHECKED[sign](*pair) if sign != "%" else _remainder(*pair)
+    first, second = _common_decimals(left, right, whole=sign != "*")
+    if sign == "%":
+        return _decimal_remainder(first, second)
+    return _decimal_arithmetic(sign, first, second)
+
+
+def call(function: str, value: Value) -> Value:
+    """Return ``abs`` of a number, ``len`` of a text in characters, or ``lower`` of a text."""
+    if function == "abs":
+        if _kind(value) not in ("number", "null"):
+            msg = f"`abs` takes numbers, got a value {described(value)}"
+            raise TypeMismatchError(msg)
+        if not isinstance(value, pa.Array):
+            return None if value is None else abs(value)
+        if pa.types.is_integer(value.type):
+            if not _fits_64_bits(value):  # unsigned
+                return value
+            return pc.abs_checked(value.cast(pa.int64()))
+        return value if _kind(value) == "null" else pc.abs(value)
+    if _kind(value) not in ("text", "null"):
+        msg = f"`{function}` takes texts, got a value {described(value)}"
+        raise TypeMismatchError(msg)
+    if not isinstance(value, pa.Array):
+        if value is None:
+            return None
+        return Fraction(len(value)) if function == "len" else value.lower()
+    if _kind(value) == "null":
+        return value
+    if function == "lower":
+        return pc.utf8_lower(value)
+    return pc.utf8_length(value)
+
+
+def _is_float(value: Value) -> bool:
+    if isinstance(value, pa.Array):
+        return bool(pa.types.is_floating(value.type))
+    return isinstance(value, Fraction) and _decimal_digits(value) is None
+
+
+def _decimal_digits(value: Fraction) -> int | None:
+    """Return the decimal places of a number; None if they never end, or are more than 38."""
+    places = next((n for n in range(39) if 10**n % value.denominator == 0), None)
+    return places if places is not None and abs(value) < 10**38 else None
+
+
+def _is_whole(value: Value) -> bool:
+    if isinstance(value, pa.Array):
+        return bool(pa.types.is_integer(value.type))
+    return isinstance(value, Fraction) and value.denominator == 1
+
+
+def _fits_64_bits(value: Value) -> bool:
+    if isinstance(value, Fraction):
+        return int(value) in _INT64
+    if value.type != pa.uint64():
+        return True
+    largest = pc.max(value).as_py()
+    return largest is None or largest in _INT64
+
+
+def _as_int64(value: Value) -> Any:
+    if isinstance(value, Fraction):
+        return pa.scalar(int(value), pa.int64())
+    return value.cast(pa.int64())
+
+
+def _as_floats(value: Value) -> Any:
+    if isinstance(value, Fraction):
+        return pa.scalar(float(value), pa.float64())
+    return value.cast(pa.float64(), safe=False)
+
+
+def _float_arithmetic(sign: str, left: Any, right: Any) -> pa.Array:
+    if sign in "/%":
+        zero = pc.equal(right, 0.0)
+        right = pc.if_else(zero, pa.scalar(None, pa.float64()), right)
+    if sign == "%":
+        sides = [_filled(each) for each in (left, right)]
+        with np.errstate(all="ignore"):
+            answer = pa.array(np.remainder(*sides))
+    else:
+        answer = (_PLAIN | {"/": pc.divide})[sign](left, right)
+    return without_nan(answer)  # inf - inf and the like
+
+
+def _filled(floats: Any) -> Any:
+    """Return floats with NaN where they are missing."""
+    if isinstance(floats, pa.Array):
+        return np.asarray(pc.fill_null(floats, math.nan))
+    return math.nan if floats.as_py() is None else floats.as_py()
+
+
+def _remainder(left: Any, right: Any) -> pa.Array:
+    """Return the remainder of 64-bit integers, with the sign of the divisor."""
+    sides: list[Any] = []
+    missing: Any = np.False_
+    for side in (left, right):
+        if isinstance(side, pa.Array):
+            missing = missing | np.asarray(side.is_null())
+            sides.append(np.asarray(pc.fill_null(side, 0)))
+        else:
+            sides.append(np.int64(side.as_py()))
+    missing = missing | (sides[1] == 0)
+    with np.errstate(all="ignore"):
+        answer = np.remainder(*sides)
+    return pa.array(answer, mask=np.broadcast_to(missing, np.shape(answer)))
+
+
+def _quotient(left: Any, right: Any) -> pa.Array:
+    """Return the doubles nearest to quotients of integers or decimals; missing for a divisor 0."""
+    scale = max(_scale(left), _scale(right))
+    sides: list[Any] = []
+    for side in (left, right):
+        if isinstance(side, Fraction):
+            sides.append(int(side * 10**scale))
+        elif pa.types.is_integer(side.type) and not scale:
+            sides.append(side)
+        else:
+            sides.append(_unscaled(_as_decimal(side, scale), scale))
+    if all(_is_exact_in_float(side) for side in sides):
+        floats = [
+            pa.scalar(float(side), pa.float64())
+            if isinstance(side, int)
+            else side.cast(pa.float64())
+            for side in sides
+        ]
+        return _float_arithmetic("/", *floats)
+    rows = max(len(side) for side in sides if isinstance(side, pa.Array))
+    tops, bottoms = (
+        [side] * rows
+        if isinstance(side, int)
+        else [None if x is None else int(x) for x in side.to_pylist()]
+        for side in sides
+    )
+    pairs = zip(tops, bottoms, strict=True)
+    answers = [None if a is None or not b else float(Fraction(a, b)) for a, b in pairs]
+    return pa.array(answers, pa.float64())
+
+
+def _is_exact_in_float(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) <= _EXACT_IN_FLOAT
+    if pa.types.is_integer(value.type) and value.type.bit_width <= 32:
+        return True
+    span = pc.min_max(value).as_py()
+    ends = [end for end in span.values() if end is not None]
+    return all(abs(end) <= _EXACT_IN_FLOAT for end in ends)
+
+
+# Decimals
+
+
+def _scale(value: Any) -> int:
+    if isinstance(value, Fraction):
+        return _decimal_digits(value) or 0
+    return value.type.scale if pa.types.is_decimal(value.type) else 0
+
+
+def _decimal_type(precision: int, scale: int) -> pa.DataType:
+    if precision > _WIDEST:
+        msg = f"the result would have {precision} digits, at most {_WIDEST} are possible"
+        raise TypeMismatchError(msg)
+    return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
+
+
+def _digits(value: Any) -> int:
+    """Return the digits before the decimal point of the largest value."""
+    if isinstance(value, Fraction):
+        return len(str(abs(int(value))))
+    span = pc.min_max(value).as_py()
+    return max((len(str(abs(int(end)))) for end in span.values() if end is not None), default=1)
+
+
+def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
+    """Return numbers as decimals of a scale, as narrow as their values allow."""
+    kind = _decimal_type((_digits(value) if digits is None else digits) + scale, scale)
+    if isinstance(value, Fraction):
+        return pa.scalar(Decimal(int(value * 10**scale)).scaleb(-scale), kind)
+    if pa.types.is_integer(value.type):
+        value = value.cast(pa.decimal128(20, 0))
+    return value.cast(kind)
+
+
+def _common_decimals(left: Any, right: Any, *, whole: bool) -> tuple[Any, Any]:
+    """Return both sides as decimals; of the same type if `whole`."""
+    if not whole:
+        return _as_decimal(left, _scale(left)), _as_decimal(right, _scale(right))
+    scale, digits = max(_scale(left), _scale(right)), max(_digits(left), _digits(right))
+    return _as_decimal(left, scale, digits), _as_decimal(right, scale, digits)
+
+
+def _decimal_arithmetic(sign: str, left: Any, right: Any) -> pa.Array:
+    kinds = left.type, right.type
+    if sign == "*":
+        precision = kinds[0].precision + kinds[1].precision + 1
+    else:
+        precision = max(kind.precision for kind in kinds) + 1
+    if precision > 38:
+        sides = []
+        for side, kind in zip((left, right), kinds, strict=True):
+            wide = pa.decimal256(kind.precision, kind.scale)
+            sides.append(side.cast(wide))
+        left, right = sides
+        _decimal_type(precision, 0)
+    return _PLAIN[sign](left, right)
+
+
+def _decimal_remainder(left: Any, right: Any) -> pa.Array:
+    kind = left.type
+    rows = max(len(side) for side in (left, right) if isinstance(side, pa.Array))
+    tops, bottoms = (
+        side.to_pylist() if isinstance(side, pa.Array) else [side.as_py()] * rows
+        for side in (left, right)
+    )
+    answers = [
+        None if a is None or not b else _floor_remainder(a, b)
+        for a, b in zip(tops, bottoms, strict=True)
+    ]
+    return pa.array(answers, kind)
+
+
+def _floor_remainder(top: Decimal, bottom: Decimal) -> Decimal:
+    exact = Fraction(top) % Fraction(bottom)
+    scale = max(-int(top.as_tuple().exponent), -int(bottom.as_tuple().exponent), 0)
+    return Decimal(int(exact * 10**scale)).scaleb(-scale)
+
+
+def _unscaled(array: pa.Array, scale: int) -> pa.Array:
+    """Return decimals times ten to their scale, as decimals of scale 0, without a copy."""
+    if scale == 0:
+        return array
+    make = pa.decimal128 if array.type.bit_width == 128 else pa.decimal256
+    kind = make(array.type.precision, 0)
+    return pa.Array.from_buffers(
+        kind, len(array), array.buffers(), null_count=array.null_count, offset=array.offset
+    )
