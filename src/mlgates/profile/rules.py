@@ -1,0 +1,164 @@
+"""Rows that break a condition, in total and by group."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mlgates.errors import EvidenceError
+from mlgates.expressions.condition import Condition
+from mlgates.profile.counter import BatchView, Counter, State
+from mlgates.profile.counters import COMPARABLE, first_true, require_kind
+from mlgates.profile.groups import pack_keys, row_answers, unpack_keys
+
+__all__ = ["RuleCounter", "RuleCounts", "RuleGroup", "Slice"]
+
+#: Rows that are named in a report.
+_SHOWN = 5
+
+Mask = npt.NDArray[np.bool_]
+#: The name of a slice, and its condition.
+Slice = tuple[str, Condition | Callable[..., object]]
+
+
+class RuleGroup(NamedTuple):
+    """Counts of one group: its key, rows, broken and missing answers, and the first broken rows."""
+
+    key: tuple[object, ...]
+    rows: int
+    broken: int
+    missing: int
+    first: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class RuleCounts(State):
+    """Counts of rows that break a condition, by group in order of first appearance.
+
+    Examples
+    --------
+    >>> one = RuleCounts((RuleGroup((), 10, 1, 0, (3,)),))
+    >>> one.merge(RuleCounts((RuleGroup((), 5, 2, 1, (0, 4)),)), shift=10).groups
+    (RuleGroup(key=(), rows=15, broken=3, missing=1, first=(3, 10, 14)),)
+    """
+
+    groups: tuple[RuleGroup, ...] = ()
+
+    def merge(self, other: "RuleCounts", shift: int) -> "RuleCounts":
+        """Return the counts of both; `shift` is the number of rows before `other`."""
+        merged = {group.key: group for group in self.groups}
+        for key, rows, broken, missing, first in other.groups:
+            before = merged.get(key, RuleGroup(key, 0, 0, 0))
+            places = (*before.first, *(row + shift for row in first))[:_SHOWN]
+            counts = (before.rows + rows, before.broken + broken, before.missing + missing)
+            merged[key] = RuleGroup(key, *counts, places)
+        return RuleCounts(tuple(merged.values()))
+
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the keys as one array per grouping column, and the counts of each group."""
+        return pack_keys([group.key for group in self.groups]), tuple(g[1:] for g in self.groups)
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "RuleCounts":
+        """Return the state built from the values that `to_parts` returned."""
+        columns, counts = parts
+        keys = unpack_keys(columns, len(counts))
+        return cls(tuple(RuleGroup(k, *rest) for k, rest in zip(keys, counts, strict=True)))
+
+
+@dataclass(frozen=True)
+class RuleCounter(Counter):
+    """Count rows that break a condition, in total, by the values of columns, or in one slice.
+
+    A callable gets each batch as a `pyarrow.Table` of the columns in `read`, and returns one bool
+    per row, null for a missing answer.
+
+    Examples
+    --------
+    >>> from mlgates.profile.scan import Profile
+    >>> rule = RuleCounter(Condition("start <= end"))
+    >>> Profile.of({"start": [1, 5, None], "end": [2, 4, 9]}, [rule])[rule].groups
+    (RuleGroup(key=(), rows=3, broken=1, missing=1, first=(1,)),)
+    """
+
+    condition: Condition | Callable[..., object]
+    by: tuple[str, ...] = ()
+    slice: Slice | None = None
+    read: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of the condition, of the groups and of the slice."""
+        names = list(self.by)
+        for condition in (self.condition, self.slice and self.slice[1]):
+            if isinstance(condition, Condition):
+                names += condition.columns
+            elif condition is not None:
+                names += self.read
+        return tuple(dict.fromkeys(names or self.read))
+
+    def count(self, batch: BatchView) -> RuleCounts:
+        """Return the counts of one batch."""
+        holds, missing = self._answers("the rule", self.condition, batch)
+        broken = ~holds & ~missing
+        if self.by:
+            return _by_values(batch, self.by, broken, missing)
+        key: tuple[object, ...] = ()
+        inside: Any = slice(None)
+        if self.slice is not None:
+            name, condition = self.slice
+            inside, _ = self._answers(f"the condition of slice {name!r}", condition, batch)
+            key, broken, missing = (name,), broken & inside, missing & inside
+        rows = int(np.count_nonzero(inside)) if self.slice else batch.rows
+        counts = int(np.count_nonzero(broken)), int(np.count_nonzero(missing))
+        first = tuple(int(row) for row in first_true(broken))
+        return RuleCounts((RuleGroup(key, rows, *counts, first),))
+
+    def _answers(
+        self, subject: str, condition: Condition | Callable[..., object], batch: BatchView
+    ) -> tuple[Mask, Mask]:
+        """Return in which rows a condition holds, and where its answer is missing."""
+        if isinstance(condition, Condition):
+            columns = {}
+            for name in condition.columns:
+                view = batch[name]
+                if view.field.kind == "unreadable":
+                    raise EvidenceError(view.field.problem or f"column {name!r} can't be read")
+                columns[name] = view.plain
+            answer = condition.evaluate(columns, batch.rows)
+        else:
+            names = self.read or tuple(batch.columns)
+            table = pa.table([batch[name].plain for name in names], names=list(names))
+            answer = row_answers(subject, condition, table, batch.rows)
+        missing = np.asarray(answer.is_null())
+        return np.asarray(answer.fill_null(False)), missing  # noqa: FBT003
+
+
+def _by_values(batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mask) -> RuleCounts:
+    """Return the counts of each combination of values of some columns."""
+    for name in by:
+        require_kind(batch[name], COMPARABLE, "groups")
+    numbers, starts = batch.groups(by)
+    keys = []
+    for name in by:
+        codes = batch[name].codes[starts]
+        keys.append(batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0)).to_pylist())
+    size = len(starts)
+    rows = np.bincount(numbers, minlength=size).tolist()
+    counted = [np.bincount(numbers[m], minlength=size).tolist() for m in (broken, missing)]
+    first: list[list[int]] = [[] for _ in range(size)]
+    places = np.flatnonzero(broken)
+    of_group = numbers[places]
+    # in order of the rows, the first five of each group
+    order = np.argsort(of_group, kind="stable")
+    ends = np.concatenate([[0], np.flatnonzero(np.diff(of_group[order])) + 1]) if len(order) else []
+    for start in ends:
+        group = of_group[order[start]]
+        chosen = order[start : start + _SHOWN]
+        first[group] = [int(places[i]) for i in chosen if of_group[i] == group]
+    key_rows = zip(*keys, strict=True)
+    groups = zip(key_rows, rows, *counted, map(tuple, first), strict=True)
+    return RuleCounts(tuple(RuleGroup(*group) for group in groups))
