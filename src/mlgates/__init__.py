@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
     from mlgates.gates.latency import Latency as Latency
     from mlgates.gates.performance import Performance as Performance
     from mlgates.gates.regression import Regression as Regression
+    from mlgates.gates.rule import Rule as Rule
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
 
@@ -68,6 +69,7 @@ __all__ += [
     "Latency",
     "Performance",
     "Regression",
+    "Rule",
     "Schema",
 ]
 # end of names
@@ -87,6 +89,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.latency": ("Latency",),
         "gates.performance": ("Performance",),
         "gates.regression": ("Regression",),
+        "gates.rule": ("Rule",),
         "gates.schema": ("Column", "Schema"),
         # end of homes
         "report": ("GateResult", "Report"),

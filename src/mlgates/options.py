@@ -183,8 +183,11 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
     return found
 
 
-def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
-    """Return declared slices as names of columns, or as (name, condition) pairs."""
+def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tuple[Any, ...]:
+    """Return declared slices as names of columns, or as (name, condition) pairs.
+
+    With `texts` a condition may be a text besides a callable.
+    """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
         try:
@@ -198,7 +201,10 @@ def slices(owner: str, option: str, given: object) -> tuple[Any, ...]:
         raise OptionError(msg)
     allowed = "a mapping of names to conditions on the table"
     pairs = mapping(owner, option, given, allowed)
-    if not pairs or not all(isinstance(n, str) and callable(c) for n, c in pairs.items()):
+    if not pairs or not all(
+        isinstance(n, str) and (callable(c) or (texts and isinstance(c, str)))
+        for n, c in pairs.items()
+    ):
         raise refuse(owner, option, allowed, given)
     return tuple(pairs.items())
 

@@ -15,7 +15,16 @@ from mlgates.profile.counters import COMPARABLE, are_bools, is_in, require_kind
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
-__all__ = ["Group", "GroupMissing", "MissingBy", "MissingWhere", "rows_where"]
+__all__ = [
+    "Group",
+    "GroupMissing",
+    "MissingBy",
+    "MissingWhere",
+    "pack_keys",
+    "row_answers",
+    "rows_where",
+    "unpack_keys",
+]
 
 #: Key of a group, number of its rows, and number of its missing cells in each column.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
@@ -48,26 +57,42 @@ class GroupMissing(State):
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the keys as one array per grouping column, and the counts of each group."""
-        columns: list[Any] = list(zip(*(key for key, _, _ in self.groups), strict=True))
-        for at, values in enumerate(columns):
-            first = next((value for value in values if value is not None), None)
-            if first is not None and not isinstance(first, bool | int | float | str):
-                # Other values, such as times, are stored as Arrow arrays.
-                type_ = pa.scalar(first).type
-                if hasattr(first, "nanosecond"):
-                    type_ = pa.timestamp("ns", type_.tz)
-                elif hasattr(first, "nanoseconds"):
-                    type_ = pa.duration("ns")
-                columns[at] = pa.array(values, None if pa.types.is_decimal(type_) else type_)
-        return tuple(columns), tuple(group[1:] for group in self.groups)
+        return pack_keys([key for key, _, _ in self.groups]), tuple(g[1:] for g in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupMissing":
         """Return the state built from the values that `to_parts` returned."""
         columns, counts = parts
-        lists = [x.to_pylist() if isinstance(x, pa.Array) else x for x in columns]
-        keys = zip(*lists, strict=True)
+        keys = unpack_keys(columns, len(counts))
         return cls(tuple((key, *rest) for key, rest in zip(keys, counts, strict=True)))
+
+
+def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
+    """Return the keys of groups column by column: plain values as a tuple, others as an array.
+
+    Examples
+    --------
+    >>> pack_keys([("DE", 1), ("FR", None)])
+    (('DE', 'FR'), (1, None))
+    """
+    columns: list[Any] = list(zip(*keys, strict=True))
+    for at, values in enumerate(columns):
+        first = next((value for value in values if value is not None), None)
+        if first is not None and not isinstance(first, bool | int | float | str):
+            # Other values, such as times, are stored as Arrow arrays.
+            type_ = pa.scalar(first).type
+            if hasattr(first, "nanosecond"):
+                type_ = pa.timestamp("ns", type_.tz)
+            elif hasattr(first, "nanoseconds"):
+                type_ = pa.duration("ns")
+            columns[at] = pa.array(values, None if pa.types.is_decimal(type_) else type_)
+    return tuple(columns)
+
+
+def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]:
+    """Return the keys of groups from what `pack_keys` returned; without columns, empty keys."""
+    lists = [column.to_pylist() if isinstance(column, pa.Array) else column for column in columns]
+    return list(zip(*lists, strict=True)) if lists else [()] * groups
 
 
 @dataclass(frozen=True)
@@ -202,11 +227,26 @@ def rows_where(
     >>> rows_where("old", lambda table: [age > 60 for age in table["age"]], {"age": [61, 5]}, 2)
     array([ True, False])
     """
+    answer = row_answers(f"the condition of slice {name!r}", condition, native, rows)
+    return np.asarray(answer.fill_null(False), np.bool_)  # noqa: FBT003
+
+
+def row_answers(
+    subject: str, condition: Callable[..., Any], native: Any, rows: int | None
+) -> pa.Array:
+    """Call a condition with a table and return its bools, null where an answer is missing.
+
+    Raises
+    ------
+    EvidenceError
+        When the condition raises (its exception is the cause), or returns no bool per row.
+        `subject` names the condition.
+    """
     try:
         answer = condition(native)
     except (Exception, SystemExit) as error:
         # The message of the exception may contain values of the data.
-        msg = f"the condition of slice {name!r} raised {type(error).__name__}"
+        msg = f"{subject} raised {type(error).__name__}"
         raise EvidenceError(msg) from error
     of_pandas = is_instance_of(answer, "pandas", "Series")
     if of_pandas and is_instance_of(native, "pandas", "DataFrame") and len(answer) == len(native):
@@ -216,23 +256,21 @@ def rows_where(
     else:
         moved = False
     if moved:
-        msg = f"the condition of slice {name!r} must return a Series with the index of the table, "
+        msg = f"{subject} must return a Series with the index of the table, "
         msg += "got one with another index"
         raise EvidenceError(msg)
     array = _as_arrow(answer)
     kind = type(answer).__name__
     if array is None or not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
         held = "" if array is None else f" of {array.type} values"
-        msg = f"the condition of slice {name!r} must return one bool per row, got {kind}{held}"
+        msg = f"{subject} must return one bool per row, got {kind}{held}"
         raise EvidenceError(msg)
     if rows is not None and len(array) != rows:
         values = f"{len(array):,} value{'' if len(array) == 1 else 's'}"
         given = f"{values} for {rows:,} row{'' if rows == 1 else 's'}"
-        msg = f"the condition of slice {name!r} must return one bool per row, got {given}"
+        msg = f"{subject} must return one bool per row, got {given}"
         raise EvidenceError(msg)
-    if pa.types.is_null(array.type):
-        return np.zeros(len(array), np.bool_)
-    return np.asarray(array.fill_null(False).to_numpy(), np.bool_)  # noqa: FBT003
+    return array.combine_chunks().cast(pa.bool_())
 
 
 def _as_arrow(answer: object) -> pa.ChunkedArray | None:

@@ -145,7 +145,9 @@ def _by_values(batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mas
     keys = []
     for name in by:
         codes = batch[name].codes[starts]
-        keys.append(batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0)).to_pylist())
+        keys.append(
+            batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0)).to_pylist()
+        )
     size = len(starts)
     rows = np.bincount(numbers, minlength=size).tolist()
     counted = [np.bincount(numbers[m], minlength=size).tolist() for m in (broken, missing)]
@@ -154,8 +156,8 @@ def _by_values(batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mas
     of_group = numbers[places]
     # in order of the rows, the first five of each group
     order = np.argsort(of_group, kind="stable")
-    ends = np.concatenate([[0], np.flatnonzero(np.diff(of_group[order])) + 1]) if len(order) else []
-    for start in ends:
+    ends = np.flatnonzero(np.diff(of_group[order], prepend=-1))
+    for start in ends.tolist():
         group = of_group[order[start]]
         chosen = order[start : start + _SHOWN]
         first[group] = [int(places[i]) for i in chosen if of_group[i] == group]
