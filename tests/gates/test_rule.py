@@ -45,7 +45,7 @@ def later(table):
         ({"condition": "a & b"}, "Rule: `condition`: unexpected '&' at character 3 of 'a & b'"),
         ({"condition": later}, "Rule: `name` is required when `condition` is a function"),
         ({"max_invalid": 5}, "it is a share, not a percentage: write 0.05"),
-        ({"missing": "drop"}, "`missing` must be 'ignore' or 'invalid', got 'drop'"),
+        ({"missing": "drop"}, "`missing` must be one of 'ignore', 'invalid', got 'drop'"),
         ({"by": {"old": "age >"}}, "Rule: `by['old']`: the text ends at character 6 of 'age >'"),
         ({"by": {"old": 3}}, "`by` must be a mapping of names to conditions"),
     ],
@@ -73,7 +73,7 @@ def test_the_default_name_can_be_used_in_patterns(condition, name):
 
 def test_rules_are_equal_by_value_and_written_as_they_are_built():
     gate = mg.Rule("a > 1", max_invalid=0.1, missing="invalid", by={"old": "age > 60"})
-    assert eval(repr(gate), {"Rule": mg.Rule}) == gate
+    assert eval(repr(gate), {"Rule": mg.Rule}) == gate  # noqa: S307
     assert mg.Rule("a > 1") != mg.Rule("a > 2")
 
 
@@ -87,15 +87,19 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             "start <= end",
             {},
             FAIL,
-            "1 of 3 rows (33.3 %) break `start <= end`, first at row 1; 1 row has a missing value "
-            "(not counted); the limit is at most 0 %",
+            (
+                "1 of 3 rows (33.3 %) break `start <= end`, first at row 1; 1 row has a missing value "
+                "(not counted); the limit is at most 0 %"
+            ),
         ),
         (
             "start <= end",
             {"missing": "invalid"},
             FAIL,
-            "2 of 4 rows (50 %) break `start <= end`, first at row 1; 1 row has a missing value "
-            "(counted as broken); the limit is at most 0 %",
+            (
+                "2 of 4 rows (50 %) break `start <= end`, first at row 1; 1 row has a missing value "
+                "(counted as broken); the limit is at most 0 %"
+            ),
         ),
         ("start <= end", {"max_invalid": 0.34}, PASS, None),
         ("start <= end", {"max_invalid": 0.33}, FAIL, None),
@@ -111,8 +115,10 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             "strt <= end",
             {},
             ERROR,
-            "`rule` of `strt <= end` could not be judged: `strt` is not in the table; did you mean "
-            "'start'?",
+            (
+                "`rule` of `strt <= end` could not be judged: `strt` is not in the table; did you mean "
+                "'start'?"
+            ),
         ),
         ("start <= shop", {}, ERROR, "can't compare a value of type int64 with a value of type"),
         ("end * 9223372036854775807 > 0", {}, ERROR, "overflows 64 bits in at least one row"),
@@ -208,24 +214,34 @@ def test_a_function_that_answers_wrongly_is_an_error(function, reason):
 # containers and streams
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pa.table,
-        pd.DataFrame,
-        pl.DataFrame,
-        lambda d: pl.DataFrame(d).lazy(),
-        lambda d: [dict(zip(d, row, strict=True)) for row in zip(*d.values(), strict=True)],
-        lambda d: pa.table(d).set_column(2, "shop", pa.array(d["shop"]).dictionary_encode()),
-        lambda d: pa.table(d).set_column(2, "shop", pa.array(d["shop"], pa.string_view())),
-        lambda d: pa.table(d).set_column(1, "end", pa.array(d["end"], pa.float16())),
-        lambda d: pa.table(d).set_column(
-            1, "end", pa.array([None if end is None else Decimal(end) for end in d["end"]])
-        ),
-    ],
-)
-def test_every_container_gives_the_same(make):
-    result = run("start <= end and (shop in ('a', 'b') or shop is missing)", make(SPANS), by="shop")
+def of_decimals(table):
+    ends = [None if end is None else Decimal(end) for end in SPANS["end"]]
+    return table.set_column(1, "end", pa.array(ends))
+
+
+def with_shop(values):
+    return pa.table(SPANS).set_column(2, "shop", values)
+
+
+SHOPS = pa.array(SPANS["shop"])
+CONTAINERS = {
+    "arrow": pa.table(SPANS),
+    "pandas": pd.DataFrame(SPANS),
+    "polars": pl.DataFrame(SPANS),
+    "lazy": pl.DataFrame(SPANS).lazy(),
+    "dicts": pa.table(SPANS).to_pylist(),
+    "dictionary": with_shop(SHOPS.dictionary_encode()),
+    "string view": with_shop(SHOPS.cast(pa.string_view())),
+    "half floats": pa.table(SPANS).set_column(1, "end", pa.array([2, 4, None, 9], pa.float16())),
+    "decimals": of_decimals(pa.table(SPANS)),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_container_gives_the_same(name):
+    result = run(
+        "start <= end and (shop in ('a', 'b') or shop is missing)", CONTAINERS[name], by="shop"
+    )
     assert verdicts(result) == {"shop=a": PASS, "shop=b": FAIL, "shop=(missing)": PASS}
 
 
@@ -257,7 +273,7 @@ def test_states_merge_and_have_a_byte_form():
 def test_an_unreadable_column_is_an_error_with_the_reason():
     result = run("x == 'object'", pd.DataFrame({"x": [object(), object()]}))
     assert result.verdict is ERROR
-    assert "not supported" in result.reason or "can't be read" in result.reason
+    assert "column 'x' holds Python objects of type object" in result.reason
 
 
 # the laws of all gates (tests/test_every_gate.py)
