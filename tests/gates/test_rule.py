@@ -88,8 +88,8 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             {},
             FAIL,
             (
-                "1 of 3 rows (33.3 %) break `start <= end`, first at row 1; 1 row has a missing value "
-                "(not counted); the limit is at most 0 %"
+                "1 of 3 rows (33.3 %) break `start <= end`, first at row 1; 1 row has a missing "
+                "value (not counted); the limit is at most 0 %"
             ),
         ),
         (
@@ -97,8 +97,8 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             {"missing": "invalid"},
             FAIL,
             (
-                "2 of 4 rows (50 %) break `start <= end`, first at row 1; 1 row has a missing value "
-                "(counted as broken); the limit is at most 0 %"
+                "2 of 4 rows (50 %) break `start <= end`, first at row 1; 1 row has a missing "
+                "value (counted as broken); the limit is at most 0 %"
             ),
         ),
         ("start <= end", {"max_invalid": 0.34}, PASS, None),
@@ -116,7 +116,7 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             {},
             ERROR,
             (
-                "`rule` of `strt <= end` could not be judged: `strt` is not in the table; did you mean "
+                "`rule` of `strt <= end` could not be judged: `strt` is not in the table; did you "
                 "'start'?"
             ),
         ),
