@@ -115,10 +115,7 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             "strt <= end",
             {},
             ERROR,
-            (
-                "`rule` of `strt <= end` could not be judged: `strt` is not in the table; did you "
-                "'start'?"
-            ),
+            "`strt` is not in the table; did you mean 'start'?",
         ),
         ("start <= shop", {}, ERROR, "can't compare a value of type int64 with a value of type"),
         ("end * 9223372036854775807 > 0", {}, ERROR, "overflows 64 bits in at least one row"),
