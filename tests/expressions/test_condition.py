@@ -294,6 +294,16 @@ def test_values_of_each_type(text, x, expected):
         ("b < a", {"a": pa.array([2**53 + 1]), "b": pa.array([2.0**53])}, True),
         ("a == b", {"a": pa.array([Decimal("0.10")]), "b": pa.array([0.1])}, True),
         ("a == b", {"a": pa.array([Decimal("0.1")]), "b": pa.array([Decimal("0.100")])}, True),
+        ("a == b", {"a": pa.array([Decimal("0.3")]), "b": pa.array([0.3])}, True),
+        ("a + b == 0.75", {"a": pa.array([Decimal("0.3")]), "b": pa.array([0.45])}, True),
+        (
+            "a == b",
+            {
+                "a": pa.array([Decimal("123456789012345678901.3")]),
+                "b": pa.array([1.234567890123457e20]),
+            },
+            True,
+        ),
         ("a + b == 0.3", {"a": pa.array([Decimal("0.1")]), "b": pa.array([Decimal("0.20")])}, True),
         ("a + b == 3", {"a": pa.array([1], pa.int8()), "b": pa.array([2], pa.uint32())}, True),
         (

@@ -48,6 +48,8 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _CHECKED = {"+": pc.add_checked, "-": pc.subtract_checked, "*": pc.multiply_checked}
 _PLAIN = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}
 _EXACT_IN_FLOAT = 2**53
+#: The largest power of ten that is an exact double.
+_EXACT_POWERS = 22
 _INT64 = range(-(2**63), 2**63)
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY = 86_400
@@ -213,7 +215,7 @@ def _compare_numbers(sign: str, left: pa.Array, right: Any) -> pa.Array:
             sign, kernel = _MIRRORED[sign], _COMPARE[_MIRRORED[sign]][0]
             left, right = right, left
         if pa.types.is_decimal(left.type):
-            return kernel(left.cast(pa.float64()), right)
+            return kernel(_as_floats(left), right)
         return _compare_whole_with_floats(sign, left, right)
     return kernel(*_common_decimals(left, right, whole=True))
 
@@ -452,7 +454,13 @@ def _as_int64(value: Value) -> Any:
 def _as_floats(value: Value) -> Any:
     if isinstance(value, Fraction):
         return pa.scalar(float(value), pa.float64())
-    return value.cast(pa.float64(), safe=False)
+    if not pa.types.is_decimal(value.type):
+        return value.cast(pa.float64(), safe=False)
+    # Arrow's cast of a decimal is not always the nearest double
+    scale, units = value.type.scale, _unscaled(value, value.type.scale)
+    if scale <= _EXACT_POWERS and _is_exact_in_float(units):
+        return pc.divide(units.cast(pa.float64()), float(10**scale))
+    return value.cast(pa.large_string()).cast(pa.float64())
 
 
 def _float_arithmetic(sign: str, left: Any, right: Any) -> pa.Array:
