@@ -315,7 +315,7 @@ def test_columns_that_fit_no_classes():
     model = Model(proba=HALF, classes=[0, 1, 2])
     said = "the output of `model.predict_proba` must have one column per label, got 2 columns for "
     assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}3 labels (0, 1, 2)"
-    model = Model(decision=np.zeros((6, 3)), classes=[0, 1, 2])
+    model = Model([0] * 6, decision=np.zeros((6, 3)), classes=[0, 1, 2])
     said = "the output of `model.decision_function` has no column for 3"
     assert refusal("scores", X=X, y_true=[0, 1, 3] * 2, model=model) == said
 

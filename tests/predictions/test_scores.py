@@ -82,7 +82,7 @@ def test_ranking_takes_any_finite_score():
         (np.full((4, 2), 0.5), ("`y_score` has 2 columns: for two classes pass the column of the "
          "positive class, for example y_score[:, 1]")),
         (pd.DataFrame({"no": S, "yes": S}), ("`y_score` has 2 columns: for two classes pass the "
-         "column of the positive class, for example y_score['yes']")),
+         "column of the positive class; the columns are 'no', 'yes'")),
         (np.full((4, 3), 0.5), ("`y_score` must have one column per label, got 3 columns for 2 "
          "labels (0, 1); the columns must be in this order")),
         (0.5, ("`y_score` is of type float; give one value per row: a 1-D array, a Series, an "
@@ -107,7 +107,7 @@ def test_scores_of_texts_need_no_pos_label_yet():
     told([
         WIDE, np.array(WIDE), [np.array(row) for row in WIDE], pd.DataFrame(WIDE),
         pl.DataFrame(np.array(WIDE)), np.array(WIDE, object), np.ma.array(WIDE),
-        pa.table([*np.array(WIDE).T], names=["a", "b", "c"]),
+        pa.table([*np.array(WIDE).T], names=["0", "1", "2"]),
     ]),
 )  # fmt: skip
 @pytest.mark.parametrize("need", ["scores", "probabilities"])

@@ -38,6 +38,10 @@ PRODUCTION = ModelNames("production_model", "production_pred", "production_score
 #: Methods that return scores, in order of preference; only the first returns probabilities.
 _SCORING: tuple[Method, ...] = ("predict_proba", "decision_function")
 _TABLES = ("X", "data")
+#: Share of rows in which the largest class score belongs to the predicted label; ties may differ.
+_CLASS_SCORES = 0.99
+#: Most models within each other that are looked into.
+_DEEPEST = 10
 
 
 def column_of(evidence: "Evidence", name: str) -> columns.Column:
@@ -170,7 +174,7 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         given = evidence[names.score]
         if isinstance(given, str):
             column = column_of(evidence, names.score)
-            return Scores(column.title, column.rows, column.index, values_of(column))
+            return Scores(column.title, column.rows, column.index, values_of(column), (given,))
         read = partial(as_scores, f"`{names.score}`", given)
         return cast("Scores", evidence.cached("scores", names.score, read))
     if names.model not in evidence:
@@ -184,6 +188,55 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         raise EvidenceError(_is_class(names.model, model) or msg)
     scores: Scores = _output(evidence, names.model, method, as_scores)
     return replace(scores, method=method)
+
+
+def require_class_scores(
+    evidence: "Evidence", names: ModelNames, scores: Scores, labels: tuple[Any, ...]
+) -> None:
+    """Raise if the columns of a decision function are scores of pairs of classes.
+
+    With three classes there are three pairs too. Unless the model has the attribute
+    `decision_function_shape`, the class with the largest score must then be the predicted one.
+    """
+    width, k = scores.values.shape[1], len(labels)
+    if k < 3 or width != k * (k - 1) // 2:
+        return
+    shape = _decision_function_shape(evidence[names.model])
+    if width == k and shape == "ovr":
+        return
+    advice = f"set decision_function_shape='ovr', or pass `{names.score}`"
+    if width != k or shape == "ovo":
+        msg = f"{scores.title} must have one column per label, got one column per pair of labels "
+        msg += f"({width} columns for {k} labels): {advice}"
+        raise EvidenceError(msg)
+    try:
+        column = predicted(evidence, ModelNames(names.model, "", ""))
+        guess = code_labels(column)
+    except EvidenceError:
+        same = 0.0
+    else:
+        best = [labels[at] for at in scores.values.argmax(axis=1)]
+        pairs = zip(best, guess.codes.tolist(), strict=True)
+        same = sum(label == guess.values[code] for label, code in pairs) / max(1, scores.rows)
+    if same < _CLASS_SCORES:
+        msg = f"{scores.title} must have one column per label, but the label with the largest "
+        msg += f"score is the predicted one in {same:.0%} of the rows only; if the columns are "
+        msg += f"scores of pairs of labels, {advice}"
+        raise EvidenceError(msg)
+
+
+def _decision_function_shape(model: Any) -> object:
+    """Return the `decision_function_shape` of a model, also within a pipeline or a search."""
+    for _ in range(_DEEPEST):
+        try:
+            shape = getattr(model, "decision_function_shape", None)
+            if shape is not None:
+                return shape
+            inner = getattr(model, "best_estimator_", None) or getattr(model, "estimator_", None)
+            model = model.steps[-1][1] if inner is None else inner
+        except Exception:  # noqa: BLE001  (a search that is not fitted; steps of another form)
+            return None
+    return None
 
 
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:

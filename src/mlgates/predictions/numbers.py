@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
-from mlgates.predictions.labels import Classes, Labels, label_text, list_labels
 from mlgates.tables import columns
 
 Floats = npt.NDArray[np.float64]
@@ -76,7 +75,7 @@ class Scores(columns.RowAxis):
 
     #: of shape (n,), or (n, k) with one column per class
     values: Floats
-    #: names of the columns of a table; empty otherwise
+    #: names of the columns of a table, or the name of a Series; empty for values without names
     names: tuple[Any, ...] = ()
     #: method of the model that returned them; None for scores that were given
     method: Method | None = None
@@ -90,7 +89,8 @@ def as_scores(name: str, value: Any) -> Scores:
     EvidenceError
         For anything but one column, a table or a 2-D array of finite numbers.
     """
-    if columns.is_table(value) and len(inside := columns.columns_of(name, value)) > 1:
+    inside = columns.columns_of(name, value) if columns.is_table(value) else {}
+    if len(inside) > 1:
         parts = [values_of(columns.as_column(name, column)) for column in inside.values()]
         if len(set(map(len, parts))) > 1:
             msg = f"the columns of {name} differ in length"
@@ -107,7 +107,9 @@ def as_scores(name: str, value: Any) -> Scores:
         array = columns.as_array(name, value)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
         column = columns.as_column(name, value)
-        return Scores(name, column.rows, column.index, values_of(column))
+        names = (*inside, getattr(value, "name", None))[:1]
+        named = tuple(name for name in names if isinstance(name, str))
+        return Scores(name, column.rows, column.index, values_of(column), named)
     if array.dtype.kind not in "biuf":
         array = np.column_stack([values_of(columns.as_column(name, column)) for column in array.T])
     if isinstance(array, np.ma.MaskedArray):
@@ -115,77 +117,6 @@ def as_scores(name: str, value: Any) -> Scores:
     matrix = np.asarray(array, np.float64)
     check_finite(name, matrix)
     return Scores(name, len(matrix), None, matrix)
-
-
-def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:
-    """Return the scores of the positive class, or for more than two classes one column per class.
-
-    `name` is the evidence to correct, for messages; `order` is the model's `classes_`, in the order
-    of its columns.
-
-    Raises
-    ------
-    EvidenceError
-        When it can't be determined which column belongs to which class.
-    """
-    every, values, given = classes.every, scores.values, scores.method is None
-    several, width = len(every) > 2, values.shape[-1]
-    if not scores.rows:
-        return np.empty((0, len(every))) if several else np.empty(0)
-    labels: tuple[Any, ...] = every
-    if not given and order is not None:
-        labels = tuple(order.values[code] for code in order.codes)
-    if values.ndim == 1:
-        if several:
-            msg = f"{scores.title} must have one column per label, got one score per row for "
-            msg += f"{len(every)} labels ({list_labels(every)})"
-            raise EvidenceError(msg)
-        # in scikit-learn a single score is that of the second class
-        if given or order is None or labels[-1] == _positive(classes):
-            return values
-        return -values if scores.method == "decision_function" else 1 - values
-    if given and width == 2 and not several:
-        column = f"[{label_text(scores.names[1])}]" if scores.names else "[:, 1]"
-        msg = f"{scores.title} has 2 columns: for two classes pass the column of the positive "
-        msg += f"class, for example {name}{column}"
-        raise EvidenceError(msg)
-    if not given and order is None and width == 2 and set(every) != {0, 1}:
-        msg = f"the columns of {scores.title} can't be matched to labels, because the model has no "
-        msg += f"`classes_`: pass a model with `classes_`, or pass `{name}`"
-        raise EvidenceError(msg)
-    if width != len(labels):
-        msg = f"{scores.title} must have one column per label, got {width} columns for "
-        msg += f"{len(labels)} labels ({list_labels(labels)})"
-        raise EvidenceError(f"{msg}; the columns must be in this order" if given else msg)
-    if given:
-        places = {str(name): place for place, name in enumerate(scores.names)}
-        is_named = set(places) == set(map(str, every))
-        return values[:, [places[str(label)] for label in every]] if is_named else values
-    return _model_columns(scores, classes, labels)
-
-
-def _model_columns(scores: Scores, classes: Classes, labels: tuple[Any, ...]) -> Floats:
-    """Return a model's scores by class; a class without a column has probability 0."""
-    every = classes.every
-    if len(every) <= 2 and (positive := _positive(classes)) in labels:
-        return scores.values[:, labels.index(positive)]
-    absent = [label for label in every if label not in labels]
-    if absent and scores.method != "predict_proba":
-        msg = f"{scores.title} has no column for {list_labels(absent)}"
-        raise EvidenceError(msg)
-    found = np.zeros((scores.rows, len(every)))
-    for place, label in enumerate(every):
-        if label in labels:
-            found[:, place] = scores.values[:, labels.index(label)]
-    return found
-
-
-def _positive(classes: Classes) -> Any:
-    """Return the positive label; raise if it was not given."""
-    if classes.positive is None:
-        msg = f"`pos_label` is required: set it to one of the labels {list_labels(classes.every)}"
-        raise EvidenceError(msg)
-    return classes.every[classes.positive]
 
 
 def check_probabilities(name: str, score: Floats) -> None:

@@ -14,6 +14,7 @@ from mlgates.evidence_names import ALIGNED, MODEL_OF
 from mlgates.predictions import labels, lookup, numbers
 from mlgates.predictions.groups import are_names
 from mlgates.predictions.numbers import Floats, Scores
+from mlgates.predictions.score_columns import arrange_scores, classes_in_order
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, RowAxis, index_of, require_same_rows, rows_of
 from mlgates.tables.read_only import read_only
@@ -311,7 +312,9 @@ def scores_by_class(
     order = lookup.model_classes(evidence, names) if needs_order else None
     pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
     classes = labels.find_classes(truth, None, order, pos_label)
-    return numbers.arrange_scores(names.score, scores, classes, order), classes
+    if scores.method == "decision_function" and scores.values.ndim > 1 and not scores.names:
+        lookup.require_class_scores(evidence, names, scores, classes_in_order(classes, order))
+    return arrange_scores(names.score, scores, classes, order), classes
 
 
 def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:

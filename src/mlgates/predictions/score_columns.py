@@ -1,0 +1,213 @@
+"""Match the columns of scores to class labels, by name or by the order of the classes."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from mlgates.errors import EvidenceError
+from mlgates.predictions.labels import Classes, Labels, label_text, list_labels, plain_label
+from mlgates.predictions.numbers import Floats, Scores
+
+__all__ = ["arrange_scores", "classes_in_order"]
+
+#: Names that polars gives to columns without a name; pandas uses the numbers themselves.
+_DEFAULT_NAME = re.compile(r"(?:column_)?(\d+)")
+#: An integer written as a float, such as the column name "1.0".
+_WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
+#: Boundary between words in names such as "probDog".
+_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def classes_in_order(classes: Classes, order: Labels | None) -> tuple[Any, ...]:
+    """Return the labels in the order of a model's `classes_`; without `classes_`, sorted."""
+    return classes.every if order is None else tuple(order.values[code] for code in order.codes)
+
+
+def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:
+    """Return the scores of the positive class, or for more than two classes one column per class.
+
+    Columns with names are matched to labels by name. Columns without names are in the order of the
+    model's `classes_` (`order`), or of the sorted labels. `name` is the evidence to correct, for
+    messages.
+
+    Raises
+    ------
+    EvidenceError
+        When it can't be determined which column belongs to which class.
+    """
+    every, values, given = classes.every, scores.values, scores.method is None
+    several, width = len(every) > 2, values.shape[-1]
+    if not scores.rows:
+        return np.empty((0, len(every))) if several else np.empty(0)
+    labels = classes_in_order(classes, None if given else order)
+    if values.ndim == 1:
+        if several:
+            msg = f"{scores.title} must have one column per label, got one score per row for "
+            msg += f"{len(every)} labels ({list_labels(every)})"
+            raise EvidenceError(msg)
+        _require_positive_name(scores, classes)
+        # in scikit-learn a single score is that of the second class
+        if given or order is None or labels[-1] == _positive(classes):
+            return values
+        return -values if scores.method == "decision_function" else 1 - values
+    if given and width == 2 and not several:
+        raise _two_columns(name, scores, classes)
+    if width != len(labels):
+        msg = f"{scores.title} must have one column per label, got {width} columns for "
+        msg += f"{len(labels)} labels ({list_labels(labels)})"
+        if width == len(labels) * (len(labels) - 1) // 2:
+            msg += "; for scores of pairs of classes set decision_function_shape='ovr'"
+        elif given:
+            msg += "; the columns must be in this order"
+        raise EvidenceError(msg)
+    named = column_of_each_label(scores.title, scores.names, labels)
+    if named is None and not given and order is None and width == 2 and set(every) != {0, 1}:
+        msg = f"the columns of {scores.title} can't be matched to labels, because the model has no "
+        msg += f"`classes_`: pass a model with `classes_`, or pass `{name}`"
+        raise EvidenceError(msg)
+    if named is None and given and order is not None:
+        by_model = classes_in_order(classes, order)
+        if set(by_model) == set(every) and by_model != every:
+            msg = f"the columns of {scores.title} have no names, and their order is ambiguous: the "
+            msg += f"labels are {list_labels(every)}, but the `classes_` of the model are "
+            msg += f"{list_labels(by_model)}; pass a table whose columns are named after the labels"
+            raise EvidenceError(msg)
+    return _by_class(scores, classes, named or {label: at for at, label in enumerate(labels)})
+
+
+def _by_class(scores: Scores, classes: Classes, places: Mapping[Any, int]) -> Floats:
+    """Return scores by class; a class without a column has probability 0."""
+    every = classes.every
+    if len(every) <= 2 and (positive := _positive(classes)) in places:
+        return scores.values[:, places[positive]]
+    absent = [label for label in every if label not in places]
+    if absent and scores.method != "predict_proba":
+        msg = f"{scores.title} has no column for {list_labels(absent)}"
+        raise EvidenceError(msg)
+    found = np.zeros((scores.rows, len(every)))
+    for code, label in enumerate(every):
+        if label in places:
+            found[:, code] = scores.values[:, places[label]]
+    return found
+
+
+def _positive(classes: Classes) -> Any:
+    """Return the positive label; raise if it was not given."""
+    if classes.positive is None:
+        msg = f"`pos_label` is required: set it to one of the labels {list_labels(classes.every)}"
+        raise EvidenceError(msg)
+    return classes.every[classes.positive]
+
+
+def _two_columns(name: str, scores: Scores, classes: Classes) -> EvidenceError:
+    """Return the error for two columns of scores where one is required."""
+    msg = f"{scores.title} has 2 columns: for two classes pass the column of the positive class"
+    positive = classes.positive
+    if not scores.names:
+        return EvidenceError(f"{msg}, for example {name}[:, {1 if positive is None else positive}]")
+    named = None
+    with suppress(EvidenceError):
+        named = column_of_each_label(scores.title, scores.names, classes.every)
+    if named is not None and positive is not None:
+        column = scores.names[named[classes.every[positive]]]
+        return EvidenceError(f"{msg}, {name}[{label_text(column)}]")
+    if positive is None:
+        msg += f" and set `pos_label` to one of the labels {list_labels(classes.every)}"
+    return EvidenceError(f"{msg}; the columns are {list_labels(scores.names)}")
+
+
+def _require_positive_name(scores: Scores, classes: Classes) -> None:
+    """Raise if a single column is named after the negative label."""
+    if not scores.names or classes.positive is None or not isinstance(classes.every[0], str):
+        return
+    positive = classes.every[classes.positive]
+    inside = labels_in(scores.names[0], classes.every)
+    if len(inside) == 1 and inside != [positive]:
+        msg = f"{scores.title} must be the score of the positive label {label_text(positive)}, got "
+        msg += f"a column named {label_text(scores.names[0])}"
+        raise EvidenceError(msg)
+
+
+def column_of_each_label(
+    title: str, names: Sequence[Any], labels: Sequence[Any]
+) -> dict[Any, int] | None:
+    """Return the position of the column of each label; None for columns without names.
+
+    Names match if they are the labels, or if each contains exactly one label as a word or number.
+    Default names of pandas and polars count as no names if the labels are strings.
+
+    Raises
+    ------
+    EvidenceError
+        For names that do not match.
+
+    Examples
+    --------
+    >>> column_of_each_label("`y_score`", ["P(dog)", "P(cat)"], ["cat", "dog"])
+    {'dog': 0, 'cat': 1}
+    >>> column_of_each_label("`y_score`", ["a", "b"], ["cat", "dog"])
+    Traceback (most recent call last):
+    mlgates.errors.EvidenceError: each column of `y_score` must be named after one label, got names
+    'a', 'b' for the labels 'cat', 'dog'
+    """
+    if not names:
+        return None
+    for key in (_plain_name, lambda name: str(_plain_name(name))):
+        by_name = {key(name): place for place, name in enumerate(names)}
+        if by_name.keys() == {key(label) for label in labels}:
+            return {label: by_name[key(label)] for label in labels}
+    inside = [labels_in(name, labels) for name in names]
+    if all(len(each) == 1 for each in inside):
+        places = {each[0]: place for place, each in enumerate(inside)}
+        if len(places) == len(labels):
+            return places
+    numbers = [_DEFAULT_NAME.fullmatch(str(name)) for name in names]
+    is_default = [each and int(each[1]) for each in numbers] == list(range(len(names)))
+    if is_default and all(isinstance(label, str) for label in labels):
+        return None
+    msg = f"each column of {title} must be named after one label, got names {list_labels(names)} "
+    msg += f"for the labels {list_labels(labels)}"
+    raise EvidenceError(msg)
+
+
+def _plain_name(name: Any) -> Any:
+    """Return a column name as a label: 1.0 and "1.0" become 1, other strings are normalized."""
+    if isinstance(name, str):
+        whole = _WHOLE_FLOAT.fullmatch(name)
+        return whole[1] if whole else unicodedata.normalize("NFC", name)
+    return plain_label(name)
+
+
+def labels_in(name: Any, labels: Sequence[Any]) -> list[Any]:
+    """Return the labels that a column name contains as words or numbers.
+
+    Upper and lower case are distinguished only if labels differ by case. A label within a longer
+    label is not counted.
+
+    Examples
+    --------
+    >>> labels_in("probDog", ["dog", "cat"]), labels_in("p1", [0, 1, 10])
+    (['dog'], [1])
+    >>> labels_in("very good", ["good", "very good"]), labels_in("dogma", ["dog", "cat"])
+    (['very good'], [])
+    """
+    text = _CAMEL_CASE.sub(" ", unicodedata.normalize("NFC", str(name)))
+    written = {unicodedata.normalize("NFC", str(label)): label for label in labels}
+    flags = re.IGNORECASE if len(set(map(str.casefold, written))) == len(written) else re.NOFLAG
+    spans: dict[tuple[int, int], Any] = {}
+    for word, label in written.items():
+        # a number may follow a letter, as in "p1"; a word may not
+        left = r"(?<!\d)" if word[:1].isdigit() else r"(?<![^\W_])"
+        right = r"(?!\d)" if word[-1:].isdigit() else r"(?![^\W_])"
+        pattern = left + re.escape(_CAMEL_CASE.sub(" ", word)) + right
+        spans |= {match.span(): label for match in re.finditer(pattern, text, flags)}
+    widest = [
+        label
+        for (start, end), label in spans.items()
+        if not any(a <= start and end <= b and (a, b) != (start, end) for a, b in spans)
+    ]
+    return list(dict.fromkeys(widest))
