@@ -301,15 +301,16 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
 
 
 def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, object]]:
-    """Return the shares of both sides per cell, and which moved: at most 30, largest changes.
+    """Return the shares of both sides in each cell, and whether it moved; at most 30 cells.
 
-    A cell moved when its share differs beyond what chance gives any of the cells (Bonferroni).
+    A cell has moved if its share differs significantly (Bonferroni's correction over all cells).
+    If there are more than 30, those with the largest changes are returned.
     """
     a, b = pair.cells.reference, pair.cells.current
     m, n = int(a.sum()), int(b.sum())
     p, q, expected = a / m, b / n, a / m
     if not pair.cells.ordered:
-        # By Good and Turing the reference lacks a share like that of categories that occur once.
+        # Good and Turing estimate the share of unseen categories by those that occur once.
         expected = np.where(a == 0, np.count_nonzero(a == 1) / m, expected)
     pooled = (m * expected + b) / (m + n)
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
@@ -404,7 +405,7 @@ def decide_columns(
 
 
 def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
-    """Return what chance gives and how many rows are enough, where a column is beyond its limit."""
+    """Return the distances expected by chance, and the rows needed to decide, for a reason."""
     value, method, tested = drift.statistic.value, METHODS[drift.metric], ""
     if math.isnan(value) or drift.limit.holds(value):
         return "", ""
@@ -419,11 +420,11 @@ def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
         scale, power = method.psi_scale, method.psi_power
         chance = divergence.psi_chance(drift.cells, drift.n, drift.m, alpha) / scale
         level, excess = chance ** (1 / power), target**power - drift.floor**power
-        # PSI is a square: its root shrinks as other distances do
+        # PSI is quadratic in the change: its root shrinks as the other distances do
         roots = math.sqrt(chance), math.sqrt(max(excess, 0.0))
         needed = rows_until_significant(*roots, drift.n, drift.m)
-    # Beyond it lie thin cells, and categories that so small a reference lacks: the test allows for
-    # both, the level does not.
+    # A value above the level can still be insignificant, because only the test allows for thin
+    # cells and for categories that a small reference lacks.
     gives = f"{tested}differences up to {format_number(level)}" if value <= level else ""
     if needed is None and target > 0:
         return gives, "more rows can't decide this, because the reference is too small"
