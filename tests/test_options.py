@@ -385,6 +385,30 @@ def test_did_you_mean():
     assert options.did_you_mean(5, []) == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "shown"),
+    [
+        ("b\u00e9", "be\u0301", "'be\\u0301' (another Unicode form)"),
+        ("be\u0301", "b\u00e9", "'b\\xe9' (another Unicode form)"),
+        ("\u00e9", "E\u0301", "'E\u0301'"),
+        ("id", "\ufeffid", "'\\ufeffid'"),
+        ("first name", "First\u00a0 Name ", "'First\\xa0 Name '"),
+        ("stra\u00dfe", "STRASSE", "'STRASSE'"),
+        ("\uff41ge", "age", "'age'"),
+    ],
+)
+def test_names_that_look_alike_are_equal_when_folded(name, other, shown):
+    assert options.fold(name) == options.fold(other)
+    assert options.did_you_mean(name, [other, "weather"]) == f"; did you mean {shown}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("first name", "firstname"), ("a_b", "ab"), ("e", "\u00e9"), ("", "x")]
+)
+def test_other_names_differ_when_folded(name, other):
+    assert options.fold(name) != options.fold(other)
+
+
 @dataclass(frozen=True)
 class Sample:
     """A value with every kind of field that `written` tells apart."""

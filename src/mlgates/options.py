@@ -8,6 +8,7 @@ import dataclasses
 import math
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
@@ -25,6 +26,7 @@ __all__ = [
     "distinct",
     "duration",
     "flag",
+    "fold",
     "in_order",
     "mapping",
     "names",
@@ -74,6 +76,22 @@ def shown(value: object) -> str:
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
 
 
+def fold(name: str) -> str:
+    """Return a name without its case, outer blanks, invisible characters and Unicode form.
+
+    Two names that look alike on a screen, or differ only in capital letters, are equal when folded.
+
+    Examples
+    --------
+    >>> fold(" B\u00e9"), fold("be\u0301") == fold("b\u00e9")
+    ('bé', True)
+    """
+    if name.isascii():
+        return " ".join(name.casefold().split())
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
+
+
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known names, or an empty string.
 
@@ -82,10 +100,18 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     >>> did_you_mean("refrence", ["data", "reference"])
     "; did you mean 'reference'?"
     """
-    folded = {name.casefold(): name for name in known}
-    key = str(word).casefold()
+    folded = {fold(name): name for name in known}
+    key = fold(str(word))
     near = [key] if key in folded else get_close_matches(key, folded, n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(repr(folded[name]) for name in near)}?" if near else ""
+    shown = " or ".join(_distinct_from(folded[name], str(word)) for name in near)
+    return f"; did you mean {shown}?" if near else ""
+
+
+def _distinct_from(name: str, word: str) -> str:
+    """Return a name for a message, with escapes if it would look the same as another word."""
+    if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", word):
+        return f"{name!a} (another Unicode form)"
+    return repr(name)
 
 
 def real(value: object) -> int | float | None:

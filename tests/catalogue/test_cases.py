@@ -103,6 +103,44 @@ def test_matrix(table, gate):
     assert str(GATES[gate].run(data=INPUTS[table], now=NOW).verdict) == expected
 
 
+# Names of columns in another form of Unicode
+
+FORMS = [("b\u00e9", "be\u0301"), ("be\u0301", "b\u00e9")]
+
+
+@pytest.mark.parametrize(("name", "there"), FORMS)
+@pytest.mark.parametrize(
+    "gate",
+    [
+        lambda name: mg.Schema({name: mg.Column("float", required=False)}, extra="allow"),
+        mg.Completeness,
+        lambda name: mg.Completeness("x", by=name),
+        lambda name: mg.Completeness("x", expected={name: [1]}),
+        lambda name: mg.Freshness(name, max_age="1h"),
+        lambda name: mg.Drift("ks", columns=name),
+        lambda name: mg.Drift("ks", exclude=name),
+        lambda name: mg.Performance("accuracy", at_least=0.5, by=name),
+    ],
+    ids=["schema", "completeness", "by", "expected", "freshness", "drift", "exclude", "slices"],
+)
+def test_column_in_another_form_of_unicode_is_suggested(name, there, gate):
+    table = {"x": np.arange(50.0), there: np.arange(50) % 2}
+    labels = {"y_true": table[there], "y_pred": table[there], "X": table}
+    result = gate(name).run(data=table, reference=table, **labels)
+    assert str(result.verdict) in ("fail", "error")
+    assert f"; did you mean {there!a} (another Unicode form)?" in result.reason
+
+
+@pytest.mark.parametrize(("name", "there"), FORMS)
+def test_drift_of_a_column_in_another_form_of_unicode_is_an_error(name, there):
+    values = np.arange(50.0)
+    result = mg.Drift("ks").run(data={there: values}, reference={name: values})
+    assert str(result.verdict) == "error"
+    assert result.reason == (
+        f"`{name}` is not in the data; did you mean {there!a} (another Unicode form)?"
+    )
+
+
 # Suites
 
 

@@ -505,7 +505,7 @@ def test_condition_can_not_change_the_table():
 @pytest.mark.parametrize(
     ("by", "reason"),
     [
-        ("sxe", "the table has no column 'sxe'"),
+        ("sxe", "the table has no column 'sxe'; did you mean 'sex'?"),
         (["sex", "gone"], "the table has no column 'gone'"),
         ("tags", "column 'tags' has nested values"),
         ("mixed", "column 'mixed'"),

@@ -140,13 +140,23 @@ def test_optional_column_is_judged_if_present():
     assert schema.run(data={"id": [1], "note": [7]}).verdict is FAIL
 
 
-@pytest.mark.parametrize("near", ["Note", " note"])
-def test_optional_column_under_a_similar_name_fails(near):
-    schema = mg.Schema({"id": "int", "note": mg.Column("string", required=False)}, extra="allow")
-    result = schema.run(data={"id": [1], near: [7]})
-    check = check_of(result, "note", "present")
+@pytest.mark.parametrize(
+    ("name", "there", "shown"),
+    [
+        ("note", "Note", "'Note'"),
+        ("note", " note", "' note'"),
+        ("note", "\ufeffnote", "'\\ufeffnote'"),
+        ("note", "no\u200bte", "'no\\u200bte'"),
+        ("b\u00e9", "be\u0301", "'be\\u0301' (another Unicode form)"),
+        ("be\u0301", "b\u00e9", "'b\\xe9' (another Unicode form)"),
+    ],
+)
+@pytest.mark.parametrize("extra", ["allow", "forbid"])
+def test_optional_column_under_a_similar_name_fails(name, there, shown, extra):
+    schema = mg.Schema({"id": "int", name: mg.Column("string", required=False)}, extra=extra)
+    check = check_of(schema.run(data={"id": [1], there: ["a"]}), name, "present")
     assert check.verdict is FAIL
-    assert check.reason == f"`note` is not in the table; did you mean {near!r}?"
+    assert check.reason == f"`{name}` is not in the table; did you mean {shown}?"
 
 
 def test_table_without_any_declared_column_is_not_passed():
@@ -449,8 +459,8 @@ def test_naive_bound_of_aware_timestamps_is_an_error_and_others_are_judged(
     check = check_of(result, "x", metric)
     assert check.verdict is ERROR
     assert check.reason == (
-        f"`{metric}` of `x` could not be judged: the value {bound} has {words[0]} time zone, "
-        f"the column has {words[1]} time zone"
+        f"`{metric}` of `x` could not be judged: the value {bound} has {words[0]} time zone "
+        f"and the column has {words[1]} time zone"
     )
     others = {(c.subject, c.metric): c.verdict for c in result.checks if c is not check}
     assert others == {

@@ -133,8 +133,8 @@ _LONGEST_NAME = 200
 class Near:
     """Hints for unknown names: the known names that they may be misspellings of.
 
-    With too many names to compare each pair, only names that differ in case or outer blanks are
-    suggested.
+    With too many names to compare each pair, only names that are equal when folded (`options.fold`)
+    are suggested.
 
     Examples
     --------
@@ -145,19 +145,19 @@ class Near:
 
     def __init__(self, unknown: Iterable[str], names: Iterable[str]) -> None:
         names = list(names)
-        self._folded = {name.strip().casefold(): name for name in reversed(names)}
+        self._folded = {options.fold(name): name for name in reversed(names)}
         few = len(list(unknown)) * len(names) <= _MOST_PAIRS
         self._compared = [name for name in names if len(name) <= _LONGEST_NAME] if few else []
 
     def alike(self, name: str) -> str | None:
-        """Return the known name that differs only in case or outer blanks, if any."""
-        return self._folded.get(name.strip().casefold())
+        """Return the known name that differs only in case, blanks or Unicode form, if any."""
+        return self._folded.get(options.fold(name))
 
     def hint(self, name: str) -> str:
         """Return ``"; did you mean 'x'?"``, or an empty text."""
         alike = self.alike(name)
         if alike is not None:
-            return f"; did you mean {alike!r}?"
+            return did_you_mean(name, [alike])
         return did_you_mean(name, self._compared) if len(name) <= _LONGEST_NAME else ""
 
 

@@ -17,7 +17,7 @@ from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import count_check, described_type, property_check
+from mlgates.gates._shared import Near, count_check, described_type, property_check
 from mlgates.options import Duration, seconds
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Distribution, Missing
@@ -205,7 +205,7 @@ class Freshness(Gate):
         """Return the field of the column, which must hold times of a known zone, or only nulls."""
         column = self.column
         if column not in schema:
-            msg = f"`{column}` is not in the table{options.did_you_mean(column, schema)}"
+            msg = f"`{column}` is not in the table{Near([column], schema).hint(column)}"
             raise EvidenceError(msg)
         field = schema[column]
         if field.kind not in ("timestamp", "date", "null"):

@@ -23,7 +23,7 @@ from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.tables import encoding
 from mlgates.tables.exact import NANOSECONDS
-from mlgates.tables.field import TableSchema, few
+from mlgates.tables.field import TableSchema, few, no_column
 from mlgates.tables.source import Source, as_source
 
 __all__ = [
@@ -253,8 +253,7 @@ class _Scan:
         self.source, schema = source, source.schema
         wanted = set(schema if columns is None else columns)
         if absent := [name for name in wanted if name not in schema]:
-            msg = f"the table has no column {few(absent)}; it has {few(schema, 20)}"
-            raise EvidenceError(msg)
+            raise no_column(absent, schema)
         self.profiled = {name: None for name in schema if name in wanted}
         self.order = list(dict.fromkeys(counters))
         self.states: dict[Counter, State] = {}
@@ -263,8 +262,7 @@ class _Scan:
         for counter in self.order:
             names = counter.columns
             if lacking := [name for name in names if name not in schema]:
-                msg = f"the table has no column {few(lacking)}; it has {few(schema, 20)}"
-                self.states[counter] = _Failure(EvidenceError(msg))
+                self.states[counter] = _Failure(no_column(lacking, schema))
                 continue
             for name in names:
                 own.setdefault(name, [])

@@ -7,7 +7,7 @@ is unreadable: each cell that has a value is replaced by the name of its type.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
+from mlgates.options import did_you_mean
 
-__all__ = ["Field", "TableSchema", "check_names", "few", "is_unicode"]
+__all__ = ["Field", "TableSchema", "check_names", "few", "is_unicode", "no_column"]
 
 # Extension types whose storage (a count of periods, two ends, unknown bytes) is not the value.
 _OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})
@@ -122,6 +123,16 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
     if broken:
         msg = f"column names must be valid Unicode, got lone surrogates in {few(broken)}"
         raise EvidenceError(msg)
+
+
+def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:
+    """Return the error that a table has no column of some names, with a hint at similar ones."""
+    names = list(names)
+    short = [name for name in names[:1_000] if len(name) <= 200]  # comparing long names takes long
+    near = did_you_mean(absent[0], short) if len(absent) == 1 else ""
+    return EvidenceError(
+        f"the table has no column {few(absent)}{near or f'; it has {few(names, 20)}'}"
+    )
 
 
 def few(names: Iterable[object], most: int = 5) -> str:

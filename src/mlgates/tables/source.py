@@ -21,9 +21,9 @@ from mlgates.tables.field import (
     ArrowColumn,
     TableSchema,
     check_names,
-    few,
     field_of,
     from_arrow,
+    no_column,
     normalise,
 )
 from mlgates.tables.objects import UNCONVERTIBLE
@@ -93,8 +93,7 @@ class Source:
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
         if absent:
-            msg = f"the table has no column {few(absent)}; it has {few(self.schema, 20)}"
-            raise EvidenceError(msg)
+            raise no_column(absent, self.schema)
         return self.read(names)
 
     def whole(self) -> Any:
