@@ -384,12 +384,14 @@ RANGES = [
     (np.array([-128, 127], "int8"), {"at_most": 1000}, ()),
     (np.array([-128, 127], "int8"), {"at_least": 126.5}, (0,)),
     ([2, 3], {"at_most": 2.5}, (1,)),
-    (np.array([0.1], "float32"), {"at_most": 0.1}, (0,)),
+    (np.array([0.1], "float32"), {"at_most": 0.1}, ()),
+    (np.array([0.7], "float32"), {"at_least": 0.7}, ()),
     (np.array([0.1], "float32"), {"at_most": float(np.float32(0.1))}, ()),
     (np.array([0.1, 65504.0], "float16"), {"at_most": 60000}, (1,)),
     ([Decimal("0.1"), Decimal("0.11")], {"at_most": Decimal("0.1")}, (1,)),
     ([Decimal("0.1")], {"at_most": 0.1}, ()),
-    ([0.1], {"at_most": Decimal("0.1")}, (0,)),  # the double is a little more than a tenth
+    ([Decimal("0.1")], {"at_least": 0.1}, ()),
+    ([0.1], {"at_most": Decimal("0.1")}, ()),
     (
         [dt.date(1, 1, 1), dt.date(2020, 1, 1), dt.date(9999, 12, 31)],
         {"at_least": dt.date(2020, 1, 1), "at_most": dt.date(9999, 12, 30)},
@@ -506,7 +508,10 @@ def test_range_that_does_not_fit_the_type_never_passes(values, bounds):
         (["é", "e\u0301"], ["é"], (1,)),  # one letter in two forms of Unicode
         ([1, 2, 3], [1, 2.0], (2,)),
         ([1.0, 2.5], [1, Decimal("2.5")], ()),
-        ([0.1], [Decimal("0.1")], (0,)),
+        ([0.1], [Decimal("0.1")], ()),
+        ([Decimal("0.1")], [0.1], ()),
+        (np.array([0.1, 0.2], "float32"), [0.1], (1,)),
+        (np.array([0.1, 0.2], "float16"), [0.1], (1,)),
         ([True, False], [True], (1,)),
         ([True, False], [1, 0], (0, 1)),
         ([1, 0], [True, False], (0, 1)),

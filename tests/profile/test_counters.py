@@ -1,6 +1,7 @@
 import copy
 import datetime as dt
 import math
+import numbers as numbers_of
 from decimal import Decimal
 from fractions import Fraction
 
@@ -23,6 +24,7 @@ from mlgates.profile.counters import (
     Missing,
     NotIn,
     NotMatching,
+    Occurrences,
     Outside,
     ValueCounts,
     Violations,
@@ -30,6 +32,7 @@ from mlgates.profile.counters import (
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.duplicates import Duplicated
 from mlgates.profile.groups import MissingBy, MissingWhere
+from mlgates.profile.scan import Profile
 from mlgates.tables.field import Field
 from mlgates.tables.source import as_source
 
@@ -114,18 +117,35 @@ def exactly(number):
     return number if infinite else Fraction(number)
 
 
+def stored(number, type_):
+    """Return a written number as a column of this type stores it, exactly."""
+    if isinstance(number, float) and math.isinf(number):
+        return number
+    if pa.types.is_decimal(type_):
+        return Fraction(repr(number) if isinstance(number, float) else number)
+    number = Fraction(number)
+    if pa.types.is_floating(type_):
+        try:
+            with np.errstate(over="ignore"):
+                nearest = float(type_.to_pandas_dtype()(float(number)))
+        except OverflowError:
+            return number
+        return number if math.isinf(nearest) else Fraction(nearest)
+    return number
+
+
 # Against plain Python
 
 
 @settings(max_examples=60)
 @given(columns(NUMBERS), st.none() | numbers, st.none() | numbers)
 def test_outside_against_plain_python(column, low, high):
-    _, values, array = column
+    type_, values, array = column
 
     def offends(value):
         value = exactly(value)
-        below = low is not None and value < exactly(low)
-        return below or (high is not None and value > exactly(high))
+        below = low is not None and value < stored(low, type_)
+        return below or (high is not None and value > stored(high, type_))
 
     assert count(Outside("x", low, high), array) == violations(values, offends)
 
@@ -140,7 +160,11 @@ def test_members_against_plain_python(column, wanted):
     def same(a, b):
         if isinstance(a, bool) or isinstance(b, bool):
             return a is b
-        return not is_missing(b) and a == b
+        if is_missing(b):
+            return False
+        if all(isinstance(x, numbers_of.Number) for x in (a, b)):
+            return exactly(a) == stored(b, type_)
+        return a == b
 
     def is_in(value):
         return any(same(value, x) for x in wanted)
@@ -152,6 +176,8 @@ def test_members_against_plain_python(column, wanted):
     if type_ == pa.string():
         _ = view["x"].encoded
         assert In("x", wanted).count(BatchView(view)) == violations(values, is_in)
+    found = Occurrences("x", wanted).count(BatchView(view)).counts.tolist()
+    assert found == [sum(same(v, x) for v in values if not is_missing(v)) for x in wanted]
 
 
 @given(columns())
@@ -222,6 +248,7 @@ COUNTERS = (
     Fractional("x"),
     Distribution("x"),
     ValueCounts("x"),
+    Occurrences("x", (0, 1, "a", True, 2.5)),
     MissingBy(("x",), ("x",)),
     MissingWhere(("x",), (("odd", lambda rows: [r % 2 == 1 for r in rows]),), ("a", 0)),
 )
@@ -275,18 +302,58 @@ def test_limits_of_large_integers_are_exact():
     assert count(Outside("x", at_least=300), [127], pa.int8()).count == 1
 
 
-def test_single_precision_is_compared_as_double():
-    third = float(np.float32(0.1))
-    assert count(Outside("x", at_most=0.1), [third], pa.float32()).count == int(third > 0.1) == 1
-    assert count(In("x", (0.1,)), [0.1], pa.float32()).count == 0
-    assert count(In("x", (third,)), [0.1], pa.float32()).count == 1
+HALF = pa.array(np.array([0.1, -999.99], np.float16))
+
+
+@pytest.mark.parametrize("value", [0.1, Decimal("0.1"), Fraction(1, 10)])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([0.1, -999.99], pa.float64()),
+        pa.array([0.1, -999.99], pa.float32()),
+        HALF,
+        HALF.dictionary_encode(),
+        pa.array([Decimal("0.1"), Decimal("-999.99")], pa.decimal128(9, 2)),
+        pa.array([Decimal("0.1"), Decimal("-999.99")], pa.decimal256(60, 4)),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_written_numbers_mean_the_value_that_the_column_stores(column, value):
+    assert count(Outside("x", at_most=value), column).count == 0
+    assert count(Outside("x", at_least=value), column).rows == (1,)
+    assert count(NotIn("x", (value, -999.99)), column).count == 0
+    assert count(In("x", (-999.99,)), column).rows == (1,)
+    assert count(Occurrences("x", (value, 7, -999.99)), column).counts.tolist() == [1, 0, 1]
+    batch = BatchView({"x": view_of(column)})
+    assert MissingBy(("x",), ("x",), (value,)).count(batch).groups[0][1:] == (1, (1,))
+
+
+@pytest.mark.parametrize("number", [1e20, 10**20, -99_999_999, 2**53 + 1, 1e-50, Decimal("1e-9")])
+def test_numbers_with_too_many_digits_are_rounded_as_those_of_the_column(number):
+    for type_ in (pa.float32(), pa.float64()):
+        column = pa.array(np.array([float(number)], type_.to_pandas_dtype()))
+        assert count(In("x", (number,)), column).count == 1
+        assert count(Outside("x", number, number), column).count == 0
+
+
+def test_numbers_beyond_the_range_of_a_type_equal_no_value():
+    column = pa.array(np.array([65504, np.inf, -np.inf], np.float16))
+    assert count(In("x", (1e10, -1e10, 10**400)), column).count == 0
+    assert count(Outside("x", -1e10, 1e10), column).rows == (1, 2)
+    assert count(Outside("x", -(10**400), 10**400), column.cast(pa.float32())).rows == (1, 2)
+
+
+def test_floats_and_integers_of_equal_value_are_different_counters():
+    column = pa.array([Decimal(10**23)], pa.decimal128(38, 0))
+    counters = [In("x", (1e23,)), In("x", (int(1e23),))]
+    profile = Profile.of(pa.table({"x": column}), counters)
+    assert [profile[counter].count for counter in counters] == [1, 0]
 
 
 def test_decimals_are_compared_exactly():
     cents = pa.array([Decimal("0.10"), Decimal("0.11")], pa.decimal128(5, 2))
     assert count(Outside("x", at_most=Decimal("0.1")), cents).rows == (1,)
-    # The double 0.1 is a little more than one tenth.
-    assert count(Outside("x", at_least=0.1), cents).rows == (0,)
+    assert count(Outside("x", at_least=0.1), cents).count == 0
     assert count(Outside("x", at_most=10**30), cents).count == 0
     assert count(Outside("x", at_least=10**30), cents).count == 2
     assert count(In("x", (Decimal("0.1"), 10**30)), cents).rows == (0,)

@@ -146,7 +146,9 @@ class Completeness(Gate):
             yield from filter(None, self._value_counters(schema[column]))
         yield from plan.slices
         yield from (
-            counters.ValueCounts(column) for column, _ in self._expected() if column in schema
+            counters.Occurrences(column, values)
+            for column, values in self._expected()
+            if column in schema
         )
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
@@ -190,8 +192,8 @@ class Completeness(Gate):
                 yield _unknown(column, "expected", near)
                 continue
             try:
-                counts = profile[counters.ValueCounts(column)]
-                absent = tuple(value for value in values if counts[value] == 0)
+                counts = profile[counters.Occurrences(column, values)].counts.tolist()
+                absent = tuple(v for v, count in zip(values, counts, strict=True) if count == 0)
             except Exception as error:  # noqa: BLE001
                 yield error_check(column, "expected", error)
                 continue

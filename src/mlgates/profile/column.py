@@ -142,6 +142,12 @@ class ColumnView:
         """The column without dictionary encoding."""
         return encoding.decode(self.array)
 
+    @property
+    def given_type(self) -> pa.DataType:
+        """Type of `plain`, or float16 for half floats, which are read as float32."""
+        is_half = self.field.kind == "float" and "halffloat" in self.field.type
+        return pa.float16() if is_half else self.plain.type
+
     def aligned(self) -> pa.ChunkedArray:
         """Return one value per row, without dictionary encoding, null where null or NaN.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
@@ -36,6 +36,7 @@ __all__ = [
     "NotIn",
     "NotMatching",
     "NumericSample",
+    "Occurrences",
     "Ordered",
     "Outside",
     "Side",
@@ -167,22 +168,44 @@ def matching(
     return violations_at(~(mask | view.missing_mask()) if allowed else mask, view)
 
 
-def is_in(array: Any, values: tuple[object, ...]) -> Any:
-    """Return a mask of an Arrow array: which elements equal one of `values` exactly."""
-    return pc.is_in(array, value_set=exact.same_values(values, array.type))
+def is_in(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
+    """Return a mask of an Arrow array: which elements equal one of `values` exactly.
+
+    `given` is `ColumnView.given_type` of the column.
+    """
+    return pc.is_in(array, value_set=_value_set(values, forms_of(values), array.type, given))
 
 
-def are_bools(values: tuple[object, ...]) -> tuple[bool, ...]:
-    """Return for each value whether it is a bool.
+@lru_cache(maxsize=32)
+def _value_set(
+    values: tuple[object, ...],
+    forms: tuple[str, ...],  # noqa: ARG001  (part of the key)
+    type_: pa.DataType,
+    given: pa.DataType,
+) -> pa.Array:
+    """Return the values in a column's type, converted once for all batches."""
+    return exact.same_values(values, type_, given)
 
-    Python's ``(1, 0) == (True, False)``; with this field, counters of these values are not equal.
+
+def forms_of(values: tuple[object, ...]) -> tuple[str, ...]:
+    """Return for each value whether it is a bool, a float or something else.
+
+    In Python ``1 == True`` and ``2 == 2.0``, which are different values of some columns. With this
+    field, counters of these values are not equal.
 
     Examples
     --------
-    >>> (1, 0) == (True, False), are_bools((1, False))
-    (True, (False, True))
+    >>> (1, 2) == (True, 2.0), forms_of((1, True, 2.0))
+    (True, ('', 'bool', 'float'))
     """
-    return tuple(isinstance(value, bool | np.bool_) for value in values)
+    return tuple(
+        "bool"
+        if isinstance(value, bool | np.bool_)
+        else "float"
+        if isinstance(value, float)
+        else ""
+        for value in values
+    )
 
 
 @dataclass(frozen=True)
@@ -266,6 +289,10 @@ class Outside(ColumnCounter):
 
     at_least: object = None
     at_most: object = None
+    forms: tuple[str, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forms", forms_of((self.at_least, self.at_most)))
 
     def count(self, batch: BatchView) -> Violations:
         """Return the values of one batch that are beyond a limit."""
@@ -278,7 +305,7 @@ class Outside(ColumnCounter):
         for limit, extreme, beyond in sides:
             if limit is None:
                 continue
-            number = exact.exact(limit, view.plain.type)
+            number = exact.exact(limit, view.given_type)
             if number is None:
                 msg = (
                     f"column {view.field.name!r} has {view.field.kind} values "
@@ -297,10 +324,10 @@ class _OfValues(ColumnCounter):
     """A counter that compares one column with a list of values."""
 
     values: tuple[object, ...]
-    bools: tuple[bool, ...] = field(init=False, repr=False, default=())
+    forms: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bools", are_bools(self.values))
+        object.__setattr__(self, "forms", forms_of(self.values))
 
 
 @dataclass(frozen=True)
@@ -322,12 +349,15 @@ class NotIn(_OfValues):
         view = require_kind(batch[self.column], COMPARABLE, "compared with allowed values")
         if view.valid == 0:
             return Violations(0, 0)
-        violations = matching(view, partial(is_in, values=self.values), allowed=True)
+        violations = matching(
+            view, partial(is_in, values=self.values, given=view.given_type), allowed=True
+        )
         if violations.count == 0 or view.field.kind != "string":
             return violations
-        folded = {_fold(value) for value in self.values if isinstance(value, str)}
+        allowed = {value for value in self.values if isinstance(value, str)}
+        folded = set(map(_fold, allowed))
         counts = zip(view.encoded.dictionary.to_pylist(), view.code_counts.tolist(), strict=True)
-        alike = (n for text, n in counts if text not in self.values and _fold(text) in folded)
+        alike = (n for text, n in counts if text not in allowed and _fold(text) in folded)
         return replace(violations, alike=sum(alike))
 
 
@@ -352,11 +382,12 @@ class In(_OfValues):
         if view.min is not None and view.max is not None and view.field.kind != "bool":
             # Only values between the extremes of the column can occur in it.
             low, high = _exactly(view.min), _exactly(view.max)
-            numbers = ((value, exact.exact(value, view.plain.type)) for value in values)
+            numbers = ((value, exact.exact(value, view.given_type)) for value in values)
             values = tuple(v for v, at in numbers if at is not None and low <= at <= high)
         if view.field.kind == "nested" or not values or view.valid == 0:
             return Violations(0, view.valid)
-        return matching(view, partial(is_in, values=values), allowed=False)
+        matches = partial(is_in, values=values, given=view.given_type)
+        return matching(view, matches, allowed=False)
 
 
 @dataclass(frozen=True)
@@ -523,6 +554,31 @@ class ValueCounts(ColumnCounter):
         return Frequencies.counted(view.encoded.dictionary, view.code_counts)
 
 
+@dataclass(frozen=True)
+class Occurrences(_OfValues):
+    """Count how often each of `values` occurs, whatever else a column has.
+
+    Values are compared as by `In`.
+
+    Examples
+    --------
+    >>> from mlgates.profile.scan import Profile
+    >>> stores = Occurrences("store", (7, 9))
+    >>> Profile.of({"store": [7, 7, 8]}, [stores])[stores].counts.tolist()
+    [2, 0]
+    """
+
+    def count(self, batch: BatchView) -> CellCounts:
+        """Return the counts of one batch, one for each of the values."""
+        view = require_kind(batch[self.column], COMPARABLE, "counted by value")
+        dictionary, counts = view.encoded.dictionary, np.zeros(len(self.values), np.int64)
+        if len(dictionary):
+            cells, positions = exact.stored_values(self.values, dictionary.type, view.given_type)
+            where = pc.index_in(cells, value_set=dictionary).fill_null(-1).to_numpy()
+            counts[positions[where >= 0]] = view.code_counts[where[where >= 0]]
+        return CellCounts(counts)
+
+
 def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
     """Return the counter for a column of the data, given its distribution in the reference.
 
@@ -610,7 +666,7 @@ def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np
         return none_or_all
     if view.field.kind == "decimal":
         type_ = view.plain.type
-        scaled = limit * 10**type_.scale
+        scaled = limit * Fraction(10) ** type_.scale
         units = math.ceil(scaled) if below else math.floor(scaled)
         if abs(units) >= 10**type_.precision:
             return none_or_all

@@ -427,7 +427,7 @@ class Frequencies(State):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellCounts(State):
-    """Number of values in each cell; for the cells see `mlgates.stats.counting.count_sorted`."""
+    """Number of values in each cell, such as those of `mlgates.stats.counting.count_sorted`."""
 
     counts: Counts
 

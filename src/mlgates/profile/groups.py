@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.counter import BatchView, Counter, State
-from mlgates.profile.counters import COMPARABLE, are_bools, is_in, require_kind
+from mlgates.profile.counters import COMPARABLE, forms_of, is_in, require_kind
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
@@ -113,10 +113,10 @@ class MissingBy(Counter):
     counted: tuple[str, ...]
     by: tuple[str, ...]
     values: tuple[object, ...] = ()
-    bools: tuple[bool, ...] = field(init=False, repr=False, default=())
+    forms: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bools", are_bools(self.values))
+        object.__setattr__(self, "forms", forms_of(self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -166,12 +166,12 @@ class MissingWhere(Counter):
     slices: tuple[tuple[str, Callable[..., object]], ...]
     values: tuple[object, ...] = ()
     read: tuple[str, ...] = ()
-    bools: tuple[bool, ...] = field(init=False, repr=False, default=())
+    forms: tuple[str, ...] = field(init=False, repr=False, default=())
     #: A condition may depend on all rows, so it is never called with a part of the table.
     needs_all_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bools", are_bools(self.values))
+        object.__setattr__(self, "forms", forms_of(self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -196,7 +196,7 @@ def _missing_or_in(
     view, mask = batch[name], batch[name].missing_mask()
     if not values or view.field.kind in {"nested", "null", "unreadable"}:
         return mask
-    return mask | np.asarray(is_in(view.plain, values).to_numpy(), np.bool_)
+    return mask | np.asarray(is_in(view.plain, values, view.given_type).to_numpy(), np.bool_)
 
 
 def rows_where(

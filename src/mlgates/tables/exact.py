@@ -1,25 +1,36 @@
-"""Convert values that users write (limits, sets, categories) exactly to a column's type.
+"""Convert values that users write (limits, sets, categories) to a column's type.
 
-Comparison in double precision is wrong for integers beyond 2**53, for decimals, and for times in
-nanoseconds. Here a value becomes a fraction in the unit of the column's values, and a limit is
-rounded to the next value of the column's type, which changes no comparison.
+A written number means the value that the column would store for it: ``0.1`` is the nearest float32
+in a column of float32, and one tenth in a column of decimals. From there on all comparisons are
+exact. In double precision they would be wrong for integers beyond 2**53, for decimals, and for
+times in nanoseconds.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import partial
 from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.tables.field import is_unicode
 
-__all__ = ["ceil_float", "exact", "floor_float", "same_values", "to_decimal", "within"]
+__all__ = [
+    "ceil_float",
+    "exact",
+    "floor_float",
+    "same_values",
+    "stored_values",
+    "to_decimal",
+    "within",
+]
 
 NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _DAY = 86_400 * 10**9
@@ -31,16 +42,19 @@ Exact = Fraction | float
 
 
 def exact(value: object, type_: pa.DataType) -> Exact | None:
-    """Return a value exactly, in the unit of a column's values; a float result is infinite.
+    """Return a value as a column of this type stores it, exactly; a float result is infinite.
 
-    The unit is 1 for numbers, a day for dates, and the column's unit for times. Returns None if the
-    value is missing (NaN, NaT) or of another kind than the column, so that it equals no value of
-    the column. Raises EvidenceError if only one of the two has a time zone.
+    Numbers are rounded to the nearest value of a floating type. For decimals, a float is the number
+    that its shortest text shows, so that ``0.1`` is one tenth. The unit of dates is a day, that of
+    other times the unit of the column.
+
+    Returns None if the value is missing (NaN, NaT) or of another kind than the column, so that it
+    equals no value of the column. Raises EvidenceError if only one of the two has a time zone.
 
     Examples
     --------
-    >>> exact(Decimal("0.1"), pa.float64())
-    Fraction(1, 10)
+    >>> exact(0.1, pa.decimal128(5, 2)), exact(0.1, pa.float16())
+    (Fraction(1, 10), Fraction(819, 8192))
     >>> exact(date(1970, 1, 3), pa.timestamp("s"))
     Fraction(172800, 1)
     >>> exact(True, pa.int64()) is None
@@ -51,14 +65,10 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     if kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_):
         if isinstance(value, bool) or not isinstance(value, Real | Decimal):
             return None
-        if isinstance(value, Rational):
-            return Fraction(int(value.numerator), int(value.denominator))
-        if isinstance(value, Decimal) and (value.is_finite() or value.is_nan()):
-            return Fraction(value) if value.is_finite() else None
-        number = float(value)
-        if math.isnan(number):
-            return None
-        return number if math.isinf(number) else Fraction(number)
+        number = _written(value, as_text=kinds.is_decimal(type_))
+        if isinstance(number, Fraction) and kinds.is_floating(type_):
+            return _nearest(number, np.dtype(type_.to_pandas_dtype()))
+        return number
     if kinds.is_timestamp(type_):
         count = _instant(value, zone=type_.tz)
     elif kinds.is_date(type_):
@@ -70,6 +80,30 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     if count is None:
         return None
     return Fraction(count, _DAY if kinds.is_date(type_) else NANOSECONDS[type_.unit])
+
+
+def _written(value: Real | Decimal, *, as_text: bool) -> Exact | None:
+    """Return a number exactly, a float as the number that its text shows; None for NaN."""
+    if isinstance(value, Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    if isinstance(value, Decimal) and (value.is_finite() or value.is_nan()):
+        return Fraction(value) if value.is_finite() else None
+    number = float(value)
+    if math.isnan(number):
+        return None
+    if math.isinf(number):
+        return number
+    return Fraction(repr(number) if as_text else number)
+
+
+def _nearest(number: Fraction, dtype: np.dtype[Any]) -> Fraction:
+    """Return the nearest number of a floating dtype; one beyond its range stays as it is."""
+    try:
+        with np.errstate(over="ignore", under="ignore"):
+            nearest = float(dtype.type(float(number)))
+    except OverflowError:
+        return number
+    return number if math.isinf(nearest) else Fraction(nearest)
 
 
 def _instant(value: object, zone: str | None) -> int | None:
@@ -152,47 +186,88 @@ def within(number: int, dtype: np.dtype[Any]) -> bool:
     return int(limits.min) <= number <= int(limits.max)
 
 
-def same_values(values: Iterable[object], type_: pa.DataType) -> pa.Array:
+def same_values(
+    values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
+) -> pa.Array:
     """Convert the values that a column of this type can hold to an array of the type.
 
-    Values that no cell can equal are left out. Numbers are compared by value, whatever their Python
-    type; a bool is not a number, and a text equals only texts. For a floating type, zero becomes
-    both zeros.
+    As `stored_values`, without the positions. For a floating type, zero becomes both zeros.
 
     Examples
     --------
     >>> same_values([1, 2.0, 2.5, "3", True, 300], pa.int8()).to_pylist()
     [1, 2]
     """
+    array, _ = stored_values(values, type_, given)
+    if pa.types.is_floating(type_) and 0.0 in array.to_pylist():
+        return pa.concat_arrays([array, pa.array([-0.0], type_)])
+    return array
+
+
+def stored_values(
+    values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
+) -> tuple[pa.Array, npt.NDArray[np.intp]]:
+    """Return the values that a column of this type can hold, and their positions in `values`.
+
+    Values that no cell can equal are left out. Numbers are those of `exact`; a bool is not a
+    number, and a text equals only texts. `given` is the type of the column before it was read, if
+    that was float16 and `type_` is float32.
+
+    Examples
+    --------
+    >>> array, positions = stored_values([1, 2.0, 2.5, "3", True, 300], pa.int8())
+    >>> array.to_pylist(), positions.tolist()
+    ([1, 2], [0, 1])
+    """
+    storage, convert = _storage(type_, given or type_)
+    cells = [convert(value) for value in values]
+    positions = np.array([i for i, cell in enumerate(cells) if cell is not None], np.intp)
+    array = pa.array([cell for cell in cells if cell is not None], storage)
+    return array if storage == type_ else array.view(type_), positions
+
+
+def _storage(type_: pa.DataType, given: pa.DataType) -> tuple[pa.DataType, Callable[[Any], object]]:
+    """Return the type in which values are written, and a function to it; None for no value."""
     kinds = pa.types
-    equal: Iterable[object] | None = None
     if kinds.is_string(type_) or kinds.is_large_string(type_):
-        equal = (str(v) for v in values if isinstance(v, str) and is_unicode(v))
-    elif kinds.is_boolean(type_):
-        equal = (bool(v) for v in values if isinstance(v, bool | np.bool_))
-    elif kinds.is_fixed_size_binary(type_):
-        equal = (v for v in values if isinstance(v, bytes) and len(v) == type_.byte_width)
-    elif kinds.is_binary(type_) or kinds.is_large_binary(type_):
-        equal = (v for v in values if isinstance(v, bytes))
-    if equal is not None:
-        return pa.array(list(equal), type_)
-    numbers = [number for value in values if (number := exact(value, type_)) is not None]
+        return type_, lambda v: str(v) if isinstance(v, str) and is_unicode(v) else None
+    if kinds.is_boolean(type_):
+        return type_, lambda v: bool(v) if isinstance(v, bool | np.bool_) else None
+    if kinds.is_fixed_size_binary(type_):
+        width = type_.byte_width
+        return type_, lambda v: v if isinstance(v, bytes) and len(v) == width else None
+    if kinds.is_binary(type_) or kinds.is_large_binary(type_):
+        return type_, lambda v: v if isinstance(v, bytes) else None
     if kinds.is_floating(type_):
-        nearest = np.array([floor_float(number) for number in numbers], np.float64)
-        with np.errstate(over="ignore"):
-            narrow = nearest.astype(type_.to_pandas_dtype())
-        pairs = zip(narrow, nearest, numbers, strict=True)
-        same = [value for value, double, number in pairs if float(value) == double == number]
-        zeros = [0.0, -0.0] if 0.0 in same else []
-        return pa.array([*zeros, *same], type_)
-    scale = type_.scale if kinds.is_decimal(type_) else 0
-    units = [number * 10**scale for number in numbers if isinstance(number, Fraction)]
-    whole = [int(unit) for unit in units if unit.denominator == 1]
+        return type_, partial(_float_cell, np.dtype(type_.to_pandas_dtype()), given)
     if kinds.is_decimal(type_):
-        limit = 10**type_.precision
-        return pa.array([to_decimal(n, scale) for n in whole if -limit < n < limit], type_)
+        return type_, partial(_decimal_cell, type_)
     storage = type_
     if not kinds.is_integer(type_):
         storage = pa.int32() if type_.bit_width == 32 else pa.int64()
-    dtype = np.dtype(storage.to_pandas_dtype())
-    return pa.array([n for n in whole if within(n, dtype)], storage).view(type_)
+    return storage, partial(_integer_cell, type_, np.dtype(storage.to_pandas_dtype()))
+
+
+def _float_cell(dtype: np.dtype[Any], given: pa.DataType, value: object) -> object:
+    number = exact(value, given)
+    if number is None:
+        return None
+    nearest = floor_float(number)
+    with np.errstate(over="ignore"):
+        cell = dtype.type(nearest)
+    return cell if float(cell) == nearest == number else None
+
+
+def _decimal_cell(type_: pa.DataType, value: object) -> object:
+    number = exact(value, type_)
+    units = number * Fraction(10) ** type_.scale if isinstance(number, Fraction) else None
+    if units is None or units.denominator != 1 or abs(units) >= 10**type_.precision:
+        return None
+    return to_decimal(int(units), type_.scale)
+
+
+def _integer_cell(type_: pa.DataType, dtype: np.dtype[Any], value: object) -> object:
+    number = exact(value, type_)
+    if not isinstance(number, Fraction) or number.denominator != 1:
+        return None
+    return int(number) if within(int(number), dtype) else None
