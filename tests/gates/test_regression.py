@@ -112,12 +112,12 @@ def test_identical_models_pass_with_a_reason_of_their_own():
         check = mg.Regression(metric, tolerance=0).run(**arrays).checks[0]
         assert (check.verdict, check.value, check.interval) == (P, 0, (0, 0))
         assert check.method == "identical"
-        assert "did not change: candidate and production answer all rows alike" in check.reason
+        assert "did not change: candidate and production give the same answers on all rows" in check.reason
     few = mg.Regression("accuracy", tolerance=0).run(**discordant(0, 0, 29)).checks[0]
     assert few.verdict is U
     ranked = mg.Regression("roc_auc", tolerance=0).run(**scores(SCORE**2, SCORE)).checks[0]
     assert (ranked.verdict, ranked.method) == (P, "identical ranking")
-    assert "rank all rows alike" in ranked.reason
+    assert "rank all rows in the same order" in ranked.reason
 
 
 def test_less_is_better_for_losses():

@@ -160,8 +160,10 @@ class Regression(MetricGate):
         if paired.candidate is None or paired.production is None:
             sentence = "can't be compared ({n})"
         elif paired.change.alike is not None:
-            same = "rank" if paired.change.alike == "rankings" else "answer"
-            sentence = f"did not change: candidate and production {same} all rows alike "
+            same = "give the same answers on all rows"
+            if paired.change.alike == "rankings":
+                same = "rank all rows in the same order"
+            sentence = f"did not change: candidate and production {same} "
             sentence += f"({format_number(paired.candidate)} for both, {{n}})"
         else:
             both = f"{format_number(paired.candidate)} against {format_number(paired.production)}"
