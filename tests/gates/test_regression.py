@@ -112,12 +112,88 @@ def test_identical_models_pass_with_a_reason_of_their_own():
         check = mg.Regression(metric, tolerance=0).run(**arrays).checks[0]
         assert (check.verdict, check.value, check.interval) == (P, 0, (0, 0))
         assert check.method == "identical"
-        assert "did not change: candidate and production give the same answers on all rows" in check.reason
+        assert (
+            "did not change: candidate and production give the same answers on all rows"
+            in check.reason
+        )
     few = mg.Regression("accuracy", tolerance=0).run(**discordant(0, 0, 29)).checks[0]
     assert few.verdict is U
     ranked = mg.Regression("roc_auc", tolerance=0).run(**scores(SCORE**2, SCORE)).checks[0]
     assert (ranked.verdict, ranked.method) == (P, "identical ranking")
     assert "rank all rows in the same order" in ranked.reason
+
+
+def rounded_noisy_and_swapped(rows, seed=7):
+    """A score, and the same one in single precision, with noise, or with two rows swapped."""
+    rng = np.random.default_rng(seed)
+    true = (rng.random(rows) < 0.1).astype(int)
+    score = 1 / (1 + np.exp(2 - 2 * true - rng.normal(size=rows)))
+    order = np.argsort(score)
+    alike = np.flatnonzero(true[order][1:] == true[order][:-1])[-1]
+    others = {
+        "float32": score.astype(np.float32),
+        "noise": np.clip(score + rng.normal(0, 2e-6, rows), 0, 1),
+    }
+    for name, place in (("one class", alike), ("anywhere", rows // 2)):
+        pair = order[place : place + 2]
+        others[name] = score.copy()
+        others[name][pair] = score[pair[::-1]]
+    return true, score, others
+
+
+def hits_above_half(y_true, y_score):
+    return float(np.mean((np.asarray(y_score) > 0.5) == np.asarray(y_true)))
+
+
+def precision_of_top(y_true, y_score):
+    top = np.argsort(-np.asarray(y_score), kind="stable")[: len(y_score) // 10]
+    return float(np.mean(np.asarray(y_true)[top]))
+
+
+@pytest.mark.parametrize("rows", [300, 3_000])
+@pytest.mark.parametrize(
+    "metric", ["roc_auc", "roc_auc_ovr", "average_precision", "log_loss", hits_above_half]
+)
+def test_almost_the_same_scores_pass(metric, rows):
+    true, score, others = rounded_noisy_and_swapped(rows)
+    gate = mg.Regression(metric, tolerance=0.01, greater_is_better=metric != "log_loss")
+    for name, other in others.items():
+        check = gate.run(y_true=true, y_score=other, production_score=score).checks[0]
+        assert check.verdict is P, (name, check.reason)
+        assert -0.01 <= check.interval[0] <= check.value <= check.interval[1]
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "roc_auc_ovr", "average_precision"])
+def test_a_swap_within_a_class_is_no_change(metric):
+    true, score, others = rounded_noisy_and_swapped(3_000)
+    gate = mg.Regression(metric, tolerance=0)
+    check = gate.run(y_true=true, y_score=others["one class"], production_score=score).checks[0]
+    assert (check.verdict, check.value, check.interval) == (P, 0, (0, 0))
+    same = gate.run(y_true=true, y_score=score**3, production_score=score).checks[0]
+    assert (same.verdict, same.value, same.interval) == (P, 0, (0, 0))
+    assert same.method == "identical ranking"
+
+
+@pytest.mark.parametrize("function", [hits_above_half, precision_of_top])
+def test_a_function_that_no_resample_changes_differs_by_exactly_0(function):
+    true, score, others = rounded_noisy_and_swapped(300)
+    gate = mg.Regression(function, tolerance=0, greater_is_better=True)
+    check = gate.run(y_true=true, y_score=others["float32"], production_score=score).checks[0]
+    assert (check.verdict, check.value, check.interval, check.p_value) == (P, 0, (0, 0), 1)
+
+
+def test_two_perfect_but_different_scores_stay_undecided_on_few_rows():
+    rng = np.random.default_rng(3)
+    true = (np.arange(200) % 10 == 0).astype(int)
+    scores = {"y_score": true + rng.random(200) / 2, "production_score": true + rng.random(200) / 2}
+    for metric in ("roc_auc", "average_precision"):
+        check = mg.Regression(metric, tolerance=0.01).run(y_true=true, **scores).checks[0]
+        assert (check.verdict, check.value) == (U, 0)
+        assert check.interval[0] < -0.03
+    near = {"y_score": scores["production_score"] + rng.normal(0, 1e-6, 200)}
+    for metric in ("roc_auc", "average_precision"):
+        check = mg.Regression(metric, tolerance=0.01).run(y_true=true, **(scores | near)).checks[0]
+        assert check.verdict is P, check.reason
 
 
 def test_less_is_better_for_losses():

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "difference"]
 
 Ends = tuple[float, float] | None
+#: A difference below this, that all resamples share, is rounding error.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,24 +89,29 @@ def resampled_change(
     value : float
         The difference on all rows.
     draws : ndarray
-        The difference of each resample; NaN where it is undefined.
+        The difference of each resample; NaN where it is undefined. If all are equal, so are the
+        ends of the interval.
     what : str
         Name of the resampling method, for the report.
     left_out : ndarray, optional
         The difference without one row, or one block of rows, for the BCa correction.
     """
     defined = draws[~np.isnan(draws)]
+    how = bca_interval(value, draws, left_out).how
+    if how == "degenerate" and abs(value) <= _ROUNDING:
+        value, defined = 0.0, np.zeros_like(defined)
     fewer = int(min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0)))
 
     def ends(confidence: float) -> Ends:
+        if how == "degenerate":  # all resamples differ by the same amount
+            return value, value
         interval = bca_interval(value, draws, left_out, confidence).interval
         # widened to contain the difference itself
         return None if interval is None else (min(interval[0], value), max(interval[1], value))
 
     p_value = min(1.0, 2 * (fewer + 1) / (len(defined) + 1))
     details = {"seed": SEED, "resamples": len(draws)}
-    how = bca_interval(value, draws, left_out).how
-    return Change(f"{what} ({how})", ends, p_value=p_value, details=details)
+    return Change(f"{what} ({how})", ends, value, p_value=p_value, details=details)
 
 
 def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:

@@ -1,6 +1,7 @@
 """Metrics of scores: areas under curves, and the calibration of probabilities."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,21 +62,19 @@ class RocAuc(Metric):
         follows from the class sizes.
         """
         true, score, weight = _binary(self.name, candidate)
-        production_score = scores(production)
-        both = score, production_score
-        areas, variances = ranking.delong(true, both, weight, difference=True)
+        other_score = scores(production)
+        areas, variances = ranking.delong(true, (score, other_score), weight, difference=True)
         (area, other), variance = areas.tolist(), float(variances[0, 0])
         if variance > 0:
             return normal_change("DeLong", area - other, math.sqrt(variance))
-        counted = np.ones(candidate.n, np.bool_) if weight is None else weight > 0
-        if ranking.same_ranking(score[counted], production_score[counted]):
-            return unchanged("identical ranking", "rankings")
+        same = _same_ranking(score, other_score, weight)
+        if same is not None:
+            return same
         if math.isnan(variance):
             return Change("DeLong")
         sizes = _effective_sizes(true, weight)
         if area == other and area not in (0, 1):
-            # every row has the same placement in both models: treated as no discordant row
-            return Change("Tango", tango_ends(0, 0, min(sizes)), p_value=1.0)
+            return _no_discordance(score, other_score, weight, sizes)
 
         def by_size(confidence: float) -> Ends:
             """Return the interval of the difference from Hanley's intervals of both areas."""
@@ -85,6 +84,8 @@ class RocAuc(Metric):
             low, high = square_and_add(area, ends, other, other_ends)
             return max(float(low), -1.0), min(float(high), 1.0)
 
+        if area == other:
+            return _no_discordance(score, other_score, weight, sizes, ("Hanley", by_size))
         return Change("Hanley", by_size)
 
 
@@ -114,6 +115,10 @@ class RocAucOneVsRest(Metric):
         area, influence = self.influence(candidate)
         other, other_influence = self.influence(production)
         moved = influence - other_influence
+        if area == other and not moved.any():
+            both, sizes = (scores(candidate), scores(production)), self.sizes(candidate)
+            same = _same_ranking(*both, candidate.weight)
+            return same or _no_discordance(*both, candidate.weight, sizes)
         variance = float(np.dot(moved, moved)) * _inflation(self.sizes(candidate))
         return normal_change("DeLong", area - other, math.sqrt(variance))
 
@@ -186,11 +191,71 @@ class AveragePrecision(RowMetric):
         t = float(special.stdtrit(min(sizes) - 1, (1 + confidence) / 2))
         return Estimate(value, _on_logits(value, t * error), "linearized", details)
 
+    def change(self, candidate: Outcomes, production: Outcomes) -> Change:
+        """Bootstrap the rows, unless no positive and negative row changed their order."""
+        true, score, weight = _binary(self.name, candidate)
+        other_score = scores(production)
+        same = _same_ranking(score, other_score, weight)
+        if same is not None:
+            return same
+        change = super().change(candidate, production)
+        if change.value != 0:
+            return change
+        areas, variances = ranking.delong(true, (score, other_score), weight, difference=True)
+        if areas[0] != areas[1] or variances[0, 0] != 0:
+            return change
+        return _no_discordance(score, other_score, weight, _effective_sizes(true, weight))
+
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return a function that computes the average precision of resamples."""
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
+
+
+def _same_ranking(score: Floats, other: Floats, weight: Floats | None) -> Change | None:
+    """Return a change of 0 if two scores rank the rows with weight the same, else None."""
+    counted = np.ones(len(score), np.bool_) if weight is None else weight > 0
+    columns = zip(np.atleast_2d(score.T), np.atleast_2d(other.T), strict=True)
+    if all(ranking.same_ranking(one[counted], two[counted]) for one, two in columns):
+        return unchanged("identical ranking", "rankings")
+    return None
+
+
+def _no_discordance(
+    score: Floats,
+    other: Floats,
+    weight: Floats | None,
+    sizes: tuple[float, ...],
+    widest: tuple[str, Callable[[float], Ends]] | None = None,
+) -> Change:
+    """Return a change of 0, for scores that rank each positive row above the same negative rows.
+
+    A row that moved past rows of its own class might also move past rows of another one. The
+    interval is therefore that of a share without discordant rows in the smallest class (Tango), or
+    `widest`, but reaches no further than the rows moved on average, as a share of all rows. If that
+    is less than a single discordant pair of rows would change the area by, it is 0.
+    """
+    method, ends_by_size = widest or ("Tango", tango_ends(0, 0, min(sizes)))
+    counted = np.ones(len(score), np.bool_) if weight is None else weight > 0
+    kept = None if weight is None else weight[counted]
+    columns = zip(np.atleast_2d(score.T), np.atleast_2d(other.T), strict=True)
+    moved = [
+        np.average(
+            np.abs(ranking.mid_ranks(one[counted]) - ranking.mid_ranks(two[counted])), weights=kept
+        )
+        for one, two in columns
+    ]
+    distance = float(np.mean(moved)) / np.count_nonzero(counted)
+    smallest = min(sizes)
+    if distance * smallest * (sum(sizes) - smallest) < 1:
+        distance = 0.0
+
+    def ends(confidence: float) -> Ends:
+        low, high = ends_by_size(confidence) or (-distance, distance)
+        return max(float(low), -distance) or 0.0, min(float(high), distance)
+
+    return Change(method, ends, 0.0, p_value=1.0)
 
 
 def _area_interval(

@@ -134,6 +134,20 @@ def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
     )
 
 
+def mid_ranks(values: npt.ArrayLike) -> Floats:
+    """Return the rank of each value, from 0.5; equal values share their mean rank.
+
+    Examples
+    --------
+    >>> mid_ranks([3.0, 1.0, 3.0]).tolist()
+    [2.0, 0.5, 2.0]
+    """
+    array = np.asarray(values)
+    ordered = np.sort(array)
+    ends = (np.searchsorted(ordered, array, side) for side in ("left", "right"))
+    return np.asarray(sum(ends) / 2)
+
+
 def hanley_interval(
     area: float, positives: float, negatives: float, confidence: float = 0.95
 ) -> tuple[float, float]:
