@@ -246,7 +246,7 @@ def _no_discordance(
         )
         for one, two in columns
     ]
-    distance = float(np.mean(moved)) / np.count_nonzero(counted)
+    distance = float(np.mean(moved)) / int(np.count_nonzero(counted))
     smallest = min(sizes)
     if distance * smallest * (sum(sizes) - smallest) < 1:
         distance = 0.0
