@@ -209,7 +209,7 @@ def test_failed_calls_are_kept_and_all_failed_is_an_error():
     assert np.isinf(found.timing.latencies).sum() == 10
     assert found.details["throughput"] == pytest.approx(800)
     for plan in (Plan(50), Plan(50, warmup=0)):
-        with pytest.raises(mg.EvidenceError, match=r"each of 50 calls of `model` failed: ValueErr"):
+        with pytest.raises(mg.EvidenceError, match=r"all 50 calls of `model` failed: ValueErr"):
             measure({"`model`": fails(1)}, TABLE, plan, clock=clock)
 
 
@@ -230,9 +230,9 @@ def test_first_call_that_fails_took_for_ever():
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (None, "`model` gave None; an array of one answer a row is wanted"),
+        (None, "`model` gave None; expected an array of one answer per row"),
         (iter([1]), "`model` gave a list_iterator"),
-        ([1, 2], "`model` gave 2 answers to 1 row"),
+        ([1, 2], "`model` gave 2 answers for 1 row"),
         (pd.DataFrame({"y": [1]}), "`model` gave a DataFrame"),
         ({"y": 1}, "`model` gave a dict"),
         ("yes", "`model` gave a str"),
@@ -265,7 +265,7 @@ def test_predictions_and_scores_are_answers(answer):
 
 
 def test_call_without_time_is_no_call():
-    with pytest.raises(mg.EvidenceError, match=r"5 calls of `model` took no time by the clock"):
+    with pytest.raises(mg.EvidenceError, match=r"5 calls of `model` took 0 s"):
         measure({"`model`": lambda batch: [0]}, TABLE, Plan(5), clock=FakeClock())
 
 

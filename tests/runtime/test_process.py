@@ -1,4 +1,4 @@
-"""Models in this process, in a fresh interpreter and in a fork, and how their process ends."""
+"""Models in this process, in a new interpreter and in a fork, and how their process ends."""
 
 import os
 import sys
@@ -99,7 +99,7 @@ def test_without_forks_the_error_gives_advice(in_child, monkeypatch):
 
 def test_without_an_interpreter_it_is_an_error(in_child, monkeypatch):
     monkeypatch.setattr(sys, "executable", "")
-    with pytest.raises(EvidenceError, match="there is none to start"):
+    with pytest.raises(EvidenceError, match=r"`sys\.executable` is empty"):
         in_child(bad.Values()).perform(job())
 
 

@@ -1,4 +1,4 @@
-"""State that a process shares: what a block changed is told, and put back."""
+"""Changes of the process state by a block are recorded and restored."""
 
 import io
 import random
@@ -12,14 +12,14 @@ import pytest
 from mlgates.runtime.state import watched
 
 
-def test_a_block_that_changes_nothing_is_told_so():
+def test_a_block_without_changes_has_none_recorded():
     with watched() as watch:
         np.random.default_rng(0).normal(size=3)
     assert watch.changed == ()
     assert watch.printed == 0
 
 
-def test_everything_is_put_back_when_the_block_raises():
+def test_state_is_restored_when_the_block_raises():
     state, filters = random.getstate(), list(warnings.filters)
     streams = sys.stdout, sys.stderr
 
@@ -38,7 +38,7 @@ def test_everything_is_put_back_when_the_block_raises():
     assert (sys.stdout, sys.stderr) == streams
 
 
-def test_advanced_random_numbers_are_others_and_their_state_is_put_back():
+def test_random_numbers_are_advanced_and_their_state_is_restored():
     def draw(*, advance_rng):
         with watched(advance_rng=advance_rng) as watch:
             drawn = random.random(), np.random.random()  # noqa: NPY002, S311
@@ -70,7 +70,7 @@ def test_other_threads_still_print(capsys):
     assert watch.printed == len("held back") + len("too")
 
 
-def test_in_threads_warnings_neither_raise_nor_show(capfd):
+def test_warnings_in_threads_neither_raise_nor_are_shown(capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with watched(threads=True) as watch:
@@ -81,7 +81,7 @@ def test_in_threads_warnings_neither_raise_nor_show(capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_filters_of_a_module_that_is_imported_are_excused():
+def test_filters_added_by_an_imported_module_are_allowed():
     def change(*, load):
         with watched() as watch:
             warnings.simplefilter("ignore")

@@ -1,1 +1,1 @@
-"""The model as it is served: its calls timed, its process, the state it leaves."""
+"""Call a model in this process or in a child, time its calls, restore the state it changes."""

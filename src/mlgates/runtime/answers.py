@@ -1,4 +1,4 @@
-"""Answers of a model or an application: their form, what is missing in them, which are the same."""
+"""Check the form of answers of a model or an application, and compare answers."""
 
 import math
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -27,16 +27,18 @@ __all__ = [
 Mask = npt.NDArray[np.bool_]
 
 _NUMERIC = "biuf"
-#: differences that rounding alone makes, in units of the last place of the largest answer
+#: largest difference that rounding explains, in units of the last place of the largest answer
 _ROUNDING = 8
 
 
 class MalformedError(ValueError):
-    """An answer of a wrong form; the message names what was given, without its values."""
+    """An answer has the wrong form; the message describes it without its values."""
 
 
 def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
-    """Return what `predict` answered as an array of shape (rows,); only (rows, 1) is squeezed.
+    """Return the answer of `predict` as an array of shape (rows,); only (rows, 1) is squeezed.
+
+    Raises MalformedError for another form.
 
     Examples
     --------
@@ -44,57 +46,60 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
     array(['no', 'yes'], dtype='<U3')
     >>> predictions([1, 0], 3)
     Traceback (most recent call last):
-    mlgates.runtime.answers.MalformedError: 2 answers to 3 rows
+    mlgates.runtime.answers.MalformedError: 2 answers for 3 rows
     """
     values = _array(answer)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        msg = f"{_shape(values)}; one answer a row is wanted"
+        msg = f"{_shape(values)}; expected one answer per row"
         raise MalformedError(msg)
     if len(values) != rows:
-        msg = f"{_counted(len(values), 'answer')} to {_counted(rows, 'row')}"
+        msg = f"{_counted(len(values), 'answer')} for {_counted(rows, 'row')}"
         raise MalformedError(msg)
-    odd = None if values.dtype.kind in "biufUSOMm" else str(values.dtype)
+    wrong_type = None if values.dtype.kind in "biufUSOMm" else str(values.dtype)
     if values.dtype.kind == "O":
         for value in values:
             label = isinstance(value, str | bytes | Number | np.generic)
             if not _is_missing(value) and (not label or isinstance(value, complex)):
-                odd = type(value).__name__
+                wrong_type = type(value).__name__
                 break
         values = np.array([v.item() if isinstance(v, np.generic) else v for v in values], object)
-    if odd is not None:
-        msg = f"answers of type {odd}, which are neither numbers nor labels"
+    if wrong_type is not None:
+        msg = f"answers of type {wrong_type}, which are neither numbers nor labels"
         raise MalformedError(msg)
     return values
 
 
 def probabilities(answer: object, rows: int) -> npt.NDArray[np.floating]:
-    """Return what `predict_proba` answered as an array of shape (rows, classes)."""
+    """Return the answer of `predict_proba` as an array of shape (rows, classes).
+
+    Raises MalformedError for another form.
+    """
     values = _array(answer)
     if values.ndim != 2:
-        msg = f"{_shape(values)}; a column for each class is wanted"
+        msg = f"{_shape(values)}; expected one column per class"
         raise MalformedError(msg)
     if len(values) != rows:
-        msg = f"{_counted(len(values), 'row')} of answers to {_counted(rows, 'row')}"
+        msg = f"{_counted(len(values), 'row')} of answers for {_counted(rows, 'row')}"
         raise MalformedError(msg)
     if values.dtype.kind not in _NUMERIC:
-        msg = f"values of type {values.dtype}, which are no probabilities"
+        msg = f"values of type {values.dtype}, expected numbers"
         raise MalformedError(msg)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
 def response(answer: object) -> object:
-    """Return what an application answered as a plain value."""
+    """Return the response of an application as a plain value; raise MalformedError for others."""
     if isinstance(answer, Coroutine):
         answer.close()
-        msg = "a coroutine: an asynchronous application must be called by a plain function"
+        msg = "a coroutine; wrap an asynchronous application in a synchronous function"
         raise MalformedError(msg)
     try:
         return plain(answer)
     except NotPlainError as error:
-        wanted = "numbers, texts, lists and mappings are wanted, such as the body of a response"
-        msg = f"{error}; {wanted}"
+        expected = "numbers, texts, lists and mappings, such as the body of a response"
+        msg = f"{error}; expected {expected}"
         raise MalformedError(msg) from None
 
 
@@ -107,16 +112,16 @@ def _counted(n: int, what: str) -> str:
 
 
 def _array(answer: Any) -> npt.NDArray[Any]:
-    """Return an answer as an array of whatever shape; None where a value is masked."""
+    """Return an answer as an array of any shape; None where a value is masked."""
     if isinstance(answer, Coroutine):
         answer.close()
-        msg = "a coroutine: an asynchronous model must be called through a plain function"
+        msg = "a coroutine; wrap an asynchronous model in a synchronous function"
         raise MalformedError(msg)
     name = type(answer).__name__
     kind = f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
     table = kind_of(answer) in ("pandas", "polars", "arrow")
     if answer is None or table or isinstance(answer, Iterator | Mapping | AbstractSet | str):
-        msg = f"{'None' if answer is None else kind}; an array of one answer a row is wanted"
+        msg = f"{'None' if answer is None else kind}; expected an array of one answer per row"
         raise MalformedError(msg)
     if kind_of(answer) == "arrow column":
         answer = answer.to_pylist()
@@ -126,7 +131,7 @@ def _array(answer: Any) -> npt.NDArray[Any]:
             cells[np.ma.getmaskarray(answer)] = None
             return cells
         return np.asarray(answer)
-    except Exception:  # noqa: BLE001  (ragged lists; whatever `__array__` of a class raises)
+    except Exception:  # noqa: BLE001  (ragged lists, or any exception of an `__array__`)
         msg = f"{kind} that can't be read as an array"
         raise MalformedError(msg) from None
 
@@ -168,8 +173,8 @@ def is_finite(value: Any) -> bool:
 def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
     """Return which rows have the same answer: labels exactly, numbers within `rtol`.
 
-    Answers are of shape (n,) or (n, k), `rtol` is relative to the larger of two numbers. Beyond it
-    a difference is forgiven when rounding the largest answer explains it.
+    Answers have shape (n,) or (n, k); `rtol` is relative to the larger of two numbers. A larger
+    difference is allowed if rounding of the largest answer explains it.
 
     Examples
     --------
@@ -210,7 +215,7 @@ def same_value(
     """Return whether two plain values are equal leaf by leaf: numbers within `rtol`, NaN is NaN.
 
     With `largest`, the `largest_floats` of all expected responses, a difference of floats is
-    forgiven when it is within rounding of the largest one at its place, and bools are no numbers.
+    allowed within rounding of the largest one at its place, and bools are not numbers.
 
     Examples
     --------
@@ -242,10 +247,10 @@ def same_value(
         return False
     if not (math.isfinite(a) and math.isfinite(b)):
         return a == b or (math.isnan(a) and math.isnan(b))
-    forgiven = rtol * max(abs(a), abs(b))
+    allowed = rtol * max(abs(a), abs(b))
     if largest is not None and all(isinstance(v, float) for v in both):
-        forgiven = max(forgiven, _ROUNDING * 2.0**-52 * largest.get(place, 0.0))
-    return bool(left == right) or abs(a - b) <= forgiven
+        allowed = max(allowed, _ROUNDING * 2.0**-52 * largest.get(place, 0.0))
+    return bool(left == right) or abs(a - b) <= allowed
 
 
 def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:

@@ -50,16 +50,16 @@ class Job:
 class Reply(NamedTuple):
     """The answer to one call and its side effects.
 
-    A "malformed" answer breaks the contract of its method; a call is "stopped" when its process
-    ended, or was ended, before it answered.
+    An answer is "malformed" when it has the wrong form for its method. A call is "stopped" when its
+    process ended or was killed before it answered.
     """
 
     kind: Literal["answer", "malformed", "raised", "stopped"]
     answer: Any = None  # an array, or a plain value
-    problem: str = ""  # of all but an "answer": what happened, as a clause
-    explained: bool = False  # whether the exception that it raised has a message for a caller
-    changed_inputs: Sequence[str] = ()  # what it changed of its input
-    changed_state: Sequence[str] = ()  # what it changed of the process's state
+    problem: str = ""  # what happened, as a clause; empty for an "answer"
+    explained: bool = False  # whether the exception has a message for the caller
+    changed_inputs: Sequence[str] = ()  # the parts of its input that it changed
+    changed_state: Sequence[str] = ()  # the state of the process that it changed
     printed: int = 0  # characters it wrote to the standard streams
 
 
@@ -148,10 +148,10 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
         else:
             answer = getattr(model, "predict", model)(value)
     except SystemExit as error:
-        return Reply("raised", problem=f"asked the process to exit with code {error.code!r:.40}")
-    except Exception as error:  # noqa: BLE001  (whatever a model raises is an observation)
+        return Reply("raised", problem=f"tried to exit with code {error.code!r:.40}")
+    except Exception as error:  # noqa: BLE001  (any exception of a model is a result)
         explained = False
-        with suppress(Exception):  # it may be one that can't be printed
+        with suppress(Exception):  # printing it may raise, too
             kind = MemoryError | RecursionError
             explained = bool(str(error).strip()) and not isinstance(error, kind)
         problem = f"raised {describe(error, job.column_names)}"

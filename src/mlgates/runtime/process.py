@@ -1,10 +1,10 @@
 """Hosts that call a model: in this process, or in a child process that can be killed.
 
-A child is a fresh interpreter that runs no line of the program that started it: a script without
+A child is a new interpreter that does not run the program that started it: a script without
 ``if __name__ == "__main__":`` is not run again, and no lock or thread is inherited. The model is
-sent there pickled; what comes back is plain values and arrays, and is never unpickled. A model
-that can't be pickled (a function or a class of a notebook, a lambda) is called in a fork of this
-process where the system has forks.
+sent there pickled. Plain values and arrays come back, and are never unpickled. A model that can't
+be pickled (a function or a class of a notebook, a lambda) is called in a fork of this process where
+the system has forks.
 """
 
 import json
@@ -32,7 +32,7 @@ __all__ = ["START", "Serve", "Stored", "by_name", "served"]
 
 Serve = Callable[[Job], list[Reply]]
 
-#: seconds that an interpreter may take to start, import what the model needs, and load it
+#: seconds that an interpreter may take to start and to load the model with its packages
 START = 120.0
 _EXIT = 5.0
 _CHILD = (
@@ -51,8 +51,9 @@ class Stored(NamedTuple):
 class SubprocessHost:
     """Call a model in a child process, one job at a time, each within a time limit.
 
-    The model is sent to the child, or named as `Stored` where the child loads it. After `timeout`
-    seconds a call the child and all that it started is killed; the next call gets a new child.
+    The model is sent to the child, or the child loads it where it is `Stored`. After `timeout`
+    seconds per call the child is killed with all processes that it started; the next call gets a
+    new child.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class SubprocessHost:
         self._model = model
         self._timeout = timeout
         self._child: _Child | None = None
-        self._not_sent = ""  # why a fresh interpreter can't have the model
+        self._not_sent = ""  # why the model can't be sent to a new interpreter
 
     def perform(self, job: Job) -> list[Reply]:
         """Return a reply for each call of the job; all "stopped" when the child ended meanwhile.
@@ -79,13 +80,13 @@ class SubprocessHost:
         request = ForkingPickler.dumps(job)
         if self._child is None:
             self._child = self._start()
-        replies = self._child.ask(request, timeout)
+        replies = self._child.request(request, timeout)
         if replies is not None:
             return [Reply(*reply) for reply in replies]
         problem = self._child.ending(timeout)
         if self._child.overdue and self._not_sent:
             problem += (
-                " (in a fork of this process, because the model can't be handed to a fresh one: "
+                " (in a fork of this process, as the model can't be sent to a new interpreter: "
                 f"{self._not_sent}; a fork of a process with threads can hang)"
             )
         self.close()
@@ -98,27 +99,27 @@ class SubprocessHost:
             self._child = None
 
     def _start(self) -> "_Child":
-        """Return a fresh interpreter that has the model, or else a fork."""
+        """Return a new interpreter with the model, or a fork where the model can't be sent."""
         if not self._not_sent:
             try:
                 request = ForkingPickler.dumps(self._model)
-            except Exception as error:  # noqa: BLE001  (whatever a class raises in pickling)
+            except Exception as error:  # noqa: BLE001  (a class may raise anything in pickling)
                 self._not_sent = describe(error)
             else:
                 child = _spawn()
-                problem = child.ask(request, START)
+                problem = child.request(request, START)
                 if problem == "":
                     return child
                 self._not_sent = f"it {child.ending(START)}" if problem is None else problem
                 child.kill()
-        problem, how = self._not_sent, "define its class, or the function, in a module"
+        problem, advice = self._not_sent, "define its class, or the function, in a module"
         if isinstance(self._model, Stored):
-            msg = f"a fresh process can't load the model: {problem}"
-            msg += f"; {how}" if "'__main__'" in problem else ""
+            msg = f"a new process can't load the model: {problem}"
+            msg += f"; {advice}" if "'__main__'" in problem else ""
             raise EvidenceError(msg)
         if not hasattr(os, "fork"):
-            how += " that can be imported"
-            msg = f"the model can't be handed to another process: {problem}; {how}"
+            advice += " that can be imported"
+            msg = f"the model can't be sent to another process: {problem}; {advice}"
             raise EvidenceError(msg)
         return _fork(self._model)
 
@@ -143,13 +144,13 @@ class _Child:
         self._to, self._back = to, back
         self.overdue = False
 
-    def ask(self, request: Any, timeout: float) -> Any:
+    def request(self, data: Any, timeout: float) -> Any:
         """Return the child's answer; None when it ended, or was killed, before it gave one."""
         timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), self._expire)
         timer.daemon = True
         timer.start()
         try:
-            _write(self._to, request)
+            _write(self._to, data)
             return decode(_read(self._back))
         except (OSError, EOFError, ValueError):  # it ended, or wrote half an answer
             return None
@@ -169,7 +170,7 @@ class _Child:
         if self.overdue:
             return f"took longer than {format_number(timeout, 's')} and was stopped"
         if code is None:
-            return "closed the pipe on which its answer was due"
+            return "closed its pipe before it answered"
         if code < 0:
             name = next((s.name for s in signal.Signals if s == -code), "an unknown signal")
             return f"ended by signal {-code} ({name})"
@@ -194,7 +195,7 @@ class _Child:
 
 
 class _Fork:
-    """A process that `os.fork` started, with the methods of `subprocess.Popen` used here."""
+    """A process started by `os.fork`, with the methods of `subprocess.Popen` used here."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -204,7 +205,7 @@ class _Fork:
         if self._code is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:  # the program has its children collected
+            except ChildProcessError:  # the program collected it already
                 self._code = 0
             else:
                 self._code = os.waitstatus_to_exitcode(status) if pid else None
@@ -224,7 +225,7 @@ class _Fork:
 def _spawn() -> _Child:
     """Start an interpreter that runs `main`."""
     if not sys.executable:
-        msg = "a model is served apart by a Python interpreter, and there is none to start"
+        msg = "a child process needs a Python interpreter, and `sys.executable` is empty"
         raise EvidenceError(msg)
     flags = [f"-W{option}" for option in sys.warnoptions]
     popen = subprocess.Popen(  # noqa: S603  (this interpreter, fixed code)
@@ -263,7 +264,7 @@ def _fork(model: object) -> _Child:
 
 
 def main() -> None:
-    """Load the model that is sent first, reply with what was wrong with it, and serve it."""
+    """Load the model that is sent first, reply with the problem or "", and perform its jobs."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     first = _read(requests)
     _detach()
@@ -272,7 +273,7 @@ def main() -> None:
         model = ForkingPickler.loads(first)  # written by the process that started this one
         if isinstance(model, Stored):
             model = by_name(model.load)(model.path)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a class or `load` raises)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a class or `load` may raise anything)
         problem = describe(error)
     _write(answers, encode(problem))
     _serve(model, requests, answers)

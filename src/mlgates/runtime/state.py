@@ -1,4 +1,4 @@
-"""State that the whole process shares: record what a call changed of it, and restore it.
+"""Record which state of the process a call changed, and restore it.
 
 No other module of the library reads or writes this state. Calls are watched one at a time: the
 state belongs to all threads, so a change by another thread of the program would be counted as the
@@ -44,12 +44,12 @@ def after_fork() -> None:
 
 @contextmanager
 def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Watch]:
-    """Record what a block changes of the process's state, and restore it when the block ends.
+    """Record which state of the process a block changes, and restore it when the block ends.
 
-    With `advance_rng` the shared random number generators are advanced before the block: what draws
-    from them then gives another answer than in the last block, though their state is restored.
-    With `threads` warnings are ignored in the block: threads that suppress some of them restore one
-    another's filters, and would raise where warnings are errors.
+    With `advance_rng` the shared random number generators are advanced before the block, so that a
+    model that uses them gives other answers than in the last block, although their state is
+    restored. With `threads` warnings are ignored in the block: threads that suppress warnings
+    restore the filters of each other, and would raise where warnings are errors.
 
     Examples
     --------
@@ -86,11 +86,11 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
             if threads:
                 warnings.showwarning = show
             after = _snapshot()
-            # a module that is imported may add filters of its own, once
-            excused = threads or len(sys.modules) > modules
+            # an imported module may add filters, once
+            allowed = threads or len(sys.modules) > modules
             for name, now in after.items():
                 if _comparable(now) != _comparable(before[name]):
-                    changed += [] if name == _FILTERS and excused else [name]
+                    changed += [] if name == _FILTERS and allowed else [name]
                 if _comparable(now) != _comparable(original[name]):
                     with suppress(Exception):
                         _restore(name, original[name])
@@ -132,9 +132,9 @@ class _SilentStream(io.TextIOBase):
 
 
 def _snapshot() -> dict[str, Any]:
-    """Return the shared state by name, each value as `_restore` takes it."""
+    """Return the shared state by name, with the values that `_restore` takes."""
     root, context, folder = logging.getLogger(), decimal.getcontext().copy(), None
-    context.clear_flags()  # which tell of earlier operations
+    context.clear_flags()  # they record earlier operations
     with suppress(OSError):
         folder = os.getcwd()  # noqa: PTH109
     return {
@@ -160,34 +160,34 @@ def _comparable(state: Any) -> object:
     return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
-def _restore(name: str, was: Any) -> None:
+def _restore(name: str, state: Any) -> None:
     """Restore one kind of state; `np.errstate` and `decimal.localcontext` restore theirs."""
     match name:
         case "numpy random state":
-            np.random.set_state(was)  # noqa: NPY002
+            np.random.set_state(state)  # noqa: NPY002
         case "random state":
-            random.setstate(was)
+            random.setstate(state)
         case "environment":
-            for key in set(os.environ) - set(was):
+            for key in set(os.environ) - set(state):
                 del os.environ[key]
-            os.environ.update({k: v for k, v in was.items() if os.environ.get(k) != v})
+            os.environ.update({k: v for k, v in state.items() if os.environ.get(k) != v})
         case "working directory":
-            os.chdir(was)
+            os.chdir(state)
         case "locale":
-            locale.setlocale(locale.LC_ALL, was)
+            locale.setlocale(locale.LC_ALL, state)
         case "warnings filters":
-            warnings.filters, filters = was
+            warnings.filters, filters = state
             warnings.resetwarnings()  # invalidates the caches that modules keep of the filters
             warnings.filters[:] = filters  # type: ignore[index]
         case "module search path":
-            sys.path[:] = was
+            sys.path[:] = state
         case "recursion limit":
-            sys.setrecursionlimit(was)
+            sys.setrecursionlimit(state)
         case "logging":
             root = logging.getLogger()
-            level, root.handlers[:], root.disabled, root.manager.disable = was
+            level, root.handlers[:], root.disabled, root.manager.disable = state
             root.setLevel(level)
         case "garbage collector":
-            enabled, thresholds = was
+            enabled, thresholds = state
             gc.set_threshold(*thresholds)
             (gc.enable if enabled else gc.disable)()

@@ -23,24 +23,24 @@ __all__ = ["Floats", "Measured", "Plan", "measure"]
 
 Floats = npt.NDArray[np.float64]
 Predict = Callable[[Any], object]
-#: Calls to make: the number of a model, and its input.
+#: Calls to make: the number of the model and its input.
 Turns = Iterable[tuple[int, Any]]
 
 #: In ticks of the clock, which are nanoseconds.
 SECOND = 1_000_000_000
-#: The system may wake a sleeping thread so much too late; the rest of a wait is spent awake.
+#: The system may wake a sleeping thread this late; the rest of a wait is a busy loop.
 _COARSE = 2_000_000
 #: Share of the requested rate below which an open loop is saturated.
 _LEAST_RATE = 0.95
 #: Seconds of delay, though the server was free, that make a call late.
 _LATE = 0.001
-#: Batches drawn at most; more calls use them again.
+#: Most batches drawn; more calls use them again.
 _POOL = 1_000
-#: Without a number of calls more are made, while calls depend on each other, up to so many times
-#: the first ones and up to so many seconds.
+#: Without `calls`, more calls are made while they depend on each other, up to this multiple of the
+#: first ones and up to this number of seconds.
 _MOST_ROUNDS = 10
 _MOST_SECONDS = 60.0
-#: So many warm-up calls that all failed show that the rest would.
+#: If this number of warm-up calls all fail, the rest would fail as well.
 _ENOUGH_FAILED = 10
 
 
@@ -57,11 +57,11 @@ class Clock:
     """
 
     def now(self) -> int:
-        """Return the present moment."""
+        """Return the current time in nanoseconds."""
         return time.perf_counter_ns()
 
     def wait_until(self, moment: int) -> None:
-        """Wait until a moment: sleep, then loop for the last 2 ms."""
+        """Wait until a time: sleep, then loop for the last 2 ms."""
         ahead = moment - self.now()
         if ahead > _COARSE:
             time.sleep((ahead - _COARSE) / SECOND)
@@ -101,12 +101,12 @@ class Timing:
 def timed_calls(
     models: Sequence[Predict], turns: Turns, clock: Clock, rate: float | None = None
 ) -> list[Timing]:
-    """Call models in turns, each a model's number and its input; return a timing for each model.
+    """Call models as listed in `turns`, and return a timing for each model.
 
     Without `rate` each call follows the answer of the last, and only service time is measured: no
-    request waits while a call lasts, so that a pause is seen once, however many requests it would
-    have delayed. With a rate call i is due ``i / rate`` seconds after the first, however long the
-    calls before it take; one that finds the server busy waits, and its latency includes the wait.
+    request waits during a call, so a pause is counted once, however many requests it would delay.
+    With `rate`, call i is due ``i / rate`` seconds after the first, however long earlier calls
+    take; a call that is due while another one runs waits, and its latency includes the wait.
 
     References
     ----------
@@ -127,7 +127,7 @@ def timed_calls(
         try:
             answer = predict(batch)
             free = now()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (a failed call is a finding)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a failed call is a result)
             answer, free, failed = None, now(), True
             failures[which] = failures[which] or describe(error)
         del answer  # freeing the answer is not part of a call
@@ -157,7 +157,7 @@ def joined(parts: Sequence[Timing]) -> Timing:
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """Trace the memory that Python and numpy allocate; leave a tracer that runs already."""
+    """Trace the memory that Python and numpy allocate; a tracer that already runs continues."""
     running = tracemalloc.is_tracing()
     if not running:
         tracemalloc.start()
@@ -169,9 +169,9 @@ def tracing() -> Iterator[None]:
 
 
 def peak_memory(predict: Predict, batch: object) -> int | None:
-    """Return the most bytes that one call held at a time; None when it raised.
+    """Return the peak memory of one call in bytes; None when it raised.
 
-    Tracing makes a call slow: none that is timed is traced.
+    Tracing makes a call slow, so this call is not timed.
     """
     with tracing():
         tracemalloc.reset_peak()
@@ -189,7 +189,7 @@ class Plan:
     """Options of a measurement."""
 
     calls: int  # of each model
-    fixed: bool = True  # else more calls are made until they are enough
+    fixed: bool = True  # else more calls are made until they are sufficient
     warmup: int = 50  # calls before, of each model
     batch_size: int = 1  # rows a call
     rate: float | None = None  # calls a second; else the next call follows the answer
@@ -202,7 +202,7 @@ class Measured:
     """The measurement of one model."""
 
     timing: Timing  # without the warm-up
-    first: float  # seconds of the first call of all; infinite when it failed
+    first: float  # seconds of the very first call; infinite when it failed
     details: dict[str, object] = field(default_factory=dict)  # for the report
     busy: bool = False  # whether more processes wanted to run than there are processors
 
@@ -216,13 +216,11 @@ def measure(
     step: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
 ) -> list[Measured]:
-    """Measure how long one or two models, by name, take to answer on rows of a table.
+    """Measure how long one or two models take to answer on rows of a table.
 
-    Two models take turns, each first in every other pair of calls, so that the load of the machine
-    is the same for both.
-
-    Where the number of calls isn't fixed, `enough` decides on the latencies of each model. `step`
-    is called after each call that counts.
+    Two models take turns, each first in every other pair of calls, so that both have the same load
+    of the machine. Unless the number of calls is fixed, `enough` decides on the latencies of each
+    model whether they suffice. `step` is called after each call that counts.
 
     Raises EvidenceError when an answer is malformed, when all calls fail, and when the clock is too
     coarse.
@@ -230,19 +228,19 @@ def measure(
     clock, rows = clock or Clock(), rows_like(table)
     size = (max(min(plan.calls + plan.warmup, _POOL), 1), plan.batch_size)
     places = np.random.default_rng(plan.seed).integers(rows.n, size=size)
-    # nothing of a batch is shared by two models
+    # each model has its own batches
     batches = [[rows.take(at) for at in places] for _ in models]
     predicts = list(models.values())
 
     def turns(order: Sequence[int], calls: range, step: Callable[[], object]) -> Turns:
-        """Yield (number of the model, batch) for each call; every second turn is reversed."""
+        """Yield the model's number and the batch of each call; every second pair is reversed."""
         for i in calls:
             for which in order if i % 2 == 0 else reversed(order):
                 yield which, batches[which][i % size[0]]
                 step()
 
     def closed(start: int, calls: int, step: Callable[[], object]) -> list[Timing]:
-        """Time calls of which each follows the answer of the last."""
+        """Time calls that each follow the answer of the last."""
         sent = turns(range(len(predicts)), range(start, start + calls), step)
         return timed_calls(predicts, sent, clock)
 
@@ -290,7 +288,7 @@ def measure(
     for i, (name, timing) in enumerate(zip(models, timings, strict=True)):
         _refuse_failed(name, timing, 1)
         if none := int(np.count_nonzero(timing.latencies <= 0)):
-            msg = f"{none:,} calls of {name} took no time by the clock, which can't be"
+            msg = f"{none:,} calls of {name} took 0 s: the clock is too coarse to time them"
             raise EvidenceError(msg)
         served, warm_up = float(timing.service.sum()), warm[i].latencies
         answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
@@ -330,10 +328,10 @@ def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Cl
 
 
 def _refuse_failed(name: str, timing: Timing, least: int) -> None:
-    """Raise when all of at least so many calls failed."""
+    """Raise when all calls failed and there are at least `least`."""
     calls = len(timing.latencies)
     if calls >= least and np.isinf(timing.latencies).all():
-        msg = f"each of {calls:,} calls of {name} failed: {timing.failure}"
+        msg = f"all {calls:,} calls of {name} failed: {timing.failure}"
         raise EvidenceError(msg)
 
 
@@ -352,9 +350,9 @@ def machine_load() -> tuple[float | None, int | None]:
 def machine_facts(
     before: tuple[float | None, int | None], after: tuple[float | None, int | None]
 ) -> tuple[dict[str, object], bool]:
-    """Return the details of a report about the machine, and whether it was busy in between.
+    """Return details about the machine for a report, and whether it was busy in between.
 
-    It was where more processes wanted to run than there are processors.
+    It was busy if more processes were ready to run than there are processors.
 
     Examples
     --------

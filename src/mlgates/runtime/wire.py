@@ -1,4 +1,4 @@
-"""Plain values, and their encoding as bytes: nothing that a child process sends is unpickled."""
+"""Convert values to plain ones and encode them as bytes, so that nothing is unpickled."""
 
 import base64
 import datetime as dt
@@ -26,7 +26,7 @@ def plain(value: Any, depth: int = 0) -> object:
     """Convert a value to None, bools, numbers, texts, bytes, lists and dicts.
 
     Arrays and series become lists, numpy scalars and enum members plain ones; times and decimals
-    become text. Raises NotPlainError for other values: they could be neither compared nor sent.
+    become text. Raises NotPlainError for other values, which can be neither compared nor sent.
 
     Examples
     --------
@@ -73,12 +73,12 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """Return the value that `encode` was given; raise ValueError for other bytes."""
+    """Return the value that was encoded by `encode`; raise ValueError for other bytes."""
     return json.loads(data, object_hook=_untagged)
 
 
 def _tagged(value: Any) -> object:
-    """Return a value for JSON, with each dict, bytes or array as a dict of one key, its kind."""
+    """Return a value for JSON; dicts, bytes and arrays become dicts whose only key is the kind."""
     if isinstance(value, list | tuple):
         return [_tagged(item) for item in value]
     if isinstance(value, dict):

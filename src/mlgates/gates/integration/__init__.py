@@ -1,4 +1,4 @@
-"""Integration: a model or an application keeps its contract, whatever the input and the caller."""
+"""Integration: a model or an application works as its callers expect."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,59 +23,61 @@ __all__ = ["Integration"]
 
 _OWNER = "Integration"
 _BEHAVIOURS = ("either", "answer", "refuse", "untried")
-_NAMED = "two functions that save and load, as they are or as 'module:function'"
+_NAMED = "two functions, `save` and `load`, or their names as 'module:function'"
 
 
 @dataclass(frozen=True, repr=False)
 class Integration(Gate):
-    """A model answers as an application needs it: each property that this takes is a check.
+    """A model answers as an application needs it; each required property is a check.
 
     Parameters
     ----------
     deterministic : bool
-        Whether the same rows must get the same answers again, at once and after all other calls.
+        Whether the same rows must get the same answers again, immediately and after all other
+        calls.
     row_independent : bool
-        Whether a row must get the same answer alone, in a batch, and in whatever order of rows.
+        Whether a row must get the same answer alone, in a batch, and in any order of rows.
     pure : bool
-        Whether a call may change neither its input nor the state of the process: error states and
-        random states of numpy, random numbers of Python, environment, working directory, locale,
-        filters of warnings, decimal context, module search path, recursion limit, root logger,
-        garbage collector, standard streams. What is changed is put back in any case. Nor may calls
-        with the same rows go on leaving memory of Python or numpy in use.
+        Whether calls must change neither their input nor the state of the process: error state and
+        random state of numpy, random state of Python, environment, working directory, locale,
+        warnings filters, decimal context, module search path, recursion limit, root logger, garbage
+        collector, standard streams. Changes are restored in any case. Calls with the same rows must
+        not leave more and more memory of Python or numpy in use either.
     thread_safe : bool
-        Whether calls from several threads at the same time must give what serial calls give.
+        Whether calls from several threads at the same time must get the same answers as calls one
+        after another.
     rtol : float
         Largest relative difference of two numbers that count as the same; labels and integers
-        must be equal. A difference that rounding of the largest answer explains is forgiven.
+        must be equal. A difference that rounding of the largest answer explains is allowed.
     empty, missing, unseen, column_order : {"either", "answer", "refuse", "untried"}
-        What is declared for a table without rows, for a missing value in each column, for a
-        category that was never seen in each column of texts, and for columns in another order:
-        an answer (one finite answer a row, for columns the same one), a refusal (an exception
-        with a message), either of them, or that it is not tried.
+        Expected behaviour for a table without rows, for a missing value in each column, for an
+        unseen category in each text column, and for columns in another order: an answer (one finite
+        answer per row; for columns in another order the same answer), a refusal (an exception with
+        a message), either of the two, or "untried" to skip the test.
     round_trip : (save, load), optional
-        Functions that can be imported, called as ``save(model, path)`` and ``load(path)``, or
-        their names as in ``("joblib:dump", "joblib:load")``. The model that `load` gives in a
-        fresh process must give the same answers. They are kept as names.
+        Importable functions, called as ``save(model, path)`` and ``load(path)``, or their names as
+        in ``("joblib:dump", "joblib:load")``. The model that `load` returns in a new process must
+        give the same answers. The gate stores the names.
     timeout : str, timedelta or float, optional
-        Longest time of one call. With it the model runs in a process of its own, so that a hang, a
-        crash or an exit is an ERROR of the property that was tried, and the rest goes on.
+        Longest time of one call. With it the model runs in a child process, so that a hang, a crash
+        or an exit is an ERROR of one property, and the other properties are still tested.
     rows : int
-        How many rows are tried at most; a sample of `X`, drawn with a fixed seed.
+        Most rows to test with: a sample of `X`, drawn with a fixed seed.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    Needs `model` and `X` (or `golden_X` in its place), or `application` with `golden_X` as raw
-    requests and `golden_pred` as their responses; or both. With `golden_X` and `golden_pred` the
-    model's answers to known rows are held to known answers.
+    Needs `model` and `X` (or `golden_X` instead), or `application` with `golden_X` as raw requests
+    and `golden_pred` as their responses; or both. With `golden_X` and `golden_pred` the answers of
+    the model to known rows are compared with known answers.
 
-    An exception, a hang, an answer of wrong length or form, and one that is NaN or infinite where
-    an answer is due is an ERROR; a property that does not hold is a FAIL. What could not be tried
-    because another property broke first is INCONCLUSIVE.
+    An exception, a hang, an answer of wrong length or form, and a NaN or infinite answer are an
+    ERROR; a property that does not hold is a FAIL. A property that could not be tested because
+    another one was violated first is INCONCLUSIVE.
 
-    Without `timeout` the model is called in this process, and nothing can stop it from ending the
-    process by ``os._exit`` or by a crash of compiled code.
+    Without `timeout` the model is called in this process, which ends if the model calls
+    ``os._exit`` or its compiled code crashes.
 
     Examples
     --------
@@ -97,8 +99,8 @@ class Integration(Gate):
         {"model", "X", "golden_X", "golden_pred", "application"}
     )
     info = GateInfo(
-        summary="the model keeps what an application takes for granted: same twice, row by row, "
-        "after loading",
+        summary="the model answers as an application expects: the same answers again, row by row "
+        "and after loading",
         metrics={"names of properties": "*holds* or *violated*"},
         fewest_rows="one row",
         needs="`model` and `X`, or `application`, `golden_X` and `golden_pred`",
@@ -145,7 +147,7 @@ class Integration(Gate):
                     yield replace(check, group=group)
 
     def note(self, evidence: Evidence) -> str:
-        """Return which properties can't be tested with this kind of rows."""
+        """Return the properties that can't be tested with this kind of rows, as a clause."""
         if "model" not in evidence:
             return ""
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
@@ -153,12 +155,12 @@ class Integration(Gate):
             return ""
         gaps = []
         if self.missing == "either" and not rows.names:
-            gaps.append("a missing value, as rows have no columns")
+            gaps.append("a missing value (the rows have no columns)")
         if self.unseen == "either" and not any(map(rows.is_text, range(len(rows.names)))):
-            gaps.append("an unseen category, as no column holds texts")
+            gaps.append("an unseen category (no text column)")
         if self.column_order != "untried" and not (rows.named and len(rows.names) > 1):
-            gaps.append("another order of columns, as these have no names")
-        return f"not tried: {'; '.join(gaps)}" if gaps else ""
+            gaps.append("another order of columns (they have no names)")
+        return f"not tested: {', '.join(gaps)}" if gaps else ""
 
     @property
     def _seconds(self) -> float | None:
@@ -172,7 +174,7 @@ class Integration(Gate):
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
         if len(set(rows.names)) < len(rows.names):
             twice = next(name for name in rows.names if rows.names.count(name) > 1)
-            msg = f"two columns of the rows given to the model are named {twice!r}"
+            msg = f"two columns of the model's rows are named {twice!r}"
             raise EvidenceError(msg)
         classes, rtol, check = _classes(model), self.rtol, run_test
         with served(model, self._seconds) as serve:
@@ -241,19 +243,19 @@ def _require_evidence(evidence: Evidence) -> None:
             kind = type(evidence["application"]).__name__
             problem = f"`application` must be callable, got {kind}"
         elif "model" in given and "X" not in given:
-            problem = "with `application`, `golden_X` is for it; `model` needs `X`"
+            problem = "`golden_X` has the requests of `application`; `model` needs `X`"
     elif "model" not in given:
         problem = "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"
     elif not given & {"X", "golden_X"}:
         problem = evidence.lacking(["X"])
     elif ("golden_X" in given) != ("golden_pred" in given):
-        problem = "`golden_X` and `golden_pred` go together; only one of them was given"
+        problem = "`golden_X` and `golden_pred` must be given together"
     if problem:
         raise EvidenceError(problem)
 
 
 def _classes(model: object) -> tuple[object, ...] | None:
-    """Return the labels in `classes_` of a model; None when there are none that can be read."""
+    """Return the labels in `classes_` of a model; None when they can't be read."""
     try:
         classes = np.asarray(getattr(model, "classes_", None))
     except Exception:  # noqa: BLE001  (a property of the user's model can raise anything)
@@ -262,7 +264,7 @@ def _classes(model: object) -> tuple[object, ...] | None:
 
 
 def _function_names(given: Any) -> tuple[str, str]:
-    """Return the names by which another process can import a pair of functions."""
+    """Return the names of two functions for another process to import; refuse other values."""
     names, hint = [], ""
     for item in given if isinstance(given, tuple | list) and len(given) == 2 else ():
         name = item
@@ -272,7 +274,7 @@ def _function_names(given: Any) -> tuple[str, str]:
             with suppress(EvidenceError):
                 function = by_name(name)
             if function is not item or name.startswith("__main__:"):
-                hint = "; a fresh process must be able to import them: define them in a module"
+                hint = "; define them in a module, so that a new process can import them"
                 break
         module, _, path = name.partition(":")
         if all(part.isidentifier() for part in (*module.split("."), *path.split("."))):

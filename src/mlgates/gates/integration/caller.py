@@ -1,4 +1,4 @@
-"""Call the model or the application under test, and turn tests of properties into checks."""
+"""Call the model or the application under test, and turn test results into checks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -28,15 +28,15 @@ P = ParamSpec("P")
 
 
 class NotTestedError(Exception):
-    """A property could not be tested, which is INCONCLUSIVE; the message is a clause."""
+    """A property could not be tested, so its check is INCONCLUSIVE; the message is a clause."""
 
 
 class ContractError(Exception):
-    """The contract was broken while a property was tested, which is an ERROR."""
+    """The model broke its contract while a property was tested, so the check is an ERROR."""
 
 
 class Outcome(NamedTuple):
-    """Violations of a property among n rows, calls or cases, described by a clause."""
+    """Number of violations of a property among n rows, calls or cases, and a clause about them."""
 
     text: str
     violations: int
@@ -48,16 +48,16 @@ class Outcome(NamedTuple):
 def run_test(
     subject: str, metric: str, test: Callable[P, Outcome | None], *args: P.args, **options: P.kwargs
 ) -> list[Check]:
-    """Return the check of a property; none when its test does not apply and returns None."""
+    """Return the check of a property as a list, empty when its test does not apply."""
     least, insufficient = 1, ""
     try:
         outcome = test(*args, **options)
     except NotTestedError as error:
-        text, least, insufficient = f"`{metric}` of `{subject}` was not tried", 0, str(error)
+        text, least, insufficient = f"`{metric}` of `{subject}` was not tested", 0, str(error)
         outcome = Outcome(text, 0, 0)
     except (ContractError, EvidenceError) as error:
         return [Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(error))]
-    except Exception as error:  # noqa: BLE001  (one property hides no other)
+    except Exception as error:  # noqa: BLE001  (the other properties are still tested)
         return [error_check(subject, metric, error)]
     if outcome is None:
         return []
@@ -77,7 +77,7 @@ def run_test(
 
 
 def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tuple[int, ...]]:
-    """Return how many rows are wrong and which first, as a clause, and their first numbers.
+    """Return a clause that counts the wrong rows, and the numbers of the first ten.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tup
 
 
 def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "rows") -> Outcome:
-    """Return an outcome with one clause where no row is wrong, another where some are."""
+    """Return the outcome with the clause `good` when no row is wrong, else with `bad`."""
     if not wrong.any():
         return Outcome(good, 0, len(wrong), {"rows": ()})
     counted, rows = count_rows(wrong, at, noun)
@@ -98,7 +98,7 @@ def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "ro
 
 
 def sample_positions(n: int, most: int) -> Positions:
-    """Return at most so many of the positions from 0 to n, in order, drawn with a fixed seed."""
+    """Return at most `most` of the positions 0 to n - 1 in order, drawn with a fixed seed."""
     if n <= most:
         return np.arange(n, dtype=np.intp)
     drawn = np.random.default_rng(SEED).choice(n, size=most, replace=False)
@@ -110,12 +110,12 @@ def require_same_index(requests: Any, responses: Any) -> None:
     frames = [v for v in (requests, responses) if kind_of(v) in ("pandas", "pandas column")]
     indexes = [frame.index for frame in frames if hasattr(frame, "index")]
     if len(indexes) == 2 and not indexes[0].equals(indexes[1]):
-        msg = "the indexes of `golden_X` and `golden_pred` differ: whose answer is whose?"
+        msg = "`golden_X` and `golden_pred` must have the same index"
         raise EvidenceError(msg)
 
 
 class _ConcurrentCalls(NamedTuple):
-    """Calls to make at the same time: each on a part of the sample, with its serial answer."""
+    """Concurrent calls, each on a part of the sample, with the answers of serial calls."""
 
     job: Job
     parts: Sequence[Positions]
@@ -123,7 +123,7 @@ class _ConcurrentCalls(NamedTuple):
 
 
 class _Caller:
-    """A model or an application, and the sample of rows or requests that it is called with."""
+    """A model or an application with the sample of rows or requests for its calls."""
 
     kind: Literal["model", "application"]
     noun: Literal["rows", "requests"]
@@ -136,17 +136,17 @@ class _Caller:
         self.given = given
         self.positions = positions
         self.n = len(positions)
-        #: what each call changed of its input, and of the state of the process
+        #: parts of the input, and of the state of the process, that each call changed
         self.changes: list[tuple[Sequence[str], Sequence[str]]] = []
         self.printed = 0
 
     @property
     def name(self) -> str:
-        """The names of all methods in a sentence."""
+        """The names of all methods for a sentence."""
         return " and ".join(map(self.called, self.methods))
 
     def called(self, method: Method) -> str:
-        """Return the name of a method in a sentence."""
+        """Return the name of a method for a sentence."""
         return f"the {self.kind}" if self.is_function else f"`{method}`"
 
     def perform(self, job: Job) -> list[Reply]:
@@ -183,7 +183,7 @@ class _Caller:
 
 
 class ModelCaller(_Caller):
-    """A model and a sample of at most so many of its rows."""
+    """A model with a sample of at most `most` rows."""
 
     kind, noun, answer_noun = "model", "rows", "answer"
 
@@ -210,7 +210,7 @@ class ModelCaller(_Caller):
         return np.asarray(reply.answer)
 
     def first_reply(self, method: Method) -> Reply:
-        """Return the reply to the whole sample; it is called once."""
+        """Return the reply to the whole sample, which is requested once."""
         if method not in self._first:
             self.need(1)
             self._first[method] = self.call(method, self.table.value)
@@ -225,7 +225,7 @@ class ModelCaller(_Caller):
         return np.asarray(reply.answer)
 
     def different(self, rtol: float, given: str, at: Positions | None = None) -> Mask:
-        """Return which rows get another answer than at first; `at` gives them another order."""
+        """Return which rows get another answer than at first; `at` is another order of rows."""
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
         for method in self.methods:
@@ -235,7 +235,7 @@ class ModelCaller(_Caller):
         return wrong
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return calls of the last method on as many parts of the sample as there are threads."""
+        """Return calls of the last method on parts of the sample, one part for each thread."""
         self.need(2)
         method = self.methods[-1]
         self.first_answer(method)
@@ -246,15 +246,14 @@ class ModelCaller(_Caller):
         return [_ConcurrentCalls(job, parts, expected)]
 
     def comparison(self, rtol: float) -> Callable[[Any, Any], Mask]:
-        """Return a function that returns which rows of two answers are equal."""
+        """Return a function of two answers that returns which rows are equal."""
         return lambda expected, answer: same_answers(expected, answer, rtol)
 
 
 class ApplicationCaller(_Caller):
-    """An application and a sample of its requests, with their expected responses.
+    """An application with a sample of at most `most` requests and their expected responses.
 
-    Requests and responses are lists, arrays or tables of the same size, of which at most `most`
-    are called.
+    Requests and responses are lists, arrays or tables of the same size.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"
@@ -285,7 +284,7 @@ class ApplicationCaller(_Caller):
         return self._send_all()
 
     def first_responses(self) -> list[Any]:
-        """Return the responses to the sample; raise NotTestedError when there are not all."""
+        """Return the responses to the sample; raise NotTestedError when one is missing."""
         replies = self.first_replies
         if any(reply.kind != "answer" for reply in replies):
             msg = f"{self.name} gave no response to compare with"
@@ -294,7 +293,7 @@ class ApplicationCaller(_Caller):
         return [reply.answer for reply in replies]
 
     def different(self, rtol: float, given: str) -> Mask:
-        """Return which requests get another response than at first, or none."""
+        """Return which requests get no response or another one than at first."""
         first, same = self.first_responses(), self.comparison(rtol)
         replies = self._send_all(advance_rng=True)
         if replies[-1].kind == "stopped":
@@ -303,7 +302,7 @@ class ApplicationCaller(_Caller):
         return np.array([r.kind != "answer" or not same(value, r.answer) for value, r in pairs])
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return calls on as many requests at a time as there are threads."""
+        """Return concurrent calls on groups of requests, one request for each thread."""
         first = self.first_responses()
         self.need(2)
         threads = min(_THREADS, self.n)
@@ -316,7 +315,7 @@ class ApplicationCaller(_Caller):
         return groups
 
     def comparison(self, rtol: float) -> Callable[[Any, Any], bool]:
-        """Return a function that returns whether two responses are equal."""
+        """Return a function of two responses that returns whether they are equal."""
         largest = largest_floats(self.first_responses())
         return lambda expected, answer: same_value(expected, answer, rtol, largest)
 

@@ -1,4 +1,4 @@
-"""Tests of the properties of a model or an application; each returns the violations it counted."""
+"""Test the properties of a model or an application; each test returns its violations."""
 
 import math
 import os
@@ -37,17 +37,17 @@ _INPUTS = {
     "missing": "a missing value",
     "unseen": "an unseen category",
 }
-#: columns in which a missing value, or an unseen category, is tried
+#: most columns in which a missing value, or an unseen category, is tested
 _COLUMNS = 32
 _LONGEST = 150
-#: rows that are also answered one by one
+#: most rows that are also tested one by one
 _SINGLES = 32
-#: how often concurrent calls are repeated in all: a short race needs many tries. They are counted,
-#: not timed, so that a busy machine tries as often as a quiet one.
+#: repetitions of concurrent calls: a short race needs many. They are counted, not timed, so that a
+#: busy machine makes as many as a quiet one.
 _REPEATS = 8
 #: calls in each of the phases after which the memory in use is read
 _PHASE = 5
-#: bytes that a call may leave behind, and more for each column: pandas keeps track of its indexes
+#: bytes that a call may leave in use, and more for each column: pandas tracks its indexes
 _LEFT, _LEFT_A_COLUMN = 16_384, 256
 _SUMS = 1e-6
 _NEARLY_ALL = 0.9
@@ -57,7 +57,7 @@ _NEARLY_ALL = 0.9
 
 
 def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | None) -> Outcome:
-    """Test that a method gives one answer a row, and the columns of `classes_` in their order."""
+    """Test that a method gives one answer per row, with the columns in the order of `classes_`."""
     reply = caller.first_reply(method)
     what = f"{caller.n:,} rows" if caller.n > 1 else "1 row"
     if reply.kind != "answer":
@@ -80,10 +80,10 @@ def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | No
     others = sum(not answers.same_value(classes[i], label, 0.0) for i, label in pairs)
     details["otherwise"] = others
     if others:
-        text += f"; `predict` gives another class than the likeliest in {others:,}"
-    # A class has the probabilities of another one that is the likeliest in nearly all of its own
-    # rows. With a threshold, or where classes can hardly be separated, one class is the likeliest
-    # in the rows of several: then none counts.
+        text += f"; `predict` gives another class than the most probable one in {others:,}"
+    # A column belongs to another class if it is the most probable one in nearly all rows that
+    # `predict` gives to that class. With a threshold, or with classes that can hardly be separated,
+    # one column is the most probable for several classes: then none counts as moved.
     codes = {label: i for i, label in enumerate(classes)}
     given = np.array([codes.get(label, -1) for label in predicted])
     columns_of = {}
@@ -94,8 +94,8 @@ def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | No
     moved = sum(code != column for code, column in columns_of.items())
     in_order = moved < 2 or len(set(columns_of.values())) < len(columns_of)
     if not in_order:
-        some = f"{moved:,} of {len(classes):,} classes the probabilities of another one"
-        text = f"{who} gives {some}: its columns are in another order than `classes_`"
+        some = f"{moved:,} of {len(classes):,} classes have the probabilities of another class"
+        text = f"{some}: the columns of {who} are in another order than `classes_`"
     return Outcome(text, 0 if in_order else others, caller.n, details)
 
 
@@ -112,9 +112,9 @@ def finite(caller: ModelCaller, method: Method) -> Outcome:
 
 def labels(caller: ModelCaller, classes: tuple[object, ...]) -> Outcome:
     """Test that all labels are among `classes_`."""
-    known = set(classes)
+    allowed = set(classes)
     predicted = caller.first_answer("predict").tolist()
-    wrong = np.array([label not in known for label in predicted], dtype=np.bool_)
+    wrong = np.array([label not in allowed for label in predicted], dtype=np.bool_)
     good = f"all labels are among the {len(classes):,} of `classes_`"
     return caller.outcome(wrong, good, "got a label that is not in `classes_`")
 
@@ -123,7 +123,9 @@ def probability_range(caller: ModelCaller) -> Outcome:
     """Test that probabilities are from 0 to 1."""
     answer = caller.first_answer("predict_proba")
     wrong = np.asarray(((answer < 0) | (answer > 1)).any(axis=1))
-    return caller.outcome(wrong, "all probabilities are from 0 to 1", "got one beyond 0 and 1")
+    return caller.outcome(
+        wrong, "all probabilities are from 0 to 1", "have a probability outside 0 to 1"
+    )
 
 
 def probability_sum(caller: ModelCaller) -> Outcome:
@@ -133,7 +135,7 @@ def probability_sum(caller: ModelCaller) -> Outcome:
     with np.errstate(all="ignore"):
         wrong = ~(np.abs(answer.astype(np.float64).sum(axis=1) - 1) <= _SUMS + rounding)
     good = "the probabilities of each row sum to 1"
-    return caller.outcome(wrong, good, "have probabilities of another sum")
+    return caller.outcome(wrong, good, "have probabilities that do not sum to 1")
 
 
 def output_responses(caller: ApplicationCaller) -> Outcome:
@@ -176,7 +178,7 @@ def at_end(caller: ModelCaller, rtol: float) -> Outcome:
 
 
 def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
-    """Test that rows get the same answer one by one as in a batch."""
+    """Test that rows get the same answers one by one as in a batch."""
     at = sample_positions(caller.n, _SINGLES)
     same = caller.comparison(rtol)
     wrong = np.zeros(len(at), dtype=np.bool_)
@@ -184,7 +186,7 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
         batch = caller.first_answer(method)[at]
         alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
         wrong |= ~same(batch, np.concatenate(alone))
-    good = f"{caller.name} gave rows one by one the same answers as in a batch of {caller.n:,}"
+    good = f"rows one by one got the same answers as in a batch of {caller.n:,}"
     bad = f"got another answer alone than in a batch of {caller.n:,}"
     return caller.outcome(wrong, good, bad, at)
 
@@ -199,7 +201,7 @@ def order(caller: ModelCaller, rtol: float) -> Outcome:
 
 
 def shuffled(n: int) -> Positions:
-    """Return positions in an order in which none is where it was, drawn with a fixed seed."""
+    """Return a permutation of 0 to n - 1 without fixed points, drawn with a fixed seed."""
     circle = np.random.default_rng(SEED).permutation(n)
     positions = np.empty(n, dtype=np.intp)
     positions[circle] = np.roll(circle, 1)
@@ -207,7 +209,7 @@ def shuffled(n: int) -> Positions:
 
 
 def concurrent(caller: Caller, rtol: float) -> Outcome:
-    """Test that calls at the same time give the same answers as calls in turn.
+    """Test that concurrent calls give the same answers as calls one after another.
 
     They are repeated a fixed number of times, or until an answer is wrong.
     """
@@ -259,7 +261,7 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
         msg = f"`golden_pred` has {error} of `golden_X`"
         raise ContractError(msg) from None
     if answers.undefined(wanted).any():
-        msg = "`golden_pred` holds an answer that is missing, NaN or infinite"
+        msg = "`golden_pred` has an answer that is missing, NaN or infinite"
         raise ContractError(msg)
     if not rows.n:
         return Outcome("`golden_X` has no rows", 0, 0)
@@ -270,8 +272,8 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
         raise ContractError(msg)
     bad = "of `golden_X` got another answer than in `golden_pred`"
     if answer.dtype.kind != "f" and wanted.dtype.kind == "f":
-        bad += "; for probabilities give all columns of `predict_proba`"
-    good = f"all {rows.n:,} golden rows got their known answers"
+        bad += "; give probabilities as all columns of `predict_proba`"
+    good = f"all {rows.n:,} golden rows got their expected answers"
     return row_outcome(~answers.same_answers(wanted, answer, rtol), np.arange(rows.n), good, bad)
 
 
@@ -281,18 +283,18 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
     try:
         expected = [plain(response) for response in caller.expected]
     except NotPlainError as error:
-        msg = f"`golden_pred` holds {error}; numbers, texts, lists and mappings are wanted"
+        msg = f"`golden_pred` has {error}; expected numbers, texts, lists and mappings"
         raise ContractError(msg) from None
     largest, pairs = answers.largest_floats(expected), zip(expected, first, strict=True)
     wrong = np.array([not answers.same_value(a, b, rtol, largest) for a, b in pairs])
     bad = "got another response than in `golden_pred`"
-    return caller.outcome(wrong, "all requests got their known responses", bad)
+    return caller.outcome(wrong, "all requests got their expected responses", bad)
 
 
 def round_trip(
     caller: ModelCaller, model: object, names: tuple[str, str], timeout: float | None, rtol: float
 ) -> Outcome:
-    """Test that the model saved here and loaded in a fresh process gives the same answers."""
+    """Test that the model saved here and loaded in a new process gives the same answers."""
     first = {method: caller.first_answer(method) for method in caller.methods}
     save, load = names
     n, wrong = caller.n, np.zeros(caller.n, dtype=np.bool_)
@@ -306,17 +308,17 @@ def round_trip(
             msg = f"the model could not be saved by `{save}`: {describe(error)}"
             raise ContractError(msg) from error
         if not os.path.exists(path):  # noqa: PTH110
-            msg = f"`{save}` wrote nothing at the path that it was given"
+            msg = f"`{save}` wrote nothing to its path"
             raise ContractError(msg)
         with served(Stored(load, path), START if timeout is None else timeout) as perform:
             for method, answer in first.items():
                 job = Job(method, (caller.table.value,), column_names=caller.column_names)
                 reply = perform(job)[0]
                 if reply.kind != "answer":
-                    caller.fail(method, reply, f"{n:,} rows in a fresh process")
+                    caller.fail(method, reply, f"{n:,} rows in a new process")
                 wrong |= ~answers.same_answers(answer, reply.answer, rtol)
-    good = f"the model loaded in a fresh process gave the same answers to {n:,} rows"
-    bad = "got another answer from the model loaded in a fresh process"
+    good = f"the model loaded in a new process gave the same answers to {n:,} rows"
+    bad = "got another answer from the model loaded in a new process"
     return row_outcome(wrong, caller.positions, good, bad)
 
 
@@ -335,7 +337,7 @@ def one_row(caller: ModelCaller) -> Outcome:
 
 
 def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
-    """Test that a table without rows is met as declared."""
+    """Test that a table without rows is answered or refused as declared."""
     if declared == "untried":
         return None
     cases = [(method, caller.table.take([])) for method in caller.methods]
@@ -343,10 +345,10 @@ def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
 
 
 def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome | None:
-    """Test that a missing value, or an unseen category, in each column is met as declared.
+    """Test that a missing value, or an unseen category, is answered or refused as declared.
 
-    The row is one that the model answers as it is. None when no column can hold such a value,
-    unless the behaviour is declared.
+    It is put into each column of a row that the model answers. Returns None when no column can hold
+    such a value, unless the behaviour is declared.
     """
     table = caller.table
     if declared == "untried" or not caller.n:
@@ -371,7 +373,7 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
 def _behaviour(
     caller: ModelCaller, subject: str, declared: Behaviour, cases: list[tuple[Method, Any]]
 ) -> Outcome:
-    """Call with each case of unusual input, and count what differs from the declared behaviour."""
+    """Call with each case of unusual input, and count the cases that are not as declared."""
     what = _INPUTS[subject]
     answered, refusals, wrong, undefined_ones = 0, list[Reply](), list[str](), False
     for method, value in cases:
@@ -388,9 +390,10 @@ def _behaviour(
         else:
             answered += 1
     if wrong:
-        more = f" (and {len(wrong) - 1:,} more such cases)" if len(wrong) > 1 else ""
-        leave = f"; {_leave_out(subject)}" if undefined_ones else ""
-        raise ContractError(wrong[0] + more + leave)
+        rest = len(wrong) - 1
+        more = f" (and {rest:,} more such case{'s' if rest > 1 else ''})" if rest else ""
+        skip = f"; {_skip(subject)}" if undefined_ones else ""
+        raise ContractError(wrong[0] + more + skip)
     refused = len(refusals)
     silent = sum(not reply.explained for reply in refusals)
     parts = []
@@ -403,24 +406,24 @@ def _behaviour(
     text = f"{what} is {' and '.join(parts)}" if cases else f"no column can hold {what}"
     violations = silent
     if declared == "answer":
-        violations, due = refused, "declared is an answer"
+        violations, expected = refused, "expected an answer"
     elif declared == "refuse" and not silent:
-        violations, due = answered, "declared is a refusal that says why"
+        violations, expected = answered, "expected a refusal with a message"
     else:
         violations += answered if declared == "refuse" else 0
-        due = _unexplained(subject)
+        expected = _unexplained(subject)
     if violations:
-        text += f"; {due}"
+        text += f"; {expected}"
     counts = {"answered": answered, "refused": refused - silent}
     return Outcome(text, violations, answered + refused, counts)
 
 
-def _leave_out(subject: str) -> str:
-    return f'`{subject}="untried"` leaves this out'
+def _skip(subject: str) -> str:
+    return f'`{subject}="untried"` skips this test'
 
 
 def _unexplained(subject: str) -> str:
-    return f"a refusal must say why, in the exception's message; {_leave_out(subject)}"
+    return f"the exception of a refusal must have a message; {_skip(subject)}"
 
 
 def _shortened(refusal: Reply) -> str:
@@ -432,7 +435,7 @@ def _shortened(refusal: Reply) -> str:
 def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> Outcome | None:
     """Test that columns in another order change no answer, or are refused, as declared.
 
-    None when columns have no names, or there is only one.
+    Returns None when columns have no names, or there is only one.
     """
     table, n = caller.table, caller.n
     if declared == "untried" or not table.named or len(table.names) < 2 or not n:
@@ -445,7 +448,7 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
         if reply.kind == "raised":
             text = f"{what} are refused ({_shortened(reply)})"
             if declared == "answer":
-                return Outcome(f"{text}; declared is an answer", n, n)
+                return Outcome(f"{text}; expected an answer", n, n)
             if not reply.explained:
                 return Outcome(f"{text}; {_unexplained('column_order')}", n, n)
             return Outcome(text, 0, n)
@@ -453,10 +456,10 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
             caller.fail(method, reply, what)
         wrong |= ~answers.same_answers(first, reply.answer, rtol)
     if wrong.any():
-        bad = f"got another answer with {what}, and nothing was refused"
+        bad = f"got another answer with {what}, without an exception"
         return row_outcome(wrong, caller.positions, "", bad)
     if declared == "refuse":
-        return Outcome(f"{what} changed no answer; declared is a refusal", n, n)
+        return Outcome(f"{what} changed no answer; expected a refusal", n, n)
     return Outcome(f"{what} changed no answer", 0, n)
 
 
@@ -464,7 +467,7 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
 
 
 def memory(caller: ModelCaller) -> Outcome:
-    """Test that calls leave no memory behind that goes on growing."""
+    """Test that repeated calls do not leave more and more memory in use."""
     method = caller.methods[0]
     caller.first_answer(method)
     table, names = caller.table, caller.column_names
@@ -478,16 +481,16 @@ def memory(caller: ModelCaller) -> Outcome:
     if late <= left:
         return Outcome(f"{many} left no more memory in use", 0, calls)
     if early <= left:
-        msg = "memory grew only after some of the calls: whether it goes on is not known"
+        msg = "memory grew in some of the calls only, so a leak is not certain"
         raise NotTestedError(msg)
-    text = f"each of {many} left memory in use, more than {left:,} bytes a call"
+    text = f"{many} each left more than {left:,} bytes in use"
     return Outcome(text, 1, calls)
 
 
 def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
     """Test that no call changed its input, or the state of the process."""
     if not caller.changes:
-        msg = "no call came to an end"
+        msg = "no call ended"
         raise NotTestedError(msg)
     inputs, state = zip(*caller.changes, strict=True)  # of each call
     names = {
@@ -498,14 +501,14 @@ def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
     violations = sum(map(bool, inputs if where == "inputs" else state))
     some = f"in {violations:,} of {calls:,} calls"
     if where == "inputs":
-        text = f"none of {calls:,} calls changed what {who} was given"
+        text = f"none of {calls:,} calls changed the input"
         if violations:
             text = f"{who} changed its input ({' and '.join(names['inputs'])}) {some}"
     else:
         text = f"none of {calls:,} calls changed the state of the process"
         if violations:
             what = ", ".join(names["state"])
-            text = f"{who} changed the {what} of the process {some}; it was put back"
+            text = f"{who} changed the {what} of the process {some}; this was restored"
         if caller.printed:
-            text += f"; it printed {caller.printed:,} characters, which were held back"
+            text += f"; it printed {caller.printed:,} characters, which were suppressed"
     return Outcome(text, violations, calls, {"printed": caller.printed, **names})

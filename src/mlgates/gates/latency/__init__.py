@@ -1,4 +1,4 @@
-"""Latency: answers come within a limit, and not slower than those of the model in production."""
+"""Latency: answer times are within a limit, and not slower than those of production."""
 
 import math
 from collections.abc import Iterator
@@ -24,25 +24,26 @@ __all__ = ["Latency"]
 _OWNER = "Latency"
 _SUBJECT = "latency"
 _LEAST_CALLS = 1_000
-#: Calls measured, of the fewest that decide: there is room for calls that depend on each other.
+#: Calls to measure as a multiple of the fewest that can decide, as calls may depend on each other.
 _MARGIN = 2
-#: Independent calls that show a quantile to be beyond a limit, where too few for one within it.
+#: Independent calls that can show a quantile to be beyond a limit, though not within it.
 _FEW = 30
-#: A limit so many times the median was written in another unit; so was one that is a fraction.
+#: A limit above this multiple of the median, or below this fraction of it, suggests a wrong unit.
 _ODD = 1_000
 _ODD_GIVEN = 100
-#: A large bare number is rarely meant in seconds: fewer times are odd then.
+#: A large bare number is rarely meant in seconds, so a smaller multiple suggests a wrong unit.
 _LARGE, _ODD_LARGE = 5, 100
 
 
 @dataclass(frozen=True, repr=False)
 class Latency(Gate):
-    """A quantile of the time that answers take is within a limit, or near that of production.
+    """A quantile of answer times is within a limit, or near that of the model in production.
 
-    Judged are `latencies` as given, or, without any, calls of `model` on rows of `X`. The verdict
-    is on an interval of order statistics, which assumes no distribution: it is Clopper and
-    Pearson's of the share of calls beyond the limit. Calls that depend on those before them count
-    for fewer. What is too few for the quantile is INCONCLUSIVE and says how many are needed.
+    The gate uses `latencies` as given, or else measures calls of `model` on rows of `X`. The
+    verdict follows from an interval of order statistics, which assumes no distribution and agrees
+    with Clopper and Pearson's interval of the share of calls beyond the limit. Calls that depend on
+    earlier ones count as fewer independent calls. Too few calls for the quantile are INCONCLUSIVE,
+    with the number that is needed.
 
     Parameters
     ----------
@@ -52,43 +53,43 @@ class Latency(Gate):
         Largest latency: "20ms", a ``timedelta`` or seconds. At least one of `at_most` and
         `max_slowdown` is given; each is a check.
     max_slowdown : float, optional
-        How much slower than the model in production, as a share: 0.1 is 10 %. It asks for
-        `production_model`, whose calls take turns with those of `model`, or for
+        Largest slowdown against the model in production, as a share: 0.1 is 10 %. It needs
+        `production_model`, whose calls take turns with those of `model`, or
         `production_latencies`.
     calls : int, optional
         Calls to measure. By default at least 1,000 and twice as many as the quantile needs, and up
         to ten times that, for at most a minute, while calls depend too much on each other.
     warmup : int
-        Calls before, which don't count; the first of them is reported apart.
+        Calls before the measurement, which don't count; the first one is reported separately.
     batch_size : int
-        Rows a call.
+        Rows per call.
     rate : float, optional
-        Calls a second, sent by the clock to one server whether or not it keeps up: latency then
-        counts from the moment a call was due. Without it the next call follows the answer, and
-        what is measured is service time.
+        Calls per second, sent on a schedule whether or not the model keeps up: latency then counts
+        from the time when a call was due. Without it each call follows the answer of the last, and
+        service time is measured.
     decide_by : {"interval", "estimate"}
-        "estimate": the quantile of the calls decides, whatever chance does.
+        "estimate": the quantile of the calls decides, without regard to chance.
     confidence : float
         Of the two-sided interval.
     cold_at_most : str, timedelta or float, optional
-        Largest duration of the first call of all, a check of its own.
+        Largest duration of the very first call, a check of its own.
     max_failed : float
-        Largest share of calls that may fail; a check where one does. A failed call is infinitely
-        slow.
+        Largest share of calls that may fail; a check of its own when a call fails. A failed call
+        has an infinite latency.
     expected_interval : str, timedelta or float, optional
-        Of latencies that were measured in a closed loop: the time between two calls of one sender.
-        What was not sent while a call was waited for is then added, as HdrHistogram does.
+        For latencies measured in a closed loop: the time between two calls of one sender. Calls
+        that were not sent while it waited for an answer are then added, as in HdrHistogram.
     seed : int
-        For drawing rows, before the clock runs.
+        For drawing rows, before the time is measured.
     disable_gc : bool
-        Whether to keep the garbage collector from running; production has one.
+        Whether to disable the garbage collector; in production it usually runs.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    The model is called in this process, one call at a time; a call that hangs hangs the run.
-    Latencies that are not positive numbers are an ERROR.
+    The model is called in this process, one call at a time, without a time limit. Latencies that
+    are not positive numbers are an ERROR.
 
     Examples
     --------
@@ -102,15 +103,15 @@ class Latency(Gate):
     needs: ClassVar[frozenset[str]] = frozenset()
     optional_evidence: ClassVar[frozenset[str]] = frozenset({*MODELS, *MODELS.values(), "X"})
     info = GateInfo(
-        summary="a quantile of the time of an answer, given or measured, alone or beside "
+        summary="a quantile of answer times, given or measured, within a limit or against "
         "production",
         metrics={
             "`p95` and the like, `first_call`": "a time",
-            "`slowdown`, `failed`": "share of production's time; share of the calls",
+            "`slowdown`, `failed`": "share of production's time; share of calls",
         },
-        fewest_rows='the calls that can show the quantile: 368 for `"p99"` at 95 %',
-        forgives="an interval of the quantile, or of the slowdown, that reaches across the limit. "
-        "Never too few independent calls, or a server that did not keep up",
+        fewest_rows='as many calls as the quantile needs: 368 for `"p99"` at 95 %',
+        forgives="an interval of the quantile, or of the slowdown, that includes the limit. "
+        "Never too few independent calls, or a model that did not keep up with `rate`",
         needs="`latencies`, or `model` and `X`",
         uses="with `max_slowdown` also `production_latencies` or `production_model`",
     )
@@ -151,7 +152,7 @@ class Latency(Gate):
             msg = f"{_OWNER}: give `at_most`, such as '20ms', or `max_slowdown`, such as 0.1"
             raise OptionError(msg)
         if self.rate is not None and self.expected_interval is not None:
-            msg = f"{_OWNER}: with `rate` no call is omitted, so `expected_interval` has no meaning"
+            msg = f"{_OWNER}: give `rate` or `expected_interval`, not both"
             raise OptionError(msg)
         super().__post_init__()
 
@@ -182,8 +183,8 @@ class Latency(Gate):
             first = None if measured is None else measured.first
             text, insufficient = "the first call failed", ""
             if first is None:
-                text = "the first call of all is not known"
-                insufficient = "latencies that are given don't tell it; measure a model"
+                text = "the duration of the first call is not known"
+                insufficient = "given latencies do not include it; measure a model"
             elif math.isfinite(first):
                 text = f"the first call took {format_value(first, limit, 's')}"
             method = "first call of the model by this gate"
@@ -238,7 +239,7 @@ class Latency(Gate):
             }
         clear, hint = ends is not None and limit.excludes(ends), ""
         if production is not None and production.value == math.inf:
-            insufficient = "too many calls of the model in production failed to compare with"
+            insufficient = "too many calls of the model in production failed for a comparison"
         else:
             insufficient = series.saturated
             if production is not None and production.saturated and not insufficient:
@@ -249,7 +250,7 @@ class Latency(Gate):
         if basis := ", ".join(filter(None, [latencies.format_interval(ends, unit, level), sizes])):
             text += f" ({basis})"
         if production is not None and (series.measured is None) != (production.measured is None):
-            text += ", which were not measured in turns: the machine is in the ratio"
+            text += ", not measured in turns, so the ratio includes differences of the machine"
         needed = None
         decided = clear or (ends is not None and all(map(limit.holds, ends)))
         if not insufficient and not decided and self.decide_by == "interval" and share is not None:
@@ -271,7 +272,7 @@ class Latency(Gate):
         if share is not None and series.dependence.inflation > 1:
             text += f"; calls depend on those before them and are worth {effective:,}"
         busy = series.measured is not None and series.measured.busy
-        hints = [hint, "the machine was busy with more than this" if busy else ""]
+        hints = [hint, "other processes kept the machine busy" if busy else ""]
         if production is None:
             hints.append(self._unit_hint(series, limit))
         how = {"mean": f"Student; {series.how}", "max": series.how}
@@ -308,9 +309,9 @@ class Latency(Gate):
         )
 
     def _insufficient(self, series: Latencies, whose: str, *, clear: bool) -> tuple[str, str]:
-        """Return why calls are too few to decide, and a hint; empty texts when they are enough.
+        """Return why calls are too few to decide, and a hint; empty texts when they suffice.
 
-        Fewer independent calls are enough where the interval is clearly beyond the limit.
+        Fewer independent calls suffice when the interval is clearly beyond the limit.
         """
         least = series.least
         if series.calls < least:
@@ -335,7 +336,7 @@ class Latency(Gate):
         return text, hint if series.is_sorted else ""
 
     def _unit_hint(self, series: Latencies, limit: Limit) -> str:
-        """Return a hint where a limit or latencies look as if they were in another unit."""
+        """Return a hint when the limit or the latencies seem to be in another unit."""
         median = latencies.table(series.ordered).get("p50", math.inf)
         if math.isinf(median):
             return ""
@@ -343,12 +344,12 @@ class Latency(Gate):
         if bare is not None and times > (_ODD_LARGE if bare >= _LARGE else _ODD):
             most = f"at most {format_number(limit.high, 's')} is {times:,.0f} times the median"
             write = f"write '{bare:g}ms' for milliseconds"
-            return f"{most}; a bare number is seconds: {write}"
+            return f"{most}; a number without a unit is in seconds: {write}"
         if times * _ODD_GIVEN < 1 and median >= 1:
             return "latencies are in seconds; are these milliseconds?"
         return ""
 
 
 def _finite(value: object) -> object:
-    """Return a value for the details: None in place of infinite."""
+    """Return a value for the details: None for infinity."""
     return None if value == math.inf else value

@@ -1,4 +1,4 @@
-"""Latencies of the models of a run, given or measured, and statistics of them."""
+"""Read or measure the latencies of the models of a run, and compute statistics of them."""
 
 import math
 import re
@@ -29,10 +29,10 @@ _WORDS = {"median": "p50", "average": "mean", "avg": "mean", "maximum": "max", "
 #: Fewest calls whose mean or largest latency predicts that of the next ones.
 _LEAST = 30
 _BINS = 60
-#: The model that is measured where latencies are not given.
+#: The model to measure when latencies are not given.
 MODELS = {"latencies": "model", "production_latencies": "production_model"}
-#: Calls are enough when they are worth so many times the independent ones that are needed.
-_ROOM = 1.25
+#: Calls suffice when they are worth this multiple of the independent calls that are needed.
+_MARGIN = 1.25
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -72,12 +72,12 @@ def quantile_share(given: object) -> Fraction | None:
 class Latencies:
     """Latencies of one model in the order of the calls, with one statistic of them.
 
-    Seconds are positive, infinite for a failed call; those added for calls that were not sent are
-    among them.
+    Seconds are positive, and infinite for a failed call; they include those added for calls that
+    were not sent.
     """
 
     seconds: Floats
-    quantile: str  # or "mean" or "max": the statistic
+    quantile: str  # the statistic: a quantile, "mean" or "max"
     confidence: float
     how: str = "given latencies"  # for the method of a check
     calls: int = 0  # that were made
@@ -91,7 +91,7 @@ class Latencies:
 
     @cached_property
     def share(self) -> Fraction | None:
-        """The share of calls up to the quantile; None when the statistic is none."""
+        """The share of calls up to the quantile; None for the mean and the largest latency."""
         return quantile_share(self.quantile)
 
     @property
@@ -127,7 +127,7 @@ class Latencies:
 
     @cached_property
     def interval(self) -> stats.Interval | None:
-        """Its interval; of a quantile an end may be infinite, of the largest there is none."""
+        """The interval of the statistic; an end may be infinite. None for the largest latency."""
         if not self.n or self.quantile == "max":
             return None
         if self.share is None:
@@ -137,7 +137,7 @@ class Latencies:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether latencies rise or fall from first to last: the order of the calls was lost."""
+        """Whether latencies only rise or only fall, so that the order of the calls was lost."""
         if self.n < 3 or self.ordered[0] == self.ordered[-1]:
             return False
         orders = self.ordered, self.ordered[::-1]
@@ -145,13 +145,13 @@ class Latencies:
 
     @property
     def saturated(self) -> str:
-        """Why latencies of an open loop have no meaning, as a clause; empty when they have."""
+        """Why latencies of an open loop have no meaning, as a clause; empty if they have one."""
         timing = None if self.measured is None else self.measured.timing
         if timing is None or not timing.saturated:
             return ""
         served, rate = format_number(timing.achieved), format_number(timing.rate)
         kept = f"{served} of {rate} calls a second were served"
-        return f"saturated: {kept}, so latencies grow as long as one measures"
+        return f"saturated: {kept}, so latencies grow with the length of the measurement"
 
 
 def table(ordered: Floats) -> dict[str, float]:
@@ -193,12 +193,14 @@ def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
     return [{"edges": tuple(edges.tolist()), "counts": tuple(one.tolist())} for one in counts]
 
 
-def slowdown_of(found: Latencies, other: Latencies) -> tuple[float | None, stats.Interval | None]:
-    """Return by what share one is slower than another, and its interval; None when undefined."""
-    value, base = found.value, other.value
+def slowdown_of(
+    candidate: Latencies, production: Latencies
+) -> tuple[float | None, stats.Interval | None]:
+    """Return the slowdown as a share and its interval; None when undefined."""
+    value, base = candidate.value, production.value
     if value is None or base is None or math.isinf(base):
         return None, None
-    ends, others = found.interval, other.interval
+    ends, others = candidate.interval, production.interval
     if ends is None or others is None or math.isinf(value):
         return value / base - 1, None
     low, high = stats.ratio_interval(value, ends, base, others)
@@ -206,7 +208,7 @@ def slowdown_of(found: Latencies, other: Latencies) -> tuple[float | None, stats
 
 
 def format_latency(value: float | None, limit: Limit | None = None) -> str:
-    """Format a time, with the digits that distinguish it from a limit.
+    """Format a time with enough digits to distinguish it from a limit.
 
     Examples
     --------
@@ -219,7 +221,7 @@ def format_latency(value: float | None, limit: Limit | None = None) -> str:
 
 
 def format_interval(interval: stats.Interval | None, unit: str, confidence: float) -> str:
-    """Format an interval; an end that isn't known is left open.
+    """Format an interval; an unknown end is left out.
 
     Examples
     --------
@@ -239,21 +241,21 @@ def format_interval(interval: stats.Interval | None, unit: str, confidence: floa
 def read_latencies(
     evidence: Evidence, names: list[str], empty: Latencies, plan: Plan, interval: float | None
 ) -> dict[str, Latencies]:
-    """Return latencies by name: given ones as they are, all others measured in turns.
+    """Return latencies by name: as given, or else measured in turns.
 
-    `empty` has the statistic and the confidence; `interval` are the seconds between two calls of a
-    sender, to correct for those not sent.
+    `empty` has the statistic and the confidence. `interval` is the time in seconds between two
+    calls of a sender, to correct for calls that were not sent.
     """
     rest = [name for name in names if name not in evidence]
-    lacking = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
-    if lacking:
-        needed = " and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in lacking)
+    missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
+    if missing:
+        needed = " and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in missing)
         msg = f"needs {needed}, which the run was not given"
         raise EvidenceError(msg)
 
     def enough(latencies: Floats) -> bool:
-        found = replace(empty, seconds=latencies)
-        return found.dependence.effective >= _ROOM * found.least
+        sample = replace(empty, seconds=latencies)
+        return sample.dependence.effective >= _MARGIN * sample.least
 
     measured: dict[str, Measured] = {}
     if rest and rows_of(evidence.in_memory("X")) != 0:
@@ -280,7 +282,7 @@ def read_latencies(
             loop, how = "closed", "service time (closed loop)"
             if plan.rate is not None:
                 loop = "open"
-                how = f"open loop at {format_number(plan.rate)} calls a second, one server"
+                how = f"open loop at {format_number(plan.rate)} calls a second"
             latencies = empty.seconds if one is None else one.timing.latencies
         calls = len(latencies)
         details = {"loop": loop, **({} if one is None else one.details)}
@@ -290,7 +292,7 @@ def read_latencies(
             except ValueError as error:
                 msg = f"`expected_interval` is too short: {error}"
                 raise EvidenceError(msg) from None
-            how += f", corrected by {format_number(interval, 's')} for calls that were not sent"
+            how += f", corrected for calls not sent every {format_number(interval, 's')}"
             details["omitted"] = len(latencies) - calls
         series[name] = replace(
             empty, seconds=latencies, how=how, calls=calls, details=details, measured=one
@@ -299,9 +301,9 @@ def read_latencies(
 
 
 def latencies_of(column: Column) -> Floats:
-    """Return given latencies in seconds; an infinite one is a request that failed.
+    """Return given latencies in seconds; an infinite one is a failed request.
 
-    Durations have a unit of their own. Raises EvidenceError for values that are not positive.
+    Durations are converted from their unit. Raises EvidenceError for values that are not positive.
 
     Examples
     --------
@@ -310,13 +312,13 @@ def latencies_of(column: Column) -> Floats:
     [0.02, 0.03, inf]
     >>> latencies_of(as_column("`latencies`", [0.02, 0.0]))
     Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `latencies` holds 1 of 2 values that are zero: no answer takes ...
+    mlgates.errors.EvidenceError: `latencies` has 1 of 2 values that are zero; their clock is ...
     """
     kind = column.field.kind
     empty = kind == "null" and not column.rows
     if kind == "bool" or (kind not in NUMBERS | {"duration"} and not empty):
         held = f"values of type {column.field.type}" if column.rows else "no numbers"
-        msg = f"{column.title} holds {held}; seconds are due, infinite for a request that failed"
+        msg = f"{column.title} has {held}, expected seconds (infinite for a failed request)"
         raise EvidenceError(msg)
     if kind == "duration":
         plain: Any = encoding.decode(column.array)
@@ -324,13 +326,13 @@ def latencies_of(column: Column) -> Floats:
         values = ticks / _UNITS[column.field.unit or "us"]
     else:
         values = column.floats
-    coarse = "zero: no answer takes no time, so the clock they were taken with is too coarse"
-    for bad, what in (
-        (np.isnan(values), "missing: a request that failed is infinite"),
-        (values < 0, "negative: no answer comes before its request"),
+    coarse = "zero; their clock is too coarse"
+    for bad, description in (
+        (np.isnan(values), "missing; write infinity for a failed request"),
+        (values < 0, "negative"),
         (values == 0, coarse),
     ):
         if count := int(np.count_nonzero(bad)):
-            msg = f"{column.title} holds {count:,} of {len(bad):,} values that are {what}"
+            msg = f"{column.title} has {count:,} of {len(bad):,} values that are {description}"
             raise EvidenceError(msg)
     return values
