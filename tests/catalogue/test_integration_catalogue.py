@@ -505,8 +505,8 @@ def test_golden_rows():
         (golden(np.where(np.arange(6) == 4, "else", known())), FAIL, "1 of 6 rows (first 4)"),
         (golden(known(5)), ERROR, "has 5 answers for 6 rows of `golden_X`"),
         (golden(values), ERROR, "gave texts where `golden_pred` has numbers"),
-        (golden([*known(5), None]), ERROR, "holds an answer that is missing"),
-        (golden(pd.Series(known(), index=rows.index[::-1])), ERROR, "indexes"),
+        (golden([*known(5), None]), ERROR, "has an answer that is missing"),
+        (golden(pd.Series(known(), index=rows.index[::-1])), ERROR, "same index"),
         (golden(pd.Series(known(), index=rows.index)), PASS, "all 6 golden rows"),
         (golden([], X=rows[:0]), INCONCLUSIVE, "0 rows"),
     ]
@@ -685,11 +685,11 @@ def test_model_and_application_have_groups_of_checks():
         ({"model": bad.Honest(), "X": {"a": [1], "b": [1, 2]}}, "from 1 to 2 rows"),
         (
             {"model": bad.Honest(), "X": pd.DataFrame([[1, 2]], columns=["a", "a"])},
-            "two columns of the rows given to the model are named 'a'",
+            "two columns of the model's rows are named 'a'",
         ),
         (
             {"model": bad.Honest(), "X": bad.people(), "golden_X": bad.people()},
-            "`golden_X` and `golden_pred` go together",
+            "`golden_X` and `golden_pred` must be given together",
         ),
     ],
 )
