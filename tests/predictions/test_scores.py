@@ -1,5 +1,6 @@
 """Scores, probabilities, values and weights: what they may be, and whose column is whose."""
 
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -9,9 +10,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import log_loss
 
+import mlgates as mg
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
+from mlgates.metrics import METRICS
 from mlgates.predictions.outcomes import confusion
 
 Y = [0, 1, 1, 0]
@@ -141,6 +145,35 @@ def test_probabilities_add_up_to_one():
     assert refusal("probabilities", y_true=THREE, y_score=almost) == said
 
 
+@pytest.mark.parametrize("places", [2, 3, 4, 5, 6])
+def test_rounded_probabilities_may_miss_one_by_their_rounding(places):
+    wide = np.round(np.random.default_rng(7).dirichlet(np.ones(3), 300), places)
+    assert np.abs(wide.sum(1) - 1).max() >= 10.0**-places / 2
+    assert outcomes("probabilities", y_true=np.arange(300) % 3, y_score=wide).n == 300
+    wide[0] = [0.5, 0.5, 3 * 10.0**-places]
+    said = "probabilities must add up to 1 in each row; 1 of 300 rows of `y_score` does not"
+    assert refusal("probabilities", y_true=np.arange(300) % 3, y_score=wide) == said
+
+
+@pytest.mark.parametrize("convert", [list, pd.DataFrame, np.asarray, np.float64])
+def test_probabilities_of_half_precision_may_miss_one_by_their_rounding(convert):
+    wide = np.random.default_rng(7).dirichlet(np.ones(10), 300).astype(np.float16)
+    assert np.abs(wide.astype(float).sum(1) - 1).max() > 1e-4
+    true = np.arange(300) % 10
+    assert outcomes("probabilities", y_true=true, y_score=convert(wide)).n == 300
+    wide[0] *= np.float16(1.03)
+    assert "1 of 300 rows" in refusal("probabilities", y_true=true, y_score=convert(wide))
+
+
+def test_log_loss_of_rounded_probabilities_is_scikit_learns():
+    rng = np.random.default_rng(7)
+    wide, true = rng.dirichlet(np.ones(3), 300).round(4), rng.integers(3, size=300)
+    check = mg.Performance("log_loss", at_most=5).run(y_true=true, y_score=wide).checks[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn warns, and computes
+        assert check.value == pytest.approx(log_loss(true, wide), rel=1e-3)
+
+
 def test_columns_beyond_the_labels_ask_the_model_for_its_classes():
     class Model:
         classes_ = np.array([0, 1, 2])
@@ -188,6 +221,51 @@ def test_values_are_doubles(true):
 def test_values_that_are_none(true, pred, message):
     said = refusal("values", y_true=true, y_pred=pred)
     assert said.replace("[ns]", "[us]").replace("[s]", "[us]") == message
+
+
+BIG = 2**53 + 1
+NOT_EXACT = (
+    "1 of 2 values of `{}` is beyond 2**53 and not exact as float64: subtract a constant from "
+)
+NOT_EXACT += "all values, or convert them to float"
+
+
+@pytest.mark.parametrize(
+    "big",
+    told([
+        [BIG, 1], np.array([BIG, 1]), np.array([BIG, 1], np.uint64), np.array([BIG, 1], object),
+        pd.Series([BIG, 1]), pd.array([BIG, 1], "Int64"), pd.Categorical([BIG, 1]),
+        pl.Series([BIG, 1]), pl.Series([BIG, 1], dtype=pl.Int128), pa.array([BIG, 1]),
+        pa.array([BIG, 1]).dictionary_encode(), [2**70 + 1, 1], [-BIG, 1],
+        [Decimal(BIG), Decimal(1)], [Decimal(BIG) + Decimal("0.5"), Decimal(1)],
+    ]),
+)  # fmt: skip
+def test_integers_that_are_not_doubles_are_refused(big):
+    for name in ("y_true", "y_pred"):
+        given = {"y_true": [0, 1], "y_pred": [0, 1]} | {name: big}
+        assert refusal("values", **given) == NOT_EXACT.format(name)
+    given = {"y_true": [0, 1], "y_pred": [0, 1], "production_pred": big}
+    with pytest.raises(EvidenceError) as caught:
+        Evidence(given).outcomes("values", production=True)
+    assert str(caught.value) == NOT_EXACT.format("production_pred")
+    assert refusal("scores", y_true=[0, 1], y_score=big) == NOT_EXACT.format("y_score")
+    wide = np.array([[BIG, 0, 0], [0, 0, 0]])
+    assert refusal("scores", y_true=[0, 1], y_score=wide) == NOT_EXACT.format("y_score")
+
+
+def test_large_integers_that_are_doubles_are_values():
+    found = outcomes("values", y_true=[2**60, None], y_pred=[2**53, 2**54])
+    assert (found.true.tolist(), found.pred.tolist()) == ([2.0**60], [2.0**53])
+    assert outcomes("given", y_true=[BIG, 1], y_pred=[BIG, 1]).true.tolist() == [BIG, 1]
+    for name in METRICS:
+        if METRICS[name].need == "values":
+            gate = (
+                mg.Performance(name, at_most=1)
+                if name != "r2"
+                else mg.Performance(name, at_least=0)
+            )
+            result = gate.run(y_true=np.arange(BIG, BIG + 40), y_pred=np.arange(40))
+            assert result.verdict == "error", name
 
 
 def test_values_without_a_row():

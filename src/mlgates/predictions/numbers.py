@@ -5,15 +5,23 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.tables import columns
+from mlgates.tables import columns, encoding
+from mlgates.tables.containers import kind_of
 
 Floats = npt.NDArray[np.float64]
 #: Methods of a model; an empty name stands for calling the model itself.
 Method = Literal["predict", "predict_proba", "decision_function", ""]
 
+#: Allowed distance of a sum of probabilities from 1, unless they were rounded.
 _TOLERANCE = 1e-6
+#: Decimal places that probabilities may have been rounded to, and bits of short floats.
+_PLACES = range(2, 7)
+_BITS = (8, 11)
+#: Integers up to here are exact as float64.
+_LARGEST_EXACT = 2.0**53
 #: Weights up to two to this power can be squared and added up without overflow.
 _LARGEST_POWER = 200
 
@@ -24,7 +32,8 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
     Raises
     ------
     EvidenceError
-        For columns that are not numeric, infinities, and missing values unless `missing`.
+        For columns that are not numeric, infinities, integers that float64 can't represent, and
+        missing values unless `missing`.
     """
     kind = column.field.kind
     if kind not in columns.NUMBERS and not (kind == "null" and (missing or not column.rows)):
@@ -33,7 +42,27 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
         msg = f"{column.title} {got}, but numbers are required"
         raise EvidenceError(msg)
     check_finite(column.title, column.floats, missing=missing)
+    check_exact(column)
     return column.floats
+
+
+def check_exact(column: columns.Column) -> None:
+    """Raise if integers or decimals beyond 2**53 are not exactly representable as float64."""
+    if column.field.kind not in ("int", "decimal"):
+        return
+    large = np.flatnonzero(np.abs(column.floats) >= _LARGEST_EXACT)  # False for NaN
+    if not len(large):
+        return
+    given = encoding.decode(column.array).take(pa.array(large)).to_pylist()
+    pairs = zip(given, column.floats[large].tolist(), strict=True)
+    inexact = sum(value != double for value, double in pairs)  # Python compares exactly
+    if inexact:
+        verb = "is" if inexact == 1 else "are"
+        msg = (
+            f"{inexact:,} of {column.rows:,} values of {column.title} {verb} beyond 2**53 and not "
+        )
+        msg += "exact as float64: subtract a constant from all values, or convert them to float"
+        raise EvidenceError(msg)
 
 
 def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
@@ -103,14 +132,14 @@ def as_scores(name: str, value: Any) -> Scores:
             msg = f"the rows of {name} differ in length"
             raise EvidenceError(msg)
         array = columns.as_array(name, value)
-    elif not is_list and hasattr(value, "__array__"):
+    elif not is_list and hasattr(value, "__array__") and not kind_of(value).endswith("column"):
         array = columns.as_array(name, value)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
         column = columns.as_column(name, value)
         names = (*inside, getattr(value, "name", None))[:1]
         named = tuple(name for name in names if isinstance(name, str))
         return Scores(name, column.rows, column.index, values_of(column), named)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "bf":  # integers are checked, objects are read one by one
         array = np.column_stack([values_of(columns.as_column(name, column)) for column in array.T])
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(np.float64), np.nan)
@@ -128,9 +157,28 @@ def check_probabilities(name: str, score: Floats) -> None:
         msg += "probabilities are required"
         raise EvidenceError(msg)
     if score.ndim == 2:
-        odd = int(np.count_nonzero(np.abs(score.sum(axis=1) - 1) > _TOLERANCE))
+        off = np.abs(score.sum(axis=1) - 1)
+        if off.max(initial=0.0) > _TOLERANCE:
+            off -= score.shape[1] * _rounding(score)
+        odd = int(np.count_nonzero(off > _TOLERANCE))
         if odd:
             verb = "does" if odd == 1 else "do"
             msg = f"probabilities must add up to 1 in each row; {odd:,} of {len(score):,} rows of "
             msg += f"{name} {verb} not"
             raise EvidenceError(msg)
+
+
+def _rounding(score: Floats) -> float:
+    """Return the largest rounding error of probabilities, by the precision they are written in.
+
+    They may be rounded to 2 to 6 decimal places, to 11 bits (float16) or to 8 bits (bfloat16).
+    """
+    for places in _PLACES:
+        if np.allclose(score, np.round(score, places), rtol=0, atol=1e-12):
+            return float(0.5 * 10.0**-places)
+    mantissa, _ = np.frexp(score)
+    for bits in _BITS:
+        scaled = np.ldexp(mantissa, bits)
+        if np.array_equal(scaled, np.round(scaled)):
+            return float(2.0**-bits)
+    return 0.0

@@ -338,6 +338,7 @@ def plain_values(column: Column) -> npt.NDArray[Any]:
     """
     kind = column.field.kind
     if kind in ("float", "decimal"):
+        numbers.check_exact(column)
         return column.floats
     plain = encoding.decode(column.array)
     if kind in ("bool", "int"):
