@@ -641,6 +641,7 @@ EXAMPLES = (
             at_most=1,
             by=["country", "member"],
             min_samples=20,
+            small_slices="exclude",
             decide_by="interval",
             confidence=0.9,
             greater_is_better=True,

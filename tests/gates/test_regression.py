@@ -299,6 +299,81 @@ def test_empty_and_thin_slices_are_undecided():
     assert "too few rows: 10" in result.checks[1].reason
 
 
+# 400 rows in a, 60 with 4 positives in b, 12 in c, 1 in d
+PART = np.repeat(["a", "b", "c", "d"], [400, 60, 12, 1])
+PART_TRUE = np.concatenate([[1, 0] * 200, [1] * 4 + [0] * 56, [1, 0] * 6, [1]])
+PARTS = {"data": {"part": PART}, "y_true": PART_TRUE, "y_pred": PART_TRUE}
+GATES = {
+    "performance": lambda **options: mg.Performance("recall", at_least=0.5, **options),
+    "regression": lambda **options: mg.Regression("recall", tolerance=0.1, **options),
+}
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_small_slices_are_excluded_and_listed(kind):
+    evidence = PARTS | ({"production_pred": PART_TRUE} if kind == "regression" else {})
+    blocked = GATES[kind](by="part").run(**evidence)
+    assert [check.verdict for check in blocked.checks] == [P, U, U, U]
+    result = GATES[kind](by="part", small_slices="exclude").run(**evidence)
+    assert result.verdict is P
+    assert [check.group for check in result.checks] == ["part=a"]
+    assert result.reason.endswith(
+        "; excluded: part=b (4 positives in `y_true`, at least 10 are needed), part=c (12 rows), "
+        "part=d (1 row)"
+    )
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_excluding_all_slices_is_undecided(kind):
+    evidence = PARTS | ({"production_pred": PART_TRUE} if kind == "regression" else {})
+    gate = GATES[kind](by="part", small_slices="exclude", min_samples=1_000)
+    result = gate.run(**evidence)
+    assert result.verdict is U
+    assert "all slices are too small and excluded" in result.reason
+    assert "part=a (400 rows)" in result.reason
+    gate = GATES[kind](by="part", small_slices="exclude", inconclusive="allow", min_samples=1_000)
+    assert gate.run(**evidence).verdict is U
+    assert not mg.GateSuite([gate]).run(**evidence).passed
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_a_bad_slice_is_never_excluded(kind):
+    wrong = np.where(PART == "a", 1 - PART_TRUE, PART_TRUE)
+    evidence = PARTS | {"y_pred": wrong}
+    evidence |= {"production_pred": PART_TRUE} if kind == "regression" else {}
+    assert GATES[kind](by="part", small_slices="exclude").run(**evidence).verdict is F
+
+
+def test_an_excluded_slice_is_not_measured():
+    def touchy(y_true, y_pred):
+        if len(y_true) < 30:
+            msg = "too few"
+            raise ValueError(msg)
+        return float((y_true == y_pred).mean())
+
+    options = {"at_least": 0.5, "greater_is_better": True, "by": "part"}
+    assert mg.Performance(touchy, **options).run(**PARTS).verdict is E
+    result = mg.Performance(touchy, **options, small_slices="exclude").run(**PARTS)
+    assert result.verdict is P, result.reason
+
+
+def test_rows_that_are_enough_are_counted_as_given():
+    """The effective number of rows widens the interval; the report counts given rows."""
+    evidence = discordant(10, 12, 500)
+    weight = np.where(np.arange(500) % 5 == 0, 10.0, 1.0)
+    gate = mg.Regression("accuracy", tolerance=0.02)
+    check = gate.run(**evidence, sample_weight=weight).checks[0]
+    worth = weight.sum() ** 2 / (weight**2).sum()
+    assert (check.verdict, check.n) == (U, int(worth))
+    assert f"n = {check.n} effective of 500 rows" in check.reason
+    needed = check.details["rows_needed"]
+    times = math.ceil(needed / 500)
+    many = {name: np.tile(array, times) for name, array in evidence.items()}
+    again = gate.run(**many, sample_weight=np.tile(weight, times)).checks[0]
+    assert again.verdict is not U
+    assert needed > 500
+
+
 def test_condition_that_breaks_is_the_error_of_its_slice():
     conditions = {"a": lambda table: table["group"] == "a", "typo": lambda table: table["grp"]}
     result = mg.Regression("accuracy", tolerance=0.5, by=conditions).run(
@@ -517,6 +592,7 @@ def test_rows_needed_decide_in_four_of_five_draws():
         ({"metric": lambda y_true, y_pred: 0.0}, "`greater_is_better` must be True or False"),
         ({"greater_is_better": False}, "`greater_is_better` must be True or None for `accuracy`"),
         ({"min_samples": 0}, "`min_samples` must be"),
+        ({"small_slices": "drop"}, "`small_slices` must be"),
         ({"decide_by": "p-value"}, "`decide_by` must be"),
         ({"confidence": 95}, "write 0.95"),
         ({"by": []}, "`by` must be"),
@@ -581,6 +657,7 @@ EXAMPLES = (
             tolerance=0.4,
             by=["country"],
             min_samples=20,
+            small_slices="exclude",
             decide_by="significance",
             confidence=0.9,
             greater_is_better=False,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from mlgates import options
 from mlgates._gate import Gate
@@ -18,6 +18,7 @@ from mlgates.verdict import (
     Limit,
     Measurement,
     Rule,
+    Verdict,
     format_number,
     format_value,
     snap_to_limit,
@@ -40,6 +41,14 @@ class SliceEstimate(NamedTuple):
     tested: Limit
     #: The verb phrase of the reason, with the fields ``value``, ``interval`` and ``n``.
     sentence: str
+    #: Rows with a label and a weight above 0.
+    rows: int = 0
+
+
+#: The estimate of a slice, the exception that it raised, or why the slice is excluded.
+SliceResult = SliceEstimate | Exception | str
+#: Most names of excluded slices in a note.
+_MOST_NAMED = 5
 
 
 def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurement:
@@ -69,6 +78,7 @@ class MetricGate(Gate):
     metric: str | Callable[..., object]
     by: By | None
     min_samples: int
+    small_slices: Literal["inconclusive", "exclude"]
     decide_by: Rule
     confidence: float
     greater_is_better: bool | None
@@ -77,6 +87,7 @@ class MetricGate(Gate):
         self._convert("decide_by", options.choice, self._rules)
         self._convert("by", options.slices)
         self._convert("min_samples", options.count, at_least=1)
+        self._convert("small_slices", options.choice, ("inconclusive", "exclude"))
         self._convert("confidence", confidence_of)
         super().__post_init__()
 
@@ -102,18 +113,16 @@ class MetricGate(Gate):
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the metric in total, or in each slice."""
         metric, limit = self._metric, self._limit
-        models = self._outcomes(evidence)
-        slices = () if self.by is None else evidence.slices(self.by)
-        # without slices, none were declared or there are no rows
-        estimates: list[tuple[str | None, SliceEstimate]] = []
-        if not slices:
-            estimates = [(None, self._estimate(metric, *models))]
-        for part in slices:
-            try:
-                here = [outcomes.take(part.rows) for outcomes in models]
-                estimates.append((part.name, self._estimate(metric, *here)))
-            except Exception as error:  # noqa: BLE001  (a slice that breaks hides no other)
-                yield error_check(metric.name, metric.name, error, part.name)
+        results = self._results(evidence)
+        for name, result in results:
+            if isinstance(result, Exception):
+                yield error_check(metric.name, metric.name, result, name)
+        estimates = [(name, one) for name, one in results if isinstance(one, SliceEstimate)]
+        excluded = sum(isinstance(result, str) for _, result in results)
+        if excluded and not estimates:
+            reason = f"`{metric.name}` can't be checked: all slices are too small and excluded"
+            undecided = Verdict.INCONCLUSIVE
+            yield Check(subject=metric.name, metric=metric.name, verdict=undecided, reason=reason)
 
         def is_beyond(estimate: SliceEstimate, level: float) -> bool:
             measured = estimate.at(level)
@@ -134,6 +143,8 @@ class MetricGate(Gate):
                 interval = f"{level} interval {low} to {high}, "
             text = f"`{metric.name}` " if group is None else f"`{metric.name}` where {group} "
             value, n = format_value(measured.value, limit), f"n = {measured.n:,}"
+            if estimate.rows != measured.n:
+                n += f" effective of {estimate.rows:,} rows"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
             needed = self._rows_needed(estimate, measured)
             if needed is not None:
@@ -153,13 +164,52 @@ class MetricGate(Gate):
             )
 
     def note(self, evidence: Evidence) -> str:
-        """Return which predicted labels are no labels of the truth: they count as wrong."""
-        return "; ".join(
+        """Return predicted labels that `y_true` does not have, and the excluded slices."""
+        notes = [
             f"predicted{' in production' if production else ''}, but not in `y_true`: "
             f"{list_labels(outcomes.unseen)}"
             for production, outcomes in zip(self._models, self._outcomes(evidence), strict=True)
             if outcomes.unseen
-        )
+        ]
+        excluded = [f"{name} ({why})" for name, why in self._results(evidence) if type(why) is str]
+        if excluded:
+            more = len(excluded) - _MOST_NAMED
+            listed = ", ".join(excluded[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+            notes.append(f"excluded: {listed}")
+        return "; ".join(notes)
+
+    def _results(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
+        """Return what became of each slice, by name; without slices of all rows (None)."""
+        make = partial(self._measure_slices, evidence)
+        # kept for the note
+        results = evidence.cached("slice results", self, make)
+        return cast("list[tuple[str | None, SliceResult]]", results)
+
+    def _measure_slices(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
+        models = self._outcomes(evidence)
+        slices = () if self.by is None else evidence.slices(self.by)
+        if not slices:  # none were declared, or there are no rows
+            return [(None, self._measure_slice(models))]
+        results: list[tuple[str | None, SliceResult]] = []
+        for part in slices:
+            try:
+                here = [outcomes.take(part.rows) for outcomes in models]
+                result = self._measure_slice(here, exclude=self.small_slices == "exclude")
+            except Exception as error:  # noqa: BLE001  (the other slices are measured all the same)
+                result = error
+            results.append((part.name, result))
+        return results
+
+    def _measure_slice(self, models: list[Outcomes], *, exclude: bool = False) -> SliceResult:
+        """Return the estimate of some rows, or why there are too few of them where `exclude`."""
+        outcomes = models[0]
+        n, weight = outcomes.effective_rows, outcomes.weight
+        if exclude and n < self.min_samples:
+            return "1 row" if n == 1 else f"{n:,} rows"
+        estimate = self._estimate(self._metric, *models)
+        if exclude and estimate.insufficient:
+            return estimate.insufficient
+        return estimate._replace(rows=n if weight is None else int((weight > 0).sum()))
 
     def _outcomes(self, evidence: Evidence) -> list[Outcomes]:
         metric = self._metric
@@ -181,4 +231,5 @@ class MetricGate(Gate):
             limit, error = estimate.tested, None
         error = error if isinstance(error, float) else None
         level = measured.confidence or self.confidence
-        return rows_needed(value, measured.interval, limit, measured.n, level, error=error)
+        # in rows as they are given, of which `measured.n` is the effective number
+        return rows_needed(value, measured.interval, limit, estimate.rows, level, error=error)

@@ -38,6 +38,9 @@ class Performance(MetricGate):
         the table that return one bool per row.
     min_samples : int
         Minimal number of rows, in each slice; with weights, of effective rows.
+    small_slices : {"inconclusive", "exclude"}
+        "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
+        with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
     decide_by : {"estimate", "interval", "significance"}
         "estimate": compare the value with the limit. "interval": PASS if the whole interval is
         within the limit, FAIL if the whole interval is outside. "significance": PASS if the value
@@ -93,6 +96,7 @@ class Performance(MetricGate):
     at_most: float | None = None
     by: By | None = None
     min_samples: int = 30
+    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["estimate", "interval", "significance"] = "estimate"
     confidence: float = 0.95
     greater_is_better: bool | None = None

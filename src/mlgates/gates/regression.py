@@ -37,6 +37,9 @@ class Regression(MetricGate):
         conditions: functions of the table that return one bool per row.
     min_samples : int
         Minimum number of rows, in each slice.
+    small_slices : {"inconclusive", "exclude"}
+        "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
+        with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
     decide_by : {"interval", "estimate", "significance"}
         "interval": PASS if the whole interval of the difference is within the tolerance, FAIL if
         all of it is beyond. "estimate": PASS or FAIL by the difference itself. "significance": a
@@ -111,6 +114,7 @@ class Regression(MetricGate):
     tolerance: float
     by: By | None = None
     min_samples: int = 30
+    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["interval", "estimate", "significance"] = "interval"
     confidence: float = 0.95
     greater_is_better: bool | None = None
