@@ -1,0 +1,227 @@
+"""Hashes of rows by value: equal rows of any two tables have equal hashes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates.errors import EvidenceError
+from mlgates.tables import encoding
+from mlgates.tables.encoding import as_bytes, offsets_and_bytes
+from mlgates.tables.field import Field
+
+__all__ = ["RowHashes", "row_hashes"]
+
+Words = npt.NDArray[np.uint64]
+#: Two hashes of 64 bits for each row, as rows of an array of shape (2, n).
+RowHashes = Words
+
+#: Rows hashed at a time; they fit into the cache of a processor.
+_BLOCK = 1 << 14
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+_STEP = 0x9E3779B97F4A7C15
+_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+_MASK = (1 << 64) - 1
+#: Masks for words of which 0, 1, ..., 8 bytes belong to the text.
+_KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
+_DAY = 86_400
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_TWO_63 = 2.0**63
+#: What distinguishes values of different kinds that have the same bits.
+_TAGS = {
+    "number": 1, "fraction": 2, "large": 3, "bool": 4, "string": 5, "binary": 6, "naive": 7,
+    "zoned": 8, "duration": 9, "time": 10, "missing": 11,
+}  # fmt: skip
+
+
+def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
+    """Return two hashes of 64 bits for each row.
+
+    Parameters
+    ----------
+    columns : sequence of (pyarrow.ChunkedArray, Field)
+        Plain columns of equal length.
+
+    Returns
+    -------
+    numpy.ndarray of uint64, shape (2, n)
+        Rows are equal if their values are: numbers by value whatever their type (1, 1.0 and
+        Decimal("1.00") are equal, a decimal with a fraction is its nearest double), times by their
+        moment whatever their unit, a date like midnight without a zone, null like NaN. Different
+        rows have the same pair of hashes with a probability of about 2**-128.
+
+    Raises
+    ------
+    EvidenceError
+        For a column that is nested or can't be read.
+
+    Examples
+    --------
+    >>> from mlgates.tables.field import field_of
+    >>> x = pa.chunked_array([[1, 2, 1]]), field_of("x", pa.int64())
+    >>> y = pa.chunked_array([[1.0, 2.5, 1.0]]), field_of("y", pa.float64())
+    >>> one, other = row_hashes([x]), row_hashes([y])
+    >>> (one[:, 0] == one[:, 2]).all(), (one == other).all(axis=0)
+    (np.True_, array([ True, False,  True]))
+    """
+    rows = len(columns[0][0])
+    total = np.zeros((2, rows), np.uint64)
+    for place, (array, field) in enumerate(columns):
+        first, second, tag = _cells(array, field)
+        for side, cells in enumerate((first, second)):
+            seed = np.uint64((_STEP * (2 * place + side + 1)) & _MASK)
+            for start in range(0, rows, _BLOCK):
+                block = slice(start, start + _BLOCK)
+                total[side, block] += _mixed(_mixed(cells[block] + seed) + tag[block])
+    return total
+
+
+def _mixed(words: Words) -> Words:
+    """Return the words with all bits mixed, one to one; `words` is overwritten."""
+    words ^= words >> _SHIFTS[0]
+    words *= _FIRST
+    words ^= words >> _SHIFTS[1]
+    words *= _SECOND
+    words ^= words >> _SHIFTS[2]
+    return words
+
+
+def _cells(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
+    """Return the cells of a column as two words each, and the tags of their kinds."""
+    kind, array = field.kind, encoding.decode(array)
+    if kind in ("nested", "unreadable"):
+        problem = (
+            field.problem or f"column {field.name!r} is nested; rows with it can't be compared"
+        )
+        raise EvidenceError(problem)
+    if kind == "null":
+        empty = np.zeros(len(array), np.uint64)
+        return empty, empty, _tags(len(array), "missing")
+    missing = encoding.null_mask(array) if array.null_count else None
+    if kind in ("string", "binary"):
+        first, second = _texts(array, 0), _texts(array, 1)
+        tag = _tags(len(array), kind)
+    else:
+        first, tag = _numbers(array, field)
+        second = first
+    if missing is not None:
+        first, second = first.copy(), second.copy()
+        first[missing] = second[missing] = 0
+        tag[missing] = _TAGS["missing"]
+    return first, second, tag
+
+
+def _tags(rows: int, kind: str) -> Words:
+    return np.full(rows, _TAGS[kind], np.uint64)
+
+
+def _numbers(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words]:
+    """Return numbers, bools and times as words, and the tags of their kinds."""
+    if field.kind == "float":
+        return _floats(encoding.to_floats(array).astype(np.float64, copy=False))
+    if field.kind == "decimal":
+        return _decimals(array)
+    if field.kind == "bool":
+        values = _joined(array, np.bool_).astype(np.uint64)
+        return values, _tags(len(values), "bool")
+    if field.kind == "int":
+        values = _joined(array, np.dtype(str(array.type)))
+        if values.dtype != np.uint64:
+            return values.astype(np.int64, copy=False).view(np.uint64), _tags(len(values), "number")
+        large = values >= np.uint64(2**63)
+        tag = _tags(len(values), "number")
+        tag[large] = _TAGS["large"]
+        return values, tag
+    ticks = _joined(encoding.to_whole_numbers(array), None).astype(np.int64, copy=False)
+    if field.kind == "date":
+        days, rest = ticks, np.zeros(len(ticks), np.int64)
+    else:
+        per = _PER_SECOND[field.unit or "us"]
+        days = ticks // (_DAY * per)
+        rest = (ticks - days * (_DAY * per)) * (10**9 // per)
+    kind = "zoned" if field.zone else "naive"
+    if field.kind in ("duration", "time"):
+        kind = field.kind
+    words = _mixed(days.view(np.uint64).copy()) + rest.view(np.uint64)
+    return words, _tags(len(words), kind)
+
+
+def _joined(array: pa.ChunkedArray, dtype: Any) -> npt.NDArray[Any]:
+    """Return the chunks of a column of bools or integers at full length, 0 where missing."""
+    parts = [encoding.filled(chunk, 0) for chunk in array.chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype or np.int64), *parts])
+
+
+def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
+    """Return floats as words: whole ones as the integers they equal, others as their bits."""
+    words, tag = np.empty(len(values), np.uint64), np.empty(len(values), np.uint64)
+    number, fraction = np.uint64(_TAGS["number"]), np.uint64(_TAGS["fraction"])
+    for start in range(0, len(values), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        part = values[block]
+        whole = np.rint(part) == part
+        words[block] = (
+            part.view(np.uint64) if part.flags.c_contiguous else part.copy().view(np.uint64)
+        )
+        tag[block] = fraction
+        if whole.any():
+            magnitude = np.abs(part)
+            small, large = whole & (magnitude < _TWO_63), (part >= _TWO_63) & (part < 2 * _TWO_63)
+            words[block][small] = part[small].astype(np.int64).view(np.uint64)
+            words[block][large] = part[large].astype(np.uint64)
+            tag[block][small], tag[block][large] = number, _TAGS["large"]
+        missing = np.isnan(part)
+        if missing.any():
+            words[block][missing], tag[block][missing] = 0, _TAGS["missing"]
+    return words, tag
+
+
+def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
+    """Return decimals as words: whole ones as integers, others as their nearest doubles."""
+    filled = pc.fill_null(array, pa.scalar(0, array.type))
+    words, tag = _floats(encoding.to_doubles(filled))
+    # whole numbers that are no exact doubles
+    beyond = np.flatnonzero(
+        (tag != _TAGS["fraction"]) & (np.abs(encoding.to_doubles(filled)) > 2**53)
+    )
+    for row in beyond.tolist():
+        number = int(filled[row].as_py())
+        words[row] = np.uint64(number & _MASK)
+        tag[row] = _TAGS["large" if number >= 2**63 else "number"]
+    return words, tag
+
+
+def _texts(array: pa.ChunkedArray, side: int) -> Words:
+    """Return one of two independent hashes of each text, a sum over its words of eight bytes."""
+    parts = [np.empty(0, np.uint64)]
+    for chunk in map(as_bytes, array.chunks):
+        offsets, data = offsets_and_bytes(chunk)
+        starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
+        lengths = np.diff(offsets).astype(np.int64, copy=False)
+        # `words[i]` are the eight bytes from byte i on, as one number, with zeros after the last
+        padded = np.concatenate([data, np.zeros(8, np.uint8)])
+        words = np.ndarray((len(data) + 1,), "<u8", padded, strides=(1,))
+        for row in range(0, len(chunk), _BLOCK):
+            rows = slice(row, row + _BLOCK)
+            parts.append(_text_block(words, starts[rows], lengths[rows], side))
+    return np.concatenate(parts)
+
+
+def _text_block(
+    words: Words, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], side: int
+) -> Words:
+    seed = _STEP * (side + 1)
+    total = lengths.astype(np.uint64) * np.uint64(seed & _MASK | 1)
+    rows: Any = slice(None)
+    for at in range(0, int(lengths.max(initial=0)), 8):
+        if at >= 16:  # only the longer texts have more words
+            rows = np.flatnonzero(lengths > at)
+        word = words[np.minimum(starts[rows] + at, len(words) - 1)]
+        word &= _KEEP[np.clip(lengths[rows] - at, 0, 8)]
+        word += np.uint64((seed * (at + 1)) & _MASK) * (word != 0)
+        total[rows] += _mixed(word)
+    return total
