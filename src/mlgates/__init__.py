@@ -30,11 +30,13 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
     from mlgates.gates.freshness import Freshness as Freshness
     from mlgates.gates.integration import Integration as Integration
     from mlgates.gates.latency import Latency as Latency
+    from mlgates.gates.leakage import Leakage as Leakage
     from mlgates.gates.performance import Performance as Performance
     from mlgates.gates.regression import Regression as Regression
     from mlgates.gates.rule import Rule as Rule
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
+    from mlgates.gates.unique import Unique as Unique
 
     # end of imports
     __version__: str
@@ -67,10 +69,12 @@ __all__ += [
     "Freshness",
     "Integration",
     "Latency",
+    "Leakage",
     "Performance",
     "Regression",
     "Rule",
     "Schema",
+    "Unique",
 ]
 # end of names
 
@@ -87,10 +91,12 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.freshness": ("Freshness",),
         "gates.integration": ("Integration",),
         "gates.latency": ("Latency",),
+        "gates.leakage": ("Leakage",),
         "gates.performance": ("Performance",),
         "gates.regression": ("Regression",),
         "gates.rule": ("Rule",),
         "gates.schema": ("Column", "Schema"),
+        "gates.unique": ("Unique",),
         # end of homes
         "report": ("GateResult", "Report"),
         "suite": ("GateSuite",),

@@ -169,8 +169,8 @@ def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
         )
         tag[block] = fraction
         if whole.any():
-            magnitude = np.abs(part)
-            small, large = whole & (magnitude < _TWO_63), (part >= _TWO_63) & (part < 2 * _TWO_63)
+            small = whole & (part >= -_TWO_63) & (part < _TWO_63)
+            large = (part >= _TWO_63) & (part < 2 * _TWO_63)
             words[block][small] = part[small].astype(np.int64).view(np.uint64)
             words[block][large] = part[large].astype(np.uint64)
             tag[block][small], tag[block][large] = number, _TAGS["large"]
@@ -183,11 +183,10 @@ def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
 def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
     """Return decimals as words: whole ones as integers, others as their nearest doubles."""
     filled = pc.fill_null(array, pa.scalar(0, array.type))
-    words, tag = _floats(encoding.to_doubles(filled))
-    # whole numbers that are no exact doubles
-    beyond = np.flatnonzero(
-        (tag != _TAGS["fraction"]) & (np.abs(encoding.to_doubles(filled)) > 2**53)
-    )
+    doubles = encoding.to_doubles(filled)
+    words, tag = _floats(doubles)
+    # whole numbers that may be no exact doubles
+    beyond = np.flatnonzero((tag != _TAGS["fraction"]) & (np.abs(doubles) >= 2**53))
     for row in beyond.tolist():
         number = int(filled[row].as_py())
         words[row] = np.uint64(number & _MASK)

@@ -1,0 +1,123 @@
+"""Leakage: few rows of the data are also rows of the reference."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from typing import ClassVar
+
+from mlgates import options
+from mlgates._gate import Gate, GateInfo
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+from mlgates.gates._shared import Near
+from mlgates.profile.counter import Counter
+from mlgates.profile.keys import KeyCounter, KeyHashes
+from mlgates.profile.scan import Profile
+from mlgates.tables.field import TableSchema
+from mlgates.verdict import Check, Limit, Measurement, format_value
+
+__all__ = ["Leakage"]
+
+
+@dataclass(frozen=True, repr=False)
+class Leakage(Gate):
+    """Check that rows of `data`, such as a test set, are not in `reference`, the training set.
+
+    Parameters
+    ----------
+    columns : str or sequence of str, optional
+        The columns by which rows are compared, such as the id of a patient; by default all columns
+        that both tables have.
+    at_most : float
+        Largest share of rows of `data` that are also in `reference`.
+    name, advisory, inconclusive, after
+        As in `Gate`.
+
+    Notes
+    -----
+    Values are compared in the common type of both tables: 1 and 1.0 are equal. Missing equals
+    missing. Rows of a table that repeats itself by nature, such as three coarse categories, are in
+    both tables without any leak: name the columns of a key, or raise `at_most`. Of each row of both
+    tables 16 bytes are kept. Rows are compared by 128-bit hashes, which two different rows share
+    with a probability of about 2**-128. The reference must be a table: a baseline has no rows.
+
+    Examples
+    --------
+    >>> train = {"id": [1, 2, 3], "age": [31, 44, 45]}
+    >>> test = {"id": [4, 2], "age": [52, 44]}
+    >>> print(Leakage("id").run(data=test, reference=train).reason)
+    1 of 2 rows (50 %) has the same `id` as a row of the reference: row 1 as row 1 there; the limit
+    is at most 0 %
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})
+    info = GateInfo(
+        summary="rows of the data that are also in the reference",
+        metrics={"`leakage`": "share of the rows of the data"},
+        fewest_rows="one row in each table",
+    )
+    columns: str | Iterable[str] | None = None
+    _: KW_ONLY
+    at_most: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._convert("columns", options.some)
+        self._convert("at_most", options.share)
+        super().__post_init__()
+
+    @property
+    def default_name(self) -> str:
+        """``"leakage"``, and the columns of the key: ``"leakage:patient"``."""
+        return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
+
+    def request_counts(self, evidence: Evidence) -> None:
+        """Request the keys of both tables, of the columns that both have."""
+        evidence.request(partial(self._keys, evidence), partial(self._keys, evidence))
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the check of shared rows."""
+        reference = evidence.reference()
+        if isinstance(evidence["reference"], Profile) or not isinstance(reference, Profile):
+            msg = "the reference is a baseline, which has no rows; give the table itself"
+            raise EvidenceError(msg)
+        counter = self._counter(evidence)
+        keys: KeyHashes = evidence.profile()[counter]
+        theirs: KeyHashes = reference[counter]
+        count, pairs = keys.shared_with(theirs)
+        limit = Limit(at_most=self.at_most)
+        share = count / keys.n if keys.n and theirs.n else None
+        subject = "rows" if self.columns is None else ", ".join(counter.key)
+        text = f"none of the {keys.n:,} rows is in the reference ({theirs.n:,} rows)"
+        if count:
+            have = "has" if count == 1 else "have"
+            same = f"the same `{'`, `'.join(counter.key)}` as a row of the reference"
+            if self.columns is None:
+                have, same = ("is" if count == 1 else "are"), "also in the reference"
+            shown = [f"row {ours:,} as row {other:,} there" for ours, other in pairs]
+            text = f"{count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "
+            text += f"{have} {same}: {', '.join(shown)}"
+        if share is None:
+            text = f"the {'reference' if keys.n else 'data'} has no rows"
+        details = {"count": count, "pairs": pairs, "columns": counter.key}
+        measured = Measurement(share, n=keys.n, method="count of hashed rows", details=details)
+        yield Check.judge(subject, "leakage", measured, limit, unit="share", said=text)
+
+    def _counter(self, evidence: Evidence) -> KeyCounter:
+        """Return the counter of the columns that both tables have; EvidenceError without any."""
+        ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
+        names = tuple(name for name in ours if name in theirs)
+        if self.columns is not None:
+            names = tuple(map(str, self.columns))
+            for table, schema in (("data", ours), ("reference", theirs)):
+                absent = [name for name in names if name not in schema]
+                if absent:
+                    hint = Near(absent, schema).hint(absent[0])
+                    msg = f"`{absent[0]}` is not in `{table}`{hint}"
+                    raise EvidenceError(msg)
+        if not names:
+            msg = "`data` and `reference` have no column in common"
+            raise EvidenceError(msg)
+        return KeyCounter(names, missing_is_value=True)
+
+    def _keys(self, evidence: Evidence, _: TableSchema) -> Iterable[Counter]:
+        return (self._counter(evidence),)

@@ -1,0 +1,112 @@
+"""Unique: no row repeats the key of an earlier row."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar, Literal
+
+from mlgates import options
+from mlgates._gate import Gate, GateInfo
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+from mlgates.gates._shared import Near, listed
+from mlgates.profile.counter import Counter
+from mlgates.profile.keys import KeyCounter, KeyHashes
+from mlgates.tables.field import TableSchema
+from mlgates.verdict import Check, Limit, Measurement, format_value
+
+__all__ = ["Unique"]
+
+
+@dataclass(frozen=True, repr=False)
+class Unique(Gate):
+    """Check that no row repeats the key of an earlier row, or few do.
+
+    Parameters
+    ----------
+    columns : str or sequence of str, optional
+        The columns of the key; by default all, so that no row is repeated as a whole.
+    max_duplicates : float
+        Largest share of rows that repeat the key of an earlier row.
+    missing : {"ignore", "value"}
+        How a row counts in which a column of the key is missing (null or NaN): "ignore" leaves it
+        out, as a unique key in SQL does; "value" compares it, and missing equals missing.
+    name, advisory, inconclusive, after
+        As in `Gate`.
+
+    Notes
+    -----
+    Values are compared as they are: 1 and 1.0 are equal, texts are not trimmed. Of each row 16
+    bytes are kept, and about 50 while they are compared, also when a file is streamed. Keys are
+    compared by 128-bit hashes; two different keys count as equal with a probability of about
+    2**-128. A table without a key in any row is INCONCLUSIVE.
+
+    Examples
+    --------
+    >>> visits = {"patient": [1, 1, 2, 1], "day": ["mo", "tu", "mo", "mo"]}
+    >>> print(Unique(["patient", "day"]).run(data=visits).reason)
+    1 of 4 rows (25 %) repeats the values of `patient`, `day` in an earlier row, first at row 3;
+    the limit is at most 0 %
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    info = GateInfo(
+        summary="rows that repeat the key of an earlier row",
+        metrics={"`duplicates`": "share of the rows"},
+        fewest_rows="one row with a key",
+    )
+    columns: str | Iterable[str] | None = None
+    _: KW_ONLY
+    max_duplicates: float = 0.0
+    missing: Literal["ignore", "value"] = "ignore"
+
+    def __post_init__(self) -> None:
+        self._convert("columns", options.some)
+        self._convert("max_duplicates", options.share)
+        options.choice("Unique", "missing", self.missing, ("ignore", "value"))
+        super().__post_init__()
+
+    @property
+    def default_name(self) -> str:
+        """``"unique"``, and the columns of the key: ``"unique:id,day"``."""
+        return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
+
+    def counts(self, schema: TableSchema) -> Iterable[Counter]:
+        """Yield the counter of keys; none where a column is not in the table."""
+        counter = self._counter(schema)
+        if all(column in schema for column in counter.key):
+            yield counter
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the check of repeated keys."""
+        schema = evidence.source("data").schema
+        counter = self._counter(schema)
+        absent = [column for column in counter.key if column not in schema]
+        if absent:
+            msg = f"`{absent[0]}` is not in the table{Near(absent, schema).hint(absent[0])}"
+            raise EvidenceError(msg)
+        keys: KeyHashes = evidence.profile()[counter]
+        limit = Limit(at_most=self.max_duplicates)
+        share = keys.count / keys.n if keys.n else None
+        subject = "rows" if self.columns is None else ", ".join(counter.key)
+        of = (
+            "another row" if self.columns is None else f"the values of `{'`, `'.join(counter.key)}`"
+        )
+        text = f"none of the {keys.n:,} rows repeats {of}"
+        if keys.count:
+            repeats = "repeats" if keys.count == 1 else "repeat"
+            text = f"{keys.count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "
+            text += f"{repeats} {of} in an earlier row"
+            text = text.replace("another row in an earlier row", "an earlier row")
+            text += f", first at row{'s' if len(keys.rows) > 1 else ''} {listed(keys.rows)}"
+        if not keys.n:
+            text = "the table has no row with a key" if keys.missing else "the table has no rows"
+        if keys.missing:
+            has = "row has" if keys.missing == 1 else "rows have"
+            text += f"; {keys.missing:,} {has} a missing value (not counted)"
+        details = {"count": keys.count, "missing": keys.missing, "rows": keys.rows}
+        measured = Measurement(share, n=keys.n, method="count of hashed keys", details=details)
+        yield Check.judge(subject, "duplicates", measured, limit, unit="share", said=text)
+
+    def _counter(self, schema: TableSchema) -> KeyCounter:
+        key = tuple(schema) if self.columns is None else tuple(map(str, self.columns))
+        return KeyCounter(key, missing_is_value=self.missing == "value")

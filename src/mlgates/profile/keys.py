@@ -1,0 +1,196 @@
+"""Keys of rows as hashes: repeated keys in one table, and keys that two tables share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.profile.counter import BatchView, Counter, State
+from mlgates.tables.hashing import RowHashes, row_hashes
+
+__all__ = ["KeyCounter", "KeyHashes"]
+
+#: Rows that are named in a report.
+_SHOWN = 5
+
+Positions = npt.NDArray[np.int64]
+
+
+class _Part(NamedTuple):
+    """Hashes of the keys of consecutive rows, the rows that have one, and the first row number."""
+
+    hashes: RowHashes
+    rows: Positions | None
+    start: int
+
+
+class KeyHashes(State):
+    """Hashes of the keys of all rows, 16 bytes a row.
+
+    Attributes
+    ----------
+    n : int
+        Rows with a key.
+    missing : int
+        Rows without one, because a column of the key is missing.
+    count : int
+        Rows that repeat the key of an earlier row.
+    rows : tuple of int
+        Row numbers, from 0, of the first five such rows.
+    """
+
+    def __init__(self, missing: int, *parts: _Part) -> None:
+        self.missing = missing
+        self._parts = parts
+        self.n = sum(part.hashes.shape[1] for part in parts)
+
+    @property
+    def count(self) -> int:
+        """Number of rows that repeat the key of an earlier row."""
+        return self._repeats[0]
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Row numbers of the first five such rows."""
+        return self._repeats[1]
+
+    @cached_property
+    def _repeats(self) -> tuple[int, tuple[int, ...]]:
+        hashes, rows = self._joined()
+        order = _order(hashes)
+        repeated = np.ones(max(self.n - 1, 0), np.bool_)
+        for side in hashes:
+            ordered = side[order]
+            repeated &= ordered[1:] == ordered[:-1]
+        places = rows[order[1:][repeated]]
+        first = np.partition(places, _SHOWN)[:_SHOWN] if len(places) > _SHOWN else places
+        return len(places), tuple(int(row) for row in np.sort(first))
+
+    def shared_with(self, other: "KeyHashes") -> tuple[int, tuple[tuple[int, int], ...]]:
+        """Return how many rows have a key of the other table, and the first pairs of row numbers.
+
+        Examples
+        --------
+        >>> from mlgates.profile.scan import Profile
+        >>> keys = KeyCounter(("id",))
+        >>> one, other = (Profile.of({"id": ids}, [keys])[keys] for ids in ([7, 8, 9], [9, 7]))
+        >>> one.shared_with(other)
+        (2, ((0, 1), (2, 0)))
+        """
+        hashes, rows = self._joined()
+        theirs, their_rows = other._joined()  # noqa: SLF001
+        order = _order(theirs)
+        ordered = theirs[0][order]
+        at = np.searchsorted(ordered, hashes[0])
+        found = np.zeros(self.n, np.bool_)
+        partner = np.zeros(self.n, np.int64)
+        open_rows = np.arange(self.n)
+        while len(open_rows):  # as often as different keys have the same first hash: once
+            open_rows = open_rows[at[open_rows] < other.n]
+            open_rows = open_rows[ordered[at[open_rows]] == hashes[0][open_rows]]
+            match = order[at[open_rows]]
+            same = theirs[1][match] == hashes[1][open_rows]
+            found[open_rows[same]] = True
+            partner[open_rows[same]] = match[same]
+            open_rows = open_rows[~same]
+            at[open_rows] += 1
+        first = np.flatnonzero(found)[:_SHOWN]
+        pairs = zip(rows[first].tolist(), their_rows[partner[first]].tolist(), strict=True)
+        return int(np.count_nonzero(found)), tuple(pairs)
+
+    def _joined(self) -> tuple[RowHashes, Positions]:
+        """Return the hashes of all parts, and the row number of each."""
+        hashes = [part.hashes for part in self._parts]
+        rows = [
+            part.start + (np.arange(part.hashes.shape[1]) if part.rows is None else part.rows)
+            for part in self._parts
+        ]
+        if not hashes:
+            return np.empty((2, 0), np.uint64), np.empty(0, np.int64)
+        whole = hashes[0] if len(hashes) == 1 else np.concatenate(hashes, axis=1)
+        return whole, np.concatenate(rows)
+
+    def finalize(self) -> None:
+        """Count the repeated keys."""
+        _ = self._repeats
+
+    def merge(self, other: State, shift: int) -> "KeyHashes":
+        """Return the keys of both; `shift` is the number of rows before `other`."""
+        if not isinstance(other, KeyHashes):
+            msg = f"KeyHashes can be merged with KeyHashes only, got {type(other).__name__}"
+            raise TypeError(msg)
+        parts = (part._replace(start=part.start + shift) for part in other._parts)  # noqa: SLF001
+        return KeyHashes(self.missing + other.missing, *self._parts, *parts)
+
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the number of rows without a key, and the two hashes and rows of each part."""
+        return self.missing, *((p.hashes[0], p.hashes[1], p.rows, p.start) for p in self._parts)
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "KeyHashes":
+        """Return the state built from the values that `to_parts` returned."""
+        missing, *rest = parts
+        return cls(missing, *(_Part(np.stack([a, b]), rows, at) for a, b, rows, at in rest))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KeyHashes):
+            return NotImplemented
+        pairs = zip(self._joined(), other._joined(), strict=True)
+        same = all(np.array_equal(ours, theirs) for ours, theirs in pairs)
+        return self.missing == other.missing and same
+
+    def __repr__(self) -> str:
+        return f"KeyHashes(count={self.count}, n={self.n}, rows={self.rows})"
+
+
+def _order(hashes: RowHashes) -> Positions:
+    """Return the rows in the order of their hashes; equal ones in the order of the table."""
+    order = np.argsort(hashes[0], kind="stable")
+    first = hashes[0][order]
+    same = first[1:] == first[:-1]
+    second = hashes[1][order]
+    if np.any(same & (second[1:] != second[:-1])):
+        return np.lexsort((hashes[1], hashes[0]))
+    return order
+
+
+@dataclass(frozen=True)
+class KeyCounter(Counter):
+    """Keep a hash of each row's values in some columns.
+
+    Parameters
+    ----------
+    key : tuple of str
+        The columns, at least one.
+    missing_is_value : bool
+        Whether a row with a missing value has a key, in which missing equals missing.
+
+    Examples
+    --------
+    >>> from mlgates.profile.scan import Profile
+    >>> keys = KeyCounter(("id", "day"))
+    >>> table = {"id": [1, 1, 2, 1], "day": ["mo", "tu", None, "mo"]}
+    >>> Profile.of(table, [keys])[keys]
+    KeyHashes(count=1, n=3, rows=(3,))
+    """
+
+    key: tuple[str, ...]
+    missing_is_value: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of the key."""
+        return self.key
+
+    def count(self, batch: BatchView) -> KeyHashes:
+        """Return the keys of one batch."""
+        hashes = row_hashes([(batch[name].array, batch[name].field) for name in self.key])
+        if self.missing_is_value:
+            return KeyHashes(0, _Part(hashes, None, 0))
+        mask = batch.missing(*self.key)
+        if not mask.any():
+            return KeyHashes(0, _Part(hashes, None, 0))
+        rows = np.flatnonzero(~mask)
+        return KeyHashes(int(np.count_nonzero(mask)), _Part(hashes[:, rows], rows, 0))
