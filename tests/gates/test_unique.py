@@ -57,13 +57,14 @@ def test_names():
             {"columns": ["patient", "day"]},
             FAIL,
             (
-                "1 of 4 rows (25 %) repeats the values of `patient`, `day` in an earlier row, first "
-                "at row 3; 1 row has a missing value (not counted); the limit is at most 0 %"
+                "1 of 4 rows (25 %) repeats the values of `patient`, `day` in an earlier row, "
+                "first at row 3; 1 row has a missing value (not counted); the limit is at most 0 %"
             ),
         ),
         ({"columns": ["patient", "day"], "max_duplicates": 0.25}, PASS, ""),
         ({"columns": "patient"}, FAIL, "2 of 4 rows (50 %) repeat the values of `patient`"),
         ({"columns": "day", "missing": "value"}, FAIL, "3 of 5 rows (60 %) repeat the values of"),
+        ({"columns": "patient", "missing": "value"}, FAIL, "; 1 row has no value (not counted); "),
         ({}, FAIL, "1 of 4 rows (25 %) repeats an earlier row, first at row 3"),
         ({"missing": "value"}, FAIL, "1 of 5 rows (20 %) repeats an earlier row, first at row 3;"),
         ({"columns": ["patient", "dya"]}, ERROR, "`dya` is not in the table; did you mean 'day'?"),
@@ -146,7 +147,7 @@ def test_repeats_equal_a_slow_count_however_the_rows_are_split(table, cut, missi
     arrow = pa.table({"x": x, "t": pa.array([row[1] for row in table], pa.string())})
     seen, repeats = set(), []
     for place, row in enumerate(table):
-        if missing == "ignore" and row[0] is None:
+        if missing == "ignore" and row[0] is None:  # (the text is never missing)
             continue
         if row in seen:
             repeats.append(place)

@@ -36,10 +36,11 @@ class Leakage(Gate):
     Notes
     -----
     Values are compared in the common type of both tables: 1 and 1.0 are equal. Missing equals
-    missing. Rows of a table that repeats itself by nature, such as three coarse categories, are in
-    both tables without any leak: name the columns of a key, or raise `at_most`. Of each row of both
-    tables 16 bytes are kept. Rows are compared by 128-bit hashes, which two different rows share
-    with a probability of about 2**-128. The reference must be a table: a baseline has no rows.
+    missing, but a row without any value is not counted. In a table that repeats itself by nature,
+    such as three coarse categories, rows are in both tables without any leak: name the columns of a
+    key, or raise `at_most`. Of each row of both tables 16 bytes are kept. Rows are compared by
+    128-bit hashes, which two different rows share with a probability of about 2**-128. The reference
+    must be a table: a baseline has no rows.
 
     Examples
     --------
@@ -97,7 +98,10 @@ class Leakage(Gate):
             text = f"{count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "
             text += f"{have} {same}: {', '.join(shown)}"
         if share is None:
-            text = f"the {'reference' if keys.n else 'data'} has no rows"
+            text = f"the {'reference' if keys.n else 'data'} has no rows with values"
+        if keys.missing:
+            has = "row has" if keys.missing == 1 else "rows have"
+            text += f"; {keys.missing:,} {has} no value (not counted)"
         details = {"count": count, "pairs": pairs, "columns": counter.key}
         measured = Measurement(share, n=keys.n, method="count of hashed rows", details=details)
         yield Check.judge(subject, "leakage", measured, limit, unit="share", said=text)
@@ -105,7 +109,7 @@ class Leakage(Gate):
     def _counter(self, evidence: Evidence) -> KeyCounter:
         """Return the counter of the columns that both tables have; EvidenceError without any."""
         ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
-        names = tuple(name for name in ours if name in theirs)
+        names = tuple(sorted(name for name in ours if name in theirs))
         if self.columns is not None:
             names = tuple(map(str, self.columns))
             for table, schema in (("data", ours), ("reference", theirs)):

@@ -29,7 +29,8 @@ class Unique(Gate):
         Largest share of rows that repeat the key of an earlier row.
     missing : {"ignore", "value"}
         How a row counts in which a column of the key is missing (null or NaN): "ignore" leaves it
-        out, as a unique key in SQL does; "value" compares it, and missing equals missing.
+        out, as a unique key in SQL does; "value" compares it, and missing equals missing. A row in
+        which all of them are missing is never counted.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -102,11 +103,12 @@ class Unique(Gate):
             text = "the table has no row with a key" if keys.missing else "the table has no rows"
         if keys.missing:
             has = "row has" if keys.missing == 1 else "rows have"
-            text += f"; {keys.missing:,} {has} a missing value (not counted)"
+            what = "no value" if self.missing == "value" else "a missing value"
+            text += f"; {keys.missing:,} {has} {what} (not counted)"
         details = {"count": keys.count, "missing": keys.missing, "rows": keys.rows}
         measured = Measurement(share, n=keys.n, method="count of hashed keys", details=details)
         yield Check.judge(subject, "duplicates", measured, limit, unit="share", said=text)
 
     def _counter(self, schema: TableSchema) -> KeyCounter:
-        key = tuple(schema) if self.columns is None else tuple(map(str, self.columns))
+        key = tuple(sorted(schema) if self.columns is None else map(str, self.columns))
         return KeyCounter(key, missing_is_value=self.missing == "value")

@@ -34,7 +34,7 @@ class KeyHashes(State):
     n : int
         Rows with a key.
     missing : int
-        Rows without one, because a column of the key is missing.
+        Rows without one, because a column of the key is missing, or all of them.
     count : int
         Rows that repeat the key of an earlier row.
     rows : tuple of int
@@ -165,7 +165,8 @@ class KeyCounter(Counter):
     key : tuple of str
         The columns, at least one.
     missing_is_value : bool
-        Whether a row with a missing value has a key, in which missing equals missing.
+        Whether a row with a missing value has a key, in which missing equals missing. A row without
+        any value has none.
 
     Examples
     --------
@@ -187,10 +188,9 @@ class KeyCounter(Counter):
     def count(self, batch: BatchView) -> KeyHashes:
         """Return the keys of one batch."""
         hashes = row_hashes([(batch[name].array, batch[name].field) for name in self.key])
-        if self.missing_is_value:
+        masks = [batch.missing(name) for name in self.key]
+        without = (np.logical_and if self.missing_is_value else np.logical_or).reduce(masks)
+        if not without.any():
             return KeyHashes(0, _Part(hashes, None, 0))
-        mask = batch.missing(*self.key)
-        if not mask.any():
-            return KeyHashes(0, _Part(hashes, None, 0))
-        rows = np.flatnonzero(~mask)
-        return KeyHashes(int(np.count_nonzero(mask)), _Part(hashes[:, rows], rows, 0))
+        rows = np.flatnonzero(~without)
+        return KeyHashes(int(np.count_nonzero(without)), _Part(hashes[:, rows], rows, 0))
