@@ -39,8 +39,8 @@ class Leakage(Gate):
     missing, but a row without any value is not counted. In a table that repeats itself by nature,
     such as three coarse categories, rows are in both tables without any leak: name the columns of a
     key, or raise `at_most`. Of each row of both tables 16 bytes are kept. Rows are compared by
-    128-bit hashes, which two different rows share with a probability of about 2**-128. The reference
-    must be a table: a baseline has no rows.
+    128-bit hashes, which two different rows share with a probability of about 2**-128. The
+    reference must be a table: a baseline has no rows.
 
     Examples
     --------
