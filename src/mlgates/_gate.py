@@ -18,9 +18,9 @@ from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
 from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
-from mlgates.report import GateResult
+from mlgates.report import GateResult, severity
 from mlgates.tables.field import TableSchema
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, worst_first
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
 
 __all__ = ["FunctionGate", "Gate", "GateInfo", "blocked_result", "gate", "run_gate"]
 
@@ -215,7 +215,7 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         with suppress(Exception):  # an exception whose own text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
-    worst = sorted((c for c in checks if not c.passed), key=lambda c: worst_first(c.verdict))
+    worst = sorted((c for c in checks if not c.passed), key=severity)
     reason = f"all {len(checks)} checks passed"
     if worst or len(checks) == 1:
         reason = (worst or checks)[0].reason

@@ -4,6 +4,7 @@ Nothing here is a verdict of its own: results and reports take the worst of thei
 """
 
 import dataclasses
+import math
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -22,12 +23,41 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report"]
+__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report", "severity"]
 
 FORMAT = "mlgates.report"
 VERSION = 1
 #: The form that a report is saved in, by the suffix of the file.
 SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit", ".txt": "text"}
+
+
+def severity(check: Check) -> tuple[int, float, float]:
+    """Return a sort key that puts the worst check first.
+
+    Checks are ordered by verdict, then by the distance of the value beyond its limit: first
+    relative to the limit (infinite for a limit of 0 that is not met), then absolute. A check
+    without a value is the last one of its verdict.
+
+    Examples
+    --------
+    >>> near, far = (
+    ...     Check(subject=name, metric="psi", verdict="fail", reason="", value=value,
+    ...           limit=Limit(at_most=0.2))
+    ...     for name, value in (("age", 0.85), ("income", 5.97))
+    ... )
+    >>> [check.subject for check in sorted([near, far], key=severity)]
+    ['income', 'age']
+    """
+    value, limit, farthest = check.value, check.limit, (-math.inf, -math.inf)
+    if value is not None and limit is not None:
+        ends = ((limit.at_least, limit.low - value), (limit.at_most, value - limit.high))
+        for bound, over in ends:
+            if bound is None or math.isnan(over):  # NaN: an infinite value at an infinite limit
+                continue
+            relative = over / abs(bound) if bound else over and math.copysign(math.inf, over)
+            farthest = max(farthest, (relative, over))
+    relative, over = farthest
+    return worst_first(check.verdict), -relative, -over
 
 
 class _Judged(ABC):
@@ -251,7 +281,9 @@ class Report(_Judged):
         """The results that block the release, worst first."""
         counted = [(result.counted, result) for result in self.results]
         blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]
-        return tuple(result for _, result in sorted(blocking, key=lambda b: worst_first(b[0])))
+        # of one verdict, the gate whose worst check is farthest beyond its limit
+        blocking.sort(key=lambda b: (worst_first(b[0]), min(map(severity, b[1].checks))[1]))
+        return tuple(result for _, result in blocking)
 
     def __getitem__(self, name: str) -> GateResult:
         """Return the result of a gate by its name, or by its kind when that is unique."""

@@ -814,13 +814,16 @@ def test_details_list_the_cells_that_moved():
     assert check.details["p_value_alone"] == check.p_value < 1e-20
 
 
-def test_details_show_the_largest_changes_of_many_cells():
+def test_details_show_the_largest_changes_of_many_cells_and_sum_up_the_others():
     reference = {"c": [f"c{i:03}" for i in range(100)] * 10}
     data = {"c": ["c050"] * 500 + [f"c{i:03}" for i in range(100)] * 5}
-    cells = only(run(data, reference, "psi")).details["cells"]
+    *cells, other = only(run(data, reference, "psi")).details["cells"]
     assert len(cells) == 30
     assert [cell["cell"] for cell in cells if cell["moved"]] == ["c050"]
     assert [cell["cell"] for cell in cells] == sorted(cell["cell"] for cell in cells)
+    assert other["cell"] == "(other)"
+    for side in ("reference", "current"):
+        assert sum(cell[side] for cell in (*cells, other)) == pytest.approx(1)
 
 
 def test_cells_that_print_alike_get_more_digits():

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 from itertools import product
@@ -16,6 +17,7 @@ from report_examples import (
     every_kind,
     fairness,
     performance,
+    regression,
     skipped,
 )
 
@@ -107,14 +109,38 @@ def test_the_top_lists_the_gates_that_block_release():
     assert blocking == [
         "✗ FAIL completeness city missing 10.9 %, at most 5 %",
         "✗ FAIL drift:psi age psi 0.31, at most 0.2",
-        "✗ FAIL performance:roc_auc sex=male 0.79, at least 0.8",
         (
-            "✗ FAIL fairness:demographic_parity_difference 0.14, at most 0.1 "
-            "(sex=m, race=white against sex=f, race=black)"
+            "✗ FAIL fairness:demographic_parity_difference 0.14, 95 % interval 0.08 to 0.19, "
+            "at most 0.1 (sex=m, race=white against sex=f, race=black)"
         ),
-        "? INCONCLUSIVE regression:roc_auc -0.004, at least -0.01",
-        "? INCONCLUSIVE latency:p99 p99 18.6 ms, at most 20 ms",
+        "✗ FAIL performance:roc_auc sex=male 0.79, 95 % interval 0.775 to 0.805, at least 0.8",
+        "? INCONCLUSIVE latency:p99 p99 18.6 ms, 95 % interval 17.1 ms to 20.3 ms, at most 20 ms",
+        "? INCONCLUSIVE regression:roc_auc -0.004, 95 % interval -0.0125 to 0.0045, at least -0.01",
     ]
+
+
+def test_a_gate_that_passed_has_its_value_in_the_line_of_its_fold():
+    slices = tuple(replace(check, verdict="pass") for check in performance().checks[::2])
+    (difference,) = regression().checks
+    gates = [
+        replace(performance(), checks=slices),
+        replace(regression(), checks=(replace(difference, verdict="pass", by_chance=False),)),
+        replace(drift(), checks=drift().checks[1:]),
+    ]
+    root = read(to_html(Report(name="r", results=tuple(gates))))
+    lines = [text_of(line) for line in find(root, "span", "mg-measured")]
+    assert lines == [
+        "closest to its limit: sex=female 0.83, 95 % interval 0.81 to 0.85, at least 0.8",
+        "-0.004, 95 % interval -0.0125 to 0.0045, at least -0.01",
+        "closest to its limit: sex psi 0.02, at most 0.2",
+    ]
+
+
+def test_more_than_eight_blocking_gates_are_counted_at_the_top():
+    gates = tuple(replace(drift(), name=f"g{i}") for i in range(11))
+    items = find(find(read(to_html(Report(name="r", results=gates))), "ul", "mg-blocking")[0], "li")
+    assert len(items) == 9
+    assert text_of(items[-1]) == "and 3 more gates below"
 
 
 def test_a_reason_can_be_read_without_scrolling_sideways():

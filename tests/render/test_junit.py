@@ -102,7 +102,7 @@ def test_intervals_are_properties():
     suite = read(performance())[0]
     found = {prop.get("name"): prop.get("value") for prop in suite[1].iter("property")}
     low, high = found["interval"].split(" ")
-    assert (float(low), float(high)) == pytest.approx((0.81, 0.85))
+    assert (float(low), float(high)) == pytest.approx((0.775, 0.805))
     assert found["confidence"] == "0.95"
     assert found["method"] == "DeLong"
 

@@ -54,7 +54,7 @@ def with_shapes(figure, tag, name):
 
 def test_drift_has_a_figure_a_column_worst_first():
     found = list(figures(drift()))
-    assert [figure.title for figure in found] == ["age", "hours", "sex"]
+    assert [figure.title for figure in found] == ["age", "sex", "hours"]
     age = found[0]
     assert type(age) is Cells
     assert [tuple(cell) for cell in age.cells] == CELLS

@@ -3,15 +3,17 @@
 import re
 import subprocess
 import sys
+import unicodedata
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from report_examples import report_with_text
 
 import mlgates as mg
 from mlgates.errors import OptionError
-from mlgates.render import clean, render
+from mlgates.render import clean, distinct, render
 from mlgates.render.text import to_text
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Limit, Verdict
@@ -98,18 +100,20 @@ FULL = report(
 AT_80 = """\
 credit-release: ERROR (1 undecided, allowed; 1 advisory; 1 skipped) - 2 of 5 gates block release
 
-VERDICT                 GATE              SUBJECT          MEASURED  LIMIT
+VERDICT                 GATE       SUBJECT                 MEASURED  LIMIT
 ERROR                   freshness:t
                         `t` is not in the table; did you mean 'ts'?
-FAIL                    drift:psi         hours            psi 0.9   at most 0.2
+FAIL                    drift:psi  hours                   psi 0.9   at most 0.2
                         `psi` of `hours` is 0.9 (n = 4,012 against 30,162); the
                         limit is at most 0.2
-INCONCLUSIVE (allowed)  drift:psi         income           psi 0.31  at most 0.2
+INCONCLUSIVE (allowed)  drift:psi  income                  psi 0.31  at most 0.2
                         `psi` of `income` is 0.31 (n = 4,012 against 30,162);
                         not significant at this sample size (limit: at most 0.2)
-PASS                    drift:psi         age              psi 0.1   at most 0.2
-PASS                    schema            all 3 checks
-FAIL (advisory)         fairness...rence  sex=f, ...ander  psi 0.3   at most 0.2
+PASS                    drift:psi  age                     psi 0.1   at most 0.2
+PASS                    schema     all 3 checks
+FAIL (advisory)         fairness:demographic_parity_difference
+                                   sex=f, race=Asian-Pac-  psi 0.3   at most 0.2
+                                   Islander
                         `psi` of `demographic_parity_difference` is 0.3 (n =
                         4,012 against 30,162); the limit is at most 0.2
 SKIP                    latency:p99
@@ -338,13 +342,13 @@ def test_escapes_are_readable():
     assert clean("🐍") == "🐍"
 
 
-def test_long_names_and_reasons_are_cut():
-    assert clean("x" * 48) == "x" * 48
-    assert clean("x" * 49) == "x" * 45 + "..."
-    assert clean("\n" * 30) == r"\n" * 22 + "\\..."
+def test_very_long_names_and_reasons_are_cut_in_the_middle():
+    assert clean("x" * 48, 48) == "x" * 48
+    assert clean("x" * 24 + "y" * 25, 48) == "x" * 24 + "y" * 5 + "..." + "y" * 16
+    assert clean("\n" * 30, 48) == r"\n" * 14 + "\\..." + r"\n" * 8
     assert len(clean("\n" * 10**7, 1_000)) == 1_000
     huge = psi("fail", "x" * 10**7, 0.9, reason="y " * 10**7)
-    assert len(str(report(result(huge)))) < 3_000
+    assert len(str(report(result(huge)))) < 4_000
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=80), st.integers(4, 100))
@@ -519,7 +523,7 @@ def test_a_long_note_is_cut_at_the_end_of_an_item():
     checks = (psi("pass"), psi("pass", "hours"))
     shown = " ".join(str(report(result(*checks, note=note))).split())
     assert re.search(
-        r"not judged: `column_00` \(dates\), .* `column_05` \(dates\) and 54 more", shown
+        r"not judged: `column_00` \(dates\), .* `column_06` \(dates\) and 53 more", shown
     )
     brief = "not judged: `day` (dates), `id` (texts with too many different values)"
     assert brief in " ".join(str(report(result(*checks, note=brief))).split())
@@ -550,3 +554,115 @@ def test_the_note_is_shown_whatever_the_verdict(monkeypatch):
     report = mg.GateSuite([gate]).run(y_true=answers, y_pred=answers, sensitive_features=sexes)
     assert report.passed
     assert "         excluded: group=x (5 rows)" in str(report).splitlines()
+
+
+# long names
+
+REGIONS = [
+    f"customer_segment=premium, region=north-{side}, channel=web" for side in ("east", "west")
+]
+OWN_METRIC = "performance:root_mean_squared_error_of_log_returns"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "junit"])
+def test_no_name_of_a_gate_or_slice_is_shortened(monkeypatch, columns, form):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    slices = [psi("fail", "roc_auc", 0.9, group=region) for region in REGIONS]
+    gate = result(*slices, name=OWN_METRIC, kind="performance")
+    shown = render(report(gate, result(psi("pass"), name="inner/drift:psi")), form)
+    assert "..." not in shown
+    if form == "text":
+        assert sum(OWN_METRIC in line for line in shown.splitlines()) == 2
+        assert "inner/drift:psi" in shown
+        first, *lines = shown.splitlines()[2:]
+        start, end = first.index("SUBJECT"), first.index("MEASURED")
+        shown += "".join(line[start:end] for line in lines)
+    letters = re.sub(r"\s|&[^;]*;|[-=_,:\u200b]", "", shown)
+    for name in (*REGIONS, OWN_METRIC):
+        assert re.sub(r"\s|[-=_,:]", "", name) in letters
+
+
+LOOKALIKES = [
+    ["x" * 600 + "a" + "y" * 600, "x" * 600 + "b" + "y" * 600],
+    ["é", "e\u0301"],
+    ["a\n", r"a\n"],
+    ["a", "a ", " a"],
+    ["", "(empty)"],
+    ["x" * 10**6 + end for end in "abc"],
+]
+
+
+@pytest.mark.parametrize("names", LOOKALIKES, ids=range(len(LOOKALIKES)))
+def test_rows_of_different_names_look_different(names):
+    found = list(distinct(names).values())
+    assert len({unicodedata.normalize("NFC", name) for name in found}) == len(names)
+    assert max(map(len, found)) <= 503
+    shown = result(*[psi("fail", name, 0.9) for name in names]).to_markdown()
+    rows = [line for line in shown.splitlines() if line.startswith("| ✗")]
+    assert len(set(rows)) == len(rows) == len(names)
+
+
+@given(st.lists(st.text("ab\n\\n é", max_size=12), unique=True), st.integers(8, 12))
+def test_short_names_are_as_distinct_as_the_names(names, most):
+    assert len(set(distinct(names, most).values())) == len(names)
+
+
+def test_a_column_named_like_its_gate_is_named():
+    gate = result(missing("completeness"), missing("x"), name="completeness", kind="completeness")
+    assert "PASS     completeness  completeness  missing 0 %" in str(gate)
+
+
+def test_wide_characters_take_two_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = str(result(psi("pass", "列" * 25), psi("pass", "x"))).splitlines()
+    assert len({line.index("psi 0.1") + line.count("列") for line in lines[3:]}) == 1
+
+
+# the order of findings
+
+
+def test_within_a_verdict_the_farthest_from_the_limit_is_first():
+    checks = [psi("fail", "a", 0.85), psi("fail", "b", 5.97), psi("fail", "c", 0.3)]
+    found = report(result(*checks))
+    for form in ("text", "markdown", "html", "junit"):
+        shown = render(found, form)
+        places = [shown.index(f"{name}") for name in ("5.97", "0.85", "0.3")]
+        assert places == sorted(places), form
+    assert found.results[0].checks[0].subject == "a"
+
+
+def test_gates_of_a_verdict_are_ordered_by_their_worst_check():
+    near, far = result(psi("fail", value=0.3)), result(psi("fail", value=9.0), name="far")
+    assert [gate.name for gate in report(near, far).failures] == ["far", "drift:psi"]
+
+
+# commands to CI servers
+
+
+COMMAND = re.compile(r"##\w*\[|^\s*(::|---|\+\+\+|~~~|\^\^\^)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "::stop-commands::x",
+        "::error::" * 20,
+        "a" * 13 + " ::add-mask::x" * 9,
+        "##[error]x ##vso[task.complete result=Succeeded;] ##teamcity[buildStop]",
+        "x" * 59 + "##[endgroup]",
+        "###[x] ####vso[y]",
+        "--- fold",
+        "+++ x ~~~ y ^^^ z",
+    ],
+)
+def test_names_can_not_give_commands_to_a_ci_server(monkeypatch, columns, name):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    found = report_with_text(name)
+    found = replace(found, name=name)
+    for thing in (found, *found.results):
+        for colour in (False, True):
+            shown = re.sub(r"\x1b\[[0-9;]*m", "", render(thing, "text", colour=colour))
+            assert not COMMAND.search(shown)
+    assert not re.search(r"##\w*\[", found.to_markdown())

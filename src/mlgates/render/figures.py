@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from mlgates.render import clean
-from mlgates.report import GateResult
-from mlgates.verdict import Check, Limit, format_limit, format_number, worst_first
+from mlgates.render import clean, distinct, visible
+from mlgates.report import GateResult, severity
+from mlgates.verdict import Check, Limit, format_limit, format_number
 
 __all__ = ["Cells", "Figure", "Histogram", "Spans", "figures", "shares"]
 
-_LABEL = 60
 _MOST_BINS = 400
 _MOST_ROWS = 40
+_OTHER = "(other)"
 _MOST_BARS = 24
 _TICKS = 8
 _CLOSE = 1e-9
@@ -114,7 +114,7 @@ def figures(result: GateResult) -> Iterator[Figure]:
     A check with bins, groups or a histogram in its details has a figure of its own. Checks of one
     metric with intervals share a figure, and so do the columns of `Completeness`.
     """
-    checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
+    checks = sorted(result.checks, key=severity)
     if result.kind == "completeness":
         yield from _missing_cells(checks)
     yield from _intervals(checks)
@@ -128,7 +128,11 @@ def figures(result: GateResult) -> Iterator[Figure]:
 def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
     """Yield the figure of missing cells: a bar per column, the largest first."""
     judged = [
-        (value, Span(_title(check), value, beyond=not check.limit.holds(value)), check.limit)
+        (
+            value,
+            Span(visible(title(check)), value, beyond=not check.limit.holds(value)),
+            check.limit,
+        )
         for check in checks
         if check.metric == "missing" and check.limit is not None
         if (value := number(check.value)) is not None and 0 <= value <= 1
@@ -169,21 +173,24 @@ def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
     for (metric, unit, limit), same in alike.items():
         if all(check.interval is None for check in same):
             continue
-        spans = []
+        spans, labels = [], distinct(map(_slice, same))
         for check in same:
-            label, value = check.group, number(check.value)
-            label = clean(check.subject if label is None else label, _LABEL)
+            label, value = labels[_slice(check)], number(check.value)
             low, high = map(number, check.interval or (None, None))
             interval = None if low is None or high is None else (low, high)
             beyond = value is not None and not limit.holds(value)
             spans.append(Span(label, value, interval, check.n, beyond=beyond))
-        title, lines = clean(metric, _LABEL), []
+        name, lines = clean(metric), []
         if any("tolerance" in check.details for check in same):
-            title += ", candidate minus production"
+            name += ", candidate minus production"
             lines.append(Line(0.0, "no difference"))
         ends = [end for end in map(number, (limit.at_least, limit.at_most)) if end is not None]
         lines += [Line(end, f"the limit, {format_number(end, unit, 8)}") for end in ends]
-        yield _spans(title, unit, spans, lines)
+        yield _spans(name, unit, spans, lines)
+
+
+def _slice(check: Check) -> str:
+    return check.subject if check.group is None else check.group
 
 
 def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans:
@@ -213,9 +220,15 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
 
 
 def _distributions(check: Check) -> Cells | None:
-    shown = cells(check)[:_MOST_ROWS]
+    shown = cells(check)
     if not shown:
         return None
+    if len(shown) > _MOST_ROWS:  # (a report of another origin: `Drift` keeps fewer)
+        order = sorted(enumerate(shown), key=lambda at: -abs(at[1].current - at[1].reference))
+        kept, others = order[: _MOST_ROWS - 1], [cell for _, cell in order[_MOST_ROWS - 1 :]]
+        before = min(1.0, sum(cell.reference for cell in others))
+        now = min(1.0, sum(cell.current for cell in others))
+        shown = (*(cell for _, cell in sorted(kept)), Cell(_OTHER, before, now, moved=False))
     moved = [cell.label for cell in shown if cell.moved]
     changes = (
         f"{len(moved)} changed significantly: {', '.join(moved)}"
@@ -223,7 +236,7 @@ def _distributions(check: Check) -> Cells | None:
         else "none changed significantly"
     )
     return Cells(
-        title=_title(check),
+        title=visible(title(check)),
         description=f"Shares of {len(shown)} cells in the reference and in the data; {changes}.",
         head=("cell", "reference", "data", ""),
         rows=[
@@ -253,13 +266,14 @@ def _entries(check: Check, detail: str, name: str) -> list[tuple[str, Mapping[st
     for item in listed if isinstance(listed, tuple | list) else ():
         if isinstance(item, Mapping):
             label = item.get(name)
-            entries.append((clean(label, _LABEL) if isinstance(label, str) else "?", item))
-    return entries
+            entries.append((label if isinstance(label, str) else "?", item))
+    labels = distinct(label for label, _ in entries)
+    return [(labels[label], item) for label, item in entries]
 
 
-def _title(check: Check) -> str:
-    subject = clean(check.subject, _LABEL)
-    return subject if check.group is None else f"{subject} [{clean(check.group, _LABEL)}]"
+def title(check: Check) -> str:
+    """Return the subject of a check with its group, as in ``"age [sex=f]"``."""
+    return check.subject if check.group is None else f"{check.subject} [{check.group}]"
 
 
 def _groups(check: Check) -> Spans | None:
@@ -270,7 +284,7 @@ def _groups(check: Check) -> Spans | None:
         interval, note = None, item.get("note")
         if value is not None and low is not None and high is not None and low <= value <= high:
             interval = (low, high)
-        shown = clean(note, _LABEL) if isinstance(note, str) else ""
+        shown = clean(note) if isinstance(note, str) else ""
         spans.append(Span(label, value, interval, None if n is None else int(n), shown))
     if not spans:
         return None
@@ -284,11 +298,13 @@ def _groups(check: Check) -> Spans | None:
         for i, (_, value, *_) in enumerate(spans):
             over = 0.0 if value is None else value - line.value
             spans[i] = spans[i]._replace(beyond=(over if above else -over) > _CLOSE)
-    spans.sort(key=lambda span: not span.beyond)
-    rate, title = check.details.get("rate"), clean(check.metric, _LABEL)
+    at = line.value if line else 0.0
+    # those beyond the limit first, of which the farthest first
+    spans.sort(key=lambda span: -abs((span.value or 0.0) - at) if span.beyond else math.inf)
+    rate, name = check.details.get("rate"), clean(check.metric)
     if isinstance(rate, str) and rate != check.metric:
-        title = f"{clean(rate, _LABEL)} of each group"
-    return _spans(title, "", spans, [line] if line else [])
+        name = f"{clean(rate)} of each group"
+    return _spans(name, "", spans, [line] if line else [])
 
 
 def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
@@ -323,7 +339,7 @@ def _histogram(check: Check) -> Histogram | None:
         value = number(check.value)
         low, high = map(number, check.interval or (None, None))
         limit = None if check.limit is None else check.limit.at_most
-    label = clean(check.metric, _LABEL)
+    label = clean(check.metric)
     measured = f"; {label} is {format_number(value, 's')}" if value is not None else ""
     against = f"; the limit is {format_number(limit, 's')}" if limit is not None else ""
     spread = f"from {format_number(edges[0], 's')} to {format_number(edges[-1], 's')}"
@@ -335,7 +351,7 @@ def _histogram(check: Check) -> Histogram | None:
     positive = [time for time in times if time > 0] or [1.0]
     shown = (min(positive) / 1.1, max(positive) * 1.1)
     return Histogram(
-        title=_title(check),
+        title=visible(title(check)),
         description=f"{sum(counts):,.0f} times {spread}{measured}{against}.",
         head=("from", "to", "calls", *(("production",) if production else ())),
         rows=[

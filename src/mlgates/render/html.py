@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 from mlgates.render import clean, rows, split_code
 from mlgates.render.figures import figures
 from mlgates.render.svg import WIDTH, draw
-from mlgates.report import GateResult, Report
+from mlgates.report import GateResult, Report, severity
 from mlgates.verdict import Check, Verdict, format_number, worst_first
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_NAME = 120  # characters of a name
 _FIRST = 12  # rows of a gate before the others are folded, if these are more than _FEW
 _FEW = 4
 _MOST = 1_000  # rows of a gate in all
@@ -37,16 +36,19 @@ _SUITE = 20_000  # characters of the suite's repr
 def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
     """Return a report as one self-contained page, or as its body with styles."""
     results = [thing] if isinstance(thing, GateResult) else rows.ordered(thing)
-    gates = [_gate(result, place) for place, result in enumerate(results, 1)]
+    names = rows.gate_names(results)
+    gates = [_gate(each, names[each.name], place) for place, each in enumerate(results, 1)]
     alone = isinstance(thing, GateResult)
+    blocking = [] if alone else [gate for gate in gates if gate["blocks"]]
     provenance = thing.provenance if isinstance(thing, Report) else {}
     suite, versions = provenance.get("suite"), provenance.get("versions")
     template = _environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
     page = template.render(
-        head=rows.headline(thing, _NAME),
+        head=rows.headline(thing),
         alone=alone,
         gates=gates,
-        blocking=[] if alone else [gate for gate in gates if gate["blocks"]][:_BLOCKING],
+        blocking=blocking[:_BLOCKING],
+        others=len(blocking) - _BLOCKING,
         provenance=rows.provenance_clauses(provenance),
         versions=[
             clean(f"{name} {version}", 80)
@@ -83,34 +85,35 @@ def _environment() -> "Environment":
     return environment
 
 
-def _gate(result: GateResult, place: int) -> dict[str, object]:
+def _gate(result: GateResult, name: str, place: int) -> dict[str, object]:
     """Return the variables of the template for one gate."""
-    shown, short, passed = rows.fold(result)
-    listed = [rows.row(result, check, _NAME) for check in shown[:_MOST]]
-    if short:
-        listed.append(rows.undecided_row(result, short, _NAME))
+    shown, undecided, passed = rows.fold(result)
+    listed = rows.check_rows(result, shown[:_MOST], name)
+    if undecided:
+        listed.append(rows.undecided_row(result, undecided, name))
     first = len(listed) if len(listed) <= _FIRST + _FEW else _FIRST
     folded, hidden = (
         f"{len(rest):,} more: {', '.join(_counts(rest))}" if rest else ""
-        for rest in ([*shown[first:_MOST], *short], [*shown[_MOST:], *passed[_MOST:]])
+        for rest in ([*shown[first:_MOST], *undecided], [*shown[_MOST:], *passed[_MOST:]])
     )
     drawn = list(islice(figures(result), _DRAWN + 1))
     pictures = [(figure, draw(figure)) for figure in drawn[:_DRAWN]]
     blocks = result.counted not in (None, Verdict.PASS)
     return {
-        "name": clean(result.name, _NAME),
+        "name": name,
         "verdict": result.verdict,
         "aside": rows.aside(result) or ("allowed" if result.allowed and not blocks else ""),
         "place": place,
         "blocks": blocks,
-        "failed": _failed(result) if blocks else "",
+        "failed": _worst(result, name) if blocks else "",
+        "measured": "" if blocks else _closest(result, name),
         "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
         "tally": " · ".join(_counts(result.checks)),
         "seconds": format_number(result.seconds, "s") if result.seconds else "",
         "rows": listed[:first],
         "more": listed[first:],
         "folded": folded,
-        "passed": [rows.row(result, check, _NAME) for check in passed[:_MOST]],
+        "passed": rows.check_rows(result, passed[:_MOST], name),
         "hidden": hidden,
         "note": rows.shorten_list(result.note, 2_000) if result.note else "",
         "pictures": pictures,
@@ -125,16 +128,32 @@ def _counts(checks: Sequence[Check]) -> list[str]:
     return [f"{counts[verdict]:,} {verdict}" for verdict in sorted(counts, key=worst_first)]
 
 
-def _failed(result: GateResult) -> str:
+def _worst(result: GateResult, name: str) -> str:
     """Return the worst checks in one line, with their values, limits and groups."""
-    blocking = [check for check in result.checks if check.verdict is result.verdict]
+    checks = sorted(result.checks, key=severity)
+    blocking = [check for check in checks if check.verdict is result.verdict]
     clauses = []
-    for check in blocking[:_NAMED]:
-        cells = rows.row(result, check, _NAME)
-        measured = ", ".join(filter(None, [cells.measured, cells.limit]))
+    for check, row in zip(blocking, rows.check_rows(result, blocking[:_NAMED], name), strict=False):
         worst = check.details.get("worst")
         names = worst if isinstance(worst, tuple) else ()
         groups = " against ".join(clean(name) for name in names if isinstance(name, str))
-        clauses.append(" ".join(filter(None, [cells.subject, measured, groups and f"({groups})"])))
-    more = [f"{len(blocking) - _NAMED} more"] if len(blocking) > _NAMED else []
+        clauses.append(" ".join(filter(None, [_value(row), groups and f"({groups})"])))
+    more = [f"{len(blocking) - _NAMED:,} more"] if len(blocking) > _NAMED else []
     return "; ".join([*filter(None, clauses), *more])
+
+
+def _closest(result: GateResult, name: str) -> str:
+    """Return the value, interval and limit of the check closest to its limit."""
+    checks = [check for check in result.checks if check.verdict is result.verdict and check.limit]
+    if not checks:
+        return ""
+    # a property that holds or not is not closer to its limit than a number
+    closest = min(checks, key=lambda check: (check.unit == "violations", severity(check)))
+    text = _value(rows.check_rows(result, [closest], name)[0])
+    return f"closest to its limit: {text}" if len(checks) > 1 else text
+
+
+def _value(row: rows.Row) -> str:
+    """Return the cells of a row in one line: subject, value, interval and limit."""
+    value = " ".join(filter(None, [row.subject, row.measured]))
+    return ", ".join(filter(None, [value, row.interval, row.limit]))

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET  # used for writing alone
 
 from mlgates.render import clean
 from mlgates.render.rows import aside
-from mlgates.report import GateResult, Report
+from mlgates.report import GateResult, Report, severity
 from mlgates.verdict import Verdict, format_limit
 
 _NAME, _REASON = 1_000, 10_000
@@ -38,7 +38,7 @@ def to_junit_xml(thing: Report | GateResult) -> str:
         facts = {"kind": result.kind, "verdict": str(result.verdict), "reason": result.reason}
         _add_properties(suite, facts | {"aside": aside(result)})
         tags, seen = Counter[str](), Counter[str]()
-        for check in result.checks:
+        for check in sorted(result.checks, key=severity):
             where = "" if check.group is None else f" [{check.group}]"
             metric = "" if check.metric == check.subject else f" {check.metric}"
             name = clean(f"{check.subject}{where}{metric}", _NAME)

@@ -1,19 +1,27 @@
 """Markdown for pull requests and step summaries: a headline, a table, and folded details.
 
 Every text from data passes `escape`, so that a name can't end a table cell, become a link or an
-image, mention a person, or start HTML.
+image, mention a person, or start HTML. It writes entities, which all readers of Markdown know; a
+backslash is an escape in some of them alone. Folded details are HTML, in which no reader looks for
+Markdown.
 """
 
 import re
 from collections.abc import Sequence
 
 from mlgates.render import split_code
-from mlgates.render.rows import GLYPHS, headline, ordered, provenance_clauses, rows
+from mlgates.render.rows import (
+    GLYPHS,
+    gate_names,
+    headline,
+    ordered,
+    provenance_clauses,
+    rows,
+)
 from mlgates.report import GateResult, Report
 
-_NAME = 80
-_SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$#!(){}]")
-# GitHub turns these into mentions, references or links even after a backslash
+_SYNTAX = re.compile(r"[&<>|`*_\[\]\\~$#!{}^\"']|(?<==)=|(?<=\+)\+|(?<=-)-")
+# GitHub turns these into mentions, references or links even where they are escaped
 _LINKED = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
 _BREAK = "\u200b"  # a space without width
 
@@ -21,12 +29,12 @@ _BREAK = "\u200b"  # a space without width
 def to_markdown(thing: Report | GateResult) -> str:
     """Return a report, or the result of one gate, in GitHub's flavour of Markdown."""
     results = [thing] if isinstance(thing, GateResult) else ordered(thing)
-    head = headline(thing, _NAME)
+    head, names = headline(thing), gate_names(results)
     parts = [f"### {GLYPHS[head.verdict]} {head.verdict.upper()} {_code(head.name)}"]
     parts.append(escape("; ".join(filter(None, [head.summary, head.aside]))))
     table = ["| verdict | gate | subject | measured | limit |", "| --- | --- | --- | ---: | ---: |"]
     reasons = []
-    for row in (row for result in results for row in rows(result, _NAME)):
+    for row in (row for result in results for row in rows(result, names[result.name])):
         verdict = ""
         if row.verdict is not None:
             verdict = f"{GLYPHS[row.verdict]} {row.verdict.upper()}"
@@ -37,17 +45,19 @@ def to_markdown(thing: Report | GateResult) -> str:
         clauses = "; ".join(sentence(text) for text in (row.reason, row.note) if text)
         if clauses:
             where = ", ".join(filter(None, (gate, subject)))
-            reasons.append(f"- **{verdict or 'more'}** {where}: {clauses}")
+            reasons.append(f"<b>{verdict or 'more'}</b> {where}: {clauses}")
     parts += ["\n".join(table), _folded("Reasons", reasons)]
     if isinstance(thing, Report):
-        provenance = [f"- {escape(clause)}" for clause in provenance_clauses(thing.provenance)]
+        provenance = [escape(clause) for clause in provenance_clauses(thing.provenance)]
         parts.append(_folded("Provenance", provenance))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _folded(summary: str, lines: Sequence[str]) -> str:
-    inside = "\n".join(lines)
-    return f"<details><summary>{summary}</summary>\n\n{inside}\n\n</details>" if lines else ""
+def _folded(summary: str, items: Sequence[str]) -> str:
+    if not items:
+        return ""
+    listed = "\n".join(f"<li>{item}</li>" for item in items)
+    return f"<details><summary>{summary}</summary>\n<ul>\n{listed}\n</ul>\n</details>"
 
 
 def sentence(text: str) -> str:
@@ -61,12 +71,15 @@ def _code(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    r"""Escape a text so that Markdown shows it unchanged.
+    """Escape a text so that every reader of Markdown, and of HTML, shows it unchanged.
 
     Examples
     --------
     >>> print(escape("a|b"), escape("<img>"))
-    a\|b \<img\>
+    a&#124;b &lt;img&gt;
     """
     broken = _LINKED.sub(lambda match: f"{match[0]}{_BREAK}", text)
-    return _SYNTAX.sub(lambda match: f"\\{match[0]}", broken)
+    return _SYNTAX.sub(lambda match: _ENTITIES.get(match[0], f"&#{ord(match[0])};"), broken)
+
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -4,12 +4,13 @@ All texts returned are on one line without control characters. Each renderer esc
 that have a meaning in its own form.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from mlgates.render import clean
-from mlgates.render.figures import cells
-from mlgates.report import GateResult, Report
+from mlgates.render import clean, distinct
+from mlgates.render.figures import cells, title
+from mlgates.report import GateResult, Report, severity
 from mlgates.verdict import Check, Verdict, format_limit, format_number, format_value, worst_first
 
 GLYPHS = {
@@ -17,7 +18,7 @@ GLYPHS = {
     Verdict.INCONCLUSIVE: "?",
     Verdict.FAIL: "✗",
     Verdict.ERROR: "!",
-    Verdict.SKIP: "–",  # noqa: RUF001  (a dash that is as wide as the other signs)
+    Verdict.SKIP: "–",  # noqa: RUF001  (a dash as wide as the other signs)
 }
 
 _MOST = 20  # rows of one gate
@@ -25,8 +26,8 @@ _UNDECIDED = 4  # as many undecided checks become one row
 _NAMED = 8  # undecided checks listed in this row
 _MOVED = 3  # cells listed of those that changed
 _NOTE = 160  # characters of a gate's note, such as the list of columns that were not judged
-_REASON = 1_000
-_NAME = 48  # characters of a name, by default
+_REASON = 2_000
+_LONGEST_GATE = 2_000
 
 
 class Head(NamedTuple):
@@ -55,6 +56,8 @@ class Row(NamedTuple):
         The bins that changed, and the columns or groups that were not judged.
     n : int
         Rows that the value was computed from; 0 for a row of several checks.
+    interval : str
+        The interval of the value, as in ``"95 % interval 0.81 to 0.85"``; "" without one.
     """
 
     verdict: Verdict | None
@@ -66,11 +69,12 @@ class Row(NamedTuple):
     reason: str = ""
     note: str = ""
     n: int = 0
+    interval: str = ""
 
 
-def headline(thing: Report | GateResult, name_length: int = _NAME) -> Head:
+def headline(thing: Report | GateResult) -> Head:
     """Return the first line of a report, or of the result of one gate."""
-    name, verdict = clean(thing.name, name_length), thing.verdict
+    name, verdict = clean(thing.name), thing.verdict
     if isinstance(thing, GateResult):
         return Head(name, verdict, aside(thing), "")
     blocking, gates = len(thing.failures), number_of(len(thing.results), "gate")
@@ -80,19 +84,34 @@ def headline(thing: Report | GateResult, name_length: int = _NAME) -> Head:
 
 
 def ordered(report: Report) -> list[GateResult]:
-    """Return the results, worst first; those that don't count come last."""
-    results = sorted(report.results, key=lambda result: worst_first(result.verdict))
-    results.sort(key=lambda r: len(Verdict) if r.counted is None else worst_first(r.counted))
-    return results
+    """Return the results: those that block release, worst first, then others that count, the rest.
+
+    Results that don't count are the last ones, and have the worst verdict first.
+    """
+    blocking = {id(result): place for place, result in enumerate(report.failures)}
+
+    def place(result: GateResult) -> tuple[int, int]:
+        if id(result) in blocking:
+            return 0, blocking[id(result)]
+        return (1, 0) if result.counted is not None else (2, worst_first(result.verdict))
+
+    return sorted(report.results, key=place)
 
 
-def rows(result: GateResult, name_length: int = _NAME) -> list[Row]:
-    """Return the rows of a gate, worst first, with similar checks in one row."""
-    shown, short, passed = fold(result)
-    gate = clean(result.name, name_length)
-    lines = [row(result, check, name_length) for check in shown[:_MOST]]
-    if short:
-        lines.append(undecided_row(result, short, name_length))
+def gate_names(results: Sequence[GateResult]) -> dict[str, str]:
+    """Return the names of gates as shown, by their names; only those of files can be shortened."""
+    return distinct((result.name for result in results), _LONGEST_GATE)
+
+
+def rows(result: GateResult, gate: str) -> list[Row]:
+    """Return the rows of a gate, worst first, with similar checks in one row.
+
+    `gate` is its name as shown.
+    """
+    shown, undecided, passed = fold(result)
+    lines = check_rows(result, shown[:_MOST], gate)
+    if undecided:
+        lines.append(undecided_row(result, undecided, gate))
     if len(shown) > _MOST:
         more = f"... {len(shown) - _MOST} more"
         lines.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
@@ -111,18 +130,18 @@ def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
     Each list has the worst first. Undecided checks that lack evidence share a row if there are
     four or more, and passed checks without a hint if there are two or more.
     """
-    checks = sorted(result.checks, key=lambda check: worst_first(check.verdict))
+    checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]
     if sum(check.passed for check in checks) < 2:
         passed = []
-    short = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
-    if len(short) < _UNDECIDED:
-        short = []
-    folded = {id(check) for check in (*passed, *short)}
-    return [check for check in checks if id(check) not in folded], short, passed
+    undecided = [c for c in checks if c.verdict is Verdict.INCONCLUSIVE and not c.by_chance]
+    if len(undecided) < _UNDECIDED:
+        undecided = []
+    folded = {id(check) for check in (*passed, *undecided)}
+    return [check for check in checks if id(check) not in folded], undecided, passed
 
 
-def undecided_row(result: GateResult, checks: Sequence[Check], name_length: int) -> Row:
+def undecided_row(result: GateResult, checks: Sequence[Check], gate: str) -> Row:
     """Return one row for many undecided checks: the reason of the first, and a list of the others.
 
     A check is listed by its slice, its subject, or both, whichever distinguishes it.
@@ -140,26 +159,29 @@ def undecided_row(result: GateResult, checks: Sequence[Check], name_length: int)
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     listed = ", ".join(others[:_NAMED]) + more
     reason = clean(f"{checks[0].reason}; also undecided: {listed}", _REASON)
-    gate, many = clean(result.name, name_length), f"{len(checks)} checks"
-    return Row(checks[0].verdict, aside(result), gate, many, reason=reason)
+    return Row(checks[0].verdict, aside(result), gate, f"{len(checks)} checks", reason=reason)
 
 
-def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
-    """Return the row of one check."""
-    if check.subject in (result.name, result.kind, result.name.partition(":")[2]):
-        subject = check.group or ""  # the gate has a column of its own
-    else:
-        subject = check.subject if check.group is None else f"{check.subject} [{check.group}]"
-    measured = limit = ""
-    if check.limit is not None:
-        limit = format_limit(check.limit, check.unit)
-        measured = format_value(check.value, check.limit, check.unit)
-        if check.value is None:
-            measured = "not measured"
-        if check.summary:
-            measured = clean(check.summary, name_length)
-        elif check.metric != check.subject:
-            measured = f"{clean(check.metric, name_length)} {measured}"
+def check_rows(result: GateResult, checks: Sequence[Check], gate: str) -> list[Row]:
+    """Return a row per check; rows of different subjects or groups have different cells."""
+    # the subject is left out if every check repeats the name of the gate
+    names = {result.name, result.kind, result.name.partition(":")[2]}
+    repeated = {check.subject for check in result.checks} <= names
+    titles = [
+        # a gate that broke or was skipped has a check of the gate as a whole
+        check.group
+        if repeated or (check.subject, check.metric) == (result.name, result.kind)
+        else title(check)
+        for check in checks
+    ]
+    shown = distinct(name for name in titles if name is not None)
+    return [
+        _row(result, check, gate, "" if name is None else shown[name])
+        for check, name in zip(checks, titles, strict=True)
+    ]
+
+
+def _row(result: GateResult, check: Check, gate: str, subject: str) -> Row:
     reason = note = ""
     if not check.passed or check.hint:
         reason = clean(check.reason, _REASON)
@@ -171,17 +193,44 @@ def row(result: GateResult, check: Check, name_length: int = _NAME) -> Row:
         ]
         clauses += [f"{len(moved) - _MOVED} more"] if len(moved) > _MOVED else []
         note = f"moved: {', '.join(clauses)}" if clauses else ""
+    limit = "" if check.limit is None else format_limit(check.limit, check.unit)
     return Row(
         check.verdict,
         aside(result, check),
-        clean(result.name, name_length),
-        clean(subject, name_length),
-        measured,
+        gate,
+        subject,
+        measured(check),
         limit,
         reason,
         note,
         check.n,
+        interval(check),
     )
+
+
+def measured(check: Check) -> str:
+    """Return what a check measured, as in ``"psi 0.31"``: its summary, or metric and value."""
+    if check.limit is None:
+        return ""
+    if check.summary:
+        return clean(check.summary)
+    value = format_value(check.value, check.limit, check.unit)
+    if check.value is None:
+        value = "not measured"
+    return value if check.metric == check.subject else f"{clean(check.metric)} {value}"
+
+
+def interval(check: Check) -> str:
+    """Return the interval of a value, as in ``"95 % interval 0.81 to 0.85"``; "" without one."""
+    if check.interval is None or check.value is None:
+        return ""
+    low, high = (format_number(end, check.unit) for end in check.interval)
+    level = "" if check.confidence is None else f"{format_number(check.confidence, 'share')} "
+    if math.isinf(check.interval[1]):
+        return "" if math.isinf(check.interval[0]) else f"{level}interval from {low} upwards"
+    if math.isinf(check.interval[0]):
+        return f"{level}interval up to {high}"
+    return f"{level}interval {low} to {high}"
 
 
 def aside(result: GateResult, check: Check | None = None) -> str:
@@ -194,12 +243,11 @@ def aside(result: GateResult, check: Check | None = None) -> str:
 
 def shorten_list(listed: str, most: int = _NOTE) -> str:
     """Return a list such as ``"`a` (dates), `b` (texts)"``, cut at the end of an item if long."""
-    shown = clean(listed, most)
     if len(listed) <= most:
-        return shown
-    whole = shown.rpartition("), ")[0]
+        return clean(listed)
+    whole = listed[:most].rpartition("), ")[0]
     more = listed[len(whole) :].count("), ")
-    return f"{whole}) and {more} more" if whole and more else shown
+    return f"{clean(whole, most)}) and {more} more" if whole and more else clean(listed, most)
 
 
 def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:

@@ -5,10 +5,10 @@ Values beyond a limit and significant changes have a symbol besides their colour
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from mlgates.render import abbreviated
+from mlgates.render import distinct
 from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, shares
 from mlgates.verdict import format_number
 
@@ -67,12 +67,13 @@ def draw(figure: Figure) -> Picture:
 
 def _cells(figure: Cells) -> Iterator[Shape]:
     scale = (_RIGHT - _LEFT) / (max(max(c.reference, c.current) for c in figure.cells) or 1)
+    names = _short(cell.label for cell in figure.cells)
     for i, cell in enumerate(figure.cells):
         y = _TOP + _ROW * i
         before, now = format_number(cell.reference, "share"), format_number(cell.current, "share")
         hint = f"{cell.label}: {before} in the reference, {now} in the data"
         wide, name = scale * cell.reference, "moved" if cell.moved else "current"
-        yield _name(y + 11, cell.label)
+        yield _name(y + 11, cell.label, names)
         yield _shape("rect", "reference", "", hint, x=_LEFT, y=y + 1, width=wide, height=_ROW - 5)
         wide = scale * cell.current
         yield _shape("rect", name, "", hint, x=_LEFT, y=y + 4.5, width=wide, height=_ROW - 12)
@@ -90,11 +91,12 @@ def _levels(figure: Levels, top: int) -> Iterator[Shape]:
     most = max(level.value or 0 for level in figure.levels)
     scale = (_RIGHT - _LEFT) / (max(most, figure.limit.value if figure.limit else 0) or 1)
     bottom = top + _ROW * len(figure.levels)
+    names = _short(level.label for level in figure.levels)
     for i, level in enumerate(figure.levels):
         y, share = top + _ROW * i, level.value or 0.0
         value, name = format_number(share, "share"), "beyond" if level.beyond else "current"
         hint = f"{level.label}: {value}"
-        yield _name(y + 11, level.label)
+        yield _name(y + 11, level.label, names)
         yield _shape("rect", name, "", hint, x=_LEFT, y=y + 2, width=scale * share, height=_ROW - 7)
         if level.beyond:
             yield _shape("text", "sign", "✗", x=_NUMBERS, y=y + 11, text_anchor="start")
@@ -127,9 +129,10 @@ def _spans(figure: Spans, top: int) -> Iterator[Shape]:
         other, x = at(figure.lines[0].value) if place > 1 else None, at(line.value)
         name, y = "limit" if line.value else "zero", _LABEL * place
         yield from _marker(name, line.label, x, top=y, bottom=bottom, other=other)
+    names = _short(span.label for span in figure.spans)
     for i, span in enumerate(figure.spans):
         y = top + _ROW * i + 8
-        yield _name(y + 4, span.label)
+        yield _name(y + 4, span.label, names)
         if span.value is None:
             yield _shape("text", "label", "undefined", x=WIDTH - 40, y=y + 4, text_anchor="end")
             continue
@@ -204,12 +207,18 @@ def _shape(
     return Shape(tag, written, text, hint)
 
 
-def _name(y: float, label: str) -> Shape:
-    """Return the name of a row; only names of bins get the sign for "at most"."""
-    shown = label.replace("<=", "≤") if _INTERVAL.fullmatch(label) else label
+def _short(labels: Iterable[str]) -> dict[str, str]:
+    """Return the names of rows by their labels; only names of bins get the sign for "at most"."""
+    signs = {
+        label: label.replace("<=", "≤") if _INTERVAL.fullmatch(label) else label for label in labels
+    }
+    short = distinct(signs.values(), _LETTERS)
+    return {label: short[sign] for label, sign in signs.items()}
+
+
+def _name(y: float, label: str, names: Mapping[str, str]) -> Shape:
     hint = label if len(label) > _LETTERS else ""
-    shown = abbreviated(shown, _LETTERS)
-    return _shape("text", "", shown, hint, x=_NAMES, y=y, text_anchor="end")
+    return _shape("text", "", names[label], hint, x=_NAMES, y=y, text_anchor="end")
 
 
 def _marker(

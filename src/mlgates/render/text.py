@@ -1,16 +1,28 @@
 """Plain text for a terminal: a table, worst first, with the reason below what did not pass."""
 
+import unicodedata
+from collections.abc import Sequence
 from shutil import get_terminal_size
 from textwrap import wrap
 
-from mlgates.render import abbreviated
-from mlgates.render.rows import headline, ordered, provenance_clauses, row, rows, shorten_list
-from mlgates.report import GateResult, Report
-from mlgates.verdict import Verdict, worst_first
+from mlgates.render import without_commands
+from mlgates.render.rows import (
+    Row,
+    check_rows,
+    gate_names,
+    headline,
+    ordered,
+    provenance_clauses,
+    rows,
+    shorten_list,
+)
+from mlgates.report import GateResult, Report, severity
+from mlgates.verdict import Verdict
 
 _NARROWEST, _WIDEST = 60, 200
 _PROSE = 120  # characters of a line of prose
-_LEAST = 13  # fewest characters of a column of names
+_LEAST = 16  # characters of a column whose cells are wrapped
+_TRIED = 20  # widths of the column of gates
 _HEAD = ("VERDICT", "GATE", "SUBJECT", "MEASURED", "LIMIT")
 _GAP = "  "
 _DIM = "2"
@@ -26,7 +38,8 @@ _COLOURS = {
 def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
     """Return a report, or the result of one gate, as a table that fits the terminal.
 
-    `colour` adds ANSI escapes.
+    Names are wrapped, not shortened. The name of a gate is never broken: if it does not fit its
+    column, it has a line of its own. `colour` adds ANSI escapes.
     """
 
     def paint(text: str, code: str) -> str:
@@ -34,43 +47,110 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
 
     width = max(min(get_terminal_size((100, 24)).columns, _WIDEST), _NARROWEST)
     head = headline(thing)
-    first = f"{head.name}: {paint(head.verdict.upper(), _COLOURS[head.verdict])}"
+    name = without_commands(head.name)
+    first = f"{name}: {paint(head.verdict.upper(), _COLOURS[head.verdict])}"
     if isinstance(thing, GateResult):
-        checks = sorted(thing.checks, key=lambda check: worst_first(check.verdict))
-        lines = [row(thing, check) for check in checks]
+        checks = sorted(thing.checks, key=severity)
+        lines = check_rows(thing, checks, gate_names([thing])[thing.name])
         foot = shorten_list(thing.note)
     else:
         first += f"{f' ({head.aside})' if head.aside else ''} - {head.summary}"
-        lines = [each for result in ordered(thing) for each in rows(result)]
+        results = ordered(thing)
+        names = gate_names(results)
+        lines = [each for result in results for each in rows(result, names[result.name])]
         foot = "; ".join(provenance_clauses(thing.provenance))
 
-    cells = [_HEAD]
-    for each in lines:
-        verdict = "" if each.verdict is None else each.verdict.upper()
-        verdict += f" ({each.aside})" if each.aside else ""
-        cells.append((verdict, each.gate, each.subject, each.measured, each.limit))
-    sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    over = sum(sizes) + len(_GAP) * (len(sizes) - 1) - width
-    while over > 0 and max(sizes[1], sizes[2]) > _LEAST:  # names are shortened
-        sizes[1 if sizes[1] > sizes[2] else 2] -= 1
-        over -= 1
-    table = [
-        _GAP.join(abbreviated(*cell).ljust(cell[1]) for cell in zip(line, sizes, strict=True))
-        for line in cells
-    ]
-
-    shown = [first, "", paint(table[0].rstrip(), _DIM)]
+    cells = [_HEAD, *map(_cells, lines)]
+    sizes = _sizes(cells, width)
+    table = [_layout(line, sizes) for line in cells]
+    shown = [first, "", *(paint(line, _DIM) for line in table[0])]
     indent = " " * (sizes[0] + len(_GAP))
-    for each, line in zip(lines, map(str.rstrip, table[1:]), strict=True):
+    for each, parts in zip(lines, table[1:], strict=True):
         code = "" if each.verdict is None else _DIM if each.aside else _COLOURS[each.verdict]
-        shown.append(paint(line[: sizes[0]], code) + line[sizes[0] :])
+        shown.append(paint(parts[0][: sizes[0]], code) + parts[0][sizes[0] :])
+        shown += parts[1:]
         for sentence in filter(None, (each.reason, each.note)):
-            parts = wrap(
+            prose = wrap(
                 sentence.replace(" %", "\0%"),  # keeps a share on one line
                 min(width, len(indent) + _PROSE),
                 initial_indent=indent,
                 subsequent_indent=indent,
                 break_on_hyphens=False,  # keeps a date on one line
             )
-            shown += [paint(part.replace("\0", " "), _DIM) for part in parts]
-    return "\n".join([*shown, *(["", *wrap(foot, width)] if foot else [])])
+            shown += [paint(without_commands(part.replace("\0", " ")), _DIM) for part in prose]
+    if foot:
+        shown += ["", *map(without_commands, wrap(foot, width))]
+    return "\n".join(shown)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    verdict = "" if row.verdict is None else row.verdict.upper()
+    verdict += f" ({row.aside})" if row.aside else ""
+    return verdict, row.gate, row.subject, row.measured, row.limit
+
+
+def _sizes(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the widths of the columns: natural ones if they fit, else those with fewest lines."""
+    sizes = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    gaps = len(_GAP) * (len(sizes) - 1)
+    if sum(sizes) + gaps <= width:
+        return sizes
+    sizes[3] = min(sizes[3], max(_LEAST, width // 4))
+    space = width - gaps - sizes[0] - sizes[3] - sizes[4]  # of gates and subjects
+    needed = [(_width(gate), _width(subject)) for _, gate, subject, *_ in lines]
+
+    def total(gate: int, subject: int) -> int:
+        reaches = (gate + len(_GAP) + subject, gate)
+        return sum((a > reaches[b > 0]) + max(1, -(-b // subject)) for a, b in needed)
+
+    widths = sorted({gate for gate, subject in needed if subject})
+    widths = widths[:: 1 + len(widths) // _TRIED]
+    pairs = [(gate, min(sizes[2], max(space - gate, _LEAST))) for gate in widths]
+    gate, subject = min(pairs, key=lambda pair: (max(0, sum(pair) - space), total(*pair), pair))
+    # a gate without a subject may extend into the column of subjects
+    alone = max((a for a, b in needed if not b), default=0)
+    spare = space - gate - subject
+    return [
+        sizes[0],
+        gate + max(0, min(spare, alone - gate - len(_GAP) - subject)),
+        subject,
+        *sizes[3:],
+    ]
+
+
+def _layout(cells: Sequence[str], sizes: Sequence[int]) -> list[str]:
+    """Return the lines of a row of the table."""
+    verdict, gate, subject, measured, limit = cells
+    parts = [_wrapped(subject, sizes[2]), _wrapped(measured, sizes[3]), [limit]]
+    lines = []
+    reach = sizes[1] if subject else sizes[1] + len(_GAP) + sizes[2]
+    if _width(gate) > reach:  # the name has a line of its own
+        lines.append(f"{_padded(verdict, sizes[0])}{_GAP}{gate}")
+        verdict = gate = ""
+    for i in range(max(map(len, parts))):
+        verdict, gate = (verdict, gate) if i == 0 else ("", "")
+        subject, *others = (part[i] if i < len(part) else "" for part in parts)
+        # without a subject the gate extends into the next column
+        names = _padded(gate, sizes[1] + len(_GAP) + sizes[2])
+        if subject:
+            names = f"{_padded(gate, sizes[1])}{_GAP}{_padded(subject, sizes[2])}"
+        ends = [_padded(cell, size) for cell, size in zip(others, sizes[3:], strict=True)]
+        lines.append(_GAP.join([_padded(verdict, sizes[0]), names, *ends]))
+    return [without_commands(line.rstrip()) for line in lines]
+
+
+def _wrapped(text: str, size: int) -> list[str]:
+    wide = _width(text)
+    return [text] if wide <= size else wrap(text, size * len(text) // wide, break_on_hyphens=False)
+
+
+def _padded(text: str, size: int) -> str:
+    return text + " " * (size - _width(text))
+
+
+def _width(text: str) -> int:
+    """Return the columns that a terminal needs for a text: two for each wide character."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)

@@ -301,10 +301,11 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
 
 
 def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, object]]:
-    """Return the shares of both sides in each cell, and whether it moved; at most 30 cells.
+    """Return the shares of both sides in each cell, and whether it moved.
 
-    A cell has moved if its share differs significantly (Bonferroni's correction over all cells).
-    If there are more than 30, those with the largest changes are returned.
+    If there are more than 30 cells, those with the largest changes are kept, and a last one,
+    "(other)", has the shares of the rest, so that the shares of each side sum to 1. A cell has
+    moved if its share differs significantly (Bonferroni's correction over all cells).
     """
     a, b = pair.cells.reference, pair.cells.current
     m, n = int(a.sum()), int(b.sum())
@@ -312,18 +313,21 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
     if not pair.cells.ordered:
         # Good and Turing estimate the share of unseen categories by those that occur once.
         expected = np.where(a == 0, np.count_nonzero(a == 1) / m, expected)
-    pooled = (m * expected + b) / (m + n)
+    labels, tests = list(pair.labels), len(p)
+    if tests > _SHOWN_CELLS:
+        order = np.argsort(-np.abs(q - p), kind="stable")
+        kept, others = np.sort(order[:_SHOWN_CELLS]), order[_SHOWN_CELLS:]
+        labels = [*(labels[i] for i in kept.tolist()), "(other)"]
+        p, q, expected = (np.append(side[kept], side[others].sum()) for side in (p, q, expected))
+    pooled = np.minimum((m * expected + n * q) / (m + n), 1.0)
     deviation = np.sqrt(pooled * (1 - pooled) * (1 / m + 1 / n))
-    moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * len(p))) * deviation
-    shares = zip(pair.labels, p.tolist(), q.tolist(), moved.tolist(), strict=True)
-    described = [
+    moved = np.abs(q - expected) > special.ndtri(1 - significance / (2 * tests)) * deviation
+    return [
         {"cell": label, "reference": before, "current": now, "moved": has_moved}
-        for label, before, now, has_moved in shares
+        for label, before, now, has_moved in zip(
+            labels, p.tolist(), q.tolist(), moved.tolist(), strict=True
+        )
     ]
-    if len(described) > _SHOWN_CELLS:
-        largest = np.argsort(-np.abs(q - p), kind="stable")[:_SHOWN_CELLS]
-        described = [described[i] for i in sorted(largest.tolist())]
-    return described
 
 
 def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
