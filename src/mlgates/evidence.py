@@ -347,8 +347,10 @@ class Evidence:
         make = partial(slices_of, self, key)
         return cast("tuple[Slice, ...]", self.cached("slices", key, make))
 
-    def groups(self, features: Any = "sensitive_features") -> Groups:
+    def groups(self, features: Any = "sensitive_features", names: tuple[str, ...] = ()) -> Groups:
         """Return the groups that sensitive features make of the rows.
+
+        `names` selects some of the features, or columns of `X` or `data`.
 
         Examples
         --------
@@ -356,7 +358,8 @@ class Evidence:
         ('sex=0', 'sex=1')
         """
         key = features if isinstance(features, str) else tuple(features)
-        return cast("Groups", self.cached("groups", key, partial(groups_of, self, key)))
+        make = partial(groups_of, self, key, names)
+        return cast("Groups", self.cached("groups", (key, names), make))
 
     def read_only(self, name: str) -> object:
         """Return a value as a user's function gets it: shallow copies with read-only arrays.

@@ -433,7 +433,7 @@ def test_undecided_by_interval_names_the_widest_pair():
     check = fair(PARITY, 0.1, decide_by="interval").run(**counted(*shares)).checks[0]
     assert check.by_chance
     assert "between g=g0 (0.4) and g=g1 (0.43)" in check.reason
-    assert "the interval reaches farthest for g=g" in check.reason
+    assert "the interval is widest for g=g" in check.reason
     assert "g=g2" in check.reason
     assert check.details["rows_needed"] > 20_050
 
@@ -587,7 +587,88 @@ def test_group_without_positives_is_not_estimable():
     assert "sex=2: 1 positive in `y_true`, at least 10 are needed" in result.checks[1].reason
     excluding = fair("equal_opportunity_difference", 0.5, small_groups="exclude")
     again = excluding.run(y_true=true, y_pred=told, sensitive_features={"sex": group})
-    assert again.verdict is mg.Verdict.INCONCLUSIVE, "a group of 200 rows is not small"
+    assert again.verdict is mg.Verdict.PASS
+    assert again.reason.endswith(
+        "excluded: sex=2 (`true_positive_rate`: 1 positive in `y_true`, at least 10 are needed)"
+    )
+
+
+def test_exclude_leaves_out_a_group_that_is_too_small_for_one_rate_only():
+    true, told, group = drawn(29, [200, 200, 60], [0.5] * 3)
+    true[group == 2] = np.arange(60) < 4
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": {"sex": group}}
+    gate = fair("equalized_odds_difference", 1, small_groups="exclude")
+    result = gate.run(**evidence)
+    assert result.verdict is mg.Verdict.PASS
+    assert len(result.checks) == 1
+    rates = result.checks[0].details["rates"]
+    notes = {rate: [each["note"] for each in groups] for rate, groups in rates.items()}
+    short = "excluded: 4 positives in `y_true`, at least 10 are needed"
+    assert notes == {"true_positive_rate": ["", "", short], "false_positive_rate": ["", "", ""]}
+    assert "excluded: sex=2 (`true_positive_rate`: 4 positives" in result.reason
+    nobody = fair("equal_opportunity_difference", 1, small_groups="exclude")
+    true[:] = np.arange(len(true)) < 4
+    assert nobody.run(**evidence | {"y_true": true}).verdict is mg.Verdict.INCONCLUSIVE
+
+
+# One feature of several
+
+PEOPLE = {
+    "sex": np.tile(["f", "m"], 300),
+    "age": np.repeat(["old", "young"], 300),
+    "income": np.arange(600.0),
+}
+HIRED = (np.tile([1, 0, 1, 1], 150) == 1).astype(int)  # by sex: everyone, or every second
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sensitive_features": PEOPLE},
+        {"sensitive_features": pd.DataFrame(PEOPLE)},
+        {"data": PEOPLE},
+        {"X": pd.DataFrame(PEOPLE)},
+        {"sensitive_features": ["sex", "age"], "data": PEOPLE},
+        {"sensitive_features": {"sex": PEOPLE["sex"]}, "X": PEOPLE},
+    ],
+)
+def test_features_are_compared_one_by_one_or_crossed(given):
+    gates = [
+        fair(PARITY, 0.1, sensitive="sex"),
+        fair(PARITY, 0.1, sensitive=["age"]),
+        fair(PARITY, 0.1, sensitive=["sex", "age"]),
+    ]
+    suite = mg.GateSuite(gates)
+    report = suite.run(y_true=HIRED, y_pred=HIRED, **given)
+    names = [f"fairness:{PARITY}:{features}" for features in ("sex", "age", "sex+age")]
+    assert [gate.name for gate in gates] == names
+    assert [report[name].verdict for name in names] == ["fail", "pass", "fail"]
+    groups = [
+        [group["group"] for group in report[name].checks[0].details["groups"]] for name in names
+    ]
+    assert groups == [
+        ["sex=f", "sex=m"],
+        ["age=old", "age=young"],
+        ["sex=f, age=old", "sex=f, age=young", "sex=m, age=old", "sex=m, age=young"],
+    ]
+
+
+def test_series_and_unknown_names_of_features():
+    series = pd.Series(PEOPLE["age"], name="age")
+    evidence = {"y_true": HIRED, "y_pred": HIRED, "sensitive_features": series}
+    assert fair(PARITY, 0.1, sensitive="age").run(**evidence).passed
+    wrong = fair(PARITY, 0.1, sensitive="agee").run(**evidence)
+    assert wrong.verdict is mg.Verdict.ERROR
+    assert "`sensitive` names column 'agee', which was not found" in wrong.reason
+    assert "it is not in `sensitive_features` either" in wrong.reason
+    near = fair(PARITY, 0.1, sensitive="agee").run(y_true=HIRED, y_pred=HIRED, data=PEOPLE)
+    assert "did you mean 'age'?" in near.reason
+    nothing = fair(PARITY, 0.1, sensitive="age").run(y_true=HIRED, y_pred=HIRED)
+    assert nothing.verdict is mg.Verdict.ERROR
+    assert "neither `X` nor `data` was given" in nothing.reason
+    for name in ("", [], 3, {"sex"}, ["sex", "sex"]):
+        with pytest.raises(mg.OptionError, match="`sensitive` must be"):
+            fair(PARITY, 0.1, sensitive=name)
 
 
 def test_proven_gap_fails_although_a_group_can_not_be_compared():
@@ -701,6 +782,7 @@ EXAMPLES = (
         mg.Fairness(
             "selection_rate_ratio",
             at_least=0.5,
+            sensitive="country",
             min_group_size=25,
             small_groups="exclude",
             missing_group="error",

@@ -139,16 +139,50 @@ def _select(
     return mask
 
 
-def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
+def groups_of(
+    evidence: "Evidence", features: str | Sequence[str], names: Sequence[str] = ()
+) -> Groups:
     """Return the groups of one sensitive feature, or the combinations of several.
 
-    `features` is the name of evidence or of columns.
+    `features` is the name of evidence or of columns. `names` selects some of its features, or
+    columns of `X` or `data`.
 
     Raises
     ------
     EvidenceError
-        For features that do not match the rows of the labels or have too many values.
+        For features that do not match the rows of the labels or have too many values, and for names
+        of unknown features.
     """
+    return _cross(evidence, _features(evidence, features, names), as_groups=True)
+
+
+def _features(
+    evidence: "Evidence", features: str | Sequence[str], names: Sequence[str]
+) -> dict[str, columns.Column]:
+    """Return the features by name, those that are named if any are."""
+    if not names:
+        return _given_features(evidence, features, names)
+    is_given = isinstance(features, str) and features in evidence
+    given = _given_features(evidence, features, names) if is_given else {}
+    by_name = {}
+    for name in names:
+        if name in given:
+            by_name[name] = given[name]
+            continue
+        try:
+            by_name[name] = lookup.named_column(evidence, name, "sensitive")
+        except EvidenceError as error:
+            if not is_given:
+                raise
+            msg = f"{error}; it is not in `{features}` either"
+            raise EvidenceError(msg) from error
+    return by_name
+
+
+def _given_features(
+    evidence: "Evidence", features: str | Sequence[str], names: Sequence[str]
+) -> dict[str, columns.Column]:
+    """Return the features of evidence by name; of a table only columns in `names` if there are."""
     role = str(features)
     value: Any = features
     if isinstance(features, str) and features in evidence:
@@ -169,6 +203,7 @@ def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
                 columns.as_column(f"column {str(name)!r} of {title}", column), index=index
             )
             for name, column in inside.items()
+            if not names or str(name) in names
         }
     elif isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] > 1:
         by_name = {f"x{i}": columns.as_column(title, value[:, i]) for i in range(value.shape[1])}
@@ -176,7 +211,7 @@ def groups_of(evidence: "Evidence", features: str | Sequence[str]) -> Groups:
         name = getattr(value, "name", None)  # of a Series
         name = name if isinstance(name, str) and name else _UNNAMED
         by_name = {name: columns.as_column(title, value)}
-    return _cross(evidence, by_name, as_groups=True)
+    return by_name
 
 
 def are_names(evidence: "Evidence", value: Any) -> bool:

@@ -1,10 +1,10 @@
 """The gate `Fairness`: no two groups differ significantly by more than a limit."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import bounded, confidence_of, enough
 from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, rows_that_decide
-from mlgates.gates.fairness.rates import Flags, GroupedOutcomes
+from mlgates.gates.fairness.rates import Flags, GroupedOutcomes, GroupRates
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
@@ -88,11 +88,15 @@ class Fairness(Gate):
         Inclusive limit of a difference, or of the largest value of any group.
     at_least : float, optional
         Inclusive limit of a ratio, or of the smallest value of any group.
+    sensitive : str or sequence of str, optional
+        Names of the sensitive features to compare, crossed if there are several: columns of
+        `sensitive_features`, or of `X` or `data`. By default all of `sensitive_features`.
     min_group_size : int
         Minimum number of rows in a group; with weights, of effective rows.
     small_groups : {"inconclusive", "exclude"}
-        "inconclusive": a group with fewer than `min_group_size` rows makes the gate INCONCLUSIVE.
-        "exclude": such groups are listed and not compared.
+        "inconclusive": a group with too few rows makes the gate INCONCLUSIVE. "exclude": groups
+        with fewer than `min_group_size` rows, or too few for the metric, are listed and not
+        compared.
     missing_group : {"own", "error"}
         "own": rows without a value of a sensitive feature form a group. "error": they are an ERROR.
     decide_by : {"significance", "interval", "estimate"}
@@ -151,6 +155,7 @@ class Fairness(Gate):
     _: KW_ONLY
     at_most: float | None = None
     at_least: float | None = None
+    sensitive: str | Sequence[str] | None = None
     min_group_size: int = 30
     small_groups: Literal["inconclusive", "exclude"] = "inconclusive"
     missing_group: Literal["own", "error"] = "own"
@@ -176,6 +181,9 @@ class Fairness(Gate):
         if defined.over in ("difference", "ratio"):
             low, high = 0.0, 1.0 if defined.over == "ratio" else high - low
         self._convert(side, bounded, low, math.inf if math.isnan(high) else high)
+        self._convert("sensitive", options.some)
+        if self.sensitive is not None:  # its columns may be in `X` or `data`
+            self._set("needs", frozenset({"y_true"}))
         self._convert("min_group_size", options.count, at_least=1)
         self._convert("small_groups", options.choice, ("inconclusive", "exclude"))
         self._convert("missing_group", options.choice, ("own", "error"))
@@ -186,8 +194,9 @@ class Fairness(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind and the name of the definition."""
-        return f"{self.kind}:{self._definition.name}"
+        """The kind, the name of the definition, and the names of the sensitive features."""
+        features = "" if self.sensitive is None else ":" + "+".join(self.sensitive)
+        return f"{self.kind}:{self._definition.name}{features}"
 
     @property
     def _definition(self) -> Definition:
@@ -196,7 +205,7 @@ class Fairness(Gate):
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the check of the worst value, and one for each group that can't be compared."""
         defined, of = self._definition, len(self._definition.rates)
-        grouped, excluded = self._grouped(evidence)
+        grouped, measured = self._measured(evidence)
         if self.missing_group == "error":
             groups = grouped.groups
             missing = np.isin(groups.codes, np.flatnonzero(groups.missing))
@@ -209,17 +218,16 @@ class Fairness(Gate):
         limit, level = Limit(self.at_least, self.at_most), 1 - (1 - self.confidence) / of
         rule = Rule(defined.over, limit, self.decide_by, self.significance / of, level)
         every: list[Comparison] = []
-        for metric in defined.rates:
-            is_bounded = self.decide_by != "estimate"
-            rates = grouped.rates(metric, self.confidence, self.min_group_size, bounded=is_bounded)
+        for rates in measured:
             k = int(rates.comparable.sum())
             if k > _MOST_GROUPS:
                 msg = f"{k:,} groups are too many to compare, at most {_MOST_GROUPS:,} are allowed"
                 raise EvidenceError(msg)
             every.append(compare(rates, rule))
-        yield self._gap_check(rule, every, grouped, excluded)
+        yield self._gap_check(rule, every, grouped)
         for rates, value, *_ in every:
-            details, name = rates.details(excluded), defined.name
+            excluded, name = self._excluded(rates), defined.name
+            details = rates.details(excluded)
             undecided = partial(
                 Check, subject=name, metric=rates.metric, verdict=Verdict.INCONCLUSIVE
             )
@@ -238,29 +246,47 @@ class Fairness(Gate):
                 yield undecided(reason=reason, n=int(rates.rows.sum()))
 
     def note(self, evidence: Evidence) -> str:
-        """Return the names and sizes of the excluded groups."""
-        grouped, excluded = self._grouped(evidence)
-        small = [
-            f"{grouped.names[g]} ({grouped.rows[g]:,} {'row' if grouped.rows[g] == 1 else 'rows'})"
-            for g in np.flatnonzero(excluded)
-        ]
+        """Return the names of the excluded groups, and why they are excluded."""
+        grouped, measured = self._measured(evidence)
+        why: dict[str, str] = {}
+        for rates in measured:
+            for g in np.flatnonzero(self._excluded(rates)).tolist():
+                rows = int(grouped.rows[g])
+                reason = "1 row" if rows == 1 else f"{rows:,} rows"
+                if grouped.size[g] >= self.min_group_size:
+                    reason = f"`{rates.metric}`: {rates.insufficient[g]}"
+                why.setdefault(rates.groups[g], reason)
+        small = [f"{group} ({reason})" for group, reason in why.items()]
         more = len(small) - _MOST_NAMED
         named = ", ".join(small[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
         return f"excluded: {named}" if small else ""
 
-    def _grouped(self, evidence: Evidence) -> tuple[GroupedOutcomes, Flags]:
-        """Return the outcomes by group, and a mask of the groups that are excluded as small."""
-        first = self._definition.rates[0]
-        outcomes, groups = evidence.outcomes(first.need, scores=first.scores), evidence.groups()
-        # computed once for all gates of a run
-        key, make = (first.need, first.scores), partial(GroupedOutcomes, outcomes, groups)
-        grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
-        small = grouped.size < self.min_group_size
-        return grouped, small if self.small_groups == "exclude" else np.zeros_like(small)
+    def _measured(self, evidence: Evidence) -> tuple[GroupedOutcomes, tuple[GroupRates, ...]]:
+        """Return the outcomes by group, and each rate of the definition by group."""
+        # kept for the note
+        measured = evidence.cached("group rates", self, partial(self._measure, evidence))
+        return cast("tuple[GroupedOutcomes, tuple[GroupRates, ...]]", measured)
 
-    def _gap_check(
-        self, rule: Rule, every: list[Comparison], grouped: GroupedOutcomes, excluded: Flags
-    ) -> Check:
+    def _measure(self, evidence: Evidence) -> tuple[GroupedOutcomes, tuple[GroupRates, ...]]:
+        rates, names = self._definition.rates, tuple(self.sensitive or ())
+        need, scores = rates[0].need, rates[0].scores
+        outcomes, groups = evidence.outcomes(need, scores=scores), evidence.groups(names=names)
+        # computed once for all gates of a run
+        key, make = (need, scores, names), partial(GroupedOutcomes, outcomes, groups)
+        grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
+        of_groups = partial(
+            grouped.rates,
+            confidence=self.confidence,
+            least=self.min_group_size,
+            bounded=self.decide_by != "estimate",
+        )
+        return grouped, tuple(of_groups(metric) for metric in rates)
+
+    def _excluded(self, rates: GroupRates) -> Flags:
+        """Return which groups are excluded because they are too small."""
+        return rates.small if self.small_groups == "exclude" else np.zeros_like(rates.small)
+
+    def _gap_check(self, rule: Rule, every: list[Comparison], grouped: GroupedOutcomes) -> Check:
         """Return the check of the worst rate over the groups that can be compared."""
         name, limit, over = self._definition.name, rule.limit, rule.over
         gaps = [one for one in every if one.value is not None]
@@ -276,7 +302,7 @@ class Fairness(Gate):
         method = rates.method
         if rates.is_share and over in ("difference", "ratio"):
             method = "Koopman" if over == "ratio" else "Newcombe"
-        groups = {one.rates.metric: one.rates.details(excluded) for one in every}
+        groups = {one.rates.metric: one.rates.details(self._excluded(one.rates)) for one in every}
         details: dict[str, object] = {"groups": groups[rates.metric]}
         if len(every) > 1:
             details["rates"] = groups
@@ -296,7 +322,7 @@ class Fairness(Gate):
             method=f"{method} for all {'groups' if over.startswith('group') else 'pairs'}",
             details=details,
         )
-        text, insufficient = self._describe(every, worst, int(excluded.sum()))
+        text, insufficient = self._describe(every, worst, int(self._excluded(rates).sum()))
         present = [group for group, n in zip(grouped.names, grouped.rows, strict=True) if n]
         if len(present) == 1:
             insufficient = f"{present[0]} is the only group, at least two are needed"

@@ -40,6 +40,8 @@ class GroupRates:
     insufficient: tuple[str, ...]
     #: Whether each group can be compared.
     comparable: Flags
+    #: Whether each group has too few rows to be compared, or too few that the metric rests on.
+    small: Flags
     #: Whether the metric is a share of rows.
     is_share: bool
     method: str
@@ -173,6 +175,9 @@ class GroupedOutcomes:
             successes=successes,
             insufficient=tuple(reasons),
             comparable=comparable,
+            small=np.array(
+                [bool(reason) and reason != NO_INTERVAL for reason in reasons], np.bool_
+            ),
             is_share=is_share,
             method=method,
             at=at,
