@@ -793,7 +793,7 @@ EXAMPLES = (
             name="chosen",
             after="schema",
         ),
-        others={"y_true": "member", "y_pred": "member", "sensitive_features": ["country"]},
+        others={"y_true": "member", "y_pred": "member"},
         ladders={
             "at_least": (0.0, 0.5, 0.99, 1.0),
             "confidence": (0.5, 0.9, 1 - 1e-9),
