@@ -5,13 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
-from typing import ClassVar, Literal
+from functools import partial
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
@@ -20,7 +18,8 @@ from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, count_check, described_type, property_check
 from mlgates.options import Duration, seconds
 from mlgates.profile.counter import Counter
-from mlgates.profile.counters import Distribution, Missing
+from mlgates.profile.counters import Missing
+from mlgates.profile.times import Timestamps, TimestampState
 from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
 
@@ -28,7 +27,6 @@ __all__ = ["Freshness"]
 
 _OWNER = "Freshness"
 
-_INT64 = np.iinfo(np.int64)
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY = 86_400
 _FIRST_YEAR, _LAST_YEAR = 1980, 2200
@@ -64,6 +62,10 @@ class Freshness(Gate):
     The newest timestamp is the latest in time, not the last row. A table without timestamps is a
     FAIL, and so is a missing timestamp. The clock is the evidence ``now``, by default the present
     time. A gap is INCONCLUSIVE with fewer than two timestamps.
+
+    Memory does not grow with the number of rows. With `max_gap` it grows with the number of gaps
+    that are longer, at most the span of time divided by `max_gap`. A gap within the limit is
+    reported as "at most" for a table of more than 65,536 timestamps that is not in order of time.
 
     Examples
     --------
@@ -110,41 +112,43 @@ class Freshness(Gate):
         self._convert("min_fresh_share", options.share)
         super().__post_init__()
 
-    def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing timestamps and of the sorted values of the column."""
+    def request_counts(self, evidence: Evidence) -> None:
+        """Request counters of missing timestamps, and of timestamps compared with the clock."""
+        evidence.request(partial(self._counts, evidence))
+
+    def _counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
         if self.column in schema:
             yield Missing(self.column)
             if schema[self.column].kind in ("timestamp", "date"):
-                yield Distribution(self.column)
+                yield self._counter(_clock(evidence), schema[self.column])
+
+    def _counter(self, clock: Fraction, field: Field) -> Timestamps:
+        """Return the counter of the column, which needs the options in ticks of its unit."""
+        per_second = _PER_SECOND[field.unit or "s"]
+        skew, age = Fraction(seconds(self.clock_skew)), Fraction(seconds(self.max_age))
+        gap = None if self.max_gap is None else Fraction(seconds(self.max_gap))
+        return Timestamps(
+            self.column,
+            latest=math.floor((clock + skew) * per_second),
+            oldest=math.ceil((clock - age) * per_second),
+            longest=None if gap is None else math.floor(gap * per_second),
+            zone=self.assume_timezone,
+        )
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks ``missing``, ``future``, ``age`` and, if declared, the other two."""
         column, field = self.column, self._checked_field(evidence.source("data").schema)
-        profile, since = evidence.profile(), evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
-        clock = Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
+        profile, clock = evidence.profile(), _clock(evidence)
         yield count_check(column, "missing", profile[Missing(column)])
-        # sorted timestamps as ticks since 1970 in UTC
-        unit, ticks = field.unit or "us", np.empty(0, np.int64)
+        times = TimestampState(0, 0, 0, None, None)
         if field.kind != "null":
-            ticks = profile[Distribution(column)].values
-        if field.kind == "date":
-            ticks, unit = ticks.astype(np.int64) * _DAY, "s"
-        if field.zone is None and self.assume_timezone not in (None, "UTC"):
-            naive = pa.array(ticks, type=pa.int64()).cast(pa.timestamp(unit))
-            aware = pc.assume_timezone(
-                naive, self.assume_timezone, ambiguous="earliest", nonexistent="earliest"
-            )
-            # the order can change where summer time repeats or skips an hour
-            ticks = np.sort(aware.cast(pa.int64()).to_numpy())
-        per_second = _PER_SECOND[unit]
+            times = profile[self._counter(clock, field)]
+        per_second = _PER_SECOND[field.unit or "s"]
 
-        skew, n = seconds(self.clock_skew), len(ticks)
-        latest = math.floor((clock + Fraction(skew)) * per_second)
-        past = ticks[: _position(ticks, latest, "right")]
-        ahead, hint = n - len(past), ""
+        skew, n, ahead, hint = seconds(self.clock_skew), times.n, times.future, ""
         text = f"no timestamp of `{column}` is more than {format_number(skew, 's')} in the future"
-        if ahead:
-            furthest = Fraction(int(ticks[-1]), per_second)
+        if ahead and times.furthest is not None:
+            furthest = Fraction(times.furthest, per_second)
             by = format_value(float(furthest - clock), Limit(at_most=skew), "s")
             text = f"{ahead:,} of {n:,} timestamps of `{column}` are more than "
             text += f"{format_number(skew, 's')} in the future, the furthest by {by}"
@@ -154,11 +158,11 @@ class Freshness(Gate):
             column, "future", text, violations=ahead, n=n, hint=hint, summary=summary
         )
 
-        n, age, hint, summary = len(past), math.inf, "", "no timestamp"
+        n, age, hint, summary = n - ahead, math.inf, "", "no timestamp"
         limit = Limit(at_most=seconds(self.max_age))
         text = f"`{column}` has no timestamp up to now"
-        if n:
-            newest = Fraction(int(past[-1]), per_second)
+        if times.newest is not None:
+            newest = Fraction(times.newest, per_second)
             age, summary = float(clock - newest), ""
             old = f"{format_number(-age, 's')} ahead of the clock"
             old = f"{format_value(age, limit, 's')} old" if age >= 0 else old
@@ -178,22 +182,21 @@ class Freshness(Gate):
         )
 
         if self.max_gap is not None:
-            gap, limit = None, Limit(at_most=seconds(self.max_gap))
+            gap, limit, largest = None, Limit(at_most=seconds(self.max_gap)), times.gap()
             text = f"`{column}` has fewer than two timestamps up to now"
-            if n > 1:
-                # unsigned, because the difference of two int64 can exceed an int64
-                steps = np.diff(past.view(np.uint64))
-                widest = int(np.argmax(steps))
-                gap = float(Fraction(int(steps[widest]), per_second))
-                after = _iso(Fraction(int(past[widest]), per_second))
+            if largest is not None:
+                gap = float(Fraction(largest.length, per_second))
+                shown = format_value(gap, limit, "s")
                 text = f"the largest gap between timestamps of `{column}` is "
-                text += f"{format_value(gap, limit, 's')}, after {after}"
+                if largest.exact:
+                    text += f"{shown}, after {_iso(Fraction(largest.after, per_second))}"
+                else:
+                    text += f"at most {shown}"
             measured = Measurement(gap, n=n, method="largest difference in order of time")
             yield Check.judge(column, "gap", measured, limit, min_n=2, unit="s", said=text)
 
         if self.min_fresh_share is not None:
-            oldest = math.ceil((clock - Fraction(seconds(self.max_age))) * per_second)
-            fresh, rows = n - _position(past, oldest, "left"), profile.rows
+            fresh, rows = times.fresh, profile.rows
             text = f"{fresh:,} of {rows:,} rows have a timestamp at most "
             text += f"{format_number(seconds(self.max_age), 's')} old"
             share, details = fresh / rows if rows else None, {"count": fresh}
@@ -223,12 +226,10 @@ class Freshness(Gate):
         return field
 
 
-def _position(ticks: npt.NDArray[np.int64], tick: int, side: Literal["left", "right"]) -> int:
-    """Return the position of a tick among sorted ticks; it may exceed 64 bits."""
-    # numpy would convert all ticks to objects for a number beyond 64 bits
-    if not int(_INT64.min) <= tick <= int(_INT64.max):
-        return 0 if tick < 0 else len(ticks)
-    return int(np.searchsorted(ticks, np.int64(tick), side=side))
+def _clock(evidence: Evidence) -> Fraction:
+    """Return the moment of the run in seconds since 1970."""
+    since = evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
+    return Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
 
 
 def _year(moment: Fraction) -> tuple[int, str]:
