@@ -180,17 +180,17 @@ def test_a_suite_in_toml_runs_against_a_baseline(place, output):
     # one gate alone
     assert main(["run", "gates.toml", "--data=bad.parquet", "--only=compl*"]) == 0
     assert main(["run", "gates.toml", "--data=bad.parquet", "--only=shema"]) == 2
-    assert "'shema' means no gate; did you mean 'schema'?" in output()
+    assert "'shema' matches no gate; did you mean 'schema'?" in output()
 
 
 def test_a_file_that_is_no_report_is_refused(place, output):
     main(["run", "gates.py", "--data=pass.parquet", "--save=r.html"])
     main(["baseline", "pass.parquet", "-o", "b.json"])
     Path("broken.json").write_text("<", encoding="utf-8")
-    only = "; of a report's files, only the .json is read"
+    only = "; only the .json form of a report can be read"
     for path, expected in {
         "r.html": only,
-        "b.json": "got 'mlgates.baseline'; a report is the .json that `Report.save` writes",
+        "b.json": "got 'mlgates.baseline'; a report is a .json file written by `Report.save`",
     }.items():
         output()
         assert main(["show", path]) == 2
@@ -218,7 +218,7 @@ def test_a_report_is_shown_in_every_form(place, output):
     Path("r.json").write_text(report.to_json().replace('"pass"', '"fail"', 1), encoding="utf-8")
     output()
     assert main(["show", "r.json"]) == 2
-    assert "the verdict written is 'fail', but its checks say 'pass'" in output()
+    assert "the stored verdict is 'fail', but its checks give 'pass'" in output()
 
 
 def test_evidence_is_given_by_its_names(place, monkeypatch):
@@ -339,7 +339,7 @@ def test_a_toml_file_may_begin_with_a_byte_order_mark(place):
         ("[[gate]]\ngate = 'Drift'", "the file: unknown key 'gate'; did you mean 'gates'?"),
         ("suite = 'x'\n[[gates]]\ngate='Drift'", "`suite` must be a table, [suite], got 'x'"),
         ("[suite]\ntitle = 'x'\n[[gates]]", "[suite]: unknown key 'title'; allowed: name"),
-        ("[suite]\nname = 3\n[[gates]]\ngate='Drift'", "`name` must be a text"),
+        ("[suite]\nname = 3\n[[gates]]\ngate='Drift'", "`name` must be a non-empty string"),
         ("[[gates]]\nmethod = 'psi'", "gate 1: `gate` is missing"),
         ("[[gates]]\ngate = 'Drif'", "gate 1: `gate` must name a gate, got 'Drif'; did you mean"),
         ("[[gates]]\ngate = 'Gate'", "gate 1: `gate` must name a gate, got 'Gate'"),
@@ -376,7 +376,7 @@ def test_a_toml_file_may_begin_with_a_byte_order_mark(place):
         ("[[gates]]\ngate = 'Schema'\ncolumns.age = 3", "must be"),
         (
             "[[gates]]\ngate = 'Completeness'\n[[gates]]\ngate = 'Completeness'",
-            "two gates are called 'completeness'; give one of them a `name=`",
+            "two gates are named 'completeness'; set `name=` on one of them",
         ),
         ("[[gates]]\ngate = 'Drift'\ngate = 'Drift'", "not readable as TOML: Cannot overwrite"),
         ("gates = [", "not readable as TOML: "),

@@ -98,7 +98,7 @@ def test_an_unknown_name_without_near_ones_raises_with_all():
     with pytest.raises(EvidenceError) as caught:
         Evidence({"qqq": 1}, also=["budget"])
     known = sorted([*VOCABULARY, "budget"])
-    assert str(caught.value) == f"unknown evidence 'qqq'; known are {', '.join(known)}"
+    assert str(caught.value) == f"unknown evidence 'qqq'; known names: {', '.join(known)}"
 
 
 def test_none_is_not_given_and_anything_else_is():
@@ -165,7 +165,8 @@ def test_now_must_be_an_aware_datetime(now):
     with pytest.raises(EvidenceError) as caught:
         _ = given.now
     assert str(caught.value) == (
-        f"`now` must be an aware datetime, such as datetime.now(timezone.utc), got {now!r}"
+        "`now` must be a datetime with a time zone, such as datetime.now(timezone.utc), "
+        f"got {now!r}"
     )
 
 

@@ -48,14 +48,14 @@ NO_NUMBERS = [
 ]
 VALIDATORS = {
     "number": (options.number, "a finite number"),
-    "share": (options.share, "a finite number at least 0 and at most 1"),
+    "share": (options.share, "a finite number of at least 0 and at most 1"),
     "count": (options.count, "a whole number of at least 0"),
     "flag": (options.flag, "True or False"),
     "choice": (lambda *a: options.choice(*a, ("a", "b")), "one of 'a', 'b'"),
-    "text": (options.text, "a text that is not empty"),
+    "text": (options.text, "a non-empty string"),
     "duration": (
         options.duration,
-        "a duration such as '20ms', '24h', '7d', a timedelta or seconds, more than zero",
+        "a duration such as '20ms', '24h', '7d', a timedelta or seconds, greater than 0",
     ),
 }
 
@@ -107,12 +107,12 @@ def test_number_keeps_large_integers():
 @pytest.mark.parametrize(
     ("bounds", "value", "message"),
     [
-        ({"at_least": 0}, -1, "g: `o` must be a finite number at least 0, got -1"),
-        ({"at_most": 1}, 1.5, "g: `o` must be a finite number at most 1, got 1.5"),
+        ({"at_least": 0}, -1, "g: `o` must be a finite number of at least 0, got -1"),
+        ({"at_most": 1}, 1.5, "g: `o` must be a finite number of at most 1, got 1.5"),
         (
             {"at_least": 0.5, "at_most": 2},
             0.4,
-            "g: `o` must be a finite number at least 0.5 and at most 2, got 0.4",
+            "g: `o` must be a finite number of at least 0.5 and at most 2, got 0.4",
         ),
     ],
 )
@@ -142,8 +142,8 @@ def test_share_takes_no_percentage(value, hint):
     with pytest.raises(OptionError) as caught:
         options.share("Completeness", "max_missing", value)
     assert str(caught.value) == (
-        f"Completeness: `max_missing` must be a share from 0 to 1, got {value!r}; "
-        f"it is a share, not a percentage: {hint}"
+        f"Completeness: `max_missing` must be between 0 and 1, got {value!r}; "
+        f"shares are not percentages: {hint}"
     )
 
 
@@ -152,7 +152,7 @@ def test_share_out_of_reach_of_a_percentage(value):
     with pytest.raises(OptionError) as caught:
         options.share("g", "o", value)
     assert str(caught.value) == (
-        f"g: `o` must be a finite number at least 0 and at most 1, got {value!r}"
+        f"g: `o` must be a finite number of at least 0 and at most 1, got {value!r}"
     )
 
 
@@ -200,9 +200,9 @@ def test_names():
         (frozenset("b"), "a name or a sequence of names, got frozenset({'b'})"),
         ({"a": 1}, "a name or a sequence of names, got {'a': 1}"),
         (OrderedDict(), "a name or a sequence of names, got OrderedDict()"),
-        (["a", 5], "a text that is not empty, got 5"),
-        ("", "a text that is not empty, got ''"),
-        (["a", "a"], "names that differ, got ['a', 'a']"),
+        (["a", 5], "a non-empty string, got 5"),
+        ("", "a non-empty string, got ''"),
+        (["a", "a"], "different names, got ['a', 'a']"),
     ],
 )
 def test_names_refuse(value, message):
@@ -273,7 +273,7 @@ def test_durations_refused(value):
         options.duration("Freshness", "max_age", value)
     assert str(caught.value) == (
         "Freshness: `max_age` must be a duration such as '20ms', '24h', '7d', a timedelta or "
-        f"seconds, more than zero, got {value!r}"
+        f"seconds, greater than 0, got {value!r}"
     )
 
 
@@ -346,8 +346,8 @@ def test_scalar_refuses_what_is_missing(value):
     with pytest.raises(OptionError) as caught:
         options.scalar("Column", "isin", value)
     assert str(caught.value) == (
-        "Column: `isin` must be made of finite numbers, texts, bools, dates or datetimes, "
-        f"got {value!r}; null and NaN always are missing"
+        "Column: `isin` must be made of finite numbers, strings, bools, dates or datetimes, "
+        f"got {value!r}; null and NaN always count as missing"
     )
 
 
@@ -370,7 +370,7 @@ def test_scalar_refuses_what_is_no_value(value):
     with pytest.raises(OptionError) as caught:
         options.scalar("Column", "isin", value)
     assert str(caught.value) == (
-        "Column: `isin` must be made of finite numbers, texts, bools, dates or datetimes, "
+        "Column: `isin` must be made of finite numbers, strings, bools, dates or datetimes, "
         f"got {value!r}"
     )
 

@@ -66,13 +66,13 @@ def test_a_result_takes_the_worst_of_its_checks(checks, verdict):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"checks": ()}, "GateResult: `checks` must be Check objects, at least one, got ()"),
+        ({"checks": ()}, "GateResult: `checks` must be one or more Check objects, got ()"),
         (
             {"checks": (True,)},
-            "GateResult: `checks` must be Check objects, at least one, got (True,)",
+            "GateResult: `checks` must be one or more Check objects, got (True,)",
         ),
-        ({"name": ""}, "GateResult: `name` must be a text that is not empty, got ''"),
-        ({"kind": None}, "GateResult: `kind` must be a text that is not empty, got None"),
+        ({"name": ""}, "GateResult: `name` must be a non-empty string, got ''"),
+        ({"kind": None}, "GateResult: `kind` must be a non-empty string, got None"),
         ({"advisory": "no"}, "GateResult: `advisory` must be True or False, got 'no'"),
         (
             {"inconclusive": "alow"},
@@ -81,12 +81,12 @@ def test_a_result_takes_the_worst_of_its_checks(checks, verdict):
                 "did you mean 'allow'?"
             ),
         ),
-        ({"reason": None}, "GateResult: `reason` must be a text, got None"),
+        ({"reason": None}, "GateResult: `reason` must be a string, got None"),
         (
             {"seconds": math.nan},
-            "GateResult: `seconds` must be a finite number at least 0, got nan",
+            "GateResult: `seconds` must be a finite number of at least 0, got nan",
         ),
-        ({"seconds": -1}, "GateResult: `seconds` must be a finite number at least 0, got -1"),
+        ({"seconds": -1}, "GateResult: `seconds` must be a finite number of at least 0, got -1"),
     ],
 )
 def test_a_result_refuses(given, message):
@@ -99,7 +99,7 @@ def test_a_result_takes_no_check_that_lies():
     class Passing:
         verdict, passed, by_chance = PASS, True, False
 
-    with pytest.raises(ValueError, match="must be Check objects"):
+    with pytest.raises(ValueError, match="must be one or more Check objects"):
         GateResult(name="g", kind="k", checks=(Passing(),))
 
 
@@ -233,11 +233,11 @@ def test_failures_are_what_holds_back_worst_first():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"name": " "}, "Report: `name` must be a text that is not empty, got ' '"),
+        ({"name": " "}, "Report: `name` must be a non-empty string, got ' '"),
         ({"results": (1,)}, "Report: `results` must be GateResult objects, got (1,)"),
         (
             {"results": (result(PASS), result(FAIL))},
-            "Report: 2 results are called 'g'; each gate has one",
+            "Report: result names must be unique, got 'g' 2 times",
         ),
     ],
 )
@@ -284,7 +284,8 @@ def test_a_name_that_means_no_single_gate(name, near):
     with pytest.raises(KeyError) as caught:
         FOUND[name]
     assert caught.value.args[0] == (
-        f"no single gate is called {name!r}; the gates are 'drift:psi', 'drift:ks', 'schema', "
+        f"{'2 gates are' if name == 'drift' else 'no gate is'} named {name!r}; "
+        "the gates are 'drift:psi', 'drift:ks', 'schema', "
         f"'mine', 'completeness'{near}"
     )
 
@@ -578,17 +579,17 @@ CHECK = (*RESULT, "checks", 1)
             "mlgates.baseline",
             (
                 "report: `format` must be 'mlgates.report', got 'mlgates.baseline'; "
-                "a report is the .json that `Report.save` writes"
+                "a report is a .json file written by `Report.save`"
             ),
         ),
         (("version",), 2, "report: this mlgates reads version 1, got 2"),
         (("version",), True, "report: this mlgates reads version 1, got True"),
         (("version",), 1.0, "report: this mlgates reads version 1, got 1.0"),
         (("version",), "1", "report: this mlgates reads version 1, got '1'"),
-        (("name",), 5, "report: `name` must be a text, got 5"),
-        (("name",), "", "report: Report: `name` must be a text that is not empty, got ''"),
+        (("name",), 5, "report: `name` must be a string, got 5"),
+        (("name",), "", "report: Report: `name` must be a non-empty string, got ''"),
         (("name",), ..., "report: `name` is missing"),
-        (("extra",), 1, "report: 'extra' is not known"),
+        (("extra",), 1, "report: 'extra' is unknown"),
         (("results",), None, "`results` must be a list, got NoneType"),
         (("results",), {}, "`results` must be a list, got dict"),
         (("results",), "g", "`results` must be a list, got str"),
@@ -598,24 +599,24 @@ CHECK = (*RESULT, "checks", 1)
             ("provenance",),
             {"x": {1, 2}},
             (
-                "report: details: `x` must be made of None, bools, numbers, texts, sequences and "
+                "report: details: `x` must be made of None, bools, numbers, strings, sequences and "
                 "mappings, got set"
             ),
         ),
         (
             ("verdict",),
             "pass",
-            "report: the verdict written is 'pass', but its checks say 'fail'",
+            "report: the stored verdict is 'pass', but its checks give 'fail'",
         ),
-        (("verdict",), None, "report: the verdict written is None, but its checks say 'fail'"),
+        (("verdict",), None, "report: the stored verdict is None, but its checks give 'fail'"),
         (RESULT, 5, "`result` must be an object, got int"),
         ((*RESULT, "seconds"), ..., "result: `seconds` is missing"),
-        ((*RESULT, "colour"), 1, "result: 'colour' is not known"),
-        ((*RESULT, "name"), None, "`name` must be a text, got None"),
+        ((*RESULT, "colour"), 1, "result: 'colour' is unknown"),
+        ((*RESULT, "name"), None, "`name` must be a string, got None"),
         (
             (*RESULT, "verdict"),
             "pass",
-            "result 'g0': the verdict written is 'pass', but its checks say 'fail'",
+            "result 'g0': the stored verdict is 'pass', but its checks give 'fail'",
         ),
         (
             (*RESULT, "advisory"),
@@ -630,23 +631,23 @@ CHECK = (*RESULT, "checks", 1)
         (
             (*RESULT, "seconds"),
             None,
-            "result 'g0': GateResult: `seconds` must be a finite number at least 0, got None",
+            "result 'g0': GateResult: `seconds` must be a finite number of at least 0, got None",
         ),
         (
             (*RESULT, "seconds"),
             "Infinity",
-            "result 'g0': GateResult: `seconds` must be a finite number at least 0, got inf",
+            "result 'g0': GateResult: `seconds` must be a finite number of at least 0, got inf",
         ),
-        ((*RESULT, "reason"), 5, "result 'g0': GateResult: `reason` must be a text, got 5"),
+        ((*RESULT, "reason"), 5, "result 'g0': GateResult: `reason` must be a string, got 5"),
         (
             (*RESULT, "checks"),
             [],
-            "result 'g0': GateResult: `checks` must be Check objects, at least one, got ()",
+            "result 'g0': GateResult: `checks` must be one or more Check objects, got ()",
         ),
         ((*RESULT, "checks"), "x", "result 'g0': `checks` must be a list, got str"),
         (CHECK, None, "result 'g0': `check` must be an object, got NoneType"),
         ((*CHECK, "n"), ..., "result 'g0': check: `n` is missing"),
-        ((*CHECK, "size"), 1, "result 'g0': check: 'size' is not known"),
+        ((*CHECK, "size"), 1, "result 'g0': check: 'size' is unknown"),
         (
             (*CHECK, "verdict"),
             "great",
@@ -656,14 +657,14 @@ CHECK = (*RESULT, "checks", 1)
             (*CHECK, "verdict"),
             "pass",
             (
-                "result 'g0': check of 'x': a check can't pass: the value 0.3 is not shown to be "
-                "at most 0.2"
+                "result 'g0': check of 'x': a PASS needs a finite value within its limit, "
+                "got 0.3 (limit: at most 0.2)"
             ),
         ),
-        ((*CHECK, "subject"), None, "result 'g0': `subject` must be a text, got None"),
-        ((*CHECK, "group"), 5, "result 'g0': `group` must be a text, got 5"),
-        ((*CHECK, "value"), "0.3", "result 'g0': a number was expected, got '0.3'"),
-        ((*CHECK, "value"), True, "result 'g0': a number was expected, got True"),
+        ((*CHECK, "subject"), None, "result 'g0': `subject` must be a string, got None"),
+        ((*CHECK, "group"), 5, "result 'g0': `group` must be a string, got 5"),
+        ((*CHECK, "value"), "0.3", "result 'g0': expected a number, got '0.3'"),
+        ((*CHECK, "value"), True, "result 'g0': expected a number, got True"),
         (
             (*CHECK, "n"),
             None,
@@ -689,8 +690,8 @@ CHECK = (*RESULT, "checks", 1)
             (*CHECK, "p_value"),
             2,
             (
-                "result 'g0': check of 'x': Check: `p_value` must be a share "
-                "from 0 to 1, got 2; it is a share, not a percentage: write 0.02"
+                "result 'g0': check of 'x': Check: `p_value` must be "
+                "between 0 and 1, got 2; shares are not percentages: write 0.02"
             ),
         ),
         ((*CHECK, "limit"), 0.2, "result 'g0': check of 'x': `limit` must be an object, got float"),
@@ -747,11 +748,11 @@ def test_a_form_with_two_results_of_one_name_is_refused():
     data["results"].append(data["results"][0])
     with pytest.raises(EvidenceError) as caught:
         Report.from_dict(data)
-    assert str(caught.value) == "report: Report: 2 results are called 'g0'; each gate has one"
+    assert str(caught.value) == "report: Report: result names must be unique, got 'g0' 2 times"
 
 
 def test_keys_that_are_no_texts_are_refused():
-    with pytest.raises(EvidenceError, match=r"^report: 'z' is not known$"):
+    with pytest.raises(EvidenceError, match=r"^report: 'z' is unknown$"):
         Report.from_dict({**WHOLE, 5: 1, "z": 2})
 
 
@@ -830,11 +831,11 @@ def test_save_that_fails_raises(tmp_path):
         ("[]", "`report` must be an object, got list"),
         (
             '{"verdict": "fail", "verdict": "pass"}',
-            "not strict JSON: the key 'verdict' stands twice",
+            "not strict JSON: the key 'verdict' occurs twice",
         ),
         (
             json.dumps({**WHOLE, "verdict": "pass"}),
-            "report: the verdict written is 'pass', but its checks say 'fail'",
+            "report: the stored verdict is 'pass', but its checks give 'fail'",
         ),
         (
             json.dumps(WHOLE).replace("0.3", "NaN"),
@@ -886,5 +887,5 @@ def test_hints_and_notes_are_optional_in_json():
     assert (plain.results[0].note, plain.results[0].checks[0].hint) == ("", "")
     assert "note" not in plain.to_dict()["results"][0]
     for wrong in (3, None):
-        with pytest.raises(EvidenceError, match="`note` must be a text"):
+        with pytest.raises(EvidenceError, match="`note` must be a string"):
             Report.from_dict({**written, "results": [{**written["results"][0], "note": wrong}]})

@@ -23,7 +23,7 @@ ABOVE = math.nextafter(0.2, 1)
 BELOW = math.nextafter(0.2, 0)
 ACROSS = "the interval contains the limit"
 BY_CHANCE = "not significant at this sample size"
-UNBOUNDED = "no interval is defined; only decide_by='estimate' does without"
+UNBOUNDED = "no interval is defined; decide_by='estimate' needs none"
 UNTESTED = "beyond the limit, but not tested for significance"
 NOT_SHOWN = "within the limit, but not significantly"
 NOT_TESTED = "within the limit, but not tested for significance"
@@ -50,8 +50,7 @@ def test_verdicts_have_no_order(compare, other):
     with pytest.raises(TypeError) as caught:
         compare(PASS, other)
     assert str(caught.value) == (
-        "verdicts have no order of their own, so <Verdict.PASS: 'pass'> can't be compared with "
-        f"{other!r}; use Verdict.worst"
+        f"verdicts can't be ordered, got <Verdict.PASS: 'pass'> and {other!r}; use Verdict.worst"
     )
 
 
@@ -80,7 +79,7 @@ def test_worst_takes_words():
 
 
 def test_worst_of_nothing_is_undefined():
-    with pytest.raises(ValueError, match=r"^the worst of no verdicts is undefined$"):
+    with pytest.raises(ValueError, match=r"^Verdict.worst needs at least one verdict$"):
         Verdict.worst([])
 
 
@@ -146,14 +145,14 @@ def test_measurement_keeps_large_integers_exact():
         (
             {"p_value": -0.1},
             OptionError,
-            "Measurement: `p_value` must be a finite number at least 0 and at most 1, got -0.1",
+            "Measurement: `p_value` must be a finite number of at least 0 and at most 1, got -0.1",
         ),
         (
             {"confidence": 95},
             OptionError,
             (
-                "Measurement: `confidence` must be a share from 0 to 1, got 95; "
-                "it is a share, not a percentage: write 0.95"
+                "Measurement: `confidence` must be between 0 and 1, got 95; "
+                "shares are not percentages: write 0.95"
             ),
         ),
         (
@@ -179,8 +178,8 @@ def test_measurement_keeps_large_integers_exact():
             OptionError,
             "Measurement: `dropped` must be a whole number of at least 0, got -1",
         ),
-        ({"method": 5}, OptionError, "Measurement: `method` must be a text, got 5"),
-        ({"details": {1: 2}}, TypeError, "details: names must be texts, got 1"),
+        ({"method": 5}, OptionError, "Measurement: `method` must be a string, got 5"),
+        ({"details": {1: 2}}, TypeError, "details: keys must be strings, got 1"),
         (
             {"details": {"big": 10**309}},
             TypeError,
@@ -190,8 +189,8 @@ def test_measurement_keeps_large_integers_exact():
             {"details": {"at": {"x": [object]}}},
             TypeError,
             (
-                "details: `x` must be made of None, bools, numbers, texts, sequences and mappings, "
-                "got type"
+                "details: `x` must be made of None, bools, numbers, strings, sequences and "
+                "mappings, got type"
             ),
         ),
     ],
@@ -286,7 +285,7 @@ def test_estimate_decides(limit, value, verdict):
         (0.9, None, Decision(INCONCLUSIVE, UNTESTED)),
         (math.inf, None, Decision(FAIL)),
         (math.inf, 1.0, Decision(FAIL)),
-        (-math.inf, 0.0, Decision(ERROR, "infinite")),
+        (-math.inf, 0.0, Decision(ERROR, "an infinite value can't pass")),
         (None, 0.0, Decision(INCONCLUSIVE, "undefined for these rows")),
     ],
 )
@@ -322,12 +321,12 @@ def test_significance_is_an_option():
         (MOST, math.inf, (ABOVE, math.inf), Decision(FAIL)),
         (LEAST, -math.inf, (-math.inf, 0.8), Decision(INCONCLUSIVE, ACROSS)),
         (MOST, math.inf, None, Decision(FAIL)),
-        (MOST, -math.inf, (-math.inf, 0.1), Decision(ERROR, "infinite")),
+        (MOST, -math.inf, (-math.inf, 0.1), Decision(ERROR, "an infinite value can't pass")),
         (LEAST, 0.9, (0.8, 1.0), Decision(PASS)),
         (LEAST, 0.9, (0.79, 1.0), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
         (LEAST, 0.7, (0.6, 0.79), Decision(FAIL)),
         (LEAST, 0.7, (0.6, 0.8), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
-        (LEAST, math.inf, (0.9, math.inf), Decision(ERROR, "infinite")),
+        (LEAST, math.inf, (0.9, math.inf), Decision(ERROR, "an infinite value can't pass")),
         (BOTH, 0.5, (0.2, 0.8), Decision(PASS)),
         (BOTH, 0.5, (0.1, 0.8), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
         (BOTH, 0.5, (0.2, 0.9), Decision(INCONCLUSIVE, ACROSS, by_chance=True)),
@@ -356,17 +355,17 @@ def test_interval_decides(limit, value, interval, decision):
         (
             {"n": 999, "dropped": 1},
             {},
-            "1 of 1,000 rows were dropped; at most 0 of them may be",
+            "1 of 1,000 rows were dropped, at most 0 % are allowed",
         ),
         (
             {"n": 42, "dropped": 58},
             {"max_dropped": 0.57},
-            "58 of 100 rows were dropped; at most 0.57 of them may be",
+            "58 of 100 rows were dropped, at most 57 % are allowed",
         ),
         (
             {"n": 0, "dropped": 7},
             {"min_n": 0, "max_dropped": 0.5},
-            "7 of 7 rows were dropped; at most 0.5 of them may be",
+            "7 of 7 rows were dropped, at most 50 % are allowed",
         ),
         ({"n": 40}, {"insufficient": "too few positives: 4"}, "too few positives: 4"),
         ({"n": 40, "value": None}, {"insufficient": "one class"}, "one class"),
@@ -432,20 +431,20 @@ def test_just_enough_evidence_decides(given, options):
         (
             "estimate",
             {"max_dropped": math.nan},
-            "decide: `max_dropped` must be a finite number at least 0 and at most 1, got nan",
+            "decide: `max_dropped` must be a finite number of at least 0 and at most 1, got nan",
         ),
         (
             "estimate",
             {"max_dropped": 5},
             (
-                "decide: `max_dropped` must be a share from 0 to 1, got 5; "
-                "it is a share, not a percentage: write 0.05"
+                "decide: `max_dropped` must be between 0 and 1, got 5; "
+                "shares are not percentages: write 0.05"
             ),
         ),
         (
             "significance",
             {"significance": math.nan},
-            "decide: `significance` must be a finite number at least 0 and at most 1, got nan",
+            "decide: `significance` must be a finite number of at least 0 and at most 1, got nan",
         ),
     ],
 )
@@ -591,12 +590,12 @@ def test_a_tighter_limit_never_turns_fail_into_pass(value, bound, step, rule):
 
 def test_check_refuses_a_pass_that_is_not_shown():
     refused = [
-        (0.3, Limit(at_most=0.2), "the value 0.3 is not shown to be at most 0.2"),
-        (None, Limit(at_most=0.2), "the value None is not shown to be at most 0.2"),
-        (math.nan, Limit(at_most=0.2), "the value None is not shown to be at most 0.2"),
-        (0.1, None, "the value 0.1 is not shown to be within a limit"),
-        (math.inf, Limit(at_least=1), "the value inf is not shown to be at least 1"),
-        (-math.inf, Limit(at_most=1), "the value -inf is not shown to be at most 1"),
+        (0.3, Limit(at_most=0.2), "got 0.3 (limit: at most 0.2)"),
+        (None, Limit(at_most=0.2), "got None (limit: at most 0.2)"),
+        (math.nan, Limit(at_most=0.2), "got None (limit: at most 0.2)"),
+        (0.1, None, "got 0.1 (limit: none)"),
+        (math.inf, Limit(at_least=1), "got inf (limit: at least 1)"),
+        (-math.inf, Limit(at_most=1), "got -inf (limit: at most 1)"),
     ]
     for value, limit, why in refused:
         for verdict in (PASS, "pass"):
@@ -604,7 +603,7 @@ def test_check_refuses_a_pass_that_is_not_shown():
                 Check(
                     subject="x", metric="m", verdict=verdict, reason="r", value=value, limit=limit
                 )
-            assert str(caught.value) == f"a check can't pass: {why}"
+            assert str(caught.value) == f"a PASS needs a finite value within its limit, {why}"
 
 
 def test_check_keeps_any_other_verdict():
@@ -645,10 +644,10 @@ def test_only_a_measured_inconclusive_is_by_chance(verdict, value):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"subject": 5}, "Check: `subject` must be a text, got 5"),
-        ({"metric": None}, "Check: `metric` must be a text, got None"),
-        ({"reason": None}, "Check: `reason` must be a text, got None"),
-        ({"group": 1}, "Check: `group` must be a text, got 1"),
+        ({"subject": 5}, "Check: `subject` must be a string, got 5"),
+        ({"metric": None}, "Check: `metric` must be a string, got None"),
+        ({"reason": None}, "Check: `reason` must be a string, got None"),
+        ({"group": 1}, "Check: `group` must be a string, got 1"),
         (
             {"unit": "km"},
             "Check: `unit` must be one of '', 'share', 's', 'rows', 'violations', got 'km'",
@@ -762,7 +761,7 @@ def test_reasons_name_what_was_counted():
     few = "too few calls: 9, at least 30 are needed"
     assert decide(Measurement(1, n=9), MOST, **calls).because == few
     dropped = decide(Measurement(1, n=50, dropped=50), MOST, **calls)
-    assert dropped.because == "50 of 100 calls were dropped; at most 0 of them may be"
+    assert dropped.because == "50 of 100 calls were dropped, at most 0 % are allowed"
     assert decide(Measurement(None, n=50), MOST, **calls).because == "undefined for these calls"
 
 
@@ -832,7 +831,10 @@ def test_judge_applies_the_options_of_decide():
         (
             {"value": -math.inf, "n": 9},
             {},
-            "`psi` of `age` is -infinite (n = 9); infinite (limit: at most 0.2)",
+            (
+                "`psi` of `age` is -infinite (n = 9); an infinite value can't pass "
+                "(limit: at most 0.2)"
+            ),
         ),
         (
             {"value": 0.31, "n": 9, "p_value": 0.2},

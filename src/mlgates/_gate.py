@@ -1,6 +1,6 @@
-"""`Gate`, a frozen value that yields checks; `gate` makes one from a function.
+"""The base class `Gate`, the decorator `gate`, and `run_gate`.
 
-`run_gate` turns an exception that leaves a gate into the gate's ERROR.
+`run_gate` turns exceptions of a gate into an ERROR of that gate.
 """
 
 import dataclasses
@@ -29,45 +29,44 @@ Inconclusive = Literal["block", "allow"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInfo:
-    """Cells of a gate in the tables of the documentation, in Markdown.
+    """Descriptions of a gate in Markdown, for tables of the documentation.
 
-    ``nox -s register`` writes the tables from these; gates with equal cells share a row.
+    ``nox -s register`` writes the tables from them; gates with equal cells share a row.
     """
 
-    #: What must hold.
+    #: What the gate checks.
     summary: str
-    #: The names of metrics, as ``"`age`, `gap`"``, and what their values are.
+    #: Names of metrics, such as ``"`age`, `gap`"``, and the meaning of their values.
     metrics: Mapping[str, str]
-    #: The rows that are asked for by default.
+    #: How many rows are required by default.
     fewest_rows: str
-    #: What ``inconclusive="allow"`` forgives.
+    #: Which checks ``inconclusive="allow"`` allows.
     forgives: str = "nothing: they leave nothing undecided by chance"
-    #: The rule of a gate without the option `decide_by`.
+    #: The rule of `decide`, for gates without the option `decide_by`.
     rule: str = "estimate"
-    #: The evidence in words, where `needs` and `optional_evidence` are not enough.
+    #: Descriptions of the evidence, if `needs` and `optional_evidence` are not enough.
     needs: str = ""
     uses: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Gate:
-    """What must hold: a frozen value that names the evidence it needs and yields checks.
+    """Base class of gates: a frozen dataclass that reads evidence and yields checks.
 
-    A gate of one's own kind is a frozen dataclass that inherits from this one, names what it
-    `needs` and implements `check`. It may also declare `optional_evidence`, the names that it uses
-    besides when they are given; a gate of `data` returns from `counts` what the scan of the table
-    must count for it. Gates of the library describe themselves in `info`.
+    To write a new kind of gate, inherit from this class, declare the evidence it `needs` and
+    implement `check`. Further evidence that is used if given is declared in `optional_evidence`.
+    A gate of `data` returns from `counts` the counters that it needs from the scan of the table.
 
     Parameters
     ----------
     name : str, optional
-        By default the kind and the first option: ``"freshness:event_time"``.
+        By default the kind and the first option, such as ``"freshness:event_time"``.
     advisory : bool
-        Whether the result is shown but doesn't count.
+        Whether the result is shown but does not count.
     inconclusive : {"block", "allow"}
-        "allow" forgives checks that measured something and are undecided by chance alone.
+        With "allow", checks that are undecided only by chance do not block the release.
     after : str or sequence of str
-        Names, kinds or patterns (``"drift*"``) of earlier gates of the suite that must pass first.
+        Names, kinds or patterns (``"drift*"``) of earlier gates in the suite that must pass first.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -87,32 +86,32 @@ class Gate:
         options.flag(kind, "advisory", self.advisory)
         options.choice(kind, "inconclusive", self.inconclusive, ("block", "allow"))
         self._set("after", options.names(kind, "after", self.after))
-        # a class of the user's own may declare these wrongly, which no single gate could report
+        # a user's class may declare these with a wrong type
         options.text(kind, "kind", self.kind)
         for option, names in (("needs", self.needs), ("optional_evidence", self.optional_evidence)):
             if not isinstance(names, frozenset):
                 raise options.refuse(kind, option, "a frozenset of names of evidence", names)
 
     def _set(self, option: str, value: object) -> None:
-        """Set an option to its checked form while the gate is being built."""
+        """Set an option while the gate is created."""
         object.__setattr__(self, option, value)
 
     def _convert(
         self, option: str, plain: Callable[..., object], *args: object, **bounds: object
     ) -> None:
-        """Set an option to its plain form; None is kept where it is the default."""
+        """Set an option to its plain form; None is kept if it is the default."""
         given = getattr(self, option)
         if given is not None or getattr(type(self), option, ...) is not None:
             self._set(option, plain(type(self).__name__, option, given, *args, **bounds))
 
     @property
     def kind(self) -> str:
-        """The class's name in lower case."""
+        """The name of the class in lower case."""
         return type(self).__name__.lower()
 
     @property
     def default_name(self) -> str:
-        """The kind, with the first option when that is a text."""
+        """The kind, followed by the first option if that is a string."""
         first = next((f for f in dataclasses.fields(self) if not f.kw_only), None)
         value = None if first is None else getattr(self, first.name)
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
@@ -128,23 +127,23 @@ class Gate:
         return ()
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the counters of both tables, before these are scanned."""
+        """Request the counters of both tables before the scan."""
         used = self.needs | self.optional_evidence
         if "data" in used:
             evidence.request(self.counts, self.reference_counts if "reference" in used else None)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks, in a fixed order; a gate that yields none is an ERROR."""
+        """Yield the checks in a fixed order; the result of a gate without checks is an ERROR."""
         del evidence
         return iter(())
 
     def note(self, evidence: Evidence) -> str:
-        """Return what the report adds to the reason, such as columns left out; "" by default."""
+        """Return a remark for the end of the reason, such as columns left out; "" by default."""
         del evidence
         return ""
 
     def run(self, **evidence: Unpack[EvidenceNames]) -> GateResult:
-        """Run this gate alone; `after` has no meaning here.
+        """Run this gate alone; `after` is ignored.
 
         Parameters
         ----------
@@ -154,7 +153,7 @@ class Gate:
         Returns
         -------
         GateResult
-            Bad values are verdicts in it.
+            Invalid values become verdicts in it.
 
         Raises
         ------
@@ -172,9 +171,9 @@ class Gate:
 def blocked_result(
     gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()
 ) -> GateResult:
-    """Return the result of a gate that was skipped, blocked or broken, with one check for that.
+    """Return the result of a gate that was skipped, was blocked or raised, with a check for that.
 
-    `checks` are those that it yielded before it broke.
+    `checks` are those that the gate yielded before it raised.
     """
     stopped = Check(subject=name, metric=gate.kind, verdict=verdict, reason=reason)
     return GateResult(
@@ -188,9 +187,9 @@ def blocked_result(
 
 
 def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
-    """Return the result of a gate under its name in a suite; an exception inside it is an ERROR.
+    """Return the result of a gate under its name in a suite; an exception becomes an ERROR.
 
-    ``KeyboardInterrupt`` and the like propagate; ``SystemExit`` doesn't.
+    ``KeyboardInterrupt`` propagates, ``SystemExit`` does not.
     """
     name = name or str(gate.name)
     start = perf_counter()
@@ -203,16 +202,16 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
             if type(check) is not Check:
                 _refuse(f"a gate must yield Check objects, got {type(check).__name__}")
             if check.verdict is Verdict.SKIP:
-                _refuse("a gate can't skip itself: only `suite.skip` does, with a reason")
+                _refuse("a gate can't return SKIP: use `suite.skip(..., reason=...)`")
             checks.append(check)
         if not checks:
-            _refuse("the gate yielded no check: nothing was judged")
+            _refuse("the gate yielded no checks")
         note = gate.note(evidence)
         if not isinstance(note, str):
-            _refuse(f"a gate's note must be a text, got {type(note).__name__}")
+            _refuse(f"the note of a gate must be a string, got {type(note).__name__}")
     except (Exception, SystemExit) as error:  # noqa: BLE001
         result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
-        with suppress(Exception):  # an exception whose own text or notes raise
+        with suppress(Exception):  # an exception whose text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
     worst = sorted((c for c in checks if not c.passed), key=severity)
@@ -239,15 +238,15 @@ def _refuse(message: str) -> NoReturn:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FunctionGate(Gate):
-    """A gate made from a function whose parameters are evidence names; `gate` makes one.
+    """A gate made from a function whose parameters are evidence names, by the decorator `gate`.
 
-    The function gets shallow copies with read-only arrays. It is not called on 0 rows, which is
-    INCONCLUSIVE.
+    The function gets shallow copies with read-only arrays. With 0 rows it is not called, and the
+    result is INCONCLUSIVE.
     """
 
     info = GateInfo(
-        summary="what you write",
-        metrics={"`value`": "what it returned; for a bool, 0 for True and 1 for False"},
+        summary="whatever the function checks",
+        metrics={"`value`": "the returned number; 0 for True and 1 for False"},
         fewest_rows="one value",
         needs="its parameters without a default",
         uses="its parameters with a default",
@@ -270,7 +269,7 @@ class FunctionGate(Gate):
                 self._set(option, options.number(what, option, bound))
         if set(bounds.values()) != {None}:
             self._set("_limit", Limit(self.at_least, self.at_most))
-        # as functools.wraps does: help() shows the function's text, pickle finds it by its name
+        # as functools.wraps does: help() shows the docstring, and pickle finds the function
         for attribute in (*WRAPPER_ASSIGNMENTS, "__wrapped__"):
             self._set(attribute, getattr(self.function, attribute, self.function))
         needs = frozenset(p.name for p in parameters if p.default is p.empty)
@@ -299,16 +298,16 @@ class FunctionGate(Gate):
         return self.function.__qualname__
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request that all of `data` is scanned; the function reads the tables by itself."""
+        """Request a scan of `data` without counters; the function reads the tables itself."""
         if "data" in self.needs | self.optional_evidence:
             evidence.request(self.counts)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the one check of the function's answer."""
+        """Yield one check of the result of the function."""
         names = self.needs | self.optional_evidence
         given = evidence.function_arguments(sorted(names))
         sizes = [rows_of(value) for name, value in given.items() if name not in ROWLESS]
-        nothing = bool(names) and not given  # all parameters have a default, and none was given
+        nothing = bool(names) and not given  # no required parameters, and no optional one was given
         rows = min((size for size in sizes if size is not None), default=0 if nothing else 1)
         measurement = Measurement(None, n=0)
         if rows > 0:
@@ -334,7 +333,7 @@ class FunctionGate(Gate):
         )
 
     def _measured(self, answer: Any, rows: int) -> Measurement:
-        """Return the measurement of an answer; a bool counts as 0 or 1 violations."""
+        """Return the result of the function as a measurement; False is 1 violation, True 0."""
         if getattr(answer, "shape", None) == ():
             answer = answer.item()
         if isinstance(answer, bool) and self._limit is None:
@@ -345,7 +344,7 @@ class FunctionGate(Gate):
             wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
             msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"
             if rows_of(answer) is not None:
-                msg += "; one answer is wanted, not one a row: .all() or .mean() may be missing"
+                msg += "; it must return one value, not one per row: use .all() or .mean()"
             raise EvidenceError(msg)
         if self._limit is None and answer.n:
             _refuse(
@@ -356,7 +355,7 @@ class FunctionGate(Gate):
 
 
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter] | None:
-    """Return a function's parameters; None when it isn't a plain one with named parameters."""
+    """Return the parameters of a plain function with named parameters, otherwise None."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     later = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
     if not hasattr(function, "__qualname__") or any(is_later(function) for is_later in later):
@@ -387,8 +386,8 @@ def gate(
 ) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
     """Make a gate of a function whose parameters are names of evidence.
 
-    The function returns a bool (whether a property holds), a number (judged by the limit given
-    here) or a `Measurement`. The decorated function is a gate and can still be called.
+    The function returns a bool (True passes), a number (compared with the limit given here) or a
+    `Measurement`. The decorated function is a gate and can still be called.
 
     Parameters
     ----------

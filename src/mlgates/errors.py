@@ -1,4 +1,4 @@
-"""What mlgates raises: one root, and one class for each thing a caller can get wrong."""
+"""The exceptions of mlgates: one base class, and one class for each kind of mistake."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -8,28 +8,28 @@ __all__ = ["EvidenceError", "GateFailure", "MlgatesError", "OptionError"]
 
 
 class MlgatesError(Exception):
-    """Root of every exception that mlgates raises on purpose."""
+    """Base class of all exceptions that mlgates raises itself."""
 
 
 class OptionError(MlgatesError, ValueError):
-    """An option of a gate or suite is not allowed; raised when it is built."""
+    """An option of a gate or suite is invalid; raised when the gate or suite is created."""
 
 
 class EvidenceError(MlgatesError, ValueError):
-    """What was given to a run, or read from a file, breaks its contract.
+    """A value that was given to a run, or read from a file, is invalid.
 
-    Inside a run it becomes the ERROR of the gates that needed it; a wrong *name* of evidence, and
-    direct calls such as ``Report.load``, raise it.
+    In a run, it becomes the ERROR of the gates that need the value. An unknown *name* of evidence
+    raises, and so do direct calls such as ``Report.load``.
     """
 
 
 class GateFailure(MlgatesError, AssertionError):
-    """A report or result that was required to pass did not; it is kept in ``report``.
+    """A report or result did not pass; raised by ``raise_for_verdict``.
 
     Parameters
     ----------
     report : Report or GateResult
-        What was judged. The message is its printed table.
+        Kept in the attribute ``report``. The message of the exception is its printed table.
     """
 
     report: "Report | GateResult"

@@ -1,4 +1,4 @@
-"""The evidence of one run, by name: each value is read once and shared by all gates."""
+"""The evidence of one run by name; each value is read once and shared by all gates."""
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -32,7 +32,7 @@ Counts = Callable[[TableSchema], Iterable[Counter]]
 
 
 class EvidenceNames(TypedDict, total=False):
-    """The names of `evidence_names.NAMES`, for type checkers; None means not given."""
+    """The names of `evidence_names.NAMES` for type checkers; None means not given."""
 
     data: object
     reference: object
@@ -60,7 +60,7 @@ VOCABULARY = frozenset(NAMES)
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
-    """A value, or the exception raised in its place with its traceback."""
+    """A value, or the exception that was raised instead, with its traceback."""
 
     value: Any = None
     error: BaseException | None = None
@@ -68,23 +68,23 @@ class _Cached:
 
 
 class Evidence:
-    """The evidence of a run, with every table read at most once.
+    """The evidence of a run; each table is read at most once.
 
     Parameters
     ----------
     given : Mapping
-        Values by name; None counts as not given.
+        Values by name; None means not given.
     also : iterable of str
-        Names that the gates of the run use, of the vocabulary or beyond it.
+        Further names that the gates of the run use.
     n_jobs : int, optional
-        Threads for scanning a table; by default as many as there are processors, for large tables.
+        Threads for scanning a table; by default one for each processor if the table is large.
     progress : bool
-        Whether a gate that takes long shows how far it is.
+        Whether gates that take long show their progress.
 
     Raises
     ------
     EvidenceError
-        For a name that no gate uses and the vocabulary lacks. Wrong values never raise here.
+        For an unknown name that no gate uses. Wrong values do not raise here.
 
     Examples
     --------
@@ -108,13 +108,13 @@ class Evidence:
         known = VOCABULARY | self._used
         for name in given:
             if name not in known:
-                near = _meant(name, known) or f"; known are {', '.join(sorted(known))}"
+                near = _meant(name, known) or f"; known names: {', '.join(sorted(known))}"
                 msg = f"unknown evidence {name!r}{near}"
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
-        #: whether the reference is a baseline or profile, or the file of one, and no table
+        #: whether the reference is a baseline, a profile, or the file of a baseline, not a table
         self._stored = isinstance(self._given.get("reference"), Baseline | Profile)
-        with suppress(Exception):  # a path of the user's own can raise anything
+        with suppress(Exception):  # os.fspath of a user's class can raise anything
             path = os.fspath(cast("str", self._given.get("reference")))
             self._stored |= path.endswith(".json")
         self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
@@ -128,7 +128,7 @@ class Evidence:
         return name in self._given
 
     def __getitem__(self, name: str) -> object:
-        """Return a value as it was given; EvidenceError when it was not."""
+        """Return a value as it was given; EvidenceError if it was not given."""
         if name not in self._given:
             msg = f"`{name}` was not given"
             raise EvidenceError(msg)
@@ -136,39 +136,39 @@ class Evidence:
 
     @property
     def now(self) -> datetime:
-        """The moment of the run, aware; EvidenceError when a naive or another value was given."""
+        """The time of the run in UTC; EvidenceError for a time without a time zone."""
         now = self._given.get("now", self._clock)
-        # a moment within a day of the first or the last year has no UTC; a zone can raise anything
+        # datetimes near year 1 or 9999 may not exist in UTC, and a tzinfo can raise anything
         with suppress(Exception):
             if isinstance(now, datetime) and now.utcoffset() is not None:
                 return now.astimezone(UTC)
         got = shown(now) if isinstance(now, date | float | int | str) else type(now).__name__
         example = "such as datetime.now(timezone.utc)"
-        msg = f"`now` must be an aware datetime, {example}, got {got}"
+        msg = f"`now` must be a datetime with a time zone, {example}, got {got}"
         raise EvidenceError(msg)
 
     @property
     def known(self) -> frozenset[str]:
-        """Names that a message may show: of evidence, and of columns of tables that were read."""
+        """Names that a message may show: evidence names, and columns of tables that were read."""
         keys = [("names", "X"), *(("source", name) for name in ("X", *TABLES))]
         found = [entry.value for key in keys if (entry := self._cache.get(key)) is not None]
         columns = [v.schema if isinstance(v, Source) else v for v in found if v is not None]
         return VOCABULARY.union(self._given, *columns)
 
     def offers(self, name: str) -> bool:
-        """Whether a value was given, or a model that answers for it."""
+        """Whether a value was given, or a model that can compute it."""
         return name in self._given or (name in MODEL_OF and offers(self, name))
 
     def lacking(self, missing: Iterable[str]) -> str:
-        """Return the message about missing evidence, with the name that may have been meant.
+        """Return the message about missing evidence, with a hint at the name that was meant.
 
         Examples
         --------
         >>> Evidence({"X": {"x": [1.0]}}).lacking(["data"])
-        'needs `data`, which the run was not given; `X` was: give that table as `data`'
+        'needs `data`, which was not given; `X` was given: pass that table as `data`'
         """
         names = list(missing)
-        said = f"needs {' and '.join(f'`{n}`' for n in names)}, which the run was not given"
+        said = f"needs {' and '.join(f'`{n}`' for n in names)}, which was not given"
         other = {"data": "X", "X": "data"}
         for name in names:
             if name not in VOCABULARY:  # a parameter of a function gate
@@ -176,32 +176,31 @@ class Evidence:
                 given = ", ".join(f"`{n}`" for n in sorted(self._given)) or "nothing"
                 return f"{said}{near}; parameters name evidence (given: {given})"
             if name in other and other[name] in self._given:
-                return f"{said}; `{other[name]}` was: give that table as `{name}`"
+                return f"{said}; `{other[name]}` was given: pass that table as `{name}`"
         return said
 
     def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
-        """Request counters of `data`, and of `reference`, before these are scanned.
+        """Request counters of `data`, and of `reference`, before these tables are scanned.
 
-        Each function gets the table's schema and returns counters.
+        Each function takes the schema of the table and returns counters.
         """
         self._counts["data"].append(counts)
         if reference_counts is not None:
             self._counts["reference"].append(reference_counts)
 
     def register(self, request: object) -> None:
-        """Keep a request that the gates of a run share, such as what they need of a column."""
+        """Keep a request that gates of a run share, such as the statistics of a column."""
         self._requests.append(request)
 
     def registered(self, kind: type[T]) -> tuple[T, ...]:
-        """Return the requests of a type, in the order in which gates registered them."""
+        """Return the requests of a type in the order of registration."""
         return tuple(request for request in self._requests if isinstance(request, kind))
 
     def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what `make` gave the first time for this key, or raise what it raised then.
+        """Return the result of the first call of `make` for this key, or raise its exception.
 
-        `what` is the kind of value, such as ``"outcomes"``, with one caller and one type for each;
-        `key` is all that the value depends on besides the evidence. A key without a hash, such as
-        a condition of a class of the user's own, is never kept.
+        `what` is the kind of value, such as ``"outcomes"``; `key` is everything that the value
+        depends on besides the evidence. The value is not kept if the key can't be hashed.
         """
         try:
             entry = self._cache.get((what, key))
@@ -214,15 +213,15 @@ class Evidence:
                 entry = _Cached(error=error, traceback=error.__traceback__)
             self._cache[what, key] = entry
         if entry.error is not None:
-            raise entry.error.with_traceback(entry.traceback)  # the first one; it doesn't grow
+            raise entry.error.with_traceback(entry.traceback)  # the traceback of the first call
         return entry.value
 
     def source(self, name: str) -> Source:
-        """Return a table's re-openable source; EvidenceError when it is no table."""
+        """Return a table as a source of batches; EvidenceError if the value is no table."""
         return cast("Source", self.cached("source", name, lambda: as_source(self[name])))
 
     def in_memory(self, name: str) -> Any:
-        """Return features as a model takes them: files and streams as one Arrow table, read once.
+        """Return features for a model; files and streams are read once as an Arrow table.
 
         Examples
         --------
@@ -233,11 +232,11 @@ class Evidence:
         return self.cached("in memory", name, lambda: in_memory(given, partial(self.source, name)))
 
     def profile(self) -> Profile:
-        """Return the profile of `data`, scanned once for all that was requested before."""
+        """Return the profile of `data`, from one scan for all requested counters."""
         return cast("Profile", self.cached("profile", "data", partial(self._scan, "data")))
 
     def reference(self) -> Reference:
-        """Return the reference: a baseline or profile as given or loaded, or a table's profile."""
+        """Return the reference: a baseline, a profile, or the profile of the table given."""
         given = self._given.get("reference")
         make: Callable[[], object] = partial(self._scan, "reference")
         if self._stored:
@@ -246,10 +245,10 @@ class Evidence:
         return cast("Reference", self.cached("profile", "reference", make))
 
     def scan(self) -> None:
-        """Scan the reference, where counters of it were requested, and then `data`.
+        """Scan the reference, if counters of it were requested, and then `data`.
 
-        The counters of the data can depend on the reference. An exception is kept, for the gates
-        that read the profile.
+        The counters of the data can depend on the reference. An exception is kept and raised to the
+        gates that read the profile.
         """
         for name, read in (("reference", self.reference), ("data", self.profile)):
             if name in self._given and self._counts[name]:
@@ -261,24 +260,24 @@ class Evidence:
         wanted: dict[Counter, Counter | None] = {}
         columns: set[str] = set()
         for counts in self._counts[name]:
-            # a gate whose request raises finds its counters missing; the others go on
+            # a gate whose `counts` raises finds no counters, and other gates are not affected
             with suppress(Exception, SystemExit):
                 counters = {c: c.subsumed_by for c in counts(source.schema)}
                 if not all(isinstance(counter, Counter) for counter in counters):
                     continue
                 columns.update(column for counter in counters for column in counter.columns)
-                if not counters and name == "data":  # read without a counter: all of it may be
+                if not counters and name == "data":  # the gate may read any column
                     columns.update(source.schema)
                 wanted |= counters
-        # what can be read off another counter's state is not counted again
+        # a counter whose result follows from another one is not counted
         counted = [counter for counter, other in wanted.items() if other not in wanted]
         read = [column for column in source.schema if column in columns]
         return Profile.of(source, counted, columns=read, n_jobs=self._n_jobs)
 
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Return what a function gives of each item, over threads where a table is large.
+        """Return the results of a function for each item, in threads if a table is large.
 
-        (Against a stored baseline little is left to do once the data are scanned.)
+        Against a stored baseline it uses one thread, because little work is left after the scan.
 
         Examples
         --------
@@ -294,7 +293,7 @@ class Evidence:
     def tables(self) -> dict[str, object]:
         """Return origin, rows, columns and fingerprint of the tables that were read.
 
-        `X` is read for that, where a gate uses it and it is a table.
+        `X` is scanned for its fingerprint if a gate uses it and it is a table.
         """
         if "X" in self._given and "X" in self._used:
             with suppress(Exception, SystemExit):  # a sparse matrix, or a list of texts
@@ -322,8 +321,8 @@ class Evidence:
     def outcomes(self, need: Need, *, production: bool = False, scores: bool = False) -> Outcomes:
         """Return labels with the predictions or scores of a model, aligned and checked.
 
-        With ``"given"``, `scores` asks for scores in the place of predictions. EvidenceError says
-        what is wrong with the evidence and what to do.
+        With the need ``"given"``, `scores` selects scores instead of predictions. EvidenceError if
+        the values are invalid.
 
         Examples
         --------
@@ -334,7 +333,7 @@ class Evidence:
         return cast("Outcomes", self.cached("outcomes", (need, production, scores), make))
 
     def slices(self, by: Any) -> tuple[Slice, ...]:
-        """Return the slices that columns of `X` or `data`, or conditions, make of the rows.
+        """Return the slices of the rows by columns of `X` or `data`, or by conditions.
 
         Examples
         --------
@@ -348,7 +347,7 @@ class Evidence:
         return cast("tuple[Slice, ...]", self.cached("slices", key, make))
 
     def groups(self, features: Any = "sensitive_features", names: tuple[str, ...] = ()) -> Groups:
-        """Return the groups that sensitive features make of the rows.
+        """Return the groups of the rows by sensitive features.
 
         `names` selects some of the features, or columns of `X` or `data`.
 
@@ -362,11 +361,11 @@ class Evidence:
         return cast("Groups", self.cached("groups", (key, names), make))
 
     def read_only(self, name: str) -> object:
-        """Return a value as a user's function gets it: shallow copies with read-only arrays.
+        """Return a value for a user's function: a shallow copy with read-only arrays.
 
-        A table that lies in memory is of the type given; a file, and a reader that can be read
-        only once, is an Arrow table; the file of a baseline is a `Baseline`. Names of columns are
-        looked up, and predictions and scores that were not given are asked of the model.
+        Tables in memory keep their type; files and streams become Arrow tables, and the file of a
+        baseline a `Baseline`. Names of columns are replaced by their values. Predictions and scores
+        that were not given are computed by the model.
         """
         if name in ALIGNED:
             return row_argument(self, name)
@@ -378,9 +377,9 @@ class Evidence:
         return read_only(self.source(name).whole())
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
-        """Return read-only values of those names that are offered.
+        """Return read-only values of the names that are available.
 
-        EvidenceError when values of the same rows differ in length, or in their pandas indexes.
+        EvidenceError if values of the same rows have different lengths or pandas indexes.
         """
         found = {name: self.read_only(name) for name in names if self.offers(name)}
         check_rows(found)
@@ -388,5 +387,5 @@ class Evidence:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    """Return which name may be meant by an unknown one; an empty text where none is near."""
+    """Return a hint at the name that was meant by an unknown one, or an empty string."""
     return f"; did you mean {ALIASES[name]!r}?" if name in ALIASES else did_you_mean(name, known)

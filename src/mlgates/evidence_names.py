@@ -1,4 +1,4 @@
-"""The registry of evidence names: one line for each name that a run can be given."""
+"""The registry of evidence names, one line for each name."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,27 +11,27 @@ Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceName:
-    """A name of evidence, and how its value is read."""
+    """A name of evidence, and how its value is used."""
 
     name: str
-    #: "table": scanned by counters; "features": rows as a model takes them; "rows": one value a
-    #: row; "log": numbers of any length; "model": a model or another callable; "counts": whole
-    #: numbers by name; "moment": a time; "free": anything else.
+    #: "table": scanned by counters; "features": rows for a model; "rows": one value per row; "log":
+    #: any number of values; "model": a model or another callable; "counts": integers by name;
+    #: "moment": a time; "free": anything else.
     kind: Kind
-    #: One line of the reference page.
+    #: Description for the reference page.
     summary: str
-    #: Features and rows of "candidate" and "production" have the same rows.
+    #: Features and values of "candidate" and "production" belong to the same rows.
     side: Literal["candidate", "production", "reference", "golden"] = "candidate"
-    #: The model that is asked when the value was not given.
+    #: The name of the model that computes the value if it was not given.
     model: str = ""
-    #: Whether it may be several columns.
+    #: Whether the value may have several columns.
     several: bool = False
     #: Names that other libraries use.
     aliases: tuple[str, ...] = ()
 
     @property
     def on_command_line(self) -> bool:
-        """Whether the command line can give it: a file, columns of one, a label or a time."""
+        """Whether the command has an option for it: a file, its columns, a label or a time."""
         return self.kind not in ("model", "counts") and self.side != "golden"
 
 
@@ -41,7 +41,7 @@ _predicted = partial(EvidenceName, kind="rows", model="model")
 _predicted_before = partial(_production, kind="rows", model="production_model")
 _golden = partial(EvidenceName, side="golden")
 _DECLARED = (
-    EvidenceName("data", "table", "the table to judge", aliases=("df", "table")),
+    EvidenceName("data", "table", "the table to check", aliases=("df", "table")),
     EvidenceName(
         "reference", "table", "the table to compare it with", "reference", aliases=("baseline",)
     ),
@@ -51,23 +51,25 @@ _DECLARED = (
     _predicted("y_score", summary="predicted scores", aliases=("y_prob", "y_proba")),
     _predicted_before("production_pred", summary=f"predicted labels or values {_OLD}"),
     _predicted_before("production_score", summary=f"predicted scores {_OLD}"),
-    EvidenceName("model", "model", "the model to judge", aliases=("candidate", "estimator")),
+    EvidenceName("model", "model", "the model to check", aliases=("candidate", "estimator")),
     _production("production_model", "model", "the model in production", aliases=("champion",)),
     EvidenceName("sample_weight", "rows", "weights of the rows", aliases=("weights",)),
     EvidenceName(
         "sensitive_features",
         "rows",
-        "features by which people are grouped",
+        "features that define groups of people",
         several=True,
         aliases=("sensitive",),
     ),
     EvidenceName("pos_label", "free", "the label that counts as positive"),
-    EvidenceName("latencies", "log", "seconds, one for each request"),
+    EvidenceName("latencies", "log", "seconds of each request"),
     _production("production_latencies", "log", f"the same {_OLD}"),
-    _golden("golden_X", "features", "rows of which the answers are known"),
-    _golden("golden_pred", "rows", "these answers"),
-    EvidenceName("application", "model", "a callable from a raw request to a response"),
-    EvidenceName("now", "moment", "a `datetime` with a zone; by default the present"),
+    _golden("golden_X", "features", "rows with known predictions"),
+    _golden("golden_pred", "rows", "the known predictions of `golden_X`"),
+    EvidenceName(
+        "application", "model", "a callable that takes a raw request and returns a response"
+    ),
+    EvidenceName("now", "moment", "a `datetime` with a time zone; by default the current time"),
 )
 NAMES = {each.name: each for each in _DECLARED}
 
@@ -80,9 +82,9 @@ def _of_kind(*kinds: Kind) -> tuple[str, ...]:
 TABLES = _of_kind("table")
 #: Names whose values have the same rows as `X`.
 ALIGNED = tuple(name for name in _of_kind("features", "rows") if NAMES[name].side != "golden")
-#: Names whose length, if any, is no number of rows: an ensemble has that of its members.
+#: Names whose length is not a number of rows: len() of an ensemble counts its members.
 ROWLESS = frozenset(_of_kind("model", "counts", "moment", "free"))
-#: The model that answers for a name.
+#: The model that computes the values of a name.
 MODEL_OF = {name: each.model for name, each in NAMES.items() if each.model}
-#: Names that other libraries use, and the name here.
+#: The evidence name for each name of other libraries.
 ALIASES = {alias: name for name, each in NAMES.items() for alias in each.aliases}

@@ -1,7 +1,7 @@
-"""Strict JSON, and files that are written whole or not at all.
+"""Strict JSON, and files that are written completely or not at all.
 
-JSON has no infinity and no integers beyond 2**53 that every reader keeps, so infinities are the
-texts "Infinity" and "-Infinity" and larger integers are texts of digits. Undefined is null.
+JSON has no infinity, and many readers round integers beyond 2**53. So infinities are written as the
+strings "Infinity" and "-Infinity", larger integers as strings of digits, undefined values as null.
 """
 
 import errno
@@ -42,10 +42,10 @@ _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 
 
 def plain(value: object, *, quote: bool = False) -> object:
-    """Return a value in the form that JSON carries; TypeError for NaN and other types.
+    """Return a value as JSON types; TypeError for NaN and other types.
 
-    With `quote`, a text that would be read as a number gets a quote before it; `unquoted` reverses
-    that. It is for values that may be a number or a text.
+    With `quote`, a string that would be read as a number starts with a quote; `unquoted` removes
+    it. This is for values that may be a number or a string.
 
     Examples
     --------
@@ -68,12 +68,12 @@ def plain(value: object, *, quote: bool = False) -> object:
         return {str(key): plain(item, quote=quote) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, quote=quote) for item in value]
-    msg = f"{value!r} ({type(value).__name__}) has no form in JSON"
+    msg = f"{value!r} ({type(value).__name__}) can't be written as JSON"
     raise TypeError(msg)
 
 
 def unquoted(value: Any) -> Any:
-    """Return the value that ``plain(value, quote=True)`` wrote."""
+    """Return the value from the result of ``plain(value, quote=True)``."""
     if isinstance(value, Mapping):
         return {key: unquoted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -84,24 +84,24 @@ def unquoted(value: Any) -> Any:
 
 
 def is_numeral(text: str) -> bool:
-    """Return whether `plain` writes some number as this text, such as "-Infinity"."""
+    """Return whether `plain` writes a number as this string, such as "-Infinity"."""
     if _DIGITS.fullmatch(text):
         return abs(int(text)) > _EXACT
     return text in ("Infinity", "-Infinity")
 
 
 def number(value: object) -> float | None:
-    """Return the number that `plain` wrote, or None for null."""
+    """Return the number from the result of `plain`, or None for null."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and is_numeral(value):
         return float(value) if value.endswith("Infinity") else int(value)
-    msg = f"a number was expected, got {value!r}"
+    msg = f"expected a number, got {value!r}"
     raise EvidenceError(msg)
 
 
 def dumps(value: object) -> str:
-    """Return strict JSON text, ASCII only, so that no reader can mistake its encoding."""
+    """Return strict JSON text, in ASCII so that it reads the same in any encoding."""
     return json.dumps(plain(value), allow_nan=False, indent=1)
 
 
@@ -120,22 +120,25 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = sorted({name for name in names if names.count(name) > 1})
-        msg = f"not strict JSON: the key {twice[0]!r} stands twice"
+        msg = f"not strict JSON: the key {twice[0]!r} occurs twice"
         raise EvidenceError(msg)
     return found
 
 
 def loads(text: str) -> object:
-    """Parse strict JSON.
+    """Return the value of strict JSON text.
 
-    EvidenceError for broken text, NaN and Infinity tokens, numbers too large for a float, duplicate
-    keys, and nesting too deep to read.
+    Raises
+    ------
+    EvidenceError
+        For invalid JSON, NaN and Infinity tokens, numbers too large for a float, duplicate keys,
+        and more than 100 nested levels.
     """
     try:
         value = _parsed(text, float)
         levels = _levels(value)
         if any(end in values for values in levels for end in (math.inf, -math.inf)):
-            # Parsed again, slowly, for the token that says so.
+            # The slow parser raises and names the token.
             _parsed(text, _finite)
     except RecursionError:
         msg = "not readable as JSON: nested too deeply"
@@ -158,7 +161,7 @@ def _parsed(text: str, parse_float: Callable[[str], float]) -> object:
 
 
 def _levels(value: object) -> list[Collection[Any]]:
-    """What each list and object holds; RecursionError where what recurs would fail on it."""
+    """Return the items of each list and object; RecursionError for too many nested levels."""
     found: list[Collection[Any]] = []
     level: list[Collection[Any]] = [(value,)]
     for _ in range(_DEEPEST):
@@ -171,12 +174,12 @@ def _levels(value: object) -> list[Collection[Any]]:
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
-    """Parse a file of strict JSON in UTF-8, of at most `max_bytes`; else EvidenceError."""
+    """Return the value of a file of strict JSON in UTF-8; EvidenceError if it can't be read."""
     try:
         file = Path(path)
         size = file.stat().st_size
         if size > max_bytes:
-            msg = f"{size:,} bytes; at most {max_bytes:,} are read"
+            msg = f"the file has {size:,} bytes, at most {max_bytes:,} are allowed"
             raise EvidenceError(msg)
         return loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -185,21 +188,24 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
     except UnicodeDecodeError as error:
         msg = f"{path}: not UTF-8 text"
         raise EvidenceError(msg) from error
-    except ValueError as error:  # ours, and a path that no file can have
+    except ValueError as error:  # an EvidenceError, or an impossible path
         msg = f"{path}: {error}"
         raise EvidenceError(msg) from error
 
 
 def write_atomic(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file so that a reader sees the old file or the whole new one, never a part.
+    """Write a text file so that readers see either the old file or the complete new one.
 
-    OSError when it can't be written; the old file is then unchanged.
+    Raises
+    ------
+    OSError
+        If the file can't be written; the old file is then unchanged.
     """
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
-    # a name of its own in the same folder: os.replace is atomic only within one file system
-    # (a name may have 255 bytes, and a character up to four)
+    # in the same folder, because os.replace is atomic only within one file system
+    # (a file name may have 255 bytes, and a character up to four)
     draft = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}")
     try:
         with draft.open("x", encoding="utf-8", newline="\n") as file:
@@ -215,28 +221,28 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
 def fields(
     data: object, keys: frozenset[str], what: str, optional: frozenset[str] = frozenset()
 ) -> Mapping[str, object]:
-    """Return an object that has exactly these keys, and perhaps optional ones."""
+    """Return a JSON object that has all of these keys, and no others but optional ones."""
     found = mapping(data, what)
     missing = sorted(keys - set(found))
     unknown = sorted(map(repr, set(found) - keys - optional))
-    told = [f"`{name}` is missing" for name in missing[:1]]
-    told += [f"{name} is not known" for name in unknown[:1]]
-    if told:
-        msg = f"{what}: {' and '.join(told)}"
+    faults = [f"`{name}` is missing" for name in missing[:1]]
+    faults += [f"{name} is unknown" for name in unknown[:1]]
+    if faults:
+        msg = f"{what}: {' and '.join(faults)}"
         raise EvidenceError(msg)
     return found
 
 
 def text(value: object, what: str) -> str:
-    """Return a text."""
+    """Return a string; EvidenceError for other types."""
     if not isinstance(value, str):
-        msg = f"`{what}` must be a text, got {value!r}"
+        msg = f"`{what}` must be a string, got {value!r}"
         raise EvidenceError(msg)
     return value
 
 
 def items(value: object, what: str) -> list[object]:
-    """Return the items of a list."""
+    """Return the items of a list; EvidenceError for other types."""
     if not isinstance(value, list | tuple):
         msg = f"`{what}` must be a list, got {type(value).__name__}"
         raise EvidenceError(msg)
@@ -244,7 +250,7 @@ def items(value: object, what: str) -> list[object]:
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:
-    """Return an object, as JSON calls a mapping."""
+    """Return a JSON object; EvidenceError for other types."""
     if not isinstance(value, Mapping):
         msg = f"`{what}` must be an object, got {type(value).__name__}"
         raise EvidenceError(msg)
@@ -252,7 +258,7 @@ def mapping(value: object, what: str) -> Mapping[str, object]:
 
 
 def whole(value: object, what: str) -> int:
-    """Return a whole number that is not negative."""
+    """Return an integer of at least 0; EvidenceError otherwise."""
     found: object = number(value)
     if not isinstance(found, int) or found < 0:
         msg = f"`{what}` must be a whole number of at least 0, got {value!r}"

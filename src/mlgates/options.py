@@ -1,7 +1,7 @@
 """Validation of options: each function returns the value in plain form or raises ``OptionError``.
 
-Nothing is guessed: a number given as text, NaN, or a bool in place of a number is refused when the
-gate is built.
+Values are not converted between types: a number given as a string, NaN, or a bool in place of a
+number is refused when the gate is created.
 """
 
 import dataclasses
@@ -56,22 +56,22 @@ _SECONDS = {
     "w": 604_800.0,
 }
 _LONGEST = 500  # characters of a value in a message
-# what no column can hold, and no message can show
+# no column holds longer integers, and no message could show them
 _MOST_DIGITS = 10**100
-# ASCII digits only: float() would also read "1_000" and the digits of every script
+# ASCII digits only: float() also accepts "1_000" and digits of other scripts
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s|min|h|d|w)", re.ASCII)
 
 
 def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -> OptionError:
-    """Return the error that says which option is wrong, what was got and what is allowed."""
+    """Return the error for a wrong option: its name, the allowed values and the value given."""
     return OptionError(f"{owner}: `{option}` must be {allowed}, got {shown(got)}{hint}")
 
 
 def shown(value: object) -> str:
-    """Return a value's repr for a message, cut to length; its type where repr raises."""
+    """Return the repr of a value for a message, shortened; its type if repr raises."""
     try:
         written = repr(value)
-    except Exception:  # noqa: BLE001  (whatever a value's own repr raises; 4,300 digits do)
+    except Exception:  # noqa: BLE001  (repr can raise anything; it does for 4,300 digits)
         return f"a value of type {type(value).__name__}"
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
 
@@ -93,7 +93,7 @@ def fold(name: str) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known names, or an empty string.
+    """Return ``"; did you mean 'x'?"`` for the most similar names, or an empty string.
 
     Examples
     --------
@@ -115,9 +115,9 @@ def _distinct_from(name: str, word: str) -> str:
 
 
 def real(value: object) -> int | float | None:
-    """Return a number as ``int`` or ``float``, NaN and infinities too; None for other values.
+    """Return a number as ``int`` or ``float``, including NaN and infinities; None for other values.
 
-    Bools are no numbers, and numpy timedeltas, which Python takes for integers, are none.
+    Bools and numpy timedeltas, which Python counts as integers, give None.
     """
     if type(value) is float or type(value) is int:
         return value
@@ -138,28 +138,28 @@ def number(
     at_least: float = -math.inf,
     at_most: float = math.inf,
 ) -> float:
-    """Return a finite number within bounds as a plain ``int`` or ``float``."""
+    """Return a finite number within bounds as ``int`` or ``float``."""
     plain = real(value)
-    # not `math.isfinite`, which fails on integers that are too large for a float
+    # not `math.isfinite`, which raises for integers that are too large for a float
     if plain is None or not abs(plain) <= sys.float_info.max or not at_least <= plain <= at_most:
         bounds = [f"at least {at_least:g}"] if at_least > -math.inf else []
         bounds += [f"at most {at_most:g}"] if at_most < math.inf else []
-        allowed = " ".join(["a finite number", " and ".join(bounds)]).strip()
+        allowed = f"a finite number of {' and '.join(bounds)}" if bounds else "a finite number"
         raise refuse(owner, option, allowed, value)
-    return plain or abs(plain)  # no "at least -0"
+    return plain or abs(plain)  # 0 for -0.0
 
 
 def share(owner: str, option: str, value: object) -> float:
-    """Return a share from 0 to 1; 95 is refused with the hint that 0.95 was meant."""
+    """Return a share between 0 and 1; the error for 95 suggests 0.95."""
     plain = real(value)
     if plain is not None and 1 < plain <= 100:
-        hint = f"; it is a share, not a percentage: write {plain / 100:g}"
-        raise refuse(owner, option, "a share from 0 to 1", value, hint)
+        hint = f"; shares are not percentages: write {plain / 100:g}"
+        raise refuse(owner, option, "between 0 and 1", value, hint)
     return number(owner, option, value, at_least=0, at_most=1)
 
 
 def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
-    """Return a whole number of at least `at_least`; a bool or a float is refused."""
+    """Return an integer of at least `at_least`; a bool or a float is refused."""
     plain = real(value)
     if not isinstance(plain, int) or plain < at_least:
         raise refuse(owner, option, f"a whole number of at least {at_least}", value)
@@ -167,14 +167,14 @@ def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
 
 
 def flag(owner: str, option: str, value: object) -> bool:
-    """Return a bool; 0, 1 and text are refused."""
+    """Return a bool; 0, 1 and strings are refused."""
     if not isinstance(value, bool):
         raise refuse(owner, option, "True or False", value)
     return value
 
 
 def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> str:
-    """Return one of the allowed words; the nearest ones are named otherwise."""
+    """Return one of the allowed words; the error suggests similar ones."""
     words = tuple(allowed)
     if not isinstance(value, str) or value not in words:
         listed = "one of " + ", ".join(map(repr, words))
@@ -183,26 +183,26 @@ def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> st
 
 
 def text(owner: str, option: str, value: object) -> str:
-    """Return a text that is not empty."""
+    """Return a non-empty string."""
     if not isinstance(value, str) or not value.strip():
-        raise refuse(owner, option, "a text that is not empty", value)
+        raise refuse(owner, option, "a non-empty string", value)
     return value
 
 
 def names(owner: str, option: str, value: object) -> tuple[str, ...]:
-    """Return names as a tuple without repetition; a single name stands for itself."""
+    """Return different names as a tuple; a single name gives a tuple of one."""
     given = (value,) if isinstance(value, str) else value
-    # a set has no order, so that two runs of one program would differ
+    # a set has no order, so two runs of one program would differ
     if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping | AbstractSet):
         raise refuse(owner, option, "a name or a sequence of names", value)
     found = tuple(text(owner, option, name) for name in given)
     if len(set(found)) < len(found):
-        raise refuse(owner, option, "names that differ", value)
+        raise refuse(owner, option, "different names", value)
     return found
 
 
 def some(owner: str, option: str, value: object) -> tuple[str, ...]:
-    """Return names as `names` does, at least one."""
+    """Return one or more different names as a tuple."""
     found = names(owner, option, value)
     if not found:
         raise refuse(owner, option, "at least one name", value)
@@ -210,9 +210,9 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
 
 
 def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tuple[Any, ...]:
-    """Return declared slices as names of columns, or as (name, condition) pairs.
+    """Return slices in plain form: names of columns, or (name, condition) pairs.
 
-    With `texts` a condition may be a text besides a callable.
+    With `texts`, a condition may be a string or a callable, otherwise a callable.
     """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
@@ -221,9 +221,9 @@ def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tu
         except OptionError:
             if isinstance(given, str | list | tuple):
                 raise
-        # a column or a bare condition: it says less than its type, at a hundred times the length
-        forms = "names of columns, or conditions by the slice's name: {'name': condition}"
-        msg = f"{owner}: `{option}` must be {forms}; got a value of type {type(given).__name__}"
+        # the repr of a column or a function is long and less useful than its type
+        forms = "names of columns, or a mapping of slice names to conditions"
+        msg = f"{owner}: `{option}` must be {forms}, got a value of type {type(given).__name__}"
         raise OptionError(msg)
     allowed = "a mapping of names to conditions on the table"
     pairs = mapping(owner, option, given, allowed)
@@ -236,7 +236,7 @@ def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tu
 
 
 def seconds(value: Duration) -> float:
-    """Return a duration that `duration` accepted, in seconds."""
+    """Return the seconds of a duration that `duration` has checked."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):
@@ -248,7 +248,7 @@ def seconds(value: Duration) -> float:
 
 
 def in_order(owner: str, **bounds: Any) -> None:
-    """Raise unless the first of two bounds is at most the second; None is no bound."""
+    """Raise if the first of two bounds is greater than the second; None means no bound."""
     (low, first), (high, last) = bounds.items()
     if first is None or last is None:
         return
@@ -262,11 +262,11 @@ def in_order(owner: str, **bounds: Any) -> None:
 
 
 def scalar(owner: str, option: str, value: Any) -> object:
-    """Return a finite number, text, bool or date, numpy scalars in plain form."""
+    """Return a finite number, string, bool or date; numpy scalars become Python's."""
     item = value.item() if getattr(value, "shape", None) == () else value
     allowed_type = isinstance(item, str | int | float | Decimal | date)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
-        allowed_type = False  # numpy gives nanoseconds as a bare integer
+        allowed_type = False  # numpy returns nanoseconds as an integer
     if isinstance(item, int) and abs(item) >= _MOST_DIGITS:
         raise refuse(owner, option, "made of integers of at most 100 digits", value)
     if isinstance(item, Decimal):  # a signaling NaN raises when it is compared
@@ -276,36 +276,36 @@ def scalar(owner: str, option: str, value: Any) -> object:
         finite = bool(item == item) and not is_inf  # noqa: PLR0124
     missing = item is None or (allowed_type and not finite)
     if missing or not allowed_type:
-        allowed = "made of finite numbers, texts, bools, dates or datetimes"
-        hint = "; null and NaN always are missing" if missing else ""
+        allowed = "made of finite numbers, strings, bools, dates or datetimes"
+        hint = "; null and NaN always count as missing" if missing else ""
         raise refuse(owner, option, allowed, value, hint)
     return item
 
 
 def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]:
-    """Return a mapping, or pairs with different names, as a dict."""
+    """Return a mapping, or pairs with different keys, as a dict."""
     try:
         pairs = list(given.items() if isinstance(given, Mapping) else given)
         found = dict(pairs)
     except (TypeError, ValueError):
         raise refuse(owner, option, allowed, given) from None
-    if len(found) < len(pairs):  # the last would silently take the place of the others
+    if len(found) < len(pairs):  # dict() keeps the last of equal keys
         raise refuse(owner, option, f"{allowed}, each name once", given)
     return found
 
 
 def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
-    """Return values in their order; sorted if a set was given, since its order varies by run."""
+    """Return values in order; those of a set are sorted, since its order varies by run."""
     if not isinstance(given, AbstractSet):
         return values
     try:
         return tuple(sorted(values, key=lambda value: (type(value).__name__, value)))
-    except TypeError:  # datetimes with and without a zone
+    except TypeError:  # datetimes with and without a time zone
         return tuple(sorted(values, key=repr))
 
 
 def distinct(values: Iterable[object]) -> tuple[object, ...]:
-    """Return each value once, the first of equal ones; True and 1 differ."""
+    """Return the distinct values in order; True and 1 are different."""
     kept: dict[tuple[bool, object], object] = {}
     for value in values:
         kept.setdefault((isinstance(value, bool), value), value)
@@ -313,12 +313,12 @@ def distinct(values: Iterable[object]) -> tuple[object, ...]:
 
 
 def duration(owner: str, option: str, value: object, *, zero: bool = False) -> Duration:
-    """Return a duration as it was written: ``"20ms"``, ``"24h"``, a ``timedelta`` or seconds.
+    """Return a valid duration unchanged: ``"20ms"``, ``"24h"``, a ``timedelta`` or seconds.
 
     Units are us, ms, s, min, h, d and w; `zero` allows a duration of 0.
     """
     allowed = "a duration such as '20ms', '24h', '7d', a timedelta or seconds"
-    allowed += ", not negative" if zero else ", more than zero"
+    allowed += ", not negative" if zero else ", greater than 0"
     plain: Duration | None
     length: float | None
     if isinstance(value, timedelta) or (isinstance(value, str) and _DURATION.fullmatch(value)):
@@ -333,13 +333,13 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
 
 
 def written(value: Any, **defaults: object) -> str:
-    """Return the call that builds a dataclass instance, without options at their defaults.
+    """Return the call that creates a dataclass instance, without options at their defaults.
 
-    A field with ``metadata={"mapping": True}`` is a tuple of pairs and is written as a dict;
-    `defaults` are those that depend on the instance.
+    A field with ``metadata={"mapping": True}`` is a tuple of pairs and is written as a dict.
+    `defaults` replaces the defaults of fields where they depend on the instance.
     """
     arguments = []
-    # what may be positional comes first, also before the options that are inherited
+    # positional fields come first, also before inherited options
     for field in sorted(dataclasses.fields(value), key=lambda field: field.kw_only is True):
         given, default = getattr(value, field.name), defaults.get(field.name, field.default)
         if given != default or type(given) is not type(default):

@@ -1,4 +1,4 @@
-"""Progress bars of long runs, by ``tqdm`` where it is installed."""
+"""Progress bars of long runs, with ``tqdm`` if it is installed."""
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -8,9 +8,9 @@ __all__ = ["progress_bar"]
 
 
 def progress_bar(steps: int, *, unit: str = "gate") -> AbstractContextManager[Any | None]:
-    """Return a context manager that gives a ``tqdm`` bar, or None.
+    """Return a context manager whose value is a ``tqdm`` bar, or None.
 
-    It gives None if ``tqdm`` is not installed, and in pytest, which captures the terminal.
+    It is None if ``tqdm`` is not installed, and in pytest, which captures the terminal.
     """
     if "pytest" in sys.modules:
         return nullcontext()

@@ -1,4 +1,4 @@
-"""Provenance of a run: versions, commit, time, tables, the suite as written."""
+"""Provenance of a run: versions, commit, time, tables, and the code of the suite."""
 
 import os
 import sys
@@ -24,15 +24,15 @@ def provenance(
     Parameters
     ----------
     evidence : Evidence
-        What the run was given; `data` and `reference` were scanned already and are not read again.
+        The evidence of the run; tables that were scanned are not read again.
     suite : str
-        The suite as written.
+        The repr of the suite.
     started : datetime
-        When the run began, aware.
+        Start of the run, with a time zone.
     seconds : float
-        How long it took.
+        Duration of the run.
     seed : int, optional
-        Of what was drawn at random, where anything was.
+        Seed of the random numbers, if any were drawn.
     """
     import mlgates
 
@@ -63,18 +63,18 @@ def provenance(
 
 @cache
 def commit(folder: str) -> str | None:
-    """Return the commit checked out in a folder's git repository; None when there is none.
+    """Return the commit that is checked out in a folder's git repository, or None.
 
-    It is read from the files of ``.git``, once a process and folder.
+    It is read from the files in ``.git``, once for each folder in a process.
     """
     try:
         here = Path(folder).resolve(strict=True)
-    except OSError:  # a working folder can be gone
+    except OSError:  # the working folder was deleted
         return None
     for parent in (here, *here.parents):
         git = parent / ".git"
         try:
-            if git.is_file():  # a worktree or submodule: a file that says where
+            if git.is_file():  # a worktree or submodule: a file with the path
                 git = (
                     parent / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
                 ).resolve()

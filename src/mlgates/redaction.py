@@ -1,4 +1,4 @@
-"""Messages of exceptions without raw values or secrets, for reports."""
+"""Messages of exceptions for reports, without values of the data and without secrets."""
 
 import logging
 import re
@@ -27,33 +27,33 @@ _VALUES = (
     (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
     (re.compile(r"[A-Za-z0-9+/_=-]{40,}"), "<long text>"),
 )
-# an apostrophe within a word opens and closes nothing; a quotation cut off lasts to the end
+# an apostrophe inside a word is no quote; a quotation without end reaches to the end of the text
 _QUOTED = re.compile(
     r"(?<!\w)([bru]{0,2})"
     r"(?:'((?:[^'\\]|\\.|'(?=\w))*)(?:'|\\?$)|\"((?:[^\"\\]|\\.|\"(?=\w))*)(?:\"|\\?$))"
 )
 _NAME = re.compile(r"[A-Za-z_][\w.]{0,60}")
-# what these quote is the program's: names, attributes and types
+# these quote names, attributes and types of the program, not values
 _OF_CODE = (AttributeError, ImportError, NameError, TypeError)
 _READ = 2_000
-_READ_ONLY = "; what it is given is read-only: change a copy (`X = X.copy()`)"
-_DEEPEST = 5  # errors that an error came of
+_READ_ONLY = "; the arguments are read-only: change a copy (`X = X.copy()`)"
+_DEEPEST = 5  # causes of an error that are searched
 _LONGEST = 300
 
 
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """Return an exception's type and a short message in which raw values are hidden.
 
-    The messages of mlgates' own errors hold no values of the data, but may hold an address that was
-    given, and the message of the error that they were raised from. The whole exception is logged at
-    the level DEBUG of the logger "mlgates".
+    Messages of mlgates' own errors contain no values of the data, but may contain an address, and
+    the message of the error that caused them. The complete exception is logged at the level DEBUG
+    of the logger "mlgates".
 
     Parameters
     ----------
     error : BaseException
-        What was raised.
+        The exception.
     known : collection of str
-        Names that may be shown, such as those of columns; for a KeyError the nearest are added.
+        Names that may be shown, such as those of columns. A KeyError also suggests similar names.
 
     Examples
     --------
@@ -62,18 +62,18 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     >>> describe(KeyError("age"), known={"age", "income"})
     "KeyError: 'age'"
     >>> describe(KeyError("agee"), known={"age", "income"})
-    "KeyError: '<text>', which is no known name; did you mean 'age'?"
+    "KeyError: '<text>', an unknown name; did you mean 'age'?"
     >>> describe(ValueError("output array is read-only"))
-    'ValueError: output array is read-only; what it is given is read-only: change a copy
+    'ValueError: output array is read-only; the arguments are read-only: change a copy
     (`X = X.copy()`)'
     """
     kind = type(error).__name__
-    _LOG.debug("a report tells of %s without values", kind, exc_info=error)
+    _LOG.debug("%s, shown without values in a report", kind, exc_info=error)
     try:
         message = " ".join(str(error)[:_READ].split())
         cause = error.__cause__
         other = "" if cause is None or isinstance(cause, MlgatesError) else f"{cause!s:.200}"
-    except Exception:  # noqa: BLE001  # an exception that can't be printed is still one
+    except Exception:  # noqa: BLE001  # an exception whose text raises
         return kind
     if isinstance(error, MlgatesError):
         if other := " ".join(other.split()):
@@ -84,15 +84,15 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
         message = _hidden(message, known, names=isinstance(error, _OF_CODE))
         message = f"{kind}: {message}" if message else kind
         key = error.args[0] if isinstance(error, KeyError) and error.args else None
-        # the key itself can be a value of the data, so only the nearest names are shown
+        # the key can be a value of the data, so only similar names are shown
         short = isinstance(key, str) and len(key) <= _LONGEST and len(known) <= _LONGEST
         if short and key not in known and (near := did_you_mean(key, known)):
-            message += f", which is no known name{near}"
+            message += f", an unknown name{near}"
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}..."
     origin: BaseException | None = error
-    with suppress(Exception):  # an exception that can't be printed
-        for _ in range(_DEEPEST):  # pandas rewords the error that numpy raised
+    with suppress(Exception):  # an exception whose text raises
+        for _ in range(_DEEPEST):  # pandas changes the message of numpy's error
             if isinstance(origin, ValueError) and "read-only" in str(origin)[:_READ]:
                 return message if _READ_ONLY in message else message + _READ_ONLY
             origin = None if origin is None else origin.__cause__ or origin.__context__

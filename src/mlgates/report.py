@@ -1,6 +1,6 @@
 """Reports: the results of gates, their verdict, and their JSON form.
 
-Nothing here is a verdict of its own: results and reports take the worst of their checks.
+Verdicts of results and reports are not stored; they are the worst verdict of the checks.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ __all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report", "severity"]
 
 FORMAT = "mlgates.report"
 VERSION = 1
-#: The form that a report is saved in, by the suffix of the file.
+#: The form of a saved report, by the suffix of the file.
 SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit", ".txt": "text"}
 
 
@@ -61,18 +61,18 @@ def severity(check: Check) -> tuple[int, float, float]:
 
 
 class _Judged(ABC):
-    """Common methods of results and reports: verdict as a bool, and the rendered forms."""
+    """Common methods of results and reports: the verdict as a bool, and the rendered forms."""
 
     __slots__ = ()
 
     @property
     @abstractmethod
     def verdict(self) -> Verdict:
-        """The verdict."""
+        """The worst verdict that counts."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, object]:
-        """Return the form that JSON carries."""
+        """Return the JSON form as dicts, lists, strings and numbers."""
 
     @property
     def passed(self) -> bool:
@@ -83,26 +83,27 @@ class _Judged(ABC):
         return self.passed
 
     def raise_for_verdict(self) -> "Self":
-        """Return the object itself when it passed.
+        """Raise unless the verdict is PASS; return the object itself.
 
         Raises
         ------
         GateFailure
-            An ``AssertionError`` with the printed form as message and the object in ``.report``.
+            An ``AssertionError`` whose message is the printed table, with the object in
+            ``.report``.
         """
-        __tracebackhide__ = True  # a test that fails shows the table, not this line
+        __tracebackhide__ = True  # pytest then shows the table, not this line
         if not self.passed:
             raise GateFailure(self)  # type: ignore[arg-type]
         return self
 
     def _render(self, form: str) -> str:
-        # renderers import reports, so they are imported when one is called
+        # imported here, because renderers import this module
         from mlgates.render import render
 
         return render(self, form)  # type: ignore[arg-type]
 
     def to_json(self) -> str:
-        """Return strict JSON text."""
+        """Return the JSON form as strict JSON text."""
         return jsonfile.dumps(self.to_dict()) + "\n"
 
     def to_markdown(self) -> str:
@@ -110,11 +111,11 @@ class _Judged(ABC):
         return self._render("markdown")
 
     def to_html(self) -> str:
-        """Return one HTML page that loads nothing and runs nothing."""
+        """Return an HTML page without scripts and external files."""
         return self._render("html")
 
     def to_junit_xml(self) -> str:
-        """Return JUnit XML: a test suite a gate, a test case a check."""
+        """Return JUnit XML, with a test suite for each gate and a test case for each check."""
         return self._render("junit")
 
     def __str__(self) -> str:
@@ -127,31 +128,31 @@ class _Judged(ABC):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GateResult(_Judged):
-    """What one gate found; its verdict is the worst of its checks.
+    """The result of one gate; its verdict is the worst verdict of its checks.
 
     Parameters
     ----------
     name, kind : str
-        The gate's name in its suite, and what sort of gate it is (``"schema"``).
+        The name of the gate in its suite, and its kind, such as ``"schema"``.
     checks : tuple of Check
-        In the gate's order; at least one.
+        The checks in the order of the gate; at least one.
     reason : str
-        One sentence for the gate as a whole.
+        One sentence for the whole gate.
     advisory : bool
-        Whether the result is shown but doesn't count.
+        Whether the result is shown but does not count.
     inconclusive : {"block", "allow"}
-        Whether checks that are undecided by chance alone block the release.
+        Whether checks that are undecided only by chance block the release.
     seconds : float
-        How long the gate took; scanning a table that gates share is not part of it.
+        Duration of the gate, without the scan of tables that gates share.
     note : str
-        What was left out, such as columns that were not judged; also the end of the reason.
+        What was left out, such as columns that were not compared; it also ends the reason.
     error : str, optional
-        The traceback of the exception that ended the gate, to debug it in the same process. It is
-        no part of the result's value: it isn't compared, shown, saved or pickled.
+        The traceback of the exception that ended the gate, for debugging in the same process. It is
+        not compared, shown, saved or pickled.
 
     Examples
     --------
-    >>> check = Check(subject="age", metric="missing", verdict="skip", reason="not asked for")
+    >>> check = Check(subject="age", metric="missing", verdict="skip", reason="not required")
     >>> GateResult(name="completeness", kind="completeness", checks=(check,)).verdict
     <Verdict.SKIP: 'skip'>
     """
@@ -175,16 +176,16 @@ class GateResult(_Judged):
         options.number(owner, "seconds", self.seconds, at_least=0)
         for option in ("reason", "note"):
             if not isinstance(getattr(self, option), str):
-                raise options.refuse(owner, option, "a text", getattr(self, option))
+                raise options.refuse(owner, option, "a string", getattr(self, option))
         checks = tuple(self.checks)
         if not checks or any(type(check) is not Check for check in checks):
-            msg = f"GateResult: `checks` must be Check objects, at least one, got {self.checks!r}"
+            msg = f"GateResult: `checks` must be one or more Check objects, got {self.checks!r}"
             raise ValueError(msg)
         object.__setattr__(self, "checks", checks)
 
     def __getstate__(self) -> list[object]:
         values = [getattr(self, option.name) for option in dataclasses.fields(self)[:-1]]
-        return [*values, None]  # `error`, which may quote the code and the data of this process
+        return [*values, None]  # without `error`, which may contain code and data of this process
 
     @property
     def verdict(self) -> Verdict:
@@ -193,17 +194,17 @@ class GateResult(_Judged):
 
     @property
     def allowed(self) -> tuple[Check, ...]:
-        """The checks that are undecided by chance alone where the user allowed that."""
+        """The checks that are undecided only by chance, if `inconclusive` is "allow"."""
         if self.inconclusive == "block":
             return ()
         return tuple(check for check in self.checks if check.by_chance)
 
     @property
     def counted(self) -> Verdict | None:
-        """The verdict as it counts in a suite; None when nothing of the gate counts.
+        """The verdict that counts in a suite, or None if nothing of the gate counts.
 
-        Advisory and skipped gates don't count, and neither do checks undecided by chance where
-        that is allowed.
+        Advisory and skipped gates do not count. Neither do checks that are undecided only by
+        chance, if `inconclusive` is "allow".
         """
         if self.advisory:
             return None
@@ -216,11 +217,11 @@ class GateResult(_Judged):
         return Verdict.worst(counted) if counted else None
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas DataFrame of one row a check."""
+        """Return a pandas DataFrame with one row for each check."""
         return _frame([self])
 
     def to_dict(self) -> dict[str, object]:
-        """Return the result as JSON carries it."""
+        """Return the JSON form as dicts, lists, strings and numbers."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -240,17 +241,16 @@ class GateResult(_Judged):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report(_Judged):
-    """What a suite found; its verdict is the worst of the results that count.
+    """The results of a suite; its verdict is the worst verdict of the results that count.
 
     Parameters
     ----------
     name : str
-        The suite's name.
+        The name of the suite.
     results : tuple of GateResult
-        In the suite's order.
+        The results in the order of the suite.
     provenance : Mapping
-        What the run rests on: versions, commit, time, fingerprints of the tables, the suite as
-        written.
+        Versions, commit, time, fingerprints of the tables, and the repr of the suite.
     """
 
     name: str
@@ -265,20 +265,20 @@ class Report(_Judged):
             raise ValueError(msg)
         for name, times in Counter(result.name for result in results).items():
             if times > 1:
-                msg = f"Report: {times} results are called {name!r}; each gate has one"
+                msg = f"Report: result names must be unique, got {name!r} {times} times"
                 raise ValueError(msg)
         object.__setattr__(self, "results", results)
         object.__setattr__(self, "provenance", Details(self.provenance))
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of what counts; INCONCLUSIVE when nothing does."""
+        """The worst verdict that counts; INCONCLUSIVE if nothing counts."""
         counted = [verdict for result in self.results if (verdict := result.counted) is not None]
         return Verdict.worst(counted) if counted else Verdict.INCONCLUSIVE
 
     @property
     def failures(self) -> tuple[GateResult, ...]:
-        """The results that block the release, worst first."""
+        """The results that block the release, the worst first."""
         counted = [(result.counted, result) for result in self.results]
         blocking = [(v, r) for v, r in counted if v is not None and v is not Verdict.PASS]
         # of one verdict, the gate whose worst check is farthest beyond its limit
@@ -286,16 +286,15 @@ class Report(_Judged):
         return tuple(result for _, result in blocking)
 
     def __getitem__(self, name: str) -> GateResult:
-        """Return the result of a gate by its name, or by its kind when that is unique."""
-        for found in (
-            [result for result in self.results if result.name == name],
-            [result for result in self.results if result.kind == name],
-        ):
-            if len(found) == 1:
-                return found[0]
+        """Return the result of a gate by its name, or by its kind if that is unique."""
+        of_kind = [result for result in self.results if result.kind == name]
+        matching = [result for result in self.results if result.name == name] or of_kind
+        if len(matching) == 1:
+            return matching[0]
         names = [result.name for result in self.results]
         listed, near = ", ".join(map(repr, names)), options.did_you_mean(name, names)
-        msg = f"no single gate is called {name!r}; the gates are {listed}{near}"
+        count = f"{len(matching)} gates are" if matching else "no gate is"
+        msg = f"{count} named {name!r}; the gates are {listed}{near}"
         raise KeyError(msg)
 
     def __iter__(self) -> Iterator[GateResult]:
@@ -305,7 +304,7 @@ class Report(_Judged):
         return len(self.results)
 
     def aside(self) -> str:
-        """Return what doesn't count, as in ``"1 undecided, allowed; 1 advisory"``."""
+        """Return what does not count, such as ``"1 undecided, allowed; 1 advisory"``."""
         counts = {
             "undecided, allowed": sum(len(r.allowed) for r in self.results if not r.advisory),
             "advisory": sum(r.advisory for r in self.results),
@@ -314,11 +313,11 @@ class Report(_Judged):
         return "; ".join(f"{count} {word}" for word, count in counts.items() if count)
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return a pandas DataFrame of one row a check, in the suite's order."""
+        """Return a pandas DataFrame with one row for each check, in the order of the suite."""
         return _frame(self.results)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the report as JSON carries it, by the published schema."""
+        """Return the JSON form as dicts, lists, strings and numbers, by the published schema."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -330,16 +329,18 @@ class Report(_Judged):
 
     @classmethod
     def from_dict(cls, data: object) -> "Report":
-        """Return the report that `to_dict` wrote.
+        """Return the report from the result of `to_dict`.
 
         Raises
         ------
         EvidenceError
-            When keys are missing or unknown, a value is of another type, the version is newer, or
-            the verdicts written disagree with the worst of the checks.
+            If keys are missing or unknown, a value has another type, the version is newer, or a
+            stored verdict differs from the verdict of the checks.
         """
-        if isinstance(data, Mapping) and data.get("format", FORMAT) != FORMAT:  # it has other keys
-            got = f"got {data['format']!r}; a report is the .json that `Report.save` writes"
+        if (
+            isinstance(data, Mapping) and data.get("format", FORMAT) != FORMAT
+        ):  # another kind of file
+            got = f"got {data['format']!r}; a report is a .json file written by `Report.save`"
             msg = f"report: `format` must be {FORMAT!r}, {got}"
             raise EvidenceError(msg)
         top = fields(data, _REPORT_KEYS, "report")
@@ -366,14 +367,14 @@ class Report(_Judged):
         Raises
         ------
         EvidenceError
-            When the file is absent, broken, not strict JSON, or disagrees with itself.
+            If the file is missing, is not strict JSON, or is invalid as in `from_dict`.
         """
         try:
             data = jsonfile.read(path)
         except EvidenceError as error:
             if Path(path).suffix.lower() not in SUFFIXES.keys() - {".json"}:
                 raise
-            msg = f"{error}; of a report's files, only the .json is read"
+            msg = f"{error}; only the .json form of a report can be read"
             raise EvidenceError(msg) from error
         try:
             return cls.from_dict(data)
@@ -382,7 +383,7 @@ class Report(_Judged):
             raise EvidenceError(msg) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report whole or not at all; the suffix says in which form.
+        """Write the report to a file, completely or not at all; the suffix selects the form.
 
         Parameters
         ----------
@@ -392,9 +393,9 @@ class Report(_Judged):
         Raises
         ------
         OptionError
-            For another suffix.
+            For any other suffix.
         OSError
-            When the file can't be written.
+            If the file can't be written.
         """
         suffix = Path(path).suffix.lower()
         if suffix not in SUFFIXES:
@@ -435,7 +436,7 @@ def _frame(results: Iterable[GateResult]) -> "pd.DataFrame":
                 special[name] if name in special else getattr(check, name)
                 for name in _FRAME_COLUMNS
             ]
-            # half a surrogate pair has no place in a column of texts
+            # pandas can't store half of a surrogate pair in a column of strings
             rows.append(
                 [
                     cell.encode("utf-8", "backslashreplace").decode()
@@ -527,8 +528,8 @@ def _result_from_dict(data: object) -> GateResult:
 
 
 def _refuse_other_verdict(judged: GateResult | Report, written: object, what: str) -> None:
-    """Raise unless the verdict written in a file is that of the checks in it."""
+    """Raise if the stored verdict differs from the verdict of the checks."""
     computed = str(judged.verdict)
     if written != computed:
-        msg = f"{what}: the verdict written is {written!r}, but its checks say {computed!r}"
+        msg = f"{what}: the stored verdict is {written!r}, but its checks give {computed!r}"
         raise EvidenceError(msg)

@@ -1,4 +1,4 @@
-"""GateSuite: gates in order, one run, one report."""
+"""`GateSuite`: several gates, run in order on the same evidence."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ _OWNER = "GateSuite"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A gate in a suite, with its full name, the names it waits for and why it is skipped."""
+    """A gate of a suite, with its full name, the gates that must pass first, and a skip reason."""
 
     name: str
     gate: Gate
@@ -33,25 +33,26 @@ class Entry:
     skipped: str | None = None
 
     def matches(self, pattern: str) -> bool:
-        """Whether a name, a kind or a pattern matches this gate."""
+        """Whether this gate has that name or kind, or a name that matches the pattern."""
         return fnmatchcase(self.name, pattern) or pattern in (self.name, self.gate.kind)
 
 
 @final
 class GateSuite:
-    """Gates in order; running them gives a report.
+    """Gates in order, which run on the same evidence and give one report.
 
     Parameters
     ----------
     gates : iterable of Gate or GateSuite
-        At least one. The gates of a suite inside become gates of this one, named ``inner/gate``.
+        At least one. Gates of a nested suite become gates of this one, named ``inner/gate``.
     name : str
-        The suite's name.
+        Name of the suite.
 
     Raises
     ------
     OptionError
-        When it is empty, two gates bear one name, or `after` names no earlier gate.
+        If there are no gates, if two gates have the same name, or if `after` matches no earlier
+        gate.
 
     Examples
     --------
@@ -96,22 +97,21 @@ class GateSuite:
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
         if not entries:
-            why = "an empty suite would pass on nothing"
-            msg = f"GateSuite {name!r}: at least one gate is needed; {why}"
+            msg = f"GateSuite {name!r}: at least one gate is needed"
             raise OptionError(msg)
         seen: set[str] = set()
         for entry in entries:
             key = unicodedata.normalize("NFC", entry.name).casefold()
             if key in seen:
-                twice = f"two gates are called {entry.name!r}"
-                msg = f"GateSuite {name!r}: {twice}; give one of them a `name=`"
+                twice = f"two gates are named {entry.name!r}"
+                msg = f"GateSuite {name!r}: {twice}; set `name=` on one of them"
                 raise OptionError(msg)
             seen.add(key)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_entries", tuple(entries))
 
     def __setattr__(self, option: str, value: object) -> None:
-        msg = f"a GateSuite is a value: `{option}` can't be set"
+        msg = f"a GateSuite is immutable: `{option}` can't be set"
         raise AttributeError(msg)
 
     @classmethod
@@ -130,7 +130,7 @@ class GateSuite:
         return len(self._entries)
 
     def __contains__(self, gate: object) -> bool:
-        """Whether a gate, or one of that name, is in the suite."""
+        """Whether a gate, or a gate of that name, is in the suite."""
         return any(gate in (entry.gate, entry.name) for entry in self._entries)
 
     def __eq__(self, other: object) -> bool:
@@ -146,29 +146,29 @@ class GateSuite:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The gates' names in this suite, in order."""
+        """The names of the gates in this suite, in order."""
         return tuple(entry.name for entry in self._entries)
 
     @property
     def needs(self) -> frozenset[str]:
-        """The names of evidence that the gates need."""
+        """The names of the evidence that the gates need."""
         return frozenset().union(*(gate.needs for gate in self))
 
     def __add__(self, other: "GateSuite") -> "GateSuite":
-        """Return a suite of both, named after the first."""
+        """Return a suite with the gates of both and the name of the first."""
         if not isinstance(other, GateSuite):
             return NotImplemented
         return GateSuite._of(self.name, [*self._entries, *other._entries])
 
     def only(self, *patterns: str) -> "GateSuite":
-        """Return a suite of the matching gates, by name, kind or pattern.
+        """Return a suite of the gates that match a name, kind or pattern.
 
-        A gate kept no longer waits for one that is left out.
+        A remaining gate no longer waits for gates that were left out.
 
         Raises
         ------
         OptionError
-            When a pattern matches no gate.
+            If a pattern matches no gate.
         """
         kept = self._matched(patterns)
         names = {entry.name for entry in kept}
@@ -178,12 +178,12 @@ class GateSuite:
         )
 
     def skip(self, *patterns: str, reason: str) -> "GateSuite":
-        """Return a suite in which the matching gates are not run but reported as SKIP.
+        """Return a suite in which the matching gates do not run and are reported as SKIP.
 
         Raises
         ------
         OptionError
-            When a pattern matches no gate, or the reason is empty.
+            If a pattern matches no gate, or if the reason is empty.
         """
         reason = options.text("GateSuite.skip", "reason", reason)
         skipped = {entry.name for entry in self._matched(patterns)}
@@ -194,7 +194,7 @@ class GateSuite:
 
     def _matched(self, patterns: tuple[str, ...]) -> list[Entry]:
         if not patterns:
-            msg = f"GateSuite {self.name!r}: name at least one gate"
+            msg = f"GateSuite {self.name!r}: at least one pattern is needed"
             raise OptionError(msg)
         for pattern in patterns:
             _matching(list(self._entries), options.text(_OWNER, "pattern", pattern), self.name)
@@ -207,29 +207,28 @@ class GateSuite:
         progress: bool = False,
         **evidence: Unpack[EvidenceNames],
     ) -> Report:
-        """Run every gate in order and return the report.
+        """Run all gates in order and return the report.
 
         Parameters
         ----------
         n_jobs : int, optional
-            Threads for scanning tables; by default one a processor for large tables.
+            Threads for scanning a table; by default one for each processor if the table is large.
         progress : bool
-            Whether to show which gate is running, by ``tqdm`` when that is installed; never in
-            pytest.
+            Whether to show a progress bar, if ``tqdm`` is installed; never in pytest.
         **evidence
-            Values by name: ``data=``, ``reference=``, ``y_true=``, ... None counts as not given.
+            Values by name: ``data=``, ``reference=``, ``y_true=``, ... None means not given.
 
         Returns
         -------
         Report
-            Bad values are verdicts in it; errors are reported per gate.
+            Invalid values become verdicts in it; errors are reported per gate.
 
         Raises
         ------
         EvidenceError
             For an unknown name of evidence.
         OptionError
-            For bad `n_jobs` or `progress`.
+            For an invalid `n_jobs` or `progress`.
         """
         if n_jobs is not None:
             options.count("GateSuite.run", "n_jobs", n_jobs, at_least=1)
@@ -239,12 +238,12 @@ class GateSuite:
         given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
         results: dict[str, GateResult] = {}
         with progress_bar(len(self._entries)) if progress else nullcontext() as bar:
-            # before the gates, so that no gate's seconds include the scans
+            # all tables are scanned first, so that the seconds of gates do not include it
             if bar is not None:
                 bar.set_description_str("reading tables")
             for entry in self._entries:
                 if entry.skipped is None:
-                    with suppress(Exception, SystemExit):  # it finds its counters missing
+                    with suppress(Exception, SystemExit):  # the gate will find no counters
                         entry.gate.request_counts(given)
             given.scan()
             for entry in self._entries:
@@ -263,7 +262,7 @@ class GateSuite:
                 if bar is not None:
                     bar.update()
         seconds = perf_counter() - start
-        # of what gates drew at random; None where they drew nothing
+        # the seed of the first gate that used random numbers
         seeds = (
             check.details.get("seed") for result in results.values() for check in result.checks
         )
@@ -275,26 +274,26 @@ class GateSuite:
         )
 
     def _written(self) -> str:
-        """Return the suite as written; a gate whose repr raises is named by its kind."""
+        """Return the repr of the suite; a gate whose repr raises is shown by its kind."""
         written = []
         for entry in self._entries:
             try:
                 written.append(repr(entry.gate))
             except Exception as error:  # noqa: BLE001
                 kind, why = entry.gate.kind, type(error).__name__
-                written.append(f"<{kind} {entry.gate.name!r}, not to be written: {why}>")
+                written.append(f"<{kind} {entry.gate.name!r}, repr raised {why}>")
         return f"GateSuite([{', '.join(written)}], name={self.name!r})"
 
 
 def _matching(entries: list[Entry], pattern: str, owner: str, what: str = "gate") -> list[Entry]:
-    """Return the entries that a name, kind or pattern matches; OptionError when there are none."""
+    """Return the entries that match a name, kind or pattern; OptionError if there are none."""
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
         names = [entry.name for entry in entries]
         there = (
-            f"; there are {', '.join(map(repr, names))}" if names else "; there is none before it"
+            f"; there are {', '.join(map(repr, names))}" if names else "; no gate comes before it"
         )
         near = options.did_you_mean(pattern, names) or there
-        msg = f"{owner}: {pattern!r} means no {what}{near}"
+        msg = f"{owner}: {pattern!r} matches no {what}{near}"
         raise OptionError(msg)
     return found

@@ -1,6 +1,6 @@
-"""Limits, measurements, and the verdict when one is compared with the other by a stated rule.
+"""Limits, measurements and verdicts, and the function that compares a measurement with a limit.
 
-`decide` is the only place where PASS is returned, and `worst_first` the only order of verdicts.
+Only `decide` returns PASS, and only `worst_first` defines an order of verdicts.
 """
 
 import math
@@ -32,19 +32,19 @@ __all__ = [
     "worst_first",
 ]
 
-#: Share of a value that may be rounding: values are right to this.
+#: Relative rounding error that is tolerated in a value.
 ROUNDING = 1e-12
 
 _DAY = 86_400
 _SPANS = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
-_EXACT = 8  # digits of a limit: as it was written
-_MOST = 16  # digits that tell any two floats apart
+_EXACT = 8  # digits of a limit, enough to show it as it was written
+_MOST = 16  # most digits of a value
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """An inclusive bound: at least, at most, or both.
+    """Inclusive bounds for a value: at least, at most, or both.
 
     Examples
     --------
@@ -55,9 +55,9 @@ class Limit:
 
     at_least: float | None = None
     at_most: float | None = None
-    #: The smallest value that holds; minus infinity without `at_least`.
+    #: The smallest allowed value; minus infinity without `at_least`.
     low: float = field(init=False, repr=False, compare=False)
-    #: The largest value that holds; infinity without `at_most`.
+    #: The largest allowed value; infinity without `at_most`.
     high: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -75,11 +75,11 @@ class Limit:
             raise OptionError(msg)
 
     def holds(self, value: float) -> bool:
-        """Whether a value is within; NaN never is."""
+        """Whether a value is within the limit; False for NaN."""
         return self.low <= value <= self.high
 
     def excludes(self, interval: tuple[float, float]) -> bool:
-        """Whether no value of an interval is within; an interval with a NaN excludes nothing."""
+        """Whether no value of an interval is within the limit; False if an end is NaN."""
         low, high = interval
         return low > self.high or high < self.low
 
@@ -92,16 +92,16 @@ class Limit:
 
 
 def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
-    """Return a value, or the bound that it misses by rounding alone.
+    """Return a value, or the bound of the limit if they differ only by rounding.
 
     Parameters
     ----------
     value : float
-        What was measured.
+        The measured value.
     limit : Limit
-        The limit that it is compared with.
+        The limit for the value.
     scale : float
-        Size of the numbers that it was computed from, where they are larger than the value.
+        Size of the numbers from which the value was computed, if they are larger.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
 
 
 def format_number(value: float, unit: str = "", digits: int = 3) -> str:
-    """Return a number for a message, in its unit.
+    """Return a number with its unit as text.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     if unit == "share":
         value, suffix = 100 * value, " %"
     elif unit == "s":
-        # the largest unit that fits; hours and minutes from two of them on, and exactly one
+        # the largest unit with a number of at least 2, or exactly 1; below minutes at least 1
         size = abs(value)
         scale, name = next(
             (s for s in _SPANS if size >= (2 * s[0] if s[0] > 1 else s[0]) or size == s[0]),
@@ -145,13 +145,13 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
         return f"{value:,}"
     else:
         digits += 1
-    # at least so many significant digits, without an exponent where that can be read
+    # at least `digits` significant digits, without an exponent below 1e15
     is_whole = 10**digits - 0.5 <= abs(value) < 1e15
     return (f"{value:,.0f}" if is_whole else f"{value:,.{digits}g}") + suffix
 
 
 def format_limit(limit: Limit, unit: str = "") -> str:
-    """Return a limit for a message, in its unit; "" for the unit "violations".
+    """Return a limit with its unit as text; "" for the unit "violations".
 
     Examples
     --------
@@ -167,7 +167,7 @@ def format_limit(limit: Limit, unit: str = "") -> str:
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
-    """Return a value with enough digits to show on which side of its limit it lies.
+    """Return a value as text, with enough digits to show on which side of its limit it is.
 
     Examples
     --------
@@ -183,9 +183,9 @@ def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
     gap = min(abs(value - limit.low), abs(value - limit.high))
     if value == 0 or math.isinf(gap):
         return format_number(value, unit)
-    if gap == 0:  # an integer too long for a float to show the difference
+    if gap == 0:  # the difference of long integers is lost as float
         return format_number(value, unit, _MOST)
-    # rounding to d digits moves a value by less than 10 ** (1 - d) / 2 of its size
+    # rounding to d digits changes a value by less than 10 ** (1 - d) / 2 of its size
     digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
     return format_number(value, unit, min(max(digits, 3), _MOST))
 
@@ -197,7 +197,7 @@ UNITS: tuple[Unit, ...] = ("", "share", "s", "rows", "violations")
 
 
 class Verdict(StrEnum):
-    """The verdict of a check, a gate or a suite; only PASS is true.
+    """The verdict of a check, a gate or a suite; only PASS is true as a bool.
 
     Examples
     --------
@@ -215,16 +215,16 @@ class Verdict(StrEnum):
 
     @classmethod
     def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
-        """Return the worst: ERROR, then FAIL, INCONCLUSIVE, PASS; SKIP only when all are skipped.
+        """Return the worst: ERROR, FAIL, INCONCLUSIVE, PASS, and SKIP if all are SKIP.
 
         Raises
         ------
         ValueError
-            When no verdict is given: nothing was judged, so nothing can be said.
+            If no verdict is given.
         """
         given = [cls(verdict) for verdict in verdicts]
         if not given:
-            msg = "the worst of no verdicts is undefined"
+            msg = "Verdict.worst needs at least one verdict"
             raise ValueError(msg)
         return min(given, key=worst_first)
 
@@ -232,8 +232,7 @@ class Verdict(StrEnum):
         return self is Verdict.PASS
 
     def _unordered(self, other: object) -> NoReturn:
-        both = f"{self!r} can't be compared with {other!r}"
-        msg = f"verdicts have no order of their own, so {both}; use Verdict.worst"
+        msg = f"verdicts can't be ordered, got {self!r} and {other!r}; use Verdict.worst"
         raise TypeError(msg)
 
     __lt__ = __le__ = __gt__ = __ge__ = _unordered
@@ -243,27 +242,27 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS,
 
 
 def worst_first(verdict: Verdict) -> int:
-    """Return a sort key that puts the worst verdict first and SKIP last."""
+    """Return a sort key: the worst verdict first, SKIP last."""
     return _WORST_FIRST.index(verdict)
 
 
-# what most details are: they need no look at what they might stand for
+# the types of most details, which need no conversion
 _PLAIN = frozenset({type(None), bool, float, str})
 
 
 class Details(Mapping[str, object]):
-    """A read-only mapping of plain values, equal to any mapping with the same items."""
+    """A read-only mapping of values that JSON can represent; equal to a dict of the same items."""
 
     __slots__ = ("_items",)
 
     def __init__(self, items: Mapping[Any, object]) -> None:
-        if type(items) is Details:  # plain already, and nobody can change it
+        if type(items) is Details:  # already plain and read-only
             self._items: dict[str, object] = items._items  # noqa: SLF001
             return
         self._items = {}
         for key, value in items.items():
-            if not isinstance(key, str):  # 1 and "1" would become one name in JSON
-                msg = f"details: names must be texts, got {key!r}"
+            if not isinstance(key, str):  # 1 and "1" would be the same key in JSON
+                msg = f"details: keys must be strings, got {key!r}"
                 raise TypeError(msg)
             self._items[str(key)] = _plain(value, key)
 
@@ -281,11 +280,11 @@ class Details(Mapping[str, object]):
 
 
 def _plain(value: Any, key: str) -> object:
-    """Return a value that JSON carries: numpy scalars as Python's, NaN as None, lists as tuples."""
+    """Return a value of JSON types: numpy scalars as Python's, NaN as None, lists as tuples."""
     if type(value) in _PLAIN:
         return None if value != value else value  # noqa: PLR0124  (NaN)
     item = value.item() if getattr(value, "shape", None) == () else value
-    if isinstance(item, dict | Mapping):  # `dict` first: the other is slow to tell
+    if isinstance(item, dict | Mapping):  # `dict` first, because isinstance is slow for Mapping
         return Details(item)
     if isinstance(item, list | tuple):
         return tuple([_plain(part, key) for part in item])  # (a generator is slower)
@@ -295,13 +294,13 @@ def _plain(value: Any, key: str) -> object:
         return str(item)
     if isinstance(item, Real):
         return _number_or_none(key, item)
-    allowed = "None, bools, numbers, texts, sequences and mappings"
+    allowed = "None, bools, numbers, strings, sequences and mappings"
     msg = f"details: `{key}` must be made of {allowed}, got {type(value).__name__}"
     raise TypeError(msg)
 
 
 def _number_or_none(name: str, value: object) -> float | None:
-    """Return a number in plain form, None for undefined (None or NaN)."""
+    """Return a number as int or float, and None for None and NaN."""
     if value is None:
         return None
     plain = real(value)
@@ -312,17 +311,17 @@ def _number_or_none(name: str, value: object) -> float | None:
 
 
 def _normalize(thing: "Measurement | Check") -> None:
-    """Check the fields that measurements and checks share, and set their plain form."""
+    """Check the fields that measurements and checks have in common, and set their plain form."""
     owner = type(thing).__name__
     if not isinstance(thing.method, str):
-        raise refuse(owner, "method", "a text", thing.method)
+        raise refuse(owner, "method", "a string", thing.method)
     interval = thing.interval
     if interval is not None:
         ends = [_number_or_none("interval", end) for end in interval]
         known = [end for end in ends if end is not None]
         if len(ends) != 2 or known != sorted(known):
             raise refuse(owner, "interval", "(low, high)", tuple(ends))
-        # with one end undefined there is no interval
+        # an interval with an undefined end counts as undefined
         interval = (known[0], known[1]) if len(known) == 2 else None
     levels = {name: _number_or_none(name, getattr(thing, name)) for name in _LEVELS}
     for name, level in levels.items():
@@ -340,33 +339,34 @@ def _normalize(thing: "Measurement | Check") -> None:
 
 
 _LEVELS = ("confidence", "p_value")
-#: The fields that a check takes over from its measurement.
+#: The fields that a check copies from its measurement.
 _OF_MEASUREMENT = ("value", "interval", "n", "dropped", "method", "details", *_LEVELS)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One number that was observed, with what it rests on.
+    """A measured value, with the number of rows and the uncertainty.
 
     Parameters
     ----------
     value : float or None
-        What was observed; None (or NaN, kept as None) when it is undefined.
+        The value; None if it is undefined. NaN becomes None.
     n : int
-        Rows used.
+        Number of rows used.
     dropped : int
-        Rows that could not be used.
+        Number of rows that could not be used.
     interval : (float, float), optional
-        Two-sided interval at `confidence`. One with an undefined end is kept as None.
+        Two-sided confidence interval. It becomes None if an end is undefined.
     confidence : float, optional
-        Level of the interval.
+        Confidence level of the interval, between 0 and 1.
     p_value : float, optional
-        Chance of a value at least as far when nothing changed, after any correction.
+        Probability of a value at least as extreme if nothing changed, after any correction for
+        multiple tests.
     method : str
-        How the value was had.
+        Name of the method that computed the value or the interval.
     details : Mapping
-        Whatever else a reader may want: plain values only.
+        Further information, made of None, bools, numbers, strings, sequences and mappings.
     """
 
     value: float | None
@@ -383,7 +383,7 @@ class Measurement:
 
 
 class DecideOptions(TypedDict, total=False):
-    """The options of `decide`, as `Check.judge` passes them on."""
+    """The options of `decide`, for the signature of `Check.judge`."""
 
     rule: Rule
     min_n: int
@@ -400,15 +400,15 @@ class DecideOptions(TypedDict, total=False):
 
 
 class Decision(NamedTuple):
-    """A verdict, its reason, and whether only chance keeps it undecided."""
+    """A verdict, its reason, and whether it is undecided only by chance."""
 
     verdict: Verdict
     because: str = ""
     by_chance: bool = False
 
 
-#: The reason of an undecided rule "interval" without an interval.
-NO_INTERVAL = "no interval is defined; only decide_by='estimate' does without"
+#: The reason if the rule is "interval" and there is no interval.
+NO_INTERVAL = "no interval is defined; decide_by='estimate' needs none"
 
 
 def decide(
@@ -428,54 +428,55 @@ def decide(
     remedy: str = "",
     noun: str = "rows",
 ) -> Decision:
-    """Return PASS only for a finite value that rests on enough rows and is within the limit.
+    """Compare a measurement with a limit and return the verdict.
+
+    PASS requires a finite value within the limit, from enough rows, with no evidence missing.
 
     Parameters
     ----------
     measurement : Measurement
-        What was observed.
+        The measured value.
     limit : Limit
-        What is allowed; inclusive.
+        The allowed values.
     rule : {"estimate", "significance", "interval"}
-        "estimate": the value decides. "significance": a value beyond the limit is a FAIL only when
-        its p-value is at most `significance`. "interval": the whole interval must be within for
-        PASS and beyond for FAIL.
+        "estimate" compares the value alone. With "significance", a value beyond the limit is a FAIL
+        only if its p-value is at most `significance`. With "interval", PASS requires the whole
+        interval within the limit, and FAIL the whole interval beyond.
     min_n : int
-        Rows needed; fewer are INCONCLUSIVE.
+        Required number of rows; with fewer, the verdict is INCONCLUSIVE.
     max_dropped : float
-        Share of rows that may have been dropped; more is INCONCLUSIVE.
+        Largest allowed share of dropped rows; with more, the verdict is INCONCLUSIVE.
     significance : float
-        Level of FAIL for the rule "significance".
+        Significance level of a FAIL for the rule "significance".
     pass_p_value, pass_significance : float, optional
-        Give PASS a level of its own, for the rule "significance": a value within the limit is a
-        PASS only when `pass_p_value` is at most `pass_significance`, and INCONCLUSIVE otherwise.
+        For the rule "significance": a value within the limit is a PASS only if `pass_p_value` is at
+        most `pass_significance`, otherwise INCONCLUSIVE.
     insufficient : str
-        What else the evidence lacks for any decision, as a clause; the verdict is INCONCLUSIVE.
+        Reason why the evidence is not enough for PASS or FAIL; the verdict is INCONCLUSIVE.
     insufficient_by_chance : bool
-        Whether more rows would supply what `insufficient` names, so that the check counts as
+        Whether more rows would remove the reason in `insufficient`, so that the check counts as
         undecided by chance.
     insufficient_for_pass : str
-        What the evidence lacks for PASS alone, as a clause; FAIL stays possible.
+        Reason why the evidence is not enough for PASS; FAIL is still possible.
     chance : str
-        What chance gives at this size, as in ``"differences up to 0.18"``, for the reason of a
-        value beyond the limit that is not significant.
+        Values that are expected by chance, such as ``"differences up to 0.18"``; part of the reason
+        if a value beyond the limit is not significant.
     remedy : str
-        What would be enough to decide, as a clause, for the reason of a check that is undecided by
-        chance.
+        What would be enough to decide; part of the reason if the check is undecided by chance.
     noun : str
         What `n` counts, in the plural: "rows", "calls", "requests".
 
     Returns
     -------
     Decision
-        An undefined value is INCONCLUSIVE. An infinite one within the limit is ERROR: no measure
-        can be better than possible. Beyond the limit it is FAIL, unless it has an interval that
-        reaches across the limit and the rule is "interval".
+        An undefined value is INCONCLUSIVE. An infinite value within the limit is an ERROR, because
+        no real measurement gives it. Beyond the limit it is a FAIL, unless the rule is "interval"
+        and its interval contains the limit.
 
     Raises
     ------
     OptionError
-        For a wrong option, or a level of PASS with another rule than "significance".
+        For an invalid option, or for `pass_significance` with another rule than "significance".
 
     Examples
     --------
@@ -507,10 +508,11 @@ def decide(
     # a quotient, because 57 of 100 is 0.57, where 0.57 * 100 is less than 57
     if dropped and dropped / (n + dropped) > max_dropped:
         lost = f"{dropped:,} of {n + dropped:,} {noun} were dropped"
-        return Decision(Verdict.INCONCLUSIVE, f"{lost}; at most {max_dropped:.3g} of them may be")
+        allowed = format_number(max_dropped, "share")
+        return Decision(Verdict.INCONCLUSIVE, f"{lost}, at most {allowed} are allowed")
     holds, p_value, ends = limit.holds(value), measurement.p_value, measurement.interval
     if holds and math.isinf(value):
-        return Decision(Verdict.ERROR, "infinite")
+        return Decision(Verdict.ERROR, "an infinite value can't pass")
     if rule == "estimate":
         within, beyond = holds, not holds
     elif rule == "significance":
@@ -549,28 +551,27 @@ def decide(
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A measurement held against a limit: a row of the report.
+    """A measurement with its limit and verdict: one row of a report.
 
     Parameters
     ----------
     subject : str
-        The column, metric or property judged.
+        The column, metric or property that was checked.
     metric : str
-        What was measured of it.
+        The name of what was measured.
     verdict : Verdict
-        A PASS is refused unless its value is within its limit.
+        PASS requires a finite value within the limit.
     reason : str
-        One sentence: what was measured, the limit, and what would decide it.
+        One sentence: what was measured, the limit, and what is missing for a decision.
     group : str, optional
-        The slice, as in ``"pclass=1"``.
+        The slice of the rows, such as ``"pclass=1"``.
     value, limit, interval, confidence, n, dropped, p_value, method, details
-        As in `Measurement`; the p-value is adjusted for all that the gate looks at.
+        As in `Measurement`; the p-value is adjusted for all checks of the gate.
     unit : {"", "share", "s", "rows", "violations"}
-        Unit of the value and the limit; "violations" counts what breaks a property that has no
-        number.
+        Unit of the value and the limit; "violations" is a count, for properties without a number.
     by_chance : bool
-        Whether an INCONCLUSIVE measured something on enough rows and only chance keeps it
-        undecided: what ``inconclusive="allow"`` forgives.
+        Whether the check is INCONCLUSIVE only by chance, although it has a value from enough rows.
+        ``inconclusive="allow"`` allows such checks.
     hint : str
         The likely cause or remedy; `Check.judge` adds it to the reason.
     summary : str
@@ -598,23 +599,23 @@ class Check:
     summary: str = ""
 
     def __post_init__(self) -> None:
-        what = "Check"
+        owner = "Check"
         for name in ("subject", "metric", "reason", "hint", "summary", "group"):
             given = getattr(self, name)
             if not (isinstance(given, str) or (name == "group" and given is None)):
-                raise refuse(what, name, "a text", given)
+                raise refuse(owner, name, "a string", given)
         if self.limit is not None and not isinstance(self.limit, Limit):
-            raise refuse(what, "limit", "a Limit or None", self.limit)
-        choice(what, "unit", self.unit, UNITS)
-        flag(what, "by_chance", self.by_chance)
+            raise refuse(owner, "limit", "a Limit or None", self.limit)
+        choice(owner, "unit", self.unit, UNITS)
+        flag(owner, "by_chance", self.by_chance)
         _normalize(self)
         object.__setattr__(self, "verdict", Verdict(self.verdict))
         value, limit = self.value, self.limit
         finite = value is not None and math.isfinite(value)
         shown = finite and limit is not None and value is not None and limit.holds(value)
         if self.verdict is Verdict.PASS and not shown:
-            within = limit or "within a limit"
-            msg = f"a check can't pass: the value {value!r} is not shown to be {within}"
+            got = f"got {value!r} (limit: {limit or 'none'})"
+            msg = f"a PASS needs a finite value within its limit, {got}"
             raise ValueError(msg)
         if self.by_chance and not (finite and self.verdict is Verdict.INCONCLUSIVE):
             msg = "only an INCONCLUSIVE check with a finite value can be undecided by chance"
@@ -643,7 +644,7 @@ class Check:
         summary: str = "",
         **options: Unpack[DecideOptions],
     ) -> "Check":
-        """Return the check that `decide` makes of a measurement.
+        """Return the check of a measurement, with the verdict of `decide`.
 
         Parameters
         ----------
@@ -652,14 +653,14 @@ class Check:
         measurement, limit, **options
             As in `decide`.
         said : str
-            What was measured, as a clause; by default the metric, the subject, the value and n.
+            Start of the reason; by default the metric, the subject, the value and n.
         """
         verdict, because, by_chance = decide(measurement, limit, **options)
         if not said:
-            what = "" if metric == subject else f"`{metric}` of "
+            prefix = "" if metric == subject else f"`{metric}` of "
             where = f"`{subject}`" if group is None else f"`{subject}` where {group}"
             value = format_value(measurement.value, limit, unit)
-            said = f"{what}{where} is {value} (n = {measurement.n:,})"
+            said = f"{prefix}{where} is {value} (n = {measurement.n:,})"
         if hint:
             said += f" (hint: {hint})"
         reason, bound = "; ".join(filter(None, [said, because])), format_limit(limit, unit)

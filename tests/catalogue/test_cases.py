@@ -145,7 +145,7 @@ def test_drift_of_a_column_in_another_form_of_unicode_is_an_error(name, there):
 
 
 def test_empty_suite_is_refused():
-    with pytest.raises(mg.OptionError, match="an empty suite would pass on nothing"):
+    with pytest.raises(mg.OptionError, match="at least one gate is needed"):
         mg.GateSuite([])
 
 
@@ -168,7 +168,7 @@ def test_suite_without_counting_gates_is_inconclusive(suite):
 
 @pytest.mark.parametrize("name", ["completeness", "COMPLETENESS", "completene\u017fs"])
 def test_repeated_name_is_refused(name):
-    with pytest.raises(mg.OptionError, match="give one of them a `name=`"):
+    with pytest.raises(mg.OptionError, match="set `name=` on one of them"):
         mg.GateSuite([mg.Completeness(), mg.Completeness(name=name)])
 
 
@@ -190,7 +190,7 @@ def test_gate_that_checks_nothing_is_an_error():
     class Silent(mg.Gate):
         pass
 
-    assert Silent().run().reason == "the gate yielded no check: nothing was judged"
+    assert Silent().run().reason == "the gate yielded no checks"
 
 
 @pytest.mark.parametrize("table", [{"x": []}, {"x": [None]}, {"y": [1]}, None, 7])

@@ -199,7 +199,7 @@ VALUES = (
     ),
     case("no missing sensitive value where they are errors", P, gate=parity(missing_group="error")),
     case(
-        "names that differ by a space are two groups",
+        "different names by a space are two groups",
         U,
         "29 rows",
         sensitive_features=np.where(np.arange(N) < 29, "a ", GROUP),

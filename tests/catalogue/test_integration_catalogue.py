@@ -676,7 +676,7 @@ def test_model_and_application_have_groups_of_checks():
     ("evidence", "words"),
     [
         ({}, "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"),
-        ({"model": bad.Honest()}, "needs `X`, which the run was not given"),
+        ({"model": bad.Honest()}, "needs `X`, which was not given"),
         ({"X": bad.people()}, "needs `model` and `X`"),
         ({"application": bad.application}, "`application` needs `golden_X`"),
         ({"application": 7, "golden_X": [1], "golden_pred": [1]}, "must be callable, got int"),

@@ -206,13 +206,13 @@ def test_unknown_type_is_refused_with_a_suggestion(dtype, hint):
             "float",
             {"isin": [1.0, None]},
             (
-                "`isin` must be made of finite numbers, texts, bools, dates or datetimes, got None"
-                "; null and NaN always are missing"
+                "`isin` must be made of finite numbers, strings, bools, dates or datetimes, got "
+                "None; null and NaN always count as missing"
             ),
         ),
-        ("any", {"isin": [[1]]}, "`isin` must be made of finite numbers, texts, bools, dates"),
+        ("any", {"isin": [[1]]}, "`isin` must be made of finite numbers, strings, bools, dates"),
         ("int", {"matches": "a"}, "`matches` must be left out for type 'int', got 'a'"),
-        ("string", {"matches": 7}, "`matches` must be a text of at most 10,000"),
+        ("string", {"matches": 7}, "`matches` must be a string of at most 10,000"),
         (
             "string",
             {"matches": "(a"},
@@ -227,11 +227,15 @@ def test_unknown_type_is_refused_with_a_suggestion(dtype, hint):
             "int",
             {"max_invalid": 5},
             (
-                "`max_invalid` must be a share from 0 to 1, got 5; it is a share, not a percentage"
+                "`max_invalid` must be between 0 and 1, got 5; shares are not percentages"
                 ": write 0.05"
             ),
         ),
-        ("int", {"max_invalid": -0.1}, "`max_invalid` must be a finite number at least 0 and at"),
+        (
+            "int",
+            {"max_invalid": -0.1},
+            "`max_invalid` must be a finite number of at least 0 and at",
+        ),
         ("int", {"max_invalid": True}, "`max_invalid` must be a finite number"),
     ],
 )

@@ -878,12 +878,12 @@ def test_every_report_is_valid_json(method):
                 "'hellinger', 'total_variation', 'chi2', got 'k'; did you mean 'ks'?"
             ),
         ),
-        ({"at_most": -0.1}, "Drift: `at_most` must be a finite number at least 0, got -0.1"),
+        ({"at_most": -0.1}, "Drift: `at_most` must be a finite number of at least 0, got -0.1"),
         (
             {"method": "ks", "at_most": 10},
             (
-                "Drift: `at_most` must be a share from 0 to 1, got 10; "
-                "it is a share, not a percentage: write 0.1"
+                "Drift: `at_most` must be between 0 and 1, got 10; "
+                "shares are not percentages: write 0.1"
             ),
         ),
         ({"columns": []}, "Drift: `columns` must be at least one name, got []"),
@@ -895,13 +895,16 @@ def test_every_report_is_valid_json(method):
         ({"min_samples": 0}, "Drift: `min_samples` must be a whole number of at least 1, got 0"),
         (
             {"significance": 0},
-            "Drift: `significance` must be a finite number at least 1e-09 and at most 0.5, got 0",
+            (
+                "Drift: `significance` must be a finite number of at least 1e-09 and at most 0.5, "
+                "got 0"
+            ),
         ),
         (
             {"max_missing_shift": 5},
             (
-                "Drift: `max_missing_shift` must be a share from 0 to 1, got 5; "
-                "it is a share, not a percentage: write 0.05"
+                "Drift: `max_missing_shift` must be between 0 and 1, got 5; "
+                "shares are not percentages: write 0.05"
             ),
         ),
         (

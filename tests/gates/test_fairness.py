@@ -128,7 +128,7 @@ def test_unknown_name_shows_the_nearest(name, near):
         ("accuracy_group_max", {"at_least": 0.8}, "`at_least` must be left out.*`at_most`"),
         (PARITY, {}, "`at_most` must be given"),
         ("demographic_parity_ratio", {}, "`at_least` must be given"),
-        (PARITY, {"at_most": 10}, "a share, not a percentage: write 0.1"),
+        (PARITY, {"at_most": 10}, "shares are not percentages: write 0.1"),
         (PARITY, {"at_most": -0.1}, "at least 0 and at most 1"),
         ("demographic_parity_ratio", {"at_least": 80}, "write 0.8"),
         ("demographic_parity_ratio", {"at_least": 1.25}, "a share"),
@@ -728,7 +728,7 @@ def test_metrics_without_an_interval_are_decided_by_the_estimate(metric, limit):
     assert gate.run(**given).verdict is mg.Verdict.FAIL
     result = fair(metric, limit).run(**given)
     assert result.verdict is mg.Verdict.INCONCLUSIVE
-    assert "only decide_by='estimate' does without" in result.checks[1].reason
+    assert "decide_by='estimate' needs none" in result.checks[1].reason
 
 
 def test_a_gap_on_the_limit_passes_however_it_was_rounded():

@@ -41,8 +41,8 @@ def verdicts(result):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"column": ""}, "`column` must be a text that is not empty, got ''"),
-        ({"column": 1}, "`column` must be a text that is not empty, got 1"),
+        ({"column": ""}, "`column` must be a non-empty string, got ''"),
+        ({"column": 1}, "`column` must be a non-empty string, got 1"),
         ({"max_age": 0}, "`max_age` must be a duration such as '20ms', '24h', '7d', a timedelta"),
         ({"max_age": "1 day"}, "`max_age` must be a duration"),
         ({"max_age": "-1h"}, "`max_age` must be a duration"),
@@ -62,7 +62,7 @@ def verdicts(result):
         ),
         ({"assume_timezone": "../etc"}, "`assume_timezone` must be the name of a time zone"),
         ({"assume_timezone": UTC}, "`assume_timezone` must be the name of a time zone"),
-        ({"min_fresh_share": 95}, "it is a share, not a percentage: write 0.95"),
+        ({"min_fresh_share": 95}, "shares are not percentages: write 0.95"),
         ({"min_fresh_share": math.nan}, "`min_fresh_share` must be a finite number"),
     ],
 )
@@ -491,7 +491,8 @@ def test_clock_without_a_zone_is_an_error(now):
     result = run([NOW], now=now)
     assert result.verdict is ERROR
     assert result.reason == (
-        f"`now` must be an aware datetime, such as datetime.now(timezone.utc), got {now!r}"
+        "`now` must be a datetime with a time zone, such as datetime.now(timezone.utc), "
+        f"got {now!r}"
     )
 
 

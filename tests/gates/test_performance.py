@@ -57,7 +57,7 @@ def nothing(y_true, y_pred):
     ("options", "message"),
     [
         ({}, "Performance: `at_least` is required as the limit of `recall`"),
-        ({"at_least": 95}, "not a percentage: write 0.95"),
+        ({"at_least": 95}, "not percentages: write 0.95"),
         ({"at_least": math.nan}, "`at_least`"),
         ({"at_most": 0.9}, "did you mean at_least=0.9?"),
         ({"at_least": 0.9, "at_most": 0.8}, "`at_least` must not be greater than `at_most`"),

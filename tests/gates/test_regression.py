@@ -551,7 +551,7 @@ def test_without_an_interval_the_reason_names_the_rule_that_needs_none():
     given = {"y_true": TRUE, "y_pred": SCORE, "production_pred": NOISY}
     result = mg.Regression("max_error", tolerance=1).run(**given)
     assert result.verdict is U
-    assert "no interval is defined; only decide_by='estimate' does without" in result.reason
+    assert "no interval is defined; decide_by='estimate' needs none" in result.reason
     assert mg.Regression("max_error", tolerance=1, decide_by="estimate").run(**given).passed
 
 
@@ -581,7 +581,7 @@ def test_rows_needed_decide_in_four_of_five_draws():
     [
         ({"metric": "AUC"}, "did you mean 'roc_auc'"),
         ({"metric": "neg_log_loss"}, "did you mean 'log_loss'"),
-        ({"tolerance": 5}, "it is a share, not a percentage: write 0.05"),
+        ({"tolerance": 5}, "shares are not percentages: write 0.05"),
         ({"tolerance": -0.01}, "`tolerance` must be"),
         ({"tolerance": math.inf}, "`tolerance` must be"),
         ({"tolerance": True}, "`tolerance` must be"),

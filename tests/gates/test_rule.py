@@ -44,7 +44,7 @@ def later(table):
         ({"condition": 3}, "`condition` must be a condition such as 'start <= end', or a function"),
         ({"condition": "a & b"}, "Rule: `condition`: unexpected '&' at character 3 of 'a & b'"),
         ({"condition": later}, "Rule: `name` is required when `condition` is a function"),
-        ({"max_invalid": 5}, "it is a share, not a percentage: write 0.05"),
+        ({"max_invalid": 5}, "shares are not percentages: write 0.05"),
         ({"missing": "drop"}, "`missing` must be one of 'ignore', 'invalid', got 'drop'"),
         ({"by": {"old": "age >"}}, "Rule: `by['old']`: the text ends at character 6 of 'age >'"),
         ({"by": {"old": 3}}, "`by` must be a mapping of names to conditions"),

@@ -50,7 +50,7 @@ def test_production_is_asked_of_its_own_model():
 
 
 def test_what_no_model_can_answer_was_not_given():
-    said = "needs `y_pred`, which the run was not given"
+    said = "needs `y_pred`, which was not given"
     assert agrees.run(y_true=Y).reason == said
     assert agrees.run(y_true=Y, X=X).reason == said
     assert agrees.run(y_true=Y, model=len).reason == said
@@ -61,7 +61,7 @@ def test_what_no_model_can_answer_was_not_given():
             return Y
 
     assert mean_score.run(X=X, model=OnlyPredicts()).reason == (
-        "needs `y_score`, which the run was not given"
+        "needs `y_score`, which was not given"
     )
 
     @mg.gate

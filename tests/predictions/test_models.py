@@ -191,7 +191,7 @@ def test_the_model_cannot_write_to_the_table():
     said = refusal(X=X.to_numpy(), y_true=Y, model=write)
     assert said == (
         "`model` raised ValueError: assignment destination is read-only; "
-        "what it is given is read-only: change a copy (`X = X.copy()`)"
+        "the arguments are read-only: change a copy (`X = X.copy()`)"
     )
 
 
@@ -268,7 +268,7 @@ def test_what_is_lacking(given, message):
 
 
 def test_labels_are_always_needed():
-    assert refusal(y_pred=Y) == "needs `y_true`, which the run was not given"
+    assert refusal(y_pred=Y) == "needs `y_true`, which was not given"
 
 
 # whose column is whose

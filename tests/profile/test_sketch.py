@@ -132,8 +132,8 @@ def test_dict_round_trip():
         ({"points": [2.0, 1.0, 4.0]}, "`points` must be finite and increasing"),
         ({"points": [1.0, None, 4.0]}, "`points` must be finite and increasing"),
         ({"points": [1.0, 2.0, "Infinity"]}, "`points` must be finite and increasing"),
-        ({"points": ["a", 2.0, 4.0]}, "a number was expected, got 'a'"),
-        ({"points": [True, 2.0, 4.0]}, "a number was expected, got True"),
+        ({"points": ["a", 2.0, 4.0]}, "expected a number, got 'a'"),
+        ({"points": [True, 2.0, 4.0]}, "expected a number, got True"),
         ({"points": 7}, "`points` must be a list, got int"),
         ({"points": [1, 2, 10**30]}, "`points` must be numbers of at most 64 bits, got a larger"),
         ({"points": [1, 2]}, "`low` must have one count for each of 2 points, got 3"),
@@ -153,8 +153,8 @@ def test_dict_round_trip():
         ({"pos_inf": 2**65}, "`low` and `high` must increase"),
         ({"spread": -1.5}, "`spread` must be finite and at least 0, got -1.5"),
         ({"spread": "Infinity"}, "`spread` must be finite and at least 0, got inf"),
-        ({"spread": "wide"}, "a number was expected, got 'wide'"),
-        ({"more": 1}, "knots: 'more' is not known"),
+        ({"spread": "wide"}, "expected a number, got 'wide'"),
+        ({"more": 1}, "knots: 'more' is unknown"),
     ],
 )
 def test_invalid_dicts_are_refused(changes, message):

@@ -163,7 +163,7 @@ class Column:
                 allowed = f"left out for type {self.dtype!r}"
                 raise options.refuse(_COLUMN, "matches", allowed, pattern)
             if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-                allowed = f"a text of at most {_LONGEST_PATTERN:,} characters"
+                allowed = f"a string of at most {_LONGEST_PATTERN:,} characters"
                 shown = f"{pattern[:40]}..." if isinstance(pattern, str) else pattern
                 raise options.refuse(_COLUMN, "matches", allowed, shown)
             try:

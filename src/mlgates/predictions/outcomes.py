@@ -237,7 +237,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         For evidence that is missing, invalid or does not have the same rows.
     """
     if "y_true" not in evidence:
-        msg = "needs `y_true`, which the run was not given"
+        msg = "needs `y_true`, which was not given"
         raise EvidenceError(msg)
     names = lookup.PRODUCTION if production else lookup.CANDIDATE
     true = lookup.column_of(evidence, "y_true")

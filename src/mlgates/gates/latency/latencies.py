@@ -250,7 +250,7 @@ def read_latencies(
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
     if missing:
         needed = " and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in missing)
-        msg = f"needs {needed}, which the run was not given"
+        msg = f"needs {needed}, which was not given"
         raise EvidenceError(msg)
 
     def enough(latencies: Floats) -> bool:
