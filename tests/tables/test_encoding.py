@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlgates.tables.encoding import distinct_as_doubles, filled, null_mask, to_floats, to_numpy
+from mlgates.tables.encoding import (
+    byte_weights,
+    bytes_sum,
+    distinct_as_doubles,
+    filled,
+    null_mask,
+    to_floats,
+    to_numpy,
+)
 
 TYPES = [pa.bool_(), pa.int8(), pa.uint16(), pa.int32(), pa.uint64(), pa.float32(), pa.float64()]
 
@@ -99,3 +107,9 @@ print(report.verdict, "pandas" in sys.modules)
         [sys.executable, "-c", script], check=False, capture_output=True, text=True
     )
     assert (done.stdout.strip(), done.stderr) == ("pass False", "")
+
+
+@pytest.mark.parametrize("long", ["", "x" * 20_000, "é" * 9_000])
+def test_weights_of_texts_add_up_to_the_sum_of_bytes(long):
+    texts = pa.array(["a", "", long, None, "bc"])[1:]
+    assert int(byte_weights(texts.drop_null()).sum()) == bytes_sum(texts)

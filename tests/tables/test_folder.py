@@ -1,5 +1,13 @@
 """A folder of Parquet files is one table."""
 
+import math
+import os
+from datetime import date, datetime
+from decimal import Decimal
+from urllib.parse import quote
+
+import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,12 +37,26 @@ def test_files_are_read_in_the_order_of_their_paths(tmp_path):
     assert mg.Profile.of(tmp_path).columns["x"].missing == 1
 
 
-def test_hidden_files_and_others_are_left_out(tmp_path):
+def test_hidden_files_are_left_out(tmp_path):
     write(tmp_path, "a.parquet", {"x": [1]})
     write(tmp_path, "_temporary/b.parquet", {"x": [2]})
     write(tmp_path, ".c.parquet", {"x": [3]})
-    (tmp_path / "notes.txt").write_text("x")
+    write(tmp_path, ".day=1/d.parquet", {"x": [4]})
+    write(tmp_path, "_k=v.parquet", {"x": [5]})
+    (tmp_path / "_SUCCESS").touch()
     assert read(as_source(tmp_path)) == {"x": [1]}
+
+
+def test_every_visible_parquet_file_counts_whatever_its_name(tmp_path):
+    for number, name in enumerate(["000000_0", "b.parq", "c.PARQUET", "d", "e.snappy.x"]):
+        write(tmp_path, name, {"x": [number]})
+    assert read(as_source(tmp_path)) == {"x": [0, 1, 2, 3, 4]}
+
+
+def test_keys_that_begin_with_an_underscore_are_columns(tmp_path):
+    for year in (2024, 2025):
+        write(tmp_path, f"_year={year}/000000_0", {"x": [year]})
+    assert read(as_source(tmp_path)) == {"x": [2024, 2025], "_year": [2024, 2025]}
 
 
 def test_files_and_links_that_may_hold_rows_are_never_left_out(tmp_path):
@@ -47,11 +69,49 @@ def test_files_and_links_that_may_hold_rows_are_never_left_out(tmp_path):
         "'link' is a link to a folder, which is not followed"
     )
     (root / "link").unlink()
-    for content in (b"", b"half written"):
-        (root / "b.parquet").write_bytes(content)
-        assert mg.Completeness().run(data=root).reason == (
-            "'b.parquet' is not a complete Parquet file (perhaps still being written)"
-        )
+    whole = (root / "a.parquet").read_bytes()
+    for content, problem in {
+        b"": "is not a Parquet file, as all files of a folder must be; move it away, or begin its "
+        "name with '_' to leave it out",
+        b"x,y": "is not a Parquet file, as all files of a folder must be; move it away, or begin "
+        "its name with '_' to leave it out",
+        whole[:-1]: "is not a complete Parquet file (perhaps still being written)",
+        b"PAR1": "is not a complete Parquet file (perhaps still being written)",
+        b"PARE" + whole[4:]: "is an encrypted Parquet file, which can't be read",
+    }.items():
+        (root / "b").write_bytes(content)
+        assert mg.Completeness().run(data=root).reason == f"'b' {problem}"
+    (root / "b").unlink()
+    os.mkfifo(root / "b")
+    assert mg.Completeness().run(data=root).reason == "'b' is not a regular file"
+
+
+@pytest.mark.parametrize(
+    ("log", "what"),
+    [
+        ("_delta_log/00000000000000000000.json", "a Delta table"),
+        (".hoodie/hoodie.properties", "a Hudi table"),
+        ("metadata/00000-1.metadata.json", "an Iceberg table"),
+        ("metadata/version-hint.text", "an Iceberg table"),
+        ("_spark_metadata/0", "the output of a Spark stream"),
+    ],
+)
+def test_tables_with_a_log_of_their_rows_are_refused(tmp_path, log, what):
+    root = tmp_path / "lake" / "table"
+    write(root, "data/day=1/a.parquet", {"x": [1]})
+    (root / log).parent.mkdir()
+    (root / log).touch()
+    key = root / "data" / "day=1"
+    for path in (root.parent, root, root / "data", key, key / "a.parquet", [key / "a.parquet"]):
+        result = mg.Completeness().run(data=path)
+        assert result.verdict is mg.Verdict.ERROR
+        assert f"{str(root)!r} is {what}" in result.reason
+        assert "read the current rows, such as by " in result.reason
+
+
+def test_a_folder_of_metadata_that_is_no_table_is_not_iceberg(tmp_path):
+    write(tmp_path, "metadata/a.parquet", {"x": [1]})
+    assert read(as_source(tmp_path)) == {"x": [1]}
 
 
 def test_keys_of_folders_are_columns(tmp_path):
@@ -71,6 +131,106 @@ def test_keys_of_folders_are_columns(tmp_path):
     assert read(source, ["land", "x"]) == {"land": ["DE", None, None], "x": [1.5, 2.5, 3.5]}
     assert read(source, ["year"]) == {"year": [2024, 2025, 2025]}
     assert sum(batch.num_rows for batch in source.batches([])) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "cells"),
+    [
+        (["01", "02", "12"], "int", [1, 2, 12]),
+        (["-5", "007"], "int", [-5, 7]),
+        ([str(2**63), "1"], "int", [2**63, 1]),
+        (["2026-03-02", "2026-03-01"], "date", [date(2026, 3, 2), date(2026, 3, 1)]),
+        (["2026-03-02", "2026-02-30"], "string", ["2026-03-02", "2026-02-30"]),
+        (["2026-03-02", "7"], "string", ["2026-03-02", "7"]),
+        (["10", "unknown"], "string", ["10", "unknown"]),
+        (["1.5", "2.5"], "string", ["1.5", "2.5"]),
+        (["01", None], "int", [1, None]),
+        (["2026-03-02", None], "date", [date(2026, 3, 2), None]),
+        ([None], "null", [None]),
+        (["", "1"], "string", ["", "1"]),
+    ],
+)
+def test_the_type_of_a_key_fits_all_of_its_folders(tmp_path, values, kind, cells):
+    for number, value in enumerate(values):
+        name = "__HIVE_DEFAULT_PARTITION__" if value is None else value
+        write(tmp_path, f"k={name}/{number}.parquet", {"x": [number]})
+    source = as_source(tmp_path)
+    assert source.schema["k"].kind == kind
+    found = read(source)
+    assert dict(zip(found["x"], found["k"], strict=True)) == dict(enumerate(cells))
+
+
+KEYS = [
+    (1, "01"),
+    ("01", "01"),
+    (True, "true"),
+    (date(2026, 3, 2), "2026-03-02"),
+    (datetime(2026, 3, 2, 10, 30), "2026-03-02 10:30:00.000000"),
+    (Decimal("1.50"), "1.5"),
+    (1.5, "1.5"),
+    (math.nan, "NaN"),
+    (None, "__HIVE_DEFAULT_PARTITION__"),
+    (b"ab", "ab"),
+]
+
+
+@pytest.mark.parametrize(("value", "name"), KEYS, ids=repr)
+def test_a_key_that_the_files_hold_too_is_taken_once(tmp_path, value, name):
+    write(tmp_path, f"k={quote(name)}/a.parquet", {"k": [value, value], "x": [1, 2]})
+    source = as_source(tmp_path)
+    assert list(source.schema) == ["k", "x"]
+    assert str(read(source)["k"]) == str([value, value])
+    assert mg.Completeness(max_missing=1.0).run(data=tmp_path).passed
+
+
+@pytest.mark.parametrize("other", [0, "a", None, False, date(2026, 3, 1), 2.5, b"b"], ids=repr)
+def test_a_key_that_differs_from_the_files_is_an_error(tmp_path, other):
+    write(tmp_path, "k=1/a.parquet", {"k": [other], "x": [1]})
+    assert mg.Completeness(max_missing=1.0).run(data=tmp_path).reason == (
+        "'k=1/a.parquet' holds values of 'k' other than '1', the value in the name of its folder"
+    )
+    # a gate that does not read the key is not affected
+    assert mg.Completeness("x").run(data=tmp_path).passed
+
+
+def test_one_row_of_many_that_differs_from_the_key_is_an_error(tmp_path):
+    write(tmp_path, "k=1/a.parquet", {"k": [1] * 999 + [2]})
+    assert mg.Completeness().run(data=tmp_path).verdict is mg.Verdict.ERROR
+    write(tmp_path, "k=1/a.parquet", {"k": [1] * 999 + [None]})
+    assert mg.Completeness(max_missing=1.0).run(data=tmp_path).verdict is mg.Verdict.ERROR
+
+
+def test_a_key_that_only_some_files_hold_is_an_error(tmp_path):
+    write(tmp_path, "k=1/a.parquet", {"k": [1], "x": [1]})
+    write(tmp_path, "k=2/a.parquet", {"x": [1]})
+    assert "differ in 'k'" in mg.Completeness().run(data=tmp_path).reason
+
+
+def test_a_key_twice_on_the_way_to_a_file_is_an_error(tmp_path):
+    write(tmp_path, "k=1/k=2/a.parquet", {"x": [1]})
+    assert mg.Completeness().run(data=tmp_path).reason == (
+        "two folders on the way to 'k=1/k=2/a.parquet' have the key 'k'"
+    )
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["in the path", "in both"])
+def test_folders_that_duckdb_partitions(tmp_path, inside):
+    rows = {"day": [date(2026, 3, 1), date(2026, 3, 2)], "zip": ["01234", None], "x": [1, 2]}
+    connection = duckdb.connect()
+    connection.register("rows", pa.table(rows))
+    columns = "write_partition_columns true" if inside else "write_partition_columns false"
+    connection.execute(
+        f"copy (from rows) to '{tmp_path}/t' (format parquet, partition_by (day, zip), {columns})"
+    )
+    source = as_source(tmp_path / "t")
+    assert read(source, ["day", "x"]) == {"day": rows["day"], "x": rows["x"]}
+    assert source.schema["zip"].kind == ("string" if inside else "int")
+
+
+def test_a_folder_that_polars_partitions(tmp_path):
+    rows = {"day": [date(2026, 3, 1), date(2026, 3, 2)], "zip": ["01234", None], "x": [1, 2]}
+    pl.DataFrame(rows).write_parquet(tmp_path, partition_by=["day", "zip"])
+    assert read(as_source(tmp_path), ["day", "zip", "x"]) == rows
 
 
 def test_escaped_keys_and_values_are_decoded(tmp_path):
@@ -106,7 +266,7 @@ def test_empty_files_count_as_files(tmp_path):
             "the files 'a.parquet' and 'b.parquet' differ in 'x', 'y'; all must have one schema",
         ),
         ({"k=1/a.parquet": {"x": [1]}, "a.parquet": {"x": [1]}}, "have different keys"),
-        ({"x=1/a.parquet": {"x": [1]}}, "several columns named 'x'"),
+        ({"x=2/a.parquet": {"x": [1]}}, "other than '2', the value in the name of its folder"),
     ],
 )
 def test_folders_that_are_no_table_are_an_error_of_the_gates(tmp_path, files, reason):

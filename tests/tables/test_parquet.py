@@ -1,6 +1,9 @@
 """Parquet files: streamed, readable twice, and refused with a message."""
 
 import datetime as dt
+import subprocess
+import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -8,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import mlgates as mg
 from mlgates.errors import EvidenceError
+from mlgates.tables import parquet, source
 from mlgates.tables.source import as_source
 
 ROWS = 150_000
@@ -141,7 +146,11 @@ def test_other_file(tmp_path, content):
 def test_truncated_file(path):
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    assert refusal(path) == f"the Parquet file '{path}' can't be read: ArrowInvalid"
+    assert refusal(path) == (
+        f"the file '{path}' is not a complete Parquet file (perhaps still being written)"
+    )
+    path.write_bytes(b"PAR1" + b"\xff" * 100 + b"PAR1")
+    assert refusal(path).startswith(f"the Parquet file '{path}' can't be read: ")
 
 
 def test_file_damaged_in_the_middle(path):
@@ -178,3 +187,125 @@ def test_errors_of_the_caller_are_not_errors_of_the_file(path):
     next(batches)
     with pytest.raises(KeyError):
         batches.throw(KeyError("mine"))
+
+
+# memory
+
+
+def layouts():
+    texts = [f"t{i % 7}" * (1 + 40 * (i % 50 == 3)) for i in range(300)]
+    texts[100] = "long" * 2_000
+    nulls = [None if i % 3 else text for i, text in enumerate(texts)]
+    return pa.table(
+        {
+            "text": pa.array(nulls, pa.large_string()),
+            "bytes": pa.array([text.encode() for text in texts]),
+            "category": pa.array(texts).dictionary_encode(),
+            "number": pa.array(range(300), pa.int16()),
+            "decimal": pa.array([Decimal(i) / 4 for i in range(300)]),
+            "fixed": pa.array([b"%04d" % i for i in range(300)], pa.binary(4)),
+            "flag": pa.array([i % 2 == 0 for i in range(300)]),
+            "list": pa.array([texts[i : i + i % 4] for i in range(300)]),
+            "struct": pa.array([{"a": {"b": text}, "c": 1} for text in texts]),
+            "map": pa.array([[(text, 1)] for text in texts], pa.map_(pa.string(), pa.int8())),
+            "null": pa.nulls(300),
+        }
+    )
+
+
+@pytest.mark.parametrize("size", [2_000, 1 << 25])
+@pytest.mark.parametrize("rows", [7, 1_000])
+@pytest.mark.parametrize("encoding", ["dictionary", "plain", "DELTA_BYTE_ARRAY"])
+def test_batches_of_bounded_bytes_have_the_rows_of_the_file(
+    tmp_path, monkeypatch, size, rows, encoding
+):
+    for module in (parquet, source):
+        monkeypatch.setattr(module, "BATCH_BYTES", size)
+    table = layouts()
+    is_delta = encoding.startswith("DELTA")
+    pq.write_table(
+        table,
+        tmp_path / "t.parquet",
+        row_group_size=rows,
+        use_dictionary=encoding == "dictionary",
+        column_encoding={"bytes": encoding, "text": encoding} if is_delta else None,
+    )
+    batches = list(as_source(tmp_path / "t.parquet").batches())
+    found = {
+        name: [cell for batch in batches for cell in batch.column(name).to_pylist()]
+        for name in table.column_names
+    }
+    assert found == table.to_pydict()
+    assert all(batch.num_rows for batch in batches)
+    # one row of the long text exceeds the smallest batch
+    texts = [sum(map(len, filter(None, batch["text"].to_pylist()))) for batch in batches]
+    assert max(texts) <= 4 * max(size, 8_000)
+
+
+PEAK = """
+import sys
+import mlgates as mg
+print(mg.Completeness().run(data=sys.argv[1]).verdict)
+with open("/proc/self/status") as status:
+    print(next(line for line in status if line.startswith("VmHWM")).split()[1])
+"""
+
+
+def documents(path):
+    with pq.ParquetWriter(path, pa.schema({"doc": pa.string()}), compression="zstd") as writer:
+        for start in range(0, 66_000, 3_000):
+            texts = [f"{start + i:020}" * 1_000 for i in range(3_000)]
+            writer.write_table(pa.table({"doc": texts}))
+
+
+def repeated(path):
+    codes = pa.array(np.zeros(20_000, np.int32))
+    texts = pa.DictionaryArray.from_arrays(codes, pa.array(["a" * 1_000_000]))
+    pq.write_table(pa.table({"doc": texts}), path, store_schema=False)
+
+
+def prefixes(path):
+    texts = pa.array(["ab" * 200_000] * 1_000)
+    pq.write_table(
+        pa.table({"doc": pa.chunked_array([texts] * 4)}),
+        path,
+        use_dictionary=False,
+        column_encoding={"doc": "DELTA_BYTE_ARRAY"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@pytest.mark.parametrize("write", [documents, repeated, prefixes], ids=lambda f: f.__name__)
+def test_files_that_unpack_to_many_times_their_size_need_little_memory(tmp_path, write):
+    path = tmp_path / "t.parquet"
+    write(path)
+    command = [sys.executable, "-c", PEAK, str(path)]
+    verdict, peak = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert verdict == "pass"
+    assert int(peak) < 1 << 20  # KiB
+
+
+def test_a_row_that_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "_MOST_ROW_BYTES", 1_000)
+    pq.write_table(pa.table({"x": [list(range(200))] * 3}), tmp_path / "t.parquet")
+    assert refusal(tmp_path / "t.parquet") == (
+        f"rows of the Parquet file '{tmp_path / 't.parquet'}' take 0.0 GiB of memory each; at most "
+        "1 GiB is read"
+    )
+
+
+def test_a_damaged_page_is_found_by_its_checksum(tmp_path):
+    path = tmp_path / "t.parquet"
+    table = pa.table({"x": np.arange(1_000.0)})
+    pq.write_table(table, path, write_page_checksum=True, use_dictionary=False, compression="none")
+    content = bytearray(path.read_bytes())
+    at = content.index(np.float64(500).tobytes())
+    content[at + 6] ^= 1
+    path.write_bytes(content)
+    assert mg.Completeness().run(data=path).reason == (
+        f"the Parquet file '{path}' can't be read: OSError (a page does not match its checksum: "
+        "the file is damaged)"
+    )

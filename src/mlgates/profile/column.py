@@ -146,7 +146,9 @@ class ColumnView:
     def given_type(self) -> pa.DataType:
         """Type of `plain`, or float16 for half floats, which are read as float32."""
         is_half = self.field.kind == "float" and "halffloat" in self.field.type
-        return pa.float16() if is_half else self.plain.type
+        type_ = self.array.type  # (decoding texts takes long, if they repeat)
+        type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
+        return pa.float16() if is_half else type_
 
     def aligned(self) -> pa.ChunkedArray:
         """Return one value per row, without dictionary encoding, null where null or NaN.

@@ -1,6 +1,7 @@
 """Convert Arrow columns to numpy arrays, to one dictionary, and to sums of bytes."""
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ __all__ = [
 #: Number of bytes of text whose sum fits into 32 bits: 255 * 2**24 < 2**32.
 _BLOCK = 1 << 24
 _LENGTH = 1 << 32
+#: Mean length from which texts are added up one by one.
+_LONG = 1 << 12
 #: The largest whole number, and the largest power of ten, up to which all are exact doubles.
 _WHOLE = 1 << 53
 _POWERS = 22
@@ -216,11 +219,15 @@ def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
     """Return the contribution of each text to `bytes_sum`, modulo 2**64."""
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
-    sums = np.zeros(len(data) + 1, np.uint64)
-    np.cumsum(data, out=sums[1:], dtype=np.uint64)
     lengths = np.diff(offsets).astype(np.uint64)
     ends = offsets - offsets[0]
-    return np.asarray(sums[ends[1:]] - sums[ends[:-1]] + lengths * np.uint64(_LENGTH))
+    if len(data) > _LONG * len(lengths):  # without eight bytes of memory for each byte
+        texts = (data[start:end] for start, end in pairwise(ends))
+        sums = np.fromiter((np.add.reduce(text, dtype=np.uint64) for text in texts), np.uint64)
+        return np.asarray(sums + lengths * np.uint64(_LENGTH))
+    totals = np.zeros(len(data) + 1, np.uint64)
+    np.cumsum(data, out=totals[1:], dtype=np.uint64)
+    return np.asarray(totals[ends[1:]] - totals[ends[:-1]] + lengths * np.uint64(_LENGTH))
 
 
 def as_bytes(array: pa.Array) -> pa.Array:

@@ -11,7 +11,8 @@ from pyarrow import csv
 
 from mlgates.errors import EvidenceError
 from mlgates.tables.field import few
-from mlgates.tables.parquet import open_path
+from mlgates.tables.folder import check_format, open_folder
+from mlgates.tables.parquet import open_file
 from mlgates.tables.source import Source, as_source
 
 __all__ = ["open_files"]
@@ -50,7 +51,7 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
     if isinstance(paths, str | PathLike):
         path = Path(paths)
         delimiter = _delimiter(path)
-        return _read_csv(path, delimiter) if delimiter else open_path(path)
+        return _read_csv(path, delimiter) if delimiter else _open_path(path)
     sources = [open_files(path) for path in paths]
     if len(sources) == 1:
         return sources[0]
@@ -70,6 +71,23 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
     rows = [source.rows for source in sources if source.rows is not None]
     total = sum(rows) if len(rows) == len(sources) else None
     return Source(f"{len(sources):,} files", first, total, read)
+
+
+def _open_path(path: Path) -> Source:
+    """Return the source of a Parquet file or of a folder of them."""
+    first, *more = str(path).split("\n")  # a string that is no path may be data
+    shown = f"{first + '...' if more else first!r:.200}"
+    try:
+        if path.is_dir():
+            return open_folder(path)
+        if path.is_file():
+            check_format(path)
+            return open_file(path)
+    except OSError as error:  # the name is too long, or access is denied
+        msg = f"the file {shown} can't be read: {type(error).__name__}"
+        raise EvidenceError(msg) from error
+    msg = f"there is no file {shown}"
+    raise EvidenceError(msg)
 
 
 def _delimiter(path: Path) -> str | None:

@@ -1,72 +1,94 @@
-"""Stream Parquet files, and folders of them, in small batches that need little memory."""
+"""Stream Parquet files in batches of bounded rows and bytes."""
 
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import unquote
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlgates.errors import EvidenceError
-from mlgates.tables.field import Field, check_names, few, field_of, is_unicode, normalise
-from mlgates.tables.source import BATCH_ROWS, Source, as_tables
+from mlgates.tables.field import Field, check_names, field_of, normalise
+from mlgates.tables.source import BATCH_BYTES, BATCH_ROWS, Source, at_least_one, joined, row_bytes
 
 _BUFFER_BYTES = 1 << 20
-_SUFFIXES = frozenset({".parquet", ".pq"})
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
-_NULL = "__HIVE_DEFAULT_PARTITION__"
+_MAGIC = b"PAR1"
+#: the size of the shortest file: both magics and the length of the footer
+_LEAST_BYTES = 12
+#: so many rows at a time where the bytes of single rows are unknown and may be many
+_FEW_ROWS = 512
+#: no row is read that takes more
+_MOST_ROW_BYTES = 1 << 30
+#: bytes of one value in memory, by physical type; of decimals those of Arrow
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
+_DICTIONARY = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
 
 
-def open_path(path: Path) -> Source:
-    """Return the source of a Parquet file or folder; raise EvidenceError for other paths.
+def open_file(path: Path) -> Source:
+    """Return the source of a Parquet file; raise EvidenceError for other files.
 
     Examples
     --------
     >>> import tempfile
-    >>> root = Path(tempfile.mkdtemp())
-    >>> (root / "year=2025").mkdir()
-    >>> pq.write_table(pa.table({"x": [1.5]}), root / "year=2025" / "a.parquet")
-    >>> table = open_path(root)
-    >>> table.rows, {name: field.kind for name, field in table.schema.items()}
-    (1, {'x': 'float', 'year': 'int'})
+    >>> path = Path(tempfile.mkdtemp(), "a.parquet")
+    >>> pq.write_table(pa.table({"x": [1.5]}), path)
+    >>> open_file(path)
+    Source(parquet file, 1 rows, x: float)
     """
-    first, *more = str(path).split("\n")  # a string that is no path may be data
-    shown = f"{first + '...' if more else first!r:.200}"
-    problem = ""
-    try:
-        if not path.is_dir() and not path.is_file():
-            problem = f"there is no file {shown}"
-        elif not path.is_dir() and not _is_parquet(path):
-            problem = f"the file {shown} is not a Parquet file; read it first and give the table"
-    except OSError as error:  # the name is too long, or access is denied
-        problem = f"the file {shown} can't be read: {type(error).__name__}"
-    if problem:
-        raise EvidenceError(problem)
-    if path.is_dir():
-        return _open_folder(path)
-    fields, rows = _described(path)
-    return Source("parquet file", MappingProxyType(fields), rows, partial(_read_file, path, fields))
+    if problem := problem_of(path):
+        msg = f"the file {str(path)!r:.200} {problem}"
+        if problem == NOT_PARQUET:
+            msg += "; read it first and give the table"
+        raise EvidenceError(msg)
+    fields, rows = described(path)
+    check_names(fields)
+    return Source("parquet file", MappingProxyType(fields), rows, partial(read_file, path, fields))
 
 
-def _is_parquet(path: Path) -> bool:
+NOT_PARQUET = "is not a Parquet file"
+
+
+def problem_of(path: Path) -> str:
+    """Return why a regular file is no Parquet file that can be read; "" if it may be one.
+
+    Raises OSError if the file can't be opened.
+    """
     with path.open("rb") as stream:
-        return stream.read(4) == b"PAR1"
+        head = stream.read(4)
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - 4))
+        tail = stream.read(4)
+    if head == b"PARE":
+        return "is an encrypted Parquet file, which can't be read"
+    if head != _MAGIC:
+        return NOT_PARQUET
+    if tail != _MAGIC or size < _LEAST_BYTES:
+        return "is not a complete Parquet file (perhaps still being written)"
+    return ""
 
 
-def _described(path: Path) -> tuple[dict[str, Field], int]:
+def described(path: Path) -> tuple[dict[str, Field], int]:
     """Return the columns and the number of rows of a file, from its footer."""
     with _opened(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-    check_names(schema.names)
+        names = schema.names
+    if len(set(names)) < len(names):
+        check_names(names)
     return {field.name: field_of(field.name, field.type, field.metadata) for field in schema}, rows
 
 
-def _read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of a file in order, in plain types; at least one table."""
+def read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iterator[pa.Table]:
+    """Yield the rows of a file in order, in plain types; at least one table.
+
+    Batches have at most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
+    """
     wanted = {name: fields[name] for name in names}
     with _opened(path) as file:
         schema = file.schema_arrow
@@ -75,17 +97,18 @@ def _read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Ite
             msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
             raise EvidenceError(msg)
         # Without columns the file would yield no rows.
-        batches = file.iter_batches(BATCH_ROWS, columns=names or schema.names[:1])
-        for table in as_tables(batches, schema):
+        columns = names or schema.names[:1]
+        pieces = _pieces(_Layout.of(path, file, columns), columns)
+        for table in at_least_one(joined(pieces), schema.empty_table):
             if names:  # a name with a dot may have selected more columns
-                columns = [normalise(table.column(name), wanted[name]) for name in names]
-                yield pa.Table.from_arrays(columns, names=names)
+                arrays = [normalise(table.column(name), wanted[name]) for name in names]
+                yield pa.Table.from_arrays(arrays, names=names)
             else:
                 yield table.select([])
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
     """Open a file to be read with little memory; turn errors of the reader into EvidenceError."""
     try:
         # In nanoseconds, INT96 timestamps after 2262 would overflow.
@@ -94,96 +117,214 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
             pre_buffer=False,
             buffer_size=_BUFFER_BYTES,
             coerce_int96_timestamp_unit="us",
+            page_checksum_verification=True,
+            **options,
         ) as file:
             yield file
     except EvidenceError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         msg = f"the Parquet file {str(path)!r} can't be read: {type(error).__name__}"
+        if "CRC" in str(error):
+            msg += " (a page does not match its checksum: the file is damaged)"
         raise EvidenceError(msg) from error
 
 
-def _open_folder(folder: Path) -> Source:
-    """Return the Parquet files of one schema below a folder, in the order of their paths.
+class _Leaf(NamedTuple):
+    """A leaf column of the file: its position, path, and bytes per value (None: they vary)."""
 
-    A folder named ``key=value`` on the way to a file is a column of that file's rows (Hive's
-    form, in which ``%20`` is a space): whole numbers where all values are, else texts. Files and
-    folders whose names begin with a dot or an underscore are left out, as Spark and Arrow leave
-    them.
+    position: int
+    path: str
+    width: int | None
+    is_flat: bool
+
+
+class _Plan(NamedTuple):
+    """How to read a row group: rows at a time, and the columns that stay encoded."""
+
+    rows: int
+    at_a_time: int
+    packed: frozenset[str]
+    #: an upper bound of its bytes in memory
+    largest: float
+
+
+@dataclass
+class _Layout:
+    """What of a file is read, and how its row groups are read with bounded memory.
+
+    Encoded sizes say little about sizes in memory: a dictionary of one long text repeated a
+    million times takes a few bytes. So texts of a dictionary stay encoded where they are many times
+    larger than the file, and the number of rows of a batch follows from the longest of them.
     """
-    files = [file for file in sorted(folder.rglob("*")) if _is_part(file.relative_to(folder), file)]
-    if not files:
-        msg = f"there is no Parquet file in the folder {str(folder)!r:.200}"
-        raise EvidenceError(msg)
-    described = [_described(file) for file in files]
-    stored = described[0][0]
-    keys = [_keys_of(file.relative_to(folder)) for file in files]
-    for file, (fields, _), own in zip(files, described, keys, strict=True):
-        different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
-        if different:
-            first, here = (str(f.relative_to(folder)) for f in (files[0], file))
-            what = f"differ in {few(sorted(different))}"
-            msg = f"the files {first!r} and {here!r} {what}; all must have one schema"
+
+    path: Path
+    file: pq.ParquetFile
+    leaves: list[_Leaf]
+    #: Arrow types by name of column
+    types: dict[str, pa.DataType]
+
+    @classmethod
+    def of(cls, path: Path, file: pq.ParquetFile, columns: list[str]) -> "_Layout":
+        leaves = []
+        prefixes = tuple(f"{name}." for name in columns)
+        types = {field.name: field.type for field in file.schema_arrow}
+        names = set(columns)
+        for position, column in enumerate(file.schema):
+            where, physical = column.path, column.physical_type
+            if where not in names and not where.startswith(prefixes):
+                continue
+            width = _WIDTHS.get(physical)
+            if physical == "FIXED_LEN_BYTE_ARRAY" or column.logical_type.type == "DECIMAL":
+                width = max(16, column.length)
+            is_flat = where in types and column.max_repetition_level == 0
+            leaves.append(_Leaf(position, where, width, is_flat))
+        return cls(path, file, leaves, types)
+
+    def plan(self, group: int) -> _Plan:
+        """Return how to read a row group."""
+        row_group = self.file.metadata.row_group(group)
+        rows = row_group.num_rows
+        most, packed, row_bytes, largest = BATCH_ROWS, set(), 0.0, 0.0
+        for leaf in self.leaves if rows else ():
+            if leaf.width is not None and leaf.is_flat:
+                row_bytes += leaf.width
+                largest += leaf.width * rows
+                continue
+            chunk = row_group.column(leaf.position)
+            values_per_row = max(1.0, chunk.num_values / rows)
+            if leaf.width is not None:
+                size = at_most = chunk.num_values * leaf.width
+            else:
+                size = chunk.total_uncompressed_size
+                at_most = chunk.num_values * size  # no value is longer than the chunk
+                if at_most > BATCH_BYTES:
+                    few, is_packed = self._rows_of_texts(group, leaf, chunk, values_per_row)
+                    most = min(most, few)
+                    if is_packed:
+                        packed.add(leaf.path)
+                        row_bytes += 4
+            largest += at_most
+            row_bytes += size / rows
+            if size > 8 * BATCH_BYTES:
+                most = min(most, _FEW_ROWS)  # single rows may hold most of it
+        if row_bytes > _MOST_ROW_BYTES:
+            msg = f"rows of the Parquet file {str(self.path)!r} take {row_bytes / 2**30:,.1f} GiB "
+            msg += "of memory each; at most 1 GiB is read"
             raise EvidenceError(msg)
-        if list(own) != list(keys[0]):
-            msg = f"the folders of {str(files[0])!r} and {str(file)!r} have different keys"
-            raise EvidenceError(msg)
-    types: dict[str, pa.DataType] = {}
-    for name in keys[0]:
-        values = [own[name] for own in keys]
-        whole = all(value is None or _WHOLE.fullmatch(value) for value in values)
-        types[name] = pa.int64() if whole else pa.large_string()
-    check_names([*stored, *types])
+        most = max(1, min(most, int(BATCH_BYTES / max(1.0, row_bytes))))
+        return _Plan(rows, most, frozenset(packed), largest)
 
-    def read(names: list[str]) -> Iterator[pa.Table]:
-        # a file gives no rows without a column of its own: its first one is read then
-        wanted = [name for name in names if name in stored] or list(stored)[:1]
-        for file, own in zip(files, keys, strict=True):
-            for table in _read_file(file, stored, wanted):
-                whole = table
-                for name in [name for name in names if name in types]:
-                    value, type_ = own[name], types[name]
-                    typed = int(value) if value is not None and type_ == pa.int64() else value
-                    cells = pa.repeat(pa.scalar(typed, type_), len(table))
-                    whole = whole.append_column(name, cells)
-                yield whole.select(names) if names else whole
+    def _rows_of_texts(
+        self, group: int, leaf: _Leaf, chunk: Any, values_per_row: float
+    ) -> tuple[int, bool]:
+        """Return how many rows of a column of texts to read at a time, and whether encoded."""
+        size, encodings = chunk.total_uncompressed_size, set(chunk.encodings)
+        if encodings & _DICTIONARY:
+            if leaf.is_flat and size <= 4 * chunk.num_values:
+                return BATCH_ROWS, True  # nearly nothing but codes, which are quick to read
+            longest = self._longest(group, leaf) or size
+            rows = int(BATCH_BYTES / (longest * values_per_row))
+            if leaf.is_flat and rows < _FEW_ROWS:
+                return BATCH_ROWS, True
+            return max(1, rows), False
+        if "DELTA_BYTE_ARRAY" in encodings:  # a value may repeat all of the one before
+            return max(_FEW_ROWS // 8, int(BATCH_BYTES / (size * values_per_row))), False
+        return BATCH_ROWS, False
 
-    partitions = {name: field_of(name, type_) for name, type_ in types.items()}
-    rows = sum(rows for _, rows in described)
-    schema = MappingProxyType({**stored, **partitions})
-    return Source("folder of parquet files", schema, rows, read)
+    def _longest(self, group: int, leaf: _Leaf) -> int:
+        """Return the length of the longest text in the dictionary of a column chunk."""
+        with _opened(self.path, metadata=self.file.metadata, read_dictionary=[leaf.path]) as file:
+            batch = next(file.iter_batches(1, row_groups=[group], columns=[leaf.path]))
+        lengths = [_longest_of(array) for array in batch.columns]
+        return max(lengths, default=0)
 
 
-def _is_part(shown: Path, file: Path) -> bool:
-    """Return whether a file is part of the table; refuse one that seems to be and can't be read.
+def _longest_of(array: pa.Array) -> int:
+    """Return the length of the longest text in the dictionaries of an array, nested or not."""
+    if pa.types.is_dictionary(array.type):
+        return pc.max(pc.binary_length(array.dictionary)).as_py() or 0
+    if pa.types.is_struct(array.type):
+        return max((_longest_of(child) for child in array.flatten()), default=0)
+    if pa.types.is_map(array.type):
+        return max(_longest_of(array.keys), _longest_of(array.items))
+    if hasattr(array, "values") and pa.types.is_nested(array.type):
+        return _longest_of(array.values)
+    return 0
 
-    Rows that are left out without a message could be those that drifted.
+
+def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
+    """Yield rows of a file in order, in tables of about `BATCH_BYTES`."""
+    metadata = layout.file.metadata
+    small: list[int] = []  # row groups that fit into one batch
+    rows, size = 0, 0.0
+    for group in range(metadata.num_row_groups):
+        plan = layout.plan(group)
+        if rows + plan.rows > BATCH_ROWS or size + plan.largest > BATCH_BYTES:
+            yield from _read(layout, columns, small, BATCH_ROWS, frozenset())
+            small, rows, size = [], 0, 0.0
+        if plan.rows > BATCH_ROWS or plan.largest > BATCH_BYTES:
+            yield from _read(layout, columns, [group], plan.at_a_time, plan.packed)
+        else:
+            small.append(group)
+            rows, size = rows + plan.rows, size + plan.largest
+    yield from _read(layout, columns, small, BATCH_ROWS, frozenset())
+
+
+def _read(
+    layout: _Layout, columns: list[str], groups: list[int], rows: int, packed: frozenset[str]
+) -> Iterator[pa.Table]:
+    """Yield row groups in tables of so many rows, with some columns read as dictionaries."""
+    if not groups:
+        return
+    with ExitStack() as stack:
+        file = layout.file
+        if packed:
+            options = {"metadata": file.metadata, "read_dictionary": sorted(packed)}
+            file = stack.enter_context(_opened(layout.path, **options))
+        for batch in file.iter_batches(rows, row_groups=groups, columns=columns):
+            yield from _unpacked(pa.Table.from_batches([batch]), packed, layout.types)
+
+
+def _unpacked(
+    table: pa.Table, packed: frozenset[str], types: Mapping[str, pa.DataType]
+) -> Iterator[pa.Table]:
+    """Yield a table in parts of about `BATCH_BYTES`, with encoded texts decoded.
+
+    Texts that are larger than a batch stay encoded: their parts are small only as long as they are
+    read one after another.
     """
-    if any(part.startswith((".", "_")) for part in shown.parts):
-        return False
-    if file.is_dir():
-        if file.is_symlink():
-            msg = f"{str(shown)!r} is a link to a folder, which is not followed"
-            raise EvidenceError(msg)
-        return False
-    if file.suffix.lower() not in _SUFFIXES:
-        return False
-    if not file.is_file() or not _is_parquet(file):
-        msg = f"{str(shown)!r} is not a complete Parquet file (perhaps still being written)"
-        raise EvidenceError(msg)
-    return True
+    sizes = {name: row_bytes(table.column(name)) for name in packed}
+    decoded = {name: float(size.sum()) for name, size in sizes.items()}
+    small = [name for name in packed if decoded[name] <= BATCH_BYTES]
+    total = sum(decoded.values()) + table.nbytes
+    ends = [table.num_rows]
+    if total > 2 * BATCH_BYTES:
+        each = np.zeros(table.num_rows)
+        for name in table.column_names:
+            each += sizes[name] if name in sizes else row_bytes(table.column(name))
+        is_packed = len(small) < len(packed)
+        ends = _cuts(each, BATCH_BYTES * (4 if is_packed else 1))
+    start = 0
+    for end in ends:
+        part = table.slice(start, end - start)
+        for name in small:
+            type_ = types[name]
+            if not pa.types.is_dictionary(type_):
+                array = part.column(name)
+                chunks = [chunk.dictionary_decode().cast(type_) for chunk in array.chunks]
+                column = pa.chunked_array(chunks, type_)
+                part = part.set_column(part.column_names.index(name), name, column)
+        yield part
+        start = end
 
 
-def _keys_of(shown: Path) -> dict[str, str | None]:
-    """Return the keys and values in the names of a file's parent folders."""
-    keys: dict[str, str | None] = {}
-    for part in shown.parts[:-1]:
-        name, equals, value = part.partition("=")
-        if equals:
-            texts = [unquote(text, errors="surrogateescape") for text in (name, value)]
-            for raw, text in zip((name, value), texts, strict=True):
-                if not is_unicode(text):
-                    msg = f"{raw!r} in the name of a folder is not valid UTF-8"
-                    raise EvidenceError(msg)
-            keys[texts[0]] = None if value == _NULL else texts[1]
-    return keys
+def _cuts(each: npt.NDArray[np.float64], most: int) -> list[int]:
+    """Return the ends of runs of rows that take at most so many bytes each, or one row."""
+    sums, ends = np.cumsum(each), []
+    end = 0
+    while end < len(sums):
+        before = float(sums[end - 1]) if end else 0.0
+        end = max(end + 1, int(np.searchsorted(sums, before + most, side="right")))
+        ends.append(end)
+    return ends

@@ -5,15 +5,17 @@ rows, and read in batches of the columns asked for, so that they need not fit in
 their engines become `EvidenceError`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
 from mlgates.tables import containers
@@ -30,7 +32,9 @@ from mlgates.tables.objects import UNCONVERTIBLE
 
 __all__ = ["Source", "as_source"]
 
+#: the most rows of a batch, and about the most bytes, of a table that is not in memory
 BATCH_ROWS = 131_072
+BATCH_BYTES = 1 << 25
 _ACCEPTED = (
     "a table must be a pandas or polars DataFrame, a polars LazyFrame, a pyarrow Table, "
     "RecordBatch or RecordBatchReader, a DuckDB relation, a dict of columns, a list of dicts, a "
@@ -83,6 +87,10 @@ class Source:
     rows: int | None
     read: Callable[[list[str]], Iterator[pa.Table]]
     native: object = None
+    #: columns whose types were inferred from texts, such as the names of folders
+    inferred: Collection[str] = ()
+    #: returns the table with other types of these columns
+    retype: Callable[[Mapping[str, pa.DataType]], "Source"] | None = None
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[pa.Table]:
         """Yield batches of columns (default: all) in plain types, in the order of the rows.
@@ -291,6 +299,60 @@ def _engine_errors(name: str) -> Iterator[None]:
     except Exception as error:
         msg = f"{name} can't run the query: {type(error).__name__}"
         raise EvidenceError(msg) from error
+
+
+def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join small tables, such as those of many files, up to the size of a batch.
+
+    Each batch costs time whatever its size.
+    """
+    held: list[pa.Table] = []
+    rows, size = 0, 0.0
+    for table in tables:
+        encoded = [array for array in table.columns if pa.types.is_dictionary(array.type)]
+        more = table.nbytes + sum(float(row_bytes(array).sum()) for array in encoded)
+        if held and (rows + len(table) > BATCH_ROWS or size + more > BATCH_BYTES):
+            yield _concatenated(held)
+            held, rows, size = [], 0, 0.0
+        held.append(table)
+        rows, size = rows + len(table), size + more
+        del table  # so that it is not held while the next one is read
+    if held:
+        yield _concatenated(held)
+
+
+def row_bytes(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return the bytes of each row of a column, in memory and without a dictionary."""
+    type_ = column.type
+    parts = []
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(type_) and _has_lengths(type_.value_type):
+            lengths = pc.binary_length(chunk.dictionary).fill_null(0).to_numpy(zero_copy_only=False)
+            codes = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            parts.append(np.append(lengths, 0)[codes])
+        elif _has_lengths(type_):
+            parts.append(pc.binary_length(chunk).fill_null(0).to_numpy(zero_copy_only=False))
+        else:
+            parts.append(np.full(len(chunk), chunk.nbytes / max(1, len(chunk))))
+    return np.concatenate([np.empty(0), *parts])
+
+
+def _has_lengths(type_: pa.DataType) -> bool:
+    kinds = pa.types
+    return bool(
+        kinds.is_string(type_)
+        or kinds.is_large_string(type_)
+        or kinds.is_binary(type_)
+        or kinds.is_large_binary(type_)
+    )
+
+
+def _concatenated(tables: list[pa.Table]) -> pa.Table:
+    if len(tables) == 1:
+        return tables.pop()
+    with suppress(pa.ArrowNotImplementedError):  # of unions
+        return pa.concat_tables(tables).combine_chunks()
+    return pa.concat_tables(tables)
 
 
 def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -1,0 +1,265 @@
+"""Read a folder of Parquet files as one table."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from mlgates.errors import EvidenceError
+from mlgates.tables import encoding
+from mlgates.tables.field import Field, check_names, few, field_of, is_unicode
+from mlgates.tables.objects import is_missing
+from mlgates.tables.parquet import NOT_PARQUET, described, problem_of, read_file
+from mlgates.tables.source import Source, joined
+
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+_WHOLE = re.compile(r"-?[0-9]{1,38}", re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+# Formats of tables whose files also hold rows that are no longer part of the table.
+_FORMATS = {
+    "_delta_log": ("a Delta table", "polars.scan_delta(path)"),
+    "metadata": ("an Iceberg table", "polars.scan_iceberg(path)"),
+    ".hoodie": ("a Hudi table", 'spark.read.format("hudi").load(path)'),
+    "_spark_metadata": ("the output of a Spark stream", "spark.read.parquet(path)"),
+}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One file of a folder, and what its footer and the names of its folders contain."""
+
+    path: Path
+    #: its path below the folder
+    shown: str
+    fields: dict[str, Field]
+    rows: int
+    #: keys and values of the folders on the way to the file
+    keys: dict[str, str | None]
+
+
+def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) -> Source:
+    """Return the source of all Parquet files below a folder, in the order of their paths.
+
+    A folder named ``key=value`` on the way to a file is a column of that file's rows (Hive's
+    form, in which ``%20`` is a space). A key is an integer if all of its values are, or a date if
+    all are ISO dates, else a text; `types` gives another type. A key that the files hold too must
+    have the same value in both.
+
+    Files and folders whose names begin with a dot or an underscore are hidden, except folders
+    ``_key=value``. Any other file must be a Parquet file: rows that are left out without a message
+    could be those that drifted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyarrow.parquet as pq
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "year=2025").mkdir()
+    >>> pq.write_table(pa.table({"x": [1.5]}), root / "year=2025" / "a.parquet")
+    >>> table = open_folder(root)
+    >>> table.rows, {name: field.kind for name, field in table.schema.items()}
+    (1, {'x': 'float', 'year': 'int'})
+    """
+    check_format(folder)
+    parts = [
+        _Part(path, shown, *described(path), _keys_of(shown)) for path, shown in _files(folder)
+    ]
+    if not parts:
+        msg = f"there is no Parquet file in the folder {str(folder)!r:.200}"
+        raise EvidenceError(msg)
+    return _source(parts, types or {})
+
+
+def check_format(path: Path) -> None:
+    """Raise EvidenceError for a folder or file that belongs to a table with a log of its rows."""
+    folder = (path if path.is_dir() else path.parent).resolve()
+    _check_format(folder)
+    while "=" in folder.name or folder.name == "data":
+        folder = folder.parent
+        _check_format(folder)
+
+
+def _check_format(folder: Path) -> None:
+    for name, (what, remedy) in _FORMATS.items():
+        log = folder / name
+        if log.is_dir() and (name != "metadata" or _is_iceberg(log)):
+            msg = (
+                f"the folder {str(folder)!r:.200} is {what} (it has {name!r}): its files may also "
+            )
+            msg += f"hold rows that were deleted; read the current rows, such as by {remedy}, and "
+            msg += "give the result"
+            raise EvidenceError(msg)
+
+
+def _is_iceberg(metadata: Path) -> bool:
+    ends = (".metadata.json", ".avro", "version-hint.text")
+    return any(file.name.endswith(ends) for file in metadata.iterdir())
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the Parquet files below a folder, and their paths in it, in the order of the paths."""
+    waiting = [(folder, "", True)]
+    while waiting:
+        path, shown, is_folder = waiting.pop()
+        try:
+            if is_folder:
+                _check_format(path)
+                for entry in sorted(path.iterdir(), reverse=True):
+                    here = f"{shown}/{entry.name}" if shown else entry.name
+                    if not _is_hidden(entry, here):
+                        waiting.append((entry, here, entry.is_dir()))
+                continue
+            problem = problem_of(path) if path.is_file() else "is not a regular file"
+        except OSError as error:
+            problem = f"can't be read: {type(error).__name__}"
+        if problem:
+            msg = f"{shown or str(path)!r:.200} {problem}"
+            if problem == NOT_PARQUET:
+                msg += ", as all files of a folder must be; move it away, or begin its name with "
+                msg += "'_' to leave it out"
+            raise EvidenceError(msg)
+        yield path, shown
+
+
+def _is_hidden(path: Path, shown: str) -> bool:
+    """Return whether a file or folder is left out; refuse a link to a folder."""
+    is_folder = path.is_dir()
+    if path.name.startswith(".") or (
+        path.name.startswith("_") and not (is_folder and "=" in path.name)
+    ):
+        return True
+    if is_folder and path.is_symlink():
+        msg = f"{shown!r} is a link to a folder, which is not followed"
+        raise EvidenceError(msg)
+    return False
+
+
+def _keys_of(shown: str) -> dict[str, str | None]:
+    """Return the keys and values in the names of a file's parent folders."""
+    keys: dict[str, str | None] = {}
+    for part in shown.split("/")[:-1]:
+        raw_name, equals, raw_value = part.partition("=")
+        if equals:
+            name, value = (
+                unquote(text, errors="surrogateescape") for text in (raw_name, raw_value)
+            )
+            for raw, text in ((raw_name, name), (raw_value, value)):
+                if not is_unicode(text):
+                    msg = f"{raw!r} in the name of a folder is not valid UTF-8"
+                    raise EvidenceError(msg)
+            if name in keys:
+                msg = f"two folders on the way to {shown!r} have the key {name!r}"
+                raise EvidenceError(msg)
+            keys[name] = None if value == _NULL else value
+    return keys
+
+
+def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
+    """Return the table of some files; `types` are those of keys that the files don't hold."""
+    first = parts[0]
+    stored, keys = first.fields, list(first.keys)
+    for part in parts:
+        if part.fields != stored:
+            fields = part.fields
+            different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
+            msg = f"the files {first.shown!r} and {part.shown!r} differ in "
+            msg += f"{few(sorted(different))}; all must have one schema"
+            raise EvidenceError(msg)
+        if list(part.keys) != keys:
+            msg = f"the folders of {first.shown!r} and {part.shown!r} have different keys"
+            raise EvidenceError(msg)
+    cells = {
+        name: _typed([part.keys[name] for part in parts], types.get(name))
+        for name in keys
+        if name not in stored
+    }
+    check_names([*stored, *cells])
+
+    def tables(names: list[str]) -> Iterator[pa.Table]:
+        # A file yields no rows without a column of its own.
+        own = [name for name in names if name in stored] or list(stored)[:1]
+        checked = [name for name in own if name in first.keys]
+        for position, part in enumerate(parts):
+            for table in read_file(part.path, stored, own):
+                for name in checked:
+                    _check_key(part, name, table.column(name))
+                whole = table
+                for name in [name for name in names if name in cells]:
+                    repeated = cells[name].take(pa.repeat(pa.scalar(position), len(table)))
+                    whole = whole.append_column(name, repeated)
+                yield whole
+
+    def read(names: list[str]) -> Iterator[pa.Table]:
+        return (table.select(names) for table in joined(tables(names)))
+
+    fields = {name: field_of(name, array.type) for name, array in cells.items()}
+    rows = sum(part.rows for part in parts)
+    schema = MappingProxyType({**stored, **fields})
+    retyped = partial(_source, parts) if cells else None
+    return Source("folder of parquet files", schema, rows, read, None, frozenset(cells), retyped)
+
+
+def _typed(values: list[str | None], wanted: pa.DataType | None) -> pa.Array:
+    """Return the values of a key, one per file, in the type that fits all of them."""
+    texts = pa.array(values, pa.large_string())
+    known = [value for value in values if value is not None]
+    types: list[pa.DataType] = [] if wanted is None else [wanted]
+    if not known:
+        types.append(pa.null())
+    elif all(map(_WHOLE.fullmatch, known)):
+        types += [pa.int64(), pa.uint64(), pa.decimal128(38, 0)]
+    elif all(map(_DAY.fullmatch, known)):
+        types.append(pa.date32())
+    for type_ in types:
+        if pa.types.is_dictionary(type_):
+            return texts.dictionary_encode()
+        try:
+            return pa.nulls(len(texts)) if pa.types.is_null(type_) else texts.cast(type_)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+    return texts
+
+
+def _check_key(part: _Part, name: str, column: pa.ChunkedArray) -> None:
+    """Raise EvidenceError unless all values of a file are that in the name of its folder."""
+    text = part.keys[name]
+    values = encoding.decode(column).unique().to_pylist()
+    if not all(_is_written(value, text) for value in values):
+        shown = "null" if text is None else repr(text)
+        msg = (
+            f"{part.shown!r} holds values of {name!r} other than {shown}, the value in the name of "
+        )
+        msg += "its folder"
+        raise EvidenceError(msg)
+
+
+def _is_written(value: Any, text: str | None) -> bool:
+    """Return whether a folder's name gives a value of a file.
+
+    Examples
+    --------
+    >>> _is_written(1, "01"), _is_written(date(2026, 3, 2), "2026-03-02"), _is_written(None, "0")
+    (True, True, False)
+    """
+    if text is None or is_missing(value):
+        return is_missing(value) and text in (None, "NaN", "nan", "NaT")
+    if isinstance(value, bool):
+        return text.lower() == str(value).lower()
+    try:
+        if isinstance(value, int | Decimal):
+            return Decimal(text) == value
+        if isinstance(value, float):
+            return float(text) == value
+        if isinstance(value, date):  # also a datetime
+            return type(value).fromisoformat(text) == value
+    except (ValueError, InvalidOperation, TypeError):
+        return False
+    return text == (value.decode(errors="replace") if isinstance(value, bytes) else str(value))
