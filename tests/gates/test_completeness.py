@@ -527,7 +527,8 @@ def test_too_many_slices_are_one_error():
     check = check_of(result, "by")
     assert check.verdict is ERROR
     assert check.reason == (
-        "`missing` of `by` could not be judged: `by` makes 1,001 slices; at most 1,000 are allowed"
+        "`missing` of `by` could not be judged: `by` makes more than 1,000 slices; at most 1,000 "
+        "are allowed"
     )
     fewer = {name: values[:1_000] for name, values in table.items()}
     assert mg.Completeness("x", by="id").run(data=fewer).verdict is PASS

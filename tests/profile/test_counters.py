@@ -560,13 +560,37 @@ def test_groups_against_plain_python(rows, coded):
     assert found.groups == tuple((key, n, (m, t)) for key, (n, m, t) in expected.items())
 
 
+def test_too_many_groups_are_refused_before_all_values_are_read():
+    counter = MissingBy(("x",), ("x",))
+    view = view_of(list(range(20_000)))
+    with pytest.raises(EvidenceError, match="`by` makes more than 1,000 slices; at most 1,000"):
+        counter.count(BatchView({"x": view}))
+    assert not view.is_encoded
+    rare = view_of([0] * 10_000 + list(range(2_000)))
+    with pytest.raises(EvidenceError, match="more than 1,000 slices"):
+        counter.count(BatchView({"x": rare}))
+    pairs = {
+        "x": view_of([i % 40 for i in range(2_000)]),
+        "y": view_of([i // 40 for i in range(2_000)]),
+    }
+    with pytest.raises(EvidenceError, match="more than 1,000 slices"):
+        MissingBy(("x",), ("x", "y")).count(BatchView(pairs))
+
+
+def test_too_many_groups_of_several_batches_are_refused():
+    parts = [Profile.of({"x": list(range(i, i + 600))}, [MissingBy((), ("x",))]) for i in (0, 600)]
+    merged = parts[0].merge(parts[1])
+    with pytest.raises(EvidenceError, match="more than 1,000 slices"):
+        merged[MissingBy((), ("x",))]
+    assert len(parts[0].merge(parts[0])[MissingBy((), ("x",))].groups) == 600
+
+
 def test_many_combinations_of_groups_do_not_overflow():
     n = 3000
     names = [f"g{i}" for i in range(8)]
     views = {name: view_of(np.arange(n).astype(str).tolist()) for name in names}
-    found = MissingBy((names[0],), by=tuple(names)).count(BatchView(views))
-    assert len(found.groups) == n
-    assert found.groups[17] == (("17",) * 8, 1, (0,))
+    numbers, first = BatchView(views).groups(names)
+    assert numbers.tolist() == first.tolist() == list(range(n))
 
 
 @pytest.mark.parametrize(

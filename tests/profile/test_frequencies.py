@@ -98,3 +98,11 @@ def test_counts_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         frequencies.counts[0] = 5
     assert repr(frequencies) == "Frequencies(n=1, values=1)"
+
+
+def test_merged_counts_are_added_up_from_time_to_time():
+    counts = part = Frequencies.of(pa.array([f"category {i}" for i in range(1_000)]))
+    for _ in range(1_000):
+        counts = counts.merge(part)
+        assert len(counts.to_parts()) <= 70
+    assert set(counts.counts.tolist()) == {1_001}

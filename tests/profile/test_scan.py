@@ -2,6 +2,8 @@ import datetime as dt
 import hashlib
 import json
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
 from mlgates.profile import scan as module
-from mlgates.profile.counter import Counter
+from mlgates.profile.counter import ColumnCounter, Counter, State
 from mlgates.profile.counters import (
     Distribution,
     In,
@@ -28,6 +30,7 @@ from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.duplicates import Duplicated
 from mlgates.profile.groups import MissingBy, MissingWhere
 from mlgates.profile.scan import Profile
+from mlgates.tables import encoding
 from mlgates.tables.source import Source, as_source
 
 NAN, INF = math.nan, math.inf
@@ -117,6 +120,50 @@ def test_without_row_numbers_merging_commutes(x, y):
     a, b = (Profile.of(table_of(cells)) for cells in (x, y))
     assert a.merge(b) == b.merge(a)
     assert a.merge(b).fingerprint == b.merge(a).fingerprint
+
+
+@dataclass(frozen=True)
+class Rows(State):
+    """All values, so that a merge takes time linear in the rows."""
+
+    cells: tuple[int, ...]
+    merged: ClassVar[list[int]] = []
+
+    def merge(self, other, shift):
+        assert shift == len(self.cells)
+        self.merged.append(len(self.cells) + len(other.cells))
+        return Rows((*self.cells, *other.cells))
+
+
+@dataclass(frozen=True)
+class AllRows(ColumnCounter):
+    def count(self, batch):
+        return Rows(tuple(batch[self.column].aligned().to_pylist()))
+
+
+def test_many_batches_are_merged_in_pairs():
+    Rows.merged.clear()
+    table = table_of([{"i": i} for i in range(300)])
+    profile = Profile.of(streamed(table, range(1, 300)), [AllRows("i")])
+    assert profile[AllRows("i")].cells == tuple(range(300))
+    assert len(Rows.merged) == 299
+    # one after another it would be 45,000
+    assert sum(Rows.merged) <= 300 * 10
+
+
+@pytest.mark.parametrize("values", [["a", "b", None], [1, 2, 3], [1.5, NAN, 2.0]])
+def test_merging_many_profiles_does_not_read_their_values_again(values, monkeypatch):
+    column = pa.array(values)
+    part = Profile.of(pa.table({"x": column}), [Distribution("x"), Duplicated("x")])
+    whole, read = part, []
+    encode = encoding.encode
+    monkeypatch.setattr(encoding, "encode", lambda array: read.append(len(array)) or encode(array))
+    monkeypatch.setattr(np, "concatenate", lambda parts: read.append(len(parts)))
+    for _ in range(200):
+        whole = whole.merge(part)
+    assert read == []
+    monkeypatch.undo()
+    assert whole[Distribution("x")].n == 201 * part[Distribution("x")].n
 
 
 def test_row_numbers_are_those_of_the_whole_table():

@@ -28,7 +28,6 @@ _PLACEHOLDERS: dict[str, tuple[object, ...]] = {
     "float": (-999, -9999, -99999),
 }
 _SHARE_FOR_HINT = 0.01
-_MOST_SLICES = 1_000
 _LONGEST_LABEL = 80
 
 
@@ -248,10 +247,6 @@ def _slice_checks(
         groups = profile[counter].groups
     except Exception as error:  # noqa: BLE001  (a condition raised, or a column can't be grouped)
         yield error_check("by", "missing", error, condition)
-        return
-    if len(groups) > _MOST_SLICES:
-        msg = f"`by` makes {len(groups):,} slices; at most {_MOST_SLICES:,} are allowed"
-        yield error_check("by", "missing", EvidenceError(msg), condition)
         return
     for key, rows, missing in groups or [((), 0, (0,) * len(counter.counted))]:
         name = condition

@@ -21,7 +21,6 @@ _OWNER = "Rule"
 _LONGEST_NAME = 60
 #: Signs that mean something in a pattern of names.
 _IN_PATTERNS = str.maketrans(dict.fromkeys("*?[]/", "_"))
-_MOST_SLICES = 1_000
 _LONGEST_LABEL = 80
 
 
@@ -136,9 +135,6 @@ class Rule(Gate):
                     msg = f"`{absent[0]}` is not in the table{near.hint(absent[0])}"
                     raise EvidenceError(msg)  # noqa: TRY301
                 groups = profile[counter].groups
-                if len(groups) > _MOST_SLICES:
-                    msg = f"`by` makes {len(groups):,} slices; at most {_MOST_SLICES:,} are allowed"
-                    raise EvidenceError(msg)  # noqa: TRY301
             except Exception as error:  # noqa: BLE001  (the other slices are still judged)
                 yield error_check(title, "rule", error, slice_name)
                 continue

@@ -17,7 +17,7 @@ import pyarrow as pa
 from mlgates.errors import EvidenceError
 from mlgates.profile.column import ColumnView
 
-__all__ = ["BatchView", "ColumnCounter", "Counter", "State"]
+__all__ = ["BatchView", "ColumnCounter", "Counter", "State", "check_groups"]
 
 _MAGIC = b"mlgates state "
 _VERSION = 1
@@ -183,8 +183,16 @@ class BatchView:
             mask |= self.columns[name].missing_mask()
         return mask
 
-    def groups(self, names: list[str] | tuple[str, ...]) -> tuple[Any, Any]:
+    def groups(
+        self, names: list[str] | tuple[str, ...], most: int | None = None
+    ) -> tuple[Any, Any]:
         """Number the rows by their combination of values; a missing cell counts as a value.
+
+        Raises
+        ------
+        EvidenceError
+            If there are more than `most` groups. Columns with more values, such as identifiers, are
+            detected before all their values are read.
 
         Returns
         -------
@@ -195,6 +203,8 @@ class BatchView:
         """
         codes, size = np.zeros(self.rows, np.int64), 1
         for name in names:
+            if most is not None:
+                check_groups(_least_distinct(self.columns[name], most), most)
             width = len(self.columns[name].encoded.dictionary) + 1
             codes, size = codes * width + (self.columns[name].codes + 1), size * width
             if size > self.rows:
@@ -205,9 +215,28 @@ class BatchView:
         # Assigned in reverse order, so that the first row of each group is assigned last.
         first[codes[::-1]] = np.arange(self.rows - 1, -1, -1)
         order = np.argsort(first, kind="stable")[: np.count_nonzero(first < self.rows)]
+        if most is not None:
+            check_groups(len(order), most)
         number = np.zeros(size, np.int64)
         number[order] = np.arange(len(order))
         return number[codes], first[order]
+
+
+def check_groups(number: int, most: int) -> None:
+    """Raise EvidenceError if `by` makes more than `most` groups."""
+    if number > most:
+        msg = f"`by` makes more than {most:,} slices; at most {most:,} are allowed"
+        raise EvidenceError(msg)
+
+
+def _least_distinct(view: ColumnView, most: int) -> int:
+    """Return the number of distinct values, or of those in the first rows if these are too many."""
+    if not view.is_encoded:
+        # Missing cells and both zeros may be among them.
+        first = len(view.plain.slice(0, 8 * most).unique()) - 3
+        if first > most:
+            return first
+    return int(np.count_nonzero(view.code_counts))
 
 
 class Counter:

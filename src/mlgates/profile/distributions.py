@@ -26,6 +26,8 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 #: From this number of values on, counting them in buckets is faster than sorting them.
 _MANY = 200_000
 _INFINITIES = np.array([-np.inf, np.inf])
+#: Merged frequencies are added up when they have this many values more than needed.
+_FEW_ENTRIES = 1 << 16
 
 
 class Ecdf(State):
@@ -44,9 +46,7 @@ class Ecdf(State):
     """
 
     def __init__(self, parts: Sequence[Values] = ()) -> None:
-        self._parts = tuple(part for part in parts if len(part)) or (
-            counting.in_order(np.empty(0)),
-        )
+        self._parts = tuple(part for part in parts if len(part))
         self.n = sum(map(len, self._parts))
 
     @classmethod
@@ -61,7 +61,9 @@ class Ecdf(State):
     def values(self) -> Values:
         """The sorted values, shape (n,): 64-bit integers if all of them are, else doubles."""
         parts = self._parts
-        if len(parts) > 1:
+        if len(parts) == 0:
+            self._parts = (counting.in_order(np.empty(0)),)
+        elif len(parts) > 1:
             if len({part.dtype for part in parts}) > 1:
                 # Signed and unsigned integers become doubles if some of them are negative.
                 positive = all(part.dtype.kind != "f" and part[0] >= 0 for part in parts)
@@ -88,7 +90,10 @@ class Ecdf(State):
 
     def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":  # noqa: ARG002
         """Return the distribution of the values of both."""
-        return Ecdf((*self._parts, *other._parts))  # noqa: SLF001
+        merged = Ecdf()
+        merged._parts = (*self._parts, *other._parts)  # noqa: SLF001
+        merged.n = self.n + other.n
+        return merged
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ecdf) and np.array_equal(self.values, other.values)
@@ -299,6 +304,9 @@ class Frequencies(State):
     def __init__(self, *parts: tuple[pa.Array, Counts]) -> None:
         self._parts = tuple(part for part in parts if len(part[0]))
         self.n = sum(int(counts.sum()) for _, counts in self._parts)
+        sizes = [len(values) for values, _ in self._parts]
+        #: Number of values in all parts, and at least how many of them are distinct.
+        self._entries, self._distinct = sum(sizes), max(sizes, default=0)
 
     @classmethod
     def of(cls, array: pa.Array | pa.ChunkedArray) -> "Frequencies":
@@ -411,7 +419,15 @@ class Frequencies(State):
 
     def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":  # noqa: ARG002
         """Return the frequencies of the rows of both."""
-        return Frequencies(*self._parts, *other._parts)  # noqa: SLF001
+        merged = Frequencies()
+        merged._parts = (*self._parts, *other._parts)  # noqa: SLF001
+        merged.n = self.n + other.n
+        merged._entries = self._entries + other._entries  # noqa: SLF001
+        merged._distinct = max(self._distinct, other._distinct)  # noqa: SLF001
+        if merged._entries > 2 * merged._distinct + _FEW_ENTRIES:
+            # Added up from time to time, so that memory depends on the distinct values alone.
+            merged._distinct = merged._entries = len(merged)
+        return merged
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -53,6 +53,7 @@ class Duplicates(State):
 
     def __init__(self, *parts: _Part) -> None:
         self._parts = parts
+        #: Number of values.
         self.n = sum(len(part.values) for part in parts)
 
     @property
@@ -129,7 +130,10 @@ class Duplicates(State):
             msg = f"Duplicates can be merged with Duplicates only, got {type(other).__name__}"
             raise TypeError(msg)
         parts = (part._replace(start=part.start + shift) for part in other._parts)  # noqa: SLF001
-        return Duplicates(*self._parts, *parts)
+        merged = Duplicates()
+        merged._parts = (*self._parts, *parts)
+        merged.n = self.n + other.n
+        return merged
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Duplicates):

@@ -10,12 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError
-from mlgates.profile.counter import BatchView, Counter, State
+from mlgates.profile.counter import BatchView, Counter, State, check_groups
 from mlgates.profile.counters import COMPARABLE, forms_of, is_in, require_kind
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
 __all__ = [
+    "MOST_SLICES",
     "Group",
     "GroupMissing",
     "MissingBy",
@@ -26,6 +27,8 @@ __all__ = [
     "unpack_keys",
 ]
 
+#: A gate with more slices is refused.
+MOST_SLICES = 1_000
 #: Key of a group, number of its rows, and number of its missing cells in each column.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
 
@@ -53,6 +56,7 @@ class GroupMissing(State):
             before, counts = merged.get(key, (0, (0,) * len(missing)))
             added = tuple(a + b for a, b in zip(counts, missing, strict=True))
             merged[key] = (before + rows, added)
+        check_groups(len(merged), MOST_SLICES)
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
     def to_parts(self) -> tuple[Any, ...]:
@@ -127,7 +131,7 @@ class MissingBy(Counter):
         """Return the groups of one batch."""
         for name in self.by:
             require_kind(batch[name], COMPARABLE, "grouped by value")
-        numbers, first = batch.groups(self.by)
+        numbers, first = batch.groups(self.by, MOST_SLICES)
         labels = []
         for name in self.by:
             codes = batch[name].codes[first]

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.expressions.condition import Condition
-from mlgates.profile.counter import BatchView, Counter, State
+from mlgates.profile.counter import BatchView, Counter, State, check_groups
 from mlgates.profile.counters import COMPARABLE, first_true, require_kind
-from mlgates.profile.groups import pack_keys, row_answers, unpack_keys
+from mlgates.profile.groups import MOST_SLICES, pack_keys, row_answers, unpack_keys
 
 __all__ = ["RuleCounter", "RuleCounts", "RuleGroup", "Slice"]
 
@@ -55,6 +55,7 @@ class RuleCounts(State):
             places = (*before.first, *(row + shift for row in first))[:_SHOWN]
             counts = (before.rows + rows, before.broken + broken, before.missing + missing)
             merged[key] = RuleGroup(key, *counts, places)
+        check_groups(len(merged), MOST_SLICES)
         return RuleCounts(tuple(merged.values()))
 
     def to_parts(self) -> tuple[Any, ...]:
@@ -140,8 +141,8 @@ class RuleCounter(Counter):
 def _by_values(batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mask) -> RuleCounts:
     """Return the counts of each combination of values of some columns."""
     for name in by:
-        require_kind(batch[name], COMPARABLE, "groups")
-    numbers, starts = batch.groups(by)
+        require_kind(batch[name], COMPARABLE, "grouped by value")
+    numbers, starts = batch.groups(by, MOST_SLICES)
     keys = []
     for name in by:
         codes = batch[name].codes[starts]

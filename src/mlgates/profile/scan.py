@@ -236,6 +236,41 @@ class Profile:
         )
 
 
+class _Merger:
+    """Merge the states of successive batches pairwise, so that each is merged log(n) times.
+
+    Merging them one after another would copy the states of all earlier batches again and again.
+    """
+
+    def __init__(self) -> None:
+        #: Number of batches, number of rows, and state.
+        self._parts: list[tuple[int, int, State]] = []
+
+    def add(self, state: State, rows: int) -> None:
+        """Add the state of the next batch."""
+        self._parts.append((1, rows, state))
+        while len(self._parts) > 1 and self._parts[-1][0] >= self._parts[-2][0]:
+            self._merge_last()
+
+    def result(self) -> State:
+        """Return the state of all batches."""
+        while len(self._parts) > 1:
+            self._merge_last()
+        return self._parts[0][2]
+
+    def _merge_last(self) -> None:
+        later, other_rows, other = self._parts.pop()
+        batches, rows, state = self._parts.pop()
+        merged = _merge_states(state, other, rows)
+        self._parts.append((batches + later, rows + other_rows, merged))
+
+    @property
+    def failure(self) -> "_Failure | None":
+        """The exception of a merge, if there was one."""
+        last = self._parts[-1][2]
+        return last if isinstance(last, _Failure) else None
+
+
 class _Counted(NamedTuple):
     """Results of counting one batch: a column with its profile, and states of counters."""
 
@@ -275,6 +310,7 @@ class _Scan:
         """Return the profile of the whole source."""
         source, states = self.source, self.states
         profiles: dict[str, ColumnProfile] = {}
+        mergers: dict[Counter, _Merger] = {}
         # At least one column is read, so that rows can be counted.
         batches = source.batches(list(self.own) or [next(iter(source.schema))])
         if any(counter.needs_all_rows for counter in self.order):
@@ -309,12 +345,17 @@ class _Scan:
                         before = profiles.get(name)
                         profiles[name] = profile if before is None else before.merge(profile)
                     for counter, state in counted.items():
-                        earlier = states.get(counter)
-                        merged = state if earlier is None else _merge_states(earlier, state, total)
-                        states[counter] = merged
+                        merger = mergers.setdefault(counter, _Merger())
+                        merger.add(state, batch.num_rows)
+                        if merger.failure is not None:
+                            # So that it is not counted any more.
+                            states.setdefault(counter, merger.failure)
                 rows = batch.num_rows
                 total += rows
                 del batch  # so that it is not held while the next one is read
+            for counter, merger in mergers.items():
+                if counter not in states:
+                    states[counter] = merger.result()
             if rows != source.rows:
                 finalized = side_by_side(_finalized, [states[counter] for counter in self.order])
                 states.update(zip(self.order, finalized, strict=True))
@@ -375,7 +416,10 @@ def _merge_states(state: State, other: State, shift: int) -> State:
             return other
         if isinstance(other, Ecdf | Frequencies) and other.n == 0:
             return state
-    return state.merge(other, shift)
+    try:
+        return state.merge(other, shift)
+    except EvidenceError as error:
+        return _Failure(error)
 
 
 def sweep_together(
