@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from mlgates.errors import EvidenceError
+from mlgates.expressions.condition import Condition
 from mlgates.profile import counters as module
 from mlgates.profile.column import ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
@@ -31,7 +32,10 @@ from mlgates.profile.counters import (
 from mlgates.profile.distributions import Ecdf
 from mlgates.profile.duplicates import Duplicated
 from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
+from mlgates.profile.keys import KeyCounter
+from mlgates.profile.rules import RuleCounter
 from mlgates.profile.scan import Profile
+from mlgates.profile.times import Timestamps
 from mlgates.tables.source import as_source
 
 NAN, INF = math.nan, math.inf
@@ -71,6 +75,9 @@ COUNTERS = (
     AtPoints("x", (0.5, 2.0), tails=True),
     BinCounts("x", (1.0, 2.0), (False, True)),
     MissingBy(("x",), ("x",)),
+    KeyCounter(("x",), missing_is_value=True),
+    Timestamps("x", latest=10**17, oldest=3, longest=7),
+    RuleCounter(Condition("x is missing"), by=("x",)),
     MissingWhere(("x",), (("odd", lambda rows: [r % 2 == 1 for r in rows]),), ("a", 0)),
 )
 

@@ -1,7 +1,7 @@
 """Counter of timestamps: the newest, those in the future, and the largest gap between them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlgates.profile.counter import BatchView, ColumnCounter, State
+from mlgates.profile.counters import require_kind
 from mlgates.tables import encoding
 
 __all__ = ["Gap", "TimestampState", "Timestamps"]
@@ -17,6 +18,7 @@ __all__ = ["Gap", "TimestampState", "Timestamps"]
 Ticks = npt.NDArray[np.int64]
 _INT64 = np.iinfo(np.int64)
 _DAY = 86_400
+_KINDS = frozenset({"timestamp", "date", "null"})
 #: Timestamps that are converted, and sorted, at a time.
 _BLOCK = 1 << 18
 #: With more spans than this, spans that are near each other are joined.
@@ -151,8 +153,8 @@ class TimestampState(State):
     newest: int | None
     furthest: int | None
     longest: int | None = None
-    spans: tuple[npt.NDArray[Any], ...] = tuple(_NO_SPANS)
-    pending: tuple[Ticks, ...] = ()
+    spans: tuple[npt.NDArray[Any], ...] = field(default=tuple(_NO_SPANS), repr=False)
+    pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
         """Return the counts of the timestamps of both."""
@@ -245,7 +247,7 @@ class Timestamps(ColumnCounter):
 
     def count(self, batch: BatchView) -> TimestampState:
         """Return the state of one batch."""
-        view = batch[self.column]
+        view = require_kind(batch[self.column], _KINDS, "counted as timestamps")
         state = TimestampState(0, 0, 0, None, None, self.longest)
         if view.field.kind == "null":
             return state
