@@ -95,6 +95,12 @@ def odd_columns():
             "clock": pa.array([0] * N, pa.time64("us")),
             "span": pa.array([0] * N, pa.duration("s")),
             "raw": pa.array([b"a"] * N),
+            "tags": [["a"]] * N,
+            "record": [{"k": 1}] * N,
+            "void": pa.nulls(N),
+            "unset": pa.nulls(N, pa.string()),
+            "gone": [math.nan] * N,
+            "month": pa.array([(1, 0, 0)] * N, pa.month_day_nano_interval()),
             "id": [f"user{i}" for i in range(N)],
             "twice": [f"user{i // 2 * 3}" for i in range(N)],
             "pair": [f"user{i % 1001}" for i in range(N)],
@@ -105,15 +111,27 @@ def odd_columns():
 def test_columns_that_are_not_judged_are_listed_with_their_kind():
     listed = (
         "`day` (dates), `stamp` (timestamps), `clock` (times of day), `span` (durations), "
-        "`raw` (bytes)"
+        "`raw` (bytes), `tags` (nested values), `record` (nested values), `void` (no values), "
+        "{unset}, `gone` (no values), `month` (month_day_nano_interval)"
     )
     result = run(odd_columns(), odd_columns(), "psi")
     assert found(result) == {("x", "psi"): P, ("twice", "psi"): P}
     many = ", ".join(f"`{name}` (texts with too many different values)" for name in ("id", "pair"))
-    assert result.reason.endswith(f"; not judged: {listed}, {many}")
+    assert result.reason.endswith(
+        f"; not judged: {listed.format(unset='`unset` (no values)')}, {many}"
+    )
     result = run(odd_columns(), odd_columns(), "ks")
     texts = ", ".join(f"`{name}` (texts)" for name in ("id", "twice", "pair"))
-    assert result.reason.endswith(f"; not judged: {listed}, {texts}")
+    assert result.reason.endswith(
+        f"; not judged: {listed.format(unset='`unset` (texts)')}, {texts}"
+    )
+
+
+@pytest.mark.parametrize("method", ["psi", "ks"])
+def test_stored_reference_lists_the_same_columns_as_not_judged(method, tmp_path):
+    mg.Baseline.from_data(odd_columns()).save(tmp_path / "odd.json")
+    stored = run(odd_columns(), tmp_path / "odd.json", method)
+    assert stored.reason == run(odd_columns(), odd_columns(), method).reason
 
 
 def test_no_column_to_judge_is_an_error_with_the_reasons():
@@ -137,6 +155,13 @@ def test_no_column_to_judge_is_an_error_with_the_reasons():
         ),
         ("id", "ks", "'ks' does not apply to `id`, which holds texts"),
         ("X", "ks", "`X` is not in the reference; did you mean 'x'?"),
+        ("tags", "psi", "'psi' does not apply to `tags`, which holds nested values"),
+        ("record", "ks", "'ks' does not apply to `record`, which holds nested values"),
+        ("void", "psi", "`void` has no values in the reference"),
+        ("unset", "psi", "`unset` has no values in the reference"),
+        ("unset", "ks", "'ks' does not apply to `unset`, which holds texts"),
+        ("gone", "ks", "`gone` has no values in the reference"),
+        ("month", "psi", "'psi' does not apply to `month`, which holds month_day_nano_interval"),
     ],
 )
 def test_named_column_that_cannot_be_judged_is_an_error(name, method, why):
@@ -149,12 +174,11 @@ def test_named_column_that_cannot_be_judged_is_an_error(name, method, why):
     ("cells", "why"),
     [
         ([1, "a", None], "column 'odd' mixes values of the types int, str; "),
-        ([[1], [2], None], "'ks' does not apply to `odd`, which holds nested values"),
-        ([{"k": 1}] * 3, "'ks' does not apply to `odd`, which holds nested values"),
-        ([1 + 2j] * 3, "column 'odd'"),
+        ([{1}, {2}, None], "column 'odd' holds Python objects of type set; "),
+        ([10**40, 1, None], "column 'odd' holds integers of more than 38 digits; "),
     ],
 )
-def test_columns_without_order_or_categories_are_an_error_until_they_are_excluded(cells, why):
+def test_columns_with_errors_are_an_error_until_they_are_excluded(cells, why):
     reference = {"x": NORMAL[:3], "odd": cells}
     data = {"x": NORMAL, "odd": [1.0] * N}
     result = run(data, reference, min_samples=1)

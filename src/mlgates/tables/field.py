@@ -18,7 +18,15 @@ import pyarrow.compute as pc
 from mlgates.errors import EvidenceError
 from mlgates.options import did_you_mean
 
-__all__ = ["Field", "TableSchema", "check_names", "few", "is_unicode", "no_column"]
+__all__ = [
+    "Field",
+    "TableSchema",
+    "check_names",
+    "few",
+    "is_unicode",
+    "is_unsupported",
+    "no_column",
+]
 
 # Extension types whose storage (a count of periods, two ends, unknown bytes) is not the value.
 _OPAQUE = frozenset({"pandas.period", "pandas.interval", "arrow.opaque"})
@@ -244,6 +252,17 @@ def no_plain_form(name: str, label: str) -> str:
         f"column {name!r} has type {label}, which is not supported; "
         "convert it to numbers, text or timestamps first"
     )
+
+
+def is_unsupported(field: Field) -> bool:
+    """Return whether a column is unreadable because of its type, not because of some values.
+
+    Examples
+    --------
+    >>> is_unsupported(field_of("x", pa.month_day_nano_interval()))
+    True
+    """
+    return field.problem == no_plain_form(field.name, field.type)
 
 
 #: Plain types of the types for which a cast is enough.

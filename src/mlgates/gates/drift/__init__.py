@@ -46,9 +46,10 @@ class Drift(Gate):
     at_most : float, optional
         Largest distance allowed: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
-        Columns to judge. By default all columns of the reference. Dates, times and other kinds to
-        which the method does not apply, texts with more than 1,000 different values, and columns
-        that a stored baseline did not keep are then listed as not judged.
+        Columns to judge; one that can't be judged is then an ERROR. By default all columns of the
+        reference. Kinds to which the method does not apply, such as dates, times and nested values,
+        columns without values, texts with more than 1,000 different values, and texts that a stored
+        baseline did not keep are then listed as not judged.
     exclude : str or sequence of str
         Columns not to judge.
     decide_by : {"significance", "estimate"}

@@ -10,7 +10,7 @@ from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Distribution, NumericSample, Side
 from mlgates.profile.distributions import Frequencies
 from mlgates.redaction import describe
-from mlgates.tables.field import Field
+from mlgates.tables.field import Field, is_unsupported
 
 _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "bool": "bools",
@@ -23,10 +23,6 @@ _CONTENTS = dict.fromkeys(NUMBERS, "numbers") | {
     "nested": "nested values",
     "null": "no values",
 }
-#: Kinds that no method can compare.
-_NOT_COMPARABLE = frozenset({"nested", "unreadable"})
-
-
 #: The profile and the distribution of each column to judge, in the reference.
 Judged = Mapping[str, tuple[ColumnProfile, Side]]
 
@@ -44,8 +40,9 @@ def candidates(
 ) -> Candidates:
     """Return which columns of a reference are judged, refused or left out.
 
-    A column that can't be judged is refused if it is named in `columns`, otherwise left out.
-    An excluded name that is not in the reference is refused as a likely misspelling.
+    A column without values, or of a kind to which the method does not apply, is refused if it is
+    named in `columns`, otherwise left out. A column with an error, such as texts mixed with
+    numbers, is always refused, and so is an excluded name that is not in the reference.
     """
     schema, kinds = reference.schema, METHODS[method].kinds
     names = tuple(schema) if columns is None else columns
@@ -64,14 +61,15 @@ def candidates(
         if field is None:
             refused[name] = f"`{name}` is not in the reference{near.hint(name)}"
             continue
+        profile, side = reference.columns.get(name), None
         not_served, problem = "", ""
-        if field.kind in _NOT_COMPARABLE:
-            problem = f"{method!r} does not apply to `{name}`, which holds {content(field)}"
-            problem = field.problem or problem
-        elif field.kind not in kinds | {"null"}:
+        if field.kind == "unreadable" and not is_unsupported(field):
+            problem = field.problem or ""
+        elif field.kind not in kinds:
             not_served = content(field)
+        elif profile is not None and profile.valid == 0:
+            not_served = "no values"
         else:
-            profile, side = reference.columns.get(name), None
             try:
                 if isinstance(reference, Baseline):
                     side = reference.distributions.get(name)
@@ -85,12 +83,12 @@ def candidates(
             not_kept = side is None and not problem and isinstance(reference, Baseline)
             if field.kind == "string" and (has_many or not_kept):
                 not_served = "texts with too many different values"
-            elif profile is not None and profile.valid == 0:
-                problem = f"`{name}` has no values in the reference"
             elif not problem and (side is None or profile is None):
                 problem = f"the reference was profiled without the distribution of `{name}`"
         if not_served and columns is None:
             left.append(f"`{name}` ({not_served})")
+        elif not_served == "no values":
+            refused[name] = f"`{name}` has no values in the reference"
         elif not_served:
             refused[name] = f"{method!r} does not apply to `{name}`, which holds {not_served}"
         elif problem:
