@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import mlgates as mg
@@ -105,6 +106,85 @@ def test_decimals_of_a_negative_scale_are_compared_exactly():
 def test_a_condition_that_returns_no_order_is_an_error(answer):
     gate = mg.Completeness("x", by={"some": lambda table: answer})
     assert gate.run(data=pd.DataFrame({"x": [1, 2]})).verdict is ERROR
+
+
+def latin(cells):
+    """Return texts in Latin-1 that Arrow takes for UTF-8."""
+    array = pa.array([cell if cell is None else cell.encode("latin-1") for cell in cells])
+    return pa.Array.from_buffers(pa.string(), len(array), array.buffers(), array.null_count)
+
+
+LATIN = latin(["Bonn", None, "Zürich", "Köln"])
+UNDECODABLE = {
+    "arrow": pa.table({"city": LATIN, "x": [1, 2, 3, 4]}),
+    "slice": pa.table({"city": pa.concat_arrays([pa.array(["a"]), LATIN]), "x": [1] * 5})[1:],
+    "chunks": pa.table({"city": pa.chunked_array([LATIN[:2], LATIN[2:]]), "x": [1] * 4}),
+    "category": pa.table(
+        {
+            "city": pa.DictionaryArray.from_arrays(pa.array([0, None, 2, 3]), LATIN.fill_null("")),
+            "x": [1, 2, 3, 4],
+        }
+    ),
+    "pandas": pd.DataFrame({"x": [1, 2, 3, 4], "city": pd.arrays.ArrowExtensionArray(LATIN)}),
+}
+
+
+@pytest.mark.parametrize("form", [*UNDECODABLE, "parquet"])
+def test_text_that_is_not_utf8_is_an_error_of_everything_that_reads_it(form, tmp_path):
+    data = UNDECODABLE["arrow" if form == "parquet" else form]
+    if form == "parquet":
+        pq.write_table(data, tmp_path / "t.parquet")
+        data = tmp_path / "t.parquet"
+    nullable = mg.Column("category" if form == "category" else "string", nullable=True)
+    gates = [
+        mg.Completeness(max_missing=1.0),
+        mg.Schema({"city": nullable}, extra="allow"),
+        mg.Schema({"city": mg.Column("any", isin=["Bonn"], max_invalid=1.0)}, extra="allow"),
+        mg.Completeness("x", by="city"),
+        mg.Completeness(expected={"city": ["Bonn"]}),
+        mg.Drift("psi", at_most=0.2, columns=["city"]),
+    ]
+    expected = "column 'city' holds text that is not valid UTF-8 in row 2; decode it with its own "
+    expected += "encoding, such as Latin-1, where the table is made"
+    for gate in gates:
+        result = gate.run(data=data, reference=data)
+        assert (result.verdict, result.reason) == (ERROR, expected)
+    for use in (mg.Schema.infer, mg.Baseline.from_data, mg.Profile.of):
+        with pytest.raises(mg.EvidenceError, match=expected):
+            use(data)
+    # other columns are not affected
+    assert mg.Completeness("x").run(data=data).passed
+    assert mg.Schema({"x": "int"}, extra="allow").run(data=data).passed
+
+
+def test_text_that_is_not_utf8_as_evidence_of_rows_is_an_error():
+    result = mg.Performance("accuracy", at_least=0.0).run(y_true=LATIN[2:], y_pred=LATIN[2:])
+    assert result.verdict is ERROR
+    assert "`y_true` holds text that is not valid UTF-8 in row 0" in result.reason
+    given = {"y_true": [0, 1], "y_pred": [0, 1], "sensitive_features": {"city": LATIN[2:]}}
+    result = mg.Fairness("accuracy_difference", at_most=1.0).run(**given)
+    assert "is not valid UTF-8" in result.reason
+
+
+def test_a_csv_file_that_is_not_utf8_is_an_error(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("x,city\n1,Zürich\n".encode("latin-1"))
+    result = mg.Completeness().run(data=path)
+    assert result.verdict is ERROR
+    assert "column 'city' of the CSV file" in result.reason
+
+
+def test_bytes_behind_missing_texts_need_not_be_utf8():
+    bits = pa.array([True, True, False, False]).buffers()[1]
+    hidden = pa.Array.from_buffers(pa.string(), 4, [bits, *LATIN.buffers()[1:]])
+    assert mg.Schema({"city": mg.Column("string", nullable=True)}).run(data={"city": hidden}).passed
+
+
+def test_a_name_of_a_column_that_is_not_utf8_is_an_error():
+    table = pa.table([[1]], schema=pa.schema([pa.field(b"\xff", pa.int64())]))
+    assert mg.Completeness().run(data=table).reason == (
+        "column names must be valid UTF-8; rename the columns where the table is made"
+    )
 
 
 def test_dates_of_python_are_dates():

@@ -400,6 +400,8 @@ class Schema(Gate):
                         yield rule.counter
                 if _turned_float(schema[name], column):
                     yield counters.Fractional(name)
+                if schema[name].kind == "string":  # read even without a rule: it may not decode
+                    yield counters.Missing(name)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks of each column, then those of the table as a whole."""

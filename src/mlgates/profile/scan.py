@@ -312,9 +312,10 @@ class _Scan:
         profiles: dict[str, ColumnProfile] = {}
         mergers: dict[Counter, _Merger] = {}
         # At least one column is read, so that rows can be counted.
-        batches = source.batches(list(self.own) or [next(iter(source.schema))])
+        read = list(self.own) or [next(iter(source.schema))]
+        batches = source.batches(read)
         if any(counter.needs_all_rows for counter in self.order):
-            batches = iter([pa.concat_tables(batches)])
+            batches = iter([source.arrow(read)])
         floats = [name for name in self.own if source.schema[name].kind == "float"]
         in_order = {name for c in self.order if c.needs_sorted for name in c.columns}
         threads = threads_for(n_jobs, is_large=source.rows is None or source.rows >= MANY_ROWS)

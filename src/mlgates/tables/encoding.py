@@ -9,10 +9,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.errors import EvidenceError
+
 __all__ = [
     "as_bytes",
     "byte_weights",
     "bytes_sum",
+    "check_unicode",
     "decode",
     "distinct_as_doubles",
     "encode",
@@ -38,6 +41,33 @@ _DIGITS = 15
 #: Dtypes of numbers, listed because older versions of Arrow load pandas to convert them.
 _NAMES = "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
 _DTYPES = {pa.type_for_alias(name): np.dtype(name) for name in _NAMES.split()}
+
+
+def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
+    """Raise EvidenceError unless all texts of a column are valid UTF-8, as Arrow requires.
+
+    Arrow itself reads any bytes, such as those of Latin-1. `first_row` is the number of the first.
+    """
+    for chunk in array.chunks:
+        try:
+            chunk.validate(full=True)
+        except pa.ArrowInvalid as error:
+            cells = chunk.cast(pa.large_binary()).to_pylist()
+            bad = (i for i, cell in enumerate(cells) if cell and not _is_utf8(cell))
+            at = next(bad, None)
+            row = "" if at is None else f" in row {first_row + at:,}"
+            msg = f"{title} holds text that is not valid UTF-8{row}; decode it with its own "
+            msg += "encoding, such as Latin-1, where the table is made"
+            raise EvidenceError(msg) from error
+        first_row += len(chunk)
+
+
+def _is_utf8(cell: bytes) -> bool:
+    try:
+        cell.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:

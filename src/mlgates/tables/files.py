@@ -109,6 +109,12 @@ def _read_csv(path: Path, delimiter: str) -> Source:
         msg = f"the CSV file {str(path)!r} can't be read: {why}"
         raise EvidenceError(msg) from error
     for place, field in enumerate(table.schema):
+        if pa.types.is_binary(field.type):  # what the reader makes of text that is not UTF-8
+            msg = f"column {field.name!r} of the CSV file {str(path)!r} holds text that is not "
+            msg += (
+                "valid UTF-8; decode it with its own encoding, such as Latin-1, and give the table"
+            )
+            raise EvidenceError(msg)
         if pa.types.is_string(field.type):
             cells = table.column(place)
             missing = pc.if_else(pc.equal(cells, ""), pa.scalar(None, field.type), cells)

@@ -99,12 +99,17 @@ def read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iter
         # Without columns the file would yield no rows.
         columns = names or schema.names[:1]
         pieces = _pieces(_Layout.of(path, file, columns), columns)
-        for table in at_least_one(joined(pieces), schema.empty_table):
-            if names:  # a name with a dot may have selected more columns
-                arrays = [normalise(table.column(name), wanted[name]) for name in names]
-                yield pa.Table.from_arrays(arrays, names=names)
-            else:
-                yield table.select([])
+        yield from map(
+            partial(_normalised, wanted), at_least_one(joined(pieces), schema.empty_table)
+        )
+
+
+def _normalised(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
+    """Return columns in plain types; a name with a dot may have selected more columns."""
+    if not fields:
+        return table.select([])
+    arrays = [normalise(table.column(name), field) for name, field in fields.items()]
+    return pa.Table.from_arrays(arrays, names=list(fields))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
 from mlgates.tables import containers
+from mlgates.tables.encoding import check_unicode, decode
 from mlgates.tables.field import (
     ArrowColumn,
     TableSchema,
@@ -96,13 +97,14 @@ class Source:
         """Yield batches of columns (default: all) in plain types, in the order of the rows.
 
         There is at least one batch; a table in memory is one. Raises EvidenceError if the table
-        lacks a column or can't be read.
+        lacks a column or can't be read, or if a text is not valid UTF-8.
         """
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
         if absent:
             raise no_column(absent, self.schema)
-        return self.read(names)
+        texts = [name for name in names if self.schema[name].kind == "string"]
+        return _decodable(self.read(names), texts) if texts else self.read(names)
 
     def whole(self) -> Any:
         """Return the table for user code: as given if it is in memory, else as an Arrow table."""
@@ -110,7 +112,14 @@ class Source:
 
     def arrow(self, columns: Iterable[str] | None = None) -> pa.Table:
         """Return columns (default: all) as one Arrow table in plain types."""
-        return pa.concat_tables(self.batches(columns))
+        return pa.concat_tables(map(self._decoded, self.batches(columns)))
+
+    def _decoded(self, batch: pa.Table) -> pa.Table:
+        """Return a batch in which only categories are dictionaries."""
+        for i, (name, array) in enumerate(zip(batch.column_names, batch.columns, strict=True)):
+            if pa.types.is_dictionary(array.type) and not self.schema[name].encoded:
+                batch = batch.set_column(i, name, decode(array))
+        return batch
 
     def __repr__(self) -> str:
         rows = "unknown rows" if self.rows is None else f"{self.rows:,} rows"
@@ -188,7 +197,11 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
         msg = f"a table must be an array of 2 dimensions, got shape {table.shape}{hint}"
         raise EvidenceError(msg)
     if isinstance(table, pa.Table | pa.RecordBatch):
-        check_names(table.schema.names)
+        try:
+            check_names(table.schema.names)
+        except UnicodeDecodeError as error:
+            msg = "column names must be valid UTF-8; rename the columns where the table is made"
+            raise EvidenceError(msg) from error
         fields = zip(table.schema, table.columns, strict=True)
         return (from_arrow(field.name, array, field.metadata) for field, array in fields)
     names = containers.names_of_columns(table) or []
@@ -301,6 +314,17 @@ def _engine_errors(name: str) -> Iterator[None]:
         raise EvidenceError(msg) from error
 
 
+def _decodable(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Table]:
+    """Yield batches; raise EvidenceError for a text that is not valid UTF-8."""
+    rows = 0
+    for batch in batches:
+        for name in texts:
+            check_unicode(f"column {name!r}", batch.column(name), rows)
+        rows += len(batch)
+        yield batch
+        del batch  # so that it is not held while the next one is read
+
+
 def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Join small tables, such as those of many files, up to the size of a batch.
 
@@ -366,5 +390,6 @@ def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> It
     for table in tables:
         is_empty = False
         yield table
+        del table  # so that it is not held while the next one is read
     if is_empty:  # only now, because Arrow loads pandas to make an empty table
         yield make()
