@@ -16,7 +16,6 @@ import mlgates as mg
 from mlgates.cli import main
 from mlgates.cli.arguments import COLUMNS, FORMS, OTHERS, TABLES, parser
 from mlgates.cli.suitefile import load
-from mlgates.cli.tomlfile import MAX_BYTES, suite_of
 from mlgates.evidence import VOCABULARY
 from mlgates.options import did_you_mean
 from mlgates.render import FORMS as DRAWN
@@ -382,7 +381,7 @@ def test_a_toml_file_may_begin_with_a_byte_order_mark(place):
         ("gates = [", "not readable as TOML: "),
         ("x = " + "9" * 5_000, "not readable as TOML: "),
         ("x = " + "[" * 20_000, "not readable as TOML: "),
-        ("#" * (MAX_BYTES + 1), f"larger than {MAX_BYTES:,} bytes"),
+        ("#" * (2**20 + 1), "larger than 1,048,576 bytes"),
         (b"\xff\xfe", "not UTF-8 text"),
     ],
 )
@@ -409,7 +408,7 @@ def test_every_gate_can_be_written_in_toml():
     assert {"Schema", "Completeness", "Freshness", "Drift"} <= gates
     for name in gates:
         with pytest.raises(mg.OptionError, match=f"gate 1 \\({name}\\): unknown key 'nam'"):
-            suite_of({"gates": [{"gate": name, "nam": "x"}]})
+            mg.GateSuite.from_toml(f'[[gates]]\ngate = "{name}"\nnam = "x"')
     assert did_you_mean("nam", ["name"]) != ""
 
 

@@ -86,13 +86,7 @@ class GateSuite:
                 if isinstance(item, type) and issubclass(item, Gate):
                     hint = f"; call it: {item.__name__}(...)"
                 raise options.refuse(_OWNER, "gates", "gates or suites", item, hint)
-            waits = f"{item.name}: `after`"
-            names = dict.fromkeys(
-                entry.name
-                for pattern in item.after
-                for entry in _matching(entries, pattern, waits, "earlier gate")
-            )
-            entries.append(Entry(str(item.name), item, tuple(names)))
+            entries.append(Entry(str(item.name), item, _names_after(item, entries)))
         self._fill(options.text(_OWNER, "name", name), entries)
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
@@ -192,6 +186,87 @@ class GateSuite:
             [replace(e, skipped=reason) if e.name in skipped else e for e in self._entries],
         )
 
+    @classmethod
+    def from_toml(cls, text: str) -> "GateSuite":
+        r"""Return the suite that is written in TOML, as by `to_toml`.
+
+        Parameters
+        ----------
+        text : str
+            A table ``[suite]`` with its name, and a table ``[[gates]]`` for each gate with the
+            options of that gate. ``suite = "inner"`` names the inner suite of a gate, and
+            ``skip = "reason"`` skips it.
+
+        Raises
+        ------
+        OptionError
+            For a text that is not TOML, an unknown key or gate (the message names the nearest),
+            or a value that a gate refuses.
+
+        Examples
+        --------
+        >>> GateSuite.from_toml('[[gates]]\ngate = "Completeness"')
+        GateSuite([Completeness()], name='suite')
+        """
+        from mlgates.suite_toml import read_suite
+
+        if not isinstance(text, str):
+            raise options.refuse("GateSuite.from_toml", "text", "a text in TOML", text)
+        name, gates = read_suite(text)
+        entries: list[Entry] = []
+        for gate, suite, skip in gates:
+            prefix = f"{suite}/" if suite else ""
+            inner = [
+                replace(entry, name=entry.name.removeprefix(prefix))
+                for entry in entries
+                if entry.name.startswith(prefix)
+            ]
+            after = _names_after(gate, inner)
+            names = tuple(f"{prefix}{each}" for each in after)
+            entries.append(Entry(f"{prefix}{gate.name}", gate, names, skip))
+        return cls._of(options.text(_OWNER, "name", name), entries)
+
+    def to_toml(self) -> str:
+        """Return the suite in TOML; `from_toml` gives an equal suite.
+
+        Raises
+        ------
+        OptionError
+            For what TOML can't express: functions, gates of your own, and gates that waited for
+            one that `only` left out.
+
+        Examples
+        --------
+        >>> import mlgates as mg
+        >>> print(mg.GateSuite([mg.Drift("psi", at_most=0.2)], name="nightly").to_toml())
+        [suite]
+        name = "nightly"
+        <BLANKLINE>
+        [[gates]]
+        gate = "Drift"
+        at_most = 0.2
+        <BLANKLINE>
+        """
+        from mlgates.suite_toml import WrittenGate, write_suite
+
+        gates = []
+        for entry in self._entries:
+            suite = entry.name.removesuffix(str(entry.gate.name)).removesuffix("/")
+            gates.append(WrittenGate(entry.gate, suite, entry.skipped))
+        text = write_suite(self.name, gates)
+        try:
+            again = GateSuite.from_toml(text)
+        except OptionError as error:
+            msg = f"GateSuite {self.name!r} can't be written in TOML: {error}"
+            raise OptionError(msg) from error
+        for ours, theirs in zip(self._entries, again._entries, strict=True):  # noqa: SLF001
+            if ours != theirs:
+                msg = (
+                    f"GateSuite {self.name!r} can't be written in TOML: {ours.name!r} would differ"
+                )
+                raise OptionError(msg)
+        return text
+
     def _matched(self, patterns: tuple[str, ...]) -> list[Entry]:
         if not patterns:
             msg = f"GateSuite {self.name!r}: at least one pattern is needed"
@@ -283,6 +358,17 @@ class GateSuite:
                 kind, why = entry.gate.kind, type(error).__name__
                 written.append(f"<{kind} {entry.gate.name!r}, repr raised {why}>")
         return f"GateSuite([{', '.join(written)}], name={self.name!r})"
+
+
+def _names_after(gate: Gate, entries: list[Entry]) -> tuple[str, ...]:
+    """Return the names of the earlier gates that a gate waits for."""
+    waits = f"{gate.name}: `after`"
+    names = dict.fromkeys(
+        entry.name
+        for pattern in gate.after
+        for entry in _matching(entries, pattern, waits, "earlier gate")
+    )
+    return tuple(names)
 
 
 def _matching(entries: list[Entry], pattern: str, owner: str, what: str = "gate") -> list[Entry]:

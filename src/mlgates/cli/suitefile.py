@@ -6,12 +6,12 @@ from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from mlgates.cli.tomlfile import read_toml
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.options import did_you_mean, shown
 from mlgates.suite import GateSuite
 
 _NAME = "SUITE"
+_MAX_BYTES = 2**20
 
 
 def load(where: str) -> GateSuite:
@@ -33,7 +33,7 @@ def load(where: str) -> GateSuite:
         msg = f"{path}: file not found"
         raise EvidenceError(msg)
     if path.suffix == ".toml":
-        return read_toml(path)
+        return _read_toml(path)
     defined = _run(path)
     suites = {name: thing for name, thing in defined.items() if isinstance(thing, GateSuite)}
     listed = ", ".join(sorted(suites))
@@ -56,6 +56,29 @@ def load(where: str) -> GateSuite:
         msg = f"{path}: {name} must be a GateSuite, got {shown(defined[name])}"
         raise OptionError(msg)
     return suites[name]
+
+
+def _read_toml(path: Path) -> GateSuite:
+    """Return the suite in a TOML file in UTF-8 of at most `_MAX_BYTES`."""
+    text = None
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
+        problem = f"larger than {_MAX_BYTES:,} bytes"
+        if len(raw) <= _MAX_BYTES:
+            text = raw.decode("utf-8-sig")  # editors of Windows write a byte order mark
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except UnicodeDecodeError:
+        problem = "not UTF-8 text"
+    if text is None:
+        msg = f"{path}: {problem}"
+        raise EvidenceError(msg)
+    try:
+        return GateSuite.from_toml(text)
+    except OptionError as error:
+        msg = f"{path}: {error}"
+        raise OptionError(msg) from error
 
 
 def _run(path: Path) -> dict[str, object]:
