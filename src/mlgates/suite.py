@@ -211,7 +211,8 @@ class GateSuite:
         from mlgates.suite_toml import read_suite
 
         if not isinstance(text, str):
-            raise options.refuse("GateSuite.from_toml", "text", "a text in TOML", text)
+            allowed = "a text in TOML"
+            raise options.refuse("GateSuite.from_toml", "text", allowed, text)
         name, gates = read_suite(text)
         entries: list[Entry] = []
         for gate, suite, skip in gates:
