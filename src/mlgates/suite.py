@@ -211,8 +211,7 @@ class GateSuite:
         from mlgates.suite_toml import read_suite
 
         if not isinstance(text, str):
-            allowed = "a text in TOML"
-            raise options.refuse("GateSuite.from_toml", "text", allowed, text)
+            raise options.refuse(_OWNER, "text", "a text in TOML", text)
         name, gates = read_suite(text)
         entries: list[Entry] = []
         for gate, suite, skip in gates:
