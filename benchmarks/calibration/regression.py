@@ -63,6 +63,27 @@ def scores(base: float, apart: float) -> Law:
     return law
 
 
+def lost_scores(base: float, share: float) -> Law:
+    """Two equal scores, except for a share of the rows, whose candidate's score is noise.
+
+    Each model loses half of the rows that differ, the candidate a share of `worse` more and
+    production as much less.
+    """
+
+    def law(rng: np.random.Generator, n: int, worse: float) -> Arrays:
+        true = (rng.random(n) < base).astype(np.int64)
+        signal = 1.8 * true + rng.normal(size=n)
+        kind, noise = rng.random(n), 0.9 + rng.normal(size=n)
+        mine, other = share * (1 + worse) / 2, share
+        return {
+            "y_true": true,
+            "y_score": np.where(kind < mine, noise, signal),
+            "production_score": np.where((kind >= mine) & (kind < other), noise, signal),
+        }
+
+    return law
+
+
 def values(heavy: bool) -> Law:  # noqa: FBT001
     """Two regressions whose errors share most of their noise."""
 
@@ -103,6 +124,8 @@ CASES = (
     Case("matthews_corrcoef", "10 % positives, 10 % discordant", labels(0.10, 0.1), 0.02),
     Case("roc_auc", "30 % positives", scores(0.3, 0.4), 0.2),
     Case("roc_auc", "5 % positives", scores(0.05, 0.4), 0.2),
+    Case("roc_auc", "30 % positives, 4 % of the scores differ", lost_scores(0.3, 0.04), 0.5),
+    Case("roc_auc", "10 % positives, 4 % of the scores differ", lost_scores(0.1, 0.04), 0.5),
     Case("log_loss", "30 % positives", scores(0.3, 0.4), 0.2),
     Case("mean_absolute_error", "normal errors", values(heavy=False), 0.05),
     Case("mean_absolute_error", "t(3) errors", values(heavy=True), 0.05),

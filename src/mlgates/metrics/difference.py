@@ -66,13 +66,17 @@ def unchanged(method: str, alike: Literal["answers", "rankings"]) -> Change:
     return Change(method, lambda _: (0.0, 0.0), value=0.0, p_value=1.0, alike=alike)
 
 
-def normal_change(method: str, change: float, error: float) -> Change:
-    """Return the change with a normal interval, cut off at -1 and 1."""
-    if not error > 0:
+def normal_change(method: str, change: float, variance: float, unseen: float = 0.0) -> Change:
+    """Return the change with a normal interval, cut off at -1 and 1.
+
+    `unseen` is added to the variance for the interval, but not for the p-value.
+    """
+    if not variance > 0:
         return Change(method)
+    error = math.sqrt(variance)
 
     def ends(confidence: float) -> Ends:
-        half = float(special.ndtri((1 + confidence) / 2)) * error
+        half = float(special.ndtri((1 + confidence) / 2)) * math.sqrt(variance + unseen)
         return max(change - half, -1.0), min(change + half, 1.0)
 
     p_value = math.erfc(abs(change) / error / math.sqrt(2))

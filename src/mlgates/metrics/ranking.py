@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -58,15 +58,14 @@ class RocAuc(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return DeLong's interval and test.
 
-        Where every placement changes by the same amount, DeLong's variance is 0 and the interval
-        follows from the class sizes.
+        The interval is longer if few rows have moved. Where every placement changes by the same
+        amount, DeLong's variance is 0 and the interval follows from the class sizes.
         """
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)
-        areas, variances = ranking.delong(true, (score, other_score), weight, difference=True)
-        (area, other), variance = areas.tolist(), float(variances[0, 0])
+        (area, other), variance, unseen = ranking.area_difference(true, score, other_score, weight)
         if variance > 0:
-            return normal_change("DeLong", area - other, math.sqrt(variance))
+            return normal_change("DeLong", area - other, variance, unseen)
         same = _same_ranking(score, other_score, weight)
         if same is not None:
             return same
@@ -120,7 +119,8 @@ class RocAucOneVsRest(Metric):
             same = _same_ranking(*both, candidate.weight)
             return same or _no_discordance(*both, candidate.weight, sizes)
         variance = float(np.dot(moved, moved)) * _inflation(self.sizes(candidate))
-        return normal_change("DeLong", area - other, math.sqrt(variance))
+        unseen = _unseen_variance(candidate.true, moved, candidate.weight)
+        return normal_change("DeLong", area - other, variance, unseen)
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
         """Return the effective number of rows of each class."""
@@ -198,19 +198,48 @@ class AveragePrecision(RowMetric):
         same = _same_ranking(score, other_score, weight)
         if same is not None:
             return same
-        change = super().change(candidate, production)
-        if change.value != 0:
+        change, sizes = super().change(candidate, production), _effective_sizes(true, weight)
+        if change.value == 0:
+            (area, other), variance, _ = ranking.area_difference(true, score, other_score, weight)
+            if area == other and variance == 0:
+                return _no_discordance(score, other_score, weight, sizes)
+        if min(sizes) <= 1:
             return change
-        areas, variances = ranking.delong(true, (score, other_score), weight, difference=True)
-        if areas[0] != areas[1] or variances[0, 0] != 0:
-            return change
-        return _no_discordance(score, other_score, weight, _effective_sizes(true, weight))
+        moved = np.zeros(len(true))
+        for sign, ranked in ((1, score), (-1, other_score)):
+            curve = ranking.precision_curve(true, ranked, weight)
+            moved[curve.order] += sign * curve.influence()
+        unseen = _unseen_variance(true, moved, weight)
+
+        def ends(confidence: float) -> Ends:
+            """Return the ends of the bootstrap, farther away if few rows have moved."""
+            found, value = change.ends(confidence), change.value or 0.0
+            if found is None or not unseen:
+                return found
+            more = float(special.ndtri((1 + confidence) / 2)) * math.sqrt(unseen)
+            return value - math.hypot(value - found[0], more), value + math.hypot(
+                found[1] - value, more
+            )
+
+        return replace(change, ends=ends)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
         """Return a function that computes the average precision of resamples."""
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
+
+
+def _unseen_variance(classes: Values, moved: Floats, weight: Floats | None) -> float:
+    """Return `ranking.unseen_variance`, given the change of the influence of each row."""
+    counted = np.ones(len(moved), np.bool_) if weight is None else weight > 0
+    rows = counted.astype(np.float64) if weight is None else weight
+    present = [(classes == c) & counted for c in np.unique(classes[counted])]
+    totals = [float(rows[mask].sum()) for mask in present]
+    squares = [float((rows[mask] ** 2).sum()) for mask in present]
+    sizes = [total**2 / square for total, square in zip(totals, squares, strict=True)]
+    moves = [moved[mask] * total / rows[mask] for total, mask in zip(totals, present, strict=True)]
+    return ranking.unseen_variance(moves, sizes)
 
 
 def _same_ranking(score: Floats, other: Floats, weight: Floats | None) -> Change | None:
