@@ -284,6 +284,90 @@ def test_each_gate_is_a_test(pytester, run):
     run("test_loans.py::test_raises[passing]").assert_outcomes(passed=1)
 
 
+def test_only_the_gates_of_selected_tests_run(pytester, run):
+    pytester.makepyfile(
+        test_loans="""
+        import mlgates as mg
+        import pytest
+        from loans import FAILING, RUNS, counted
+
+        @mg.gate(name="counted[*]", after="failing")
+        def other(data):
+            RUNS.append(data)
+            return True
+
+        SUITE = mg.GateSuite([*FAILING, counted, other], name="release")
+
+        @pytest.fixture(scope="module")
+        def evidence():
+            return {"data": {"x": [1]}}
+
+        @pytest.mark.gates(SUITE)
+        def test_gate(gate_result): ...
+
+        @pytest.mark.gates(SUITE)
+        def test_other(gate_result): ...
+
+        def test_runs():
+            assert len(RUNS) == 1
+        """
+    )
+    summary = "release: {} - 1 gate, 6 not selected*(test_loans.py::test_{})"
+    found = run("-k", "test_gate and passing", "--mlgates-report=out.json")
+    found.assert_outcomes(passed=1, deselected=14)
+    found.stdout.fnmatch_lines([summary.format("PASS", "gate")])
+    found.stdout.no_fnmatch_line("*FAIL*")
+    report = Report.load(pytester.path / "out.json")
+    assert [result.name for result in report] == ["passing"]
+    assert "6 gates not selected in pytest: " in report.to_markdown()
+
+    # by node id; a name is no pattern, and no gate waits for one that is not selected
+    found = run("test_loans.py::test_other[counted[*]]", "test_loans.py::test_runs")
+    found.assert_outcomes(passed=2)
+    found.stdout.fnmatch_lines([summary.format("PASS", "other")])
+
+    found = run("-k", "test_gate and advisory")
+    found.assert_outcomes(xfailed=1, deselected=14)
+    found.stdout.fnmatch_lines([summary.format("INCONCLUSIVE (1 advisory)", "gate")])
+
+    # gates of two tests on one suite run together
+    found = run("-k", "(test_gate and passing) or (test_other and failing)")
+    found.assert_outcomes(passed=1, failed=1, deselected=13)
+    found.stdout.fnmatch_lines(
+        ["release: FAIL - 1 of 2 gates blocks release, 5 not selected: failing FAIL *"]
+    )
+
+
+def test_names_and_reasons_can_not_give_commands(pytester, run):
+    pytester.makepyfile(
+        test_loans="""
+        import mlgates as mg
+        import pytest
+
+        class Hostile(mg.Gate):
+            def check(self, evidence):
+                yield mg.Check(subject="x", metric="y", verdict="fail",
+                               reason="a\\n::error::b \\x1b[31m ##vso[task.complete]")
+
+        SUITE = mg.GateSuite([Hostile(name="::g"), Hostile(name="h", advisory=True)],
+                             name="::stop-commands::x")
+
+        def test_fixture(gates): gates(SUITE)
+
+        @pytest.fixture
+        def evidence(): return {}
+
+        @pytest.mark.gates(SUITE)
+        def test_mark(gate_result): ...
+        """
+    )
+    found = run("-v", "-rA", "--color=no")
+    found.assert_outcomes(failed=3, xfailed=1)
+    shown = [line.removeprefix("E ").strip() for line in found.outlines]
+    assert not [line for line in shown if line.startswith("::") or "##vso[" in line]
+    assert "\x1b" not in "".join(shown)
+
+
 SKIPPING = """
 import unittest
 import pytest

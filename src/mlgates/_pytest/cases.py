@@ -14,8 +14,9 @@ from mlgates import options
 from mlgates._gate import Gate
 from mlgates._pytest.reporting import describe_gate, describe_report, hand_on
 from mlgates.errors import GateFailure, OptionError
+from mlgates.printable import clean, without_commands
 from mlgates.report import GateResult, Report
-from mlgates.suite import GateSuite
+from mlgates.suite import GateSuite, subset
 from mlgates.verdict import Verdict
 
 __all__ = [
@@ -89,6 +90,11 @@ def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     metafunc.parametrize("gate_result", cases, ids=suite.names, indirect=True)
 
 
+def _one_line(reason: str) -> str:
+    """Return a reason, which may have names from data, as a line that is safe in a terminal."""
+    return without_commands(clean(reason, 2_000))
+
+
 def _refuse(message: str) -> NoReturn:
     pytest.fail(message, pytrace=False)
 
@@ -96,9 +102,9 @@ def _refuse(message: str) -> NoReturn:
 def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     """Return the result of a test's gate, with the checks that count.
 
-    The suite is run once for each value of the fixture `evidence`. A skipped gate skips the test.
-    A gate that did not pass but does not count is an expected failure. If no gate of the suite
-    counts, every test fails, because otherwise none would.
+    For each value of the fixture `evidence`, the gates whose tests were selected are run once. A
+    skipped gate skips the test. A gate that did not pass but does not count is an expected failure.
+    If no gate of the whole suite counts, every test fails, because otherwise none would.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):
@@ -110,19 +116,20 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     runs = item.config.stash.setdefault(_RUNS, [])
     same = [run for run in runs if run.suite is case.suite and run.evidence is evidence]
     if not same:
-        same = [Run(case.suite, evidence, case.suite.run(**evidence))]
+        same = [Run(case.suite, evidence, _run_selected(item, case, evidence))]
         hand_on(item, same[0].report)
         runs += same
     report = same[0].report
     result = report[case.name]
     describe_gate(item, result)
-    if not report.passed and not report.failures:
+    is_whole = len(report) == len(case.suite)
+    if is_whole and not report.passed and not report.failures:
         _refuse(f"no gate that counts was judged, so the verdict is INCONCLUSIVE:\n{report}")
     if result.verdict is Verdict.SKIP and not result.advisory:
-        pytest.skip(result.reason)
+        pytest.skip(_one_line(result.reason))
     if not result.passed and result.counted is None:
         aside = "advisory" if result.advisory else "undecided, allowed"
-        why = f"{aside}, does not count: {result.verdict.upper()}: {result.reason}"
+        why = f"{aside}, does not count: {result.verdict.upper()}: {_one_line(result.reason)}"
         if item.config.getoption("runxfail"):  # under this option pytest.xfail does nothing
             pytest.skip(why)
         pytest.xfail(why)
@@ -132,6 +139,20 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
         result = replace(result, checks=counting)
     item.stash[_RESULT] = result
     return result
+
+
+def _run_selected(item: pytest.Item, case: Case, evidence: Mapping[str, Any]) -> Report:
+    """Run those gates of a suite whose tests pytest selected, by ``-k``, ``--lf`` or a node id."""
+    selected = {case.name}
+    for other in item.session.items:
+        its = getattr(getattr(other, "callspec", None), "params", {}).get("gate_result")
+        if isinstance(its, Case) and its.suite is case.suite:
+            selected.add(its.name)
+    report = subset(case.suite, selected).run(**evidence)
+    left_out = [name for name in case.suite.names if name not in selected]
+    if not left_out:
+        return report
+    return replace(report, provenance={**report.provenance, "deselected": left_out})
 
 
 def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
@@ -221,9 +242,9 @@ def _report_gate(subtests: Any, result: GateResult) -> bool:
     try:
         with subtests.test(result.name, **aside):
             if counted is None and result.verdict is Verdict.SKIP:
-                pytest.skip(result.reason)
+                pytest.skip(_one_line(result.reason))
             if counted is not None and counted is not Verdict.PASS:
-                pytest.fail(f"{counted.upper()}: {result.reason}", pytrace=False)
+                pytest.fail(f"{counted.upper()}: {_one_line(result.reason)}", pytrace=False)
     except pytest.fail.Exception:
         return False
     return True

@@ -88,7 +88,7 @@ class Collector:
         """Print a line per report, and the files written."""
         if not self._runs and self.path is None:
             return
-        from mlgates.render import clean
+        from mlgates.printable import clean, without_commands
 
         terminalreporter.section("mlgates")
         for where, report in self._runs.values():
@@ -96,13 +96,15 @@ class Collector:
             worst = [f"{clean(r.name, 1_000)} {r.verdict.upper()}" for r in report.failures]
             more = [f"{len(worst) - _NAMED} more"] if len(worst) > _NAMED else []
             named = f": {', '.join([*worst[:_NAMED], *more])}" if worst else ""
+            deselected = report.provenance.get("deselected", ())
+            count = len(deselected) if isinstance(deselected, tuple) else 0
+            first += f", {count} not selected" if count else ""
             tests = list(dict.fromkeys(where))
             others = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
             colours = {"pass": "green", "inconclusive": "yellow"}
-            terminalreporter.write_line(
-                f"{first}{named}  ({clean(tests[0], 1_000)}{others})",
-                **{colours.get(str(report.verdict), "red"): True},
-            )
+            line = f"{first}{named}  ({clean(tests[0], 1_000)}{others})"
+            colour = colours.get(str(report.verdict), "red")
+            terminalreporter.write_line(without_commands(line), **{colour: True})
         if self._written:
             terminalreporter.write_line(f"written: {', '.join(self._written)}")
         if self._problem:
