@@ -2,18 +2,41 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib as mpl
 import pytest
-from report_examples import drift, every_kind, fairness, latency, performance, regression, skipped
+from report_examples import (
+    completeness,
+    drift,
+    drift_check,
+    every_kind,
+    fairness,
+    interval_check,
+    latency,
+    missing,
+    performance,
+    regression,
+    skipped,
+)
 
-from mlgates.display import DriftDisplay, FairnessDisplay, LatencyDisplay, RegressionDisplay
+from mlgates.display import (
+    CompletenessDisplay,
+    DriftDisplay,
+    FairnessDisplay,
+    LatencyDisplay,
+    PerformanceDisplay,
+    RegressionDisplay,
+)
 from mlgates.errors import EvidenceError, OptionError
+from mlgates.report import GateResult
 
 EACH = [
     (DriftDisplay, drift()),
     (FairnessDisplay, fairness()),
-    (FairnessDisplay, performance()),
+    (PerformanceDisplay, performance()),
+    (CompletenessDisplay, completeness()),
     (RegressionDisplay, regression()),
     (LatencyDisplay, latency()),
 ]
@@ -92,7 +115,7 @@ def test_latency_is_drawn_on_a_logarithmic_axis_in_times():
     assert legend == ["calls", "production", "p99 18.6 ms", "the limit, 20 ms"]
 
 
-@pytest.mark.parametrize("display", [display for display, _ in EACH[:1] + EACH[3:]])
+@pytest.mark.parametrize("display", [display for display, _ in EACH])
 def test_a_result_without_figures_is_refused(display):
     with pytest.raises(EvidenceError, match="'integration' has no figure of this kind"):
         display.from_result(skipped())
@@ -104,9 +127,7 @@ def test_a_whole_report_is_refused():
 
 
 def test_dollar_signs_are_escaped():
-    from report_examples import CELLS, drift_check
-
-    from mlgates.report import GateResult
+    from report_examples import CELLS
 
     cells = [(r"$\frac{", *cell[1:]) for cell in CELLS]
     result = GateResult(name="d", kind="drift", checks=(drift_check("$x^{", cells=cells),))
@@ -130,3 +151,49 @@ def test_the_error_without_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"DriftDisplay.plot needs matplotlib: pip install"):
         DriftDisplay.from_result(drift()).plot()
+
+
+def many(count):
+    """Return results with many categories, slices and columns."""
+    names = [f"category {i:03} of many" for i in range(count)]
+    cells = [(name, 1 / count, 1 / count, False) for name in names]
+    slices = [interval_check(name, 0.9, 0.01) for name in names]
+    columns = [missing(name, 0.5) for name in names]
+    return [
+        DriftDisplay.from_result(result(drift_check(cells=cells), kind="drift")),
+        PerformanceDisplay.from_result(result(*slices, kind="performance")),
+        CompletenessDisplay.from_result(result(*columns, kind="completeness")),
+    ]
+
+
+def result(*checks, kind):
+    return GateResult(name=kind, kind=kind, checks=checks)
+
+
+@pytest.mark.parametrize("size", [None, (6.4, 4.8), (6, 3)], ids=["own", "usual", "small"])
+@pytest.mark.parametrize("count", [2, 30, 40])
+def test_names_of_rows_do_not_overlap(count, size):
+    from matplotlib import pyplot as plt
+
+    for display in many(count):
+        ax = None if size is None else plt.subplots(figsize=size, layout="constrained")[1]
+        display.plot(ax)
+        display.figure_.canvas.draw()
+        labels = [label.get_window_extent() for label in display.ax_.get_yticklabels()]
+        tops = sorted((label.y0, label.y1) for label in labels)
+        assert all(below[1] <= above[0] + 1 for below, above in pairwise(tops))
+        assert len({label.get_text() for label in display.ax_.get_yticklabels()}) == len(labels)
+
+
+def test_completeness_draws_a_bar_per_column_and_the_limit():
+    ax = CompletenessDisplay.from_result(completeness()).plot().ax_
+    assert [round(patch.get_width(), 3) for patch in ax.patches] == [0.109, 0.034]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["city", "zip"]
+    assert [float(line.get_xdata()[0]) for line in ax.lines] == [0.05]
+
+
+def test_values_without_intervals_are_drawn_for_performance():
+    checks = [replace(check, interval=None) for check in performance().checks]
+    display = PerformanceDisplay.from_result(result(*checks, kind="performance")).plot()
+    assert [span.interval for span in display.figure.spans] == [None] * 3
+    assert display.figure.description.startswith("3 values against the limit, 0.8;")

@@ -4,12 +4,12 @@
 ``ax_`` and ``figure_``. Only `plot` needs matplotlib: ``pip install "mlgates[plot]"``.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from mlgates import options
 from mlgates.errors import EvidenceError
-from mlgates.render.figures import Cells, Figure, Histogram, Spans, figures, shares
+from mlgates.printable import distinct
+from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, figures, shares
 from mlgates.report import GateResult, Report
 from mlgates.verdict import format_number
 
@@ -20,8 +20,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
     from matplotlib.figure import SubFigure
 
-__all__ = ["DriftDisplay", "FairnessDisplay", "LatencyDisplay", "RegressionDisplay"]
+__all__ = [
+    "CompletenessDisplay",
+    "DriftDisplay",
+    "FairnessDisplay",
+    "LatencyDisplay",
+    "PerformanceDisplay",
+    "RegressionDisplay",
+]
 
+_LETTERS = 40  # of the name of a row
+_INCHES, _MARGIN = 0.24, 1.3  # height of a row, and of what is above and below all
+_POINTS = 15  # height of a row at which names have their usual size
+_LEGEND = 0.5  # inches between axes and legend
 _REFERENCE, _DATA, _MOVED, _BEYOND = "#c9ccd1", "#3d80c5", "#c9711a", "#c93540"
 
 
@@ -92,17 +103,34 @@ class _Display:
             except ImportError as error:
                 msg = f"{type(self).__name__}.plot needs matplotlib: pip install 'mlgates[plot]'"
                 raise ImportError(msg, name="matplotlib") from error
-            _, ax = plt.subplots(layout="constrained")
+            width, height = plt.rcParams["figure.figsize"]
+            size = (width, max(height, _INCHES * len(self._rows()) + _MARGIN))
+            _, ax = plt.subplots(figsize=size, layout="constrained")
         self._draw(ax)
         ax.set_title(_plain(self.figure.title))
         ax.spines[["top", "right"]].set_visible(False)
         if ax.get_legend_handles_labels()[0]:  # below the axes, so that it covers no data
-            ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4)
+            below = -_LEGEND / (ax.bbox.height / ax.figure.dpi)  # the same distance at any height
+            ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, below), ncols=4)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     def _draw(self, ax: "Axes") -> None:
         raise NotImplementedError
+
+    def _rows(self) -> list[str]:
+        """Return the names of the rows, if the plot has rows."""
+        return []
+
+    def _name_rows(self, ax: "Axes") -> None:
+        """Name the rows, in a size at which they don't overlap."""
+        names = self._rows()
+        short = distinct(names, _LETTERS)
+        ax.set_yticks(range(len(names)), [_plain(short[name]) for name in names])
+        height = 72 * ax.bbox.height / ax.figure.dpi / max(len(names), 1)  # points of a row
+        if height < _POINTS:
+            ax.tick_params(axis="y", labelsize=max(height / 1.8, 1))
+        ax.set_ylim(len(names) - 0.4, -0.6)
 
 
 class DriftDisplay(_Display):
@@ -146,9 +174,11 @@ class DriftDisplay(_Display):
                 sign = "▲" if cell.current > cell.reference else "▼"
                 end = (max(cell.reference, cell.current), place)
                 ax.annotate(sign, end, xytext=(4, 0), textcoords="offset points", va="center")
-        _name_rows(ax, [cell.label for cell in cells])
-        ax.xaxis.set_major_formatter(lambda x, _: format_number(round(x, 9), "share"))
-        ax.set_xlabel("share")
+        self._name_rows(ax)
+        _share_axis(ax)
+
+    def _rows(self) -> list[str]:
+        return [cell.label for cell in self.figure.cells]
 
 
 class _SpansDisplay(_Display):
@@ -158,9 +188,7 @@ class _SpansDisplay(_Display):
     _kind = Spans
 
     def _draw(self, ax: "Axes") -> None:
-        names = []
         for place, span in enumerate(self.figure.spans):
-            names.append(span.label if span.value is not None else f"{span.label} (undefined)")
             if span.value is not None:
                 colour, marker = (_BEYOND, "s") if span.beyond else (_DATA, "o")
                 if span.interval:
@@ -169,8 +197,14 @@ class _SpansDisplay(_Display):
         for line in self.figure.lines:
             style, label = "--" if line.value else "-", _plain(line.label)
             ax.axvline(line.value, color="0.4", linestyle=style, linewidth=1, label=label)
-        _name_rows(ax, names)
+        self._name_rows(ax)
         ax.locator_params(axis="x", nbins=6)
+
+    def _rows(self) -> list[str]:
+        return [
+            span.label if span.value is not None else f"{span.label} (undefined)"
+            for span in self.figure.spans
+        ]
 
 
 class FairnessDisplay(_SpansDisplay):
@@ -191,6 +225,62 @@ class RegressionDisplay(_SpansDisplay):
     figure : Spans
         The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
     """
+
+
+class PerformanceDisplay(_SpansDisplay):
+    """Plot of the value of a metric in each slice with its interval, and of the limit.
+
+    Attributes
+    ----------
+    figure : Spans
+        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> data = {"sex": ["f", "m"] * 50}
+    >>> answers = {"y_true": [0, 1] * 50, "y_pred": [0, 1, 0, 0] * 25}
+    >>> result = mg.Performance("accuracy", at_least=0.7, by="sex").run(data=data, **answers)
+    >>> display = PerformanceDisplay.from_result(result)
+    >>> [(span.label, span.value, span.beyond) for span in display.figure.spans]
+    [('sex=m', 0.5, True), ('sex=f', 1.0, False)]
+    """
+
+
+class CompletenessDisplay(_Display):
+    """Plot of the share of missing cells in each column, the largest first, and of the limit.
+
+    At most 24 columns are drawn, and none without missing cells.
+
+    Attributes
+    ----------
+    figure : Levels
+        The numbers of the plot; `ax_` and `figure_` are as in `DriftDisplay`.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> data = {"age": [31, None, 45, 28], "city": ["Bonn", "Lyon", None, None]}
+    >>> result = mg.Completeness(max_missing=0.3).run(data=data)
+    >>> display = CompletenessDisplay.from_result(result)
+    >>> [(level.label, level.value) for level in display.figure.levels]
+    [('city', 0.5), ('age', 0.25)]
+    """
+
+    figure: Levels
+    _kind = Levels
+
+    def _draw(self, ax: "Axes") -> None:
+        for place, level in enumerate(self.figure.levels):
+            ax.barh([place], [level.value or 0], 0.7, color=_BEYOND if level.beyond else _DATA)
+        if self.figure.limit is not None:
+            label = _plain(self.figure.limit.label)
+            ax.axvline(self.figure.limit.value, color="0.4", linestyle="--", label=label)
+        self._name_rows(ax)
+        _share_axis(ax)
+
+    def _rows(self) -> list[str]:
+        return [level.label for level in self.figure.levels]
 
 
 class LatencyDisplay(_Display):
@@ -226,9 +316,9 @@ class LatencyDisplay(_Display):
         ax.set_ylabel("share of calls")
 
 
-def _name_rows(ax: "Axes", labels: Sequence[str]) -> None:
-    ax.set_yticks(range(len(labels)), [_plain(label) for label in labels])
-    ax.invert_yaxis()
+def _share_axis(ax: "Axes") -> None:
+    ax.xaxis.set_major_formatter(lambda x, _: format_number(round(x, 9), "share"))
+    ax.set_xlabel("share")
 
 
 def _plain(text: str) -> str:

@@ -1,22 +1,85 @@
-"""Progress bars of long runs, with ``tqdm`` if it is installed."""
+"""Progress of long runs: bars by ``tqdm`` in a terminal, plain lines elsewhere."""
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["progress_bar"]
+from mlgates.printable import clean, without_commands
+
+__all__ = ["Progress", "show_progress"]
 
 
-def progress_bar(steps: int, *, unit: str = "gate") -> AbstractContextManager[Any | None]:
-    """Return a context manager whose value is a ``tqdm`` bar, or None.
+class Progress:
+    """The progress of a sequence of steps; this class shows nothing."""
 
-    It is None if ``tqdm`` is not installed, and in pytest, which captures the terminal.
+    def begin(self, name: str) -> None:
+        """Name the gate that begins."""
+
+    def describe(self, text: str) -> None:
+        """Describe the present work, where a bar has a place for that."""
+
+    def step(self) -> None:
+        """Count one step as done."""
+
+
+class _Bar(Progress):
+    """A bar of ``tqdm``."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def begin(self, name: str) -> None:
+        self.describe(name)
+
+    def describe(self, text: str) -> None:
+        self._bar.set_description_str(clean(text))
+
+    def step(self) -> None:
+        self._bar.update()
+
+
+class _Lines(Progress):
+    """A line on standard error for each gate, without control characters."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps, self._begun = steps, 0
+
+    def begin(self, name: str) -> None:
+        self._begun += 1
+        line = f"mlgates: gate {self._begun} of {self._steps}: {clean(name)}"
+        sys.stderr.write(f"{without_commands(line)}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def show_progress(
+    steps: int | None, *, unit: str = "gate", shown: bool = True
+) -> Iterator[Progress]:
+    """Show the progress of so many steps on standard error.
+
+    A terminal or a notebook gets a bar, if ``tqdm`` is installed. Elsewhere, such as in the log of
+    a CI server, gates get a line each, and other units nothing. Nothing is shown in pytest, which
+    captures the terminal.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Number of steps, if it is known.
+    unit : str
+        What is counted.
+    shown : bool
+        Whether to show anything.
     """
-    if "pytest" in sys.modules:
-        return nullcontext()
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return nullcontext()
-    bar: AbstractContextManager[Any] = tqdm(total=steps, unit=unit)
-    return bar
+    if not shown or "pytest" in sys.modules or sys.stderr is None:
+        yield Progress()
+    elif sys.stderr.isatty() or "ipykernel" in sys.modules:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            yield Progress()
+            return
+        with tqdm(total=steps, unit=unit) as bar:
+            yield _Bar(bar)
+    else:
+        yield _Lines(steps or 0) if unit == "gate" else Progress()

@@ -1,8 +1,8 @@
 """`GateSuite`: several gates, run in order on the same evidence."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -13,12 +13,12 @@ from mlgates import options
 from mlgates._gate import Gate, blocked_result, run_gate
 from mlgates.errors import OptionError
 from mlgates.evidence import Evidence, EvidenceNames
-from mlgates.progress import progress_bar
+from mlgates.progress import show_progress
 from mlgates.provenance import provenance
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Verdict
 
-__all__ = ["GateSuite"]
+__all__ = ["GateSuite", "subset"]
 
 _OWNER = "GateSuite"
 
@@ -164,12 +164,7 @@ class GateSuite:
         OptionError
             If a pattern matches no gate.
         """
-        kept = self._matched(patterns)
-        names = {entry.name for entry in kept}
-        return GateSuite._of(
-            self.name,
-            [replace(e, after=tuple(n for n in e.after if n in names)) for e in kept],
-        )
+        return subset(self, {entry.name for entry in self._matched(patterns)})
 
     def skip(self, *patterns: str, reason: str) -> "GateSuite":
         """Return a suite in which the matching gates do not run and are reported as SKIP.
@@ -289,7 +284,8 @@ class GateSuite:
         n_jobs : int, optional
             Threads for scanning a table; by default one for each processor if the table is large.
         progress : bool
-            Whether to show a progress bar, if ``tqdm`` is installed; never in pytest.
+            Whether to show which gate is running: by a bar of ``tqdm`` in a terminal or a notebook,
+            by a line per gate in a log. Nothing is shown in pytest.
         **evidence
             Values by name: ``data=``, ``reference=``, ``y_true=``, ... None means not given.
 
@@ -312,10 +308,9 @@ class GateSuite:
         used = frozenset().union(*(e.gate.needs | e.gate.optional_evidence for e in self._entries))
         given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
         results: dict[str, GateResult] = {}
-        with progress_bar(len(self._entries)) if progress else nullcontext() as bar:
+        with show_progress(len(self._entries), shown=progress) as shown:
             # all tables are scanned first, so that the seconds of gates do not include it
-            if bar is not None:
-                bar.set_description_str("reading tables")
+            shown.describe("reading tables")
             for entry in self._entries:
                 if entry.skipped is None:
                     with suppress(Exception, SystemExit):  # the gate will find no counters
@@ -323,8 +318,7 @@ class GateSuite:
             given.scan()
             for entry in self._entries:
                 gate, name = entry.gate, entry.name
-                if bar is not None:
-                    bar.set_description_str(name)
+                shown.begin(name)
                 blockers = [other for other in entry.after if not results[other].passed]
                 if entry.skipped is not None:
                     said = f"skipped: {entry.skipped}"
@@ -334,8 +328,7 @@ class GateSuite:
                     results[name] = blocked_result(gate, name, Verdict.INCONCLUSIVE, said)
                 else:
                     results[name] = run_gate(gate, given, name)
-                if bar is not None:
-                    bar.update()
+                shown.step()
         seconds = perf_counter() - start
         # the seed of the first gate that used random numbers
         seeds = (
@@ -369,6 +362,16 @@ def _names_after(gate: Gate, entries: list[Entry]) -> tuple[str, ...]:
         for entry in _matching(entries, pattern, waits, "earlier gate")
     )
     return tuple(names)
+
+
+def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
+    """Return a suite of the gates with these full names; none waits for a gate left out."""
+    kept = [
+        replace(entry, after=tuple(name for name in entry.after if name in names))
+        for entry in suite._entries  # noqa: SLF001
+        if entry.name in names
+    ]
+    return GateSuite._of(suite.name, kept)  # noqa: SLF001
 
 
 def _matching(entries: list[Entry], pattern: str, owner: str, what: str = "gate") -> list[Entry]:

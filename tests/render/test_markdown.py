@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from markdown_readers import READERS
 from report_examples import advisory, drift, every_kind
 
-from mlgates.render import clean, split_code
+from mlgates.printable import clean
+from mlgates.render import split_code
 from mlgates.render.markdown import escape, sentence
 from mlgates.render.rows import GLYPHS
 from mlgates.report import Report

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from markdown_readers import READERS
 from report_examples import PAYLOADS, report_with_text
 
-from mlgates.render import clean, render
+from mlgates.printable import clean
+from mlgates.render import render
 from mlgates.report import Report
 
 HTML = "{http://www.w3.org/1999/xhtml}"

@@ -13,7 +13,8 @@ from report_examples import report_with_text
 
 import mlgates as mg
 from mlgates.errors import OptionError
-from mlgates.render import clean, distinct, render
+from mlgates.printable import clean, distinct
+from mlgates.render import render
 from mlgates.render.text import to_text
 from mlgates.report import GateResult, Report
 from mlgates.verdict import Check, Limit, Verdict

@@ -1,27 +1,18 @@
 """Renderers: they turn a report into text, Markdown, HTML, JUnit XML or JSON.
 
-Names, reasons and details come from data, so every text passes `clean`, which keeps it on one line
-and escapes control characters. Characters with a meaning in one form are escaped by that renderer:
-Jinja2's autoescape in `html`, `escape` in `markdown`, ElementTree in `junit`, and commands of CI
-servers by `without_commands` in `text`.
+Names, reasons and details come from data, so every text passes `printable.clean`, which keeps it on
+one line and escapes control characters. Characters with a meaning in one form are escaped by its
+renderer: by Jinja2's autoescape in `html`, `escape` in `markdown`, ElementTree in `junit`, and
+`printable.without_commands` in `text`.
 """
-
-import re
-import unicodedata
-from collections.abc import Iterable
 
 from mlgates.errors import OptionError
 from mlgates.options import did_you_mean
 from mlgates.report import GateResult, Report
 
-__all__ = ["clean", "render", "without_commands"]
+__all__ = ["render"]
 
 FORMS = ("text", "markdown", "html", "junit", "json")
-_NAME = 500  # characters of a name
-# CI servers read these in any line of a log (##[error], ##vso[...], ##teamcity[...]) ...
-_COMMAND = re.compile(r"(?<=#)#(?=\w*\[)")
-# ... and these at the start of a line (::error::, and Buildkite's ---, +++, ~~~, ^^^)
-_LINE_COMMAND = re.compile(r"^(\s*)(?=::|---|\+\+\+|~~~|\^\^\^)(.)")
 
 
 def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> str:
@@ -75,92 +66,6 @@ def render(thing: Report | GateResult, form: str, *, colour: bool = False) -> st
     known = ", ".join(map(repr, FORMS))
     msg = f"render: `form` must be one of {known}, got {form!r}{did_you_mean(form, FORMS)}"
     raise OptionError(msg)
-
-
-def clean(text: str, most: int = _NAME) -> str:
-    r"""Return text on one line, with unprintable characters escaped.
-
-    If it has more than `most` characters, the middle is left out.
-
-    Examples
-    --------
-    >>> print(clean("age\x1b[31m"))
-    age\x1b[31m
-    >>> clean("fairness:demographic_parity_ratio", 22)
-    'fairness:dem...y_ratio'
-    """
-    # an escape is never shorter than its character, so the ends are enough
-    ends = [text] if len(text) <= 2 * most else [text[:most], text[-most:]]
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for end in ends for c in end
-    )
-    tail = most // 3
-    if len(shown) <= most:
-        return shown
-    return f"{shown[: most - 3 - tail]}...{shown[len(shown) - tail :]}"
-
-
-def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
-    r"""Return the clean form of each name, such that no two of them look alike.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names to be shown together; repeated ones are the same name.
-    most : int
-        Most characters of a name. Of names that differ only in the part left out, this part is
-        shown. Names that still look alike are numbered.
-
-    Examples
-    --------
-    >>> slices = ["city=Bonn, age=30 to 40, sex=f", "city=Bonn, age=50 to 60, sex=f"]
-    >>> list(distinct(slices, 22).values())
-    ['...30 to 40, sex=f', '...50 to 60, sex=f']
-    >>> print(*distinct(["", "a", "a ", "a\n", r"a\n"]).values(), sep=" | ")
-    (empty) | a | a\x20 | a\n | a\n (2)
-    """
-    shown = {name: visible(name, most) for name in names}
-    alike: dict[str, list[str]] = {}
-    for name, short in shown.items():
-        alike.setdefault(short, []).append(name)
-    for group in (group for group in alike.values() if len(group) > 1):
-        first, last = min(group), max(group)  # what these have in common, all have
-        ends = enumerate(zip(first, last, strict=False))
-        start = next((i for i, (a, b) in ends if a != b), 0)
-        for name in group:
-            if len(name) > most:
-                shown[name] = f"...{visible(name[start:], most - 3)}"
-    used: set[str] = set()
-    for name, short in shown.items():
-        numbered, number = short, 1
-        while (key := unicodedata.normalize("NFC", numbered)) in used:
-            number += 1
-            mark = f" ({number})"
-            numbered = f"{short[: most - len(mark)]}{mark}"
-        used.add(key)
-        shown[name] = numbered
-    return shown
-
-
-def visible(name: str, most: int = _NAME) -> str:
-    """Return a clean name in which spaces at the ends can be seen."""
-    if name.startswith(" "):
-        name = rf"\x20{name[1:]}"
-    if name.endswith(" "):
-        name = rf"{name[:-1]}\x20"
-    return clean(name, most) or "(empty)"
-
-
-def without_commands(line: str) -> str:
-    r"""Return a line of a log in which CI servers find no commands.
-
-    Examples
-    --------
-    >>> print(without_commands("::error::x"), without_commands("age ##vso[task.complete]"))
-    \x3a:error::x age #\x23vso[task.complete]
-    """
-    line = _LINE_COMMAND.sub(lambda match: f"{match[1]}\\x{ord(match[2]):02x}", line)
-    return _COMMAND.sub(r"\\x23", line)
 
 
 def split_code(text: str) -> list[tuple[str, bool]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from mlgates.render import clean, distinct, visible
+from mlgates.printable import clean, distinct, visible
 from mlgates.report import GateResult, severity
 from mlgates.verdict import Check, Limit, format_limit, format_number
 
@@ -19,6 +19,7 @@ __all__ = ["Cells", "Figure", "Histogram", "Spans", "figures", "shares"]
 _MOST_BINS = 400
 _MOST_ROWS = 40
 _OTHER = "(other)"
+_WITHOUT_INTERVALS = ("performance", "regression")  # drawn even if no value has an interval
 _MOST_BARS = 24
 _TICKS = 8
 _CLOSE = 1e-9
@@ -117,7 +118,7 @@ def figures(result: GateResult) -> Iterator[Figure]:
     checks = sorted(result.checks, key=severity)
     if result.kind == "completeness":
         yield from _missing_cells(checks)
-    yield from _intervals(checks)
+    yield from _intervals(checks, result.kind)
     for check in checks:
         for detail, make in _OF_DETAIL.items():
             figure = make(check) if check.details.get(detail) else None
@@ -163,15 +164,15 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
     )
 
 
-def _intervals(checks: Sequence[Check]) -> Iterator[Spans]:
-    """Yield a figure per metric and limit, of all checks with a value and an interval."""
+def _intervals(checks: Sequence[Check], kind: str) -> Iterator[Spans]:
+    """Yield a figure per metric and limit, of all checks with a value if one has an interval."""
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
         own = any(check.details.get(detail) for detail in _OF_DETAIL)
         if check.limit is not None and number(check.value) is not None and not own:
             alike.setdefault((check.metric, check.unit, check.limit), []).append(check)
     for (metric, unit, limit), same in alike.items():
-        if all(check.interval is None for check in same):
+        if all(check.interval is None for check in same) and kind not in _WITHOUT_INTERVALS:
             continue
         spans, labels = [], distinct(map(_slice, same))
         for check in same:
@@ -202,7 +203,9 @@ def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans
         value = "undefined" if span.value is None else format_number(span.value, unit)
         ends = " to ".join(format_number(end, unit) for end in span.interval or ())
         rows.append((span.label, value, ends, "" if span.n is None else f"{span.n:,}", span.note))
-    what = f"{len(shown)} values with intervals" if len(shown) > 1 else "1 value with its interval"
+    what = f"{len(shown)} value{'' if len(shown) == 1 else 's'}"
+    if any(span.interval for span in shown):
+        what = f"{what} with intervals" if len(shown) > 1 else "1 value with its interval"
     listed = ", ".join(line.label for line in lines)
     beyond = [span.label for span in shown if span.beyond]
     over = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"

@@ -15,7 +15,8 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mlgates.render import clean, rows, split_code
+from mlgates.printable import clean
+from mlgates.render import rows, split_code
 from mlgates.render.figures import figures
 from mlgates.render.svg import WIDTH, draw
 from mlgates.report import GateResult, Report, severity

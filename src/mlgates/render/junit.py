@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET  # used for writing alone
 
-from mlgates.render import clean
+from mlgates.printable import clean
 from mlgates.render.rows import aside
 from mlgates.report import GateResult, Report, severity
 from mlgates.verdict import Verdict, format_limit

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from mlgates.render import clean, distinct
+from mlgates.printable import clean, distinct
 from mlgates.render.figures import cells, title
 from mlgates.report import GateResult, Report, severity
 from mlgates.verdict import Check, Verdict, format_limit, format_number, format_value, worst_first
@@ -267,6 +267,10 @@ def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
     started, seconds = provenance.get("started"), provenance.get("seconds")
     if isinstance(started, str) and isinstance(seconds, float):
         clauses.append(f"run {started[:19]} UTC in {format_number(seconds, 's')}")
+    deselected = provenance.get("deselected")
+    if isinstance(deselected, tuple) and deselected:
+        names = ", ".join(name for name in deselected if isinstance(name, str))
+        clauses.append(f"{number_of(len(deselected), 'gate')} not selected in pytest: {names}")
     commit = provenance.get("commit")
     if isinstance(commit, str):
         clauses.append(f"commit {commit[:12]}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from mlgates.render import distinct
+from mlgates.printable import distinct
 from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, shares
 from mlgates.verdict import format_number
 

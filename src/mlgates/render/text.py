@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shutil import get_terminal_size
 from textwrap import wrap
 
-from mlgates.render import without_commands
+from mlgates.printable import without_commands
 from mlgates.render.rows import (
     Row,
     check_rows,

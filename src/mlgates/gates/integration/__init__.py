@@ -15,7 +15,9 @@ from mlgates.gates.integration import properties as test
 from mlgates.gates.integration.caller import ApplicationCaller, Caller, ModelCaller, run_test
 from mlgates.gates.integration.properties import Behaviour
 from mlgates.options import Duration, seconds
-from mlgates.runtime.process import by_name, served
+from mlgates.progress import Progress, show_progress
+from mlgates.runtime.calls import Job, Reply
+from mlgates.runtime.process import Serve, by_name, served
 from mlgates.tables.rows import rows_like
 from mlgates.verdict import Check
 
@@ -136,13 +138,21 @@ class Integration(Gate):
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield a check for each property of the model, then of the application."""
         _require_evidence(evidence)
+        with show_progress(None, unit="call", shown=evidence.progress) as shown:
+            shown.describe(str(self.name))
+            for check in self._checks(evidence, shown):
+                shown.describe(f"{self.name}, {check.subject} tested")
+                yield check
+
+    def _checks(self, evidence: Evidence, shown: Progress) -> Iterator[Check]:
         if "model" in evidence:
-            yield from self._model_checks(evidence)
+            yield from self._model_checks(evidence, shown)
         if "application" in evidence:
             group = "application" if "model" in evidence else None
             with served(evidence["application"], self._seconds) as serve:
                 requests, responses = evidence["golden_X"], evidence["golden_pred"]
-                caller = ApplicationCaller(serve, requests, responses, self.rows)
+                counted = _counted(serve, shown)
+                caller = ApplicationCaller(counted, requests, responses, self.rows)
                 for check in self._application_checks(caller):
                     yield replace(check, group=group)
 
@@ -166,7 +176,7 @@ class Integration(Gate):
     def _seconds(self) -> float | None:
         return None if self.timeout is None else seconds(self.timeout)
 
-    def _model_checks(self, evidence: Evidence) -> Iterator[Check]:
+    def _model_checks(self, evidence: Evidence, shown: Progress) -> Iterator[Check]:
         model: Any = evidence["model"]
         if not callable(getattr(model, "predict", model)):
             msg = f"`model` must have `predict` or be callable, got {type(model).__name__}"
@@ -178,7 +188,7 @@ class Integration(Gate):
             raise EvidenceError(msg)
         classes, rtol, check = _classes(model), self.rtol, run_test
         with served(model, self._seconds) as serve:
-            caller = ModelCaller(serve, model, rows, self.rows)
+            caller = ModelCaller(_counted(serve, shown), model, rows, self.rows)
             for method in caller.methods:
                 yield from check("output", method, test.output, caller, method, classes)
             for method in caller.methods:
@@ -225,6 +235,17 @@ class Integration(Gate):
             yield from check("thread_safe", "concurrent_calls", test.concurrent, caller, rtol)
         if self.pure:
             yield from _purity_checks(caller)
+
+
+def _counted(serve: Serve, shown: Progress) -> Serve:
+    """Return a function that performs jobs and counts them for the progress bar."""
+
+    def counted(job: Job) -> list[Reply]:
+        replies = serve(job)
+        shown.step()
+        return replies
+
+    return counted
 
 
 def _purity_checks(caller: Caller) -> Iterator[Check]:

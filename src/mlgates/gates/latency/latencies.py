@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -16,7 +15,7 @@ from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
 from mlgates.predictions.lookup import column_of, prediction_method
-from mlgates.progress import progress_bar
+from mlgates.progress import show_progress
 from mlgates.runtime.timing import Floats, Measured, Plan, measure
 from mlgates.stats import quantiles as stats
 from mlgates.tables import encoding
@@ -265,12 +264,10 @@ def read_latencies(
             method = prediction_method(MODELS[name], model)
             models[f"`{MODELS[name]}`"] = getattr(model, method) if method else model
         steps = plan.calls * len(rest)
-        shown = progress_bar(steps, unit="call") if evidence.progress else nullcontext()
-        with shown as bar:
-            if bar is not None:
-                bar.set_description_str(f"latency of {' and '.join(MODELS[n] for n in rest)}")
-            step = (lambda: None) if bar is None else bar.update
-            found = measure(models, evidence.in_memory("X"), plan, enough=enough, step=step)
+        with show_progress(steps, unit="call", shown=evidence.progress) as shown:
+            shown.describe(f"latency of {' and '.join(MODELS[n] for n in rest)}")
+            rows = evidence.in_memory("X")
+            found = measure(models, rows, plan, enough=enough, step=shown.step)
         measured = dict(zip(rest, found, strict=True))
     series = {}
     for name in names:
