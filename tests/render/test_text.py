@@ -570,7 +570,7 @@ OWN_METRIC = "performance:root_mean_squared_error_of_log_returns"
 def test_no_name_of_a_gate_or_slice_is_shortened(monkeypatch, columns, form):
     monkeypatch.setenv("COLUMNS", str(columns))
     slices = [psi("fail", "roc_auc", 0.9, group=region) for region in REGIONS]
-    gate = result(*slices, name=OWN_METRIC, kind="performance")
+    gate = result(*slices, name=OWN_METRIC, kind="own")  # (without a picture)
     shown = render(report(gate, result(psi("pass"), name="inner/drift:psi")), form)
     assert "..." not in shown
     if form == "text":
