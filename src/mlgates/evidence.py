@@ -13,7 +13,7 @@ from mlgates.errors import EvidenceError
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.options import did_you_mean, shown
 from mlgates.predictions import Need, Outcomes
-from mlgates.predictions.groups import Groups, Slice, groups_of, slices_of
+from mlgates.predictions.groups import MAX_GROUPS, Groups, Slice, groups_of, slices_of
 from mlgates.predictions.lookup import offers
 from mlgates.predictions.outcomes import check_rows, outcomes_of, row_argument
 from mlgates.profile.baseline import Baseline, Reference
@@ -332,8 +332,10 @@ class Evidence:
         make = partial(outcomes_of, self, need, production=production, scores=scores)
         return cast("Outcomes", self.cached("outcomes", (need, production, scores), make))
 
-    def slices(self, by: Any) -> tuple[Slice, ...]:
+    def slices(self, by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
         """Return the slices of the rows by columns of `X` or `data`, or by conditions.
+
+        EvidenceError for columns that make more than `max_groups` of them.
 
         Examples
         --------
@@ -343,11 +345,16 @@ class Evidence:
         """
         key = tuple(by.items()) if isinstance(by, Mapping) else by
         key = key if isinstance(key, str) else tuple(key)
-        make = partial(slices_of, self, key)
-        return cast("tuple[Slice, ...]", self.cached("slices", key, make))
+        make = partial(slices_of, self, key, max_groups)
+        return cast("tuple[Slice, ...]", self.cached("slices", (key, max_groups), make))
 
-    def groups(self, features: Any = "sensitive_features", names: tuple[str, ...] = ()) -> Groups:
-        """Return the groups of the rows by sensitive features.
+    def groups(
+        self,
+        features: Any = "sensitive_features",
+        names: tuple[str, ...] = (),
+        max_groups: int = MAX_GROUPS,
+    ) -> Groups:
+        """Return the groups of the rows by sensitive features, at most `max_groups`.
 
         `names` selects some of the features, or columns of `X` or `data`.
 
@@ -357,8 +364,8 @@ class Evidence:
         ('sex=0', 'sex=1')
         """
         key = features if isinstance(features, str) else tuple(features)
-        make = partial(groups_of, self, key, names)
-        return cast("Groups", self.cached("groups", (key, names), make))
+        make = partial(groups_of, self, key, names, max_groups)
+        return cast("Groups", self.cached("groups", (key, names, max_groups), make))
 
     def read_only(self, name: str) -> object:
         """Return a value for a user's function: a shallow copy with read-only arrays.

@@ -236,7 +236,7 @@ STRUCTURE = (
         U,
         "no rows",
     ),
-    case("each row a group", E, "identifier", sensitive_features=np.arange(N)),
+    case("each row a group", E, "makes 200 groups", sensitive_features=np.arange(N)),
     case("a measured number", E, sensitive_features=np.random.default_rng(0).normal(size=N)),
     case("no sensitive feature", E, "sensitive_features", sensitive_features=None),
     case("no predictions", E, y_pred=None),

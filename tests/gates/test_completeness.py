@@ -1,5 +1,6 @@
 """The verdicts and messages of `Completeness`."""
 
+import functools
 import datetime as dt
 import math
 from decimal import Decimal
@@ -523,7 +524,7 @@ def test_column_that_can_not_be_grouped_is_one_error(by, reason):
 
 def test_too_many_slices_are_one_error():
     table = {"id": list(range(1_001)), "x": [1] * 1_001}
-    result = mg.Completeness("x", by="id").run(data=table)
+    result = mg.Completeness("x", by="id", max_groups=1_000).run(data=table)
     check = check_of(result, "by")
     assert check.verdict is ERROR
     assert check.reason == (
@@ -531,7 +532,20 @@ def test_too_many_slices_are_one_error():
         "are allowed"
     )
     fewer = {name: values[:1_000] for name, values in table.items()}
-    assert mg.Completeness("x", by="id").run(data=fewer).verdict is PASS
+    assert mg.Completeness("x", by="id", max_groups=1_000).run(data=fewer).verdict is PASS
+
+
+def test_more_slices_than_the_option_allows_are_one_error():
+    table = {"age": [i % 70 for i in range(700)], "x": [1] * 700}
+    check = check_of(mg.Completeness("x", by="age").run(data=table), "by")
+    assert check.reason == (
+        "`missing` of `by` could not be judged: `by` makes 70 groups, at most 50 are allowed: bin "
+        "the values first, or raise `max_groups`"
+    )
+    assert len(mg.Completeness("x", by="age", max_groups=70).run(data=table).checks) > 70
+    for gate in (mg.Completeness, functools.partial(mg.Rule, "x > 0")):
+        with pytest.raises(mg.OptionError, match="must be a whole number from 1 to 1,000"):
+            gate(by="age", max_groups=1_001)
 
 
 def test_long_values_are_shortened_in_names_of_slices():
@@ -610,7 +624,7 @@ EXAMPLES = (
             "expected": ({"country": ["DE"]}, {"country": ["DE", "FR"]}, {"country": ["XX"]}),
         },
     ),
-    Example("completeness-by", mg.Completeness("income", by=["country", "member"])),
+    Example("completeness-by", mg.Completeness("income", by=["country", "member"], max_groups=20)),
     Example(
         "completeness-where",
         mg.Completeness(by={"adults": adults, "younger": younger}),

@@ -790,6 +790,7 @@ EXAMPLES = (
             significance=0.01,
             confidence=0.9,
             greater_is_better=True,
+            max_groups=20,
             name="chosen",
             after="schema",
         ),

@@ -533,7 +533,7 @@ def test_function_metrics():
     y_true = rng.integers(2, size=120)
     y_pred = np.where(rng.random(120) < 0.8, y_true, 1 - y_true)
     given = {"y_true": y_true, "y_pred": y_pred}
-    check = mg.Performance(accuracy, at_least=0.5).run(**given).checks[0]
+    check = mg.Performance(accuracy, at_least=0.5, decide_by="interval").run(**given).checks[0]
     assert check.passed
     assert check.value == (y_true == y_pred).mean()
     wilson = mg.Performance("accuracy", at_least=0.5).run(**given).checks[0].interval
@@ -541,9 +541,11 @@ def test_function_metrics():
     assert check.method == "bootstrap (BCa)"
     assert (check.details["seed"], check.details["resamples"]) == (0, 2_000)
     weight = rng.uniform(1, 2, 120)
-    weighted = mg.Performance(accuracy, at_least=0.5).run(**given, sample_weight=weight).checks[0]
+    weights = {"sample_weight": weight}
+    weighted = mg.Performance(accuracy, at_least=0.5).run(**given, **weights).checks[0]
     assert weighted.value == pytest.approx(np.average(y_true == y_pred, weights=weight))
-    f2 = mg.Performance(functools.partial(sk.fbeta_score, beta=2), at_least=0.5).run(**given)
+    f2 = functools.partial(sk.fbeta_score, beta=2)
+    f2 = mg.Performance(f2, at_least=0.5, confidence=None).run(**given)
     assert f2.checks[0].value == sk.fbeta_score(y_true, y_pred, beta=2)
     again = pickle.loads(pickle.dumps(mg.Performance(accuracy, at_least=0.5)))
     assert again == mg.Performance(accuracy, at_least=0.5)
@@ -553,9 +555,221 @@ def test_function_metrics_of_scores():
     rng = np.random.default_rng(0)
     y_true = rng.integers(2, size=100)
     score = rng.random(100) + y_true
-    check = mg.Performance(half_auc, at_least=0.2).run(y_true=y_true, y_score=score).checks[0]
+    gate = mg.Performance(half_auc, at_least=0.2, resamples=40)
+    check = gate.run(y_true=y_true, y_score=score).checks[0]
     assert check.value == half_auc(y_true, score)
+    assert check.details["resamples"] == 40
     assert check.passed
+
+
+class Counted:
+    """A metric that counts its calls."""
+
+    __name__ = "counted"
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, y_true, y_pred):
+        self.calls += 1
+        return (y_true == y_pred).mean()
+
+
+@pytest.mark.parametrize(
+    ("options", "calls"),
+    [
+        ({}, 251),  # the value, 200 resamples, and 50 blocks of rows left out
+        ({"confidence": None}, 1),
+        ({"resamples": 400}, 501),
+        ({"resamples": 40}, 51),
+        ({"decide_by": "interval"}, 2_201),
+        ({"decide_by": "significance", "resamples": 100}, 126),
+        ({"by": "part"}, 4 * 251),
+        ({"by": "part", "decide_by": "interval", "resamples": 100}, 4 * 126),
+        ({"by": "part", "confidence": None}, 4),
+    ],
+)
+def test_a_function_is_called_no_more_often_than_needed(options, calls):
+    rng = np.random.default_rng(7)
+    true = rng.integers(2, size=1_200)
+    given = {"y_true": true, "y_pred": np.where(rng.random(1_200) < 0.8, true, 1 - true)}
+    metric = Counted()
+    result = mg.Performance(metric, at_least=0.5, **options).run(
+        X={"part": np.arange(1_200) % 4}, **given
+    )
+    assert result.passed
+    # another level of confidence needs the value, but no other resamples
+    assert calls <= metric.calls <= calls + 4 * (options.get("decide_by") == "interval")
+    has_interval = "confidence" not in options
+    assert all((check.interval is not None) == has_interval for check in result.checks)
+    assert all((check.confidence is not None) == has_interval for check in result.checks)
+    metric = Counted()
+    other = {"production_pred": true} if "by" not in options else {}
+    if other:
+        options = {"decide_by": "estimate"} | options
+        gate = mg.Regression(metric, tolerance=0.5, greater_is_better=True, **options)
+        assert gate.run(**given, **other).passed
+        assert metric.calls <= 2 * calls + 2
+
+
+def test_fewer_resamples_give_nearly_the_same_interval():
+    rng = np.random.default_rng(7)
+    true = rng.integers(2, size=1_000)
+    given = {"y_true": true, "y_pred": np.where(rng.random(1_000) < 0.8, true, 1 - true)}
+    few, many = (
+        mg.Performance(accuracy, at_least=0.5, resamples=resamples).run(**given).checks[0].interval
+        for resamples in (None, 2_000)
+    )
+    assert few == pytest.approx(many, abs=0.01)
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "expected_calibration_error"])
+def test_resamples_of_metrics_of_the_library(metric):
+    rng = np.random.default_rng(7)
+    true = rng.integers(2, size=200)
+    given = {"y_true": true, "y_pred": true ^ (rng.random(200) < 0.2), "y_score": rng.random(200)}
+    gate = mg.Performance(metric, at_most=1, at_least=0, resamples=300)
+    assert len(gate.run(**given).checks[0].interval) == 2
+    if metric != "f1_macro":
+        assert gate.run(**given).checks[0].details["resamples"] == 300
+    gate = mg.Regression(metric, tolerance=0.5, resamples=300)
+    check = gate.run(**given, production_pred=true, production_score=rng.random(200)).checks[0]
+    assert check.details["resamples"] == 300
+
+
+def test_without_a_level_of_confidence_the_estimate_decides():
+    for decide_by in ("interval", "significance"):
+        message = "`confidence` must be from 0.5 to less than 1, got None; "
+        message += f"decide_by='{decide_by}' needs an interval"
+        with pytest.raises(mg.OptionError, match=message):
+            mg.Performance("f1", at_least=0.5, decide_by=decide_by, confidence=None)
+    with pytest.raises(mg.OptionError, match="`resamples` must be a whole number of at least 40"):
+        mg.Performance("f1", at_least=0.5, resamples=10)
+    for name in NAMES:
+        side = "at_most" if METRICS[name].greater_is_better is False else "at_least"
+        gate = mg.Performance(name, **{side: 0.5}, confidence=None)
+        rng = np.random.default_rng(7)
+        true = rng.integers(2, size=100)
+        result = gate.run(y_true=true, y_pred=true, y_score=np.clip(true, 0.1, 0.9))
+        (check,) = result.checks
+        assert (check.interval, check.confidence) == (None, None)
+        assert "interval" not in check.reason
+        assert check.value is not None or name.startswith("mean_absolute_percentage")
+
+
+def test_calls_of_a_function_are_shown(monkeypatch):
+    shown = []
+
+    class Bar:
+        def __init__(self, steps, unit):
+            shown.append([steps, unit, 0])
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def update(self, n=1):
+            shown[-1][2] += n
+
+    monkeypatch.setattr("mlgates.gates._metric_gate.progress_bar", Bar)
+    gates = [
+        mg.Performance(accuracy, at_least=0.5, by="part", name="a"),
+        mg.Performance("accuracy", at_least=0.5, name="b"),
+        mg.Performance(accuracy, at_least=0.5, confidence=None, name="c"),
+    ]
+    given = {"X": {"part": np.arange(400) % 4}, "y_true": [0, 1] * 200, "y_pred": [0, 1] * 200}
+    assert mg.GateSuite(gates).run(**given, progress=True).passed
+    assert shown == [[1_000, "call", 1_000]]
+    shown.clear()
+    mg.GateSuite(gates).run(**given)
+    assert shown == []
+
+
+@pytest.mark.parametrize("values", [np.arange(400) % 70, np.arange(400) % 70 / 7])
+def test_more_slices_than_the_option_allows_are_an_error(values):
+    given = {"X": {"fare": values}, "y_true": [0, 1] * 200, "y_pred": [0, 1] * 200}
+    result = mg.Performance("accuracy", at_least=0.5, by="fare").run(**given)
+    assert result.verdict == "error"
+    assert result.reason == (
+        "column 'fare' of `X` makes 70 groups, at most 50 are allowed: bin the values first, or "
+        "raise `max_groups`"
+    )
+    gate = mg.Performance("accuracy", at_least=0.5, by="fare", max_groups=70, min_samples=1)
+    assert len(gate.run(**given).checks) == 70
+
+
+# The positive label of a function
+
+
+def of_label(y_true, y_pred, pos_label):
+    return ((y_true == pos_label) & (y_pred == pos_label)).sum() / (y_true == pos_label).sum()
+
+
+YES = {"y_true": ["no", "yes", "yes", "yes"] * 25, "y_pred": ["no", "yes", "yes", "no"] * 25}
+
+
+def test_a_function_is_given_the_positive_label():
+    for label, value in (("yes", 2 / 3), ("no", 1.0)):
+        for metric in (of_label, sk.recall_score):
+            gate = mg.Performance(metric, at_least=0.5, confidence=None)
+            check = gate.run(**YES, pos_label=label).checks[0]
+            assert check.value == pytest.approx(value)
+    gate = mg.Performance(of_label, at_least=0.5)
+    assert gate.run(**YES).reason.endswith("`of_label` needs `pos_label`")
+    fixed = functools.partial(of_label, pos_label="no")
+    gate = mg.Performance(fixed, at_least=0.5, confidence=None)
+    assert gate.run(**YES, pos_label="yes").checks[0].value == 1
+    macro = functools.partial(sk.recall_score, average="macro")
+    gate = mg.Performance(macro, at_least=0.5, confidence=None)
+    assert gate.run(**YES, pos_label="yes").checks[0].value == pytest.approx(5 / 6)
+    message = "`pos_label` must be one of the labels 'no', 'yes', got 'Yes'"
+    assert message in mg.Performance(of_label, at_least=0.5).run(**YES, pos_label="Yes").reason
+
+
+def test_the_positive_label_of_a_function_of_scores():
+    score = np.linspace(0, 1, 100)
+    given = {"y_true": np.where(score > 0.5, "yes", "no"), "y_score": score, "pos_label": "yes"}
+    gate = mg.Performance(sk.average_precision_score, at_least=0.5, confidence=None)
+    assert gate.run(**given).checks[0].value == pytest.approx(1)
+    gate = mg.Performance(sk.roc_auc_score, at_least=0.5, confidence=None)
+    assert gate.run(**given).checks[0].value == 1
+    given |= {"pos_label": "no", "y_score": 1 - score}
+    assert gate.run(**given).reason == (
+        "`roc_auc_score` has no parameter `pos_label`, but the scores are those of the smaller "
+        "label 'no': pass `y_true` as 0 and 1, with 1 for 'no'"
+    )
+
+
+def test_a_target_of_numbers_has_no_positive_label():
+    def error(y_true, y_pred, pos_label=None):
+        return abs(y_true - y_pred).mean() if pos_label is None else math.nan
+
+    gate = mg.Performance(error, at_most=1, confidence=None)
+    given = {"y_true": np.arange(40) / 7, "y_pred": np.arange(40) / 7}
+    assert gate.run(**given, pos_label=1).passed
+
+
+@pytest.mark.parametrize(
+    ("labels", "pos_label"),
+    [
+        ([False, True], "true"),
+        ([False, True], "True"),
+        ([False, True], True),
+        ([False, True], 1),
+        (["false", "true"], True),
+        (["False", "True"], True),
+        (["FALSE", "TRUE"], np.True_),
+        ([0, 1], True),
+    ],
+)
+def test_booleans_have_one_reading(labels, pos_label):
+    y_true, y_pred = np.array(labels * 40), np.array([labels[0], *labels[1:]] * 40)
+    for metric in ("recall", sk.recall_score):
+        gate = mg.Performance(metric, at_least=0.9, confidence=None)
+        result = gate.run(y_true=y_true, y_pred=y_pred, pos_label=pos_label)
+        assert result.checks[0].value == 1, result.reason
 
 
 @pytest.mark.parametrize(
@@ -645,6 +859,8 @@ EXAMPLES = (
             decide_by="interval",
             confidence=0.9,
             greater_is_better=True,
+            max_groups=20,
+            resamples=100,
             name="told",
             after="schema",
         ),

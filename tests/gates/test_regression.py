@@ -661,6 +661,8 @@ EXAMPLES = (
             decide_by="significance",
             confidence=0.9,
             greater_is_better=False,
+            max_groups=20,
+            resamples=100,
             name="told",
             after="schema",
         ),

@@ -181,7 +181,8 @@ def test_too_many_slices_are_refused():
     data = {"x": range(1_001), "id": range(1_001)}
     result = run("x >= 0", data, by="id")
     assert result.verdict is ERROR
-    assert "at most 1,000 are allowed" in result.reason
+    assert "makes 1,001 groups, at most 50 are allowed" in result.reason
+    assert run("x >= 0", data, by="id", max_groups=1_001).passed
 
 
 # functions
@@ -289,6 +290,7 @@ EXAMPLES = (
             max_invalid=0.1,
             missing="invalid",
             by="country",
+            max_groups=20,
             after="schema",
         ),
     ),

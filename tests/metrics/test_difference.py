@@ -175,9 +175,9 @@ def test_a_row_is_added_to_each_class_that_counts_for_as_much(name, more, monkey
     mine, theirs = (np.where(RNG.random(200) < 0.8, true, (true + 1) % 3) for _ in range(2))
     seen = []
 
-    def drawn(counts):
+    def drawn(counts, resamples):
         seen.append(counts)
-        return multinomial_cells(counts)
+        return multinomial_cells(counts, resamples)
 
     monkeypatch.setattr("mlgates.stats.resampling.multinomial_cells", drawn)
     between(name, true, mine, theirs)

@@ -115,34 +115,33 @@ def test_declared_categories_without_rows_are_groups():
     assert found.names == ("x=a, y=1", "x=c, y=2")
 
 
-def test_identifiers_and_measured_numbers_make_no_groups():
-    rows = range(100)
-    message = "{} looks like an identifier: it has {} distinct values in 100 rows; bin it first, "
-    message += "or pass a feature with fewer groups"
-    assert refusal(groups, list(rows)) == message.format("`sensitive_features`", 100)
-    texts = [f"id{i}" for i in rows]
-    assert refusal(groups, texts) == message.format("`sensitive_features`", 100)
-    half = [i % 51 for i in rows]
+MANY = "{} makes {:,} groups, at most {} are allowed: bin the values first, or raise `max_groups`"
+
+
+@pytest.mark.parametrize("of", [int, float, str, lambda i: i / 7, Decimal], ids=range(5))
+def test_more_groups_than_the_option_allows_are_refused(of):
+    values = [of(i % 51) for i in range(5_000)]
+    assert refusal(groups, values) == MANY.format("`sensitive_features`", 51, 50)
     named = "column 'age' of `sensitive_features`"
-    assert refusal(groups, {"age": half}) == message.format(named, 51)
-    assert len(groups([i % 50 for i in rows]).names) == 50
-    assert len(groups(list(range(20))).names) == 20
-    message = "`sensitive_features` looks like a measurement: it has 30 distinct values; bin it "
-    message += "first, or pass a feature with fewer groups"
-    assert refusal(groups, [i % 30 + 0.5 for i in rows]) == message
-    assert refusal(groups, [Decimal(i % 30) / 2 for i in rows]) == message
-    assert len(groups([i % 30 + 0.0 for i in rows]).names) == 30
-    assert len(groups([i % 20 + 0.5 for i in rows]).names) == 20
+    assert refusal(groups, {"age": values}) == MANY.format(named, 51, 50)
+    evidence = Evidence({"sensitive_features": values})
+    assert len(evidence.groups(max_groups=51).names) == 51
+    assert len(groups(values[:50]).names) == 50
+    with pytest.raises(EvidenceError, match="at most 20 are allowed"):
+        evidence.groups(max_groups=20)
 
 
-def test_too_many_groups():
-    message = "`sensitive_features` must make at most 1,000 groups, got 1,001; bin the values first"
-    assert refusal(groups, [i % 1_001 for i in range(5_000)]) == message
+def test_declared_categories_count_as_groups():
+    declared = pd.Categorical(["a"] * 100, categories=["a", *map(str, range(50))])
+    assert refusal(groups, declared) == MANY.format("`sensitive_features`", 51, 50)
+
+
+def test_crossed_groups_are_counted_where_they_have_rows():
     rows = np.arange(5_000)
     crossed = {"a": rows % 40, "b": rows % 41}
-    message = "column 'a' of `sensitive_features` and column 'b' of `sensitive_features` must make "
-    message += "at most 1,000 groups, got 1,640; bin the values first"
-    assert refusal(groups, crossed) == message
+    named = "column 'a' of `sensitive_features` and column 'b' of `sensitive_features`"
+    assert refusal(groups, crossed) == MANY.format(named, 1_640, 50)
+    assert len(groups({"a": rows % 40, "b": rows % 40}).names) == 40
 
 
 @pytest.mark.parametrize(
@@ -285,9 +284,12 @@ def test_slices_of_other_rows():
 
 
 def test_too_many_slices():
-    message = "column 'a' of `X` must make at most 1,000 groups, got 1,001; bin the values first"
-    assert refusal(slices, "a", X={"a": np.arange(1_001) / 7}) == message
-    assert len(slices("a", X={"a": np.arange(1_000)})) == 1_000
+    for values in (np.arange(51), np.arange(51) / 7):
+        assert refusal(slices, "a", X={"a": values}) == MANY.format("column 'a' of `X`", 51, 50)
+        assert len(Evidence({"X": {"a": values}}).slices("a", 51)) == 51
+    assert len(slices("a", X={"a": np.arange(50)})) == 50
+    conditions = {str(i): lambda table: table["a"] > 1 for i in range(60)}
+    assert len(slices(conditions, X={"a": np.arange(3)})) == 60
 
 
 @pytest.mark.parametrize("make", cases([dict, lambda pairs: tuple(dict(pairs).items())]))

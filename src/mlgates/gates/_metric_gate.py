@@ -1,6 +1,7 @@
 """Base of the gates of one metric: in total or by slice, with Holm's correction over slices."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, cast
@@ -10,8 +11,10 @@ from mlgates._gate import Gate
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, enough, error_check, rows_needed
 from mlgates.metrics import Metric, find
+from mlgates.metrics.functions import FunctionMetric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.labels import list_labels
+from mlgates.progress import progress_bar
 from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import (
     Check,
@@ -47,6 +50,8 @@ class SliceEstimate(NamedTuple):
 
 #: The estimate of a slice, the exception that it raised, or why the slice is excluded.
 SliceResult = SliceEstimate | Exception | str
+#: Fewer resamples give no interval of 95 %.
+_FEWEST_RESAMPLES = 40
 #: Most names of excluded slices in a note.
 _MOST_NAMED = 5
 
@@ -80,15 +85,24 @@ class MetricGate(Gate):
     min_samples: int
     small_slices: Literal["inconclusive", "exclude"]
     decide_by: Rule
-    confidence: float
+    confidence: float | None
     greater_is_better: bool | None
+    max_groups: int
+    resamples: int | None
 
     def __post_init__(self) -> None:
         self._convert("decide_by", options.choice, self._rules)
         self._convert("by", options.slices)
         self._convert("min_samples", options.count, at_least=1)
         self._convert("small_slices", options.choice, ("inconclusive", "exclude"))
-        self._convert("confidence", confidence_of)
+        self._convert("max_groups", options.count, at_least=1)
+        self._convert("resamples", options.count, at_least=_FEWEST_RESAMPLES)
+        if self.confidence is not None:
+            self._convert("confidence", confidence_of)
+        elif self.decide_by != "estimate":
+            hint = f"; decide_by={self.decide_by!r} needs an interval"
+            allowed = "from 0.5 to less than 1"
+            raise options.refuse(type(self).__name__, "confidence", allowed, None, hint)
         super().__post_init__()
 
     @property
@@ -99,7 +113,14 @@ class MetricGate(Gate):
     @property
     def _metric(self) -> Metric:
         """The metric of this name, or the one that a function makes."""
-        return find(self.metric, type(self).__name__, self.greater_is_better)
+        metric = find(self.metric, type(self).__name__, self.greater_is_better)
+        few = metric.few_resamples if self.decide_by == "estimate" else None
+        return replace(metric, resamples=self.resamples or few)
+
+    @property
+    def _level(self) -> float:
+        """The confidence level of the intervals; 0 for no intervals."""
+        return self.confidence or 0.0
 
     @property
     def _limit(self) -> Limit:
@@ -129,10 +150,10 @@ class MetricGate(Gate):
             enough = measured.n >= self.min_samples and not estimate.insufficient
             return enough and measured.interval is not None and limit.excludes(measured.interval)
 
-        confidences = (self.confidence,) * len(estimates)
+        confidences = (self._level,) * len(estimates)
         if self.decide_by == "interval":
             beyond = [partial(is_beyond, estimate) for _, estimate in estimates]
-            confidences = holm_levels(beyond, self.confidence)
+            confidences = holm_levels(beyond, self._level)
         every = [one.at(level) for (_, one), level in zip(estimates, confidences, strict=True)]
         adjusted = holm([float("nan") if m.p_value is None else m.p_value for m in every]).tolist()
         for (group, estimate), one, p_value in zip(estimates, every, adjusted, strict=True):
@@ -156,7 +177,7 @@ class MetricGate(Gate):
                 limit,
                 rule=self.decide_by,
                 min_n=self.min_samples,
-                significance=1 - self.confidence,
+                significance=1 - (self.confidence or 0.95),
                 group=group,
                 insufficient=estimate.insufficient,
                 remedy=enough(needed),
@@ -187,26 +208,40 @@ class MetricGate(Gate):
 
     def _measure_slices(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
         models = self._outcomes(evidence)
-        slices = () if self.by is None else evidence.slices(self.by)
-        if not slices:  # none were declared, or there are no rows
-            return [(None, self._measure_slice(models))]
+        slices = () if self.by is None else evidence.slices(self.by, self.max_groups)
+        exclude = self.small_slices == "exclude"
         results: list[tuple[str | None, SliceResult]] = []
-        for part in slices:
-            try:
-                here = [outcomes.take(part.rows) for outcomes in models]
-                result = self._measure_slice(here, exclude=self.small_slices == "exclude")
-            except Exception as error:  # noqa: BLE001  (the other slices are measured all the same)
-                result = error
-            results.append((part.name, result))
+        with self._shown_metric(evidence, max(1, len(slices)), models[0].n) as metric:
+            if not slices:  # none were declared, or there are no rows
+                return [(None, self._measure_slice(metric, models))]
+            for part in slices:
+                try:
+                    here = [outcomes.take(part.rows) for outcomes in models]
+                    result = self._measure_slice(metric, here, exclude=exclude)
+                except Exception as error:  # noqa: BLE001  (the other slices are still measured)
+                    result = error
+                results.append((part.name, result))
         return results
 
-    def _measure_slice(self, models: list[Outcomes], *, exclude: bool = False) -> SliceResult:
+    @contextmanager
+    def _shown_metric(self, evidence: Evidence, slices: int, rows: int) -> Iterator[Metric]:
+        """Give the metric; a progress bar counts the calls of a user's function."""
+        metric = self._metric
+        if not (evidence.progress and self._level and isinstance(metric, FunctionMetric)):
+            yield metric
+            return
+        with progress_bar(slices * metric.calls(rows // slices), unit="call") as bar:
+            yield metric if bar is None else replace(metric, on_call=bar.update)
+
+    def _measure_slice(
+        self, metric: Metric, models: list[Outcomes], *, exclude: bool = False
+    ) -> SliceResult:
         """Return the estimate of some rows, or why there are too few of them where `exclude`."""
         outcomes = models[0]
         n, weight = outcomes.effective_rows, outcomes.weight
         if exclude and n < self.min_samples:
             return "1 row" if n == 1 else f"{n:,} rows"
-        estimate = self._estimate(self._metric, *models)
+        estimate = self._estimate(metric, *models)
         if exclude and estimate.insufficient:
             return estimate.insufficient
         return estimate._replace(rows=n if weight is None else int((weight > 0).sum()))
@@ -226,10 +261,10 @@ class MetricGate(Gate):
             return None
         error = measured.details.get("standard_error")
         if self.decide_by == "significance":
-            if limit.holds(value) or p_value is None or p_value <= 1 - self.confidence:
+            if limit.holds(value) or p_value is None or p_value <= 1 - self._level:
                 return None
             limit, error = estimate.tested, None
         error = error if isinstance(error, float) else None
-        level = measured.confidence or self.confidence
+        level = measured.confidence or self._level
         # in rows as they are given, of which `measured.n` is the effective number
         return rows_needed(value, measured.interval, limit, estimate.rows, level, error=error)

@@ -9,10 +9,11 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, read_only
 from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
+from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Violations
-from mlgates.profile.groups import MissingBy, MissingWhere
+from mlgates.profile.groups import MOST_SLICES, MissingBy, MissingWhere
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
@@ -78,6 +79,8 @@ class Completeness(Gate):
         columns, or the conditions given by name: functions of the table that return one bool per
         row. The columns that define the slices are judged in total; rows where they are missing
         are a slice of their own.
+    max_groups : int
+        Maximal number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -115,10 +118,15 @@ class Completeness(Gate):
         default=None, metadata={"mapping": True}
     )
     by: str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...] | None = None
+    max_groups: int = MAX_GROUPS
 
     def __post_init__(self) -> None:
         self._convert("columns", options.some)
         self._convert("max_missing", options.share)
+        self._convert("max_groups", options.count, at_least=1)
+        if self.max_groups > MOST_SLICES:
+            allowed = f"a whole number from 1 to {MOST_SLICES:,}"
+            raise options.refuse(_OWNER, "max_groups", allowed, self.max_groups)
         self._convert("min_rows", options.count)
         self._convert("max_rows", options.count)
         options.in_order(_OWNER, min_rows=self.min_rows, max_rows=self.max_rows)
@@ -185,7 +193,7 @@ class Completeness(Gate):
             elif column in plan.unreadable:
                 yield error_check(column, "missing", EvidenceError(schema[column].problem))
         for counter in plan.slices:
-            yield from _slice_checks(counter, profile, self.max_missing)
+            yield from _slice_checks(counter, profile, self.max_missing, self.max_groups)
         for column, values in expected:
             if column not in schema:
                 yield _unknown(column, "expected", near)
@@ -239,7 +247,7 @@ class Completeness(Gate):
 
 
 def _slice_checks(
-    counter: MissingBy | MissingWhere, profile: Profile, most: float
+    counter: MissingBy | MissingWhere, profile: Profile, most: float, max_groups: int
 ) -> Iterator[Check]:
     """Yield a check for each slice and column; a single ERROR where the slices can't be formed."""
     condition = None if isinstance(counter, MissingBy) else counter.slices[0][0]
@@ -247,6 +255,10 @@ def _slice_checks(
         groups = profile[counter].groups
     except Exception as error:  # noqa: BLE001  (a condition raised, or a column can't be grouped)
         yield error_check("by", "missing", error, condition)
+        return
+    if len(groups) > max_groups:
+        msg = too_many_groups("`by`", len(groups), max_groups)
+        yield error_check("by", "missing", EvidenceError(msg), condition)
         return
     for key, rows, missing in groups or [((), 0, (0,) * len(counter.counted))]:
         name = condition

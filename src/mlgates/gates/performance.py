@@ -15,6 +15,7 @@ from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
 from mlgates.gates._shared import bounded
 from mlgates.metrics import Metric
 from mlgates.predictions import Outcomes
+from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.verdict import Limit, Measurement, Rule
 
 __all__ = ["Performance"]
@@ -30,7 +31,8 @@ class Performance(MetricGate):
     ----------
     metric : str or callable
         Name as in scikit-learn (``"roc_auc"``, ``"f1_macro"``, ``"mean_absolute_error"``), or a
-        function of ``y_true`` and ``y_pred`` or ``y_score``, and optionally ``sample_weight``.
+        function of ``y_true`` and ``y_pred`` or ``y_score``, and optionally ``sample_weight`` and
+        ``pos_label``.
     at_least, at_most : float, optional
         Inclusive limits; at least one of them is required.
     by : str, sequence of str, or mapping of str to callable, optional
@@ -45,10 +47,17 @@ class Performance(MetricGate):
         "estimate": compare the value with the limit. "interval": PASS if the whole interval is
         within the limit, FAIL if the whole interval is outside. "significance": PASS if the value
         is within the limit, FAIL if it is outside and significantly so at level 1 - `confidence`.
-    confidence : float
-        Confidence level of the two-sided interval.
+    confidence : float or None
+        Confidence level of the two-sided interval; None for no interval, with
+        `decide_by="estimate"` only.
     greater_is_better : bool, optional
         Direction of a function.
+    max_groups : int
+        Maximal number of slices that columns named in `by` may make; more are an ERROR.
+    resamples : int, optional
+        Number of resamples if an interval needs resampling. The default is 2,000 (500 from 10,000
+        rows on for a function). For a function with `decide_by="estimate"` it is 200, because each
+        resample is one call.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -98,8 +107,10 @@ class Performance(MetricGate):
     min_samples: int = 30
     small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["estimate", "interval", "significance"] = "estimate"
-    confidence: float = 0.95
+    confidence: float | None = 0.95
     greater_is_better: bool | None = None
+    max_groups: int = MAX_GROUPS
+    resamples: int | None = None
 
     def __post_init__(self) -> None:
         metric = self._metric
@@ -142,7 +153,7 @@ class Performance(MetricGate):
             details = {**measured.details, "p_value_alone": p_value}
             return replace(measured, p_value=p_value, details=details)
 
-        insufficient = _insufficient(at(self.confidence))
+        insufficient = _insufficient(at(self._level))
         return SliceEstimate(at, insufficient, limit, "is {value} ({interval}{n})")
 
     def _p_value(self, measured: Measurement) -> float | None:
@@ -161,7 +172,7 @@ class Performance(MetricGate):
         distance = limit.low - value if below else value - limit.high
         if reach < 0:
             return None
-        z = float(special.ndtri((1 + self.confidence) / 2))
+        z = float(special.ndtri((1 + self._level) / 2))
         return math.erfc(distance / reach * z / math.sqrt(2)) if reach else 0.0
 
 

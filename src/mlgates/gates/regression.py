@@ -11,6 +11,7 @@ from mlgates.gates._shared import bounded
 from mlgates.metrics import Metric
 from mlgates.metrics.difference import difference
 from mlgates.predictions import Outcomes
+from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.verdict import Limit, Measurement, Rule, format_number
 
 __all__ = ["Regression"]
@@ -45,11 +46,17 @@ class Regression(MetricGate):
         all of it is beyond. "estimate": PASS or FAIL by the difference itself. "significance": a
         difference beyond the tolerance is a FAIL only if it is significant at the level
         1 - `confidence`.
-    confidence : float
-        Level of the two-sided interval.
+    confidence : float or None
+        Level of the two-sided interval; None for no interval, with `decide_by="estimate"` only.
     greater_is_better : bool, optional
         Whether larger values of the metric are better; required for a callable, and for a metric
         that has no direction.
+    max_groups : int
+        Maximal number of slices that columns named in `by` may make; more are an ERROR.
+    resamples : int, optional
+        Number of resamples if an interval needs resampling. The default is 2,000 (500 from 10,000
+        rows on for a function). For a function with `decide_by="estimate"` it is 200, because each
+        resample is one call.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -116,8 +123,10 @@ class Regression(MetricGate):
     min_samples: int = 30
     small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
     decide_by: Literal["interval", "estimate", "significance"] = "interval"
-    confidence: float = 0.95
+    confidence: float | None = 0.95
     greater_is_better: bool | None = None
+    max_groups: int = MAX_GROUPS
+    resamples: int | None = None
 
     def __post_init__(self) -> None:
         metric = self._metric
@@ -138,7 +147,10 @@ class Regression(MetricGate):
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
         """Return the difference between the two models in one slice."""
-        paired, limit = difference(metric, *models), self._limit
+        paired, limit = (
+            difference(metric, *models, interval=self.confidence is not None),
+            self._limit,
+        )
         scale = abs(paired.candidate or 0) + abs(paired.production or 0)
         details: dict[str, object] = {
             "candidate": paired.candidate,
@@ -153,8 +165,8 @@ class Regression(MetricGate):
                 paired.value,
                 n=paired.n,
                 dropped=paired.dropped,
-                interval=paired.change.ends(level),
-                confidence=level,
+                interval=paired.change.ends(level) if level else None,
+                confidence=level or None,
                 p_value=paired.change.p_value,
                 method=paired.change.method,
                 details=details,

@@ -10,7 +10,9 @@ from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import Evidence, read_only
 from mlgates.expressions.condition import Condition
 from mlgates.gates._shared import Near, error_check, listed
+from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
 from mlgates.profile.counter import Counter
+from mlgates.profile.groups import MOST_SLICES
 from mlgates.profile.rules import RuleCounter, RuleGroup
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Measurement, format_value
@@ -53,6 +55,8 @@ class Rule(Gate):
     by : str, sequence of str, or mapping of str to condition, optional
         Check each slice instead of all rows: by the values of columns, or by conditions:
         ``{"old": "age > 60"}``.
+    max_groups : int
+        Maximal number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`. The default name is ``"rule:"`` and the condition.
 
@@ -90,6 +94,7 @@ class Rule(Gate):
     by: str | Iterable[str] | Mapping[str, str | Callable[..., object]] | tuple[Any, ...] | None = (
         None
     )
+    max_groups: int = MAX_GROUPS
 
     def __post_init__(self) -> None:
         if isinstance(self.condition, str):
@@ -101,6 +106,10 @@ class Rule(Gate):
             msg = f"{_OWNER}: `name` is required when `condition` is a function"
             raise OptionError(msg)
         self._convert("max_invalid", options.share)
+        self._convert("max_groups", options.count, at_least=1)
+        if self.max_groups > MOST_SLICES:
+            allowed = f"a whole number from 1 to {MOST_SLICES:,}"
+            raise options.refuse(_OWNER, "max_groups", allowed, self.max_groups)
         options.choice(_OWNER, "missing", self.missing, ("ignore", "invalid"))
         self._convert("by", options.slices, texts=True)
         for name, condition in self._slices():
@@ -135,6 +144,9 @@ class Rule(Gate):
                     msg = f"`{absent[0]}` is not in the table{near.hint(absent[0])}"
                     raise EvidenceError(msg)  # noqa: TRY301
                 groups = profile[counter].groups
+                if len(groups) > self.max_groups:
+                    msg = too_many_groups("`by`", len(groups), self.max_groups)
+                    raise EvidenceError(msg)  # noqa: TRY301
             except Exception as error:  # noqa: BLE001  (the other slices are still judged)
                 yield error_check(title, "rule", error, slice_name)
                 continue

@@ -147,7 +147,7 @@ class CountMetric(Metric):
         here = np.concatenate([here, correct, missed])
         there = np.concatenate([there, missed, correct])
         counts = np.concatenate([counts, half[present], half[present]])
-        batches = resampling.multinomial_cells(counts)
+        batches = resampling.multinomial_cells(counts, self.resamples or resampling.RESAMPLES)
         draws = np.concatenate([changes(batch, here, there) for batch in batches])
         return resampled_change(value, draws, "multinomial")
 
@@ -310,7 +310,8 @@ class MarginMetric(CountMetric):
             low, high = wilson_interval(hits, n, confidence)
             return Estimate(value, of_mean(part / whole, low, high), "Wilson, combined")
         cells = outcomes.cells * (outcomes.effective / outcomes.cells.sum())
-        drawn: dict[str, object] = {"seed": resampling.SEED, "resamples": resampling.RESAMPLES}
+        resamples = self.resamples or resampling.RESAMPLES
+        drawn: dict[str, object] = {"seed": resampling.SEED, "resamples": resamples}
         k = len(cells)
         if k > 2:
             true, pred = np.nonzero(cells)  # with many classes most cells are empty
@@ -321,11 +322,11 @@ class MarginMetric(CountMetric):
                 hits[:, true[right]] = counts[:, right]
                 return self.formula(hits, _sums(counts, true, k), _sums(counts, pred, k))
 
-            found = resampling.cells_interval(of_filled, cells[true, pred], confidence)
+            found = resampling.cells_interval(of_filled, cells[true, pred], confidence, resamples)
             if found.how != "degenerate" or k > _MOST_CLASSES:
                 return Estimate(value, found.interval, f"multinomial ({found.how})", drawn)
             # all resamples are equal (all rows correct, or none): smooth as with two classes
-        batches = resampling.smoothed_cells(cells)
+        batches = resampling.smoothed_cells(cells, resamples)
         draws = np.concatenate([self.of_cells(tables, None) for tables in batches])
         ends = resampling.bca_interval(value, draws, None, confidence).interval
         if ends is not None:

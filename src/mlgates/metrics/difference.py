@@ -160,7 +160,9 @@ class Difference:
     change: Change
 
 
-def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> Difference:
+def difference(
+    metric: "Metric", candidate: Outcomes, production: Outcomes, *, interval: bool = True
+) -> Difference:
     """Compare a metric between two models on the same rows.
 
     Parameters
@@ -169,6 +171,8 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
         The metric to compare.
     candidate, production : Outcomes
         Of the kind that the metric needs, with the same rows.
+    interval : bool
+        Whether to compute interval and test, which may need resampling.
 
     Returns
     -------
@@ -196,7 +200,7 @@ def difference(metric: "Metric", candidate: Outcomes, production: Outcomes) -> D
         for side, measured in sides.items()
         if measured.value is None
     )
-    if undefined:
+    if undefined or not interval:
         change = Change("")
     elif _same_answers(candidate, production):
         change = unchanged("identical", "answers")

@@ -2,9 +2,11 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, ClassVar, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,14 +15,21 @@ from mlgates.errors import EvidenceError, OptionError
 from mlgates.metrics.difference import Change, resampled_change
 from mlgates.metrics.metric import Estimate, Metric, rows_left
 from mlgates.predictions import Need, Outcomes
-from mlgates.stats.arrays import Counts, Values
+from mlgates.stats.arrays import Counts, Floats, Values
 from mlgates.stats.resampling import SEED, THIN, bca_interval, row_indices
 
 Function = Callable[..., Any]
-#: Bootstrap resamples; fewer from 10,000 rows on, because each calls the function once.
+#: Resamples for a decision by interval; fewer from 10,000 rows on.
 _DRAWS = 2_000
 _DRAWS_OF_MANY = 500
 _MANY = 10_000
+#: Resamples for an interval that is only shown. Each resample is one call of the function.
+_DRAWS_SHOWN = 200
+#: One block of rows for so many resamples is left out to estimate the skewness, at most 200.
+_JACKKNIFE = 4
+_MOST_BLOCKS = 200
+PosLabel = Literal["no", "fixed", "optional", "required"]
+
 #: Columns with more distinct values than these are not treated as classes.
 _MOST_CLASSES = 20
 _ROLES = {"y_true": "true", "y_pred": "pred", "y_score": "score", "sample_weight": "weight"}
@@ -36,23 +45,41 @@ class FunctionMetric(Metric):
         Called with arrays; must return one finite number.
     roles : mapping
         For each parameter the array of `Outcomes` to pass: "true", "pred", "score" or "weight".
+    pos_label : {"no", "fixed", "optional", "required"}
+        Whether the function takes the positive label; "fixed" if a partial function sets it.
+    on_call : callable, optional
+        Called without arguments after each call on resampled rows.
     """
 
     function: Function = field(repr=False)
     roles: Mapping[str, str] = field(repr=False)
+    pos_label: PosLabel = field(default="no", repr=False)
+    on_call: Callable[[], object] = field(default=int, repr=False)
     need: Need = "given"
     low: float = -math.inf
     high: float = math.inf
     interval: str = "bootstrap of the rows, BCa"
+    few_resamples: ClassVar[int | None] = _DRAWS_SHOWN
+    _draws: WeakKeyDictionary[Outcomes, tuple[Floats, Floats]] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
+
+    def calls(self, n: int) -> int:
+        """Return how often the function is called for the interval of so many rows."""
+        draws = self._resamples(n)
+        return draws + (min(n, _blocks(draws)) if n > 1 else 0)
+
+    def _resamples(self, n: int) -> int:
+        return self.resamples or (_DRAWS if n <= _MANY else _DRAWS_OF_MANY)
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the value of the function, and its interval by resampling the rows."""
-        value = self._number(self._arrays(outcomes))
+        value = self._number(*self._arguments(outcomes))
         if not confidence:
             return Estimate(value)
-        of_rows = self.of_rows(outcomes)
-        resampled = [of_rows(rows) for rows in _drawn_rows(outcomes)]
-        left = [of_rows(rows) for rows in rows_left(outcomes.n)]
+        if outcomes not in self._draws:  # the same resamples give intervals of all levels
+            self._draws[outcomes] = self._resampled(outcomes.n, outcomes, self.of_rows(outcomes))
+        resampled, left = self._draws[outcomes]
         found = bca_interval(value, resampled, left, confidence)
         details = {"seed": SEED, "resamples": len(resampled)}
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
@@ -60,35 +87,61 @@ class FunctionMetric(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Bootstrap the difference, with the same resampled rows for both models."""
         here, there = self.of_rows(candidate), self.of_rows(production)
-        draws = [here(some) - there(some) for some in _drawn_rows(candidate)]
-        left = [here(some) - there(some) for some in rows_left(candidate.n)]
-        every = np.ones(candidate.n, np.bool_)
-        value = here(every) - there(every)
-        return resampled_change(value, np.array(draws), "paired bootstrap", np.array(left))
+
+        def of_both(rows: Values) -> float:
+            return here(rows) - there(rows)
+
+        draws, left = self._resampled(candidate.n, candidate, of_both)
+        value = of_both(np.ones(candidate.n, np.bool_))
+        return resampled_change(value, draws, "paired bootstrap", left)
+
+    def _resampled(
+        self, n: int, outcomes: Outcomes, of_rows: Callable[[Values], float]
+    ) -> tuple[Floats, Floats]:
+        """Return the values of resamples, and of the rows without one block each."""
+        values: list[float] = []
+        draws = self._resamples(n)
+        jackknife = rows_left(n, _blocks(draws))
+        for rows in chain(_drawn_rows(outcomes, draws), jackknife):
+            values.append(of_rows(rows))
+            self.on_call()
+        return np.array(values[:draws]), np.array(values[draws:])
 
     def of_rows(self, outcomes: Outcomes) -> Callable[[Values], float]:
         """Return the metric as a function of rows; NaN if the user's function fails on them."""
-        arrays = self._arrays(outcomes)
+        arrays, constants = self._arguments(outcomes)
 
         def of_rows(rows: Values) -> float:
             try:
-                return self._number({name: array[rows] for name, array in arrays.items()})
+                part = {name: array[rows] for name, array in arrays.items()}
+                return self._number(part, constants)
             except Exception:  # noqa: BLE001  (a user's function may fail on resampled rows)
                 return math.nan
 
         return of_rows
 
-    def _arrays(self, outcomes: Outcomes) -> dict[str, Values]:
-        """Return the arguments of the function by name."""
+    def _arguments(self, outcomes: Outcomes) -> tuple[dict[str, Values], dict[str, object]]:
+        """Return the arguments of the function: those with one value per row, and the others."""
         if outcomes.weight is not None and "weight" not in self.roles.values():
             msg = f"`sample_weight` was given, but `{self.name}` has no parameter `sample_weight`"
             raise EvidenceError(msg)
         given = {name: getattr(outcomes, role) for name, role in self.roles.items()}
-        return {name: array for name, array in given.items() if array is not None}
+        arrays = {name: array for name, array in given.items() if array is not None}
+        label = outcomes.pos_label
+        if self.pos_label == "no" and self.scores and label is not None and outcomes.positive == 0:
+            msg = f"`{self.name}` has no parameter `pos_label`, but the scores are those of the "
+            msg += f"smaller label {label!r}: pass `y_true` as 0 and 1, with 1 for {label!r}"
+            raise EvidenceError(msg)
+        if self.pos_label in ("no", "fixed") or (label is None and self.pos_label == "optional"):
+            return arrays, {}
+        if label is None:
+            msg = f"`{self.name}` needs `pos_label`"
+            raise EvidenceError(msg)
+        return arrays, {"pos_label": label}
 
-    def _number(self, arrays: Mapping[str, Values]) -> float:
+    def _number(self, arrays: Mapping[str, Values], constants: Mapping[str, object]) -> float:
         """Return the value of the function; raise unless it is a finite number."""
-        answer = self.function(**arrays)
+        answer = self.function(**arrays, **constants)
         item = answer.item() if getattr(answer, "shape", None) == () else answer
         number = options.real(item)
         if number is None or not math.isfinite(number):
@@ -98,9 +151,13 @@ class FunctionMetric(Metric):
         return float(number)
 
 
-def _drawn_rows(outcomes: Outcomes) -> Iterator[Counts]:
+def _blocks(draws: int) -> int:
+    """Return the number of blocks of rows to leave out in turn, for the skewness."""
+    return min(_MOST_BLOCKS, draws // _JACKKNIFE)
+
+
+def _drawn_rows(outcomes: Outcomes, draws: int) -> Iterator[Counts]:
     """Yield the row numbers of each resample, drawn within each class if one is rare."""
-    draws = _DRAWS if outcomes.n <= _MANY else _DRAWS_OF_MANY
     strata, true = None, outcomes.true
     if true.ndim == 1 and true.dtype.kind != "f":
         try:
@@ -123,14 +180,16 @@ def function_metric(
     ------
     OptionError
         If it has no parameter ``y_true``, neither ``y_pred`` nor ``y_score`` (``y_prob``,
-        ``y_proba``), or a required parameter other than these and ``sample_weight``.
+        ``y_proba``), or a required parameter other than these, ``sample_weight`` and
+        ``pos_label``.
     """
     inside = getattr(function, "func", function)  # of a partial function
     names = (getattr(each, "__name__", None) for each in (function, inside))
     name = next((each for each in names if isinstance(each, str)), type(inside).__name__)
-    allowed = "a function with parameters `y_true`, `y_pred` or `y_score`, and `sample_weight`"
+    allowed = "a function of `y_true`, `y_pred` or `y_score`, and optionally `sample_weight` and "
+    allowed += "`pos_label`"
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = tuple(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         raise options.refuse(owner, "metric", allowed, function) from None
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -145,7 +204,7 @@ def function_metric(
         kept = [p for p in answers if p in needed] or answers[:1]
         roles = {p: role for p, role in roles.items() if p not in answers or p in kept}
         answers = kept
-    if needed - set(roles) or "true" not in roles.values() or len(answers) != 1:
+    if needed - {*roles, "pos_label"} or "true" not in roles.values() or len(answers) != 1:
         signature = f"`{name}({', '.join(p.name for p in parameters)})`"
         msg = f"{owner}: `metric` must be {allowed}, got {signature}"
         raise OptionError(msg)
@@ -154,5 +213,20 @@ def function_metric(
         greater_is_better=greater_is_better,
         function=function,
         roles=roles,
+        pos_label=_takes_pos_label(function, parameters),
         scores=roles[answers[0]] == "score",
     )
+
+
+def _takes_pos_label(function: Function, parameters: Iterable[inspect.Parameter]) -> PosLabel:
+    """Return whether to pass the positive label; not where a partial function sets it.
+
+    Scikit-learn's functions ignore it with an average over classes, and warn.
+    """
+    fixed = getattr(function, "keywords", None) or {}
+    if "pos_label" in fixed or fixed.get("average", "binary") != "binary":
+        return "fixed"
+    for p in parameters:
+        if p.name == "pos_label" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+            return "required" if p.default is p.empty else "optional"
+    return "no"

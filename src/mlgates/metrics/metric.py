@@ -5,7 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -85,6 +85,8 @@ class Metric(ABC):
         For the need ``"given"``: whether scores are read instead of predictions.
     interval : str
         Method of the interval, shown on the reference page.
+    resamples : int, optional
+        Number of resamples for intervals that need them; by default 2,000.
     """
 
     name: str
@@ -94,6 +96,9 @@ class Metric(ABC):
     high: float = 1.0
     scores: bool = False
     interval: str = field(default="", repr=False)
+    resamples: int | None = None
+    #: resamples for an interval that decides nothing; None for as many as otherwise
+    few_resamples: ClassVar[int | None] = None
 
     def measure(self, outcomes: Outcomes, *, confidence: float = 0.95) -> Measurement:
         """Return the value of the metric, with its interval.
@@ -181,11 +186,12 @@ class RowMetric(Metric):
         value = float(statistic(np.ones((1, n), np.uint8))[0])
         size = self.subset_size(candidate)
         if 2 * size > n:
-            draws = self._draws(statistic, candidate, RESAMPLES, rng)
+            draws = self._draws(statistic, candidate, self.resamples or RESAMPLES, rng)
             left = [statistic(rows[None].astype(np.uint8)) for rows in rows_left(n)]
             left_out = np.concatenate([np.empty(0), *left])
             return resampled_change(value, draws, "paired bootstrap", left_out)
         kept, subsets, order = candidate.kept, min(n // size, _SUBSETS), rng.permutation(n)
+        resamples = max(self.resamples or RESAMPLES, subsets)
         given = np.arange(n) if kept is None else np.flatnonzero(kept)
         parts = []
         for start in range(0, subsets * size, size):
@@ -193,7 +199,7 @@ class RowMetric(Metric):
             rows[given[order[start : start + size]]] = True
             part = candidate.take(rows)
             statistic = self._paired(part, production.take(rows))
-            draws = self._draws(statistic, part, RESAMPLES // subsets, rng)
+            draws = self._draws(statistic, part, resamples // subsets, rng)
             known = draws[~np.isnan(draws)]
             centre = known.mean() if len(known) else math.nan
             parts.append(value + (draws - centre) * math.sqrt(size / n))
@@ -228,10 +234,10 @@ class RowMetric(Metric):
         return int(np.min(sizes[sizes > 0]))
 
 
-def rows_left(n: int) -> Iterator[Mask]:
+def rows_left(n: int, most: int = _BLOCKS) -> Iterator[Mask]:
     """Yield masks of the rows without one row, or for many rows without one block (jackknife)."""
-    blocks = np.arange(n) % min(n, _BLOCKS)
-    for block in range(min(n, _BLOCKS) if n > 1 else 0):
+    blocks = np.arange(n) % min(n, most)
+    for block in range(min(n, most) if n > 1 else 0):
         yield blocks != block
 
 

@@ -295,7 +295,8 @@ def _area_interval(
     Near 0 and 1 it is Student's t on the logit scale, with the size of the smallest class as the
     number of rows.
     """
-    if not variance > 0:
+    # rounding can leave a variance above 0 where all areas are 1
+    if not (confidence and variance > 0 and 0 < area < 1):
         return None
     error = math.sqrt(variance)
     if _is_far(area, error, confidence):
@@ -382,23 +383,23 @@ class CalibrationError(RowMetric):
         value = float(errors(np.ones((1, outcomes.n)))[0])
         if not confidence:
             return Estimate(value)
-        rng = np.random.default_rng(SEED)
+        rng, resamples = np.random.default_rng(SEED), self.resamples or RESAMPLES
         if outcomes.n < MANY:
-            batches = row_counts(outcomes.n, RESAMPLES, rng)
+            batches = row_counts(outcomes.n, resamples, rng)
             draws = np.concatenate([errors(batch) for batch in batches])
         else:  # the sum of each bin is nearly normal
             spread = np.sqrt(np.add.reduceat(gaps**2, starts))
             sums = np.add.reduceat(gaps, starts)
-            sums = sums + spread * rng.standard_normal((RESAMPLES, len(starts)))
+            sums = sums + spread * rng.standard_normal((resamples, len(starts)))
             draws = np.abs(sums).sum(1) / weight.sum()
         # the errors of perfectly calibrated probabilities
         spread = np.sqrt(np.add.reduceat(weight**2 * (probability * (1 - probability)), starts))
-        noise = np.abs(rng.standard_normal((RESAMPLES, len(starts))) * spread).sum(1) / weight.sum()
+        noise = np.abs(rng.standard_normal((resamples, len(starts))) * spread).sum(1) / weight.sum()
         tails = [(1 - confidence) / 2, (1 + confidence) / 2]
         low, high = np.quantile(draws, tails)
         lower = min(2 * value - float(high), value - float(np.quantile(noise, tails[1])))
         ends = max(0.0, lower), max(value, 2 * value - float(low))
-        details = {"seed": SEED, "resamples": RESAMPLES, "bins": BINS}
+        details = {"seed": SEED, "resamples": resamples, "bins": BINS}
         return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:

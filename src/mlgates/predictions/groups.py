@@ -11,19 +11,19 @@ import numpy.typing as npt
 from mlgates.errors import EvidenceError
 from mlgates.options import shown
 from mlgates.predictions import lookup
-from mlgates.predictions.labels import encode, is_whole, label_text
+from mlgates.predictions.labels import encode, label_text
 from mlgates.profile.groups import rows_where
 from mlgates.tables import columns
 
 if TYPE_CHECKING:
     from mlgates.evidence import Evidence
 
-__all__ = ["Groups", "Slice", "groups_of", "slices_of"]
+__all__ = ["MAX_GROUPS", "Groups", "Slice", "groups_of", "slices_of", "too_many_groups"]
 
-#: More groups than these are refused.
-_MOST = 1_000
-#: A feature with more groups than these may be an identifier or a measurement.
-_FEW = 20
+#: Default of the option `max_groups`.
+MAX_GROUPS = 50
+#: A list of more names than these holds one group per row, not names of columns.
+_MOST_NAMES = 20
 _LONGEST_NAME = 40
 _MISSING = "missing"
 _UNNAMED = "group"
@@ -91,7 +91,7 @@ class Groups:
     missing: tuple[bool, ...]
 
 
-def slices_of(evidence: "Evidence", by: Any) -> tuple[Slice, ...]:
+def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
     """Return slices of the rows: one per combination of column values, or one per condition.
 
     `by` is a column name, a sequence of names, a mapping from slice name to condition, or a
@@ -109,7 +109,8 @@ def slices_of(evidence: "Evidence", by: Any) -> tuple[Slice, ...]:
     if isinstance(by, Mapping):
         by = tuple(by.items())
     elif all(isinstance(name, str) for name in by):
-        groups = _cross(evidence, {name: lookup.named_column(evidence, name) for name in by})
+        by_name = {name: lookup.named_column(evidence, name) for name in by}
+        groups = _cross(evidence, by_name, max_groups)
         return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
     return tuple(Slice(name, _select(evidence, name, condition)) for name, condition in by)
 
@@ -140,7 +141,10 @@ def _select(
 
 
 def groups_of(
-    evidence: "Evidence", features: str | Sequence[str], names: Sequence[str] = ()
+    evidence: "Evidence",
+    features: str | Sequence[str],
+    names: Sequence[str] = (),
+    max_groups: int = MAX_GROUPS,
 ) -> Groups:
     """Return the groups of one sensitive feature, or the combinations of several.
 
@@ -153,7 +157,7 @@ def groups_of(
         For features that do not match the rows of the labels or have too many values, and for names
         of unknown features.
     """
-    return _cross(evidence, _features(evidence, features, names), as_groups=True)
+    return _cross(evidence, _features(evidence, features, names), max_groups)
 
 
 def _features(
@@ -216,7 +220,7 @@ def _given_features(
 
 def are_names(evidence: "Evidence", value: Any) -> bool:
     """Return whether a list contains column names, rather than one group per row."""
-    is_short = isinstance(value, list | tuple) and 0 < len(value) <= _FEW
+    is_short = isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES
     if not is_short or not all(isinstance(name, str) for name in value):
         return False
     tables = [table for table in ("X", "data") if table in evidence]
@@ -228,13 +232,8 @@ def are_names(evidence: "Evidence", value: Any) -> bool:
     return anchor is not None and anchor.rows != len(value)
 
 
-def _cross(
-    evidence: "Evidence", by_name: Mapping[str, columns.Column], *, as_groups: bool = False
-) -> Groups:
-    """Return the groups of equal values in some columns, sorted by value, missing values last.
-
-    With `as_groups`, identifiers and measurements are refused.
-    """
+def _cross(evidence: "Evidence", by_name: Mapping[str, columns.Column], max_groups: int) -> Groups:
+    """Return the groups of equal values in some columns, sorted by value, missing values last."""
     if not by_name:
         msg = "at least one column is required to make groups"
         raise EvidenceError(msg)
@@ -246,18 +245,8 @@ def _cross(
     combined: list[tuple[Any, ...]] = [()]
     for column in by_name.values():
         found, values = encode(column, declared=True)
-        if as_groups and len(values) > _FEW and not column.declares:
-            distinct = f"{len(values):,} distinct values"
-            advice = "bin it first, or pass a feature with fewer groups"
-            if len(values) * 2 > len(found):
-                msg = f"{column.title} looks like an identifier: it has {distinct} in "
-                msg += f"{len(found):,} rows; {advice}"
-                raise EvidenceError(msg)
-            if column.field.kind in ("float", "decimal") and not all(map(is_whole, values)):
-                msg = f"{column.title} looks like a measurement: it has {distinct}; {advice}"
-                raise EvidenceError(msg)
-        if len(values) > _MOST:
-            raise _too_many(len(values), column.title)
+        if len(values) > max_groups:
+            raise EvidenceError(too_many_groups(column.title, len(values), max_groups))
         order = list(range(len(values)))
         if not (column.declares and getattr(column.array.type, "ordered", False)):
             order.sort(key=values.__getitem__)
@@ -270,8 +259,9 @@ def _cross(
         if len(by_name) == 1:
             present[:] = True  # categories without rows are groups too
         places = np.flatnonzero(present)
-        if len(places) > _MOST:
-            raise _too_many(len(places), " and ".join(column.title for column in by_name.values()))
+        if len(places) > max_groups:
+            title = " and ".join(column.title for column in by_name.values())
+            raise EvidenceError(too_many_groups(title, len(places), max_groups))
         combined = [(*combined[p // len(values)], values[p % len(values)]) for p in places.tolist()]
         codes = (np.cumsum(present) - 1)[codes]
     codes = codes.astype(np.intp, copy=False)
@@ -281,9 +271,10 @@ def _cross(
     return Groups(tuple(by_name), unique_names(names), codes, missing)
 
 
-def _too_many(groups: int, named: str) -> EvidenceError:
-    msg = f"{named} must make at most {_MOST:,} groups, got {groups:,}; bin the values first"
-    return EvidenceError(msg)
+def too_many_groups(title: str, groups: int, max_groups: int) -> str:
+    """Return the message about more groups or slices than the option `max_groups` allows."""
+    text = f"{title} makes {groups:,} groups, at most {max_groups:,} are allowed: bin the values "
+    return f"{text}first, or raise `max_groups`"
 
 
 def group_name(feature: str, value: object) -> str:

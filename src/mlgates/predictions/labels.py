@@ -151,7 +151,7 @@ def find_classes(
     bools = all(side.bools for side in sides)
     known = {*true.values, *(() if model is None else model.values)}
     predicted = set(() if pred is None else pred.values)
-    positive = None if pos_label is None else plain_label(pos_label)
+    positive = None if pos_label is None else _as_written(plain_label(pos_label), known | predicted)
     if positive is not None:
         if not isinstance(positive, str | int):
             got = shown(pos_label)
@@ -175,6 +175,17 @@ def find_classes(
     labels = sorted_labels(known | predicted, bools=bools)
     unseen = tuple(label for label in labels if label not in known)
     return Classes(labels, None if positive is None else labels.index(positive), unseen)
+
+
+def _as_written(label: Any, labels: Iterable[Any]) -> Any:
+    """Return a boolean as labels write it: "true" as True, or True as the only string "true"."""
+    if isinstance(label, bool):
+        alike = [each for each in labels if str(each).casefold() == str(label).casefold()]
+        return alike[0] if len(alike) == 1 else label
+    is_boolean = isinstance(label, str) and label.casefold() in ("true", "false")
+    if is_boolean and any(isinstance(each, bool) for each in labels):
+        return label.casefold() == "true"
+    return label
 
 
 def _unknown_positive(label: object, classes: tuple[Any, ...]) -> EvidenceError:

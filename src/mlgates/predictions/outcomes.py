@@ -66,6 +66,8 @@ class Outcomes:
         Position of the positive class; None if there is none.
     unseen : tuple
         Predicted labels that are neither in `y_true` nor classes of the model.
+    pos_label : object
+        For the need ``"given"``: the positive label that was given, as `y_true` holds it.
     missing : array of bool or None
         For each row given, whether its label is missing; None if none is.
 
@@ -91,6 +93,7 @@ class Outcomes:
     classes: tuple[object, ...] = ()
     positive: int | None = None
     unseen: tuple[object, ...] = ()
+    pos_label: object = None
     missing: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
@@ -258,21 +261,22 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
 
     truth: npt.NDArray[Any]
     pred: npt.NDArray[Any] | None = None
-    score, classes = None, labels.Classes()
+    score, classes, pos_label = None, labels.Classes(), None
     if isinstance(answers, Scores):
         coded = true_labels(evidence, true)
         score, classes = scores_by_class(evidence, names, coded, answers)
         if need == "probabilities":
             numbers.check_probabilities(answers.title, score)
-        truth = plain_values(true) if need == "given" else labels.recode(coded, classes.every)
+        truth = labels.recode(coded, classes.every)
+        if need == "given":
+            truth, pos_label = plain_values(true), given_positive(evidence, classes)
     elif need == "labels":
         coded = true_labels(evidence, true)
         guess = labels.code_labels(answers, _SCORES.format(score=names.score))
         if (guess.codes < 0).any():
             check_complete(answers)
         known = None if names.pred in evidence else lookup.model_classes(evidence, names)
-        pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
-        classes = labels.find_classes(coded, guess, known, pos_label)
+        classes = labels.find_classes(coded, guess, known, _pos_label(evidence))
         truth, pred = labels.recode(coded, classes.every), labels.recode(guess, classes.every)
     elif need == "values":
         truth, pred = numbers.values_of(true, missing=True), numbers.values_of(answers)
@@ -284,6 +288,10 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
             numbers.check_finite(true.title, true.floats, missing=True)
         check_complete(answers)
         truth, pred = plain_values(true), plain_values(answers)
+        named = _labels_if_any(evidence, true) if "pos_label" in evidence else None
+        if named is not None:
+            found = labels.find_classes(named, None, None, _pos_label(evidence))
+            pos_label = given_positive(evidence, found)
     every = Outcomes(
         need=need,
         n=len(truth),
@@ -296,6 +304,7 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
         classes=classes.every,
         positive=classes.positive,
         unseen=classes.unseen,
+        pos_label=pos_label,
     )
     missing = true.missing
     if missing is None:
@@ -310,11 +319,29 @@ def scores_by_class(
     # for given scores `classes_` matters only if they have several columns
     needs_order = scores.method is not None or scores.values.ndim > 1
     order = lookup.model_classes(evidence, names) if needs_order else None
-    pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
-    classes = labels.find_classes(truth, None, order, pos_label)
+    classes = labels.find_classes(truth, None, order, _pos_label(evidence))
     if scores.method == "decision_function" and scores.values.ndim > 1 and not scores.names:
         lookup.require_class_scores(evidence, names, scores, classes_in_order(classes, order))
     return arrange_scores(names.score, scores, classes, order), classes
+
+
+def _pos_label(evidence: "Evidence") -> object:
+    return evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
+
+
+def _labels_if_any(evidence: "Evidence", true: Column) -> labels.Labels | None:
+    """Return the encoded true labels; None for a target of numbers, which has no labels."""
+    try:
+        return true_labels(evidence, true)
+    except EvidenceError:
+        return None
+
+
+def given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
+    """Return the positive label as `y_true` holds it; None if it was not given."""
+    if "pos_label" not in evidence or classes.positive is None:
+        return None
+    return classes.every[classes.positive]
 
 
 def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:

@@ -122,7 +122,9 @@ def bca_interval(
     return Resampled((float(low), float(high)), how)
 
 
-def cells_interval(statistic: Statistic, cells: Floats, confidence: float = 0.95) -> Resampled:
+def cells_interval(
+    statistic: Statistic, cells: Floats, confidence: float = 0.95, resamples: int = RESAMPLES
+) -> Resampled:
     """Return the BCa interval of a function of counts.
 
     A multinomial draw of the counts has the same distribution as counting resampled rows, at a cost
@@ -137,6 +139,8 @@ def cells_interval(statistic: Statistic, cells: Floats, confidence: float = 0.95
         effective number of rows in total.
     confidence : float
         Level of the two-sided interval.
+    resamples : int
+        Number of multinomial draws.
 
     References
     ----------
@@ -150,7 +154,7 @@ def cells_interval(statistic: Statistic, cells: Floats, confidence: float = 0.95
     ('BCa', [0.5, 0.7])
     """
     value = float(statistic(cells[None])[0])
-    draws = [statistic(tables) for tables in multinomial_cells(cells)]
+    draws = [statistic(tables) for tables in multinomial_cells(cells, resamples)]
     left_out, times = [np.empty(0)], [np.empty(0)]
     flat = cells.ravel()
     filled = np.flatnonzero(flat)
@@ -167,19 +171,19 @@ def cells_interval(statistic: Statistic, cells: Floats, confidence: float = 0.95
     )
 
 
-def multinomial_cells(cells: Floats) -> Iterator[Floats]:
+def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
     """Yield batches of multinomial draws of a table of counts, each ``(b, *cells.shape)``."""
     rng, flat = np.random.default_rng(SEED), cells.ravel()
     filled = np.flatnonzero(flat)
     total = flat[filled].sum()
     shares = flat[filled] / total
-    for size in _sizes(RESAMPLES, cells.size):
+    for size in _sizes(resamples, cells.size):
         drawn = np.zeros((size, cells.size))
         drawn[:, filled] = rng.multinomial(max(1, round(total)), shares / shares.sum(), size)
         yield drawn.reshape(size, *cells.shape)
 
 
-def smoothed_cells(cells: Floats) -> Iterator[Floats]:
+def smoothed_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
     """Yield batches of Dirichlet draws of a table with two rows added, spread over all cells.
 
     With the four cells of two classes this is the posterior distribution under Jeffreys' prior, one
@@ -191,7 +195,7 @@ def smoothed_cells(cells: Floats) -> Iterator[Floats]:
        proportion. Statistical Science 16, 101-133.
     """
     rng, alpha = np.random.default_rng(SEED), (cells + 2 / cells.size).ravel()
-    for size in _sizes(RESAMPLES, cells.size):
+    for size in _sizes(resamples, cells.size):
         yield rng.dirichlet(alpha, size).reshape(size, *cells.shape) * alpha.sum()
 
 

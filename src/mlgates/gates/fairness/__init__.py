@@ -17,6 +17,7 @@ from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, r
 from mlgates.gates.fairness.rates import Flags, GroupedOutcomes, GroupRates
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
+from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
 
 __all__ = ["Fairness"]
@@ -110,6 +111,8 @@ class Fairness(Gate):
         group's value.
     greater_is_better : bool, optional
         Whether larger values of a callable are better.
+    max_groups : int
+        Maximal number of groups that the sensitive features may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -163,6 +166,7 @@ class Fairness(Gate):
     significance: float = 0.05
     confidence: float = 0.95
     greater_is_better: bool | None = None
+    max_groups: int = MAX_GROUPS
 
     def __post_init__(self) -> None:
         self._convert("greater_is_better", options.flag)
@@ -185,6 +189,7 @@ class Fairness(Gate):
         if self.sensitive is not None:  # its columns may be in `X` or `data`
             self._set("needs", frozenset({"y_true"}))
         self._convert("min_group_size", options.count, at_least=1)
+        self._convert("max_groups", options.count, at_least=2)
         self._convert("small_groups", options.choice, ("inconclusive", "exclude"))
         self._convert("missing_group", options.choice, ("own", "error"))
         self._convert("decide_by", options.choice, ("significance", "interval", "estimate"))
@@ -270,7 +275,8 @@ class Fairness(Gate):
     def _measure(self, evidence: Evidence) -> tuple[GroupedOutcomes, tuple[GroupRates, ...]]:
         rates, names = self._definition.rates, tuple(self.sensitive or ())
         need, scores = rates[0].need, rates[0].scores
-        outcomes, groups = evidence.outcomes(need, scores=scores), evidence.groups(names=names)
+        outcomes = evidence.outcomes(need, scores=scores)
+        groups = evidence.groups(names=names, max_groups=self.max_groups)
         # computed once for all gates of a run
         key, make = (need, scores, names), partial(GroupedOutcomes, outcomes, groups)
         grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
