@@ -1,7 +1,7 @@
 """The verdicts and messages of `Completeness`."""
 
-import functools
 import datetime as dt
+import functools
 import math
 from decimal import Decimal
 
