@@ -14,7 +14,7 @@ from mlgates.metrics import Metric, find
 from mlgates.metrics.functions import FunctionMetric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.labels import list_labels
-from mlgates.progress import progress_bar
+from mlgates.progress import show_progress
 from mlgates.stats.multiplicity import holm, holm_levels
 from mlgates.verdict import (
     Check,
@@ -227,11 +227,12 @@ class MetricGate(Gate):
     def _shown_metric(self, evidence: Evidence, slices: int, rows: int) -> Iterator[Metric]:
         """Give the metric; a progress bar counts the calls of a user's function."""
         metric = self._metric
-        if not (evidence.progress and self._level and isinstance(metric, FunctionMetric)):
+        if not (self._level and isinstance(metric, FunctionMetric)):
             yield metric
             return
-        with progress_bar(slices * metric.calls(rows // slices), unit="call") as bar:
-            yield metric if bar is None else replace(metric, on_call=bar.update)
+        calls = slices * metric.calls(rows // slices)
+        with show_progress(calls, unit="call", shown=evidence.progress) as shown:
+            yield replace(metric, on_call=shown.step)
 
     def _measure_slice(
         self, metric: Metric, models: list[Outcomes], *, exclude: bool = False
