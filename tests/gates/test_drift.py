@@ -1242,3 +1242,13 @@ EXAMPLES = (
         },
     ),
 )
+
+
+@pytest.mark.parametrize("method", ["wasserstein", "ks", "psi"])
+@pytest.mark.parametrize("stored", [False, True])
+def test_integers_and_floats_beyond_2_to_the_53_are_compared_exactly(method, stored):
+    whole, real = {"x": np.full(500, 2**60 + 1)}, {"x": np.full(500, 2.0**60)}
+    for data, reference in ((whole, real), (real, whole)):
+        against = mg.Baseline.from_data(reference) if stored else reference
+        assert mg.Drift(method).run(data=data, reference=against).verdict is mg.Verdict.FAIL
+        assert mg.Drift(method).run(data=reference, reference=against).verdict is mg.Verdict.PASS

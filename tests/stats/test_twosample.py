@@ -3,6 +3,7 @@
 import itertools
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from mlgates.stats.twosample import (
+    distance,
     ks_chance,
     ks_distance,
     ks_pvalue,
@@ -289,3 +291,36 @@ def test_spread_where_quartiles_are_equal():
     assert spread(np.array([-1.7e308, 0, 0, 0, 1e-300])) == pytest.approx(0.68e308)
     assert spread(np.array([2**62, 2**62, 2**62, 2**62, 2**62 + 5])) == 2.0
     assert spread(np.full(5, 2**62)) == 0
+
+
+SIDES = st.sampled_from(
+    [
+        np.array([2**60 + 1]),
+        np.array([2.0**60]),
+        np.array([-(2**63), -1, 2**63 - 1]),
+        np.array([0, 2**63 + 1, 2**64 - 1], np.uint64),
+        np.array([-0.5, 0.25, 2.0**53]),
+        np.array([-(2**53) - 1, 2**53 + 1]),
+        np.array([-1e30, 5e-324, 1e30]),
+        np.array([3, 7]),
+    ]
+)
+
+
+@given(SIDES, SIDES)
+def test_wasserstein_of_any_two_types_is_exact(x, y):
+    # The mean distance of quantile functions, with fractions.
+    n, m = len(x), len(y)
+    cuts = sorted({Fraction(i, n) for i in range(n + 1)} | {Fraction(j, m) for j in range(m + 1)})
+    exact = sum(
+        (b - a) * abs(Fraction(x[int(a * n)].item()) - Fraction(y[int(a * m)].item()))
+        for a, b in pairwise(cuts)
+    )
+    assert wasserstein(x, y) == pytest.approx(float(exact), rel=1e-12)
+
+
+@given(SIDES, SIDES)
+def test_distance_of_any_two_types_is_exact(x, y):
+    for a in x:
+        exact = [float(abs(Fraction(a.item()) - Fraction(b.item()))) for b in y]
+        assert distance(np.array([a]), y).tolist() == pytest.approx(exact, rel=1e-15)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,15 +14,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlgates import jsonfile
+from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError
-from mlgates.jsonfile import fields, items, mapping, number, text, whole
+from mlgates.jsonfile import fields, items, mapping, text, whole
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.scan import Profile
-from mlgates.profile.sketch import QuantileSketch
+from mlgates.profile.sketch import QuantileSketch, double_sized
 from mlgates.tables.field import Field, TableSchema, check_names, is_unicode
+from mlgates.tables.source import as_source
 
 __all__ = ["MOST_CATEGORIES", "Baseline", "Reference", "is_identifier"]
 
@@ -34,6 +35,7 @@ MOST_CATEGORIES = 1_000
 #: A column with a longer text is not categorical.
 _LONGEST = 200
 _MOST_ROWS = 2**62
+_MOST_CHECKSUM = 2**64 - 1
 _NUMBERS = frozenset({"int", "float", "decimal"})
 _CATEGORIES = frozenset({"bool", "string"})
 _OTHERS = frozenset({"date", "time", "timestamp", "duration", "binary", "nested", "null"})
@@ -98,13 +100,17 @@ class Baseline:
         return MappingProxyType({name: column.field for name, column in self.columns.items()})
 
     @classmethod
-    def from_data(cls, data: object, *, n_jobs: int | None = None) -> "Baseline":
+    def from_data(
+        cls, data: object, *, exclude: str | Iterable[str] = (), n_jobs: int | None = None
+    ) -> "Baseline":
         """Return the baseline of a table.
 
         Parameters
         ----------
         data : table or Profile
             Any table that ``data=`` of a run takes.
+        exclude : str or sequence of str
+            Columns that are not read, and of which nothing is stored.
         n_jobs : int, optional
             Number of threads for the scan. By default one for each processor if the table is large.
 
@@ -115,11 +121,26 @@ class Baseline:
         Raises
         ------
         EvidenceError
-            If `data` is not a table, has no rows, or only missing cells.
+            If `data` is not a table, has no rows, only missing cells, or no column that is to be
+            excluded.
+        OptionError
+            If `exclude` is not a sequence of different names.
         """
-        profile = data if isinstance(data, Profile) else Profile.of(data, n_jobs=n_jobs)
+        excluded = options.names("Baseline.from_data", "exclude", exclude)
+        source = data if isinstance(data, Profile) else as_source(data)
+        for name in excluded:
+            if name not in source.schema:
+                hint = options.did_you_mean(name, source.schema)
+                msg = f"Baseline.from_data: `exclude` has {name!r}, which is not in the table{hint}"
+                raise EvidenceError(msg)
+        kept_names = [name for name in source.schema if name not in excluded]
+        if isinstance(source, Profile):
+            profile = source.select(kept_names)
+        else:
+            profile = Profile.of(source, columns=kept_names, n_jobs=n_jobs)
         if not any(column.valid for column in profile.columns.values()):
             none = "only missing cells" if profile.rows else "no rows"
+            none = none if profile.columns else "no columns"
             msg = f"Baseline.from_data: the table must have values, got {none}"
             raise EvidenceError(msg)
         kept: dict[str, _Kept] = {}
@@ -324,13 +345,22 @@ def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
     field = Field(**texts, encoded=described["encoded"])  # type: ignore[arg-type]
     try:
         counts = fields(given["counts"], frozenset(_COUNTS), "counts")
-        sizes = {key: whole(counts[key], key) for key in _COUNTS}
-        extremes = {key: number(given[key]) for key in ("min", "max")}
+        sizes = {key: _size(counts[key], key) for key in _COUNTS}
+        extremes = {key: double_sized(given[key], key) for key in ("min", "max")}
         column = ColumnProfile(field, **sizes, **extremes)  # type: ignore[arg-type]
         return column, _read_distribution(given, column)
     except EvidenceError as error:
         msg = f"column {field.name!r}: {error}"
         raise EvidenceError(msg) from error
+
+
+def _size(value: object, name: str) -> int:
+    """Return a number of rows, or a checksum, from JSON."""
+    size, most = whole(value, name), _MOST_CHECKSUM if name == "checksum" else _MOST_ROWS
+    if size > most:
+        msg = f"`{name}` must be at most {most:,}, got a larger integer"
+        raise EvidenceError(msg)
+    return size
 
 
 def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _Kept | None:

@@ -20,7 +20,8 @@ from mlgates.profile.column import WHOLE, ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, Counter, State
 from mlgates.profile.distributions import CellCounts, Ecdf, Frequencies, Sample, as_points
 from mlgates.profile.sketch import PARTS, QuantileSketch
-from mlgates.stats.counting import Edges, Ends, count_unsorted, tally
+from mlgates.stats.counting import Edges, Ends, count_unsorted, round_to, tally
+from mlgates.stats.twosample import distance
 from mlgates.tables import exact
 from mlgates.tables.encoding import distinct_as_doubles
 from mlgates.tables.exact import Exact
@@ -498,13 +499,10 @@ class AtPoints(ColumnCounter):
         low, high = tally(values, points)
         beyond = 0.0 if self.tails else math.nan
         if self.tails and len(points) and view.min is not None and view.max is not None:
-            first, last = points[0].item(), points[-1].item()
-            # A point may be outside the range of the column's type.
-            with np.errstate(over="ignore"):
-                if view.min < first:
-                    beyond += _sum_of_distances(values[values < first], first)
-                if view.max > last:
-                    beyond += _sum_of_distances(values[values > last], last)
+            if view.min < points[0].item():
+                beyond += _sum_beyond(values, points[:1], above=False)
+            if view.max > points[-1].item():
+                beyond += _sum_beyond(values, points[-1:], above=True)
         ends = Ends(view.valid, view.neg_inf, view.pos_inf)
         return QuantileSketch(points, low, high, ends, beyond=beyond)
 
@@ -635,15 +633,13 @@ def _fold(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _sum_of_distances(values: npt.NDArray[Any], point: Any) -> float:
-    """Sum the distances of values on one side of a point from it."""
-    if values.dtype.kind == "f" or isinstance(point, float):
-        # Infinite on overflow: the sum is then treated as unknown.
-        with np.errstate(over="ignore"):
-            return float(np.abs(values.astype(np.float64) - point).sum())
-    # Differences of integers are computed exactly, modulo 2**64, and then rounded.
-    away = values.astype(np.uint64) - np.uint64(point % 2**64)
-    return float((away if values[0] > point else 0 - away).astype(np.float64).sum())
+def _sum_beyond(values: npt.NDArray[Any], point: npt.NDArray[Any], *, above: bool) -> float:
+    """Sum the distances from a point, an array of one, of all values above, or below, it."""
+    keys, are_all = round_to(point, values.dtype, up=not above)
+    is_beyond = (values > keys[0] if above else values < keys[0]) | are_all[0]
+    # Infinite on overflow: the sum is then treated as unknown.
+    with np.errstate(over="ignore"):
+        return float(distance(values[is_beyond], point[0]).sum())
 
 
 def _exactly(value: float | Decimal) -> Exact:

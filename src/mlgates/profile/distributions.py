@@ -468,9 +468,8 @@ class CellCounts(State):
 
 def as_points(points: Any) -> npt.NDArray[Any]:
     """Return points as an array: of 64-bit integers if all of them are integers, else doubles."""
-    if len(points) == 0 or not all(isinstance(point, int) for point in points):
-        return np.array(points, dtype=np.float64)
-    for dtype in (np.int64, np.uint64):
+    whole = len(points) > 0 and all(isinstance(point, int) for point in points)
+    for dtype in (np.int64, np.uint64) if whole else (np.float64,):
         try:
             return np.array(points, dtype=dtype)
         except OverflowError:

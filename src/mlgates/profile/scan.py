@@ -114,9 +114,9 @@ class Profile:
         table : object
             Any table that `mlgates.tables.source.as_source` takes.
         counters : iterable of Counter, optional
-            What to count; by default the `Distribution` of each column of numbers, times, bools or
-            texts. An exception of one counter is raised when its state is read, and does not affect
-            the others.
+            What to count; by default the `Distribution` of each of `columns` that has numbers,
+            times, bools or texts. An exception of one counter is raised when its state is read, and
+            does not affect the others.
         columns : iterable of str, optional
             Columns that get a `ColumnProfile`; by default all. Columns of counters are read even if
             they are not among these.
@@ -134,10 +134,21 @@ class Profile:
             If `table` is not a table, or does not have all of `columns`.
         """
         source = as_source(table)
+        columns = None if columns is None else list(columns)
         if counters is None:
-            kinds = {name: field.kind for name, field in source.schema.items()}
+            names = source.schema if columns is None else columns
+            kinds = {name: source.schema[name].kind for name in names if name in source.schema}
             counters = [Distribution(name) for name, kind in kinds.items() if kind in _DISTRIBUTED]
         return _Scan(source, counters, columns).run(n_jobs)
+
+    def select(self, columns: Collection[str]) -> "Profile":
+        """Return the profile of some of the columns; counters of others are left out."""
+        return Profile(
+            self.rows,
+            {name: field for name, field in self.schema.items() if name in columns},
+            {name: column for name, column in self.columns.items() if name in columns},
+            {c: state for c, state in self._states.items() if set(c.columns) <= set(columns)},
+        )
 
     def __getitem__(self, counter: Counter) -> Any:
         """Return the state of a counter, or of the counter that subsumes it.

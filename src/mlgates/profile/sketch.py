@@ -5,6 +5,7 @@ points is known, so the error of every distance computed from the counts is know
 """
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from mlgates.profile.distributions import Ecdf, as_points
 from mlgates.stats import twosample
 from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
 
-__all__ = ["PARTS", "QuantileSketch"]
+__all__ = ["PARTS", "QuantileSketch", "double_sized"]
 
 #: A reference is summarised at its order statistics at i / 360; 360 has many divisors, so that the
 #: quantile edges of most numbers of bins are among them.
@@ -144,7 +145,7 @@ class QuantileSketch(State):
             counts.append(np.array(sizes, dtype=np.int64))
         ends = Ends(*(whole(given[name], name) for name in ("n", "neg_inf", "pos_inf")))
         low, high = counts
-        width = number(given["spread"])
+        width = double_sized(given["spread"], "spread")
         spread = math.nan if width is None else float(width)
         if not np.all(np.isfinite(points)) or np.any(points[1:] <= points[:-1]):
             msg = "`points` must be finite and increasing"
@@ -173,6 +174,16 @@ class QuantileSketch(State):
 
     def __repr__(self) -> str:
         return f"QuantileSketch(n={self.ends.n:,}, {len(self.points)} points)"
+
+
+def double_sized(value: object, name: str) -> float | None:
+    """Return a number from JSON, or None; EvidenceError for an integer beyond all doubles."""
+    read = number(value)
+    exact: object = read
+    if isinstance(exact, int) and abs(exact) > int(sys.float_info.max):
+        msg = f"`{name}` must be a number between -1.8e308 and 1.8e308, got a larger integer"
+        raise EvidenceError(msg)
+    return read
 
 
 def _ends(values: npt.NDArray[Any]) -> Ends:

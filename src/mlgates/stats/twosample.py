@@ -18,6 +18,7 @@ __all__ = [
     "Bounded",
     "PointCounts",
     "beyond_pvalue",
+    "distance",
     "ks_between",
     "ks_chance",
     "ks_distance",
@@ -49,6 +50,8 @@ _WHOLE = 2.0**52
 #: Larger doubles are scaled down before their differences are added, to avoid overflow.
 _LARGE = 2.0**1000
 _SCALE = 2.0**-60
+#: Integers of 64 bits are split at this number into two parts that are doubles.
+_HIGH = 2.0**32
 #: Products of counts below this, and their differences, fit into 64-bit integers.
 _WHOLE_PRODUCT = 1 << 62
 
@@ -320,20 +323,13 @@ def wasserstein(x: Values, y: Values) -> float:
     reach = max(_reach(x), _reach(y))
     if reach > _LARGE:
         return wasserstein(_scaled(x), _scaled(y)) / _SCALE
-    type_: type[np.generic] = np.float64
-    if reach >= _WHOLE and "f" not in x.dtype.kind + y.dtype.kind:
-        # The type of integers that represents both samples, if there is one.
-        low, high = min(int(x[0]), int(y[0])), max(int(x[-1]), int(y[-1]))
-        fitting = (
-            t for t in (np.int64, np.uint64) if np.iinfo(t).min <= low and high <= np.iinfo(t).max
-        )
-        type_ = next(fitting, np.float64)
-    x, y = x.astype(type_, copy=False), y.astype(type_, copy=False)
+    if reach < _WHOLE:
+        x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
     fine, coarse = (x, y) if len(x) >= len(y) else (y, x)
     n, m = len(fine), len(coarse)
     if n == m:
         parts = (slice(first, first + _AT_ONCE) for first in range(0, n, _AT_ONCE))
-        return math.fsum(float(_apart(fine[part], coarse[part]).sum()) for part in parts) / n
+        return math.fsum(float(distance(fine[part], coarse[part]).sum()) for part in parts) / n
     return math.fsum(
         _area(fine, coarse, first, min(first + _AT_ONCE, n)) for first in range(0, n, _AT_ONCE)
     ) / (n * m)
@@ -345,10 +341,10 @@ def _area(fine: Values, coarse: Values, first: int, stop: int) -> float:
     values, at = fine[first:stop], np.arange(first, stop) * m
     # The step of value i of the finer sample is from i/n to (i+1)/n. It has at most one j/m inside.
     against = at // n
-    distances = _apart(values, coarse[against])
+    distances = distance(values, coarse[against])
     beyond = at - against * n + (m - n)
     split = (beyond > 0).nonzero()[0]
-    change = _apart(values[split], coarse[against[split] + 1]) - distances[split]
+    change = distance(values[split], coarse[against[split] + 1]) - distances[split]
     return float(m * distances.sum() + change @ beyond[split])
 
 
@@ -369,13 +365,37 @@ def _scaled(values: Values) -> Values:
     return scaled
 
 
-def _apart(a: Values, b: Values) -> Floats:
-    """Return ``|a - b|`` as doubles; integers are subtracted exactly."""
-    if a.dtype.kind == "f":
+def distance(a: Values, b: Values) -> Floats:
+    """Return ``|a - b|`` as doubles; differences of integers are exact before they are rounded.
+
+    Examples
+    --------
+    >>> distance(np.array([2**60 + 1]), np.array([2.0**60]))
+    array([1.])
+    """
+    kinds = a.dtype.kind + b.dtype.kind
+    if kinds == "ff":
         return np.abs(np.subtract(a, b, dtype=np.float64))
-    # Modulo 2**64 the larger minus the smaller is exact for any signs.
-    larger, smaller = np.maximum(a, b), np.minimum(a, b)
-    return (larger.astype(np.uint64) - smaller.astype(np.uint64)).astype(np.float64)
+    if "f" not in kinds and (a.dtype == b.dtype or "u" not in kinds):
+        # Modulo 2**64 the larger minus the smaller is exact for any signs.
+        larger, smaller = np.maximum(a, b), np.minimum(a, b)
+        return (larger.astype(np.uint64) - smaller.astype(np.uint64)).astype(np.float64)
+    # No type represents both: subtract multiples of 2**32 and remainders, each of which is exact.
+    high_a, low_a = _split(a)
+    high_b, low_b = _split(b)
+    return np.abs((high_a - high_b) + (low_a - low_b))
+
+
+def _split(values: Values) -> tuple[Floats, Floats]:
+    """Return numbers as sums of two doubles, a multiple of 2**32 and a remainder of its sign."""
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64, copy=False)
+        low = np.fmod(np.where(np.isfinite(values), values, 0.0), _HIGH)
+        return values - low, low
+    if values.dtype.itemsize < 8:
+        values = values.astype(np.int64)
+    low = np.fmod(values, values.dtype.type(int(_HIGH)))
+    return (values - low).astype(np.float64), low.astype(np.float64)
 
 
 def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
@@ -507,7 +527,7 @@ def spread(x: Values) -> float:
     if _reach(x) > _LARGE:
         x, scale = _scaled(x), _SCALE
     middle = x[n // 2]
-    away = np.where(x < middle, -1.0, 1.0) * _apart(x, middle)
+    away = np.where(x < middle, -1.0, 1.0) * distance(x, middle)
     # Divided by the largest deviation, so that squares neither overflow nor underflow.
     top = float(np.abs(away).max())
     return top * float((away / top).std()) / scale
