@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
 
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.evidence import ROWLESS, Evidence, EvidenceNames, rows_of
+from mlgates.evidence import Evidence, EvidenceNames, rows_of
 from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult, severity
@@ -306,7 +306,7 @@ class FunctionGate(Gate):
         """Yield one check of the result of the function."""
         names = self.needs | self.optional_evidence
         given = evidence.function_arguments(sorted(names))
-        sizes = [rows_of(value) for name, value in given.items() if name not in ROWLESS]
+        sizes = [evidence.argument_rows(name, value) for name, value in given.items()]
         nothing = bool(names) and not given  # no required parameters, and no optional one was given
         rows = min((size for size in sizes if size is not None), default=0 if nothing else 1)
         measurement = Measurement(None, n=0)

@@ -20,6 +20,7 @@ from mlgates.profile.baseline import Baseline, Reference
 from mlgates.profile.counter import Counter
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
 from mlgates.tables.columns import in_memory, rows_of
+from mlgates.tables.containers import kind_of
 from mlgates.tables.field import TableSchema
 from mlgates.tables.read_only import read_only
 from mlgates.tables.source import Source, as_source
@@ -379,16 +380,30 @@ class Evidence:
         given = self[name]
         if name == "reference" and self._stored:
             return self.reference()
-        if name not in TABLES:
-            return read_only(given)
-        return read_only(self.source(name).whole())
+        if name in TABLES:
+            return read_only(self.source(name).whole())
+        is_features = name in NAMES and NAMES[name].kind == "features"
+        return read_only(self.in_memory(name) if is_features else given)
+
+    def _argument(self, name: str) -> object:
+        """Return a value for a function gate: the path of a table as it was given."""
+        is_path = name in TABLES and kind_of(self[name]) == "path"
+        if is_path and not (name == "reference" and self._stored):
+            return read_only(self[name])
+        return self.read_only(name)
+
+    def argument_rows(self, name: str, argument: object) -> int | None:
+        """Return the number of rows of an argument of a function gate; None if it has no rows."""
+        if name in TABLES and kind_of(argument) == "path":
+            return self.source(name).rows
+        return None if name in ROWLESS else rows_of(argument)
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
-        """Return read-only values of the names that are available.
+        """Return read-only values of the names that are available; of a table's path, the path.
 
         EvidenceError if values of the same rows have different lengths or pandas indexes.
         """
-        found = {name: self.read_only(name) for name in names if self.offers(name)}
+        found = {name: self._argument(name) for name in names if self.offers(name)}
         check_rows(found)
         return found
 

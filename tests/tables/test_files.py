@@ -1,6 +1,7 @@
 """CSV files and lists of files as tables."""
 
 import gzip
+import pathlib
 
 import pandas as pd
 import pyarrow as pa
@@ -92,3 +93,84 @@ def test_models_are_given_the_rows_of_a_csv_file(tmp_path):
     gate = mg.Performance("accuracy", at_least=0.9)
     result = gate.run(data=tmp_path / "t.csv", y_true="y", y_pred="x")
     assert result.passed, str(result)
+
+
+# paths as evidence
+
+
+@pytest.fixture
+def files(tmp_path):
+    columns = {
+        "X": {"x": [0.5, -1.0] * 50},
+        "y": {"y": [1, 0] * 50},
+        "score": {"score": [0.9, 0.2] * 50},
+        "sex": {"sex": ["f", "f", "m", "m"] * 25},
+    }
+    for name, rows in columns.items():
+        pq.write_table(pa.table(rows), tmp_path / f"{name}.parquet")
+    return {name: tmp_path / f"{name}.parquet" for name in columns}
+
+
+class Positive:
+    """A model of the sign of x that keeps the types of its inputs."""
+
+    def __init__(self):
+        self.types = set()
+
+    def predict(self, X):
+        self.types.add(type(X))
+        return [int(x > 0) for x in X["x"].to_pylist()]
+
+
+@pytest.mark.parametrize("form", [str, pathlib.Path, lambda path: [path]], ids=range(3))
+def test_models_get_the_rows_of_files(files, form):
+    X, model = form(files["X"]), Positive()
+    gates = [
+        mg.Performance("accuracy", at_least=0.9),
+        mg.Latency("p50", at_most="10s"),
+        mg.Integration(thread_safe=False),
+    ]
+    for gate in gates:
+        result = gate.run(X=X, y_true=files["y"], model=model, golden_X=X, golden_pred=[1, 0] * 50)
+        assert result.verdict != mg.Verdict.ERROR, result.reason
+    assert model.types == {pa.Table}
+
+
+def test_every_evidence_of_rows_can_be_a_file(files):
+    given = {"y_true": files["y"], "y_pred": files["y"], "sample_weight": files["y"]}
+    assert mg.Performance("accuracy", at_least=0.9).run(**given).passed
+    given = {"y_true": files["y"], "y_score": files["score"], "sensitive_features": files["sex"]}
+    assert mg.Performance("roc_auc", at_least=0.9).run(**given).passed
+    given |= {"y_pred": files["y"]}
+    assert mg.Fairness("demographic_parity_difference", at_most=0.9).run(**given).passed
+    by = {"positive": lambda table: [x > 0 for x in table["x"].to_pylist()]}
+    gate = mg.Performance("accuracy", at_least=0.9, by=by)
+    for data in (files["X"], [files["X"]]):
+        result = gate.run(data=data, y_true=files["y"], y_pred=files["y"])
+        assert result.verdict != mg.Verdict.ERROR, result.reason
+
+
+def test_function_gates_get_the_path_of_a_table_and_the_rows_of_other_files(files):
+    seen = {}
+
+    @mg.gate
+    def keep(*, data, reference, X, golden_X, y_true, sensitive_features):
+        seen.update(locals())
+        return True
+
+    given = {"data": str(files["X"]), "reference": [files["X"]], "y_true": files["y"]}
+    given |= dict.fromkeys(("X", "golden_X"), files["X"]) | {"sensitive_features": files["sex"]}
+    result = keep.run(**given)
+    assert result.passed, result.reason
+    assert (seen["data"], seen["reference"]) == (str(files["X"]), [files["X"]])
+    assert seen["X"].to_pydict() == seen["golden_X"].to_pydict() == {"x": [0.5, -1.0] * 50}
+    assert seen["y_true"].tolist() == [1, 0] * 50
+    assert seen["sensitive_features"].column_names == ["sex"]
+    assert result.checks[0].n == 100
+
+
+def test_function_gates_are_not_called_for_a_file_without_rows(tmp_path):
+    pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "t.parquet")
+    result = mg.gate(lambda data: True).run(data=tmp_path / "t.parquet")
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert mg.gate(lambda data: True).run(data=tmp_path / "no.parquet").verdict == "error"

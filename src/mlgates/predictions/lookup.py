@@ -130,9 +130,10 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
     value = evidence[name]
     if isinstance(value, str) and name not in _TABLES:
         return column_of(evidence, name)
-    if name == "X":  # a file has its number of rows in its metadata
-        is_file = kind_of(value) == "path"
-        value = evidence.source(name) if is_file else evidence.in_memory(name)
+    if kind_of(value) == "path":  # a file has its number of rows in its metadata
+        value = evidence.source(name)
+    elif name == "X":
+        value = evidence.in_memory(name)
     rows = columns.rows_of(value)
     return None if rows is None else columns.RowAxis(f"`{name}`", rows, columns.index_of(value))
 
@@ -175,7 +176,7 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         if isinstance(given, str):
             column = column_of(evidence, names.score)
             return Scores(column.title, column.rows, column.index, values_of(column), (given,))
-        read = partial(as_scores, f"`{names.score}`", given)
+        read = partial(as_scores, f"`{names.score}`", evidence.in_memory(names.score))
         return cast("Scores", evidence.cached("scores", names.score, read))
     if names.model not in evidence:
         raise _not_given(names.score, names.model)

@@ -17,6 +17,7 @@ from mlgates.predictions.numbers import Floats, Scores
 from mlgates.predictions.score_columns import arrange_scores, classes_in_order
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, RowAxis, index_of, require_same_rows, rows_of
+from mlgates.tables.containers import kind_of
 from mlgates.tables.read_only import read_only
 
 if TYPE_CHECKING:
@@ -396,7 +397,12 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
         if "y_true" in evidence:
             truth = true_labels(evidence, lookup.column_of(evidence, "y_true"))
         return read_only(scores_by_class(evidence, names, truth, scores)[0])
-    value: Any = evidence.in_memory(name) if name == "X" else evidence[name]
+    value: Any = evidence[name]
+    is_file = kind_of(value) == "path" and not isinstance(value, str)
+    if name == "X" or is_file:
+        value = evidence.in_memory(name)
+    if is_file and name not in ("X", "sensitive_features") and value.num_columns == 1:
+        value = value.column(0).to_numpy()
     if isinstance(value, str) and name != "X":
         value = lookup.native_column(evidence, value, name)
     elif name == "sensitive_features" and are_names(evidence, value):

@@ -147,6 +147,8 @@ def as_column(title: str, value: object) -> Column:
 def _one_value_a_row(title: str, value: Any) -> Any:
     """Return one value per row in a container that `from_sequence` accepts."""
     kind, type_name = containers.kind_of(value), type(value).__name__
+    if kind == "path" and not isinstance(value, str):
+        return _one_value_a_row(title, as_source(value).arrow())
     names = ("__len__", "__array__", "__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
     no_column = isinstance(value, str | bytes | bytearray) or not (
         any(hasattr(value, name) for name in names) or is_table(value)
