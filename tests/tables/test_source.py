@@ -342,6 +342,29 @@ def test_columns_of_records_are_all_keys_in_order_of_appearance():
     assert as_source(({"b": 1},)).rows == 1
 
 
+def test_ragged_records_of_many_keys_take_time_by_cells():
+    # each record has keys of its own: 9 million cells of which 3,000 are there
+    records = [
+        {f"k{i}": i, "all": str(i), f"t{i % 3}": [None, "a", 1.5][i % 3]} for i in range(3_000)
+    ]
+    source = as_source(records)
+    batch = source.arrow()
+    assert batch.num_columns == 3_004
+    assert batch["all"].to_pylist() == [str(i) for i in range(3_000)]
+    assert batch["k2999"].to_pylist() == [None] * 2_999 + [2_999]
+    kinds = [source.schema[name].kind for name in ("k0", "all", "t0", "t1", "t2")]
+    assert kinds == ["int", "string", "null", "string", "float"]
+    assert batch["t1"].null_count == 2_000
+
+
+def test_unreadable_cells_of_ragged_records_keep_their_rows():
+    records = [{"x": 1}, {}, {"y": 1j}, {"y": "a", "x": 2}, {}]
+    source = as_source(records)
+    assert source.schema["y"].type == "mixed (complex, str)"
+    assert source.arrow()["y"].to_pylist() == [None, None, "complex", "str", None]
+    assert source.arrow()["x"].to_pylist() == [1, None, None, 2, None]
+
+
 def test_floats_of_lists_keep_null_and_nan_apart():
     (batch,) = as_source({"x": [1.0, NAN, None]}).batches()
     assert batch.column("x").null_count == 1

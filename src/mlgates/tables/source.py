@@ -5,7 +5,7 @@ rows, and read in batches of the columns asked for, so that they need not fit in
 their engines become `EvidenceError`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -189,9 +189,7 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
             msg = f"got a {containers.name_of(table)} of {', '.join(odd)}, which is not a table; "
             msg += _ACCEPTED
             raise EvidenceError(msg)
-        names = list(dict.fromkeys(name for row in table for name in row))
-        check_names(names, remedy)
-        return (containers.from_sequence(name, [row.get(name) for row in table]) for name in names)
+        return _columns_of_records(table, remedy)
     if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
         hint = "; for one column write array.reshape(-1, 1)" if table.ndim == 1 else ""
         msg = f"a table must be an array of 2 dimensions, got shape {table.shape}{hint}"
@@ -220,6 +218,26 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
         for start in range(0, len(matrix), _BLOCK_ROWS):
             by_column[:, start : start + _BLOCK_ROWS] = matrix[start : start + _BLOCK_ROWS].T
     return (containers.from_numpy(str(name), by_column[i]) for i, name in enumerate(names))
+
+
+def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> Iterable[ArrowColumn]:
+    """Convert records in time that grows with the number of their cells, not of all columns."""
+    columns: dict[Any, tuple[list[int], list[Any]]] = {}
+    for i, record in enumerate(records):
+        for name, value in record.items():
+            rows, values = columns.setdefault(name, ([], []))
+            rows.append(i)
+            values.append(value)
+    check_names(columns, remedy)
+    for name, (rows, values) in columns.items():
+        if 2 * len(rows) > len(records):  # few gaps
+            cells = values if len(rows) == len(records) else [row.get(name) for row in records]
+            yield containers.from_sequence(name, cells)
+            continue
+        column, field = containers.from_sequence(name, values)
+        places = np.full(len(records), -1)
+        places[rows] = np.arange(len(rows))
+        yield ArrowColumn(column.take(pa.array(places, mask=places < 0)), field)
 
 
 def _open_lazy(frame: Any) -> Source:
