@@ -611,6 +611,21 @@ def test_exclude_leaves_out_a_group_that_is_too_small_for_one_rate_only():
     assert nobody.run(**evidence | {"y_true": true}).verdict is mg.Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("metric", ["precision_difference", "matthews_corrcoef_difference"])
+def test_exclude_keeps_a_group_where_the_model_predicts_no_positives(metric):
+    """Such a group has enough labels: leaving it out would hide a model that is useless for it."""
+    true, told, group = drawn(29, [200, 200, 200], [0.5] * 3)
+    told[group == 2] = 0
+    evidence = {"y_true": true, "y_pred": told, "sensitive_features": {"sex": group}}
+    result = fair(metric, 1, small_groups="exclude").run(**evidence)
+    assert result.verdict is mg.Verdict.INCONCLUSIVE
+    assert result.checks[1].group == "sex=2"
+    true[group == 2] = 0
+    rest = fair(metric, 1, small_groups="exclude").run(**evidence | {"y_true": true})
+    assert rest.verdict is mg.Verdict.PASS
+    assert "excluded: sex=2 (`" in rest.reason
+
+
 # One feature of several
 
 PEOPLE = {

@@ -344,6 +344,17 @@ def test_a_bad_slice_is_never_excluded(kind):
     assert GATES[kind](by="part", small_slices="exclude").run(**evidence).verdict is F
 
 
+def test_a_slice_where_a_model_predicts_no_positives_is_not_excluded():
+    silent = np.where(PART == "a", 0, PART_TRUE)
+    gate = mg.Performance("precision", at_least=0.5, by="part", small_slices="exclude")
+    result = gate.run(**PARTS | {"y_pred": silent})
+    assert result.verdict is U
+    assert "no predicted positives" in result.checks[0].reason
+    assert "excluded: part=b" in result.reason
+    paired = mg.Regression("precision", tolerance=0.5, by="part", small_slices="exclude")
+    assert paired.run(**PARTS | {"y_pred": silent, "production_pred": PART_TRUE}).verdict is U
+
+
 def test_an_excluded_slice_is_not_measured():
     def touchy(y_true, y_pred):
         if len(y_true) < 30:

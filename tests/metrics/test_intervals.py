@@ -236,9 +236,15 @@ def test_perfect_models_have_intervals_that_are_no_points():
     assert (nothing.value, nothing.interval) == (0, None)
 
 
-def test_constant_scores_have_an_area_and_no_interval():
-    found = find("roc_auc", "t").measure(outcomes("scores", np.arange(60) % 2, score=np.ones(60)))
-    assert (found.value, found.interval) == (0.5, None)
+@pytest.mark.parametrize("name", ["roc_auc", "roc_auc_ovr"])
+def test_constant_scores_have_an_interval_by_size(name):
+    found = find(name, "t").measure(outcomes("scores", np.arange(60) % 2, score=np.ones(60)))
+    assert found.value == pytest.approx(0.5)
+    assert found.interval == pytest.approx((0.36, 0.64), abs=0.01)
+    assert found.method == "Hanley and McNeil"
+    perfect = outcomes("scores", np.arange(60) % 2, score=np.arange(60) % 2 + 0.1)
+    low, high = find(name, "t").measure(perfect).interval
+    assert 0.8 < low < high == 1
 
 
 def test_many_classes_are_resampled_by_their_filled_cells():

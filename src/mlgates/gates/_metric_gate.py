@@ -237,13 +237,16 @@ class MetricGate(Gate):
     def _measure_slice(
         self, metric: Metric, models: list[Outcomes], *, exclude: bool = False
     ) -> SliceResult:
-        """Return the estimate of some rows, or why there are too few of them where `exclude`."""
+        """Return the estimate of some rows; with `exclude`, why they are too few if they are.
+
+        A slice where the model predicts too few positives is not too small, and is not excluded.
+        """
         outcomes = models[0]
         n, weight = outcomes.effective_rows, outcomes.weight
         if exclude and n < self.min_samples:
             return "1 row" if n == 1 else f"{n:,} rows"
         estimate = self._estimate(metric, *models)
-        if exclude and estimate.insufficient:
+        if exclude and estimate.insufficient and metric.is_short_of_labels(outcomes):
             return estimate.insufficient
         return estimate._replace(rows=n if weight is None else int((weight > 0).sum()))
 

@@ -4,7 +4,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -148,6 +148,17 @@ class Metric(ABC):
             method=found.method,
             details=found.details,
         )
+
+    def is_short_of_labels(self, outcomes: Outcomes) -> bool:
+        """Return whether the metric is insufficient for these rows, whatever the model predicts.
+
+        A metric can also be insufficient because of the predictions: precision, if a model predicts
+        no positives.
+        """
+        if outcomes.need == "labels":
+            outcomes = replace(outcomes, pred=outcomes.true, unseen=())
+        details = self.measure(outcomes, confidence=0).details
+        return "undefined" in details or "lacking" in details
 
     @abstractmethod
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:

@@ -19,6 +19,8 @@ from mlgates.stats.resampling import MANY, RESAMPLES, SEED, row_counts
 #: Bins of probabilities, of equal width.
 BINS = 10
 _ONE = "only one class in `y_true`"
+#: Areas are computed to 1e-14: a smaller variance or difference of areas is rounding error.
+_ROUNDING = 1e-14
 #: An area within this distance of 0 or 1, and within this many standard errors of it, gets its
 #: interval on the logit scale: DeLong's is too short there and may reach beyond 0 or 1.
 _NEAR = 0.2
@@ -44,7 +46,7 @@ class RocAuc(Metric):
         areas, covariance = ranking.delong(true, score[None], weight)
         area, variance = float(areas[0]), float(covariance[0, 0])
         by_size = ranking.hanley_interval(area, sizes[0], sizes[1], confidence)
-        if area in (0.0, 1.0):  # all placements are equal, so that their variance is 0
+        if variance <= _ROUNDING**2:  # all placements are equal
             return Estimate(area, by_size, "Hanley and McNeil", details)
         ends = _area_interval(area, variance, min(sizes), confidence)
         if ends is None or _is_far(area, math.sqrt(variance), confidence):
@@ -64,7 +66,7 @@ class RocAuc(Metric):
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)
         (area, other), variance, unseen = ranking.area_difference(true, score, other_score, weight)
-        if variance > 0:
+        if variance > _ROUNDING**2:
             return normal_change("DeLong", area - other, variance, unseen)
         same = _same_ranking(score, other_score, weight)
         if same is not None:
@@ -72,7 +74,8 @@ class RocAuc(Metric):
         if math.isnan(variance):
             return Change("DeLong")
         sizes = _effective_sizes(true, weight)
-        if area == other and area not in (0, 1):
+        is_equal = abs(area - other) <= _ROUNDING
+        if is_equal and _ROUNDING < area < 1 - _ROUNDING:
             return _no_discordance(score, other_score, weight, sizes)
 
         def by_size(confidence: float) -> Ends:
@@ -83,7 +86,7 @@ class RocAuc(Metric):
             low, high = square_and_add(area, ends, other, other_ends)
             return max(float(low), -1.0), min(float(high), 1.0)
 
-        if area == other:
+        if is_equal:
             return _no_discordance(score, other_score, weight, sizes, ("Hanley", by_size))
         return Change("Hanley", by_size)
 
@@ -106,15 +109,21 @@ class RocAucOneVsRest(Metric):
             return undefined("a class is not in `y_true`")
         area, influence = self.influence(outcomes)
         variance = float(np.dot(influence, influence)) * _inflation(sizes)
-        ends = _area_interval(area, variance, min(sizes), confidence)
-        return Estimate(area, ends, "DeLong", _small_class(sizes, "rows of a class"))
+        details, smallest = _small_class(sizes, "rows of a class"), min(sizes)
+        if confidence and variance <= _ROUNDING**2:  # all placements are equal
+            rest = sum(sizes) - smallest
+            ends = ranking.hanley_interval(area, smallest, rest, confidence)
+            return Estimate(area, ends, "Hanley and McNeil", details)
+        return Estimate(
+            area, _area_interval(area, variance, smallest, confidence), "DeLong", details
+        )
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Return DeLong's interval of the difference, from the influence of each row on it."""
         area, influence = self.influence(candidate)
         other, other_influence = self.influence(production)
         moved = influence - other_influence
-        if area == other and not moved.any():
+        if abs(area - other) <= _ROUNDING and np.abs(moved).max() <= _ROUNDING:
             both, sizes = (scores(candidate), scores(production)), self.sizes(candidate)
             same = _same_ranking(*both, candidate.weight)
             return same or _no_discordance(*both, candidate.weight, sizes)
@@ -201,7 +210,7 @@ class AveragePrecision(RowMetric):
         change, sizes = super().change(candidate, production), _effective_sizes(true, weight)
         if change.value == 0:
             (area, other), variance, _ = ranking.area_difference(true, score, other_score, weight)
-            if area == other and variance == 0:
+            if abs(area - other) <= _ROUNDING and variance <= _ROUNDING**2:
                 return _no_discordance(score, other_score, weight, sizes)
         if min(sizes) <= 1:
             return change
@@ -295,8 +304,7 @@ def _area_interval(
     Near 0 and 1 it is Student's t on the logit scale, with the size of the smallest class as the
     number of rows.
     """
-    # rounding can leave a variance above 0 where all areas are 1
-    if not (confidence and variance > 0 and 0 < area < 1):
+    if not (confidence and variance > _ROUNDING**2):
         return None
     error = math.sqrt(variance)
     if _is_far(area, error, confidence):

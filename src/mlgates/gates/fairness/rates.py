@@ -40,7 +40,8 @@ class GroupRates:
     insufficient: tuple[str, ...]
     #: Whether each group can be compared.
     comparable: Flags
-    #: Whether each group has too few rows to be compared, or too few that the metric rests on.
+    #: Whether each group has too few rows, or too few labels for the metric, whatever the model
+    #: predicts.
     small: Flags
     #: Whether the metric is a share of rows.
     is_share: bool
@@ -124,11 +125,15 @@ class GroupedOutcomes:
                 denominator = _effective(denominator, squares)
                 successes = value * denominator
             method, at = "Wilson", partial(wilson_interval, successes, denominator)
+            # the rows that the metric would rest on if all predictions were right
+            right = (cells.sum(2)[:, :, None] * np.eye(cells.shape[1]) for cells in self.cells)
+            (_, labelled), (_, labelled_squares) = (metric.share(each, positive) for each in right)
+            short = [bool(few(n, "rows")) for n in _effective(labelled, labelled_squares).tolist()]
             low, high = at(confidence)
             reasons = [few(n, metric.counted) for n in denominator.tolist()]
         if not is_share:
             value, low, high, denominator, successes = np.full((5, k), np.nan)
-            reasons, method, drawn = [""] * k, "", False
+            reasons, short, method, drawn = [""] * k, [False] * k, "", False
             for g in np.flatnonzero(self.rows).tolist():
                 measured = self._measure(metric, g, confidence)
                 value[g] = np.nan if measured.value is None else measured.value
@@ -141,6 +146,7 @@ class GroupedOutcomes:
                 elif measured.interval is None and bounded:
                     reason = reason or NO_INTERVAL
                 reasons[g] = str(reason or "")
+                short[g] = bool(reason) and metric.is_short_of_labels(self._part(g))
                 method, drawn = method or measured.method, drawn or "resamples" in measured.details
 
             @cache
@@ -156,6 +162,7 @@ class GroupedOutcomes:
             at = measured_at
 
         for g, (n, size) in enumerate(zip(self.rows.tolist(), self.size.tolist(), strict=True)):
+            short[g] |= size < least
             if not n:
                 reasons[g] = "no rows"
             elif size < least:
@@ -175,18 +182,20 @@ class GroupedOutcomes:
             successes=successes,
             insufficient=tuple(reasons),
             comparable=comparable,
-            small=np.array(
-                [bool(reason) and reason != NO_INTERVAL for reason in reasons], np.bool_
-            ),
+            small=np.array(short, np.bool_) & ~comparable,
             is_share=is_share,
             method=method,
             at=at,
         )
 
     def _measure(self, metric: Metric, group: int, confidence: float) -> Measurement:
+        return metric.measure(self._part(group), confidence=confidence)
+
+    def _part(self, group: int) -> Outcomes:
+        """Return the outcomes of a group."""
         if group not in self._parts:
             self._parts[group] = self.outcomes.take(self.groups.codes == group)
-        return metric.measure(self._parts[group], confidence=confidence)
+        return self._parts[group]
 
 
 def _effective(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:
