@@ -210,7 +210,8 @@ def test_number_of_rows(options, rows, verdict, reason):
 def test_no_rows_never_pass(options):
     result = mg.Completeness(**options).run(data={"x": [], "y": []})
     assert result.verdict is (INCONCLUSIVE if "min_rows" in options else FAIL)
-    assert check_of(result, "y").reason == "`y` has no cells to judge"
+    check = check_of(result, "y")
+    assert check.reason.startswith("`y` has no cells to judge; give the ")
 
 
 # Values that mean missing
@@ -350,6 +351,15 @@ def test_values_that_can_not_be_counted_are_one_error(values, expected, reason):
     }
 
 
+def test_many_expected_values():
+    values = [f"v{i}" for i in range(20_000)]
+    check = check_of(
+        mg.Completeness(expected={"s": values}).run(data={"s": values[1::2]}), "s", "expected"
+    )
+    assert (check.verdict, check.value) == (FAIL, 10_000)
+    assert check.reason.startswith("10,000 of 20,000 expected values of `s` have no rows: 'v0', ")
+
+
 # Slices
 
 
@@ -447,7 +457,9 @@ def test_empty_slice_is_inconclusive():
     result = mg.Completeness("bmi", by={"nobody": nobody}).run(data=TABLE)
     check = check_of(result, "bmi", group="nobody")
     assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
-    assert check.reason == "`bmi` where nobody has no cells to judge"
+    assert check.reason == (
+        "`bmi` where nobody has no cells to judge; give the slice rows, or leave it out"
+    )
     assert result.verdict is INCONCLUSIVE
 
 

@@ -147,21 +147,43 @@ def test_no_column_to_judge_is_an_error_with_the_reasons():
 @pytest.mark.parametrize(
     ("name", "method", "why"),
     [
-        ("day", "psi", "'psi' does not apply to `day`, which holds dates"),
+        (
+            "day",
+            "psi",
+            "'psi' does not apply to `day`, which holds dates; remove it from `columns`",
+        ),
         (
             "id",
             "psi",
-            "'psi' does not apply to `id`, which holds texts with too many different values",
+            (
+                "'psi' does not apply to `id`, which holds texts with too many different values; "
+                "remove it from `columns`"
+            ),
         ),
-        ("id", "ks", "'ks' does not apply to `id`, which holds texts"),
+        ("id", "ks", "'ks' does not apply to `id`, which holds texts; use 'psi' or 'chi2'"),
         ("X", "ks", "`X` is not in the reference; did you mean 'x'?"),
-        ("tags", "psi", "'psi' does not apply to `tags`, which holds nested values"),
-        ("record", "ks", "'ks' does not apply to `record`, which holds nested values"),
-        ("void", "psi", "`void` has no values in the reference"),
-        ("unset", "psi", "`unset` has no values in the reference"),
-        ("unset", "ks", "'ks' does not apply to `unset`, which holds texts"),
-        ("gone", "ks", "`gone` has no values in the reference"),
-        ("month", "psi", "'psi' does not apply to `month`, which holds month_day_nano_interval"),
+        (
+            "tags",
+            "psi",
+            "'psi' does not apply to `tags`, which holds nested values; remove it from `columns`",
+        ),
+        (
+            "record",
+            "ks",
+            "'ks' does not apply to `record`, which holds nested values; remove it from `columns`",
+        ),
+        ("void", "psi", "`void` has no values in the reference; remove it from `columns`"),
+        ("unset", "psi", "`unset` has no values in the reference; remove it from `columns`"),
+        ("unset", "ks", "'ks' does not apply to `unset`, which holds texts; use 'psi' or 'chi2'"),
+        ("gone", "ks", "`gone` has no values in the reference; remove it from `columns`"),
+        (
+            "month",
+            "psi",
+            (
+                "'psi' does not apply to `month`, which holds month_day_nano_interval; "
+                "remove it from `columns`"
+            ),
+        ),
     ],
 )
 def test_named_column_that_cannot_be_judged_is_an_error(name, method, why):
@@ -206,7 +228,9 @@ def test_column_missing_from_data_is_an_error_and_the_others_are_judged():
     del data["x"]
     result = run(data, table())
     assert found(result) == {("x", "ks"): E, ("i", "ks"): P}
-    assert result.reason.startswith("`x` is not in the data; not judged:")
+    assert result.reason.startswith(
+        "`x` is not in the data; list it in `exclude` to leave it out; not judged:"
+    )
     renamed = run({"X": NORMAL}, {"x": NORMAL})
     assert renamed.reason == "`x` is not in the data; did you mean 'X'?"
 
@@ -357,7 +381,9 @@ def test_all_missing_in_data(method, nothing):
     result = run({"x": nothing}, {"x": NORMAL}, method)
     assert found(result) == {("x", method): U, ("x", "missing_shift"): F}
     assert not result.checks[0].by_chance
-    assert result.checks[0].reason.startswith("`x` has no values in the data; nothing to measure")
+    assert result.checks[0].reason.startswith(
+        "`x` has no values in the data (list it in `exclude` to leave it out); nothing to measure"
+    )
 
 
 @pytest.mark.parametrize("nothing", [[math.nan] * N, [None] * N, pa.nulls(N, pa.string())])
@@ -366,8 +392,10 @@ def test_all_missing_in_the_reference_is_an_error(nothing):
         kind_is_known = method == "ks" and not isinstance(nothing, list)
         result = run(table(), table(x=nothing), method, columns=["x", "i"])
         assert found(result) == {("x", method): E, ("i", method): P}
-        why = "'ks' does not apply to `x`, which holds texts"
-        assert result.reason == (why if kind_is_known else "`x` has no values in the reference")
+        why = "`x` has no values in the reference; remove it from `columns`"
+        if kind_is_known:
+            why = "'ks' does not apply to `x`, which holds texts; use 'psi' or 'chi2'"
+        assert result.reason == why
 
 
 @pytest.mark.parametrize("data", [{"x": []}, {"x": np.array([])}, {"x": pa.nulls(0, pa.date32())}])
@@ -375,7 +403,10 @@ def test_data_without_rows_are_inconclusive(data):
     check = only(run(data, {"x": NORMAL}))
     assert (check.verdict, check.by_chance, check.n) == (U, False, 0)
     result = run({"x": NORMAL}, data)
-    assert (result.verdict, result.reason) == (E, "the reference has no rows")
+    assert result.verdict is E
+    assert result.reason == (
+        "the reference has no rows; give the rows of the training data, or a baseline"
+    )
 
 
 def test_missing_share_against_no_rows():
@@ -746,7 +777,8 @@ def test_one_other_value_than_a_constant_can_be_chance():
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
         "`wasserstein` of `x` is infinite (n = 500 against 500); all values of the "
-        "reference are equal, and so few others can occur by chance (limit: at most 0.1)"
+        "reference are equal, and so few others can occur by chance; more rows can decide "
+        "(limit: at most 0.1)"
     )
     decided = run(data, reference, "wasserstein", decide_by="estimate")
     assert decided.verdict is F

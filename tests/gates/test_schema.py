@@ -163,7 +163,9 @@ def test_table_without_any_declared_column_is_not_passed():
     schema = mg.Schema({"note": mg.Column("string", required=False)}, extra="allow")
     result = schema.run(data={"id": [1]})
     assert result.verdict is INCONCLUSIVE
-    assert result.reason == "none of the declared columns was found"
+    assert result.reason == (
+        "none of the declared columns was found; check that this is the right table"
+    )
 
 
 def test_extra_column_is_forbidden_by_default():
@@ -316,7 +318,10 @@ def test_mixed_column_fails_with_a_remedy_and_others_are_judged():
 def test_type_of_a_column_without_values_is_inconclusive(declared):
     check = only(mg.Column(declared, nullable=True), [None, None], "type")
     assert check.verdict is INCONCLUSIVE
-    assert check.reason == f"`x` has no values, so its type is unknown; expected {declared}"
+    assert check.reason == (
+        f"`x` has no values, so its type is unknown; expected {declared}: "
+        "declare 'any' if the column may be empty"
+    )
 
 
 # Missing
@@ -361,7 +366,8 @@ def test_rules_of_an_all_missing_nullable_column_are_inconclusive(rules, metrics
     for metric in metrics:
         check = check_of(result, "x", metric)
         assert check.verdict is INCONCLUSIVE
-        assert check.reason == "`x` has no values to judge"
+        how = "set `allow_inf=True`" if metric == "infinite" else "remove the rule"
+        assert check.reason == f"`x` has no values to judge; {how} if the column may be empty"
     assert result.verdict is INCONCLUSIVE
 
 
@@ -544,6 +550,13 @@ def test_sets_of_true_and_of_one_are_counted_separately():
     assert [r.verdict for r in mg.GateSuite(gates[::-1]).run(data=table)] == [FAIL, PASS]
 
 
+def test_many_values_outside_a_large_set():
+    allowed = [f"v{i}" for i in range(20_000)]
+    check = only(mg.Column("string", isin=allowed), [f"V{i}" for i in range(1, 40_001)], "isin")
+    assert (check.verdict, check.value) == (FAIL, 1)
+    assert "(hint: 19,999 differ from an allowed value only in case" in check.reason
+
+
 # Patterns
 
 
@@ -621,7 +634,9 @@ def test_rule_that_cannot_be_judged_is_an_error_and_others_are_judged():
 def test_pattern_for_numbers_never_passes():
     check = only(mg.Column("any", matches=r"\d"), [1, 2], "matches")
     assert check.verdict is INCONCLUSIVE
-    assert check.reason == "`matches` does not apply: `x` has type int64"
+    assert check.reason == (
+        "`matches` does not apply: `x` has type int64; convert the column or remove the rule"
+    )
 
 
 # Unique, infinite, max_invalid
@@ -701,7 +716,9 @@ def test_table_without_rows_judges_types_and_never_passes():
     only_types = mg.Schema({"s": mg.Column("string", nullable=True)}, extra="allow")
     result = only_types.run(data=table)
     assert result.verdict is INCONCLUSIVE
-    assert result.reason == "the table has no rows: types were checked, values were not"
+    assert result.reason == (
+        "the table has no rows, so only types were checked; give it at least one row"
+    )
 
 
 def test_only_the_first_five_rows_are_named():

@@ -72,6 +72,8 @@ def test_column_without_values_is_inconclusive_for_every_limit():
     assert check.value is None
     assert not check.by_chance
     assert check.reason == "`age` has no values to judge"
+    told = count_check("age", "range", Violations(0, 0), "are below 0", remedy="remove the rule")
+    assert told.reason == "`age` has no values to judge; remove the rule"
 
 
 @pytest.mark.parametrize(("violations", "verdict"), [(0, Verdict.PASS), (3, Verdict.FAIL)])

@@ -37,11 +37,13 @@ def count_check(
     at_most: float = 0.0,
     group: str | None = None,
     hint: str = "",
+    remedy: str = "",
 ) -> Check:
     """Return the check that the share of violations is at most a limit.
 
     `verb_phrase` says what the violations do, such as "are missing" or "repeat an earlier value".
-    The check of a table without rows, or of a column without values, is INCONCLUSIVE.
+    The check of a table without rows, or of a column without values, is INCONCLUSIVE; its reason
+    ends with the `remedy`.
     """
     limit = Limit(at_most=at_most)
     cells = "cells" if metric == "missing" else "values"  # a value is a cell that is not missing
@@ -60,8 +62,8 @@ def count_check(
     )
     if counted.n:
         return check
-    hint = f" (hint: {hint})" if hint else ""
-    return replace(check, reason=f"{where} has no {cells} to judge{hint}")
+    hint, remedy = f" (hint: {hint})" if hint else "", f"; {remedy}" if remedy else ""
+    return replace(check, reason=f"{where} has no {cells} to judge{hint}{remedy}")
 
 
 def property_check(

@@ -189,7 +189,14 @@ class Completeness(Gate):
                     kinds = "empty, '?', 'NA'" if schema[column].kind == "string" else "-999"
                     hint = f"{share} of the values are {kinds} or similar; "
                     hint += "list them in `missing_values` if they mean missing"
-                yield count_check(column, "missing", missing, at_most=self.max_missing, hint=hint)
+                yield count_check(
+                    column,
+                    "missing",
+                    missing,
+                    at_most=self.max_missing,
+                    hint=hint,
+                    remedy="give the table at least one row",
+                )
             elif column in plan.unreadable:
                 yield error_check(column, "missing", EvidenceError(schema[column].problem))
         for counter in plan.slices:
@@ -268,7 +275,8 @@ def _slice_checks(
             name = ", ".join(f"{by}={v}" for by, v in zip(counter.by, cut, strict=True))
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
-            yield count_check(column, "missing", counted, at_most=most, group=name)
+            remedy = "give the slice rows, or leave it out"
+            yield count_check(column, "missing", counted, at_most=most, group=name, remedy=remedy)
 
 
 def _unknown(column: str, metric: str, near: Near) -> Check:

@@ -212,11 +212,13 @@ class Freshness(Gate):
             raise EvidenceError(msg)
         field = schema[column]
         if field.kind not in ("timestamp", "date", "null"):
-            how = {
+            epochs = "convert epochs, with their unit, to timestamps when the table is loaded"
+            how = field.problem or {
                 "string": "texts are never parsed: convert the column when the table is loaded",
-                "int": "convert epochs, with their unit, to timestamps when the table is loaded",
-                "unreadable": field.problem or "",
-            }.get(field.kind, "")
+                "int": epochs,
+                "float": epochs,
+                "decimal": epochs,
+            }.get(field.kind, "name another column")
             msg = f"`{column}` has {described_type(field)}, expected timestamps or dates"
             raise EvidenceError(f"{msg}; {how}" if how else msg)
         if field.kind != "null" and field.zone is None and self.assume_timezone is None:

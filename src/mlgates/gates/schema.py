@@ -79,6 +79,12 @@ _PARSED = frozenset({"int", "float", "number", "timestamp", "date"})
 _SMALL_SET = 20
 _SHOWN_PATTERN = 60
 
+#: What makes a check possible that has nothing to check, by metric.
+_REMEDIES = {
+    "missing": "give the table at least one row",
+    "infinite": "set `allow_inf=True` if the column may be empty",
+}
+
 _undecided = partial(Check, verdict=Verdict.INCONCLUSIVE)
 
 
@@ -408,7 +414,7 @@ class Schema(Gate):
         schema, profile = evidence.source("data").schema, evidence.profile()
         rules, rows = self.rules, profile.rows
         if rows == 0:
-            reason = "the table has no rows: types were checked, values were not"
+            reason = "the table has no rows, so only types were checked; give it at least one row"
             some = Limit(at_least=1)
             yield _undecided(
                 subject="rows", metric="rows", reason=reason, value=0, limit=some, unit="rows"
@@ -429,7 +435,8 @@ class Schema(Gate):
                 summary = "column not found"
                 yield property_check(name, "present", text, violations=1, n=0, summary=summary)
         if not present:
-            reason, none = "none of the declared columns was found", Limit(at_most=0)
+            reason = "none of the declared columns was found; check that this is the right table"
+            none = Limit(at_most=0)
             yield _undecided(
                 subject="columns", metric="present", reason=reason, limit=none, summary="none found"
             )
@@ -491,9 +498,11 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
         yield error_check(name, "type", error)
     for rule in _rules(actual, column):
         if rule.counter is None:
-            found = f"`{name}` has {described_type(actual)}"
-            found = f"`{name}` has no values" if actual.kind == "null" else found
-            reason = f"`{rule.metric}` does not apply: {found}"
+            if actual.kind == "null":
+                found, remedy = "no values", "remove the rule if the column may be empty"
+            else:
+                found, remedy = described_type(actual), "convert the column or remove the rule"
+            reason = f"`{rule.metric}` does not apply: `{name}` has {found}; {remedy}"
             most = Limit(at_most=rule.at_most)
             yield _undecided(
                 subject=name, metric=rule.metric, reason=reason, limit=most, unit="share"
@@ -509,6 +518,7 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
                 rule.verb_phrase,
                 at_most=rule.at_most,
                 hint=f"{counted.alike:,} {alike}" if counted.alike else "",
+                remedy=_REMEDIES.get(rule.metric, "remove the rule if the column may be empty"),
             )
         except Exception as error:  # noqa: BLE001  (whatever the counter raised)
             yield error_check(name, rule.metric, error)
@@ -522,7 +532,8 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
         summary = f"type {column.dtype}"
         return property_check(name, "type", text, violations=0, n=n, summary=summary)
     if actual.kind == "null":
-        reason = f"`{name}` has no values, so its type is unknown; expected {column.dtype}"
+        reason = f"`{name}` has no values, so its type is unknown; expected {column.dtype}: "
+        reason += "declare 'any' if the column may be empty"
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
     hint = actual.problem or ""
     if not hint and _turned_float(actual, column):

@@ -171,11 +171,13 @@ class Drift(Gate):
         reference, profile = evidence.reference(), evidence.profile()
         schema = evidence.source("data").schema
         if reference.rows == 0:
-            msg = "the reference has no rows"
+            msg = "the reference has no rows; give the rows of the training data, or a baseline"
             raise EvidenceError(msg)
         columns = self._candidates(evidence)
         if not columns.judged and not columns.refused:
             none = f"{self.method!r} applies to no column of the reference"
+            if METHODS[self.method].kinds == NUMBERS:
+                none += ", because it needs numbers; 'psi' and 'chi2' also apply to texts and bools"
             raise EvidenceError("; ".join(filter(None, [none, columns.note])))
         for name, problem in columns.refused.items():
             # An excluded column, such as the time of loading, may be in the data only.
@@ -185,7 +187,8 @@ class Drift(Gate):
         if absent:
             near = Near(absent, schema)
             for name in absent:
-                yield self._error(name, f"`{name}` is not in the data{near.hint(name)}")
+                hint = near.hint(name) or f"; {self._leave_out}"
+                yield self._error(name, f"`{name}` is not in the data{hint}")
         drifts: list[ColumnDrift] = []
         measure = partial(self._measure, profile, columns.judged, gates_by_column(evidence))
         for measured in evidence.each(measure, [n for n in columns.judged if n in schema]):
@@ -211,14 +214,15 @@ class Drift(Gate):
             missing = statistics.missing_shift(reference, data, self.max_missing_shift)
             if data.valid == 0:
                 undefined = statistics.DriftStatistic(*[math.nan] * 5)
-                reason = f"`{name}` has no values in the data"
+                reason = f"`{name}` has no values in the data ({self._leave_out})"
                 n, details = reference.valid, {"n_reference": reference.valid}
                 drift = ColumnDrift(name, self.method, limit, 0, n, undefined, reason, details)
                 return [drift, *missing]
             fields = reference.field, data.field
             kinds = {"number" if f.kind in NUMBERS else f.kind for f in fields}
             if len(kinds) > 1:
-                now = data.field.problem or f"{content(data.field)} in the data"
+                now = f"{content(data.field)} in the data; convert one of them"
+                now = data.field.problem or now
                 msg = f"`{name}` holds {content(reference.field)} in the reference, but {now}"
                 return self._error(name, describe(EvidenceError(msg), {name}))
             is_binned = method.distance is not None
@@ -248,6 +252,12 @@ class Drift(Gate):
         except Exception as error:  # noqa: BLE001  (the other columns are still judged)
             return self._error(name, describe(error, {name}))
         return [drift, *missing]
+
+    @property
+    def _leave_out(self) -> str:
+        """How a column is left out, for a message."""
+        how = "list it in `exclude`" if self.columns is None else "remove it from `columns`"
+        return f"{how} to leave it out"
 
     def _error(self, name: str, reason: str) -> Check:
         return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=reason)

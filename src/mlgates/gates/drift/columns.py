@@ -85,12 +85,16 @@ def candidates(
                 not_served = "texts with too many different values"
             elif not problem and (side is None or profile is None):
                 problem = f"the reference was profiled without the distribution of `{name}`"
+                if columns is not None:
+                    problem += "; give its rows, or a baseline"
         if not_served and columns is None:
             left.append(f"`{name}` ({not_served})")
         elif not_served == "no values":
-            refused[name] = f"`{name}` has no values in the reference"
+            refused[name] = f"`{name}` has no values in the reference; remove it from `columns`"
         elif not_served:
-            refused[name] = f"{method!r} does not apply to `{name}`, which holds {not_served}"
+            refused[name] = f"{method!r} does not apply to `{name}`, which holds {not_served}; "
+            other = field.kind in METHODS["psi"].kinds and field.kind not in kinds
+            refused[name] += "use 'psi' or 'chi2'" if other else "remove it from `columns`"
         elif problem:
             hint = "; list it in `exclude` to leave it out" if columns is None else ""
             refused[name] = f"{problem}{hint}"

@@ -236,7 +236,8 @@ def column_drift(
     reason = f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,})"
     if math.isnan(value) and reference.infinite + data.infinite:
         reason += (
-            f"; {data.infinite:,} values are infinite, {reference.infinite:,} in the reference"
+            f"; {data.infinite:,} values are infinite, {reference.infinite:,} in the reference; "
+            "'ks' allows infinite values"
         )
     described = _described_cells(pair, significance)
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
@@ -375,10 +376,12 @@ def decide_columns(
             )
         elif drift.n >= least and is_open:
             ends = f"between {format_number(low)} and {format_number(high)}"
-            insufficient = f"the stored reference only shows that it is {ends}"
+            insufficient = f"the stored reference only shows that it is {ends}; "
+            insufficient += "the rows of the reference can decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
-                "all values of the reference are equal, and so few others can occur by chance"
+                "all values of the reference are equal, and so few others can occur by chance; "
+                "more rows can decide"
             )
         elif drift.n >= least and may_be_chance and not is_missing:
             chance, remedy = _chance_and_remedy(drift, alpha)
