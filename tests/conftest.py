@@ -29,8 +29,8 @@ def _reports_follow_the_published_schema(monkeypatch, report_schema):
     run = GateSuite.run
 
     @wraps(run)
-    def checked(suite, **given):
-        report = run(suite, **given)
+    def checked(suite, *args, **given):
+        report = run(suite, *args, **given)
         report_schema.validate(json.loads(report.to_json()))
         return report
 

@@ -82,6 +82,15 @@ def law(advice: str) -> Callable[[Callable], Callable]:
 # What belongs to a gate
 
 
+@GATES
+@law("inherit the constructor of `Gate`, and keep the names of options apart")
+def test_a_misspelt_option_raises_with_the_right_name(gate):
+    for option in dataclasses.fields(gate):
+        if option.init:
+            with pytest.raises(TypeError, match=f"{gate.__name__}: unknown option .*{option.name}"):
+                gate(**{f"{option.name}_": None})
+
+
 @pytest.mark.parametrize("module", FOUND)
 def test_a_gate_has_a_test_a_page_and_a_changelog_entry(module):
     name, root = FOUND[module].__name__, TESTS.parent

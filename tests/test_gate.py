@@ -1,13 +1,16 @@
 """Gates as values, gates made of functions, and the one place where exceptions are caught."""
 
+import asyncio
 import copy
 import logging
 import math
 import pickle
+import sys
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import ClassVar
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -17,7 +20,7 @@ import pytest
 
 import mlgates as mg
 from mlgates._gate import FunctionGate, Gate, blocked_result, run_gate
-from mlgates.errors import EvidenceError, OptionError
+from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.redaction import describe
 from mlgates.verdict import Check, Limit, Measurement, Verdict
@@ -199,7 +202,7 @@ class Needy(Yields):
 def test_missing_evidence_is_an_error_that_names_it():
     found = Needy((good(),)).run(y_true=[1], y_pred=None)
     assert found.verdict is ERROR
-    assert found.reason == "needs `data` and `y_pred`, which was not given"
+    assert found.reason == "needs `data` and `y_pred`, which were not given"
     assert [c.verdict for c in found.checks] == [ERROR]
     assert Needy((good(),)).run(y_true=[1], y_pred=[1], data={"x": [1]}).passed
 
@@ -282,14 +285,168 @@ def test_the_traceback_is_no_part_of_the_value_of_a_result():
     assert mg.Report.from_dict(report.to_dict()).results[0].error is None
 
 
-class StopEverythingError(BaseException):
-    """No Exception, so none of the gate's business."""
+class PanicError(BaseException):
+    """What compiled libraries raise; it is no Exception."""
+
+    def __str__(self):
+        raise SystemExit(0)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, StopEverythingError, GeneratorExit])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
 def test_an_interrupt_propagates(error):
     with pytest.raises(error):
         run_gate(Yields((good(), error())), Evidence({}))
+    with pytest.raises(error):
+        Evidence({}).cached("kind", "key", Mock(side_effect=error))
+    with pytest.raises(error), suppress_errors():
+        raise error
+
+
+NO_EXCEPTIONS = {
+    "skip": lambda: pytest.skip("not on this machine"),
+    "importorskip": lambda: pytest.importorskip("no_such_module"),
+    "xfail": lambda: pytest.xfail("known"),
+    "cancelled": Mock(side_effect=asyncio.CancelledError()),
+    "panic": Mock(side_effect=PanicError()),
+    "exit": lambda: sys.exit(0),
+}
+
+
+@pytest.mark.parametrize("what", NO_EXCEPTIONS)
+def test_an_exception_of_any_kind_is_the_error_of_its_gate(what):
+    breaks = NO_EXCEPTIONS[what]
+
+    @mg.gate
+    def broken(data):
+        return breaks()
+
+    report = mg.GateSuite([broken, mg.Completeness()]).run(data={"x": [1.0]})
+    assert [result.verdict for result in report] == [ERROR, PASS]
+    assert broken.run(data={"x": [1.0]}).verdict is ERROR
+    assert report["broken"].reason.startswith(type_name(breaks))
+
+
+def type_name(breaks):
+    try:
+        breaks()
+    except BaseException as error:  # noqa: BLE001
+        return type(error).__name__
+
+
+class Exits:
+    """A table, model or metric whose every use ends the program."""
+
+    def __getattribute__(self, name):
+        sys.exit(0)
+
+    def __repr__(self):
+        sys.exit(0)
+
+    def __call__(self, *args):
+        sys.exit(0)
+
+
+@pytest.mark.parametrize("name", ["data", "reference", "y_true", "y_score", "model", "X", "now"])
+def test_evidence_that_exits_is_an_error_of_the_gates_that_need_it(name):
+    given = {
+        "data": {"x": [1.0, 2.0]},
+        "reference": {"x": [1.0, 2.0]},
+        "X": {"x": [1.0, 2.0]},
+        "y_true": [0, 1],
+        "y_score": [0.1, 0.9],
+    }
+    gates = [
+        mg.Schema({"x": "float"}),
+        mg.Drift("ks"),
+        mg.Performance("roc_auc", at_least=0.5),
+        mg.Freshness("x", max_age="1h"),
+        mg.gate(lambda X: True, name="rows"),
+    ]
+    report = mg.GateSuite(gates).run(**given | {name: Exits()})
+    assert len(report) == len(gates)
+    assert report.verdict is ERROR
+
+
+class Sneaky(tzinfo):
+    def utcoffset(self, moment):
+        sys.exit(0)
+
+    def __repr__(self):
+        sys.exit(0)
+
+
+def test_a_time_zone_that_exits_is_an_error():
+    gate = mg.Freshness("at", max_age="1h")
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    found = gate.run(data={"at": [now]}, now=now.replace(tzinfo=Sneaky()))
+    assert found.verdict is ERROR
+    assert found.reason.startswith("`now` must be a datetime with a time zone")
+
+
+def test_a_metric_whose_repr_exits_does_not_end_the_run():
+    class Metric:
+        __name__ = "metric"
+
+        def __call__(self, y_true, y_pred):
+            return 1.0
+
+        def __repr__(self):
+            sys.exit(0)
+
+    gate = mg.Performance(Metric(), at_least=0.5, decide_by="estimate", greater_is_better=True)
+    report = mg.GateSuite([gate]).run(y_true=[0, 1] * 20, y_pred=[0, 1] * 20)
+    assert len(report) == 1
+    assert "repr raised SystemExit" in report.provenance["suite"]
+
+
+@dataclass(frozen=True, repr=False)
+class BadRequest(Gate):
+    """Fails before it is asked for checks, and needs no counters for them."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    where: str = "counts"
+
+    def counts(self, schema):
+        if self.where == "counts":
+            msg = "no counters today"
+            raise ValueError(msg)
+        return [object()] if self.where == "junk" else []
+
+    def request_counts(self, evidence):
+        if self.where == "request_counts":
+            msg = "no counters today"
+            raise ValueError(msg)
+        super().request_counts(evidence)
+
+    def check(self, evidence):
+        yield good()
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        ("counts", "ValueError: no counters today"),
+        ("request_counts", "ValueError: no counters today"),
+        ("junk", "`counts` of a gate must return counters, got object"),
+    ],
+)
+def test_a_failed_request_is_the_error_of_its_gate(where, reason):
+    gate, data = BadRequest(where), {"x": [1.0]}
+    report = mg.GateSuite([gate, mg.Completeness()]).run(data=data)
+    assert [result.verdict for result in report] == [ERROR, PASS]
+    for found in (gate.run(data=data), report.results[0]):
+        assert (found.verdict, found.reason) == (ERROR, reason)
+        assert "in counts" in found.error or "in request_counts" in found.error or where == "junk"
+
+
+def test_evidence_without_a_name_is_refused():
+    said = "evidence is given by name, as in `data=`, got a positional argument of type dict"
+    with pytest.raises(TypeError) as caught:
+        mg.Completeness().run({"x": [1]})
+    assert str(caught.value) == f"Completeness.run: {said}"
+    with pytest.raises(TypeError) as caught:
+        mg.GateSuite([mg.Completeness()]).run({"x": [1]})
+    assert str(caught.value) == f"GateSuite.run: {said}"
 
 
 class LyingCheck(Check):
@@ -814,13 +971,25 @@ def test_nothing_holds_of_0_rows():
     assert found.reason == "`empty`: undefined (n = 0); nothing to measure: 0 rows"
 
 
-def test_rows_of_the_shortest_decide():
+def test_n_counts_the_rows_of_the_data_or_of_aligned_values():
     @mg.gate
-    def both(y_true, latencies):
+    def on_data(data, codes):
         return True
 
-    assert both.run(y_true=[1, 2], latencies=[]).verdict is INCONCLUSIVE
-    assert both.run(y_true=[1, 2], latencies=[1]).checks[0].n == 1
+    @mg.gate
+    def aligned(y_true, latencies):
+        return True
+
+    @mg.gate
+    def other(latencies, codes):
+        return True
+
+    table, codes = {"x": [1.0, 2.0, 3.0]}, {"code": ["a", "b"]}
+    assert on_data.run(data=table, codes=codes).checks[0].n == 3
+    assert on_data.run(data=table, codes={"code": []}).verdict is INCONCLUSIVE
+    assert aligned.run(y_true=[1, 2], latencies=[]).verdict is INCONCLUSIVE
+    assert aligned.run(y_true=[1, 2], latencies=[1]).checks[0].n == 2
+    assert other.run(latencies=[1, 2, 3], codes=codes).checks[0].n == 2
 
 
 def test_what_must_be_of_the_same_rows_differs_in_length():

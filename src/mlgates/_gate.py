@@ -7,15 +7,14 @@ import dataclasses
 import inspect
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import WRAPPER_ASSIGNMENTS
 from time import perf_counter
-from typing import Any, ClassVar, Literal, NoReturn, Unpack, overload
+from typing import Any, ClassVar, Literal, Never, NoReturn, Unpack, overload
 
 from mlgates import options
-from mlgates.errors import EvidenceError, OptionError
-from mlgates.evidence import Evidence, EvidenceNames, rows_of
+from mlgates.errors import EvidenceError, OptionError, suppress_errors
+from mlgates.evidence import ALIGNED, Evidence, EvidenceNames, rows_of
 from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult, severity
@@ -50,7 +49,7 @@ class GateInfo:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Gate:
+class Gate(options.OptionsByName):
     """Base class of gates: a frozen dataclass that reads evidence and yields checks.
 
     To write a new kind of gate, inherit from this class, declare the evidence it `needs` and
@@ -142,7 +141,7 @@ class Gate:
         del evidence
         return ""
 
-    def run(self, **evidence: Unpack[EvidenceNames]) -> GateResult:
+    def run(self, *positional: Never, **evidence: Unpack[EvidenceNames]) -> GateResult:
         """Run this gate alone; `after` is ignored.
 
         Parameters
@@ -159,10 +158,15 @@ class Gate:
         ------
         EvidenceError
             For an unknown name.
+        TypeError
+            For evidence without a name.
         """
+        options.by_name_only(f"{type(self).__name__}.run", positional)
         given = Evidence(evidence, also=self.needs | self.optional_evidence)
-        self.request_counts(given)
-        return run_gate(self, given)
+        name = str(self.name)
+        given.collect_requests(name, self.request_counts)
+        given.scan()
+        return run_gate(self, given, name)
 
     def __repr__(self) -> str:
         return options.written(self, name=self.default_name)
@@ -189,7 +193,8 @@ def blocked_result(
 def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
     """Return the result of a gate under its name in a suite; an exception becomes an ERROR.
 
-    ``KeyboardInterrupt`` propagates, ``SystemExit`` does not.
+    Only ``KeyboardInterrupt`` and ``GeneratorExit`` propagate. The evidence must have collected the
+    gate's requests under that name and must be scanned.
     """
     name = name or str(gate.name)
     start = perf_counter()
@@ -198,6 +203,7 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         missing = sorted(name for name in gate.needs if not evidence.offers(name))
         if missing:
             _refuse(evidence.lacking(missing))
+        evidence.raise_failed_request(name)
         for check in gate.check(evidence):
             if type(check) is not Check:
                 _refuse(f"a gate must yield Check objects, got {type(check).__name__}")
@@ -209,9 +215,11 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         note = gate.note(evidence)
         if not isinstance(note, str):
             _refuse(f"the note of a gate must be a string, got {type(note).__name__}")
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001
         result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
-        with suppress(Exception):  # an exception whose text or notes raise
+        with suppress_errors():  # an exception whose text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
     worst = sorted((c for c in checks if not c.passed), key=severity)
@@ -306,11 +314,14 @@ class FunctionGate(Gate):
         """Yield one check of the result of the function."""
         names = self.needs | self.optional_evidence
         given = evidence.function_arguments(sorted(names))
-        sizes = [evidence.argument_rows(name, value) for name, value in given.items()]
+        found = {name: evidence.argument_rows(name, value) for name, value in given.items()}
+        sizes = {name: size for name, size in found.items() if size is not None}
         nothing = bool(names) and not given  # no required parameters, and no optional one was given
-        rows = min((size for size in sizes if size is not None), default=0 if nothing else 1)
+        fewest = min(sizes.values(), default=0 if nothing else 1)
+        # other arguments, such as a lookup table, have rows of their own
+        rows = next((sizes[name] for name in ("data", *ALIGNED) if name in sizes), fewest)
         measurement = Measurement(None, n=0)
-        if rows > 0:
+        if fewest > 0:
             measurement = self._measured(self.function(**given), rows)
         limit = self._limit or Limit(at_most=0)
         title = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")

@@ -2,9 +2,11 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from mlgates.report import GateResult, Report
 
-__all__ = ["EvidenceError", "GateFailure", "MlgatesError", "OptionError"]
+__all__ = ["EvidenceError", "GateFailure", "MlgatesError", "OptionError", "suppress_errors"]
 
 
 class MlgatesError(Exception):
@@ -40,3 +42,27 @@ class GateFailure(MlgatesError, AssertionError):
 
     def __str__(self) -> str:
         return str(self.report)
+
+
+class suppress_errors:  # noqa: N801  (used like `contextlib.suppress`)
+    """Suppress every exception but ``KeyboardInterrupt`` and ``GeneratorExit``.
+
+    Code of users and of compiled libraries also raises exceptions that are no ``Exception``:
+    ``SystemExit``, ``asyncio.CancelledError``, skips of pytest, panics of Rust.
+
+    Examples
+    --------
+    >>> with suppress_errors():
+    ...     raise SystemExit(0)
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> bool:
+        return kind is not None and not issubclass(kind, KeyboardInterrupt | GeneratorExit)

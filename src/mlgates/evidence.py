@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar, cast
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
 from mlgates.options import did_you_mean, shown
 from mlgates.predictions import Need, Outcomes
@@ -25,7 +24,16 @@ from mlgates.tables.field import TableSchema
 from mlgates.tables.read_only import read_only
 from mlgates.tables.source import Source, as_source
 
-__all__ = ["ROWLESS", "TABLES", "VOCABULARY", "Evidence", "EvidenceNames", "read_only", "rows_of"]
+__all__ = [
+    "ALIGNED",
+    "ROWLESS",
+    "TABLES",
+    "VOCABULARY",
+    "Evidence",
+    "EvidenceNames",
+    "read_only",
+    "rows_of",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,6 +65,8 @@ class EvidenceNames(TypedDict, total=False):
 
 
 VOCABULARY = frozenset(NAMES)
+#: Options of `GateSuite.run` and `Gate.run`, for hints.
+_RUN_OPTIONS = frozenset({"n_jobs", "progress", "metadata"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +119,23 @@ class Evidence:
         known = VOCABULARY | self._used
         for name in given:
             if name not in known:
-                near = _meant(name, known) or f"; known names: {', '.join(sorted(known))}"
+                near = (
+                    _meant(name, known | _RUN_OPTIONS)
+                    or f"; known names: {', '.join(sorted(known))}"
+                )
                 msg = f"unknown evidence {name!r}{near}"
                 raise EvidenceError(msg)
         self._given = {name: value for name, value in given.items() if value is not None}
         #: whether the reference is a baseline, a profile, or the file of a baseline, not a table
-        self._stored = isinstance(self._given.get("reference"), Baseline | Profile)
-        with suppress(Exception):  # os.fspath of a user's class can raise anything
-            path = os.fspath(cast("str", self._given.get("reference")))
-            self._stored |= path.endswith(".json")
-        self._counts: dict[str, list[Counts]] = {name: [] for name in TABLES}
+        self._stored = False
+        with suppress_errors():  # methods of a user's class can raise anything
+            reference = self._given.get("reference")
+            self._stored = isinstance(reference, Baseline | Profile)
+            self._stored |= os.fspath(cast("str", reference)).endswith(".json")
+        # the requests of counters, and what they raised, by the name of the gate
+        self._counts: dict[str, list[tuple[str, Counts]]] = {name: [] for name in TABLES}
+        self._gate = ""
+        self._failed: dict[str, _Cached] = {}
         self._requests: list[object] = []
         self._cache: dict[tuple[str, Hashable], _Cached] = {}
         self._n_jobs = n_jobs
@@ -140,10 +157,12 @@ class Evidence:
         """The time of the run in UTC; EvidenceError for a time without a time zone."""
         now = self._given.get("now", self._clock)
         # datetimes near year 1 or 9999 may not exist in UTC, and a tzinfo can raise anything
-        with suppress(Exception):
+        with suppress_errors():
             if isinstance(now, datetime) and now.utcoffset() is not None:
                 return now.astimezone(UTC)
-        got = shown(now) if isinstance(now, date | float | int | str) else type(now).__name__
+        got = type(now).__name__
+        with suppress_errors():
+            got = shown(now) if isinstance(now, date | float | int | str) else got
         example = "such as datetime.now(timezone.utc)"
         msg = f"`now` must be a datetime with a time zone, {example}, got {got}"
         raise EvidenceError(msg)
@@ -169,7 +188,8 @@ class Evidence:
         'needs `data`, which was not given; `X` was given: pass that table as `data`'
         """
         names = list(missing)
-        said = f"needs {' and '.join(f'`{n}`' for n in names)}, which was not given"
+        was = "was" if len(names) == 1 else "were"
+        said = f"needs {' and '.join(f'`{n}`' for n in names)}, which {was} not given"
         other = {"data": "X", "X": "data"}
         for name in names:
             if name not in VOCABULARY:  # a parameter of a function gate
@@ -185,9 +205,27 @@ class Evidence:
 
         Each function takes the schema of the table and returns counters.
         """
-        self._counts["data"].append(counts)
+        self._counts["data"].append((self._gate, counts))
         if reference_counts is not None:
-            self._counts["reference"].append(reference_counts)
+            self._counts["reference"].append((self._gate, reference_counts))
+
+    def collect_requests(self, gate: str, request: Callable[["Evidence"], object]) -> None:
+        """Call a gate's `request_counts`; `raise_failed_request` raises its exception later."""
+        self._gate = gate
+        try:
+            request(self)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001
+            self._failed[gate] = _Cached(error=error, traceback=error.__traceback__)
+        finally:
+            self._gate = ""
+
+    def raise_failed_request(self, gate: str) -> None:
+        """Raise the exception of a gate's `request_counts` or `counts`, if there was one."""
+        failed = self._failed.get(gate)
+        if failed is not None and failed.error is not None:
+            raise failed.error.with_traceback(failed.traceback)
 
     def register(self, request: object) -> None:
         """Keep a request that gates of a run share, such as the statistics of a column."""
@@ -210,7 +248,9 @@ class Evidence:
         if entry is None:
             try:
                 entry = _Cached(make())
-            except (Exception, SystemExit) as error:  # noqa: BLE001
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as error:  # noqa: BLE001
                 entry = _Cached(error=error, traceback=error.__traceback__)
             self._cache[what, key] = entry
         if entry.error is not None:
@@ -253,27 +293,29 @@ class Evidence:
         """
         for name, read in (("reference", self.reference), ("data", self.profile)):
             if name in self._given and self._counts[name]:
-                with suppress(Exception, SystemExit):
+                with suppress_errors():
                     read()
 
     def _scan(self, name: str) -> Profile:
         source = self.source(name)
         wanted: dict[Counter, Counter | None] = {}
         columns: set[str] = set()
-        for counts in self._counts[name]:
-            # a gate whose `counts` raises finds no counters, and other gates are not affected
-            with suppress(Exception, SystemExit):
-                counters = {c: c.subsumed_by for c in counts(source.schema)}
-                if not all(isinstance(counter, Counter) for counter in counters):
-                    continue
-                columns.update(column for counter in counters for column in counter.columns)
-                if not counters and name == "data":  # the gate may read any column
-                    columns.update(source.schema)
-                wanted |= counters
+        for gate, counts in self._counts[name]:
+            try:
+                counters = _checked_counters(counts(source.schema))
+                read = {column for counter in counters for column in counter.columns}
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as error:  # noqa: BLE001  (other gates are not affected)
+                self._failed.setdefault(gate, _Cached(error=error, traceback=error.__traceback__))
+                continue
+            # a gate without counters may read any column
+            columns.update(source.schema if not counters and name == "data" else read)
+            wanted |= counters
         # a counter whose result follows from another one is not counted
         counted = [counter for counter, other in wanted.items() if other not in wanted]
-        read = [column for column in source.schema if column in columns]
-        return Profile.of(source, counted, columns=read, n_jobs=self._n_jobs)
+        names = [column for column in source.schema if column in columns]
+        return Profile.of(source, counted, columns=names, n_jobs=self._n_jobs)
 
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Return the results of a function for each item, in threads if a table is large.
@@ -297,7 +339,7 @@ class Evidence:
         `X` is scanned for its fingerprint if a gate uses it and it is a table.
         """
         if "X" in self._given and "X" in self._used:
-            with suppress(Exception, SystemExit):  # a sparse matrix, or a list of texts
+            with suppress_errors():  # a sparse matrix, or a list of texts
                 self.cached("profile", "X", lambda: Profile.of(self.source("X"), ()))
         found: dict[str, object] = {}
         for name in (*TABLES, "X"):
@@ -406,6 +448,17 @@ class Evidence:
         found = {name: self._argument(name) for name in names if self.offers(name)}
         check_rows(found)
         return found
+
+
+def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
+    """Return counters with those that subsume them; EvidenceError for other objects."""
+    counters: dict[Counter, Counter | None] = {}
+    for counter in given:
+        if not isinstance(counter, Counter):
+            msg = f"`counts` of a gate must return counters, got {type(counter).__name__}"
+            raise EvidenceError(msg)
+        counters[counter] = counter.subsumed_by
+    return counters
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

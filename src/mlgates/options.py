@@ -5,6 +5,7 @@ number is refused when the gate is created.
 """
 
 import dataclasses
+import inspect
 import math
 import re
 import sys
@@ -14,12 +15,15 @@ from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlgates.errors import OptionError
 
 __all__ = [
+    "OptionsByName",
+    "by_name_only",
     "choice",
     "count",
     "did_you_mean",
@@ -43,6 +47,9 @@ __all__ = [
     "text",
     "written",
 ]
+
+if TYPE_CHECKING:
+    from typing import Self
 
 Duration = str | float | timedelta
 
@@ -71,7 +78,9 @@ def shown(value: object) -> str:
     """Return the repr of a value for a message, shortened; its type if repr raises."""
     try:
         written = repr(value)
-    except Exception:  # noqa: BLE001  (repr can raise anything; it does for 4,300 digits)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001  (repr can raise anything; it does for 4,300 digits)
         return f"a value of type {type(value).__name__}"
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
 
@@ -347,3 +356,57 @@ def written(value: Any, **defaults: object) -> str:
             shown = repr(dict(given) if pairs else given)
             arguments.append(f"{field.name}={shown}" if field.kw_only else shown)
     return f"{type(value).__name__}({', '.join(arguments)})"
+
+
+class OptionsByName:
+    """Base class whose constructor suggests the right name for an unknown option.
+
+    Raises
+    ------
+    TypeError
+        For an unknown option, a missing one, or too many positional arguments.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *positional: object, **given: object) -> "Self":  # noqa: D102
+        # pickle and copy call this without arguments
+        if positional or given:
+            _check_arguments(cls, positional, given)
+        return super().__new__(cls)
+
+
+@cache
+def _parameters(function: Any) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(function).parameters.values())[1:]
+
+
+def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterable[str]) -> None:
+    """Raise TypeError unless a class can be called with these arguments."""
+    parameters = _parameters(owner.__init__)  # type: ignore[misc]
+    kinds = {parameter.kind for parameter in parameters}
+    named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    places = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    for name in given:
+        if name not in named and inspect.Parameter.VAR_KEYWORD not in kinds:
+            near = did_you_mean(name, named) or f"; options are {', '.join(named)}"
+            msg = f"{owner.__name__}: unknown option {name!r}{near}"
+            raise TypeError(msg)
+    if len(positional) > len(places) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        allowed = " and ".join(f"`{name}`" for name in places) or "no option"
+        msg = f"{owner.__name__}: only {allowed} can be given without a name, "
+        msg += f"got {len(positional)} positional arguments"
+        raise TypeError(msg)
+    missing = (name for name, p in named.items() if p.default is p.empty)
+    for name in missing:
+        if name not in given and name not in places[: len(positional)]:
+            msg = f"{owner.__name__}: `{name}` is required"
+            raise TypeError(msg)
+
+
+def by_name_only(owner: str, positional: tuple[object, ...]) -> None:
+    """Raise TypeError for evidence that was given without a name."""
+    if positional:
+        msg = f"{owner}: evidence is given by name, as in `data=`, "
+        msg += f"got a positional argument of type {type(positional[0]).__name__}"
+        raise TypeError(msg)

@@ -3,9 +3,8 @@
 import logging
 import re
 from collections.abc import Collection, Container, Iterable
-from contextlib import suppress
 
-from mlgates.errors import MlgatesError
+from mlgates.errors import MlgatesError, suppress_errors
 from mlgates.options import did_you_mean
 
 __all__ = ["describe"]
@@ -73,7 +72,9 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
         message = " ".join(str(error)[:_READ].split())
         cause = error.__cause__
         other = "" if cause is None or isinstance(cause, MlgatesError) else f"{cause!s:.200}"
-    except Exception:  # noqa: BLE001  # an exception whose text raises
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001  # an exception whose text raises
         return kind
     if isinstance(error, MlgatesError):
         if other := " ".join(other.split()):
@@ -91,7 +92,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}..."
     origin: BaseException | None = error
-    with suppress(Exception):  # an exception whose text raises
+    with suppress_errors():  # an exception whose text raises
         for _ in range(_DEEPEST):  # pandas changes the message of numpy's error
             if isinstance(origin, ValueError) and "read-only" in str(origin)[:_READ]:
                 return message if _READ_ONLY in message else message + _READ_ONLY

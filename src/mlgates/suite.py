@@ -2,12 +2,11 @@
 
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from time import perf_counter
-from typing import Unpack, final
+from typing import Never, Unpack, final
 
 from mlgates import options
 from mlgates._gate import Gate, blocked_result, run_gate
@@ -38,7 +37,7 @@ class Entry:
 
 
 @final
-class GateSuite:
+class GateSuite(options.OptionsByName):
     """Gates in order, which run on the same evidence and give one report.
 
     Parameters
@@ -272,7 +271,7 @@ class GateSuite:
 
     def run(
         self,
-        *,
+        *positional: Never,
         n_jobs: int | None = None,
         progress: bool = False,
         **evidence: Unpack[EvidenceNames],
@@ -300,7 +299,10 @@ class GateSuite:
             For an unknown name of evidence.
         OptionError
             For an invalid `n_jobs` or `progress`.
+        TypeError
+            For evidence without a name.
         """
+        options.by_name_only("GateSuite.run", positional)
         if n_jobs is not None:
             options.count("GateSuite.run", "n_jobs", n_jobs, at_least=1)
         options.flag("GateSuite.run", "progress", progress)
@@ -313,8 +315,7 @@ class GateSuite:
             shown.describe("reading tables")
             for entry in self._entries:
                 if entry.skipped is None:
-                    with suppress(Exception, SystemExit):  # the gate will find no counters
-                        entry.gate.request_counts(given)
+                    given.collect_requests(entry.name, entry.gate.request_counts)
             given.scan()
             for entry in self._entries:
                 gate, name = entry.gate, entry.name
@@ -347,7 +348,9 @@ class GateSuite:
         for entry in self._entries:
             try:
                 written.append(repr(entry.gate))
-            except Exception as error:  # noqa: BLE001
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except BaseException as error:  # noqa: BLE001
                 kind, why = entry.gate.kind, type(error).__name__
                 written.append(f"<{kind} {entry.gate.name!r}, repr raised {why}>")
         return f"GateSuite([{', '.join(written)}], name={self.name!r})"

@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any, Literal, NamedTuple, NoReturn, TypedDict, Unpack, final
 
 from mlgates.errors import OptionError
-from mlgates.options import choice, count, flag, number, real, refuse, share
+from mlgates.options import OptionsByName, choice, count, flag, number, real, refuse, share
 
 __all__ = [
     "NO_INTERVAL",
@@ -43,7 +43,7 @@ _MOST = 16  # most digits of a value
 
 @final
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(OptionsByName):
     """Inclusive bounds for a value: at least, at most, or both.
 
     Examples

@@ -57,7 +57,7 @@ except mg.GateFailure as failure:
 # What a checker must refuse.
 print(mg.Nope)  # type: ignore[attr-defined]
 suite.run(refrence=None)  # type: ignore[call-arg]
-suite.run({"x": [0.5]})  # type: ignore[call-arg, arg-type]
+suite.run({"x": [0.5]})  # type: ignore[arg-type]
 mg.Drift("psi", at_moost=0.2)  # type: ignore[call-arg]
 mg.Completeness(0.1)  # type: ignore[arg-type]
 mg.Fairness("demographic_parity_difference", decide_by="luck")  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ _undecided = partial(Check, verdict=Verdict.INCONCLUSIVE)
 
 
 @dataclass(frozen=True, repr=False)
-class Column:
+class Column(options.OptionsByName):
     """Declare the type of one column and the rules for its values.
 
     Parameters

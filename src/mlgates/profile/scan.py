@@ -49,7 +49,7 @@ _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 class _Failure(State):
     """The exception that a counter raised, stored in place of a state."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def __eq__(self, other: object) -> bool:
@@ -405,7 +405,9 @@ class _Scan:
                     states[counter] = counter.count(view)
                     if rows == self.source.rows:
                         states[counter].finalize()
-                except Exception as error:  # noqa: BLE001  (raised where the state is read)
+                except (KeyboardInterrupt, GeneratorExit):
+                    raise
+                except BaseException as error:  # noqa: BLE001  (raised where the state is read)
                     states[counter] = _Failure(error)
         return states
 
@@ -414,7 +416,9 @@ def _finalized(state: State) -> State:
     """Finalize a state and return it; return a failure if that raises."""
     try:
         state.finalize()
-    except Exception as error:  # noqa: BLE001  (raised where the state is read)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  (raised where the state is read)
         return _Failure(error)
     return state
 
