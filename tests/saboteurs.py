@@ -73,6 +73,21 @@ class Honest:
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
+class Tabular(Honest):
+    """The same with its probabilities in a table, whose columns are in any order."""
+
+    columns = (1, 0)
+
+    def predict_proba(self, X):
+        import pandas as pd
+
+        table = pd.DataFrame(super().predict_proba(X), columns=self.classes_)
+        return table.iloc[:, list(self.columns)]
+
+    def predict(self, X):
+        return self.classes_[np.argmax(super().predict_proba(X), axis=1)]
+
+
 class Values(Honest):
     """The same as a regression."""
 
@@ -105,7 +120,7 @@ class Frame(Honest):
     def predict(self, X):
         import pandas as pd
 
-        return pd.DataFrame({"y": super().predict(X)})
+        return pd.DataFrame({"y": super().predict(X), "z": super().predict(X)})
 
 
 class Generator(Honest):

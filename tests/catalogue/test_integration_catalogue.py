@@ -131,12 +131,21 @@ def test_columns_of_several_classes_in_another_order_fail(order):
     assert f"{wrong} of 3 classes" in reason(result, "output", "predict_proba")
 
 
+@pytest.mark.parametrize("columns", [[0, 1], [1, 0]])
+@pytest.mark.parametrize("timeout", [None, 20])
+def test_probabilities_in_a_table_are_read_by_name(columns, timeout):
+    model = bad.Tabular()
+    model.columns = columns
+    result = judge(model, **LEAN, timeout=timeout)
+    assert result.passed, result.reason
+
+
 # model, the check that reports it, its verdict, words of its reason
 ANSWERS = [
     (bad.Raises, "output", "predict", ERROR, "raised RuntimeError: no answer for '<text>'"),
     (bad.TooShort, "output", "predict", ERROR, "gave 11 answers for 12 rows"),
     (bad.Nothing, "output", "predict", ERROR, "gave None"),
-    (bad.Frame, "output", "predict", ERROR, "gave a DataFrame"),
+    (bad.Frame, "output", "predict", ERROR, "gave an array of shape (12, 2)"),
     (bad.Generator, "output", "predict", ERROR, "gave a generator"),
     (bad.TwoColumns, "output", "predict", ERROR, "gave an array of shape (12, 2)"),
     (bad.Asynchronous, "output", "predict", ERROR, "gave a coroutine"),

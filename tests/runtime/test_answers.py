@@ -73,6 +73,38 @@ def test_what_is_no_table_of_probabilities_is_refused(answer):
         probabilities(answer, 2)
 
 
+TABLES = [
+    pd.DataFrame,
+    lambda columns: pl.DataFrame({str(name): values for name, values in columns.items()}),
+    lambda columns: pa.table({str(name): values for name, values in columns.items()}),
+    dict,
+]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=range(4))
+def test_tables_of_probabilities_are_read_by_name(table):
+    columns = {"p_yes": [0.75, 0.5], "p_no": [0.25, 0.5]}
+    expected = [[0.25, 0.75], [0.5, 0.5]]
+    assert probabilities(table(columns), 2, ["no", "yes"]).tolist() == expected
+    assert probabilities(table(columns), 2, ["yes", "no"])[:, 0].tolist() == [0.75, 0.5]
+    reversed_columns = dict(reversed(columns.items()))
+    for classes in ([], ["no", "yes"]):
+        found = [probabilities(table(each), 2, classes) for each in (columns, reversed_columns)]
+        assert np.array_equal(*found)
+    numbers = table({1: [0.75, 0.5], 0: [0.25, 0.5]})
+    assert probabilities(numbers, 2, [0, 1]).tolist() == expected
+    with pytest.raises(MalformedError, match=r"must be named after one label, got names 'a', 'b'"):
+        probabilities(table({"a": [0.5, 0.5], "b": [0.5, 0.5]}), 2, ["no", "yes"])
+    assert predictions(table({"y": ["no", "yes"]}), 2).tolist() == ["no", "yes"]
+    with pytest.raises(MalformedError, match=r"shape \(2, 2\); expected one answer per row"):
+        predictions(table(columns), 2)
+
+
+def test_columns_of_different_lengths_are_refused():
+    with pytest.raises(MalformedError, match="columns do not have one value per row each"):
+        probabilities({"no": [0.5], "yes": [0.5, 0.5]}, 2)
+
+
 def test_labels_are_compared_exactly_and_numbers_within_rtol():
     def same(left, right, rtol=1e-6):
         return same_answers(np.array(left), np.array(right), rtol).tolist()

@@ -12,7 +12,7 @@ from mlgates.errors import EvidenceError
 from mlgates.predictions.labels import Classes, Labels, label_text, list_labels, plain_label
 from mlgates.predictions.numbers import Floats, Scores
 
-__all__ = ["arrange_scores", "classes_in_order"]
+__all__ = ["arrange_scores", "classes_in_order", "column_of_each_label"]
 
 #: Names that polars gives to columns without a name; pandas uses the numbers themselves.
 _DEFAULT_NAME = re.compile(r"(?:column_)?(\d+)")

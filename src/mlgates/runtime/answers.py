@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mlgates.errors import EvidenceError
+from mlgates.predictions.score_columns import column_of_each_label
 from mlgates.runtime.wire import NotPlainError, plain
+from mlgates.tables.columns import columns_of, is_table
 from mlgates.tables.containers import kind_of
 
 __all__ = [
@@ -71,12 +74,20 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
     return values
 
 
-def probabilities(answer: object, rows: int) -> npt.NDArray[np.floating]:
+def probabilities(
+    answer: object, rows: int, classes: Sequence[object] = ()
+) -> npt.NDArray[np.floating]:
     """Return the answer of `predict_proba` as an array of shape (rows, classes).
 
-    Raises MalformedError for another form.
+    The columns of a table are put in the order of `classes` by their names, or without classes in
+    the order of their names. Raises MalformedError for another form.
+
+    Examples
+    --------
+    >>> probabilities({"p_yes": [0.9], "p_no": [0.1]}, 1, ["no", "yes"])
+    array([[0.1, 0.9]])
     """
-    values = _array(answer)
+    values = _array(answer, classes)
     if values.ndim != 2:
         msg = f"{_shape(values)}; expected one column per class"
         raise MalformedError(msg)
@@ -111,7 +122,7 @@ def _counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def _array(answer: Any) -> npt.NDArray[Any]:
+def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
     """Return an answer as an array of any shape; None where a value is masked."""
     if isinstance(answer, Coroutine):
         answer.close()
@@ -119,8 +130,9 @@ def _array(answer: Any) -> npt.NDArray[Any]:
         raise MalformedError(msg)
     name = type(answer).__name__
     kind = f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
-    table = kind_of(answer) in ("pandas", "polars", "arrow")
-    if answer is None or table or isinstance(answer, Iterator | Mapping | AbstractSet | str):
+    if is_table(answer):
+        return _table_array(kind, answer, classes)
+    if answer is None or isinstance(answer, Iterator | AbstractSet | str):
         msg = f"{'None' if answer is None else kind}; expected an array of one answer per row"
         raise MalformedError(msg)
     if kind_of(answer) == "arrow column":
@@ -134,6 +146,26 @@ def _array(answer: Any) -> npt.NDArray[Any]:
     except Exception:  # noqa: BLE001  (ragged lists, or any exception of an `__array__`)
         msg = f"{kind} that can't be read as an array"
         raise MalformedError(msg) from None
+
+
+def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArray[Any]:
+    """Return the columns of a table as an array, by name in the order of the classes."""
+    try:
+        columns = columns_of("the answer", table)
+        arrays = [_array(column) for column in columns.values()]
+        names = list(columns)
+        if len(names) == len(classes) > 1:
+            by_class = column_of_each_label("the answer", names, classes)
+            order = [at if by_class is None else by_class[c] for at, c in enumerate(classes)]
+        else:
+            order = sorted(range(len(names)), key=lambda at: str(names[at]))
+    except EvidenceError as error:
+        msg = f"{kind}: {error}"
+        raise MalformedError(msg) from None
+    if not arrays or any(array.shape != arrays[0].shape or array.ndim != 1 for array in arrays):
+        msg = f"{kind} whose columns do not have one value per row each"
+        raise MalformedError(msg)
+    return np.column_stack([arrays[at] for at in order])
 
 
 def _is_missing(value: object) -> bool:

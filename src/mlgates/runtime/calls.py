@@ -159,7 +159,16 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
     try:
         if job.method == "application":
             return Reply("answer", response(answer))
-        read = predictions if job.method == "predict" else probabilities
-        return Reply("answer", read(answer, rows))
+        if job.method == "predict":
+            return Reply("answer", predictions(answer, rows))
+        return Reply("answer", probabilities(answer, rows, _classes(model)))
     except MalformedError as error:
         return Reply("malformed", problem=f"gave {error}")
+
+
+def _classes(model: Any) -> list[object]:
+    """Return the `classes_` of a model; empty if it has none."""
+    try:
+        return list(getattr(model.classes_, "tolist", lambda: model.classes_)())
+    except Exception:  # noqa: BLE001  (no attribute, or a property that raises anything)
+        return []
