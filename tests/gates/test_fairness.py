@@ -131,7 +131,7 @@ def test_unknown_name_shows_the_nearest(name, near):
         (PARITY, {"at_most": 10}, "shares are not percentages: write 0.1"),
         (PARITY, {"at_most": -0.1}, "at least 0 and at most 1"),
         ("demographic_parity_ratio", {"at_least": 80}, "write 0.8"),
-        ("demographic_parity_ratio", {"at_least": 1.25}, "a share"),
+        ("demographic_parity_ratio", {"at_least": 1.25}, "must be between 0 and 1"),
         ("recall_group_min", {"at_least": 95}, "write 0.95"),
         ("matthews_corrcoef_difference", {"at_most": 3}, "at most 2"),
         ("mean_absolute_error_difference", {"at_most": -1}, "at least 0"),
