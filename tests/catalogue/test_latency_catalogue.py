@@ -89,7 +89,7 @@ GIVEN = {
     "pauses at each 50th call": ("p99", every(50, 0.5), F),
     "pauses and the largest": ("max", every(1_000, 0.5), F),
     # calls that depend
-    "a state that lasts": ("p99", state_that_lasts(2_000), U),
+    "a state that lasts": ("p99", state_that_lasts(2_000), P),
     "a state that lasts, many calls": ("p99", state_that_lasts(20_000), P),
     "slower from the middle on": ("p99", step_up(2_000), U),
     "sorted": ("p99", np.sort(calls(2_000)), U),

@@ -201,8 +201,8 @@ def test_quantile_among_failed_calls_fails():
     seconds[::50] = math.inf
     check = run(mg.Latency("p99", at_most="20ms"), seconds).checks[0]
     assert (check.value, check.verdict) == (math.inf, F)
-    told = "`p99` is infinite (n = 1,000); 20 failed calls count as infinite; "
-    assert check.reason.startswith(told)
+    assert check.reason.startswith("`p99` is infinite (n = 1,000), median 4 ms, p95 8.28 ms; ")
+    assert "; 20 failed calls count as infinite; " in check.reason
 
 
 @pytest.mark.parametrize(
@@ -241,11 +241,11 @@ def test_calls_that_depend_count_for_fewer():
     assert check.verdict is U
     assert check.details["lag_1"] > 0.8
     assert check.details["effective_calls"] < 368
-    assert check.reason.count("calls depend on those before them and are worth") == 1
-    assert "`p99` needs 368 independent ones; about" in check.reason
+    assert check.reason.count("calls depend on earlier ones and count as") == 1
+    assert "`p99` needs 368 independent calls; about" in check.reason
     more = only(run(mg.Latency("p99", at_most="20ms"), autoregressive(20_000, 0.9)))
     assert more.verdict is P
-    assert "; calls depend on those before them and are worth" in more.reason
+    assert more.details["effective_calls"] < 20_000 / 10
 
 
 def test_what_is_clearly_beyond_fails_though_too_few_are_independent():
@@ -307,7 +307,12 @@ def test_slowdown_that_is_undecided_says_how_many_calls_would_decide():
     [
         (drawn(300), drawn(), U, "300 calls are too few for `p99`: at 95 % at least 368"),
         (drawn(), drawn(300), U, "300 calls of the model in production are too few for `p99`"),
-        (drawn(), autoregressive(2_000, 0.9), U, "calls of the model in production that depend"),
+        (
+            drawn(),
+            autoregressive(2_000, 0.9),
+            U,
+            "2,000 calls of the model in production depend on earlier ones",
+        ),
         (
             drawn(),
             np.append(drawn(50), [math.inf] * 450),
@@ -345,6 +350,58 @@ def test_slowdown_between_given_and_measured_says_so(served):
     assert "not measured in turns, so the ratio includes differences of the machine" in check.reason
 
 
+# How many calls
+
+
+def test_a_forecast_is_in_calls_that_depend_alike():
+    seconds = autoregressive(2_000, 0.9)
+    limit = float(np.quantile(seconds, 0.96))
+    check = only(run(mg.Latency("p95", at_most=limit), seconds))
+    assert check.verdict is U
+    assert check.details["effective_calls"] < 200
+    needed = check.details["rows_needed"]
+    assert needed >= 1.25 * 2_000
+    verdicts = [
+        run(mg.Latency("p95", at_most=limit), autoregressive(needed, 0.9, seed)).verdict
+        for seed in range(1, 6)
+    ]
+    assert U not in verdicts or needed > 100_000
+
+
+@pytest.mark.parametrize("name", ["p50", "p95", "p99"])
+@pytest.mark.parametrize(("factor", "verdict"), [(3, P), (1 / 3, F)])
+def test_a_model_far_from_the_limit_is_decided_soon(served, name, factor, verdict):
+    """Calls depend on earlier ones, as on a machine that is shared."""
+    seconds = autoregressive(30_000, 0.6)
+    true = float(np.quantile(seconds, float(name[1:]) / 100))
+    model = served.model(seconds.tolist())
+    check = only(mg.Latency(name, at_most=factor * true).run(model=model, X=X))
+    assert check.verdict is verdict
+    assert sum(seconds[: len(model.calls)]) < 9
+
+
+def test_a_slow_model_fails_before_the_quantile_is_known(served):
+    model = served.model([0.3])
+    check = only(mg.Latency("p99", at_most="100ms").run(model=model, X=X))
+    assert check.verdict is F
+    assert check.n < 368
+    assert served.moment < 15 * SECOND
+    # calls that are fewer than needed never pass
+    check = only(mg.Latency("p99", at_most="900ms").run(model=served.model([0.3]), X=X))
+    assert (check.verdict, check.n) == (P, 368)
+
+
+def test_an_undecided_measurement_names_the_option_that_helps(served):
+    seconds = drawn(30_000)
+    limit = float(np.quantile(seconds, 0.991))
+    check = only(mg.Latency("p99", at_most=limit).run(model=served.model(seconds.tolist()), X=X))
+    assert check.verdict is U
+    needed = check.details["rows_needed"]
+    assert f"about {needed:,} calls would be enough to decide: set `calls={needed}` (about " in (
+        check.reason
+    )
+
+
 # Measuring
 
 
@@ -352,7 +409,7 @@ def test_model_is_measured_in_a_closed_loop(served):
     model = served.model([0.5, *drawn(5_000).tolist()])
     check = only(mg.Latency("p99", at_most="20ms").run(model=model, X=X))
     assert check.verdict is P
-    assert check.n == 1_000
+    assert check.n == 960  # after 480 calls, and two seconds, `p99` can't be decided yet
     assert check.method == "order statistics; service time (closed loop)"
     details = check.details
     assert details["loop"] == "closed"
@@ -362,7 +419,7 @@ def test_model_is_measured_in_a_closed_loop(served):
     assert details["throughput"] == pytest.approx(1 / drawn(5_000).mean(), rel=0.1)
     assert details["machine"]["processors"] >= 1
     assert set(details["quantiles"]) == {"p50", "p90", "p95", "p99", "max"}
-    assert sum(details["histogram"]["counts"]) == 1_000
+    assert sum(details["histogram"]["counts"]) == 960
     assert set(model.calls) == {1}
 
 
@@ -373,7 +430,7 @@ def test_callable_is_a_model_and_rows_a_call_are_as_served(served):
 
 
 @pytest.mark.parametrize(
-    ("name", "calls"), [("p50", 1_000), ("p99", 1_000), ("p99.9", 7_376), ("max", 1_000)]
+    ("name", "calls"), [("p50", 480), ("p99", 960), ("p99.9", 3_688), ("max", 480)]
 )
 def test_calls_are_enough_for_the_quantile(served, name, calls):
     gate = mg.Latency(name, at_most="20s")
@@ -382,15 +439,13 @@ def test_calls_are_enough_for_the_quantile(served, name, calls):
     assert check.verdict is P
 
 
-def test_more_calls_are_made_while_they_depend_on_each_other(served):
+def test_calls_that_depend_are_decided_by_blocks(served):
     model = served.model(autoregressive(30_000, 0.8).tolist())
     check = only(mg.Latency("p99", at_most="30ms").run(model=model, X=X))
     assert check.n > 1_000
-    assert check.details["effective_calls"] >= 368
+    assert check.details["effective_calls"] < 368
+    assert check.method == "quantiles of blocks of calls; service time (closed loop)"
     assert check.verdict is P
-    few = mg.Latency("p99", at_most="30ms", calls=1_000)
-    check = only(few.run(model=served.model(autoregressive(2_000, 0.8).tolist()), X=X))
-    assert (check.n, check.verdict) == (1_000, U)
 
 
 def test_open_loop_counts_from_the_moment_due(served):
@@ -399,7 +454,7 @@ def test_open_loop_counts_from_the_moment_due(served):
     check = only(gate.run(model=served.model(times), X=X))
     assert check.verdict is F
     assert check.value == pytest.approx(0.1939, abs=1e-4)
-    assert check.method == "order statistics; open loop at 450 calls a second"
+    assert check.method == "quantiles of blocks of calls; open loop at 450 calls a second"
     assert check.details["loop"] == "open"
     assert check.details["achieved_rate"] == pytest.approx(450, rel=0.01)
 
@@ -557,7 +612,8 @@ def test_busy_machine_is_told(served, monkeypatch):
 def test_reason_tells_value_interval_calls_and_limit():
     reason = run(mg.Latency("p99", at_most="20ms"), drawn(seed=0)).reason
     assert reason == (
-        "`p99` is 9.86 ms (95 % interval 9.35 ms to 10.5 ms, n = 2,000); the limit is at most 20 ms"
+        "`p99` is 9.86 ms (95 % interval 9.35 ms to 10.5 ms, n = 2,000), median 3.95 ms, "
+        "p95 7.58 ms; the limit is at most 20 ms"
     )
 
 

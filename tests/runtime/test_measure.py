@@ -1,9 +1,12 @@
-"""Measuring models under a clock that only they move: rows, turns, warm-up, rounds."""
+"""Measuring models with a clock that only they move: rows, turns, warm-up, blocks of calls."""
 
 import gc
 import math
 import os
+import random
 import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,7 +30,7 @@ TABLE = np.arange(20.0).reshape(10, 2)
 
 
 class FakeClock(Clock):
-    """Time stands still save when a model serves or somebody waits."""
+    """A clock that moves only when a model answers or the measurement waits."""
 
     def __init__(self):
         self.moment = 0
@@ -40,7 +43,7 @@ class FakeClock(Clock):
 
 
 class Model:
-    """A model whose calls take as many milliseconds as it is told, one after another."""
+    """A model whose calls take the given milliseconds, one after another."""
 
     def __init__(self, clock, times=(1,), log=None, name="model"):
         self.clock, self.times, self.calls = clock, times, []
@@ -59,7 +62,7 @@ def run(model, plan, table=TABLE, **others):
     return found
 
 
-def test_warm_up_is_left_out_and_told():
+def test_warm_up_is_left_out_and_reported():
     model = Model(FakeClock(), [500, 20, 20, 20, 1])
     found = run(model, Plan(10, warmup=4))
     assert found.timing.latencies.tolist() == [0.001] * 10
@@ -125,7 +128,7 @@ def test_model_gets_sparse_rows():
     assert seen == {((1, 2), True)}
 
 
-def test_callers_rows_are_not_the_models():
+def test_rows_of_the_caller_are_not_changed():
     clock = FakeClock()
 
     def predict(batch):
@@ -138,7 +141,7 @@ def test_callers_rows_are_not_the_models():
     assert np.array_equal(TABLE, before)
 
 
-def test_two_models_take_turns_and_meet_the_machine_alike():
+def test_two_models_take_turns():
     clock, log = FakeClock(), []
     first, second = Model(clock, log=log, name="a"), Model(clock, log=log, name="b")
     pair = {"`model`": first, "`production_model`": second}
@@ -148,7 +151,7 @@ def test_two_models_take_turns_and_meet_the_machine_alike():
     assert all(np.array_equal(a, b) for a, b in zip(first.calls, second.calls, strict=True))
 
 
-def test_two_models_by_a_schedule_are_sent_to_in_blocks():
+def test_two_models_on_a_schedule_are_called_in_blocks():
     clock, log = FakeClock(), []
     pair = {
         "`model`": Model(clock, log=log, name="a"),
@@ -163,24 +166,98 @@ def test_two_models_by_a_schedule_are_sent_to_in_blocks():
     assert found[0].details["late_sends"] == 0
 
 
-def test_calls_are_as_many_as_said_however_little_they_tell():
+def test_a_fixed_number_of_calls_is_made():
     model = Model(FakeClock())
-    assert len(run(model, Plan(30), enough=lambda seen: False).timing.latencies) == 30
+    assert len(run(model, Plan(30), decided=lambda seen: False).timing.latencies) == 30
 
 
-def test_calls_without_a_number_are_made_until_they_are_enough_up_to_ten_times():
-    plan = Plan(30, fixed=False)
-    assert len(run(Model(FakeClock()), plan).timing.latencies) == 30
-    enough = run(Model(FakeClock()), plan, enough=lambda seen: len(seen) >= 80)
-    assert len(enough.timing.latencies) == 90
-    never = run(Model(FakeClock()), plan, enough=lambda seen: False)
-    assert len(never.timing.latencies) == 300
+def test_calls_are_made_until_they_decide():
+    plan, looks = Plan(30, fixed=False), []
+
+    def decided(seen):
+        looks.append(len(seen[0]))
+        return looks[-1] >= 3_000
+
+    found = run(Model(FakeClock()), plan, decided=decided)
+    # the first look is after 1,000 calls, others when their number has doubled
+    assert looks == [1_000, 2_000, 4_000]
+    assert len(found.timing.latencies) == 4_000
 
 
-def test_calls_without_a_number_stop_after_a_minute():
-    slow = Model(FakeClock(), [1_000])
-    found = run(slow, Plan(30, fixed=False), enough=lambda seen: False)
-    assert len(found.timing.latencies) == 90
+def test_undecided_calls_end_when_the_time_is_over():
+    found = run(Model(FakeClock(), [20]), Plan(30, fixed=False), decided=lambda seen: False)
+    assert 7.9 <= 0.02 * (len(found.timing.latencies) + 50) <= 8.1
+
+
+def test_slow_calls_are_looked_at_early_and_are_never_fewer_than_needed():
+    looks = []
+
+    def decided(seen):
+        looks.append(len(seen[0]))
+        return False
+
+    found = run(Model(FakeClock(), [100]), Plan(368, fixed=False), decided=decided)
+    assert looks[0] == 30
+    assert len(found.timing.latencies) == 368
+    # the warm-up is cut short, too
+    assert found.details["warmup"] < 50
+
+
+class Lazy:
+    """An array whose values are computed when they are needed."""
+
+    def __init__(self, clock, method):
+        self.clock, self.method = clock, method
+
+    def later(self, *args, **options):
+        self.clock.moment += 60 * MS
+        return np.zeros(1)
+
+
+WAYS = ["__array__", "compute", "block_until_ready", "collect", "result", "to_numpy"]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("method", WAYS)
+def test_lazy_answers_are_computed_within_the_call(method, wrapped):
+    clock = FakeClock()
+    kind = type("Lazy", (Lazy,), {method: Lazy.later})
+
+    def predict(batch):
+        answer = kind(clock, method)
+        return [answer] if wrapped else answer
+
+    (found,) = measure({"`model`": predict}, TABLE, Plan(5), clock=clock)
+    assert found.timing.latencies.tolist() == [0.06] * 5
+    assert found.first == 0.06
+
+
+def test_a_lazy_answer_that_can_not_be_computed_is_a_failed_call():
+    class Broken:
+        def compute(self):
+            raise ValueError("no worker")
+
+    with pytest.raises(mg.EvidenceError, match="calls of `model` failed: ValueError: no worker"):
+        measure({"`model`": lambda batch: Broken()}, TABLE, Plan(5))
+
+
+def test_state_of_the_process_is_restored(monkeypatch):
+    clock, folder, random_state = FakeClock(), Path.cwd(), random.getstate()
+
+    def predict(batch):
+        clock.moment += MS
+        os.chdir("/")
+        os.environ["A_VARIABLE_OF_A_MODEL"] = "1"
+        random.seed(1)
+        warnings.simplefilter("ignore")
+        sys.stdout = None
+        return [0]
+
+    filters, stdout = list(warnings.filters), sys.stdout
+    measure({"`model`": predict}, TABLE, Plan(5), clock=clock)
+    assert (Path.cwd(), random.getstate()) == (folder, random_state)
+    assert (warnings.filters, sys.stdout) == (filters, stdout)
+    assert "A_VARIABLE_OF_A_MODEL" not in os.environ
 
 
 def test_each_call_is_a_step():
@@ -213,7 +290,7 @@ def test_failed_calls_are_kept_and_all_failed_is_an_error():
             measure({"`model`": fails(1)}, TABLE, plan, clock=clock)
 
 
-def test_first_call_that_fails_took_for_ever():
+def test_a_failed_first_call_is_infinite():
     clock, made = FakeClock(), []
 
     def predict(batch):
@@ -239,12 +316,12 @@ def test_first_call_that_fails_took_for_ever():
         (np.zeros((1, 1, 1)), r"`model` gave an array of shape \(1, 1, 1\)"),
     ],
 )
-def test_answer_that_is_none_is_an_error(answer, said):
+def test_malformed_answers_are_an_error(answer, said):
     with pytest.raises(mg.EvidenceError, match=said):
         measure({"`model`": lambda batch: answer}, TABLE, Plan(5))
 
 
-def test_coroutine_is_no_answer():
+def test_a_coroutine_is_an_error():
     async def predict(batch):
         return [0]
 
@@ -264,7 +341,7 @@ def test_predictions_and_scores_are_answers(answer):
     assert len(found.timing.latencies) == 5
 
 
-def test_call_without_time_is_no_call():
+def test_calls_that_take_no_time_are_an_error():
     with pytest.raises(mg.EvidenceError, match=r"5 calls of `model` took 0 s"):
         measure({"`model`": lambda batch: [0]}, TABLE, Plan(5), clock=FakeClock())
 
@@ -276,7 +353,7 @@ def test_rows_that_can_not_be_taken_are_refused():
         measure({"`model`": len}, 7, Plan(5))
 
 
-def test_details_tell_throughput_memory_collector_and_machine():
+def test_details_have_throughput_memory_collector_and_machine():
     details = run(Model(FakeClock(), [4]), Plan(10, batch_size=2, disable_gc=True, seed=3)).details
     assert details["throughput"] == pytest.approx(500)
     assert details["batch_size"] == 2
@@ -300,7 +377,7 @@ def stops_at(last):
 
 @pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("disabled", [True, False])
-def test_garbage_collector_is_put_back(enabled, disabled):
+def test_garbage_collector_is_restored(enabled, disabled):
     clock, seen, was = FakeClock(), [], gc.isenabled()
 
     def predict(batch):
@@ -320,7 +397,7 @@ def test_garbage_collector_is_put_back(enabled, disabled):
         gc.enable() if was else gc.disable()
 
 
-def test_machine_tells_what_the_system_tells(monkeypatch):
+def test_facts_of_the_machine(monkeypatch):
     assert machine_facts((0.5, None), (1_000.0, None))[1] is True
     assert machine_facts((0.0, None), (0.5, None))[1] is False
     details, busy = machine_facts((None, None), (None, 3))

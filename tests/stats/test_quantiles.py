@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from mlgates.stats.quantiles import (
+    block_interval,
     corrected_for_omission,
     dependence,
     exceedance_interval,
@@ -171,7 +172,7 @@ def test_periodic_pauses_do_not_inflate():
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0] * 500])
 def test_equal_calls_have_no_dependence(values):
-    assert dependence(np.array(values), 0.99) == (0.0, 1.0, len(values))
+    assert dependence(np.array(values), 0.99) == (0.0, 1.0, len(values), len(values))
 
 
 def test_effective_number_of_sorted_calls():
@@ -192,6 +193,31 @@ def test_dependence_is_the_same_backwards_and_on_every_scale(seed, rho):
     assert dependence(values**3, 0.9) == pytest.approx(found)
     backwards = dependence(values[::-1].copy(), 0.9)
     assert backwards.inflation == pytest.approx(found.inflation)
+
+
+def test_block_interval_holds_the_quantile_of_calls_that_depend():
+    held = []
+    for seed in range(100):
+        low, high = block_interval(np.exp(autoregressive(1_000, 0.9, seed)), 0.95)
+        held.append(low <= math.exp(special.ndtri(0.95)) <= high)
+    assert 92 <= sum(held) <= 100
+
+
+def test_block_interval_is_on_the_scale_of_the_values():
+    values = np.exp(autoregressive(1_000, 0.9))
+    low, high = block_interval(values, 0.9)
+    assert block_interval(1_000 * values, 0.9) == pytest.approx((1_000 * low, 1_000 * high))
+    wider = block_interval(values, 0.9, confidence=0.99)
+    assert wider[0] < low < high < wider[1]
+
+
+def test_block_interval_needs_blocks_with_finite_quantiles():
+    values = np.exp(autoregressive(300, 0.5))
+    assert block_interval(values, 0.99) is None
+    assert block_interval(np.tile(values, 2), 0.99) is not None
+    values[100:110] = math.inf
+    assert block_interval(values, 0.95) is None
+    assert block_interval(np.ones(400), 0.95) == (1.0, 1.0)
 
 
 def test_mean_interval_is_students():

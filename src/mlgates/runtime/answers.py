@@ -18,6 +18,7 @@ from mlgates.tables.containers import kind_of
 
 __all__ = [
     "MalformedError",
+    "computed",
     "is_finite",
     "largest_floats",
     "predictions",
@@ -36,6 +37,52 @@ _ROUNDING = 8
 
 class MalformedError(ValueError):
     """An answer has the wrong form; the message describes it without its values."""
+
+
+_EAGER = (np.ndarray, np.generic, str, bytes, int, float, complex, type(None))
+
+
+def computed(answer: Any) -> Any:
+    """Return an answer with all its values computed, as an application needs it.
+
+    Lazy arrays, columns and tables are computed, futures awaited, and arrays on another device
+    copied to this one; so are those in lists, tuples and dicts. Other answers are returned as they
+    are.
+
+    Examples
+    --------
+    >>> class Lazy:
+    ...     def compute(self):
+    ...         return [0.5]
+    >>> computed(Lazy()), computed([Lazy()]), computed([0.5])
+    ([0.5], [[0.5]], [0.5])
+    """
+    if isinstance(answer, _EAGER):
+        return answer
+    if isinstance(answer, list | tuple) and type(answer) in (list, tuple):
+        kinds = {type(item) for item in answer}
+        eager = all(issubclass(kind, _EAGER) for kind in kinds)
+        return answer if eager else type(answer)(map(computed, answer))
+    if type(answer) is dict:
+        return {key: computed(value) for key, value in answer.items()}
+    kind = kind_of(answer)
+    if kind in ("pandas", "pandas column", "polars", "polars column", "arrow", "arrow column"):
+        return answer
+    # (a class may answer any name, as mocks do)
+    for name in ("block_until_ready", "compute", "collect", "result"):
+        method = getattr(type(answer), name, None)
+        if callable(method):
+            value = method(answer)
+            return answer if value is answer or value is None else computed(value)
+    for name in ("cpu", "get"):  # of torch and cupy
+        if hasattr(type(answer), name) and hasattr(type(answer), "__array__"):
+            return np.asarray(getattr(answer, name)())
+    if hasattr(type(answer), "__array__"):
+        return np.asarray(answer)
+    for name in ("to_numpy", "to_pandas"):
+        if hasattr(type(answer), name):
+            return getattr(answer, name)()
+    return answer
 
 
 def predictions(answer: object, rows: int) -> npt.NDArray[Any]:

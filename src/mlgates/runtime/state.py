@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["watched"]
+__all__ = ["restored", "watched"]
 
 _FILTERS = "warnings filters"
 
@@ -40,6 +40,31 @@ class Watch:
 def after_fork() -> None:
     """Replace the lock: the thread that may have held it does not exist in a forked process."""
     _LOCK[0] = threading.RLock()
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Restore the state of the process that a block changes when the block ends.
+
+    Examples
+    --------
+    >>> import os
+    >>> with restored():
+    ...     os.environ["A_VARIABLE_OF_A_MODEL"] = "1"
+    >>> "A_VARIABLE_OF_A_MODEL" in os.environ
+    False
+    """
+    with _LOCK[0], np.errstate(), decimal.localcontext():
+        before, streams = _snapshot(), (sys.stdout, sys.stderr)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = streams
+            after = _snapshot()
+            for name, state in before.items():
+                if _comparable(after[name]) != _comparable(state):
+                    with suppress(Exception):
+                        _restore(name, state)
 
 
 @contextmanager

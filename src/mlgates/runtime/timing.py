@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.redaction import describe
-from mlgates.runtime.answers import MalformedError, predictions, probabilities
-from mlgates.tables.rows import rows_like
+from mlgates.runtime.answers import MalformedError, computed, predictions, probabilities
+from mlgates.runtime.state import restored
+from mlgates.tables.rows import Rows, rows_like
 
 __all__ = ["Floats", "Measured", "Plan", "measure"]
 
@@ -36,10 +37,13 @@ _LEAST_RATE = 0.95
 _LATE = 0.001
 #: Most batches drawn; more calls use them again.
 _POOL = 1_000
-#: Without `calls`, more calls are made while they depend on each other, up to this multiple of the
-#: first ones and up to this number of seconds.
-_MOST_ROUNDS = 10
-_MOST_SECONDS = 60.0
+#: Without a fixed number, calls are judged when so many or so many seconds have passed, then each
+#: time that their number has doubled, up to the largest number.
+_FIRST_LOOK, _FIRST_SECONDS, _MOST_CALLS = 1_000, 2.0, 200_000
+#: The first block of calls, by which the next ones are planned.
+_FIRST_BLOCK = 30
+#: Seconds of warm-up, looked at after so many calls, unless the number of calls is fixed.
+_MOST_WARMUP, _WARMUP_BLOCK = 2.0, 5
 #: If this number of warm-up calls all fail, the rest would fail as well.
 _ENOUGH_FAILED = 10
 
@@ -188,8 +192,9 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
 class Plan:
     """Options of a measurement."""
 
-    calls: int  # of each model
-    fixed: bool = True  # else more calls are made until they are sufficient
+    calls: int  # of each model; the fewest unless fixed
+    fixed: bool = True  # else calls are made until they decide, or the seconds are over
+    seconds: float = 8.0  # with the warm-up, unless the fewest calls take longer
     warmup: int = 50  # calls before, of each model
     batch_size: int = 1  # rows a call
     rate: float | None = None  # calls a second; else the next call follows the answer
@@ -212,102 +217,177 @@ def measure(
     table: object,
     plan: Plan,
     *,
-    enough: Callable[[Floats], bool] = lambda latencies: True,  # noqa: ARG005
+    decided: Callable[[Sequence[Floats]], bool] = lambda latencies: True,  # noqa: ARG005
     step: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
 ) -> list[Measured]:
     """Measure how long one or two models take to answer on rows of a table.
 
     Two models take turns, each first in every other pair of calls, so that both have the same load
-    of the machine. Unless the number of calls is fixed, `enough` decides on the latencies of each
-    model whether they suffice. `step` is called after each call that counts.
+    of the machine. Unless the number of calls is fixed, calls are made until `decided` returns True
+    for the latencies of the models, or the seconds of the plan are over. `step` is called after
+    each call that counts.
 
     Raises EvidenceError when an answer is malformed, when all calls fail, and when the clock is too
     coarse.
     """
-    clock, rows = clock or Clock(), rows_like(table)
-    size = (max(min(plan.calls + plan.warmup, _POOL), 1), plan.batch_size)
-    places = np.random.default_rng(plan.seed).integers(rows.n, size=size)
-    # each model has its own batches
-    batches = [[rows.take(at) for at in places] for _ in models]
-    predicts = list(models.values())
+    with restored():
+        session = _Session(models, rows_like(table), plan, clock or Clock(), step)
+        first = session.first_calls()
+        warm = session.warm_up()
+        for name, cold, rest in zip(models, first, warm, strict=True):
+            _refuse_failed(name, joined([cold, rest]), _ENOUGH_FAILED)
+        before = machine_load()
+        with _collector(disabled=plan.disable_gc):
+            timings = session.counted_calls(first, decided)
+        machine, busy = machine_facts(before, machine_load())
+        measured = []
+        for i, (name, timing) in enumerate(zip(models, timings, strict=True)):
+            _refuse_failed(name, timing, 1)
+            if none := int(np.count_nonzero(timing.latencies <= 0)):
+                msg = f"{none:,} calls of {name} took 0 s: the clock is too coarse to time them"
+                raise EvidenceError(msg)
+            seconds = float(first[i].latencies[0])
+            details = _details(plan, timing, seconds, warm[i].latencies)
+            details["peak_memory"] = peak_memory(session.predicts[i], session.batches[i][0])
+            details["machine"] = machine
+            measured.append(Measured(timing, seconds, details, busy))
+        return measured
 
-    def turns(order: Sequence[int], calls: range, step: Callable[[], object]) -> Turns:
+
+class _Session:
+    """The calls of one measurement: models take turns on batches that are drawn before."""
+
+    def __init__(
+        self,
+        models: Mapping[str, Predict],
+        rows: Rows,
+        plan: Plan,
+        clock: Clock,
+        step: Callable[[], object],
+    ) -> None:
+        self.names, self.plan, self.clock, self.step = list(models), plan, clock, step
+        self.began = clock.now()
+        self.end = None if plan.fixed else self.began + round(plan.seconds * SECOND)
+        pool = max(min(plan.calls + plan.warmup, _POOL), 1) if plan.fixed else _POOL
+        size = (pool, plan.batch_size)
+        places = np.random.default_rng(plan.seed).integers(rows.n, size=size)
+        #: of each model its own, so that no model gets what another one changed
+        self.batches = [[rows.take(at) for at in places] for _ in models]
+        self.predicts = [_computing(predict) for predict in models.values()]
+
+    def turns(self, order: Sequence[int], calls: range, *, counted: bool = True) -> Turns:
         """Yield the model's number and the batch of each call; every second pair is reversed."""
         for i in calls:
+            if self.end is not None and i >= self.plan.calls and self.clock.now() >= self.end:
+                return
             for which in order if i % 2 == 0 else reversed(order):
-                yield which, batches[which][i % size[0]]
-                step()
+                yield which, self.batches[which][i % len(self.batches[which])]
+                if counted:
+                    self.step()
 
-    def closed(start: int, calls: int, step: Callable[[], object]) -> list[Timing]:
+    def closed(self, start: int, calls: int, *, counted: bool = True) -> list[Timing]:
         """Time calls that each follow the answer of the last."""
-        sent = turns(range(len(predicts)), range(start, start + calls), step)
-        return timed_calls(predicts, sent, clock)
+        numbers = range(start, start + calls)
+        sent = self.turns(range(len(self.predicts)), numbers, counted=counted)
+        return timed_calls(self.predicts, sent, self.clock)
 
-    def scheduled(calls: int) -> list[Timing]:
+    def scheduled(self, calls: int) -> list[Timing]:
         """Time calls sent by the schedule, to one model after another."""
         half = calls // 2
         blocks = [(0, half), (1, half), (1, calls - half), (0, calls - half)]
-        parts: list[list[Timing]] = [[] for _ in predicts]
-        for which, block in blocks if len(predicts) > 1 else [(0, calls)]:
-            sent = turns([which], range(block), step)
-            parts[which].append(timed_calls(predicts, sent, clock, plan.rate)[which])
+        parts: list[list[Timing]] = [[] for _ in self.predicts]
+        for which, block in blocks if len(self.predicts) > 1 else [(0, calls)]:
+            sent = self.turns([which], range(block))
+            timings = timed_calls(self.predicts, sent, self.clock, self.plan.rate)
+            parts[which].append(timings[which])
         return [joined(part) for part in parts]
 
-    first = [
-        _first_call(name, predict, own[0], plan.batch_size, clock)
-        for (name, predict), own in zip(models.items(), batches, strict=True)
-    ]
-    warm = closed(1, max(plan.warmup - 1, 0), lambda: None)
-    for name, cold, rest in zip(models, first, warm, strict=True):
-        _refuse_failed(name, joined([cold, rest]), _ENOUGH_FAILED)
-    # without a warm-up the first call is one of those that count
-    parts = [[timing] if plan.warmup == 0 and plan.rate is None else [] for timing in first]
-    done = len(parts[0])
-    due, before, began = plan.calls - done, machine_load(), clock.now()
-    collects = gc.isenabled()
-    if plan.disable_gc:
+    def first_calls(self) -> list[Timing]:
+        """Time the first call of each model; raise unless its answer is predictions or scores."""
+        triples = zip(self.names, self.predicts, self.batches, strict=True)
+        rows, clock = self.plan.batch_size, self.clock
+        return [_first_call(name, predict, own[0], rows, clock) for name, predict, own in triples]
+
+    def warm_up(self) -> list[Timing]:
+        """Time the calls after the first that don't count; slow models get fewer of them."""
+        calls, done, parts = self.plan.warmup - 1, 0, [self.closed(1, 0)]
+        end = self.began + _MOST_WARMUP * SECOND
+        while done < calls and (self.end is None or self.clock.now() < end):
+            block = min(_WARMUP_BLOCK, calls - done)
+            parts.append(self.closed(1 + done, block, counted=False))
+            done += block
+        return [joined(part) for part in zip(*parts, strict=True)]
+
+    def counted_calls(
+        self, first: list[Timing], decided: Callable[[Sequence[Floats]], bool]
+    ) -> list[Timing]:
+        """Time the calls that count, in blocks until they decide or the time is over."""
+        plan, start = self.plan, self.clock.now()
+        # without a warm-up the first call is one of them
+        parts = [[timing] if plan.warmup == 0 and plan.rate is None else [] for timing in first]
+        done = len(parts[0])
+        due = max((plan.calls if plan.fixed else self._first_block()) - done, 0)
+        while True:
+            new = self.closed(done, due) if plan.rate is None else self.scheduled(due)
+            parts = [[*part, timing] for part, timing in zip(parts, new, strict=True)]
+            timings = [joined(part) for part in parts]
+            done, now = len(timings[0].latencies), self.clock.now()
+            if self.end is None or done >= _MOST_CALLS or (done >= plan.calls and now >= self.end):
+                return timings
+            is_usual = done >= _FIRST_LOOK or now - start >= _FIRST_SECONDS * SECOND
+            if is_usual and decided([timing.latencies for timing in timings]):
+                return timings
+            affordable = int((self.end - now) / max(now - start, 1) * done)
+            due = max(min(done, max(affordable, plan.calls - done)), 1)
+            if done < _FIRST_LOOK:
+                due = min(due, _FIRST_LOOK - done)
+
+    def _first_block(self) -> int:
+        """Return how many calls of each model to make before the first look at them."""
+        if self.plan.rate is None:
+            return _FIRST_BLOCK
+        # an open loop has to run for a while, because its queue is empty at the start
+        affordable = int(self.plan.rate * self.plan.seconds / len(self.predicts))
+        return max(self.plan.calls, min(_FIRST_LOOK, affordable))
+
+
+@contextmanager
+def _collector(*, disabled: bool) -> Iterator[None]:
+    """Disable the garbage collector in a block, if asked for."""
+    runs = gc.isenabled()
+    if disabled:
         gc.collect()
         gc.disable()
     try:
-        while True:
-            new = closed(done, due, step) if plan.rate is None else scheduled(due)
-            parts = [[*part, timing] for part, timing in zip(parts, new, strict=True)]
-            done, due = done + due, plan.calls
-            timings = [joined(part) for part in parts]
-            spent = (clock.now() - began) / SECOND
-            if done >= _MOST_ROUNDS * plan.calls or spent > _MOST_SECONDS:
-                break
-            if plan.fixed or all(enough(timing.latencies) for timing in timings):
-                break
+        yield
     finally:
-        if collects:
+        if runs:
             gc.enable()
-    machine, busy = machine_facts(before, machine_load())
-    measured = []
-    for i, (name, timing) in enumerate(zip(models, timings, strict=True)):
-        _refuse_failed(name, timing, 1)
-        if none := int(np.count_nonzero(timing.latencies <= 0)):
-            msg = f"{none:,} calls of {name} took 0 s: the clock is too coarse to time them"
-            raise EvidenceError(msg)
-        served, warm_up = float(timing.service.sum()), warm[i].latencies
-        answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
-        details: dict[str, object] = {
-            "warmup": plan.warmup,
-            "first_call": float(first[i].latencies[0]),
-            "warmup_median": float(np.median(warm_up)) if len(warm_up) else None,
-            "batch_size": plan.batch_size,
-            "throughput": answered * plan.batch_size / served if served > 0 else None,
-            "seed": plan.seed,
-            "gc": "disabled" if plan.disable_gc else "as in production",
-        }
-        if plan.rate is not None:
-            details["rate"], details["achieved_rate"] = plan.rate, timing.achieved
-            details["late_sends"] = timing.late
-        details["peak_memory"] = peak_memory(predicts[i], batches[i][0])
-        details["machine"] = machine
-        measured.append(Measured(timing, float(first[i].latencies[0]), details, busy))
-    return measured
+
+
+def _computing(predict: Predict) -> Predict:
+    """Return a model whose answers are complete: a lazy one is computed within the call."""
+    return lambda batch: computed(predict(batch))
+
+
+def _details(plan: Plan, timing: Timing, first: float, warm_up: Floats) -> dict[str, object]:
+    """Return what a report shows about the measurement of a model."""
+    served = float(timing.service.sum())
+    answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
+    details: dict[str, object] = {
+        "warmup": len(warm_up) + 1 if plan.warmup else 0,
+        "first_call": first,
+        "warmup_median": float(np.median(warm_up)) if len(warm_up) else None,
+        "batch_size": plan.batch_size,
+        "throughput": answered * plan.batch_size / served if served > 0 else None,
+        "seed": plan.seed,
+        "gc": "disabled" if plan.disable_gc else "as in production",
+    }
+    if plan.rate is not None:
+        details["rate"], details["achieved_rate"] = plan.rate, timing.achieved
+        details["late_sends"] = timing.late
+    return details
 
 
 def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Clock) -> Timing:

@@ -17,15 +17,12 @@ from mlgates.gates.latency.latencies import MODELS, Latencies
 from mlgates.options import Duration, seconds
 from mlgates.runtime.timing import Plan
 from mlgates.stats.quantiles import exceedance_interval
-from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
 
 __all__ = ["Latency"]
 
 _OWNER = "Latency"
 _SUBJECT = "latency"
-_LEAST_CALLS = 1_000
-#: Calls to measure as a multiple of the fewest that can decide, as calls may depend on each other.
-_MARGIN = 2
 #: Independent calls that can show a quantile to be beyond a limit, though not within it.
 _FEW = 30
 #: A limit above this multiple of the median, or below this fraction of it, suggests a wrong unit.
@@ -42,8 +39,9 @@ class Latency(Gate):
     The gate uses `latencies` as given, or else measures calls of `model` on rows of `X`. The
     verdict follows from an interval of order statistics, which assumes no distribution and agrees
     with Clopper and Pearson's interval of the share of calls beyond the limit. Calls that depend on
-    earlier ones count as fewer independent calls. Too few calls for the quantile are INCONCLUSIVE,
-    with the number that is needed.
+    earlier ones count as fewer independent calls; if these are too few, the interval follows from
+    the quantiles of blocks of calls. Too few calls for the quantile are INCONCLUSIVE, with the
+    number that is needed.
 
     Parameters
     ----------
@@ -57,10 +55,11 @@ class Latency(Gate):
         `production_model`, whose calls take turns with those of `model`, or
         `production_latencies`.
     calls : int, optional
-        Calls to measure. By default at least 1,000 and twice as many as the quantile needs, and up
-        to ten times that, for at most a minute, while calls depend too much on each other.
+        Calls to measure. By default as many as decide, for at most about 8 seconds. A PASS needs
+        as many as the quantile needs, which are made even if they take longer.
     warmup : int
         Calls before the measurement, which don't count; the first one is reported separately.
+        Without `calls`, fewer if they take longer than 2 seconds.
     batch_size : int
         Rows per call.
     rate : float, optional
@@ -88,8 +87,10 @@ class Latency(Gate):
 
     Notes
     -----
-    The model is called in this process, one call at a time, without a time limit. Latencies that
-    are not positive numbers are an ERROR.
+    The model is called in this process, one call at a time, without a time limit. A call ends when
+    the values of its answer are computed, also if the answer is lazy. The state of the process
+    (working directory, environment, random states, ...) is restored afterwards. Latencies that are
+    not positive numbers are an ERROR.
 
     Examples
     --------
@@ -97,7 +98,7 @@ class Latency(Gate):
     >>> seconds = np.random.default_rng(0).lognormal(np.log(0.004), 0.4, 2_000)
     >>> result = Latency("p99", at_most="20ms").run(latencies=seconds)
     >>> print(result.reason)
-    `p99` is 9.86 ms (95 % interval 9.35 ms to 10.5 ms, n = 2,000); the limit is at most 20 ms
+    `p99` is 9.86 ms (95 % interval 9.35 ms to 10.5 ms, n = 2,000), median ... ms, p95 ... ms; ...
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -160,7 +161,7 @@ class Latency(Gate):
         """Yield checks of the limit and the slowdown, of the first call, and of failed calls."""
         empty = Latencies(np.empty(0), self.quantile, self.confidence)
         plan = Plan(
-            calls=self.calls or max(_LEAST_CALLS, _MARGIN * empty.least),
+            calls=self.calls or empty.least,
             fixed=self.calls is not None,
             warmup=self.warmup,
             batch_size=self.batch_size,
@@ -170,14 +171,17 @@ class Latency(Gate):
         )
         names = list(MODELS)[: 1 if self.max_slowdown is None else 2]
         expected = None if self.expected_interval is None else seconds(self.expected_interval)
-        series = latencies.read_latencies(evidence, names, empty, plan, expected)
+
+        def is_decided(series: dict[str, Latencies]) -> bool:
+            checks = self._limit_checks(series)
+            return all(check.verdict is not Verdict.INCONCLUSIVE for check in checks)
+
+        series = latencies.read_latencies(
+            evidence, names, empty, plan, expected, is_decided=is_decided
+        )
         candidate = series["latencies"]
         measured = candidate.measured
-        if self.at_most is not None:
-            yield self._check(candidate, Limit(at_most=seconds(self.at_most)))
-        if self.max_slowdown is not None:
-            limit = Limit(at_most=self.max_slowdown)
-            yield self._check(candidate, limit, series["production_latencies"])
+        yield from self._limit_checks(series)
         if self.cold_at_most is not None:
             limit = Limit(at_most=seconds(self.cold_at_most))
             first = None if measured is None else measured.first
@@ -208,9 +212,18 @@ class Latency(Gate):
             measurement = Measurement(share, n=candidate.calls, method="count", details=details)
             yield Check.judge(_SUBJECT, "failed", measurement, limit, unit="share", said=text)
 
+    def _limit_checks(self, series: dict[str, Latencies]) -> Iterator[Check]:
+        """Yield the checks of the limit and of the slowdown."""
+        candidate = series["latencies"]
+        if self.at_most is not None:
+            yield self._check(candidate, Limit(at_most=seconds(self.at_most)))
+        if self.max_slowdown is not None:
+            limit = Limit(at_most=self.max_slowdown)
+            yield self._check(candidate, limit, series["production_latencies"])
+
     def _check(self, series: Latencies, limit: Limit, production: Latencies | None = None) -> Check:
         """Return the check of the limit, or of the slowdown against production."""
-        share, level = series.share, self.confidence
+        share, level = series.share, series.confidence
         unit: Literal["s", "share"] = "s" if production is None else "share"
         details: dict[str, object]
         if production is None:
@@ -249,40 +262,44 @@ class Latency(Gate):
                     insufficient, hint = self._insufficient(one, whose, clear=clear)
         if basis := ", ".join(filter(None, [latencies.format_interval(ends, unit, level), sizes])):
             text += f" ({basis})"
-        if production is not None and (series.measured is None) != (production.measured is None):
+        if production is None:
+            others = latencies.table(series.ordered)
+            names = {"median": "p50", "p95": "p95"}
+            shown = {
+                said: latencies.format_latency(others[name])
+                for said, name in names.items()
+                if name != self.quantile and others.get(name, math.inf) < math.inf
+            }
+            text += "".join(f", {said} {time}" for said, time in shown.items())
+        if production is not None and series.is_given != production.is_given:
             text += ", not measured in turns, so the ratio includes differences of the machine"
-        needed = None
-        decided = clear or (ends is not None and all(map(limit.holds, ends)))
+        remedy, decided = "", clear or (ends is not None and all(map(limit.holds, ends)))
         if not insufficient and not decided and self.decide_by == "interval" and share is not None:
-            target = value, ends, limit
-            if production is None:
-                # the quantile is within the limit when few enough calls are beyond it
-                inflation, allowed = series.dependence.inflation, Limit(at_most=float(1 - share))
-                exceeding = exceedance_interval(beyond / inflation, series.n / inflation, level)
-                target = beyond / series.n, exceeding, allowed
-            needed = rows_needed(*target, series.n, level)
+            needed = self._calls_needed(series, limit, value, ends, production)
             if needed is not None:
                 details["rows_needed"] = needed
+                remedy = _remedy(series, needed)
         if series.failed == series.n > 1:
             text += f"; all {series.n:,} calls failed, which counts as infinite"
         elif series.failed:
             calls = "call counts" if series.failed == 1 else "calls count"
             text += f"; {series.failed:,} failed {calls} as infinite"
         effective = series.dependence.effective
-        if share is not None and series.dependence.inflation > 1:
-            text += f"; calls depend on those before them and are worth {effective:,}"
+        if share is not None and series.dependence.inflation > 1 and not decided:
+            text += f"; calls depend on earlier ones and count as {effective:,} independent calls"
         busy = series.measured is not None and series.measured.busy
         hints = [hint, "other processes kept the machine busy" if busy else ""]
         if production is None:
             hints.append(self._unit_hint(series, limit))
         how = {"mean": f"Student; {series.how}", "max": series.how}
+        by = "order statistics" if series.by_blocks is None else "quantiles of blocks of calls"
         quantiles = latencies.table(series.ordered)
         measurement = Measurement(
             value,
             n=series.n,
             interval=ends,
             confidence=None if ends is None else level,
-            method=how.get(self.quantile, f"order statistics; {series.how}"),
+            method=how.get(self.quantile, f"{by}; {series.how}"),
             details={
                 **{name: _finite(item) for name, item in series.details.items()},
                 "calls": series.calls,
@@ -301,7 +318,7 @@ class Latency(Gate):
             limit,
             rule="estimate" if share is None else self.decide_by,
             insufficient=insufficient if series.n else "",
-            remedy=enough(needed, "calls"),
+            remedy=remedy,
             noun="calls",
             unit=unit,
             said=text,
@@ -313,27 +330,55 @@ class Latency(Gate):
 
         Fewer independent calls suffice when the interval is clearly beyond the limit.
         """
-        least = series.least
+        least, effective = series.least, series.dependence.effective
+        if clear and not series.is_given and effective >= _FEW:
+            return "", ""
         if series.calls < least:
             calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
             few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
-            level = format_number(self.confidence, "share")
+            level = format_number(series.confidence, "share")
             return f"{few}: at {level} at least {least:,} are needed", ""
         if (
             series.share is None
             or self.decide_by == "estimate"
             or series.value == math.inf
-            or series.dependence.effective >= (_FEW if clear else least)
+            or series.by_blocks is not None
+            or effective >= (min(_FEW, least) if clear else least)
         ):
             return "", ""
-        text = f"`{self.quantile}` needs {least:,} independent ones"
-        if whose:  # of the candidate's calls a remark says that
-            worth = f"{series.n:,} calls {whose}that depend on those before them are worth"
-            text = f"{worth} {series.dependence.effective:,}, {text}"
-        text += f"; about {rounded_up(least * series.dependence.inflation):,} such calls would do"
-        text += ", or a quieter machine; decide_by='estimate' asks for neither"
+        text = f"`{self.quantile}` needs {least:,} independent calls"
+        if whose:  # the text of the check counts only the candidate's calls
+            counted = f"{series.n:,} calls {whose}depend on earlier ones and count as"
+            text = f"{counted} {effective:,} independent calls, {text}"
+        needed = rounded_up(max(least / effective, 1.25) * series.n)
         hint = "the latencies are sorted; give them in the order of the calls"
-        return text, hint if series.is_sorted else ""
+        return f"{text}; {_remedy(series, needed)}", hint if series.is_sorted else ""
+
+    def _calls_needed(
+        self,
+        series: Latencies,
+        limit: Limit,
+        value: float | None,
+        ends: tuple[float, float] | None,
+        production: Latencies | None,
+    ) -> int | None:
+        """Return how many calls would be enough to decide when the interval contains the limit."""
+        n, level = series.n, series.confidence
+        if production is not None:
+            needed = rows_needed(value, ends, limit, n, level)
+        elif series.by_blocks is not None and value is not None:
+            low, high = map(math.log, series.by_blocks)
+            most = Limit(at_most=math.log(limit.high))
+            needed = rows_needed(math.log(value), (low, high), most, n, level)
+        else:
+            # the quantile is within the limit when few enough calls are beyond it
+            beyond = float(np.count_nonzero(series.seconds > limit.high))
+            inflation = n / series.dependence.effective
+            exceeding = exceedance_interval(beyond / inflation, n / inflation, level)
+            most = Limit(at_most=float(1 - (series.share or 0)))
+            needed = rows_needed(beyond / n, exceeding, most, n, level)
+        # fewer than a quarter more would hardly change the interval
+        return None if needed is None else max(needed, rounded_up(1.25 * n))
 
     def _unit_hint(self, series: Latencies, limit: Limit) -> str:
         """Return a hint when the limit or the latencies seem to be in another unit."""
@@ -348,6 +393,15 @@ class Latency(Gate):
         if times * _ODD_GIVEN < 1 and median >= 1:
             return "latencies are in seconds; are these milliseconds?"
         return ""
+
+
+def _remedy(series: Latencies, needed: int) -> str:
+    """Return the clause that says how many calls would be enough, and which option makes them."""
+    text, timing = enough(needed, "calls"), series.measured and series.measured.timing
+    if timing:
+        took = format_number(float(timing.service.mean()) * needed, "s")
+        text += f": set `calls={needed}` (about {took})"
+    return text
 
 
 def _finite(value: object) -> object:

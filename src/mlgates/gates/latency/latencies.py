@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -30,8 +30,10 @@ _LEAST = 30
 _BINS = 60
 #: The model to measure when latencies are not given.
 MODELS = {"latencies": "model", "production_latencies": "production_model"}
-#: Calls suffice when they are worth this multiple of the independent calls that are needed.
-_MARGIN = 1.25
+#: Confidence of the intervals that end a measurement early: looking often must not cost certainty.
+_EARLY = 0.999
+#: Calls of a usual measurement, for a progress bar.
+_USUAL_CALLS = 1_000
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -80,6 +82,7 @@ class Latencies:
     confidence: float
     how: str = "given latencies"  # for the method of a check
     calls: int = 0  # that were made
+    is_given: bool = True  # else measured
     details: Mapping[str, object] = field(default_factory=dict)  # for the report
     measured: Measured | None = None  # None where they were given
 
@@ -131,8 +134,26 @@ class Latencies:
             return None
         if self.share is None:
             return stats.mean_interval(self.seconds, self.confidence)
+        if self.by_blocks is not None:
+            return self.by_blocks
         share, effective = float(self.share), self.dependence.effective
         return stats.quantile_interval(self.ordered, share, effective, self.confidence)
+
+    @cached_property
+    def by_blocks(self) -> stats.Interval | None:
+        """The interval from blocks of calls, if too few are independent for order statistics.
+
+        None when slow calls come in clusters that the other calls don't show: blocks without a
+        cluster say nothing about the next one.
+        """
+        share, calls = self.share, self.dependence
+        if share is None or calls.inflation <= 1 or self.n < self.least or self.is_sorted:
+            return None
+        if calls.effective >= max(self.least, _LEAST):
+            return None
+        if calls.effective_beyond <= calls.effective < self.least:
+            return None
+        return stats.block_interval(self.seconds, float(share), self.confidence)
 
     @property
     def is_sorted(self) -> bool:
@@ -238,12 +259,19 @@ def format_interval(interval: stats.Interval | None, unit: str, confidence: floa
 
 
 def read_latencies(
-    evidence: Evidence, names: list[str], empty: Latencies, plan: Plan, interval: float | None
+    evidence: Evidence,
+    names: list[str],
+    empty: Latencies,
+    plan: Plan,
+    interval: float | None,
+    *,
+    is_decided: Callable[[dict[str, Latencies]], bool],
 ) -> dict[str, Latencies]:
     """Return latencies by name: as given, or else measured in turns.
 
     `empty` has the statistic and the confidence. `interval` is the time in seconds between two
-    calls of a sender, to correct for calls that were not sent.
+    calls of a sender, to correct for calls that were not sent. Unless the plan fixes the number of
+    calls, they end when `is_decided` says so of the latencies measured so far.
     """
     rest = [name for name in names if name not in evidence]
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
@@ -252,9 +280,24 @@ def read_latencies(
         msg = f"needs {needed}, which was not given"
         raise EvidenceError(msg)
 
-    def enough(latencies: Floats) -> bool:
-        sample = replace(empty, seconds=latencies)
-        return sample.dependence.effective >= _MARGIN * sample.least
+    given = {
+        name: replace(empty, seconds=latencies_of(column_of(evidence, name)))
+        for name in names
+        if name in evidence
+    }
+    given = {name: replace(one, calls=one.n) for name, one in given.items()}
+
+    def decided(seconds: Sequence[Floats]) -> bool:
+        samples = dict(given)
+        for name, latencies in zip(rest, seconds, strict=True):
+            samples[name] = replace(
+                empty,
+                seconds=latencies,
+                calls=len(latencies),
+                is_given=False,
+                confidence=max(_EARLY, empty.confidence),
+            )
+        return is_decided(samples)
 
     measured: dict[str, Measured] = {}
     if rest and rows_of(evidence.in_memory("X")) != 0:
@@ -263,18 +306,18 @@ def read_latencies(
             model: Any = evidence[MODELS[name]]
             method = prediction_method(MODELS[name], model)
             models[f"`{MODELS[name]}`"] = getattr(model, method) if method else model
-        steps = plan.calls * len(rest)
+        steps = max(plan.calls, _USUAL_CALLS) * len(rest)
         with show_progress(steps, unit="call", shown=evidence.progress) as shown:
             shown.describe(f"latency of {' and '.join(MODELS[n] for n in rest)}")
             rows = evidence.in_memory("X")
-            found = measure(models, rows, plan, enough=enough, step=shown.step)
+            found = measure(models, rows, plan, decided=decided, step=shown.step)
         measured = dict(zip(rest, found, strict=True))
     series = {}
     for name in names:
         one = measured.get(name)
         if name in evidence:
             loop, how = "given", "given latencies"
-            latencies = latencies_of(column_of(evidence, name))
+            latencies = given[name].seconds
         else:
             loop, how = "closed", "service time (closed loop)"
             if plan.rate is not None:
@@ -292,7 +335,13 @@ def read_latencies(
             how += f", corrected for calls not sent every {format_number(interval, 's')}"
             details["omitted"] = len(latencies) - calls
         series[name] = replace(
-            empty, seconds=latencies, how=how, calls=calls, details=details, measured=one
+            empty,
+            seconds=latencies,
+            how=how,
+            calls=calls,
+            is_given=name in evidence,
+            details=details,
+            measured=one,
         )
     return series
 
