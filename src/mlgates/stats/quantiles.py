@@ -310,7 +310,7 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
     >>> values = np.random.default_rng(0).lognormal(size=2_000)
     >>> low, high = block_interval(values, 0.95)
     >>> round(low, 2), round(high, 2)
-    (4.56, 5.9)
+    (4.05, 6.04)
     """
     blocks = min(int(len(values) * min(share, 1 - share) + _CRUMB), _BLOCKS)
     if blocks < _LEAST_BLOCKS:
