@@ -32,8 +32,6 @@ _BINS = 60
 MODELS = {"latencies": "model", "production_latencies": "production_model"}
 #: Confidence of the intervals that end a measurement early: looking often must not cost certainty.
 _EARLY = 0.999
-#: Calls of a usual measurement, for a progress bar.
-_USUAL_CALLS = 1_000
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -306,7 +304,7 @@ def read_latencies(
             model: Any = evidence[MODELS[name]]
             method = prediction_method(MODELS[name], model)
             models[f"`{MODELS[name]}`"] = getattr(model, method) if method else model
-        steps = max(plan.calls, _USUAL_CALLS) * len(rest)
+        steps = plan.calls * len(rest) if plan.fixed else None
         with show_progress(steps, unit="call", shown=evidence.progress) as shown:
             shown.describe(f"latency of {' and '.join(MODELS[n] for n in rest)}")
             rows = evidence.in_memory("X")
