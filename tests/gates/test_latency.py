@@ -673,9 +673,9 @@ def test_lacking_or_wrong_evidence_is_an_error(gate, given, said):
     [
         ({}, "Latency: give `at_most`, such as '20ms', or `max_slowdown`, such as 0.1"),
         ({"at_most": "20"}, "`at_most` must be a duration"),
-        ({"at_most": 0}, "`at_most` must be a duration .* more than zero"),
+        ({"at_most": 0}, "`at_most` must be .* got 0"),
         ({"at_most": -1}, "`at_most` must be a duration"),
-        ({"max_slowdown": 10}, "`max_slowdown` .* a percentage: write 0.1"),
+        ({"max_slowdown": 10}, "`max_slowdown` .*: write 0.1"),
         ({"max_slowdown": -0.1}, "`max_slowdown`"),
         ({"calls": 0}, "`calls` must be a whole number of at least 1"),
         ({"warmup": -1}, "`warmup`"),
