@@ -141,6 +141,8 @@ def test_unknown_name_shows_the_nearest(name, near):
         (PARITY, {"at_most": 0.1, "min_group_size": 0}, "`min_group_size`"),
         (PARITY, {"at_most": 0.1, "significance": 0.9}, "`significance`"),
         (PARITY, {"at_most": 0.1, "confidence": 95}, "`confidence`.*0.95"),
+        (PARITY, {"at_most": 0.1, "confidence": None}, "`confidence` must be .*needs intervals"),
+        (PARITY, {"at_most": 0.1, "resamples": 10}, "`resamples` must be"),
         (PARITY, {"at_most": 0.1, "small_groups": "drop"}, "`small_groups`"),
     ],
 )
@@ -248,6 +250,39 @@ def test_function_is_judged_by_its_difference():
     ).difference()
     assert result.checks[0].value == pytest.approx(expected, abs=1e-12)
     assert result.checks[0].interval is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "calls"),
+    [
+        ({"decide_by": "estimate", "confidence": None}, 3),
+        ({"decide_by": "estimate"}, 3 * 251),
+        ({"resamples": 100}, 3 * 126),
+    ],
+)
+def test_a_function_is_called_as_often_as_the_interval_needs(given, calls):
+    counted = []
+
+    def hits(y_true, y_pred):
+        counted.append(len(y_true))
+        return float(np.mean(y_true == y_pred))
+
+    true, told, group = drawn(9, [200, 200, 200], [0.5] * 3)
+    gate = mg.Fairness(hits, at_most=0.5, greater_is_better=True, **given)
+    check = gate.run(y_true=true, y_pred=told, sensitive_features=group).checks[0]
+    assert check.passed
+    assert len(counted) == pytest.approx(calls, abs=3)
+    assert (check.interval is None) is (check.p_value is None) is ("confidence" in given)
+
+
+def test_without_confidence_no_metric_has_an_interval():
+    evidence = counted((60, 100), (70, 100))
+    for name in (PARITY, "demographic_parity_ratio", "accuracy_group_min", "f1_difference"):
+        gate = fair(name, decide_by="estimate", confidence=None)
+        with_interval = fair(name, decide_by="estimate").run(**evidence).checks[0]
+        check = gate.run(**evidence).checks[0]
+        assert (check.verdict, check.value) == (with_interval.verdict, with_interval.value)
+        assert (check.interval, check.p_value) == (None, None)
 
 
 # Intervals
@@ -804,6 +839,7 @@ EXAMPLES = (
             decide_by="interval",
             significance=0.01,
             confidence=0.9,
+            resamples=500,
             greater_is_better=True,
             max_groups=20,
             name="chosen",

@@ -11,7 +11,7 @@ from mlgates._gate import Gate
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, enough, error_check, rows_needed
 from mlgates.metrics import Metric, find
-from mlgates.metrics.functions import FunctionMetric
+from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
 from mlgates.predictions import Outcomes
 from mlgates.predictions.labels import list_labels
 from mlgates.progress import show_progress
@@ -50,8 +50,6 @@ class SliceEstimate(NamedTuple):
 
 #: The estimate of a slice, the exception that it raised, or why the slice is excluded.
 SliceResult = SliceEstimate | Exception | str
-#: Fewer resamples give no interval of 95 %.
-_FEWEST_RESAMPLES = 40
 #: Most names of excluded slices in a note.
 _MOST_NAMED = 5
 
@@ -96,7 +94,7 @@ class MetricGate(Gate):
         self._convert("min_samples", options.count, at_least=1)
         self._convert("small_slices", options.choice, ("inconclusive", "exclude"))
         self._convert("max_groups", options.count, at_least=1)
-        self._convert("resamples", options.count, at_least=_FEWEST_RESAMPLES)
+        self._convert("resamples", options.count, at_least=FEWEST_RESAMPLES)
         if self.confidence is not None:
             self._convert("confidence", confidence_of)
         elif self.decide_by != "estimate":

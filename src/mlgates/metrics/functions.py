@@ -19,6 +19,8 @@ from mlgates.stats.arrays import Counts, Floats, Values
 from mlgates.stats.resampling import SEED, THIN, bca_interval, row_indices
 
 Function = Callable[..., Any]
+#: Fewer resamples give no interval of 95 %.
+FEWEST_RESAMPLES = 40
 #: Resamples for a decision by interval; fewer from 10,000 rows on.
 _DRAWS = 2_000
 _DRAWS_OF_MANY = 500

@@ -17,7 +17,9 @@ from mlgates.gates.fairness.comparison import Comparison, Over, Rule, compare, r
 from mlgates.gates.fairness.rates import Flags, GroupedOutcomes, GroupRates
 from mlgates.metrics import Metric
 from mlgates.metrics.classification import Share
+from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
 from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.progress import show_progress
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
 
 __all__ = ["Fairness"]
@@ -106,11 +108,14 @@ class Fairness(Gate):
         "estimate": PASS or FAIL by the largest difference itself.
     significance : float
         Probability of a FAIL if all groups are equal, for the gate as a whole.
-    confidence : float
+    confidence : float or None
         Level of the intervals: of the largest difference over all pairs together, and of each
-        group's value.
+        group's value. None for no intervals, with ``decide_by="estimate"``.
     greater_is_better : bool, optional
         Whether larger values of a callable are better.
+    resamples : int, optional
+        Number of resamples for each group if an interval needs resampling. The default is that of
+        `Performance`.
     max_groups : int
         Maximal number of groups that the sensitive features may make; more are an ERROR.
     name, advisory, inconclusive, after
@@ -164,8 +169,9 @@ class Fairness(Gate):
     missing_group: Literal["own", "error"] = "own"
     decide_by: Literal["significance", "interval", "estimate"] = "significance"
     significance: float = 0.05
-    confidence: float = 0.95
+    confidence: float | None = 0.95
     greater_is_better: bool | None = None
+    resamples: int | None = None
     max_groups: int = MAX_GROUPS
 
     def __post_init__(self) -> None:
@@ -194,7 +200,12 @@ class Fairness(Gate):
         self._convert("missing_group", options.choice, ("own", "error"))
         self._convert("decide_by", options.choice, ("significance", "interval", "estimate"))
         self._convert("significance", options.number, at_least=1e-9, at_most=0.5)
-        self._convert("confidence", confidence_of)
+        self._convert("resamples", options.count, at_least=FEWEST_RESAMPLES)
+        if self.confidence is not None:
+            self._convert("confidence", confidence_of)
+        elif self.decide_by != "estimate":
+            hint = f"; decide_by={self.decide_by!r} needs intervals"
+            raise options.refuse(_OWNER, "confidence", "from 0.5 to less than 1", None, hint)
         super().__post_init__()
 
     @property
@@ -220,7 +231,7 @@ class Fairness(Gate):
                 text = "1 row has" if rows == 1 else f"{rows:,} rows have"
                 msg = f"{text} no value of {features} (missing_group='error')"
                 raise EvidenceError(msg)
-        limit, level = Limit(self.at_least, self.at_most), 1 - (1 - self.confidence) / of
+        limit, level = Limit(self.at_least, self.at_most), 1 - (1 - (self.confidence or 0.95)) / of
         rule = Rule(defined.over, limit, self.decide_by, self.significance / of, level)
         every: list[Comparison] = []
         for rates in measured:
@@ -282,11 +293,22 @@ class Fairness(Gate):
         grouped: GroupedOutcomes = evidence.cached("grouped outcomes", key, make)
         of_groups = partial(
             grouped.rates,
-            confidence=self.confidence,
+            confidence=self.confidence or 0.0,
             least=self.min_group_size,
             bounded=self.decide_by != "estimate",
         )
-        return grouped, tuple(of_groups(metric) for metric in rates)
+        measured = []
+        for metric in rates:
+            few = metric.few_resamples if self.decide_by == "estimate" else None
+            resampled = replace(metric, resamples=self.resamples or few)
+            if not (self.confidence and isinstance(resampled, FunctionMetric)):
+                measured.append(of_groups(resampled))
+                continue
+            k = max(1, len(grouped.names))
+            calls = k * resampled.calls(outcomes.n // k)
+            with show_progress(calls, unit="call", shown=evidence.progress) as shown:
+                measured.append(of_groups(replace(resampled, on_call=shown.step)))
+        return grouped, tuple(measured)
 
     def _excluded(self, rates: GroupRates) -> Flags:
         """Return which groups are excluded because they are too small."""
@@ -303,7 +325,7 @@ class Fairness(Gate):
         n = int((rates.rows if worst is None else rates.rows[rates.comparable]).sum())
         ends = [one.interval for one in gaps if one.interval is not None]
         interval = None
-        if gaps and len(ends) == len(gaps):
+        if gaps and len(ends) == len(gaps) and self.confidence:
             interval = extreme(low for low, _ in ends), extreme(high for _, high in ends)
         method = rates.method
         if rates.is_share and over in ("difference", "ratio"):
@@ -324,7 +346,7 @@ class Fairness(Gate):
             dropped=grouped.outcomes.dropped,
             interval=interval,
             confidence=self.confidence,
-            p_value=min(1.0, len(every) * min(p_values)) if gaps else None,
+            p_value=min(1.0, len(every) * min(p_values)) if gaps and self.confidence else None,
             method=f"{method} for all {'groups' if over.startswith('group') else 'pairs'}",
             details=details,
         )

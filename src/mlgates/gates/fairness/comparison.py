@@ -141,7 +141,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
         rates,
         value,
         worst,
-        None if math.isnan(sum(interval)) else interval,
+        interval if math.isfinite(sum(interval)) else None,
         float(proportions.pair_pvalues(_smallest_pvalue(p_values[among], counts), k)),
         (int(kept[i[widest]]), int(kept[j[widest]])),
         chance,

@@ -106,7 +106,7 @@ class GroupedOutcomes:
         return cells, confusion(outcomes.true, outcomes.pred, k, weight**2, codes, n)
 
     def rates(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> GroupRates:
-        """Return a metric of each group, with its intervals at `confidence`.
+        """Return a metric of each group, with its intervals at `confidence`; 0 for none.
 
         A group can be compared if it has `least` rows and, where `bounded`, an interval. Metrics
         that are not shares of rows are measured group by group. Intervals from resamples are
@@ -129,7 +129,7 @@ class GroupedOutcomes:
             right = (cells.sum(2)[:, :, None] * np.eye(cells.shape[1]) for cells in self.cells)
             (_, labelled), (_, labelled_squares) = (metric.share(each, positive) for each in right)
             short = [bool(few(n, "rows")) for n in _effective(labelled, labelled_squares).tolist()]
-            low, high = at(confidence)
+            low, high = at(confidence) if confidence else np.full((2, k), np.nan)
             reasons = [few(n, metric.counted) for n in denominator.tolist()]
         if not is_share:
             value, low, high, denominator, successes = np.full((5, k), np.nan)
@@ -151,6 +151,8 @@ class GroupedOutcomes:
 
             @cache
             def measured_at(level: float) -> tuple[Floats, Floats]:
+                if not confidence:
+                    return low, high
                 if drawn:
                     stretch = normal(level) / normal(confidence)
                     return value - stretch * (value - low), value + stretch * (high - value)
