@@ -348,6 +348,16 @@ def test_classes_that_cannot_be_read_are_none():
         assert found.positive == 1
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_model_of_several_outputs_is_refused(outputs):
+    said = "the output of `model.predict_proba` must have one row per row of the data and one "
+    said += (
+        f"column per class, got a list of {outputs} arrays: models with several outputs are not "
+    )
+    model = Model(proba=[np.full((6, 2), 0.5)] * outputs)
+    assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}supported"
+
+
 def test_production_has_its_own():
     one, other = Model(Y), Model([1] * 6)
     evidence = Evidence({"X": X, "y_true": Y, "model": one, "production_model": other})

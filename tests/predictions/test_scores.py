@@ -297,6 +297,18 @@ def test_what_a_metric_of_the_users_own_is_given():
     )
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.uint32, np.uint64, np.int64])
+def test_differences_of_integers_do_not_overflow(dtype):
+    def error(y_true, y_pred):
+        return abs(y_true - y_pred).mean()
+
+    gate = mg.Performance(error, at_most=1, confidence=None)
+    result = gate.run(y_true=np.zeros(40, dtype), y_pred=np.ones(40, dtype))
+    assert result.checks[0].value == 1
+    huge = outcomes("given", y_true=np.array([2**64 - 1], np.uint64), y_pred=[1])
+    assert huge.true.tolist() == [2**64 - 1]
+
+
 def test_scores_for_a_metric_of_the_users_own():
     evidence = Evidence({"y_true": ["n", "y", "y", "n"], "y_score": S, "pos_label": "y"})
     found = evidence.outcomes("given", scores=True)

@@ -134,6 +134,10 @@ def as_scores(name: str, value: Any) -> Scores:
         array = columns.as_array(name, value)
     elif not is_list and hasattr(value, "__array__") and not kind_of(value).endswith("column"):
         array = columns.as_array(name, value)
+    if is_list and array is not None and array.ndim > 2:
+        msg = f"{name} must have one row per row of the data and one column per class, got a list "
+        msg += f"of {len(value)} arrays: models with several outputs are not supported"
+        raise EvidenceError(msg)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
         column = columns.as_column(name, value)
         names = (*inside, getattr(value, "name", None))[:1]

@@ -29,6 +29,8 @@ __all__ = ["Need", "Outcomes", "check_rows", "confusion", "outcomes_of", "row_ar
 Need = Literal["labels", "scores", "probabilities", "values", "given"]
 #: Maximal number of classes of a confusion matrix: 2,000 classes take 32 MB.
 MOST_CLASSES = 2_000
+#: Largest value of int64.
+_LARGEST_INT = 2**63 - 1
 #: Relative rounding error of the effective number of rows.
 _ROUNDING = 1e-9
 
@@ -362,7 +364,7 @@ def check_complete(column: Column) -> None:
 def plain_values(column: Column) -> npt.NDArray[Any]:
     """Return values as a user's own metric receives them; strings have dtype object.
 
-    Floats are float64. The value of a missing cell is arbitrary.
+    Floats are float64, and integers int64 if they fit. The value of a missing cell is arbitrary.
     """
     kind = column.field.kind
     if kind in ("float", "decimal"):
@@ -371,7 +373,10 @@ def plain_values(column: Column) -> npt.NDArray[Any]:
     plain = encoding.decode(column.array)
     if kind in ("bool", "int"):
         plain = plain.fill_null(False if kind == "bool" else 0)
-    return np.asarray(plain.to_numpy())
+    values = np.asarray(plain.to_numpy())
+    if kind == "int" and (values.dtype != np.uint64 or values.max(initial=0) <= _LARGEST_INT):
+        return values.astype(np.int64)  # differences of short or unsigned integers would overflow
+    return values
 
 
 def row_argument(evidence: "Evidence", name: str) -> Any:
