@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["clean", "distinct", "visible", "without_commands"]
+__all__ = ["clean", "distinct", "shorten", "visible", "without_commands"]
 
 _NAME = 500  # characters of a name
 # CI servers read these in any line of a log (##[error], ##vso[...], ##teamcity[...]) ...
@@ -30,10 +30,21 @@ def clean(text: str, most: int = _NAME) -> str:
     shown = "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for end in ends for c in end
     )
+    return shorten(shown, most)
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, of which the middle is left out if it is longer.
+
+    Examples
+    --------
+    >>> shorten("region=north-east, channel=partner", 22)
+    'region=north...partner'
+    """
     tail = most // 3
-    if len(shown) <= most:
-        return shown
-    return f"{shown[: most - 3 - tail]}...{shown[len(shown) - tail :]}"
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 3 - tail]}...{text[len(text) - tail :]}"
 
 
 def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:

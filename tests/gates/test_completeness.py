@@ -562,7 +562,10 @@ def test_more_slices_than_the_option_allows_are_one_error():
 
 def test_long_values_are_shortened_in_names_of_slices():
     result = mg.Completeness("x", by="s").run(data={"s": ["a" * 10_000], "x": [1]})
-    assert result.checks[1].group == f"s={'a' * 80}..."
+    assert result.checks[1].group == f"s={'a' * 51}...{'a' * 26}"
+    names = ["a" * 60 + middle + "b" * 60 for middle in "cd"]
+    result = mg.Completeness("x", by="s").run(data={"s": names, "x": [1, 2]})
+    assert len({check.group for check in result.checks}) == 1 + 2
 
 
 @pytest.mark.parametrize("rows", [5, 100])

@@ -898,7 +898,7 @@ def test_only_categories_of_the_reference_are_shown_and_shortened():
     text = json.dumps(result.to_dict())
     assert "ann@example.org" not in text
     assert long not in text
-    assert f"{'x' * 80}..." in text
+    assert f"{'x' * 51}...{'x' * 26}" in text
 
 
 @pytest.mark.parametrize("method", SAMPLED)

@@ -384,10 +384,10 @@ def test_declared_categories_without_rows_are_slices():
         ("", "''"),
         (" f", "' f'"),
         ("a\nb", "'a\\nb'"),
-        ("a" * 41, "a" * 40 + "..."),
+        ("a" * 60 + "b" * 41, "a" * 60 + "b" * 4 + "..." + "b" * 33),
         (date(2020, 1, 2), "2020-01-02"),
         (datetime(2020, 1, 2, 3), "2020-01-02T03:00:00"),
-        (10**50, "1" + "0" * 39 + "..."),
+        (10**150, "1" + "0" * 63 + "..." + "0" * 33),
     ],
 )
 def test_names_of_values(value, name):
@@ -395,8 +395,11 @@ def test_names_of_values(value, name):
 
 
 def test_names_differ():
-    long = ["a" * 50 + "1", "a" * 50 + "2"]
-    assert groups(long).names == (f"group={'a' * 40}...", f"group={'a' * 40}... (2)")
+    long = ["a" * 80 + end + "b" * 80 for end in "12"]
+    shown = f"group={'a' * 64}...{'b' * 33}"
+    assert groups(long).names == (shown, f"{shown} (2)")
+    ends = ["a" * 150 + "1", "a" * 150 + "2"]
+    assert len({name[-1] for name in groups(ends).names}) == 2
     assert unique_names(["a", "a", "a (2)", "a"]) == ("a", "a (2)", "a (2) (2)", "a (3)")
     assert label_text("a" * 39) == f"'{'a' * 38}..."
     assert list_labels(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"

@@ -76,7 +76,7 @@ def test_long_names_keep_their_ends_and_only_bins_get_a_sign():
     figure = only(with_details(drift().checks[0], cells=details))
     shown = [shape.text for shape in draw(figure).shapes if shape.tag == "text"]
     assert {"27.1 < x ≤ 31.5", "0 <= <200 DM"} <= set(shown)
-    assert {"sex=female, f...worker=y", "sex=female, f...worker=n"} <= set(shown)
+    assert {"sex=female, forei...-worker=y", "sex=female, forei...-worker=n"} <= set(shown)
 
 
 def test_bars_are_as_long_as_shares():

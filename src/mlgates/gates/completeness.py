@@ -1,6 +1,6 @@
 """Completeness: check the share of missing cells and the number of rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,7 +9,8 @@ from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, read_only
 from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
-from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
+from mlgates.predictions.groups import MAX_GROUPS, too_many_groups, unique_names
+from mlgates.printable import shorten
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Violations
@@ -267,16 +268,22 @@ def _slice_checks(
         msg = too_many_groups("`by`", len(groups), max_groups)
         yield error_check("by", "missing", EvidenceError(msg), condition)
         return
-    for key, rows, missing in groups or [((), 0, (0,) * len(counter.counted))]:
-        name = condition
-        if isinstance(counter, MissingBy) and key:  # "sex=f, age=31"
-            values = ["(missing)" if value is None else str(value) for value in key]
-            cut = [v if len(v) <= _LONGEST_LABEL else f"{v[:_LONGEST_LABEL]}..." for v in values]
-            name = ", ".join(f"{by}={v}" for by, v in zip(counter.by, cut, strict=True))
+    slices = groups or [((), 0, (0,) * len(counter.counted))]
+    names: Sequence[str | None] = [condition] * len(slices)
+    if isinstance(counter, MissingBy) and groups:
+        names = unique_names([_slice_name(counter.by, key) for key, *_ in groups])
+    for (_, rows, missing), name in zip(slices, names, strict=True):
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
             remedy = "give the slice rows, or leave it out"
             yield count_check(column, "missing", counted, at_most=most, group=name, remedy=remedy)
+
+
+def _slice_name(by: Sequence[str], key: Sequence[object]) -> str:
+    """Return the name of a slice, as in ``"sex=f, age=31"``."""
+    values = ["(missing)" if value is None else str(value) for value in key]
+    cut = [shorten(value, _LONGEST_LABEL) for value in values]
+    return ", ".join(f"{name}={value}" for name, value in zip(by, cut, strict=True))
 
 
 def _unknown(column: str, metric: str, near: Near) -> Check:

@@ -11,6 +11,7 @@ from mlgates.evidence import Evidence, read_only
 from mlgates.expressions.condition import Condition
 from mlgates.gates._shared import Near, error_check, listed
 from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
+from mlgates.printable import shorten
 from mlgates.profile.counter import Counter
 from mlgates.profile.groups import MOST_SLICES
 from mlgates.profile.rules import RuleCounter, RuleGroup
@@ -225,5 +226,5 @@ def _label(counter: RuleCounter, key: tuple[object, ...]) -> str | None:
     if not key:
         return None
     values = ["(missing)" if value is None else str(value) for value in key]
-    cut = [v if len(v) <= _LONGEST_LABEL else f"{v[:_LONGEST_LABEL]}..." for v in values]
+    cut = [shorten(value, _LONGEST_LABEL) for value in values]
     return ", ".join(f"{by}={v}" for by, v in zip(counter.by, cut, strict=True))

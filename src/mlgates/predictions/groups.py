@@ -12,6 +12,7 @@ from mlgates.errors import EvidenceError
 from mlgates.options import shown
 from mlgates.predictions import lookup
 from mlgates.predictions.labels import encode, label_text
+from mlgates.printable import shorten
 from mlgates.profile.groups import rows_where
 from mlgates.tables import columns
 
@@ -24,7 +25,7 @@ __all__ = ["MAX_GROUPS", "Groups", "Slice", "groups_of", "slices_of", "too_many_
 MAX_GROUPS = 50
 #: A list of more names than these holds one group per row, not names of columns.
 _MOST_NAMES = 20
-_LONGEST_NAME = 40
+_LONGEST_NAME = 100
 _MISSING = "missing"
 _UNNAMED = "group"
 
@@ -298,7 +299,7 @@ def group_name(feature: str, value: object) -> str:
     ):
         return f"{feature}={label_text(value)}"
     text = shown(value) if isinstance(value, bool | int | float) else str(value)
-    return f"{feature}={text if len(text) <= _LONGEST_NAME else f'{text[:_LONGEST_NAME]}...'}"
+    return f"{feature}={shorten(text, _LONGEST_NAME)}"
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:

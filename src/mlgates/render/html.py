@@ -20,7 +20,7 @@ from mlgates.render import rows, split_code
 from mlgates.render.figures import figures
 from mlgates.render.svg import WIDTH, draw
 from mlgates.report import GateResult, Report, severity
-from mlgates.verdict import Check, Verdict, format_number, worst_first
+from mlgates.verdict import Check, Limit, Verdict, format_number, worst_first
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -110,6 +110,7 @@ def _gate(result: GateResult, name: str, place: int) -> dict[str, object]:
         "measured": "" if blocks else _closest(result, name),
         "is_open": result.verdict not in (Verdict.PASS, Verdict.SKIP),
         "tally": " · ".join(_counts(result.checks)),
+        "count": len(result.checks),
         "seconds": format_number(result.seconds, "s") if result.seconds else "",
         "rows": listed[:first],
         "more": listed[first:],
@@ -146,15 +147,17 @@ def _worst(result: GateResult, name: str) -> str:
 def _closest(result: GateResult, name: str) -> str:
     """Return the value, interval and limit of the check closest to its limit."""
     checks = [check for check in result.checks if check.verdict is result.verdict and check.limit]
-    if not checks:
-        return ""
-    # a property that holds or not is not closer to its limit than a number
-    closest = min(checks, key=lambda check: (check.unit == "violations", severity(check)))
-    text = _value(rows.check_rows(result, [closest], name)[0])
-    return f"closest to its limit: {text}" if len(checks) > 1 else text
+    # where nothing is allowed and nothing was found, no value is closer than another
+    near = [check for check in checks if check.value or check.limit != Limit(at_most=0)]
+    if not near:
+        return "no violations" if checks else ""
+    text = _value(rows.check_rows(result, [min(near, key=severity)], name)[0])
+    return f"closest: {text}" if len(checks) > 1 else text
 
 
 def _value(row: rows.Row) -> str:
     """Return the cells of a row in one line: subject, value, interval and limit."""
-    value = " ".join(filter(None, [row.subject, row.measured]))
-    return ", ".join(filter(None, [value, row.interval, row.limit]))
+    value = " ".join(
+        filter(None, [row.subject, row.measured, row.interval and f"({row.interval})"])
+    )
+    return ", ".join(filter(None, [value, row.limit]))

@@ -12,14 +12,14 @@ from mlgates.printable import distinct
 from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, shares
 from mlgates.verdict import format_number
 
-WIDTH = 460
-_NAMES = 148  # right end of names
-_LEFT, _RIGHT = 156, 334  # of bars and intervals
-_NUMBERS = 340  # left end of signs and numbers
+WIDTH = 480
+_NAMES = 172  # right end of names
+_LEFT, _RIGHT = 180, 352  # of bars and intervals
+_NUMBERS = 360  # left end of signs and numbers
 _ROW = 18
 _TOP = 8
 _LABEL = 14  # height of a label above the rows
-_LETTERS = 24  # of a name
+_LETTERS = 29  # of a name
 _AXIS = 20
 _BEGIN, _END = 14, WIDTH - 14  # of a histogram
 _HEAD, _TALL = 2 * _LABEL, 112

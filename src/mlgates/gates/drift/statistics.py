@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from scipy import special
 
 from mlgates.gates._shared import enough, rows_until_significant
+from mlgates.printable import shorten
 from mlgates.profile.baseline import is_identifier
 from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Ordered, Side, cuts_together
@@ -190,7 +191,7 @@ def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPa
     if is_identifier(reference):
         # Identifiers, such as names of persons, must not appear in a report.
         names = [f"text {i}" for i in range(1, len(names) + 1)]
-    names = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names]
+    names = [shorten(name, _LONGEST) for name in names]
     names.append("(not in the reference)")
     labels = tuple(names[position] for position in cells.positions.tolist())
     test_cells = counting.category_cells(reference.counts, counts, unseen, together=False)
