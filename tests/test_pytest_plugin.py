@@ -368,6 +368,58 @@ def test_names_and_reasons_can_not_give_commands(pytester, run):
     assert "\x1b" not in "".join(shown)
 
 
+OUTCOMES = """
+import mlgates as mg
+import pytest
+import unittest
+
+@mg.gate
+def skips(data):
+    pytest.skip("no service")
+
+@mg.gate
+def imports(data):
+    return pytest.importorskip("no_such_module")
+
+@mg.gate
+def expects(data):
+    pytest.xfail("known")
+
+@mg.gate
+def exits(data):
+    pytest.exit("enough", returncode=0)
+
+@mg.gate
+def raises(data):
+    raise unittest.SkipTest("later")
+
+SUITE = mg.GateSuite([skips, imports, expects, exits, raises], name="release")
+
+def test_fixture(gates):
+    gates(SUITE, data={"x": [1]})
+
+def test_verdict():
+    SUITE.run(data={"x": [1]}).raise_for_verdict()
+
+@pytest.fixture(scope="module")
+def evidence():
+    return {"data": {"x": [1]}}
+
+@pytest.mark.gates(SUITE)
+def test_mark(gate_result): ...
+"""
+
+
+def test_a_skip_within_a_gate_is_the_error_of_that_gate(pytester, run):
+    pytester.makepyfile(test_loans=OUTCOMES)
+    found = run("-v")
+    assert found.ret == pytest.ExitCode.TESTS_FAILED
+    outcomes = found.parseoutcomes()
+    assert outcomes["failed"] == 5 + 2 + 5  # subtests, tests, tests of the mark
+    assert not outcomes.keys() & {"skipped", "xfailed", "passed", "errors"}
+    found.stdout.fnmatch_lines(["release: ERROR - 5 of 5 gates block release: skips ERROR, *"])
+
+
 SKIPPING = """
 import unittest
 import pytest

@@ -71,12 +71,16 @@ def test_drift_has_a_figure_a_column_worst_first():
 
 
 def test_long_names_keep_their_ends_and_only_bins_get_a_sign():
-    names = ["27.1 < x <= 31.5", "0 <= <200 DM", *(f"sex=female, foreign-worker={x}" for x in "yn")]
+    names = [
+        "27.1 < x <= 31.5",
+        "0 <= <200 DM",
+        *(f"sex=female, foreign-permit={x}yes" for x in "yn"),
+    ]
     details = [{"cell": x, "reference": 0.25, "current": 0.25, "moved": False} for x in names]
     figure = only(with_details(drift().checks[0], cells=details))
     shown = [shape.text for shape in draw(figure).shapes if shape.tag == "text"]
     assert {"27.1 < x ≤ 31.5", "0 <= <200 DM"} <= set(shown)
-    assert {"sex=female, forei...-worker=y", "sex=female, forei...-worker=n"} <= set(shown)
+    assert {"sex=female, forei...rmit=yyes", "sex=female, forei...rmit=nyes"} <= set(shown)
 
 
 def test_bars_are_as_long_as_shares():
