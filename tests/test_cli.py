@@ -278,6 +278,14 @@ def test_a_table_can_be_several_files_and_patterns(place, output):
     assert main(["run", "rows.toml", "--data=[x].csv"]) == 1
 
 
+def test_a_baseline_leaves_columns_out(place, output):
+    assert main(["baseline", "good.parquet", "-o", "b.json", "--exclude", "income"]) == 0
+    assert output() == "b.json: 300 rows, 1 column\n"
+    assert "income" not in Path("b.json").read_text(encoding="utf-8")
+    assert main(["baseline", "good.parquet", "-o", "b.json", "--exclude", "incme"]) == 2
+    assert "did you mean 'income'?" in output()
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("inconclusive", 3)])
 def test_the_summary_is_appended_and_the_exit_code_stays(place, monkeypatch, verdict, code):
     Path("step").write_text("before\n", encoding="utf-8")

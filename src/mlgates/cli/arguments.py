@@ -130,6 +130,8 @@ def parser() -> argparse.ArgumentParser:
     baseline = commands.add_parser("baseline", help=text, description=about)
     text = "Parquet or CSV files, folders of Parquet files, or patterns in quotes"
     baseline.add_argument("data", nargs="+", metavar="DATA", help=text)
+    text = "a column to leave out, such as a name or an address; repeat it for several"
+    baseline.add_argument("--exclude", action="append", default=[], metavar="COLUMN", help=text)
     baseline.add_argument(
         "-o",
         "--output",

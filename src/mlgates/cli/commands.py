@@ -61,9 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         from mlgates.profile.baseline import Baseline
 
-        baseline = Baseline.from_data(given.data)
+        baseline = Baseline.from_data(given.data, exclude=given.exclude)
         baseline.save(given.output)
-        _print(f"{given.output}: {baseline.rows:,} rows, {len(baseline.columns):,} columns")
+        rows, columns = baseline.rows, len(baseline.columns)
+        shape = f"{rows:,} row{'' if rows == 1 else 's'}, {columns:,} column"
+        _print(f"{given.output}: {shape}{'' if columns == 1 else 's'}")
     except KeyboardInterrupt:
         _print_error("interrupted")
         return _INTERRUPTED
