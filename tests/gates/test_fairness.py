@@ -473,6 +473,23 @@ def test_undecided_by_interval_names_the_widest_pair():
     assert check.details["rows_needed"] > 20_050
 
 
+@pytest.mark.parametrize("rule", ["significance", "interval"])
+def test_rows_that_are_enough_are_counted_as_given(rule):
+    """With weights the effective number of rows is smaller, and the intervals are wider."""
+    evidence = counted((80, 200), (104, 200))
+    weight = np.where(np.arange(400) % 5 == 0, 10.0, 1.0)
+    evidence["sample_weight"] = weight
+    gate = fair(PARITY, 0.05, decide_by=rule)
+    check = gate.run(**evidence).checks[0]
+    assert check.verdict == "inconclusive"
+    needed = check.details["rows_needed"]
+    assert needed > 400
+    times = math.ceil(needed / 400)
+    many = {name: np.tile(evidence[name], times) for name in ("y_true", "y_pred", "sample_weight")}
+    many["sensitive_features"] = {"g": np.tile(evidence["sensitive_features"]["g"], times)}
+    assert gate.run(**many).checks[0].verdict != "inconclusive"
+
+
 def test_near_the_limit_many_rows_are_needed():
     gate = fair(PARITY, 0.1, decide_by="interval")
     on = gate.run(**counted((40, 100), (50, 100))).checks[0]
