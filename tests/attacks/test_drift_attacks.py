@@ -189,3 +189,24 @@ def test_identifiers_are_not_shown_as_cells():
 def test_a_baseline_can_be_pickled():
     stored = mg.Baseline.from_data({"x": [1, 2, 3], "s": ["a", "b", "a"]})
     assert pickle.loads(pickle.dumps(stored)) == stored
+
+
+EVERY = ["psi", "ks", "wasserstein", "jensen_shannon", "hellinger", "total_variation", "chi2"]
+
+
+@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(
+    ("whole", "double"),
+    [(2**60 + 1, 2.0**60), (2**63 + 1, 2.0**63), (2**53 + 1, 2.0**53), (-(2**60) - 1, -(2.0**60))],
+)
+def test_integers_are_not_equal_to_the_nearest_double(method, stored, whole, double):
+    integers = np.full(200, whole, np.uint64 if whole > 2**63 else np.int64)
+    doubles = np.full(200, double)
+    for data, reference in ((integers, doubles), (doubles, integers)):
+        table = {"x": reference}
+        known = mg.Baseline.from_data(table) if stored else table
+        check = mg.Drift(method).run(data={"x": data}, reference=known).checks[0]
+        assert str(check.verdict) == "fail", check.reason
+        same = mg.Drift(method).run(data={"x": reference}, reference=known)
+        assert str(same.verdict) == "pass"
