@@ -249,6 +249,7 @@ def test_listed_values_are_counted_as_missing(values, listed, rows):
         ([None] * 50 + ["NA"] + ["b"] * 49, "2 % of the values are empty, '?', 'NA' or similar"),
         ([1] * 98 + [-999] * 2, "2 % of the values are -999 or similar"),
         ([1.5] * 98 + [-9999.0] * 2, "2 % of the values are -999 or similar"),
+        ([Decimal("1.5")] * 98 + [Decimal(-999)] * 2, "2 % of the values are -999 or similar"),
     ],
 )
 def test_values_that_often_mean_missing_get_a_hint(values, hint):

@@ -28,6 +28,7 @@ _PLACEHOLDERS: dict[str, tuple[object, ...]] = {
     "string": ("", " ", "?", " ?", "NA", "N/A", "n/a", "nan", "NaN", "null", "NULL", "None", "-"),
     "int": (-999, -9999, -99999),
     "float": (-999, -9999, -99999),
+    "decimal": (-999, -9999, -99999),
 }
 _SHARE_FOR_HINT = 0.01
 _LONGEST_LABEL = 80
