@@ -61,8 +61,10 @@ def test_large_integers_stay_distinct():
 def test_signed_and_unsigned_columns_merge_in_the_type_that_holds_both():
     big, small = Ecdf.of(np.array([2**64 - 1], np.uint64)), Ecdf.of(np.array([7]))
     assert big.merge(small).values.tolist() == [7, 2**64 - 1]
-    below = big.merge(Ecdf.of(np.array([-7])))
-    assert below.values.tolist() == [-7.0, 2.0**64]
+    below = Ecdf.of(np.array([2**63], np.uint64)).merge(Ecdf.of(np.array([-7])))
+    assert below.values.tolist() == [-7.0, 2.0**63]
+    with pytest.raises(EvidenceError, match="no type represents all values"):
+        _ = big.merge(Ecdf.of(np.array([-7]))).values
 
 
 def test_the_array_is_neither_changed_nor_kept():

@@ -3,6 +3,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from mlgates.profile.counters import (
     Missing,
     NotIn,
     NotMatching,
+    NumericSample,
     Outside,
     ValueCounts,
     Violations,
@@ -316,6 +318,62 @@ def test_a_column_without_values_merges_with_any_kind():
             assert merged.schema["x"].kind == some.schema["x"].kind
             assert merged[Distribution("x")] == some[Distribution("x")]
             assert merged.columns["x"].nulls == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        ([1, 2, 2], [1.5, NAN, 2.0], "float"),
+        ([1, 2, 2], [1.0, None, 3.0], "float"),
+        ([2**53, 0], [0.5], "float"),
+        ([1, 2], [Decimal("1.5"), None], "decimal"),
+        ([0.5, 2.0], [Decimal("1.5"), Decimal("0.5")], "float"),
+    ],
+)
+def test_integers_and_other_numbers_merge(first, second, kind):
+    counters = [Distribution("x"), NumericSample("x"), Missing("x"), Outside("x", 1, 2)]
+    counters += [Duplicated("x")] if "decimal" not in kind else []
+    if any(isinstance(value, Decimal) for value in second):
+        counters = counters[:4]
+    a, b = (Profile.of(pa.table({"x": pa.array(part)}), counters) for part in (first, second))
+    whole = [x if x is None else float(x) for x in (*first, *second)]
+    expected = Profile.of(pa.table({"x": pa.array(whole)}), counters)
+    for merged in (a.merge(b), b.merge(a)):
+        assert merged.schema["x"].kind == merged.columns["x"].field.kind == kind
+        assert (merged.columns["x"].min, merged.columns["x"].max) == (
+            expected.columns["x"].min,
+            expected.columns["x"].max,
+        )
+        for counter in counters:
+            if counter != Missing("x") and not isinstance(counter, Outside | Duplicated):
+                assert merged[counter] == expected[counter]
+            assert merged[counter].n == expected[counter].n
+        for counter in counters[2:]:
+            assert merged[counter].count == expected[counter].count
+
+
+def test_integers_that_no_float_represents_do_not_merge_silently():
+    a, b = (Profile.of({"x": values}) for values in ([2**53 + 1], [0.5]))
+    merged = a.merge(b)
+    with pytest.raises(EvidenceError, match=r"integers beyond 2\*\*53 cannot be merged"):
+        _ = merged[Distribution("x")].values  # noqa: PD011
+    repeated = [Profile.of({"x": v}, [Duplicated("x")]) for v in ([2**53 + 1], [2.0**53])]
+    with pytest.raises(EvidenceError, match=r"integers beyond 2\*\*53 cannot be merged"):
+        _ = repeated[0].merge(repeated[1])[Duplicated("x")].count
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([1], [True]),
+        ([1.5], ["a"]),
+        ([dt.date(2024, 1, 1)], [dt.datetime(2024, 1, 1)]),
+        ([1], [dt.date(2024, 1, 1)]),
+    ],
+)
+def test_numbers_do_not_merge_with_other_kinds(first, second):
+    with pytest.raises(EvidenceError, match="profiles cannot be merged: column 'x' has"):
+        Profile.of({"x": first}).merge(Profile.of({"x": second}))
 
 
 def test_containers_of_the_same_values_have_the_same_fingerprint(tmp_path):

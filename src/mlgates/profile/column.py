@@ -22,6 +22,8 @@ __all__ = ["ColumnProfile", "ColumnView"]
 
 #: Kinds whose values are stored as whole numbers: dates in days, other times in their unit.
 WHOLE = frozenset({"int", "date", "time", "timestamp", "duration"})
+#: Kinds whose values are numbers.
+NUMBERS = frozenset({"int", "float", "decimal"})
 #: Kinds whose values are strings of characters or bytes.
 TEXTS = frozenset({"string", "binary"})
 #: Types of the smallest and the largest value of a column.
@@ -429,27 +431,43 @@ class ColumnProfile:
         return self.neg_inf + self.pos_inf
 
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
-        """Return the profile of the rows of both; EvidenceError if their kinds differ."""
+        """Return the profile of the rows of both; EvidenceError if their kinds do not fit.
+
+        Integers and floats make floats: an hour of integers with a missing cell is often one of
+        floats. The checksum is then not that of one column with all rows.
+        """
+        field = merge_fields(self.field, other.field)
+        low = min((x for x in (self.min, other.min) if x is not None), default=None)
+        high = max((x for x in (self.max, other.max) if x is not None), default=None)
+        if field.kind == "float":
+            low, high = (None if end is None else float(end) for end in (low, high))
         return replace(
             self,
-            field=merge_fields(self.field, other.field),
+            field=field,
             rows=self.rows + other.rows,
             nulls=self.nulls + other.nulls,
             nans=self.nans + other.nans,
             neg_inf=self.neg_inf + other.neg_inf,
             pos_inf=self.pos_inf + other.pos_inf,
-            min=min((x for x in (self.min, other.min) if x is not None), default=None),
-            max=max((x for x in (self.max, other.max) if x is not None), default=None),
+            min=low,
+            max=high,
             checksum=(self.checksum + other.checksum) & _WORD,
         )
 
 
 def merge_fields(a: Field, b: Field) -> Field:
-    """Return the field of a column from those of two parts; one of kind "null" fits any other."""
+    """Return the field of a column from those of two parts.
+
+    One of kind "null" fits any other. Numbers of two kinds are floats, or decimals if none is a
+    float.
+    """
     if a.kind == "null":
         return replace(b, name=a.name)
     if b.kind == "null":
         return a
+    if a.kind != b.kind and {a.kind, b.kind} <= NUMBERS:
+        widest = max(a, b, key=lambda field: ("int", "decimal", "float").index(field.kind))
+        return replace(widest, name=a.name)
     if a.kind != b.kind:
         msg = (
             f"profiles cannot be merged: column {a.name!r} has {a.kind} values ({a.type}) "

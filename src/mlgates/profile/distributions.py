@@ -30,6 +30,39 @@ _INFINITIES = np.array([-np.inf, np.inf])
 _FEW_ENTRIES = 1 << 16
 
 
+def concatenated(parts: Sequence[Values]) -> Values:
+    """Return all values as one array of a type that represents each of them.
+
+    `parts` are non-empty arrays of int64, uint64 or floats.
+
+    Raises
+    ------
+    EvidenceError
+        If there is no such type: integers beyond 2**53 and fractions, or negative ones and those
+        from 2**63 on.
+
+    Examples
+    --------
+    >>> concatenated([np.array([1, 2]), np.array([0.5])])
+    array([1. , 2. , 0.5])
+    """
+    if len({part.dtype for part in parts}) == 1:
+        return np.concatenate(parts)
+    if all(part.dtype.kind != "f" and part.min() >= 0 for part in parts):
+        return np.concatenate([part.astype(np.uint64) for part in parts])
+    doubles = [part.astype(np.float64) for part in parts]
+    # A number that rounding moved beyond its type is not the same when converted back.
+    with np.errstate(invalid="ignore"):
+        pairs = [(a, b.astype(a.dtype)) for a, b in zip(parts, doubles, strict=True)]
+    if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs):
+        msg = (
+            "no type represents all values: integers beyond 2**53 cannot be merged with floats or "
+            "with integers of another sign"
+        )
+        raise EvidenceError(msg)
+    return np.concatenate(doubles)
+
+
 class Ecdf(State):
     """Empirical cumulative distribution function: the sorted values.
 
@@ -59,17 +92,15 @@ class Ecdf(State):
 
     @property
     def values(self) -> Values:
-        """The sorted values, shape (n,): 64-bit integers if all of them are, else doubles."""
+        """The sorted values, shape (n,): 64-bit integers if all of them are, else doubles.
+
+        Raises EvidenceError if no type represents all merged values.
+        """
         parts = self._parts
         if len(parts) == 0:
-            self._parts = (counting.in_order(np.empty(0)),)
-        elif len(parts) > 1:
-            if len({part.dtype for part in parts}) > 1:
-                # Signed and unsigned integers become doubles if some of them are negative.
-                positive = all(part.dtype.kind != "f" and part[0] >= 0 for part in parts)
-                dtype = np.uint64 if positive else np.float64
-                parts = tuple(part.astype(dtype, copy=False) for part in parts)
-            joined = np.concatenate(parts)
+            return counting.in_order(np.empty(0))
+        if len(parts) > 1:
+            joined = concatenated(parts)
             # A stable sort merges the parts, which are sorted already, in linear time.
             joined.sort(kind="stable")
             joined.flags.writeable = False
@@ -356,16 +387,23 @@ class Frequencies(State):
                 # A common type that represents all values exactly.
                 decimals = [type_ for type_ in types if kinds.is_decimal(type_)]
                 whole = [type_ for type_ in types if kinds.is_integer(type_)]
-                if len(decimals) + len(whole) < len(types):
+                has_floats = pa.float64() in types and not decimals
+                if len(decimals) + len(whole) + has_floats < len(types):
                     names = " and ".join(sorted(map(str, types)))
                     msg = f"counts of {names} values cannot be added"
                     raise EvidenceError(msg)
-                if decimals:
+                if has_floats:
+                    wide = pa.float64()
+                elif decimals:
                     wide = pa.decimal256(76, max(type_.scale for type_ in decimals))
                 else:
                     positive = all(pc.min(array).as_py() >= 0 for array in arrays)
                     wide = pa.uint64() if positive else pa.decimal128(20, 0)
-                arrays = [array.cast(wide) for array in arrays]
+                try:
+                    arrays = [array.cast(wide) for array in arrays]
+                except pa.ArrowInvalid as error:
+                    msg = f"counts of values that {wide} does not represent cannot be added"
+                    raise EvidenceError(msg) from error
             values = pa.chunked_array(arrays)
             encoded = encoding.encode(values)
             counts = np.zeros(len(encoded.dictionary), np.int64)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mlgates.profile.counter import BatchView, ColumnCounter, State
 from mlgates.profile.counters import COMPARABLE, SHOWN, first_true, require_kind
+from mlgates.profile.distributions import concatenated
 from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, offsets_and_bytes
 
@@ -82,8 +83,11 @@ class Duplicates(State):
             return values[0]
         arrays = [part for part in values if isinstance(part, np.ndarray)]
         if len(arrays) == len(values):
-            if len({part.dtype == np.uint64 for part in arrays}) == 1:
-                return np.concatenate(arrays)
+            if len({part.dtype == np.uint64 for part in arrays}) == 1 or any(
+                part.dtype.kind == "f" for part in arrays
+            ):
+                whole = [x.astype(np.int64) if x.dtype.kind in "bi" else x for x in arrays]
+                return concatenated(whole)
             if all(part.min() >= 0 for part in arrays):
                 return np.concatenate([part.astype(np.uint64) for part in arrays])
             values = [pa.chunked_array([part]).cast(pa.decimal128(20, 0)) for part in arrays]

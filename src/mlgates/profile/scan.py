@@ -177,7 +177,7 @@ class Profile:
         ------
         EvidenceError
             If they differ in the names or kinds of columns, or in their counters. A column without
-            any value merges with any kind.
+            any value merges with any kind, and integers merge with floats.
         """
         states = other._states  # noqa: SLF001
         pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
