@@ -5,8 +5,10 @@ import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -106,6 +108,48 @@ def test_decimals_of_a_negative_scale_are_compared_exactly():
 def test_a_condition_that_returns_no_order_is_an_error(answer):
     gate = mg.Completeness("x", by={"some": lambda table: answer})
     assert gate.run(data=pd.DataFrame({"x": [1, 2]})).verdict is ERROR
+
+
+BIG = [3, 2**53 + 1, 2**100, None]
+INTEGERS = {
+    "list": lambda cells: {"x": cells},
+    "polars": lambda cells: pl.DataFrame({"x": pl.Series(cells, dtype=pl.Int128)}),
+    "lazy": lambda cells: pl.LazyFrame({"x": pl.Series(cells, dtype=pl.Int128)}),
+    "arrow": lambda cells: pa.table({"x": pa.array(cells, pa.decimal128(38, 0))}),
+    "duckdb": lambda cells: duckdb.from_arrow(
+        pa.table({"x": pa.array(cells, pa.decimal128(38, 0))})
+    ),
+    "pandas": lambda cells: pd.DataFrame(
+        {"x": pd.array(cells, dtype=pd.ArrowDtype(pa.decimal128(38, 0)))}
+    ),
+}
+
+
+@pytest.mark.parametrize("cells", [[1, 2, 2, None], BIG], ids=["small", "large"])
+@pytest.mark.parametrize("make", INTEGERS.values(), ids=INTEGERS)
+def test_integers_beyond_64_bits_are_integers_whatever_their_values(make, cells):
+    table = make(cells)
+    assert dict(mg.Schema.infer(table).columns)["x"] == mg.Column("int", nullable=True)
+    most = max(filter(None, cells))
+    rules = {"at_least": 1, "at_most": most, "isin": [1, 2, *BIG[:3]], "nullable": True}
+    assert mg.Schema({"x": mg.Column("int", **rules)}).run(data=table).passed
+    rules = {"at_most": most - 1, "isin": cells[:2], "nullable": True, "unique": True}
+    result = mg.Schema({"x": mg.Column("int", **rules)}).run(data=table)
+    small = cells is not BIG
+    counts = {c.metric: c.details["count"] for c in result.checks if not c.passed}
+    assert counts == ({"range": 2, "unique": 1} if small else {"range": 1, "isin": 1})
+    profile = mg.Profile.of(table, ())
+    assert (profile.columns["x"].min, profile.columns["x"].max) == (cells[0], most)
+    assert type(profile.columns["x"].max) is int
+    float_ = mg.Schema({"x": mg.Column("float", nullable=True)}).run(data=table)
+    assert float_.verdict is FAIL
+
+
+def test_sums_of_duckdb_are_integers():
+    sums = duckdb.sql("select sum(range) as s, range % 3 as g from range(1000) group by g")
+    assert mg.Schema({"s": "int", "g": "int"}).run(data=sums).passed
+    result = mg.Schema({"s": "string", "g": "int"}).run(data=sums)
+    assert "int (Arrow decimal128(38, 0))" in result.checks[0].reason
 
 
 def latin(cells):

@@ -384,6 +384,7 @@ def test_pandas_extension_arrays_that_arrow_does_not_know_are_unreadable():
 
 # polars
 
+INT128 = ([1, None], [2**63, None], [2**100, None], [2**127 - 1, -(2**127)], [None, None])
 POLARS = [
     (pl.Int8, [1, None], "int", "int8"),
     (pl.UInt64, [2**64 - 1, None], "int", "uint64"),
@@ -401,10 +402,8 @@ POLARS = [
     (pl.Array(pl.Int8, 1), [[1], None], "nested", None),
     (pl.Struct({"a": pl.Int8}), [{"a": 1}, None], "nested", "struct<a: int8>"),
     (pl.Null, [None, None], "null", "null"),
-    (pl.Int128, [1, None], "int", "int64"),
-    (pl.Int128, [2**63, None], "int", "uint64"),
-    (pl.Int128, [2**100, None], "decimal", "decimal128(38, 0)"),
-    (pl.Int128, [None, None], "int", "int64"),
+    *((pl.Int128, cells, "int", "decimal256(76, 0)") for cells in INT128),
+    (pl.Decimal(10, 0), [Decimal(2), None], "int", "decimal128(10, 0)"),
 ]
 
 

@@ -48,8 +48,8 @@ READABLE = [
     ([Level.LOW, 2], "int", "int64"),
     ([2**63, 1], "int", "uint64"),
     ([np.uint64(2**63), 1], "int", "uint64"),
-    ([2**63, -1], "decimal", "decimal128(38, 0)"),
-    ([-(2**70)], "decimal", "decimal128(38, 0)"),
+    ([2**63, -1], "int", "decimal128(38, 0)"),
+    ([-(2**70)], "int", "decimal128(38, 0)"),
     ([1.5, 2.5], "float", "double"),
     ([1, 2.5], "float", "double"),
     ([2.5, 1], "float", "double"),
@@ -62,6 +62,7 @@ READABLE = [
     ([b"a", bytearray(b"b")], "binary", "binary"),
     ([Decimal("1.5"), Decimal(2)], "decimal", "decimal128(2, 1)"),
     ([Decimal("1.5"), 2], "decimal", "decimal128(2, 1)"),
+    ([Decimal(2), 3], "decimal", "decimal128(1, 0)"),
     ([dt.date(1, 1, 1), dt.date(9999, 12, 31)], "date", "date32[day]"),
     ([dt.time(1, 2, 3)], "time", "time64[us]"),
     ([NOON, dt.datetime(9999, 1, 1)], "timestamp", "timestamp[us]"),
@@ -168,12 +169,14 @@ def test_integers_beyond_the_range_of_floats_are_never_rounded(big):
     assert cells_of(column) == ["int", "float", None]
 
 
-def test_integers_are_exact_to_38_digits_and_unreadable_beyond():
-    assert cells_of(from_objects("x", [10**38 - 1, None])) == [Decimal(10**38 - 1), None]
-    column = from_objects("x", [10**38, None])
+def test_integers_are_exact_to_76_digits_and_unreadable_beyond():
+    for largest in (10**38 - 1, 10**76 - 1):
+        column = from_objects("x", [largest, None])
+        assert (column.field.kind, cells_of(column)) == ("int", [Decimal(largest), None])
+    column = from_objects("x", [10**76, None])
     assert (column.field.kind, column.field.type) == ("unreadable", "int")
     assert column.field.problem == (
-        "column 'x' holds integers of more than 38 digits; convert them to text or float"
+        "column 'x' holds integers of more than 76 digits; convert them to text or float"
     )
 
 

@@ -102,10 +102,6 @@ def error_check(subject: str, metric: str, error: Exception, group: str | None =
     return Check(subject=subject, metric=metric, group=group, verdict=Verdict.ERROR, reason=reason)
 
 
-#: Arrow's names of floats that users know by another name.
-_FLOATS = {"double": "float64", "float": "float32", "halffloat": "float16"}
-
-
 def described_type(field: Field) -> str:
     """Return the type of a column in words, with the name that users write for it.
 
@@ -114,8 +110,7 @@ def described_type(field: Field) -> str:
     >>> described_type(Field("x", "float", "double")), described_type(Field("x", "int", "int64"))
     ('type float64 (Arrow double)', 'type int64')
     """
-    known = _FLOATS.get(field.type)
-    return f"type {known} (Arrow {field.type})" if known else f"type {field.type}"
+    return f"type {field.type_name}"
 
 
 def listed(values: tuple[object, ...], most: int = 5) -> str:

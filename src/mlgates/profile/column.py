@@ -16,7 +16,7 @@ from mlgates.stats.counting import in_order
 from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, byte_weights, bytes_sum, offsets_and_bytes
 from mlgates.tables.exact import NANOSECONDS
-from mlgates.tables.field import Field
+from mlgates.tables.field import Field, stored_kind
 
 __all__ = ["ColumnProfile", "ColumnView"]
 
@@ -121,7 +121,8 @@ class ColumnView:
         else:
             self.nulls = int(array.null_count)
         self.missing = self.nulls
-        kind = field.kind
+        #: kind of the values in Arrow: integers beyond 64 bits are decimals
+        self.stored = kind = stored_kind(field, array)
         if kind == "float":
             self.sweep = _sweep(encoding.to_floats(self.plain)) if sweep is None else sweep
             self.floats = self.sweep.floats
@@ -137,6 +138,8 @@ class ColumnView:
             numbers = encoding.to_whole_numbers(self.plain) if kind in WHOLE else self.plain
             span = pc.min_max(numbers)
             self.min, self.max = span["min"].as_py(), span["max"].as_py()
+            if kind == "decimal" and field.kind == "int" and self.min is not None:
+                self.min, self.max = int(self.min), int(self.max or 0)
         self.valid = self.rows - self.missing
 
     @cached_property
@@ -183,7 +186,7 @@ class ColumnView:
         Integers keep their width. Dates are days and other times 64-bit counts of their unit.
         Decimals are rounded to doubles. Raises EvidenceError for texts and nested values.
         """
-        kind = self.field.kind
+        kind = self.stored
         if kind == "float":
             return self.floats[~self.missing_mask()] if self.missing else self.floats
         if kind in WHOLE:
@@ -246,7 +249,7 @@ class ColumnView:
         bytes are added, so that the checksum does not change when earlier bytes change places.
         0 for all other kinds.
         """
-        kind = self.field.kind
+        kind = self.stored
         if kind == "float":
             return self.sweep.checksum
         if kind in WHOLE:

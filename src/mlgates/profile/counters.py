@@ -264,7 +264,7 @@ class Fractional(ColumnCounter):
     def count(self, batch: BatchView) -> Violations:
         """Return the fractional values of one batch."""
         view = require_kind(batch[self.column], _READABLE, "tested for whole numbers")
-        if view.field.kind == "decimal":
+        if view.stored == "decimal":
             present = view.plain.drop_null()
             return violations_at(np.asarray(pc.not_equal(pc.floor(present), present)), view)
         if view.field.kind != "float":
@@ -441,7 +441,7 @@ class Distribution(ColumnCounter):
         if view.field.kind in {"bool", "string"}:
             return Frequencies.counted(view.encoded.dictionary, view.code_counts)
         require_kind(view, _ORDERED | {"null"}, "counted as a distribution")
-        if view.field.kind == "decimal":
+        if view.stored == "decimal":
             # Raises if distinct decimals have the same double.
             numbers_of(view)
         return Ecdf([view.in_order()])
@@ -619,7 +619,7 @@ def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
     if actual.kind not in {"int", "float", "decimal", "null"}:
         msg = f"column {actual.name!r} must have numbers, got {actual.kind} values ({actual.type})"
         raise EvidenceError(msg)
-    if actual.kind == "decimal" and not distinct_as_doubles(view.plain):
+    if view.stored == "decimal" and not distinct_as_doubles(view.plain):
         msg = (
             f"column {actual.name!r} ({actual.type}) has distinct values that are equal when "
             "rounded to doubles; round them to fewer digits, or convert them to texts"
@@ -660,7 +660,7 @@ def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np
     none_or_all = np.full(view.valid, (limit > 0) is below)
     if isinstance(limit, float):
         return none_or_all
-    if view.field.kind == "decimal":
+    if view.stored == "decimal":
         type_ = view.plain.type
         scaled = limit * Fraction(10) ** type_.scale
         units = math.ceil(scaled) if below else math.floor(scaled)

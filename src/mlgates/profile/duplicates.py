@@ -173,7 +173,7 @@ class Duplicated(ColumnCounter):
         if view.valid == 0:
             return Duplicates()
         rows = np.flatnonzero(~view.missing_mask()) if view.missing else None
-        if view.field.kind in _HASHED:
+        if view.stored in _HASHED:
             return Duplicates(_Part(view.plain.drop_null() if view.nulls else view.plain, rows, 0))
         values: npt.NDArray[Any] = view.values
         small = values.dtype == np.uint64 and values.max() <= np.iinfo(np.int64).max

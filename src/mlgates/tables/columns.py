@@ -6,7 +6,7 @@ Arrays of shape ``(n, 1)`` are flattened; nothing else is reshaped or cast. Iter
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from mlgates.errors import EvidenceError
 from mlgates.tables import containers, encoding
-from mlgates.tables.field import Field
+from mlgates.tables.field import Field, stored_kind
 from mlgates.tables.objects import UNCONVERTIBLE
 from mlgates.tables.source import Source, as_source, collected
 
@@ -78,7 +78,7 @@ class Column(RowAxis):
     def floats(self) -> npt.NDArray[np.float64]:
         """The numbers as float64, NaN if missing."""
         plain = encoding.decode(self.array)
-        if self.field.kind == "decimal":
+        if stored_kind(self.field, self.array) == "decimal":
             found = np.full(len(plain), np.nan)
             found[~encoding.null_mask(plain)] = encoding.to_doubles(plain)
             return found
@@ -137,6 +137,7 @@ def as_column(title: str, value: object) -> Column:
             msg = field.problem.replace(f"column {title.strip('`')!r}", title, 1)
             raise EvidenceError(msg)
         return Column(title, len(numbers), index, *containers.from_sequence(title, numbers))
+    field = replace(field, kind=stored_kind(field, array))
     dtype = getattr(values, "dtype", None)
     declares = containers.is_instance_of(dtype, "pandas", "CategoricalDtype") or (
         containers.kind_of(values) == "polars column" and str(dtype).startswith("Enum")

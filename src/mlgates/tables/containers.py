@@ -7,6 +7,7 @@ the others are not affected.
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from typing import Any, Literal
@@ -225,11 +226,11 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
     Columns of Python objects are converted by the types of their cells.
     """
     dtype = str(series.dtype)
-    if dtype in {"Object", "Int128", "UInt128"}:  # Arrow would read the addresses of the objects
-        column = from_objects(name, series.to_list())
-        if dtype == "Object" or column.field.kind != "null":
-            return column
-        return from_arrow(name, pa.nulls(len(series), pa.int64()))
+    if dtype == "Object":  # Arrow would read the addresses of the objects
+        return from_objects(name, series.to_list())
+    if dtype in {"Int128", "UInt128"}:  # of one type in all batches, whatever their values
+        array, field = from_arrow(name, pa.array(series.to_list(), pa.decimal256(76, 0)))
+        return ArrowColumn(array, replace(field, type=dtype.lower()))
     try:
         # As a frame, because polars 1.20 exports a single series incorrectly.
         table = pa.table(series.to_frame())

@@ -26,6 +26,7 @@ __all__ = [
     "is_unicode",
     "is_unsupported",
     "no_column",
+    "stored_kind",
 ]
 
 # Extension types whose storage (a count of periods, two ends, unknown bytes) is not the value.
@@ -99,6 +100,8 @@ class Field:
             values = encoded[1]
             return f"category of {_TYPE_NAMES.get(values, values)}"
         name = _TYPE_NAMES.get(self.type)
+        if self.kind == "int" and self.type.startswith("decimal"):
+            name = "int"  # beyond 64 bits
         return self.type if name is None else f"{name} (Arrow {self.type})"
 
 
@@ -194,6 +197,8 @@ def field_of(
         else:
             break
     kind = _KINDS.get(inner.id, "unreadable")
+    if kind == "decimal" and inner.scale <= 0:
+        kind = "int"  # the form of integers beyond 64 bits, such as sums of DuckDB
     if opaque in _OPAQUE:
         kind, label = "unreadable", opaque
     if kind == "unreadable":
@@ -206,6 +211,20 @@ def field_of(
         unit=inner.unit if kind in {"time", "timestamp", "duration"} else None,
         zone=inner.tz if kind == "timestamp" else None,
     )
+
+
+def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
+    """Return the kind of a column's values in Arrow: "decimal" for integers beyond 64 bits.
+
+    Examples
+    --------
+    >>> sums = pa.chunked_array([pa.array([2**70], pa.decimal128(38, 0))])
+    >>> field = field_of("sum", sums.type)
+    >>> field.kind, stored_kind(field, sums)
+    ('int', 'decimal')
+    """
+    type_ = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    return "decimal" if pa.types.is_decimal(type_) else field.kind
 
 
 def from_arrow(

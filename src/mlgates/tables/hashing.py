@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mlgates.errors import EvidenceError
 from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, offsets_and_bytes
-from mlgates.tables.field import Field
+from mlgates.tables.field import Field, stored_kind
 
 __all__ = ["RowHashes", "row_hashes"]
 
@@ -123,7 +123,7 @@ def _numbers(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words]:
     """Return numbers, bools and times as words, and the tags of their kinds."""
     if field.kind == "float":
         return _floats(encoding.to_floats(array).astype(np.float64, copy=False))
-    if field.kind == "decimal":
+    if stored_kind(field, array) == "decimal":
         return _decimals(array)
     if field.kind == "bool":
         values = _joined(array, np.bool_).astype(np.uint64)

@@ -6,6 +6,7 @@ of all cells are compared first. A column that mixes families is unreadable, nev
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from itertools import chain
@@ -29,7 +30,8 @@ UNCONVERTIBLE = (
     OSError,
 )
 
-_INT128_DIGITS = 38
+#: types of integers beyond 64 bits
+_BEYOND_64_BITS = (pa.decimal128(38, 0), pa.decimal256(76, 0))
 _INT32 = np.iinfo(np.int32)
 # Arrow recurses into lists in C: deeper lists, and lists that contain themselves, would crash it.
 _DEEPEST = 100
@@ -93,7 +95,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
     if len(families) <= 1 and None not in families:
         family = str(next(iter(families), "null"))
         try:
-            return from_arrow(name, _converted(family, values))
+            array, field = from_arrow(name, _converted(family, values))
         except _UnreadableError as error:
             problem, label = error.args
         except UnicodeEncodeError:
@@ -101,6 +103,8 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
             problem = "holds text that is not valid Unicode (lone surrogates); clean it first"
         except UNCONVERTIBLE:
             problem = f"holds values of type {label} that Arrow can't represent; convert them first"
+        else:  # (Decimals are decimals, also if all of this sample are whole numbers)
+            return ArrowColumn(array, replace(field, kind=family) if family == "decimal" else field)
     elif len(names) == 1:
         problem = f"holds Python objects of type {label}; convert them to numbers or text first"
     else:
@@ -171,7 +175,7 @@ def _converted(family: str, values: Sequence[Any]) -> Any:
 
 
 def _numbers(family: str, values: Any) -> Any:
-    """Convert numbers; whole ones to the first of int64, uint64 and decimal128 that holds all."""
+    """Convert numbers; whole ones to the first of int64, uint64 and decimals that holds all."""
     if family == "float":
         try:
             return pa.array(values, pa.float64(), from_pandas=True)
@@ -190,12 +194,12 @@ def _numbers(family: str, values: Any) -> Any:
         return pa.array(values, pa.int64(), from_pandas=True)
     except (OverflowError, pa.ArrowInvalid):
         cells = [None if value is None else int(value) for value in _present(values)]
-    for wider in (pa.uint64(), pa.decimal128(_INT128_DIGITS, 0)):
+    for wider in (pa.uint64(), *_BEYOND_64_BITS):
         try:
             return pa.array(cells, wider)
         except (OverflowError, pa.ArrowInvalid):
             continue
-    problem = "holds integers of more than 38 digits; convert them to text or float"
+    problem = "holds integers of more than 76 digits; convert them to text or float"
     raise _UnreadableError(problem, "int")
 
 
