@@ -1,4 +1,4 @@
-"""Performance: limits, slices, what decides, and what never passes."""
+"""Performance: limits, slices, decision rules, and evidence that must not pass."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ from mlgates.progress import Progress
 
 
 def labels(right: int, wrong: int) -> dict[str, list[int]]:
-    """Positive rows of which some are found, and as many negative ones, all told as such."""
+    """Return labels with some positives found and as many negatives, all predicted correctly."""
     n = right + wrong
     return {"y_true": [1] * n + [0] * n, "y_pred": [1] * right + [0] * (wrong + n)}
 
@@ -115,7 +115,7 @@ def test_names():
     assert mg.Performance(partial, at_least=0.8).name == "performance:fbeta_score"
 
 
-# What decides
+# Decision rules
 
 
 def test_estimate_decides_by_default_and_the_interval_is_shown():
@@ -158,7 +158,7 @@ def test_interval_decides_when_all_of_it_is_on_one_side(limit, verdict):
     ("limit", "verdict"),
     [(0.8, "pass"), (0.9, "pass"), (0.94, "inconclusive"), (0.95, "fail")],
 )
-def test_significance_fails_only_what_chance_would_hardly_do(limit, verdict):
+def test_significance_fails_only_significant_values(limit, verdict):
     gate = mg.Performance("recall", at_least=limit, decide_by="significance")
     check = gate.run(**labels(90, 10)).checks[0]
     assert check.verdict == verdict
@@ -179,7 +179,7 @@ def test_p_value_is_that_of_the_interval():
 
 
 @pytest.mark.parametrize("decide_by", ["interval", "significance"])
-def test_a_far_row_of_little_weight_shows_nothing(decide_by):
+def test_an_outlier_with_a_small_weight_decides_nothing(decide_by):
     error = np.abs(np.random.default_rng(5).normal(size=1_000)) * 0.01 + 1
     error[0] = 1e4
     gate = mg.Performance("mean_absolute_error", at_most=1.0079, decide_by=decide_by)
@@ -197,7 +197,7 @@ def test_a_far_row_of_little_weight_shows_nothing(decide_by):
     st.floats(0.5, 5),
     st.sampled_from(["mean_absolute_error", "root_mean_squared_error", "mean_error"]),
 )
-def test_an_interval_of_weighted_losses_holds_its_value(seed, tail, metric):
+def test_an_interval_of_weighted_losses_contains_the_value(seed, tail, metric):
     rng = np.random.default_rng(seed)
     given = {"y_true": np.zeros(500), "y_pred": rng.lognormal(sigma=tail, size=500)}
     weight = 10 ** rng.uniform(-4, 0, 500)
@@ -206,7 +206,7 @@ def test_an_interval_of_weighted_losses_holds_its_value(seed, tail, metric):
     assert check.interval[0] <= check.value <= check.interval[1]
 
 
-def test_an_interval_beside_its_value_is_no_test():
+def test_an_interval_without_its_value_gives_no_p_value():
     def kinds(y_true, y_pred):
         return float(len(np.unique(y_pred)))
 
@@ -230,7 +230,7 @@ def test_losses_and_both_limits():
     assert mg.Performance("mean_error", at_least=0.5, at_most=0.6).run(**given).verdict == "fail"
 
 
-# Too little, undefined, impossible
+# Too few rows, undefined and invalid values
 
 
 def test_few_rows_are_inconclusive():
@@ -249,7 +249,7 @@ def test_weights_count_as_effective_rows():
 
 
 @pytest.mark.parametrize("decide_by", ["estimate", "interval", "significance"])
-def test_undefined_is_inconclusive_and_says_why(decide_by):
+def test_undefined_is_inconclusive_with_a_reason(decide_by):
     given = {"y_true": [0, 1] * 30, "y_pred": [0, 0] * 30}
     for limit in (0.0, 1.0):
         result = mg.Performance("precision", at_least=limit, decide_by=decide_by).run(**given)
@@ -319,7 +319,7 @@ def test_every_metric_of_labels_is_of_all_rows_or_of_some():
         [[90, 8], [1, 1]],
     ],
 )
-def test_few_rows_that_a_metric_rests_on_decide_nothing(name, decide_by, cells):
+def test_few_rows_behind_a_metric_decide_nothing(name, decide_by, cells):
     rows, what = RESTS[name]
     rows = int(rows(np.array(cells)))
     limit = {"at_least": 0.0} if METRICS[name].greater_is_better else {"at_most": 1.0}
@@ -332,13 +332,13 @@ def test_few_rows_that_a_metric_rests_on_decide_nothing(name, decide_by, cells):
 
 
 @pytest.mark.parametrize("name", sorted(OF_ALL))
-def test_metrics_of_all_rows_ask_for_min_samples_alone(name):
+def test_metrics_of_all_rows_need_min_samples_only(name):
     limits = {"at_least": 0.0, "at_most": 1.0}
     gate = mg.Performance(name, min_samples=5, **limits)
     assert gate.run(**rows_of([[4, 0], [0, 1]])).passed
 
 
-def test_rows_that_a_metric_rests_on_are_counted_by_their_weights():
+def test_rows_behind_a_metric_are_counted_by_weights():
     given = rows_of([[90, 0], [0, 12]])
     gate = mg.Performance("recall", at_least=0.5)
     assert gate.run(**given, sample_weight=np.full(102, 1e-9)).passed
@@ -349,7 +349,7 @@ def test_rows_that_a_metric_rests_on_are_counted_by_their_weights():
     assert "3 rows of a class, true or predicted" in result.reason
 
 
-def test_classes_that_weigh_as_their_rows_may_be_thin():
+def test_classes_weighted_by_rows_may_be_small():
     true = np.repeat([0, 1, 2], [50, 45, 5])
     given = {"y_true": true, "y_pred": true}
     assert mg.Performance("matthews_corrcoef", at_least=0.5).run(**given).passed
@@ -358,7 +358,7 @@ def test_classes_that_weigh_as_their_rows_may_be_thin():
         assert "5 rows" in mg.Performance(name, at_least=0.5).run(**given).reason
 
 
-def test_a_label_that_the_truth_lacks_is_wrong_however_rare():
+def test_a_label_not_in_y_true_is_wrong():
     true = np.repeat(["a", "b"], 50)
     pred = np.append(true[:-1], "B")
     for name in ("f1_macro", "precision_macro"):
@@ -366,7 +366,7 @@ def test_a_label_that_the_truth_lacks_is_wrong_however_rare():
         assert result.verdict == "fail", result.reason
 
 
-def test_thin_denominators_hold_slices_back():
+def test_small_denominators_block_slices():
     given = rows_of([[90, 0], [0, 12]])
     given["X"] = {"part": np.append(["a"] * 90, ["a"] * 11 + ["b"])}
     given["X"]["part"][:40] = "b"
@@ -383,7 +383,7 @@ def test_missing_labels_are_inconclusive():
     assert "1 of 81 rows were dropped" in result.reason
 
 
-def test_unseen_labels_are_remarked_and_wrong():
+def test_unseen_labels_are_noted_and_wrong():
     given = {"y_true": ["a", "b"] * 40, "y_pred": ["a", "b"] * 39 + ["a", "c" * 100]}
     result = mg.Performance("accuracy", at_least=0.9).run(**given)
     assert result.passed
@@ -454,7 +454,7 @@ def test_slices_are_checks_and_there_is_no_total():
     assert mg.Performance("accuracy", at_least=0.8).run(**given).passed
 
 
-def test_thin_and_empty_slices_are_inconclusive():
+def test_small_and_empty_slices_are_inconclusive():
     given = by_sex()
     by = {
         "nobody": lambda table: table["age"] > 200,
@@ -481,13 +481,13 @@ def test_condition_that_breaks_is_the_error_of_its_slice():
         "short": "error",
         "men": "pass",
     }
-    told = {c.group: c.reason for c in result.checks}
+    reasons = {c.group: c.reason for c in result.checks}
     said = "`accuracy` could not be judged: the condition of slice 'typo' raised KeyError"
-    assert told["typo"] == said
+    assert reasons["typo"] == said
     assert result.verdict == "error"
 
 
-def test_slice_that_breaks_hides_no_other():
+def test_other_slices_are_checked_after_an_exception():
     def shy(y_true, y_pred):
         if len(y_true) < 60:
             raise ValueError("shy")
@@ -799,8 +799,8 @@ def test_weights_that_a_function_can_not_take_are_an_error():
 def test_rows_needed_decide_in_four_of_five_samples(recall, limit):
     hits = round(200 * recall)
     gate = mg.Performance("accuracy", at_least=limit, decide_by="interval", confidence=0.99)
-    told = gate.run(y_true=[1] * 200, y_pred=[1] * hits + [0] * (200 - hits), pos_label=1)
-    n = told.checks[0].details["rows_needed"]
+    found = gate.run(y_true=[1] * 200, y_pred=[1] * hits + [0] * (200 - hits), pos_label=1)
+    n = found.checks[0].details["rows_needed"]
     rng = np.random.default_rng(0)
     decided = [
         gate.run(y_true=np.ones(n, int), y_pred=(rng.random(n) < recall).astype(int)).verdict
@@ -858,7 +858,7 @@ EXAMPLES = (
             greater_is_better=True,
             max_groups=20,
             resamples=100,
-            name="told",
+            name="named",
             after="schema",
         ),
         others={"y_true": "member", "y_pred": [True] * ROWS},

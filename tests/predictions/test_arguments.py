@@ -1,4 +1,4 @@
-"""What a user's function is given of the model half."""
+"""Arguments of function gates: labels, predictions and features."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def mean_score(y_score):
     return float(np.mean(y_score))
 
 
-def test_predictions_are_asked_of_the_model():
+def test_predictions_are_computed_with_the_model():
     model = LogisticRegression().fit(X, Y)
     assert agrees.run(X=X, y_true=Y, model=model).verdict is PASS
     wanted = model.predict_proba(X)[:, 1].mean()
@@ -37,7 +37,7 @@ def test_predictions_are_asked_of_the_model():
     assert Evidence({"X": X, "model": wide}).read_only("y_score").shape == (4, 3)
 
 
-def test_production_is_asked_of_its_own_model():
+def test_production_predictions_are_computed_with_the_production_model():
     @mg.gate
     def same(y_pred, production_pred):
         return bool((y_pred == production_pred).all())
@@ -49,7 +49,7 @@ def test_production_is_asked_of_its_own_model():
     assert found.tolist() == [0.0] * 4
 
 
-def test_what_no_model_can_answer_was_not_given():
+def test_predictions_without_a_usable_model_are_missing():
     said = "needs `y_pred`, which was not given"
     assert agrees.run(y_true=Y).reason == said
     assert agrees.run(y_true=Y, X=X).reason == said
@@ -71,7 +71,7 @@ def test_what_no_model_can_answer_was_not_given():
     assert perhaps.run(y_true=Y, X=X, model=OnlyPredicts()).verdict is PASS
 
 
-def test_what_a_model_answers_wrongly_is_an_error():
+def test_invalid_predictions_of_a_model_are_an_error():
     found = agrees.run(X=X, y_true=Y, model=lambda _: [0])
     assert found.verdict is ERROR
     assert found.reason == "`model` returned 1 row, but `X` has 4"
@@ -143,7 +143,7 @@ def test_names_of_columns_of_files_and_arrays(tmp_path):
     assert found.tolist() == [2, 4]
 
 
-def test_what_is_lent_cannot_be_written_to():
+def test_arguments_are_read_only():
     given = Evidence({"X": X, "model": lambda _: Y, "y_true": np.array(Y), "data": X})
     for name in ("y_pred", "y_true"):
         with pytest.raises(ValueError, match="read-only"):

@@ -21,7 +21,7 @@ RACE = [2, 1, 1, 2]
 
 
 def cases(values):
-    """Pairs of a value and an id that no other has."""
+    """Return parameters with unique ids."""
     return [pytest.param(v, id=f"{type(v).__name__}-{i}") for i, v in enumerate(values)]
 
 
@@ -94,7 +94,7 @@ def test_a_name_is_looked_up_in_x_and_then_in_data():
     assert refusal(groups, ["sex", "b", "c"], **given) == message
 
 
-def test_texts_a_row_are_no_names():
+def test_one_string_per_row_is_not_a_list_of_names():
     given = {"y_true": [0, 1, 0], "X": pd.DataFrame({"f": [1, 2, 3]})}
     assert groups(["f", "m", "f"], **given).names == ("group=f", "group=m")
     assert groups(["f"], **given).names == ("f=1", "f=2", "f=3")
@@ -163,11 +163,11 @@ def test_crossed_groups_are_counted_where_they_have_rows():
          "another order; write sensitive_features.loc[y_true.index]")),
     ],
 )  # fmt: skip
-def test_features_that_are_none(features, message):
+def test_invalid_features_are_refused(features, message):
     assert refusal(groups, features, y_true=pd.Series([0, 1, 0])) == message
 
 
-def test_the_index_of_predictions_or_of_x_counts_where_labels_have_none():
+def test_without_an_index_of_labels_that_of_predictions_or_x_counts():
     moved = pd.Series([1, 0], index=[5, 6])
     plain = pd.Series([1, 0])
     for other in ({"y_pred": plain}, {"y_score": plain}, {"X": pd.DataFrame({"a": plain})}):
@@ -268,7 +268,7 @@ def test_slices_of_an_array_and_of_a_file(tmp_path):
     assert list(slices("s", X=["text", "text"], data=path)) == ["s=1", "s=2"]
 
 
-def test_slices_of_what_is_not_there():
+def test_slices_of_missing_columns_are_refused():
     message = "column 'sx' was not found in `X`; did you mean 'sex'?"
     assert refusal(slices, "sx", X=pd.DataFrame({"sex": [1]})) == message
     assert refusal(slices, "sx") == "column 'sx' was not found: neither `X` nor `data` was given"
@@ -305,7 +305,7 @@ def test_a_null_is_not_in_a_slice():
     assert slices(by, data=table, y_true=[1, 0, 1]) == {"old": [True, False, False]}
 
 
-def test_a_condition_that_x_cannot_answer_is_asked_of_data():
+def test_a_condition_that_raises_on_x_is_evaluated_on_data():
     by = {"old": lambda table: table["age"] > 60}
     given = {"X": np.zeros((2, 3)), "data": pd.DataFrame({"age": [61, 7]}), "y_true": [0, 1]}
     assert slices(by, **given) == {"old": [True, False]}
@@ -324,7 +324,7 @@ def test_a_condition_that_x_cannot_answer_is_asked_of_data():
         (lambda _: [True], "must return one bool per row, got 1 value for 2 rows"),
     ],
 )
-def test_conditions_that_are_none(condition, message):
+def test_invalid_conditions_are_refused(condition, message):
     said = f"the condition of slice 's' {message}"
     assert refusal(slices, {"s": condition}, X=pd.DataFrame({"a": [1, 2]})) == said
 
@@ -337,7 +337,7 @@ def test_conditions_on_other_rows():
     assert refusal(slices, by, **given).startswith("the indexes of `y_true` and `X` differ")
 
 
-def test_a_condition_answers_in_the_order_of_the_rows():
+def test_conditions_must_keep_the_order_of_rows():
     table = pd.DataFrame({"a": [3, 1, 2]}, index=[7, 8, 9])
     said = "the condition of slice 's' must return a Series with the index of the table, "
     said += "got one with another index"
@@ -416,7 +416,7 @@ def test_names_differ():
         max_size=40,
     )
 )
-def test_each_row_is_in_its_one_group(rows):
+def test_each_row_is_in_exactly_one_group(rows):
     columns = {name: list(side) for name, side in zip("xyz", zip(*rows, strict=True), strict=True)}
     found = groups(columns)
     for row, code in zip(rows, found.codes.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Labels: what they may be, what counts as equal, which one is positive."""
+"""Labels: allowed values, equality, and the positive label."""
 
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -27,12 +27,12 @@ from mlgates.tables.columns import as_column
 
 Y = [0, 1, 1, 0]
 TEXTS = ["no", "yes", "yes", "no"]
-# (texts as numpy has them from its second version on)
+# strings of numpy 2
 NEWER_TEXTS = [np.array(TEXTS, np.dtypes.StringDType())] if np.__version__ >= "2" else []
 
 
-def told(values):
-    """Pairs of a value and an id that no other has."""
+def with_ids(values):
+    """Return parameters with unique ids."""
     return [pytest.param(v, id=f"{type(v).__name__}-{i}") for i, v in enumerate(values)]
 
 
@@ -51,7 +51,7 @@ def refusal(need="labels", **given):
 
 @pytest.mark.parametrize(
     "pred",
-    told([
+    with_ids([
         [0, 1, 1, 0],
         [False, True, True, False],
         [0.0, 1.0, 1.0, -0.0],
@@ -89,7 +89,7 @@ def test_numbers_that_are_equal_are_one_label(pred):
 
 @pytest.mark.parametrize(
     "pred",
-    told([
+    with_ids([
         tuple(TEXTS),
         np.array(TEXTS),
         np.array(TEXTS)[::-1][::-1],
@@ -186,11 +186,11 @@ ALLOWED = "class labels must be integers, booleans or strings"
          "convert it to numbers, text or timestamps first")),
     ],
 )  # fmt: skip
-def test_what_is_no_label_is_refused(true, message):
+def test_invalid_labels_are_refused(true, message):
     assert refusal(y_true=true, y_pred=Y) == f"`y_true` {message}"
 
 
-def test_scores_in_the_place_of_predictions():
+def test_scores_given_as_predictions_are_refused():
     said = "`{}` holds non-integer numbers, but class labels are required; if these are scores, "
     said += "pass them as `{}`, or threshold them, for example score >= 0.5"
     pred = [0.2, 0.7, 0.9, 0.1]
@@ -204,7 +204,9 @@ def test_scores_in_the_place_of_predictions():
 
 @pytest.mark.parametrize(
     "pred",
-    told([[None, 1, 1, 0], [np.nan, 1, 1, 0], np.ma.array(Y, mask=[1, 0, 0, 0]), ["a", None] * 2]),
+    with_ids(
+        [[None, 1, 1, 0], [np.nan, 1, 1, 0], np.ma.array(Y, mask=[1, 0, 0, 0]), ["a", None] * 2]
+    ),
 )
 def test_a_missing_prediction_is_refused(pred):
     true = TEXTS if isinstance(pred[0], str) else Y
@@ -213,7 +215,7 @@ def test_a_missing_prediction_is_refused(pred):
     assert refusal(y_true=true, y_pred=pred) == said
 
 
-def test_nothing_but_missing_predictions():
+def test_all_predictions_missing():
     assert refusal(y_true=Y, y_pred=[None] * 4) == "4 of 4 values of `y_pred` are missing"
 
 
@@ -222,7 +224,7 @@ def test_an_infinite_prediction_is_refused():
     assert refusal(y_true=Y, y_pred=[np.inf, 1, 0, 1]) == said
 
 
-def test_texts_against_numbers_are_never_cast():
+def test_strings_are_not_compared_with_numbers():
     said = "`{}` holds numbers but `{}` holds strings: convert one to the type of the other"
     assert refusal(y_true=Y, y_pred=["0", "1", "1", "0"]) == said.format("y_true", "y_pred")
     assert refusal(y_true=["0", "1", "1", "0"], y_pred=Y) == said.format("y_pred", "y_true")
@@ -236,7 +238,7 @@ def test_texts_against_numbers_are_never_cast():
 
 @pytest.mark.parametrize(
     "true",
-    told([
+    with_ids([
         [0, None, 1, None],
         [0.0, np.nan, 1, None],
         np.array([0, np.nan, 1, np.nan]),
@@ -269,17 +271,17 @@ def test_no_label_at_all():
     assert (found.n, found.dropped, found.binary("recall")) == (0, 0, 1)
 
 
-# which labels there are
+# classes
 
 
-def test_predicted_labels_that_are_not_known_are_kept_and_told():
+def test_unknown_predicted_labels_are_kept_and_listed():
     found = labels(y_true=[0, 1, 1], y_pred=[0, 2, 1])
     assert (found.classes, found.unseen, found.positive) == ((0, 1, 2), (2,), 1)
     assert found.cells.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
     assert found.binary("recall") == 1
 
 
-def test_predicted_labels_none_of_which_is_known():
+def test_predictions_without_a_known_label_are_refused():
     said = "`y_pred` and `y_true` have no label in common: 2, 3 against 0, 1"
     assert refusal(y_true=Y, y_pred=[2, 3, 2, 3]) == said
     said = "`y_pred` and `y_true` have no label in common: 'N', 'Y' against 'no', 'yes'"
@@ -298,7 +300,7 @@ def test_long_labels_are_cut():
     assert said.endswith("'009' and 20 more against 'a'")
 
 
-def test_minus_one_and_one_have_no_positive_until_it_is_said():
+def test_minus_one_and_one_need_pos_label():
     found = labels(y_true=[-1, 1], y_pred=[1, 1])
     assert found.positive is None
     with pytest.raises(EvidenceError) as caught:
@@ -309,13 +311,13 @@ def test_minus_one_and_one_have_no_positive_until_it_is_said():
 
 
 @pytest.mark.parametrize(
-    "said", told([1, True, 1.0, np.int64(1), np.float32(1), np.True_, Decimal(1)])
+    "said", with_ids([1, True, 1.0, np.int64(1), np.float32(1), np.True_, Decimal(1)])
 )
 def test_pos_label_of_any_type_of_number(said):
     assert labels(y_true=Y, y_pred=Y, pos_label=said).positive == 1
 
 
-@pytest.mark.parametrize("said", told(["yes", np.str_("yes")]))
+@pytest.mark.parametrize("said", with_ids(["yes", np.str_("yes")]))
 def test_pos_label_of_texts(said):
     assert labels(y_true=TEXTS, y_pred=TEXTS, pos_label=said).positive == 1
 
@@ -331,18 +333,18 @@ def test_pos_label_of_texts(said):
         (["a", "a"], 0, "'a', got 0"),
     ],
 )
-def test_pos_label_that_is_no_label(true, said, message):
+def test_unknown_pos_label_is_refused(true, said, message):
     found = refusal(y_true=true, y_pred=true, pos_label=said)
     assert found == f"`pos_label` must be one of the labels {message}"
 
 
-@pytest.mark.parametrize("said", told([[1], 0.5, np.nan, {"a": 1}, b"a"]))
-def test_pos_label_that_can_be_no_label(said):
+@pytest.mark.parametrize("said", with_ids([[1], 0.5, np.nan, {"a": 1}, b"a"]))
+def test_invalid_pos_label_is_refused(said):
     message = f"`pos_label` must be an integer, a boolean or a string, got {said!r}"
     assert refusal(y_true=Y, y_pred=Y, pos_label=said) == message
 
 
-def test_a_positive_class_without_rows_is_fine():
+def test_a_positive_class_may_have_no_rows():
     found = labels(y_true=["no", "no"], y_pred=["no", "yes"], pos_label="yes")
     assert (found.classes, found.positive, found.unseen) == (("no", "yes"), 1, ())
     found = labels(y_true=["no", "no"], y_pred=["no", "no"], pos_label="yes")
@@ -359,7 +361,7 @@ def test_a_positive_class_without_rows_is_fine():
         ("brier_score", "a multiclass metric such as f1_macro"),
     ],
 )
-def test_metrics_of_two_classes_refuse_more(metric, advice):
+def test_binary_metrics_refuse_more_classes(metric, advice):
     found = labels(y_true=[0, 1, 2], y_pred=[0, 1, 2], pos_label=1)
     with pytest.raises(EvidenceError) as caught:
         found.binary(metric)
@@ -377,7 +379,7 @@ LABELS = st.one_of(
 
 
 @given(values=LABELS)
-def test_codes_lead_back_to_the_values(values):
+def test_codes_decode_to_the_values(values):
     codes, distinct = encode(as_column("y", values))
     assert [None if code < 0 else distinct[code] for code in codes.tolist()] == values
     assert len(set(distinct)) == len(distinct)
@@ -414,7 +416,7 @@ def test_cells_are_scikit_learns_confusion_matrix(rows, weighted):
         max_size=40,
     )
 )
-def test_parts_add_up_to_the_whole(rows):
+def test_confusion_matrices_of_parts_add_up(rows):
     true, pred, part = (list(side) for side in zip(*rows, strict=True))
     if not {*pred} & {*true} and {*true} != {None}:
         return
@@ -429,7 +431,7 @@ def test_parts_add_up_to_the_whole(rows):
     assert one.classes == whole.classes
 
 
-def test_small_things():
+def test_small_helpers():
     assert plain_label(np.float64(3)) == 3
     assert plain_label("a") == "a"
     assert np.isnan(plain_label(np.nan))

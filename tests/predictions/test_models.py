@@ -1,4 +1,4 @@
-"""Models: what is asked, how often, and what may be answered."""
+"""Predictions and scores of models: methods called, number of calls, and allowed outputs."""
 
 import sys
 
@@ -29,10 +29,10 @@ def refusal(need="labels", **given):
 
 
 class Model:
-    """A model that answers what it is told to, and counts how often it is asked."""
+    """A model with given outputs that records the calls of its methods."""
 
     def __init__(self, predict=None, proba=None, decision=None, classes=None):
-        self.asked = []
+        self.called = []
         self._answers = {"predict": predict, "proba": proba, "decision": decision}
         if classes is not None:
             self.classes_ = classes
@@ -44,7 +44,7 @@ class Model:
         return self._answer("predict", X)
 
     def _answer(self, name, X):
-        self.asked.append(name)
+        self.called.append(name)
         answer = self._answers[name]
         if isinstance(answer, BaseException):
             raise answer
@@ -124,16 +124,16 @@ def test_the_model_gets_the_table_as_it_is(kind):
     assert type(seen[0]) is type(table)
 
 
-# how often
+# number of calls
 
 
-def test_each_method_is_asked_once():
+def test_each_method_is_called_once():
     model = Model(Y, proba=np.full((6, 2), 0.5))
     evidence = Evidence({"X": X, "y_true": Y, "model": model, "production_model": model})
     for need in ("labels", "scores", "values", "probabilities", "given"):
         evidence.outcomes(need)
         evidence.outcomes(need, production=True)
-    assert sorted(model.asked) == ["predict", "proba"]
+    assert sorted(model.called) == ["predict", "proba"]
     assert evidence.outcomes("labels") is evidence.outcomes("labels")
 
 
@@ -145,11 +145,11 @@ def test_an_exception_is_kept():
             evidence.outcomes(need)
         said = "`model.predict` raised ValueError: no luck with '<text>'"
         assert str(caught.value) == said
-    assert model.asked == ["predict"]
+    assert model.called == ["predict"]
 
 
 @pytest.mark.parametrize("broken", [SystemExit(3), MemoryError(), RecursionError("deep")])
-def test_whatever_a_model_raises_is_the_gates_error(broken):
+def test_exceptions_of_a_model_are_errors_of_the_gate(broken):
     kind = type(broken).__name__
     said = refusal(X=X, y_true=Y, model=Model(broken))
     assert said.startswith(f"`model.predict` raised {kind}")
@@ -165,12 +165,12 @@ def test_names_of_columns_are_shown_and_other_keys_are_not():
         assert found.reason == f"`model.predict` raised {shown}"
 
 
-def test_given_predictions_come_before_the_model():
+def test_given_predictions_are_preferred_to_the_model():
     model = Model(ValueError())
     evidence = Evidence({"X": X, "y_true": Y, "y_pred": Y, "y_score": Y, "model": model})
     assert evidence.outcomes("labels").pred.tolist() == Y
     assert evidence.outcomes("scores").score.tolist() == Y
-    assert model.asked == []
+    assert model.called == []
 
 
 def test_the_model_cannot_write_to_the_table():
@@ -195,16 +195,16 @@ def test_the_model_cannot_write_to_the_table():
     )
 
 
-def test_no_model_is_asked_about_no_rows():
+def test_a_model_is_not_called_without_rows():
     model = Model(ValueError(), proba=ValueError())
     evidence = Evidence({"X": X[:0], "y_true": [], "model": model})
     assert [evidence.outcomes(need).n for need in ("labels", "scores", "values", "given")] == [
         0
     ] * 4
-    assert model.asked == []
+    assert model.called == []
 
 
-# what may be answered
+# allowed outputs
 
 
 @pytest.mark.parametrize("make", [
@@ -212,7 +212,7 @@ def test_no_model_is_asked_about_no_rows():
     lambda y: pd.DataFrame({"p": y}), lambda y: pd.Series(y, index=list("uvwxyz")),
     lambda y: np.array(y, float), lambda y: np.array(y, bool),
 ], ids=range(11))  # fmt: skip
-def test_answers_in_any_container(make):
+def test_outputs_in_any_container(make):
     table = X.set_axis(list("uvwxyz"))
     found = Evidence({"X": table, "y_true": pd.Series(Y, table.index), "model": Model(make(Y))})
     assert found.outcomes("labels").pred.tolist() == Y
@@ -245,7 +245,7 @@ def test_answers_in_any_container(make):
          "convert one to the type of the other")),
     ],
 )  # fmt: skip
-def test_answers_that_are_none(answer, message):
+def test_invalid_outputs_are_refused(answer, message):
     assert refusal(X=X, y_true=Y, model=Model(answer)) == message
 
 
@@ -263,7 +263,7 @@ def test_answers_that_are_none(answer, message):
          "`y_pred`, for example y_score >= 0.5")),
     ],
 )  # fmt: skip
-def test_what_is_lacking(given, message):
+def test_missing_evidence_is_named(given, message):
     assert refusal(y_true=Y, **given) == message
 
 
@@ -271,7 +271,7 @@ def test_labels_are_always_needed():
     assert refusal(y_pred=Y) == "needs `y_true`, which was not given"
 
 
-# whose column is whose
+# columns of scores
 
 
 HALF = np.array([[0.25, 0.75]] * 6)
@@ -290,7 +290,7 @@ def test_two_columns_without_classes_():
     assert refusal("scores", X=X, y_true=texts, model=Model(proba=HALF), pos_label="b") == said
 
 
-def test_one_column_is_the_positive_labels():
+def test_a_single_column_is_the_score_of_the_positive_label():
     for answer in ([0.75] * 6, np.full((6, 1), 0.75)):
         found = Evidence({"X": X, "y_true": Y, "model": Model(proba=answer)}).outcomes("scores")
         assert found.score.tolist() == [0.75] * 6
@@ -311,7 +311,7 @@ def test_columns_follow_the_models_classes():
     assert found.score[0].tolist() == [0.25, 0.25, 0.5, 0.0]
 
 
-def test_columns_that_fit_no_classes():
+def test_columns_that_do_not_match_the_classes():
     model = Model(proba=HALF, classes=[0, 1, 2])
     said = "the output of `model.predict_proba` must have one column per label, got 2 columns for "
     assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}3 labels (0, 1, 2)"
@@ -327,13 +327,13 @@ def test_probabilities_of_a_model_are_checked():
     assert refusal("probabilities", X=X, y_true=Y, model=model) == said
 
 
-def test_classes_that_only_the_model_knows_are_classes():
+def test_classes_of_the_model_without_rows_are_classes():
     model = Model([0, 0, 1, 0, 1, 1], classes=np.array([0, 1, 2]))
     found = Evidence({"X": X, "y_true": Y, "model": model}).outcomes("labels")
     assert (found.classes, found.unseen, found.positive) == ((0, 1, 2), (), None)
 
 
-def test_classes_that_cannot_be_read_are_none():
+def test_unreadable_classes_are_ignored():
     class Odd:
         @property
         def classes_(self):
@@ -358,7 +358,7 @@ def test_a_model_of_several_outputs_is_refused(outputs):
     assert refusal("scores", X=X, y_true=Y, model=model) == f"{said}supported"
 
 
-def test_production_has_its_own():
+def test_production_has_its_own_predictions():
     one, other = Model(Y), Model([1] * 6)
     evidence = Evidence({"X": X, "y_true": Y, "model": one, "production_model": other})
     assert evidence.outcomes("labels").pred.tolist() == Y

@@ -1,4 +1,4 @@
-"""Scores, probabilities, values and weights: what they may be, and whose column is whose."""
+"""Scores, probabilities, values and weights: allowed values and containers."""
 
 import warnings
 from decimal import Decimal
@@ -24,8 +24,8 @@ THREE = [0, 1, 2, 0]
 WIDE = [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.125, 0.125, 0.75], [0.5, 0.5, 0.0]]
 
 
-def told(values):
-    """Pairs of a value and an id that no other has."""
+def with_ids(values):
+    """Return parameters with unique ids."""
     return [pytest.param(v, id=f"{type(v).__name__}-{i}") for i, v in enumerate(values)]
 
 
@@ -44,7 +44,7 @@ def refusal(need="scores", **given):
 
 @pytest.mark.parametrize(
     "score",
-    told([
+    with_ids([
         S, tuple(S), np.array(S), np.array(S).reshape(-1, 1), [[s] for s in S], pd.Series(S),
         pd.array(S, "Float64"), pd.DataFrame({"p": S}), pl.Series(S), pa.array(S),
         pa.chunked_array([S[:1], S[1:]]), pa.table({"p": S}), {"p": S},
@@ -93,7 +93,7 @@ def test_ranking_takes_any_finite_score():
          "Arrow array or a list")),
     ],
 )  # fmt: skip
-def test_scores_that_are_none(score, message):
+def test_invalid_scores_are_refused(score, message):
     assert refusal(y_true=Y, y_score=score) == message
 
 
@@ -108,20 +108,20 @@ def test_scores_of_texts_need_no_pos_label_yet():
 
 @pytest.mark.parametrize(
     "score",
-    told([
+    with_ids([
         WIDE, np.array(WIDE), [np.array(row) for row in WIDE], pd.DataFrame(WIDE),
         pl.DataFrame(np.array(WIDE)), np.array(WIDE, object), np.ma.array(WIDE),
         pa.table([*np.array(WIDE).T], names=["0", "1", "2"]),
     ]),
 )  # fmt: skip
 @pytest.mark.parametrize("need", ["scores", "probabilities"])
-def test_one_column_a_class(score, need):
+def test_one_column_per_class(score, need):
     found = outcomes(need, y_true=THREE, y_score=score)
     assert found.score.tolist() == WIDE
     assert found.classes == (0, 1, 2)
 
 
-def test_columns_that_bear_the_labels_names_are_put_in_order():
+def test_named_columns_are_put_in_order():
     table = pd.DataFrame(WIDE, columns=["c", "a", "b"])
     found = outcomes(y_true=["a", "b", "c", "a"], y_score=table)
     assert found.score.tolist() == table[["a", "b", "c"]].to_numpy().tolist()
@@ -174,7 +174,7 @@ def test_log_loss_of_rounded_probabilities_is_scikit_learns():
         assert check.value == pytest.approx(log_loss(true, wide), rel=1e-3)
 
 
-def test_columns_beyond_the_labels_ask_the_model_for_its_classes():
+def test_more_columns_than_labels_need_the_classes_of_the_model():
     class Model:
         classes_ = np.array([0, 1, 2])
 
@@ -189,7 +189,7 @@ def test_columns_beyond_the_labels_ask_the_model_for_its_classes():
 # values
 
 
-@pytest.mark.parametrize("true", told([
+@pytest.mark.parametrize("true", with_ids([
     [1, 2.5, 3], np.array([1, 2.5, 3], np.float32), [Decimal(1), Decimal("2.5"), 3],
     pd.Series([1, 2.5, 3], dtype="Float64"), [True, 2.5, 3],
 ]))  # fmt: skip
@@ -218,7 +218,7 @@ def test_values_are_doubles(true):
          "`y_true` has type timestamp[us], but numbers are required"),
     ],
 )  # fmt: skip
-def test_values_that_are_none(true, pred, message):
+def test_invalid_values_are_refused(true, pred, message):
     said = refusal("values", y_true=true, y_pred=pred)
     assert said.replace("[ns]", "[us]").replace("[s]", "[us]") == message
 
@@ -232,7 +232,7 @@ NOT_EXACT += "all values, or convert them to float"
 
 @pytest.mark.parametrize(
     "big",
-    told([
+    with_ids([
         [BIG, 1], np.array([BIG, 1]), np.array([BIG, 1], np.uint64), np.array([BIG, 1], object),
         pd.Series([BIG, 1]), pd.array([BIG, 1], "Int64"), pd.Categorical([BIG, 1]),
         pl.Series([BIG, 1]), pl.Series([BIG, 1], dtype=pl.Int128), pa.array([BIG, 1]),
@@ -278,7 +278,7 @@ def test_values_without_a_row():
 # as given
 
 
-def test_what_a_metric_of_the_users_own_is_given():
+def test_values_for_a_users_own_metric():
     found = outcomes("given", y_true=["b", "a", None], y_pred=["a", "a", "b"])
     assert found.true.tolist() == ["b", "a"]
     assert found.true.dtype == object
@@ -309,7 +309,7 @@ def test_differences_of_integers_do_not_overflow(dtype):
     assert huge.true.tolist() == [2**64 - 1]
 
 
-def test_scores_for_a_metric_of_the_users_own():
+def test_scores_for_a_users_own_metric():
     evidence = Evidence({"y_true": ["n", "y", "y", "n"], "y_score": S, "pos_label": "y"})
     found = evidence.outcomes("given", scores=True)
     assert found.true.tolist() == ["n", "y", "y", "n"]
@@ -349,12 +349,12 @@ def test_arrays_are_read_only_and_the_users_stay_writable():
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("need", ["labels", "scores", "values"])
-def test_weights_that_are_none(weight, message, need):
+def test_invalid_weights_are_refused(weight, message, need):
     assert refusal(need, y_true=Y, y_pred=Y, y_score=S, sample_weight=weight) == message
 
 
 @pytest.mark.parametrize("size", [1e-320, 1e-300, 1e-170, 1e170, 1e308])
-def test_weights_of_any_size_weigh_alike(size):
+def test_weights_of_any_magnitude_are_equivalent(size):
     found = outcomes(y_true=Y, y_score=S, sample_weight=[size, size / 2, 0, size])
     assert found.weight.tolist() == pytest.approx(
         (found.weight[0] * np.array([1, 0.5, 0, 1])).tolist()
@@ -365,7 +365,7 @@ def test_weights_of_any_size_weigh_alike(size):
     assert plain.weight.tolist() == [0.1, 1e-6, 0, 1e9]
 
 
-def test_kishs_number_of_rows():
+def test_effective_number_of_rows():
     assert outcomes(y_true=Y, y_score=S).effective == 4
     assert outcomes(y_true=Y, y_score=S, sample_weight=[2, 2, 2, 2]).effective == 4
     assert outcomes(y_true=Y, y_score=S, sample_weight=[0, 2, 2, 0]).effective == 2
