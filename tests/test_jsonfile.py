@@ -5,9 +5,11 @@ import json
 import math
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mlgates as mg
 from mlgates import jsonfile
 from mlgates.errors import EvidenceError
 from mlgates.verdict import Verdict
@@ -233,7 +236,9 @@ class Disk:
 
     def __init__(self, monkeypatch, fails_at):
         self.calls, self.fails_at = [], fails_at
-        self.patch(monkeypatch, Path, "open")
+        self.patch(monkeypatch, os, "open")
+        real = os.fdopen
+        monkeypatch.setattr(os, "fdopen", lambda *args, **given: self.watch(real(*args, **given)))
         self.patch(monkeypatch, os, "fsync")
         self.patch(monkeypatch, Path, "replace")
 
@@ -244,8 +249,7 @@ class Disk:
             self.calls.append(name)
             if len(self.calls) == self.fails_at:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            found = real(*args, **kwargs)
-            return self.watch(found) if name == "open" else found
+            return real(*args, **kwargs)
 
         monkeypatch.setattr(owner, name, called)
 
@@ -324,6 +328,119 @@ def test_text_that_no_file_can_hold_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old"
 
 
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o755])
+def test_a_file_keeps_its_mode(tmp_path, mode):
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    path.chmod(mode)
+    jsonfile.write_atomic(path, "new")
+    assert (path.read_text(), mode_of(path)) == ("new", mode)
+
+
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        jsonfile.write_atomic(tmp_path / "r.json", "new")
+    finally:
+        os.umask(before)
+    assert mode_of(tmp_path / "r.json") == 0o640
+
+
+def test_a_link_still_points_to_its_file(tmp_path):
+    folder = tmp_path / "store"
+    folder.mkdir()
+    link = tmp_path / "latest.json"
+    link.symlink_to(folder / "r.json")  # which does not exist yet
+    for text in ("old", "new"):
+        jsonfile.write_atomic(link, text)
+        assert link.is_symlink()
+        assert (folder / "r.json").read_text() == text
+    assert list(folder.iterdir()) == [folder / "r.json"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    pipe = tmp_path / "r.json"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="not a file but a pipe"):
+        jsonfile.write_atomic(pipe, "new")
+    with pytest.raises(OSError, match="not a file but a folder"):
+        jsonfile.write_atomic(tmp_path, "new")
+    with pytest.raises(OSError, match="not a file but a device"):
+        jsonfile.write_atomic(os.devnull, "new")
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+KILLED_WRITER = """
+import os, signal
+import mlgates as mg
+from mlgates import jsonfile
+os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+jsonfile.write_atomic("r.json", "new")
+"""
+
+
+def test_drafts_of_killed_writers_are_removed_and_those_of_living_ones_kept(tmp_path):
+    path, alike = tmp_path / "r.json", tmp_path / ".r.json.notes"
+    path.write_text("old")
+    alike.write_text("mine")
+    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER], cwd=tmp_path, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 3
+    assert path.read_text() == "old"
+    real = os.fsync
+
+    def other_writer(descriptor):
+        with patched(os, "fsync", real):
+            jsonfile.write_atomic(path, "other")
+        real(descriptor)
+
+    with patched(os, "fsync", other_writer):
+        jsonfile.write_atomic(path, "new")
+    assert path.read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == [alike, path]
+
+
+@contextmanager
+def patched(owner, name, value):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, value)
+        yield
+
+
+@pytest.mark.parametrize(
+    "read",
+    [jsonfile.read, mg.Report.load, mg.Baseline.load],
+    ids=["read", "report", "baseline"],
+)
+def test_pipes_devices_and_folders_are_refused(tmp_path, read):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path, said in (
+        (pipe, "not a file but a pipe"),
+        ("/dev/zero", "not a file but a device"),
+        (tmp_path, "Is a directory"),
+    ):
+        with pytest.raises(EvidenceError, match=f"^{path}.*: {said}"):
+            read(path)
+
+
+def test_a_file_is_bounded_also_where_its_size_is_not_known():
+    path = "/proc/self/maps"  # its size is 0
+    with pytest.raises(EvidenceError, match="at most 100 are allowed"):
+        jsonfile.read_bounded(path, 100)
+    assert len(jsonfile.read_bounded(path, 2**20)) > 100
+
+
+def test_repeated_keys_of_a_large_object_are_found_in_linear_time():
+    keys = ", ".join(f'"{i}": 0' for i in range(200_000))
+    with pytest.raises(EvidenceError, match="the key '7' occurs twice"):
+        jsonfile.loads(f'{{{keys}, "7": 1}}')
+
+
 def test_a_folder_that_is_absent(tmp_path):
     with pytest.raises(FileNotFoundError):
         jsonfile.write_atomic(tmp_path / "absent" / "r.json", "new")
@@ -332,6 +449,7 @@ def test_a_folder_that_is_absent(tmp_path):
 
 WRITER = """
 import sys
+import mlgates as mg
 from mlgates import jsonfile
 version = 0
 while True:

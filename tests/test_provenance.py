@@ -1,5 +1,6 @@
 """What a run rests on: the commit is read from the files of `.git`, as git left them."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -119,6 +120,19 @@ def test_a_submodule_with_a_relative_path(git, tmp_path):
 def test_what_tells_no_commit_is_none(git, tmp_path, files):
     (tmp_path / ".git").mkdir()
     assert commit(str(git(**files))) is None
+
+
+@pytest.mark.parametrize("name", ["HEAD", "packed-refs", "commondir", "refs/heads/main"])
+def test_what_is_no_file_is_not_read(tmp_path, name):
+    git = tmp_path / ".git"
+    (git / "refs" / "heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / name).unlink(missing_ok=True)
+    os.mkfifo(git / name)
+    assert commit(str(tmp_path)) is None
+    (git / name).unlink()
+    (git / name).symlink_to("/dev/zero")
+    assert commit(str(git)) is None
 
 
 def test_no_text_at_all_is_none(tmp_path):

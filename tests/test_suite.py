@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import pytest
 
 import mlgates as mg
 from mlgates import evidence as evidence_module
+from mlgates import suite as suite_module
 from mlgates._gate import Gate
 from mlgates.errors import EvidenceError, OptionError
 from mlgates.profile.counter import ColumnCounter, Counter
@@ -139,6 +141,24 @@ def test_a_suite_is_a_value():
     with pytest.raises(AttributeError) as caught:
         one.name = "other"
     assert str(caught.value) == "a GateSuite is immutable: `name` can't be set"
+
+
+def test_each_gate_is_compared_with_a_pattern_once(monkeypatch):
+    compared = Mock(side_effect=suite_module.fnmatchcase)
+    monkeypatch.setattr(suite_module, "fnmatchcase", compared)
+    count = 400
+    gates = [says("g0", "fail"), *(says(f"g{i}", after="g*") for i in range(1, count))]
+    patterned = suite(*gates)
+    assert compared.call_count <= count
+    chain = suite(says("g0"), *(says(f"g{i}", after=f"g{i - 1}") for i in range(1, count)))
+    nested = mg.GateSuite([patterned, mg.GateSuite(list(chain), name="chain")], name="outer")
+    assert compared.call_count <= 4 * count
+    report = patterned.run()
+    assert [result.verdict for result in report] == [FAIL, *[INCONCLUSIVE] * (count - 1)]
+    assert report["g2"].reason == "blocked by g0, g1"
+    assert report["g399"].reason.endswith("g8, g9 and 389 more")
+    assert len(nested) == 2 * count
+    assert chain.run().passed
 
 
 def test_repr_is_how_one_writes_it():

@@ -10,8 +10,11 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +31,7 @@ __all__ = [
     "number",
     "plain",
     "read",
+    "read_bounded",
     "text",
     "unquoted",
     "whole",
@@ -38,6 +42,7 @@ MAX_BYTES = 256 * 2**20
 _EXACT = 2**53
 _DEEPEST = 100
 _NESTS = frozenset({dict, list})
+_TOKEN = re.compile(r"[0-9a-f]{16}")
 _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 
 
@@ -118,9 +123,9 @@ def _finite(token: str) -> float:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        msg = f"not strict JSON: the key {twice[0]!r} occurs twice"
+        counts = Counter(name for name, _ in pairs)
+        twice = min(name for name, count in counts.items() if count > 1)
+        msg = f"not strict JSON: the key {twice!r} occurs twice"
         raise EvidenceError(msg)
     return found
 
@@ -176,12 +181,7 @@ def _levels(value: object) -> list[Collection[Any]]:
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
     """Return the value of a file of strict JSON in UTF-8; EvidenceError if it can't be read."""
     try:
-        file = Path(path)
-        size = file.stat().st_size
-        if size > max_bytes:
-            msg = f"the file has {size:,} bytes, at most {max_bytes:,} are allowed"
-            raise EvidenceError(msg)
-        return loads(file.read_text(encoding="utf-8"))
+        return loads(read_bounded(path, max_bytes).decode("utf-8"))
     except OSError as error:
         msg = f"{path}: {error.strerror or type(error).__name__}"
         raise EvidenceError(msg) from error
@@ -193,29 +193,115 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
         raise EvidenceError(msg) from error
 
 
+def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> bytes:
+    """Return the content of a regular file of at most `max_bytes`.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    EvidenceError
+        If it is longer, or is a folder, a pipe or a device, whose end may never come.
+    """
+    # without O_NONBLOCK, opening a pipe waits for a writer
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            msg = f"not a file but {_kind_of(found.st_mode)}"
+            raise EvidenceError(msg)
+        # the size is not reliable: files in /proc have none, and a file can grow
+        content = file.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            size = max(found.st_size, len(content))
+            msg = f"the file has {size:,} bytes, at most {max_bytes:,} are allowed"
+            raise EvidenceError(msg)
+    return content
+
+
+def _kind_of(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device"
+
+
 def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file so that readers see either the old file or the complete new one.
+
+    The file keeps its permissions, and a symbolic link still points to it. Drafts of writers that
+    were killed are removed.
 
     Raises
     ------
     OSError
         If the file can't be written; the old file is then unchanged.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
+    mode = None
+    with suppress(FileNotFoundError):
+        mode = target.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, f"not a file but {_kind_of(mode)}", str(target))
     # in the same folder, because os.replace is atomic only within one file system
     # (a file name may have 255 bytes, and a character up to four)
-    draft = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}")
-    try:
-        with draft.open("x", encoding="utf-8", newline="\n") as file:
+    prefix = f".{target.name[:50]}."
+    _remove_dead_drafts(target.parent, prefix)
+    with _draft(target.parent, prefix) as (draft, descriptor):
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", closefd=False) as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if mode is not None:
+                draft.chmod(stat.S_IMODE(mode))
+            os.fsync(descriptor)
         draft.replace(target)
+
+
+@contextmanager
+def _draft(folder: Path, prefix: str) -> Iterator[tuple[Path, int]]:
+    """Create a locked draft, and remove it if it was not moved away."""
+    while True:
+        draft = folder / f"{prefix}{secrets.token_hex(8)}"
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        _lock(descriptor, wait=True)
+        # before it was locked, another writer may have removed it
+        if draft.exists():
+            break
+        os.close(descriptor)
+    try:
+        yield draft, descriptor
     finally:
-        with suppress(FileNotFoundError):
+        os.close(descriptor)
+        with suppress(OSError):
             draft.unlink()
+
+
+def _remove_dead_drafts(folder: Path, prefix: str) -> None:
+    """Remove drafts of writers that were killed, which are the drafts without a lock."""
+    with suppress(OSError):
+        for draft in folder.iterdir():
+            if draft.name.startswith(prefix) and _TOKEN.fullmatch(draft.name[len(prefix) :]):
+                with suppress(OSError):
+                    descriptor = os.open(draft, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+                    try:
+                        if _lock(descriptor, wait=False):
+                            draft.unlink()
+                    finally:
+                        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    """Lock an open file until it is closed; return False if another process holds the lock."""
+    if sys.platform == "win32":
+        return True  # there an open file can't be removed
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # also on file systems without locks
+        return False
+    return True
 
 
 def fields(

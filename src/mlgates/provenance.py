@@ -9,11 +9,13 @@ from platform import python_version
 
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
+from mlgates.jsonfile import read_bounded
 
 __all__ = ["provenance"]
 
 _PACKAGES = ("numpy", "pyarrow", "pandas", "polars", "scipy", "sklearn", "fairlearn")
 _SHA = frozenset("0123456789abcdef")
+_MOST_BYTES = 64 * 2**20  # of packed-refs, the largest file that is read
 
 
 def provenance(
@@ -75,9 +77,7 @@ def commit(folder: str) -> str | None:
         git = parent / ".git"
         try:
             if git.is_file():  # a worktree or submodule: a file with the path
-                git = (
-                    parent / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
-                ).resolve()
+                git = (parent / _text_of(git).removeprefix("gitdir:").strip()).resolve()
             if git.is_dir():
                 return _head(git)
         except (OSError, ValueError):
@@ -86,25 +86,25 @@ def commit(folder: str) -> str | None:
 
 
 def _head(git: Path) -> str | None:
-    head = (git / "HEAD").read_text(encoding="utf-8").strip()
+    head = _text_of(git / "HEAD").strip()
     if not head.startswith("ref:"):
         return _sha(head)
     ref = head.removeprefix("ref:").strip()
     shared = git / "commondir"
-    folders = (
-        [git, (git / shared.read_text(encoding="utf-8").strip()).resolve()]
-        if shared.is_file()
-        else [git]
-    )
+    folders = [git, (git / _text_of(shared).strip()).resolve()] if shared.is_file() else [git]
     for folder in folders:
         if (folder / ref).is_file():
-            return _sha((folder / ref).read_text(encoding="utf-8").strip())
+            return _sha(_text_of(folder / ref).strip())
         packed = folder / "packed-refs"
-        lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
+        lines = _text_of(packed).splitlines() if packed.is_file() else []
         for line in lines:
             if line.endswith(f" {ref}"):
                 return _sha(line.split(" ")[0])
     return None
+
+
+def _text_of(file: Path) -> str:
+    return read_bounded(file, _MOST_BYTES).decode("utf-8")
 
 
 def _sha(text: str) -> str | None:

@@ -20,6 +20,8 @@ from mlgates.verdict import Verdict
 __all__ = ["GateSuite", "subset"]
 
 _OWNER = "GateSuite"
+_WILDCARDS = frozenset("*?[")
+_MOST_NAMES = 10  # of the gates that block another
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,21 @@ class GateSuite(options.OptionsByName):
         if isinstance(gates, Gate | str) or not isinstance(gates, Iterable):
             raise options.refuse(_OWNER, "gates", "a sequence of gates", gates)
         entries: list[Entry] = []
+        earlier = _Earlier(entries)
         items: Iterable[object] = gates
         for item in items:
             if isinstance(item, GateSuite):
+                full = {name: f"{item.name}/{name}" for name in item.names}
                 for entry in item._entries:  # noqa: SLF001
-                    after = tuple(f"{item.name}/{name}" for name in entry.after)
-                    entries.append(replace(entry, name=f"{item.name}/{entry.name}", after=after))
+                    after = tuple(full[name] for name in entry.after)
+                    entries.append(replace(entry, name=full[entry.name], after=after))
                 continue
             if not isinstance(item, Gate):
                 hint = "; decorate the function with @mlgates.gate" if callable(item) else ""
                 if isinstance(item, type) and issubclass(item, Gate):
                     hint = f"; call it: {item.__name__}(...)"
                 raise options.refuse(_OWNER, "gates", "gates or suites", item, hint)
-            entries.append(Entry(str(item.name), item, _names_after(item, entries)))
+            entries.append(Entry(str(item.name), item, earlier.names_after(item)))
         self._fill(options.text(_OWNER, "name", name), entries)
 
     def _fill(self, name: str, entries: list[Entry]) -> None:
@@ -208,16 +212,17 @@ class GateSuite(options.OptionsByName):
             raise options.refuse(_OWNER, "text", "a text in TOML", text)
         name, gates = read_suite(text)
         entries: list[Entry] = []
+        earlier = {"": _Earlier(entries)}  # by the name of the suite, with names in it
         for gate, suite, skip in gates:
             prefix = f"{suite}/" if suite else ""
-            inner = [
-                replace(entry, name=entry.name.removeprefix(prefix))
-                for entry in entries
-                if entry.name.startswith(prefix)
-            ]
-            after = _names_after(gate, inner)
-            names = tuple(f"{prefix}{each}" for each in after)
-            entries.append(Entry(f"{prefix}{gate.name}", gate, names, skip))
+            names = earlier.setdefault(suite, _Earlier([])).names_after(gate)
+            after = tuple(f"{prefix}{name}" for name in names)
+            entry = Entry(f"{prefix}{gate.name}", gate, after, skip)
+            entries.append(entry)
+            parts = entry.name.split("/")
+            for i in range(1, len(parts)):
+                inner = earlier.setdefault("/".join(parts[:i]), _Earlier([]))
+                inner.entries.append(replace(entry, name="/".join(parts[i:])))
         return cls._of(options.text(_OWNER, "name", name), entries)
 
     def to_toml(self) -> str:
@@ -310,6 +315,7 @@ class GateSuite(options.OptionsByName):
         used = frozenset().union(*(e.gate.needs | e.gate.optional_evidence for e in self._entries))
         given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
         results: dict[str, GateResult] = {}
+        not_passed: set[str] = set()
         with show_progress(len(self._entries), shown=progress) as shown:
             # all tables are scanned first, so that the seconds of gates do not include it
             shown.describe("reading tables")
@@ -320,15 +326,19 @@ class GateSuite(options.OptionsByName):
             for entry in self._entries:
                 gate, name = entry.gate, entry.name
                 shown.begin(name)
-                blockers = [other for other in entry.after if not results[other].passed]
+                blockers = [other for other in entry.after if other in not_passed]
                 if entry.skipped is not None:
                     said = f"skipped: {entry.skipped}"
                     results[name] = blocked_result(gate, name, Verdict.SKIP, said)
                 elif blockers:
-                    said = f"blocked by {', '.join(blockers)}"
+                    more = len(blockers) - _MOST_NAMES
+                    said = f"blocked by {', '.join(blockers[:_MOST_NAMES])}"
+                    said += f" and {more:,} more" if more > 0 else ""
                     results[name] = blocked_result(gate, name, Verdict.INCONCLUSIVE, said)
                 else:
                     results[name] = run_gate(gate, given, name)
+                if not results[name].passed:
+                    not_passed.add(name)
                 shown.step()
         seconds = perf_counter() - start
         # the seed of the first gate that used random numbers
@@ -356,15 +366,36 @@ class GateSuite(options.OptionsByName):
         return f"GateSuite([{', '.join(written)}], name={self.name!r})"
 
 
-def _names_after(gate: Gate, entries: list[Entry]) -> tuple[str, ...]:
-    """Return the names of the earlier gates that a gate waits for."""
-    waits = f"{gate.name}: `after`"
-    names = dict.fromkeys(
-        entry.name
-        for pattern in gate.after
-        for entry in _matching(entries, pattern, waits, "earlier gate")
-    )
-    return tuple(names)
+class _Earlier:
+    """The gates of a growing list by pattern; each gate is compared with a pattern once."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self.entries = entries
+        self._indexed = 0
+        self._named: dict[str, list[str]] = {}
+        self._matched: dict[str, tuple[int, list[str]]] = {}
+
+    def names_after(self, gate: Gate) -> tuple[str, ...]:
+        """Return the names of the gates that a gate waits for."""
+        names: dict[str, None] = {}
+        for pattern in gate.after:
+            found = self._find(pattern)
+            if not found:
+                raise _no_match(self.entries, pattern, f"{gate.name}: `after`", "earlier gate")
+            names |= dict.fromkeys(found)
+        return tuple(names)
+
+    def _find(self, pattern: str) -> list[str]:
+        for entry in self.entries[self._indexed :]:
+            for key in {entry.name, entry.gate.kind}:
+                self._named.setdefault(key, []).append(entry.name)
+        self._indexed = len(self.entries)
+        if not _WILDCARDS.intersection(pattern):
+            return self._named.get(pattern, [])
+        compared, names = self._matched.get(pattern, (0, []))
+        names += [entry.name for entry in self.entries[compared:] if entry.matches(pattern)]
+        self._matched[pattern] = self._indexed, names
+        return names
 
 
 def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
@@ -377,15 +408,17 @@ def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
     return GateSuite._of(suite.name, kept)  # noqa: SLF001
 
 
-def _matching(entries: list[Entry], pattern: str, owner: str, what: str = "gate") -> list[Entry]:
+def _matching(entries: list[Entry], pattern: str, owner: str) -> list[Entry]:
     """Return the entries that match a name, kind or pattern; OptionError if there are none."""
     found = [entry for entry in entries if entry.matches(pattern)]
     if not found:
-        names = [entry.name for entry in entries]
-        there = (
-            f"; there are {', '.join(map(repr, names))}" if names else "; no gate comes before it"
-        )
-        near = options.did_you_mean(pattern, names) or there
-        msg = f"{owner}: {pattern!r} matches no {what}{near}"
-        raise OptionError(msg)
+        raise _no_match(entries, pattern, owner, "gate")
     return found
+
+
+def _no_match(entries: list[Entry], pattern: str, owner: str, what: str) -> OptionError:
+    """Return the error for a pattern that matches no gate, with the most similar names."""
+    names = [entry.name for entry in entries]
+    there = f"; there are {', '.join(map(repr, names))}" if names else "; no gate comes before it"
+    near = options.did_you_mean(pattern, names) or there
+    return OptionError(f"{owner}: {pattern!r} matches no {what}{near}")
