@@ -78,14 +78,7 @@ class RocAuc(Metric):
         if is_equal and _ROUNDING < area < 1 - _ROUNDING:
             return _no_discordance(score, other_score, weight, sizes)
 
-        def by_size(confidence: float) -> Ends:
-            """Return the interval of the difference from Hanley's intervals of both areas."""
-            ends, other_ends = (
-                ranking.hanley_interval(each, *sizes, confidence) for each in (area, other)
-            )
-            low, high = square_and_add(area, ends, other, other_ends)
-            return max(float(low), -1.0), min(float(high), 1.0)
-
+        by_size = _difference_by_size(area, other, sizes)
         if is_equal:
             return _no_discordance(score, other_score, weight, sizes, ("Hanley", by_size))
         return Change("Hanley", by_size)
@@ -128,6 +121,10 @@ class RocAucOneVsRest(Metric):
             same = _same_ranking(*both, candidate.weight)
             return same or _no_discordance(*both, candidate.weight, sizes)
         variance = float(np.dot(moved, moved)) * _inflation(self.sizes(candidate))
+        if variance <= _ROUNDING**2:  # all placements change by the same amount
+            sizes = self.sizes(candidate)
+            smallest, rest = min(sizes), sum(sizes) - min(sizes)
+            return Change("Hanley", _difference_by_size(area, other, (smallest, rest)))
         unseen = _unseen_variance(candidate.true, moved, candidate.weight)
         return normal_change("DeLong", area - other, variance, unseen)
 
@@ -249,6 +246,19 @@ def _unseen_variance(classes: Values, moved: Floats, weight: Floats | None) -> f
     sizes = [total**2 / square for total, square in zip(totals, squares, strict=True)]
     moves = [moved[mask] * total / rows[mask] for total, mask in zip(totals, present, strict=True)]
     return ranking.unseen_variance(moves, sizes)
+
+
+def _difference_by_size(
+    area: float, other: float, sizes: tuple[float, float]
+) -> Callable[[float], Ends]:
+    """Return a function of the level: the interval of a difference from Hanley's of both areas."""
+
+    def ends(confidence: float) -> Ends:
+        both = (ranking.hanley_interval(each, *sizes, confidence) for each in (area, other))
+        low, high = square_and_add(area, next(both), other, next(both))
+        return max(float(low), -1.0), min(float(high), 1.0)
+
+    return ends
 
 
 def _same_ranking(score: Floats, other: Floats, weight: Floats | None) -> Change | None:
