@@ -1,12 +1,14 @@
 """The evidence of one run by name; each value is read once and shared by all gates."""
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, TypedDict, TypeVar, cast
+
+import pyarrow as pa
 
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence_names import ALIASES, ALIGNED, MODEL_OF, NAMES, ROWLESS, TABLES
@@ -20,7 +22,7 @@ from mlgates.profile.counter import Counter
 from mlgates.profile.scan import MANY_ROWS, Profile, each, threads_for
 from mlgates.tables.columns import in_memory, rows_of
 from mlgates.tables.containers import kind_of
-from mlgates.tables.field import TableSchema
+from mlgates.tables.field import Field, TableSchema
 from mlgates.tables.read_only import read_only
 from mlgates.tables.source import Source, as_source
 
@@ -76,6 +78,24 @@ class _Cached:
     value: Any = None
     error: BaseException | None = None
     traceback: TracebackType | None = None
+
+
+@dataclass(frozen=True)
+class DeclaredTypes:
+    """Types that a gate declares, for columns whose types are inferred from names of folders."""
+
+    types: Mapping[str, pa.DataType]
+
+
+#: types of keys of folders that are compared with a column of this kind
+_TYPES = {
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "string": pa.large_string(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
 
 
 class Evidence:
@@ -259,7 +279,41 @@ class Evidence:
 
     def source(self, name: str) -> Source:
         """Return a table as a source of batches; EvidenceError if the value is no table."""
-        return cast("Source", self.cached("source", name, lambda: as_source(self[name])))
+        return cast("Source", self.cached("source", name, partial(self._open, name)))
+
+    def _open(self, name: str) -> Source:
+        """Return a source in which keys of folders have the declared type, or that of both tables.
+
+        The type of a key is inferred from the names of the folders of one table. Where that of the
+        other table differs, both are texts if both are inferred.
+        """
+        source = as_source(self[name])
+        if name not in TABLES or source.retype is None:
+            return source
+        types = {key: source.schema[key].kind for key in source.inferred}
+        wanted: dict[str, pa.DataType] = {}
+        other, inferred = self._other_fields(name)
+        for key, kind in types.items():
+            if key in other and other[key].kind not in (kind, "null"):
+                both = key in inferred and kind != "null"
+                wanted[key] = pa.large_string() if both else _TYPES.get(other[key].kind)
+        for declared in self.registered(DeclaredTypes):
+            wanted |= {key: type_ for key, type_ in declared.types.items() if key in types}
+        wanted = {key: type_ for key, type_ in wanted.items() if type_ is not None}
+        return source.retype(wanted) if wanted else source
+
+    def _other_fields(self, name: str) -> tuple[Mapping[str, Field], Collection[str]]:
+        """Return the columns of the other table, and those whose types are inferred."""
+        other = "reference" if name == "data" else "data"
+        if other not in self._given:
+            return {}, ()
+        with suppress_errors():  # they are raised where that table is read
+            if other == "reference" and self._stored:
+                columns = self.reference().columns
+                return {key: column.field for key, column in columns.items()}, ()
+            source = as_source(self[other])
+            return source.schema, source.inferred
+        return {}, ()
 
     def in_memory(self, name: str) -> Any:
         """Return features for a model; files and streams are read once as an Arrow table.

@@ -160,6 +160,62 @@ def test_the_type_of_a_key_fits_all_of_its_folders(tmp_path, values, kind, cells
     assert dict(zip(found["x"], found["k"], strict=True)) == dict(enumerate(cells))
 
 
+def keyed(root, *names):
+    for number, name in enumerate(names):
+        write(root, f"k={name}/{number}.parquet", {"x": [float(number)] * 100})
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "dtype", "cells"),
+    [
+        (["01234", "10115"], "string", ["01234", "10115"]),
+        (["01234", "10115"], "category", ["01234", "10115"]),
+        (["1", "2"], "float", [1.0, 2.0]),
+        (["1", "2"], "int8", [1, 2]),
+        (["true", "false"], "bool", [True, False]),
+        (["2026-03-02", "2026-03-01"], "timestamp", [datetime(2026, 3, 2), datetime(2026, 3, 1)]),
+        (["2026-03-02", "2026-03-01"], "string", ["2026-03-02", "2026-03-01"]),
+    ],
+)
+def test_schema_declares_the_type_of_a_key(tmp_path, names, dtype, cells):
+    data = keyed(tmp_path, *names)
+    schema = mg.Schema({"x": "float", "k": dtype})
+    assert schema.run(data=data).passed
+    rule = {} if dtype == "bool" else {"isin": cells}
+    if dtype in ("string", "category", "float", "int8"):
+        assert mg.Schema({"x": "float", "k": mg.Column(dtype, **rule)}).run(data=data).passed
+    # other gates of the suite see the same type
+    seen = []
+    rows = mg.Completeness("x", by={"all": lambda table: seen.extend(table["k"].to_pylist())})
+    mg.GateSuite([rows, schema]).run(data=data)
+    assert set(seen) >= set(cells)
+
+
+def test_a_key_that_does_not_fit_the_declared_type_fails(tmp_path):
+    result = mg.Schema({"x": "float", "k": "int"}).run(data=keyed(tmp_path, "1", "unknown"))
+    assert result.verdict is mg.Verdict.FAIL
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_keys_of_two_tables_are_compared_in_the_wider_type(tmp_path, turn):
+    sides = keyed(tmp_path / "a", "01", "02"), keyed(tmp_path / "b", "01", "unknown")
+    data, reference = sides[::-1] if turn else sides
+    gate = mg.Drift("total_variation", at_most=0.4, columns=["k"], decide_by="estimate")
+    result = gate.run(data=data, reference=reference)
+    assert result.verdict is mg.Verdict.FAIL, result.reason
+    assert result.checks[0].value == 0.5
+
+
+def test_a_key_is_compared_in_the_type_of_a_stored_reference(tmp_path):
+    baseline = mg.Baseline.from_data({"k": ["01", "02"] * 100, "x": [1.0] * 200})
+    gate = mg.Drift("total_variation", at_most=0.4, columns=["k"], decide_by="estimate")
+    data = keyed(tmp_path, "01", "02")
+    for reference in (baseline, {"k": ["01", "02"] * 100}):
+        result = gate.run(data=data, reference=reference)
+        assert (result.verdict, result.checks[0].value) == ("pass", 0.0), result.reason
+
+
 KEYS = [
     (1, "01"),
     ("01", "01"),

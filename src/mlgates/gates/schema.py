@@ -13,7 +13,7 @@ import pyarrow as pa
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
-from mlgates.evidence import Evidence
+from mlgates.evidence import DeclaredTypes, Evidence
 from mlgates.gates._shared import (
     Near,
     count_check,
@@ -46,6 +46,15 @@ FAMILIES: dict[str, frozenset[str]] = {
     "date": frozenset({"date"}),
     "timestamp": frozenset({"timestamp"}),
     "any": frozenset(),
+}
+_ARROW_TYPES = {
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "string": pa.large_string(),
+    "category": pa.dictionary(pa.int32(), pa.large_string()),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
 }
 # names of Arrow types with parameters, as Arrow writes them; `type_for_alias` does not parse these
 _PARAMETRIC = re.compile(
@@ -232,6 +241,16 @@ class Column(options.OptionsByName):
         return options.written(self)
 
 
+def _arrow_type(dtype: str) -> pa.DataType | None:
+    """Return an Arrow type that a column of the declared type can have; None if there is none."""
+    if dtype in FAMILIES:
+        return _ARROW_TYPES.get(dtype)
+    try:
+        return pa.type_for_alias(dtype)
+    except ValueError:
+        return None
+
+
 def _checked_type(dtype: object) -> str:
     """Return the name of a family or of an Arrow type, in its usual spelling."""
     if isinstance(dtype, pa.DataType):
@@ -396,6 +415,12 @@ class Schema(Gate):
             nullable = counted.missing > 0
             columns[name] = Column(dtype, nullable=nullable, isin=isin, allow_inf=infinite)
         return cls(columns)
+
+    def request_counts(self, evidence: Evidence) -> None:
+        """Request the counters, and the declared types for keys of folders."""
+        types = {name: _arrow_type(column.dtype) for name, column in self.rules.items()}
+        evidence.register(DeclaredTypes({k: type_ for k, type_ in types.items() if type_}))
+        super().request_counts(evidence)
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield one counter for each rule of the columns that exist."""
