@@ -889,3 +889,95 @@ def test_hints_and_notes_are_optional_in_json():
     for wrong in (3, None):
         with pytest.raises(EvidenceError, match="`note` must be a string"):
             Report.from_dict({**written, "results": [{**written["results"][0], "note": wrong}]})
+
+
+# metadata
+
+METADATA = {
+    "model": "credit",
+    "version": "7",
+    "auc": 0.91,
+    "seeds": [1, 2],
+    "large": 2**60,
+    "text": "Infinity",
+    "bound": math.inf,
+    "owner": None,
+    "training": {"rows": 5, "final": True},
+}
+
+
+def described_suite():
+    return mg.GateSuite([mg.Completeness()], name="loans")
+
+
+def test_metadata_is_kept_by_reports_results_and_json(tmp_path, report_schema):
+    report = described_suite().run(data={"x": [1.0]}, metadata=METADATA)
+    result = mg.Completeness().run(data={"x": [1.0]}, metadata=METADATA)
+    for thing in (report, result):
+        assert thing.metadata == {**METADATA, "seeds": (1, 2)}
+    assert report.to_dict()["metadata"]["large"] == str(2**60)
+    assert mg.Report(name="r", results=(result,)).results[0].metadata == result.metadata
+    report.save(tmp_path / "r.json")
+    loaded = Report.load(tmp_path / "r.json")
+    assert loaded == report
+    assert loaded.metadata == report.metadata
+    alone = mg.Report(name="r", results=(result,), provenance=report.provenance)
+    report_schema.validate(alone.to_dict())
+    assert Report.from_dict(alone.to_dict()) == alone
+    assert pickle.loads(pickle.dumps(result)) == result
+    assert hash(report) == hash(replace(report, metadata={}))
+
+
+def test_every_form_shows_metadata():
+    report = described_suite().run(data={"x": [1.0]}, metadata=METADATA)
+    assert str(report).splitlines()[1].startswith("model: credit; version: 7; auc: 0.91")
+    assert "\n\nmodel: credit; version: 7; auc: 0.91" in report.to_markdown()
+    assert "model: credit · version: 7 · auc: 0.91" in report.to_html()
+    assert '<property name="metadata.version" value="7" />' in report.to_junit_xml()
+    assert "metadata" not in described_suite().run(data={"x": [1.0]}).to_dict()
+
+
+def test_metadata_without_end_is_cut_and_gives_no_orders():
+    many = {f"name{i}": "##[error]<script>" for i in range(100)}
+    report = described_suite().run(data={"x": [1.0]}, metadata=many)
+    assert "80 more" in str(report)
+    assert "##[error]" not in str(report)
+    assert "<script>" not in report.to_html() + report.to_markdown() + report.to_junit_xml()
+
+
+def test_secrets_in_metadata_are_hidden():
+    given = {
+        "api_key": "abcdef",
+        "note": "ask ann@example.org, token=abc",
+        "store": "s3://user:word@host/model",
+        "inner": [{"password": 5, "token": None}],
+        "keyboard": "qwerty",
+    }
+    kept = described_suite().run(data={"x": [1.0]}, metadata=given).metadata
+    assert kept == {
+        "api_key": "<hidden>",
+        "note": "ask <address> token=<hidden>",
+        "store": "<address>",
+        "inner": ({"password": "<hidden>", "token": None},),
+        "keyboard": "qwerty",
+    }
+
+
+def nested(levels):
+    return {"a": nested(levels - 1)} if levels else 1
+
+
+CYCLE = {}
+CYCLE["a"] = CYCLE
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [5, "", 0, [("a", 1)], {1: 2}, {"a": object()}, {"a": {1, 2}}, CYCLE, nested(21)],
+    ids=range(9),
+)
+def test_bad_metadata_raises(bad):
+    for run in (described_suite().run, mg.Completeness().run):
+        with pytest.raises(OptionError, match="`metadata` must be a mapping of names to None"):
+            run(data={"x": [1.0]}, metadata=bad)
+    assert described_suite().run(data={"x": [1.0]}, metadata=nested(20)).passed

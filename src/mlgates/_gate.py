@@ -17,7 +17,7 @@ from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import ALIGNED, Evidence, EvidenceNames, rows_of
 from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
-from mlgates.report import GateResult, severity
+from mlgates.report import GateResult, plain_metadata, severity
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
 
@@ -141,11 +141,18 @@ class Gate(options.OptionsByName):
         del evidence
         return ""
 
-    def run(self, *positional: Never, **evidence: Unpack[EvidenceNames]) -> GateResult:
+    def run(
+        self,
+        *positional: Never,
+        metadata: Mapping[str, object] | None = None,
+        **evidence: Unpack[EvidenceNames],
+    ) -> GateResult:
         """Run this gate alone; `after` is ignored.
 
         Parameters
         ----------
+        metadata : Mapping, optional
+            What the result should say about the run, as in ``GateSuite.run``.
         **evidence
             Values by name, as in ``GateSuite.run``.
 
@@ -162,11 +169,12 @@ class Gate(options.OptionsByName):
             For evidence without a name.
         """
         options.by_name_only(f"{type(self).__name__}.run", positional)
+        about = plain_metadata(f"{type(self).__name__}.run", {} if metadata is None else metadata)
         given = Evidence(evidence, also=self.needs | self.optional_evidence)
         name = str(self.name)
         given.collect_requests(name, self.request_counts)
         given.scan()
-        return run_gate(self, given, name)
+        return replace(run_gate(self, given, name), metadata=about)
 
     def __repr__(self) -> str:
         return options.written(self, name=self.default_name)

@@ -2,12 +2,12 @@
 
 import logging
 import re
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 
 from mlgates.errors import MlgatesError, suppress_errors
 from mlgates.options import did_you_mean
 
-__all__ = ["describe"]
+__all__ = ["describe", "without_secrets"]
 
 _LOG = logging.getLogger("mlgates")
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -21,6 +21,9 @@ _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"[^\s@'\"]+@[^\s@'\"]+"), "<address>"),
     (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "<hidden>"),
+)
+_SECRET_NAME = re.compile(
+    r"(?i)(?:.*[_-])?(?:pass(?:word|wd|phrase)?|pwd|token|secret|authorization|key)"
 )
 _VALUES = (
     (re.compile(r"[0-9][0-9 .-]{5,}[0-9]"), "<number>"),
@@ -98,6 +101,23 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
                 return message if _READ_ONLY in message else message + _READ_ONLY
             origin = None if origin is None else origin.__cause__ or origin.__context__
     return message
+
+
+def without_secrets(value: object, name: str = "") -> object:
+    """Return plain values in which addresses and secrets are hidden, as in messages.
+
+    Examples
+    --------
+    >>> without_secrets({"version": "7", "api_key": "abc", "note": "by ann@example.org"})
+    {'version': '7', 'api_key': '<hidden>', 'note': 'by <address>'}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_secrets(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(without_secrets(item, name) for item in value)
+    if _SECRET_NAME.fullmatch(name) and value is not None:
+        return "<hidden>"
+    return _without(_SECRETS, value) if isinstance(value, str) else value
 
 
 def _hidden(message: str, known: Container[str], *, names: bool) -> str:

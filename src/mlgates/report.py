@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, cast, final
 
 from mlgates import jsonfile, options
 from mlgates.errors import EvidenceError, GateFailure, OptionError
 from mlgates.jsonfile import fields, items, mapping, number, plain, text, unquoted
+from mlgates.redaction import without_secrets
 from mlgates.verdict import Check, Details, Limit, Verdict, worst_first
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report", "severity"]
+__all__ = ["FORMAT", "SUFFIXES", "VERSION", "GateResult", "Report", "plain_metadata", "severity"]
 
 FORMAT = "mlgates.report"
 VERSION = 1
+_DEEPEST = 20  # levels of metadata; readers of JSON have limits
 #: The form of a saved report, by the suffix of the file.
 SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit", ".txt": "text"}
 
@@ -146,6 +148,8 @@ class GateResult(_Judged):
         Duration of the gate, without the scan of tables that gates share.
     note : str
         What was left out, such as columns that were not compared; it also ends the reason.
+    metadata : Mapping
+        As in `Report`, for a gate that ran alone.
     error : str, optional
         The traceback of the exception that ended the gate, for debugging in the same process. It is
         not compared, shown, saved or pickled.
@@ -165,6 +169,7 @@ class GateResult(_Judged):
     inconclusive: Literal["block", "allow"] = "block"
     seconds: float = field(default=0.0, compare=False)
     note: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
     error: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -182,6 +187,7 @@ class GateResult(_Judged):
             msg = f"GateResult: `checks` must be one or more Check objects, got {self.checks!r}"
             raise ValueError(msg)
         object.__setattr__(self, "checks", checks)
+        object.__setattr__(self, "metadata", plain_metadata(owner, self.metadata))
 
     def __getstate__(self) -> list[object]:
         values = [getattr(self, option.name) for option in dataclasses.fields(self)[:-1]]
@@ -232,6 +238,7 @@ class GateResult(_Judged):
             "seconds": self.seconds,
             "checks": [_check_to_dict(check) for check in self.checks],
             **({"note": self.note} if self.note else {}),
+            **_metadata_to_dict(self.metadata),
         }
 
     def __repr__(self) -> str:
@@ -251,11 +258,15 @@ class Report(_Judged):
         The results in the order of the suite.
     provenance : Mapping
         Versions, commit, time, fingerprints of the tables, and the repr of the suite.
+    metadata : Mapping
+        What the user said about the run, such as ``{"model": "credit", "version": "7"}``: None,
+        bools, numbers, strings, sequences and mappings by name. Addresses and secrets are hidden.
     """
 
     name: str
     results: tuple[GateResult, ...]
     provenance: Mapping[str, object] = field(default_factory=dict, hash=False)
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         options.text("Report", "name", self.name)
@@ -269,6 +280,7 @@ class Report(_Judged):
                 raise ValueError(msg)
         object.__setattr__(self, "results", results)
         object.__setattr__(self, "provenance", Details(self.provenance))
+        object.__setattr__(self, "metadata", plain_metadata("Report", self.metadata))
 
     @property
     def verdict(self) -> Verdict:
@@ -325,6 +337,7 @@ class Report(_Judged):
             "verdict": str(self.verdict),
             "results": [result.to_dict() for result in self.results],
             "provenance": plain(self.provenance, quote=True),
+            **_metadata_to_dict(self.metadata),
         }
 
     @classmethod
@@ -343,7 +356,7 @@ class Report(_Judged):
             got = f"got {data['format']!r}; a report is a .json file written by `Report.save`"
             msg = f"report: `format` must be {FORMAT!r}, {got}"
             raise EvidenceError(msg)
-        top = fields(data, _REPORT_KEYS, "report")
+        top = fields(data, _REPORT_KEYS, "report", frozenset({"metadata"}))
         if type(top["version"]) is not int or top["version"] != VERSION:
             msg = f"report: this mlgates reads version {VERSION}, got {top['version']!r}"
             raise EvidenceError(msg)
@@ -353,6 +366,7 @@ class Report(_Judged):
                 name=text(top["name"], "name"),
                 results=tuple(results),
                 provenance=unquoted(mapping(top["provenance"], "provenance")),
+                metadata=unquoted(mapping(top.get("metadata", {}), "metadata")),
             )
         except (TypeError, ValueError) as error:
             msg = f"report: {error}"
@@ -407,6 +421,36 @@ class Report(_Judged):
 
     def __repr__(self) -> str:
         return f"<Report {self.name!r}: {self.verdict.upper()}, {len(self)} gates>"
+
+
+def plain_metadata(owner: str, given: object) -> Details:
+    """Return metadata as plain values without secrets; OptionError for other values."""
+    if type(given) is Details:
+        return given
+    allowed = "a mapping of names to None, bools, numbers, strings, sequences and mappings"
+    try:
+        if isinstance(given, Mapping):
+            found = Details(cast("Mapping[str, object]", without_secrets(Details(given))))
+            if _depth(found) <= _DEEPEST:
+                return found
+            allowed += f", nested at most {_DEEPEST} levels deep"
+    except RecursionError:
+        allowed += f", nested at most {_DEEPEST} levels deep"
+    except TypeError as error:
+        msg = f"{owner}: `metadata` must be {allowed}; {error}"
+        raise OptionError(msg) from error
+    raise options.refuse(owner, "metadata", allowed, given)
+
+
+def _depth(value: object) -> int:
+    if not isinstance(value, Mapping | tuple):
+        return 0
+    parts: Iterable[object] = value.values() if isinstance(value, Mapping) else value
+    return 1 + max(map(_depth, parts), default=0)
+
+
+def _metadata_to_dict(metadata: Mapping[str, object]) -> dict[str, object]:
+    return {"metadata": plain(metadata, quote=True)} if metadata else {}
 
 
 _FRAME_COLUMNS = (
@@ -512,13 +556,14 @@ def _check_from_dict(data: object) -> Check:
 
 
 def _result_from_dict(data: object) -> GateResult:
-    found = fields(data, _RESULT_KEYS, "result", frozenset({"note"}))
+    found = fields(data, _RESULT_KEYS, "result", frozenset({"note", "metadata"}))
     what = f"result {text(found['name'], 'name')!r}"
     given: dict[str, Any] = {key: found[key] for key in _RESULT_KEYS - {"verdict"}}
     try:
         given["checks"] = tuple(map(_check_from_dict, items(found["checks"], "checks")))
         given["seconds"] = number(found["seconds"])
         given["note"] = text(found.get("note", ""), "note")
+        given["metadata"] = unquoted(mapping(found.get("metadata", {}), "metadata"))
         result = GateResult(**given)
     except (TypeError, ValueError) as error:
         msg = f"{what}: {error}"

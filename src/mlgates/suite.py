@@ -1,7 +1,7 @@
 """`GateSuite`: several gates, run in order on the same evidence."""
 
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ from mlgates.errors import OptionError
 from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.progress import show_progress
 from mlgates.provenance import provenance
-from mlgates.report import GateResult, Report
+from mlgates.report import GateResult, Report, plain_metadata
 from mlgates.verdict import Verdict
 
 __all__ = ["GateSuite", "subset"]
@@ -279,6 +279,7 @@ class GateSuite(options.OptionsByName):
         *positional: Never,
         n_jobs: int | None = None,
         progress: bool = False,
+        metadata: Mapping[str, object] | None = None,
         **evidence: Unpack[EvidenceNames],
     ) -> Report:
         """Run all gates in order and return the report.
@@ -290,6 +291,10 @@ class GateSuite(options.OptionsByName):
         progress : bool
             Whether to show which gate is running: by a bar of ``tqdm`` in a terminal or a notebook,
             by a line per gate in a log. Nothing is shown in pytest.
+        metadata : Mapping, optional
+            What the report should say about the run, such as the name and version of the model:
+            None, bools, numbers, strings, sequences and mappings by name. Every form of the report
+            shows it. Addresses and secrets are hidden.
         **evidence
             Values by name: ``data=``, ``reference=``, ``y_true=``, ... None means not given.
 
@@ -303,7 +308,7 @@ class GateSuite(options.OptionsByName):
         EvidenceError
             For an unknown name of evidence.
         OptionError
-            For an invalid `n_jobs` or `progress`.
+            For an invalid `n_jobs`, `progress` or `metadata`.
         TypeError
             For evidence without a name.
         """
@@ -311,6 +316,7 @@ class GateSuite(options.OptionsByName):
         if n_jobs is not None:
             options.count("GateSuite.run", "n_jobs", n_jobs, at_least=1)
         options.flag("GateSuite.run", "progress", progress)
+        about = plain_metadata("GateSuite.run", {} if metadata is None else metadata)
         started, start = datetime.now(UTC), perf_counter()
         used = frozenset().union(*(e.gate.needs | e.gate.optional_evidence for e in self._entries))
         given = Evidence(evidence, also=used, n_jobs=n_jobs, progress=progress)
@@ -350,6 +356,7 @@ class GateSuite(options.OptionsByName):
             name=self.name,
             results=tuple(results.values()),
             provenance=provenance(given, self._written(), started, seconds, seed),
+            metadata=about,
         )
 
     def _written(self) -> str:

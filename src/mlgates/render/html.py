@@ -50,6 +50,7 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
         gates=gates,
         blocking=blocking[:_BLOCKING],
         others=len(blocking) - _BLOCKING,
+        metadata=rows.metadata_clauses(thing.metadata),
         provenance=rows.provenance_clauses(provenance),
         versions=[
             clean(f"{name} {version}", 80)

@@ -5,10 +5,12 @@ doesn't count (advisory, or undecided where that is allowed) is a passed case wi
 "aside". ElementTree escapes markup; `clean` escapes the characters that XML 1.0 does not allow.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET  # used for writing alone
 
+from mlgates.jsonfile import plain
 from mlgates.printable import clean
 from mlgates.render.rows import aside
 from mlgates.report import GateResult, Report, severity
@@ -35,7 +37,14 @@ def to_junit_xml(thing: Report | GateResult) -> str:
     for result in results:
         gate = clean(result.name, _NAME)
         suite = ET.SubElement(root, "testsuite", name=gate)
-        facts = {"kind": result.kind, "verdict": str(result.verdict), "reason": result.reason}
+        facts: dict[str, object] = {
+            "kind": result.kind,
+            "verdict": str(result.verdict),
+            "reason": result.reason,
+        }
+        for key, value in thing.metadata.items():
+            shown = value if isinstance(value, str) else json.dumps(plain(value))
+            facts[clean(f"metadata.{key}", _NAME)] = shown
         _add_properties(suite, facts | {"aside": aside(result)})
         tags, seen = Counter[str](), Counter[str]()
         for check in sorted(result.checks, key=severity):

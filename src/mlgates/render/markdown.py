@@ -14,6 +14,7 @@ from mlgates.render.rows import (
     GLYPHS,
     gate_names,
     headline,
+    metadata_clauses,
     ordered,
     provenance_clauses,
     rows,
@@ -32,6 +33,7 @@ def to_markdown(thing: Report | GateResult) -> str:
     head, names = headline(thing), gate_names(results)
     parts = [f"### {GLYPHS[head.verdict]} {head.verdict.upper()} {_code(head.name)}"]
     parts.append(escape("; ".join(filter(None, [head.summary, head.aside]))))
+    parts.append(escape("; ".join(metadata_clauses(thing.metadata))))
     table = ["| verdict | gate | subject | measured | limit |", "| --- | --- | --- | ---: | ---: |"]
     reasons = []
     for row in (row for result in results for row in rows(result, names[result.name])):

@@ -4,10 +4,12 @@ All texts returned are on one line without control characters. Each renderer esc
 that have a meaning in its own form.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from mlgates.jsonfile import plain
 from mlgates.printable import clean, distinct
 from mlgates.render.figures import cells, title
 from mlgates.report import GateResult, Report, severity
@@ -27,6 +29,7 @@ _NAMED = 8  # undecided checks listed in this row
 _MOVED = 3  # cells listed of those that changed
 _NOTE = 160  # characters of a gate's note, such as the list of columns that were not judged
 _REASON = 2_000
+_METADATA = 20  # entries of the metadata
 _LONGEST_GATE = 2_000
 
 
@@ -275,6 +278,16 @@ def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
     if isinstance(commit, str):
         clauses.append(f"commit {commit[:12]}")
     return [clean(clause, 500) for clause in clauses]
+
+
+def metadata_clauses(metadata: Mapping[str, object]) -> list[str]:
+    """Return the metadata of a run in clauses, such as ``"version: 7"``."""
+    clauses = []
+    for name, value in metadata.items():
+        shown = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+        clauses.append(clean(f"{name}: {shown}", 500))
+    more = len(clauses) - _METADATA
+    return [*clauses[:_METADATA], f"{more:,} more"] if more > 0 else clauses
 
 
 def number_of(count: int, what: str) -> str:

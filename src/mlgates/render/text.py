@@ -11,6 +11,7 @@ from mlgates.render.rows import (
     check_rows,
     gate_names,
     headline,
+    metadata_clauses,
     ordered,
     provenance_clauses,
     rows,
@@ -63,7 +64,8 @@ def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
     cells = [_HEAD, *map(_cells, lines)]
     sizes = _sizes(cells, width)
     table = [_layout(line, sizes) for line in cells]
-    shown = [first, "", *(paint(line, _DIM) for line in table[0])]
+    about = wrap("; ".join(metadata_clauses(thing.metadata)), width)
+    shown = [first, *map(without_commands, about), "", *(paint(line, _DIM) for line in table[0])]
     indent = " " * (sizes[0] + len(_GAP))
     for each, parts in zip(lines, table[1:], strict=True):
         code = "" if each.verdict is None else _DIM if each.aside else _COLOURS[each.verdict]
