@@ -82,7 +82,9 @@ FORMS = {
 
 
 def as_matrix(X):
-    """The numbers of whatever container a model is called with."""
+    """The numbers of whatever container a model or a function gate is called with."""
+    if isinstance(X, str | Path):
+        X = dataset(X, format="parquet").to_table()
     if isinstance(X, pl.LazyFrame):
         X = X.collect()
     if isinstance(X, pa.Table | pa.RecordBatch):
