@@ -1166,3 +1166,15 @@ def test_what_a_function_raises_is_its_error():
     found = broken.run(y_true=[1])
     assert (found.verdict, found.reason) == (ERROR, "ValueError: Ann has no label: '<text>'")
     assert type(broken) is FunctionGate
+
+
+def test_the_reason_is_that_of_the_check_farthest_beyond_its_limit():
+    class Two(mg.Gate):
+        def check(self, evidence):
+            for subject, value in (("near", 0.85), ("far", 5.97)):
+                measured = mg.Measurement(value, n=9)
+                yield mg.Check.judge(subject, "psi", measured, mg.Limit(at_most=0.2))
+
+    result = Two(name="two").run()
+    assert [check.subject for check in result.checks] == ["near", "far"]
+    assert result.reason.startswith("`psi` of `far` is 5.97")
