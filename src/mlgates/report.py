@@ -6,6 +6,7 @@ Verdicts of results and reports are not stored; they are the worst verdict of th
 import dataclasses
 import math
 import os
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -106,7 +107,8 @@ class _Judged(ABC):
 
     def to_json(self) -> str:
         """Return the JSON form as strict JSON text."""
-        return jsonfile.dumps(self.to_dict()) + "\n"
+        # printed in the log of a CI server, "##[" and "##vso[" would be commands
+        return re.sub("#(?=#)", r"\\u0023", jsonfile.dumps(self.to_dict())) + "\n"
 
     def to_markdown(self) -> str:
         """Return Markdown for a pull request or a step summary."""

@@ -119,6 +119,7 @@ def test_escaped_text_is_shown_unchanged(reader, text):
         r"\<b\> \| \&",
         "*[HTML]: x",
         ">! a !< [a(b)] - [ ] x",
+        "_a_b_ __c_d__ a_b_c a__b__c _a__b_ *a_b*c_d é_a_é 1_2_3",
     ],
 )
 def test_every_syntax_is_escaped(reader, text):

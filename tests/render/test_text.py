@@ -1,5 +1,6 @@
 """The text report: worst first, one line per check, and no names that can forge lines."""
 
+import json
 import re
 import subprocess
 import sys
@@ -666,4 +667,6 @@ def test_names_can_not_give_commands_to_a_ci_server(monkeypatch, columns, name):
         for colour in (False, True):
             shown = re.sub(r"\x1b\[[0-9;]*m", "", render(thing, "text", colour=colour))
             assert not COMMAND.search(shown)
-    assert not re.search(r"##\w*\[", found.to_markdown())
+    for form in ("markdown", "html", "junit", "json"):
+        assert not re.search(r"##\w*\[|^\s*::", render(found, form), re.MULTILINE)
+    assert Report.from_dict(json.loads(found.to_json())) == found

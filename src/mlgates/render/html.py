@@ -8,6 +8,7 @@ pictures in words for notebooks that remove styles and pictures.
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -59,7 +60,8 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
         ][:40],
         suite=clean(suite, _SUITE) if isinstance(suite, str) else "",
     )
-    return f"{page}\n"
+    # printed in the log of a CI server, "##[" and "##vso[" would be commands
+    return re.sub("#(?=#)", "&#35;", page) + "\n"
 
 
 @cache

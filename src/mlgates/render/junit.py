@@ -6,6 +6,7 @@ doesn't count (advisory, or undecided where that is allowed) is a passed case wi
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET  # used for writing alone
@@ -96,7 +97,9 @@ def to_junit_xml(thing: Report | GateResult) -> str:
     spent = seconds if isinstance(seconds, float) else sum(result.seconds for result in results)
     root.set("time", f"{spent:.3f}")
     ET.indent(root, " ")
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    # printed in the log of a CI server, "##[" and "##vso[" would be commands
+    text = re.sub("#(?=#)", "&#35;", ET.tostring(root, encoding="unicode"))
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
 def _add_properties(parent: ET.Element, about: Mapping[str, object]) -> None:

@@ -21,7 +21,8 @@ from mlgates.render.rows import (
 )
 from mlgates.report import GateResult, Report
 
-_SYNTAX = re.compile(r"[&<>|`*_\[\]\\~$#!{}^\"']|(?<==)=|(?<=\+)\+|(?<=-)-")
+# (an underscore between letters is none; most names of columns stay readable in the source)
+_SYNTAX = re.compile(r"[&<>|`*\[\]\\~$#!{}^\"']|_(?![^\W_])|(?<![^\W_])_|(?<==)=|(?<=\+)\+|(?<=-)-")
 # GitHub turns these into mentions, references or links even where they are escaped
 _LINKED = re.compile(r"@|#(?=\d)|:(?=//)|www(?=\.)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
 _BREAK = "\u200b"  # a space without width
