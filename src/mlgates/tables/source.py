@@ -22,6 +22,7 @@ from mlgates.tables import containers
 from mlgates.tables.encoding import check_unicode, decode
 from mlgates.tables.field import (
     ArrowColumn,
+    Field,
     TableSchema,
     check_names,
     field_of,
@@ -248,11 +249,12 @@ def _open_lazy(frame: Any) -> Source:
         with _engine_errors("polars"):
             picked = frame.select(names)
             if hasattr(picked, "collect_batches"):
-                parts = picked.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
+                rows = _rows_at_a_time(fields[name] for name in names)
+                parts = picked.collect_batches(chunk_size=rows, maintain_order=True)
             else:  # before polars 1.34
                 parts = iter([picked.collect()])
             empty = partial(_arrow_of, nothing.select(names))
-            yield from at_least_one(map(_arrow_of, parts), empty)
+            yield from at_least_one(joined(map(_arrow_of, parts)), empty)
 
     nothing = collected(frame.limit(0))
     check_names(nothing.columns)
@@ -281,23 +283,30 @@ def _open_relation(relation: Any) -> Source:
         names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
         with _engine_errors("DuckDB"):
             quoted = ('"' + name.replace('"', '""') + '"' for name in names)
-            reader = _reader_of(relation.project(", ".join(quoted)))
-            for table in as_tables(reader, reader.schema):
+            rows = _rows_at_a_time(fields[name] for name in names)
+            reader = _reader_of(relation.project(", ".join(quoted)), rows)
+            for table in joined(as_tables(reader, reader.schema)):
                 arrays = [normalise(table.column(name), fields[name]) for name in names]
                 yield pa.table(arrays, names=names)
 
     with _engine_errors("DuckDB"):
-        schema = _reader_of(relation.limit(0)).schema
+        schema = _reader_of(relation.limit(0), BATCH_ROWS).schema
     check_names(schema.names)
     fields = {field.name: field_of(field.name, field.type, field.metadata) for field in schema}
     return Source("DuckDB relation", MappingProxyType(fields), None, read)
 
 
-def _reader_of(relation: Any) -> pa.RecordBatchReader:
+def _rows_at_a_time(fields: Iterable[Field]) -> int:
+    """Return how many rows to ask an engine for: few where single rows may be large."""
+    sizes = {field.kind in ("string", "binary", "nested", "unreadable") for field in fields}
+    return _BLOCK_ROWS if True in sizes else BATCH_ROWS
+
+
+def _reader_of(relation: Any, rows: int) -> pa.RecordBatchReader:
     # the second method is the one before DuckDB 1.4
     for method in ("to_arrow_reader", "fetch_arrow_reader"):
         if hasattr(relation, method):
-            return getattr(relation, method)(BATCH_ROWS)
+            return getattr(relation, method)(rows)
     return pa.RecordBatchReader.from_stream(relation)
 
 
