@@ -1284,3 +1284,74 @@ def test_integers_and_floats_beyond_2_to_the_53_are_compared_exactly(method, sto
         against = mg.Baseline.from_data(reference) if stored else reference
         assert mg.Drift(method).run(data=data, reference=against).verdict is mg.Verdict.FAIL
         assert mg.Drift(method).run(data=reference, reference=against).verdict is mg.Verdict.PASS
+
+
+BINNED = ["psi", "jensen_shannon", "hellinger", "total_variation", "chi2"]
+
+
+def standardised(n, seed):
+    """Return 0/1 columns that are standardised in two ways, which differ in the last bit."""
+    rng = np.random.default_rng(seed)
+    x, y = (rng.integers(0, 2, n).astype(float) for _ in range(2))
+    mean, sd = x.mean(), x.std()
+    reference, same, other = (x - mean) / sd, (y - mean) / sd, y * (1 / sd) - mean / sd
+    assert set(same) != set(other)
+    return {"x": reference}, {"x": same}, {"x": other}
+
+
+@pytest.mark.parametrize("method", BINNED)
+@pytest.mark.parametrize("n", [300, 2_000, 30_000])
+def test_values_that_differ_by_rounding_are_no_drift(method, n):
+    reference, same, other = standardised(n, 7)
+    for against in (reference, mg.Baseline.from_data(reference)):
+        values = {
+            mg.Drift(method).run(data=data, reference=against).checks[0].value
+            for data in (same, other, pd.DataFrame(other), pa.table(other))
+        }
+        assert len(values) == 1
+        suite = mg.GateSuite([mg.Drift(method), mg.Drift("ks")])
+        report = suite.run(data=other, reference=against)
+        assert report.results[0].checks[0].value in values
+        assert report.results[0].verdict is mg.Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("atoms", "moved", "is_drift"),
+    [
+        ([0.0, 1.0], 1 + 9e-10, False),
+        ([0.0, 1.0], 1 + 2e-9, True),
+        ([0.0, 1.0, 1e10], 1 + 9e-10, False),  # the range does not matter
+        ([0.0, 1.0, 1e10], 1 + 1e-6, True),
+        ([0.0, 1e10], 5.0, False),
+        ([0.0, 1e10], 11.0, True),
+    ],
+)
+@pytest.mark.parametrize("stored", [False, True])
+def test_only_values_near_an_atom_are_that_atom(atoms, moved, is_drift, stored):
+    reference = {"x": np.repeat(atoms, 500)}
+    near = 1.0 if 1.0 in atoms else 0.0
+    data = {"x": np.where(reference["x"] == near, moved, reference["x"])}
+    against = mg.Baseline.from_data(reference) if stored else reference
+    verdict = mg.Drift("psi").run(data=data, reference=against).verdict
+    assert (verdict is mg.Verdict.FAIL) is is_drift
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_atoms_do_not_take_values_that_the_reference_tells_from_them(stored):
+    rng = np.random.default_rng(0)
+    rest = rng.uniform(0, 5, 200)
+    reference = {"x": np.concatenate([np.zeros(900), rest[:80], np.full(1_020, 1e10)])}
+    data = {"x": np.concatenate([np.zeros(500), np.repeat(rest, 2)[:480], np.full(1_020, 1e10)])}
+    against = mg.Baseline.from_data(reference) if stored else reference
+    assert mg.Drift("psi").run(data=data, reference=against).verdict is mg.Verdict.FAIL
+
+
+@pytest.mark.parametrize("n", [2_000, 250_000])
+@pytest.mark.parametrize("stored", [False, True])
+def test_rounding_of_an_atom_among_other_values_is_no_drift(n, stored):
+    rng = np.random.default_rng(0)
+    half = rng.random(n) < 0.5
+    reference = {"x": np.where(half, 0.3, rng.normal(size=n))}
+    data = {"x": np.where(half, np.nextafter(0.3, 1), reference["x"])}
+    against = mg.Baseline.from_data(reference) if stored else reference
+    assert mg.Drift("psi").run(data=data, reference=against).checks[0].value < 0.001

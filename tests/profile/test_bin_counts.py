@@ -23,7 +23,9 @@ FEW = BinCounts("x", (1.0, 2.0), (False, True))
 def test_counts_are_those_of_the_sorted_column(reference, values, bins):
     known = Profile.of({"x": np.array(reference, float)})[Distribution("x")]
     edges = quantile_edges(known.values, bins)
-    counter = BinCounts("x", tuple(edges.points.tolist()), tuple(edges.atoms.tolist()))
+    reach = () if edges.reach is None else tuple(edges.reach.tolist())
+    points, atoms = tuple(edges.points.tolist()), tuple(edges.atoms.tolist())
+    counter = BinCounts("x", points, atoms, reach=reach)
     data = {"x": np.array(values, float)}
     counts = Profile.of(data, [counter])[counter].counts
     expected = count_sorted(Profile.of(data)[Distribution("x")].values, edges)

@@ -15,6 +15,7 @@ from mlgates.stats.counting import (
     count_unsorted,
     quantile_edges,
     ranks_of,
+    snapped,
     stored_edges,
     tally,
 )
@@ -215,3 +216,25 @@ def test_categories():
     assert category_cells(*sides, unseen=[3, 4]).current.tolist() == [4, 7]
     assert category_cells(*sides, unseen=[3, 4], together=False).current.tolist() == [4, 3, 4]
     assert category_cells(np.zeros(0, int), np.zeros(0, int)).reference.tolist() == []
+
+
+def test_reach_of_atoms_is_a_billionth_of_the_gap_to_the_nearest_other():
+    reference = np.repeat([0.0, 1.0, 1e10], 10)
+    edges = quantile_edges(reference, 10)
+    assert edges.atoms.tolist() == [True, True, True]
+    assert edges.reach.tolist() == pytest.approx([1e-9, 1e-9, 1e-9 * (1e10 - 1)])
+    near = np.sort([-5e-10, 0.0, 1 - 9e-10, 1 + 2e-9, 1e10 + 5])
+    assert count_sorted(near, edges).tolist() == [0, 0, 2, 0, 1, 1, 1, 0, 0]
+    for size in (1, 20_000):
+        many = np.repeat(near, size)
+        assert (count_unsorted(many, edges) == size * count_sorted(near, edges)).all()
+    assert snapped(near, edges).tolist() == [0.0, 0.0, 1.0, 1 + 2e-9, 1e10]
+
+
+def test_values_of_the_reference_are_never_within_reach():
+    edges = quantile_edges(np.repeat([0.0, 1e-12, 1.0], [50, 1, 50]), 3)
+    assert edges.points.tolist() == [0.0, 1.0]
+    assert edges.reach.tolist() == pytest.approx([1e-21, 1e-9])
+    single = quantile_edges(np.repeat([0.1], 50), 10)
+    assert single.reach is None
+    assert quantile_edges(np.repeat([0, 1], 50), 10).reach is None

@@ -479,7 +479,8 @@ class AtPoints(ColumnCounter):
     """Count the values below each point, and those up to it, in linear time.
 
     The points are finite, sorted and distinct. With `tails`, the distances from the outermost
-    points of all values beyond them are added up. Decimals are counted as doubles.
+    points of all values beyond them are added up. Values within the `reach` of a point count as
+    equal to it; by default there is none. Decimals are counted as doubles.
 
     Examples
     --------
@@ -491,12 +492,17 @@ class AtPoints(ColumnCounter):
 
     points: tuple[float, ...]
     tails: bool = False
+    reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> QuantileSketch:
         """Return the counts of one batch."""
         view = batch[self.column]
         points, values = as_points(self.points), numbers_of(view)
-        low, high = tally(values, points)
+        if self.reach:
+            reach = np.array(self.reach)
+            low, high = tally(values, points - reach)[0], tally(values, points + reach)[1]
+        else:
+            low, high = tally(values, points)
         beyond = 0.0 if self.tails else math.nan
         if self.tails and len(points) and view.min is not None and view.max is not None:
             if view.min < points[0].item():
@@ -525,12 +531,14 @@ class BinCounts(ColumnCounter):
     points: tuple[float, ...]
     atoms: tuple[bool, ...]
     subsumed_by: Counter | None = field(default=None, compare=False)
+    reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> CellCounts:
         """Return the counts of one batch."""
         view = batch[self.column]
         values = numbers_of(view)
-        edges = Edges(as_points(self.points), np.array(self.atoms, np.bool_))
+        reach = np.array(self.reach) if self.reach else None
+        edges = Edges(as_points(self.points), np.array(self.atoms, np.bool_), reach=reach)
         ends = Ends(view.valid, view.neg_inf, view.pos_inf)
         return CellCounts(count_unsorted(values, edges, ends))
 
@@ -585,12 +593,18 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
     compared.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
+    reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
     if isinstance(side, QuantileSketch):
         finer = AtPoints(name, tuple(side.points.tolist()), tails=True)
+        if edges is not None and any(reach):
+            at_points = np.zeros(len(side.points))
+            at_points[np.searchsorted(side.points, edges.points)] = reach
+            finer = AtPoints(name, finer.points, tails=True, reach=tuple(at_points.tolist()))
     if edges is None or not cuts_together(side, edges):
         if edges is None:
             return finer
-        return BinCounts(name, tuple(edges.points.tolist()), tuple(edges.atoms.tolist()), finer)
+        points, atoms = tuple(edges.points.tolist()), tuple(edges.atoms.tolist())
+        return BinCounts(name, points, atoms, finer, reach if any(reach) else ())
     return Distribution(name) if isinstance(side, QuantileSketch) and side.n <= PARTS else finer
 
 

@@ -220,7 +220,17 @@ class Sample(State):
             else:
                 bucketed = self._in(self.grid)
                 quantiles = bucketed.at(counting.quantile_ranks(self.n, bins))
-                edges = counting.edges_at(quantiles, *bucketed.count(quantiles), self.n, bins)
+                low, high = bucketed.count(quantiles)
+                neighbours = None
+                if quantiles.dtype.kind == "f" and np.any((high - low) * bins >= self.n):
+                    # Only atoms need their neighbours, which takes further passes.
+                    below = bucketed.at(np.maximum(low, 1))
+                    above = bucketed.at(np.minimum(high + 1, self.n))
+                    neighbours = (
+                        np.where(low > 0, below, -np.inf),
+                        np.where(high < self.n, above, np.inf),
+                    )
+                edges = counting.edges_at(quantiles, low, high, self.n, bins, neighbours=neighbours)
             self._edges[bins] = edges
             # Counted now, before the buckets are released.
             self.count(edges, self.grid)
@@ -237,7 +247,10 @@ class Sample(State):
             else:
                 bucketed = self._in(grid)
                 # Infinities are in the outermost buckets, which are always opened.
-                at_edges = bucketed.count(edges.points)
+                first, last = edges.ends
+                at_edges = bucketed.count(first)
+                if first is not last:
+                    at_edges = at_edges[0], bucketed.count(last)[1]
                 below, upto = bucketed.count(_INFINITIES)
                 ends = Ends(self.n, int(upto[0]), self.n - int(below[1]))
                 counts = counting.count_stored(*at_edges, ends, edges)

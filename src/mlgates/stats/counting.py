@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.stats.arrays import Counts, Mask, Values
+from mlgates.stats.arrays import Counts, Floats, Mask, Values
 
 __all__ = [
     "Edges",
@@ -28,12 +28,15 @@ __all__ = [
     "quantile_ranks",
     "ranks_of",
     "round_to",
+    "snapped",
     "stored_edges",
     "tally",
     "to_common_type",
 ]
 
 
+#: Values that are nearer than this share of a gap are equal up to rounding.
+_ROUNDING = 1e-9
 #: Doubles represent all integers up to this one.
 _WHOLE = 2**53
 #: Up to this number of edges, one pass over the values per edge is faster than sorting blocks.
@@ -203,11 +206,22 @@ class Edges:
         Whether a point is a cell of its own. Other points belong to the cell below them.
     tied : bool
         Whether some point occurs more than once in the sample that the edges were computed from.
+    reach : numpy.ndarray of float64, shape (k,), optional
+        Values nearer to an atom than this count as equal to it, because they differ by rounding
+        alone. By default none do.
     """
 
     points: Values
     atoms: Mask
     tied: bool = False
+    reach: Floats | None = None
+
+    @property
+    def ends(self) -> tuple[Values, Values]:
+        """The least and the greatest value that count as equal to each point."""
+        if self.reach is None or not self.reach.any():
+            return self.points, self.points
+        return self.points - self.reach, self.points + self.reach
 
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
         """Return each cell as a condition on ``x``; `points` are the points as texts.
@@ -282,7 +296,13 @@ def quantile_edges(reference: Values, bins: int) -> Edges:
     """
     n = len(reference)
     quantiles = reference[quantile_ranks(n, bins) - 1] if n else reference
-    return edges_at(quantiles, *ranks_of(reference, quantiles), n, bins)
+    low, high = ranks_of(reference, quantiles)
+    if n == 0 or reference.dtype.kind != "f":
+        return edges_at(quantiles, low, high, n, bins)
+    # Beside the least and the greatest value there is no other one.
+    below = np.where(low > 0, reference[np.maximum(low - 1, 0)], -np.inf)
+    above = np.where(high < n, reference[np.minimum(high, n - 1)], np.inf)
+    return edges_at(quantiles, low, high, n, bins, neighbours=(below, above))
 
 
 def quantile_ranks(n: int, bins: int) -> Counts:
@@ -296,7 +316,15 @@ def quantile_ranks(n: int, bins: int) -> Counts:
     return -(-np.arange(1, bins, dtype=np.int64) * n // bins)
 
 
-def edges_at(quantiles: Values, low: Counts, high: Counts, n: int, bins: int) -> Edges:
+def edges_at(
+    quantiles: Values,
+    low: Counts,
+    high: Counts,
+    n: int,
+    bins: int,
+    *,
+    neighbours: tuple[Values, Values] | None = None,
+) -> Edges:
     """Return the edges of `quantile_edges` from the quantiles and counts at them.
 
     Parameters
@@ -309,13 +337,51 @@ def edges_at(quantiles: Values, low: Counts, high: Counts, n: int, bins: int) ->
         Number of values.
     bins : int
         Number of cells of equal share.
+    neighbours : tuple of numpy.ndarray, shape (k,), optional
+        The next smaller and the next greater value of the sample, infinite where there is none. If
+        given, edges have a `reach`.
     """
     distinct = np.isfinite(quantiles)
     distinct[1:] &= quantiles[1:] != quantiles[:-1]
     held = (high - low)[distinct]
     # Adding 0 turns -0.0 into 0.0, because edges are shown in reports.
     points = quantiles[distinct] + quantiles.dtype.type(0)
-    return Edges(points, held * bins >= n, bool(np.any(held > 1)))
+    atoms, reach = held * bins >= n, None
+    if neighbours is not None:
+        reach = _reach(points, atoms, *(side[distinct] for side in neighbours))
+    return Edges(points, atoms, bool(np.any(held > 1)), reach)
+
+
+def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats | None:
+    """Return how far a value may be from each atom to differ from it by rounding alone.
+
+    It is 1e-9 of the gap to the nearest other atom, or to the nearest other point if there is one
+    atom. Values of the sample itself are never that near: then it is 1e-9 of the gap to the nearest
+    of them.
+    """
+    if len(points) < 2 or not atoms.any() or points.dtype.kind != "f":
+        return None
+    others = points[atoms] if np.count_nonzero(atoms) > 1 else points
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        at = np.searchsorted(others, points)
+        left = points - others[np.maximum(at - 1, 0)]
+        right = others[np.minimum(at + 1, len(others) - 1)] - points
+        gap = np.minimum(np.where(left > 0, left, np.inf), np.where(right > 0, right, np.inf))
+        nearest = np.minimum(points - below, above - points)
+        reach = _ROUNDING * np.where(nearest <= _ROUNDING * gap, nearest, gap)
+    return np.where(atoms & np.isfinite(reach), reach, 0.0)
+
+
+def snapped(values: Values, edges: Edges) -> Values:
+    """Return sorted values, with those within reach of an atom replaced by it."""
+    first, last = edges.ends
+    if values.dtype.kind != "f" or first is last:
+        return values
+    copy = values.copy()
+    for at in np.flatnonzero(first < last).tolist():
+        start, stop = values.searchsorted(first[at]), values.searchsorted(last[at], side="right")
+        copy[start:stop] = edges.points[at]
+    return copy
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
@@ -334,7 +400,9 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
     ranks = quantile_ranks(ends.n, bins)
     ranks = ranks[(ranks > ends.neg_inf) & (ranks <= ends.n - ends.pos_inf)]
     at = np.searchsorted(high, ranks)
-    return edges_at(points[at], low[at], high[at], ends.n, bins)
+    padded = np.concatenate([[-np.inf], points, [np.inf]]) if points.dtype.kind == "f" else None
+    neighbours = None if padded is None else (padded[at], padded[at + 2])
+    return edges_at(points[at], low[at], high[at], ends.n, bins, neighbours=neighbours)
 
 
 def count_sorted(values: Values, edges: Edges) -> Counts:
@@ -355,7 +423,11 @@ def count_sorted(values: Values, edges: Edges) -> Counts:
         infinity = values.dtype.type(np.inf)
         negative = int(values.searchsorted(-infinity, side="right"))
         ends = Ends(ends.n, negative, ends.n - int(values.searchsorted(infinity)))
-    return count_stored(*ranks_of(values, edges.points), ends, edges)
+    first, last = edges.ends
+    low, high = ranks_of(values, first)
+    if first is not last:
+        _, high = ranks_of(values, last)
+    return count_stored(low, high, ends, edges)
 
 
 def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
@@ -393,10 +465,14 @@ def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Co
         if values.dtype.kind == "f":
             sizes = values == values, values == -np.inf, values == np.inf  # noqa: PLR0124  (NaN)
             ends = Ends(*(int(np.count_nonzero(each)) for each in sizes))
+    first, last = edges.ends
     if len(edges.points) + np.count_nonzero(edges.atoms) > _FEW_EDGES:
-        return count_stored(*tally(values, edges.points), ends, edges)
-    low, unreached = round_to(edges.points[edges.atoms], values.dtype, up=True)
-    high, under = round_to(edges.points, values.dtype, up=False)
+        low_counts, high_counts = tally(values, first)
+        if first is not last:
+            _, high_counts = tally(values, last)
+        return count_stored(low_counts, high_counts, ends, edges)
+    low, unreached = round_to(first[edges.atoms], values.dtype, up=True)
+    high, under = round_to(last, values.dtype, up=False)
     high_counts = np.where(under, 0, _count_passes(values, high, np.less_equal))
     low_counts = high_counts.copy()
     low_counts[edges.atoms] = np.where(unreached, ends.n, _count_passes(values, low, np.less))

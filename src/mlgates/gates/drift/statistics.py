@@ -152,10 +152,14 @@ def binned_pair(
     names = edges.labels(texts)
     labels = tuple(names[position] for position in cells.positions.tolist())
     together = for_test and cuts_together(reference, edges)
-    return BinnedPair(cells, labels, _cut_together(reference, current, bins) if together else cells)
+    if not together:
+        return BinnedPair(cells, labels, cells)
+    return BinnedPair(cells, labels, _cut_together(reference, current, edges, bins))
 
 
-def _cut_together(reference: Ordered, current: Ordered, bins: int) -> counting.Cells:
+def _cut_together(
+    reference: Ordered, current: Ordered, edges: counting.Edges, bins: int
+) -> counting.Cells:
     """Return cells defined by both sides, so that a value frequent on one side gets none by chance.
 
     The edges are quantiles of both sides if all values of the reference are available, else of the
@@ -167,7 +171,7 @@ def _cut_together(reference: Ordered, current: Ordered, bins: int) -> counting.C
     if isinstance(current, QuantileSketch):
         data = current
     else:
-        values = Ecdf([current.values])
+        values = Ecdf([counting.snapped(current.values, edges)])
         if reference.n <= PARTS:
             points = QuantileSketch.of(values).points
             # A common type of two types might not represent all points: then the reference's serve.
