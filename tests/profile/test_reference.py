@@ -33,9 +33,11 @@ def both_ways(reference, data, bins, type_=None):
     for known in (Profile.of(sides[0]), Baseline.from_data(sides[0])):
         side = distribution_of(known, "x")
         edges = side.edges(bins)
-        for asked in (edges, None):
-            counter = current_counter("x", side, asked)
-            found.append(binned_pair(side, Profile.of(sides[1], [counter])[counter], edges, bins))
+        cells = current_counter("x", side, edges)
+        found += [
+            binned_pair(side, Profile.of(sides[1], [counter])[counter], edges, bins)
+            for counter in (cells, cells.subsumed_by or cells)
+        ]
     return found
 
 
