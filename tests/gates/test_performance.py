@@ -410,6 +410,17 @@ def test_a_misspelt_positive_is_not_taken_for_a_negative(metric, stray):
     assert not mg.Performance("recall", at_least=0.1).run(**given, pos_label="yes").passed
 
 
+def test_a_value_that_is_rounded_to_the_limit_is_shown_before_rounding():
+    error = 1_000_000.0000004
+    gate = mg.Performance("mean_absolute_error", at_most=1_000_000)
+    (check,) = gate.run(y_true=[0.0] * 40, y_pred=[error] * 40).checks
+    assert (check.verdict, check.value) == ("pass", 1_000_000)
+    assert check.details["before_rounding"] == pytest.approx(error, rel=1e-15)
+    assert f"; {check.details['before_rounding']!r} before rounding to 12 digits; " in check.reason
+    (clear,) = gate.run(y_true=[0.0] * 40, y_pred=[999_999.0] * 40).checks
+    assert "before_rounding" not in clear.details
+
+
 def test_a_value_on_the_limit_passes_however_it_was_rounded():
     given = {"y_true": [1] * 40 + [0] * 40, "y_pred": [1] * 28 + [0] * 12 + [1] * 38 + [0] * 2}
     for metric, limit in (("balanced_accuracy", 0.375), ("accuracy", 0.375)):

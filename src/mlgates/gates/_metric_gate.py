@@ -62,11 +62,15 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
     >>> snapped(Measurement(0.4 - 0.3, n=9), Limit(at_most=0.1), scale=0.4).value
     0.1
     """
-    if measured.value is None:
+    value = measured.value
+    if value is None:
         return measured
     snap = partial(snap_to_limit, limit=limit, scale=scale)
     ends = measured.interval and (snap(measured.interval[0]), snap(measured.interval[1]))
-    return replace(measured, value=snap(measured.value), interval=ends)
+    details = measured.details
+    if limit.holds(snap(value)) and not limit.holds(value):
+        details = {**details, "before_rounding": value}
+    return replace(measured, value=snap(value), interval=ends, details=details)
 
 
 class MetricGate(Gate):
@@ -165,6 +169,9 @@ class MetricGate(Gate):
             if estimate.rows != measured.n:
                 n += f" effective of {estimate.rows:,} rows"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
+            exact = measured.details.get("before_rounding")
+            if exact is not None:
+                text += f"; {exact!r} before rounding to 12 digits"
             needed = self._rows_needed(estimate, measured)
             if needed is not None:
                 measured = replace(measured, details={**measured.details, "rows_needed": needed})
