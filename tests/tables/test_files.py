@@ -41,6 +41,12 @@ def test_cells_of_a_csv_file(tmp_path):
     assert source.arrow().column("n").to_pylist() == [1, None, 2]
 
 
+def test_integers_with_leading_zeros_stay_text(tmp_path):
+    source = as_source(write(tmp_path / "t.csv", "code,n,zero\n1234,1,0\n01234,2,0\n,3,-0\n"))
+    assert kinds(source) == {"code": "string", "n": "int", "zero": "int"}
+    assert source.arrow().column("code").to_pylist() == ["1234", "01234", None]
+
+
 def test_a_tsv_file_and_a_compressed_file(tmp_path):
     tabs = as_source(write(tmp_path / "t.tsv", "a\tb\n1\tx,y\n"))
     assert tabs.arrow().to_pylist() == [{"a": 1, "b": "x,y"}]

@@ -30,9 +30,10 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
     ----------
     paths : path or sequence of paths
         A file that ends in ``.csv`` or ``.tsv``, compressed or not, is read whole. Its types are
-        inferred from all rows: numbers, true and false, ISO dates and times, else text. Empty
-        cells are missing, and so are ``NA``, ``N/A``, ``NaN`` and ``NULL`` in columns that are
-        not text. Everything else is Parquet, and streamed.
+        inferred from all rows: numbers, true and false, ISO dates and times, else text. Integers
+        with leading zeros, such as postal codes, are text. Empty cells are missing, and so are
+        ``NA``, ``N/A``, ``NaN`` and ``NULL`` in columns that are not text. Everything else is
+        Parquet, and streamed.
 
     Raises
     ------
@@ -103,7 +104,8 @@ def _read_csv(path: Path, delimiter: str) -> Source:
         if not path.is_file():
             msg = f"there is no file {str(path)!r}"
             raise EvidenceError(msg)
-        table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter))
+        parse = csv.ParseOptions(delimiter=delimiter)
+        table = _keep_leading_zeros(csv.read_csv(path, parse_options=parse), path, parse)
     except (pa.ArrowException, OSError) as error:
         why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         msg = f"the CSV file {str(path)!r} can't be read: {why}"
@@ -120,3 +122,19 @@ def _read_csv(path: Path, delimiter: str) -> Source:
             missing = pc.if_else(pc.equal(cells, ""), pa.scalar(None, field.type), cells)
             table = table.set_column(place, field, missing)
     return replace(as_source(table), origin="csv file", native=None)
+
+
+def _keep_leading_zeros(table: pa.Table, path: Path, parse: csv.ParseOptions) -> pa.Table:
+    """Return the table with columns of integers like 01234 as the texts that were written."""
+    names = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    if not names or len(set(table.column_names)) < len(table.column_names):
+        return table
+    as_written = csv.ConvertOptions(
+        include_columns=names, column_types=dict.fromkeys(names, pa.string())
+    )
+    written = csv.read_csv(path, parse_options=parse, convert_options=as_written)
+    for name in names:
+        if pc.any(pc.match_substring_regex(written.column(name), "^[+-]?0[0-9]")).as_py():
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, written.column(name))
+    return table
