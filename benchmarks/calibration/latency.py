@@ -1,14 +1,24 @@
-"""How often the intervals of `Latency` hold the true quantile, and how often it decides wrongly.
+"""How often the intervals of `Latency` hold the true quantile, and how soon the gate decides.
 
 Run it with ``uv run --group bench benchmarks/calibration/latency.py``; it prints Markdown. Series
-are judged as `Latency` does, by its kernels; that ``Latency(...).run`` says the same is asserted
-for the first of each kind and size. The true quantile of each kind is that of ten million calls.
+are judged as `Latency` does, by its functions; the script checks that ``Latency(...).run`` gives
+the same for the first of each kind and size. The true quantile of each kind is that of ten million
+calls.
+
+``--decisions 10`` measures scikit-learn models instead: how often and how soon the default options
+decide, with a limit three times above and three times below the quantile of as many calls as fit
+into 20 seconds just before. ``--busy`` keeps all processors busy by other processes meanwhile.
 """
 
 import argparse
 import math
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +26,7 @@ from scipy import signal
 
 import mlgates as mg
 from mlgates.stats.quantiles import (
+    block_interval,
     dependence,
     least_calls,
     quantile,
@@ -27,7 +38,7 @@ QUANTILES = ("p50", "p95", "p99")
 SIZES = (1_000, 5_000, 20_000)
 MANY = 1_000_000
 ASSERTED = 10
-FEW = 30  # independent calls of which a FAIL may be said
+FEW = 30  # fewest independent calls of a FAIL
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 
@@ -36,13 +47,13 @@ def lognormal(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def bimodal(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Every thirtieth call or so misses a cache."""
+    """About one call in thirty misses a cache."""
     slow = rng.random(n) < 0.03
     return np.where(slow, rng.lognormal(2, 0.3, n), rng.lognormal(0, 0.3, n))
 
 
 def collector(every: int) -> Draw:
-    """A pause at every so many calls, from any of them on."""
+    """A pause after each `every` calls, from a random one on."""
 
     def draw(rng: np.random.Generator, n: int) -> np.ndarray:
         found, first = rng.lognormal(0, 0.2, n), int(rng.integers(every))
@@ -53,7 +64,7 @@ def collector(every: int) -> Draw:
 
 
 def bursts(length: float, share: float = 0.03) -> Draw:
-    """So much of the calls is slow, in rows of geometric length."""
+    """A share of the calls is slow, in runs of geometric length."""
 
     def draw(rng: np.random.Generator, n: int) -> np.ndarray:
         between = length * (1 - share) / share
@@ -71,7 +82,7 @@ def bursts(length: float, share: float = 0.03) -> Draw:
 
 
 def autoregressive(rho: float, share: float = 1.0) -> Draw:
-    """A state of the machine that lasts, and makes up a share of the logarithm's variance."""
+    """A lasting state of the machine has a share of the variance of the logarithm."""
 
     def draw(rng: np.random.Generator, n: int) -> np.ndarray:
         noise = rng.normal(size=n)
@@ -115,7 +126,7 @@ def truth(draw: Draw) -> dict[str, float]:
 
 
 def judge(name: str, seconds: np.ndarray, true: float, ends: tuple[float, float]) -> None:
-    """Raise unless the gate says of a series what is counted here."""
+    """Raise unless the gate gives a series the verdicts that are counted here."""
     low, high = true * (1 - 1e-9), true * (1 + 1e-9)
     for limit, verdict, wrong in [
         (low, mg.Verdict.PASS, ends[1] <= low),
@@ -123,10 +134,20 @@ def judge(name: str, seconds: np.ndarray, true: float, ends: tuple[float, float]
     ]:
         result = mg.Latency(name, at_most=limit).run(latencies=seconds)
         check = result.checks[0]
-        few = int(check.details["effective_calls"]) < FEW
+        few = int(check.details["effective_calls"]) < FEW and "blocks" not in check.method
         if check.interval != ends or ((result.verdict is verdict) is not wrong and not few):
-            message = f"{name}: not what the gate says"
+            message = f"{name}: the gate gives another interval or verdict"
             raise AssertionError(message)
+
+
+def block_ends(seconds: np.ndarray, share: float) -> tuple[float, float] | None:
+    """Return the interval from blocks of calls, where the gate uses it."""
+    calls, least = dependence(seconds, share), least_calls(share)
+    if calls.inflation <= 1 or calls.effective >= max(least, FEW):
+        return None
+    if calls.effective_beyond <= calls.effective < least:
+        return None
+    return block_interval(seconds, share)
 
 
 class Tally:
@@ -139,7 +160,8 @@ class Tally:
     def add(self, name: str, seconds: np.ndarray, true: float) -> None:
         ordered, share, n = np.sort(seconds), float(Fraction(name[1:]) / 100), len(seconds)
         effective = dependence(seconds, share).effective
-        start, end = quantile_interval(ordered, share, effective)
+        by_blocks = block_ends(seconds, share)
+        start, end = by_blocks or quantile_interval(ordered, share, effective)
         if self.runs < ASSERTED:
             judge(name, seconds, true, (start, end))
         self.runs += 1
@@ -147,7 +169,8 @@ class Tally:
         self.open += end == math.inf
         # of a limit just below the true quantile, and of one just above
         self.passed += end < true
-        self.failed += start > true and (effective >= least_calls(share) or effective >= FEW)
+        enough = by_blocks or effective >= min(least_calls(share), FEW)
+        self.failed += start > true and bool(enough)
         self.effective.append(effective)
         first, last = quantile_interval(ordered, share, n)
         self.naive += first <= true <= last
@@ -193,7 +216,7 @@ def slowdown(runs: int, seed: int, kinds: list[str]) -> None:
                         gate = mg.Latency(name, max_slowdown=0.1)
                         (check,) = gate.run(latencies=mine, production_latencies=theirs).checks
                         if check.interval != (low, high):
-                            message = f"{name}: not what the gate says"
+                            message = f"{name}: the gate gives another interval"
                             raise AssertionError(message)
                     tally[0] += low <= 0.2 <= high
                     tally[1] += high <= 0.1
@@ -207,10 +230,67 @@ def ratio(name: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, float
     exact, parts = Fraction(name[1:]) / 100, []
     for seconds in (mine, theirs):
         ordered, effective = np.sort(seconds), dependence(seconds, float(exact)).effective
-        ends = quantile_interval(ordered, float(exact), effective)
+        ends = block_ends(seconds, float(exact))
+        ends = ends or quantile_interval(ordered, float(exact), effective)
         parts += [quantile(ordered, exact), ends]
     low, high = ratio_interval(*parts)
     return low - 1, high - 1
+
+
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keep processors busy by so many other processes."""
+    command = [sys.executable, "-c", "while True: pass"]
+    loops = [subprocess.Popen(command) for _ in range(processes)]  # noqa: S603
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def decisions(repeats: int) -> None:
+    """Print how often and how soon `Latency` decides on models of scikit-learn."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2_000, 10))
+    y = X[:, 0] + rng.normal(size=2_000) > 0
+    models = {
+        "logistic regression": LogisticRegression().fit(X, y),
+        "30 trees": RandomForestClassifier(30, random_state=0).fit(X, y),
+    }
+    print("| model | quantile | limit | PASS | FAIL | INCONCLUSIVE | seconds, median | largest |")
+    print(f"|{' --- |' * 8}")
+    for title, model in models.items():
+        for name in QUANTILES:
+            counts = {3.0: Counter[str](), 1 / 3: Counter[str]()}
+            spent: dict[float, list[float]] = {factor: [] for factor in counts}
+            for _ in range(repeats):
+                true = true_quantile(model, X, name)
+                for factor, verdicts in counts.items():
+                    start = time.perf_counter()
+                    result = mg.Latency(name, at_most=factor * true).run(model=model, X=X)
+                    spent[factor].append(time.perf_counter() - start)
+                    verdicts[str(result.verdict)] += 1
+            for factor, verdicts in counts.items():
+                limit = "3 times above" if factor > 1 else "3 times below"
+                given = [str(verdicts[one]) for one in ("pass", "fail", "inconclusive")]
+                times = [f"{np.median(spent[factor]):.1f}", f"{max(spent[factor]):.1f}"]
+                print(f"| {' | '.join([title, name, limit, *given, *times])} |", flush=True)
+
+
+def true_quantile(model: object, X: np.ndarray, name: str, seconds: float = 20.0) -> float:
+    """Return the quantile of as many calls as fit into so many seconds."""
+    took, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end and len(took) < MANY:
+        row = X[[len(took) % len(X)]]
+        start = time.perf_counter()
+        model.predict(row)  # type: ignore[attr-defined]
+        took.append(time.perf_counter() - start)
+    return quantile(np.sort(took), Fraction(name[1:]) / 100)
 
 
 def main() -> None:
@@ -220,7 +300,17 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--decisions", type=int, metavar="N", help="measure models N times instead")
+    parser.add_argument(
+        "--busy", action="store_true", help="with other processes on all processors"
+    )
     given = parser.parse_args()
+    if given.decisions:
+        processors = os.cpu_count() or 1
+        with busy(processors if given.busy else 0):
+            decisions(given.decisions)
+        print(f"\nload of {processors} processors at the end: {os.getloadavg()[0]:.1f}")
+        return
     began = time.perf_counter()
     coverage(given.runs, given.seed, given.kinds)
     slowdown(max(given.runs // 2, 1), given.seed, given.kinds)

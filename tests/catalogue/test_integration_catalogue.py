@@ -163,8 +163,8 @@ ANSWERS = [
     (bad.BeyondOne, "probabilities", "range", FAIL, "have a probability outside 0 to 1"),
     (bad.OtherSum, "probabilities", "sum", FAIL, "12 of 12 rows"),
     (bad.Noisy, "deterministic", "repeat", FAIL, "12 of 12 rows"),
-    (bad.NoisyByAll, "deterministic", "repeat", FAIL, "got another answer again"),
-    (bad.NoisyByPython, "deterministic", "repeat", FAIL, "got another answer again"),
+    (bad.NoisyByAll, "deterministic", "repeat", FAIL, "got another answer the second time"),
+    (bad.NoisyByPython, "deterministic", "repeat", FAIL, "got another answer the second time"),
     (bad.Learns, "deterministic", "afterwards", FAIL, "after all other calls"),
     (bad.ByBatch, "row_independent", "single_rows", FAIL, "another answer alone"),
     (bad.ByPlace, "row_independent", "order", FAIL, "in another order"),
@@ -642,7 +642,13 @@ SERVED = [
     (Applications.raises, "output", "responses", ERROR, "raised RuntimeError: no, given request 0"),
     (Applications.thing, "output", "responses", ERROR, "gave a value of type object"),
     (Applications.not_finite, "finite", "responses", ERROR, "NaN or infinite"),
-    (Applications.random_number, "deterministic", "repeat", FAIL, "another response again"),
+    (
+        Applications.random_number,
+        "deterministic",
+        "repeat",
+        FAIL,
+        "another response the second time",
+    ),
     (Applications.overwrites, "pure", "inputs", FAIL, "the application changed its input"),
     (Applications.exits, "output", "responses", ERROR, "exit with code 1"),
 ]
@@ -658,6 +664,40 @@ def test_application_gets_its_verdict(sabotage, subject, metric, verdict, words)
     assert verdicts(result)[subject, metric] is verdict
     assert words in reason(result, subject, metric)
     assert not result
+
+
+def test_a_difference_is_shown_with_its_tolerance():
+    def rounded(X):
+        return (X.sum(axis=1) * (1 + 4e-6 * (len(X) > 1))).astype(np.float32)
+
+    result = judge(rounded, ARRAY, **LEAN | {"row_independent": True})
+    text = reason(result, "row_independent", "single_rows")
+    assert text.startswith("9 of 12 rows (first 3, 4, 5) got another answer alone than in a batch")
+    assert "; the largest difference is 1.8e-05 (relative 4.1e-06, `rtol` is 1e-06)" in text
+    assert judge(rounded, ARRAY, **LEAN | {"row_independent": True}, rtol=1e-5).passed
+
+
+def test_an_error_among_responses_is_not_another_response():
+    turns = itertools.count()
+
+    def unavailable(request):
+        if next(turns) > 10:
+            raise TimeoutError("503 Service Unavailable")
+        return bad.application(dict(request))
+
+    def status(request):
+        return {**bad.application(dict(request)), "status": 200 if next(turns) % 12 else 503}
+
+    known = [{**bad.application(dict(r)), "status": 200} for r in bad.requests()]
+    result = serve(unavailable)
+    text = reason(result, "deterministic", "repeat")
+    assert text == (
+        "5 of 8 requests (first 3, 4, 5) got no response or another one the second time; 5 calls "
+        "got no response, the first raised TimeoutError: 503 Service Unavailable"
+    )
+    turns = itertools.count(1)
+    text = reason(serve(status, golden_pred=known), "deterministic", "repeat")
+    assert text.endswith("the second time; the first difference is in `status`: 200 and 503")
 
 
 def test_requests_without_a_response_each_are_an_error():

@@ -19,6 +19,8 @@ from mlgates.tables.containers import kind_of
 __all__ = [
     "MalformedError",
     "computed",
+    "difference_of_numbers",
+    "first_difference",
     "is_finite",
     "largest_floats",
     "predictions",
@@ -284,6 +286,27 @@ def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -
     return np.asarray(same.all(axis=1) if same.ndim == 2 else same)
 
 
+def difference_of_numbers(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the largest absolute and the largest relative difference of two numeric arrays.
+
+    Both are 0 for labels and for arrays of different shapes.
+
+    Examples
+    --------
+    >>> difference_of_numbers(np.array([1.0, 2.0]), np.array([1.0, 2.5]))
+    (0.5, 0.2)
+    """
+    numeric = left.dtype.kind in _NUMERIC and right.dtype.kind in _NUMERIC
+    if not numeric or left.shape != right.shape or "f" not in left.dtype.kind + right.dtype.kind:
+        return 0.0, 0.0
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    with np.errstate(all="ignore"):
+        size, apart = np.maximum(np.abs(a), np.abs(b)), np.abs(a - b)
+        relative = apart / size
+    finite = np.isfinite(apart) & (size > 0)
+    return float(apart[finite].max(initial=0.0)), float(relative[finite].max(initial=0.0))
+
+
 _Place = tuple[str | int | None, ...]
 _Largest = Mapping[_Place, float]
 
@@ -330,6 +353,33 @@ def same_value(
     if largest is not None and all(isinstance(v, float) for v in both):
         allowed = max(allowed, _ROUNDING * 2.0**-52 * largest.get(place, 0.0))
     return bool(left == right) or abs(a - b) <= allowed
+
+
+def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str:
+    """Return the place of the first difference of two plain values, with numbers but no texts.
+
+    Examples
+    --------
+    >>> first_difference({"status": 200, "p": [0.5]}, {"status": 503, "p": [0.5]}, 1e-6)
+    '`status`: 200 and 503'
+    >>> first_difference([{"label": "Ann"}], [{"label": "Eve"}], 1e-6)
+    '`0.label`'
+    """
+    if isinstance(left, Mapping) and isinstance(right, Mapping) and left.keys() == right.keys():
+        parts = [(str(key), left[key], right[key]) for key in left]
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        parts = [(str(i), a, b) for i, (a, b) in enumerate(zip(left, right, strict=True))]
+    else:
+        both = (left, right)
+        shown = f"{left:.6g} and {right:.6g}" if all(type(v) in (int, float) for v in both) else ""
+        if all(isinstance(v, bool) for v in both):
+            shown = f"{left} and {right}"
+        return ": ".join(filter(None, [place and f"`{place}`", shown]))
+    for key, a, b in parts:
+        same = same_value(a, b, rtol)
+        if not same or isinstance(a, bool) is not isinstance(b, bool):
+            return first_difference(a, b, rtol, f"{place}.{key}" if place else key)
+    return ""
 
 
 def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:

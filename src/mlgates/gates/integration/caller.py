@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
 from mlgates.gates._shared import error_check, listed
-from mlgates.runtime.answers import largest_floats, same_answers, same_value
+from mlgates.runtime.answers import (
+    difference_of_numbers,
+    first_difference,
+    largest_floats,
+    same_answers,
+    same_value,
+)
 from mlgates.runtime.calls import Job, Method, Reply
 from mlgates.runtime.process import Serve
 from mlgates.tables.containers import kind_of
@@ -114,6 +120,59 @@ def require_same_index(requests: Any, responses: Any) -> None:
         raise EvidenceError(msg)
 
 
+class Differences:
+    """Compare answers, and describe what differed."""
+
+    def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
+        self.rtol = rtol
+        self._largest = largest_floats(expected)
+        self._absolute = self._relative = 0.0
+        self._first = ""
+        self._failed, self._problem = 0, ""
+
+    def rows(self, expected: Array, answer: Array) -> Mask:
+        """Return which rows of two answers differ."""
+        wrong = ~same_answers(expected, answer, self.rtol)
+        if wrong.any() and expected.shape == answer.shape:
+            found = difference_of_numbers(expected[wrong], answer[wrong])
+            self._absolute = max(self._absolute, found[0])
+            self._relative = max(self._relative, found[1])
+        return wrong
+
+    def response(self, expected: Any, reply: Reply) -> bool:
+        """Return whether a reply has no response, or another than the expected one."""
+        if reply.kind != "answer":
+            self.failed(reply)
+            return True
+        same = same_value(expected, reply.answer, self.rtol, self._largest)
+        if not same and not self._first:
+            self._first = first_difference(expected, reply.answer, self.rtol)
+        return not same
+
+    def failed(self, reply: Reply) -> None:
+        """Record a call without an answer."""
+        self._failed += 1
+        self._problem = self._problem or reply.problem
+
+    @property
+    def any_failed(self) -> bool:
+        """Whether a call got no answer."""
+        return self._failed > 0
+
+    def described(self, noun: str) -> str:
+        """Return the difference and the failed calls as clauses, each after a semicolon."""
+        text = ""
+        if self._relative:
+            text += f"; the largest difference is {self._absolute:.2g} (relative "
+            text += f"{self._relative:.2g}, `rtol` is {self.rtol:g})"
+        if self._first:
+            text += f"; the first difference is in {self._first}"
+        if self._failed:
+            calls = "call" if self._failed == 1 else "calls"
+            text += f"; {self._failed:,} {calls} got no {noun}, the first {self._problem:.150}"
+        return text
+
+
 class _ConcurrentCalls(NamedTuple):
     """Concurrent calls, each on a part of the sample, with the answers of serial calls."""
 
@@ -176,9 +235,21 @@ class _Caller:
             msg = f"{who} {reply.problem}, given {given}"
         raise ContractError(msg)
 
-    def outcome(self, wrong: Mask, good: str, bad: str, at: Positions | None = None) -> Outcome:
+    def outcome(
+        self,
+        wrong: Mask,
+        good: str,
+        bad: str,
+        at: Positions | None = None,
+        differences: Differences | None = None,
+    ) -> Outcome:
         """Return a row outcome; `at` has the positions in the sample of the rows tested."""
         at = self.positions if at is None else self.positions[at]
+        if differences is not None:
+            noun = self.answer_noun
+            if differences.any_failed:  # an error must not read as another answer
+                bad = bad.replace(f"another {noun}", f"no {noun} or another one", 1)
+            bad += differences.described(noun)
         return row_outcome(wrong, at, f"{good} ({len(wrong):,} {self.noun})", bad, self.noun)
 
 
@@ -224,14 +295,14 @@ class ModelCaller(_Caller):
             raise NotTestedError(msg)
         return np.asarray(reply.answer)
 
-    def different(self, rtol: float, given: str, at: Positions | None = None) -> Mask:
+    def different(self, differences: Differences, given: str, at: Positions | None = None) -> Mask:
         """Return which rows get another answer than at first; `at` is another order of rows."""
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
         for method in self.methods:
             first = self.first_answer(method)
             now = self.answer(method, value, given, advance_rng=True)
-            wrong |= ~same_answers(first if at is None else first[at], now, rtol)
+            wrong |= differences.rows(first if at is None else first[at], now)
         return wrong
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
@@ -245,9 +316,16 @@ class ModelCaller(_Caller):
         job = Job(method, tables, rounds=_ROUNDS, column_names=self.column_names)
         return [_ConcurrentCalls(job, parts, expected)]
 
-    def comparison(self, rtol: float) -> Callable[[Any, Any], Mask]:
-        """Return a function of two answers that returns which rows are equal."""
-        return lambda expected, answer: same_answers(expected, answer, rtol)
+    def differences(self, rtol: float) -> Differences:
+        """Return an empty record of differences."""
+        return Differences(rtol)
+
+    def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
+        """Return which rows of a reply have no answer, or another than the expected one."""
+        if reply.kind != "answer":
+            differences.failed(reply)
+            return np.ones(len(expected), dtype=np.bool_)
+        return differences.rows(expected, reply.answer)
 
 
 class ApplicationCaller(_Caller):
@@ -292,14 +370,14 @@ class ApplicationCaller(_Caller):
         self.need(1)
         return [reply.answer for reply in replies]
 
-    def different(self, rtol: float, given: str) -> Mask:
+    def different(self, differences: Differences, given: str) -> Mask:
         """Return which requests get no response or another one than at first."""
-        first, same = self.first_responses(), self.comparison(rtol)
+        first = self.first_responses()
         replies = self._send_all(advance_rng=True)
         if replies[-1].kind == "stopped":
             self.fail("application", replies[-1], given)
         pairs = zip(first, replies, strict=True)
-        return np.array([r.kind != "answer" or not same(value, r.answer) for value, r in pairs])
+        return np.array([differences.response(value, reply) for value, reply in pairs])
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
         """Return concurrent calls on groups of requests, one request for each thread."""
@@ -314,10 +392,13 @@ class ApplicationCaller(_Caller):
             groups.append(_ConcurrentCalls(job, list(parts), first[group]))
         return groups
 
-    def comparison(self, rtol: float) -> Callable[[Any, Any], bool]:
-        """Return a function of two responses that returns whether they are equal."""
-        largest = largest_floats(self.first_responses())
-        return lambda expected, answer: same_value(expected, answer, rtol, largest)
+    def differences(self, rtol: float) -> Differences:
+        """Return an empty record of differences from the first responses."""
+        return Differences(rtol, self.first_responses())
+
+    def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
+        """Return whether a reply has no response, or another than the expected one."""
+        return np.array([differences.response(expected, reply)])
 
 
 Caller = ModelCaller | ApplicationCaller

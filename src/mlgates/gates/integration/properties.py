@@ -12,6 +12,7 @@ from mlgates.gates.integration.caller import (
     ApplicationCaller,
     Caller,
     ContractError,
+    Differences,
     ModelCaller,
     NotTestedError,
     Outcome,
@@ -165,39 +166,44 @@ def finite_responses(caller: ApplicationCaller) -> Outcome:
 def repeated(caller: Caller, rtol: float) -> Outcome:
     """Test that the same rows get the same answer a second time."""
     noun = caller.answer_noun
-    wrong = caller.different(rtol, f"the same {caller.noun} again")
+    differences = caller.differences(rtol)
+    wrong = caller.different(differences, f"the same {caller.noun} again")
     good = f"{caller.name} gave the same {noun}s twice"
-    return caller.outcome(wrong, good, f"got another {noun} again")
+    bad = f"got another {noun} the second time"
+    return caller.outcome(wrong, good, bad, differences=differences)
 
 
 def at_end(caller: ModelCaller, rtol: float) -> Outcome:
     """Test that the same rows get the same answer after all other calls."""
-    wrong = caller.different(rtol, "the same rows at the end")
+    differences = caller.differences(rtol)
+    wrong = caller.different(differences, "the same rows at the end")
     good = f"{caller.name} gave the same answers after all other calls"
-    return caller.outcome(wrong, good, "got another answer after all other calls")
+    bad = "got another answer after all other calls"
+    return caller.outcome(wrong, good, bad, differences=differences)
 
 
 def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
     """Test that rows get the same answers one by one as in a batch."""
     at = sample_positions(caller.n, _SINGLES)
-    same = caller.comparison(rtol)
+    differences = caller.differences(rtol)
     wrong = np.zeros(len(at), dtype=np.bool_)
     for method in caller.methods:
         batch = caller.first_answer(method)[at]
         alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
-        wrong |= ~same(batch, np.concatenate(alone))
+        wrong |= differences.rows(batch, np.concatenate(alone))
     good = f"rows one by one got the same answers as in a batch of {caller.n:,}"
     bad = f"got another answer alone than in a batch of {caller.n:,}"
-    return caller.outcome(wrong, good, bad, at)
+    return caller.outcome(wrong, good, bad, at, differences)
 
 
 def order(caller: ModelCaller, rtol: float) -> Outcome:
     """Test that rows get the same answer in another order."""
     caller.need(2)
     at = shuffled(caller.n)
-    wrong = caller.different(rtol, "the rows in another order", at)
+    differences = caller.differences(rtol)
+    wrong = caller.different(differences, "the rows in another order", at)
     good, bad = "rows in another order got the same answers", "got another answer in another order"
-    return caller.outcome(wrong, good, bad, at)
+    return caller.outcome(wrong, good, bad, at, differences)
 
 
 def shuffled(n: int) -> Positions:
@@ -214,33 +220,29 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
     They are repeated a fixed number of times, or until an answer is wrong.
     """
     groups = caller.concurrent_calls()
-    same = caller.comparison(rtol)
+    differences = caller.differences(rtol)
     wrong = np.zeros(caller.n, dtype=np.bool_)
-    problems, calls, threads = [], 0, len(groups[0].parts)
+    threads = len(groups[0].parts)
     given = f"{caller.noun} in {threads} threads at the same time"
     for job, parts, expected in groups:
         for _ in range(math.ceil(_REPEATS / len(groups))):
             replies = caller.serve(job)
-            right = [
-                same(expected[i % threads], reply.answer) if reply.kind == "answer" else False
+            bad = [
+                caller.is_wrong(differences, expected[i % threads], reply)
                 for i, reply in enumerate(replies)
             ]
             pure = not any(reply.changed_inputs or reply.changed_state for reply in replies)
-            if not pure or not all(map(np.all, right)):
+            if not pure or any(map(np.any, bad)):
                 break
         caller.record(replies)
         for i, reply in enumerate(replies):
             if reply.kind == "stopped":
                 caller.fail(job.method, reply, given)
-            wrong[parts[i % threads]] |= ~np.asarray(right[i])
-        problems += [reply.problem for reply in replies if reply.kind != "answer"]
-        calls += len(replies)
+            wrong[parts[i % threads]] |= bad[i]
     noun = caller.answer_noun
     good = f"{threads} threads at the same time got the same {noun}s as one after another"
-    bad = f"got another {noun} when {threads} threads called at the same time"
-    if problems:
-        bad += f"; {len(problems):,} of {calls:,} calls failed, the first {problems[0]:.150}"
-    return caller.outcome(wrong, good, bad)
+    text = f"got another {noun} when {threads} threads called at the same time"
+    return caller.outcome(wrong, good, text, differences=differences)
 
 
 # Golden rows and the stored model
@@ -274,7 +276,10 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
     if answer.dtype.kind != "f" and wanted.dtype.kind == "f":
         bad += "; give probabilities as all columns of `predict_proba`"
     good = f"all {rows.n:,} golden rows got their expected answers"
-    return row_outcome(~answers.same_answers(wanted, answer, rtol), np.arange(rows.n), good, bad)
+    differences = caller.differences(rtol)
+    wrong = differences.rows(wanted, answer)
+    bad += differences.described("answer")
+    return row_outcome(wrong, np.arange(rows.n), good, bad)
 
 
 def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
@@ -285,10 +290,10 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
     except NotPlainError as error:
         msg = f"`golden_pred` has {error}; expected numbers, texts, lists and mappings"
         raise ContractError(msg) from None
-    largest, pairs = answers.largest_floats(expected), zip(expected, first, strict=True)
-    wrong = np.array([not answers.same_value(a, b, rtol, largest) for a, b in pairs])
-    bad = "got another response than in `golden_pred`"
-    return caller.outcome(wrong, "all requests got their expected responses", bad)
+    differences, pairs = Differences(rtol, expected), zip(expected, first, strict=True)
+    wrong = np.array([differences.response(a, Reply("answer", b)) for a, b in pairs])
+    good, bad = "all requests got their expected responses", "got another response than in "
+    return caller.outcome(wrong, good, f"{bad}`golden_pred`", differences=differences)
 
 
 def round_trip(
@@ -297,7 +302,7 @@ def round_trip(
     """Test that the model saved here and loaded in a new process gives the same answers."""
     first = {method: caller.first_answer(method) for method in caller.methods}
     save, load = names
-    n, wrong = caller.n, np.zeros(caller.n, dtype=np.bool_)
+    n, wrong, differences = caller.n, np.zeros(caller.n, dtype=np.bool_), Differences(rtol)
     with tempfile.TemporaryDirectory(prefix="mlgates-") as folder:
         path = os.path.join(folder, "model")  # noqa: PTH118  (a text, as `save` expects it)
         function = by_name(save)
@@ -316,9 +321,10 @@ def round_trip(
                 reply = perform(job)[0]
                 if reply.kind != "answer":
                     caller.fail(method, reply, f"{n:,} rows in a new process")
-                wrong |= ~answers.same_answers(answer, reply.answer, rtol)
+                wrong |= differences.rows(answer, reply.answer)
     good = f"the model loaded in a new process gave the same answers to {n:,} rows"
     bad = "got another answer from the model loaded in a new process"
+    bad += differences.described("answer")
     return row_outcome(wrong, caller.positions, good, bad)
 
 
@@ -442,6 +448,7 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
         return None
     other_order = table.reordered([*range(1, len(table.names)), 0])
     wrong, what = np.zeros(n, dtype=np.bool_), "columns in another order"
+    differences = caller.differences(rtol)
     for method in caller.methods:
         first = caller.first_answer(method)
         reply = caller.call(method, other_order)
@@ -454,9 +461,10 @@ def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> 
             return Outcome(text, 0, n)
         if reply.kind != "answer":
             caller.fail(method, reply, what)
-        wrong |= ~answers.same_answers(first, reply.answer, rtol)
+        wrong |= differences.rows(first, reply.answer)
     if wrong.any():
         bad = f"got another answer with {what}, without an exception"
+        bad += differences.described("answer")
         return row_outcome(wrong, caller.positions, "", bad)
     if declared == "refuse":
         return Outcome(f"{what} changed no answer; expected a refusal", n, n)

@@ -288,14 +288,13 @@ def read_latencies(
     def decided(seconds: Sequence[Floats]) -> bool:
         samples = dict(given)
         for name, latencies in zip(rest, seconds, strict=True):
-            samples[name] = replace(
-                empty,
-                seconds=latencies,
-                calls=len(latencies),
-                is_given=False,
-                confidence=max(_EARLY, empty.confidence),
-            )
-        return is_decided(samples)
+            samples[name] = replace(empty, seconds=latencies, calls=len(latencies), is_given=False)
+        # at the confidence of the report, too: it may need another method
+        levels = {max(_EARLY, empty.confidence), empty.confidence}
+        return all(
+            is_decided({k: replace(one, confidence=level) for k, one in samples.items()})
+            for level in levels
+        )
 
     measured: dict[str, Measured] = {}
     if rest and rows_of(evidence.in_memory("X")) != 0:
