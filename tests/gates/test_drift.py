@@ -197,7 +197,7 @@ def test_named_column_that_cannot_be_judged_is_an_error(name, method, why):
     [
         ([1, "a", None], "column 'odd' mixes values of the types int, str; "),
         ([{1}, {2}, None], "column 'odd' holds Python objects of type set; "),
-        ([10**40, 1, None], "column 'odd' holds integers of more than 38 digits; "),
+        ([10**80, 1, None], "column 'odd' holds integers of more than 76 digits; "),
     ],
 )
 def test_columns_with_errors_are_an_error_until_they_are_excluded(cells, why):
@@ -682,8 +682,10 @@ def psi_of(counts):
     return total
 
 
+#: Floats that are not within rounding of an integer, which would count as equal to it.
+apart = st.floats(-9, 9).map(lambda x: round(x, 6))
 values = st.lists(
-    st.integers(-3, 3) | st.floats(-9, 9) | st.sampled_from([math.inf, -math.inf]),
+    st.integers(-3, 3) | apart | st.sampled_from([math.inf, -math.inf]),
     min_size=1,
     max_size=60,
 )
@@ -1286,7 +1288,7 @@ def test_integers_and_floats_beyond_2_to_the_53_are_compared_exactly(method, sto
         assert mg.Drift(method).run(data=reference, reference=against).verdict is mg.Verdict.PASS
 
 
-BINNED = ["psi", "jensen_shannon", "hellinger", "total_variation", "chi2"]
+BY_CELLS = ["psi", "jensen_shannon", "hellinger", "total_variation", "chi2"]
 
 
 def standardised(n, seed):
@@ -1299,7 +1301,7 @@ def standardised(n, seed):
     return {"x": reference}, {"x": same}, {"x": other}
 
 
-@pytest.mark.parametrize("method", BINNED)
+@pytest.mark.parametrize("method", BY_CELLS)
 @pytest.mark.parametrize("n", [300, 2_000, 30_000])
 def test_values_that_differ_by_rounding_are_no_drift(method, n):
     reference, same, other = standardised(n, 7)
