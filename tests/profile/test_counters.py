@@ -4,6 +4,7 @@ import math
 import numbers as numbers_of
 from decimal import Decimal
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -300,6 +301,28 @@ def test_limits_of_large_integers_are_exact():
     assert count(Outside("x", at_most=-1), [0], pa.uint64()).count == 1
     assert count(Outside("x", at_most=300), [127], pa.int8()).count == 0
     assert count(Outside("x", at_least=300), [127], pa.int8()).count == 1
+
+
+class Compared(str):
+    """A text that counts how often it is compared."""
+
+    __slots__ = ()
+    times: ClassVar[list[int]] = [0]
+
+    def __eq__(self, other):
+        self.times[0] += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize("counter", [NotIn, In, Occurrences])
+def test_many_values_are_compared_in_linear_time(counter):
+    allowed = tuple(Compared(f"allowed {i}") for i in range(1_000))
+    Compared.times[0] = 0
+    state = counter("x", allowed).count(BatchView({"x": view_of([f"x{i}" for i in range(1_000)])}))
+    assert Compared.times[0] <= 5_000
+    assert state.n == (0 if counter is Occurrences else 1_000)
 
 
 HALF = pa.array(np.array([0.1, -999.99], np.float16))
