@@ -94,7 +94,7 @@ def alike(a, b):
     if isinstance(a, float) and isinstance(b, Fraction) and b.denominator != 1:
         return a, float(b)
     if isinstance(b, float) and isinstance(a, Fraction) and a.denominator != 1:
-        return float(a), b
+        return float(a), b  # (whole numbers with a point are not drawn)
     return a, b
 
 
@@ -213,6 +213,9 @@ CASES = [
     ("x <= 0.1", pa.array([0.1], pa.float32()), [True]),
     ("x == 0.1", pa.array([Decimal("0.10"), Decimal("0.11")]), [True, False]),
     ("x in (0.1, 0.3)", pa.array([0.1, 0.2, 0.3], pa.float32()), [True, False, True]),
+    ("x == 1e20", pa.array([1e20, 1e19], pa.float32()), [True, False]),
+    ("x == -1e20", pa.array([-1e20], pa.float32()), [True]),
+    ("x == 100000000000000000000", pa.array([1e20], pa.float32()), [False]),
     ("x < 1e300", pa.array([3.0, math.inf], pa.float32()), [True, False]),
     ("x > -1e400", pa.array([-1e308, -math.inf]), [True, False]),
     ("x == 9007199254740993", pa.array([2.0**53, 2.0**53 + 2]), [False, False]),

@@ -24,6 +24,7 @@ __all__ = [
     "Node",
     "Not",
     "Or",
+    "Rounded",
     "parse_condition",
 ]
 
@@ -61,6 +62,10 @@ _TIMESTAMP = re.compile(
 )
 _LARGEST_EXPONENT = 400
 _DAY_NS = 86_400 * 10**9
+
+
+class Rounded(Fraction):
+    """A number with a point or an exponent: beside floats, the nearest value of their type."""
 
 
 class Moment(NamedTuple):
@@ -460,7 +465,7 @@ class _Parser:
             if sign == "+":
                 return operand
             if isinstance(operand, Constant) and isinstance(operand.value, Fraction):
-                return Constant(-operand.value, "number", f"-{operand.text}")
+                return Constant(type(operand.value)(-operand.value), "number", f"-{operand.text}")
             return Negative(operand)
         return self._atom()
 
@@ -478,7 +483,8 @@ class _Parser:
             exponent = re.search(r"[eE]([+-]?[0-9]+)", token.text)
             if exponent and abs(int(exponent[1])) > _LARGEST_EXPONENT:
                 self._refuse(f"the exponent of {token.text} is beyond 400", token)
-            return Constant(Fraction(token.text), "number", token.text)
+            kind = Fraction if token.text.isdecimal() else Rounded
+            return Constant(kind(token.text), "number", token.text)
         if token.kind == "text":
             quote = token.text[0]
             value = token.text[1:-1].replace(quote * 2, quote)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlgates.expressions.syntax import Moment
+from mlgates.expressions.syntax import Moment, Rounded
 
 __all__ = [
     "ZERO",
@@ -65,6 +65,7 @@ def described(value: Value) -> str:
     if isinstance(value, pa.Array):
         return f"of type {value.type}"
     kinds: dict[type, str] = {Fraction: "a number", str: "a text", bool: "true or false"}
+    kinds[Rounded] = kinds[Fraction]
     kinds |= {date: "a date", Moment: "a timestamp", type(None): "missing"}
     return kinds[type(value)]
 
@@ -72,7 +73,7 @@ def described(value: Value) -> str:
 def _kind(value: Value) -> str:
     """Return the kind of a value, by which operators are chosen."""
     if not isinstance(value, pa.Array):
-        kinds: dict[type, str] = {Fraction: "number", str: "text", bool: "bool"}
+        kinds: dict[type, str] = {Fraction: "number", Rounded: "number", str: "text", bool: "bool"}
         kinds |= {date: "time", Moment: "time", type(None): "null"}
         return kinds[type(value)]
     kind = value.type
@@ -243,11 +244,11 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
 
 
 def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
-    """Compare floats with a number: whole numbers are exact, others rounded to the type."""
+    """Compare floats with a number: integers as they are, others rounded to the type."""
     make = np.float32 if left.type == pa.float32() else np.float64
     largest = Fraction(float(np.finfo(make).max))
     nearest = float(make(float(min(max(constant, -largest), largest))))
-    whole = constant.denominator == 1
+    whole = constant.denominator == 1 and not isinstance(constant, Rounded)
     if Fraction(nearest) != constant and (whole or abs(constant) > largest):
         if sign in ("==", "!="):
             return _constant_where_valid(left, value=sign == "!=")
