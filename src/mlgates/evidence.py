@@ -451,9 +451,10 @@ class Evidence:
         names: tuple[str, ...] = (),
         max_groups: int = MAX_GROUPS,
     ) -> Groups:
-        """Return the groups of the rows by sensitive features, at most `max_groups`.
+        """Return the groups of rows with equal values of the sensitive features.
 
-        `names` selects some of the features, or columns of `X` or `data`.
+        `names` selects some of the features, or columns of `X` or `data`. Raises EvidenceError for
+        more than `max_groups` groups.
 
         Examples
         --------

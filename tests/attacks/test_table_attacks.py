@@ -189,7 +189,7 @@ def test_text_that_is_not_utf8_is_an_error_of_everything_that_reads_it(form, tmp
         mg.Drift("psi", at_most=0.2, columns=["city"]),
     ]
     expected = "column 'city' holds text that is not valid UTF-8 in row 2; decode it with its own "
-    expected += "encoding, such as Latin-1, where the table is made"
+    expected += "encoding, such as Latin-1, when you create the table"
     for gate in gates:
         result = gate.run(data=data, reference=data)
         assert (result.verdict, result.reason) == (ERROR, expected)
@@ -227,7 +227,7 @@ def test_bytes_behind_missing_texts_need_not_be_utf8():
 def test_a_name_of_a_column_that_is_not_utf8_is_an_error():
     table = pa.table([[1]], schema=pa.schema([pa.field(b"\xff", pa.int64())]))
     assert mg.Completeness().run(data=table).reason == (
-        "column names must be valid UTF-8; rename the columns where the table is made"
+        "column names must be valid UTF-8; rename the columns when you create the table"
     )
 
 

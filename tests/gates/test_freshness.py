@@ -56,8 +56,8 @@ def verdicts(result):
         (
             {"assume_timezone": "Berlin"},
             (
-                "`assume_timezone` must be the name of a time zone, got 'Berlin'; "
-                "such as 'UTC' or 'Europe/Berlin'"
+                "`assume_timezone` must be the name of a time zone, such as 'UTC' or "
+                "'Europe/Berlin', got 'Berlin'"
             ),
         ),
         ({"assume_timezone": "../etc"}, "`assume_timezone` must be the name of a time zone"),

@@ -63,7 +63,7 @@ def test_signed_and_unsigned_columns_merge_in_the_type_that_holds_both():
     assert big.merge(small).values.tolist() == [7, 2**64 - 1]
     below = Ecdf.of(np.array([2**63], np.uint64)).merge(Ecdf.of(np.array([-7])))
     assert below.values.tolist() == [-7.0, 2.0**63]
-    with pytest.raises(EvidenceError, match="no type represents all values"):
+    with pytest.raises(EvidenceError, match="no numeric type represents all values"):
         _ = big.merge(Ecdf.of(np.array([-7]))).values
 
 

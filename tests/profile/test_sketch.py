@@ -140,7 +140,7 @@ def test_dict_round_trip():
         ({"low": [0, 1, 2, 3]}, "`low` must have one count for each of 3 points, got 4"),
         ({"low": [0, 1, -1]}, "`low` must be a whole number of at least 0, got -1"),
         ({"low": [0, 1, 0.5]}, "`low` must be a whole number of at least 0, got 0.5"),
-        ({"high": [1, 3, 2**70]}, "`high` must be numbers of rows"),
+        ({"high": [1, 3, 2**70]}, "`high` must be counts of rows, got a number beyond 64 bits"),
         ({"low": [0, 1, 4]}, "`low` and `high` must increase"),  # a point that no value is at
         (
             {"low": [0, 0, 3]},

@@ -181,7 +181,7 @@ def test_completeness_has_a_bar_a_column_largest_first():
         ("city", 0.109, True),
         ("zip", 0.034, False),
     ]
-    assert figure.note == "none is missing in 1 more"
+    assert figure.note == "1 more column has no missing cells"
     assert figure.limit.value == 0.05
 
 

@@ -265,7 +265,7 @@ def test_a_key_that_only_some_files_hold_is_an_error(tmp_path):
 def test_a_key_twice_on_the_way_to_a_file_is_an_error(tmp_path):
     write(tmp_path, "k=1/k=2/a.parquet", {"x": [1]})
     assert mg.Completeness().run(data=tmp_path).reason == (
-        "two folders on the way to 'k=1/k=2/a.parquet' have the key 'k'"
+        "two folders in the path 'k=1/k=2/a.parquet' have the same key 'k'"
     )
 
 
@@ -315,11 +315,11 @@ def test_empty_files_count_as_files(tmp_path):
         ({}, "there is no Parquet file in the folder "),
         (
             {"a.parquet": {"x": [1]}, "b.parquet": {"x": ["1"]}},
-            "the files 'a.parquet' and 'b.parquet' differ in 'x'; all must have one schema",
+            "the files 'a.parquet' and 'b.parquet' differ in 'x'; all must have the same schema",
         ),
         (
             {"a.parquet": {"x": [1]}, "b.parquet": {"y": [1]}},
-            "the files 'a.parquet' and 'b.parquet' differ in 'x', 'y'; all must have one schema",
+            "the files 'a.parquet' and 'b.parquet' differ in 'x', 'y'; all must have the same",
         ),
         ({"k=1/a.parquet": {"x": [1]}, "a.parquet": {"x": [1]}}, "have different keys"),
         ({"x=2/a.parquet": {"x": [1]}}, "other than '2', the value in the name of its folder"),

@@ -173,7 +173,8 @@ def test_file_replaced_by_one_with_other_columns(path):
     pq.write_table(pa.table({"n": ["now text"]}), path)
     with pytest.raises(EvidenceError) as error:
         next(source.batches(["n"]))
-    assert str(error.value) == f"the columns of '{path}' changed while it was in use; read it anew"
+    changed = f"the columns of '{path}' changed while it was in use"
+    assert str(error.value) == f"{changed}; read the file again"
 
 
 def test_file_with_duplicate_names(tmp_path):

@@ -22,7 +22,8 @@ def load(where: str) -> GateSuite:
     EvidenceError
         When the file doesn't exist, can't be read, or raises when it is run.
     OptionError
-        When the file defines no suite, or several and none is named, or a wrong one.
+        When the file defines no suite, does not define the suite NAME, or defines several and no
+        name was given.
     """
     file, _, chosen = where.rpartition(":")
     path, name = (Path(file), chosen) if file.endswith(".py") else (Path(where), None)

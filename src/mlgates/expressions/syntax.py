@@ -101,7 +101,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Negative:
-    """A number with the opposite sign."""
+    """Unary minus: a number with the opposite sign."""
 
     operand: "Node"
     kind: Kind = "number"

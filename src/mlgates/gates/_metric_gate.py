@@ -1,4 +1,4 @@
-"""Base of the gates of one metric: in total or by slice, with Holm's correction over slices."""
+"""Base class of gates that judge one metric, in all rows or by slice with Holm's correction."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -74,9 +74,10 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
 
 
 class MetricGate(Gate):
-    """Base class: the options, slices, correction and reasons that its gates have in common.
+    """Base class of `Performance` and `Regression`: a metric in all rows or in each slice.
 
-    A gate defines `_limit`, `_estimate` and in `_models` whether production's model is read too.
+    A subclass defines `_limit` and `_estimate`. Its `_models` has one item for each model that the
+    gate reads: False for the candidate, True for the model in production.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true"})

@@ -82,7 +82,7 @@ class Completeness(Gate):
         row. The columns that define the slices are judged in total; rows where they are missing
         are a slice of their own.
     max_groups : int
-        Maximal number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -197,7 +197,7 @@ class Completeness(Gate):
                     missing,
                     at_most=self.max_missing,
                     hint=hint,
-                    remedy="give the table at least one row",
+                    remedy="pass a table with at least one row",
                 )
             elif column in plan.unreadable:
                 yield error_check(column, "missing", EvidenceError(schema[column].problem))

@@ -107,8 +107,8 @@ class Freshness(Gate):
             try:
                 ZoneInfo(options.text(_OWNER, "assume_timezone", zone))
             except (ValueError, OSError, KeyError):
-                allowed, hint = "the name of a time zone", "; such as 'UTC' or 'Europe/Berlin'"
-                raise options.refuse(_OWNER, "assume_timezone", allowed, zone, hint) from None
+                allowed = "the name of a time zone, such as 'UTC' or 'Europe/Berlin'"
+                raise options.refuse(_OWNER, "assume_timezone", allowed, zone) from None
         self._convert("min_fresh_share", options.share)
         super().__post_init__()
 

@@ -53,7 +53,7 @@ class Performance(MetricGate):
     greater_is_better : bool, optional
         Direction of a function.
     max_groups : int
-        Maximal number of slices that columns named in `by` may make; more are an ERROR.
+        Largest number of slices that columns named in `by` may make; more are an ERROR.
     resamples : int, optional
         Number of resamples if an interval needs resampling. The default is 2,000 (500 from 10,000
         rows on for a function). For a function with `decide_by="estimate"` it is 200, because each

@@ -52,7 +52,7 @@ class Regression(MetricGate):
         Whether larger values of the metric are better; required for a callable, and for a metric
         that has no direction.
     max_groups : int
-        Maximal number of slices that columns named in `by` may make; more are an ERROR.
+        Largest number of slices that columns named in `by` may make; more are an ERROR.
     resamples : int, optional
         Number of resamples if an interval needs resampling. The default is 2,000 (500 from 10,000
         rows on for a function). For a function with `decide_by="estimate"` it is 200, because each

@@ -51,13 +51,13 @@ class Rule(Gate):
     max_invalid : float
         Largest share of rows in which the condition is false.
     missing : {"ignore", "invalid"}
-        How rows count whose answer is missing, because a value is null or NaN: "ignore" leaves them
-        out of the share, "invalid" counts them as false.
+        How to count rows whose answer is missing, because a value is null or NaN: "ignore" leaves
+        them out of the share, "invalid" counts them as false.
     by : str, sequence of str, or mapping of str to condition, optional
         Check each slice instead of all rows: by the values of columns, or by conditions:
         ``{"old": "age > 60"}``.
     max_groups : int
-        Maximal number of slices that the columns of `by` may make; more are an ERROR.
+        Largest number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`. The default name is ``"rule:"`` and the condition.
 
@@ -207,7 +207,7 @@ def _function(owner: str, option: str, given: object) -> Callable[..., object]:
 
 
 def _parsed(option: str, text: str) -> Condition:
-    """Return a condition; the error of a wrong one names the option."""
+    """Parse a condition; if it is invalid, the error names the option."""
     try:
         return Condition(text)
     except OptionError as error:

@@ -90,7 +90,7 @@ _SHOWN_PATTERN = 60
 
 #: What makes a check possible that has nothing to check, by metric.
 _REMEDIES = {
-    "missing": "give the table at least one row",
+    "missing": "pass a table with at least one row",
     "infinite": "set `allow_inf=True` if the column may be empty",
 }
 

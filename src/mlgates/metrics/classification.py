@@ -255,7 +255,10 @@ def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
 
 
 class Support(NamedTuple):
-    """Number of rows behind the value of each class, from the cells ``(k, k)``, and their name."""
+    """The rows that the value of each class is computed from.
+
+    `rows` counts them by class in a confusion matrix ``(k, k)``; `what` names them in messages.
+    """
 
     rows: Callable[[Floats], Floats]
     what: str
@@ -274,7 +277,7 @@ class MarginMetric(CountMetric):
     formula : callable
         Function of correct, true and predicted rows by class.
     support : Support, optional
-        Number of rows behind the value of each class.
+        Which rows the value of each class is computed from.
     mean_of : {"true", "pred"} or None
         Denominators of a plain mean over classes: true or predicted rows of the class.
     """

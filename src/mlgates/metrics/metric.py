@@ -224,7 +224,7 @@ class RowMetric(Metric):
     def _draws(
         self, statistic: Statistic, outcomes: Outcomes, resamples: int, rng: np.random.Generator
     ) -> Floats:
-        """Return a statistic of resamples, drawn within each class if one is rare."""
+        """Return the statistic of each resample; if a class is rare, each class is resampled."""
         smallest = self._smallest_class(outcomes)
         strata = outcomes.true if smallest is not None and smallest < THIN else None
         batches = row_counts(outcomes.n, resamples, rng, strata)

@@ -124,7 +124,7 @@ def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Colum
 
 
 def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
-    """Return number of rows and index of evidence; None if not given or without rows."""
+    """Return the number of rows and the index of evidence; None if it is absent or has no rows."""
     if name not in evidence:
         return None
     value = evidence[name]

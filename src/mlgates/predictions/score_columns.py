@@ -80,7 +80,10 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
 
 
 def _by_class(scores: Scores, classes: Classes, places: Mapping[Any, int]) -> Floats:
-    """Return scores by class; a class without a column has probability 0."""
+    """Return one column of scores per class, or for two classes only that of the positive one.
+
+    A class without a column has probability 0.
+    """
     every = classes.every
     if len(every) <= 2 and (positive := _positive(classes)) in places:
         return scores.values[:, places[positive]]

@@ -330,7 +330,7 @@ def _extreme(value: Any) -> object:
 
 
 def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
-    """Return the profile of a column and the distribution kept of it, from JSON values."""
+    """Read a column's profile and its stored distribution from JSON values."""
     given = fields(data, _COLUMN, "column")
     described = fields(given["field"], frozenset(f.name for f in fields_of(Field)), "field")
     texts = {
@@ -364,7 +364,7 @@ def _size(value: object, name: str) -> int:
 
 
 def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _Kept | None:
-    """Return the distribution kept of a column, None if there is none, from JSON values."""
+    """Read a column's stored distribution from JSON values; None if it has none."""
     if column.infinite > column.valid:
         msg = "`counts` must have at most as many missing and infinite cells as rows, got "
         msg += f"{column.missing + column.infinite:,} of {column.rows:,} rows"

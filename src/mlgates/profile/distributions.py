@@ -38,8 +38,8 @@ def concatenated(parts: Sequence[Values]) -> Values:
     Raises
     ------
     EvidenceError
-        If there is no such type: integers beyond 2**53 and fractions, or negative ones and those
-        from 2**63 on.
+        If there is no such type: for integers beyond 2**53 with fractions, or integers from 2**63
+        on with negative ones.
 
     Examples
     --------
@@ -56,8 +56,8 @@ def concatenated(parts: Sequence[Values]) -> Values:
         pairs = [(a, b.astype(a.dtype)) for a, b in zip(parts, doubles, strict=True)]
     if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs):
         msg = (
-            "no type represents all values: integers beyond 2**53 cannot be merged with floats or "
-            "with integers of another sign"
+            "no numeric type represents all values: integers beyond 2**53 cannot be merged with "
+            "floats, nor those from 2**63 on with negative integers"
         )
         raise EvidenceError(msg)
     return np.concatenate(doubles)

@@ -136,7 +136,7 @@ class QuantileSketch(State):
             if set(map(type, sizes)) != {int} or min(sizes) < 0:
                 sizes = [whole(item, name) for item in sizes]
             if max(sizes, default=0) > np.iinfo(np.int64).max:
-                msg = f"`{name}` must be numbers of rows"
+                msg = f"`{name}` must be counts of rows, got a number beyond 64 bits"
                 raise EvidenceError(msg)
             if len(sizes) != len(points):
                 msg = f"`{name}` must have one count for each of {len(points)} points, got "

@@ -149,7 +149,8 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
         over = f"beyond it: {', '.join(beyond)}" if beyond else "none is beyond"
         against = f"; {line.label}; {over}"
     none, more = len(judged) - len(some), len(some) - len(shown)
-    notes = [f"none is missing in {none:,} more"] if none else []
+    more_columns = "1 more column has" if none == 1 else f"{none:,} more columns have"
+    notes = [f"{more_columns} no missing cells"] if none else []
     notes += [f"{more:,} more are not drawn"] if more else []
     yield Levels(
         title="missing cells",

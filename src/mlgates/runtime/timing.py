@@ -190,14 +190,14 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """Options of a measurement."""
+    """How latencies are measured: the number of calls, their rows and their schedule."""
 
-    calls: int  # of each model; the fewest unless fixed
-    fixed: bool = True  # else calls are made until they decide, or the seconds are over
+    calls: int  # of each model; a minimum unless `fixed`
+    fixed: bool = True  # else calls are made until the check is decided, or `seconds` are over
     seconds: float = 8.0  # with the warm-up, unless the fewest calls take longer
-    warmup: int = 50  # calls before, of each model
-    batch_size: int = 1  # rows a call
-    rate: float | None = None  # calls a second; else the next call follows the answer
+    warmup: int = 50  # calls of each model that are made first and don't count
+    batch_size: int = 1  # rows per call
+    rate: float | None = None  # calls per second; None: each call waits for the last answer
     seed: int = 0  # for drawing the rows
     disable_gc: bool = False
 
@@ -223,10 +223,10 @@ def measure(
 ) -> list[Measured]:
     """Measure how long one or two models take to answer on rows of a table.
 
-    Two models take turns, each first in every other pair of calls, so that both have the same load
-    of the machine. Unless the number of calls is fixed, calls are made until `decided` returns True
-    for the latencies of the models, or the seconds of the plan are over. `step` is called after
-    each call that counts.
+    Two models take turns, each first in every other pair of calls, so that the machine's load
+    affects both alike. Unless the number of calls is fixed, calls are made until `decided` returns
+    True for the latencies so far, or until the plan's seconds are over. `step` is called after each
+    call that counts.
 
     Raises EvidenceError when an answer is malformed, when all calls fail, and when the clock is too
     coarse.

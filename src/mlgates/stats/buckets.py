@@ -196,7 +196,7 @@ class Bucketed:
         self._requested = np.array([0, _BUCKETS - 1])
 
     def request(self, buckets: npt.NDArray[np.integer]) -> None:
-        """Open these buckets together with the next ones, since each opening takes a pass."""
+        """Let the next call of `open` open these buckets too; that saves a pass over the values."""
         self._requested = np.concatenate([self._requested, buckets])
 
     def open(self, buckets: npt.NDArray[np.integer]) -> Opened:

@@ -325,7 +325,7 @@ def edges_at(
     *,
     neighbours: tuple[Values, Values] | None = None,
 ) -> Edges:
-    """Return the edges of `quantile_edges` from the quantiles and counts at them.
+    """Return the edges that `quantile_edges` finds, from the quantiles and the counts at them.
 
     Parameters
     ----------
@@ -385,7 +385,7 @@ def snapped(values: Values, edges: Edges) -> Values:
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
-    """Return the edges of `quantile_edges` from counts of the reference at stored points.
+    """Return the edges that `quantile_edges` finds, from counts of the reference at points.
 
     The sorted, distinct points must include the finite quantiles at ``i / bins``. Quantiles at
     ``i / (k * bins)`` include them for any ``k``.

@@ -471,7 +471,7 @@ def range_quantile(significance: float, k: int) -> float:
 
 
 def pair_level(confidence: float, k: int) -> float:
-    """Return the level of each pair's interval so that those of all pairs hold together.
+    """Return the level of each pair's interval that makes those of all pairs simultaneous.
 
     Tukey's method for k groups: the quantile of the studentized range, divided by the square root
     of 2, replaces the normal quantile. For two groups the level is `confidence` itself.
@@ -491,7 +491,7 @@ def pair_level(confidence: float, k: int) -> float:
 
 
 def group_level(confidence: float, k: int) -> float:
-    """Return the level of each group's interval so that those of all k groups hold together.
+    """Return the level of each group's interval that makes those of all k groups simultaneous.
 
     Sidak's method for independent groups: ``confidence ** (1 / k)``.
 

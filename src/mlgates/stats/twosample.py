@@ -433,7 +433,7 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
 
 
 def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any, Any]:
-    """Return `size` times the counts below and up to each point, at -inf, and below inf."""
+    """Return `size` times four counts: below each point, up to each point, at -inf, below inf."""
     ends = np.array([side.neg_inf, side.n - side.pos_inf], kind) * size
     return side.low.astype(kind) * size, side.high.astype(kind) * size, ends[0], ends[1]
 

@@ -57,7 +57,7 @@ def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> Non
             at = next(bad, None)
             row = "" if at is None else f" in row {first_row + at:,}"
             msg = f"{title} holds text that is not valid UTF-8{row}; decode it with its own "
-            msg += "encoding, such as Latin-1, where the table is made"
+            msg += "encoding, such as Latin-1, when you create the table"
             raise EvidenceError(msg) from error
         first_row += len(chunk)
 

@@ -62,7 +62,7 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
         different = [name for name in names if first.get(name) != source.schema.get(name)]
         if different:
             msg = f"the files {str(paths[0])!r} and {str(other)!r} differ in "
-            msg += f"{few(sorted(different))}; all must have one schema"
+            msg += f"{few(sorted(different))}; all must have the same schema"
             raise EvidenceError(msg)
 
     def read(columns: list[str]) -> Iterator[pa.Table]:

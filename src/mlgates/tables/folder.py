@@ -41,14 +41,14 @@ class _Part:
     shown: str
     fields: dict[str, Field]
     rows: int
-    #: keys and values of the folders on the way to the file
+    #: keys and values of the folders in its path
     keys: dict[str, str | None]
 
 
 def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) -> Source:
     """Return the source of all Parquet files below a folder, in the order of their paths.
 
-    A folder named ``key=value`` on the way to a file is a column of that file's rows (Hive's
+    A folder named ``key=value`` in the path of a file is a column of that file's rows (Hive's
     form, in which ``%20`` is a space). A key is an integer if all of its values are, or a date if
     all are ISO dates, else a text; `types` gives another type. A key that the files hold too must
     have the same value in both.
@@ -156,7 +156,7 @@ def _keys_of(shown: str) -> dict[str, str | None]:
                     msg = f"{raw!r} in the name of a folder is not valid UTF-8"
                     raise EvidenceError(msg)
             if name in keys:
-                msg = f"two folders on the way to {shown!r} have the key {name!r}"
+                msg = f"two folders in the path {shown!r} have the same key {name!r}"
                 raise EvidenceError(msg)
             keys[name] = None if value == _NULL else value
     return keys
@@ -171,7 +171,7 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
             fields = part.fields
             different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
             msg = f"the files {first.shown!r} and {part.shown!r} differ in "
-            msg += f"{few(sorted(different))}; all must have one schema"
+            msg += f"{few(sorted(different))}; all must have the same schema"
             raise EvidenceError(msg)
         if list(part.keys) != keys:
             msg = f"the folders of {first.shown!r} and {part.shown!r} have different keys"

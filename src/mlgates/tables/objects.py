@@ -238,7 +238,7 @@ def _numpy_times(cells: Sequence[Any]) -> Any:
     pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
     # Compared in the coarser unit: in the finer one both sides would overflow alike.
     if any(fine.astype(cell.dtype) != cell for fine, cell in pairs):
-        problem = "holds times of a range that exceeds 64 bits in their finest unit; remove the "
+        problem = "holds times whose range exceeds 64 bits in their finest unit; remove the "
         problem += "outliers or convert to a coarser unit"
         raise _UnreadableError(problem, str(array.dtype))
     return pa.array(in_arrow_units(array), from_pandas=True)

@@ -94,7 +94,7 @@ def read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iter
         schema = file.schema_arrow
         present = {f.name: field_of(f.name, f.type, f.metadata) for f in schema}
         if any(present.get(name) != field for name, field in wanted.items()):
-            msg = f"the columns of {str(path)!r} changed while it was in use; read it anew"
+            msg = f"the columns of {str(path)!r} changed while it was in use; read the file again"
             raise EvidenceError(msg)
         # Without columns the file would yield no rows.
         columns = names or schema.names[:1]

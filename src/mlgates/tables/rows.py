@@ -142,7 +142,7 @@ class Rows:
         return None
 
     def reordered(self, order: Sequence[int]) -> Any:
-        """Return the rows with their named columns in another order; other rows are unchanged."""
+        """Return the rows with their columns reordered; rows without column names are unchanged."""
         if not self.named:
             return self.value
         keys, kind, value = [self._keys[i] for i in order], self._kind, self._cells

@@ -199,7 +199,7 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
         try:
             check_names(table.schema.names)
         except UnicodeDecodeError as error:
-            msg = "column names must be valid UTF-8; rename the columns where the table is made"
+            msg = "column names must be valid UTF-8; rename the columns when you create the table"
             raise EvidenceError(msg) from error
         fields = zip(table.schema, table.columns, strict=True)
         return (from_arrow(field.name, array, field.metadata) for field, array in fields)

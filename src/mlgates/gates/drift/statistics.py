@@ -382,11 +382,11 @@ def decide_columns(
         elif drift.n >= least and is_open:
             ends = f"between {format_number(low)} and {format_number(high)}"
             insufficient = f"the stored reference only shows that it is {ends}; "
-            insufficient += "the rows of the reference can decide"
+            insufficient += "pass the rows of the reference to decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
                 "all values of the reference are equal, and so few others can occur by chance; "
-                "more rows can decide"
+                "pass more rows to decide"
             )
         elif drift.n >= least and may_be_chance and not is_missing:
             chance, remedy = _chance_and_remedy(drift, alpha)

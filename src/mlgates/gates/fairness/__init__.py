@@ -117,7 +117,7 @@ class Fairness(Gate):
         Number of resamples for each group if an interval needs resampling. The default is that of
         `Performance`.
     max_groups : int
-        Maximal number of groups that the sensitive features may make; more are an ERROR.
+        Largest number of groups that the sensitive features may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -125,7 +125,7 @@ class Fairness(Gate):
     -----
     Shares have Wilson's intervals [1]_, based on the rows of their denominator. The difference of
     two has Newcombe's interval [2]_, a ratio Koopman's [3]_, both at the level of the studentized
-    range, at which the intervals of all pairs hold together [4]_. Other metrics have their own
+    range, which makes the intervals of all pairs simultaneous [4]_. Other metrics have their own
     intervals, combined in the same way. A metric with fewer than 10 rows to rest on in a group is
     INCONCLUSIVE for it. Several sensitive features are crossed: each combination is a group.
 

@@ -62,11 +62,12 @@ class Comparison(NamedTuple):
 
 
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
-    """Return the largest difference or smallest ratio of all pairs, or the worst of any group.
+    """Return the largest difference or smallest ratio of all pairs, or the worst value of a group.
 
     It is undefined where fewer than two groups can be compared. For shares, a pair has Newcombe's
-    interval of the difference or Koopman's of the ratio, at the level at which all pairs hold
-    together. For other metrics the intervals of the two groups are combined in the same way.
+    interval of the difference or Koopman's of the ratio. Their level makes the intervals of all
+    pairs simultaneous. For other metrics the intervals of the two groups are combined in the same
+    way.
     """
     if np.count_nonzero(rates.comparable) < 2:
         return Comparison(rates, None, (0, 0))
@@ -196,9 +197,8 @@ def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> flo
 def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the smallest or the largest value of any group, tested against the limit.
 
-    The interval of each group is at the level at which those of all groups hold together. That of
-    the smallest value reaches from the smallest lower end to the smallest upper end, and likewise
-    for the largest.
+    The intervals of the groups are simultaneous. That of the smallest value reaches from the
+    smallest lower end to the smallest upper end, and likewise for the largest.
     """
     kept, at_least = np.flatnonzero(rates.comparable), rule.over == "group_min"
     v, k = rates.value[kept], len(kept)

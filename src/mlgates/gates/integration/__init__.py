@@ -101,8 +101,8 @@ class Integration(Gate):
         {"model", "X", "golden_X", "golden_pred", "application"}
     )
     info = GateInfo(
-        summary="the model answers as an application expects: the same answers again, row by row "
-        "and after loading",
+        summary="the model answers as an application expects: with the same answers when called "
+        "again, with single rows, and after loading",
         metrics={"names of properties": "*holds* or *violated*"},
         fewest_rows="one row",
         needs="`model` and `X`, or `application`, `golden_X` and `golden_pred`",
@@ -264,7 +264,7 @@ def _require_evidence(evidence: Evidence) -> None:
             kind = type(evidence["application"]).__name__
             problem = f"`application` must be callable, got {kind}"
         elif "model" in given and "X" not in given:
-            problem = "`golden_X` has the requests of `application`; `model` needs `X`"
+            problem = "`model` needs `X`, because `golden_X` has the requests of `application`"
     elif "model" not in given:
         problem = "needs `model` and `X`, or `application`, `golden_X` and `golden_pred`"
     elif not given & {"X", "golden_X"}:

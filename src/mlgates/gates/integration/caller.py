@@ -348,7 +348,7 @@ class ApplicationCaller(_Caller):
         self.requests, self.expected = ([values[i] for i in positions] for values in items)
 
     def _send_all(self, *, advance_rng: bool = False) -> list[Reply]:
-        """Send each request in turn and return the replies, up to the first that was stopped."""
+        """Send one request after another and return the replies, until one stops the process."""
         replies: list[Reply] = []
         for request in self.requests:
             replies += self.perform(Job("application", (request,), advance_rng=advance_rng))

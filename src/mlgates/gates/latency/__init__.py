@@ -55,8 +55,9 @@ class Latency(Gate):
         `production_model`, whose calls take turns with those of `model`, or
         `production_latencies`.
     calls : int, optional
-        Calls to measure. By default as many as decide, for at most about 8 seconds. A PASS needs
-        as many as the quantile needs, which are made even if they take longer.
+        Number of calls to measure. By default calls are made until the check is decided, for at
+        most about 8 seconds. The calls that the quantile needs for a PASS are made even if they
+        take longer.
     warmup : int
         Calls before the measurement, which don't count; the first one is reported separately.
         Without `calls`, fewer if they take longer than 2 seconds.
