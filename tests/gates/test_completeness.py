@@ -211,7 +211,7 @@ def test_no_rows_never_pass(options):
     result = mg.Completeness(**options).run(data={"x": [], "y": []})
     assert result.verdict is (INCONCLUSIVE if "min_rows" in options else FAIL)
     check = check_of(result, "y")
-    assert check.reason.startswith("`y` has no cells to judge; give the ")
+    assert check.reason.startswith("`y` has no cells to judge; pass ")
 
 
 # Values that mean missing
@@ -459,7 +459,7 @@ def test_empty_slice_is_inconclusive():
     check = check_of(result, "bmi", group="nobody")
     assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
     assert check.reason == (
-        "`bmi` where nobody has no cells to judge; give the slice rows, or leave it out"
+        "`bmi` where nobody has no cells to judge; pass rows of the slice, or leave it out"
     )
     assert result.verdict is INCONCLUSIVE
 

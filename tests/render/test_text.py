@@ -439,8 +439,8 @@ def test_many_columns_without_rows_are_one_row():
     shown = str(mg.GateSuite([mg.Completeness()]).run(data={name: [] for name in names}))
     assert "INCONCLUSIVE  completeness  12 checks" in shown
     assert (
-        "`c0` has no cells to judge; give the table at least one row; also undecided: `c1`, `c2`, "
-        "`c3`, `c4`, `c5`, `c6`, `c7`, `c8` and 3 more"
+        "`c0` has no cells to judge; pass a table with at least one row; also undecided: `c1`, "
+        "`c2`, `c3`, `c4`, `c5`, `c6`, `c7`, `c8` and 3 more"
     ) in " ".join(shown.split())
     assert len(shown.splitlines()) < 12
 

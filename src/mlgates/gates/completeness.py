@@ -276,7 +276,7 @@ def _slice_checks(
     for (_, rows, missing), name in zip(slices, names, strict=True):
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
-            remedy = "give the slice rows, or leave it out"
+            remedy = "pass rows of the slice, or leave it out"
             yield count_check(column, "missing", counted, at_most=most, group=name, remedy=remedy)
 
 
