@@ -47,6 +47,21 @@ def examples_of(module: str) -> tuple[Example, ...]:
 
 EXAMPLES = [example for module in FOUND for example in examples_of(module)]
 ALL = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.id)
+
+
+def marked(*examples: Example) -> pytest.MarkDecorator:
+    """Parametrize a law with examples, some of which belong to the slow tests."""
+    return pytest.mark.parametrize(
+        "example",
+        [
+            pytest.param(e, id=e.id, marks=pytest.mark.slow if e in examples else ())
+            for e in EXAMPLES
+        ],
+    )
+
+
+# laws that run each example
+RUN = marked(*(e for e in EXAMPLES if e.slow))
 QUICK = pytest.mark.parametrize(
     "example", [e for e in EXAMPLES if not e.slow], ids=lambda example: example.id
 )
@@ -212,6 +227,40 @@ def test_unknown_option_raises(gate):
         dataclasses.replace(example, max_mising=0.1)
 
 
+# Runs that several laws share
+
+TABLES = {"honest": people, "spoiled": lambda: spoiled(people())}
+BY_ID = {example.id: example for example in EXAMPLES}
+
+
+@functools.cache
+def table_of(name: str) -> pa.Table:
+    """Return a table that no test changes; Arrow tables are immutable."""
+    return TABLES[name]()
+
+
+@functools.cache
+def result_of(example_id: str, table: str = "honest") -> mg.GateResult:
+    """Return the result of an example on a table, which is immutable."""
+    example = BY_ID[example_id]
+    return example.gate.run(**example.evidence(table_of(table)))
+
+
+@functools.cache
+def steps_of(example_id: str, option: str, table: str) -> tuple[Verdict, ...]:
+    """Return the verdicts of an example for each step of one of its ladders."""
+    example = BY_ID[example_id]
+    make = example.make or (lambda **o: dataclasses.replace(example.gate, name=None, **o))
+    evidence = example.evidence(table_of(table) if table in TABLES else DAMAGES[table](people()))
+    return tuple(
+        make(**{option: value}).run(**evidence).verdict for value in example.ladders[option]
+    )
+
+
+def test_ids_of_examples_are_different():
+    assert len(BY_ID) == len(EXAMPLES)
+
+
 # The value
 
 
@@ -234,12 +283,12 @@ def test_is_equal_by_value_and_hashable(example):
     assert {example.gate: 1}[twin] == 1
 
 
-@ALL
+@RUN
 @law("keep no lambda or cached value in a field")
 def test_pickles(example):
     again = pickle.loads(pickle.dumps(example.gate))
     assert again == example.gate
-    assert again.run(**example.evidence()) == example.gate.run(**example.evidence())
+    assert again.run(**example.evidence()) == result_of(example.id)
 
 
 @ALL
@@ -266,15 +315,15 @@ def test_asks_for_the_same_counters_each_time(example):
 # The verdict
 
 
-@ALL
+@RUN
 @law("give evidence that passes, and checks with `n` and a reason")
 def test_passes_on_its_evidence(example):
-    result = example.gate.run(**example.evidence())
+    result = result_of(example.id)
     assert result.verdict is Verdict.PASS, result.reason
     assert all(check.n >= 0 and check.reason for check in result.checks)
 
 
-@ALL
+@RUN
 @law("seed what is drawn, and copy what is written to")
 def test_is_deterministic_and_leaves_its_input_alone(example):
     table = people().to_pandas()
@@ -300,7 +349,7 @@ def test_needs_what_it_says(example):
         assert result.reason == f"needs `{name}`, which was not given"
 
 
-@ALL
+@RUN
 @law("keep plain values in the details of checks")
 def test_report_survives_json(example):
     for table in (people(), spoiled(people()), people().slice(0, 0)):
@@ -555,50 +604,44 @@ def as_reader(table, folder):
     [as_pandas, as_polars, as_dict, as_records, as_parquet, as_chunks, as_reader],
     ids=lambda container: container.__name__,
 )
-@pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
+@pytest.mark.parametrize("table", TABLES)
 @law("read tables by counters or `evidence.outcomes`, not by their methods")
 def test_container_makes_no_difference(example, container, table, tmp_path):
-    expected = example.gate.run(**example.evidence(table))
-    result = example.gate.run(**example.evidence(container(table, tmp_path)))
-    assert seen(result) == seen(expected)
+    result = example.gate.run(**example.evidence(container(table_of(table), tmp_path)))
+    assert seen(result) == seen(result_of(example.id, table))
 
 
 @TABULAR
-@pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
+@pytest.mark.parametrize("table", TABLES)
 @law("don't let the order of rows reach a verdict or a value")
 def test_order_of_rows_makes_no_difference(example, table):
-    expected = example.gate.run(**example.evidence(table))
-    backwards = table.take(pa.array(range(ROWS - 1, -1, -1)))
+    backwards = table_of(table).take(pa.array(range(ROWS - 1, -1, -1)))
     result = example.gate.run(**example.evidence(backwards))
-    assert seen(result, rows=False) == seen(expected, rows=False)
+    assert seen(result, rows=False) == seen(result_of(example.id, table), rows=False)
 
 
 @TABULAR
-@pytest.mark.parametrize("table", [people(), spoiled(people())], ids=["honest", "spoiled"])
+@pytest.mark.parametrize("table", TABLES)
 @law("look columns up by name")
 def test_order_of_columns_makes_no_difference(example, table):
-    expected = example.gate.run(**example.evidence(table))
-    result = example.gate.run(**example.evidence(table.select(table.column_names[::-1])))
+    given = table_of(table)
+    result = example.gate.run(**example.evidence(given.select(given.column_names[::-1])))
     if example.ordered:
         assert result.verdict is Verdict.FAIL
     else:
-        assert seen(result) == seen(expected)
+        assert seen(result) == seen(result_of(example.id, table))
 
 
-@QUICK
-@pytest.mark.parametrize(
-    "damage",
-    [lambda table: table, spoiled, constant, *NOTHING_SHOWN.values()],
-    ids=["honest", "spoiled", "constant", *NOTHING_SHOWN],
-)
+DAMAGES = {"constant": constant, **NOTHING_SHOWN}
+
+
+# (a step of the ladders of Integration takes a second)
+@marked(*(e for e in EXAMPLES if isinstance(e.gate, mg.Integration)))
+@pytest.mark.parametrize("table", [*TABLES, *DAMAGES])
 @law("compare with the limit by `decide`, whose limits are monotone")
-def test_tighter_option_never_turns_another_verdict_into_pass(example, damage):
-    table = damage(people())
-    for option, values in example.ladders.items():
-        make = example.make or (lambda **o: dataclasses.replace(example.gate, name=None, **o))
-        verdicts = [
-            make(**{option: value}).run(**example.evidence(table)).verdict for value in values
-        ]
+def test_tighter_option_never_turns_another_verdict_into_pass(example, table):
+    for option in example.ladders:
+        verdicts = steps_of(example.id, option, table)
         passed = [verdict is Verdict.PASS for verdict in verdicts]
         assert passed == sorted(passed, reverse=True), (option, verdicts)
 
@@ -606,12 +649,9 @@ def test_tighter_option_never_turns_another_verdict_into_pass(example, damage):
 def test_every_ladder_has_two_ends():
     """A ladder on which every step passes, or none, would show nothing."""
     for example in EXAMPLES:
-        make = example.make or (lambda e=example, **o: dataclasses.replace(e.gate, **o))
-        for option, values in example.ladders.items():
+        for option in example.ladders:
             verdicts = {
-                make(**{option: value}).run(**example.evidence(table)).verdict
-                for value in values
-                for table in (people(), spoiled(people()))
+                verdict for table in TABLES for verdict in steps_of(example.id, option, table)
             }
             assert Verdict.PASS in verdicts, (example.id, option)
             assert len(verdicts) > 1, (example.id, option)
@@ -682,12 +722,23 @@ class Saboteurs:
 SABOTEURS = [value for name, value in vars(Saboteurs).items() if not name.startswith("_")]
 
 
+@functools.cache
+def healthy() -> tuple[list[mg.Gate], dict[str, object]]:
+    """Return all examples as gates of one suite, and evidence for them without the data."""
+    gates = [dataclasses.replace(example.gate, name=example.id, after=()) for example in EXAMPLES]
+    return gates, {name: value for e in EXAMPLES for name, value in e.others.items()}
+
+
+@functools.cache
+def healthy_report() -> mg.Report:
+    gates, others = healthy()
+    return mg.GateSuite(gates).run(data=table_of("spoiled").to_pandas(), **others)
+
+
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda s: s.__func__.__name__)
 def test_saboteur_changes_no_other_result(saboteur):
-    gates = [dataclasses.replace(example.gate, name=example.id, after=()) for example in EXAMPLES]
-    evidence = {"data": spoiled(people()).to_pandas()}
-    evidence |= {name: value for example in EXAMPLES for name, value in example.others.items()}
-    alone = mg.GateSuite(gates).run(**evidence)
+    gates, others = healthy()
+    evidence, alone = {"data": table_of("spoiled").to_pandas(), **others}, healthy_report()
     evil = mg.gate(saboteur.__func__)
     beside = mg.GateSuite([evil, *gates[:4], dataclasses.replace(evil, name="again"), *gates[4:]])
     report = beside.run(**evidence)

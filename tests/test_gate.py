@@ -22,6 +22,7 @@ import mlgates as mg
 from mlgates._gate import FunctionGate, Gate, blocked_result, run_gate
 from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import Evidence
+from mlgates.profile.counters import Missing
 from mlgates.redaction import describe
 from mlgates.verdict import Check, Limit, Measurement, Verdict
 
@@ -405,6 +406,7 @@ class BadRequest(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     where: str = "counts"
+    reads: bool = False
 
     def counts(self, schema):
         if self.where == "counts":
@@ -419,9 +421,12 @@ class BadRequest(Gate):
         super().request_counts(evidence)
 
     def check(self, evidence):
+        if self.reads:
+            evidence.profile()[Missing("x")]
         yield good()
 
 
+@pytest.mark.parametrize("reads", [False, True])
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
@@ -430,8 +435,8 @@ class BadRequest(Gate):
         ("junk", "`counts` of a gate must return counters, got object"),
     ],
 )
-def test_a_failed_request_is_the_error_of_its_gate(where, reason):
-    gate, data = BadRequest(where), {"x": [1.0]}
+def test_a_failed_request_is_the_error_of_its_gate(where, reason, reads):
+    gate, data = BadRequest(where, reads), {"x": [1.0]}
     report = mg.GateSuite([gate, mg.Completeness()]).run(data=data)
     assert [result.verdict for result in report] == [ERROR, PASS]
     for found in (gate.run(data=data), report.results[0]):

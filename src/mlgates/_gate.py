@@ -211,13 +211,17 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         missing = sorted(name for name in gate.needs if not evidence.offers(name))
         if missing:
             _refuse(evidence.lacking(missing))
+        try:
+            for check in gate.check(evidence):
+                if type(check) is not Check:
+                    _refuse(f"a gate must yield Check objects, got {type(check).__name__}")
+                if check.verdict is Verdict.SKIP:
+                    _refuse("a gate can't return SKIP: use `suite.skip(..., reason=...)`")
+                checks.append(check)
+        except KeyError:  # perhaps of a counter that was not counted
+            evidence.raise_failed_request(name)
+            raise
         evidence.raise_failed_request(name)
-        for check in gate.check(evidence):
-            if type(check) is not Check:
-                _refuse(f"a gate must yield Check objects, got {type(check).__name__}")
-            if check.verdict is Verdict.SKIP:
-                _refuse("a gate can't return SKIP: use `suite.skip(..., reason=...)`")
-            checks.append(check)
         if not checks:
             _refuse("the gate yielded no checks")
         note = gate.note(evidence)

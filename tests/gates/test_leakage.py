@@ -126,10 +126,12 @@ def test_two_gates_share_one_scan():
 
 
 def strangers() -> pa.Table:
-    """People of whom nobody is in the table of examples."""
+    """People of whom nobody is in the table of examples, and one in its spoiled form."""
     table = people()
-    ids = pa.array(np.asarray(table["id"]) + 10_000)
-    return table.set_column(0, "id", ids)
+    ids, countries = np.asarray(table["id"]) + 10_000, table["country"].to_pylist()
+    ids[0], countries[0] = table["id"][4].as_py(), table["country"][5].as_py()
+    table = table.set_column(0, "id", pa.array(ids))
+    return table.set_column(2, "country", pa.array(countries))
 
 
 EXAMPLES = (
