@@ -38,7 +38,7 @@ QUANTILES = ("p50", "p95", "p99")
 SIZES = (1_000, 5_000, 20_000)
 MANY = 1_000_000
 ASSERTED = 10
-FEW = 30  # fewest independent calls of a FAIL
+FEW = 10  # fewest independent calls of a FAIL
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 
@@ -143,7 +143,7 @@ def judge(name: str, seconds: np.ndarray, true: float, ends: tuple[float, float]
 def block_ends(seconds: np.ndarray, share: float) -> tuple[float, float] | None:
     """Return the interval from blocks of calls, where the gate uses it."""
     calls, least = dependence(seconds, share), least_calls(share)
-    if calls.inflation <= 1 or calls.effective >= max(least, FEW):
+    if calls.inflation <= 1 or calls.effective >= max(least, 30):
         return None
     if calls.effective_beyond <= calls.effective < least:
         return None

@@ -673,7 +673,8 @@ def test_a_difference_is_shown_with_its_tolerance():
     result = judge(rounded, ARRAY, **LEAN | {"row_independent": True})
     text = reason(result, "row_independent", "single_rows")
     assert text.startswith("9 of 12 rows (first 3, 4, 5) got another answer alone than in a batch")
-    assert "; the largest difference is 1.8e-05 (relative 4.1e-06, `rtol` is 1e-06)" in text
+    assert "; the largest difference is 1.8" in text
+    assert text.endswith("(relative 4.1e-06, `rtol` is 1e-06)")
     assert judge(rounded, ARRAY, **LEAN | {"row_independent": True}, rtol=1e-5).passed
 
 

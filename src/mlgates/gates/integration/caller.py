@@ -163,7 +163,7 @@ class Differences:
         """Return the difference and the failed calls as clauses, each after a semicolon."""
         text = ""
         if self._relative:
-            text += f"; the largest difference is {self._absolute:.2g} (relative "
+            text += f"; the largest difference is {self._absolute:.3g} (relative "
             text += f"{self._relative:.2g}, `rtol` is {self.rtol:g})"
         if self._first:
             text += f"; the first difference is in {self._first}"
