@@ -238,12 +238,12 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
     mode = None
     with suppress(FileNotFoundError):
         mode = target.stat().st_mode
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, f"not a file but {_kind_of(mode)}", str(target))
+            raise OSError(errno.EINVAL, f"not a file but {_kind_of(mode)}", os.fspath(path))
     # in the same folder, because os.replace is atomic only within one file system
     # (a file name may have 255 bytes, and a character up to four)
     prefix = f".{target.name[:50]}."
