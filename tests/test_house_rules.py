@@ -198,9 +198,9 @@ RULES: list[tuple[Rule, str, str]] = [
 # did to the state of the process is found and put back in one file.
 EXCEPTIONS = {
     (starts_processes, "runtime/process.py"),
-    (reads_environment, "runtime/state.py"),
+    (reads_environment, "process_state.py"),
     (reads_environment, "cli/arguments.py"),
-    (seeds_globally, "runtime/state.py"),
+    (seeds_globally, "process_state.py"),
 }
 
 

@@ -14,6 +14,7 @@ from mlgates.errors import EvidenceError, MlgatesError
 from mlgates.options import did_you_mean
 from mlgates.predictions.labels import Labels, code_labels
 from mlgates.predictions.numbers import Method, Scores, as_scores, values_of
+from mlgates.process_state import restored
 from mlgates.redaction import describe
 from mlgates.tables import columns
 from mlgates.tables.containers import kind_of, names_of_columns
@@ -313,7 +314,8 @@ def _output(
             return np.empty(0)
         predict: Any = getattr(model, method) if method else model
         try:
-            output = predict(read_only(evidence.in_memory("X")))
+            with restored():
+                output = predict(read_only(evidence.in_memory("X")))
         except MlgatesError:
             raise
         except (Exception, SystemExit) as error:

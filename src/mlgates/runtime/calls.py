@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from mlgates.process_state import watched
 from mlgates.redaction import describe
 from mlgates.runtime.answers import MalformedError, predictions, probabilities, response
-from mlgates.runtime.state import watched
 from mlgates.runtime.timing import tracing
 from mlgates.tables.rows import rows_like
 

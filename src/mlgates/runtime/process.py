@@ -22,9 +22,9 @@ from pkgutil import resolve_name
 from typing import IO, Any, NamedTuple, cast
 
 from mlgates.errors import EvidenceError
+from mlgates.process_state import after_fork
 from mlgates.redaction import describe
 from mlgates.runtime.calls import Job, Reply, perform
-from mlgates.runtime.state import after_fork
 from mlgates.runtime.wire import decode, encode
 from mlgates.verdict import format_number
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlgates.errors import EvidenceError
+from mlgates.process_state import restored
 from mlgates.redaction import describe
 from mlgates.runtime.answers import MalformedError, computed, predictions, probabilities
-from mlgates.runtime.state import restored
 from mlgates.tables.rows import Rows, rows_like
 
 __all__ = ["Floats", "Measured", "Plan", "measure"]

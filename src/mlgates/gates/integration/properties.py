@@ -22,11 +22,11 @@ from mlgates.gates.integration.caller import (
     row_outcome,
     sample_positions,
 )
+from mlgates.process_state import watched
 from mlgates.redaction import describe
 from mlgates.runtime import answers
 from mlgates.runtime.calls import Job, Method, Reply
 from mlgates.runtime.process import START, Stored, by_name, served
-from mlgates.runtime.state import watched
 from mlgates.runtime.wire import NotPlainError, plain
 from mlgates.tables.containers import kind_of
 from mlgates.tables.rows import UNSEEN, rows_like

@@ -1,15 +1,19 @@
 """Changes of the process state by a block are recorded and restored."""
 
 import io
+import os
 import random
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+import saboteurs as bad
 
-from mlgates.runtime.state import watched
+import mlgates as mg
+from mlgates.process_state import restored, watched
 
 
 def test_a_block_without_changes_has_none_recorded():
@@ -92,3 +96,39 @@ def test_filters_added_by_an_imported_module_are_allowed():
 
     assert change(load=True) == ()
     assert change(load=False) == ("warnings filters",)
+
+
+def test_state_is_restored_without_a_record():
+    state, filters, streams = random.getstate(), list(warnings.filters), (sys.stdout, sys.stderr)
+
+    def block():
+        with restored():
+            random.seed(1)
+            warnings.simplefilter("ignore")
+            sys.stdout = io.StringIO()
+            os.environ["A_VARIABLE_OF_A_MODEL"] = "1"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        block()
+    assert random.getstate() == state
+    assert warnings.filters == filters
+    assert (sys.stdout, sys.stderr) == streams
+    assert "A_VARIABLE_OF_A_MODEL" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "model", [bad.Moves, bad.Exports, bad.Seeds, bad.SeedsPython, bad.Silences, bad.Ignores]
+)
+def test_models_asked_by_performance_leave_the_process_as_it_was(model):
+    def state():
+        random_state = np.random.get_state()[1].tolist()  # noqa: NPY002
+        others = list(warnings.filters), np.geterr(), random.getstate()
+        return Path.cwd(), dict(os.environ), random_state, others
+
+    X, gate = bad.people(40), mg.Performance("mean_absolute_error", at_most=1)
+    # imports that the gate needs may change the state, once
+    gate.run(model=bad.Values(), X=X, y_true=np.zeros(40))
+    before = state()
+    assert gate.run(model=model(), X=X, y_true=np.zeros(40)).passed
+    assert state() == before
