@@ -205,7 +205,7 @@ MODELS = {
     "answers None": (lambda batch, call: None, E),
     "answers too much": (lambda batch, call: np.zeros(len(batch) + 1), E),
     "answers nothing": (lambda batch, call: [], E),
-    "answers with a DataFrame": (lambda batch, call: batch, E),
+    "answers with a DataFrame": (lambda batch, call: batch, P),
     "answers with a generator": (lambda batch, call: (0 for _ in range(len(batch))), E),
     "answers with a cube": (lambda batch, call: np.zeros((len(batch), 2, 2)), E),
     "answers later": (later, E),

@@ -310,7 +310,7 @@ def test_a_failed_first_call_is_infinite():
         (None, "`model` gave None; expected an array of one answer per row"),
         (iter([1]), "`model` gave a list_iterator"),
         ([1, 2], "`model` gave 2 answers for 1 row"),
-        (pd.DataFrame({"y": [1]}), "`model` gave a DataFrame"),
+        (pd.DataFrame({"y": [1, 2]}), "`model` gave 2 answers for 1 row"),
         ({"y": 1}, "`model` gave a dict"),
         ("yes", "`model` gave a str"),
         (np.zeros((1, 1, 1)), r"`model` gave an array of shape \(1, 1, 1\)"),
@@ -329,7 +329,10 @@ def test_a_coroutine_is_an_error():
         measure({"`model`": predict}, TABLE, Plan(5))
 
 
-@pytest.mark.parametrize("answer", [[0], np.zeros(1), np.zeros((1, 3)), pd.Series([0.5])])
+@pytest.mark.parametrize(
+    "answer",
+    [[0], np.zeros(1), np.zeros((1, 3)), pd.Series([0.5]), pd.DataFrame({"y": [1]})],
+)
 def test_predictions_and_scores_are_answers(answer):
     clock = FakeClock()
 
