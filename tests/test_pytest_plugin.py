@@ -66,7 +66,9 @@ def run(pytester):
         plugins += [] if cache else ["-p", "no:cacheprovider"]
         if apart:
             return pytester.runpytest_subprocess(*plugins, "-W", "error", *options, timeout=300)
-        return pytester.runpytest_inprocess(*plugins, "-W", "error", *options)
+        # older versions of pytest warn that the plugin was imported before
+        imported = "ignore::pytest.PytestAssertRewriteWarning"
+        return pytester.runpytest_inprocess(*plugins, "-W", "error", "-W", imported, *options)
 
     return run
 

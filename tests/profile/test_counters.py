@@ -335,7 +335,7 @@ HALF = pa.array(np.array([0.1, -999.99], np.float16))
         pa.array([0.1, -999.99], pa.float64()),
         pa.array([0.1, -999.99], pa.float32()),
         HALF,
-        HALF.dictionary_encode(),
+        pa.DictionaryArray.from_arrays(pa.array([0, 1]), HALF),
         pa.array([Decimal("0.1"), Decimal("-999.99")], pa.decimal128(9, 2)),
         pa.array([Decimal("0.1"), Decimal("-999.99")], pa.decimal256(60, 4)),
     ],

@@ -280,7 +280,9 @@ def test_folders_that_duckdb_partitions(tmp_path, inside):
     )
     source = as_source(tmp_path / "t")
     assert read(source, ["day", "x"]) == {"day": rows["day"], "x": rows["x"]}
-    assert source.schema["zip"].kind == ("string" if inside else "int")
+    # older versions of DuckDB write another name than Hive's for null
+    null = any((tmp_path / "t").glob("*/zip=__HIVE_DEFAULT_PARTITION__"))
+    assert source.schema["zip"].kind == ("string" if inside or not null else "int")
 
 
 def test_a_folder_that_polars_partitions(tmp_path):

@@ -65,8 +65,8 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
     >>> x = pa.chunked_array([[1, 2, 1]]), field_of("x", pa.int64())
     >>> y = pa.chunked_array([[1.0, 2.5, 1.0]]), field_of("y", pa.float64())
     >>> one, other = row_hashes([x]), row_hashes([y])
-    >>> (one[:, 0] == one[:, 2]).all(), (one == other).all(axis=0)
-    (np.True_, array([ True, False,  True]))
+    >>> (one == other).all(axis=0)
+    array([ True, False,  True])
     """
     rows = len(columns[0][0])
     total = np.zeros((2, rows), np.uint64)
