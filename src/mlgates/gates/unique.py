@@ -37,7 +37,7 @@ class Unique(Gate):
     Notes
     -----
     Values are compared as they are: 1 and 1.0 are equal, texts are not trimmed. Of each row 16
-    bytes are kept, and about 50 while they are compared, also when a file is streamed. Keys are
+    bytes are kept, and about 70 while they are compared, also when a file is streamed. Keys are
     compared by 128-bit hashes; two different keys count as equal with a probability of about
     2**-128. A table without a key in any row is INCONCLUSIVE.
 
