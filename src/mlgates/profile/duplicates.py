@@ -12,7 +12,7 @@ from mlgates.profile.counter import BatchView, ColumnCounter, State
 from mlgates.profile.counters import COMPARABLE, SHOWN, first_true, require_kind
 from mlgates.profile.distributions import concatenated
 from mlgates.tables import encoding
-from mlgates.tables.encoding import as_bytes, offsets_and_bytes
+from mlgates.tables.hashing import text_hashes
 
 __all__ = ["Duplicated", "Duplicates"]
 
@@ -21,14 +21,6 @@ _SPARSE = 8
 _HEAD = 1024
 #: Kinds whose values are compared in Arrow; values of other kinds are numbers.
 _HASHED = frozenset({"string", "binary", "decimal"})
-#: Longer texts are not hashed, because each eight bytes take a pass over all rows.
-_LONGEST = 128
-#: Rows hashed at a time; they fit into the cache of a processor.
-_BLOCK = 1 << 14
-#: Masks for words of which 0, 1, ..., 8 bytes belong to the text.
-_KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
-_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
-_HALF = np.uint64(32)
 
 #: A numpy array, or a chunked array of Arrow.
 Values: TypeAlias = Any
@@ -232,46 +224,16 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Return a mask of texts whose hash occurs more than once; all other texts are unique.
 
-    `texts` has no nulls. All elements are true if some texts are too long to be hashed.
+    `texts` has no nulls.
 
     Examples
     --------
     >>> may_repeat(pa.chunked_array([["a", "b"], ["a", "c"]]))
     array([ True, False,  True, False])
     """
-    parts = []
-    for chunk in map(as_bytes, texts.chunks):
-        offsets, data = offsets_and_bytes(chunk)
-        lengths = np.diff(offsets).astype(np.int64, copy=False)
-        if len(chunk) and int(lengths.max()) > _LONGEST:
-            return np.ones(len(texts), np.bool_)
-        # `words[i]` are the eight bytes from byte i on, as one number, with zeros after the last.
-        padded = np.concatenate([data, np.zeros(8, np.uint8)])
-        words = np.ndarray((len(data) + 1,), "<u8", padded, strides=(1,))
-        starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
-        for row in range(0, len(chunk), _BLOCK):
-            rows = slice(row, row + _BLOCK)
-            parts.append(_hashes(words, starts[rows], lengths[rows]))
-    every = np.concatenate(parts) if parts else np.empty(0, np.uint64)
-    ordered = np.sort(every)
+    hashes = text_hashes(texts)
+    ordered = np.sort(hashes)
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(repeated) == 0:
         return np.zeros(len(texts), np.bool_)
-    return np.isin(every, repeated)
-
-
-def _hashes(
-    words: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
-) -> npt.NDArray[np.uint64]:
-    """Return the hash of each text, a sum over its words of eight bytes."""
-    total = lengths.astype(np.uint64) * _MULTIPLIER
-    for at in range(0, int(lengths.max()), 8):
-        word = words[np.minimum(starts + at, len(words) - 1)]
-        word &= _KEEP[np.clip(lengths - at, 0, 8)]
-        # Each position has its own odd factor. Nothing is added after the end of a text, so that
-        # its hash does not depend on the length of other texts.
-        word *= np.uint64(int(_MULTIPLIER) * (at + 1) % 2**64)
-        word ^= word >> _HALF
-        word *= _MULTIPLIER
-        total += word
-    return total
+    return np.isin(hashes, repeated)

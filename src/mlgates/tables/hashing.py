@@ -1,4 +1,4 @@
-"""Hashes of rows by value: equal rows of any two tables have equal hashes."""
+"""Hashes of texts, and of rows by value: equal rows of any two tables have equal hashes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, offsets_and_bytes
 from mlgates.tables.field import Field, stored_kind
 
-__all__ = ["RowHashes", "row_hashes"]
+__all__ = ["RowHashes", "row_hashes", "text_hashes"]
 
 Words = npt.NDArray[np.uint64]
 #: Two hashes of 64 bits for each row, as rows of an array of shape (2, n).
@@ -26,6 +26,10 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 _STEP = 0x9E3779B97F4A7C15
 _SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
 _MASK = (1 << 64) - 1
+#: Odd factors of the two hashes of a text.
+_FACTORS = _STEP, 0xD6E8FEB86659FD93
+#: Bytes up to which all texts are hashed together.
+_COMMON = 32
 #: Masks for words of which 0, 1, ..., 8 bytes belong to the text.
 _KEEP = np.array([(1 << (8 * size)) - 1 for size in range(9)], np.uint64)
 _DAY = 86_400
@@ -103,7 +107,7 @@ def _cells(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
         return empty, empty, _tags(len(array), "missing")
     missing = encoding.null_mask(array) if array.null_count else None
     if kind in ("string", "binary"):
-        first, second = _texts(array, 0), _texts(array, 1)
+        first, second = text_hashes(array, 0), text_hashes(array, 1)
         tag = _tags(len(array), kind)
     else:
         first, tag = _numbers(array, field)
@@ -194,10 +198,17 @@ def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
     return words, tag
 
 
-def _texts(array: pa.ChunkedArray, side: int) -> Words:
-    """Return one of two independent hashes of each text, a sum over its words of eight bytes."""
+def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
+    """Return a hash of 64 bits for each text; sides 0 and 1 are independent.
+
+    Examples
+    --------
+    >>> first, second, third = text_hashes(pa.chunked_array([["a", "b"], ["a"]])).tolist()
+    >>> first == third, first == second
+    (True, False)
+    """
     parts = [np.empty(0, np.uint64)]
-    for chunk in map(as_bytes, array.chunks):
+    for chunk in map(as_bytes, texts.chunks):
         offsets, data = offsets_and_bytes(chunk)
         starts = (offsets[:-1] - offsets[0]).astype(np.int64, copy=False)
         lengths = np.diff(offsets).astype(np.int64, copy=False)
@@ -206,21 +217,23 @@ def _texts(array: pa.ChunkedArray, side: int) -> Words:
         words = np.ndarray((len(data) + 1,), "<u8", padded, strides=(1,))
         for row in range(0, len(chunk), _BLOCK):
             rows = slice(row, row + _BLOCK)
-            parts.append(_text_block(words, starts[rows], lengths[rows], side))
+            parts.append(_hashes_of_block(words, starts[rows], lengths[rows], _FACTORS[side]))
     return np.concatenate(parts)
 
 
-def _text_block(
-    words: Words, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], side: int
+def _hashes_of_block(
+    words: Words, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], factor: int
 ) -> Words:
-    seed = _STEP * (side + 1)
-    total = lengths.astype(np.uint64) * np.uint64(seed & _MASK | 1)
+    """Return the hash of each text: a sum over its words of eight bytes."""
+    total = lengths.astype(np.uint64) * np.uint64(factor)
     rows: Any = slice(None)
     for at in range(0, int(lengths.max(initial=0)), 8):
-        if at >= 16:  # only the longer texts have more words
+        if at >= _COMMON:  # only the longer texts have more words
             rows = np.flatnonzero(lengths > at)
         word = words[np.minimum(starts[rows] + at, len(words) - 1)]
         word &= _KEEP[np.clip(lengths[rows] - at, 0, 8)]
-        word += np.uint64((seed * (at + 1)) & _MASK) * (word != 0)
+        # Each position has its own odd factor. Nothing is added after the end of a text, so that
+        # its hash does not depend on the length of other texts.
+        word *= np.uint64(factor * (at + 1) & _MASK)
         total[rows] += _mixed(word)
     return total
