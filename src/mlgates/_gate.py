@@ -258,7 +258,7 @@ def _refuse(message: str) -> NoReturn:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FunctionGate(Gate):
-    """A gate made from a function whose parameters are evidence names, by the decorator `gate`.
+    """A gate made from a function by the decorator `gate`; its parameters are evidence names.
 
     The function gets shallow copies with read-only arrays. With 0 rows it is not called, and the
     result is INCONCLUSIVE.
@@ -407,7 +407,7 @@ def gate(
 def gate(
     function: Any = None, /, **given: Any
 ) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
-    """Make a gate of a function whose parameters are names of evidence.
+    """Make a gate from a function; its parameters are names of evidence.
 
     The function returns a bool (True passes), a number (compared with the limit given here) or a
     `Measurement`. The decorated function is a gate and can still be called.

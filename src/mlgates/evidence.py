@@ -82,7 +82,7 @@ class _Cached:
 
 @dataclass(frozen=True)
 class DeclaredTypes:
-    """Types that a gate declares, for columns whose types are inferred from names of folders."""
+    """Column types that a gate declares for keys in the names of folders."""
 
     types: Mapping[str, pa.DataType]
 
@@ -303,7 +303,7 @@ class Evidence:
         return source.retype(wanted) if wanted else source
 
     def _other_fields(self, name: str) -> tuple[Mapping[str, Field], Collection[str]]:
-        """Return the columns of the other table, and those whose types are inferred."""
+        """Return the columns of the other table, and its keys whose types are inferred."""
         other = "reference" if name == "data" else "data"
         if other not in self._given:
             return {}, ()

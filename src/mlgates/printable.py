@@ -34,7 +34,7 @@ def clean(text: str, most: int = _NAME) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Return a text of at most `most` characters, of which the middle is left out if it is longer.
+    """Return a text shortened in the middle to at most `most` characters.
 
     Examples
     --------

@@ -124,7 +124,7 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
 
 
 class _SilentStream(io.TextIOBase):
-    """A stream that counts what is written; other, older threads still write to the real one."""
+    """A stream that counts characters instead of printing them, except those of older threads."""
 
     def __init__(self, stream: Any, others: frozenset[int | None]) -> None:
         self.count = 0

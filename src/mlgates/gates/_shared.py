@@ -1,11 +1,14 @@
 """Helpers of several gates: counts as checks, hints at column names, forecasts of rows."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mlgates import options
+from mlgates.evidence import read_only
 from mlgates.options import did_you_mean
+from mlgates.predictions.groups import unique_names
+from mlgates.printable import shorten
 from mlgates.profile.counters import Violations
 from mlgates.redaction import describe
 from mlgates.tables.field import Field
@@ -13,6 +16,7 @@ from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
 
 __all__ = [
     "Near",
+    "ReadOnlyCondition",
     "bounded",
     "confidence_of",
     "count_check",
@@ -25,6 +29,7 @@ __all__ = [
     "rounded_up",
     "rows_needed",
     "rows_until_significant",
+    "slice_names",
 ]
 
 
@@ -274,3 +279,32 @@ def rounded_up(rows: float) -> int:
     """Return a number of rows or calls, rounded up to two digits."""
     unit = int(10 ** max(len(str(math.ceil(rows))) - 2, 0))
     return math.ceil(rows / unit) * unit
+
+
+_LONGEST_VALUE = 80
+
+
+def slice_names(by: Sequence[str], keys: Iterable[Sequence[object]]) -> list[str]:
+    """Return the names of slices by values of columns; names that look alike are numbered.
+
+    Examples
+    --------
+    >>> slice_names(["sex", "age"], [("f", 31), (None, 44)])
+    ['sex=f, age=31', 'sex=(missing), age=44']
+    """
+    names = []
+    for key in keys:
+        values = ["(missing)" if value is None else str(value) for value in key]
+        cut = [shorten(value, _LONGEST_VALUE) for value in values]
+        names.append(", ".join(f"{name}={value}" for name, value in zip(by, cut, strict=True)))
+    return list(unique_names(names))
+
+
+@dataclass(frozen=True)
+class ReadOnlyCondition:
+    """A user's condition that is called with a read-only copy of the table."""
+
+    condition: Callable[..., object]
+
+    def __call__(self, table: object) -> object:
+        return self.condition(read_only(table))

@@ -7,10 +7,17 @@ from typing import Any, ClassVar, NamedTuple
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError
-from mlgates.evidence import Evidence, read_only
-from mlgates.gates._shared import Near, count_check, distinct_values, error_check, listed
-from mlgates.predictions.groups import MAX_GROUPS, too_many_groups, unique_names
-from mlgates.printable import shorten
+from mlgates.evidence import Evidence
+from mlgates.gates._shared import (
+    Near,
+    ReadOnlyCondition,
+    count_check,
+    distinct_values,
+    error_check,
+    listed,
+    slice_names,
+)
+from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Violations
@@ -31,17 +38,6 @@ _PLACEHOLDERS: dict[str, tuple[object, ...]] = {
     "decimal": (-999, -9999, -99999),
 }
 _SHARE_FOR_HINT = 0.01
-_LONGEST_LABEL = 80
-
-
-@dataclass(frozen=True)
-class _Condition:
-    """A user's condition that is called with a read-only copy of the table."""
-
-    condition: Callable[..., object]
-
-    def __call__(self, table: object) -> object:
-        return self.condition(read_only(table))
 
 
 class _Plan(NamedTuple):
@@ -239,7 +235,9 @@ class Completeness(Gate):
             slices: tuple[Any, ...] = (MissingBy(counted, by, values),)
         else:  # a counter for each condition, so that one that raises does not affect the others
             slices = tuple(
-                MissingWhere(counted, ((name, _Condition(condition)),), values, tuple(schema))
+                MissingWhere(
+                    counted, ((name, ReadOnlyCondition(condition)),), values, tuple(schema)
+                )
                 for name, condition in pairs
             )
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, slices)
@@ -272,19 +270,12 @@ def _slice_checks(
     slices = groups or [((), 0, (0,) * len(counter.counted))]
     names: Sequence[str | None] = [condition] * len(slices)
     if isinstance(counter, MissingBy) and groups:
-        names = unique_names([_slice_name(counter.by, key) for key, *_ in groups])
+        names = slice_names(counter.by, [key for key, *_ in groups])
     for (_, rows, missing), name in zip(slices, names, strict=True):
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
             remedy = "pass rows of the slice, or leave it out"
             yield count_check(column, "missing", counted, at_most=most, group=name, remedy=remedy)
-
-
-def _slice_name(by: Sequence[str], key: Sequence[object]) -> str:
-    """Return the name of a slice, as in ``"sex=f, age=31"``."""
-    values = ["(missing)" if value is None else str(value) for value in key]
-    cut = [shorten(value, _LONGEST_LABEL) for value in values]
-    return ", ".join(f"{name}={value}" for name, value in zip(by, cut, strict=True))
 
 
 def _unknown(column: str, metric: str, near: Near) -> Check:

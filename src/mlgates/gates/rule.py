@@ -1,17 +1,22 @@
 """Rule: a condition over the columns of a row holds in every row."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError, OptionError
-from mlgates.evidence import Evidence, read_only
+from mlgates.evidence import Evidence
 from mlgates.expressions.condition import Condition
-from mlgates.gates._shared import Near, error_check, listed
+from mlgates.gates._shared import (
+    Near,
+    ReadOnlyCondition,
+    error_check,
+    listed,
+    slice_names,
+)
 from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
-from mlgates.printable import shorten
 from mlgates.profile.counter import Counter
 from mlgates.profile.groups import MOST_SLICES
 from mlgates.profile.rules import RuleCounter, RuleGroup
@@ -24,17 +29,6 @@ _OWNER = "Rule"
 _LONGEST_NAME = 60
 #: Signs that mean something in a pattern of names.
 _IN_PATTERNS = str.maketrans(dict.fromkeys("*?[]/", "_"))
-_LONGEST_LABEL = 80
-
-
-@dataclass(frozen=True)
-class _Function:
-    """A user's function, called with read-only copies of the table."""
-
-    function: Callable[..., object]
-
-    def __call__(self, table: object) -> object:
-        return self.function(read_only(table))
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,8 +145,12 @@ class Rule(Gate):
             except Exception as error:  # noqa: BLE001  (the other slices are still judged)
                 yield error_check(title, "rule", error, slice_name)
                 continue
-            for group in groups or [RuleGroup((), 0, 0, 0)]:
-                yield self._check_of(title, group, _label(counter, group.key))
+            groups = groups or (RuleGroup((), 0, 0, 0),)
+            names: Sequence[str | None] = [slice_name] * len(groups)
+            if counter.by and groups[0].key:
+                names = slice_names(counter.by, [group.key for group in groups])
+            for group, name in zip(groups, names, strict=True):
+                yield self._check_of(title, group, name)
 
     def _check_of(self, title: str, group: RuleGroup, label: str | None) -> Check:
         """Return the check of all rows, or of one slice."""
@@ -215,16 +213,5 @@ def _parsed(option: str, text: str) -> Condition:
         raise OptionError(msg) from None
 
 
-def _compiled(condition: str | Callable[..., object]) -> Condition | _Function:
-    return Condition(condition) if isinstance(condition, str) else _Function(condition)
-
-
-def _label(counter: RuleCounter, key: tuple[object, ...]) -> str | None:
-    """Return the name of a slice: its own, or values like "sex=f, age=31"."""
-    if counter.slice is not None:
-        return counter.slice[0]
-    if not key:
-        return None
-    values = ["(missing)" if value is None else str(value) for value in key]
-    cut = [shorten(value, _LONGEST_LABEL) for value in values]
-    return ", ".join(f"{by}={v}" for by, v in zip(counter.by, cut, strict=True))
+def _compiled(condition: str | Callable[..., object]) -> Condition | ReadOnlyCondition:
+    return Condition(condition) if isinstance(condition, str) else ReadOnlyCondition(condition)
