@@ -1,0 +1,419 @@
+"""Tests that stay valid however often they are looked at: e-values of counts, and a detector.
+
+An e-value is at least 0 and has an expectation of at most 1 if the null hypothesis is true. The
+e-values here belong to processes: over all looks together, the probability of ever reaching
+``1 / alpha`` is at most alpha. They are returned as logarithms, which never overflow.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from mlgates.stats.arrays import Floats, Mask
+
+__all__ = [
+    "beta_log_e",
+    "rate_log_e",
+    "ratio_estimate",
+    "ratio_interval",
+    "ratio_log_e",
+    "ratio_scale_needed",
+    "shiryaev_roberts",
+]
+
+#: The two sides of a null hypothesis about a ratio or a rate.
+Side = Literal["greater", "less"]
+
+# the mixture over log ratios: a cube, so that it is dense at 0 and finds small changes, too
+_PLACES = (np.arange(32) + 0.5) / 32
+_LOG_RATIOS = 3 * _PLACES**3
+_WEIGHTS = _PLACES**2 * np.exp(-((_LOG_RATIOS / 0.7) ** 2) / 2)
+_LOG_WEIGHTS = np.log(_WEIGHTS / _WEIGHTS.sum())
+#: Beyond this distance on the logit scale an e-value of up to 10**12 counts is at its limit.
+_FAR = 100.0
+#: A smaller mass of a tail is computed by a series.
+_TINY = 1e-280
+
+
+def ratio_log_e(
+    candidate: npt.ArrayLike,
+    production: npt.ArrayLike,
+    share: npt.ArrayLike,
+    ratio: float = 1.0,
+    *,
+    side: Side,
+) -> float:
+    r"""Return the log e-value that a ratio of event rates is greater, or less, than a number.
+
+    Given an event, its arm is random: with share :math:`\rho` and ratio :math:`r` it is the
+    candidate with probability :math:`\theta(r) = \rho r / (\rho r + 1 - \rho)`, whatever the base
+    rate is and however it changes. The e-value is the mean, over 32 ratios :math:`r_j` on one side
+    of `ratio`, of the likelihood ratio of :math:`r_j` against `ratio`. For requests routed at
+    random it is valid at any number of looks; with fixed sizes of the arms it is conservative.
+
+    Parameters
+    ----------
+    candidate, production : array_like of shape (looks,)
+        Number of events in each look.
+    share : array_like of shape (looks,)
+        Probability that a request was routed to the candidate. Looks with a share of 0 or 1 have no
+        comparison and don't count.
+    ratio : float
+        The ratio of the null hypothesis, greater than 0.
+    side : {"greater", "less"}
+        "greater" tests that the ratio is at most `ratio`, "less" that it is at least `ratio`.
+
+    Returns
+    -------
+    float
+        Natural logarithm of the e-value; 0 without events.
+
+    References
+    ----------
+    .. [1] Lindon, M. and Malek, A. (2022). Anytime-valid inference for multinomial count data.
+       Advances in Neural Information Processing Systems 35.
+    .. [2] Robbins, H. (1970). Statistical methods related to the law of the iterated logarithm.
+       Annals of Mathematical Statistics 41, 1397-1409.
+
+    Examples
+    --------
+    >>> round(math.exp(ratio_log_e([30], [135], [0.1], side="greater")), 2)
+    56.98
+    """
+    looks = _Looks(candidate, production, share)
+    return float(_log_mean(looks.exponents(math.log(ratio), side)))
+
+
+def ratio_estimate(
+    candidate: npt.ArrayLike, production: npt.ArrayLike, share: npt.ArrayLike
+) -> float:
+    """Return the ratio of event rates at which as many candidate events are expected as counted.
+
+    Rates pooled over looks of different shares would be wrong where the base rate changes.
+
+    Parameters
+    ----------
+    candidate, production, share : array_like of shape (looks,)
+        As in `ratio_log_e`.
+
+    Returns
+    -------
+    float
+        0 without candidate events, infinity without production events, NaN without both.
+
+    Examples
+    --------
+    >>> ratio_estimate([20], [20], [0.2])
+    4.0
+    >>> round(ratio_estimate([2, 60], [98, 140], [0.01, 0.25]), 3)
+    1.307
+    """
+    looks = _Looks(candidate, production, share)
+    events = float(looks.candidate.sum())
+    others = float(looks.total.sum()) - events
+    if not (events and others):
+        return math.nan if events == others else 0.0 if others else math.inf
+    if len(looks.share) == 1:
+        rho = float(looks.share[0])
+        return events * (1 - rho) / (others * rho)
+
+    def excess(log_ratio: Floats) -> Floats:
+        return special.expit(log_ratio[:, None] + looks.logit) @ looks.total - events
+
+    low, high = looks.bracket()
+    return _exp(_root(excess, low, high))
+
+
+def ratio_interval(
+    candidate: npt.ArrayLike,
+    production: npt.ArrayLike,
+    share: npt.ArrayLike,
+    *,
+    lower: float,
+    upper: float,
+) -> tuple[float, float]:
+    """Return the ratios of event rates that are not refuted, valid at any number of looks.
+
+    Parameters
+    ----------
+    candidate, production, share : array_like of shape (looks,)
+        As in `ratio_log_e`.
+    lower, upper : float
+        E-values, greater than 1, at which a smaller and a greater ratio are refuted. The interval
+        has a confidence of ``1 - 1 / lower - 1 / upper`` over all looks together.
+
+    Returns
+    -------
+    (float, float)
+        The largest ratio with an e-value "greater" of at least `lower`, and the smallest with an
+        e-value "less" of at least `upper`; 0 and infinity where there is none.
+
+    References
+    ----------
+    .. [1] Howard, S. R., Ramdas, A., McAuliffe, J. and Sekhon, J. (2021). Time-uniform,
+       nonparametric, nonasymptotic confidence sequences. Annals of Statistics 49, 1055-1080.
+
+    Examples
+    --------
+    >>> low, high = ratio_interval([30], [135], [0.1], lower=100, upper=20)
+    >>> round(low, 3), round(high, 3)
+    (0.956, 3.404)
+    """
+    looks = _Looks(candidate, production, share)
+    low, high = looks.bracket()
+
+    # both e-values are monotone in the ratio
+    def above(log_ratio: Floats) -> Floats:
+        return math.log(lower) - _log_mean(looks.exponents(log_ratio, "greater"))
+
+    def below(log_ratio: Floats) -> Floats:
+        return _log_mean(looks.exponents(log_ratio, "less")) - math.log(upper)
+
+    ends = np.array([low, high])
+    has_low, has_high = above(ends)[0] <= 0, below(ends)[1] >= 0
+    return (
+        _exp(_root(above, low, high)) if has_low else 0.0,
+        _exp(_root(below, low, high)) if has_high else math.inf,
+    )
+
+
+def ratio_scale_needed(
+    candidate: npt.ArrayLike,
+    production: npt.ArrayLike,
+    share: npt.ArrayLike,
+    ratio: float = 1.0,
+    *,
+    side: Side,
+    e_value: float,
+) -> float | None:
+    """Return by which factor all counts must grow until an e-value is reached.
+
+    Parameters
+    ----------
+    candidate, production, share, ratio, side
+        As in `ratio_log_e`.
+    e_value : float
+        The e-value to reach, greater than 1.
+
+    Returns
+    -------
+    float or None
+        The least factor, at most 1 if the e-value is reached already; None if it is not reached by
+        growing in proportion.
+
+    Notes
+    -----
+    The log e-value is convex in the factor and 0 at 0, so it reaches a positive number once.
+
+    Examples
+    --------
+    >>> round(ratio_scale_needed([41], [360], [0.1], 1.5, side="less", e_value=20), 3)
+    1.382
+    """
+    slopes = _Looks(candidate, production, share).exponents(math.log(ratio), side)
+    wanted, rising = math.log(e_value), slopes > 0
+    if not rising.any():
+        return None
+    most = float(np.min((wanted - _LOG_WEIGHTS[rising]) / slopes[rising]))
+    return _root(lambda factor: _log_mean(factor[:, None] * slopes) - wanted, 0.0, most)
+
+
+def beta_log_e(
+    first: int,
+    second: int,
+    share: float,
+    prior: tuple[float, float] = (1.0, 1.0),
+    *,
+    side: Side | Literal["both"] = "both",
+) -> float:
+    r"""Return the log e-value that counts are not split by a stated share.
+
+    The likelihood is averaged over a beta distribution of the share of `first`, as a whole or its
+    part above or below `share`. With ``side="both"`` it tests whether requests were routed as
+    stated. With a prior of (1, 1) and one side it is the count test of Lindon and Malek, which
+    compares the rates of two arms.
+
+    Parameters
+    ----------
+    first, second : int
+        The two counts.
+    share : float
+        Stated share of `first`, between 0 and 1, both excluded.
+    prior : (float, float)
+        Parameters of the beta distribution, both positive.
+    side : {"both", "greater", "less"}
+        "greater" and "less" take the part of the distribution above or below `share`.
+
+    Returns
+    -------
+    float
+        Natural logarithm of the e-value. Its error is below 0.01 at counts of 10**12.
+
+    References
+    ----------
+    .. [1] Lindon, M. and Malek, A. (2022). Anytime-valid inference for multinomial count data.
+       Advances in Neural Information Processing Systems 35.
+
+    Examples
+    --------
+    >>> round(math.exp(beta_log_e(10, 0, 0.5)), 2)
+    93.09
+    >>> round(math.exp(beta_log_e(30, 15, 0.5, side="greater")), 3)
+    4.378
+    """
+    if side == "less":  # exact also for a share near 0
+        return _beta_log_e(second, first, 1 - share, share, prior[::-1], one_sided=True)
+    return _beta_log_e(first, second, share, 1 - share, prior, one_sided=side == "greater")
+
+
+def _beta_log_e(
+    first: int, second: int, p: float, q: float, prior: tuple[float, float], *, one_sided: bool
+) -> float:
+    """Return the log e-value against the share p = 1 - q, on both sides or above p."""
+    a, b = first + prior[0], second + prior[1]
+    log_p, log_q = math.log(p), math.log(q)
+    whole = float(special.betaln(a, b) - special.betaln(*prior))
+    whole -= first * log_p + second * log_q
+    if not one_sided:
+        return whole
+
+    def log_above(x: float, y: float) -> float:
+        # the mass above p is that of the mirrored distribution below q
+        mass = float(special.betainc(y, x, q))
+        if mass > _TINY:
+            return math.log(mass)
+        # the first terms of its series, a geometric one far in the tail
+        edge = y * log_q + x * log_p - float(special.betaln(y, x))
+        return edge - math.log(y - (x + y) * q)
+
+    return whole + log_above(a, b) - log_above(*prior)
+
+
+def rate_log_e(events: int, requests: int, limit: float) -> float:
+    """Return the log e-value that the rate of events is below a limit.
+
+    The likelihood ratio against `limit` is averaged over 32 smaller rates, with the weights of
+    `ratio_log_e`. Without an event, about ``5.83 / limit`` requests give an e-value of 20.
+
+    Parameters
+    ----------
+    events, requests : int
+        Number of requests with the event, and of all requests.
+    limit : float
+        The rate of the null hypothesis, between 0 and 1, both excluded.
+
+    Returns
+    -------
+    float
+        Natural logarithm of the e-value.
+
+    Examples
+    --------
+    >>> round(math.exp(rate_log_e(0, 5_830, 0.001)), 2)
+    20.05
+    """
+    others = np.log1p(-np.expm1(-_LOG_RATIOS) * limit / (1 - limit))
+    return float(_log_mean(-events * _LOG_RATIOS + (requests - events) * others))
+
+
+def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats, Mask]:
+    """Return the mean Shiryaev-Roberts statistic after each window, and where it is an alarm.
+
+    A p-value becomes the e-value ``p ** -0.5 / 2``, and the statistic of its stream
+    ``(statistic + 1) * e``. The alarm is raised where the mean over all streams reaches the
+    threshold; all statistics then start again at 0. Without a change, the expected number of
+    windows until an alarm is at least `threshold`, for any dependence between the streams of a
+    window.
+
+    Parameters
+    ----------
+    p_values : array_like of shape (windows, streams)
+        Unadjusted p-values in order of time, NaN where there is none: the statistic then stays. One
+        that is 0 counts as 1e-300.
+    threshold : float
+        The smallest expected number of windows between false alarms.
+
+    Returns
+    -------
+    means : ndarray of shape (windows,)
+        The mean statistic, before it starts again.
+    alarms : ndarray of bool of shape (windows,)
+        Whether the mean reached the threshold.
+
+    References
+    ----------
+    .. [1] Shin, J., Ramdas, A. and Rinaldo, A. (2024). E-detectors: a nonparametric framework for
+       sequential change detection. New England Journal of Statistics in Data Science 2, 229-260.
+    .. [2] Pollak, M. (1985). Optimal detection of a change in distribution. Annals of Statistics
+       13, 206-227.
+
+    Examples
+    --------
+    >>> means, alarms = shiryaev_roberts([[0.25], [0.01], [0.01]], threshold=30)
+    >>> means.tolist(), alarms.tolist()
+    ([1.0, 10.0, 55.0], [False, False, True])
+    """
+    e_values = np.maximum(np.asarray(p_values, np.float64), 1e-300) ** -0.5 / 2
+    means = np.zeros(len(e_values))
+    statistic = np.zeros(e_values.shape[1])
+    for window, e in enumerate(e_values):
+        # a statistic that could overflow has raised an alarm long before
+        statistic = np.where(np.isnan(e), statistic, (statistic + 1) * e)
+        means[window] = statistic.mean() if len(statistic) else 0.0
+        if means[window] >= threshold:
+            statistic = np.zeros_like(statistic)
+    return means, means >= threshold
+
+
+class _Looks:
+    """Counts of events of looks with a comparison, added up where the share is equal."""
+
+    def __init__(
+        self, candidate: npt.ArrayLike, production: npt.ArrayLike, share: npt.ArrayLike
+    ) -> None:
+        given = [np.asarray(each, np.float64) for each in (candidate, production, share)]
+        kept = (given[2] > 0) & (given[2] < 1)
+        events, others, shares = (each[kept] for each in given)
+        self.share, place = np.unique(shares, return_inverse=True)
+        self.candidate = np.bincount(place, events, len(self.share))
+        self.total = self.candidate + np.bincount(place, others, len(self.share))
+        self.logit: Floats = special.logit(self.share)
+
+    def bracket(self) -> tuple[float, float]:
+        """Return two log ratios far outside of all that can be told apart."""
+        if not len(self.logit):
+            return -_FAR, _FAR
+        return -float(self.logit.max()) - _FAR, -float(self.logit.min()) + _FAR
+
+    def exponents(self, log_ratio: "float | Floats", side: Side) -> Floats:
+        """Return the log likelihood ratios of the ratios of the mixture, shape (..., 32)."""
+        steps = _LOG_RATIOS if side == "greater" else -_LOG_RATIOS
+        theta: Floats = special.expit(np.asarray(log_ratio)[..., None] + self.logit)
+        change = np.log1p(theta[..., None] * np.expm1(steps))
+        exponents: Floats = self.candidate.sum() * steps - np.tensordot(change, self.total, (-2, 0))
+        return exponents
+
+
+def _log_mean(exponents: Floats) -> Floats:
+    """Return the logarithm of the weighted mean of exponentials along the last axis."""
+    terms = exponents + _LOG_WEIGHTS
+    most = terms.max(axis=-1)
+    return np.asarray(most + np.log(np.exp(terms - most[..., None]).sum(axis=-1)))
+
+
+def _root(function: Callable[[Floats], Floats], low: float, high: float) -> float:
+    """Return where an increasing function of arrays becomes 0, between two numbers."""
+    while high - low > 1e-13 * max(1.0, abs(low), abs(high)):
+        points = np.linspace(low, high, 17)
+        # the number of inner points at which the function is negative
+        below = int(np.count_nonzero(function(points[1:-1]) < 0))
+        low, high = float(points[below]), float(points[below + 1])
+    return high
+
+
+def _exp(log: float) -> float:
+    return math.exp(log) if log < 709 else math.inf
