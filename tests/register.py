@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "src/mlgates/__init__.py"
 INDEX = "docs/howto/index.md"
 EVIDENCE = "docs/reference/evidence.md"
-MORE_PAGES = ("own-gate", "own-counter")
+MORE_PAGES = ("own-gate", "gate-class", "own-counter")
 MARK = "written by nox -s register, "
 
 

@@ -926,6 +926,100 @@ def test_any_other_answer_is_an_error(value, options, reason):
     assert (found.verdict, found.reason) == (ERROR, reason)
 
 
+@pytest.mark.parametrize(
+    ("value", "rule", "verdict"),
+    [
+        (Measurement(0.3, n=9, interval=(0.2, 0.4)), "estimate", PASS),
+        (Measurement(0.3, n=9, interval=(0.2, 0.4)), "interval", PASS),
+        (Measurement(0.3, n=9, interval=(0.2, 0.6)), "interval", INCONCLUSIVE),
+        (Measurement(0.7, n=9, interval=(0.6, 0.8)), "interval", FAIL),
+        (0.3, "interval", INCONCLUSIVE),
+        (Measurement(0.7, n=9, p_value=0.01), "significance", FAIL),
+        (Measurement(0.7, n=9, p_value=0.3), "significance", INCONCLUSIVE),
+        (0.7, "significance", INCONCLUSIVE),
+    ],
+)
+def test_the_rule_of_a_function_gate(value, rule, verdict):
+    assert answer(value, at_most=0.5, decide_by=rule).verdict is verdict
+
+
+def test_the_unit_of_a_function_gate_is_that_of_its_value_and_limit():
+    found = answer(0.125, at_most=0.1, unit="share")
+    assert found.reason == "What it says: 12.5 % (n = 3); the limit is at most 10 %"
+    assert found.checks[0].unit == "share"
+    found = answer(0.004, at_most=0.02, unit="s")
+    assert found.reason == "What it says: 4 ms (n = 3); the limit is at most 20 ms"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([3, 7_000], ", first at rows 3, 7,000"),
+        ([3], ", first at row 3"),
+        (list(np.arange(9)), ", first at rows 0, 1, 2, 3, 4"),
+        ([], ""),
+        (["Ann", "Bea"], ""),
+        ("Ann", ""),
+        (3, ""),
+        (None, ""),
+    ],
+    ids=range(8),
+)
+def test_row_numbers_of_a_measurement_are_in_the_reason_and_other_values_are_not(rows, said):
+    measured = Measurement(2, n=9, details={"rows": rows})
+    assert (
+        answer(measured, at_most=0).reason
+        == f"What it says: 2 (n = 9){said}; the limit is at most 0"
+    )
+
+
+def test_a_mapping_makes_a_check_for_each_key():
+    found = answer(
+        {"age": Measurement(0.5, n=7), "sex": 0.1, "city": None, "job": np.float64(2)}, at_most=1
+    )
+    assert [(check.subject, check.verdict) for check in found.checks] == [
+        ("age", PASS),
+        ("sex", PASS),
+        ("city", ERROR),
+        ("job", FAIL),
+    ]
+    assert found.checks[0].reason == "What it says of `age`: 0.5 (n = 7); the limit is at most 1"
+    assert found.checks[1].n == 3
+    assert found.checks[2].reason == (
+        "`city`: the function must return a number (the gate has a limit) or a Measurement, "
+        "got NoneType"
+    )
+    assert found.verdict is ERROR
+
+
+def test_a_mapping_of_bools_needs_no_limit():
+    found = answer({"age": True, "sex": False})
+    assert [check.reason for check in found.checks] == [
+        "What it says of `age`: returned True",
+        "What it says of `sex`: returned False",
+    ]
+    assert found.verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({}, "the function returned no measurements: the mapping is empty"),
+        (
+            {1: 0.5},
+            "the keys of the mapping that the function returned must be non-empty strings",
+        ),
+        (
+            {"": 0.5},
+            "the keys of the mapping that the function returned must be non-empty strings",
+        ),
+    ],
+)
+def test_a_mapping_that_names_nothing_is_an_error(value, reason):
+    found = answer(value, at_most=1)
+    assert (found.verdict, found.reason) == (ERROR, reason)
+
+
 def test_without_a_docstring_the_name_speaks():
     @mg.gate
     def silent(y_true):
@@ -1139,8 +1233,33 @@ def test_only_plain_functions_become_gates(function, name):
             lambda: mg.gate(name="")(any_rows.function),
             "FunctionGate: `name` must be a non-empty string, got ''",
         ),
+        (
+            lambda: mg.gate(at_most=1, decide_by="intervals")(any_rows.function),
+            (
+                "gate any_rows: `decide_by` must be one of 'estimate', 'significance', 'interval', "
+                "got 'intervals'; did you mean 'interval'?"
+            ),
+        ),
+        (
+            lambda: mg.gate(at_most=1, unit="percent")(any_rows.function),
+            (
+                "gate any_rows: `unit` must be one of '', 'share', 's', 'rows', 'violations', "
+                "got 'percent'"
+            ),
+        ),
+        (
+            lambda: mg.gate(decide_by="interval")(any_rows.function),
+            (
+                "gate any_rows: `decide_by` must be 'estimate' without `at_least` or `at_most`, "
+                "got 'interval'"
+            ),
+        ),
+        (
+            lambda: mg.gate(unit="s")(any_rows.function),
+            "gate any_rows: `unit` must be '' without `at_least` or `at_most`, got 's'",
+        ),
     ],
-    ids=range(4),
+    ids=range(8),
 )
 def test_options_of_function_gates_are_checked_when_built(build, message):
     with pytest.raises(OptionError) as caught:

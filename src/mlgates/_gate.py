@@ -6,7 +6,7 @@
 import dataclasses
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import WRAPPER_ASSIGNMENTS
 from time import perf_counter
@@ -19,11 +19,23 @@ from mlgates.profile.counter import Counter
 from mlgates.redaction import describe
 from mlgates.report import GateResult, plain_metadata, severity
 from mlgates.tables.field import TableSchema
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
+from mlgates.verdict import (
+    RULES,
+    UNITS,
+    Check,
+    Limit,
+    Measurement,
+    Rule,
+    Unit,
+    Verdict,
+    format_value,
+)
 
 __all__ = ["FunctionGate", "Gate", "GateInfo", "blocked_result", "gate", "run_gate"]
 
 Inconclusive = Literal["block", "allow"]
+#: Row numbers of a measurement that a reason names.
+_SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +286,8 @@ class FunctionGate(Gate):
     function: Callable[..., object]
     at_least: float | None = None
     at_most: float | None = None
+    decide_by: Rule = "estimate"
+    unit: Unit = ""
     _limit: Limit | None = field(init=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -289,6 +303,13 @@ class FunctionGate(Gate):
                 self._set(option, options.number(what, option, bound))
         if set(bounds.values()) != {None}:
             self._set("_limit", Limit(self.at_least, self.at_most))
+        options.choice(what, "decide_by", self.decide_by, RULES)
+        options.choice(what, "unit", self.unit, UNITS)
+        for option in ("decide_by", "unit"):
+            given, default = getattr(self, option), getattr(FunctionGate, option)
+            if given != default and self._limit is None:
+                allowed = f"{default!r} without `at_least` or `at_most`"
+                raise options.refuse(what, option, allowed, given)
         # as functools.wraps does: help() shows the docstring, and pickle finds the function
         for attribute in (*WRAPPER_ASSIGNMENTS, "__wrapped__"):
             self._set(attribute, getattr(self.function, attribute, self.function))
@@ -323,7 +344,7 @@ class FunctionGate(Gate):
             evidence.request(self.counts)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield one check of the result of the function."""
+        """Yield a check of the result of the function, or one for each key of a mapping."""
         names = self.needs | self.optional_evidence
         given = evidence.function_arguments(sorted(names))
         found = {name: evidence.argument_rows(name, value) for name, value in given.items()}
@@ -332,27 +353,48 @@ class FunctionGate(Gate):
         fewest = min(sizes.values(), default=0 if nothing else 1)
         # other arguments, such as a lookup table, have rows of their own
         rows = next((sizes[name] for name in ("data", *ALIGNED) if name in sizes), fewest)
-        measurement = Measurement(None, n=0)
-        if fewest > 0:
-            measurement = self._measured(self.function(**given), rows)
-        limit = self._limit or Limit(at_most=0)
+        answer = self.function(**given) if fewest > 0 else Measurement(None, n=0)
+        if not isinstance(answer, Mapping):
+            yield self._judged(self._measured(answer, rows))
+            return
+        if not answer:
+            _refuse("the function returned no measurements: the mapping is empty")
+        if not all(isinstance(key, str) and key for key in answer):
+            _refuse("the keys of the mapping that the function returned must be non-empty strings")
+        for key, each in answer.items():
+            try:
+                yield self._judged(self._measured(each, rows), key)
+            except EvidenceError as error:  # the other measurements are still judged
+                reason = f"`{key}`: {error}"
+                yield Check(subject=key, metric="value", verdict=Verdict.ERROR, reason=reason)
+
+    def _judged(self, measurement: Measurement, key: str | None = None) -> Check:
+        """Return the check of a measurement; `key` is its name in a mapping."""
+        limit, value, summary = self._limit or Limit(at_most=0), measurement.value, ""
         title = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
         title = title or f"`{self.default_name}`"
-        value, summary = measurement.value, ""
+        title += "" if key is None else f" of `{key}`"
         if self._limit is None and value is not None and measurement.n:
             summary = f"returned {not value}"
             said = f"{title}: {summary}"
         else:
             shown = None if self._limit is None else value
-            said = f"{title}: {format_value(shown, limit)} (n = {measurement.n:,})"
-        yield Check.judge(
-            self.default_name,
+            said = f"{title}: {format_value(shown, limit, self.unit)} (n = {measurement.n:,})"
+        given = measurement.details.get("rows")
+        # row numbers alone: other values may come from the data
+        numbers = [row for row in given if type(row) is int] if isinstance(given, Sequence) else []
+        if numbers:
+            first = ", ".join(f"{row:,}" for row in numbers[:_SHOWN_ROWS])
+            said += f", first at row{'s' if len(numbers) > 1 else ''} {first}"
+        return Check.judge(
+            self.default_name if key is None else key,
             "value",
             measurement,
             limit,
-            unit="violations" if self._limit is None else "",
+            unit="violations" if self._limit is None else self.unit,
             said=said,
             summary=summary,
+            rule=self.decide_by,
         )
 
     def _measured(self, answer: Any, rows: int) -> Measurement:
@@ -397,6 +439,8 @@ def gate(
     *,
     at_least: float | None = ...,
     at_most: float | None = ...,
+    decide_by: Rule = ...,
+    unit: Unit = ...,
     name: str | None = ...,
     advisory: bool = ...,
     inconclusive: Inconclusive = ...,
@@ -409,13 +453,20 @@ def gate(
 ) -> FunctionGate | Callable[[Callable[..., object]], FunctionGate]:
     """Make a gate from a function; its parameters are names of evidence.
 
-    The function returns a bool (True passes), a number (compared with the limit given here) or a
-    `Measurement`. The decorated function is a gate and can still be called.
+    The function returns a bool (True passes), a number (compared with the limit given here), a
+    `Measurement`, or a mapping of names to these, which makes a check for each name. The decorated
+    function is a gate and can still be called.
 
     Parameters
     ----------
     at_least, at_most : float, optional
         The inclusive limit for a number.
+    decide_by : {"estimate", "significance", "interval"}
+        What is compared with the limit: the value; the value, where a FAIL also needs a `p_value`
+        of at most 0.05; or the whole `interval`. The function returns a `Measurement` with that
+        p-value, which it has corrected if there are several, or with that interval.
+    unit : {"", "share", "s", "rows", "violations"}
+        Unit of the number: a share is shown in percent, seconds ("s") as a time.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -429,6 +480,16 @@ def gate(
     <Verdict.PASS: 'pass'>
     >>> positive_rate([0, 1])
     0.5
+
+    A check for each column, which names rows:
+
+    >>> @gate(at_most=1)
+    ... def negative(data):
+    ...     \"\"\"Negative values.\"\"\"
+    ...     rows = {key: [i for i, x in enumerate(data[key]) if x < 0] for key in data}
+    ...     return {key: Measurement(len(r), n=4, details={"rows": r}) for key, r in rows.items()}
+    >>> print(negative.run(data={"x": [1, -2, 3, -4], "y": [1, 2, 3, 4]}).reason)
+    Negative values of `x`: 2 (n = 4), first at rows 1, 3; the limit is at most 1
     """
     if function is None:
         return lambda f: FunctionGate(function=f, **given)
