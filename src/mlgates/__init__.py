@@ -7,6 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlgates._gate import Gate as Gate
     from mlgates._gate import gate as gate
+    from mlgates.deploy.history import History as History
     from mlgates.errors import EvidenceError as EvidenceError
     from mlgates.errors import GateFailure as GateFailure
     from mlgates.errors import MlgatesError as MlgatesError
@@ -49,6 +50,7 @@ __all__ = [
     "GateFailure",
     "GateResult",
     "GateSuite",
+    "History",
     "Limit",
     "Measurement",
     "MlgatesError",
@@ -81,6 +83,7 @@ __all__ += [
 if not TYPE_CHECKING:  # a type checker would take any attribute for granted
     _HOMES = {
         "_gate": ("Gate", "gate"),
+        "deploy.history": ("History",),
         "profile.baseline": ("Baseline",),
         "profile.scan": ("Profile",),
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),

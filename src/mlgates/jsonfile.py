@@ -22,6 +22,7 @@ from mlgates.errors import EvidenceError
 
 __all__ = [
     "MAX_BYTES",
+    "append_line",
     "dumps",
     "fields",
     "is_numeral",
@@ -105,9 +106,12 @@ def number(value: object) -> float | None:
     raise EvidenceError(msg)
 
 
-def dumps(value: object) -> str:
-    """Return strict JSON text, in ASCII so that it reads the same in any encoding."""
-    return json.dumps(plain(value), allow_nan=False, indent=1)
+def dumps(value: object, *, indent: int | None = 1) -> str:
+    """Return strict JSON text, in ASCII so that it reads the same in any encoding.
+
+    With ``indent=None`` the text is one line.
+    """
+    return json.dumps(plain(value), allow_nan=False, indent=indent)
 
 
 def _refuse_constant(token: str) -> NoReturn:
@@ -256,6 +260,42 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
                 draft.chmod(stat.S_IMODE(mode))
             os.fsync(descriptor)
         draft.replace(target)
+
+
+def append_line(path: str | os.PathLike[str], line: str) -> None:
+    """Append one line to a text file, which is created if it doesn't exist.
+
+    Writers in several processes wait for each other, by a lock on the file. If the last line of the
+    file is torn, because its writer was killed, the new line starts on a line of its own.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written; it is then unchanged.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    # without O_NONBLOCK, opening a pipe waits for a reader
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _lock(descriptor, wait=True)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, f"not a file but {_kind_of(found.st_mode)}", str(path))
+        size = found.st_size
+        os.lseek(descriptor, max(size - 1, 0), os.SEEK_SET)
+        torn = size > 0 and os.read(descriptor, 1) != b"\n"
+        content = memoryview((b"\n" if torn else b"") + line.encode() + b"\n")
+        try:
+            while content:
+                content = content[os.write(descriptor, content) :]
+            os.fsync(descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

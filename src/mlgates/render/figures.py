@@ -14,7 +14,7 @@ from mlgates.printable import clean, distinct, visible
 from mlgates.report import GateResult, severity
 from mlgates.verdict import Check, Limit, format_limit, format_number
 
-__all__ = ["Cells", "Figure", "Histogram", "Spans", "figures", "shares"]
+__all__ = ["Cells", "Figure", "Histogram", "Point", "Spans", "Trend", "figures", "shares"]
 
 _MOST_BINS = 400
 _MOST_ROWS = 40
@@ -53,6 +53,17 @@ class Span(NamedTuple):
     beyond: bool = False
 
 
+class Point(NamedTuple):
+    """A value at a place on the horizontal axis, with its interval and its limits at that place."""
+
+    label: str
+    place: float
+    value: float | None
+    interval: tuple[float, float] | None = None
+    limits: tuple[float, ...] = ()
+    beyond: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """Base class of figures: a title, a description in words, and the numbers as a table."""
@@ -86,6 +97,14 @@ class Levels(Figure):
 
     levels: tuple[Span, ...]
     limit: Line | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend(Figure):
+    """One value over time or over looks, in ascending order of `place`."""
+
+    unit: str
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

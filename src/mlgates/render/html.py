@@ -44,7 +44,7 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
     blocking = [] if alone else [gate for gate in gates if gate["blocks"]]
     provenance = thing.provenance if isinstance(thing, Report) else {}
     suite, versions = provenance.get("suite"), provenance.get("versions")
-    template = _environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
+    template = environment().get_template("fragment.html.j2" if fragment else "page.html.j2")
     page = template.render(
         head=rows.headline(thing),
         alone=alone,
@@ -65,7 +65,8 @@ def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return the environment of the templates, which escapes every text."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 

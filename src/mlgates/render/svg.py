@@ -6,10 +6,11 @@ Values beyond a limit and significant changes have a symbol besides their colour
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from mlgates.printable import distinct
-from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, shares
+from mlgates.render.figures import Cells, Figure, Histogram, Levels, Spans, Trend, shares
 from mlgates.verdict import format_number
 
 WIDTH = 480
@@ -62,6 +63,8 @@ def draw(figure: Figure) -> Picture:
             legend += [("value", "measured")] * (figure.value is not None)
             legend += [("band", "its interval")] * (figure.low is not None)
             return Picture(_HEAD + _TALL + _AXIS, [*_histogram(figure)], legend)
+        case Trend():
+            return Picture(_TOP + _TALL + _AXIS, [*_trend(figure)], [])
     raise TypeError(figure)
 
 
@@ -195,6 +198,56 @@ def _histogram(figure: Histogram) -> Iterator[Shape]:
         label = f"the limit, {format_number(figure.limit, 's', 8)}{' ✗' if beyond else ''}"
         name = "limit" if figure.limit else "zero"
         yield from _marker(name, label, limit, top=_LABEL, bottom=bottom)
+
+
+def _trend(figure: Trend) -> Iterator[Shape]:
+    points = figure.points
+    values = [limit for point in points for limit in point.limits]
+    for point in points:
+        values += [v for v in (point.value, *(point.interval or ())) if v is not None]
+    least, most = min(values, default=0.0), max(values, default=1.0)
+    margin = 0.08 * (most - least) or abs(most) or 1.0
+    least, most = least - margin, most + margin
+    begin, bottom = 56.0, float(_TOP + _TALL)
+    first, last = points[0].place, points[-1].place
+
+    def at(place: float) -> float:
+        share = (place - first) / (last - first) if last > first else 0.5
+        return begin + 8 + (_END - begin - 16) * share
+
+    def height(value: float) -> float:
+        return bottom - _TALL * (value - least) / (most - least)
+
+    yield _shape("line", "axis", x1=begin, x2=_END, y1=bottom, y2=bottom)
+    for tick in ticks(least, most):
+        y, shown = height(tick), format_number(tick, figure.unit)
+        yield _shape("line", "axis", x1=begin - 4, x2=begin, y1=y, y2=y)
+        yield _shape("text", "label", shown, x=begin - 7, y=y + 4, text_anchor="end")
+    ends = ((points[0], "start", begin), (points[-1], "end", _END))
+    for point, anchor, x in ends[: len({first, last})]:
+        yield _shape("text", "label", point.label, x=x, y=bottom + 15, text_anchor=anchor)
+    for limits, run in groupby(points, key=lambda point: point.limits):
+        over = [at(point.place) for point in run]
+        for limit in limits:  # at least 8 wide, also where one point alone has this limit
+            x1, x2, y = over[0] - 4, over[-1] + 4, height(limit)
+            yield _shape("line", "limit", x1=x1, x2=x2, y1=y, y2=y)
+    for low, high in pairwise(points):
+        if low.value is not None and high.value is not None:
+            y1, y2 = height(low.value), height(high.value)
+            yield _shape("line", "axis", x1=at(low.place), x2=at(high.place), y1=y1, y2=y2)
+    for point in points:
+        x, name = at(point.place), "beyond" if point.beyond else "current"
+        if point.value is None:
+            yield _shape("text", "label", "?", point.label, x=x, y=bottom - 3, text_anchor="middle")
+            continue
+        y, hint = height(point.value), f"{point.label}: {format_number(point.value, figure.unit)}"
+        if point.interval:
+            lows = [height(end) for end in point.interval]
+            yield _shape("line", f"{name} mg-interval", x1=x, x2=x, y1=lows[0], y2=lows[1])
+        if point.beyond:
+            yield _shape("rect", name, "", hint, x=x - 3, y=y - 3, width=6, height=6)
+        else:
+            yield _shape("circle", name, "", hint, cx=x, cy=y, r=3)
 
 
 def _shape(

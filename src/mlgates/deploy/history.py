@@ -1,0 +1,261 @@
+"""`History`: the reports of one suite over time, in a file with one line per report."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from mlgates import jsonfile, options
+from mlgates.errors import EvidenceError
+from mlgates.report import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["History"]
+
+_OWNER = "History"
+FORMAT = "mlgates.history"
+VERSION = 1
+_AT = "datetime64[us, UTC]"  # the type of the column `at`
+_KEYS = frozenset({"format", "version", "at", "report"})
+
+
+@final
+class History:
+    """Reports over time, appended to a file: one line of JSON per report.
+
+    Each report belongs to a window, which is identified by the time `at`, usually its start. A
+    second report of the same window adds its gates to those of the first, and replaces gates of
+    the same name: labels, for example, often arrive later than data.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, usually ``*.jsonl``. `append` creates it.
+
+    Notes
+    -----
+    Processes can append to one file at the same time: `append` locks the file and writes the whole
+    line before it returns. On file systems without locks, use one writer per file. If a writer is
+    killed, its line may be torn. Such a line is skipped with a warning, `skipped` has its number,
+    and all other lines are read.
+
+    Reading keeps the reports in memory, and reads only the lines that are new since the last time.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import mlgates as mg
+    >>> from datetime import UTC, datetime
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> history = mg.History(f"{folder.name}/reports.jsonl")
+    >>> suite = mg.GateSuite([mg.Completeness(max_missing=0.1)], name="scoring")
+    >>> for day, ages in [(1, [31, 54]), (2, [28, None])]:
+    ...     history.append(suite.run(data={"age": ages}), at=datetime(2026, 1, day, tzinfo=UTC))
+    >>> len(history), history[-1].verdict
+    (2, <Verdict.FAIL: 'fail'>)
+    >>> history.to_frame()[["at", "subject", "verdict"]].iloc[-1].tolist()
+    [Timestamp('2026-01-02 00:00:00+0000', tz='UTC'), 'age', 'fail']
+    >>> folder.cleanup()
+    """
+
+    __slots__ = (
+        *("_broken", "_file", "_lines", "_offset", "_path", "_reports", "_times", "_torn"),
+    )
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise options.refuse(_OWNER, "path", "a path of a file", path)
+        self._path = Path(path)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._file: tuple[int, int] | None = None  # device and inode
+        self._offset = 0
+        self._lines = 0
+        self._broken: list[int] = []
+        self._torn: tuple[int, ...] = ()
+        self._reports: dict[datetime, Report] = {}
+        self._times: tuple[datetime, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def append(self, report: Report, *, at: datetime) -> None:
+        """Append the report of a window to the file.
+
+        Parameters
+        ----------
+        report : Report
+            The report.
+        at : datetime
+            The time that identifies the window, with a time zone.
+
+        Raises
+        ------
+        OptionError
+            If `report` is not a `Report`, or `at` has no time zone.
+        OSError
+            If the file can't be written; it is then unchanged.
+        """
+        owner = "History.append"
+        if not isinstance(report, Report):
+            raise options.refuse(owner, "report", "a Report", report)
+        line = {
+            "format": FORMAT,
+            "version": VERSION,
+            "at": aware("at", at).isoformat(),
+            "report": report.to_dict(),
+        }
+        jsonfile.append_line(self._path, jsonfile.dumps(line, indent=None))
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """The times of the windows in UTC, in ascending order."""
+        self._read()
+        return self._times
+
+    @property
+    def skipped(self) -> tuple[int, ...]:
+        """The numbers, from 1, of the lines that are torn and were skipped."""
+        self._read()
+        return (*self._broken, *self._torn)
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.times)
+
+    def __getitem__(self, place: int) -> Report:
+        """Return the report of a window by its place in order of time; -1 is the latest.
+
+        Raises
+        ------
+        IndexError
+            If there are fewer windows.
+        """
+        return self._reports[self.times[place]]
+
+    def __iter__(self) -> Iterator[Report]:
+        return iter([self._reports[at] for at in self.times])
+
+    def at(self, at: datetime) -> Report | None:
+        """Return the report of the window of that time, or None."""
+        self._read()
+        return self._reports.get(aware("at", at))
+
+    def __repr__(self) -> str:
+        return f"History({os.fspath(self._path)!r})"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a pandas DataFrame with one row for each check of each window.
+
+        The column ``at`` has the time of the window; the others are those of
+        ``Report.to_frame()``.
+        """
+        import pandas as pd
+
+        frames = []
+        for at, report in zip(self.times, self, strict=True):
+            frame = report.to_frame()
+            frame.insert(0, "at", pd.Series([pd.Timestamp(at)] * len(frame), dtype=_AT))
+            frames.append(frame)
+        if not frames:
+            empty = Report(name="history", results=()).to_frame()
+            empty.insert(0, "at", pd.Series([], dtype=_AT))
+            return empty
+        return pd.concat(frames, ignore_index=True)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page with the trend of each check: its values, limits and verdicts.
+
+        The page loads nothing else and has no scripts. Checks that are not a PASS in the latest
+        window come first.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
+        from mlgates.render.trends import to_html
+
+        page = to_html(self._path.name, self.times, list(self), self.skipped)
+        jsonfile.write_atomic(path, page)
+
+    def _read(self) -> None:
+        """Read the lines that are new since the last time; all of them if the file was replaced."""
+        try:
+            file = self._path.open("rb")
+        except FileNotFoundError:
+            self._forget()
+            return
+        with file:
+            found = os.fstat(file.fileno())
+            identity = (found.st_dev, found.st_ino)
+            if identity != self._file or found.st_size < self._offset:
+                self._forget()
+                self._file = identity
+            before, self._torn = len(self._broken), ()
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):  # being written, or its writer was killed
+                    self._torn = (self._lines + 1,)
+                    break
+                self._lines += 1
+                self._offset += len(line)
+                self._add(line)
+        self._times = tuple(sorted(self._reports))
+        for number in self._broken[before:]:
+            warnings.warn(f"{self._path}: line {number} is torn and was skipped", stacklevel=3)
+
+    def _add(self, line: bytes) -> None:
+        """Add the report of a complete line; a line that isn't JSON is torn, and is skipped."""
+        try:
+            data = jsonfile.loads(line.decode())
+        except (EvidenceError, UnicodeDecodeError):
+            self._broken.append(self._lines)
+            return
+        where = f"{self._path}, line {self._lines}"
+        try:
+            at, report = _parsed(data)
+        except (EvidenceError, ValueError) as error:
+            self._forget()
+            msg = f"{where}: {error}"
+            raise EvidenceError(msg) from error
+        if (earlier := self._reports.get(at)) is not None:
+            report = _merged(earlier, report)
+        self._reports[at] = report
+
+
+def aware(option: str, value: object) -> datetime:
+    """Return a time in UTC; OptionError for other values and for times without a time zone."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise options.refuse(_OWNER, option, "a datetime with a time zone", value)
+    return value.astimezone(UTC)
+
+
+def _parsed(data: object) -> tuple[datetime, Report]:
+    found = jsonfile.fields(data, _KEYS, "history")
+    if (found["format"], found["version"]) != (FORMAT, VERSION):
+        got = f"got {found['format']!r} of version {found['version']!r}"
+        msg = f"this mlgates reads {FORMAT!r} of version {VERSION}, {got}"
+        raise EvidenceError(msg)
+    at = datetime.fromisoformat(jsonfile.text(found["at"], "at"))
+    return aware("at", at), Report.from_dict(found["report"])
+
+
+def _merged(earlier: Report, later: Report) -> Report:
+    """Return the results of both; of two results of one gate, the later."""
+    results = {result.name: result for result in (*earlier, *later)}
+    return replace(
+        later,
+        name=earlier.name,
+        results=tuple(results.values()),
+        provenance={**earlier.provenance, **later.provenance},
+        metadata={**earlier.metadata, **later.metadata},
+    )
