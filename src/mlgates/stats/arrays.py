@@ -1,4 +1,4 @@
-"""Aliases for types of arrays, named by their elements."""
+"""Type aliases for numpy arrays, named by what their elements are."""
 
 from typing import Any
 

@@ -40,17 +40,17 @@ _WHOLE = 2.0**52
 
 
 class Grid(NamedTuple):
-    """Buckets of equal width.
+    """A division of the real line into 65,536 buckets of equal width.
 
-    The first begins at `start`, and there are `scale` of them per unit. Numbers outside the grid
-    are in the first or the last bucket.
+    The first bucket begins at `start`, and there are `scale` buckets per unit. Numbers below the
+    grid belong to the first bucket, numbers above it to the last one.
     """
 
     start: float
     scale: float
 
     def places(self, values: Values, *, inside: bool = False) -> Places:
-        """Return the bucket of each value.
+        """Return the number of the bucket that each value belongs to.
 
         A larger value is never in a lower bucket, because rounding keeps the order.
 
@@ -74,7 +74,11 @@ class Grid(NamedTuple):
         return places
 
     def scaled(self, values: Values, out: Floats, *, inside: bool) -> Floats:
-        """Return the distance of each value from the start, in buckets, written to `out`."""
+        """Return how many bucket widths each value is above the start of the grid.
+
+        The result is written to `out`. Unless all values are `inside` the grid, it is clipped to
+        the numbers of the first and the last bucket.
+        """
         with np.errstate(over="ignore"):
             np.subtract(values, self.start, out=out, dtype=np.float64)
             np.multiply(out, self.scale, out=out)
@@ -90,7 +94,7 @@ class Grid(NamedTuple):
 
 
 def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
-    """Return a grid for a sample; None if sorting it is faster.
+    """Return a grid that fits the values of a sample; None if sorting the sample is faster.
 
     The grid covers the middle 98 % of the values and as much on either side, but ends little beyond
     the least and the greatest value. Sorting is faster if there are many ties, or if most values
@@ -129,9 +133,10 @@ def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
 
 
 class Opened(NamedTuple):
-    """The sorted values of those buckets that are true in `inside`.
+    """The sorted values of some of the buckets of a sample.
 
-    For each bucket, `shift` is the rank of its values in the sample minus their rank in `values`.
+    `inside` tells for each bucket whether its values are included. For each such bucket, `shift` is
+    the rank of its values in the whole sample minus their rank in `values`.
     """
 
     values: Values
@@ -140,7 +145,9 @@ class Opened(NamedTuple):
 
 
 class Bucketed:
-    """A sample counted in the buckets of a grid: its own, or that of another sample.
+    """A sample, and the number of its values in each bucket of a grid.
+
+    The grid can be made for this sample, or for another one that it is compared with.
 
     Parameters
     ----------
@@ -196,11 +203,17 @@ class Bucketed:
         self._requested = np.array([0, _BUCKETS - 1])
 
     def request(self, buckets: npt.NDArray[np.integer]) -> None:
-        """Let the next call of `open` open these buckets too; that saves a pass over the values."""
+        """Add buckets that the next call of `open` sorts together with those it is called with.
+
+        Requesting them first saves a pass over all values.
+        """
         self._requested = np.concatenate([self._requested, buckets])
 
     def open(self, buckets: npt.NDArray[np.integer]) -> Opened:
-        """Return the sorted values of these buckets and of all opened or requested before."""
+        """Sort the values of these buckets, and of the requested ones, and return them.
+
+        The result also contains all buckets that were opened before.
+        """
         opened = self._opened
         if opened is None or not opened.inside[buckets].all():
             # A new object is made, because another thread may be reading the old one.
@@ -217,18 +230,18 @@ class Bucketed:
         return opened
 
     def of_ranks(self, ranks: Counts) -> Counts:
-        """Return the buckets of the order statistics of these ranks, from 1 to `n`."""
+        """Return the bucket that contains the value of each rank; ranks count from 1 to `n`."""
         return np.searchsorted(self.before, ranks, side="left") - 1
 
     def at(self, ranks: Counts) -> Values:
-        """Return the order statistics of these ranks, from 1 to `n`."""
+        """Return the value of each rank in the sorted sample; ranks count from 1 to `n`."""
         places = self.of_ranks(ranks)
         opened = self.open(places)
         values: Values = opened.values[ranks - 1 - opened.shift[places]]
         return values
 
     def count(self, points: Values) -> tuple[Counts, Counts]:
-        """Count the values below each point, and those up to it.
+        """Count the values less than each point, and those less than or equal to it.
 
         `points` are integers or floats without NaN.
         """
@@ -240,10 +253,11 @@ class Bucketed:
 
 
 def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
-    """Return the largest ``n * m * |F - G|`` at ends of buckets, and buckets that may exceed it.
+    """Return the KS distance at ends of buckets, and the buckets inside which it may be larger.
 
-    Both samples are counted in the same grid. Inside a bucket, ``F - G`` is at most ``F`` at its
-    end minus ``G`` at its start.
+    The distance is ``n * m * max |F - G|``, a whole number, for the distribution functions ``F``
+    and ``G`` of the two samples, which are counted in the same grid. Inside a bucket, ``F - G`` is
+    at most ``F`` at its end minus ``G`` at its start.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = f - g
@@ -269,12 +283,18 @@ def ks(x: Bucketed, y: Bucketed) -> float:
         return math.nan
     best, buckets = candidate_buckets(x, y)
     a, b = x.open(buckets), y.open(buckets)
-    best = max(best, _excess(a, b, x.grid, (n, m)), _excess(b, a, x.grid, (m, n)))
+    best = max(
+        best, _largest_difference(a, b, x.grid, (n, m)), _largest_difference(b, a, x.grid, (m, n))
+    )
     return best / (n * m)
 
 
-def _excess(x: Opened, y: Opened, grid: Grid, sizes: tuple[int, int]) -> int:
-    """Return the largest ``n * m * (F - G)`` in buckets that are opened in both, at least 0."""
+def _largest_difference(x: Opened, y: Opened, grid: Grid, sizes: tuple[int, int]) -> int:
+    """Return the largest ``n * m * (F - G)`` at the values of buckets opened in both samples.
+
+    ``F`` and ``G`` are the distribution functions of `x` and `y`, which have ``n`` and ``m`` values
+    (`sizes`). The result is at least 0.
+    """
     n, m = sizes
     # F at a value is the rank of the last of those equal to it.
     last = np.flatnonzero(np.append(x.values[1:] != x.values[:-1], True)[: len(x.values)])

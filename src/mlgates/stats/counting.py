@@ -1,4 +1,4 @@
-"""Exact counts of values below, up to and between points, and cells between points.
+"""Exact counts of values below, up to and between points; the ranges between points are "cells".
 
 When numpy compares a 64-bit integer with a double, or a signed with an unsigned integer, it casts
 both to doubles, so that different values beyond 2**53 become equal. Here a point is rounded up or
@@ -141,7 +141,10 @@ def round_to(points: Values, dtype: np.dtype[Any], *, up: bool) -> tuple[Values,
 
 
 def _range(points: Values, dtype: np.dtype[Any]) -> tuple[Any, Any, Mask, Mask]:
-    """Return the range of an integer type, and masks of whole points below and above it."""
+    """Return the range of an integer type, and masks of the points below and above that range.
+
+    The points are whole numbers, of an integer or a floating type.
+    """
     info = np.iinfo(dtype)
     ends = dtype.type(info.min), dtype.type(info.max)
     if points.dtype.kind == "f":
@@ -187,7 +190,7 @@ def to_common_type(x: Values, y: Values) -> tuple[Values, Values]:
 
 
 class Ends(NamedTuple):
-    """Number of values of a sample, NaN excluded, and of those that are -inf and inf."""
+    """The number of values of a sample without NaN, and how many of them are -inf and inf."""
 
     n: int
     neg_inf: int = 0
@@ -196,7 +199,7 @@ class Ends(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Finite, sorted, distinct points between which values are counted.
+    """Finite, sorted, distinct points that are the limits of cells in which values are counted.
 
     Attributes
     ----------
@@ -218,13 +221,15 @@ class Edges:
 
     @property
     def ends(self) -> tuple[Values, Values]:
-        """The least and the greatest value that count as equal to each point."""
+        """The least and the greatest value that count as equal to each point, as two arrays."""
         if self.reach is None or not self.reach.any():
             return self.points, self.points
         return self.points - self.reach, self.points + self.reach
 
     def labels(self, points: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Return each cell as a condition on ``x``; `points` are the points as texts.
+        """Return a text such as ``1 < x <= 5`` for each cell.
+
+        `points` are the texts to write for the points; by default they are written as numbers.
 
         Examples
         --------
@@ -263,13 +268,15 @@ class Cells:
 
     @classmethod
     def of(cls, reference: Counts, current: Counts, *, ordered: bool) -> "Cells":
-        """Return the cells, without those that are empty in both samples."""
+        """Build `Cells` from the counts of two samples; drop cells that are empty in both."""
         kept = (reference + current).nonzero()[0]
         return cls(reference[kept], current[kept], ordered, kept)
 
 
 def quantile_edges(reference: Values, bins: int) -> Edges:
-    """Return edges at the distinct quantiles of the reference at ``i / bins``.
+    """Return edges that divide the reference into cells of about equal share.
+
+    The edges are the distinct quantiles at ``i / bins``.
 
     The quantile at ``q`` is the least value such that a share of at least ``q`` of the reference is
     not greater (inverted distribution function). A quantile that is equal to at least ``1 / bins``
@@ -325,7 +332,7 @@ def edges_at(
     *,
     neighbours: tuple[Values, Values] | None = None,
 ) -> Edges:
-    """Return the edges that `quantile_edges` finds, from the quantiles and the counts at them.
+    """Compute the result of `quantile_edges` from the quantiles and the number of values at them.
 
     Parameters
     ----------
@@ -353,11 +360,11 @@ def edges_at(
 
 
 def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats | None:
-    """Return how far a value may be from each atom to differ from it by rounding alone.
+    """Return the distance up to which a value differs from each atom by rounding alone.
 
-    It is 1e-9 of the gap to the nearest other atom, or to the nearest other point if there is one
-    atom. Values of the sample itself are never that near: then it is 1e-9 of the gap to the nearest
-    of them.
+    An atom is a point that is a cell of its own. The distance is 1e-9 of the gap to the nearest
+    other atom, or to the nearest other point if there is only one atom. If a value of the sample is
+    nearer than that, it is 1e-9 of the gap to this value. It is 0 for points that are no atoms.
     """
     if len(points) < 2 or not atoms.any() or points.dtype.kind != "f":
         return None
@@ -373,7 +380,10 @@ def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats 
 
 
 def snapped(values: Values, edges: Edges) -> Values:
-    """Return sorted values, with those within reach of an atom replaced by it."""
+    """Return sorted values in which those that differ from an atom by rounding alone equal it.
+
+    An atom is a point that is a cell of its own; ``edges.reach`` is the largest such difference.
+    """
     first, last = edges.ends
     if values.dtype.kind != "f" or first is last:
         return values
@@ -385,10 +395,11 @@ def snapped(values: Values, edges: Edges) -> Values:
 
 
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
-    """Return the edges that `quantile_edges` finds, from counts of the reference at points.
+    """Compute the result of `quantile_edges` from stored counts, without the reference's values.
 
-    The sorted, distinct points must include the finite quantiles at ``i / bins``. Quantiles at
-    ``i / (k * bins)`` include them for any ``k``.
+    `low` and `high` are the numbers of values below each point, and up to it. The sorted, distinct
+    points must include the finite quantiles at ``i / bins``. Quantiles at ``i / (k * bins)``
+    include them for any ``k``.
 
     Examples
     --------
@@ -431,7 +442,10 @@ def count_sorted(values: Values, edges: Edges) -> Counts:
 
 
 def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
-    """Count the values in each cell, given counts below and up to each of ``edges.points``.
+    """Count the values in each cell, given how many values lie below and up to each point.
+
+    `low` has the numbers of values below each of ``edges.points``, `high` those up to it. The cells
+    are those of `count_sorted`.
 
     Examples
     --------
@@ -450,7 +464,7 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 
 
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
-    """Count the values of an unsorted array in each cell of `count_sorted`, in linear time.
+    """Count the values of an unsorted array in each cell of `count_sorted`, without sorting them.
 
     NaN is not counted. `ends` are computed if not given.
 
@@ -480,7 +494,10 @@ def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Co
 
 
 def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
-    """Count the values for which `compare` with each point is true, one pass per point."""
+    """Return for each point how many values compare as true with it, with one pass per point.
+
+    `compare` is a comparison such as `numpy.less`.
+    """
     rest = len(values) % _PASS
     whole, last = values[: len(values) - rest], values[len(values) - rest :]
     counts = np.array([np.count_nonzero(true) for true in compare(last, points[:, None])], np.int64)
@@ -524,7 +541,9 @@ def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
 def category_cells(
     reference: Counts, current: Counts, unseen: npt.ArrayLike = (), *, together: bool = True
 ) -> Cells:
-    """Return one cell for each category of the reference, and one for all other categories.
+    """Return the counts of two samples per category, and one more cell for unseen categories.
+
+    Unseen categories are those that the reference lacks.
 
     For a test, each category that the reference lacks must be a cell of its own
     (``together=False``). Merged into one cell, they would be empty in the reference by

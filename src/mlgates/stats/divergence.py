@@ -1,4 +1,4 @@
-"""Distances between two samples counted in the same cells, and tests that they are equal."""
+"""Distances between two samples counted in the same cells (bins), and tests of their equality."""
 
 import math
 from bisect import bisect_left
@@ -26,11 +26,11 @@ __all__ = [
 #: chi-square distribution down to the p-values that matter here.
 _MANY = 100
 #: Minus the logarithm of 0.00001, the probability below which a cell counts as changed.
-_DOUBTLESS = math.log(1e5)
+_CHANGED = math.log(1e5)
 
 
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
-    """Return the cells of a test, cut at quantiles of both samples together.
+    """Return the cells (bins) of a test, cut at quantiles of both samples together.
 
     In a small sample, some values reach the share of a cell by chance. If only one sample decided
     about cells, such a value would be a cell of its own and would seem rarer in the other sample.
@@ -60,10 +60,10 @@ def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     # Values between two points belong to the cell of the upper point, so that an isolated value of
     # the reference does not make a cell.
     last += last % 2
-    doubt = _doubt(reference, current, m, n)
+    neg_log = _neg_log_pvalues(reference, current, m, n)
     # The bound counts gaps by their rows, but there are only as many gaps as points.
-    doubt[1::2] -= np.log(np.maximum(m * both[1::2] / (m + n), 1))
-    own = doubt > _DOUBTLESS
+    neg_log[1::2] -= np.log(np.maximum(m * both[1::2] / (m + n), 1))
+    own = neg_log > _CHANGED
     own[::2] |= both[::2] >= max((m + n) / (2 * bins), THIN)
     alone = np.flatnonzero(own)
     starts = np.unique(np.concatenate([[0, 1, len(both) - 1], last + 1, alone, alone + 1]))
@@ -120,10 +120,11 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
 
 
 def jensen_shannon(reference: Counts, current: Counts) -> float:
-    """Return the Jensen-Shannon distance, base 2: ``sqrt((KL(p, s) + KL(q, s)) / 2)``.
+    """Return the Jensen-Shannon distance of the shares ``p`` and ``q`` of two samples, in base 2.
 
-    With ``s = (p + q) / 2``. From 0 to 1 (no common cell); NaN if a sample is empty. It is a
-    metric, unlike its square, and equals `scipy.spatial.distance.jensenshannon` with base 2.
+    It is ``sqrt((KL(p, s) + KL(q, s)) / 2)`` with ``s = (p + q) / 2``. It lies from 0 to 1 (no
+    common cell) and is NaN if a sample is empty. It is a metric, unlike its square, and equals
+    `scipy.spatial.distance.jensenshannon` with base 2.
 
     References
     ----------
@@ -142,7 +143,9 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
 
 
 def hellinger(reference: Counts, current: Counts) -> float:
-    """Return the Hellinger distance ``sqrt(sum (sqrt(p) - sqrt(q))**2 / 2)``.
+    """Return the Hellinger distance, from the shares ``p`` and ``q`` of two samples.
+
+    It is ``sqrt(sum (sqrt(p) - sqrt(q))**2 / 2)``.
 
     From 0 to 1 (no common cell); NaN if a sample is empty.
 
@@ -161,7 +164,9 @@ def hellinger(reference: Counts, current: Counts) -> float:
 
 
 def total_variation(reference: Counts, current: Counts) -> float:
-    """Return the total variation distance ``sum |p - q| / 2``.
+    """Return the total variation distance, from the shares ``p`` and ``q`` of two samples.
+
+    The distance is ``sum |p - q| / 2``.
 
     It is the share of rows that would have to change their cell to make both samples equal. From 0
     to 1 (no common cell); NaN if a sample is empty.
@@ -204,7 +209,7 @@ def cramers_v(reference: Counts, current: Counts) -> float:
 
 
 def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
-    """Return the shares of both samples; one NaN each if a sample is empty."""
+    """Return the share of each cell in its sample; a single NaN for both if a sample is empty."""
     m, n = int(reference.sum()), int(current.sum())
     if m == 0 or n == 0:
         return np.full(1, math.nan), np.full(1, math.nan)
@@ -212,12 +217,12 @@ def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
 
 
 def _clipped(value: float) -> float:
-    """Clip a value to 0 and 1, which rounding may exceed; NaN stays."""
+    """Return a value that rounding moved out of the range from 0 to 1 as 0 or 1; NaN stays NaN."""
     return value if math.isnan(value) else min(max(value, 0.0), 1.0)
 
 
 def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> float:
-    """Return the p-value of the test that both samples have the same shares, based on chi-square.
+    """Return the p-value of the chi-square test that both samples have the same share in each cell.
 
     1 for a single cell, NaN if a sample is empty. Each category that the reference lacks must be a
     cell of its own.
@@ -295,7 +300,11 @@ def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> f
 
 
 def _group_starts(pooled: Counts, enough: float) -> Counts:
-    """Return the starts of groups of neighbours that each sum to `enough`; at least two groups."""
+    """Return where to start each group of neighbouring cells, so that each group has enough values.
+
+    `pooled` are the counts of both samples together. Each group sums to at least `enough`, except
+    where the total is too small for two groups: then the cells are split into two halves.
+    """
     sums = np.cumsum(pooled)
     # Cells before the first small one are not merged.
     start = int(np.argmax(pooled < enough))
@@ -317,7 +326,7 @@ def _group_starts(pooled: Counts, enough: float) -> Counts:
 
 
 def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
-    """Return an upper bound of the p-value of the most uneven cell; 1 if it is above 0.00001.
+    """Return an upper bound of the p-value of the most uneven cell; 1 if the bound exceeds 0.00001.
 
     It bounds the probability that any cell is as uneven between two samples of one distribution.
 
@@ -338,16 +347,16 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
     >>> one_sided_pvalue(np.array([30]), np.array([0]), 100, 900) < 1e-20
     True
     """
-    most = float(_doubt(reference, current, m, n).max())
-    return math.exp(-most) if most > _DOUBTLESS else 1.0
+    most = float(_neg_log_pvalues(reference, current, m, n).max())
+    return math.exp(-most) if most > _CHANGED else 1.0
 
 
-def _doubt(reference: Counts, current: Counts, m: int, n: int) -> Floats:
-    """Return for each cell minus the logarithm of the bound of `one_sided_pvalue`."""
+def _neg_log_pvalues(reference: Counts, current: Counts, m: int, n: int) -> Floats:
+    """Return ``-log(p)`` for each cell, with `p` the bound that `one_sided_pvalue` describes."""
     both = reference + current
     # Hoeffding's bound for sampling without replacement: exp(-T KL(a / T, m / (m + n))).
     surprise = special.rel_entr(reference, both * (m / (m + n)))
     surprise += special.rel_entr(current, both * (n / (m + n)))
     # Corrected for two sides, and for (m + n) / T, the largest number of cells with T values.
-    doubt: Floats = surprise - np.log(2 * (m + n) / np.maximum(both, 1))
-    return doubt
+    neg_log: Floats = surprise - np.log(2 * (m + n) / np.maximum(both, 1))
+    return neg_log

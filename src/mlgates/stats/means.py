@@ -71,7 +71,7 @@ def mean_interval(
 
 
 def _untransformed(x: float, c: float) -> float:
-    """Solve Hall's ``g(t) = x`` for ``t``."""
+    """Return the ``t`` for which Hall's ``g(t)`` equals ``x``; `mean_interval` defines ``g``."""
     if abs(c) < 1e-9:
         return x
     # g(t) = ((1 + c t)**3 - 1) / (3 c) + c / 2
@@ -81,7 +81,7 @@ def _untransformed(x: float, c: float) -> float:
 def median_interval(
     values: Floats, weight: Floats | None = None, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Return the interval of a median, whose ends are two order statistics.
+    """Return a confidence interval of the median; its two ends are values of the sample.
 
     With weights, the ranks follow from the effective number of rows, and the ends are weighted
     quantiles.
@@ -124,10 +124,10 @@ def median_interval(
 
 
 def weighted_median(values: Floats, weight: Floats | None = None) -> float:
-    """Return the value that half of the weight lies below and half above.
+    """Return the weighted median: half of the weight lies below it and half above.
 
-    Where a range of values does, its two ends are averaged. `values` and `weight` have shape (n,);
-    without `weight` it is the ordinary median.
+    If a range of values satisfies this, the mean of its two ends is returned. `values` and `weight`
+    have shape (n,); without `weight` the result is the ordinary median.
 
     Examples
     --------

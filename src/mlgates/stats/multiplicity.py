@@ -40,7 +40,7 @@ def holm(pvalues: npt.ArrayLike) -> Floats:
 def holm_levels(
     beyond: Sequence[Callable[[float], bool]], confidence: float = 0.95
 ) -> tuple[float, ...]:
-    """Return the level of the interval of each of several claims, by Holm's method.
+    """Return the confidence level at which to report the interval of each claim, by Holm's method.
 
     All m claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``.
     Where some hold, the ``k`` others are tested again at ``1 - alpha / k``, and so on. The

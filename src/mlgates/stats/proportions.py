@@ -94,7 +94,7 @@ def wilson_interval(
 
 
 def boundary(is_beyond: Callable[[Any], Any], outside: Any, inside: Any) -> Any:
-    """Return the point between `outside` and `inside` where a condition changes, by bisection.
+    """Find the point at which a condition changes between `outside` and `inside`, by bisection.
 
     `is_beyond` is true at `outside` and false at `inside`; both are floats, or arrays of one shape.
 
@@ -280,6 +280,8 @@ def tango_interval(
 ) -> tuple[Floats, Floats]:
     """Return Tango's score interval of the difference of two proportions on the same rows.
 
+    A row is `gained` if only the first model gets it right, and `lost` if only the second does.
+
     It contains all differences that a score test does not reject. For ``b`` gained and ``c`` lost
     of ``n`` rows the ends ``d`` solve ``(b - c - n d) / sqrt(n (2 q + d (1 - d))) = +-z``. There
     ``q`` is the most likely share of lost rows given ``d``, ``(sqrt(B**2 - 4 A C) - B) / (2 A)``
@@ -316,7 +318,10 @@ def tango_interval(
 
 
 def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
-    """Return the largest difference that the score test does not reject."""
+    """Return the upper end of Tango's interval, the largest difference that is not rejected.
+
+    `b` of `n` rows are gained and `c` lost; `z2` is the square of the normal quantile.
+    """
     if b.ndim == 0:
         # plain floats are a hundred times as fast as arrays of one element
         b, c, n = float(b), float(c), float(n)
@@ -334,7 +339,9 @@ def _tango_upper(b: Any, c: Any, n: Any, z2: float) -> Floats:
 
 
 def mcnemar(gained: float, lost: float) -> tuple[float, float]:
-    """Return the exact and the mid p-value of McNemar's test.
+    """Return the exact p-value and the mid-p-value of McNemar's test of two models.
+
+    `gained` rows are right for the first model only, `lost` rows for the second only.
 
     The hypothesis is that a row is as likely to be gained as lost. The exact p-value is twice the
     probability of at most ``min(b, c)`` heads in ``b + c`` tosses of a fair coin, and at most 1.
@@ -364,7 +371,7 @@ def mcnemar(gained: float, lost: float) -> tuple[float, float]:
 def rows_to_decide(
     rows: float, error: float, distance: float, confidence: float = 0.95, power: float = 0.8
 ) -> float:
-    """Return how many rows a two-sided interval needs to exclude the limit.
+    """Return how many rows are needed for a two-sided interval of a value to exclude the limit.
 
     ``n ((z_a + z_b) se / distance)**2``, with ``z_a`` of the confidence and ``z_b`` of the power.
 
@@ -432,7 +439,10 @@ def range_sf(q: npt.ArrayLike, k: int) -> Floats:
 
 
 def _range_parts(q: float) -> tuple[Floats, Floats, Floats]:
-    """Return points ``z``, ``log Phi(z)`` and ``log(1 - Phi(z - q) / Phi(z))`` at them."""
+    """Return the points and the logarithms of which `range_sf` builds its integrand.
+
+    They are the points ``z``, ``log Phi(z)`` and ``log(1 - Phi(z - q) / Phi(z))``.
+    """
     z = np.arange(-_REACH, _REACH + q, _STEP)
     below = special.log_ndtr(z)
     with np.errstate(divide="ignore"):  # log(0) for a range so small that it rounds to nothing
@@ -471,7 +481,7 @@ def range_quantile(significance: float, k: int) -> float:
 
 
 def pair_level(confidence: float, k: int) -> float:
-    """Return the level of each pair's interval that makes those of all pairs simultaneous.
+    """Return the level for the interval of each pair, so that all pairs together have `confidence`.
 
     Tukey's method for k groups: the quantile of the studentized range, divided by the square root
     of 2, replaces the normal quantile. For two groups the level is `confidence` itself.
@@ -491,7 +501,7 @@ def pair_level(confidence: float, k: int) -> float:
 
 
 def group_level(confidence: float, k: int) -> float:
-    """Return the level of each group's interval that makes those of all k groups simultaneous.
+    """Return the level for the interval of each group, so that all k together have `confidence`.
 
     Sidak's method for independent groups: ``confidence ** (1 / k)``.
 

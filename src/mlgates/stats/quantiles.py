@@ -76,7 +76,9 @@ def quantile(ordered: Floats, share: Fraction) -> float:
 
 
 def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, int]:
-    """Return the ranks, from 1, of the order statistics that are an interval of a quantile.
+    """Return the ranks of the two order statistics that are the interval of a quantile.
+
+    Ranks count from 1.
 
     The lower rank is the binomial quantile of (1 - confidence) / 2 for `n` independent values, the
     upper one that of (1 + confidence) / 2, plus 1. A rank of 0 or ``n + 1`` means that there are
@@ -94,7 +96,7 @@ def order_ranks(n: int, share: float, confidence: float = 0.95) -> tuple[int, in
     alpha = (1 - confidence) / 2
 
     def at_most(k: int) -> float:
-        """Return the binomial probability of at most k of n, for k less than n."""
+        """Return the binomial probability of at most k successes in n trials, for k less than n."""
         return float(special.betainc(n - k, k + 1, 1 - share))
 
     low, high = (bisect_left(range(n), level, key=at_most) for level in (alpha, 1 - alpha))
@@ -145,7 +147,13 @@ def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) ->
 
 
 class Dependence(NamedTuple):
-    """Lag-1 autocorrelation, inflation of the variance, and effective numbers of calls."""
+    """How strongly successive calls depend on each other, and what the calls are worth.
+
+    `lag_1` is the autocorrelation of successive calls and `inflation` the factor by which
+    dependence increases the variance of a share. `effective` is the number of independent calls
+    that the calls are worth; `effective_beyond` is the same, computed only from which calls exceed
+    a quantile.
+    """
 
     lag_1: float
     inflation: float
@@ -154,7 +162,7 @@ class Dependence(NamedTuple):
 
 
 def dependence(values: Floats, share: float, confidence: float = 0.95) -> Dependence:
-    """Return the number of independent calls that are worth as much as a series for a quantile.
+    """Estimate how many independent calls a series of latencies is worth for a quantile's interval.
 
     Parameters
     ----------
@@ -211,13 +219,19 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
 
 
 def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
-    """Return an inflation of at least 1; 1 if independent calls would give it by chance."""
+    """Return an inflation of the variance, or 1 if independent calls could give it by chance.
+
+    The inflation is that of `_inflation` for `n` calls; less than 1 is returned as 1.
+    """
     chance = inflation <= 1 + _BY_CHANCE / math.sqrt(n) and lag_1 <= _LAG_BY_CHANCE / math.sqrt(n)
     return 1.0 if chance else max(inflation, 1.0)
 
 
 def _inflation(series: Floats) -> tuple[float, float]:
-    """Return 1 + 2 * (sum of autocorrelations), and the first of them; (1, 0) if constant."""
+    """Return by which factor autocorrelation inflates the variance, and the lag-1 autocorrelation.
+
+    The factor is 1 + 2 * (sum of autocorrelations). For a constant series the result is (1, 0).
+    """
     centred, n = series - series.mean(), len(series)
     square = float(centred @ centred)
     if not square > 0:
@@ -245,7 +259,7 @@ def _pairs(correlation: Floats) -> Floats:
 def quantile_interval(
     ordered: Floats, share: float, effective: int, confidence: float = 0.95
 ) -> Interval:
-    """Return the interval of a quantile; an end is infinite if there are too few calls.
+    """Return the interval of a quantile; an end is infinite if there are too few values for it.
 
     Parameters
     ----------
@@ -330,7 +344,7 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
 
 
 def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
-    """Return Student's interval of a mean, widened for autocorrelated values.
+    """Return Student's t interval of a mean, widened for autocorrelated values.
 
     None if there are fewer than two values, or an infinite one. `values` are in the order of the
     calls.
@@ -378,7 +392,7 @@ def ratio_interval(value: float, ends: Interval, other: float, other_ends: Inter
 
 
 def _distance(value: float, end: float) -> float:
-    """Return the distance of two numbers on the logarithmic scale; infinite for 0 and inf."""
+    """Return ``abs(log(end / value))``; infinite if `end` is 0, negative or infinite."""
     return abs(math.log(end / value)) if 0 < end < math.inf else math.inf
 
 
@@ -420,9 +434,10 @@ def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -
     omitted = np.maximum(np.floor(steps * (1 + 1e-12)) - 1, 0)
     total = len(given) + float(omitted.sum())
     if not total <= MOST_CORRECTED:
-        corrected_by = f"with an expected interval of {expected_interval:g}"
-        most = f"the correction must give at most {MOST_CORRECTED:,} latencies"
-        msg = f"{most}, got {total:,.0f} {corrected_by}"
+        msg = (
+            f"the correction must give at most {MOST_CORRECTED:,} latencies, got {total:,.0f} "
+            f"with an expected interval of {expected_interval:g}"
+        )
         raise ValueError(msg)
     copies = omitted.astype(np.int64) + 1
     place = np.arange(int(copies.sum())) - np.repeat(np.cumsum(copies) - copies, copies)

@@ -102,13 +102,18 @@ def delong(
     >>> areas.tolist(), covariance.tolist()
     ([0.75, 1.0], [[0.125, 0.0], [0.0, 0.0]])
     """
-    areas, placed, positive, weights = _placed(true, scores, weight, difference=difference)
+    areas, placed, positive, weights = _areas_and_placements(
+        true, scores, weight, difference=difference
+    )
     with np.errstate(invalid="ignore"):  # NaN for a class without rows
         return areas, _covariance(placed, positive, weights)
 
 
 class AreaDifference(NamedTuple):
-    """Two areas under the ROC curve, and the variance of the first minus the second."""
+    """Two areas under the ROC curve, and the variance of the first minus the second.
+
+    `variance` is DeLong's. `unseen` is to be added to it if few rows differ between the two scores.
+    """
 
     areas: tuple[float, float]
     #: DeLong's variance, and what to add to it if few rows have moved.
@@ -122,16 +127,18 @@ def area_difference(
     other: npt.ArrayLike,
     weight: npt.ArrayLike | None = None,
 ) -> AreaDifference:
-    """Return the areas of two scores on the same rows, and variances of their difference.
+    """Return the AUC of two scores on the same rows, and the variance of their difference.
 
-    Arguments are as in `delong`; the added variance is that of `unseen_variance`.
+    The arguments are those of `delong`. `unseen` of the result is computed by `unseen_variance`.
 
     Examples
     --------
     >>> area_difference([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.2, 0.3, 0.4])
     AreaDifference(areas=(0.75, 1.0), variance=0.125, unseen=0.0)
     """
-    areas, placed, positive, weights = _placed(true, (score, other), weight, difference=True)
+    areas, placed, positive, weights = _areas_and_placements(
+        true, (score, other), weight, difference=True
+    )
     with np.errstate(invalid="ignore"):  # NaN for a class without rows
         variance = float(_covariance(placed, positive, weights)[0, 0])
     if not variance > 0:
@@ -146,7 +153,7 @@ def area_difference(
 
 
 def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
-    """Return the variance to add to that of a difference of areas if few rows have moved.
+    """Return what to add to the variance of a difference of AUCs if few rows differ in placement.
 
     Where two scores differ much on a few rows only, a sample may contain none of them in the
     smaller class, and the variance of the placements is too small. To each class are then added one
@@ -185,14 +192,18 @@ def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
     return part * 2 * typical * sum(1 / size**2 for size in sizes)
 
 
-def _placed(
+def _areas_and_placements(
     true: npt.ArrayLike,
     scores: Sequence[npt.ArrayLike] | Values,
     weight: npt.ArrayLike | None,
     *,
     difference: bool,
 ) -> tuple[Floats, Floats, Mask, Floats | None]:
-    """Return areas, placements (or their difference), classes and weights of rows with weight."""
+    """Return the areas, the placements, the classes and the weights that `delong` computes with.
+
+    With `difference`, the placements of the second score are subtracted from those of the first.
+    Rows of weight 0 are left out of all but the areas.
+    """
     positive, vectors = np.asarray(true, np.bool_), [np.asarray(score) for score in scores]
     if weight is None:
         weights = None
@@ -230,7 +241,7 @@ def same_ranking(score: npt.ArrayLike, other: npt.ArrayLike) -> bool:
 
 
 def mid_ranks(values: npt.ArrayLike) -> Floats:
-    """Return the rank of each value, from 0.5; equal values share their mean rank.
+    """Return the rank of each value, counted from 0.5; equal values share their mean rank.
 
     Examples
     --------
@@ -246,7 +257,7 @@ def mid_ranks(values: npt.ArrayLike) -> Floats:
 def hanley_interval(
     area: float, positives: float, negatives: float, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Return the interval of an area under the ROC curve from the class sizes only.
+    """Return a score interval of an area under the ROC curve, from the sizes of the classes only.
 
     It contains all areas ``a`` that a score test does not reject. The variance with ``m`` positive
     and ``n`` negative rows is
@@ -282,18 +293,22 @@ def hanley_interval(
 
 
 def placements(positive: Mask, score: Values, weight: Floats) -> Floats:
-    """Return the placement of each row: its share of won pairs with the other class, by weight."""
+    """Return for each row the share of rows of the other class that it is ranked correctly against.
+
+    A positive row is ranked correctly against negative rows with a lower score. A tie counts half,
+    and rows count by their weight.
+    """
     return _shares(*_twice_won(positive, score, weight), positive)
 
 
 def _twice_won(
     positive: Mask, score: Values, weight: Floats | None = None
 ) -> tuple[Values, tuple[Any, Any]]:
-    """Return twice the number of won pairs of each row, and the sizes of both classes.
+    """Return twice the number of pairs that each row wins, and the sizes of both classes.
 
-    A pair is one positive and one negative row; it is won where the positive row has the higher
-    score, and a tie counts half. Twice the number is an integer, so that nothing is rounded. With
-    weights, both are sums of weights.
+    A pair is one positive and one negative row. Both of its rows win it where the positive row has
+    the higher score, and a tie counts half. Twice the number is an integer, so that nothing is
+    rounded. With weights, both results are sums of weights.
     """
     order, rows = np.argsort(score), len(score)
     ranked, labels = score[order], positive[order]
@@ -325,7 +340,7 @@ def _twice_won(
 
 
 def _shares(won: Values, totals: tuple[Any, Any], positive: Mask) -> Floats:
-    """Return the placements, given twice the number of won pairs."""
+    """Return the share of pairs that each row wins, from the results of `_twice_won`."""
     hits, misses = totals
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(won / np.where(positive, 2 * misses, 2 * hits))
@@ -343,7 +358,7 @@ def _weighted_area(placed: Floats, positive: Mask, weight: Floats) -> float:
 
 
 def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats:
-    """Return the covariance of the mean placements, shape (k, k): the sum over both classes."""
+    """Return the covariance matrix of the mean placements of k scores, summed over both classes."""
     total = np.zeros((len(placed), len(placed)))
     for rows in (positive, ~positive):
         values, n = placed[:, rows], 0.0
@@ -364,7 +379,7 @@ def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats
 
 
 def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[float, Floats]:
-    """Return the area under the ROC curve and the influence of each row on it.
+    """Return the area under the ROC curve, and the influence of each row on it.
 
     The sum of the squared influences is DeLong's variance, except for the factors ``n / (n - 1)``
     of the classes. The influence on a mean of areas is the mean of the influences. Arguments and
@@ -384,7 +399,7 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
 
 
 class PrecisionCurve(NamedTuple):
-    """Rows sorted by falling score, for average precision and resamples of it.
+    """Rows sorted by descending score, from which average precision is computed.
 
     `ends` are the positions of the last row of each run of equal scores that contains a positive.
     """
@@ -402,9 +417,9 @@ class PrecisionCurve(NamedTuple):
         return float(self.values(np.ones((1, len(self.positive)), np.uint8))[0])
 
     def values(self, counts: Values) -> Floats:
-        """Return the average precision of b resamples, shape (b,).
+        """Return the average precision of each of b resamples, shape (b,).
 
-        `counts`, of shape (b, n), are how often each sorted row was drawn.
+        `counts`, of shape (b, n), is how often each sorted row was drawn in each resample.
         """
         weighted, kind = (counts, np.int32) if self.weight is None else (counts * self.weight, None)
         if not len(self.ends):
@@ -421,7 +436,7 @@ class PrecisionCurve(NamedTuple):
     def influence(self) -> Floats:
         """Return the influence of each sorted row on the average precision.
 
-        It is the derivative by the weight of the row, times that weight.
+        The influence is the derivative with respect to the row's weight, times that weight.
         """
         weight = np.ones(len(self.positive)) if self.weight is None else self.weight
         hits, ranked = np.cumsum(weight * self.positive)[self.ends], np.cumsum(weight)[self.ends]
@@ -442,7 +457,7 @@ class PrecisionCurve(NamedTuple):
 def precision_curve(
     true: npt.ArrayLike, score: npt.ArrayLike, weight: Floats | None = None
 ) -> PrecisionCurve:
-    """Sort rows by falling score, for average precision and any number of resamples of it.
+    """Sort rows by descending score, to compute the average precision and that of resamples.
 
     Parameters
     ----------

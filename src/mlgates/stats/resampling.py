@@ -40,7 +40,11 @@ _POISSON = np.searchsorted(
 
 
 class Resampled(NamedTuple):
-    """An interval from resamples, and the method that it was computed with."""
+    """A bootstrap interval, and the method that gave it.
+
+    `interval` is None where `how` is "degenerate" (all draws are equal) or "undefined" (too many
+    draws have no value).
+    """
 
     interval: tuple[float, float] | None
     how: Literal["BCa", "percentile", "degenerate", "undefined"]
@@ -125,7 +129,7 @@ def bca_interval(
 def cells_interval(
     statistic: Statistic, cells: Floats, confidence: float = 0.95, resamples: int = RESAMPLES
 ) -> Resampled:
-    """Return the BCa interval of a function of counts.
+    """Return the BCa bootstrap interval of a function of a table of counts.
 
     A multinomial draw of the counts has the same distribution as counting resampled rows, at a cost
     that does not depend on the number of rows.
@@ -172,7 +176,10 @@ def cells_interval(
 
 
 def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
-    """Yield batches of multinomial draws of a table of counts, each ``(b, *cells.shape)``."""
+    """Yield resamples of a table of counts by multinomial draws, in batches.
+
+    A batch of b resamples has shape ``(b, *cells.shape)``.
+    """
     rng, flat = np.random.default_rng(SEED), cells.ravel()
     filled = np.flatnonzero(flat)
     total = flat[filled].sum()
@@ -184,10 +191,11 @@ def multinomial_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Flo
 
 
 def smoothed_cells(cells: Floats, resamples: int = RESAMPLES) -> Iterator[Floats]:
-    """Yield batches of Dirichlet draws of a table with two rows added, spread over all cells.
+    """Yield draws of a table of counts from a Dirichlet distribution, in batches.
 
-    With the four cells of two classes this is the posterior distribution under Jeffreys' prior, one
-    half for each cell. It is for tables whose multinomial draws would all give the same value.
+    Two rows are added to the table first, spread equally over all cells. With the four cells of two
+    classes this is the posterior distribution under Jeffreys' prior, one half for each cell. It is
+    used for tables whose multinomial draws would all give the same value.
 
     References
     ----------
@@ -205,7 +213,7 @@ def row_counts(
     rng: np.random.Generator,
     strata: Values | None = None,
 ) -> Iterator[Values]:
-    """Yield batches ``(b, n)`` of how often each row is drawn in each resample.
+    """Yield how often each of n rows is drawn in each resample, in batches of shape ``(b, n)``.
 
     From 10,000 rows on, each count is drawn from the Poisson distribution of mean 1, the limit of
     the multinomial one; the size of a resample then has the standard deviation ``sqrt(n)``.
@@ -231,7 +239,10 @@ def row_indices(
     rng: np.random.Generator,
     strata: Values | None = None,
 ) -> Iterator[Counts]:
-    """Yield batches ``(b, n)`` of row numbers drawn with replacement, within `strata` if given."""
+    """Yield row numbers drawn with replacement, in batches of b resamples of shape ``(b, n)``.
+
+    `strata` is one code per row; if given, each resample keeps the number of rows of each stratum.
+    """
     if strata is None:
         for size in _sizes(resamples, n):
             yield rng.integers(n, size=(size, n))
@@ -246,7 +257,10 @@ def row_indices(
 
 
 def _sizes(resamples: int, width: int) -> Iterator[int]:
-    """Yield the number of draws in each batch."""
+    """Yield the number of resamples in each batch, so that a batch needs a bounded memory.
+
+    `width` is the number of values in one resample.
+    """
     most = max(1, _BATCH // max(1, width))
     for start in range(0, resamples, most):
         yield min(most, resamples - start)

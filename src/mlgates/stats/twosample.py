@@ -57,7 +57,7 @@ _WHOLE_PRODUCT = 1 << 62
 
 
 class Bounded(NamedTuple):
-    """Estimate of a distance with its lower and upper bound; all NaN if undefined."""
+    """An estimate of a distance, with its lower and upper bound; all three are NaN if undefined."""
 
     value: float
     low: float
@@ -65,7 +65,11 @@ class Bounded(NamedTuple):
 
 
 class PointCounts(NamedTuple):
-    """Number of values below each point (`low`), up to it (`high`), in all and infinite."""
+    """The numbers of values of a sample below and up to each of some points.
+
+    `low` counts the values below each point, `high` those up to it, `n` all values, `neg_inf` and
+    `pos_inf` the infinite ones.
+    """
 
     low: Counts
     high: Counts
@@ -137,7 +141,11 @@ def ks_distance(x: Values, y: Values) -> float:
 
 
 def _search(x: Values, y: Values, best: int, start: Counts, width: int) -> tuple[int, Counts]:
-    """Return the largest distance with the ends of blocks, and the blocks that may exceed it."""
+    """Return the largest distance at ends of blocks, and the blocks inside which it may be larger.
+
+    A block is a run of `width` successive values of `x`, and `start` are the positions of the first
+    ones. Distances are whole numbers, ``n * m * |F - G|``; `best` is the largest one known before.
+    """
     n, m = len(x), len(y)
     stop = np.minimum(start + width, n)
     least = greatest = x[start]
@@ -162,7 +170,7 @@ def _search(x: Values, y: Values, best: int, start: Counts, width: int) -> tuple
 
 
 def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
-    """Return the p-value of the number of values beyond the ends of another sample.
+    """Return the p-value of the number of values that lie beyond the extremes of another sample.
 
     Under equal distributions, the `k` largest of all ``n + m`` values are all from the sample of
     `n` with probability ``prod (n - i) / (n + m - i)`` for ``i < k``. The p-value is twice the
@@ -191,7 +199,7 @@ def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
 
 
 def ks_chance(n: int, m: int, alpha: float) -> float:
-    """Return the KS distance that samples of one distribution exceed with probability `alpha`.
+    """Return the KS distance that two samples of one distribution exceed with probability `alpha`.
 
     It is ``sqrt(-ln(alpha / 2) / 2 * (n + m) / (n * m))``, from the first term of the limiting
     series. Values above 1 mean that no distance is significant. NaN if a sample is empty.
@@ -320,7 +328,7 @@ def wasserstein(x: Values, y: Values) -> float:
     """
     if not (_is_finite(x) and _is_finite(y)):
         return math.nan
-    reach = max(_reach(x), _reach(y))
+    reach = max(_largest_magnitude(x), _largest_magnitude(y))
     if reach > _LARGE:
         return wasserstein(_scaled(x), _scaled(y)) / _SCALE
     if reach < _WHOLE:
@@ -336,7 +344,10 @@ def wasserstein(x: Values, y: Values) -> float:
 
 
 def _area(fine: Values, coarse: Values, first: int, stop: int) -> float:
-    """Return ``n m`` times the area between the quantile functions from first/n to stop/n."""
+    """Return ``n * m`` times the area between two quantile functions from first / n to stop / n.
+
+    `fine` is the larger sample, with n sorted values, and `coarse` the smaller one, with m.
+    """
     n, m = len(fine), len(coarse)
     values, at = fine[first:stop], np.arange(first, stop) * m
     # The step of value i of the finer sample is from i/n to (i+1)/n. It has at most one j/m inside.
@@ -349,24 +360,24 @@ def _area(fine: Values, coarse: Values, first: int, stop: int) -> float:
 
 
 def _is_finite(values: Values) -> bool:
-    """Return whether a sorted array has values, and all of them are finite."""
+    """Return whether a sorted array is not empty and has only finite values."""
     return len(values) > 0 and math.isfinite(values[0]) and math.isfinite(values[-1])
 
 
-def _reach(values: Values) -> float:
+def _largest_magnitude(values: Values) -> float:
     """Return the greatest absolute value of a sorted array."""
     return max(abs(float(values[0])), abs(float(values[-1])))
 
 
 def _scaled(values: Values) -> Values:
-    """Return the values scaled down; the smallest doubles become 0."""
+    """Return the values multiplied by 2**-60, so that sums do not overflow; tiny ones become 0."""
     with np.errstate(under="ignore"):
         scaled: Values = values * _SCALE
     return scaled
 
 
 def distance(a: Values, b: Values) -> Floats:
-    """Return ``|a - b|`` as doubles; differences of integers are exact before they are rounded.
+    """Return ``|a - b|`` as doubles, rounded only once also for large integers.
 
     Examples
     --------
@@ -387,7 +398,7 @@ def distance(a: Values, b: Values) -> Floats:
 
 
 def _split(values: Values) -> tuple[Floats, Floats]:
-    """Return numbers as sums of two doubles, a multiple of 2**32 and a remainder of its sign."""
+    """Split numbers into two doubles each: a multiple of 2**32, and the rest with the same sign."""
     if values.dtype.kind == "f":
         values = values.astype(np.float64, copy=False)
         low = np.fmod(np.where(np.isfinite(values), values, 0.0), _HIGH)
@@ -399,7 +410,7 @@ def _split(values: Values) -> tuple[Floats, Floats]:
 
 
 def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
-    """Return bounds of the KS distance of two samples counted at the same sorted points.
+    """Return bounds of the KS distance of two samples of which only counts at points are known.
 
     The lower bound, which is also the estimate, is the largest difference at a point, just below
     one, or at an infinity. Between two points, ``F`` is at least ``F(a)`` and at most ``F(b-)``,
@@ -433,7 +444,10 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
 
 
 def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any, Any]:
-    """Return `size` times four counts: below each point, up to each point, at -inf, below inf."""
+    """Return four counts of a sample, multiplied by `size` and as integers of type `kind`.
+
+    They are the numbers of values below each point, up to each point, at -inf, and below inf.
+    """
     ends = np.array([side.neg_inf, side.n - side.pos_inf], kind) * size
     return side.low.astype(kind) * size, side.high.astype(kind) * size, ends[0], ends[1]
 
@@ -441,7 +455,9 @@ def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any
 def wasserstein_between(
     points: Values, reference: PointCounts, current: PointCounts, beyond: float = 0.0
 ) -> Bounded:
-    """Return bounds of the Wasserstein distance of two samples counted at the same points.
+    """Return bounds of the Wasserstein distance of two samples, of which only counts are known.
+
+    Both samples are counted at the same points.
 
     The distance is ``integral |F - G|``. The estimate assumes that both functions rise linearly
     between two points; the bounds need no assumption.
@@ -491,7 +507,7 @@ def wasserstein_between(
 
 
 def spread(x: Values) -> float:
-    """Return the scale of a sorted sample: the interquartile range divided by 1.349.
+    """Return a robust scale of a sorted sample: the interquartile range divided by 1.349.
 
     For a normal distribution this is the standard deviation, but it is robust against outliers. If
     the quartiles are equal, it is the standard deviation (with divisor n). NaN if the sample is
@@ -524,7 +540,7 @@ def spread(x: Values) -> float:
         return 0.0
     # The standard deviation, from deviations from the value that half of the sample is equal to.
     scale = 1.0
-    if _reach(x) > _LARGE:
+    if _largest_magnitude(x) > _LARGE:
         x, scale = _scaled(x), _SCALE
     middle = x[n // 2]
     away = np.where(x < middle, -1.0, 1.0) * distance(x, middle)
