@@ -340,7 +340,7 @@ def test_conditions_on_other_rows():
 def test_conditions_must_keep_the_order_of_rows():
     table = pd.DataFrame({"a": [3, 1, 2]}, index=[7, 8, 9])
     said = "the condition of slice 's' must return a Series with the index of the table, "
-    said += "got one with another index"
+    said += "got another index"
     assert refusal(slices, {"s": lambda got: got.sort_values("a")["a"] > 1}, X=table) == said
     for condition in (
         lambda got: got["a"] > 1,

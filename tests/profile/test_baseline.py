@@ -145,7 +145,7 @@ def test_unknown_and_wrong_excluded_columns_are_refused():
 
 
 def test_profile_without_distributions_is_refused():
-    with pytest.raises(mg.EvidenceError, match="the profile must have a distribution of 'x'"):
+    with pytest.raises(mg.EvidenceError, match="the profile must have a `Distribution` of 'x'"):
         mg.Baseline.from_data(mg.Profile.of({"x": [1.0]}, []))
 
 
@@ -271,7 +271,9 @@ def test_save_replaces_the_file_completely_or_not_at_all(path, baseline, monkeyp
 def test_save_refuses_a_baseline_that_is_too_large(path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(module, "MAX_BYTES", 1_000)
-    with pytest.raises(mg.EvidenceError, match="the baseline must have at most 1,000 bytes, got"):
+    with pytest.raises(
+        mg.EvidenceError, match="the file of a baseline must have at most 1,000 bytes, got"
+    ):
         mg.Baseline.from_data({"x": range(300)}).save(path)
     assert path.read_bytes() == before
 
@@ -431,11 +433,11 @@ NONSENSE = [
     (("columns", AGE, "field", "kind"), "number", "`field` must have a name"),
     (("columns", AGE, "field", "type"), 7, "`type` must be a string, got 7"),
     (("columns", AGE, "field", "encoded"), 0, "`field` must have a name"),
-    (("columns", AGE, "field", "kind"), "string", "column 'age': the distribution does not match"),
-    (("columns", AGE, "counts", "nulls"), 1, "column 'age': the distribution does not match"),
-    (("columns", AGE, "counts", "neg_inf"), 1, "column 'age': the distribution does not match"),
-    (("columns", AGE, "counts", "pos_inf"), 401, "column 'age': `counts` must have at most"),
-    (("columns", AGE, "counts", "nans"), 401, "column 'age': `counts` must have at most"),
+    (("columns", AGE, "field", "kind"), "string", "column 'age': the stored distribution does not"),
+    (("columns", AGE, "counts", "nulls"), 1, "column 'age': the stored distribution does not"),
+    (("columns", AGE, "counts", "neg_inf"), 1, "column 'age': the stored distribution does not"),
+    (("columns", AGE, "counts", "pos_inf"), 401, "column 'age': `counts` must not have more"),
+    (("columns", AGE, "counts", "nans"), 401, "column 'age': `counts` must not have more"),
     (("columns", ID, "counts", "nulls"), 2**70, "column 'id': `nulls` must be at most"),
     (("columns", AGE, "counts", "rows"), -3, "column 'age': `rows` must be a whole number"),
     (("columns", AGE, "min"), "low", "column 'age': expected a number, got 'low'"),
@@ -445,7 +447,7 @@ NONSENSE = [
         "column 'age': `points` must be numbers of at most 64 bits",
     ),
     (("columns", AGE, "knots", "low", 0), 7, "column 'age': `low` and `high` must increase"),
-    (("columns", AGE, "categories"), {"values": ["a"], "counts": [400]}, "column 'age': the dist"),
+    (("columns", AGE, "categories"), {"values": ["a"], "counts": [400]}, "column 'age': the stor"),
     (("columns", MEMBER, "categories", "values"), [0, 1], "column 'member': `categories` must"),
     (("columns", COUNTRY, "categories", "values", 0), "FR", "column 'country': `categories` must"),
     (
@@ -455,7 +457,11 @@ NONSENSE = [
     ),
     (("columns", COUNTRY, "categories", "values", 0), None, "column 'country': `categories` must"),
     (("columns", COUNTRY, "categories", "counts", 0), 0, "column 'country': `categories` must"),
-    (("columns", COUNTRY, "categories", "counts", 0), 1, "column 'country': the distribution"),
+    (
+        ("columns", COUNTRY, "categories", "counts", 0),
+        1,
+        "column 'country': the stored distribution",
+    ),
     (("columns", COUNTRY, "categories", "counts", 0), 2**80, "column 'country': `categories` must"),
     (("columns", COUNTRY, "categories", "counts"), [400], "column 'country': `categories` must"),
     (("columns", COUNTRY, "categories", "counts"), None, "column 'country': `counts` must be a"),

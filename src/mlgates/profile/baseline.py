@@ -21,7 +21,7 @@ from mlgates.profile.column import ColumnProfile
 from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.scan import Profile
-from mlgates.profile.sketch import QuantileSketch, double_sized
+from mlgates.profile.sketch import QuantileSketch, number_in_range
 from mlgates.tables.field import Field, TableSchema, check_names, is_unicode
 from mlgates.tables.source import as_source
 
@@ -103,7 +103,7 @@ class Baseline:
     def from_data(
         cls, data: object, *, exclude: str | Iterable[str] = (), n_jobs: int | None = None
     ) -> "Baseline":
-        """Return the baseline of a table.
+        """Build the baseline of a table.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Baseline:
         for name, column in profile.columns.items():
             if column.field.kind in _NUMBERS | _CATEGORIES:
                 if Distribution(name) not in profile:
-                    msg = f"Baseline.from_data: the profile must have a distribution of {name!r}"
+                    msg = f"Baseline.from_data: the profile must have a `Distribution` of {name!r}"
                     raise EvidenceError(msg)
                 distribution = profile[Distribution(name)]
                 if isinstance(distribution, Ecdf):
@@ -184,14 +184,16 @@ class Baseline:
         text_of = ",\n".join(f" {json.dumps(key)}: {line}" for key, line in lines.items())
         written = f"{{\n{text_of}\n}}\n"
         if len(written) > MAX_BYTES:
-            msg = f"the baseline must have at most {MAX_BYTES:,} bytes, got {len(written):,}; "
-            msg += "leave columns out"
+            msg = (
+                f"the file of a baseline must have at most {MAX_BYTES:,} bytes, got "
+                f"{len(written):,}; leave columns out with `exclude`"
+            )
             raise EvidenceError(msg)
         jsonfile.write_atomic(path, written)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Baseline":
-        """Return the baseline that `save` wrote.
+        """Read a baseline from a file that `save` wrote.
 
         Parameters
         ----------
@@ -218,7 +220,7 @@ class Baseline:
             raise EvidenceError(msg) from error
 
     def _body(self) -> dict[str, Any]:
-        """Return the contents of the file, except its SHA-256."""
+        """Return what is written to the file as JSON values, except the SHA-256 of it."""
         columns = []
         for name, column in self.columns.items():
             kept = self.distributions.get(name)
@@ -229,8 +231,8 @@ class Baseline:
                 {
                     "field": {f.name: getattr(column.field, f.name) for f in fields_of(Field)},
                     "counts": {key: getattr(column, key) for key in _COUNTS},
-                    "min": _extreme(column.min),
-                    "max": _extreme(column.max),
+                    "min": _to_json_number(column.min),
+                    "max": _to_json_number(column.max),
                     "knots": kept.to_dict() if isinstance(kept, QuantileSketch) else None,
                     "categories": counts,
                 }
@@ -295,9 +297,9 @@ Reference = Profile | Baseline
 
 
 def is_identifier(frequencies: Frequencies) -> bool:
-    """Return whether a column has identifiers, names or free text rather than categories.
+    """Return whether the values of a column are identifiers, names or free text, not categories.
 
-    It has if there are more than 1,000 distinct values, or more than 20 with fewer than two rows
+    They are if there are more than 1,000 distinct values, or more than 20 with fewer than two rows
     each on average, or a text of more than 200 characters.
 
     Examples
@@ -317,20 +319,23 @@ def is_identifier(frequencies: Frequencies) -> bool:
 
 
 def _digest(body: Mapping[str, object]) -> str:
-    """Return the SHA-256 of the contents of a file."""
+    """Return the SHA-256 of the contents of a baseline file, written as JSON with sorted keys."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _extreme(value: Any) -> object:
-    """Return a smallest or largest value as a JSON number; decimals are rounded to doubles."""
+def _to_json_number(value: Any) -> object:
+    """Convert the smallest or the largest value of a column to a JSON number, or None.
+
+    Bools become 0 and 1, and decimals are rounded to doubles.
+    """
     if isinstance(value, bool):
         return int(value)
     return float(value) if isinstance(value, Decimal) else value
 
 
 def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
-    """Read a column's profile and its stored distribution from JSON values."""
+    """Read the profile of a column, and its distribution if one is stored, from JSON values."""
     given = fields(data, _COLUMN, "column")
     described = fields(given["field"], frozenset(f.name for f in fields_of(Field)), "field")
     texts = {
@@ -346,7 +351,7 @@ def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
     try:
         counts = fields(given["counts"], frozenset(_COUNTS), "counts")
         sizes = {key: _size(counts[key], key) for key in _COUNTS}
-        extremes = {key: double_sized(given[key], key) for key in ("min", "max")}
+        extremes = {key: number_in_range(given[key], key) for key in ("min", "max")}
         column = ColumnProfile(field, **sizes, **extremes)  # type: ignore[arg-type]
         return column, _read_distribution(given, column)
     except EvidenceError as error:
@@ -355,7 +360,7 @@ def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
 
 
 def _size(value: object, name: str) -> int:
-    """Return a number of rows, or a checksum, from JSON."""
+    """Read a count of rows, or a checksum, from a JSON value; `name` is its key in the file."""
     size, most = whole(value, name), _MOST_CHECKSUM if name == "checksum" else _MOST_ROWS
     if size > most:
         msg = f"`{name}` must be at most {most:,}, got a larger integer"
@@ -364,10 +369,12 @@ def _size(value: object, name: str) -> int:
 
 
 def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _Kept | None:
-    """Read a column's stored distribution from JSON values; None if it has none."""
+    """Read the distribution of a column from JSON values; None if the column has none."""
     if column.infinite > column.valid:
-        msg = "`counts` must have at most as many missing and infinite cells as rows, got "
-        msg += f"{column.missing + column.infinite:,} of {column.rows:,} rows"
+        msg = (
+            "`counts` must not have more missing and infinite cells than rows, got "
+            f"{column.missing + column.infinite:,} such cells in {column.rows:,} rows"
+        )
         raise EvidenceError(msg)
     kept: _Kept | None = None
     fits = True
@@ -379,13 +386,13 @@ def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _K
         kept = _read_categories(given["categories"], column.field.kind)
         fits = column.field.kind in _CATEGORIES and kept.n == column.valid
     if not fits or (given["knots"] and given["categories"]):
-        msg = "the distribution does not match `counts`"
+        msg = "the stored distribution does not have the numbers of values in `counts`"
         raise EvidenceError(msg)
     return kept
 
 
 def _read_categories(data: object, kind: str) -> Frequencies:
-    """Return the frequencies of a text or bool column from JSON values."""
+    """Read how often each value of a text or bool column occurs from JSON values."""
     given = fields(data, frozenset({"values", "counts"}), "categories")
     values, counts = items(given["values"], "values"), items(given["counts"], "counts")
     class_ = bool if kind == "bool" else str

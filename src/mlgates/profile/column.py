@@ -1,4 +1,4 @@
-"""One column of a batch, its checksum, and its profile."""
+"""One column of one batch of rows, its checksum, and its profile."""
 
 import dataclasses
 from dataclasses import dataclass, replace
@@ -43,7 +43,9 @@ _TEXTS_BLOCK = 1 << 14
 
 
 class Sweep(NamedTuple):
-    """A column of floats, NaN where missing, with results of one pass over it.
+    """A column of floats, with everything that is computed in one pass over its values.
+
+    Missing values are NaN in `floats`.
 
     `low` and `high` are the extremes, NaN if the column has no value. `sorted_values` is None
     unless the values were sorted in the same pass.
@@ -58,7 +60,7 @@ class Sweep(NamedTuple):
 
 
 class ColumnView:
-    """One column of one batch: counts of missing cells, extremes, and values in several forms.
+    """One column of one batch of rows: its missing cells, extremes and values.
 
     Null and NaN are missing, and are counted separately. Infinities are values.
 
@@ -144,19 +146,22 @@ class ColumnView:
 
     @cached_property
     def plain(self) -> pa.ChunkedArray:
-        """The column without dictionary encoding."""
+        """The column as an Arrow array that is not dictionary-encoded."""
         return encoding.decode(self.array)
 
     @property
     def given_type(self) -> pa.DataType:
-        """Type of `plain`, or float16 for half floats, which are read as float32."""
+        """Arrow type of the values in the user's table.
+
+        This is the type of `plain`, except for half floats: they are float16, but read as float32.
+        """
         is_half = self.field.kind == "float" and "halffloat" in self.field.type
         type_ = self.array.type  # (decoding texts takes long, if they repeat)
         type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
         return pa.float16() if is_half else type_
 
     def aligned(self) -> pa.ChunkedArray:
-        """Return one value per row, without dictionary encoding, null where null or NaN.
+        """Return one value per row as an Arrow array; null and NaN both become null.
 
         Examples
         --------
@@ -169,7 +174,7 @@ class ColumnView:
         return pc.if_else(mask, pa.scalar(None, self.plain.type), self.plain)
 
     def missing_mask(self) -> npt.NDArray[np.bool_]:
-        """Return a mask, shape (rows,), of missing rows."""
+        """Return a mask, shape (rows,), that is true for rows whose value is null or NaN."""
         if self._mask is None:
             if self.field.kind == "float":
                 self._mask = np.asarray(np.isnan(self.floats))
@@ -202,16 +207,16 @@ class ColumnView:
         return np.empty(0)
 
     def in_order(self) -> npt.NDArray[Any]:
-        """Return the sorted values, as `mlgates.stats.counting.in_order` does."""
+        """Return the values in ascending order, as `mlgates.stats.counting.in_order` does."""
         if self.sorted_values is None:
             self.sorted_values = in_order(self.values)
         return self.sorted_values
 
     @cached_property
     def encoded(self) -> pa.DictionaryArray:
-        """The column, dictionary-encoded with distinct values; missing rows are null.
+        """The column as a dictionary-encoded Arrow array; missing rows are null.
 
-        The dictionary may contain values that no row has.
+        The values of the dictionary are distinct, but some of them may occur in no row.
         """
         kind = self.field.kind
         if kind == "null":
@@ -224,30 +229,30 @@ class ColumnView:
 
     @property
     def is_encoded(self) -> bool:
-        """Whether `encoded` costs little, because the column is dictionary-encoded already."""
+        """Whether `encoded` costs little, because the column is already dictionary-encoded."""
         is_dictionary = pa.types.is_dictionary(self.array.type)
         return "encoded" in vars(self) or bool(self.field.kind in TEXTS and is_dictionary)
 
     @cached_property
     def codes(self) -> npt.NDArray[np.int32]:
-        """Position of each row's value in the dictionary of `encoded`; -1 where missing."""
+        """Position of each row's value in the dictionary of `encoded`; -1 for a missing row."""
         return np.asarray(self.encoded.indices.fill_null(-1).to_numpy())
 
     @cached_property
     def code_counts(self) -> npt.NDArray[np.int64]:
-        """Number of rows with each value of the dictionary of `encoded`."""
+        """Number of rows that have each value of the dictionary of `encoded`."""
         # The code of a missing row is -1.
         return np.bincount(self.codes + 1, minlength=len(self.encoded.dictionary) + 1)[1:]
 
     def checksum(self) -> int:
-        """Return a sum over the values, modulo 2**64.
+        """Return a checksum of the values, a sum modulo 2**64.
 
         It does not depend on their width, order and chunks. Whole numbers are added as 64-bit
         integers, times as nanoseconds, floats and decimals as doubles. The bits of each number are
-        mixed first, so that two sets of numbers with the same sum have different checksums. Of
-        bools, those that are true are counted. Of texts, all bytes, the lengths and the last eight
-        bytes are added, so that the checksum does not change when earlier bytes change places.
-        0 for all other kinds.
+        mixed first, so that two sets of numbers with the same sum have different checksums. The
+        checksum of bools is the number of true ones. That of texts adds the bytes, the lengths and
+        the last eight bytes of each text, so it does not change when earlier bytes of a text change
+        places. It is 0 for columns of any other kind.
         """
         kind = self.stored
         if kind == "float":
@@ -273,7 +278,10 @@ class ColumnView:
 
 
 def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
-    """Read floats once, in blocks that fit into the processor's cache."""
+    """Compute the extremes, the number of NaNs and the checksum of floats in one pass.
+
+    The floats are read in blocks that fit into the processor's cache.
+    """
     low, high, missing, total = np.nan, np.nan, 0, 0
     scratch = np.empty((2, min(len(floats), _BLOCK)), np.uint64)
     with np.errstate(invalid="ignore"):
@@ -297,7 +305,10 @@ def _sweep(floats: npt.NDArray[np.floating]) -> Sweep:
 def _mixed(
     values: npt.NDArray[Any], bits: npt.NDArray[np.uint64], out: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint64]:
-    """Mix the bits of floats without NaN, as doubles; `out` may be the memory of the values.
+    """Mix the bits of floats, converted to doubles, for a checksum.
+
+    There must be no NaN. `bits` and `out` are the memory for intermediate and final results; `out`
+    may be the memory of `values`.
 
     The result is ``p ^ (p >> 31)``, where ``p`` are the bits of the double ``b * x`` for a constant
     ``b`` a little below 1. The checksum adds its squares modulo 2**64. Because products are
@@ -313,7 +324,7 @@ def _mixed(
 def float_sums(
     rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint64]:
-    """Return the checksum of each row of a matrix; undefined for rows with NaN.
+    """Return the checksum of each row of a matrix of floats; it is undefined for rows with NaN.
 
     `rows` is overwritten. `scratch`, of the same shape, is working memory.
     """
@@ -323,7 +334,7 @@ def float_sums(
 
 
 def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
-    """Return the sum of ``scale * bits`` modulo 2**64, each term mixed before it is added.
+    """Return a checksum of 64-bit words: the sum of ``scale * bits``, mixed, modulo 2**64.
 
     Each ``x = scale * bits`` adds ``z * (z >> 32)`` with ``z = c * (x ^ (x >> 32))`` and an odd
     constant ``c``, all modulo 2**64, so that two sets of numbers with the same sum have different
@@ -333,7 +344,10 @@ def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> int:
-    """Mix words in place, as described in `mixed_sum`, and return their sum modulo 2**64."""
+    """Mix the bits of each word and return the sum of the words modulo 2**64.
+
+    The words are overwritten with the results. `mixed_sum` describes the computation.
+    """
     shifted = words >> _HALF
     words ^= shifted
     words *= _MULTIPLIER
@@ -342,7 +356,7 @@ def _mix(words: npt.NDArray[np.uint64]) -> int:
 
 
 def text_sum(texts: pa.ChunkedArray) -> int:
-    """Return the sum of `text_weights` modulo 2**64 over all texts that are not null."""
+    """Return the sum of `text_weights`, modulo 2**64, over all texts that are not null."""
     total = bytes_sum(texts)
     for part in texts.chunks:
         chunk = as_bytes(part)
@@ -351,16 +365,16 @@ def text_sum(texts: pa.ChunkedArray) -> int:
             chunk = chunk.drop_null()
         offsets, data = offsets_and_bytes(chunk)
         for row in range(0, len(chunk), _TEXTS_BLOCK):
-            words = _last_words(offsets[row : row + _TEXTS_BLOCK + 1], offsets[0], data)
+            words = _last_eight_bytes(offsets[row : row + _TEXTS_BLOCK + 1], offsets[0], data)
             total += _mix(words)
     return total % 2**64
 
 
 def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return the term that each text adds to the checksum of its column.
+    """Return the number that each text adds to the checksum of its column.
 
-    It is the sum of the bytes, plus 2**32 times their number, plus the last eight bytes, mixed. It
-    does not depend on the order of earlier bytes.
+    It is the sum of the bytes, plus 2**32 times their number, plus the last eight bytes after their
+    bits were mixed. It does not depend on the order of earlier bytes.
 
     Examples
     --------
@@ -368,15 +382,18 @@ def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
     3
     """
     offsets, data = offsets_and_bytes(as_bytes(texts))
-    words = _last_words(offsets, offsets[0], data)
+    words = _last_eight_bytes(offsets, offsets[0], data)
     _mix(words)
     return byte_weights(texts) + words
 
 
-def _last_words(
+def _last_eight_bytes(
     offsets: npt.NDArray[np.integer], first: int, data: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint64]:
-    """Return the last eight bytes of each text as one number; all bytes of shorter texts."""
+    """Return the last eight bytes of each text as an integer; a shorter text is used whole.
+
+    `data` has the bytes of the texts, and `offsets` the position of each of them, plus `first`.
+    """
     # Only the bytes of these texts are copied, after eight zeros.
     begin, end = int(offsets[0] - first), int(offsets[-1] - first)
     padded = np.concatenate([np.zeros(8, np.uint8), data[begin:end]])
@@ -390,7 +407,7 @@ def _last_words(
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """Counts, extremes and checksum of a column.
+    """Counts of cells, the smallest and the largest value, and the checksum of a column.
 
     The attributes are those of `ColumnView`. Dates are days since 1970-01-01, other times whole
     numbers of their unit.
@@ -424,7 +441,7 @@ class ColumnProfile:
 
     @classmethod
     def of(cls, view: ColumnView) -> "ColumnProfile":
-        """Return the profile of one column of one batch."""
+        """Return the profile of one column of one batch of rows."""
         counts = (view.rows, view.nulls, view.nans, view.neg_inf, view.pos_inf)
         return cls(view.field, *counts, view.min, view.max, view.checksum())
 
@@ -434,10 +451,11 @@ class ColumnProfile:
         return self.neg_inf + self.pos_inf
 
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
-        """Return the profile of the rows of both; EvidenceError if their kinds do not fit.
+        """Return the profile of the rows of both profiles together.
 
-        Integers and floats make floats: an hour of integers with a missing cell is often one of
-        floats. The checksum is then not that of one column with all rows.
+        Integers merge with floats to floats, because an hourly table that has integers often has
+        floats when a cell is missing. The checksum is then not that of one column with all rows.
+        Raises EvidenceError for other kinds that differ.
         """
         field = merge_fields(self.field, other.field)
         low = min((x for x in (self.min, other.min) if x is not None), default=None)
@@ -459,10 +477,10 @@ class ColumnProfile:
 
 
 def merge_fields(a: Field, b: Field) -> Field:
-    """Return the field of a column from those of two parts.
+    """Return the name and type of a column from those of two tables that are merged.
 
-    One of kind "null" fits any other. Numbers of two kinds are floats, or decimals if none is a
-    float.
+    Kind "null" (only missing values) merges with any other. Numbers of two kinds become floats, or
+    decimals if none of them is a float. Raises EvidenceError for other kinds that differ.
     """
     if a.kind == "null":
         return replace(b, name=a.name)

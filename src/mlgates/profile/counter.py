@@ -1,4 +1,4 @@
-"""Base classes of counters, which the scan of a table applies to rows, and of their results.
+"""Base classes of counters, which describe what to count in a table, and of their results.
 
 A counter is a frozen value that describes what to count. Its result for some rows is a state.
 States of consecutive rows merge into one state.
@@ -25,7 +25,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 class State:
-    """The result of a counter for some rows; states of consecutive rows merge into one.
+    """The result of a counter for some rows; states of consecutive rows can be merged.
 
     `to_bytes` and `from_bytes` work for every dataclass whose fields are None, bools, numbers,
     strings, numpy arrays, Arrow arrays, or tuples of these. Other classes implement `to_parts` and
@@ -50,20 +50,26 @@ class State:
         raise NotImplementedError
 
     def finalize(self) -> None:
-        """Compute now, in the thread of the scan, what is otherwise computed on first access."""
+        """Compute what is otherwise computed on first access.
+
+        The scan calls this in its own threads, so that the work is done in parallel.
+        """
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the values that `from_parts` needs; by default the fields of a dataclass."""
+        """Return the values from which `from_parts` can build the state again.
+
+        By default these are the fields of the dataclass.
+        """
         declared = fields(self)  # type: ignore[arg-type]
         return tuple(getattr(self, field.name) for field in declared if field.init)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> Self:
-        """Return the state built from the values that `to_parts` returned."""
+        """Build a state from the values that `to_parts` returned."""
         return cls(*parts)
 
     def to_bytes(self) -> bytes:
-        """Return the state as bytes: a version, a SHA-256 and an Arrow IPC stream."""
+        """Serialize the state: a version, a SHA-256 and an Arrow IPC stream."""
         arrays: list[pa.Array] = []
         header = json.dumps([type(self).__name__, _packed(self.to_parts(), arrays)])
         # Each array is one cell of a table of one row, for arrays differ in length.
@@ -78,7 +84,7 @@ class State:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Return the state that `to_bytes` wrote.
+        """Build a state from the bytes that `to_bytes` returned.
 
         Raises
         ------
@@ -114,7 +120,10 @@ class State:
 
 
 def _packed(value: Any, arrays: list[pa.Array]) -> object:
-    """Return a value as JSON; arrays are appended to `arrays` and replaced by their position."""
+    """Convert the parts of a state to JSON values; its arrays are appended to `arrays`.
+
+    In the result, each array is replaced by its position in that list.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, tuple):
@@ -133,7 +142,7 @@ def _packed(value: Any, arrays: list[pa.Array]) -> object:
 
 
 def _unpacked(value: Any, arrays: list[pa.Array]) -> Any:
-    """Return the value that `_packed` converted, with its arrays in place."""
+    """Restore the values that `_packed` converted, taking their arrays from `arrays`."""
     if isinstance(value, list):
         return tuple(_unpacked(item, arrays) for item in value)
     if not isinstance(value, dict):
@@ -144,7 +153,7 @@ def _unpacked(value: Any, arrays: list[pa.Array]) -> Any:
 
 
 class BatchView:
-    """Columns of one batch of rows, aligned row by row.
+    """One batch of rows of a table: its columns, and the batch as the user gave it.
 
     Parameters
     ----------
@@ -177,7 +186,7 @@ class BatchView:
         return self.columns[name]
 
     def missing(self, *names: str) -> npt.NDArray[np.bool_]:
-        """Return a mask, shape (rows,), of rows that are missing (null or NaN) in any column."""
+        """Return a mask, shape (rows,), that is true where any of these columns is null or NaN."""
         mask = np.zeros(self.rows, np.bool_)
         for name in names:
             mask |= self.columns[name].missing_mask()
@@ -186,7 +195,9 @@ class BatchView:
     def groups(
         self, names: list[str] | tuple[str, ...], most: int | None = None
     ) -> tuple[Any, Any]:
-        """Number the rows by their combination of values; a missing cell counts as a value.
+        """Number the groups of rows that have the same values in some columns.
+
+        Missing cells are equal to each other.
 
         Raises
         ------
@@ -223,14 +234,18 @@ class BatchView:
 
 
 def check_groups(number: int, most: int) -> None:
-    """Raise EvidenceError if `by` makes more than `most` groups."""
+    """Raise EvidenceError if the option `by` makes more than `most` slices."""
     if number > most:
         msg = f"`by` makes more than {most:,} slices; at most {most:,} are allowed"
         raise EvidenceError(msg)
 
 
 def _least_distinct(view: ColumnView, most: int) -> int:
-    """Return the number of distinct values, or of those in the first rows if these are too many."""
+    """Return the number of distinct values, or a lower bound of it that exceeds `most`.
+
+    The bound is computed from the first rows, so that a column of identifiers is not read to its
+    end.
+    """
     if not view.is_encoded:
         # Missing cells and both zeros may be among them.
         first = len(view.plain.slice(0, 8 * most).unique()) - 3
@@ -263,16 +278,16 @@ class Counter:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that are read."""
+        """Names of the columns that the counter reads."""
         raise NotImplementedError
 
     @property
     def subsumed_by(self) -> "Counter | None":
-        """Counter that makes this one unnecessary; default None."""
+        """Another counter that makes this one unnecessary, or None."""
         return None
 
     def count(self, batch: BatchView) -> State:
-        """Return the state of one batch of rows.
+        """Count in one batch of rows, and return the result as a state.
 
         Raises
         ------
@@ -284,11 +299,11 @@ class Counter:
 
 @dataclass(frozen=True)
 class ColumnCounter(Counter):
-    """A counter of one column."""
+    """Base class of counters that read one column."""
 
     column: str
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Name of the column, as a tuple."""
+        """Name of the column, in a tuple of one."""
         return (self.column,)

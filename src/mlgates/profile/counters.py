@@ -1,4 +1,4 @@
-"""The counters of the built-in gates."""
+"""The counters that the built-in gates use."""
 
 import math
 import unicodedata
@@ -69,7 +69,7 @@ _READABLE = COMPARABLE | {"nested"}
 
 @dataclass(frozen=True)
 class Violations(State):
-    """Number of values that violate a rule, and the first rows with one.
+    """How many values violate a rule, and the first rows that do.
 
     Attributes
     ----------
@@ -95,16 +95,20 @@ class Violations(State):
     alike: int = field(default=0, repr=False)
 
     def merge(self, other: "Violations", shift: int) -> "Violations":
-        """Return the violations in both; `shift` is the number of rows before `other`."""
+        """Return the violations of these rows followed by those of `other`.
+
+        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        """
         rows = self.rows + tuple(row + shift for row in other.rows)
         counts = (self.count + other.count, self.n + other.n, rows[:SHOWN])
         return Violations(*counts, alike=self.alike + other.alike)
 
 
 def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> ColumnView:
-    """Return the view; EvidenceError if the column is unreadable or of another kind.
+    """Return the column unchanged, or raise EvidenceError if its kind is not one of `kinds`.
 
-    `purpose` completes "column 'x' has bool values, which cannot be ...".
+    It is raised for columns that cannot be read, too. `purpose` completes the message "column 'x'
+    has bool values, which cannot be ...".
     """
     actual = view.field
     if actual.kind == "unreadable":
@@ -117,7 +121,7 @@ def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> Colum
 
 
 def first_true(mask: Mask) -> npt.NDArray[np.intp]:
-    """Return the positions of the first five true values; stop reading after the fifth."""
+    """Return the positions of the first five true values of a mask; the rest is not read."""
     positions: list[npt.NDArray[np.intp]] = []
     for start in range(0, len(mask), _BLOCK):
         positions.append(start + np.flatnonzero(mask[start : start + _BLOCK]))
@@ -127,7 +131,10 @@ def first_true(mask: Mask) -> npt.NDArray[np.intp]:
 
 
 def violations_at(mask: Mask, view: ColumnView) -> Violations:
-    """Return violations from a mask over all rows, or over the values that are not missing."""
+    """Return `Violations` from a mask that is true where a value violates the rule.
+
+    The mask has one element per row, or one per value that is not missing.
+    """
     rows = first_true(mask)
     if len(mask) < view.rows and len(rows):
         rows = np.flatnonzero(~view.missing_mask())[rows]
@@ -137,7 +144,7 @@ def violations_at(mask: Mask, view: ColumnView) -> Violations:
 def matching(
     view: ColumnView, matches: Callable[[Any], Any], *, allowed: bool, by_row: bool = True
 ) -> Violations:
-    """Count the values that match; with `allowed`, those that do not match.
+    """Count the values for which a function returns true, or if they are `allowed`, the others.
 
     Parameters
     ----------
@@ -170,33 +177,33 @@ def matching(
 
 
 def is_in(array: Any, values: tuple[object, ...], given: pa.DataType) -> Any:
-    """Return a mask of an Arrow array: which elements equal one of `values` exactly.
+    """Return a mask that is true for elements of an Arrow array that equal one of `values` exactly.
 
-    `given` is `ColumnView.given_type` of the column.
+    `given` is the type of the column in the user's table, see `ColumnView.given_type`.
     """
-    return pc.is_in(array, value_set=_value_set(values, forms_of(values), array.type, given))
+    return pc.is_in(array, value_set=_value_set(values, types_of(values), array.type, given))
 
 
 @lru_cache(maxsize=32)
 def _value_set(
     values: tuple[object, ...],
-    forms: tuple[str, ...],  # noqa: ARG001  (part of the key)
+    types: tuple[str, ...],  # noqa: ARG001  (part of the key)
     type_: pa.DataType,
     given: pa.DataType,
 ) -> pa.Array:
-    """Return the values in a column's type, converted once for all batches."""
+    """Convert values to the type of a column; cached, so that it is done once for all batches."""
     return exact.same_values(values, type_, given)
 
 
-def forms_of(values: tuple[object, ...]) -> tuple[str, ...]:
-    """Return for each value whether it is a bool, a float or something else.
+def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
+    """Return for each value "bool", "float", or "" for any other type.
 
-    In Python ``1 == True`` and ``2 == 2.0``, which are different values of some columns. With this
-    field, counters of these values are not equal.
+    In Python ``1 == True`` and ``2 == 2.0``, but in some columns these are different values.
+    Counters have this result as a field, so that two counters of such values are not equal.
 
     Examples
     --------
-    >>> (1, 2) == (True, 2.0), forms_of((1, True, 2.0))
+    >>> (1, 2) == (True, 2.0), types_of((1, True, 2.0))
     (True, ('', 'bool', 'float'))
     """
     return tuple(
@@ -211,7 +218,7 @@ def forms_of(values: tuple[object, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Missing(ColumnCounter):
-    """Count rows that are null or NaN.
+    """Count the rows in which a column is null or NaN.
 
     Examples
     --------
@@ -221,7 +228,7 @@ class Missing(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the missing rows of one batch."""
+        """Count the missing rows of one batch."""
         view = batch[self.column]
         if view.missing == 0:
             return Violations(0, view.rows)
@@ -231,7 +238,7 @@ class Missing(ColumnCounter):
 
 @dataclass(frozen=True)
 class Infinite(ColumnCounter):
-    """Count values that are inf or -inf; other columns than floats have none.
+    """Count the values that are inf or -inf, which only columns of floats can have.
 
     Examples
     --------
@@ -241,7 +248,7 @@ class Infinite(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the infinite values of one batch."""
+        """Count the infinite values of one batch of rows."""
         view = require_kind(batch[self.column], _READABLE, "tested for infinities")
         if view.neg_inf + view.pos_inf == 0:
             return Violations(0, view.valid)
@@ -250,9 +257,9 @@ class Infinite(ColumnCounter):
 
 @dataclass(frozen=True)
 class Fractional(ColumnCounter):
-    """Count values that are not whole numbers; infinities are not.
+    """Count the values that are not whole numbers; infinities are counted, too.
 
-    A column of integers that became floats because of missing cells has none.
+    The count is 0 for integers that became floats because some cells of the column are missing.
 
     Examples
     --------
@@ -262,7 +269,7 @@ class Fractional(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the fractional values of one batch."""
+        """Count the fractional and infinite values of one batch of rows."""
         view = require_kind(batch[self.column], _READABLE, "tested for whole numbers")
         if view.stored == "decimal":
             present = view.plain.drop_null()
@@ -275,7 +282,7 @@ class Fractional(ColumnCounter):
 
 @dataclass(frozen=True)
 class Outside(ColumnCounter):
-    """Count values below `at_least` or above `at_most`, compared exactly.
+    """Count the values below `at_least` or above `at_most`; they are compared without rounding.
 
     The limits are numbers for columns of numbers, and dates, datetimes, times or timedeltas for
     columns of these.
@@ -290,13 +297,13 @@ class Outside(ColumnCounter):
 
     at_least: object = None
     at_most: object = None
-    forms: tuple[str, ...] = field(init=False, repr=False, default=())
+    types: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "forms", forms_of((self.at_least, self.at_most)))
+        object.__setattr__(self, "types", types_of((self.at_least, self.at_most)))
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the values of one batch that are beyond a limit."""
+        """Count the values of one batch of rows that are beyond a limit."""
         view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
@@ -314,25 +321,25 @@ class Outside(ColumnCounter):
                 )
                 raise EvidenceError(msg)
             if extreme is not None:
-                end = _exactly(extreme)
+                end = _to_fraction(extreme)
                 if end < number if beyond is np.less else end > number:
                     violates |= _compare(view, number, beyond)
         return violations_at(violates, view)
 
 
 @dataclass(frozen=True)
-class _OfValues(ColumnCounter):
-    """A counter that compares one column with a list of values."""
+class _ValuesCounter(ColumnCounter):
+    """Base class of counters that compare the values of a column with a list of values."""
 
     values: tuple[object, ...]
-    forms: tuple[str, ...] = field(init=False, repr=False, default=())
+    types: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "forms", forms_of(self.values))
+        object.__setattr__(self, "types", types_of(self.values))
 
 
 @dataclass(frozen=True)
-class NotIn(_OfValues):
+class NotIn(_ValuesCounter):
     """Count values that are not in `values`.
 
     Numbers are compared by value. A bool does not equal a number.
@@ -346,7 +353,10 @@ class NotIn(_OfValues):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the values of one batch that are not allowed; see `Violations.alike` for texts."""
+        """Count the values of one batch of rows that are not allowed.
+
+        For texts, also count those that are nearly allowed, see `Violations.alike`.
+        """
         view = require_kind(batch[self.column], COMPARABLE, "compared with allowed values")
         if view.valid == 0:
             return Violations(0, 0)
@@ -363,7 +373,7 @@ class NotIn(_OfValues):
 
 
 @dataclass(frozen=True)
-class In(_OfValues):
+class In(_ValuesCounter):
     """Count values that are in `values`, such as codes for a missing value.
 
     Numbers are compared by value. A text or a bool does not equal a number.
@@ -377,12 +387,12 @@ class In(_OfValues):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the values of one batch that are in the list."""
+        """Count the values of one batch of rows that are in the list."""
         view = require_kind(batch[self.column], _READABLE, "compared with values")
         values = self.values
         if view.min is not None and view.max is not None and view.field.kind != "bool":
             # Only values between the extremes of the column can occur in it.
-            low, high = _exactly(view.min), _exactly(view.max)
+            low, high = _to_fraction(view.min), _to_fraction(view.max)
             numbers = ((value, exact.exact(value, view.given_type)) for value in values)
             values = tuple(v for v, at in numbers if at is not None and low <= at <= high)
         if view.field.kind == "nested" or not values or view.valid == 0:
@@ -393,7 +403,7 @@ class In(_OfValues):
 
 @dataclass(frozen=True)
 class NotMatching(ColumnCounter):
-    """Count texts that do not match a regular expression from start to end.
+    """Count the texts that a regular expression does not match from start to end.
 
     The syntax and meaning are those of Python's `re.fullmatch`; see
     `mlgates.profile.patterns.translate` for what is supported.
@@ -409,7 +419,7 @@ class NotMatching(ColumnCounter):
     pattern: str
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the texts of one batch that do not match."""
+        """Count the texts of one batch of rows that do not match."""
         view = batch[self.column]
         if view.field.kind == "null":
             return Violations(0, 0)
@@ -421,7 +431,7 @@ class NotMatching(ColumnCounter):
 
 @dataclass(frozen=True)
 class Distribution(ColumnCounter):
-    """Count the distribution of a column: an `Ecdf` or, for bools and texts, `Frequencies`.
+    """Count the distribution of a column, as an `Ecdf`, or as `Frequencies` of bools or texts.
 
     Times are counted in their unit, dates in days, decimals as doubles.
 
@@ -436,7 +446,7 @@ class Distribution(ColumnCounter):
     needs_sorted: ClassVar[bool] = True
 
     def count(self, batch: BatchView) -> Ecdf | Frequencies:
-        """Return the distribution of one batch."""
+        """Return the distribution of the values of one batch of rows."""
         view = batch[self.column]
         if view.field.kind in {"bool", "string"}:
             return Frequencies.counted(view.encoded.dictionary, view.code_counts)
@@ -449,7 +459,7 @@ class Distribution(ColumnCounter):
 
 @dataclass(frozen=True)
 class NumericSample(ColumnCounter):
-    """Keep the numbers of a column as a `Sample`, which sorts them only if needed.
+    """Keep the numbers of a column as a `Sample`, which is sorted only when that is needed.
 
     Examples
     --------
@@ -462,11 +472,11 @@ class NumericSample(ColumnCounter):
 
     @property
     def subsumed_by(self) -> Distribution:
-        """Distribution of the same column, which has the values sorted."""
+        """The distribution of the same column, which contains the same values, sorted."""
         return Distribution(self.column)
 
     def count(self, batch: BatchView) -> Sample:
-        """Return the sample of one batch."""
+        """Return the numbers of one batch of rows as a `Sample`."""
         view = batch[self.column]
         values = numbers_of(view)
         if view.min is None or view.max is None:
@@ -476,11 +486,12 @@ class NumericSample(ColumnCounter):
 
 @dataclass(frozen=True)
 class AtPoints(ColumnCounter):
-    """Count the values below each point, and those up to it, in linear time.
+    """Count the values less than each of some points, and those less than or equal to it.
 
-    The points are finite, sorted and distinct. With `tails`, the distances from the outermost
-    points of all values beyond them are added up. Values within the `reach` of a point count as
-    equal to it; by default there is none. Decimals are counted as doubles.
+    They are counted without sorting. The points are finite, sorted and distinct. With `tails`, the
+    state also has the sum of the distances of all values beyond the outermost points from these
+    points. Values that differ from a point by no more than its `reach` count as equal to it;
+    `reach` is 0 by default. Decimals are counted as doubles.
 
     Examples
     --------
@@ -495,7 +506,7 @@ class AtPoints(ColumnCounter):
     reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> QuantileSketch:
-        """Return the counts of one batch."""
+        """Count the values of one batch of rows at the points."""
         view = batch[self.column]
         points, values = as_points(self.points), numbers_of(view)
         if self.reach:
@@ -515,10 +526,12 @@ class AtPoints(ColumnCounter):
 
 @dataclass(frozen=True)
 class BinCounts(ColumnCounter):
-    """Count the values in each cell between given points, in linear time.
+    """Count the values in each cell (bin) between given points, without sorting them.
 
     `points` are finite, sorted and distinct. A point with a true value in `atoms` is a cell of its
-    own. The state of `subsumed_by` contains the same counts.
+    own. Values that differ from such a point by no more than its `reach` count as equal to it. If a
+    run also requests the counter `subsumed_by`, that one gives the same counts and only it is
+    counted.
 
     Examples
     --------
@@ -534,7 +547,7 @@ class BinCounts(ColumnCounter):
     reach: tuple[float, ...] = ()
 
     def count(self, batch: BatchView) -> CellCounts:
-        """Return the counts of one batch."""
+        """Count the values of one batch of rows in each cell."""
         view = batch[self.column]
         values = numbers_of(view)
         reach = np.array(self.reach) if self.reach else None
@@ -545,7 +558,7 @@ class BinCounts(ColumnCounter):
 
 @dataclass(frozen=True)
 class ValueCounts(ColumnCounter):
-    """Count how often each value occurs, for columns of any kind except nested ones.
+    """Count how often each value of a column occurs; nested values are not supported.
 
     Examples
     --------
@@ -555,14 +568,14 @@ class ValueCounts(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Frequencies:
-        """Return the counts of one batch."""
+        """Count how often each value occurs in one batch of rows."""
         view = require_kind(batch[self.column], COMPARABLE, "counted by value")
         return Frequencies.counted(view.encoded.dictionary, view.code_counts)
 
 
 @dataclass(frozen=True)
-class Occurrences(_OfValues):
-    """Count how often each of `values` occurs, whatever else a column has.
+class Occurrences(_ValuesCounter):
+    """Count how often each of some `values` occurs in a column; other values are ignored.
 
     Values are compared as by `In`.
 
@@ -575,7 +588,7 @@ class Occurrences(_OfValues):
     """
 
     def count(self, batch: BatchView) -> CellCounts:
-        """Return the counts of one batch, one for each of the values."""
+        """Count how often each of the values occurs in one batch of rows."""
         view = require_kind(batch[self.column], COMPARABLE, "counted by value")
         dictionary, counts = view.encoded.dictionary, np.zeros(len(self.values), np.int64)
         if len(dictionary):
@@ -586,11 +599,11 @@ class Occurrences(_OfValues):
 
 
 def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
-    """Return the counter for a column of the data, given its distribution in the reference.
+    """Return the counter of a column of the data that can be compared with its reference.
 
-    With `edges` only counts in the cells are needed, unless the reference is so small that the
-    cells of a test are cut from both sides (see `cuts_together`). Without `edges` the values are
-    compared.
+    `side` is the column's distribution in the reference. With `edges`, only the values in each cell
+    between these are counted, unless the reference is so small that the cells of a test depend on
+    both tables (see `cuts_together`). Without `edges`, the values themselves are compared.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
@@ -609,11 +622,12 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
 
 
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
-    """Return whether a reference is so small that chance has an influence on its edges.
+    """Return whether a reference is so small that its quantiles depend much on chance.
 
     In a small sample, some of many equally frequent values reach the share of a cell by chance. If
-    such a value became a cell of its own, its share would seem to have dropped in the data. The
-    cells of a test are therefore cut from both sides together.
+    such a value became a cell (bin) of its own, its share would seem to have dropped in the data.
+    For such a reference, the cells of a test are therefore cut at quantiles of both tables
+    together.
     """
     if not isinstance(side, Ordered):
         return False
@@ -622,7 +636,7 @@ def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
 
 
 def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
-    """Return the values of a column of numbers, decimals as doubles.
+    """Return the values of a column of numbers; decimals are rounded to doubles.
 
     Raises
     ------
@@ -643,12 +657,15 @@ def numbers_of(view: ColumnView) -> npt.NDArray[np.generic]:
 
 
 def _fold(text: str) -> str:
-    """Return a text without blanks, case and Unicode forms, for comparison."""
+    """Return a text in a form in which case, blanks and Unicode variants make no difference."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _sum_beyond(values: npt.NDArray[Any], point: npt.NDArray[Any], *, above: bool) -> float:
-    """Sum the distances from a point, an array of one, of all values above, or below, it."""
+    """Return the sum of the distances from a point of all values `above` it, or else below it.
+
+    `point` is an array of one element.
+    """
     keys, are_all = round_to(point, values.dtype, up=not above)
     is_beyond = (values > keys[0] if above else values < keys[0]) | are_all[0]
     # Infinite on overflow: the sum is then treated as unknown.
@@ -656,16 +673,17 @@ def _sum_beyond(values: npt.NDArray[Any], point: npt.NDArray[Any], *, above: boo
         return float(distance(values[is_beyond], point[0]).sum())
 
 
-def _exactly(value: float | Decimal) -> Exact:
-    """Return a number as a fraction; infinities stay floats."""
+def _to_fraction(value: float | Decimal) -> Exact:
+    """Return a number as an exact fraction; infinities stay floats."""
     infinite = isinstance(value, float) and math.isinf(value)
     return float(value) if infinite else Fraction(value)
 
 
 def _compare(view: ColumnView, limit: Exact, beyond: np.ufunc) -> npt.NDArray[np.bool_]:
-    """Return a mask of values below (`np.less`) or above (`np.greater`) the limit, exactly.
+    """Return a mask of the values below (`np.less`) or above (`np.greater`) a limit.
 
-    The limit is rounded, towards the values within it, to a value of the column's type.
+    The comparison is exact: the limit is first rounded, towards the allowed values, to a value that
+    the column's type represents.
     """
     below = beyond is np.less
     if view.field.kind == "float":

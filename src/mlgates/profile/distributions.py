@@ -1,4 +1,4 @@
-"""Exact distributions of a column: sorted or unsorted numbers, categories, counts in cells."""
+"""Exact distributions of a column: sorted or unsorted numbers, categories, or counts in bins."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _FEW_ENTRIES = 1 << 16
 
 
 def concatenated(parts: Sequence[Values]) -> Values:
-    """Return all values as one array of a type that represents each of them.
+    """Join arrays of numbers to one array, of a type that represents each value exactly.
 
     `parts` are non-empty arrays of int64, uint64 or floats.
 
@@ -64,10 +64,10 @@ def concatenated(parts: Sequence[Values]) -> Values:
 
 
 class Ecdf(State):
-    """Empirical cumulative distribution function: the sorted values.
+    """Empirical cumulative distribution function of a column, kept as its sorted values.
 
     Create it by `Ecdf.of`, or from sorted arrays as `mlgates.stats.counting.in_order` returns them.
-    Merged values are sorted on first access.
+    The values of merged distributions are sorted on first access.
 
     Examples
     --------
@@ -84,15 +84,15 @@ class Ecdf(State):
 
     @classmethod
     def of(cls, array: npt.NDArray[np.generic]) -> "Ecdf":
-        """Return the distribution of an array of integers or floats, without NaN."""
+        """Return the distribution of an array of integers or floats; NaN is left out."""
         if array.dtype.kind not in "iuf":
-            msg = f"a distribution function must be of numbers, got an array of {array.dtype}"
+            msg = f"a distribution function needs an array of numbers, got one of {array.dtype}"
             raise EvidenceError(msg)
         return cls([counting.in_order(array)])
 
     @property
     def values(self) -> Values:
-        """The sorted values, shape (n,): 64-bit integers if all of them are, else doubles.
+        """The sorted values, shape (n,): 64-bit integers if all of them are integers, else doubles.
 
         Raises EvidenceError if no type represents all merged values.
         """
@@ -108,19 +108,22 @@ class Ecdf(State):
         return self._parts[0]
 
     def edges(self, bins: int) -> Edges:
-        """Return the edges of `bins` quantile cells; see `stats.counting.quantile_edges`."""
+        """Return the quantiles that divide the values into `bins` cells of about equal share.
+
+        They are those of `stats.counting.quantile_edges`.
+        """
         return counting.quantile_edges(self.values, bins)
 
     def finalize(self) -> None:
-        """Sort merged values."""
+        """Sort the values of merged distributions now, not on first access."""
         _ = self.values
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the sorted arrays."""
+        """Return the sorted arrays that the distribution consists of."""
         return (self._parts,)
 
     def merge(self, other: "Ecdf", shift: int = 0) -> "Ecdf":  # noqa: ARG002
-        """Return the distribution of the values of both."""
+        """Return the distribution of the values of both distributions together."""
         merged = Ecdf()
         merged._parts = (*self._parts, *other._parts)  # noqa: SLF001
         merged.n = self.n + other.n
@@ -136,15 +139,16 @@ class Ecdf(State):
 
 
 class Sample(State):
-    """Numbers in any order, which are counted in the buckets of a grid and sorted only if needed.
+    """The numbers of a column, in any order, which are sorted only if necessary.
 
-    Two samples are compared in the buckets of the grid of the first one, if it has one. The arrays
-    are neither changed nor copied, so a sample must not be used after its table has changed.
+    Instead, they are counted in buckets: a grid divides the real line into buckets of equal width.
+    Two samples are compared in the grid of the first one, if it has one. The arrays are neither
+    changed nor copied, so a sample must not be used after its table has changed.
 
     Parameters
     ----------
     parts : sequence of numpy.ndarray
-        Integers or floats without NaN.
+        Integers or floats without NaN, one array per batch of rows.
     ends : tuple of float
         The least and the greatest value.
     ordered : numpy.ndarray, optional
@@ -176,7 +180,7 @@ class Sample(State):
 
     @property
     def values(self) -> Values:
-        """The sorted values, as those of `Ecdf`."""
+        """The sorted values, of the types that `Ecdf.values` has."""
         if self._sorted is None:
             parts = [counting.in_order(part) for part in self._parts]
             self._sorted = parts[0] if len(parts) == 1 else Ecdf(parts).values
@@ -186,7 +190,7 @@ class Sample(State):
 
     @cached_property
     def grid(self) -> Grid | None:
-        """The grid in which these values are counted; None if sorting is faster."""
+        """The grid of buckets in which the values are counted; None if sorting them is faster."""
         few = self.n < _MANY or self._sorted is not None or not self._is_of_one_type()
         return None if few else buckets.grid_of(self._joined(), self.ends)
 
@@ -198,8 +202,8 @@ class Sample(State):
             self._parts = (np.concatenate(self._parts),)
         return self._parts[0]
 
-    def _in(self, grid: Grid) -> Bucketed:
-        """Return the values counted in the buckets of a grid; they are kept until `release`."""
+    def _bucketed_in(self, grid: Grid) -> Bucketed:
+        """Count the values in the buckets of a grid; the result is kept until `release`."""
         bucketed = self._bucketed
         if bucketed is None or bucketed.grid != grid:
             bucketed = Bucketed(self._joined(), grid, inside=grid.holds(self.ends))
@@ -207,18 +211,24 @@ class Sample(State):
             self._bucketed = bucketed
         return bucketed
 
-    def _shared(self, other: "Sample") -> Grid | None:
-        """Return the grid for a comparison; None if sorted values are faster or available."""
+    def _common_grid(self, other: "Sample") -> Grid | None:
+        """Return the grid in which both samples are counted when they are compared.
+
+        None if comparing sorted values is faster, or if both samples are sorted already.
+        """
         are_sorted = self._sorted is not None and other._sorted is not None  # noqa: SLF001
         return self.grid if other._is_of_one_type() and not are_sorted else None  # noqa: SLF001
 
     def edges(self, bins: int) -> Edges:
-        """Return the edges of `bins` quantile cells; see `stats.counting.quantile_edges`."""
+        """Return the quantiles that divide the values into `bins` cells of about equal share.
+
+        They are those of `stats.counting.quantile_edges`.
+        """
         if bins not in self._edges:
             if self._sorted is not None or self.grid is None:
                 edges = counting.quantile_edges(self.values, bins)
             else:
-                bucketed = self._in(self.grid)
+                bucketed = self._bucketed_in(self.grid)
                 quantiles = bucketed.at(counting.quantile_ranks(self.n, bins))
                 low, high = bucketed.count(quantiles)
                 neighbours = None
@@ -237,15 +247,16 @@ class Sample(State):
         return self._edges[bins]
 
     def count(self, edges: Edges, grid: Grid | None) -> Counts:
-        """Count the values in each cell, as `mlgates.stats.counting.count_sorted` does.
+        """Count the values in each cell between edges.
 
-        `grid` is the grid of the reference in a comparison.
+        They are counted as `mlgates.stats.counting.count_sorted` does. `grid` is the grid of the
+        reference that this sample is compared with, or None to use sorted values.
         """
         if edges not in self._counts:
             if grid is None or self._sorted is not None or not self._is_of_one_type():
                 counts = counting.count_sorted(self.values, edges)
             else:
-                bucketed = self._in(grid)
+                bucketed = self._bucketed_in(grid)
                 # Infinities are in the outermost buckets, which are always opened.
                 first, last = edges.ends
                 at_edges = bucketed.count(first)
@@ -260,11 +271,11 @@ class Sample(State):
     def precompute(
         self, other: "Sample", bins: Collection[int] = (), *, sort: bool = False
     ) -> None:
-        """Compute the results of a comparison of this reference with another sample at once.
+        """Compute all results of comparing this reference with another sample at once.
 
-        Separately, each result would take its own passes over the values. The buckets are released
-        at the end, because those of all columns would take a quarter of the memory of a table. Does
-        nothing if both samples were compared before.
+        One by one, each result would take its own passes over the values. The buckets are released
+        at the end, because those of all columns would take a quarter of the memory of a table.
+        Nothing is done if both samples were compared before.
 
         Parameters
         ----------
@@ -279,8 +290,8 @@ class Sample(State):
             return
         if sort:
             _ = self.values, other.values
-        elif grid := self._shared(other):
-            x, y = self._in(grid), other._in(grid)  # noqa: SLF001
+        elif grid := self._common_grid(other):
+            x, y = self._bucketed_in(grid), other._bucketed_in(grid)  # noqa: SLF001
             _, candidates = buckets.candidate_buckets(x, y)
             at_ranks = [x.of_ranks(counting.quantile_ranks(self.n, number)) for number in bins]
             requested = np.concatenate([candidates, *at_ranks])
@@ -293,18 +304,22 @@ class Sample(State):
         other.release()
 
     def release(self) -> None:
-        """Free the memory of the buckets; results computed from them are kept."""
+        """Free the memory of the bucket counts; results computed from them are kept."""
         self._bucketed = None
 
     def ks(self, other: "Sample") -> float:
-        """Return the Kolmogorov-Smirnov distance of `mlgates.stats.twosample.ks_distance`."""
+        """Return the Kolmogorov-Smirnov distance of another sample from this one.
+
+        It equals that of `mlgates.stats.twosample.ks_distance`, and is remembered by the other
+        sample.
+        """
         distance = other._distance_from(self)  # noqa: SLF001
         if distance is None:
-            grid = self._shared(other)
+            grid = self._common_grid(other)
             if grid is None:
                 distance = twosample.ks_distance(self.values, other.values)
             else:
-                distance = buckets.ks(self._in(grid), other._in(grid))  # noqa: SLF001
+                distance = buckets.ks(self._bucketed_in(grid), other._bucketed_in(grid))  # noqa: SLF001
             # Stored in the other sample, because a reference may be used for many of them.
             other._distance = (self, distance)  # noqa: SLF001
         return distance
@@ -318,7 +333,7 @@ class Sample(State):
         return (() if self._sorted is not None else self._parts, self.ends, self._sorted)
 
     def merge(self, other: "Sample", shift: int = 0) -> "Sample":  # noqa: ARG002
-        """Return the sample of the values of both."""
+        """Return the sample that has the values of both samples."""
         low, high = other.ends if not self.n else self.ends
         if self.n and other.n:
             low, high = min(low, other.ends[0]), max(high, other.ends[1])
@@ -332,7 +347,7 @@ class Sample(State):
 
 
 class Frequencies(State):
-    """Number of occurrences of each value; missing cells are not counted.
+    """How often each value of a column occurs; missing cells are not counted.
 
     Create it by `Frequencies.of`. Merged counts are added up on first access.
 
@@ -354,7 +369,7 @@ class Frequencies(State):
 
     @classmethod
     def of(cls, array: pa.Array | pa.ChunkedArray) -> "Frequencies":
-        """Count the values of an array, which may be dictionary-encoded, without null and NaN."""
+        """Count the values of an Arrow array, dictionary-encoded or not, without null and NaN."""
         chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
         encoded = encoding.encode(chunked)
         size = len(encoded.dictionary)
@@ -363,7 +378,7 @@ class Frequencies(State):
 
     @classmethod
     def counted(cls, values: pa.Array, counts: Counts) -> "Frequencies":
-        """Return the frequencies of distinct values from their counts; counts of 0 are omitted."""
+        """Build frequencies from distinct values and their counts; counts of 0 are left out."""
         kinds, type_ = pa.types, values.type
         if kinds.is_null(type_):
             return cls()
@@ -390,7 +405,7 @@ class Frequencies(State):
         return cls((values, counts))
 
     def _summed(self) -> tuple[pa.Array, Counts]:
-        """Return the distinct values, in any order, and the count of each."""
+        """Return the distinct values of all merged parts, unsorted, and the count of each."""
         if not self._parts:
             return pa.nulls(0), np.zeros(0, np.int64)
         if len(self._parts) > 1:
@@ -415,7 +430,7 @@ class Frequencies(State):
                 try:
                     arrays = [array.cast(wide) for array in arrays]
                 except pa.ArrowInvalid as error:
-                    msg = f"counts of values that {wide} does not represent cannot be added"
+                    msg = f"counts cannot be added: {wide} does not represent all their values"
                     raise EvidenceError(msg) from error
             values = pa.chunked_array(arrays)
             encoded = encoding.encode(values)
@@ -445,14 +460,14 @@ class Frequencies(State):
         return self._in_order[1]
 
     def edges(self, bins: int) -> None:
-        """Return None: categories have no edges."""
+        """Return None, because categories have no edges; for numbers, `edges` returns quantiles."""
 
     def finalize(self) -> None:
-        """Add up merged counts."""
+        """Add up the counts of merged frequencies now, not on first access."""
         self._summed()
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the values and counts of each part."""
+        """Return one pair of arrays, values and counts, for each merged part."""
         return self._parts
 
     def __getitem__(self, value: object) -> int:
@@ -469,7 +484,7 @@ class Frequencies(State):
         return len(self._summed()[0])
 
     def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":  # noqa: ARG002
-        """Return the frequencies of the rows of both."""
+        """Return the frequencies of the values in the rows of both."""
         merged = Frequencies()
         merged._parts = (*self._parts, *other._parts)  # noqa: SLF001
         merged.n = self.n + other.n
@@ -494,17 +509,20 @@ class Frequencies(State):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellCounts(State):
-    """Number of values in each cell, such as those of `mlgates.stats.counting.count_sorted`."""
+    """Number of values in each cell; a cell is a range of numbers, or one value.
+
+    The cells can be those of `mlgates.stats.counting.count_sorted`.
+    """
 
     counts: Counts
 
     @property
     def n(self) -> int:
-        """Number of values."""
+        """Number of values in all cells."""
         return int(self.counts.sum())
 
     def merge(self, other: "CellCounts", shift: int = 0) -> "CellCounts":  # noqa: ARG002
-        """Return the counts of the values of both."""
+        """Add the counts of two states cell by cell."""
         if len(self.counts) != len(other.counts):
             msg = (
                 "counts can be added for the same cells only, got "
@@ -518,7 +536,7 @@ class CellCounts(State):
 
 
 def as_points(points: Any) -> npt.NDArray[Any]:
-    """Return points as an array: of 64-bit integers if all of them are integers, else doubles."""
+    """Convert points to an array: 64-bit integers if all points are integers, else doubles."""
     whole = len(points) > 0 and all(isinstance(point, int) for point in points)
     for dtype in (np.int64, np.uint64) if whole else (np.float64,):
         try:

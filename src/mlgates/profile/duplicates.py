@@ -1,4 +1,4 @@
-"""Rows that repeat a value of an earlier row: their number, and the first of them."""
+"""Counter of the rows whose value already occurred in an earlier row of the same column."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,11 @@ Positions: TypeAlias = npt.NDArray[np.intp]
 
 
 class _Part(NamedTuple):
-    """Values of consecutive rows, positions of the rows that have one, and the first row number."""
+    """The values of some consecutive rows.
+
+    `rows` are the positions of the rows that have a value, None if all have. `start` is the row
+    number of the first row.
+    """
 
     values: Values
     rows: Positions | None
@@ -36,9 +40,10 @@ class _Part(NamedTuple):
 
 
 class Duplicates(State):
-    """Rows that repeat a value of an earlier row; all values are kept, so that states can merge.
+    """The rows whose value already occurred in an earlier row; the state of `Duplicated`.
 
-    `n` is the number of values. Repeated values are counted on first access.
+    All values are kept, so that states can be merged. `n` is their number. Repeated values are
+    counted on first access.
     """
 
     #: Always 0; present because gates read it of `Violations`.
@@ -51,12 +56,12 @@ class Duplicates(State):
 
     @property
     def count(self) -> int:
-        """Number of rows that repeat a value of an earlier row."""
+        """Number of rows whose value already occurred in an earlier row."""
         return self._repeats[0]
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Row numbers, from 0, of the first five such rows."""
+        """Row numbers, from 0, of the first five rows whose value already occurred."""
         return self._repeats[1]
 
     @cached_property
@@ -69,7 +74,7 @@ class Duplicates(State):
         return count, tuple(self._rows()[first].tolist()) if count else ()
 
     def _values(self) -> Values:
-        """Return all values in a common type that represents them exactly."""
+        """Return all values in one array, of a type that represents each of them exactly."""
         values = [part.values for part in self._parts]
         if len(values) == 1:
             return values[0]
@@ -103,16 +108,16 @@ class Duplicates(State):
         return np.concatenate(rows)
 
     def finalize(self) -> None:
-        """Count the repeated values."""
+        """Count the repeated values now, not on first access."""
         _ = self._repeats
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the values, row positions and first row number of each part."""
+        """Return for each merged part its values, their row positions and its first row number."""
         return self._parts
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "Duplicates":
-        """Return the state built from the values that `to_parts` returned."""
+        """Build the state from the values that `to_parts` returned."""
         return cls(
             *(
                 _Part(x if isinstance(x, np.ndarray) else pa.chunked_array([x]), rows, start)
@@ -121,7 +126,10 @@ class Duplicates(State):
         )
 
     def merge(self, other: State, shift: int) -> "Duplicates":
-        """Return the duplicates in both; `shift` is the number of rows before `other`."""
+        """Return the state of these rows followed by those of `other`.
+
+        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        """
         if not isinstance(other, Duplicates):
             msg = f"Duplicates can be merged with Duplicates only, got {type(other).__name__}"
             raise TypeError(msg)
@@ -149,7 +157,7 @@ class Duplicates(State):
 
 @dataclass(frozen=True)
 class Duplicated(ColumnCounter):
-    """Count rows that repeat a value of an earlier row; missing cells do not count.
+    """Count the rows whose value already occurred in an earlier row; missing cells do not count.
 
     Examples
     --------
@@ -160,7 +168,10 @@ class Duplicated(ColumnCounter):
     """
 
     def count(self, batch: BatchView) -> Duplicates:
-        """Return the values of one batch, copied so that later changes have no effect."""
+        """Return a state with the values of one batch of rows.
+
+        Numbers are copied, so that later changes of the user's table have no effect.
+        """
         view = require_kind(batch[self.column], COMPARABLE, "tested for equality")
         if view.valid == 0:
             return Duplicates()
@@ -180,7 +191,10 @@ class Duplicated(ColumnCounter):
 
 
 def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
-    """Count numbers that repeat an earlier one, and return the positions of the first five."""
+    """Count the numbers that occurred earlier in the array, and find the first five of them.
+
+    Returns the count and the positions.
+    """
     whole = values.dtype.kind != "f"
     low, high = (int(values.min()), int(values.max())) if whole else (0, 0)
     if whole and high - low < _SPARSE * len(values):
@@ -204,7 +218,10 @@ def _repeated_numbers(values: npt.NDArray[Any]) -> tuple[int, Positions]:
 
 
 def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
-    """Count texts or decimals that repeat an earlier one, and return the first five positions."""
+    """Count the texts or decimals that occurred earlier in the array, and find the first five.
+
+    Returns the count and the positions.
+    """
     if pa.types.is_decimal(values.type):
         suspects = np.ones(len(values), np.bool_)
     else:
@@ -222,7 +239,7 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
 
 
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask of texts whose hash occurs more than once; all other texts are unique.
+    """Return a mask of the texts whose hash occurs more than once; all other texts are unique.
 
     `texts` has no nulls.
 

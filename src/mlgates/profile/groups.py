@@ -1,4 +1,4 @@
-"""Missing cells by group: groups of equal values, and slices selected by a condition."""
+"""Counters of missing cells by group: rows of equal values, or slices selected by a condition."""
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mlgates.errors import EvidenceError
 from mlgates.profile.counter import BatchView, Counter, State, check_groups
-from mlgates.profile.counters import COMPARABLE, forms_of, is_in, require_kind
+from mlgates.profile.counters import COMPARABLE, is_in, require_kind, types_of
 from mlgates.tables.containers import is_instance_of
 from mlgates.tables.objects import nests_too_deep
 
@@ -35,10 +35,11 @@ Group = tuple[tuple[object, ...], int, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class GroupMissing(State):
-    """Number of rows and of missing cells in each group, in order of first appearance.
+    """How many rows and how many missing cells each group has, in order of first appearance.
 
-    A group is ``(key, rows, missing)``. The key is a tuple of the values in the grouping columns
-    (None if missing), or of the name of the slice. `missing` has one count per column.
+    A group is a tuple ``(key, rows, missing)``. The key is a tuple of the values in the grouping
+    columns (None if missing), or of the name of the slice. `missing` has one count per counted
+    column.
 
     Examples
     --------
@@ -50,7 +51,7 @@ class GroupMissing(State):
     groups: tuple[Group, ...] = ()
 
     def merge(self, other: "GroupMissing", shift: int = 0) -> "GroupMissing":  # noqa: ARG002
-        """Return the groups of the rows of both."""
+        """Add up the counts of groups with the same key."""
         merged = {key: (rows, missing) for key, rows, missing in self.groups}
         for key, rows, missing in other.groups:
             before, counts = merged.get(key, (0, (0,) * len(missing)))
@@ -60,19 +61,22 @@ class GroupMissing(State):
         return GroupMissing(tuple((key, *counts) for key, counts in merged.items()))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys as one array per grouping column, and the counts of each group."""
+        """Return the keys of the groups, one array per grouping column, and their counts."""
         return pack_keys([key for key, _, _ in self.groups]), tuple(g[1:] for g in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupMissing":
-        """Return the state built from the values that `to_parts` returned."""
+        """Build the state from the values that `to_parts` returned."""
         columns, counts = parts
         keys = unpack_keys(columns, len(counts))
         return cls(tuple((key, *rest) for key, rest in zip(keys, counts, strict=True)))
 
 
 def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
-    """Return the keys of groups column by column: plain values as a tuple, others as an array.
+    """Convert the keys of groups to one sequence per grouping column, for serialization.
+
+    A key is the tuple of a group's values. Bools, numbers and texts stay tuples, and other values
+    such as times become Arrow arrays.
 
     Examples
     --------
@@ -94,7 +98,10 @@ def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
 
 
 def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]:
-    """Return the keys of groups from what `pack_keys` returned; without columns, empty keys."""
+    """Return the keys of `groups` groups from the result of `pack_keys`.
+
+    Without columns, each key is an empty tuple.
+    """
     lists = [column.to_pylist() if isinstance(column, pa.Array) else column for column in columns]
     return list(zip(*lists, strict=True)) if lists else [()] * groups
 
@@ -117,18 +124,18 @@ class MissingBy(Counter):
     counted: tuple[str, ...]
     by: tuple[str, ...]
     values: tuple[object, ...] = ()
-    forms: tuple[str, ...] = field(init=False, repr=False, default=())
+    types: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "forms", forms_of(self.values))
+        object.__setattr__(self, "types", types_of(self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the counted columns and of the grouping columns."""
+        """Names of the columns that are read: those to be counted and those to group by."""
         return tuple(dict.fromkeys((*self.counted, *self.by)))
 
     def count(self, batch: BatchView) -> GroupMissing:
-        """Return the groups of one batch."""
+        """Count the missing cells of each group in one batch of rows."""
         for name in self.by:
             require_kind(batch[name], COMPARABLE, "grouped by value")
         numbers, first = batch.groups(self.by, MOST_SLICES)
@@ -149,7 +156,7 @@ class MissingBy(Counter):
 
 @dataclass(frozen=True)
 class MissingWhere(Counter):
-    """Count missing cells of some columns in slices that are selected by conditions.
+    """Count missing cells of some columns in slices of the rows that conditions select.
 
     A condition is called with the user's table and returns one bool per row, as a list or an array
     of numpy, pandas, Arrow or polars. Rows with null are not in the slice. Cells that equal one of
@@ -170,20 +177,20 @@ class MissingWhere(Counter):
     slices: tuple[tuple[str, Callable[..., object]], ...]
     values: tuple[object, ...] = ()
     read: tuple[str, ...] = ()
-    forms: tuple[str, ...] = field(init=False, repr=False, default=())
+    types: tuple[str, ...] = field(init=False, repr=False, default=())
     #: A condition may depend on all rows, so it is never called with a part of the table.
     needs_all_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "forms", forms_of(self.values))
+        object.__setattr__(self, "types", types_of(self.values))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the counted columns and of those used by conditions."""
+        """Names of the columns that are read: those to be counted and those that conditions use."""
         return tuple(dict.fromkeys((*self.counted, *self.read)))
 
     def count(self, batch: BatchView) -> GroupMissing:
-        """Return the slices of one batch."""
+        """Count the missing cells of each slice in one batch of rows."""
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         groups: list[Group] = []
         for name, condition in self.slices:
@@ -196,7 +203,7 @@ class MissingWhere(Counter):
 def _missing_or_in(
     batch: BatchView, name: str, values: tuple[object, ...]
 ) -> npt.NDArray[np.bool_]:
-    """Return a mask of rows that are missing or equal one of `values`."""
+    """Return a mask of rows in which column `name` is missing or equals one of `values`."""
     view, mask = batch[name], batch[name].missing_mask()
     if not values or view.field.kind in {"nested", "null", "unreadable"}:
         return mask
@@ -238,13 +245,15 @@ def rows_where(
 def row_answers(
     subject: str, condition: Callable[..., Any], native: Any, rows: int | None
 ) -> pa.Array:
-    """Call a condition with a table and return its bools, null where an answer is missing.
+    """Call a condition with the user's table, and return its answer as one bool per row.
+
+    The bool is null where an answer is missing. `subject` names the condition in errors, `native`
+    is the table, and `rows` is its number of rows, None if that is not known.
 
     Raises
     ------
     EvidenceError
-        When the condition raises (its exception is the cause), or returns no bool per row.
-        `subject` names the condition.
+        When the condition raises (its exception is the cause), or does not return one bool per row.
     """
     try:
         answer = condition(native)
@@ -260,8 +269,7 @@ def row_answers(
     else:
         moved = False
     if moved:
-        msg = f"{subject} must return a Series with the index of the table, "
-        msg += "got one with another index"
+        msg = f"{subject} must return a Series with the index of the table, got another index"
         raise EvidenceError(msg)
     array = _as_arrow(answer)
     kind = type(answer).__name__
@@ -278,7 +286,7 @@ def row_answers(
 
 
 def _as_arrow(answer: object) -> pa.ChunkedArray | None:
-    """Return the result of a condition as an Arrow array; None if it is not one value per row."""
+    """Convert the answer of a condition to an Arrow array; None if it is not one value per row."""
     if isinstance(answer, pa.ChunkedArray):
         return answer
     no_column = isinstance(answer, str | bytes | Mapping | AbstractSet)  # (a set has no order)

@@ -1,4 +1,7 @@
-"""Keys of rows as hashes: repeated keys in one table, and keys that two tables share."""
+"""Counter of the keys of rows, kept as hashes; a key is a row's values in some columns.
+
+It finds keys that occur in several rows of a table, and keys that two tables share.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +22,11 @@ Positions = npt.NDArray[np.int64]
 
 
 class _Part(NamedTuple):
-    """Hashes of the keys of consecutive rows, the rows that have one, and the first row number."""
+    """The hashes of the keys of some consecutive rows.
+
+    `rows` are the positions of the rows that have a key, None if all have. `start` is the row
+    number of the first row.
+    """
 
     hashes: RowHashes
     rows: Positions | None
@@ -27,7 +34,7 @@ class _Part(NamedTuple):
 
 
 class KeyHashes(State):
-    """Hashes of the keys of all rows, 16 bytes a row.
+    """The hashes of the keys of all rows, 16 bytes per row; the state of `KeyCounter`.
 
     Attributes
     ----------
@@ -53,13 +60,13 @@ class KeyHashes(State):
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Row numbers of the first five such rows."""
+        """Row numbers, from 0, of the first five rows that repeat an earlier key."""
         return self._repeats[1]
 
     @cached_property
     def _repeats(self) -> tuple[int, tuple[int, ...]]:
         hashes, rows = self._joined()
-        order = _order(hashes)
+        order = _rows_by_hash(hashes)
         repeated = np.ones(max(self.n - 1, 0), np.bool_)
         for side in hashes:
             ordered = side[order]
@@ -69,7 +76,10 @@ class KeyHashes(State):
         return len(places), tuple(int(row) for row in np.sort(first))
 
     def shared_with(self, other: "KeyHashes") -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Return how many rows have a key of the other table, and the first pairs of row numbers.
+        """Return how many rows have a key that also occurs in another table, and some of them.
+
+        The first such rows are returned as pairs of row numbers, one in this table and one in the
+        other.
 
         Examples
         --------
@@ -81,7 +91,7 @@ class KeyHashes(State):
         """
         hashes, rows = self._joined()
         theirs, their_rows = other._joined()  # noqa: SLF001
-        order = _order(theirs)
+        order = _rows_by_hash(theirs)
         ordered = theirs[0][order]
         at = np.searchsorted(ordered, hashes[0])
         found = np.zeros(self.n, np.bool_)
@@ -101,7 +111,7 @@ class KeyHashes(State):
         return int(np.count_nonzero(found)), tuple(pairs)
 
     def _joined(self) -> tuple[RowHashes, Positions]:
-        """Return the hashes of all parts, and the row number of each."""
+        """Return the hashes of all merged parts as one array, and the row number of each key."""
         hashes = [part.hashes for part in self._parts]
         rows = [
             part.start + (np.arange(part.hashes.shape[1]) if part.rows is None else part.rows)
@@ -113,11 +123,14 @@ class KeyHashes(State):
         return whole, np.concatenate(rows)
 
     def finalize(self) -> None:
-        """Count the repeated keys."""
+        """Count the repeated keys now, not on first access."""
         _ = self._repeats
 
     def merge(self, other: State, shift: int) -> "KeyHashes":
-        """Return the keys of both; `shift` is the number of rows before `other`."""
+        """Return the keys of these rows followed by those of `other`.
+
+        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        """
         if not isinstance(other, KeyHashes):
             msg = f"KeyHashes can be merged with KeyHashes only, got {type(other).__name__}"
             raise TypeError(msg)
@@ -125,12 +138,12 @@ class KeyHashes(State):
         return KeyHashes(self.missing + other.missing, *self._parts, *parts)
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the number of rows without a key, and the two hashes and rows of each part."""
+        """Return the number of rows without a key, and the hashes and rows of each merged part."""
         return self.missing, *((p.hashes[0], p.hashes[1], p.rows, p.start) for p in self._parts)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "KeyHashes":
-        """Return the state built from the values that `to_parts` returned."""
+        """Build the state from the values that `to_parts` returned."""
         missing, *rest = parts
         return cls(missing, *(_Part(np.stack([a, b]), rows, at) for a, b, rows, at in rest))
 
@@ -145,8 +158,11 @@ class KeyHashes(State):
         return f"KeyHashes(count={self.count}, n={self.n}, rows={self.rows})"
 
 
-def _order(hashes: RowHashes) -> Positions:
-    """Return the rows in the order of their hashes; equal ones in the order of the table."""
+def _rows_by_hash(hashes: RowHashes) -> Positions:
+    """Return the positions of the keys in ascending order of their hashes.
+
+    Equal hashes stay in the order of the table.
+    """
     order = np.argsort(hashes[0], kind="stable")
     first = hashes[0][order]
     same = first[1:] == first[:-1]
@@ -158,7 +174,7 @@ def _order(hashes: RowHashes) -> Positions:
 
 @dataclass(frozen=True)
 class KeyCounter(Counter):
-    """Keep a hash of each row's values in some columns.
+    """Compute for each row a hash of its key, the row's values in some columns.
 
     Parameters
     ----------
@@ -182,11 +198,11 @@ class KeyCounter(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of the key."""
+        """Names of the columns that the key consists of."""
         return self.key
 
     def count(self, batch: BatchView) -> KeyHashes:
-        """Return the keys of one batch."""
+        """Compute the hashes of the keys of one batch of rows."""
         hashes = row_hashes([(batch[name].array, batch[name].field) for name in self.key])
         masks = [batch.missing(name) for name in self.key]
         without = (np.logical_and if self.missing_is_value else np.logical_or).reduce(masks)

@@ -1,4 +1,4 @@
-r"""Full matches of a Python regular expression over many texts, in linear time.
+r"""Match texts against a Python regular expression from start to end, in linear time.
 
 Python's engine backtracks: with some expressions it takes time exponential in the length of a text,
 and cannot be stopped. Expressions are therefore translated to RE2, which is part of Arrow. Those
@@ -96,7 +96,7 @@ def translate(pattern: str) -> str:
         if kind == "line":
             lines.append(len(parts))
         previous = kind
-        parts.append(_written(kind, text, flags, part["literal"]))
+        parts.append(_to_re2(kind, text, flags, part["literal"]))
     if not all(_is_last(parts[at + 1 :]) for at in lines):
         # In Python `$` also matches before a final newline; the same only if nothing follows it.
         raise EvidenceError(_REASONS["$"])
@@ -109,8 +109,11 @@ def translate(pattern: str) -> str:
     return written
 
 
-def _written(kind: str, text: str, flags: str, literal: str | None) -> str:
-    """Return one part of an expression in the syntax of RE2."""
+def _to_re2(kind: str, text: str, flags: str, literal: str | None) -> str:
+    """Translate one token of a Python regular expression to the syntax of RE2.
+
+    `kind` is the name of the group of `_PART` that matched the token.
+    """
     fixed = {"group": "(?:", "close": text, "start": r"\A", "end": r"\z", "line": r"\z"}
     if kind in fixed:
         return fixed[kind]
@@ -128,7 +131,7 @@ def _written(kind: str, text: str, flags: str, literal: str | None) -> str:
 
 
 def _is_last(parts: list[str]) -> bool:
-    """Return whether `parts`, the rest of an expression, match no further characters."""
+    """Return whether the rest of a translated expression matches no further characters."""
     depth = 0
     for part in parts:
         if part == "|" and depth == 0:
@@ -143,7 +146,7 @@ def _is_last(parts: list[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _characters(flags: str, part: str) -> str:
-    """Return an RE2 character class with all characters that a part of a pattern matches."""
+    """Return an RE2 character class with all characters that one token of a pattern matches."""
     characters = _every_character()
     if "i" not in flags and "\\" not in part and part[1] != "^":
         characters = "".join(map(chr, range(ord(min(part)), ord(max(part)) + 1)))
@@ -182,7 +185,10 @@ def matches(pattern: str, texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Ch
 
 
 def are_mostly_distinct(view: ColumnView) -> bool:
-    """Return whether most texts of a sample are distinct, so that matching by row is fastest."""
+    """Return whether more than half of the texts in a sample are distinct.
+
+    If so, matching each row is faster than matching each distinct text once.
+    """
     step = max(view.rows // _SAMPLES, _SAMPLE)
     sample = pa.chunked_array(
         [c for i in range(0, view.rows, step) for c in view.array.slice(i, _SAMPLE).chunks],

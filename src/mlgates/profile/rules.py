@@ -1,4 +1,4 @@
-"""Rows that break a condition, in total and by group."""
+"""Counter of the rows that break a condition, in total and by group."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,12 @@ Slice = tuple[str, Condition | Callable[..., object]]
 
 
 class RuleGroup(NamedTuple):
-    """Counts of one group: its key, rows, broken and missing answers, and the first broken rows."""
+    """The counts of one group of rows.
+
+    `key` are the values that the rows have in common. `rows` counts all rows, `broken` those for
+    which the condition is false, and `missing` those for which it has no answer. `first` are the
+    row numbers of the first broken rows.
+    """
 
     key: tuple[object, ...]
     rows: int
@@ -36,7 +41,7 @@ class RuleGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class RuleCounts(State):
-    """Counts of rows that break a condition, by group in order of first appearance.
+    """How many rows break a condition in each group, in order of first appearance.
 
     Examples
     --------
@@ -48,7 +53,10 @@ class RuleCounts(State):
     groups: tuple[RuleGroup, ...] = ()
 
     def merge(self, other: "RuleCounts", shift: int) -> "RuleCounts":
-        """Return the counts of both; `shift` is the number of rows before `other`."""
+        """Return the counts of these rows followed by those of `other`.
+
+        `shift` is the number of rows before those of `other`, and is added to their row numbers.
+        """
         merged = {group.key: group for group in self.groups}
         for key, rows, broken, missing, first in other.groups:
             before = merged.get(key, RuleGroup(key, 0, 0, 0))
@@ -59,12 +67,12 @@ class RuleCounts(State):
         return RuleCounts(tuple(merged.values()))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys as one array per grouping column, and the counts of each group."""
+        """Return the keys of the groups, one array per grouping column, and their counts."""
         return pack_keys([group.key for group in self.groups]), tuple(g[1:] for g in self.groups)
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "RuleCounts":
-        """Return the state built from the values that `to_parts` returned."""
+        """Build the state from the values that `to_parts` returned."""
         columns, counts = parts
         keys = unpack_keys(columns, len(counts))
         return cls(tuple(RuleGroup(k, *rest) for k, rest in zip(keys, counts, strict=True)))
@@ -72,10 +80,11 @@ class RuleCounts(State):
 
 @dataclass(frozen=True)
 class RuleCounter(Counter):
-    """Count rows that break a condition, in total, by the values of columns, or in one slice.
+    """Count the rows that break a condition: in the whole table, in groups, or in one slice.
 
-    A callable gets each batch as a `pyarrow.Table` of the columns in `read`, and returns one bool
-    per row, null for a missing answer.
+    `by` are columns whose values make the groups. A condition that is a callable gets each batch as
+    a `pyarrow.Table` of the columns in `read`, and returns one bool per row, null for a missing
+    answer.
 
     Examples
     --------
@@ -92,7 +101,7 @@ class RuleCounter(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of the condition, of the groups and of the slice."""
+        """Names of the columns that the condition, the groups and the slice use."""
         names = list(self.by)
         for condition in (self.condition, self.slice and self.slice[1]):
             if isinstance(condition, Condition):
@@ -102,7 +111,7 @@ class RuleCounter(Counter):
         return tuple(dict.fromkeys(names or self.read))
 
     def count(self, batch: BatchView) -> RuleCounts:
-        """Return the counts of one batch."""
+        """Count the rows of one batch that break the condition."""
         holds, missing = self._answers("the rule", self.condition, batch)
         broken = ~holds & ~missing
         if self.by:
@@ -121,7 +130,10 @@ class RuleCounter(Counter):
     def _answers(
         self, subject: str, condition: Condition | Callable[..., object], batch: BatchView
     ) -> tuple[Mask, Mask]:
-        """Return in which rows a condition holds, and where its answer is missing."""
+        """Return in which rows a condition is true, and in which its answer is missing.
+
+        `subject` names the condition in errors.
+        """
         if isinstance(condition, Condition):
             columns = {}
             for name in condition.columns:
@@ -139,7 +151,7 @@ class RuleCounter(Counter):
 
 
 def _by_values(batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mask) -> RuleCounts:
-    """Return the counts of each combination of values of some columns."""
+    """Count the broken rows for each combination of values in the columns `by`."""
     for name in by:
         require_kind(batch[name], COMPARABLE, "grouped by value")
     numbers, starts = batch.groups(by, MOST_SLICES)

@@ -1,4 +1,4 @@
-"""The profile of a table: number of rows, columns and states of counters, from one scan."""
+"""The profile of a table: its number of rows, profiles of its columns and states of counters."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ _DISTRIBUTED = WHOLE | {"float", "decimal", "bool", "string", "null"}
 
 
 class _Failure(State):
-    """The exception that a counter raised, stored in place of a state."""
+    """The exception that a counter raised, kept in place of its state."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -61,7 +61,7 @@ class _Failure(State):
 
 
 class Profile:
-    """Number of rows, profiles of columns and states of counters, from one scan of a table.
+    """What one scan of a table found: its number of rows, column profiles and states of counters.
 
     Create it by `Profile.of`. Profiles of consecutive parts of a table merge into the profile of
     the whole: ``Profile.of(a).merge(Profile.of(b)) == Profile.of(a + b)``.
@@ -107,7 +107,7 @@ class Profile:
         columns: Iterable[str] | None = None,
         n_jobs: int | None = None,
     ) -> "Profile":
-        """Return the profile of a table, which is read once.
+        """Scan a table once and return its profile.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class Profile:
         return _Scan(source, counters, columns).run(n_jobs)
 
     def select(self, columns: Collection[str]) -> "Profile":
-        """Return the profile of some of the columns; counters of others are left out."""
+        """Return the profile of some columns; counters that read other columns are left out."""
         return Profile(
             self.rows,
             {name: field for name, field in self.schema.items() if name in columns},
@@ -151,7 +151,7 @@ class Profile:
         )
 
     def __getitem__(self, counter: Counter) -> Any:
-        """Return the state of a counter, or of the counter that subsumes it.
+        """Return the state of a counter; a counter that contains the same counts may replace it.
 
         Raises
         ------
@@ -171,7 +171,7 @@ class Profile:
         return counter in self._states
 
     def merge(self, other: "Profile") -> "Profile":
-        """Return the profile of the rows of both, those of `other` after these.
+        """Return the profile of these rows followed by those of `other`.
 
         Raises
         ------
@@ -203,7 +203,7 @@ class Profile:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the number of rows and the profiles of columns, as a hexadecimal string.
+        """SHA-256 of the number of rows and of the column profiles, as a hexadecimal string.
 
         Of each column it covers the name, the kind, the numbers of nulls, NaNs and infinities, the
         extremes and the checksum. It does not depend on the container, the order of the rows, or
@@ -248,9 +248,10 @@ class Profile:
 
 
 class _Merger:
-    """Merge the states of successive batches pairwise, so that each is merged log(n) times.
+    """Merge the states of one counter for successive batches pairwise, not one after another.
 
-    Merging them one after another would copy the states of all earlier batches again and again.
+    Each state is then merged log(n) times. One after another, the states of all earlier batches
+    would be copied again and again.
     """
 
     def __init__(self) -> None:
@@ -258,13 +259,13 @@ class _Merger:
         self._parts: list[tuple[int, int, State]] = []
 
     def add(self, state: State, rows: int) -> None:
-        """Add the state of the next batch."""
+        """Add the state of the next batch, which has `rows` rows."""
         self._parts.append((1, rows, state))
         while len(self._parts) > 1 and self._parts[-1][0] >= self._parts[-2][0]:
             self._merge_last()
 
     def result(self) -> State:
-        """Return the state of all batches."""
+        """Merge the states that are left, and return the state of all batches."""
         while len(self._parts) > 1:
             self._merge_last()
         return self._parts[0][2]
@@ -277,13 +278,16 @@ class _Merger:
 
     @property
     def failure(self) -> "_Failure | None":
-        """The exception of a merge, if there was one."""
+        """The exception that merging raised, or None."""
         last = self._parts[-1][2]
         return last if isinstance(last, _Failure) else None
 
 
 class _Counted(NamedTuple):
-    """Results of counting one batch: a column with its profile, and states of counters."""
+    """The result of counting in one batch of rows.
+
+    It has the states of counters and, if they were counted by column, the column and its profile.
+    """
 
     view: ColumnView | None
     profile: ColumnProfile | None
@@ -291,7 +295,10 @@ class _Counted(NamedTuple):
 
 
 class _Scan:
-    """One pass over a source; columns are counted in parallel, batches in sequence."""
+    """One pass over a table, in which all counters are applied to each batch of rows.
+
+    The columns of a batch are counted in parallel, the batches one after another.
+    """
 
     def __init__(
         self, source: Source, counters: Iterable[Counter], columns: Iterable[str] | None
@@ -318,7 +325,7 @@ class _Scan:
         self.own = {name: own[name] for name in sorted(own, key=lambda name: -work[name])}
 
     def run(self, n_jobs: int | None) -> Profile:
-        """Return the profile of the whole source."""
+        """Read the whole table with `n_jobs` threads, and return its profile."""
         source, states = self.source, self.states
         profiles: dict[str, ColumnProfile] = {}
         mergers: dict[Counter, _Merger] = {}
@@ -413,7 +420,7 @@ class _Scan:
 
 
 def _finalized(state: State) -> State:
-    """Finalize a state and return it; return a failure if that raises."""
+    """Call ``state.finalize()`` and return the state, or a `_Failure` if that raises."""
     try:
         state.finalize()
     except (KeyboardInterrupt, GeneratorExit):
@@ -485,7 +492,7 @@ def sweep_together(
 def _sweep_group(
     columns: Mapping[str, pa.ChunkedArray], group: tuple[list[str], bool]
 ) -> dict[str, Sweep]:
-    """Read columns as one matrix; `group` has their names, and whether to sort them."""
+    """Read columns of floats as one matrix; `group` has their names, and whether to sort them."""
     swept, (names, sort) = {}, group
     floats = [encoding.to_floats(columns[name]) for name in names]
     # Operations on signalling NaNs would warn before the NaNs are detected below.
@@ -509,7 +516,7 @@ def _sweep_group(
 
 
 def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
-    """Return the number of threads: `n_jobs` if given, else one per processor for large tables.
+    """Return how many threads to use: `n_jobs` if given, else one per processor for large tables.
 
     Examples
     --------
@@ -522,7 +529,7 @@ def threads_for(n_jobs: int | None, *, is_large: bool) -> int:
 
 
 def each(do: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
-    """Return the results of a function for each item, in the order of the items.
+    """Call a function with each item, in threads, and return the results in the order of the items.
 
     Examples
     --------

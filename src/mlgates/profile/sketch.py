@@ -1,4 +1,4 @@
-"""A distribution summarised by counts: how many values are below, and up to, each of some points.
+"""A distribution summarised by how many values are below, and up to, each of some points.
 
 The counts are exact and add up over batches, files and machines. The number of values between two
 points is known, so the error of every distance computed from the counts is known, too.
@@ -19,7 +19,7 @@ from mlgates.profile.distributions import Ecdf, as_points
 from mlgates.stats import twosample
 from mlgates.stats.counting import Edges, Ends, ranks_of, stored_edges
 
-__all__ = ["PARTS", "QuantileSketch", "double_sized"]
+__all__ = ["PARTS", "QuantileSketch", "number_in_range"]
 
 #: A reference is summarised at its order statistics at i / 360; 360 has many divisors, so that the
 #: quantile edges of most numbers of bins are among them.
@@ -30,7 +30,7 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileSketch(State):
-    """Empirical distribution function at some points.
+    """A distribution of which only the counts of values below and up to some points are known.
 
     Attributes
     ----------
@@ -62,9 +62,10 @@ class QuantileSketch(State):
 
     @classmethod
     def of(cls, ecdf: Ecdf) -> "QuantileSketch":
-        """Return the sketch at the order statistics ``i / 360`` (inverted CDF) and both ends.
+        """Summarise a distribution at its 1/360 quantiles, its least and its greatest value.
 
-        A distribution of at most 360 values is represented exactly.
+        The quantiles are values of the distribution (inverted CDF). A distribution of at most 360
+        values is represented exactly.
         """
         values, (n, negative, positive) = ecdf.values, _ends(ecdf.values)
         ranks = -(-np.arange(PARTS + 1, dtype=np.int64) * n // PARTS) - 1
@@ -76,29 +77,32 @@ class QuantileSketch(State):
 
     @classmethod
     def at(cls, points: npt.NDArray[Any], ecdf: Ecdf) -> "QuantileSketch":
-        """Return the sketch at given points, which are finite, sorted and distinct."""
+        """Summarise a distribution at given points, which are finite, sorted and distinct."""
         values = ecdf.values
         return cls(points, *ranks_of(values, points), _ends(values))
 
     @property
     def n(self) -> int:
-        """Number of values."""
+        """Number of values in the distribution."""
         return self.ends.n
 
     @property
     def whole(self) -> Ecdf:
-        """The exact distribution; only for a sketch whose points are all distinct values."""
+        """The exact distribution; use it only if every distinct value is one of the points."""
         negative, positive = np.full(self.ends.neg_inf, -np.inf), np.full(self.ends.pos_inf, np.inf)
         return Ecdf([negative, np.repeat(self.points, self.high - self.low), positive])
 
     def edges(self, bins: int) -> Edges:
-        """Return the edges of `bins` quantile cells, which are some of the points."""
+        """Return the quantiles that divide the values into `bins` cells of about equal share.
+
+        They are some of the points.
+        """
         return stored_edges(self.points, self.low, self.high, self.ends, bins)
 
     def merge(self, other: "QuantileSketch", shift: int = 0) -> "QuantileSketch":  # noqa: ARG002
-        """Return the sketch of the values of both; EvidenceError if their points differ."""
+        """Add the counts of two sketches; raise EvidenceError if they have different points."""
         if not np.array_equal(self.points, other.points):
-            msg = "counts can be added for the same points only"
+            msg = "counts can be added for the same points only, got different points"
             raise EvidenceError(msg)
         ends = Ends(*(a + b for a, b in zip(self.ends, other.ends, strict=True)))
         low, high = self.low + other.low, self.high + other.high
@@ -106,7 +110,7 @@ class QuantileSketch(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "QuantileSketch":
-        """Return the sketch built from the values that `to_parts` returned."""
+        """Build the sketch from the values that `to_parts` returned."""
         points, low, high, ends, *rest = parts
         return cls(points, low, high, Ends(*ends), *rest)
 
@@ -124,7 +128,7 @@ class QuantileSketch(State):
 
     @classmethod
     def from_dict(cls, data: object) -> "QuantileSketch":
-        """Return the sketch that `to_dict` wrote; EvidenceError if it is not a distribution."""
+        """Read the sketch that `to_dict` wrote; raise EvidenceError for impossible counts."""
         given = fields(data, _KEYS, "knots")
         written = items(given["points"], "points")
         if not set(map(type, written)) <= {int, float}:  # infinities, large integers, wrong types
@@ -145,7 +149,7 @@ class QuantileSketch(State):
             counts.append(np.array(sizes, dtype=np.int64))
         ends = Ends(*(whole(given[name], name) for name in ("n", "neg_inf", "pos_inf")))
         low, high = counts
-        width = double_sized(given["spread"], "spread")
+        width = number_in_range(given["spread"], "spread")
         spread = math.nan if width is None else float(width)
         if not np.all(np.isfinite(points)) or np.any(points[1:] <= points[:-1]):
             msg = "`points` must be finite and increasing"
@@ -176,8 +180,11 @@ class QuantileSketch(State):
         return f"QuantileSketch(n={self.ends.n:,}, {len(self.points)} points)"
 
 
-def double_sized(value: object, name: str) -> float | None:
-    """Return a number from JSON, or None; EvidenceError for an integer beyond all doubles."""
+def number_in_range(value: object, name: str) -> float | None:
+    """Read a number, or None, from a JSON value; raise EvidenceError if no double is so large.
+
+    `name` is the key of the value in the file, for the error.
+    """
     read = number(value)
     exact: object = read
     if isinstance(exact, int) and abs(exact) > int(sys.float_info.max):
@@ -187,7 +194,7 @@ def double_sized(value: object, name: str) -> float | None:
 
 
 def _ends(values: npt.NDArray[Any]) -> Ends:
-    """Count sorted values, and the infinite ones among them."""
+    """Return how many values a sorted array has, and how many of them are -inf and inf."""
     if values.dtype.kind != "f":
         return Ends(len(values))
     negative = int(np.searchsorted(values, -np.inf, side="right"))

@@ -26,9 +26,10 @@ _MOST_SPANS = 1 << 16
 
 
 class Gap(NamedTuple):
-    """The largest time between two consecutive timestamps, and the timestamp before it, in ticks.
+    """The largest time between two consecutive timestamps of a column.
 
-    Unless it is `exact`, the largest gap can be shorter.
+    `length` is that time and `after` the timestamp before it, both in ticks of the column's unit.
+    If `exact` is false, the largest gap may be shorter.
     """
 
     length: int
@@ -37,21 +38,22 @@ class Gap(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Disjoint spans of time, in order, that contain all timestamps.
+    """Intervals of time, disjoint and in order, that together contain all timestamps of a column.
 
-    Each span has its first and its last timestamp, the length of the largest gap in it, and the
-    timestamp before that gap. `exact` is False where other timestamps may be in that gap.
+    They summarise the timestamps. Each span has its `first` and its `last` timestamp, the length of
+    the largest gap in it (`inner_gap`), and the timestamp before that gap (`after`). `exact` is
+    False where further timestamps may be in that gap.
     """
 
     first: npt.NDArray[Any]
     last: npt.NDArray[Any]
-    inner: npt.NDArray[Any]
+    inner_gap: npt.NDArray[Any]
     after: npt.NDArray[Any]
     exact: npt.NDArray[Any]
 
     @classmethod
     def of(cls, ticks: Ticks) -> "Spans":
-        """Return a span for each distinct timestamp."""
+        """Return one span, of length 0, for each distinct timestamp."""
         if np.any(ticks[1:] < ticks[:-1]):
             ticks = np.sort(ticks)
         ticks = ticks[np.concatenate([ticks[:1] == ticks[:1], ticks[1:] != ticks[:-1]])]
@@ -60,13 +62,13 @@ class Spans(NamedTuple):
         )
 
     def gaps(self) -> npt.NDArray[np.uint64]:
-        """Return the time from each span to the next, 0 where they overlap."""
+        """Return the time from the end of each span to the start of the next, 0 if they overlap."""
         # unsigned, because the difference of two int64 can exceed an int64
         gaps = self.first[1:].view(np.uint64) - self.last[:-1].view(np.uint64)
         return np.where(self.first[1:] > self.last[:-1], gaps, np.uint64(0))
 
     def merge(self, other: "Spans") -> "Spans":
-        """Return the spans of both, joined where they overlap."""
+        """Return the spans of both objects in order; those that overlap are joined."""
         if not len(self.first) or not len(other.first):
             return self if len(self.first) else other
         both = Spans(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
@@ -77,7 +79,10 @@ class Spans(NamedTuple):
         return both.joined(both.first[1:] <= both.last[:-1], overlaps)
 
     def compressed(self, longest: int) -> "Spans":
-        """Return at most 65,536 spans if gaps of up to `longest` may be joined, shortest first."""
+        """Join neighbouring spans, across the shortest gaps first, until at most 65,536 are left.
+
+        Gaps of more than `longest` ticks are not joined, so that more spans can be left.
+        """
         if len(self.first) <= _MOST_SPANS:
             return self
         gaps = self.gaps()
@@ -89,7 +94,11 @@ class Spans(NamedTuple):
         return self.joined(joins, np.zeros(len(gaps), np.bool_))
 
     def joined(self, joins: npt.NDArray[np.bool_], overlaps: npt.NDArray[np.bool_]) -> "Spans":
-        """Return the spans, each joined with the next one where `joins` is true."""
+        """Join each span with the next one where `joins` is true.
+
+        `overlaps` is true where the two spans overlap. The largest gap in such a joined span is not
+        exact, because timestamps of one span may be in a gap of the other.
+        """
         if not joins.any():
             return self
         is_start = np.concatenate([[True], ~joins])
@@ -99,8 +108,8 @@ class Spans(NamedTuple):
         before = np.concatenate(
             [np.zeros(1, np.uint64), np.where(joins, self.gaps(), np.uint64(0))]
         )
-        is_before = before > self.inner
-        length = np.where(is_before, before, self.inner)
+        is_before = before > self.inner_gap
+        length = np.where(is_before, before, self.inner_gap)
         after = np.where(is_before, np.concatenate([self.last[:1], self.last[:-1]]), self.after)
         exact = is_before | self.exact
         largest = np.maximum.reduceat(length, starts)
@@ -113,10 +122,13 @@ class Spans(NamedTuple):
         )
 
     def largest(self) -> Gap | None:
-        """Return the largest gap, the first of several; None for fewer than two timestamps."""
+        """Return the largest gap between timestamps; None for fewer than two timestamps.
+
+        If several gaps are equally long, it is the first one.
+        """
         if not len(self.first):
             return None
-        lengths = np.concatenate([self.gaps(), self.inner])
+        lengths = np.concatenate([self.gaps(), self.inner_gap])
         after = np.concatenate([self.last[:-1], self.after])
         exact = np.concatenate([np.ones(len(self.first) - 1, np.bool_), self.exact])
         best = np.flatnonzero(lengths == lengths.max())
@@ -129,7 +141,9 @@ _NO_SPANS = Spans.of(np.empty(0, np.int64))
 
 @dataclass(frozen=True)
 class TimestampState(State):
-    """Counts of timestamps, in ticks of the column's unit since 1970 in UTC.
+    """The counts of timestamps, and what is known of the gaps between them.
+
+    Timestamps are in ticks of the column's unit since 1970 in UTC.
 
     Parameters
     ----------
@@ -157,13 +171,13 @@ class TimestampState(State):
     pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
-        """Return the counts of the timestamps of both."""
+        """Return the state of the timestamps of both states together."""
         spans, pending = Spans(*self.spans), (*self.pending, *other.pending)
         if self.longest is not None:
             if len(other.spans[0]):
                 spans = spans.merge(Spans(*other.spans)).compressed(self.longest)
             if sum(map(len, pending)) >= _BLOCK:
-                spans, pending = _with(spans, pending, self.longest), ()
+                spans, pending = _add_timestamps(spans, pending, self.longest), ()
         newest = [x for x in (self.newest, other.newest) if x is not None]
         furthest = [x for x in (self.furthest, other.furthest) if x is not None]
         return TimestampState(
@@ -178,17 +192,17 @@ class TimestampState(State):
         )
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the fields, with all timestamps in the spans."""
+        """Return the fields of the state, after all pending timestamps were added to the spans."""
         counts = self.n, self.future, self.fresh, self.newest, self.furthest, self.longest
         return (*counts, tuple(self._all_spans()))
 
     def gap(self) -> Gap | None:
-        """Return the largest gap; None for fewer than two timestamps."""
+        """Return the largest gap between timestamps; None for fewer than two timestamps."""
         return self._all_spans().largest() if self.n - self.future > 1 else None
 
     def _all_spans(self) -> Spans:
         longest = 0 if self.longest is None else self.longest
-        return _with(Spans(*self.spans), self.pending, longest)
+        return _add_timestamps(Spans(*self.spans), self.pending, longest)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TimestampState):
@@ -199,8 +213,11 @@ class TimestampState(State):
     __hash__ = None  # type: ignore[assignment]
 
 
-def _with(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> Spans:
-    """Return spans that contain more timestamps."""
+def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> Spans:
+    """Add timestamps to spans of time, and join spans if there are too many.
+
+    Gaps of more than `longest` ticks are kept.
+    """
     if not pending:
         return spans
     return spans.merge(Spans.of(np.concatenate(pending)).compressed(longest)).compressed(longest)
@@ -208,7 +225,7 @@ def _with(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> Spans:
 
 @dataclass(frozen=True)
 class Timestamps(ColumnCounter):
-    """Count timestamps, those in the future and the fresh ones, and measure their largest gap.
+    """Count timestamps, those in the future and the fresh ones, and find their largest gap.
 
     The memory does not grow with the number of rows. The largest gap is exact if it is longer than
     `longest`, if the rows are in order of time, or if there are at most 65,536 distinct timestamps.
@@ -246,7 +263,7 @@ class Timestamps(ColumnCounter):
     zone: str | None = None
 
     def count(self, batch: BatchView) -> TimestampState:
-        """Return the state of one batch."""
+        """Count the timestamps of one batch of rows."""
         view = require_kind(batch[self.column], _KINDS, "counted as timestamps")
         state = TimestampState(0, 0, 0, None, None, self.longest)
         if view.field.kind == "null":
@@ -259,7 +276,7 @@ class Timestamps(ColumnCounter):
         return state
 
     def _state(self, ticks: Ticks) -> TimestampState:
-        """Return the state of some ticks in UTC."""
+        """Return the state of timestamps that are given as ticks in UTC."""
         if not len(ticks):
             return TimestampState(0, 0, 0, None, None, self.longest)
         past = ticks[_at_most(ticks, self.latest)]
@@ -275,7 +292,7 @@ class Timestamps(ColumnCounter):
 
 
 def _blocks(numbers: pa.ChunkedArray) -> Iterator[Ticks]:
-    """Yield the values of a column of whole numbers, without nulls, in blocks."""
+    """Yield the values of a column of integers in blocks of limited size, without nulls."""
     for chunk in numbers.chunks:
         for start in range(0, len(chunk), _BLOCK):
             values = chunk.slice(start, _BLOCK).drop_null()
@@ -283,7 +300,7 @@ def _blocks(numbers: pa.ChunkedArray) -> Iterator[Ticks]:
 
 
 def _in_utc(ticks: Ticks, unit: str, zone: str | None) -> Ticks:
-    """Return ticks of the local time of a zone as ticks in UTC."""
+    """Convert ticks of local time in a time zone to ticks in UTC."""
     if zone in (None, "UTC"):
         return ticks
     naive = pa.array(ticks, type=pa.int64()).cast(pa.timestamp(unit))
@@ -293,7 +310,7 @@ def _in_utc(ticks: Ticks, unit: str, zone: str | None) -> Ticks:
 
 
 def _at_most(ticks: Ticks, limit: int) -> npt.NDArray[np.bool_]:
-    """Return which ticks are at most a limit of any size."""
+    """Return a mask of the ticks that are at most `limit`, which may be too large for 64 bits."""
     if not int(_INT64.min) <= limit <= int(_INT64.max):
         return np.full(len(ticks), limit > 0)
     return ticks <= np.int64(limit)
