@@ -327,6 +327,70 @@ def test_an_exception_of_any_kind_is_the_error_of_its_gate(what):
     assert report["broken"].reason.startswith(type_name(breaks))
 
 
+def raising_on_small(breaks):
+    """Return a function of labels that raises for the slice of two rows."""
+
+    def agreement(y_true, y_pred):
+        return breaks() if len(y_true) == 2 else float(np.mean(y_true == y_pred))
+
+    return mg.Performance(agreement, greater_is_better=True, at_least=0.5, min_samples=1, by="g")
+
+
+SLICED = {
+    "condition of performance": lambda breaks: mg.Performance(
+        "accuracy",
+        at_least=0.5,
+        min_samples=1,
+        by={"a": lambda _: breaks(), "b": lambda table: table["g"] == "b"},
+    ),
+    "metric of performance": raising_on_small,
+    "condition of completeness": lambda breaks: mg.Completeness(
+        ["x"], by={"a": lambda _: breaks(), "b": lambda table: [v == "b" for v in table["g"]]}
+    ),
+    "condition of rule": lambda breaks: mg.Rule(
+        "x > 0",
+        by={"a": lambda _: breaks(), "b": lambda t: [v.as_py() == "b" for v in t["g"]]},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NO_EXCEPTIONS)
+@pytest.mark.parametrize("where", SLICED)
+def test_an_exception_of_any_kind_is_the_error_of_its_slice(where, what):
+    breaks = NO_EXCEPTIONS[what]
+    table = pd.DataFrame({"g": ["a", "a", "b", "b", "b"], "x": [1.0] * 5})
+    labels = np.array([0, 1, 0, 1, 1])
+    given = {"y_true": labels, "y_pred": labels, "X": table, "data": table}
+    result = SLICED[where](breaks).run(**given)
+    verdicts = {check.group: check.verdict for check in result.checks if check.group}
+    slices = ("g=a", "g=b") if "g=a" in verdicts else ("a", "b")
+    assert verdicts == dict(zip(slices, (ERROR, PASS), strict=True))
+    (error,) = (check for check in result.checks if check.verdict is ERROR)
+    assert type_name(breaks) in error.reason
+
+
+@pytest.mark.parametrize("what", NO_EXCEPTIONS)
+def test_an_exception_of_any_kind_is_a_failed_call_or_the_answer_of_a_model(what):
+    breaks, calls = NO_EXCEPTIONS[what], iter(range(1_000))
+
+    def predict(X):
+        return breaks() if next(calls) == 60 else np.zeros(len(X))
+
+    X = np.ones((20, 1))
+    result = mg.Latency("p50", at_most="10min", calls=30, warmup=50).run(model=predict, X=X)
+    (failed,) = (check for check in result.checks if check.metric == "failed")
+    assert failed.reason.startswith("1 of 30 calls failed")
+    assert type_name(breaks) in failed.reason
+
+    class Particular:
+        def predict(self, X):
+            return breaks() if len(X) == 1 else np.zeros(len(X))
+
+    checks = mg.Integration().run(model=Particular(), X=X).checks
+    assert {c.subject for c in checks if c.verdict is ERROR} == {"row_independent", "one_row"}
+    assert len(checks) > 10
+
+
 def type_name(breaks):
     try:
         breaks()

@@ -73,14 +73,21 @@ def evaluates(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def swallows(tree: ast.Module) -> Iterator[ast.AST]:
-    """Bare ``except``, and ``except BaseException`` that catches KeyboardInterrupt and goes on."""
+    """``except`` for all exceptions: it misses those that are no Exception, or catches interrupts.
+
+    `suppress_errors` does neither. What raises again may catch anything.
+    """
+    for node in calls(tree, "suppress"):
+        if any(name_of(arg) in {"Exception", "BaseException"} for arg in node.args):
+            yield node
     for node in ast.walk(tree):
         for place, handler in enumerate(node.handlers if isinstance(node, ast.Try) else []):
             before = " ".join(ast.unparse(h.type) for h in node.handlers[:place] if h.type)
             stops = "KeyboardInterrupt" in before
             stops |= any(isinstance(inner, ast.Raise) for inner in ast.walk(handler))
-            bare = handler.type is None
-            if bare or (name_of(handler.type) == "BaseException" and not stops):
+            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+            names = {"" if kind is None else name_of(kind) for kind in kinds}
+            if names & {"", "Exception"} or ("BaseException" in names and not stops):
                 yield handler
 
 
@@ -164,7 +171,13 @@ RULES: list[tuple[Rule, str, str]] = [
     (prints, "print(x)", "page.print(x)"),
     (pickles, "from pickle import loads", "import json"),
     (evaluates, "eval('1')", "model.eval()"),
-    (swallows, "try:\n    f()\nexcept:\n    pass", "try:\n    f()\nexcept Exception:\n    pass"),
+    (swallows, "try:\n    f()\nexcept:\n    pass", "with suppress_errors(): f()"),
+    (
+        swallows,
+        "try:\n    f()\nexcept (Exception, SystemExit):\n    pass",
+        "try:\n    f()\nexcept OSError:\n    pass",
+    ),
+    (swallows, "with suppress(Exception): f()", "with suppress(OSError): f()"),
     (
         swallows,
         "try:\n    f()\nexcept BaseException:\n    pass",

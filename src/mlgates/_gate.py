@@ -219,7 +219,7 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
     name = name or str(gate.name)
     start = perf_counter()
     checks: list[Check] = []
-    try:
+    with suppress_errors() as caught:
         missing = sorted(name for name in gate.needs if not evidence.offers(name))
         if missing:
             _refuse(evidence.lacking(missing))
@@ -239,9 +239,8 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         note = gate.note(evidence)
         if not isinstance(note, str):
             _refuse(f"the note of a gate must be a string, got {type(note).__name__}")
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:  # noqa: BLE001
+    if caught.error is not None:
+        error = caught.error
         result = blocked_result(gate, name, Verdict.ERROR, describe(error, evidence.known), checks)
         with suppress_errors():  # an exception whose text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))

@@ -3,6 +3,7 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Self
 
     from mlgates.report import GateResult, Report
 
@@ -50,14 +51,23 @@ class suppress_errors:  # noqa: N801  (used like `contextlib.suppress`)
     Code of users and of compiled libraries also raises exceptions that are no ``Exception``:
     ``SystemExit``, ``asyncio.CancelledError``, skips of pytest, panics of Rust.
 
+    Attributes
+    ----------
+    error : BaseException or None
+        The exception that the block raised and that was suppressed.
+
     Examples
     --------
-    >>> with suppress_errors():
+    >>> with suppress_errors() as caught:
     ...     raise SystemExit(0)
+    >>> caught.error
+    SystemExit(0)
     """
 
-    def __enter__(self) -> None:
-        return None
+    error: BaseException | None = None
+
+    def __enter__(self) -> "Self":
+        return self
 
     def __exit__(
         self,
@@ -65,4 +75,7 @@ class suppress_errors:  # noqa: N801  (used like `contextlib.suppress`)
         error: BaseException | None,
         traceback: "TracebackType | None",
     ) -> bool:
-        return kind is not None and not issubclass(kind, KeyboardInterrupt | GeneratorExit)
+        if kind is None or issubclass(kind, KeyboardInterrupt | GeneratorExit):
+            return False
+        self.error = error
+        return True

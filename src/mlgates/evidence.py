@@ -80,6 +80,10 @@ class _Cached:
     traceback: TracebackType | None = None
 
 
+def _failure(error: BaseException) -> _Cached:
+    return _Cached(error=error, traceback=error.__traceback__)
+
+
 @dataclass(frozen=True)
 class DeclaredTypes:
     """Column types that a gate declares for keys in the names of folders."""
@@ -232,14 +236,11 @@ class Evidence:
     def collect_requests(self, gate: str, request: Callable[["Evidence"], object]) -> None:
         """Call a gate's `request_counts`; `raise_failed_request` raises its exception later."""
         self._gate = gate
-        try:
+        with suppress_errors() as caught:
             request(self)
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001
-            self._failed[gate] = _Cached(error=error, traceback=error.__traceback__)
-        finally:
-            self._gate = ""
+        self._gate = ""
+        if caught.error is not None:
+            self._failed[gate] = _failure(caught.error)
 
     def raise_failed_request(self, gate: str) -> None:
         """Raise the exception of a gate's `request_counts` or `counts`, if there was one."""
@@ -266,12 +267,10 @@ class Evidence:
         except TypeError:
             return make()
         if entry is None:
-            try:
-                entry = _Cached(make())
-            except (KeyboardInterrupt, GeneratorExit):
-                raise
-            except BaseException as error:  # noqa: BLE001
-                entry = _Cached(error=error, traceback=error.__traceback__)
+            value = None
+            with suppress_errors() as caught:
+                value = make()
+            entry = _Cached(value) if caught.error is None else _failure(caught.error)
             self._cache[what, key] = entry
         if entry.error is not None:
             raise entry.error.with_traceback(entry.traceback)  # the traceback of the first call
@@ -355,13 +354,11 @@ class Evidence:
         wanted: dict[Counter, Counter | None] = {}
         columns: set[str] = set()
         for gate, counts in self._counts[name]:
-            try:
+            with suppress_errors() as caught:  # other gates are not affected
                 counters = _checked_counters(counts(source.schema))
                 read = {column for counter in counters for column in counter.columns}
-            except (KeyboardInterrupt, GeneratorExit):
-                raise
-            except BaseException as error:  # noqa: BLE001  (other gates are not affected)
-                self._failed.setdefault(gate, _Cached(error=error, traceback=error.__traceback__))
+            if caught.error is not None:
+                self._failed.setdefault(gate, _failure(caught.error))
                 continue
             # a gate without counters may read any column
             columns.update(source.schema if not counters and name == "data" else read)

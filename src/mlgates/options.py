@@ -19,7 +19,7 @@ from functools import cache
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from mlgates.errors import OptionError
+from mlgates.errors import OptionError, suppress_errors
 
 __all__ = [
     "OptionsByName",
@@ -76,13 +76,10 @@ def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -
 
 def shown(value: object) -> str:
     """Return the repr of a value for a message, shortened; its type if repr raises."""
-    try:
+    with suppress_errors():  # repr can raise anything; it does for 4,300 digits
         written = repr(value)
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException:  # noqa: BLE001  (repr can raise anything; it does for 4,300 digits)
-        return f"a value of type {type(value).__name__}"
-    return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
+        return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
+    return f"a value of type {type(value).__name__}"
 
 
 def fold(name: str) -> str:

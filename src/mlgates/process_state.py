@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from mlgates.errors import suppress_errors
+
 __all__ = ["restored", "watched"]
 
 _FILTERS = "warnings filters"
@@ -63,7 +65,7 @@ def restored() -> Iterator[None]:
             after = _snapshot()
             for name, state in before.items():
                 if _comparable(after[name]) != _comparable(state):
-                    with suppress(Exception):
+                    with suppress_errors():
                         _restore(name, state)
 
 
@@ -117,7 +119,7 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
                 if _comparable(now) != _comparable(before[name]):
                     changed += [] if name == _FILTERS and allowed else [name]
                 if _comparable(now) != _comparable(original[name]):
-                    with suppress(Exception):
+                    with suppress_errors():
                         _restore(name, original[name])
             watch.printed = sum(stream.count for stream in silenced)
             watch.changed = tuple(changed)

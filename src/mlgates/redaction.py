@@ -71,14 +71,12 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """
     kind = type(error).__name__
     _LOG.debug("%s, shown without values in a report", kind, exc_info=error)
-    try:
+    message = other = ""
+    with suppress_errors():  # an exception whose text raises
         message = " ".join(str(error)[:_READ].split())
-        cause = error.__cause__
+    cause = error.__cause__
+    with suppress_errors():
         other = "" if cause is None or isinstance(cause, MlgatesError) else f"{cause!s:.200}"
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException:  # noqa: BLE001  # an exception whose text raises
-        return kind
     if isinstance(error, MlgatesError):
         if other := " ".join(other.split()):
             hidden = _hidden(other, known, names=isinstance(cause, _OF_CODE))

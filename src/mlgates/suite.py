@@ -10,7 +10,7 @@ from typing import Never, Unpack, final
 
 from mlgates import options
 from mlgates._gate import Gate, blocked_result, run_gate
-from mlgates.errors import OptionError
+from mlgates.errors import OptionError, suppress_errors
 from mlgates.evidence import Evidence, EvidenceNames
 from mlgates.progress import show_progress
 from mlgates.provenance import provenance
@@ -363,12 +363,10 @@ class GateSuite(options.OptionsByName):
         """Return the repr of the suite; a gate whose repr raises is shown by its kind."""
         written = []
         for entry in self._entries:
-            try:
+            with suppress_errors() as caught:
                 written.append(repr(entry.gate))
-            except (KeyboardInterrupt, GeneratorExit):
-                raise
-            except BaseException as error:  # noqa: BLE001
-                kind, why = entry.gate.kind, type(error).__name__
+            if caught.error is not None:
+                kind, why = entry.gate.kind, type(caught.error).__name__
                 written.append(f"<{kind} {entry.gate.name!r}, repr raised {why}>")
         return f"GateSuite([{', '.join(written)}], name={self.name!r})"
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from mlgates import options
 from mlgates._gate import Gate
+from mlgates.errors import suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import confidence_of, enough, error_check, rows_needed
 from mlgates.metrics import Metric, find
@@ -49,7 +50,7 @@ class SliceEstimate(NamedTuple):
 
 
 #: The estimate of a slice, the exception that it raised, or why the slice is excluded.
-SliceResult = SliceEstimate | Exception | str
+SliceResult = SliceEstimate | BaseException | str
 #: Most names of excluded slices in a note.
 _MOST_NAMED = 5
 
@@ -139,7 +140,7 @@ class MetricGate(Gate):
         metric, limit = self._metric, self._limit
         results = self._results(evidence)
         for name, result in results:
-            if isinstance(result, Exception):
+            if isinstance(result, BaseException):
                 yield error_check(metric.name, metric.name, result, name)
         estimates = [(name, one) for name, one in results if isinstance(one, SliceEstimate)]
         excluded = sum(isinstance(result, str) for _, result in results)
@@ -221,12 +222,10 @@ class MetricGate(Gate):
             if not slices:  # none were declared, or there are no rows
                 return [(None, self._measure_slice(metric, models))]
             for part in slices:
-                try:
+                with suppress_errors() as caught:  # the other slices are still measured
                     here = [outcomes.take(part.rows) for outcomes in models]
-                    result = self._measure_slice(metric, here, exclude=exclude)
-                except Exception as error:  # noqa: BLE001  (the other slices are still measured)
-                    result = error
-                results.append((part.name, result))
+                    result: SliceResult = self._measure_slice(metric, here, exclude=exclude)
+                results.append((part.name, result if caught.error is None else caught.error))
         return results
 
     @contextmanager

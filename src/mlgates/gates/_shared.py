@@ -100,7 +100,7 @@ def property_check(
     )
 
 
-def error_check(subject: str, metric: str, error: Exception, group: str | None = None) -> Check:
+def error_check(subject: str, metric: str, error: BaseException, group: str | None = None) -> Check:
     """Return the ERROR check of a rule that raised; its message shows no values of the data."""
     rule = f"`{metric}`" if metric == subject else f"`{metric}` of `{subject}`"
     reason = f"{rule} could not be judged: {describe(error)}"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import (
     Near,
@@ -172,15 +172,15 @@ class Completeness(Gate):
             elif column in plan.total:
                 listed_values, others = self._value_counters(schema[column])
                 hint = ""
-                try:
+                with suppress_errors() as caught:  # the other columns are still judged
                     missing: Violations = profile[counters.Missing(column)]
                     if listed_values is not None:
                         more: Violations = profile[listed_values]
                         first = tuple(sorted({*missing.rows, *more.rows})[:5])
                         missing = Violations(missing.count + more.count, missing.n, first)
                     likely: Violations = profile[others] if others else Violations(0, 0)
-                except Exception as error:  # noqa: BLE001  (the other columns are still judged)
-                    yield error_check(column, "missing", error)
+                if caught.error is not None:
+                    yield error_check(column, "missing", caught.error)
                     continue
                 if likely.count > _SHARE_FOR_HINT * likely.n:
                     share = format_number(likely.count / likely.n, "share")
@@ -203,11 +203,11 @@ class Completeness(Gate):
             if column not in schema:
                 yield _unknown(column, "expected", near)
                 continue
-            try:
+            with suppress_errors() as caught:
                 counts = profile[counters.Occurrences(column, values)].counts.tolist()
                 absent = tuple(v for v, count in zip(values, counts, strict=True) if count == 0)
-            except Exception as error:  # noqa: BLE001
-                yield error_check(column, "expected", error)
+            if caught.error is not None:
+                yield error_check(column, "expected", caught.error)
                 continue
             text = f"{len(values):,} expected values of `{column}`"
             if absent:
@@ -258,10 +258,10 @@ def _slice_checks(
 ) -> Iterator[Check]:
     """Yield a check for each slice and column; a single ERROR where the slices can't be formed."""
     condition = None if isinstance(counter, MissingBy) else counter.slices[0][0]
-    try:
+    with suppress_errors() as caught:  # a condition raised, or a column can't be grouped
         groups = profile[counter].groups
-    except Exception as error:  # noqa: BLE001  (a condition raised, or a column can't be grouped)
-        yield error_check("by", "missing", error, condition)
+    if caught.error is not None:
+        yield error_check("by", "missing", caught.error, condition)
         return
     if len(groups) > max_groups:
         msg = too_many_groups("`by`", len(groups), max_groups)

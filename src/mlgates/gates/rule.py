@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError, OptionError
+from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.expressions.condition import Condition
 from mlgates.gates._shared import (
@@ -133,17 +133,17 @@ class Rule(Gate):
         title = self.condition if isinstance(self.condition, str) else str(self.name)
         for slice_name, counter in self._counters(schema):
             absent = [column for column in counter.columns if column not in schema]
-            try:
+            with suppress_errors() as caught:  # the other slices are still judged
                 if absent:
                     near = Near(absent, schema)
                     msg = f"`{absent[0]}` is not in the table{near.hint(absent[0])}"
-                    raise EvidenceError(msg)  # noqa: TRY301
+                    raise EvidenceError(msg)
                 groups = profile[counter].groups
                 if len(groups) > self.max_groups:
                     msg = too_many_groups("`by`", len(groups), self.max_groups)
-                    raise EvidenceError(msg)  # noqa: TRY301
-            except Exception as error:  # noqa: BLE001  (the other slices are still judged)
-                yield error_check(title, "rule", error, slice_name)
+                    raise EvidenceError(msg)
+            if caught.error is not None:
+                yield error_check(title, "rule", caught.error, slice_name)
                 continue
             groups = groups or (RuleGroup((), 0, 0, 0),)
             names: Sequence[str | None] = [slice_name] * len(groups)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import DeclaredTypes, Evidence
 from mlgates.gates._shared import (
     Near,
@@ -517,10 +517,9 @@ def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
 def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[Check]:
     """Yield the check of a column's type, then one for each rule; a rule that raises is ERROR."""
     name = actual.name
-    try:
-        yield _type_check(actual, column, profile)
-    except Exception as error:  # noqa: BLE001
-        yield error_check(name, "type", error)
+    with suppress_errors() as caught:
+        check = _type_check(actual, column, profile)
+    yield check if caught.error is None else error_check(name, "type", caught.error)
     for rule in _rules(actual, column):
         if rule.counter is None:
             if actual.kind == "null":
@@ -533,20 +532,21 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
                 subject=name, metric=rule.metric, reason=reason, limit=most, unit="share"
             )
             continue
-        try:
+        with suppress_errors() as caught:  # whatever the counter raised
             counted: counters.Violations = profile[rule.counter]
-            alike = "differ from an allowed value only in case, blanks or Unicode form"
-            yield count_check(
-                name,
-                rule.metric,
-                counted,
-                rule.verb_phrase,
-                at_most=rule.at_most,
-                hint=f"{counted.alike:,} {alike}" if counted.alike else "",
-                remedy=_REMEDIES.get(rule.metric, "remove the rule if the column may be empty"),
-            )
-        except Exception as error:  # noqa: BLE001  (whatever the counter raised)
-            yield error_check(name, rule.metric, error)
+        if caught.error is not None:
+            yield error_check(name, rule.metric, caught.error)
+            continue
+        alike = "differ from an allowed value only in case, blanks or Unicode form"
+        yield count_check(
+            name,
+            rule.metric,
+            counted,
+            rule.verb_phrase,
+            at_most=rule.at_most,
+            hint=f"{counted.alike:,} {alike}" if counted.alike else "",
+            remedy=_REMEDIES.get(rule.metric, "remove the rule if the column may be empty"),
+        )
 
 
 def _type_check(actual: Field, column: Column, profile: Profile) -> Check:

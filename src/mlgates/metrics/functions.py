@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mlgates import options
-from mlgates.errors import EvidenceError, OptionError
+from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.metrics.difference import Change, resampled_change
 from mlgates.metrics.metric import Estimate, Metric, rows_left
 from mlgates.predictions import Need, Outcomes
@@ -114,11 +114,10 @@ class FunctionMetric(Metric):
         arrays, constants = self._arguments(outcomes)
 
         def of_rows(rows: Values) -> float:
-            try:
+            with suppress_errors():  # a user's function may fail on resampled rows
                 part = {name: array[rows] for name, array in arrays.items()}
                 return self._number(part, constants)
-            except Exception:  # noqa: BLE001  (a user's function may fail on resampled rows)
-                return math.nan
+            return math.nan
 
         return of_rows
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from mlgates.errors import EvidenceError, MlgatesError
+from mlgates.errors import EvidenceError, MlgatesError, suppress_errors
 from mlgates.options import did_you_mean
 from mlgates.predictions.labels import Labels, code_labels
 from mlgates.predictions.numbers import Method, Scores, as_scores, values_of
@@ -230,13 +230,13 @@ def require_class_scores(
 def _decision_function_shape(model: Any) -> object:
     """Return the `decision_function_shape` of a model, also within a pipeline or a search."""
     for _ in range(_DEEPEST):
-        try:
+        with suppress_errors() as caught:  # a search that is not fitted; steps of another form
             shape = getattr(model, "decision_function_shape", None)
             if shape is not None:
                 return shape
             inner = getattr(model, "best_estimator_", None) or getattr(model, "estimator_", None)
             model = model.steps[-1][1] if inner is None else inner
-        except Exception:  # noqa: BLE001  (a search that is not fitted; steps of another form)
+        if caught.error is not None:
             return None
     return None
 
@@ -245,16 +245,12 @@ def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
     """Return the `classes_` of a model in its order; None if they can't be read as labels."""
     if names.model not in evidence:
         return None
-    try:
+    with suppress_errors():  # a pipeline that is not fitted, or several outputs
         found: Any = getattr(evidence[names.model], "classes_", None)
         classes = [] if found is None else list(getattr(found, "tolist", lambda: found)())
-        return (
-            code_labels(columns.as_column(f"`{names.model}.classes_`", classes))
-            if classes
-            else None
-        )
-    except Exception:  # noqa: BLE001  (a pipeline that is not fitted, or several outputs)
-        return None
+        if classes:
+            return code_labels(columns.as_column(f"`{names.model}.classes_`", classes))
+    return None
 
 
 def prediction_method(name: str, model: Any) -> Method:
@@ -273,10 +269,9 @@ def _method(model: Any, methods: tuple[Method, ...]) -> Method | None:
         return None
 
     def has(name: Method) -> bool:
-        try:
+        with suppress_errors():  # scikit-learn's `available_if` can raise anything
             return callable(getattr(model, name, None))
-        except Exception:  # noqa: BLE001  (scikit-learn's `available_if` can raise anything)
-            return False
+        return False
 
     found = next((name for name in methods if has(name)), None)
     return "" if found is None and callable(model) and not has("predict") else found
@@ -313,14 +308,13 @@ def _output(
         if table is not None and table.rows == 0:
             return np.empty(0)
         predict: Any = getattr(model, method) if method else model
-        try:
-            with restored():
-                output = predict(read_only(evidence.in_memory("X")))
-        except MlgatesError:
-            raise
-        except (Exception, SystemExit) as error:
-            msg = f"{call} raised {describe(error, column_names(evidence, 'X'))}"
-            raise EvidenceError(msg) from error
+        with suppress_errors() as caught, restored():
+            output = predict(read_only(evidence.in_memory("X")))
+        if isinstance(caught.error, MlgatesError):
+            raise caught.error
+        if caught.error is not None:
+            msg = f"{call} raised {describe(caught.error, column_names(evidence, 'X'))}"
+            raise EvidenceError(msg) from caught.error
         if output is None:
             msg = f"{call} returned None, expected one prediction per row"
             raise EvidenceError(msg)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.profile.counter import BatchView, Counter, State, check_groups
 from mlgates.profile.counters import COMPARABLE, is_in, require_kind, types_of
 from mlgates.tables.containers import is_instance_of
@@ -255,12 +255,13 @@ def row_answers(
     EvidenceError
         When the condition raises (its exception is the cause), or does not return one bool per row.
     """
-    try:
+    with suppress_errors() as caught:
         answer = condition(native)
-    except (Exception, SystemExit) as error:
+        array = _as_arrow(answer)
+    if caught.error is not None:
         # The message of the exception may contain values of the data.
-        msg = f"{subject} raised {type(error).__name__}"
-        raise EvidenceError(msg) from error
+        msg = f"{subject} raised {type(caught.error).__name__}"
+        raise EvidenceError(msg) from caught.error
     of_pandas = is_instance_of(answer, "pandas", "Series")
     if of_pandas and is_instance_of(native, "pandas", "DataFrame") and len(answer) == len(native):
         index = answer.index
@@ -271,7 +272,6 @@ def row_answers(
     if moved:
         msg = f"{subject} must return a Series with the index of the table, got another index"
         raise EvidenceError(msg)
-    array = _as_arrow(answer)
     kind = type(answer).__name__
     if array is None or not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
         held = "" if array is None else f" of {array.type} values"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.profile.column import WHOLE, ColumnProfile, ColumnView, Sweep, float_sums, merge_fields
 from mlgates.profile.counter import BatchView, Counter, State
 from mlgates.profile.counters import Distribution
@@ -408,26 +408,20 @@ class _Scan:
         for counter in counters:
             # A counter that failed in an earlier batch is not tried again.
             if not isinstance(self.states.get(counter), _Failure):
-                try:
+                with suppress_errors() as caught:  # raised where the state is read
                     states[counter] = counter.count(view)
                     if rows == self.source.rows:
                         states[counter].finalize()
-                except (KeyboardInterrupt, GeneratorExit):
-                    raise
-                except BaseException as error:  # noqa: BLE001  (raised where the state is read)
-                    states[counter] = _Failure(error)
+                if caught.error is not None:
+                    states[counter] = _Failure(caught.error)
         return states
 
 
 def _finalized(state: State) -> State:
     """Call ``state.finalize()`` and return the state, or a `_Failure` if that raises."""
-    try:
+    with suppress_errors() as caught:  # raised where the state is read
         state.finalize()
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:  # noqa: BLE001  (raised where the state is read)
-        return _Failure(error)
-    return state
+    return state if caught.error is None else _Failure(caught.error)
 
 
 def _merge_states(state: State, other: State, shift: int) -> State:
@@ -439,10 +433,9 @@ def _merge_states(state: State, other: State, shift: int) -> State:
             return other
         if isinstance(other, Ecdf | Frequencies) and other.n == 0:
             return state
-    try:
-        return state.merge(other, shift)
-    except EvidenceError as error:
-        return _Failure(error)
+    with suppress_errors() as caught:
+        merged = state.merge(other, shift)
+    return merged if caught.error is None else _Failure(caught.error)
 
 
 def sweep_together(

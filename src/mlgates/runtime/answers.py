@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.predictions.score_columns import column_of_each_label
 from mlgates.runtime.wire import NotPlainError, plain
 from mlgates.tables.columns import columns_of, is_table
@@ -186,15 +186,14 @@ def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
         raise MalformedError(msg)
     if kind_of(answer) == "arrow column":
         answer = answer.to_pylist()
-    try:
+    with suppress_errors():  # ragged lists, or any exception of an `__array__`
         if isinstance(answer, np.ma.MaskedArray) and np.ma.is_masked(answer):
             cells = np.ma.getdata(answer).astype(object)
             cells[np.ma.getmaskarray(answer)] = None
             return cells
         return np.asarray(answer)
-    except Exception:  # noqa: BLE001  (ragged lists, or any exception of an `__array__`)
-        msg = f"{kind} that can't be read as an array"
-        raise MalformedError(msg) from None
+    msg = f"{kind} that can't be read as an array"
+    raise MalformedError(msg)
 
 
 def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArray[Any]:

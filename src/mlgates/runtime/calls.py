@@ -9,12 +9,12 @@ import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from mlgates.errors import suppress_errors
 from mlgates.process_state import watched
 from mlgates.redaction import describe
 from mlgates.runtime.answers import MalformedError, predictions, probabilities, response
@@ -140,18 +140,19 @@ def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
 
 def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
     """Return the reply to one call, without its side effects."""
-    try:
+    with suppress_errors() as caught:  # any exception of a model is a result
         if job.method == "application":
             answer = model(value)
         elif job.method == "predict_proba":
             answer = model.predict_proba(value)
         else:
             answer = getattr(model, "predict", model)(value)
-    except SystemExit as error:
+    error = caught.error
+    if isinstance(error, SystemExit):
         return Reply("raised", problem=f"tried to exit with code {error.code!r:.40}")
-    except Exception as error:  # noqa: BLE001  (any exception of a model is a result)
+    if error is not None:
         explained = False
-        with suppress(Exception):  # printing it may raise, too
+        with suppress_errors():  # printing it may raise, too
             kind = MemoryError | RecursionError
             explained = bool(str(error).strip()) and not isinstance(error, kind)
         problem = f"raised {describe(error, job.column_names)}"
@@ -168,7 +169,6 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
 
 def _classes(model: Any) -> list[object]:
     """Return the `classes_` of a model; empty if it has none."""
-    try:
+    with suppress_errors():  # no attribute, or a property that raises anything
         return list(getattr(model.classes_, "tolist", lambda: model.classes_)())
-    except Exception:  # noqa: BLE001  (no attribute, or a property that raises anything)
-        return []
+    return []

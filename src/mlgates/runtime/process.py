@@ -21,7 +21,7 @@ from multiprocessing.reduction import ForkingPickler
 from pkgutil import resolve_name
 from typing import IO, Any, NamedTuple, cast
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.process_state import after_fork
 from mlgates.redaction import describe
 from mlgates.runtime.calls import Job, Reply, perform
@@ -101,10 +101,10 @@ class SubprocessHost:
     def _start(self) -> "_Child":
         """Return a new interpreter with the model, or a fork where the model can't be sent."""
         if not self._not_sent:
-            try:
+            with suppress_errors() as caught:  # a class may raise anything in pickling
                 request = ForkingPickler.dumps(self._model)
-            except Exception as error:  # noqa: BLE001  (a class may raise anything in pickling)
-                self._not_sent = describe(error)
+            if caught.error is not None:
+                self._not_sent = describe(caught.error)
             else:
                 child = _spawn()
                 problem = child.request(request, START)
@@ -243,7 +243,7 @@ def _fork(model: object) -> _Child:
     requests, to = os.pipe()
     back, answers = os.pipe()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
+        with suppress_errors():
             stream.flush()
     pid = os.fork()
     if pid == 0:
@@ -269,12 +269,12 @@ def main() -> None:
     first = _read(requests)
     _detach()
     model, problem = None, ""
-    try:
+    with suppress_errors() as caught:  # a class or `load` may raise anything
         model = ForkingPickler.loads(first)  # written by the process that started this one
         if isinstance(model, Stored):
             model = by_name(model.load)(model.path)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (a class or `load` may raise anything)
-        problem = describe(error)
+    if caught.error is not None:
+        problem = describe(caught.error)
     _write(answers, encode(problem))
     _serve(model, requests, answers)
 

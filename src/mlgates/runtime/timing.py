@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.process_state import restored
 from mlgates.redaction import describe
 from mlgates.runtime.answers import MalformedError, computed, predictions, probabilities
@@ -121,19 +121,18 @@ def timed_calls(
     late, calls, now = 0, 0, clock.now
     first = free = now()
     for which, batch in turns:
-        predict, failed, due = models[which], False, 0
+        predict, answer, due = models[which], None, 0
         if rate is not None:
             due = first + round(calls / rate * SECOND)
             clock.wait_until(due)
         start = now()
         if rate is not None:
             late += start - max(due, free) > _LATE * SECOND
-        try:
+        with suppress_errors() as caught:  # a failed call is a result
             answer = predict(batch)
-            free = now()
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (a failed call is a result)
-            answer, free, failed = None, now(), True
-            failures[which] = failures[which] or describe(error)
+        free, failed = now(), caught.error is not None
+        if caught.error is not None:
+            failures[which] = failures[which] or describe(caught.error)
         del answer  # freeing the answer is not part of a call
         logs[which] += (start if rate is None else due, start, free, failed)
         calls += 1
@@ -180,7 +179,7 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
     with tracing():
         tracemalloc.reset_peak()
         before, _ = tracemalloc.get_traced_memory()
-        with suppress(Exception, SystemExit):
+        with suppress_errors():
             answer = predict(batch)
             _, peak = tracemalloc.get_traced_memory()
             del answer
@@ -444,7 +443,7 @@ def machine_facts(
     with suppress(AttributeError):
         processors = len(os.sched_getaffinity(0))
     pools: dict[str, int] = {}
-    with suppress(Exception):  # not installed; or a library that can't be inspected
+    with suppress_errors():  # not installed; or a library that can't be inspected
         from threadpoolctl import threadpool_info
 
         for library in threadpool_info():

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.tables import containers, encoding
 from mlgates.tables.field import Field, stored_kind
 from mlgates.tables.objects import UNCONVERTIBLE
@@ -220,13 +220,12 @@ def as_array(title: str, value: Any) -> npt.NDArray[Any]:
     """Convert a value to a numpy array; a masked array stays masked."""
     if isinstance(value, np.ma.MaskedArray):
         return value
-    try:
+    # such as a tensor on another device, or one that requires a gradient
+    with suppress_errors() as caught:
         return np.asarray(value)
-    except Exception as error:
-        # such as a tensor on another device, or one that requires a gradient
-        kind = type(value).__name__
-        msg = f"{title} is of type {kind}, which numpy can't convert; make it a numpy array first"
-        raise EvidenceError(msg) from error
+    kind = type(value).__name__
+    msg = f"{title} is of type {kind}, which numpy can't convert; make it a numpy array first"
+    raise EvidenceError(msg) from caught.error
 
 
 def is_table(value: Any) -> bool:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
+from mlgates.errors import suppress_errors
 from mlgates.tables.field import ArrowColumn, from_arrow, unreadable
 
 __all__ = ["nests_too_deep"]
@@ -162,12 +163,13 @@ def _converted(family: str, values: Sequence[Any]) -> Any:
     if family in ("datetime64", "timedelta64"):
         return _numpy_times(_present(values))
     if family in ("struct", "list"):
-        try:
+        with suppress_errors() as caught:  # a user's subclass of list can raise anything
             deep = nests_too_deep(values)
-        except Exception as error:  # noqa: BLE001  (a user's subclass of list can raise anything)
+        if caught.error is not None:
             label = ", ".join(sorted({type(value).__name__ for value in values}))
-            problem = f"holds values of type {label} that raise {type(error).__name__} when read"
-            raise _UnreadableError(problem, label) from None
+            why = type(caught.error).__name__
+            problem = f"holds values of type {label} that raise {why} when read"
+            raise _UnreadableError(problem, label)
         if deep:
             problem = f"holds lists or dicts nested more than {_DEEPEST} deep; flatten them first"
             raise _UnreadableError(problem, "nested too deep")

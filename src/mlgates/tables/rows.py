@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.tables.columns import in_memory
 from mlgates.tables.containers import column_at, is_instance_of, kind_of, names_of_columns
 from mlgates.tables.objects import is_missing
@@ -227,10 +227,9 @@ def _copy(value: Any) -> Any:
         rows.columns = rows.columns.copy()
         rows.index = rows.index.copy()
         return rows
-    try:
+    with suppress_errors():  # locks, open files, errors of a user's class
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001  (locks, open files, errors of a user's class)
-        return copy.copy(value)
+    return copy.copy(value)
 
 
 def _differences(left: Any, right: Any) -> tuple[str, ...]:
@@ -341,19 +340,18 @@ def _same(left: Any, right: Any) -> bool:
         return len(left) == len(right) and all(map(_same, left, right))
     kind = kind_of(left)
     if kind in ("pandas", "pandas column", "polars", "polars column", "arrow", "arrow column"):
-        with suppress(Exception):  # cells that pandas can't compare
+        with suppress_errors():  # cells that pandas can't compare
             if left.equals(right):
                 return True
         columns = range(left.shape[1]) if kind == "pandas" else ()
         pairs = ((left.iloc[:, i].to_numpy(), right.iloc[:, i].to_numpy()) for i in columns)
         return kind == "pandas" and all(_same(cells, others) for cells, others in pairs)
-    try:
+    with suppress_errors():
         # objects of a class without `==` of its own are compared by their attributes
         if getattr(type(left), "__eq__", None) is _IDENTITY:
             return _same(getattr(left, "__dict__", None), getattr(right, "__dict__", None))
         return bool(left == right) or bool(left != left and right != right)  # noqa: PLR0124
-    except Exception:  # noqa: BLE001  (values that can't be compared count as equal)
-        return True
+    return True  # values that can't be compared count as equal
 
 
 _IDENTITY: Any = object.__eq__

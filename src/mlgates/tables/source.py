@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.tables import containers
 from mlgates.tables.encoding import check_unicode, decode
 from mlgates.tables.field import (
@@ -332,13 +332,13 @@ def through_narwhals(table: Any) -> pa.Table | None:
 @contextmanager
 def _engine_errors(name: str) -> Iterator[None]:
     """Turn any error of an engine into EvidenceError without its message, which may show data."""
-    try:
+    with suppress_errors() as caught:
         yield
-    except EvidenceError:
-        raise
-    except Exception as error:
-        msg = f"{name} can't run the query: {type(error).__name__}"
-        raise EvidenceError(msg) from error
+    if isinstance(caught.error, EvidenceError):
+        raise caught.error
+    if caught.error is not None:
+        msg = f"{name} can't run the query: {type(caught.error).__name__}"
+        raise EvidenceError(msg) from caught.error
 
 
 def _decodable(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Table]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, cast
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, bounded
 from mlgates.gates.drift import statistics
@@ -209,7 +209,7 @@ class Drift(Gate):
         """Return the drift of a column and of its missing share, or its ERROR check."""
         method = METHODS[self.method]
         limit = Limit(at_most=method.at_most if self.at_most is None else self.at_most)
-        try:
+        with suppress_errors() as caught:  # the other columns are still judged
             (reference, side), data = judged[name], profile.columns[name]
             missing = statistics.missing_shift(reference, data, self.max_missing_shift)
             if data.valid == 0:
@@ -249,8 +249,8 @@ class Drift(Gate):
                 sides=(side, current),
                 significance=self.significance,
             )
-        except Exception as error:  # noqa: BLE001  (the other columns are still judged)
-            return self._error(name, describe(error, {name}))
+        if caught.error is not None:
+            return self._error(name, describe(caught.error, {name}))
         return [drift, *missing]
 
     @property

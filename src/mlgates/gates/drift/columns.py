@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple, cast
 
+from mlgates.errors import suppress_errors
 from mlgates.gates._shared import Near
 from mlgates.gates.drift.statistics import METHODS, NUMBERS
 from mlgates.profile.baseline import MOST_CATEGORIES, Baseline, Reference
@@ -70,14 +71,14 @@ def candidates(
         elif profile is not None and profile.valid == 0:
             not_served = "no values"
         else:
-            try:
+            with suppress_errors() as caught:  # the other columns are still judged
                 if isinstance(reference, Baseline):
                     side = reference.distributions.get(name)
                 else:
                     counters = (Distribution(name), NumericSample(name))
                     side = next((reference[c] for c in counters if c in reference), None)
-            except Exception as error:  # noqa: BLE001  (the other columns are still judged)
-                problem = describe(error, {name})
+            if caught.error is not None:
+                problem = describe(caught.error, {name})
             has_many = isinstance(side, Frequencies) and len(side) > MOST_CATEGORIES
             # A baseline does not keep the distribution of so many texts.
             not_kept = side is None and not problem and isinstance(reference, Baseline)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.gates.integration import properties as test
 from mlgates.gates.integration.caller import ApplicationCaller, Caller, ModelCaller, run_test
@@ -277,11 +277,10 @@ def _require_evidence(evidence: Evidence) -> None:
 
 def _classes(model: object) -> tuple[object, ...] | None:
     """Return the labels in `classes_` of a model; None when they can't be read."""
-    try:
+    with suppress_errors():  # a property of the user's model can raise anything
         classes = np.asarray(getattr(model, "classes_", None))
-    except Exception:  # noqa: BLE001  (a property of the user's model can raise anything)
-        return None
-    return tuple(classes.tolist()) if classes.ndim == 1 and len(classes) else None
+        return tuple(classes.tolist()) if classes.ndim == 1 and len(classes) else None
+    return None
 
 
 def _function_names(given: Any) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, NoReturn, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.gates._shared import error_check, listed
 from mlgates.runtime.answers import (
     difference_of_numbers,
@@ -56,14 +56,15 @@ def run_test(
 ) -> list[Check]:
     """Return the check of a property as a list, empty when its test does not apply."""
     least, insufficient = 1, ""
-    try:
+    with suppress_errors() as caught:  # the other properties are still tested
         outcome = test(*args, **options)
-    except NotTestedError as error:
+    error = caught.error
+    if isinstance(error, NotTestedError):
         text, least, insufficient = f"`{metric}` of `{subject}` was not tested", 0, str(error)
         outcome = Outcome(text, 0, 0)
-    except (ContractError, EvidenceError) as error:
+    elif isinstance(error, ContractError | EvidenceError):
         return [Check(subject=subject, metric=metric, verdict=Verdict.ERROR, reason=str(error))]
-    except Exception as error:  # noqa: BLE001  (the other properties are still tested)
+    elif error is not None:
         return [error_check(subject, metric, error)]
     if outcome is None:
         return []

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mlgates.errors import suppress_errors
 from mlgates.gates.integration.caller import (
     SEED,
     ApplicationCaller,
@@ -306,12 +307,11 @@ def round_trip(
     with tempfile.TemporaryDirectory(prefix="mlgates-") as folder:
         path = os.path.join(folder, "model")  # noqa: PTH118  (a text, as `save` expects it)
         function = by_name(save)
-        try:
-            with watched():
-                function(model, path)
-        except (Exception, SystemExit) as error:
-            msg = f"the model could not be saved by `{save}`: {describe(error)}"
-            raise ContractError(msg) from error
+        with suppress_errors() as caught, watched():
+            function(model, path)
+        if caught.error is not None:
+            msg = f"the model could not be saved by `{save}`: {describe(caught.error)}"
+            raise ContractError(msg) from caught.error
         if not os.path.exists(path):  # noqa: PTH110
             msg = f"`{save}` wrote nothing to its path"
             raise ContractError(msg)
