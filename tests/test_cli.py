@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -63,7 +64,7 @@ SUITE = mg.GateSuite([Ends()], name="ends \\u2603")
 OTHER = SUITE + mg.GateSuite([mg.Completeness()])
 """
 
-LOADED = {"gates", "beside", "s", "_mlgates_suite_json"}
+LOADED = {"gates", "rows", "beside", "s", "_mlgates_suite_json"}
 
 
 @pytest.fixture
@@ -142,6 +143,14 @@ def test_a_report_that_cannot_be_written_is_an_error(place, output, verdict):
         (["run", "gates.toml", "--jobs", "0"], "must be an integer of at least 1, got '0'"),
         (["run", "gates.toml", "--jobs", "1_0"], "must be an integer of at least 1, got '1_0'"),
         (["show", "r.json", "--format", "pdf"], "invalid choice: 'pdf'"),
+        (
+            ["run", "gates.toml", "--data", "good.parquet", "--offending", "rows.json"],
+            "the file must end in .parquet or .csv, got 'rows.json'",
+        ),
+        (
+            ["run", "gates.toml", "--offending", "rows.csv"],
+            "argument --offending: rows of `data` are written; give --data",
+        ),
         (["baseline", "good.parquet"], "the following arguments are required: -o/--output"),
         (
             ["baseline", "good.parquet", "-o", "b.parquet"],
@@ -297,6 +306,61 @@ def test_the_summary_is_appended_and_the_exit_code_stays(place, monkeypatch, ver
         markdown = mg.Report.load("r.json").to_markdown()
         assert Path(path).read_text(encoding="utf-8") == f"{before}{markdown}\n"
     assert main([*command, "--summary=no/where.md"]) == (code or 2)
+
+
+ROWS = """
+import mlgates as mg
+
+SUITE = mg.GateSuite([
+    mg.Rule("age < 120"),
+    mg.Rule("income > 2000", advisory=True),
+    mg.Rule("age > 0"),
+    mg.Rule("ages > 0"),
+    mg.Leakage("age", at_most=0.5),
+    mg.Unique("age", max_duplicates=1.0),
+])
+"""
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_all_offending_rows_are_written_with_their_gate(place, output, suffix):
+    Path("rows.py").write_text(ROWS, encoding="utf-8")
+    path = f"rows.{suffix}"
+    given = ["rows.py", "--data=bad.parquet", "--reference=good.parquet", f"--offending={path}"]
+    assert main(["run", *given]) == 2
+    said = f"mlgates: {path}: no rows of rule:ages > 0: `ages` is not in the table"
+    assert said in output()
+    table = pq.read_table(path) if suffix == "parquet" else pa.csv.read_csv(path)
+    assert table.column_names == ["mlgates_gate", "age", "income"]
+    expected = [("rule:age < 120", 140)] * 100 + [("rule:income > 2000", 45)] * 100
+    expected += [("leakage:age", age) for _ in range(100) for age in (31, 45)]
+    found = zip(table["mlgates_gate"].to_pylist(), table["age"].to_pylist(), strict=True)
+    assert [*found] == expected
+
+
+def test_a_run_without_offending_rows_writes_an_empty_file(place, output):
+    Path("rows.py").write_text("import mlgates as mg\nSUITE = mg.GateSuite([mg.Rule('age > 0')])")
+    pq.write_table(pa.table({"old": [1]}), "rows.parquet")
+    assert main(["run", "rows.py", "--data=bad.parquet", "--offending=rows.parquet"]) == 0
+    table = pq.read_table("rows.parquet")
+    assert (table.num_rows, table.column_names) == (0, ["mlgates_gate", "age", "income"])
+
+
+def test_offending_rows_that_cannot_be_written_are_an_error_of_a_pass(place, output):
+    for rule, code in (("age > 0", 2), ("age > 40", 1)):
+        text = f"import mlgates as mg\nSUITE = mg.GateSuite([mg.Rule({rule!r})])"
+        Path("rows.py").write_text(text, encoding="utf-8")
+        given = ["run", "rows.py", "--data=bad.parquet", "--save=r.json"]
+        assert main([*given, "--offending=no/rows.csv"]) == code
+        assert "mlgates: no/rows.csv: No such file or directory" in output()
+        del sys.modules["rows"]
+    pq.write_table(pa.table({"age": [-1], "mlgates_gate": ["a"]}), "odd.parquet")
+    assert main(["run", "rows.py", "--data=odd.parquet", "--offending=rows.csv"]) == 1
+    assert "rows.csv: the data have a column `mlgates_gate`" in output()
+    nested = pa.table({"age": [-1], "list": [[1, 2]]})
+    pq.write_table(nested, "odd.parquet")
+    assert main(["run", "rows.py", "--data=odd.parquet", "--offending=rows.csv"]) == 1
+    assert "rows.csv: the rows can't be written: ArrowInvalid" in output()
 
 
 @pytest.mark.parametrize(

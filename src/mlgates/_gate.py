@@ -12,6 +12,9 @@ from functools import WRAPPER_ASSIGNMENTS
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Never, NoReturn, Unpack, overload
 
+import numpy as np
+import numpy.typing as npt
+
 from mlgates import options
 from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import ALIGNED, Evidence, EvidenceNames, rows_of
@@ -31,9 +34,18 @@ from mlgates.verdict import (
     format_value,
 )
 
-__all__ = ["FunctionGate", "Gate", "GateInfo", "blocked_result", "gate", "run_gate"]
+__all__ = [
+    "FunctionGate",
+    "Gate",
+    "GateInfo",
+    "Positions",
+    "blocked_result",
+    "gate",
+    "run_gate",
+]
 
 Inconclusive = Literal["block", "allow"]
+Positions = npt.NDArray[np.int64]
 #: Row numbers of a measurement that a reason names.
 _SHOWN_ROWS = 5
 
@@ -187,6 +199,73 @@ class Gate(options.OptionsByName):
         given.collect_requests(name, self.request_counts)
         given.scan()
         return replace(run_gate(self, given, name), metadata=about)
+
+    @property
+    def judges_rows(self) -> bool:
+        """Whether the gate judges each row, so that `offending_rows` finds those that break it."""
+        return type(self).offending is not Gate.offending
+
+    def offending(self, evidence: Evidence) -> Positions:
+        """Return the numbers, from 0, of all rows of `data` that break the rule of this gate.
+
+        A gate that judges each row implements it for `offending_rows`.
+        """
+        raise NotImplementedError
+
+    def offending_rows(self, data: Any, **evidence: object) -> Any:
+        """Return all rows of a table that break this gate's rule, where a report names five.
+
+        Parameters
+        ----------
+        data : table
+            Anything that ``data=`` takes.
+        **evidence
+            Further evidence by name that the gate needs, such as ``reference=``.
+
+        Returns
+        -------
+        table
+            The rows in their order, in a table of the same type; a pandas frame keeps its index. Of
+            a polars LazyFrame it is a DataFrame, of files and streams, which are read in batches
+            and need not fit into memory, an Arrow table. Rows count whatever share of them the gate
+            allows. The table has no rows if none breaks the rule.
+
+        Raises
+        ------
+        OptionError
+            For a kind of gate that judges no single rows, such as `Drift`.
+        EvidenceError
+            For an unknown name, for data that are no table, and for columns that are not in it or
+            can't be compared. A rule of `Schema` that does not apply to the type of its column is
+            left out, because it concerns no single row.
+
+        Examples
+        --------
+        >>> import mlgates as mg
+        >>> table = {"start": [1, 5, 2], "end": [2, 4, None]}
+        >>> mg.Rule("start <= end").offending_rows(table)
+        {'start': [5], 'end': [4]}
+        """
+        if not self.judges_rows:
+            import mlgates
+
+            public = [getattr(mlgates, name) for name in mlgates.__all__]
+            gates = [each for each in public if inspect.isclass(each) and issubclass(each, Gate)]
+            able = [each.__name__ for each in gates if each.offending is not Gate.offending]
+            msg = f"{self.name}: `offending_rows` is for gates that judge each row "
+            msg += f"({', '.join(able)}), not for {type(self).__name__}"
+            raise OptionError(msg)
+        given = Evidence({"data": data, **evidence}, also=self.needs | self.optional_evidence)
+        missing = sorted(name for name in self.needs if not given.offers(name))
+        if missing:
+            _refuse(given.lacking(missing))
+        name = str(self.name)
+        given.collect_requests(name, self.request_counts)
+        rows = self.offending(given)
+        given.raise_failed_request(name)
+        from mlgates.tables.rows import take_rows
+
+        return take_rows(data, given.source("data"), np.unique(rows))
 
     def __repr__(self) -> str:
         return options.written(self, name=self.default_name)

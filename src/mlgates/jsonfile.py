@@ -229,8 +229,10 @@ def _kind_of(mode: int) -> str:
     return "a pipe" if stat.S_ISFIFO(mode) else "a device"
 
 
-def write_atomic(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file so that readers see either the old file or the complete new one.
+def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a file so that readers see either the old file or the complete new one.
+
+    A text is written in UTF-8.
 
     The file keeps its permissions, and a symbolic link still points to it. Drafts of writers that
     were killed are removed.
@@ -253,8 +255,8 @@ def write_atomic(path: str | os.PathLike[str], text: str) -> None:
     prefix = f".{target.name[:50]}."
     _remove_dead_drafts(target.parent, prefix)
     with _draft(target.parent, prefix) as (draft, descriptor):
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", closefd=False) as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             if mode is not None:
                 draft.chmod(stat.S_IMODE(mode))

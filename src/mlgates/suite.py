@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from time import perf_counter
-from typing import Never, Unpack, final
+from typing import Any, Never, Unpack, final
 
 from mlgates import options
 from mlgates._gate import Gate, blocked_result, run_gate
@@ -183,6 +183,42 @@ class GateSuite(options.OptionsByName):
             self.name,
             [replace(e, skipped=reason) if e.name in skipped else e for e in self._entries],
         )
+
+    def offending_rows(self, name: str, data: Any, **evidence: object) -> Any:
+        """Return all rows of a table that break the rule of one gate; see `Gate.offending_rows`.
+
+        Parameters
+        ----------
+        name : str
+            The name of a gate, or a kind or pattern that matches one gate.
+        data : table
+            Anything that ``data=`` takes.
+        **evidence
+            Further evidence by name that the gate needs, such as ``reference=``.
+
+        Raises
+        ------
+        OptionError
+            If the name matches no gate, or several, or a gate that judges no single rows.
+        EvidenceError
+            As in `Gate.offending_rows`.
+
+        Examples
+        --------
+        >>> import mlgates as mg
+        >>> suite = mg.GateSuite([mg.Rule("start <= end"), mg.Completeness()])
+        >>> suite.offending_rows("rule:start <= end", {"start": [1, 5], "end": [2, 4]})
+        {'start': [5], 'end': [4]}
+        """
+        owner = "GateSuite.offending_rows"
+        options.text(owner, "name", name)
+        exact = [entry for entry in self._entries if entry.name == name]
+        found = exact or _matching(list(self._entries), name, owner)
+        if len(found) > 1:
+            names = ", ".join(repr(entry.name) for entry in found)
+            msg = f"{owner}: {name!r} matches several gates ({names}); name one of them"
+            raise OptionError(msg)
+        return found[0].gate.offending_rows(data, **evidence)
 
     @classmethod
     def from_toml(cls, text: str) -> "GateSuite":

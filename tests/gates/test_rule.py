@@ -97,7 +97,7 @@ def test_rules_are_equal_by_value_and_written_as_they_are_built():
             {"missing": "invalid"},
             FAIL,
             (
-                "2 of 4 rows (50 %) break `start <= end`, first at row 1; 1 row has a missing "
+                "2 of 4 rows (50 %) break `start <= end`, first at rows 1, 2; 1 row has a missing "
                 "value (counted as broken); the limit is at most 0 %"
             ),
         ),

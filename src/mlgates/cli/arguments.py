@@ -57,6 +57,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in ("data",) if given.command == "baseline" else TABLES:
         if paths := getattr(given, name, None):
             setattr(given, name, _files(paths))
+    if given.command == "run" and given.offending is not None and not given.data:
+        top.error("argument --offending: rows of `data` are written; give --data")
     if given.command == "run" and given.summary is not None:
         path = given.summary or os.environ.get("GITHUB_STEP_SUMMARY", "")
         if not path:
@@ -112,6 +114,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
     )
+    text = "write all rows that break the rules of failed gates to FILE, .parquet or .csv"
+    run.add_argument("--offending", type=_rows_file, metavar="FILE", help=text)
     text = "append the report as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
     run.add_argument("--summary", nargs="?", const="", metavar="FILE", help=text)
     run.add_argument("--jobs", type=_jobs, metavar="N", help="threads for scanning tables")
@@ -176,6 +180,13 @@ def _report_file(text: str) -> Path:
 
     if Path(text).suffix.lower() not in SUFFIXES:
         msg = f"the file must end in {', '.join(SUFFIXES)}, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
+
+
+def _rows_file(text: str) -> Path:
+    if Path(text).suffix not in (".parquet", ".csv"):
+        msg = f"the file must end in .parquet or .csv, got {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return Path(text)
 

@@ -53,7 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             evidence: dict[str, Any] = {name: getattr(given, name) for name in names}
             report = suite.run(n_jobs=given.jobs, progress=given.progress, **evidence)
             saved = [(path, None) for path in given.save]
-            return _write_report(report, (None, None), *saved, summary=given.summary)
+            code = _write_report(report, (None, None), *saved, summary=given.summary)
+            if given.offending is not None:
+                from mlgates.cli.offending import write_offending
+
+                try:
+                    for problem in write_offending(suite, report, evidence, given.offending):
+                        _print_error(problem)
+                except (MlgatesError, OSError) as error:
+                    _print_error(error, given.offending)
+                    code = code or _ERROR
+            return code
         if given.command == "show":
             from mlgates.report import Report
 

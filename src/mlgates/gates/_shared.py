@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlgates import options
+from mlgates.errors import EvidenceError
 from mlgates.evidence import read_only
 from mlgates.options import did_you_mean
 from mlgates.predictions.groups import unique_names
 from mlgates.printable import shorten
 from mlgates.profile.counters import Violations
 from mlgates.redaction import describe
-from mlgates.tables.field import Field
+from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
 
 __all__ = [
@@ -150,6 +151,14 @@ class Near:
         self._folded = {options.fold(name): name for name in reversed(names)}
         few = len(list(unknown)) * len(names) <= _MOST_PAIRS
         self._compared = [name for name in names if len(name) <= _LONGEST_NAME] if few else []
+
+    @staticmethod
+    def require(names: Iterable[str], schema: TableSchema) -> None:
+        """Raise EvidenceError, with a hint, if a column is not in the table."""
+        absent = [name for name in names if name not in schema]
+        if absent:
+            msg = f"`{absent[0]}` is not in the table{Near(absent, schema).hint(absent[0])}"
+            raise EvidenceError(msg)
 
     def alike(self, name: str) -> str | None:
         """Return the known name that differs only in case, blanks or Unicode form, if any."""

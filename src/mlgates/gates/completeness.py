@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from mlgates import options
-from mlgates._gate import Gate, GateInfo
+from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import (
@@ -22,6 +22,7 @@ from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Violations
 from mlgates.profile.groups import MOST_SLICES, MissingBy, MissingWhere
+from mlgates.profile.offending import violating_rows
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
@@ -155,6 +156,17 @@ class Completeness(Gate):
             for column, values in self._expected()
             if column in schema
         )
+
+    def offending(self, evidence: Evidence) -> Positions:
+        """Return the rows with a missing cell in a judged column, and in a slice if declared."""
+        source = evidence.source("data")
+        plan, wanted = self._plan(source.schema), list[Counter]()
+        Near.require(plan.columns, source.schema)
+        of_slices = [counter for counter in plan.slices if isinstance(counter, MissingWhere)]
+        for column in plan.total if of_slices else plan.columns:
+            listed_values, _ = self._value_counters(source.schema[column])
+            wanted += filter(None, (counters.Missing(column), listed_values))
+        return violating_rows(source, [*wanted, *of_slices])
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks of the number of rows, of missing cells, and of expected values."""

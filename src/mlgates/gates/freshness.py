@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mlgates import options
-from mlgates._gate import Gate, GateInfo
+from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, count_check, described_type, property_check
 from mlgates.options import Duration, seconds
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Missing
+from mlgates.profile.offending import violating_rows
 from mlgates.profile.times import Timestamps, TimestampState
 from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
@@ -29,6 +30,8 @@ _OWNER = "Freshness"
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY = 86_400
+#: Below every tick.
+_NEVER = -(2**64)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2200
 
 
@@ -203,6 +206,20 @@ class Freshness(Gate):
             measured = Measurement(share, n=rows, method="count", details=details)
             limit = Limit(at_least=self.min_fresh_share)
             yield Check.judge(column, "fresh_share", measured, limit, unit="share", said=text)
+
+    def offending(self, evidence: Evidence) -> Positions:
+        """Return the rows without a timestamp, with one in the future, or with one not fresh.
+
+        The last are counted only with `min_fresh_share`.
+        """
+        source = evidence.source("data")
+        field = self._checked_field(source.schema)
+        wanted: list[Counter] = [Missing(self.column)]
+        if field.kind != "null":
+            counter = self._counter(_clock(evidence), field)
+            first = counter.oldest if self.min_fresh_share is not None else _NEVER
+            wanted.append(replace(counter, oldest=first))
+        return violating_rows(source, wanted)
 
     def _checked_field(self, schema: TableSchema) -> Field:
         """Return the field of the column, which must hold times of a known zone, or only nulls."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import ClassVar
 
 from mlgates import options
-from mlgates._gate import Gate, GateInfo
+from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near
@@ -75,16 +75,26 @@ class Leakage(Gate):
         """Request the keys of both tables, of the columns that both have."""
         evidence.request(partial(self._keys, evidence), partial(self._keys, evidence))
 
-    def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of shared rows."""
+    def offending(self, evidence: Evidence) -> Positions:
+        """Return the rows that are also in the reference."""
+        keys, theirs = self._hashes(evidence)
+        return keys.shared_with(theirs)[0]
+
+    def _hashes(self, evidence: Evidence) -> tuple[KeyHashes, KeyHashes]:
+        """Return the keys of both tables; EvidenceError for a baseline."""
         reference = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(reference, Profile):
             msg = "the reference is a baseline, which has no rows; give the table itself"
             raise EvidenceError(msg)
         counter = self._counter(evidence)
-        keys: KeyHashes = evidence.profile()[counter]
-        theirs: KeyHashes = reference[counter]
-        count, pairs = keys.shared_with(theirs)
+        return evidence.profile()[counter], reference[counter]
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the check of shared rows."""
+        keys, theirs = self._hashes(evidence)
+        counter = self._counter(evidence)
+        shared, pairs = keys.shared_with(theirs)
+        count = len(shared)
         limit = Limit(at_most=self.at_most)
         share = count / keys.n if keys.n and theirs.n else None
         subject = "rows" if self.columns is None else ", ".join(counter.key)

@@ -1,11 +1,11 @@
 """Rule: a condition over the columns of a row holds in every row."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from mlgates import options
-from mlgates._gate import Gate, GateInfo
+from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.expressions.condition import Condition
@@ -19,6 +19,7 @@ from mlgates.gates._shared import (
 from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
 from mlgates.profile.counter import Counter
 from mlgates.profile.groups import MOST_SLICES
+from mlgates.profile.offending import violating_rows
 from mlgates.profile.rules import RuleCounter, RuleGroup
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Measurement, format_value
@@ -127,17 +128,21 @@ class Rule(Gate):
             if all(column in schema for column in counter.columns)
         )
 
+    def offending(self, evidence: Evidence) -> Positions:
+        """Return the rows in which the condition is false, or missing with ``"invalid"``."""
+        source = evidence.source("data")
+        counters = [counter for _, counter in self._counters(source.schema)]
+        for counter in counters:
+            Near.require(counter.columns, source.schema)
+        return violating_rows(source, [replace(counter, by=()) for counter in counters])
+
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield one check, or one for each slice."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         title = self.condition if isinstance(self.condition, str) else str(self.name)
         for slice_name, counter in self._counters(schema):
-            absent = [column for column in counter.columns if column not in schema]
             with suppress_errors() as caught:  # the other slices are still judged
-                if absent:
-                    near = Near(absent, schema)
-                    msg = f"`{absent[0]}` is not in the table{near.hint(absent[0])}"
-                    raise EvidenceError(msg)
+                Near.require(counter.columns, schema)
                 groups = profile[counter].groups
                 if len(groups) > self.max_groups:
                     msg = too_many_groups("`by`", len(groups), self.max_groups)
@@ -185,14 +190,15 @@ class Rule(Gate):
     def _counters(self, schema: TableSchema) -> Iterator[tuple[str | None, RuleCounter]]:
         """Yield counters with the name of their slice."""
         everything = tuple(name for name, field in schema.items() if field.kind != "unreadable")
-        condition = _compiled(self.condition)
+        invalid = self.missing == "invalid"
+        counter = RuleCounter(_compiled(self.condition), read=everything, shows_missing=invalid)
         if self.by is None:
-            yield None, RuleCounter(condition, read=everything)
+            yield None, counter
         elif slices := self._slices():
             for name, each in slices:
-                yield name, RuleCounter(condition, slice=(name, _compiled(each)), read=everything)
+                yield name, replace(counter, slice=(name, _compiled(each)))
         else:
-            yield None, RuleCounter(condition, by=tuple(map(str, self.by)), read=everything)
+            yield None, replace(counter, by=tuple(map(str, self.by)))
 
 
 def _function(owner: str, option: str, given: object) -> Callable[..., object]:

@@ -8,10 +8,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from mlgates import options
-from mlgates._gate import Gate, GateInfo
+from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import DeclaredTypes, Evidence
 from mlgates.gates._shared import (
@@ -26,6 +27,8 @@ from mlgates.gates._shared import (
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.duplicates import Duplicated
+from mlgates.profile.keys import KeyCounter
+from mlgates.profile.offending import violating_rows
 from mlgates.profile.patterns import translate
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import Field, TableSchema
@@ -433,6 +436,20 @@ class Schema(Gate):
                     yield counters.Fractional(name)
                 if schema[name].kind == "string":  # read even without a rule: it may not decode
                     yield counters.Missing(name)
+
+    def offending(self, evidence: Evidence) -> Positions:
+        """Return the rows that break a rule for values."""
+        source, counted = evidence.source("data"), []
+        repeats = [np.empty(0, np.int64)]
+        for name, column in self.rules.items():
+            if name in source.schema:
+                for rule in _rules(source.schema[name], column):
+                    if isinstance(rule.counter, Duplicated):
+                        key = KeyCounter((name,))
+                        repeats.append(Profile.of(source, [key], columns=())[key].repeated())
+                    elif rule.counter is not None:
+                        counted.append(rule.counter)
+        return np.concatenate([violating_rows(source, counted), *repeats])
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks of each column, then those of the table as a whole."""

@@ -5,12 +5,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
 from mlgates import options
-from mlgates._gate import Gate, GateInfo
-from mlgates.errors import EvidenceError
+from mlgates._gate import Gate, GateInfo, Positions
 from mlgates.evidence import Evidence
 from mlgates.gates._shared import Near, listed
 from mlgates.profile.counter import Counter
 from mlgates.profile.keys import KeyCounter, KeyHashes
+from mlgates.profile.scan import Profile
 from mlgates.tables.field import TableSchema
 from mlgates.verdict import Check, Limit, Measurement, format_value
 
@@ -77,14 +77,19 @@ class Unique(Gate):
         if all(column in schema for column in counter.key):
             yield counter
 
+    def offending(self, evidence: Evidence) -> Positions:
+        """Return the rows that repeat an earlier key."""
+        source = evidence.source("data")
+        counter = self._counter(source.schema)
+        Near.require(counter.key, source.schema)
+        keys: KeyHashes = Profile.of(source, [counter], columns=())[counter]
+        return keys.repeated()
+
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the check of repeated keys."""
         schema = evidence.source("data").schema
         counter = self._counter(schema)
-        absent = [column for column in counter.key if column not in schema]
-        if absent:
-            msg = f"`{absent[0]}` is not in the table{Near(absent, schema).hint(absent[0])}"
-            raise EvidenceError(msg)
+        Near.require(counter.key, schema)
         keys: KeyHashes = evidence.profile()[counter]
         limit = Limit(at_most=self.max_duplicates)
         share = keys.count / keys.n if keys.n else None

@@ -72,6 +72,8 @@ class ColumnView:
         Its name and type.
     sweep : Sweep, optional
         Results of `sweep_together` for a column of floats.
+    shown : int
+        Number of row numbers of violations that a counter keeps.
 
     Attributes
     ----------
@@ -105,7 +107,9 @@ class ColumnView:
         array: pa.ChunkedArray | pa.Array,
         field: Field,
         sweep: Sweep | None = None,
+        shown: int = 5,
     ) -> None:
+        self.shown = shown
         if not isinstance(array, pa.ChunkedArray):
             array = pa.chunked_array([array])
         self.array: pa.ChunkedArray = array

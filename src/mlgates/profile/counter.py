@@ -296,6 +296,13 @@ class Counter:
         """
         raise NotImplementedError
 
+    def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
+        """Return the positions, in order, of all rows of a batch that violate the counted rule.
+
+        Only `mlgates.profile.offending` calls it, for counters of violations.
+        """
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class ColumnCounter(Counter):

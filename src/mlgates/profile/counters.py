@@ -59,7 +59,7 @@ COMPARABLE = frozenset(
     {"int", "float", "decimal", "bool", "string", "binary", "null"}
     | {"date", "time", "timestamp", "duration"}
 )
-#: Number of row numbers that are kept.
+#: Number of row numbers that are kept of merged states.
 SHOWN = 5
 _BLOCK = 1 << 14
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -120,14 +120,16 @@ def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> Colum
     return view
 
 
-def first_true(mask: Mask) -> npt.NDArray[np.intp]:
-    """Return the positions of the first five true values of a mask; the rest is not read."""
+def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
+    """Return the positions of the first true values, at most five by default; then stop reading."""
     positions: list[npt.NDArray[np.intp]] = []
+    found = 0
     for start in range(0, len(mask), _BLOCK):
         positions.append(start + np.flatnonzero(mask[start : start + _BLOCK]))
-        if sum(map(len, positions)) >= SHOWN:
+        found += len(positions[-1])
+        if found >= most:
             break
-    return np.concatenate(positions)[:SHOWN] if positions else np.empty(0, np.intp)
+    return np.concatenate(positions)[:most] if positions else np.empty(0, np.intp)
 
 
 def violations_at(mask: Mask, view: ColumnView) -> Violations:
@@ -135,7 +137,7 @@ def violations_at(mask: Mask, view: ColumnView) -> Violations:
 
     The mask has one element per row, or one per value that is not missing.
     """
-    rows = first_true(mask)
+    rows = first_true(mask, view.shown)
     if len(mask) < view.rows and len(rows):
         rows = np.flatnonzero(~view.missing_mask())[rows]
     return Violations(int(np.count_nonzero(mask)), view.valid, tuple(rows.tolist()))
@@ -216,8 +218,23 @@ def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
     )
 
 
+class _RuleCounter(ColumnCounter):
+    """Base class of counters of one column with the state `Violations`."""
+
+    def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
+        """Return the positions of all rows that violate the rule."""
+        view = batch[self.column]
+        whole = ColumnView(view.array, view.field, shown=view.rows)
+        state = self.count(BatchView({self.column: whole}, batch.native, batch.rows))
+        return np.array(state.rows, np.int64)
+
+    def count(self, batch: BatchView) -> Violations:
+        """Return the violations of one batch."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Missing(ColumnCounter):
+class Missing(_RuleCounter):
     """Count the rows in which a column is null or NaN.
 
     Examples
@@ -232,12 +249,12 @@ class Missing(ColumnCounter):
         view = batch[self.column]
         if view.missing == 0:
             return Violations(0, view.rows)
-        rows = first_true(view.missing_mask())
+        rows = first_true(view.missing_mask(), view.shown)
         return Violations(view.missing, view.rows, tuple(rows.tolist()))
 
 
 @dataclass(frozen=True)
-class Infinite(ColumnCounter):
+class Infinite(_RuleCounter):
     """Count the values that are inf or -inf, which only columns of floats can have.
 
     Examples
@@ -281,7 +298,7 @@ class Fractional(ColumnCounter):
 
 
 @dataclass(frozen=True)
-class Outside(ColumnCounter):
+class Outside(_RuleCounter):
     """Count the values below `at_least` or above `at_most`; they are compared without rounding.
 
     The limits are numbers for columns of numbers, and dates, datetimes, times or timedeltas for
@@ -339,7 +356,7 @@ class _ValuesCounter(ColumnCounter):
 
 
 @dataclass(frozen=True)
-class NotIn(_ValuesCounter):
+class NotIn(_ValuesCounter, _RuleCounter):
     """Count values that are not in `values`.
 
     Numbers are compared by value. A bool does not equal a number.
@@ -373,7 +390,7 @@ class NotIn(_ValuesCounter):
 
 
 @dataclass(frozen=True)
-class In(_ValuesCounter):
+class In(_ValuesCounter, _RuleCounter):
     """Count values that are in `values`, such as codes for a missing value.
 
     Numbers are compared by value. A text or a bool does not equal a number.
@@ -402,7 +419,7 @@ class In(_ValuesCounter):
 
 
 @dataclass(frozen=True)
-class NotMatching(ColumnCounter):
+class NotMatching(_RuleCounter):
     """Count the texts that a regular expression does not match from start to end.
 
     The syntax and meaning are those of Python's `re.fullmatch`; see

@@ -199,6 +199,14 @@ class MissingWhere(Counter):
             groups.append(((name,), int(np.count_nonzero(inside)), missing))
         return GroupMissing(tuple(groups))
 
+    def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
+        """Return the positions of all rows in a slice with a missing cell."""
+        found = np.zeros(batch.rows, np.bool_)
+        for name, condition in self.slices:
+            found |= rows_where(name, condition, batch.native, batch.rows)
+        masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
+        return np.flatnonzero(found & np.logical_or.reduce([np.zeros_like(found), *masks]))
+
 
 def _missing_or_in(
     batch: BatchView, name: str, values: tuple[object, ...]

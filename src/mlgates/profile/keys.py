@@ -65,21 +65,25 @@ class KeyHashes(State):
 
     @cached_property
     def _repeats(self) -> tuple[int, tuple[int, ...]]:
+        places = self.repeated()
+        first = np.partition(places, _SHOWN)[:_SHOWN] if len(places) > _SHOWN else places
+        return len(places), tuple(int(row) for row in np.sort(first))
+
+    def repeated(self) -> Positions:
+        """Return the row numbers, in no order, of all rows that repeat an earlier key."""
         hashes, rows = self._joined()
         order = _rows_by_hash(hashes)
         repeated = np.ones(max(self.n - 1, 0), np.bool_)
         for side in hashes:
             ordered = side[order]
             repeated &= ordered[1:] == ordered[:-1]
-        places = rows[order[1:][repeated]]
-        first = np.partition(places, _SHOWN)[:_SHOWN] if len(places) > _SHOWN else places
-        return len(places), tuple(int(row) for row in np.sort(first))
+        return rows[order[1:][repeated]]
 
-    def shared_with(self, other: "KeyHashes") -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Return how many rows have a key that also occurs in another table, and some of them.
+    def shared_with(self, other: "KeyHashes") -> tuple[Positions, tuple[tuple[int, int], ...]]:
+        """Return the rows that have a key that also occurs in another table, and some pairs.
 
-        The first such rows are returned as pairs of row numbers, one in this table and one in the
-        other.
+        The first such rows are also returned as pairs of row numbers, one in this table and one in
+        the other.
 
         Examples
         --------
@@ -87,7 +91,7 @@ class KeyHashes(State):
         >>> keys = KeyCounter(("id",))
         >>> one, other = (Profile.of({"id": ids}, [keys])[keys] for ids in ([7, 8, 9], [9, 7]))
         >>> one.shared_with(other)
-        (2, ((0, 1), (2, 0)))
+        (array([0, 2]), ((0, 1), (2, 0)))
         """
         hashes, rows = self._joined()
         theirs, their_rows = other._joined()  # noqa: SLF001
@@ -108,7 +112,7 @@ class KeyHashes(State):
             at[open_rows] += 1
         first = np.flatnonzero(found)[:_SHOWN]
         pairs = zip(rows[first].tolist(), their_rows[partner[first]].tolist(), strict=True)
-        return int(np.count_nonzero(found)), tuple(pairs)
+        return rows[found], tuple(pairs)
 
     def _joined(self) -> tuple[RowHashes, Positions]:
         """Return the hashes of all merged parts as one array, and the row number of each key."""

@@ -98,6 +98,8 @@ class RuleCounter(Counter):
     by: tuple[str, ...] = ()
     slice: Slice | None = None
     read: tuple[str, ...] = ()
+    #: whether rows with a missing answer are among the first broken ones
+    shows_missing: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -112,20 +114,29 @@ class RuleCounter(Counter):
 
     def count(self, batch: BatchView) -> RuleCounts:
         """Count the rows of one batch that break the condition."""
+        broken, missing, rows = self._broken(batch)
+        listed = broken | missing if self.shows_missing else broken
+        if self.by:
+            return _by_values(batch, self.by, broken, missing, listed)
+        key = () if self.slice is None else (self.slice[0],)
+        counts = int(np.count_nonzero(broken)), int(np.count_nonzero(missing))
+        first = tuple(int(row) for row in first_true(listed))
+        return RuleCounts((RuleGroup(key, rows, *counts, first),))
+
+    def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
+        """Return the positions of all broken rows, with `shows_missing` also of missing answers."""
+        broken, missing, _ = self._broken(batch)
+        return np.flatnonzero(broken | missing if self.shows_missing else broken)
+
+    def _broken(self, batch: BatchView) -> tuple[Mask, Mask, int]:
+        """Return where the condition is false and where it is missing, and the number of rows."""
         holds, missing = self._answers("the rule", self.condition, batch)
         broken = ~holds & ~missing
-        if self.by:
-            return _by_values(batch, self.by, broken, missing)
-        key: tuple[object, ...] = ()
-        inside: Any = slice(None)
-        if self.slice is not None:
-            name, condition = self.slice
-            inside, _ = self._answers(f"the condition of slice {name!r}", condition, batch)
-            key, broken, missing = (name,), broken & inside, missing & inside
-        rows = int(np.count_nonzero(inside)) if self.slice else batch.rows
-        counts = int(np.count_nonzero(broken)), int(np.count_nonzero(missing))
-        first = tuple(int(row) for row in first_true(broken))
-        return RuleCounts((RuleGroup(key, rows, *counts, first),))
+        if self.slice is None:
+            return broken, missing, batch.rows
+        name, condition = self.slice
+        inside, _ = self._answers(f"the condition of slice {name!r}", condition, batch)
+        return broken & inside, missing & inside, int(np.count_nonzero(inside))
 
     def _answers(
         self, subject: str, condition: Condition | Callable[..., object], batch: BatchView
@@ -150,8 +161,13 @@ class RuleCounter(Counter):
         return np.asarray(answer.fill_null(False)), missing  # noqa: FBT003
 
 
-def _by_values(batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mask) -> RuleCounts:
-    """Count the broken rows for each combination of values in the columns `by`."""
+def _by_values(
+    batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mask, listed: Mask
+) -> RuleCounts:
+    """Count the broken rows for each combination of values in the columns `by`.
+
+    Row numbers of the first `listed` rows are kept.
+    """
     for name in by:
         require_kind(batch[name], COMPARABLE, "grouped by value")
     numbers, starts = batch.groups(by, MOST_SLICES)
@@ -165,7 +181,7 @@ def _by_values(batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mas
     rows = np.bincount(numbers, minlength=size).tolist()
     counted = [np.bincount(numbers[m], minlength=size).tolist() for m in (broken, missing)]
     first: list[list[int]] = [[] for _ in range(size)]
-    places = np.flatnonzero(broken)
+    places = np.flatnonzero(listed)
     of_group = numbers[places]
     # in order of the rows, the first five of each group
     order = np.argsort(of_group, kind="stable")

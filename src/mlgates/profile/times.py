@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlgates.profile.column import ColumnView
 from mlgates.profile.counter import BatchView, ColumnCounter, State
 from mlgates.profile.counters import require_kind
 from mlgates.tables import encoding
@@ -266,14 +267,26 @@ class Timestamps(ColumnCounter):
         """Count the timestamps of one batch of rows."""
         view = require_kind(batch[self.column], _KINDS, "counted as timestamps")
         state = TimestampState(0, 0, 0, None, None, self.longest)
+        for ticks in self._ticks(view):
+            state = state.merge(self._state(ticks))
+        return state
+
+    def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
+        """Return the positions of all timestamps in the future or before the first fresh tick."""
+        view = require_kind(batch[self.column], _KINDS, "counted as timestamps")
+        ticks = np.concatenate([np.empty(0, np.int64), *self._ticks(view)])
+        outside = ~_at_most(ticks, self.latest) | _at_most(ticks, self.oldest - 1)
+        return np.flatnonzero(~view.missing_mask())[outside]
+
+    def _ticks(self, view: ColumnView) -> Iterator[Ticks]:
+        """Yield the timestamps of a column in ticks of its unit in UTC, in blocks."""
         if view.field.kind == "null":
-            return state
+            return
         unit = view.field.unit or "s"
         zone = self.zone if view.field.zone is None else None
         for days_or_ticks in _blocks(encoding.to_whole_numbers(view.plain)):
             ticks = days_or_ticks * _DAY if view.field.kind == "date" else days_or_ticks
-            state = state.merge(self._state(_in_utc(ticks, unit, zone)))
-        return state
+            yield _in_utc(ticks, unit, zone)
 
     def _state(self, ticks: Ticks) -> TimestampState:
         """Return the state of timestamps that are given as ticks in UTC."""

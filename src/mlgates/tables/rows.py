@@ -10,15 +10,16 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.tables.columns import in_memory
 from mlgates.tables.containers import column_at, is_instance_of, kind_of, names_of_columns
 from mlgates.tables.objects import is_missing
-from mlgates.tables.source import as_source, collected
+from mlgates.tables.source import Source, as_source, collected
 
-__all__ = ["UNSEEN", "Rows", "rows_like"]
+__all__ = ["UNSEEN", "Rows", "rows_like", "take_rows"]
 
 #: a text that no model has seen as a category
 UNSEEN = "mlgates: a category never seen"
@@ -168,6 +169,26 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
     return Rows(as_source(table).whole() if kind_of(table) == "stream" else table)
 
 
+def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
+    """Return the rows of a table with the given numbers, which are in order.
+
+    A table in memory keeps its type and a pandas frame its index. Of a polars LazyFrame a DataFrame
+    is returned; of files, DuckDB relations and streams, which are read in batches, an Arrow table.
+    `source` is the source of the table.
+
+    Examples
+    --------
+    >>> table = {"x": [1, 2, 3], "y": range(3)}
+    >>> take_rows(table, as_source(table), np.array([0, 2]))
+    {'x': [1, 3], 'y': [0, 2]}
+    """
+    kind = kind_of(table)
+    if kind in ("pandas", "polars", "arrow", "numpy", "mapping", "sequence"):
+        return _take(table, where)
+    taken = source.arrow(rows=where)
+    return sys.modules["polars"].from_arrow(taken) if kind == "lazy" else taken
+
+
 def _length(value: Any) -> int:
     """Return the number of rows of a container in memory; raise EvidenceError if it has no rows."""
     kind = kind_of(value)
@@ -196,6 +217,10 @@ def _take(value: Any, where: Any) -> Any:
         return value.take(pa.array(where, type=pa.int64()))
     if kind in ("polars", "polars column"):
         return value[[int(i) for i in where]]
+    if isinstance(value, range):
+        return [value[i] for i in where]
+    if kind == "stream":
+        return pa.chunked_array(value).take(pa.array(where, type=pa.int64()))
     at = np.asarray(where, dtype=np.intp)
     if kind == "pandas":
         # copied, because pandas 2 warns when users write to a part of another frame

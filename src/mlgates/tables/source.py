@@ -111,9 +111,17 @@ class Source:
         """Return the table for user code: as given if it is in memory, else as an Arrow table."""
         return self.arrow() if self.native is None else self.native
 
-    def arrow(self, columns: Iterable[str] | None = None) -> pa.Table:
-        """Return columns (default: all) as one Arrow table in plain types."""
-        return pa.concat_tables(map(self._decoded, self.batches(columns)))
+    def arrow(
+        self, columns: Iterable[str] | None = None, rows: npt.NDArray[np.int64] | None = None
+    ) -> pa.Table:
+        """Return columns (default: all) as one Arrow table in plain types.
+
+        `rows` selects rows by their numbers, which are in order.
+        """
+        batches = self.batches(columns)
+        if rows is not None:
+            batches = _taken(batches, rows)
+        return pa.concat_tables(map(self._decoded, batches))
 
     def _decoded(self, batch: pa.Table) -> pa.Table:
         """Return a batch in which only categories are dictionaries."""
@@ -294,6 +302,15 @@ def _open_relation(relation: Any) -> Source:
     check_names(schema.names)
     fields = {field.name: field_of(field.name, field.type, field.metadata) for field in schema}
     return Source("DuckDB relation", MappingProxyType(fields), None, read)
+
+
+def _taken(batches: Iterator[pa.Table], rows: npt.NDArray[np.int64]) -> Iterator[pa.Table]:
+    """Yield the rows of each batch that have the given numbers in the whole table."""
+    start = 0
+    for batch in batches:
+        first, last = np.searchsorted(rows, [start, start + len(batch)])
+        yield batch.take(pa.array(rows[first:last] - start))
+        start += len(batch)
 
 
 def _rows_at_a_time(fields: Iterable[Field]) -> int:

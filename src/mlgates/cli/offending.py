@@ -1,0 +1,69 @@
+"""The rows that break the rules of gates, of all gates of a report, as one file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mlgates import jsonfile
+from mlgates.errors import EvidenceError, MlgatesError
+from mlgates.report import Report
+from mlgates.suite import GateSuite
+from mlgates.tables.source import as_source
+from mlgates.verdict import Verdict
+
+__all__ = ["GATE_COLUMN", "write_offending"]
+
+#: The first column of the file; the others are those of the data.
+GATE_COLUMN = "mlgates_gate"
+
+
+def write_offending(
+    suite: GateSuite, report: Report, evidence: Mapping[str, Any], path: Path
+) -> list[str]:
+    """Write the offending rows of all gates with FAIL or ERROR; return why rows are lacking.
+
+    The file is Parquet, or CSV by its suffix, and is written without rows if there are none.
+    """
+    given = {name: value for name, value in evidence.items() if value is not None}
+    data = given.pop("data")
+    source = as_source(data)
+    if GATE_COLUMN in source.schema:
+        msg = (
+            f"{path}: the data have a column `{GATE_COLUMN}`, which names the gate here; rename it"
+        )
+        raise EvidenceError(msg)
+    parts, problems = [_named(next(source.batches()).slice(0, 0), "")], []
+    for name, gate in zip(suite.names, suite, strict=True):
+        judged = gate.judges_rows and report[name].verdict in (Verdict.FAIL, Verdict.ERROR)
+        if not judged:
+            continue
+        used = gate.needs | gate.optional_evidence
+        try:
+            rows = gate.offending_rows(source, **{k: v for k, v in given.items() if k in used})
+        except MlgatesError as error:
+            problems.append(f"{path}: no rows of {name}: {error}")
+        else:
+            parts.append(_named(rows, name))
+    table = pa.concat_tables(parts, promote_options="permissive")
+    sink = pa.BufferOutputStream()
+    try:
+        if path.suffix == ".csv":
+            from pyarrow import csv
+
+            csv.write_csv(table, sink)
+        else:
+            from pyarrow import parquet
+
+            parquet.write_table(table, sink)
+    except pa.ArrowException as error:
+        msg = f"{path}: the rows can't be written: {type(error).__name__}: {error!s:.200}"
+        raise EvidenceError(msg) from error
+    jsonfile.write_atomic(path, sink.getvalue().to_pybytes())
+    return problems
+
+
+def _named(rows: pa.Table, gate: str) -> pa.Table:
+    """Return rows with the name of the gate as the first column."""
+    return rows.add_column(0, GATE_COLUMN, pa.array([gate] * len(rows), pa.string()))
