@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mlgates._gate import Gate as Gate
     from mlgates._gate import gate as gate
     from mlgates.deploy.history import History as History
+    from mlgates.deploy.traffic import Traffic as Traffic
     from mlgates.errors import EvidenceError as EvidenceError
     from mlgates.errors import GateFailure as GateFailure
     from mlgates.errors import MlgatesError as MlgatesError
@@ -57,6 +58,7 @@ __all__ = [
     "OptionError",
     "Profile",
     "Report",
+    "Traffic",
     "Verdict",
     "__version__",
     "decide",
@@ -84,6 +86,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
     _HOMES = {
         "_gate": ("Gate", "gate"),
         "deploy.history": ("History",),
+        "deploy.traffic": ("Traffic",),
         "profile.baseline": ("Baseline",),
         "profile.scan": ("Profile",),
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),

@@ -1,0 +1,420 @@
+"""`Traffic`: counts of requests and events of a candidate and of production, look by look."""
+
+import os
+import re
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, final
+
+from mlgates import jsonfile, options
+from mlgates.errors import EvidenceError, OptionError
+from mlgates.jsonfile import fields, items, mapping
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["REQUESTS", "Look", "Traffic"]
+
+FORMAT = "mlgates.traffic"
+VERSION = 1
+MAX_BYTES = 64 * 2**20
+REQUESTS = "requests"
+_ARMS = ("candidate", "production")
+_MOST = 2**53  # counts are exact as floats
+_LONGEST = 200
+_DIGITS = re.compile(r"([0-9]+)", re.ASCII)
+_LOOK = frozenset({"look", "share", "candidate", "production", "left_out"})
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Counts of one look: a stretch of time in which the share of the candidate was constant."""
+
+    #: Probability that a unit was routed to the candidate.
+    share: float
+    #: Name, count of the candidate and count of production: first requests, then events by name.
+    counts: tuple[tuple[str, int, int], ...]
+    #: What tells the look from others; looks without it are never the same.
+    identity: str | None = None
+    #: Rows of a log that belong to neither arm of their unit.
+    left_out: int = 0
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether both arms could get requests."""
+        return 0 < self.share < 1
+
+    def of(self, name: str) -> tuple[int, int] | None:
+        """Return the counts of the candidate and of production; None for an unknown event."""
+        return next(((c, p) for known, c, p in self.counts if known == name), None)
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Traffic:
+    """Counts of requests and of events in traffic that is split between two models.
+
+    Start with ``Traffic()`` and `add` one look after another, or count a log with `from_log`. The
+    value never changes: each method returns a new one. Two are equal if they have the same looks,
+    in any order.
+
+    Parameters
+    ----------
+    looks : sequence of Look
+        The looks, as `add` makes them.
+    unit : str, optional
+        The column of the units that `from_log` counted in place of requests.
+
+    Examples
+    --------
+    >>> traffic = Traffic().add(
+    ...     candidate={"requests": 1_000, "errors": 21},
+    ...     production={"requests": 9_000, "errors": 160},
+    ...     share=0.1,
+    ...     look="10:05",
+    ... )
+    >>> traffic
+    Traffic(1 look, requests: 1,000 of 10,000, events: errors)
+    """
+
+    looks: tuple[Look, ...] = ()
+    unit: str | None = None
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Names of the events of any look."""
+        names = {name: None for look in self.looks for name, *_ in look.counts}
+        return tuple(name for name in names if name != REQUESTS)
+
+    def add(
+        self,
+        *,
+        candidate: Mapping[str, int],
+        production: Mapping[str, int],
+        share: float,
+        look: str | None = None,
+    ) -> "Self":
+        """Return the traffic with the counts of one more look.
+
+        Parameters
+        ----------
+        candidate, production : mapping of str to int
+            Counts since the last look: ``"requests"``, and the same events for both. An event is
+            counted once per request.
+        share : float
+            Probability that a request was routed to the candidate during the look; it must not
+            change within a look.
+        look : str, optional
+            Name of the look, such as its time. A look that was added before is not counted again.
+
+        Returns
+        -------
+        Traffic
+
+        Raises
+        ------
+        EvidenceError
+            For counts that are not whole numbers of at least 0, more events than requests, events
+            of one side only, a share that is not between 0 and 1, and a look that was added before
+            with other counts or another share.
+        """
+        joined = _joined(self.looks, [_look(candidate, production, share, look)])
+        return replace(self, looks=joined)
+
+    def merge(self, other: "Traffic") -> "Self":
+        """Return the looks of both; a look that both have is counted once.
+
+        The order does not matter: ``a.merge(b) == b.merge(a)``. Looks without a name are never the
+        same. Where units were counted, no unit may be in both.
+
+        Raises
+        ------
+        EvidenceError
+            If a look has other counts, or another share, in the other traffic, and if one counts
+            units and the other requests.
+        """
+        given: object = other
+        if not isinstance(given, Traffic):
+            msg = f"`Traffic.merge` needs a Traffic, got {type(given).__name__}"
+            raise EvidenceError(msg)
+        if self.looks and other.looks and self.unit != other.unit:
+            counted = [f"units by `{t.unit}`" if t.unit else REQUESTS for t in (self, other)]
+            msg = f"traffic with counts of {counted[0]} can't be merged with counts of {counted[1]}"
+            raise EvidenceError(msg)
+        unit = self.unit if self.looks else other.unit
+        return replace(self, looks=_joined(self.looks, other.looks), unit=unit)
+
+    @classmethod
+    def from_log(
+        cls,
+        log: object,
+        *,
+        arm: str,
+        candidate: object,
+        production: object,
+        share: float | str,
+        events: Mapping[str, str],
+        unit: str | None = None,
+        look: str | None = None,
+    ) -> "Self":
+        """Return the counts of a log with one row per request, in order of time.
+
+        Parameters
+        ----------
+        log : table
+            Any table that ``data=`` of a run takes.
+        arm : str
+            The column that says which model got the request.
+        candidate, production : str, int or bool
+            The values of that column. Rows with other values, or none, are not counted.
+        share : float or str
+            Probability that a request was routed to the candidate, or the column with it.
+        events : mapping of str to str
+            For each event the name of a column of bools, or a condition such as
+            ``"latency > 0.25"``, in the language of :doc:`/reference/conditions`.
+        unit : str, optional
+            The column of what was assigned to a model, such as a user who returns. Units are then
+            counted in place of requests: a unit once, in the look of its first row, and an event
+            once a unit, in the look of the unit's first event. The log must start with the rollout.
+        look : str, optional
+            The column that tells looks apart, such as the hour; a share must be constant in a look.
+            Without it each share is a look without a name.
+
+        Returns
+        -------
+        Traffic
+
+        Raises
+        ------
+        EvidenceError
+            If the log is no table, lacks a column, has a missing answer, share, look or unit in a
+            row of either model, a share that changes within a look, or no row with the value of an
+            arm although it has rows with unknown ones.
+        OptionError
+            For invalid names and conditions.
+
+        Notes
+        -----
+        A unit keeps the model of its first row. Its rows with the other model are left out, and so
+        are its events while the share is another than at its first row, for they say how units were
+        moved and not how the models differ. `Canary` reports how many rows were left out.
+
+        Examples
+        --------
+        >>> log = {"variant": ["v1", "v2", "v1", "v1"], "failed": [False, True, False, True]}
+        >>> Traffic.from_log(
+        ...     log,
+        ...     arm="variant",
+        ...     candidate="v2",
+        ...     production="v1",
+        ...     share=0.25,
+        ...     events={"errors": "failed"},
+        ... ).looks[0].counts
+        (('requests', 1, 3), ('errors', 1, 1))
+        """
+        from mlgates.deploy.traffic_log import count_log
+
+        counted = count_log(
+            log,
+            arm=arm,
+            arms=(candidate, production),
+            share=share,
+            events=events,
+            unit=unit,
+            look=look,
+        )
+        looks = []
+        for identity, rho, counts, left_out in counted:
+            arms = [dict(zip((REQUESTS, *events), column, strict=True)) for column in counts]
+            made = _look(arms[0], arms[1], rho, identity, summed=unit is not None)
+            looks.append(replace(made, left_out=left_out))
+        return cls(_joined((), looks), unit)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the traffic as plain values, for JSON."""
+        looks = []
+        for look in self.looks:
+            arms = [{row[0]: row[place] for row in look.counts} for place in (1, 2)]
+            looks.append(
+                {
+                    "look": look.identity,
+                    "share": look.share,
+                    **dict(zip(_ARMS, arms, strict=True)),
+                    "left_out": look.left_out,
+                }
+            )
+        return {"format": FORMAT, "version": VERSION, "unit": self.unit, "looks": looks}
+
+    @classmethod
+    def from_dict(cls, data: object) -> "Self":
+        """Return the traffic of `to_dict`, checked like the counts of `add`.
+
+        Raises
+        ------
+        EvidenceError
+            For another format or version, and for impossible counts.
+        """
+        given = mapping(data, "traffic")
+        if given.get("format") != FORMAT:
+            msg = f"`format` must be {FORMAT!r}, got {given.get('format')!r}"
+            raise EvidenceError(msg)
+        if repr(given.get("version")) != str(VERSION):  # (true and 1.0 equal 1)
+            msg = f"`version` must be {VERSION} for this mlgates, got {given.get('version')!r}"
+            raise EvidenceError(msg)
+        given = fields(
+            given, frozenset({"format", "version", "looks"}), "traffic", frozenset({"unit"})
+        )
+        unit = given.get("unit")
+        unit = None if unit is None else jsonfile.text(unit, "unit")
+        looks = []
+        for item in items(given["looks"], "looks"):
+            row = fields(
+                item, _LOOK - {"look", "left_out"}, "look", frozenset({"look", "left_out"})
+            )
+            arms = [
+                {name: jsonfile.number(count) for name, count in mapping(row[arm], arm).items()}
+                for arm in _ARMS
+            ]
+            share, identity = jsonfile.number(row["share"]), row.get("look")
+            look = _look(arms[0], arms[1], share, identity, summed=unit is not None)
+            left_out = jsonfile.whole(row.get("left_out", 0), "left_out")
+            looks.append(replace(look, left_out=left_out))
+        if unit is not None:
+            _check_sums(looks)
+        return cls(_joined((), looks), unit)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the traffic to a JSON file; readers see the old file or the whole new one.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written; an existing file is then unchanged.
+        """
+        jsonfile.write_atomic(path, jsonfile.dumps(self.to_dict()) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Self":
+        """Return the traffic that `save` wrote.
+
+        Raises
+        ------
+        EvidenceError
+            If the file does not exist, is larger than 64 MiB, is not strict JSON, is of another
+            format or version, or has impossible counts.
+        """
+        data = jsonfile.read(path, max_bytes=MAX_BYTES)
+        try:
+            return cls.from_dict(data)
+        except EvidenceError as error:
+            msg = f"{os.fspath(path)}: {error}"
+            raise EvidenceError(msg) from error
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Traffic):
+            return NotImplemented
+        return self.unit == other.unit and Counter(self.looks) == Counter(other.looks)
+
+    def __hash__(self) -> int:
+        return hash((self.unit, frozenset(Counter(self.looks).items())))
+
+    def __repr__(self) -> str:
+        counts = [look.of(REQUESTS) or (0, 0) for look in self.looks]
+        first, whole = sum(c for c, _ in counts), sum(map(sum, counts))
+        looks = f"{len(self.looks):,} look{'' if len(self.looks) == 1 else 's'}"
+        shown = f"{looks}, {REQUESTS}: {first:,} of {whole:,}, events: {', '.join(self.events)}"
+        return f"Traffic({shown if self.looks else 'no looks'})"
+
+
+def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
+    """Return the looks of both in order, each that has a name once."""
+    known = {look.identity: look for look in looks if look.identity is not None}
+    joined = list(looks)
+    for look in more:
+        before = look if look.identity is None else known.setdefault(look.identity, look)
+        if before is look:
+            # looks without a name stay in the order in which they were added, before the others
+            insort(joined, look, key=_place)
+        elif before != look:
+            raise _changed(before, look)
+    return tuple(joined)
+
+
+def _look(
+    candidate: object, production: object, share: object, identity: object, *, summed: bool = False
+) -> Look:
+    """Return a look of checked counts; with `summed`, events may be of requests before."""
+    owner = "Traffic"
+    arms: list[dict[str, int]] = []
+    try:
+        for arm, given in zip(_ARMS, (candidate, production), strict=True):
+            if not isinstance(given, Mapping) or REQUESTS not in given:
+                allowed = "a mapping with 'requests' and counts of events"
+                raise options.refuse(owner, arm, allowed, given)
+            counts = {}
+            for name, value in given.items():
+                options.text(owner, f"{arm}` has an event with a name that", name)
+                counts[name] = options.count(owner, f"{arm}['{name}']", value)
+                if counts[name] > _MOST:
+                    allowed = f"at most {_MOST:,}"
+                    raise options.refuse(owner, f"{arm}['{name}']", allowed, value)
+            arms.append(counts)
+        plain = float(options.share(owner, "share", share))
+        if identity is not None:
+            identity = options.text(owner, "look", identity)
+            if len(identity) > _LONGEST:
+                raise options.refuse(owner, "look", f"of at most {_LONGEST} characters", identity)
+    except OptionError as error:  # counts are evidence, not options
+        raise EvidenceError(str(error)) from None
+    alone = sorted(arms[0].keys() ^ arms[1].keys())
+    if alone:
+        arm, other = _ARMS if alone[0] in arms[0] else _ARMS[::-1]
+        msg = f"Traffic: `{alone[0]}` was counted for the {arm} and not for {other}"
+        msg += "; give 0 if there was none"
+        raise EvidenceError(msg)
+    for name in () if summed else arms[0]:
+        for arm, counts in zip(_ARMS, arms, strict=True):
+            if counts[name] > counts[REQUESTS]:
+                raise _too_many(name, arm, counts[name], counts[REQUESTS])
+    names = [REQUESTS, *sorted(arms[0].keys() - {REQUESTS})]
+    rows = tuple((name, *(counts[name] for counts in arms)) for name in names)
+    return Look(plain, rows, identity)  # type: ignore[arg-type]
+
+
+def _check_sums(looks: list[Look]) -> None:
+    """Raise EvidenceError where an event was counted for more units than there are."""
+    sums: dict[str, list[int]] = {}
+    for look in looks:
+        for name, *counts in look.counts:
+            sums[name] = [a + b for a, b in zip(sums.get(name, [0, 0]), counts, strict=True)]
+    for name, counts in sums.items():
+        for arm, counted, units in zip(_ARMS, counts, sums[REQUESTS], strict=True):
+            if counted > units:
+                raise _too_many(name, arm, counted, units)
+
+
+def _too_many(event: str, arm: str, counted: int, requests: int) -> EvidenceError:
+    msg = f"Traffic: `{event}` of the {arm} was counted {counted:,} times in {requests:,} requests"
+    return EvidenceError(f"{msg}; count an event once per request")
+
+
+def _changed(before: Look, look: Look) -> EvidenceError:
+    """Return the error for a look that was added before with other counts."""
+    said = f"Traffic: look {look.identity!r} was added before with"
+    if before.share != look.share:
+        return EvidenceError(f"{said} a share of {before.share:g}, got {look.share:g}")
+    for name in dict.fromkeys(row[0] for row in (*before.counts, *look.counts)):
+        pairs = before.of(name), look.of(name)
+        if pairs[0] != pairs[1]:
+            shown = ["no count" if p is None else f"{p[0]:,} and {p[1]:,}" for p in pairs]
+            said += f" other counts: `{name}` was {shown[0]}, got {shown[1]}"
+            return EvidenceError(f"{said}; add a look once, with the counts since the last look")
+    return EvidenceError(f"{said} {before.left_out:,} rows left out, got {look.left_out:,}")
+
+
+def _place(look: Look) -> list[tuple[bool, int, str]]:
+    """Return a sort key by name, in which numbers are in order of size: "look 9", "look 10"."""
+    parts = _DIGITS.split(look.identity or "")
+    return [(bool(i % 2), int(p) if i % 2 else 0, p) for i, p in enumerate(parts)]

@@ -1,0 +1,243 @@
+"""Counts of requests, or of units, in a log with one row per request."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates import options
+from mlgates.errors import EvidenceError, OptionError
+from mlgates.expressions.condition import Condition
+from mlgates.expressions.syntax import Column
+from mlgates.profile.column import ColumnView
+from mlgates.profile.counters import COMPARABLE, require_kind
+from mlgates.stats.arrays import Codes, Counts, Mask
+from mlgates.tables.field import TableSchema, few, no_column
+from mlgates.tables.source import as_source
+
+__all__ = ["CountedLook", "count_log"]
+
+_OWNER = "Traffic.from_log"
+_ARMS = ("candidate", "production")
+_NUMBERS = frozenset({"int", "float", "decimal"})
+
+
+class CountedLook(NamedTuple):
+    """Counts of one look: those of the candidate and of production, requests first."""
+
+    identity: str | None
+    share: float
+    counts: tuple[tuple[int, ...], tuple[int, ...]]
+    left_out: int
+
+
+class _Rows(NamedTuple):
+    """Rows of the two arms: 0 or 1, the position of the look, and one row per event."""
+
+    arm: Codes
+    look: Codes
+    events: Mask
+
+
+def count_log(
+    log: object,
+    *,
+    arm: str,
+    arms: tuple[object, object],
+    share: float | str,
+    events: Mapping[str, str],
+    unit: str | None,
+    look: str | None,
+) -> list[CountedLook]:
+    """Return the counts of each look in a log; `Traffic.from_log` describes the arguments."""
+    for option, name in (("arm", arm), ("unit", unit), ("look", look)):
+        if name is not None:
+            options.text(_OWNER, option, name)
+    if not isinstance(share, str):
+        try:
+            share = options.share(_OWNER, "share", share)
+        except OptionError as error:
+            raise EvidenceError(str(error)) from None
+    wanted = [options.scalar(_OWNER, o, a) for o, a in zip(_ARMS, arms, strict=True)]
+    if _key(wanted[0]) == _key(wanted[1]):
+        raise options.refuse(_OWNER, "candidate", "another value than `production`", arms[0])
+    source = as_source(log)
+    conditions = _conditions(events, source.schema)
+    columns = [name for name in (arm, unit, look) if name is not None]
+    columns += [share] if isinstance(share, str) else []
+    columns += [column for each in conditions.values() for column in each.columns]
+    looks: dict[tuple[str | None, float], int] = {}
+    found: list[_Rows] = []
+    units: list[pa.Array] = []
+    others: set[object] = set()
+    for batch in source.batches(columns):
+        views = {
+            name: ColumnView(array, source.schema[name])
+            for name, array in zip(batch.column_names, batch.columns, strict=True)
+        }
+        place, strange = _arms(views[arm], wanted)
+        others |= strange
+        kept = place >= 0
+        for column in (unit, look, share):
+            if isinstance(column, str) and (views[column].missing_mask() & kept).any():
+                msg = f"column {column!r} of the log has missing values in rows of the two models"
+                raise EvidenceError(msg)
+        answers = np.empty((len(conditions), int(np.count_nonzero(kept))), np.bool_)
+        for row, (event, condition) in zip(answers, conditions.items(), strict=True):
+            row[:] = _answers(event, events[event], condition, views, kept)
+        of_look = _looks(views, kept, share, look, looks)
+        found.append(_Rows(place[kept], of_look, answers))
+        if unit is not None:
+            units.append(views[unit].encoded.dictionary_decode().filter(pa.array(kept)))
+    arms_found = set(np.unique(np.concatenate([rows.arm for rows in found])).tolist())
+    for i, (option, value) in enumerate(zip(_ARMS, wanted, strict=True)):
+        if i not in arms_found and others:
+            known = few(sorted(others, key=str))
+            near = options.did_you_mean(value, [o for o in others if isinstance(o, str)])
+            msg = f"no row of the log has {value!r}, the {option}, in column {arm!r}"
+            msg += near or f"; it has {known}"
+            raise EvidenceError(msg)
+    rows = _Rows(
+        np.concatenate([rows.arm for rows in found]),
+        np.concatenate([rows.look for rows in found]),
+        np.concatenate([rows.events for rows in found], axis=1),
+    )
+    shape = (1 + len(conditions), len(looks), 2)
+    counts, left_out = np.zeros(shape, np.int64), np.zeros(len(looks), np.int64)
+    if unit is None:
+        np.add.at(counts[0], (rows.look, rows.arm), 1)
+        for row, happened in zip(counts[1:], rows.events, strict=True):
+            np.add.at(row, (rows.look[happened], rows.arm[happened]), 1)
+    else:
+        codes = pa.chunked_array(units).combine_chunks().dictionary_encode().indices
+        shares = np.array([rho for _, rho in looks])
+        left_out = _count_units(rows, np.asarray(codes), shares, counts)
+    return [
+        CountedLook(
+            identity,
+            rho,
+            (tuple(counts[:, i, 0].tolist()), tuple(counts[:, i, 1].tolist())),
+            int(left_out[i]),
+        )
+        for (identity, rho), i in looks.items()
+    ]
+
+
+def _key(value: object) -> tuple[bool, object]:
+    """Return a value that tells True from 1."""
+    return isinstance(value, bool), value
+
+
+def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
+    """Return the condition of each event; a name of a column is the condition of that column."""
+    allowed = "a mapping of event names to columns of bools or to conditions"
+    given = options.mapping(_OWNER, "events", events, allowed)
+    if not given or not all(isinstance(rule, str) for rule in given.values()):
+        raise options.refuse(_OWNER, "events", allowed, events)
+    found = {}
+    for event, rule in given.items():
+        options.text(_OWNER, "events", event)
+        if event == "requests":
+            raise options.refuse(_OWNER, "events", "names other than 'requests'", events)
+        if rule in schema:
+            field = schema[rule]
+            if field.kind != "bool":
+                msg = f"column {rule!r}, event `{event}`, has type {field.type_name}, "
+                msg += f"expected bools; write a condition, such as '{rule} > 0'"
+                raise EvidenceError(msg)
+            found[event] = Condition(str(Column(rule)))
+            continue
+        try:
+            found[event] = Condition(rule)
+        except OptionError as error:
+            msg = f"{_OWNER}: `events[{event!r}]` is no column of the log, and {error}"
+            raise OptionError(msg) from None
+        absent = [name for name in found[event].columns if name not in schema]
+        if absent:
+            raise no_column(absent, schema)
+    return found
+
+
+def _arms(view: ColumnView, wanted: list[object]) -> tuple[Codes, set[object]]:
+    """Return the arm of each row, -1 for neither, and the values that are of neither arm."""
+    require_kind(view, COMPARABLE, "compared with the names of models")
+    values = view.encoded.dictionary.to_pylist()
+    places = {_key(value): place for place, value in enumerate(wanted)}
+    # one more, for missing values with the code -1
+    of_value = np.array([*(places.get(_key(value), -1) for value in values), -1], np.intp)
+    used = np.unique(view.codes)
+    return of_value[view.codes], {values[i] for i in used if i >= 0 and of_value[i] < 0}
+
+
+def _answers(
+    event: str, rule: str, condition: Condition, views: Mapping[str, ColumnView], kept: Mask
+) -> Mask:
+    """Return whether an event happened in each row of the two arms."""
+    for name in condition.columns:
+        if views[name].field.kind == "unreadable":
+            raise EvidenceError(views[name].field.problem or f"column {name!r} can't be read")
+    plain = {name: views[name].plain for name in condition.columns}
+    answer = condition.evaluate(plain, len(kept)).filter(pa.array(kept))
+    if answer.null_count:
+        msg = f"event `{event}` has a missing answer in {answer.null_count:,} rows of the log"
+        msg += f"; write '{rule} or {condition.columns[0]} is missing' to count them as events"
+        raise EvidenceError(msg)
+    return np.asarray(answer)
+
+
+def _looks(
+    views: Mapping[str, ColumnView],
+    kept: Mask,
+    share: float | str,
+    look: str | None,
+    looks: dict[tuple[str | None, float], int],
+) -> Codes:
+    """Return the position of the look of each row of the two arms, and add new looks."""
+    identities: list[str | None] = [None]
+    of_row = np.zeros(int(np.count_nonzero(kept)), np.intp)
+    if look is not None:
+        require_kind(views[look], COMPARABLE, "looks of a log")
+        values = views[look].encoded.dictionary.to_pylist()
+        identities = [v.isoformat() if isinstance(v, date) else str(v) for v in values]
+        of_row = views[look].codes[kept].astype(np.intp)
+    if isinstance(share, str):
+        require_kind(views[share], _NUMBERS, "shares")
+        plain = np.asarray(pc.cast(views[share].plain, pa.float64(), safe=False))
+        shares, of_share = np.unique(plain[kept], return_inverse=True)
+    else:
+        shares, of_share = np.array([share]), np.zeros(len(of_row), np.intp)
+    pairs, place = np.unique(of_row * len(shares) + of_share, return_inverse=True)
+    positions = []
+    for pair in pairs.tolist():
+        identity, rho = identities[pair // len(shares)], float(shares[pair % len(shares)])
+        if not 0 <= rho <= 1:
+            msg = f"column {share!r} of the log must be from 0 to 1, got {rho:g}"
+            raise EvidenceError(msg)
+        if identity is not None:
+            other = next((s for name, s in looks if name == identity and s != rho), rho)
+            if other != rho:
+                msg = f"look {identity!r} of the log has shares of {other:g} and {rho:g}"
+                msg += "; a share must be constant in a look"
+                raise EvidenceError(msg)
+        positions.append(looks.setdefault((identity, rho), len(looks)))
+    return np.array(positions, np.intp)[place]
+
+
+def _count_units(
+    rows: _Rows, unit: Codes, shares: npt.NDArray[np.float64], counts: Counts
+) -> Counts:
+    """Count units and their first events, and return how many rows were left out of each look."""
+    _, first, of_row = np.unique(unit, return_index=True, return_inverse=True)
+    np.add.at(counts[0], (rows.look[first], rows.arm[first]), 1)
+    own_arm = rows.arm == rows.arm[first][of_row]
+    own_share = shares[rows.look] == shares[rows.look[first]][of_row]
+    for row, happened in zip(counts[1:], rows.events, strict=True):
+        places = np.flatnonzero(happened & own_arm & own_share)
+        places = places[np.unique(of_row[places], return_index=True)[1]]
+        np.add.at(row, (rows.look[places], rows.arm[places]), 1)
+    lost = ~own_arm | (rows.events.any(axis=0) & ~own_share)
+    return np.bincount(rows.look[lost], minlength=len(shares))
