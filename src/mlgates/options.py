@@ -341,7 +341,7 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
 def written(value: Any, **defaults: object) -> str:
     """Return the call that creates a dataclass instance, without options at their defaults.
 
-    A field with ``metadata={"mapping": True}`` is a tuple of pairs and is written as a dict.
+    A tuple of pairs in a field with ``metadata={"mapping": True}`` is written as a dict.
     `defaults` replaces the defaults of fields where they depend on the instance.
     """
     arguments = []
@@ -349,7 +349,7 @@ def written(value: Any, **defaults: object) -> str:
     for field in sorted(dataclasses.fields(value), key=lambda field: field.kw_only is True):
         given, default = getattr(value, field.name), defaults.get(field.name, field.default)
         if given != default or type(given) is not type(default):
-            pairs = field.metadata.get("mapping") and given is not None
+            pairs = field.metadata.get("mapping") and isinstance(given, tuple)
             shown = repr(dict(given) if pairs else given)
             arguments.append(f"{field.name}={shown}" if field.kw_only else shown)
     return f"{type(value).__name__}({', '.join(arguments)})"

@@ -31,6 +31,7 @@ from mlgates.profile.counters import (
 )
 from mlgates.profile.distributions import Ecdf
 from mlgates.profile.duplicates import Duplicated
+from mlgates.profile.grouped import Grouped
 from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
 from mlgates.profile.keys import KeyCounter
 from mlgates.profile.rules import RuleCounter
@@ -78,6 +79,7 @@ COUNTERS = (
     KeyCounter(("x",), missing_is_value=True),
     Timestamps("x", latest=10**17, oldest=3, longest=7),
     RuleCounter(Condition("x is missing"), by=("x",)),
+    Grouped(Distribution("x"), by=("x",)),
     MissingWhere(("x",), (("odd", lambda rows: [r % 2 == 1 for r in rows]),), ("a", 0)),
 )
 

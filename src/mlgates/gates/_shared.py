@@ -1,24 +1,30 @@
 """Helpers of several gates: counts as checks, hints at column names, forecasts of rows."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mlgates import options
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, OptionError
 from mlgates.evidence import read_only
+from mlgates.expressions.condition import Condition
 from mlgates.options import did_you_mean
-from mlgates.predictions.groups import unique_names
+from mlgates.predictions.groups import too_many_groups, unique_names
 from mlgates.printable import shorten
 from mlgates.profile.counters import Violations
+from mlgates.profile.groups import MOST_SLICES, RowCondition, Slice
 from mlgates.redaction import describe
 from mlgates.tables.field import Field, TableSchema
 from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value
 
 __all__ = [
+    "By",
     "Near",
+    "Part",
     "ReadOnlyCondition",
     "bounded",
+    "compiled",
     "confidence_of",
     "count_check",
     "described_type",
@@ -26,12 +32,21 @@ __all__ = [
     "enough",
     "error_check",
     "listed",
+    "max_groups_of",
+    "named_groups",
+    "parsed",
+    "parts_of",
     "property_check",
     "rounded_up",
     "rows_needed",
     "rows_until_significant",
+    "short_name",
     "slice_names",
+    "slices_of",
 ]
+
+#: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
+By = str | Iterable[str] | Mapping[str, str | Callable[..., object]] | tuple[Any, ...]
 
 
 def count_check(
@@ -79,6 +94,7 @@ def property_check(
     *,
     violations: int,
     n: int,
+    group: str | None = None,
     hint: str = "",
     summary: str = "",
 ) -> Check:
@@ -93,6 +109,7 @@ def property_check(
         metric,
         measured,
         none,
+        group=group,
         min_n=0,
         unit="violations",
         said=text,
@@ -317,3 +334,93 @@ class ReadOnlyCondition:
 
     def __call__(self, table: object) -> object:
         return self.condition(read_only(table))
+
+
+def compiled(condition: str | Callable[..., object]) -> RowCondition:
+    """Return a condition in the form that counters take."""
+    return Condition(condition) if isinstance(condition, str) else ReadOnlyCondition(condition)
+
+
+def parsed(owner: str, option: str, given: object) -> str:
+    """Return the text of a condition; if it is invalid, the OptionError names the option."""
+    text = options.text(owner, option, given)
+    try:
+        Condition(text)
+    except OptionError as error:
+        msg = f"{owner}: `{option}`: {error}"
+        raise OptionError(msg) from None
+    return text
+
+
+def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
+    """Return slices as `options.slices` does, where conditions are texts or functions."""
+    found = options.slices(owner, option, given, texts=True)
+    for pair in found:
+        if not isinstance(pair, str) and isinstance(pair[1], str):
+            parsed(owner, f"{option}[{pair[0]!r}]", pair[1])
+    return found
+
+
+def max_groups_of(owner: str, option: str, given: object) -> int:
+    """Return the largest number of slices: from 1 to 1,000."""
+    most = options.count(owner, option, given, at_least=1)
+    if most > MOST_SLICES:
+        allowed = f"a whole number from 1 to {MOST_SLICES:,}"
+        raise options.refuse(owner, option, allowed, given)
+    return most
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that a counter counts apart: groups by the values of columns, or one slice.
+
+    `read` are the columns that a function in the slice gets.
+    """
+
+    by: tuple[str, ...] = ()
+    slice: Slice | None = None
+    read: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """Name of the slice; None for groups by columns."""
+        return self.slice[0] if self.slice else None
+
+
+def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
+    """Yield the parts of a table that the option `by` declares; one part for columns or None."""
+    read = tuple(name for name, field in schema.items() if field.kind != "unreadable")
+    pairs: tuple[Any, ...] = tuple(by or ())
+    names = tuple(pair for pair in pairs if isinstance(pair, str))
+    if names == pairs:
+        yield Part(names, None, read)
+    for name, condition in pairs[len(names) :]:
+        yield Part(slice=(name, compiled(condition)), read=read)
+
+
+def named_groups(part: Part, groups: Sequence[Any], most: int) -> Iterator[tuple[str | None, Any]]:
+    """Yield groups of a part with their names; EvidenceError for more than `most` groups."""
+    if len(groups) > most:
+        raise EvidenceError(too_many_groups("`by`", len(groups), most))
+    names: Sequence[str | None] = [part.name] * len(groups)
+    keys = [group.key for group in groups]
+    if part.by and all(keys):  # the key of all rows is empty
+        names = slice_names(part.by, keys)
+    yield from zip(names, groups, strict=True)
+
+
+_LONGEST_NAME_PART = 60
+#: Signs that mean something in a pattern of names.
+_IN_PATTERNS = str.maketrans(dict.fromkeys("*?[]/", "_"))
+
+
+def short_name(text: str) -> str:
+    """Return a text as part of the name of a gate: printable, short, without signs of patterns.
+
+    Examples
+    --------
+    >>> short_name("a *  b > 0")
+    'a _ b > 0'
+    """
+    printable = "".join(c if c.isprintable() else "_" for c in " ".join(text.split()))
+    return printable.translate(_IN_PATTERNS)[:_LONGEST_NAME_PART]

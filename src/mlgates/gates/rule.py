@@ -1,24 +1,29 @@
 """Rule: a condition over the columns of a row holds in every row."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo, Positions
-from mlgates.errors import EvidenceError, OptionError, suppress_errors
+from mlgates.errors import OptionError, suppress_errors
 from mlgates.evidence import Evidence
-from mlgates.expressions.condition import Condition
 from mlgates.gates._shared import (
+    By,
     Near,
-    ReadOnlyCondition,
+    Part,
+    compiled,
     error_check,
     listed,
-    slice_names,
+    max_groups_of,
+    named_groups,
+    parsed,
+    parts_of,
+    short_name,
+    slices_of,
 )
-from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
+from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.profile.counter import Counter
-from mlgates.profile.groups import MOST_SLICES
 from mlgates.profile.offending import violating_rows
 from mlgates.profile.rules import RuleCounter, RuleGroup
 from mlgates.tables.field import TableSchema
@@ -27,9 +32,6 @@ from mlgates.verdict import Check, Limit, Measurement, format_value
 __all__ = ["Rule"]
 
 _OWNER = "Rule"
-_LONGEST_NAME = 60
-#: Signs that mean something in a pattern of names.
-_IN_PATTERNS = str.maketrans(dict.fromkeys("*?[]/", "_"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,38 +89,28 @@ class Rule(Gate):
     _: KW_ONLY
     max_invalid: float = 0.0
     missing: Literal["ignore", "invalid"] = "ignore"
-    by: str | Iterable[str] | Mapping[str, str | Callable[..., object]] | tuple[Any, ...] | None = (
-        None
-    )
+    by: By | None = None
     max_groups: int = MAX_GROUPS
 
     def __post_init__(self) -> None:
         if isinstance(self.condition, str):
-            options.text(_OWNER, "condition", self.condition)
-            _parsed("condition", self.condition)
+            parsed(_OWNER, "condition", self.condition)
         else:
             self._convert("condition", _function)
         if not isinstance(self.condition, str) and self.name is None:
             msg = f"{_OWNER}: `name` is required when `condition` is a function"
             raise OptionError(msg)
         self._convert("max_invalid", options.share)
-        self._convert("max_groups", options.count, at_least=1)
-        if self.max_groups > MOST_SLICES:
-            allowed = f"a whole number from 1 to {MOST_SLICES:,}"
-            raise options.refuse(_OWNER, "max_groups", allowed, self.max_groups)
+        self._convert("max_groups", max_groups_of)
         options.choice(_OWNER, "missing", self.missing, ("ignore", "invalid"))
-        self._convert("by", options.slices, texts=True)
-        for name, condition in self._slices():
-            if isinstance(condition, str):
-                _parsed(f"by[{name!r}]", condition)
+        self._convert("by", slices_of)
         super().__post_init__()
 
     @property
     def default_name(self) -> str:
         """``"rule:"`` and the condition, without the signs that mean something in patterns."""
         text = self.condition if isinstance(self.condition, str) else str(self.name)
-        printable = "".join(c if c.isprintable() else "_" for c in " ".join(text.split()))
-        return f"rule:{printable.translate(_IN_PATTERNS)[:_LONGEST_NAME]}"
+        return f"{self.kind}:{short_name(text)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield the counters of this rule; none where a column is not in the table."""
@@ -140,21 +132,15 @@ class Rule(Gate):
         """Yield one check, or one for each slice."""
         schema, profile = evidence.source("data").schema, evidence.profile()
         title = self.condition if isinstance(self.condition, str) else str(self.name)
-        for slice_name, counter in self._counters(schema):
+        for part, counter in self._counters(schema):
             with suppress_errors() as caught:  # the other slices are still judged
                 Near.require(counter.columns, schema)
-                groups = profile[counter].groups
-                if len(groups) > self.max_groups:
-                    msg = too_many_groups("`by`", len(groups), self.max_groups)
-                    raise EvidenceError(msg)
+                groups = profile[counter].groups or (RuleGroup((), 0, 0, 0),)
+                named = list(named_groups(part, groups, self.max_groups))
             if caught.error is not None:
-                yield error_check(title, "rule", caught.error, slice_name)
+                yield error_check(title, "rule", caught.error, part.name)
                 continue
-            groups = groups or (RuleGroup((), 0, 0, 0),)
-            names: Sequence[str | None] = [slice_name] * len(groups)
-            if counter.by and groups[0].key:
-                names = slice_names(counter.by, [group.key for group in groups])
-            for group, name in zip(groups, names, strict=True):
+            for name, group in named:
                 yield self._check_of(title, group, name)
 
     def _check_of(self, title: str, group: RuleGroup, label: str | None) -> Check:
@@ -182,23 +168,12 @@ class Rule(Gate):
         measured = Measurement(share, n=n, method="count", details=details)
         return Check.judge(title, "rule", measured, limit, group=label, unit="share", said=text)
 
-    def _slices(self) -> tuple[tuple[str, Any], ...]:
-        """Return the slices that are declared by conditions."""
-        pairs: tuple[Any, ...] = tuple(self.by or ())
-        return tuple(pair for pair in pairs if not isinstance(pair, str))
-
-    def _counters(self, schema: TableSchema) -> Iterator[tuple[str | None, RuleCounter]]:
-        """Yield counters with the name of their slice."""
-        everything = tuple(name for name, field in schema.items() if field.kind != "unreadable")
-        invalid = self.missing == "invalid"
-        counter = RuleCounter(_compiled(self.condition), read=everything, shows_missing=invalid)
-        if self.by is None:
-            yield None, counter
-        elif slices := self._slices():
-            for name, each in slices:
-                yield name, replace(counter, slice=(name, _compiled(each)))
-        else:
-            yield None, replace(counter, by=tuple(map(str, self.by)))
+    def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, RuleCounter]]:
+        """Yield counters with the part of the table that they count."""
+        condition, invalid = compiled(self.condition), self.missing == "invalid"
+        for part in parts_of(self.by, schema):
+            counter = RuleCounter(condition, part.by, part.slice, part.read)
+            yield part, replace(counter, shows_missing=invalid)
 
 
 def _function(owner: str, option: str, given: object) -> Callable[..., object]:
@@ -208,16 +183,3 @@ def _function(owner: str, option: str, given: object) -> Callable[..., object]:
             owner, option, "a condition such as 'start <= end', or a function", given
         )
     return given
-
-
-def _parsed(option: str, text: str) -> Condition:
-    """Parse a condition; if it is invalid, the error names the option."""
-    try:
-        return Condition(text)
-    except OptionError as error:
-        msg = f"{_OWNER}: `{option}`: {error}"
-        raise OptionError(msg) from None
-
-
-def _compiled(condition: str | Callable[..., object]) -> Condition | ReadOnlyCondition:
-    return Condition(condition) if isinstance(condition, str) else ReadOnlyCondition(condition)

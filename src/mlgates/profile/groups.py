@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlgates.errors import EvidenceError, suppress_errors
+from mlgates.expressions.condition import Condition
 from mlgates.profile.counter import BatchView, Counter, State, check_groups
 from mlgates.profile.counters import COMPARABLE, is_in, require_kind, types_of
 from mlgates.tables.containers import is_instance_of
@@ -19,10 +20,15 @@ __all__ = [
     "MOST_SLICES",
     "Group",
     "GroupMissing",
+    "Mask",
     "MissingBy",
     "MissingWhere",
+    "RowCondition",
+    "Slice",
+    "columns_of",
+    "condition_answers",
+    "group_keys",
     "pack_keys",
-    "row_answers",
     "rows_where",
     "unpack_keys",
 ]
@@ -31,6 +37,10 @@ __all__ = [
 MOST_SLICES = 1_000
 #: Key of a group, number of its rows, and number of its missing cells in each column.
 Group = tuple[tuple[object, ...], int, tuple[int, ...]]
+RowCondition = Condition | Callable[..., object]
+#: The name of a slice, and its condition.
+Slice = tuple[str, RowCondition]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -108,9 +118,10 @@ def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class MissingBy(Counter):
-    """Count missing cells of some columns for each combination of values in the columns `by`.
+    """Count missing cells of some columns by the values of the columns `by`, or in one slice.
 
-    Cells that equal one of `values` count as missing, compared as by `In`.
+    Cells that equal one of `values` count as missing, compared as by `In`. The condition of a
+    `slice` is a `Condition`.
 
     Examples
     --------
@@ -122,8 +133,9 @@ class MissingBy(Counter):
     """
 
     counted: tuple[str, ...]
-    by: tuple[str, ...]
+    by: tuple[str, ...] = ()
     values: tuple[object, ...] = ()
+    slice: Slice | None = None
     types: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
@@ -131,27 +143,27 @@ class MissingBy(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that are read: those to be counted and those to group by."""
-        return tuple(dict.fromkeys((*self.counted, *self.by)))
+        """Names of the counted columns, of the grouping columns and of those of the condition."""
+        of_slice = columns_of(self.slice[1]) if self.slice else ()
+        return tuple(dict.fromkeys((*self.counted, *self.by, *of_slice)))
 
     def count(self, batch: BatchView) -> GroupMissing:
         """Count the missing cells of each group in one batch of rows."""
-        for name in self.by:
-            require_kind(batch[name], COMPARABLE, "grouped by value")
-        numbers, first = batch.groups(self.by, MOST_SLICES)
-        labels = []
-        for name in self.by:
-            codes = batch[name].codes[first]
-            values = batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0))
-            labels.append(values.to_pylist())
-        sizes = np.bincount(numbers, minlength=len(first)).tolist()
-        missing = [
-            np.bincount(numbers[_missing_or_in(batch, name, self.values)], minlength=len(first))
-            for name in self.counted
-        ]
-        counts = np.array(missing, np.int64).reshape(len(missing), len(first)).T.tolist()
-        keys = zip(*labels, strict=True)
+        numbers, keys = group_keys(batch, self.by, self.slice)
+        sizes = np.bincount(numbers[numbers >= 0], minlength=len(keys)).tolist()
+        missing = []
+        for name in self.counted:
+            of_group = numbers[_missing_or_in(batch, name, self.values)]
+            missing.append(np.bincount(of_group[of_group >= 0], minlength=len(keys)))
+        counts = np.array(missing, np.int64).reshape(len(missing), len(keys)).T.tolist()
         return GroupMissing(tuple(zip(keys, sizes, map(tuple, counts), strict=True)))
+
+    def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
+        """Return the positions of all rows of a group with a missing cell."""
+        numbers, _ = group_keys(batch, self.by, self.slice)
+        masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
+        missing = np.logical_or.reduce([np.zeros(batch.rows, np.bool_), *masks])
+        return np.flatnonzero(missing & (numbers >= 0))
 
 
 @dataclass(frozen=True)
@@ -206,6 +218,65 @@ class MissingWhere(Counter):
             found |= rows_where(name, condition, batch.native, batch.rows)
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         return np.flatnonzero(found & np.logical_or.reduce([np.zeros_like(found), *masks]))
+
+
+def group_keys(
+    batch: BatchView, by: tuple[str, ...], slice_: Slice | None = None, read: tuple[str, ...] = ()
+) -> tuple[npt.NDArray[np.int64], list[tuple[object, ...]]]:
+    """Number the rows of a batch by group, and return the key of each group.
+
+    Without a slice, groups are combinations of values in the columns `by`, in order of their first
+    rows. With one, its rows have the number 0 and the key is its name; all others have -1. A
+    function gets the columns in `read`.
+
+    Raises
+    ------
+    EvidenceError
+        For columns that can't be grouped, more than 1,000 groups, and a condition that can't be
+        evaluated.
+    """
+    if slice_ is not None:
+        name, condition = slice_
+        inside, _ = condition_answers(f"the condition of slice {name!r}", condition, batch, read)
+        return inside.astype(np.int64) - 1, [(name,)]
+    for name in by:
+        require_kind(batch[name], COMPARABLE, "grouped by value")
+    numbers, first = batch.groups(by, MOST_SLICES)
+    labels = []
+    for name in by:
+        codes = batch[name].codes[first]
+        values = batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0))
+        labels.append(values.to_pylist())
+    return numbers, list(zip(*labels, strict=True))
+
+
+def columns_of(condition: RowCondition, read: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the columns that a condition reads; `read` for a function."""
+    return condition.columns if isinstance(condition, Condition) else read
+
+
+def condition_answers(
+    subject: str, condition: RowCondition, batch: BatchView, read: tuple[str, ...] = ()
+) -> tuple[Mask, Mask]:
+    """Return in which rows a condition holds, and where its answer is missing.
+
+    A function gets a `pyarrow.Table` of the columns in `read`. `subject` names the condition in
+    errors.
+    """
+    if isinstance(condition, Condition):
+        columns = {}
+        for name in condition.columns:
+            view = batch[name]
+            if view.field.kind == "unreadable":
+                raise EvidenceError(view.field.problem or f"column {name!r} can't be read")
+            columns[name] = view.plain
+        answer = condition.evaluate(columns, batch.rows)
+    else:
+        names = read or tuple(batch.columns)
+        table = pa.table([batch[name].plain for name in names], names=list(names))
+        answer = row_answers(subject, condition, table, batch.rows)
+    missing = np.asarray(answer.is_null())
+    return np.asarray(answer.fill_null(False)), missing  # noqa: FBT003
 
 
 def _missing_or_in(

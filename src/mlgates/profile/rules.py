@@ -1,27 +1,29 @@
 """Counter of the rows that break a condition, in total and by group."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from mlgates.errors import EvidenceError
-from mlgates.expressions.condition import Condition
 from mlgates.profile.counter import BatchView, Counter, State, check_groups
-from mlgates.profile.counters import COMPARABLE, first_true, require_kind
-from mlgates.profile.groups import MOST_SLICES, pack_keys, row_answers, unpack_keys
+from mlgates.profile.counters import first_true
+from mlgates.profile.groups import (
+    MOST_SLICES,
+    Mask,
+    RowCondition,
+    Slice,
+    columns_of,
+    condition_answers,
+    group_keys,
+    pack_keys,
+    unpack_keys,
+)
 
-__all__ = ["RuleCounter", "RuleCounts", "RuleGroup", "Slice"]
+__all__ = ["RuleCounter", "RuleCounts", "RuleGroup"]
 
 #: Rows that are named in a report.
 _SHOWN = 5
-
-Mask = npt.NDArray[np.bool_]
-#: The name of a slice, and its condition.
-Slice = tuple[str, Condition | Callable[..., object]]
 
 
 class RuleGroup(NamedTuple):
@@ -88,13 +90,14 @@ class RuleCounter(Counter):
 
     Examples
     --------
+    >>> from mlgates.expressions.condition import Condition
     >>> from mlgates.profile.scan import Profile
     >>> rule = RuleCounter(Condition("start <= end"))
     >>> Profile.of({"start": [1, 5, None], "end": [2, 4, 9]}, [rule])[rule].groups
     (RuleGroup(key=(), rows=3, broken=1, missing=1, first=(1,)),)
     """
 
-    condition: Condition | Callable[..., object]
+    condition: RowCondition
     by: tuple[str, ...] = ()
     slice: Slice | None = None
     read: tuple[str, ...] = ()
@@ -103,93 +106,48 @@ class RuleCounter(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that the condition, the groups and the slice use."""
-        names = list(self.by)
-        for condition in (self.condition, self.slice and self.slice[1]):
-            if isinstance(condition, Condition):
-                names += condition.columns
-            elif condition is not None:
-                names += self.read
+        """Names of the columns of the condition, of the groups and of the slice."""
+        names = [*self.by, *columns_of(self.condition, self.read)]
+        names += columns_of(self.slice[1], self.read) if self.slice else ()
         return tuple(dict.fromkeys(names or self.read))
 
     def count(self, batch: BatchView) -> RuleCounts:
         """Count the rows of one batch that break the condition."""
-        broken, missing, rows = self._broken(batch)
+        broken, missing, numbers, keys = self._broken(batch)
         listed = broken | missing if self.shows_missing else broken
-        if self.by:
-            return _by_values(batch, self.by, broken, missing, listed)
-        key = () if self.slice is None else (self.slice[0],)
-        counts = int(np.count_nonzero(broken)), int(np.count_nonzero(missing))
-        first = tuple(int(row) for row in first_true(listed))
-        return RuleCounts((RuleGroup(key, rows, *counts, first),))
+        sizes = [
+            np.bincount(numbers[mask], minlength=len(keys)).tolist()
+            for mask in (numbers >= 0, broken, missing)
+        ]
+        first: list[tuple[int, ...]] = [()] * len(keys)
+        if len(keys) == 1:
+            first = [tuple(first_true(listed).tolist())]
+        else:
+            places = np.flatnonzero(listed)
+            of_group = numbers[places]
+            # in order of the rows, the first five of each group
+            order = np.argsort(of_group, kind="stable")
+            starts = np.flatnonzero(np.diff(of_group[order], prepend=-1))
+            for start in starts.tolist():
+                group = of_group[order[start]]
+                chosen = order[start : start + _SHOWN]
+                first[group] = tuple(int(places[i]) for i in chosen if of_group[i] == group)
+        groups = zip(keys, *sizes, first, strict=True)
+        return RuleCounts(tuple(RuleGroup(*group) for group in groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
         """Return the positions of all broken rows, with `shows_missing` also of missing answers."""
-        broken, missing, _ = self._broken(batch)
+        broken, missing, *_ = self._broken(batch)
         return np.flatnonzero(broken | missing if self.shows_missing else broken)
 
-    def _broken(self, batch: BatchView) -> tuple[Mask, Mask, int]:
-        """Return where the condition is false and where it is missing, and the number of rows."""
-        holds, missing = self._answers("the rule", self.condition, batch)
+    def _broken(
+        self, batch: BatchView
+    ) -> tuple[Mask, Mask, npt.NDArray[np.int64], list[tuple[object, ...]]]:
+        """Return where the condition is false, where it is missing, and the groups of the rows."""
+        holds, missing = condition_answers("the rule", self.condition, batch, self.read)
         broken = ~holds & ~missing
-        if self.slice is None:
-            return broken, missing, batch.rows
-        name, condition = self.slice
-        inside, _ = self._answers(f"the condition of slice {name!r}", condition, batch)
-        return broken & inside, missing & inside, int(np.count_nonzero(inside))
-
-    def _answers(
-        self, subject: str, condition: Condition | Callable[..., object], batch: BatchView
-    ) -> tuple[Mask, Mask]:
-        """Return in which rows a condition is true, and in which its answer is missing.
-
-        `subject` names the condition in errors.
-        """
-        if isinstance(condition, Condition):
-            columns = {}
-            for name in condition.columns:
-                view = batch[name]
-                if view.field.kind == "unreadable":
-                    raise EvidenceError(view.field.problem or f"column {name!r} can't be read")
-                columns[name] = view.plain
-            answer = condition.evaluate(columns, batch.rows)
-        else:
-            names = self.read or tuple(batch.columns)
-            table = pa.table([batch[name].plain for name in names], names=list(names))
-            answer = row_answers(subject, condition, table, batch.rows)
-        missing = np.asarray(answer.is_null())
-        return np.asarray(answer.fill_null(False)), missing  # noqa: FBT003
-
-
-def _by_values(
-    batch: BatchView, by: tuple[str, ...], broken: Mask, missing: Mask, listed: Mask
-) -> RuleCounts:
-    """Count the broken rows for each combination of values in the columns `by`.
-
-    Row numbers of the first `listed` rows are kept.
-    """
-    for name in by:
-        require_kind(batch[name], COMPARABLE, "grouped by value")
-    numbers, starts = batch.groups(by, MOST_SLICES)
-    keys = []
-    for name in by:
-        codes = batch[name].codes[starts]
-        keys.append(
-            batch[name].encoded.dictionary.take(pa.array(codes, mask=codes < 0)).to_pylist()
-        )
-    size = len(starts)
-    rows = np.bincount(numbers, minlength=size).tolist()
-    counted = [np.bincount(numbers[m], minlength=size).tolist() for m in (broken, missing)]
-    first: list[list[int]] = [[] for _ in range(size)]
-    places = np.flatnonzero(listed)
-    of_group = numbers[places]
-    # in order of the rows, the first five of each group
-    order = np.argsort(of_group, kind="stable")
-    ends = np.flatnonzero(np.diff(of_group[order], prepend=-1))
-    for start in ends.tolist():
-        group = of_group[order[start]]
-        chosen = order[start : start + _SHOWN]
-        first[group] = [int(places[i]) for i in chosen if of_group[i] == group]
-    key_rows = zip(*keys, strict=True)
-    groups = zip(key_rows, rows, *counted, map(tuple, first), strict=True)
-    return RuleCounts(tuple(RuleGroup(*group) for group in groups))
+        if not self.by and self.slice is None:
+            return broken, missing, np.zeros(batch.rows, np.int64), [()]
+        numbers, keys = group_keys(batch, self.by, self.slice, self.read)
+        inside = numbers >= 0
+        return broken & inside, missing & inside, numbers, keys

@@ -1,0 +1,134 @@
+"""Any counter of columns, applied to each group of rows or to one slice."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mlgates.profile.column import ColumnView
+from mlgates.profile.counter import BatchView, Counter, State, check_groups
+from mlgates.profile.groups import (
+    MOST_SLICES,
+    Slice,
+    columns_of,
+    group_keys,
+    pack_keys,
+    unpack_keys,
+)
+
+__all__ = ["GroupState", "Grouped", "GroupedStates"]
+
+
+class GroupState(NamedTuple):
+    """One group: its key, its number of rows, and the state of its rows."""
+
+    key: tuple[object, ...]
+    rows: int
+    state: Any
+
+
+@dataclass(frozen=True)
+class GroupedStates(State):
+    """The state of each group, in order of first appearance.
+
+    Row numbers in the states count the rows of the group.
+    """
+
+    groups: tuple[GroupState, ...] = ()
+
+    def merge(self, other: "GroupedStates", shift: int = 0) -> "GroupedStates":  # noqa: ARG002
+        """Return the states of the rows of both."""
+        merged = {group.key: group for group in self.groups}
+        for group in other.groups:
+            before = merged.get(group.key)
+            if before is not None:
+                state = before.state.merge(group.state, before.rows)
+                group = GroupState(group.key, before.rows + group.rows, state)  # noqa: PLW2901
+            merged[group.key] = group
+        check_groups(len(merged), MOST_SLICES)
+        return GroupedStates(tuple(merged.values()))
+
+    def finalize(self) -> None:
+        """Finalize the states of all groups."""
+        for group in self.groups:
+            group.state.finalize()
+
+    def to_parts(self) -> tuple[Any, ...]:
+        """Return the keys, the numbers of rows, and the class and the parts of the states."""
+        keys = pack_keys([group.key for group in self.groups])
+        name = type(self.groups[0].state).__name__ if self.groups else ""
+        states = tuple((group.rows, group.state.to_parts()) for group in self.groups)
+        return keys, name, states
+
+    @classmethod
+    def from_parts(cls, *parts: Any) -> "GroupedStates":
+        """Return the state built from the values that `to_parts` returned."""
+        columns, name, states = parts
+        of = {each.__name__: each for each in _subclasses(State)}
+        keys = unpack_keys(columns, len(states))
+        pairs = zip(keys, states, strict=True)
+        groups = (GroupState(key, rows, of[name].from_parts(*p)) for key, (rows, p) in pairs)
+        return cls(tuple(groups))
+
+
+def _subclasses(of: type[State]) -> list[type[State]]:
+    return [each for sub in of.__subclasses__() for each in (sub, *_subclasses(sub))]
+
+
+@dataclass(frozen=True)
+class Grouped(Counter):
+    """Apply a counter to each combination of values in the columns `by`, or to one slice.
+
+    A function as the condition of the slice gets each batch as a `pyarrow.Table` of the columns in
+    `read`.
+
+    Examples
+    --------
+    >>> from mlgates.profile.counters import Missing
+    >>> from mlgates.profile.scan import Profile
+    >>> missing = Grouped(Missing("x"), by=("shop",))
+    >>> groups = Profile.of({"x": [1, None], "shop": ["a", "b"]}, [missing])[missing].groups
+    >>> [(group.key, group.state.count) for group in groups]
+    [(('a',), 0), (('b',), 1)]
+    """
+
+    counter: Counter
+    by: tuple[str, ...] = ()
+    slice: Slice | None = None
+    read: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of the counter, of the groups and of the slice."""
+        of_slice = columns_of(self.slice[1], self.read) if self.slice else ()
+        return tuple(dict.fromkeys((*self.counter.columns, *self.by, *of_slice)))
+
+    def count(self, batch: BatchView) -> GroupedStates:
+        """Return the states of one batch."""
+        numbers, keys = group_keys(batch, self.by, self.slice, self.read)
+        order = np.argsort(numbers, kind="stable")
+        ends = np.searchsorted(numbers[order], np.arange(len(keys) + 1)).tolist()
+        rows = pa.array(order)
+        ordered = {}
+        for name in self.counter.columns:
+            array = batch[name].plain
+            # taking from many chunks is slow
+            joined = array.combine_chunks() if array.num_chunks > 1 else array
+            ordered[name] = joined.take(rows)
+        groups = []
+        for key, start, end in zip(keys, ends[:-1], ends[1:], strict=True):
+            views = {
+                name: ColumnView(array.slice(start, end - start), batch[name].field)
+                for name, array in ordered.items()
+            }
+            state = self.counter.count(BatchView(views, rows=end - start))
+            groups.append(GroupState(key, end - start, state))
+        return GroupedStates(tuple(groups))
+
+    def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
+        """Return the positions of all rows of the groups that violate the counter's rule."""
+        numbers, _ = group_keys(batch, self.by, self.slice, self.read)
+        rows = self.counter.violating(batch)
+        return rows[numbers[rows] >= 0]
