@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from gate_examples import ROWS, Example, adults, younger
+from gate_examples import ROWS, Example, adults, people, younger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -611,6 +611,124 @@ def test_slices_add_up_to_the_whole(rows):
     assert whole.details["count"] == sum(x is None or x != x or x == -9 for _, x in rows)  # noqa: PLR0124
 
 
+# Limits by column, and the number of rows of the reference
+
+GAPS = {"age": [1, None, 3, 4], "city": ["a", None, None, "b"], "id": [1, 2, 3, 4]}
+
+
+def test_columns_have_limits_of_their_own():
+    result = mg.Completeness(max_missing={"age": 0.25, "*": 0.1}).run(data=GAPS)
+    assert verdicts(result) == {
+        ("rows", "rows", None): PASS,
+        ("age", "missing", None): PASS,
+        ("city", "missing", None): FAIL,
+        ("id", "missing", None): PASS,
+    }
+    assert check_of(result, "city").reason.endswith("the limit is at most 10 %")
+    result = mg.Completeness(max_missing={"age": 0.25, "city": 0.5}).run(data=GAPS)
+    assert result.verdict is PASS
+    assert check_of(result, "id").limit == mg.Limit(at_most=0)
+
+
+def test_limits_by_column_hold_in_slices():
+    gate = mg.Completeness(by="city", max_missing={"age": 1.0}, max_groups=3)
+    result = gate.run(data=GAPS)
+    assert check_of(result, "age", group="city=(missing)").limit == mg.Limit(at_most=1)
+    assert check_of(result, "id", group="city=a").limit == mg.Limit(at_most=0)
+
+
+def test_a_limit_of_a_column_that_is_not_there_is_an_error():
+    result = mg.Completeness(max_missing={"agee": 0.5, "*": 1.0}).run(data=GAPS)
+    assert check_of(result, "agee").verdict is ERROR
+    assert check_of(result, "agee").reason == "`agee` is not in the table; did you mean 'age'?"
+    with pytest.raises(mg.OptionError, match="`max_missing` has 'agee', which is not in `columns`"):
+        mg.Completeness(["age", "id"], max_missing={"agee": 0.5})
+
+
+@pytest.mark.parametrize("given", [{}, {1: 0.5}, {"age": 5}, {"age": "5"}, {"age": None}])
+def test_bad_limits_by_column_are_refused(given):
+    with pytest.raises(mg.OptionError, match="Completeness: `max_missing"):
+        mg.Completeness(max_missing=given)
+
+
+def test_limits_by_column_are_written_as_given():
+    gate = mg.Completeness(max_missing={"age": 0.25, "*": 0.1})
+    assert repr(gate) == "Completeness(max_missing={'age': 0.25, '*': 0.1})"
+    assert repr(mg.Completeness(max_missing=0.5)) == "Completeness(max_missing=0.5)"
+    suite = mg.GateSuite([gate], name="s")
+    assert mg.GateSuite.from_toml(suite.to_toml()) == suite
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "verdict", "reason"),
+    [
+        (10, 0.0, PASS, "the table has 10 rows, the reference 10; the limit is from 0 % to 0 %"),
+        (5, 0.5, PASS, "the table has 5 rows, the reference 10: 50 % fewer; the limit is from "),
+        (15, 0.5, PASS, "the table has 15 rows, the reference 10: 50 % more; the limit is from "),
+        (4, 0.5, FAIL, "the table has 4 rows, the reference 10: 60 % fewer; the limit is from "),
+        (16, 0.5, FAIL, "the table has 16 rows, the reference 10: 60 % more; the limit is from "),
+        (0, 0.5, FAIL, "the table has 0 rows, the reference 10: 100 % fewer"),
+        (0, 1.0, INCONCLUSIVE, "nothing to measure: 0 rows"),
+    ],
+)
+@pytest.mark.parametrize("stored", [False, True])
+def test_number_of_rows_against_the_reference(rows, most, verdict, reason, stored):
+    reference = {"x": range(10)}
+    reference = mg.Baseline.from_data(reference) if stored else reference
+    gate = mg.Completeness("x", max_row_change=most, min_rows=0)
+    result = gate.run(data={"x": pa.array(range(rows), pa.int64())}, reference=reference)
+    check = check_of(result, "rows", "row_change")
+    assert check.verdict is verdict
+    assert reason in check.reason
+    assert check.details["reference"] == 10
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [({"x": []}, "the reference has no rows"), ("none.json", "No such file"), (7, "")],
+)
+def test_without_a_usable_reference_the_cells_are_still_judged(reference, reason):
+    result = mg.Completeness(max_row_change=0.5).run(data={"x": [1]}, reference=reference)
+    check = check_of(result, "rows", "row_change")
+    assert check.verdict is ERROR
+    assert reason in check.reason
+    assert check_of(result, "x").passed
+
+
+def test_a_change_of_rows_needs_the_reference():
+    result = mg.Completeness(max_row_change=0.5).run(data={"x": [1]})
+    assert result.verdict is ERROR
+    assert result.reason == "needs `reference`, which was not given"
+    assert mg.Completeness().needs == {"data"}
+
+
+# Slices by conditions in words
+
+
+def test_conditions_in_words_are_those_of_functions():
+    texts = {"old": "age >= 3", "none": "age > 9", "wrong": "agee > 9"}
+    result = mg.Completeness("city", by=texts, max_missing=0.5).run(data=GAPS)
+    assert verdicts(result) == {
+        ("rows", "rows", None): PASS,
+        ("city", "missing", "old"): PASS,
+        ("city", "missing", "none"): INCONCLUSIVE,
+        ("by", "missing", "wrong"): ERROR,
+    }
+    assert "did you mean 'age'?" in check_of(result, "by", group="wrong").reason
+    with pytest.raises(mg.OptionError, match="Completeness: `by\\['old'\\]`: the text ends"):
+        mg.Completeness(by={"old": "age >"})
+
+
+def test_conditions_in_words_are_counted_in_streams(tmp_path):
+    rows = 150_000
+    table = pa.table({"age": [i % 90 for i in range(rows)], "x": [None, 1.0, 2.0] * (rows // 3)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=40_000)
+    gate = mg.Completeness("x", by={"old": "age > 60"}, max_missing=0.5)
+    whole, streamed = (gate.run(data=data) for data in (table, tmp_path / "t.parquet"))
+    assert whole.checks[1].n == streamed.checks[1].n == sum(i % 90 > 60 for i in range(rows))
+    assert whole.checks[1].value == streamed.checks[1].value
+
+
 # the laws of all gates (tests/test_every_gate.py)
 
 EXAMPLES = (
@@ -639,6 +757,14 @@ EXAMPLES = (
             "missing_values": ((), ("?",), ("?", -999), ("?", -999, "DE")),
             "expected": ({"country": ["DE"]}, {"country": ["DE", "FR"]}, {"country": ["XX"]}),
         },
+    ),
+    Example(
+        "completeness-change",
+        mg.Completeness(
+            max_missing={"income": 0.1, "*": 0.0}, max_row_change=0.5, by={"old": "age > 40"}
+        ),
+        others={"reference": people()},
+        ladders={"max_row_change": (2.0, 0.5, 0.0)},
     ),
     Example("completeness-by", mg.Completeness("income", by=["country", "member"], max_groups=20)),
     Example(

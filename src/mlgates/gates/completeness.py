@@ -1,31 +1,43 @@
 """Completeness: check the share of missing cells and the number of rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo, Positions
-from mlgates.errors import EvidenceError, suppress_errors
+from mlgates.errors import EvidenceError, OptionError, suppress_errors
 from mlgates.evidence import Evidence
+from mlgates.expressions.condition import Condition
 from mlgates.gates._shared import (
+    By,
     Near,
-    ReadOnlyCondition,
     count_check,
     distinct_values,
     error_check,
     listed,
+    max_groups_of,
+    parts_of,
     slice_names,
+    slices_of,
 )
 from mlgates.predictions.groups import MAX_GROUPS, too_many_groups
 from mlgates.profile import counters
 from mlgates.profile.counter import Counter
 from mlgates.profile.counters import Violations
-from mlgates.profile.groups import MOST_SLICES, MissingBy, MissingWhere
+from mlgates.profile.groups import MissingBy, MissingWhere
 from mlgates.profile.offending import violating_rows
 from mlgates.profile.scan import Profile
 from mlgates.tables.field import Field, TableSchema
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Verdict,
+    format_number,
+    format_value,
+    snap_to_limit,
+)
 
 __all__ = ["Completeness"]
 
@@ -62,21 +74,26 @@ class Completeness(Gate):
     ----------
     columns : str or sequence of str, optional
         Columns to judge; by default all. A column that is not in the table is ERROR.
-    max_missing : float
+    max_missing : float or mapping of str to float
         Largest share of cells of a column that may be missing: null, NaN or one of
-        `missing_values`.
+        `missing_values`. Or the share of each column by name, as in ``{"age": 0.1, "*": 0.0}``,
+        where ``"*"`` stands for all others (by default 0).
     min_rows, max_rows : int
         Smallest and largest number of rows; by default a table without rows FAILs.
+    max_row_change : float, optional
+        Largest change of the number of rows against the reference, relative to it: with 0.5 there
+        are from half to one and a half times as many rows. Needs the evidence ``reference``.
     missing_values : sequence
         Values that stand for a missing cell, such as ``"?"`` or ``-999``. A text never equals a
         number.
     expected : mapping of str to sequence, optional
         Values of a column that must each occur in at least one row, as in
         ``{"store": ["S1", "S2"]}``.
-    by : str, sequence of str, or mapping of str to callable, optional
+    by : str, sequence of str, or mapping of str to condition, optional
         Judge each column in each slice instead of in total. Slices are the values of the named
-        columns, or the conditions given by name: functions of the table that return one bool per
-        row. The columns that define the slices are judged in total; rows where they are missing
+        columns, or conditions given by name: texts such as ``{"old": "age > 60"}`` in the language
+        of :doc:`/reference/conditions`, or functions of the table that return one bool per row.
+        The columns that define the slices are judged in total; rows where they are missing
         are a slice of their own.
     max_groups : int
         Largest number of slices that the columns of `by` may make; more are an ERROR.
@@ -103,29 +120,34 @@ class Completeness(Gate):
         metrics={
             "`missing`": "share of the cells",
             "`rows`": "number of rows",
+            "`row_change`": "change of the number of rows, relative to the reference",
             "`expected`": "number of expected values without rows",
         },
         fewest_rows="one value, and `min_rows`",
+        uses="`reference`, for `max_row_change`",
     )
     columns: str | Iterable[str] | None = None
     _: KW_ONLY
-    max_missing: float = 0.0
+    max_missing: float | Mapping[str, float] | tuple[tuple[str, float], ...] = field(
+        default=0.0, metadata={"mapping": True}
+    )
     min_rows: int = 1
     max_rows: int | None = None
+    max_row_change: float | None = None
     missing_values: Iterable[Any] = ()
     expected: Mapping[str, Iterable[Any]] | tuple[tuple[str, tuple[Any, ...]], ...] | None = field(
         default=None, metadata={"mapping": True}
     )
-    by: str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...] | None = None
+    by: By | None = None
     max_groups: int = MAX_GROUPS
 
     def __post_init__(self) -> None:
         self._convert("columns", options.some)
-        self._convert("max_missing", options.share)
-        self._convert("max_groups", options.count, at_least=1)
-        if self.max_groups > MOST_SLICES:
-            allowed = f"a whole number from 1 to {MOST_SLICES:,}"
-            raise options.refuse(_OWNER, "max_groups", allowed, self.max_groups)
+        self._convert("max_missing", _shares)
+        self._convert("max_groups", max_groups_of)
+        self._convert("max_row_change", options.number, at_least=0)
+        if self.max_row_change is not None:
+            self._set("needs", self.needs | {"reference"})
         self._convert("min_rows", options.count)
         self._convert("max_rows", options.count)
         options.in_order(_OWNER, min_rows=self.min_rows, max_rows=self.max_rows)
@@ -141,8 +163,22 @@ class Completeness(Gate):
                 for name, each in pairs.items()
             )
             self._set("expected", tuple(expected))
-        self._convert("by", options.slices)
+        self._convert("by", slices_of)
+        if self.columns is not None:
+            named = {*map(str, self.columns), "*"}
+            unknown = [name for name in self._limits if name not in named]
+            if unknown:
+                near = options.did_you_mean(unknown[0], named)
+                msg = f"{_OWNER}: `max_missing` has {unknown[0]!r}, which is not in `columns`{near}"
+                raise OptionError(msg)
         super().__post_init__()
+
+    @property
+    def _limits(self) -> dict[str, float]:
+        """The largest share by column, and of all others by ``"*"``."""
+        if isinstance(self.max_missing, tuple):
+            return {"*": 0.0, **dict(self.max_missing)}
+        return {"*": self.max_missing}  # type: ignore[dict-item]
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield counters of missing cells, in total or by slice, and of expected values."""
@@ -162,11 +198,10 @@ class Completeness(Gate):
         source = evidence.source("data")
         plan, wanted = self._plan(source.schema), list[Counter]()
         Near.require(plan.columns, source.schema)
-        of_slices = [counter for counter in plan.slices if isinstance(counter, MissingWhere)]
-        for column in plan.total if of_slices else plan.columns:
+        for column in plan.total:
             listed_values, _ = self._value_counters(source.schema[column])
             wanted += filter(None, (counters.Missing(column), listed_values))
-        return violating_rows(source, [*wanted, *of_slices])
+        return violating_rows(source, [*wanted, *plan.slices])
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks of the number of rows, of missing cells, and of expected values."""
@@ -175,10 +210,16 @@ class Completeness(Gate):
         text = f"the table has {n:,} row{'' if n == 1 else 's'}"
         rows = Measurement(n, n=n, method="count")
         yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=text)
-        plan, expected = self._plan(schema), self._expected()
-        named = (*plan.columns, *(column for column, _ in expected))
+        if self.max_row_change is not None:
+            with suppress_errors() as caught:  # the cells are still judged
+                yield _row_change(n, evidence.reference().rows, self.max_row_change)
+            if caught.error is not None:
+                yield error_check("rows", "row_change", caught.error)
+        plan, expected, limits = self._plan(schema), self._expected(), self._limits
+        unlisted = [name for name in limits if name != "*" and name not in plan.columns]
+        named = (*plan.columns, *unlisted, *(column for column, _ in expected))
         near = Near([column for column in named if column not in schema], schema)
-        for column in plan.columns:
+        for column in (*plan.columns, *unlisted):
             if column not in schema:
                 yield _unknown(column, "missing", near)
             elif column in plan.total:
@@ -203,14 +244,14 @@ class Completeness(Gate):
                     column,
                     "missing",
                     missing,
-                    at_most=self.max_missing,
+                    at_most=limits.get(column, limits["*"]),
                     hint=hint,
                     remedy="pass a table with at least one row",
                 )
             elif column in plan.unreadable:
                 yield error_check(column, "missing", EvidenceError(schema[column].problem))
         for counter in plan.slices:
-            yield from _slice_checks(counter, profile, self.max_missing, self.max_groups)
+            yield from _slice_checks(counter, profile, limits, self.max_groups)
         for column, values in expected:
             if column not in schema:
                 yield _unknown(column, "expected", near)
@@ -238,21 +279,19 @@ class Completeness(Gate):
         present = [column for column in columns if column in schema]
         if self.by is None:
             return _Plan(columns, tuple(present), (), ())
-        pairs: tuple[Any, ...] = tuple(self.by)
-        by = tuple(name for name in pairs if isinstance(name, str))
+        by = tuple(name for name in self.by if isinstance(name, str))
         values = tuple(self.missing_values)
         unreadable = tuple(c for c in present if values and schema[c].kind == "unreadable")
         counted = tuple(c for c in present if c not in by and c not in unreadable)
-        if by:
-            slices: tuple[Any, ...] = (MissingBy(counted, by, values),)
-        else:  # a counter for each condition, so that one that raises does not affect the others
-            slices = tuple(
-                MissingWhere(
-                    counted, ((name, ReadOnlyCondition(condition)),), values, tuple(schema)
-                )
-                for name, condition in pairs
-            )
-        return _Plan(columns, tuple(c for c in present if c in by), unreadable, slices)
+        # a counter for each condition, so that one that raises does not affect the others
+        slices: list[MissingBy | MissingWhere] = []
+        for part in parts_of(self.by, schema):
+            name, condition = part.slice or ("", None)
+            if condition is None or isinstance(condition, Condition):
+                slices.append(MissingBy(counted, part.by, values, part.slice))
+            else:
+                slices.append(MissingWhere(counted, ((name, condition),), values, tuple(schema)))
+        return _Plan(columns, tuple(c for c in present if c in by), unreadable, tuple(slices))
 
     def _value_counters(self, actual: Field) -> tuple[counters.In | None, counters.In | None]:
         """Return counters of `missing_values`, and of other values that often mean missing."""
@@ -266,28 +305,59 @@ class Completeness(Gate):
 
 
 def _slice_checks(
-    counter: MissingBy | MissingWhere, profile: Profile, most: float, max_groups: int
+    counter: MissingBy | MissingWhere, profile: Profile, limits: Mapping[str, float], most: int
 ) -> Iterator[Check]:
     """Yield a check for each slice and column; a single ERROR where the slices can't be formed."""
-    condition = None if isinstance(counter, MissingBy) else counter.slices[0][0]
+    slice_ = counter.slice if isinstance(counter, MissingBy) else counter.slices[0]
+    condition = None if slice_ is None else slice_[0]
     with suppress_errors() as caught:  # a condition raised, or a column can't be grouped
         groups = profile[counter].groups
     if caught.error is not None:
         yield error_check("by", "missing", caught.error, condition)
         return
-    if len(groups) > max_groups:
-        msg = too_many_groups("`by`", len(groups), max_groups)
+    if len(groups) > most:
+        msg = too_many_groups("`by`", len(groups), most)
         yield error_check("by", "missing", EvidenceError(msg), condition)
         return
     slices = groups or [((), 0, (0,) * len(counter.counted))]
     names: Sequence[str | None] = [condition] * len(slices)
-    if isinstance(counter, MissingBy) and groups:
+    if isinstance(counter, MissingBy) and counter.by and groups:
         names = slice_names(counter.by, [key for key, *_ in groups])
     for (_, rows, missing), name in zip(slices, names, strict=True):
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
             remedy = "pass rows of the slice, or leave it out"
-            yield count_check(column, "missing", counted, at_most=most, group=name, remedy=remedy)
+            limit = limits.get(column, limits["*"])
+            yield count_check(column, "missing", counted, at_most=limit, group=name, remedy=remedy)
+
+
+def _shares(owner: str, option: str, given: Any) -> float | tuple[tuple[str, float], ...]:
+    """Return one share, or pairs of a column and its share."""
+    if not isinstance(given, Mapping | tuple):
+        return options.share(owner, option, given)
+    allowed = "a share, or a mapping of columns to shares"
+    pairs = options.mapping(owner, option, given, allowed)
+    if not pairs or not all(isinstance(name, str) for name in pairs):
+        raise options.refuse(owner, option, allowed, given)
+    return tuple((n, options.share(owner, f"{option}[{n!r}]", each)) for n, each in pairs.items())
+
+
+def _row_change(rows: int, reference: int, most: float) -> Check:
+    """Return the check of the number of rows against that of the reference."""
+    if not reference:
+        msg = "the reference has no rows, so the number of rows can't be compared"
+        raise EvidenceError(msg)
+    limit = Limit(-most, most)
+    change = snap_to_limit((rows - reference) / reference, limit)
+    sign = "more" if change > 0 else "fewer"
+    text = f"the table has {rows:,} rows, the reference {reference:,}"
+    if change:
+        shown = format_value(abs(change), Limit(at_most=most), "share")
+        text += f": {shown} {sign}"
+    measured = Measurement(change, n=rows, method="count", details={"reference": reference})
+    # a table without rows can fail, but not pass
+    least = 1 if limit.holds(change) else 0
+    return Check.judge("rows", "row_change", measured, limit, min_n=least, unit="share", said=text)
 
 
 def _unknown(column: str, metric: str, near: Near) -> Check:
