@@ -719,6 +719,12 @@ def test_conditions_in_words_are_those_of_functions():
         mg.Completeness(by={"old": "age >"})
 
 
+@pytest.mark.parametrize(("by", "rows"), [({"old": "age >= 3"}, [3]), ("id", [2, 3])])
+def test_rows_outside_the_slices_do_not_offend(by, rows):
+    gate = mg.Completeness(["city", "id"], by=by)
+    assert gate.offending_rows(GAPS)["id"] == rows
+
+
 def test_conditions_in_words_are_counted_in_streams(tmp_path):
     rows = 150_000
     table = pa.table({"age": [i % 90 for i in range(rows)], "x": [None, 1.0, 2.0] * (rows // 3)})

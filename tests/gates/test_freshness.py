@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from gate_examples import NOW, Example
 from hypothesis import given, settings
@@ -43,6 +44,10 @@ def verdicts(result):
     [
         ({"column": ""}, "`column` must be a non-empty string, got ''"),
         ({"column": 1}, "`column` must be a non-empty string, got 1"),
+        ({"by": {"a": "x >"}}, "Freshness: `by['a']`: the text ends"),
+        ({"by": 7}, "`by` must be names of columns, or a mapping"),
+        ({"max_groups": 0}, "`max_groups` must be a whole number of at least 1, got 0"),
+        ({"max_groups": 5000}, "`max_groups` must be a whole number from 1 to 1,000, got 5000"),
         ({"max_age": 0}, "`max_age` must be a duration such as '20ms', '24h', '7d', a timedelta"),
         ({"max_age": "1 day"}, "`max_age` must be a duration"),
         ({"max_age": "-1h"}, "`max_age` must be a duration"),
@@ -619,6 +624,104 @@ def test_naive_timestamps_equal_the_standard_library(moments, name):
     assert check_of(result, "age").value == pytest.approx((NOW - newest).total_seconds(), abs=1e-5)
 
 
+# Slices
+
+SENSORS = {
+    "at": [NOW - h * HOUR for h in (1, 2, 30, 40)] + [None],
+    "sensor": ["a", "a", "b", "b", "b"],
+    "room": [1, 2, None, 1, 1],
+}
+
+
+def of_sensors(data=SENSORS, **options):
+    result = mg.Freshness("at", **({"max_age": "24h"} | options)).run(data=data, now=NOW)
+    return {(check.group, check.metric): check for check in result.checks}
+
+
+def test_each_value_of_a_column_is_judged_alone():
+    checks = of_sensors(by="sensor", max_gap="2h", min_fresh_share=0.5)
+    assert {key: check.verdict for key, check in checks.items()} == {
+        ("sensor=a", "missing"): PASS,
+        ("sensor=a", "future"): PASS,
+        ("sensor=a", "age"): PASS,
+        ("sensor=a", "gap"): PASS,
+        ("sensor=a", "fresh_share"): PASS,
+        ("sensor=b", "missing"): FAIL,
+        ("sensor=b", "future"): PASS,
+        ("sensor=b", "age"): FAIL,
+        ("sensor=b", "gap"): FAIL,
+        ("sensor=b", "fresh_share"): FAIL,
+    }
+    metrics = ("missing", "age", "gap", "fresh_share")
+    reasons = "\n".join(checks["sensor=b", metric].reason for metric in metrics)
+    assert (
+        reasons
+        == """\
+1 of 3 cells of `at` where sensor=b (33.3 %) are missing; the limit is at most 0 %
+the newest timestamp of `at` where sensor=b is 30 h old (2026-02-28T06:00:00Z); the limit is at \
+most 24 h
+the largest gap between timestamps of `at` where sensor=b is 10 h, after 2026-02-27T20:00:00Z; \
+the limit is at most 2 h
+0 of 3 rows where sensor=b have a timestamp at most 24 h old; the limit is at least 50 %"""
+    )
+
+
+def test_slices_of_several_columns_and_by_conditions():
+    assert {group for group, _ in of_sensors(by=["sensor", "room"])} == {
+        *("sensor=a, room=1", "sensor=a, room=2", "sensor=b, room=(missing)", "sensor=b, room=1")
+    }
+
+    def in_b(table):
+        return [sensor == "b" for sensor in table["sensor"].to_pylist()]
+
+    slices = {"a": "sensor == 'a'", "b": in_b, "none": "room > 9", "wrong": "rom > 9"}
+    checks = of_sensors(by=slices)
+    assert checks["a", "age"].verdict is PASS
+    assert checks["b", "age"].value == 30 * 3600
+    assert checks["none", "age"].verdict is FAIL
+    assert checks["none", "age"].reason.startswith("`at` where none has no timestamp up to now")
+    assert checks["wrong", "age"].verdict is ERROR
+    assert "did you mean 'room'?" in checks["wrong", "age"].reason
+
+
+@pytest.mark.parametrize(
+    ("data", "by", "verdict", "reason"),
+    [
+        ({"at": pa.array([], pa.timestamp("s", "UTC")), "k": []}, "k", FAIL, "no timestamp"),
+        ({"at": pa.nulls(2), "k": [1, 2]}, "k", FAIL, "`at` where k=1"),
+        ({"at": [NOW], "k": [[1]]}, "k", ERROR, "cannot be grouped by value"),
+        ({"at": [NOW], "k": [1]}, "q", ERROR, "the table has no column 'q'"),
+        ({"at": [NOW] * 51, "k": range(51)}, "k", ERROR, "makes 51 groups, at most 50 are"),
+    ],
+)
+def test_slices_that_can_not_be_judged(data, by, verdict, reason):
+    result = mg.Freshness("at", max_age="1h", by=by).run(data=data, now=NOW)
+    assert result.verdict is verdict
+    assert reason in " ".join(check.reason for check in result.checks)
+
+
+def test_rows_outside_the_slices_do_not_offend():
+    gate = mg.Freshness("at", max_age="1h", by={"a": "sensor == 'a'"}, min_fresh_share=1.0)
+    assert gate.offending_rows(SENSORS, now=NOW)["room"] == [2]
+    gate = mg.Freshness("at", max_age="1h", by="sensor", min_fresh_share=1.0)
+    assert gate.offending_rows(SENSORS, now=NOW)["room"] == [2, None, 1, 1]
+
+
+def test_slices_of_a_streamed_table_are_those_of_the_whole(tmp_path):
+    rows = 200_000
+    at = pa.array([NOW - dt.timedelta(seconds=7 * (i * 7919 % rows)) for i in range(rows)])
+    table = pa.table({"at": at, "k": [f"k{i % 7}" for i in range(rows)]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    gate = mg.Freshness("at", max_age="1s", max_gap="1min", by="k")
+    whole, streamed = (gate.run(data=d, now=NOW) for d in (table, tmp_path / "t.parquet"))
+    assert len(whole.checks) == 28
+    by_key = [
+        {(c.group, c.metric): (c.verdict, c.value, c.n) for c in r.checks}
+        for r in (whole, streamed)
+    ]
+    assert by_key[0] == by_key[1]
+
+
 # the laws of all gates (tests/test_every_gate.py)
 
 EXAMPLES = (
@@ -645,6 +748,17 @@ EXAMPLES = (
             name="customers",
             after="schema",
         ),
+        others={"now": NOW},
+    ),
+    Example(
+        "freshness-by",
+        mg.Freshness("seen", max_age="24h", by={"old": "age >= 40"}),
+        others={"now": NOW},
+        ladders={"by": (None, "country", {"few": "age > 100"})},
+    ),
+    Example(
+        "freshness-groups",
+        mg.Freshness("seen", max_age="24h", by=["country", "member"], max_groups=20),
         others={"now": NOW},
     ),
 )

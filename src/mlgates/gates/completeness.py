@@ -212,9 +212,10 @@ class Completeness(Gate):
         yield Check.judge("rows", "rows", rows, limit, min_n=0, unit="rows", said=text)
         if self.max_row_change is not None:
             with suppress_errors() as caught:  # the cells are still judged
-                yield _row_change(n, evidence.reference().rows, self.max_row_change)
+                row_change = _row_change(n, evidence.reference().rows, self.max_row_change)
             if caught.error is not None:
-                yield error_check("rows", "row_change", caught.error)
+                row_change = error_check("rows", "row_change", caught.error)
+            yield row_change
         plan, expected, limits = self._plan(schema), self._expected(), self._limits
         unlisted = [name for name in limits if name != "*" and name not in plan.columns]
         named = (*plan.columns, *unlisted, *(column for column, _ in expected))

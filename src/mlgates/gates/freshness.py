@@ -13,12 +13,26 @@ import numpy as np
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo, Positions
-from mlgates.errors import EvidenceError
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import Near, count_check, described_type, property_check
+from mlgates.gates._shared import (
+    By,
+    Near,
+    Part,
+    count_check,
+    described_type,
+    error_check,
+    max_groups_of,
+    named_groups,
+    parts_of,
+    property_check,
+    slices_of,
+)
 from mlgates.options import Duration, seconds
+from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.profile.counter import Counter
-from mlgates.profile.counters import Missing
+from mlgates.profile.counters import Missing, Violations
+from mlgates.profile.grouped import Grouped, GroupState
 from mlgates.profile.offending import violating_rows
 from mlgates.profile.times import Timestamps, TimestampState
 from mlgates.tables.field import Field, TableSchema
@@ -33,6 +47,7 @@ _DAY = 86_400
 #: Below every tick.
 _NEVER = -(2**64)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2200
+_NO_TIMES = TimestampState(0, 0, 0, None, None)
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,6 +72,13 @@ class Freshness(Gate):
     min_fresh_share : float, optional
         Smallest share of rows that must be at most `max_age` old, so that a single new row is not
         enough.
+    by : str, sequence of str, or mapping of str to condition, optional
+        Check each slice instead of all rows: by the values of columns, or by conditions in the
+        language of :doc:`/reference/conditions`: ``{"eu": "region == 'EU'"}``. A function gets each
+        batch of rows as a `pyarrow.Table` and returns one bool per row. A value without any rows
+        is no slice; write a condition for a slice that must have rows.
+    max_groups : int
+        Largest number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`.
 
@@ -66,9 +88,10 @@ class Freshness(Gate):
     FAIL, and so is a missing timestamp. The clock is the evidence ``now``, by default the present
     time. A gap is INCONCLUSIVE with fewer than two timestamps.
 
-    Memory does not grow with the number of rows. With `max_gap` it grows with the number of gaps
-    that are longer, at most the span of time divided by `max_gap`. A gap within the limit is
-    reported as "at most" for a table of more than 65,536 timestamps that is not in order of time.
+    Memory does not grow with the number of rows, but with that of slices. With `max_gap` it grows
+    with the number of gaps that are longer, at most the span of time divided by `max_gap`. A gap
+    within the limit is reported as "at most" for a table, or slice, of more than 65,536 timestamps
+    that is not in order of time.
 
     Examples
     --------
@@ -83,7 +106,7 @@ class Freshness(Gate):
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     optional_evidence: ClassVar[frozenset[str]] = frozenset({"now"})
     info = GateInfo(
-        summary="age of the newest timestamp; timestamps in the future; gaps",
+        summary="age of the newest timestamp; timestamps in the future; gaps; also by slice",
         metrics={
             "`missing`": "share of the cells",
             "`age`, `gap`": "a time",
@@ -99,6 +122,8 @@ class Freshness(Gate):
     clock_skew: Duration = "5min"
     assume_timezone: str | None = None
     min_fresh_share: float | None = None
+    by: By | None = None
+    max_groups: int = MAX_GROUPS
 
     def __post_init__(self) -> None:
         self._convert("column", options.text)
@@ -113,6 +138,8 @@ class Freshness(Gate):
                 allowed = "the name of a time zone, such as 'UTC' or 'Europe/Berlin'"
                 raise options.refuse(_OWNER, "assume_timezone", allowed, zone) from None
         self._convert("min_fresh_share", options.share)
+        self._convert("by", slices_of)
+        self._convert("max_groups", max_groups_of)
         super().__post_init__()
 
     def request_counts(self, evidence: Evidence) -> None:
@@ -120,10 +147,21 @@ class Freshness(Gate):
         evidence.request(partial(self._counts, evidence))
 
     def _counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
-        if self.column in schema:
-            yield Missing(self.column)
-            if schema[self.column].kind in ("timestamp", "date"):
-                yield self._counter(_clock(evidence), schema[self.column])
+        field = schema.get(self.column)
+        if field is None:
+            return
+        if self.by is not None:
+            yield from (counter for _, counter in self._parts(evidence, schema))
+            return
+        yield Missing(self.column)
+        if field.kind in ("timestamp", "date"):
+            yield self._counter(_clock(evidence), field)
+
+    def _parts(self, evidence: Evidence, schema: TableSchema) -> Iterator[tuple[Part, Grouped]]:
+        """Yield the slices with their counters."""
+        counter = self._counter(_clock(evidence), schema[self.column])
+        for part in parts_of(self.by, schema):
+            yield part, Grouped(counter, part.by, part.slice, part.read)
 
     def _counter(self, clock: Fraction, field: Field) -> Timestamps:
         """Return the counter of the column, which needs the options in ticks of its unit."""
@@ -140,36 +178,57 @@ class Freshness(Gate):
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
         """Yield the checks ``missing``, ``future``, ``age`` and, if declared, the other two."""
-        column, field = self.column, self._checked_field(evidence.source("data").schema)
-        profile, clock = evidence.profile(), _clock(evidence)
-        yield count_check(column, "missing", profile[Missing(column)])
-        times = TimestampState(0, 0, 0, None, None)
-        if field.kind != "null":
-            times = profile[self._counter(clock, field)]
-        per_second = _PER_SECOND[field.unit or "s"]
+        schema, profile = evidence.source("data").schema, evidence.profile()
+        field = self._checked_field(schema)
+        if self.by is None:
+            times = _NO_TIMES
+            if field.kind != "null":
+                times = profile[self._counter(_clock(evidence), field)]
+            whole = GroupState((), profile.rows, times)
+            yield from self._checks(None, whole, profile[Missing(self.column)], evidence)
+            return
+        for part, counter in self._parts(evidence, schema):
+            with suppress_errors() as caught:  # the other slices are still judged
+                named = list(named_groups(part, profile[counter].groups, self.max_groups))
+            if caught.error is not None:
+                yield error_check(self.column, "age", caught.error, part.name)
+                continue
+            # a table without rows has no groups
+            for name, group in named or [(part.name, GroupState((), 0, _NO_TIMES))]:
+                missing = Violations(group.rows - group.state.n, group.rows)
+                yield from self._checks(name, group, missing, evidence)
 
+    def _checks(
+        self, group: str | None, part: GroupState, missing: Violations, evidence: Evidence
+    ) -> Iterator[Check]:
+        """Yield the checks of all rows, or of one slice."""
+        times: TimestampState = part.state
+        field, clock = evidence.source("data").schema[self.column], _clock(evidence)
+        column, per_second = self.column, _PER_SECOND[field.unit or "s"]
+        where = f"`{column}`" if group is None else f"`{column}` where {group}"
+        yield count_check(column, "missing", missing, group=group)
         skew, n, ahead, hint = seconds(self.clock_skew), times.n, times.future, ""
-        text = f"no timestamp of `{column}` is more than {format_number(skew, 's')} in the future"
+        text = f"no timestamp of {where} is more than {format_number(skew, 's')} in the future"
         if ahead and times.furthest is not None:
             furthest = Fraction(times.furthest, per_second)
             by = format_value(float(furthest - clock), Limit(at_most=skew), "s")
-            text = f"{ahead:,} of {n:,} timestamps of `{column}` are more than "
+            text = f"{ahead:,} of {n:,} timestamps of {where} are more than "
             text += f"{format_number(skew, 's')} in the future, the furthest by {by}"
             hint = _unit_hint(furthest)
         summary = f"{ahead:,} timestamp{'' if ahead == 1 else 's'} in the future"
         yield property_check(
-            column, "future", text, violations=ahead, n=n, hint=hint, summary=summary
+            column, "future", text, violations=ahead, n=n, group=group, hint=hint, summary=summary
         )
 
         n, age, hint, summary = n - ahead, math.inf, "", "no timestamp"
         limit = Limit(at_most=seconds(self.max_age))
-        text = f"`{column}` has no timestamp up to now"
+        text = f"{where} has no timestamp up to now"
         if times.newest is not None:
             newest = Fraction(times.newest, per_second)
             age, summary = float(clock - newest), ""
             old = f"{format_number(-age, 's')} ahead of the clock"
             old = f"{format_value(age, limit, 's')} old" if age >= 0 else old
-            text = f"the newest timestamp of `{column}` is {old} ({_iso(newest)})"
+            text = f"the newest timestamp of {where} is {old} ({_iso(newest)})"
             hint = _unit_hint(newest)
         measured = Measurement(age, n=n, method="newest timestamp")
         yield Check.judge(
@@ -177,6 +236,7 @@ class Freshness(Gate):
             "age",
             measured,
             limit,
+            group=group,
             min_n=0,
             unit="s",
             said=text,
@@ -186,26 +246,34 @@ class Freshness(Gate):
 
         if self.max_gap is not None:
             gap, limit, largest = None, Limit(at_most=seconds(self.max_gap)), times.gap()
-            text = f"`{column}` has fewer than two timestamps up to now"
+            text = f"{where} has fewer than two timestamps up to now"
             if largest is not None:
                 gap = float(Fraction(largest.length, per_second))
                 shown = format_value(gap, limit, "s")
-                text = f"the largest gap between timestamps of `{column}` is "
+                text = f"the largest gap between timestamps of {where} is "
                 if largest.exact:
                     text += f"{shown}, after {_iso(Fraction(largest.after, per_second))}"
                 else:
                     text += f"at most {shown}"
             measured = Measurement(gap, n=n, method="largest difference in order of time")
-            yield Check.judge(column, "gap", measured, limit, min_n=2, unit="s", said=text)
+            yield Check.judge(
+                column, "gap", measured, limit, group=group, min_n=2, unit="s", said=text
+            )
 
         if self.min_fresh_share is not None:
-            fresh, rows = times.fresh, profile.rows
-            text = f"{fresh:,} of {rows:,} rows have a timestamp at most "
+            fresh, rows, of_slice = (
+                times.fresh,
+                part.rows,
+                "" if group is None else f" where {group}",
+            )
+            text = f"{fresh:,} of {rows:,} rows{of_slice} have a timestamp at most "
             text += f"{format_number(seconds(self.max_age), 's')} old"
             share, details = fresh / rows if rows else None, {"count": fresh}
             measured = Measurement(share, n=rows, method="count", details=details)
             limit = Limit(at_least=self.min_fresh_share)
-            yield Check.judge(column, "fresh_share", measured, limit, unit="share", said=text)
+            yield Check.judge(
+                column, "fresh_share", measured, limit, group=group, unit="share", said=text
+            )
 
     def offending(self, evidence: Evidence) -> Positions:
         """Return the rows without a timestamp, with one in the future, or with one not fresh.
@@ -219,14 +287,15 @@ class Freshness(Gate):
             counter = self._counter(_clock(evidence), field)
             first = counter.oldest if self.min_fresh_share is not None else _NEVER
             wanted.append(replace(counter, oldest=first))
+        if self.by is not None:
+            parts = list(parts_of(self.by, source.schema))
+            wanted = [Grouped(one, p.by, p.slice, p.read) for one in wanted for p in parts]
         return violating_rows(source, wanted)
 
     def _checked_field(self, schema: TableSchema) -> Field:
         """Return the field of the column, which must hold times of a known zone, or only nulls."""
         column = self.column
-        if column not in schema:
-            msg = f"`{column}` is not in the table{Near([column], schema).hint(column)}"
-            raise EvidenceError(msg)
+        Near.require([column], schema)
         field = schema[column]
         if field.kind not in ("timestamp", "date", "null"):
             epochs = "convert epochs, with their unit, to timestamps when the table is loaded"
