@@ -11,7 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
-from mlgates.verdict import Limit, format_limit, format_number, format_value, snap_to_limit
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    before_rounding,
+    format_limit,
+    format_number,
+    format_value,
+    snap_to_limit,
+)
 
 UNITS = st.sampled_from(["", "share", "s"])
 
@@ -183,7 +192,7 @@ def test_limits_are_spelt_as_they_were_written(limit, unit, text):
         (12_345.6, Limit(at_most=12_345.8), "", "12,345.6"),
         (10**17 + 1, Limit(at_most=10**17), "", "100,000,000,000,000,001"),
         (2**53 + 1, Limit(at_most=2.0**53), "", "9,007,199,254,740,993"),
-        (2**53 + 1, Limit(at_most=2.0**53), "s", "104,249,991,374.317 d"),
+        (2**53 + 1, Limit(at_most=2.0**53), "s", "104,249,991,374.31705 d"),
         (1.1, Limit(at_most=2.1), "", "1.1"),
         (math.inf, Limit(at_least=1), "", "infinite"),
         (-math.inf, Limit(at_least=1), "s", "-infinite"),
@@ -230,6 +239,55 @@ def test_a_value_reads_on_the_side_where_it_lies(value, bound, unit):
         assert math.isclose(read, bound, rel_tol=1e-7)
     else:
         assert (read > bound) is (value > bound)
+
+
+def read_back(text):
+    """Return a formatted number, or "at most" one, as a number in the unit without a prefix."""
+    words = text.removeprefix("at most ").split()
+    scales = {"%": "0.01", "d": "86400", "h": "3600", "min": "60", "ms": "0.001", "us": "0.000001"}
+    return Fraction(words[0].replace(",", "")) * Fraction(scales.get(words[-1], "1"))
+
+
+BOUNDS = st.floats(1e-5, 1e8) | st.integers(1, 1_000_000).map(lambda k: k / 1_000)
+
+
+@settings(max_examples=1_000)
+@given(
+    bound=BOUNDS,
+    step=st.integers(-3, 3) | st.floats(-1e-6, 1e-6),
+    unit=st.sampled_from(["", "share", "s"]),
+)
+@example(0.27099999997290003, 1e-10, "")
+@example(0.02, 1, "s")
+@example(0.57, 1, "share")
+@example(0.29, -1, "share")
+def test_a_value_and_its_limit_are_never_shown_alike(bound, step, unit):
+    value = bound * (1 + step)
+    if isinstance(step, int):
+        value = bound
+        for _ in range(abs(step)):
+            value = math.nextafter(value, math.copysign(math.inf, step))
+    limit = Limit(at_most=bound)
+    shown, allowed = format_value(value, limit, unit), format_limit(limit, unit, value)
+    assert (shown == allowed.removeprefix("at most ")) is (value == bound)
+    if value != bound and "(" not in shown and not math.isclose(value, bound, rel_tol=1e-15):
+        assert (read_back(shown) > read_back(allowed)) is (value > bound)
+    check = Check.judge("x", "m", Measurement(value, n=9), limit, unit=unit)
+    assert allowed in check.reason
+    assert f" is {shown} (n = 9)" in check.reason
+
+
+def test_a_value_that_rounding_brought_to_its_limit_is_shown_before_rounding():
+    limit, exact = Limit(at_most=0.1), 0.4 - 0.3
+    details = before_rounding(exact, snap_to_limit(exact, limit, scale=0.4), limit)
+    check = Check.judge("x", "m", Measurement(0.1, n=9, details=details), limit)
+    assert check.passed
+    assert check.reason == (
+        "`m` of `x` is 0.1 (n = 9); 0.10000000000000003 before rounding to 12 digits; "
+        "the limit is at most 0.1"
+    )
+    assert before_rounding(0.1 - 1e-14, 0.1, limit) == {}
+    assert before_rounding(0.3, 0.3, limit) == {}
 
 
 def test_what_counts_as_rounding_is_said_by_the_sizes_of_the_numbers():

@@ -24,6 +24,7 @@ __all__ = [
     "Measurement",
     "Rule",
     "Verdict",
+    "before_rounding",
     "decide",
     "format_limit",
     "format_number",
@@ -37,8 +38,9 @@ ROUNDING = 1e-12
 
 _DAY = 86_400
 _SPANS = ((3_600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "us"))
-_EXACT = 8  # digits of a limit, enough to show it as it was written
-_MOST = 16  # most digits of a value
+_EXACT = 8  # digits of a limit, enough to show most as they were written
+_MOST = 17  # most digits, which distinguish all floats
+_CLOSE = 1e-7  # relative distance of a value from a limit that `_EXACT` digits may hide
 
 
 @final
@@ -116,6 +118,19 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
     return value
 
 
+def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, float]:
+    """Return a value as a detail if only `snap_to_limit` brought it within the limit.
+
+    `Check.judge` shows the detail in the reason.
+
+    Examples
+    --------
+    >>> before_rounding(0.4 - 0.3, 0.1, Limit(at_most=0.1))
+    {'before_rounding': 0.10000000000000003}
+    """
+    return {"before_rounding": exact} if limit.holds(snapped) and not limit.holds(exact) else {}
+
+
 def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     """Return a number with its unit as text.
 
@@ -144,14 +159,16 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
     elif isinstance(value, int):
         return f"{value:,}"
     else:
-        digits += 1
+        digits = min(digits + 1, _MOST)
     # at least `digits` significant digits, without an exponent below 1e15
     is_whole = 10**digits - 0.5 <= abs(value) < 1e15
     return (f"{value:,.0f}" if is_whole else f"{value:,.{digits}g}") + suffix
 
 
-def format_limit(limit: Limit, unit: str = "") -> str:
+def format_limit(limit: Limit, unit: str = "", value: float | None = None) -> str:
     """Return a limit with its unit as text; "" for the unit "violations".
+
+    With a `value`, the limit has enough digits to show on which side of it the value is.
 
     Examples
     --------
@@ -160,10 +177,18 @@ def format_limit(limit: Limit, unit: str = "") -> str:
     """
     if unit == "violations":
         return ""
-    low, high = (format_number(end, unit, _EXACT) for end in (limit.low, limit.high))
+    low, high = (_format_bound(end, unit, value) for end in (limit.low, limit.high))
     if limit.at_least is None:
         return f"at most {high}"
     return f"at least {low}" if limit.at_most is None else f"from {low} to {high}"
+
+
+def _format_bound(bound: float, unit: str, value: float | None) -> str:
+    """Return a bound as text, with all digits where fewer may hide a difference from a value."""
+    digits = _EXACT
+    if value is not None and abs(value - bound) <= _CLOSE * abs(bound) < math.inf:
+        digits = next(d for d in range(_EXACT, _MOST + 1) if float(f"{bound:.{d}g}") == bound)
+    return format_number(bound, unit, digits)
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
@@ -179,7 +204,7 @@ def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
     if value is None:
         return "undefined"
     if value in (limit.low, limit.high):
-        return format_number(value, unit, _EXACT)
+        return _format_bound(value, unit, value)
     gap = min(abs(value - limit.low), abs(value - limit.high))
     if value == 0 or math.isinf(gap):
         return format_number(value, unit)
@@ -187,7 +212,10 @@ def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
         return format_number(value, unit, _MOST)
     # rounding to d digits changes a value by less than 10 ** (1 - d) / 2 of its size
     digits = 2 + math.floor(math.log10(abs(value)) - math.log10(gap) - math.log10(2))
-    return format_number(value, unit, min(max(digits, 3), _MOST))
+    text = format_number(value, unit, min(max(digits, 3), _MOST))
+    if text in (_format_bound(end, unit, value) for end in (limit.low, limit.high)):
+        text += f" ({value!r})"  # multiplied by the unit, both are the same float
+    return text
 
 
 Rule = Literal["estimate", "significance", "interval"]
@@ -663,7 +691,10 @@ class Check:
             said = f"{prefix}{where} is {value} (n = {measurement.n:,})"
         if hint:
             said += f" (hint: {hint})"
-        reason, bound = "; ".join(filter(None, [said, because])), format_limit(limit, unit)
+        exact = measurement.details.get("before_rounding")
+        rounded = "" if exact is None else f"{exact!r} before rounding to 12 digits"
+        reason = "; ".join(filter(None, [said, rounded, because]))
+        bound = format_limit(limit, unit, measurement.value)
         if bound:
             reason += f" (limit: {bound})" if because else f"; the limit is {bound}"
         return cls(

@@ -1357,3 +1357,19 @@ def test_rounding_of_an_atom_among_other_values_is_no_drift(n, stored):
     data = {"x": np.where(half, np.nextafter(0.3, 1), reference["x"])}
     against = mg.Baseline.from_data(reference) if stored else reference
     assert mg.Drift("psi").run(data=data, reference=against).checks[0].value < 0.001
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_a_distance_that_is_rounded_to_the_limit_is_shown_before_rounding(method):
+    columns = {"data": {"x": NORMAL + 3}, "reference": {"x": NORMAL}}
+    most = 1e9 if method in ("psi", "wasserstein") else 1
+    (clear,) = mg.Drift(method, at_most=most).run(**columns).checks
+    assert "before_rounding" not in clear.details
+    (check,) = mg.Drift(method, at_most=clear.value * (1 - 1e-13)).run(**columns).checks
+    assert check.verdict is P
+    assert check.details["before_rounding"] == clear.value
+    assert f"; {clear.value!r} before rounding to 12 digits; the limit is" in check.reason
+    (beyond,) = mg.Drift(method, at_most=clear.value * (1 - 1e-10)).run(**columns).checks
+    assert beyond.verdict is F
+    shown, limit = (beyond.reason.partition(after)[2].split()[0] for after in (" is ", "at most "))
+    assert float(shown) > float(limit)

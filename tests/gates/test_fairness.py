@@ -876,3 +876,20 @@ EXAMPLES = (
         ladders={"at_most": (1e6, 1e4, 100.0, 0.0)},
     ),
 )
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "exact"),
+    [
+        ("demographic_parity_difference", {"at_most": 0.1 - 1e-14}, 0.1),
+        ("demographic_parity_ratio", {"at_least": 0.75 + 1e-14}, 0.75),
+        ("selection_rate_group_min", {"at_least": 0.3 + 1e-14}, 0.3),
+    ],
+)
+def test_a_gap_that_is_rounded_to_the_limit_is_shown_before_rounding(metric, limit, exact):
+    labels = np.repeat([1, 0, 1, 0], [40, 60, 30, 70])
+    given = {"y_true": labels, "y_pred": labels, "sensitive_features": np.repeat(["a", "b"], 100)}
+    check = mg.Fairness(metric, **limit, decide_by="estimate").run(**given).checks[0]
+    assert (check.verdict, check.value) == ("pass", *limit.values())
+    assert check.details["before_rounding"] == exact
+    assert f"; {exact} before rounding to 12 digits; " in check.reason

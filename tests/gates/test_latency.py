@@ -747,3 +747,17 @@ EXAMPLES = (
         ladders={"max_slowdown": (1.0, 0.5, 0.01, 0.0)},
     ),
 )
+
+
+def test_a_slowdown_that_is_rounded_to_the_limit_passes_and_is_shown_before_rounding():
+    gate = mg.Latency("mean", max_slowdown=0.1)
+    check = only(run(gate, [0.11] * 100, production_latencies=[0.1] * 100))
+    assert (check.verdict, check.value) == (P, 0.1)  # 0.11 / 0.1 - 1 is more than 0.1
+    assert f"; {check.details['before_rounding']!r} before rounding to 12 digits; " in check.reason
+    assert only(run(gate, [0.1101] * 100, production_latencies=[0.1] * 100)).verdict is F
+
+
+def test_a_latency_just_beyond_the_limit_does_not_read_as_the_limit():
+    check = only(run(mg.Latency("max", at_most=0.059), [math.nextafter(0.059, 1)] * 100))
+    assert check.verdict is F
+    assert "`max` is 59 ms (0.059000000000000004) (n = 100)" in check.reason

@@ -23,6 +23,7 @@ from mlgates.verdict import (
     Measurement,
     Rule,
     Verdict,
+    before_rounding,
     format_number,
     format_value,
     snap_to_limit,
@@ -68,9 +69,7 @@ def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurem
         return measured
     snap = partial(snap_to_limit, limit=limit, scale=scale)
     ends = measured.interval and (snap(measured.interval[0]), snap(measured.interval[1]))
-    details = measured.details
-    if limit.holds(snap(value)) and not limit.holds(value):
-        details = {**details, "before_rounding": value}
+    details = {**measured.details, **before_rounding(value, snap(value), limit)}
     return replace(measured, value=snap(value), interval=ends, details=details)
 
 
@@ -171,9 +170,6 @@ class MetricGate(Gate):
             if estimate.rows != measured.n:
                 n += f" effective of {estimate.rows:,} rows"
             text += estimate.sentence.format(value=value, interval=interval, n=n)
-            exact = measured.details.get("before_rounding")
-            if exact is not None:
-                text += f"; {exact!r} before rounding to 12 digits"
             needed = self._rows_needed(estimate, measured)
             if needed is not None:
                 measured = replace(measured, details={**measured.details, "rows_needed": needed})

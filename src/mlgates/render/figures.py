@@ -340,7 +340,7 @@ def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
     if limit is None or gap is None or not values:
         return None
     least, most = min(values), max(values)
-    shown = format_limit(limit, check.unit)
+    shown = format_limit(limit, check.unit, check.value)
     if abs(gap - (most - least)) <= _CLOSE and limit.at_most is not None:
         return Line(most - limit.at_most, f"{shown} below the highest")
     if most and abs(gap - least / most) <= _CLOSE and limit.at_least is not None:

@@ -63,7 +63,7 @@ def to_junit_xml(thing: Report | GateResult) -> str:
                 "verdict": str(check.verdict),
                 "metric": check.metric,
                 "value": check.value,
-                "limit": limit and (format_limit(limit, check.unit) or str(limit)),
+                "limit": limit and (format_limit(limit, check.unit, check.value) or str(limit)),
                 "unit": check.unit,
                 "n": check.n,
                 "dropped": check.dropped or None,

@@ -196,7 +196,7 @@ def _row(result: GateResult, check: Check, gate: str, subject: str) -> Row:
         ]
         clauses += [f"{len(moved) - _MOVED} more"] if len(moved) > _MOVED else []
         note = f"moved: {', '.join(clauses)}" if clauses else ""
-    limit = "" if check.limit is None else format_limit(check.limit, check.unit)
+    limit = "" if check.limit is None else format_limit(check.limit, check.unit, check.value)
     return Row(
         check.verdict,
         aside(result, check),

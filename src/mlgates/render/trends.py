@@ -138,7 +138,9 @@ def _trend(series: _Series, times: Sequence[datetime], written: Sequence[str]) -
             )
         )
         shown = format_value(check.value, limit, unit)
-        cells.append((written[place], shown, format_limit(limit, unit), str(check.verdict)))
+        cells.append(
+            (written[place], shown, format_limit(limit, unit, check.value), str(check.verdict))
+        )
     bad = sum(point.beyond for point in points)
     return Trend(
         title=series.name,

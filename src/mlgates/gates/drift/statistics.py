@@ -24,6 +24,7 @@ from mlgates.verdict import (
     Limit,
     Measurement,
     Rule,
+    before_rounding,
     format_number,
     format_value,
     snap_to_limit,
@@ -233,8 +234,9 @@ def column_drift(
         lacking = _MANY * int(np.count_nonzero(a == 1)) // m
         if lacking and not cells.ordered:
             floor = method.distance(np.array([m, 0]), np.array([_MANY - lacking, lacking]))
+    exact = statistic.value
     value, low, high = (
-        snap_to_limit(x, limit, scale=1.0) for x in (statistic.value, statistic.low, statistic.high)
+        snap_to_limit(x, limit, scale=1.0) for x in (exact, statistic.low, statistic.high)
     )
     statistic = statistic._replace(value=value, low=low, high=high)
     shown = format_value(None if math.isnan(value) else value, limit)
@@ -246,6 +248,7 @@ def column_drift(
         )
     described = _described_cells(pair, significance)
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}
+    details |= before_rounding(exact, value, limit)
     if low < high:
         details["bounds"] = (low, high)
     return ColumnDrift(
@@ -343,7 +346,8 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
     name, limit = reference.field.name, Limit(at_most=most)
     before = reference.missing / reference.rows
     now = data.missing / data.rows if data.rows else math.nan
-    value = snap_to_limit(abs(now - before), limit, scale=1.0)
+    exact = abs(now - before)
+    value = snap_to_limit(exact, limit, scale=1.0)
     sides = (np.array([side.missing, side.rows - side.missing]) for side in (reference, data))
     p_value = divergence.chi_square_pvalue(*sides, ordered=False)
     reason = f"{format_number(before, 'share')} of `{name}` is missing in the reference"
@@ -352,6 +356,7 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
         reason += f", {format_number(now, 'share')} in the data: a change of {shift}"
     m = reference.rows
     details = {"n_reference": m, "p_value_alone": p_value, "before": before, "now": now}
+    details |= before_rounding(exact, value, limit)
     statistic = DriftStatistic(value, p_value, value, value, p_value)
     return [ColumnDrift(name, MISSING, limit, data.rows, m, statistic, reason, details)]
 

@@ -20,7 +20,15 @@ from mlgates.metrics.classification import Share
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
 from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.progress import show_progress
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Verdict,
+    before_rounding,
+    format_number,
+    format_value,
+)
 
 __all__ = ["Fairness"]
 
@@ -335,6 +343,7 @@ class Fairness(Gate):
         if len(every) > 1:
             details["rates"] = groups
         if worst is not None:
+            details |= before_rounding(worst.exact, worst.value or 0.0, limit)
             details["rate"] = rates.metric
             details["worst"] = tuple(rates.groups[g] for g in sorted(set(worst.worst)))
             if worst.chance is not None:

@@ -47,7 +47,7 @@ class Comparison(NamedTuple):
     """The worst value of a rate over the groups that can be compared."""
 
     rates: GroupRates
-    #: The worst value; None where it is undefined.
+    #: The worst value, on the limit where it differs by rounding; None where it is undefined.
     value: float | None
     #: The groups with the smallest and the largest value; for an extreme the same group twice.
     worst: tuple[int, int]
@@ -59,6 +59,8 @@ class Comparison(NamedTuple):
     widest: tuple[int, int] = (0, 0)
     #: Largest difference (smallest ratio) of the worst pair that is expected by chance.
     chance: float | None = None
+    #: The worst value before rounding.
+    exact: float = math.nan
 
 
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
@@ -93,10 +95,12 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
     )
     least, most = np.minimum(left, right), np.maximum(left, right)
     if ratio:
-        gaps = _snapped(least / np.where(most > 0, most, np.nan), limit.low)
+        exact = least / np.where(most > 0, most, np.nan)
+        gaps = _snapped(exact, limit.low)
         beyond = gaps < limit.low
     else:
-        gaps = _snapped((most - least) / unit, limit.high, np.maximum(np.abs(v1), np.abs(v2)))
+        exact = (most - least) / unit
+        gaps = _snapped(exact, limit.high, np.maximum(np.abs(v1), np.abs(v2)))
         beyond = gaps > limit.high
     value = float(gaps[at])
 
@@ -146,6 +150,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
         float(proportions.pair_pvalues(_smallest_pvalue(p_values[among], counts), k)),
         (int(kept[i[widest]]), int(kept[j[widest]])),
         chance,
+        float(exact[at]),
     )
 
 
@@ -225,6 +230,7 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
         None if math.isnan(sum(ends)) else (min(ends[0], value), max(ends[1], value)),
         -math.expm1(k * math.log1p(-p_value)) if p_value < 1 else 1.0,
         (widest, widest),
+        exact=float(v[group]),
     )
 
 

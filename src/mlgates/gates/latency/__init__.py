@@ -17,7 +17,16 @@ from mlgates.gates.latency.latencies import MODELS, Latencies
 from mlgates.options import Duration, seconds
 from mlgates.runtime.timing import Plan
 from mlgates.stats.quantiles import exceedance_interval
-from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number, format_value
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Verdict,
+    before_rounding,
+    format_number,
+    format_value,
+    snap_to_limit,
+)
 
 __all__ = ["Latency"]
 
@@ -235,7 +244,8 @@ class Latency(Gate):
             (histogram,) = latencies.histograms(series.seconds)
             details = {"beyond": beyond, "histogram": histogram}
         else:
-            metric, (value, ends) = "slowdown", latencies.slowdown_of(series, production)
+            metric, (exact, ends) = "slowdown", latencies.slowdown_of(series, production)
+            value = None if exact is None else snap_to_limit(exact, limit, scale=1.0)
             text = f"`{self.quantile}` is {latencies.format_latency(series.value)} against"
             text += f" {latencies.format_latency(production.value)} in production"
             if value is not None:
@@ -251,6 +261,8 @@ class Latency(Gate):
                 "histogram": ours,
                 "histogram_production": theirs,
             }
+            if exact is not None and value is not None:
+                details |= before_rounding(exact, value, limit)
         clear, hint = ends is not None and limit.excludes(ends), ""
         if production is not None and production.value == math.inf:
             insufficient = "too many calls of the model in production failed for a comparison"
