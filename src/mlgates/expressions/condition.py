@@ -1,4 +1,4 @@
-"""Conditions on rows: parsed once, evaluated on the columns of any batch."""
+"""Conditions on the rows of a table: parsed once, then evaluated on any batch of rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ __all__ = ["Condition"]
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on the columns of a row, in three-valued logic.
+    """A condition on the columns of a row, evaluated as true, false or missing.
 
     Parameters
     ----------
@@ -61,7 +61,9 @@ class Condition:
         object.__setattr__(self, "columns", tuple(dict.fromkeys(_columns(self.tree))))
 
     def evaluate(self, columns: Mapping[str, pa.Array | pa.ChunkedArray], rows: int) -> pa.Array:
-        """Return whether the condition holds in each row, null where it is missing.
+        """Return for each row whether the condition is true.
+
+        The result is null if it depends on a missing value.
 
         Parameters
         ----------
@@ -86,14 +88,14 @@ class Condition:
                 return pa.nulls(rows, pa.bool_())
             if not pa.types.is_boolean(answer.type):
                 kind = values.described(answer)
-                msg = f"`{self.text}` is {kind}, a condition must be true or false"
+                msg = f"`{self.text}` is {kind}; a condition must be true or false"
                 raise EvidenceError(msg)
             return answer
         return pa.repeat(pa.scalar(answer, pa.bool_()), rows)
 
 
 def _columns(node: Node) -> Iterator[str]:
-    """Yield the names of the columns of a node, from left to right."""
+    """Yield the names of the columns that occur in a parsed condition, from left to right."""
     stack = [node]
     while stack:
         match stack.pop():
@@ -110,7 +112,11 @@ def _columns(node: Node) -> Iterator[str]:
 
 
 def _evaluate(node: Node, cells: Mapping[str, pa.Array]) -> Value:
-    """Return the values of a node: an array, or a constant of Python, None where missing."""
+    """Compute the value of a node for all rows: an Arrow array, or one constant for all rows.
+
+    `cells` has the columns by name. A constant is None if it is missing. Raises EvidenceError for
+    operators that do not fit the types, and for overflow.
+    """
     try:
         return _evaluated(node, cells)
     except values.TypeMismatchError as error:

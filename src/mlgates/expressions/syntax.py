@@ -1,4 +1,4 @@
-"""The grammar of conditions: tokens, the parser, and the nodes of a parsed condition."""
+"""The language of conditions: its tokens, its parser, and the nodes of a parsed condition."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -65,11 +65,17 @@ _DAY_NS = 86_400 * 10**9
 
 
 class Rounded(Fraction):
-    """A number with a point or an exponent: beside floats, the nearest value of their type."""
+    """A number that was written with a decimal point or an exponent.
+
+    Compared with floats, it means the nearest value of their type.
+    """
 
 
 class Moment(NamedTuple):
-    """A timestamp as nanoseconds since 1970, in UTC if it has a zone, else as the clock shows."""
+    """A timestamp as nanoseconds since 1970.
+
+    The time is in UTC if the timestamp has a time zone (`aware`), else local time.
+    """
 
     nanoseconds: int
     aware: bool
@@ -77,7 +83,7 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The value of a column."""
+    """A node for the value of a column in each row."""
 
     name: str
     kind: Kind = None
@@ -89,7 +95,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that is written in the condition; numbers are exact."""
+    """A node for a value that is written in the condition; numbers are exact."""
 
     value: Fraction | str | bool | date | Moment
     kind: Kind
@@ -101,18 +107,18 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Negative:
-    """Unary minus: a number with the opposite sign."""
+    """A node for the unary minus."""
 
     operand: "Node"
     kind: Kind = "number"
 
     def __str__(self) -> str:
-        return f"-{_inner(self.operand)}"
+        return f"-{_operand_text(self.operand)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """Two numbers and one of ``+ - * / %``."""
+    """A node for one of the operators ``+ - * / %`` with two numbers."""
 
     operator: str
     left: "Node"
@@ -120,82 +126,82 @@ class Arithmetic:
     kind: Kind = "number"
 
     def __str__(self) -> str:
-        return f"{_inner(self.left)} {self.operator} {_inner(self.right)}"
+        return f"{_operand_text(self.left)} {self.operator} {_operand_text(self.right)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Operands compared in a chain: each with the next."""
+    """A node for a chain of comparisons, such as ``a < b <= c``; all of them must be true."""
 
     operators: tuple[str, ...]
     operands: tuple["Node", ...]
     kind: Kind = "bool"
 
     def __str__(self) -> str:
-        first, *rest = map(_inner, self.operands)
+        first, *rest = map(_operand_text, self.operands)
         pairs = zip(self.operators, rest, strict=True)
         return " ".join([first, *(f"{operator} {operand}" for operator, operand in pairs)])
 
 
 @dataclass(frozen=True, slots=True)
 class IsIn:
-    """Whether a value is one of a list of constants."""
+    """A node for ``x in (...)``: whether a value equals one of several constants."""
 
     operand: "Node"
     values: tuple[Constant, ...]
     kind: Kind = "bool"
 
     def __str__(self) -> str:
-        return f"{_inner(self.operand)} in ({', '.join(map(str, self.values))})"
+        return f"{_operand_text(self.operand)} in ({', '.join(map(str, self.values))})"
 
 
 @dataclass(frozen=True, slots=True)
 class IsMissing:
-    """Whether a value is missing: null or NaN."""
+    """A node for ``x is missing``: whether a value is null or NaN."""
 
     operand: "Node"
     kind: Kind = "bool"
 
     def __str__(self) -> str:
-        return f"{_inner(self.operand)} is missing"
+        return f"{_operand_text(self.operand)} is missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite of a condition; missing stays missing."""
+    """A node for the opposite of a condition; the opposite of missing is missing."""
 
     operand: "Node"
     kind: Kind = "bool"
 
     def __str__(self) -> str:
-        return f"not {_inner(self.operand)}"
+        return f"not {_operand_text(self.operand)}"
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All conditions; false if one is false, else missing if one is missing."""
+    """A node for ``and``: false if one condition is false, else missing if one is missing."""
 
     operands: tuple["Node", ...]
     kind: Kind = "bool"
 
     def __str__(self) -> str:
-        return " and ".join(map(_inner, self.operands))
+        return " and ".join(map(_operand_text, self.operands))
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """At least one condition; true if one is true, else missing if one is missing."""
+    """A node for ``or``: true if one condition is true, else missing if one is missing."""
 
     operands: tuple["Node", ...]
     kind: Kind = "bool"
 
     def __str__(self) -> str:
-        return " or ".join(map(_inner, self.operands))
+        return " or ".join(map(_operand_text, self.operands))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of one value: ``abs``, ``len`` or ``lower``."""
+    """A node for a call of one of the functions ``abs``, ``len`` and ``lower``."""
 
     function: str
     operand: "Node"
@@ -220,13 +226,13 @@ Node = (
 )
 
 
-def _inner(node: Node) -> str:
-    """Return the text of an operand, in parentheses if it has parts."""
+def _operand_text(node: Node) -> str:
+    """Return the text of an operand, in parentheses if it consists of several nodes."""
     return str(node) if isinstance(node, Column | Constant | Call) else f"({node})"
 
 
 def parse_condition(text: str) -> Node:
-    """Parse a condition on rows.
+    """Parse the text of a condition into a tree of nodes.
 
     Parameters
     ----------
@@ -272,7 +278,7 @@ class _Token(NamedTuple):
 
 
 class _Parser:
-    """A recursive descent over the tokens of a text."""
+    """A recursive descent parser for conditions."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -282,7 +288,7 @@ class _Parser:
         self._depth = 0
 
     def condition(self) -> Node:
-        """Parse the whole text."""
+        """Parse the whole text and return the top node."""
         if self._token.kind == "end":
             self._refuse("expected a condition, got an empty text", self._token)
         node = self._or()
@@ -301,7 +307,7 @@ class _Parser:
             if match is None or match.lastgroup is None:
                 quote = self._text[place]
                 if quote in "'\"`":
-                    self._refuse(f"the {quote} is not closed", token)
+                    self._refuse(f"the quotation mark {quote} is not closed", token)
                 self._unexpected(token)
             if match.lastgroup != "space":
                 yield _Token(match.lastgroup, match[0], place)
@@ -313,7 +319,7 @@ class _Parser:
         return self._tokens[self._at]
 
     def _takes(self, *texts: str) -> str | None:
-        """Consume the next token if it is one of these signs or keywords."""
+        """Consume the next token and return its text if it is one of these signs or keywords."""
         token = self._token
         if token.kind in ("sign", "name") and token.text in texts:
             self._at += 1
@@ -325,7 +331,7 @@ class _Parser:
             self._unexpected(self._token, f"expected {text!r}")
 
     def _refuse(self, problem: str, token: _Token | None, hint: str = "") -> NoReturn:
-        """Raise OptionError about a place in the text, or about the whole text."""
+        """Raise OptionError for a problem at a token, or for the whole text if `token` is None."""
         place = token.place if token else 0
         start = max(place - 30, 0)
         shown = self._text[start : start + 60]
@@ -335,7 +341,7 @@ class _Parser:
         raise OptionError(problem + where + hint)
 
     def _unexpected(self, token: _Token, expected: str = "") -> NoReturn:
-        """Raise OptionError about a token, with the right spelling where one is known."""
+        """Raise OptionError for an unexpected token, and say what to write instead if possible."""
         got = f"unexpected {token.text!r}" if token.kind != "end" else "the text ends"
         hint = ""
         if token.text in _SPELLINGS:
@@ -353,10 +359,10 @@ class _Parser:
 
     @contextmanager
     def _nested(self) -> Iterator[None]:
-        """Count one more level of nesting; OptionError beyond the limit."""
+        """Enter one more level of nesting; raise OptionError if there are too many levels."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            self._refuse(f"a condition is nested at most {MAX_DEPTH} deep", self._token)
+            self._refuse(f"a condition can be nested at most {MAX_DEPTH} levels deep", self._token)
         yield
         self._depth -= 1
 
@@ -494,7 +500,7 @@ class _Parser:
         return self._named(token)
 
     def _named(self, token: _Token) -> Node:
-        """Parse what begins with a name: a constant, a function or a column."""
+        """Parse what begins with a name: true or false, a function call, a time, or a column."""
         name = token.text
         if name in ("true", "false"):
             return Constant(name == "true", "bool", name)
@@ -517,7 +523,7 @@ class _Parser:
         return Column(name)
 
     def _time(self, name: str) -> Constant:
-        """Parse ``date('2026-01-31')`` or ``timestamp('2026-01-31T06:00:00Z')``."""
+        """Parse a call such as ``date('2026-01-31')`` or ``timestamp('2026-01-31T06:00:00Z')``."""
         self._expect("(")
         token = self._token
         value = token.text[1:-1]

@@ -1,4 +1,7 @@
-"""Exact operators on columns and constants, with three-valued logic and NaN as missing."""
+"""The operators of conditions, applied to columns and constants without rounding errors.
+
+A missing value (null or NaN) gives a missing result, unless the result is certain without it.
+"""
 
 import math
 import operator
@@ -57,21 +60,21 @@ _WIDEST = 76
 
 
 class TypeMismatchError(Exception):
-    """An operator was given values of a type that it does not take."""
+    """An operator of a condition got a value of a type that it does not accept."""
 
 
 def described(value: Value) -> str:
-    """Return the type of a value for a message."""
+    """Return the type of a value for a message, such as "a value of type int64" or "a text"."""
     if isinstance(value, pa.Array):
-        return f"of type {value.type}"
+        return f"a value of type {value.type}"
     kinds: dict[type, str] = {Fraction: "a number", str: "a text", bool: "true or false"}
     kinds[Rounded] = kinds[Fraction]
-    kinds |= {date: "a date", Moment: "a timestamp", type(None): "missing"}
+    kinds |= {date: "a date", Moment: "a timestamp", type(None): "a missing value"}
     return kinds[type(value)]
 
 
 def _kind(value: Value) -> str:
-    """Return the kind of a value, by which operators are chosen."""
+    """Return the kind of a value, such as "number" or "time", which decides how it is compared."""
     if not isinstance(value, pa.Array):
         kinds: dict[type, str] = {Fraction: "number", Rounded: "number", str: "text", bool: "bool"}
         kinds |= {date: "time", Moment: "time", type(None): "null"}
@@ -91,7 +94,7 @@ def _kind(value: Value) -> str:
 
 
 def without_nan(array: pa.Array) -> pa.Array:
-    """Return an array with null in place of NaN; its values are not copied."""
+    """Return an array with null in place of NaN; the values are not copied."""
     if not pa.types.is_floating(array.type):
         return array
     number = pc.invert(pc.is_nan(array))
@@ -107,17 +110,17 @@ def without_nan(array: pa.Array) -> pa.Array:
 
 
 def every(conditions: Sequence[Value]) -> Value:
-    """Return whether all conditions hold: false if one is false, else missing if one is missing."""
+    """Combine conditions by "and": false if one is false, else missing if one is missing."""
     return reduce(_and, conditions)
 
 
 def some(conditions: Sequence[Value]) -> Value:
-    """Return whether a condition holds: true if one is true, else missing if one is missing."""
+    """Combine conditions by "or": true if one is true, else missing if one is missing."""
     return reduce(_or, conditions)
 
 
 def invert(condition: Value) -> Value:
-    """Return the opposite of a condition; missing stays missing."""
+    """Negate a condition; missing stays missing."""
     _need_bool(condition)
     if isinstance(condition, pa.Array):
         return pc.invert(condition.cast(pa.bool_()))
@@ -145,7 +148,7 @@ def _or(left: Value, right: Value) -> Value:
 def _need_bool(*conditions: Value) -> None:
     for condition in conditions:
         if _kind(condition) not in ("bool", "null"):
-            msg = f"a value {described(condition)} is not true or false; compare it with a value"
+            msg = f"{described(condition)} is not true or false; compare it with a constant"
             raise TypeMismatchError(msg)
 
 
@@ -160,17 +163,17 @@ def _as_bools(*conditions: Value) -> list[Any]:
 
 
 def compare(sign: str, left: Value, right: Value) -> Value:
-    """Compare values; missing where one is missing.
+    """Compare two values by a sign such as ``<=``; missing where one of them is missing.
 
-    Numbers compare by their exact values, a written fraction such as ``0.1`` by its nearest value
-    in the type of a column of floats, and a decimal with a float by its nearest double.
+    Numbers are compared exactly. A constant such as ``0.1`` means the nearest value in the type of
+    a column of floats, and a decimal is compared with a float by its nearest double.
     """
     kinds = {_kind(left), _kind(right)}
     if "null" in kinds:
         return _missing_like(left, right)
     kind = next(iter(kinds)) if len(kinds) == 1 else "other"
     if kind == "other":
-        msg = f"can't compare a value {described(left)} with a value {described(right)}"
+        msg = f"can't compare {described(left)} with {described(right)}"
         raise TypeMismatchError(msg)
     if kind == "bool" and sign not in ("==", "!="):
         msg = f"`{sign}` can't compare true and false"
@@ -222,7 +225,7 @@ def _compare_numbers(sign: str, left: pa.Array, right: Any) -> pa.Array:
 
 
 def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
-    """Compare whole numbers (integers, or decimals of scale 0) with an exact number."""
+    """Compare integers, or decimals without decimal places, with an exact constant."""
     whole = constant.denominator == 1
     if not whole:
         if sign in ("==", "!="):
@@ -244,7 +247,11 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
 
 
 def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
-    """Compare floats with a number: integers as they are, others rounded to the type."""
+    """Compare floats with a constant.
+
+    A constant that was written as an integer is compared exactly. Any other constant is rounded to
+    the type of the floats first.
+    """
     make = np.float32 if left.type == pa.float32() else np.float64
     largest = Fraction(float(np.finfo(make).max))
     nearest = float(make(float(min(max(constant, -largest), largest))))
@@ -261,7 +268,7 @@ def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
 
 
 def _compare_whole_with_floats(sign: str, whole: pa.Array, floats: pa.Array) -> pa.Array:
-    """Compare integers with floats by their exact values."""
+    """Compare a column of integers with a column of floats exactly."""
     kernel, exact = _COMPARE[sign]
     answer = kernel(whole.cast(pa.float64(), safe=False), floats)
     large = pc.or_(pc.greater(whole, _EXACT_IN_FLOAT), pc.less(whole, -_EXACT_IN_FLOAT))
@@ -276,12 +283,12 @@ def _compare_whole_with_floats(sign: str, whole: pa.Array, floats: pa.Array) -> 
 
 
 def _constant_where_valid(array: pa.Array, *, value: bool) -> pa.Array:
-    """Return one answer for all rows that are not missing."""
+    """Return `value` for each row of an array that is not missing, null for the others."""
     return pc.if_else(pc.is_valid(array), value, pa.scalar(None, pa.bool_()))
 
 
 def is_in(value: Value, constants: Sequence[Any]) -> Value:
-    """Return whether a value equals one of the constants; missing where it is missing."""
+    """Return whether a value equals one of the constants; missing where the value is missing."""
     if isinstance(value, pa.Array) and _kind(value) == "text" and len(constants) > 1:
         if wrong := next((each for each in constants if not isinstance(each, str)), None):
             return compare("==", value, wrong)  # raises
@@ -294,7 +301,7 @@ def is_in(value: Value, constants: Sequence[Any]) -> Value:
 
 
 def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
-    """Compare dates, timestamps, durations or times of day by their exact moments."""
+    """Compare dates, timestamps, durations or times of day exactly, also if their units differ."""
     if not isinstance(right, pa.Array):
         unit = "day" if pa.types.is_date32(left.type) else left.type.unit
         _need_same_zone(_zone(left), _zone(right))
@@ -326,14 +333,14 @@ def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
 
 
 def _ticks(array: pa.Array) -> pa.Array:
-    """Return times as whole numbers of their unit, without a copy where they have 64 bits."""
+    """Return times as integers in their own unit; times of 64 bits are not copied."""
     if pa.types.is_date32(array.type) or pa.types.is_time32(array.type):
         return array.view(pa.int32()).cast(pa.int64())
     return array.view(pa.int64())
 
 
 def _zone(value: Any) -> bool | None:
-    """Return whether a time has a zone; None for a duration or a time of day."""
+    """Return whether a timestamp or date has a time zone; None for durations and times of day."""
     if isinstance(value, pa.Array):
         if pa.types.is_timestamp(value.type):
             return value.type.tz is not None
@@ -348,7 +355,7 @@ def _need_same_zone(left: object, right: object) -> None:
 
 
 def _in_ticks(moment: date | Moment, unit: str, _: object) -> Fraction:
-    """Return a written time as a number of units since 1970."""
+    """Return a date or timestamp constant as a number of units since 1970."""
     if isinstance(moment, Moment):
         ticks = Fraction(moment.nanoseconds, 10**9)
     else:
@@ -360,15 +367,16 @@ def _in_ticks(moment: date | Moment, unit: str, _: object) -> Fraction:
 
 
 def arithmetic(sign: str, left: Value, right: Value) -> Value:
-    """Return the result of ``+ - * / %``; missing where an operand is, and for division by zero.
+    """Compute ``+``, ``-``, ``*``, ``/`` or ``%`` of two values.
 
-    Integers are computed in 64 bits, and overflow is ArrowInvalid. Decimals are exact. ``/`` gives
-    the double nearest to the quotient. ``%`` has the sign of the divisor. With a float, all is
-    computed in doubles.
+    The result is missing where an operand is missing, and for a division by zero. Integers are
+    computed in 64 bits, and overflow raises ArrowInvalid. Decimals are exact. ``/`` gives the
+    double nearest to the quotient. The result of ``%`` has the sign of the divisor. If an operand
+    is a float, everything is computed in doubles.
     """
     for operand in (left, right):
         if _kind(operand) not in ("number", "null"):
-            msg = f"`{sign}` takes numbers, got a value {described(operand)}"
+            msg = f"`{sign}` takes numbers, got {described(operand)}"
             raise TypeMismatchError(msg)
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         if sign in "/%" and right == 0:
@@ -396,7 +404,7 @@ def call(function: str, value: Value) -> Value:
     """Return ``abs`` of a number, ``len`` of a text in characters, or ``lower`` of a text."""
     if function == "abs":
         if _kind(value) not in ("number", "null"):
-            msg = f"`abs` takes numbers, got a value {described(value)}"
+            msg = f"`abs` takes numbers, got {described(value)}"
             raise TypeMismatchError(msg)
         if not isinstance(value, pa.Array):
             return None if value is None else abs(value)
@@ -406,7 +414,7 @@ def call(function: str, value: Value) -> Value:
             return pc.abs_checked(value.cast(pa.int64()))
         return value if _kind(value) == "null" else pc.abs(value)
     if _kind(value) not in ("text", "null"):
-        msg = f"`{function}` takes texts, got a value {described(value)}"
+        msg = f"`{function}` takes texts, got {described(value)}"
         raise TypeMismatchError(msg)
     if not isinstance(value, pa.Array):
         if value is None:
@@ -426,7 +434,7 @@ def _is_float(value: Value) -> bool:
 
 
 def _decimal_digits(value: Fraction) -> int | None:
-    """Return the decimal places of a number; None if they never end, or are more than 38."""
+    """Return how many decimal places a number has; None if they never end, or are more than 38."""
     places = next((n for n in range(39) if 10**n % value.denominator == 0), None)
     return places if places is not None and abs(value) < 10**38 else None
 
@@ -478,7 +486,7 @@ def _float_arithmetic(sign: str, left: Any, right: Any) -> pa.Array:
 
 
 def _filled(floats: Any) -> Any:
-    """Return floats with NaN where they are missing."""
+    """Return floats with NaN in place of missing values, for numpy."""
     if isinstance(floats, pa.Array):
         return np.asarray(pc.fill_null(floats, math.nan))
     return math.nan if floats.as_py() is None else floats.as_py()
@@ -501,7 +509,7 @@ def _remainder(left: Any, right: Any) -> pa.Array:
 
 
 def _quotient(left: Any, right: Any) -> pa.Array:
-    """Return the doubles nearest to quotients of integers or decimals; missing for a divisor 0."""
+    """Divide integers or decimals, rounded to the nearest double; missing for a divisor of 0."""
     scale = max(_scale(left), _scale(right))
     sides: list[Any] = []
     for side in (left, right):
@@ -558,7 +566,7 @@ def _decimal_type(precision: int, scale: int) -> pa.DataType:
 
 
 def _digits(value: Any) -> int:
-    """Return the digits before the decimal point of the largest value."""
+    """Return how many digits the largest value has before the decimal point."""
     if isinstance(value, Fraction):
         return len(str(abs(int(value))))
     span = pc.min_max(value).as_py()
@@ -566,7 +574,10 @@ def _digits(value: Any) -> int:
 
 
 def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
-    """Return numbers as decimals of a scale, as narrow as their values allow."""
+    """Convert numbers to decimals with `scale` decimal places, in the narrowest type that fits.
+
+    `digits` is the number of digits before the point; by default that of the largest value.
+    """
     kind = _decimal_type((_digits(value) if digits is None else digits) + scale, scale)
     if isinstance(value, Fraction):
         return pa.scalar(Decimal(int(value * 10**scale)).scaleb(-scale), kind)
@@ -576,7 +587,7 @@ def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
 
 
 def _common_decimals(left: Any, right: Any, *, whole: bool) -> tuple[Any, Any]:
-    """Return both sides as decimals; of the same type if `whole`."""
+    """Convert both operands to decimals; to the same type if `whole`."""
     if not whole:
         return _as_decimal(left, _scale(left)), _as_decimal(right, _scale(right))
     scale, digits = max(_scale(left), _scale(right)), max(_digits(left), _digits(right))
@@ -620,7 +631,7 @@ def _floor_remainder(top: Decimal, bottom: Decimal) -> Decimal:
 
 
 def _unscaled(array: pa.Array, scale: int) -> pa.Array:
-    """Return decimals times ten to their scale, as decimals of scale 0, without a copy."""
+    """Multiply decimals by ``10**scale``, so that they become whole numbers; nothing is copied."""
     if scale == 0:
         return array
     make = pa.decimal128 if array.type.bit_width == 128 else pa.decimal256

@@ -1,4 +1,4 @@
-"""Check the form of answers of a model or an application, and compare answers."""
+"""Check the form of what a model or an application returns, and compare such answers."""
 
 import math
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -38,18 +38,18 @@ _ROUNDING = 8
 
 
 class MalformedError(ValueError):
-    """An answer has the wrong form; the message describes it without its values."""
+    """The answer of a model has the wrong form; the message describes it without its values."""
 
 
 _EAGER = (np.ndarray, np.generic, str, bytes, int, float, complex, type(None))
 
 
 def computed(answer: Any) -> Any:
-    """Return an answer with all its values computed, as an application needs it.
+    """Return an answer after computing everything in it that is lazy or on another device.
 
-    Lazy arrays, columns and tables are computed, futures awaited, and arrays on another device
-    copied to this one; so are those in lists, tuples and dicts. Other answers are returned as they
-    are.
+    Lazy arrays, columns and tables are computed, the results of futures are waited for, and arrays
+    on another device are copied to this one. The same is done inside lists, tuples and dicts. Other
+    answers are returned unchanged.
 
     Examples
     --------
@@ -88,9 +88,9 @@ def computed(answer: Any) -> Any:
 
 
 def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
-    """Return the answer of `predict` as an array of shape (rows,); only (rows, 1) is squeezed.
+    """Convert the answer of `predict` to an array of shape (rows,).
 
-    Raises MalformedError for another form.
+    An answer of shape (rows, 1) is accepted, too. Raises MalformedError for any other form.
 
     Examples
     --------
@@ -126,10 +126,10 @@ def predictions(answer: object, rows: int) -> npt.NDArray[Any]:
 def probabilities(
     answer: object, rows: int, classes: Sequence[object] = ()
 ) -> npt.NDArray[np.floating]:
-    """Return the answer of `predict_proba` as an array of shape (rows, classes).
+    """Convert the answer of `predict_proba` to an array of shape (rows, classes).
 
-    The columns of a table are put in the order of `classes` by their names, or without classes in
-    the order of their names. Raises MalformedError for another form.
+    If the answer is a table, its columns are sorted in the order of `classes` by their names, or in
+    the order of their names if there are no `classes`. Raises MalformedError for any other form.
 
     Examples
     --------
@@ -150,7 +150,10 @@ def probabilities(
 
 
 def response(answer: object) -> object:
-    """Return the response of an application as a plain value; raise MalformedError for others."""
+    """Convert the response of an application to plain values such as lists and dicts.
+
+    Raises MalformedError if that is not possible.
+    """
     if isinstance(answer, Coroutine):
         answer.close()
         msg = "a coroutine; wrap an asynchronous application in a synchronous function"
@@ -172,7 +175,10 @@ def _counted(n: int, what: str) -> str:
 
 
 def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
-    """Return an answer as an array of any shape; None where a value is masked."""
+    """Convert an answer to an array of any shape; masked values become None.
+
+    The columns of a table are sorted in the order of `classes`.
+    """
     if isinstance(answer, Coroutine):
         answer.close()
         msg = "a coroutine; wrap an asynchronous model in a synchronous function"
@@ -197,7 +203,10 @@ def _array(answer: Any, classes: Sequence[object] = ()) -> npt.NDArray[Any]:
 
 
 def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArray[Any]:
-    """Return the columns of a table as an array, by name in the order of the classes."""
+    """Convert a table to an array with its columns in the order of the classes, matched by name.
+
+    `kind` is the type of the table for messages, such as "a DataFrame".
+    """
     try:
         columns = columns_of("the answer", table)
         arrays = [_array(column) for column in columns.values()]
@@ -221,7 +230,7 @@ def _is_missing(value: object) -> bool:
 
 
 def undefined(values: npt.NDArray[Any]) -> Mask:
-    """Return which rows have an answer that is missing, NaN or infinite.
+    """Return a mask of the rows in which an answer is missing, NaN or infinite.
 
     Examples
     --------
@@ -240,7 +249,10 @@ def undefined(values: npt.NDArray[Any]) -> Mask:
 
 
 def is_finite(value: Any) -> bool:
-    """Return whether a number, or all numbers in a plain value, are finite."""
+    """Return whether a number is finite, or all numbers in a list or mapping are.
+
+    Values that are no numbers count as finite.
+    """
     if isinstance(value, Mapping):
         return all(map(is_finite, value.values()))
     if isinstance(value, list):
@@ -251,10 +263,11 @@ def is_finite(value: Any) -> bool:
 
 
 def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
-    """Return which rows have the same answer: labels exactly, numbers within `rtol`.
+    """Return a mask of the rows with the same answer in both arrays.
 
-    Answers have shape (n,) or (n, k); `rtol` is relative to the larger of two numbers. A larger
-    difference is allowed if rounding of the largest answer explains it.
+    Labels must be equal, and numbers equal within `rtol`, relative to the larger of the two. A
+    larger difference is allowed if rounding of the largest answer explains it. The arrays have
+    shape (n,) or (n, k).
 
     Examples
     --------
@@ -286,7 +299,7 @@ def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -
 
 
 def difference_of_numbers(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the largest absolute and the largest relative difference of two numeric arrays.
+    """Return the largest absolute and the largest relative difference between two arrays.
 
     Both are 0 for labels and for arrays of different shapes.
 
@@ -313,10 +326,12 @@ _Largest = Mapping[_Place, float]
 def same_value(
     left: Any, right: Any, rtol: float, largest: _Largest | None = None, place: _Place = ()
 ) -> bool:
-    """Return whether two plain values are equal leaf by leaf: numbers within `rtol`, NaN is NaN.
+    """Return whether two nested values, of lists, dicts and numbers, are equal within a tolerance.
 
-    With `largest`, the `largest_floats` of all expected responses, a difference of floats is
-    allowed within rounding of the largest one at its place, and bools are not numbers.
+    Numbers are equal within `rtol`, and NaN equals NaN. `largest` is the result of `largest_floats`
+    for all expected responses: with it, a difference of floats is also allowed if rounding of the
+    largest float at the same place explains it, and bools are no numbers. `place` is the path of
+    the values in the response.
 
     Examples
     --------
@@ -355,7 +370,9 @@ def same_value(
 
 
 def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str:
-    """Return the place of the first difference of two plain values, with numbers but no texts.
+    """Describe the first difference between two nested values by its place and the two numbers.
+
+    Texts are not shown, because they can be personal data.
 
     Examples
     --------
@@ -382,9 +399,10 @@ def first_difference(left: Any, right: Any, rtol: float, place: str = "") -> str
 
 
 def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:
-    """Return the largest finite float, without its sign, at each place of plain values.
+    """Return the largest finite float, without its sign, at each place in several nested values.
 
-    The items of a list of floats, such as probabilities, share a place.
+    A place is the path of keys and list positions. All items of a list of floats, such as
+    probabilities, have the same place.
     """
     largest: dict[_Place, float] = {}
     pending: list[tuple[Any, _Place]] = [(value, ()) for value in values]
@@ -400,6 +418,6 @@ def largest_floats(values: Iterable[Any]) -> dict[_Place, float]:
 
 
 def _places(items: Sequence[Any], place: _Place) -> list[_Place]:
-    """Return the place of each item of a list; floats share one."""
+    """Return the place (path) of each item of a list; all items of a list of floats share one."""
     shared = all(isinstance(item, float) for item in items)
     return [(*place, None if shared else i) for i in range(len(items))]

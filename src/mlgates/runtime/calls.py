@@ -1,7 +1,7 @@
-"""Call a model once, or from several threads; record its answers and their side effects.
+"""Call a model once, or from several threads, and record its answers and their side effects.
 
-A job is performed in this process or in a child. Its replies are plain values and arrays, so that
-a child can send them back.
+A job is a set of calls, made in this process or in a child process. The replies are plain values
+and arrays, so that a child can send them back.
 """
 
 import gc
@@ -31,12 +31,12 @@ _SWITCH_INTERVAL = 1e-5  # seconds between switches of threads: short, so that r
 
 @dataclass(frozen=True)
 class Job:
-    """Calls of one method of a model.
+    """A set of calls of one method of a model.
 
-    With `rounds` above 0, each input has a thread that makes this number of calls, and all threads
-    start each call together; else each input is used for one call, in turn. With `phase` above 0
-    the single input is used for this number of calls in each of three phases, and the answer is
-    the memory in use after each phase, in bytes.
+    There are three forms. By default, each input is used for one call, one after another. With
+    `rounds` above 0, each input has a thread that makes this number of calls, and all threads start
+    each call together. With `phase` above 0, the single input is used for this number of calls in
+    each of three phases; the answer is the memory in use after each phase, in bytes.
     """
 
     method: Method
@@ -48,7 +48,7 @@ class Job:
 
 
 class Reply(NamedTuple):
-    """The answer to one call and its side effects.
+    """The answer to one call, and the side effects of the call.
 
     An answer is "malformed" when it has the wrong form for its method. A call is "stopped" when its
     process ended or was killed before it answered.
@@ -64,7 +64,7 @@ class Reply(NamedTuple):
 
 
 def perform(model: Any, job: Job) -> list[Reply]:
-    """Return a reply for each call of a job, in the order of its inputs.
+    """Make all calls of a job, and return a reply for each of them in the order of the inputs.
 
     The model gets copies of its inputs, which are compared with the originals afterwards; changed
     state of the process is restored.
@@ -97,9 +97,9 @@ def perform(model: Any, job: Job) -> list[Reply]:
 
 
 def _memory_in_use(model: Any, job: Job) -> Reply:
-    """Return the memory of Python and numpy after each of three phases of equal calls.
+    """Return the memory in use by Python and numpy after each of three phases of equal calls.
 
-    The first phase allocates what is kept once, such as imported modules and caches.
+    The first phase allocates what is then kept, such as imported modules and caches.
     """
     original = rows_like(job.inputs[0], request=job.method == "application")
     in_use = []
@@ -118,7 +118,10 @@ def _memory_in_use(model: Any, job: Job) -> Reply:
 
 
 def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
-    """Make the calls of each part in a thread of its own; all threads start each call together."""
+    """Make the calls with the numbers in each part in a thread of its own.
+
+    All threads start each of their calls at the same time.
+    """
     barrier = threading.Barrier(len(parts))
 
     def start(part: range) -> None:
@@ -139,7 +142,10 @@ def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
 
 
 def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
-    """Return the reply to one call, without its side effects."""
+    """Make one call, check the form of the answer, and return the reply without side effects.
+
+    `rows` is the expected number of rows of the answer.
+    """
     with suppress_errors() as caught:  # any exception of a model is a result
         if job.method == "application":
             answer = model(value)
@@ -168,7 +174,7 @@ def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
 
 
 def _classes(model: Any) -> list[object]:
-    """Return the `classes_` of a model; empty if it has none."""
+    """Return the `classes_` of a model as a list; an empty list if it has none."""
     with suppress_errors():  # no attribute, or a property that raises anything
         return list(getattr(model.classes_, "tolist", lambda: model.classes_)())
     return []

@@ -1,4 +1,4 @@
-"""Hosts that call a model: in this process, or in a child process that can be killed.
+"""Call a model in this process, or in a child process that can be killed after a time limit.
 
 A child is a new interpreter that does not run the program that started it: a script without
 ``if __name__ == "__main__":`` is not run again, and no lock or thread is inherited. The model is
@@ -42,18 +42,21 @@ _CHILD = (
 
 
 class Stored(NamedTuple):
-    """A model that a child loads: the name of the function that loads it, and the path."""
+    """A model that the child process loads itself.
+
+    `load` is the name of the function that loads it, and `path` is the argument of that function.
+    """
 
     load: str
     path: str
 
 
 class SubprocessHost:
-    """Call a model in a child process, one job at a time, each within a time limit.
+    """Call a model in a child process, with a time limit.
 
-    The model is sent to the child, or the child loads it where it is `Stored`. After `timeout`
-    seconds per call the child is killed with all processes that it started; the next call gets a
-    new child.
+    A `Stored` model is loaded by the child; any other model is sent there. The child performs one
+    job at a time. After `timeout` seconds per call it is killed with all processes that it started,
+    and the next job gets a new child.
 
     Examples
     --------
@@ -71,7 +74,7 @@ class SubprocessHost:
         self._not_sent = ""  # why the model can't be sent to a new interpreter
 
     def perform(self, job: Job) -> list[Reply]:
-        """Return a reply for each call of the job; all "stopped" when the child ended meanwhile.
+        """Return a reply for each call of a job; if the child ended meanwhile, all are "stopped".
 
         Raises EvidenceError when no child can load the model.
         """
@@ -93,13 +96,16 @@ class SubprocessHost:
         return [Reply("stopped", problem=problem)] * calls
 
     def close(self) -> None:
-        """Kill the child, if there is one, with all that it started."""
+        """Kill the child process and all processes that it started."""
         if self._child is not None:
             self._child.kill()
             self._child = None
 
     def _start(self) -> "_Child":
-        """Return a new interpreter with the model, or a fork where the model can't be sent."""
+        """Start a child process that has the model, and return it.
+
+        It is a new interpreter, or a fork of this process if the model can't be pickled.
+        """
         if not self._not_sent:
             with suppress_errors() as caught:  # a class may raise anything in pickling
                 request = ForkingPickler.dumps(self._model)
@@ -126,7 +132,7 @@ class SubprocessHost:
 
 @contextmanager
 def served(model: object, timeout: float | None) -> Iterator[Serve]:
-    """Yield a function that performs jobs in this process, or with a time limit in a child."""
+    """Yield a function that performs jobs in this process, or in a child with a time limit."""
     if timeout is None:
         yield partial(perform, model)
     else:
@@ -135,7 +141,7 @@ def served(model: object, timeout: float | None) -> Iterator[Serve]:
 
 
 class _Child:
-    """A process at the other end of two pipes, the leader of its own process group."""
+    """A child process, connected by two pipes, that leads its own process group."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes] | _Fork", to: IO[bytes], back: IO[bytes]
@@ -145,7 +151,10 @@ class _Child:
         self.overdue = False
 
     def request(self, data: Any, timeout: float) -> Any:
-        """Return the child's answer; None when it ended, or was killed, before it gave one."""
+        """Send a message to the child and return its answer.
+
+        Returns None if the child ended, or was killed after `timeout` seconds, before it answered.
+        """
         timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), self._expire)
         timer.daemon = True
         timer.start()
@@ -163,7 +172,7 @@ class _Child:
         self._kill_group()
 
     def ending(self, timeout: float) -> str:
-        """Return how the child ended, as a clause."""
+        """Return how the child ended, as the end of a sentence such as "ended with exit code 1"."""
         code = None
         with suppress(subprocess.TimeoutExpired):
             code = self._process.wait(_EXIT)
@@ -177,7 +186,7 @@ class _Child:
         return f"ended with exit code {code}"
 
     def _kill_group(self) -> None:
-        """Kill the child and the processes that it started."""
+        """Kill the child and all processes that it started."""
         if hasattr(os, "killpg"):
             with suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -185,7 +194,7 @@ class _Child:
             self._process.kill()
 
     def kill(self) -> None:
-        """Kill the child and close the pipes."""
+        """Kill the child and all processes that it started, and close the pipes."""
         self._kill_group()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_EXIT)
@@ -195,7 +204,7 @@ class _Child:
 
 
 class _Fork:
-    """A process started by `os.fork`, with the methods of `subprocess.Popen` used here."""
+    """A process started by `os.fork`, with the methods of `subprocess.Popen` that are used here."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -223,7 +232,7 @@ class _Fork:
 
 
 def _spawn() -> _Child:
-    """Start an interpreter that runs `main`."""
+    """Start a new Python interpreter that runs `main` of this module."""
     if not sys.executable:
         msg = "a child process needs a Python interpreter, and `sys.executable` is empty"
         raise EvidenceError(msg)
@@ -239,7 +248,7 @@ def _spawn() -> _Child:
 
 
 def _fork(model: object) -> _Child:
-    """Start a fork of this process that serves a model."""
+    """Start a fork of this process that performs jobs with the model."""
     requests, to = os.pipe()
     back, answers = os.pipe()
     for stream in (sys.stdout, sys.stderr):
@@ -264,7 +273,10 @@ def _fork(model: object) -> _Child:
 
 
 def main() -> None:
-    """Load the model that is sent first, reply with the problem or "", and perform its jobs."""
+    """Run the child process: read the model, then perform jobs with it until the pipe is closed.
+
+    The first reply is "" if the model was loaded, or else the problem.
+    """
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     first = _read(requests)
     _detach()
@@ -280,7 +292,7 @@ def main() -> None:
 
 
 def _detach() -> None:
-    """Silence the standard streams, and end this process when its parent ends."""
+    """Redirect the standard streams to nowhere, and end this process when its parent ends."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
@@ -296,7 +308,7 @@ def _detach() -> None:
 
 
 def _serve(model: object, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Perform jobs until the other end closes the pipe."""
+    """Read jobs from a pipe and write replies, until the other end closes the pipe."""
     with suppress(EOFError, OSError):
         while True:
             job = ForkingPickler.loads(_read(requests))
@@ -304,7 +316,7 @@ def _serve(model: object, requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def by_name(name: str) -> Callable[..., Any]:
-    """Return the function with a name ``"module:function"``; raise EvidenceError for others."""
+    """Import a function given as ``"module:function"``; raise EvidenceError if that fails."""
     try:
         function = resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -317,7 +329,7 @@ def by_name(name: str) -> Callable[..., Any]:
 
 
 def _write(pipe: IO[bytes], data: Any) -> None:
-    """Write the size of a message, then the message."""
+    """Write a message to a pipe, after its size."""
     data = memoryview(data)
     pipe.write(len(data).to_bytes(8, "big"))
     pipe.write(data)
@@ -325,7 +337,7 @@ def _write(pipe: IO[bytes], data: Any) -> None:
 
 
 def _read(pipe: IO[bytes]) -> bytes:
-    """Read one message; raise EOFError where the pipe ends before its end."""
+    """Read one message from a pipe; raise EOFError if the pipe ends before the message does."""
     header = pipe.read(8)
     size = int.from_bytes(header, "big")
     data = pipe.read(size) if len(header) == 8 else b""

@@ -1,4 +1,7 @@
-"""Measure how long models take to answer: one call after another, or sent by a schedule."""
+"""Measure how long models take to answer.
+
+Calls follow each other directly (closed loop), or are sent by a schedule (open loop).
+"""
 
 import gc
 import os
@@ -65,7 +68,7 @@ class Clock:
         return time.perf_counter_ns()
 
     def wait_until(self, moment: int) -> None:
-        """Wait until a time: sleep, then loop for the last 2 ms."""
+        """Wait until a point in time: sleep first, then loop for the last 2 ms."""
         ahead = moment - self.now()
         if ahead > _COARSE:
             time.sleep((ahead - _COARSE) / SECOND)
@@ -75,10 +78,11 @@ class Clock:
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """Times of the calls of one model, in their order, in seconds.
+    """The latencies of the calls of one model, in the order of the calls, in seconds.
 
-    Latencies count from the start of the call in a closed loop (service time), from the moment it
-    was due in an open loop; they are infinite for a call that failed.
+    If calls follow each other (closed loop), a latency is the time from the start of a call to its
+    end. If they are sent by a schedule (open loop), it begins when the call was scheduled. It is
+    infinite for a call that failed.
     """
 
     latencies: Floats
@@ -90,12 +94,12 @@ class Timing:
 
     @property
     def achieved(self) -> float:
-        """Calls a second that were answered."""
+        """Number of calls that were answered per second."""
         return len(self.service) / self.elapsed if self.elapsed > 0 else 0.0
 
     @property
     def saturated(self) -> bool:
-        """Whether an open loop fell behind its schedule, so that latencies grow with its length."""
+        """Whether the calls fell behind their schedule, so that a longer run has larger latencies."""
         if not self.rate:
             return False
         busy = float(self.service.sum()) * self.rate / max(len(self.service), 1)
@@ -105,12 +109,13 @@ class Timing:
 def timed_calls(
     models: Sequence[Predict], turns: Turns, clock: Clock, rate: float | None = None
 ) -> list[Timing]:
-    """Call models as listed in `turns`, and return a timing for each model.
+    """Call models in the order of `turns`, and return a `Timing` for each model.
 
-    Without `rate` each call follows the answer of the last, and only service time is measured: no
-    request waits during a call, so a pause is counted once, however many requests it would delay.
-    With `rate`, call i is due ``i / rate`` seconds after the first, however long earlier calls
-    take; a call that is due while another one runs waits, and its latency includes the wait.
+    A turn is the number of a model and the input of the call. Without `rate`, each call starts when
+    the last one has ended (closed loop), and only service time is measured: no request waits during
+    a call, so a pause is counted once, however many requests it would delay. With `rate`, call i is
+    scheduled ``i / rate`` seconds after the first, however long earlier calls take (open loop). If
+    another call is still running then, it waits, and its latency includes the wait.
 
     References
     ----------
@@ -147,7 +152,7 @@ def timed_calls(
 
 
 def joined(parts: Sequence[Timing]) -> Timing:
-    """Join the timings of runs that followed one another."""
+    """Join the timings of several runs of calls, given in the order of the runs."""
     return Timing(
         np.concatenate([part.latencies for part in parts]),
         np.concatenate([part.service for part in parts]),
@@ -160,7 +165,10 @@ def joined(parts: Sequence[Timing]) -> Timing:
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """Trace the memory that Python and numpy allocate; a tracer that already runs continues."""
+    """Trace the memory that Python and numpy allocate in a block of code.
+
+    If memory is traced already, that continues after the block.
+    """
     running = tracemalloc.is_tracing()
     if not running:
         tracemalloc.start()
@@ -172,7 +180,7 @@ def tracing() -> Iterator[None]:
 
 
 def peak_memory(predict: Predict, batch: object) -> int | None:
-    """Return the peak memory of one call in bytes; None when it raised.
+    """Return the peak memory of one call in bytes; None if the call raised an exception.
 
     Tracing makes a call slow, so this call is not timed.
     """
@@ -189,7 +197,7 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """How latencies are measured: the number of calls, their rows and their schedule."""
+    """How to measure latencies: the number of calls, their rows and their schedule."""
 
     calls: int  # of each model; a minimum unless `fixed`
     fixed: bool = True  # else calls are made until the check is decided, or `seconds` are over
@@ -203,7 +211,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The measurement of one model."""
+    """The measured latencies of one model, and facts about the measurement."""
 
     timing: Timing  # without the warm-up
     first: float  # seconds of the very first call; infinite when it failed
@@ -220,7 +228,7 @@ def measure(
     step: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
 ) -> list[Measured]:
-    """Measure how long one or two models take to answer on rows of a table.
+    """Measure how long one or two models take to answer for rows of a table.
 
     Two models take turns, each first in every other pair of calls, so that the machine's load
     affects both alike. Unless the number of calls is fixed, calls are made until `decided` returns
@@ -237,7 +245,7 @@ def measure(
         for name, cold, rest in zip(models, first, warm, strict=True):
             _refuse_failed(name, joined([cold, rest]), _ENOUGH_FAILED)
         before = machine_load()
-        with _collector(disabled=plan.disable_gc):
+        with _garbage_collector(disabled=plan.disable_gc):
             timings = session.counted_calls(first, decided)
         machine, busy = machine_facts(before, machine_load())
         measured = []
@@ -255,7 +263,7 @@ def measure(
 
 
 class _Session:
-    """The calls of one measurement: models take turns on batches that are drawn before."""
+    """All calls of one measurement: the models are called in turn on random batches of rows."""
 
     def __init__(
         self,
@@ -276,7 +284,11 @@ class _Session:
         self.predicts = [_computing(predict) for predict in models.values()]
 
     def turns(self, order: Sequence[int], calls: range, *, counted: bool = True) -> Turns:
-        """Yield the model's number and the batch of each call; every second pair is reversed."""
+        """Yield the number of the model and the batch of rows for each call.
+
+        In every second pair of calls the models are called in reverse order. Calls that are
+        `counted` report progress.
+        """
         for i in calls:
             if self.end is not None and i >= self.plan.calls and self.clock.now() >= self.end:
                 return
@@ -286,13 +298,16 @@ class _Session:
                     self.step()
 
     def closed(self, start: int, calls: int, *, counted: bool = True) -> list[Timing]:
-        """Time calls that each follow the answer of the last."""
+        """Time calls each of which starts when the last one has ended (closed loop).
+
+        `start` is the number of the first call.
+        """
         numbers = range(start, start + calls)
         sent = self.turns(range(len(self.predicts)), numbers, counted=counted)
         return timed_calls(self.predicts, sent, self.clock)
 
     def scheduled(self, calls: int) -> list[Timing]:
-        """Time calls sent by the schedule, to one model after another."""
+        """Time calls that are sent by the schedule (open loop), in blocks for each model."""
         half = calls // 2
         blocks = [(0, half), (1, half), (1, calls - half), (0, calls - half)]
         parts: list[list[Timing]] = [[] for _ in self.predicts]
@@ -303,13 +318,16 @@ class _Session:
         return [joined(part) for part in parts]
 
     def first_calls(self) -> list[Timing]:
-        """Time the first call of each model; raise unless its answer is predictions or scores."""
+        """Time the first call of each model; raise EvidenceError if an answer is malformed."""
         triples = zip(self.names, self.predicts, self.batches, strict=True)
         rows, clock = self.plan.batch_size, self.clock
         return [_first_call(name, predict, own[0], rows, clock) for name, predict, own in triples]
 
     def warm_up(self) -> list[Timing]:
-        """Time the calls after the first that don't count; slow models get fewer of them."""
+        """Time the calls that come after the first one but do not count (warm-up).
+
+        Slow models get fewer of them.
+        """
         calls, done, parts = self.plan.warmup - 1, 0, [self.closed(1, 0)]
         end = self.began + _MOST_WARMUP * SECOND
         while done < calls and (self.end is None or self.clock.now() < end):
@@ -321,7 +339,11 @@ class _Session:
     def counted_calls(
         self, first: list[Timing], decided: Callable[[Sequence[Floats]], bool]
     ) -> list[Timing]:
-        """Time the calls that count, in blocks until they decide or the time is over."""
+        """Time the calls that count, in blocks, until they decide the check or the time is over.
+
+        `first` are the timings of the first calls, and `decided` returns whether latencies decide
+        the check.
+        """
         plan, start = self.plan, self.clock.now()
         # without a warm-up the first call is one of them
         parts = [[timing] if plan.warmup == 0 and plan.rate is None else [] for timing in first]
@@ -343,7 +365,7 @@ class _Session:
                 due = min(due, _FIRST_LOOK - done)
 
     def _first_block(self) -> int:
-        """Return how many calls of each model to make before the first look at them."""
+        """Return how many calls of each model to make before testing whether they are enough."""
         if self.plan.rate is None:
             return _FIRST_BLOCK
         # an open loop has to run for a while, because its queue is empty at the start
@@ -352,8 +374,8 @@ class _Session:
 
 
 @contextmanager
-def _collector(*, disabled: bool) -> Iterator[None]:
-    """Disable the garbage collector in a block, if asked for."""
+def _garbage_collector(*, disabled: bool) -> Iterator[None]:
+    """Disable the garbage collector in a block of code if `disabled`."""
     runs = gc.isenabled()
     if disabled:
         gc.collect()
@@ -366,12 +388,12 @@ def _collector(*, disabled: bool) -> Iterator[None]:
 
 
 def _computing(predict: Predict) -> Predict:
-    """Return a model whose answers are complete: a lazy one is computed within the call."""
+    """Wrap a model so that lazy answers are computed within the call, and count as part of it."""
     return lambda batch: computed(predict(batch))
 
 
 def _details(plan: Plan, timing: Timing, first: float, warm_up: Floats) -> dict[str, object]:
-    """Return what a report shows about the measurement of a model."""
+    """Return the details about the measurement of a model that a report shows."""
     served = float(timing.service.sum())
     answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
     details: dict[str, object] = {
@@ -390,7 +412,7 @@ def _details(plan: Plan, timing: Timing, first: float, warm_up: Floats) -> dict[
 
 
 def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Clock) -> Timing:
-    """Time the first call of a model; raise unless its answer is predictions or scores."""
+    """Time the first call of a model; raise EvidenceError if its answer is malformed."""
     answers: list[object] = []
     predicts = [lambda batch: answers.append(predict(batch))]
     (timing,) = timed_calls(predicts, [(0, batch)], clock)
@@ -407,7 +429,7 @@ def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Cl
 
 
 def _refuse_failed(name: str, timing: Timing, least: int) -> None:
-    """Raise when all calls failed and there are at least `least`."""
+    """Raise EvidenceError if all calls failed, and there were at least `least` of them."""
     calls = len(timing.latencies)
     if calls >= least and np.isinf(timing.latencies).all():
         msg = f"all {calls:,} calls of {name} failed: {timing.failure}"
@@ -415,7 +437,10 @@ def _refuse_failed(name: str, timing: Timing, least: int) -> None:
 
 
 def machine_load() -> tuple[float | None, int | None]:
-    """Return the load of the last minute and involuntary context switches; None where unknown."""
+    """Return the machine's load in the last minute and this process's involuntary context switches.
+
+    A number that the system does not provide is None.
+    """
     load = preempted = None
     with suppress(AttributeError, OSError):  # not every system has it
         load = os.getloadavg()[0]
@@ -429,9 +454,10 @@ def machine_load() -> tuple[float | None, int | None]:
 def machine_facts(
     before: tuple[float | None, int | None], after: tuple[float | None, int | None]
 ) -> tuple[dict[str, object], bool]:
-    """Return details about the machine for a report, and whether it was busy in between.
+    """Return details about the machine for a report, and whether it was busy during a measurement.
 
-    It was busy if more processes were ready to run than there are processors.
+    `before` and `after` are the results of `machine_load`. The machine was busy if more processes
+    were ready to run than there are processors.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Convert values to plain ones and encode them as bytes, so that nothing is unpickled."""
+"""Encode values as bytes without pickle, to send them between processes."""
 
 import base64
 import datetime as dt
@@ -19,14 +19,16 @@ _MAX_DEPTH = 50
 
 
 class NotPlainError(TypeError):
-    """A value that is not made of numbers, texts, lists and mappings."""
+    """A value contains something other than numbers, texts, lists and mappings."""
 
 
 def plain(value: Any, depth: int = 0) -> object:
     """Convert a value to None, bools, numbers, texts, bytes, lists and dicts.
 
-    Arrays and series become lists, numpy scalars and enum members plain ones; times and decimals
-    become text. Raises NotPlainError for other values, which can be neither compared nor sent.
+    Arrays and series become lists. Numpy scalars and members of enums become the plain values that
+    they equal. Times and decimals become texts. Raises NotPlainError for other values, which can be
+    neither compared nor sent to another process. `depth` is the number of containers around the
+    value.
 
     Examples
     --------
@@ -62,7 +64,7 @@ def plain(value: Any, depth: int = 0) -> object:
 
 
 def encode(value: object) -> bytes:
-    """Return plain values and numpy arrays as bytes for `decode`.
+    """Encode plain values and numpy arrays as bytes, which `decode` reads.
 
     Examples
     --------
@@ -73,12 +75,15 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """Return the value that was encoded by `encode`; raise ValueError for other bytes."""
+    """Return the value that `encode` encoded; raise ValueError for other bytes."""
     return json.loads(data, object_hook=_untagged)
 
 
 def _tagged(value: Any) -> object:
-    """Return a value for JSON; dicts, bytes and arrays become dicts whose only key is the kind."""
+    """Convert a value to JSON types.
+
+    Dicts, bytes and arrays become dicts with a single key, which names the type.
+    """
     if isinstance(value, list | tuple):
         return [_tagged(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Read one value per row from any container, and check that several have the same rows.
+"""Read one value per row from any container, and check that several of them have the same rows.
 
 Arrays of shape ``(n, 1)`` are flattened; nothing else is reshaped or cast. Iterators are refused.
 """
@@ -43,7 +43,10 @@ _ONE_EACH = "give one value per row: a 1-D array, a Series, an Arrow array or a 
 
 @dataclass(frozen=True, eq=False)
 class RowAxis:
-    """Number and pandas index of the rows of one piece of evidence, to check alignment."""
+    """The number of rows of one input such as `y_true`, and their pandas index.
+
+    It is used to check that several inputs have the same rows. `title` names the input in messages.
+    """
 
     #: name for messages, like "`y_true`"
     title: str
@@ -55,7 +58,7 @@ class RowAxis:
 
 @dataclass(frozen=True, eq=False)
 class Column(RowAxis):
-    """One value per row."""
+    """An input that has one value per row, such as `y_true`, as an Arrow array."""
 
     #: values, in plain types
     array: pa.ChunkedArray
@@ -65,7 +68,7 @@ class Column(RowAxis):
 
     @cached_property
     def missing(self) -> npt.NDArray[np.bool_] | None:
-        """Mask of the rows that are null or NaN; None if there are none."""
+        """Mask of the rows whose value is null or NaN; None if no value is missing."""
         if self.field.kind == "float":
             mask = np.isnan(self.floats)
         elif self.array.null_count or pa.types.is_dictionary(self.array.type):
@@ -76,7 +79,7 @@ class Column(RowAxis):
 
     @cached_property
     def floats(self) -> npt.NDArray[np.float64]:
-        """The numbers as float64, NaN if missing."""
+        """The values converted to float64, with NaN for missing values."""
         plain = encoding.decode(self.array)
         if stored_kind(self.field, self.array) == "decimal":
             found = np.full(len(plain), np.nan)
@@ -90,7 +93,7 @@ class Column(RowAxis):
 
 
 def as_column(title: str, value: object) -> Column:
-    """Read one value per row from a 1-D or (n, 1) array, a Series, a list, or a 1-column table.
+    """Read one value per row from an array, a Series, a list, or a table with one column.
 
     `title` names the values in messages. Raises EvidenceError for anything else, and for values
     that can't be read.
@@ -103,7 +106,7 @@ def as_column(title: str, value: object) -> Column:
     Traceback (most recent call last):
     mlgates.errors.EvidenceError: `y` has shape (1, 3): give one value per row, such as .ravel()
     """
-    index, values = index_of(value), _one_value_a_row(title, value)
+    index, values = index_of(value), _to_single_column(title, value)
     dtype: Any = getattr(values, "dtype", None)
     categories = getattr(getattr(dtype, "categories", None), "dtype", None)
     if containers.is_instance_of(dtype, "pandas", "IntervalDtype"):  # of `pandas.cut`: by name
@@ -132,7 +135,7 @@ def as_column(title: str, value: object) -> Column:
         msg = f"{title} holds lists or dicts; {_ONE_EACH}"
         raise EvidenceError(msg)
     if field.problem is not None:
-        numbers = _as_one_type(values) if field.type.startswith("mixed") else None
+        numbers = _unify_numbers(values) if field.type.startswith("mixed") else None
         if numbers is None:  # (named by its title, not as a column)
             msg = field.problem.replace(f"column {title.strip('`')!r}", title, 1)
             raise EvidenceError(msg)
@@ -145,11 +148,14 @@ def as_column(title: str, value: object) -> Column:
     return Column(title, len(array), index, array, field, declares)
 
 
-def _one_value_a_row(title: str, value: Any) -> Any:
-    """Return one value per row in a container that `from_sequence` accepts."""
+def _to_single_column(title: str, value: Any) -> Any:
+    """Convert a value to a container of one value per row, which `from_sequence` accepts.
+
+    Raises EvidenceError if the value has no such form. `title` names the value in messages.
+    """
     kind, type_name = containers.kind_of(value), type(value).__name__
     if kind == "path" and not isinstance(value, str):
-        return _one_value_a_row(title, as_source(value).arrow())
+        return _to_single_column(title, as_source(value).arrow())
     names = ("__len__", "__array__", "__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
     no_column = isinstance(value, str | bytes | bytearray) or not (
         any(hasattr(value, name) for name in names) or is_table(value)
@@ -168,7 +174,7 @@ def _one_value_a_row(title: str, value: Any) -> Any:
     elif kind != "sequence" and is_table(value):
         inside = columns_of(title, value)
         if len(inside) == 1:
-            return _one_value_a_row(title, *inside.values())
+            return _to_single_column(title, *inside.values())
         names_of_some = ", ".join(map(repr, list(inside)[:5]))
         msg = f"{title} is a table of {len(inside)} columns ({names_of_some}); give one of them"
     if msg:
@@ -196,8 +202,11 @@ def _one_value_a_row(title: str, value: Any) -> Any:
     return array
 
 
-def _as_one_type(values: Any) -> list[Any] | None:
-    """Convert numbers of several types to one, bools to 0 and 1; None for anything else."""
+def _unify_numbers(values: Any) -> list[Any] | None:
+    """Convert numbers of different Python types to one type; return None if not all are numbers.
+
+    Bools become 0 and 1.
+    """
     cells = list(values)
     types = {type(cell) for cell in cells}
     missing = {t for t in types if t.__name__ in ("NoneType", "NAType", "NaTType")}
@@ -217,7 +226,10 @@ def _as_one_type(values: Any) -> list[Any] | None:
 
 
 def as_array(title: str, value: Any) -> npt.NDArray[Any]:
-    """Convert a value to a numpy array; a masked array stays masked."""
+    """Convert a value to a numpy array; a masked array is returned unchanged.
+
+    Raises EvidenceError if numpy can't convert it. `title` names the value in messages.
+    """
     if isinstance(value, np.ma.MaskedArray):
         return value
     # such as a tensor on another device, or one that requires a gradient
@@ -229,7 +241,7 @@ def as_array(title: str, value: Any) -> npt.NDArray[Any]:
 
 
 def is_table(value: Any) -> bool:
-    """Return whether a value is a table with named columns, rather than an array."""
+    """Return whether a value is a table with named columns; an array without names is not."""
     kind = containers.kind_of(value)
     if kind == "sequence":
         return bool(value) and all(isinstance(row, Mapping) for row in value)
@@ -242,9 +254,10 @@ def is_table(value: Any) -> bool:
 
 
 def columns_of(title: str, table: Any, names: Sequence[Any] | None = None) -> dict[Any, Any]:
-    """Return columns of a table (default: all) by name, as objects of the table's library.
+    """Return the columns of a table by name, as objects of the table's own library.
 
-    Raises EvidenceError if a name occurs twice.
+    All columns are returned unless `names` are given. Raises EvidenceError if a name occurs twice.
+    `title` names the table in messages.
     """
     if containers.kind_of(table) == "lazy":
         table = collected(table)
@@ -270,7 +283,9 @@ def index_of(value: Any) -> Any:
 
 
 def require_same_rows(*parts: RowAxis) -> None:
-    """Raise EvidenceError unless all have equally many rows, and equal pandas indexes if any.
+    """Raise EvidenceError unless all inputs have the same number of rows and the same pandas index.
+
+    Inputs without a pandas index are compared by their number of rows only.
 
     Examples
     --------
@@ -295,12 +310,12 @@ def require_same_rows(*parts: RowAxis) -> None:
             msg += "they hold the same labels in another order; "
             msg += f"write {second}.loc[{first}.index]"
         else:
-            msg += "where the rows stand in the same order, call .reset_index(drop=True) on both"
+            msg += "if their rows are in the same order, call .reset_index(drop=True) on both"
         raise EvidenceError(msg)
 
 
 def rows_of(value: object) -> int | None:
-    """Return the number of rows of a table or array; None for values without rows, like a model.
+    """Return the number of rows of a table or array; None for a value that has none, like a model.
 
     Examples
     --------
@@ -325,9 +340,10 @@ def rows_of(value: object) -> int | None:
 
 
 def in_memory(table: Any, source: Callable[[], Source]) -> Any:
-    """Return features for a model: as given, or as an Arrow table if they must be read first.
+    """Return features in a form that models take: as given, or as an Arrow table.
 
-    `source` is called for files, DuckDB relations and streams, which models can't take.
+    Models can't take files, DuckDB relations and streams. For these, `source` is called and the
+    table that it returns is read into memory.
     """
     kind = containers.kind_of(table)
     read = kind in ("path", "duckdb", "reader", "unopened") or isinstance(table, Source)

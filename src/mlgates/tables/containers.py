@@ -1,4 +1,4 @@
-"""Recognise kinds of containers, and convert single columns of them to Arrow.
+"""Find out what kind of container a value is, and convert single columns of it to Arrow.
 
 Containers are recognised by the names of their classes, so that pandas, polars and others are never
 imported here. Columns are converted one by one: a column that can't be converted is unreadable, and
@@ -49,7 +49,7 @@ _KINDS = {(pkg, name): kind for kind, (pkg, names) in _CLASSES.items() for name 
 
 
 def kind_of(value: object) -> Kind:
-    """Return the kind of a container; a subclass has the kind of its base class.
+    """Return the kind of a container, such as "pandas"; a subclass has the kind of its base class.
 
     Examples
     --------
@@ -70,7 +70,10 @@ def kind_of(value: object) -> Kind:
 
 
 def is_instance_of(value: object, module: str, name: str) -> bool:
-    """Return whether a value is an instance of a package's class, without importing the package."""
+    """Return whether a value is an instance of a class, given by the names of package and class.
+
+    The package is not imported.
+    """
     return any(
         base.__name__ == name and base.__module__.partition(".")[0] == module
         for base in type(value).__mro__
@@ -78,7 +81,7 @@ def is_instance_of(value: object, module: str, name: str) -> bool:
 
 
 def name_of(value: object) -> str:
-    """Return the name of a value's type with its package, like ``pandas.DataFrame``."""
+    """Return the name of a value's type with its package, such as ``pandas.DataFrame``."""
     if value is None:
         return "None"
     package = type(value).__module__.partition(".")[0]
@@ -103,7 +106,7 @@ def names_of_columns(table: Any) -> list[Any] | None:
 
 
 def column_at(table: Any, i: int) -> Any:
-    """Return the column at a position of a table in memory."""
+    """Return column number `i` of a table in memory, as an object of the table's library."""
     kind = kind_of(table)
     if kind == "pandas":
         return table.iloc[:, i]
@@ -119,7 +122,7 @@ def column_at(table: Any, i: int) -> Any:
 
 
 def columns_in(table: Any) -> Iterable[Any]:
-    """Return all columns of a table in memory, in order."""
+    """Return all columns of a table in memory in order, as objects of the table's library."""
     kind = kind_of(table)
     if kind == "pandas":
         return (series for _, series in table.items())
@@ -129,7 +132,9 @@ def columns_in(table: Any) -> Iterable[Any]:
 
 
 def from_sequence(name: str, values: Any) -> ArrowColumn:
-    """Convert an array, a Series, a list or a range; raise EvidenceError for anything else.
+    """Convert one column (an array, a Series, a list or a range) to Arrow.
+
+    Raises EvidenceError for anything else. `name` is the name of the column.
 
     Examples
     --------
@@ -158,7 +163,7 @@ def from_sequence(name: str, values: Any) -> ArrowColumn:
 
 
 def from_numpy(name: str, values: Any) -> ArrowColumn:
-    """Convert a one-dimensional numpy array; NaN stays NaN, masked cells become null.
+    """Convert a one-dimensional numpy array to Arrow; NaN stays NaN, and masked cells become null.
 
     The memory of a contiguous array of numbers is shared.
 
@@ -188,7 +193,7 @@ def from_numpy(name: str, values: Any) -> ArrowColumn:
 
 
 def from_pandas(name: str, series: Any) -> ArrowColumn:
-    """Convert a pandas Series of any dtype; its index is ignored.
+    """Convert a pandas Series of any dtype to Arrow; its index is ignored.
 
     NaN in numpy floats stays NaN; NA, None, NaT, and NaN among objects become null.
     """
@@ -209,7 +214,7 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
 
 
 def matrix_of(frame: Any) -> Any | None:
-    """Return the array of a pandas frame that stores all its numbers in one; None for any other.
+    """Return the one array in which a pandas frame stores all its numbers; None if there is none.
 
     Taking the columns of such a frame one by one takes longer than to sort them.
     """
@@ -221,7 +226,7 @@ def matrix_of(frame: Any) -> Any | None:
 
 
 def from_polars(name: str, series: Any) -> ArrowColumn:
-    """Convert a polars Series, without a copy except for texts.
+    """Convert a polars Series to Arrow; only texts are copied.
 
     Columns of Python objects are converted by the types of their cells.
     """
@@ -240,7 +245,10 @@ def from_polars(name: str, series: Any) -> ArrowColumn:
 
 
 def _from_categorical(name: str, series: Any) -> ArrowColumn:
-    """Convert a categorical to a dictionary; its categories are converted like any column."""
+    """Convert a pandas categorical to a dictionary-encoded Arrow array.
+
+    Its categories are converted like the values of any column.
+    """
     codes = series.cat.codes.to_numpy()
     categories = series.cat.categories
     values, field = from_sequence(name, categories)

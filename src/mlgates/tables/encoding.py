@@ -1,4 +1,4 @@
-"""Convert Arrow columns to numpy arrays, to one dictionary, and to sums of bytes."""
+"""Convert Arrow columns to numpy arrays or to one dictionary, and add up their bytes."""
 
 from decimal import Decimal
 from itertools import pairwise
@@ -44,9 +44,10 @@ _DTYPES = {pa.type_for_alias(name): np.dtype(name) for name in _NAMES.split()}
 
 
 def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> None:
-    """Raise EvidenceError unless all texts of a column are valid UTF-8, as Arrow requires.
+    """Raise EvidenceError unless all texts of a column are valid UTF-8.
 
-    Arrow itself reads any bytes, such as those of Latin-1. `first_row` is the number of the first.
+    Arrow reads texts without checking their bytes, which may be Latin-1. `title` names the column
+    in the message, and `first_row` is the number of its first row in the table.
     """
     for chunk in array.chunks:
         try:
@@ -71,7 +72,7 @@ def _is_utf8(cell: bytes) -> bool:
 
 
 def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the values of a dictionary-encoded column; any other column unchanged."""
+    """Return a column without dictionary encoding; other columns are returned unchanged."""
     if not pa.types.is_dictionary(array.type):
         return array
     return pa.chunked_array(
@@ -80,11 +81,11 @@ def decode(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Return a column as one dictionary of distinct values, with 32-bit indices.
+    """Dictionary-encode a column: one dictionary of distinct values, with 32-bit indices.
 
-    The dictionaries of an encoded column may differ between chunks, repeat values, and contain
-    null. The result contains no null; values that no row has are kept; missing cells have null
-    indices.
+    The dictionaries of a column that is already encoded may differ between chunks, repeat values,
+    and contain null. In the result, the dictionary contains no null and missing cells have null
+    indices. Values that no row has are kept.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def encode(array: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def null_mask(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask of the rows that are null, for any type."""
+    """Return a mask, one bool per row, that is true for nulls; columns of any type are accepted."""
     if pa.types.is_union(array.type):
         # Unions have no validity bitmap, and older Arrow does not look into their children.
         return np.array([cell is None for cell in array.to_pylist()], np.bool_)
@@ -125,7 +126,10 @@ def null_mask(array: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 
 def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
-    """Return the bools, integers or floats that are not null, if possible without a copy."""
+    """Convert a column of bools, integers or floats to numpy, leaving out nulls.
+
+    If possible, nothing is copied.
+    """
     present = (chunk.drop_null() if chunk.null_count else chunk for chunk in array.chunks)
     parts = [filled(chunk, 0) for chunk in present]
     empty = np.empty(0, _DTYPES[array.type])
@@ -133,14 +137,14 @@ def to_numpy(array: pa.ChunkedArray) -> npt.NDArray[np.generic]:
 
 
 def to_floats(array: pa.ChunkedArray) -> npt.NDArray[np.floating]:
-    """Return a column of floats at full length, with NaN for nulls."""
+    """Convert a column of floats to a numpy array with one value per row, NaN for nulls."""
     parts = [filled(chunk, np.nan) for chunk in array.chunks]
     empty = np.empty(0, _DTYPES[array.type])
     return parts[0] if len(parts) == 1 else np.concatenate([empty, *parts])
 
 
 def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
-    """Return bools, integers or floats at full length, with `value` for nulls.
+    """Convert bools, integers or floats to a numpy array, with `value` in place of nulls.
 
     Arrow's own ``to_numpy`` would load pandas.
     """
@@ -159,7 +163,7 @@ def filled(chunk: pa.Array, value: float) -> npt.NDArray[Any]:
 
 
 def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return a chunk's part of a bit-packed buffer as bools."""
+    """Convert the bits of a buffer that belong to a chunk to one bool per row."""
     first, last = chunk.offset, chunk.offset + len(chunk)
     words = np.frombuffer(buffer, np.uint8)[first // 8 : -(-last // 8)]
     bits = np.unpackbits(words, bitorder="little").view(np.bool_)
@@ -167,7 +171,7 @@ def _bits(buffer: pa.Buffer, chunk: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Return the nearest double of each decimal that is not null.
+    """Convert decimals to the nearest doubles, leaving out nulls.
 
     Arrow's own cast multiplies by a rounded power of ten, so that 0.3 with one decimal place would
     become another double than 0.3 with two places, or than 0.3 in a column of doubles.
@@ -197,10 +201,11 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 
 
 def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
-    """Return whether decimals stay distinct as doubles; whole ones must also be exact.
+    """Return whether distinct decimals are still distinct after they are rounded to doubles.
 
-    Decimals of at most 15 digits always do. Longer ones with decimal places, such as quotients,
-    are compared: two of them rarely have the same nearest double.
+    Whole numbers must also be represented exactly. Decimals of at most 15 digits always fulfil
+    this. Longer ones with decimal places, such as quotients, are compared: two of them rarely have
+    the same nearest double.
 
     Examples
     --------
@@ -223,7 +228,10 @@ def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
 
 
 def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return dates as days, other times as counts of their unit, integers unchanged."""
+    """Convert times to integers: dates to days, other times to multiples of their unit.
+
+    Integers are returned unchanged.
+    """
     if pa.types.is_integer(array.type):
         return array
     storage = pa.int32() if array.type.bit_width == 32 else pa.int64()
@@ -231,7 +239,7 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return the sum of the bytes of all values that are not null, plus 2**32 times their count."""
+    """Return the sum of all bytes of texts that are not null, plus 2**32 times their number."""
     total = 0
     for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
         chunk = as_bytes(part)
@@ -246,7 +254,7 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return the contribution of each text to `bytes_sum`, modulo 2**64."""
+    """Return the number that each text adds to `bytes_sum`, modulo 2**64."""
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
     lengths = np.diff(offsets).astype(np.uint64)
@@ -261,13 +269,13 @@ def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def as_bytes(array: pa.Array) -> pa.Array:
-    """Convert fixed-size binary to variable-size binary; other columns are unchanged."""
+    """Convert fixed-size binary to variable-size binary; other columns are returned unchanged."""
     fixed = pa.types.is_fixed_size_binary(array.type)
     return array.cast(pa.binary()) if fixed else array
 
 
 def offsets_and_bytes(chunk: pa.Array) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]:
-    """Return the offsets of the texts of a chunk, and the bytes from the first to the last text."""
+    """Return the offsets of the texts of a chunk, and the bytes of all its texts."""
     if len(chunk) == 0:
         return np.zeros(1, np.int64), np.empty(0, np.uint8)
     large = pa.types.is_large_string(chunk.type) or pa.types.is_large_binary(chunk.type)

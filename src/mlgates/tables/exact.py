@@ -1,4 +1,4 @@
-"""Convert values that users write (limits, sets, categories) to a column's type.
+"""Convert values that users write in options (limits, sets, categories) to a column's type.
 
 A written number means the value that the column would store for it: ``0.1`` is the nearest float32
 in a column of float32, and one tenth in a column of decimals. From there on all comparisons are
@@ -42,11 +42,11 @@ Exact = Fraction | float
 
 
 def exact(value: object, type_: pa.DataType) -> Exact | None:
-    """Return a value as a column of this type stores it, exactly; a float result is infinite.
+    """Return, without rounding error, the number that a column of this type stores for a value.
 
     Numbers are rounded to the nearest value of a floating type. For decimals, a float is the number
     that its shortest text shows, so that ``0.1`` is one tenth. The unit of dates is a day, that of
-    other times the unit of the column.
+    other times the unit of the column. The result is a Fraction, or an infinite float.
 
     Returns None if the value is missing (NaN, NaT) or of another kind than the column, so that it
     equals no value of the column. Raises EvidenceError if only one of the two has a time zone.
@@ -65,7 +65,7 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     if kinds.is_integer(type_) or kinds.is_floating(type_) or kinds.is_decimal(type_):
         if isinstance(value, bool) or not isinstance(value, Real | Decimal):
             return None
-        number = _written(value, as_text=kinds.is_decimal(type_))
+        number = _to_fraction(value, as_text=kinds.is_decimal(type_))
         if isinstance(number, Fraction) and kinds.is_floating(type_):
             return _nearest(number, np.dtype(type_.to_pandas_dtype()))
         return number
@@ -82,8 +82,11 @@ def exact(value: object, type_: pa.DataType) -> Exact | None:
     return Fraction(count, _DAY if kinds.is_date(type_) else NANOSECONDS[type_.unit])
 
 
-def _written(value: Real | Decimal, *, as_text: bool) -> Exact | None:
-    """Return a number exactly, a float as the number that its text shows; None for NaN."""
+def _to_fraction(value: Real | Decimal, *, as_text: bool) -> Exact | None:
+    """Convert a number to an exact fraction; None for NaN, and a float for infinities.
+
+    With `as_text`, a float becomes the decimal number that its text shows.
+    """
     if isinstance(value, Rational):
         return Fraction(int(value.numerator), int(value.denominator))
     if isinstance(value, Decimal) and (value.is_finite() or value.is_nan()):
@@ -97,7 +100,7 @@ def _written(value: Real | Decimal, *, as_text: bool) -> Exact | None:
 
 
 def _nearest(number: Fraction, dtype: np.dtype[Any]) -> Fraction:
-    """Return the nearest number of a floating dtype; one beyond its range stays as it is."""
+    """Round to the nearest number of a floating dtype; a number beyond its range is not changed."""
     try:
         with np.errstate(over="ignore", under="ignore"):
             nearest = float(dtype.type(float(number)))
@@ -107,7 +110,10 @@ def _nearest(number: Fraction, dtype: np.dtype[Any]) -> Fraction:
 
 
 def _instant(value: object, zone: str | None) -> int | None:
-    """Return the nanoseconds from 1970-01-01 to a date or datetime; None for other values."""
+    """Convert a date or datetime to nanoseconds since 1970-01-01; None for other values.
+
+    `zone` is the time zone of the column. Raises EvidenceError if only one of them has a time zone.
+    """
     if isinstance(value, np.datetime64):
         count, offset = _numpy_nanoseconds(value), None
     elif isinstance(value, date) and value == value:  # noqa: PLR0124  (pandas.NaT is a datetime)
@@ -154,7 +160,7 @@ def _numpy_nanoseconds(value: np.datetime64 | np.timedelta64) -> int | None:
 
 
 def ceil_float(value: Exact) -> float:
-    """Round up to a double, so that ``x < value`` exactly when ``x < ceil_float(value)``.
+    """Round up to a double, so that ``x < value`` is the same as ``x < ceil_float(value)``.
 
     Examples
     --------
@@ -165,7 +171,7 @@ def ceil_float(value: Exact) -> float:
 
 
 def floor_float(value: Exact) -> float:
-    """Round down to a double, so that ``x > value`` exactly when ``x > floor_float(value)``."""
+    """Round down to a double, so that ``x > value`` is the same as ``x > floor_float(value)``."""
     if isinstance(value, float):
         return value
     try:
@@ -176,12 +182,12 @@ def floor_float(value: Exact) -> float:
 
 
 def to_decimal(units: int, scale: int) -> Decimal:
-    """Return ``units / 10**scale`` as a Decimal, whatever the precision of the decimal context."""
+    """Return ``units / 10**scale`` as a Decimal, independent of the current decimal context."""
     return Decimal(units).scaleb(-scale, _WIDE)
 
 
 def within(number: int, dtype: np.dtype[Any]) -> bool:
-    """Return whether a number is in the range of an integer dtype."""
+    """Return whether an integer is in the range of an integer dtype."""
     limits = np.iinfo(dtype)
     return int(limits.min) <= number <= int(limits.max)
 
@@ -189,7 +195,7 @@ def within(number: int, dtype: np.dtype[Any]) -> bool:
 def same_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> pa.Array:
-    """Convert the values that a column of this type can hold to an array of the type.
+    """Convert those values that a column of this type can contain to an Arrow array of the type.
 
     As `stored_values`, without the positions. For a floating type, zero becomes both zeros.
 
@@ -207,7 +213,7 @@ def same_values(
 def stored_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> tuple[pa.Array, npt.NDArray[np.intp]]:
-    """Return the values that a column of this type can hold, and their positions in `values`.
+    """Convert those values that a column of this type can contain, and return their positions, too.
 
     Values that no cell can equal are left out. Numbers are those of `exact`; a bool is not a
     number, and a text equals only texts. `given` is the type of the column before it was read, if
@@ -227,7 +233,11 @@ def stored_values(
 
 
 def _storage(type_: pa.DataType, given: pa.DataType) -> tuple[pa.DataType, Callable[[Any], object]]:
-    """Return the type in which values are written, and a function to it; None for no value."""
+    """Return the Arrow type that values are converted to first, and the function that does it.
+
+    The function converts one value. It returns None for a value that no cell of the column can
+    equal.
+    """
     kinds = pa.types
     if kinds.is_string(type_) or kinds.is_large_string(type_):
         return type_, lambda v: str(v) if isinstance(v, str) and is_unicode(v) else None

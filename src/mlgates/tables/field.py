@@ -1,4 +1,4 @@
-"""Names and types of columns, and their values in a few plain Arrow types.
+"""Names and types of columns, and their conversion to a few plain Arrow types.
 
 The rest of mlgates handles few Arrow types. Views become large strings, run ends are decoded,
 extension types are replaced by their storage, half floats are widened. A column of any other type
@@ -68,7 +68,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The name and type of a column's values, whatever their encoding."""
+    """The name and type of a column; the type is that of the values, not of their encoding."""
 
     name: str
     #: a key of `_TYPE_IDS`, or "unreadable"; "null" for a column of nulls without a type
@@ -86,7 +86,7 @@ class Field:
 
     @property
     def type_name(self) -> str:
-        """The type as users write it, with Arrow's name where that is another.
+        """The type under the name that users write, followed by Arrow's name if that differs.
 
         Examples
         --------
@@ -109,14 +109,17 @@ TableSchema = Mapping[str, Field]
 
 
 class ArrowColumn(NamedTuple):
-    """One normalised column and its description."""
+    """A column converted to plain Arrow types, and its name and type."""
 
     array: pa.ChunkedArray
     field: Field
 
 
 def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
-    """Raise EvidenceError unless there are column names and all are distinct strings."""
+    """Raise EvidenceError unless there is at least one column name and all are distinct strings.
+
+    `remedy` is the advice for names that are not strings.
+    """
     names = list(names)
     if not names:
         msg = "the table has no columns"
@@ -137,7 +140,7 @@ def check_names(names: Iterable[object], remedy: str = "rename them") -> None:
 
 
 def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:
-    """Return the error that a table has no column of some names, with a hint at similar ones."""
+    """Build the error for columns that a table does not have; it suggests a similar name."""
     names = list(names)
     short = [name for name in names[:1_000] if len(name) <= 200]  # comparing long names takes long
     near = did_you_mean(absent[0], short) if len(absent) == 1 else ""
@@ -147,7 +150,7 @@ def no_column(absent: Sequence[str], names: Iterable[str]) -> EvidenceError:
 
 
 def few(names: Iterable[object], most: int = 5) -> str:
-    """Format the first names of a list as literals, and the number of those left out.
+    """Format the first names of a list for a message, and how many are left out.
 
     Examples
     --------
@@ -160,7 +163,7 @@ def few(names: Iterable[object], most: int = 5) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether a string is valid Unicode; Arrow can't hold lone surrogates."""
+    """Return whether a string is valid Unicode; Arrow can't store lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -171,7 +174,7 @@ def is_unicode(text: str) -> bool:
 def field_of(
     name: str, arrow_type: pa.DataType, metadata: Mapping[bytes, bytes] | None = None
 ) -> Field:
-    """Describe a column of an Arrow type; the kind is "unreadable" if the type has no plain form.
+    """Describe a column of an Arrow type; the kind of an unsupported type is "unreadable".
 
     `metadata` is that of the Arrow field, which names extension types that aren't registered here.
 
@@ -214,7 +217,7 @@ def field_of(
 
 
 def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
-    """Return the kind of a column's values in Arrow: "decimal" for integers beyond 64 bits.
+    """Return the kind of the values that Arrow stores: "decimal" for integers beyond 64 bits.
 
     Examples
     --------
@@ -230,24 +233,27 @@ def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
 def from_arrow(
     name: str, array: pa.Array | pa.ChunkedArray, metadata: Mapping[bytes, bytes] | None = None
 ) -> ArrowColumn:
-    """Convert an Arrow array to plain types and describe it; `metadata` as in `field_of`."""
+    """Convert an Arrow array to plain types, and describe it.
+
+    `metadata` is that of the Arrow field, see `field_of`.
+    """
     field = field_of(name, array.type, metadata)
     chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
     try:
         return ArrowColumn(normalise(chunked, field), field)
     except pa.ArrowInvalid:  # a date64 that is no midnight, or beyond the range of days
         problem = f"column {name!r} holds values outside the range of its type {field.type}"
-        cells = _where_valid(chunked, field.type).to_pylist()
+        cells = _type_names(chunked, field.type).to_pylist()
         return unreadable(name, field.type, f"{problem}; cast it to another type first", cells)
 
 
 def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
-    """Convert a column to plain types, chunk by chunk; plain chunks are not copied.
+    """Convert a column to plain types chunk by chunk; chunks that already have one are not copied.
 
     In an unreadable column each cell that has a value becomes the name of the type.
     """
     if field.kind == "unreadable":
-        return _where_valid(array, field.type)
+        return _type_names(array, field.type)
     if field.kind == "null":
         return pa.chunked_array([pa.nulls(len(array))])
     if _plain_type(array.type) == array.type:
@@ -257,16 +263,16 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
 
 
 def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
-    """Return an unreadable column, whose cells are the names of their types or None if missing.
+    """Build an unreadable column: its cells are the names of their types, or None if missing.
 
-    `label` names the types of the cells, `problem` is a sentence with the cause and the remedy.
+    `label` names the types of the cells, and `problem` is a sentence with the cause and the remedy.
     """
     field = Field(name, "unreadable", label, problem=problem)
     return ArrowColumn(pa.chunked_array([pa.array(cells, pa.string())]), field)
 
 
 def no_plain_form(name: str, label: str) -> str:
-    """Return the message for a column of an unsupported type, with its remedy."""
+    """Return the message for a column of an unsupported type, which says what to do."""
     return (
         f"column {name!r} has type {label}, which is not supported; "
         "convert it to numbers, text or timestamps first"
@@ -294,7 +300,7 @@ _CASTS = {
 
 
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
-    """Return the plain type to cast to, None for encoded and extension types."""
+    """Return the plain type to cast a type to; None for dictionary, run-end and extension types."""
     encoded = arrow_type.id in (pa.lib.Type_DICTIONARY, pa.lib.Type_RUN_END_ENCODED)
     if encoded or isinstance(arrow_type, pa.BaseExtensionType):
         return None
@@ -309,7 +315,7 @@ def _plain_type(arrow_type: pa.DataType) -> pa.DataType | None:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Convert one chunk to plain types; a dictionary stays a dictionary."""
+    """Convert one chunk to plain types; a dictionary-encoded chunk stays so."""
     if isinstance(array.type, pa.BaseExtensionType):
         if array.type.extension_name == "arrow.bool8":
             return array.storage.cast(pa.bool_())
@@ -333,6 +339,6 @@ def _plain(array: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes, values, ordered=ordered)
 
 
-def _where_valid(array: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
-    """Return `label` in each cell that has a value, null elsewhere."""
+def _type_names(array: pa.ChunkedArray, label: str) -> pa.ChunkedArray:
+    """Return an array with the text `label` in each cell that has a value, and null elsewhere."""
     return pc.if_else(array.is_valid(), pa.scalar(label), pa.scalar(None, pa.string()))

@@ -24,7 +24,7 @@ AnyPath = str | PathLike[str]
 
 
 def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
-    r"""Return the source of a file, a folder, or several files one after another.
+    r"""Open a file, a folder, or several files that are read one after another, as a `Source`.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
 
 
 def _open_path(path: Path) -> Source:
-    """Return the source of a Parquet file or of a folder of them."""
+    """Open a Parquet file, or a folder of Parquet files, as a `Source`."""
     first, *more = str(path).split("\n")  # a string that is no path may be data
     shown = f"{first + '...' if more else first!r:.200}"
     try:
@@ -92,7 +92,7 @@ def _open_path(path: Path) -> Source:
 
 
 def _delimiter(path: Path) -> str | None:
-    """Return the delimiter of a CSV or TSV file by its name; None for other files and folders."""
+    """Return the delimiter of a CSV or TSV file, by its name; None for other files and folders."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
@@ -125,7 +125,10 @@ def _read_csv(path: Path, delimiter: str) -> Source:
 
 
 def _keep_leading_zeros(table: pa.Table, path: Path, parse: csv.ParseOptions) -> pa.Table:
-    """Return the table with columns of integers like 01234 as the texts that were written."""
+    """Replace columns of integers that were written with leading zeros, like 01234, by texts.
+
+    The file is read again for these columns. Other columns of `table` are unchanged.
+    """
     names = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if not names or len(set(table.column_names)) < len(table.column_names):
         return table

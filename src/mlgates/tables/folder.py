@@ -34,7 +34,7 @@ _FORMATS = {
 
 @dataclass(frozen=True)
 class _Part:
-    """One file of a folder, and what its footer and the names of its folders contain."""
+    """One file of a folder: its columns, its rows, and the keys in the names of its folders."""
 
     path: Path
     #: its path below the folder
@@ -46,7 +46,7 @@ class _Part:
 
 
 def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) -> Source:
-    """Return the source of all Parquet files below a folder, in the order of their paths.
+    """Open all Parquet files below a folder, in the order of their paths, as one `Source`.
 
     A folder named ``key=value`` in the path of a file is a column of that file's rows (Hive's
     form, in which ``%20`` is a space). A key is an integer if all of its values are, or a date if
@@ -79,7 +79,10 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
 
 
 def check_format(path: Path) -> None:
-    """Raise EvidenceError for a folder or file that belongs to a table with a log of its rows."""
+    """Raise EvidenceError if a file or folder belongs to a Delta, Iceberg, Hudi or similar table.
+
+    The files of such a table may have deleted rows; only its log says which rows are current.
+    """
     folder = (path if path.is_dir() else path.parent).resolve()
     _check_format(folder)
     while "=" in folder.name or folder.name == "data":
@@ -105,7 +108,10 @@ def _is_iceberg(metadata: Path) -> bool:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the Parquet files below a folder, and their paths in it, in the order of the paths."""
+    """Yield the Parquet files below a folder in the order of their paths.
+
+    Each file comes with its path inside the folder.
+    """
     waiting = [(folder, "", True)]
     while waiting:
         path, shown, is_folder = waiting.pop()
@@ -130,7 +136,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_hidden(path: Path, shown: str) -> bool:
-    """Return whether a file or folder is left out; refuse a link to a folder."""
+    """Return whether a file or folder is left out; raise EvidenceError for a link to a folder."""
     is_folder = path.is_dir()
     if path.name.startswith(".") or (
         path.name.startswith("_") and not (is_folder and "=" in path.name)
@@ -143,7 +149,10 @@ def _is_hidden(path: Path, shown: str) -> bool:
 
 
 def _keys_of(shown: str) -> dict[str, str | None]:
-    """Return the keys and values in the names of a file's parent folders."""
+    """Return the keys and values in the names of a file's parent folders, such as ``year=2025``.
+
+    `shown` is the path of the file below the folder that is read.
+    """
     keys: dict[str, str | None] = {}
     for part in shown.split("/")[:-1]:
         raw_name, equals, raw_value = part.partition("=")
@@ -163,7 +172,10 @@ def _keys_of(shown: str) -> dict[str, str | None]:
 
 
 def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
-    """Return the table of some files; `types` are those of keys that the files don't hold."""
+    """Build the `Source` of all files of a folder.
+
+    `types` are the types of those keys in folder names that are no columns of the files.
+    """
     first = parts[0]
     stored, keys = first.fields, list(first.keys)
     for part in parts:
@@ -174,10 +186,11 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
             msg += f"{few(sorted(different))}; all must have the same schema"
             raise EvidenceError(msg)
         if list(part.keys) != keys:
-            msg = f"the folders of {first.shown!r} and {part.shown!r} have different keys"
+            msg = f"the folders of {first.shown!r} and {part.shown!r} have different keys; "
+            msg += "all files must have the same keys in their paths"
             raise EvidenceError(msg)
     cells = {
-        name: _typed([part.keys[name] for part in parts], types.get(name))
+        name: _parsed_keys([part.keys[name] for part in parts], types.get(name))
         for name in keys
         if name not in stored
     }
@@ -207,8 +220,11 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
     return Source("folder of parquet files", schema, rows, read, None, frozenset(cells), retyped)
 
 
-def _typed(values: list[str | None], wanted: pa.DataType | None) -> pa.Array:
-    """Return the values of a key, one per file, in the type that fits all of them."""
+def _parsed_keys(values: list[str | None], wanted: pa.DataType | None) -> pa.Array:
+    """Convert the values of a key, one per file, to an Arrow type that fits all of them.
+
+    `wanted` is the type to try first, if any.
+    """
     texts = pa.array(values, pa.large_string())
     known = [value for value in values if value is not None]
     types: list[pa.DataType] = [] if wanted is None else [wanted]
@@ -229,10 +245,13 @@ def _typed(values: list[str | None], wanted: pa.DataType | None) -> pa.Array:
 
 
 def _check_key(part: _Part, name: str, column: pa.ChunkedArray) -> None:
-    """Raise EvidenceError unless all values of a file are that in the name of its folder."""
+    """Raise EvidenceError unless all values of a column equal the one in the folder's name.
+
+    `part` is a file, and `name` is the key in the names of its folders.
+    """
     text = part.keys[name]
     values = encoding.decode(column).unique().to_pylist()
-    if not all(_is_written(value, text) for value in values):
+    if not all(_matches_name(value, text) for value in values):
         shown = "null" if text is None else repr(text)
         msg = (
             f"{part.shown!r} holds values of {name!r} other than {shown}, the value in the name of "
@@ -241,12 +260,13 @@ def _check_key(part: _Part, name: str, column: pa.ChunkedArray) -> None:
         raise EvidenceError(msg)
 
 
-def _is_written(value: Any, text: str | None) -> bool:
-    """Return whether a folder's name gives a value of a file.
+def _matches_name(value: Any, text: str | None) -> bool:
+    """Return whether a value of a file equals the value in the name of its folder.
 
     Examples
     --------
-    >>> _is_written(1, "01"), _is_written(date(2026, 3, 2), "2026-03-02"), _is_written(None, "0")
+    >>> march = date(2026, 3, 2)
+    >>> _matches_name(1, "01"), _matches_name(march, "2026-03-02"), _matches_name(None, "0")
     (True, True, False)
     """
     if text is None or is_missing(value):

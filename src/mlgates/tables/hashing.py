@@ -1,4 +1,4 @@
-"""Hashes of texts, and of rows by value: equal rows of any two tables have equal hashes."""
+"""Hashes of texts, and hashes of rows: equal rows have equal hashes, also in different tables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -43,7 +43,7 @@ _TAGS = {
 
 
 def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
-    """Return two hashes of 64 bits for each row.
+    """Return two hashes of 64 bits for each row of some columns.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
     rows = len(columns[0][0])
     total = np.zeros((2, rows), np.uint64)
     for place, (array, field) in enumerate(columns):
-        first, second, tag = _cells(array, field)
+        first, second, tag = _words(array, field)
         for side, cells in enumerate((first, second)):
             seed = np.uint64((_STEP * (2 * place + side + 1)) & _MASK)
             for start in range(0, rows, _BLOCK):
@@ -85,7 +85,10 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
 
 
 def _mixed(words: Words) -> Words:
-    """Return the words with all bits mixed, one to one; `words` is overwritten."""
+    """Mix the bits of each word, so that similar words differ in many bits; overwrite `words`.
+
+    Different words stay different.
+    """
     words ^= words >> _SHIFTS[0]
     words *= _FIRST
     words ^= words >> _SHIFTS[1]
@@ -94,8 +97,11 @@ def _mixed(words: Words) -> Words:
     return words
 
 
-def _cells(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
-    """Return the cells of a column as two words each, and the tags of their kinds."""
+def _words(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
+    """Return two 64-bit words for each cell of a column, and a tag for the kind of its value.
+
+    The tag makes the hashes of values of different kinds differ, such as those of 1 and "1".
+    """
     kind, array = field.kind, encoding.decode(array)
     if kind in ("nested", "unreadable"):
         problem = (
@@ -124,7 +130,7 @@ def _tags(rows: int, kind: str) -> Words:
 
 
 def _numbers(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words]:
-    """Return numbers, bools and times as words, and the tags of their kinds."""
+    """Return a 64-bit word for each number, bool or time, and a tag for its kind."""
     if field.kind == "float":
         return _floats(encoding.to_floats(array).astype(np.float64, copy=False))
     if stored_kind(field, array) == "decimal":
@@ -155,13 +161,16 @@ def _numbers(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words]:
 
 
 def _joined(array: pa.ChunkedArray, dtype: Any) -> npt.NDArray[Any]:
-    """Return the chunks of a column of bools or integers at full length, 0 where missing."""
+    """Join the chunks of a column of bools or integers to one numpy array, with 0 for nulls."""
     parts = [encoding.filled(chunk, 0) for chunk in array.chunks]
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype or np.int64), *parts])
 
 
 def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
-    """Return floats as words: whole ones as the integers they equal, others as their bits."""
+    """Return a 64-bit word for each float, and a tag for its kind.
+
+    The word of a whole number is the integer that equals it; that of any other float is its bits.
+    """
     words, tag = np.empty(len(values), np.uint64), np.empty(len(values), np.uint64)
     number, fraction = np.uint64(_TAGS["number"]), np.uint64(_TAGS["fraction"])
     for start in range(0, len(values), _BLOCK):
@@ -185,7 +194,10 @@ def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
 
 
 def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
-    """Return decimals as words: whole ones as integers, others as their nearest doubles."""
+    """Return a 64-bit word for each decimal, and a tag for its kind.
+
+    The word of a whole number is the integer; any other decimal has the word of its nearest double.
+    """
     filled = pc.fill_null(array, pa.scalar(0, array.type))
     doubles = encoding.to_doubles(filled)
     words, tag = _floats(doubles)
@@ -199,7 +211,7 @@ def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
 
 
 def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
-    """Return a hash of 64 bits for each text; sides 0 and 1 are independent.
+    """Return a hash of 64 bits for each text; `side` 0 and 1 are two independent hash functions.
 
     Examples
     --------
@@ -224,7 +236,11 @@ def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
 def _hashes_of_block(
     words: Words, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], factor: int
 ) -> Words:
-    """Return the hash of each text: a sum over its words of eight bytes."""
+    """Return the hash of each text of a block: a sum over its words of eight bytes.
+
+    `starts` and `lengths` are the positions and sizes of the texts in bytes. `words` has, for each
+    byte, the eight bytes from there on as an integer.
+    """
     total = lengths.astype(np.uint64) * np.uint64(factor)
     rows: Any = slice(None)
     for at in range(0, int(lengths.max(initial=0)), 8):

@@ -1,4 +1,6 @@
-"""Convert columns of Python objects to Arrow, if all cells are of one family of types.
+"""Convert columns of Python objects to Arrow, if the types of all cells belong together.
+
+A family of types is, for example, all integers. A column that mixes families is unreadable.
 
 Arrow alone infers the type from the first cells and converts the others: True becomes 1.0 after a
 float, a timestamp loses its time of day after a date, and nanoseconds are cut off. Here the types
@@ -65,7 +67,7 @@ _MISSING_NAMES = frozenset({"NoneType", "NAType", "NaTType"})
 
 
 def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) -> ArrowColumn:
-    """Convert a column of Python objects by the types of its cells.
+    """Convert a column of Python objects to Arrow, according to the types of all its cells.
 
     None, ``pandas.NA``, ``NaT`` and NaN become null; `keep_nan` keeps the NaN of a column that
     holds only floats. The column is unreadable if its cells are of several families of types, or
@@ -87,7 +89,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
     if floats and all(v != v for v in [v for v in values if type(v) in floats]):  # noqa: PLR0124
         types -= floats
     if not all(t is type(None) or issubclass(t, float) for t in (seen - types) | floats):
-        values = _present(values)  # Arrow reads None and Python's own NaN as missing
+        values = _none_if_missing(values)  # Arrow reads None and Python's own NaN as missing
     families = {_family(t) for t in types}
     if "int" in families and families in ({"int", "float"}, {"int", "decimal"}):
         families -= {"int"}
@@ -111,12 +113,12 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
     else:
         problem = f"mixes values of the types {label}; convert them to one type first"
         label = f"mixed ({label})"
-    types_of_cells = [None if v is None else type(v).__name__ for v in _present(values)]
+    types_of_cells = [None if v is None else type(v).__name__ for v in _none_if_missing(values)]
     return unreadable(name, label, f"column {name!r} {problem}", types_of_cells)
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a cell is None, NA, NaT or NaN; never raises.
+    """Return whether a cell is None, NA, NaT or NaN; it never raises.
 
     Examples
     --------
@@ -132,15 +134,19 @@ def is_missing(value: object) -> bool:
 
 
 class _UnreadableError(Exception):
-    """No Arrow type fits the cells; the arguments are the problem (a clause) and a type label."""
+    """No Arrow type can store the cells of a column.
+
+    The arguments are the problem, as the end of a sentence about the column, and a name for its
+    type.
+    """
 
 
 def _family(cell_type: type) -> str | None:
     return next((family for family, of in _FAMILIES.items() if issubclass(cell_type, of)), None)
 
 
-def _present(values: Sequence[Any]) -> Sequence[Any]:
-    """Replace every missing cell by None."""
+def _none_if_missing(values: Sequence[Any]) -> Sequence[Any]:
+    """Return the cells with None in place of every missing one (NA, NaT, NaN)."""
     types = set(map(type, values))
     absent = {t for t in types if t.__name__ in _MISSING_NAMES}
     doubtful = {t for t in types - absent if issubclass(t, _HAVING_NAN)}
@@ -153,15 +159,15 @@ def _present(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _converted(family: str, values: Sequence[Any]) -> Any:
-    """Convert cells of one family of types to an Arrow array."""
+    """Convert cells, whose types all belong to one family such as "int", to an Arrow array."""
     if family == "null":
         return pa.nulls(len(values))
     if family in ("int", "float", "decimal"):
         return _numbers(family, values)
     if family in ("timestamp", "time", "duration"):
-        return _times(family, _present(values))
+        return _times(family, _none_if_missing(values))
     if family in ("datetime64", "timedelta64"):
-        return _numpy_times(_present(values))
+        return _numpy_times(_none_if_missing(values))
     if family in ("struct", "list"):
         with suppress_errors() as caught:  # a user's subclass of list can raise anything
             deep = nests_too_deep(values)
@@ -177,7 +183,10 @@ def _converted(family: str, values: Sequence[Any]) -> Any:
 
 
 def _numbers(family: str, values: Any) -> Any:
-    """Convert numbers; whole ones to the first of int64, uint64 and decimals that holds all."""
+    """Convert numbers to an Arrow array.
+
+    Integers get the first of the types int64, uint64 and decimals that can store all of them.
+    """
     if family == "float":
         try:
             return pa.array(values, pa.float64(), from_pandas=True)
@@ -187,7 +196,7 @@ def _numbers(family: str, values: Any) -> Any:
             raise _UnreadableError(problem, "mixed (float, int)") from None
     if family == "decimal":
         try:
-            return pa.array(_present(values))
+            return pa.array(_none_if_missing(values))
         except UNCONVERTIBLE:
             problem = "holds Decimal values that Arrow can't represent (infinite, or of more than "
             problem += "76 digits); convert them to float"
@@ -195,7 +204,7 @@ def _numbers(family: str, values: Any) -> Any:
     try:
         return pa.array(values, pa.int64(), from_pandas=True)
     except (OverflowError, pa.ArrowInvalid):
-        cells = [None if value is None else int(value) for value in _present(values)]
+        cells = [None if value is None else int(value) for value in _none_if_missing(values)]
     for wider in (pa.uint64(), *_BEYOND_64_BITS):
         try:
             return pa.array(cells, wider)
@@ -206,7 +215,10 @@ def _numbers(family: str, values: Any) -> Any:
 
 
 def _times(family: str, cells: Sequence[Any]) -> Any:
-    """Convert datetimes, times of day or timedeltas; to nanoseconds if any cell has them."""
+    """Convert datetimes, times of day or timedeltas to an Arrow array.
+
+    The unit is nanoseconds if any cell has nanoseconds, else microseconds.
+    """
     if family == "time":
         if any(cell is not None and cell.tzinfo is not None for cell in cells):
             problem = (
@@ -234,7 +246,7 @@ def _times(family: str, cells: Sequence[Any]) -> Any:
 
 
 def _numpy_times(cells: Sequence[Any]) -> Any:
-    """Convert numpy datetimes or timedeltas to the finest unit among them."""
+    """Convert numpy datetimes or timedeltas to an Arrow array in the finest unit among them."""
     empty = type(next(cell for cell in cells if cell is not None))("NaT")
     array = np.array([empty if cell is None else cell for cell in cells])
     pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
@@ -247,7 +259,7 @@ def _numpy_times(cells: Sequence[Any]) -> Any:
 
 
 def in_arrow_units(values: Any) -> Any:
-    """Convert numpy datetimes or timedeltas to the nearest finer unit that Arrow has.
+    """Convert numpy datetimes or timedeltas to the nearest unit that Arrow has and that is as fine.
 
     Raises OverflowError for values outside the range of that unit: numpy and Arrow would wrap
     around without an error.

@@ -1,4 +1,4 @@
-"""Stream Parquet files in batches of bounded rows and bytes."""
+"""Read Parquet files in batches with a bounded number of rows and bytes."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,7 +32,7 @@ _DICTIONARY = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY"})
 
 
 def open_file(path: Path) -> Source:
-    """Return the source of a Parquet file; raise EvidenceError for other files.
+    """Open a Parquet file as a `Source`; raise EvidenceError for other files.
 
     Examples
     --------
@@ -56,7 +56,7 @@ NOT_PARQUET = "is not a Parquet file"
 
 
 def problem_of(path: Path) -> str:
-    """Return why a regular file is no Parquet file that can be read; "" if it may be one.
+    """Return why a file can't be read as Parquet, as the end of a sentence; "" if it can.
 
     Raises OSError if the file can't be opened.
     """
@@ -75,7 +75,7 @@ def problem_of(path: Path) -> str:
 
 
 def described(path: Path) -> tuple[dict[str, Field], int]:
-    """Return the columns and the number of rows of a file, from its footer."""
+    """Read the columns and the number of rows of a file from its footer."""
     with _opened(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
         names = schema.names
@@ -85,9 +85,10 @@ def described(path: Path) -> tuple[dict[str, Field], int]:
 
 
 def read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of a file in order, in plain types; at least one table.
+    """Yield the rows of a file in order, as tables in plain types; at least one table is yielded.
 
-    Batches have at most `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
+    `names` are the columns to read, and `fields` describes all columns. Each table has at most
+    `BATCH_ROWS` rows and about `BATCH_BYTES` bytes.
     """
     wanted = {name: fields[name] for name in names}
     with _opened(path) as file:
@@ -105,7 +106,10 @@ def read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iter
 
 
 def _normalised(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
-    """Return columns in plain types; a name with a dot may have selected more columns."""
+    """Return the columns described by `fields` in plain types.
+
+    Other columns are dropped: Arrow also reads columns for which a name with a dot is a path.
+    """
     if not fields:
         return table.select([])
     arrays = [normalise(table.column(name), field) for name, field in fields.items()]
@@ -114,7 +118,7 @@ def _normalised(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
 
 @contextmanager
 def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
-    """Open a file to be read with little memory; turn errors of the reader into EvidenceError."""
+    """Open a file for reading with little memory; turn errors of the reader into EvidenceError."""
     try:
         # In nanoseconds, INT96 timestamps after 2262 would overflow.
         with pq.ParquetFile(
@@ -136,7 +140,11 @@ def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
 
 
 class _Leaf(NamedTuple):
-    """A leaf column of the file: its position, path, and bytes per value (None: they vary)."""
+    """A leaf column of the file: its position, its path, and its bytes per value.
+
+    `width` is None if the size of values varies. `is_flat` is false for values inside lists or
+    structs.
+    """
 
     position: int
     path: str
@@ -145,7 +153,7 @@ class _Leaf(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """How to read a row group: rows at a time, and the columns that stay encoded."""
+    """How to read one row group: how many rows at a time, and which columns to keep encoded."""
 
     rows: int
     at_a_time: int
@@ -156,7 +164,7 @@ class _Plan(NamedTuple):
 
 @dataclass
 class _Layout:
-    """What of a file is read, and how its row groups are read with bounded memory.
+    """The columns to read from a file, and how to read its row groups with bounded memory.
 
     Encoded sizes say little about sizes in memory: a dictionary of one long text repeated a
     million times takes a few bytes. So texts of a dictionary stay encoded where they are many times
@@ -187,7 +195,7 @@ class _Layout:
         return cls(path, file, leaves, types)
 
     def plan(self, group: int) -> _Plan:
-        """Return how to read a row group."""
+        """Decide how to read a row group, given by its number."""
         row_group = self.file.metadata.row_group(group)
         rows = row_group.num_rows
         most, packed, row_bytes, largest = BATCH_ROWS, set(), 0.0, 0.0
@@ -223,7 +231,10 @@ class _Layout:
     def _rows_of_texts(
         self, group: int, leaf: _Leaf, chunk: Any, values_per_row: float
     ) -> tuple[int, bool]:
-        """Return how many rows of a column of texts to read at a time, and whether encoded."""
+        """Return how many rows of a column of texts to read at a time.
+
+        Also return whether to keep the column dictionary-encoded.
+        """
         size, encodings = chunk.total_uncompressed_size, set(chunk.encodings)
         if encodings & _DICTIONARY:
             if leaf.is_flat and size <= 4 * chunk.num_values:
@@ -238,7 +249,7 @@ class _Layout:
         return BATCH_ROWS, False
 
     def _longest(self, group: int, leaf: _Leaf) -> int:
-        """Return the length of the longest text in the dictionary of a column chunk."""
+        """Return the length in bytes of the longest text in the dictionary of a column chunk."""
         with _opened(self.path, metadata=self.file.metadata, read_dictionary=[leaf.path]) as file:
             batch = next(file.iter_batches(1, row_groups=[group], columns=[leaf.path]))
         lengths = [_longest_of(array) for array in batch.columns]
@@ -259,7 +270,10 @@ def _longest_of(array: pa.Array) -> int:
 
 
 def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
-    """Yield rows of a file in order, in tables of about `BATCH_BYTES`."""
+    """Yield the rows of a file in order, in tables of about `BATCH_BYTES` bytes.
+
+    Small row groups are read together.
+    """
     metadata = layout.file.metadata
     small: list[int] = []  # row groups that fit into one batch
     rows, size = 0, 0.0
@@ -279,7 +293,10 @@ def _pieces(layout: _Layout, columns: list[str]) -> Iterator[pa.Table]:
 def _read(
     layout: _Layout, columns: list[str], groups: list[int], rows: int, packed: frozenset[str]
 ) -> Iterator[pa.Table]:
-    """Yield row groups in tables of so many rows, with some columns read as dictionaries."""
+    """Yield the rows of some row groups in tables of at most `rows` rows.
+
+    Columns in `packed` are read as dictionaries.
+    """
     if not groups:
         return
     with ExitStack() as stack:
@@ -294,10 +311,10 @@ def _read(
 def _unpacked(
     table: pa.Table, packed: frozenset[str], types: Mapping[str, pa.DataType]
 ) -> Iterator[pa.Table]:
-    """Yield a table in parts of about `BATCH_BYTES`, with encoded texts decoded.
+    """Yield a table in parts of about `BATCH_BYTES` bytes, after decoding the columns in `packed`.
 
-    Texts that are larger than a batch stay encoded: their parts are small only as long as they are
-    read one after another.
+    Columns of texts that are larger than a batch stay encoded: their parts are small only as long
+    as they are read one after another.
     """
     sizes = {name: row_bytes(table.column(name)) for name in packed}
     decoded = {name: float(size.sum()) for name, size in sizes.items()}
@@ -325,7 +342,10 @@ def _unpacked(
 
 
 def _cuts(each: npt.NDArray[np.float64], most: int) -> list[int]:
-    """Return the ends of runs of rows that take at most so many bytes each, or one row."""
+    """Return where to cut rows into parts of at most `most` bytes, given the bytes of each row.
+
+    A part has at least one row. The result is the end of each part.
+    """
     sums, ends = np.cumsum(each), []
     end = 0
     while end < len(sums):

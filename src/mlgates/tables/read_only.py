@@ -1,4 +1,4 @@
-"""Read-only copies of containers for user code."""
+"""Read-only copies of tables, arrays and other containers, which are given to user code."""
 
 import copy
 import sys
@@ -14,7 +14,7 @@ __all__ = ["read_only"]
 
 
 def read_only(value: Any) -> Any:
-    """Return a shallow copy, so that user code can't write to the caller's data.
+    """Return a copy of a value through which user code can't change the caller's data.
 
     numpy arrays become read-only views, and containers are copied around such views. Immutable
     values, and those that are not data (models), are returned unchanged. Python objects in the
@@ -51,7 +51,7 @@ def read_only(value: Any) -> Any:
 
 
 def _read_only_pandas(value: Any) -> Any:
-    """Return a copy of a frame or series around read-only views of its numpy arrays."""
+    """Return a copy of a frame or series whose columns are read-only views of the numpy arrays."""
     pandas = sys.modules["pandas"]
     index = value.index.copy()  # shares the labels, but not the names
 

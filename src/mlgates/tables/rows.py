@@ -1,4 +1,4 @@
-"""Select, copy, alter and compare rows of features in the container that a model takes.
+"""Select, copy, alter and compare rows of features, in whatever container a model takes.
 
 pandas and polars are used but never imported.
 """
@@ -29,7 +29,9 @@ _WITH_ROWS = frozenset(
 
 
 class Rows:
-    """Rows in a container; with `request`, one raw request of any type, without columns.
+    """Rows of features in the container that a model takes, or one raw request of any type.
+
+    A raw request counts as one row and has no columns.
 
     Examples
     --------
@@ -61,24 +63,24 @@ class Rows:
         self.names = tuple(str(key) for key in self._keys)
 
     def take(self, where: Any) -> Any:
-        """Return the rows at some positions, in a container of the same kind."""
+        """Return the rows at the positions `where`, in a container of the same kind."""
         return self._like(_take(self._cells, where))
 
     def _like(self, cells: Any) -> Any:
         return cells.lazy() if self._is_lazy else cells
 
     def copy(self) -> Any:
-        """Return a copy that shares no mutable data."""
+        """Return a copy of the container that shares no mutable data with it."""
         return _copy(self.value)
 
     def differences(self, other: Any) -> tuple[str, ...]:
-        """Return the names of the parts, like "cells", in which another container differs."""
+        """Return in which respects another container differs, such as ("index", "cells")."""
         if self._request:
             return () if _same(self.value, other) else ("cells",)
         return _differences(self.value, other)
 
     def is_text(self, i: int) -> bool:
-        """Return whether a column has a text type, or holds only texts."""
+        """Return whether column number `i` has a text type, or only text values."""
         if self._kind == "sparse":
             return False
         column = self._column(i)
@@ -104,7 +106,7 @@ class Rows:
         return bool(known) and all(isinstance(cell, str) for cell in known)
 
     def _column(self, i: int) -> Any:
-        """Return the cells of a column as a container of one column."""
+        """Return the cells of column number `i` as a container of one column."""
         if self._kind != "sequence":
             cells = column_at(self._cells, i)
             return cells.astype(np.float64) if self._kind == "sparse" else cells
@@ -112,7 +114,10 @@ class Rows:
         return [row.get(key) if isinstance(row, dict) else row[key] for row in self.value]
 
     def constant(self, i: int, cell: str | None) -> Any:
-        """Return the rows with one text, or null, in a whole column; None if that is impossible."""
+        """Return the rows with column number `i` set to one text, or to null, in all rows.
+
+        None if the column can't hold that value.
+        """
         if not self._keys:
             return None
         key, kind, value = self._keys[i], self._kind, self._cells
@@ -143,7 +148,10 @@ class Rows:
         return None
 
     def reordered(self, order: Sequence[int]) -> Any:
-        """Return the rows with their columns reordered; rows without column names are unchanged."""
+        """Return the rows with their columns in another order.
+
+        Rows without column names are returned unchanged.
+        """
         if not self.named:
             return self.value
         keys, kind, value = [self._keys[i] for i in order], self._kind, self._cells
@@ -158,7 +166,7 @@ class Rows:
 
 
 def rows_like(value: Any, *, request: bool = False) -> Rows:
-    """Wrap a container of rows; `request` for one raw request.
+    """Wrap a container of rows; with `request`, the value is one raw request.
 
     Files, DuckDB relations and streams are read into an Arrow table. Raises EvidenceError for
     values without rows.
@@ -190,12 +198,13 @@ def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
 
 
 def _length(value: Any) -> int:
-    """Return the number of rows of a container in memory; raise EvidenceError if it has no rows."""
+    """Return the number of rows of a container in memory; raise EvidenceError if it has none."""
     kind = kind_of(value)
     if kind == "mapping":
         sizes = {_length(column) for column in value.values()}
         if len(sizes) > 1:
-            msg = f"its columns have from {min(sizes):,} to {max(sizes):,} rows"
+            msg = "the columns of a dict must have equally many rows, got from "
+            msg += f"{min(sizes):,} to {max(sizes):,} rows"
             raise EvidenceError(msg)
         return max(sizes, default=0)
     if kind == "sparse" or (kind == "numpy" and value.ndim):
@@ -231,7 +240,10 @@ def _take(value: Any, where: Any) -> Any:
 
 
 def _copy(value: Any) -> Any:
-    """Copy a container deeply; immutable containers and objects that can't be copied are shared."""
+    """Copy a container with all objects in it.
+
+    Immutable containers, and objects that can't be copied, are shared with the original.
+    """
     kind = kind_of(value)
     if kind in ("arrow", "arrow column"):
         return value
@@ -258,7 +270,10 @@ def _copy(value: Any) -> Any:
 
 
 def _differences(left: Any, right: Any) -> tuple[str, ...]:
-    """Return the parts in which two containers differ; "cells" only if all other parts agree."""
+    """Return the respects in which two containers differ, such as ("columns", "index").
+
+    "cells" is included only if the containers agree in everything else.
+    """
     if type(left) is not type(right):
         return ("type",)
     if isinstance(left, Mapping):
@@ -275,7 +290,7 @@ def _differences(left: Any, right: Any) -> tuple[str, ...]:
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """Return by name the parts of a container that a model could change."""
+    """Return by name everything in a container that a model could change, such as its index."""
     kind = kind_of(value)
     if kind in ("numpy", "sparse"):
         cells = value if kind == "numpy" else value.tocoo()
@@ -299,7 +314,7 @@ def _parts(value: Any) -> dict[str, Any]:
 
 
 def _structured(kind: type, columns: Mapping[str, Any]) -> Any:
-    """Return a structured array with the given columns."""
+    """Build a structured array, of the class `kind`, that has the given columns."""
     dtype = [(name, cells.dtype) for name, cells in columns.items()]
     rows: Any = np.empty(len(next(iter(columns.values()))), dtype=dtype).view(kind)
     for name, cells in columns.items():
@@ -308,7 +323,7 @@ def _structured(kind: type, columns: Mapping[str, Any]) -> Any:
 
 
 def _with_cell(row: Any, key: Any, cell: object) -> Any:
-    """Return a row (a dict or a sequence) with one cell replaced."""
+    """Return a copy of a row, a dict or a sequence, in which one cell is replaced."""
     if isinstance(row, dict):
         return {**row, key: cell}
     cells = [*row[:key], cell, *row[key + 1 :]]
@@ -316,7 +331,7 @@ def _with_cell(row: Any, key: Any, cell: object) -> Any:
 
 
 def _constant_like(column: Any, cell: str | None) -> Any:
-    """Return a column of the same kind, type and length that repeats one cell.
+    """Return a column of the same type and length as `column` in which all cells are the given one.
 
     Raises TypeError, ValueError or ArrowException if the type can't hold the cell.
     """
@@ -348,7 +363,7 @@ def _constant_like(column: Any, cell: str | None) -> Any:
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Return whether two values are deeply equal; NaN equals NaN."""
+    """Return whether two values are equal, including everything inside them; NaN equals NaN."""
     if left is right or type(left) is not type(right):
         return left is right
     if isinstance(left, np.ndarray):

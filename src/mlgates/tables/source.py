@@ -1,8 +1,8 @@
-"""Read tables of any kind as Arrow batches, as often as needed.
+"""Read tables of any kind as batches of Arrow data, any number of times.
 
 Lazy tables (polars LazyFrames, DuckDB relations) are described without running their query over
-rows, and read in batches of the columns asked for, so that they need not fit into memory. Errors of
-their engines become `EvidenceError`.
+rows. They are read in batches, and only the requested columns, so that they need not fit into
+memory. Errors of their engines become `EvidenceError`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -95,26 +95,30 @@ class Source:
     retype: Callable[[Mapping[str, pa.DataType]], "Source"] | None = None
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[pa.Table]:
-        """Yield batches of columns (default: all) in plain types, in the order of the rows.
+        """Yield the table in batches, in the order of its rows and in plain Arrow types.
 
-        There is at least one batch; a table in memory is one. Raises EvidenceError if the table
-        lacks a column or can't be read, or if a text is not valid UTF-8.
+        `columns` are the columns to read, by default all. There is at least one batch; a table in
+        memory is one batch. Raises EvidenceError if the table lacks a column or can't be read, or
+        if a text is not valid UTF-8.
         """
         names = list(self.schema if columns is None else dict.fromkeys(columns))
         absent = [name for name in names if name not in self.schema]
         if absent:
             raise no_column(absent, self.schema)
         texts = [name for name in names if self.schema[name].kind == "string"]
-        return _decodable(self.read(names), texts) if texts else self.read(names)
+        return _check_texts(self.read(names), texts) if texts else self.read(names)
 
     def whole(self) -> Any:
-        """Return the table for user code: as given if it is in memory, else as an Arrow table."""
+        """Return the table for user code: the user's own object, or an Arrow table.
+
+        The user's object is returned if the table is in memory.
+        """
         return self.arrow() if self.native is None else self.native
 
     def arrow(
         self, columns: Iterable[str] | None = None, rows: npt.NDArray[np.int64] | None = None
     ) -> pa.Table:
-        """Return columns (default: all) as one Arrow table in plain types.
+        """Read some columns, by default all, into one Arrow table in plain types.
 
         `rows` selects rows by their numbers, which are in order.
         """
@@ -124,7 +128,7 @@ class Source:
         return pa.concat_tables(map(self._decoded, batches))
 
     def _decoded(self, batch: pa.Table) -> pa.Table:
-        """Return a batch in which only categories are dictionaries."""
+        """Decode the dictionary-encoded columns of a batch, except those that are categories."""
         for i, (name, array) in enumerate(zip(batch.column_names, batch.columns, strict=True)):
             if pa.types.is_dictionary(array.type) and not self.schema[name].encoded:
                 batch = batch.set_column(i, name, decode(array))
@@ -137,7 +141,7 @@ class Source:
 
 
 def as_source(table: Any) -> Source:
-    """Return a `Source` that reads a table of any kind.
+    """Return a `Source` that reads a table of any kind that mlgates accepts.
 
     Besides the containers in `_ACCEPTED`, structured arrays, frames that narwhals supports, and
     sources are accepted; a source is returned unchanged. A column that can't be read has the kind
@@ -190,7 +194,7 @@ def as_source(table: Any) -> Source:
 
 
 def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
-    """Convert the columns of a table in memory."""
+    """Convert each column of a table in memory to Arrow; `kind` is the kind of its container."""
     remedy = _REMEDIES.get(kind, "rename them")
     if kind == "sequence":
         odd = sorted({containers.name_of(row) for row in table if not isinstance(row, Mapping)})
@@ -230,7 +234,10 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
 
 
 def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> Iterable[ArrowColumn]:
-    """Convert records in time that grows with the number of their cells, not of all columns."""
+    """Convert a list of records (dicts), which need not all have the same keys, to Arrow columns.
+
+    The time grows with the number of cells that are present, also if there are many rare keys.
+    """
     columns: dict[Any, tuple[list[int], list[Any]]] = {}
     for i, record in enumerate(records):
         for name, value in record.items():
@@ -250,7 +257,7 @@ def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> It
 
 
 def _open_lazy(frame: Any) -> Source:
-    """Return the source of a polars LazyFrame."""
+    """Build the `Source` of a polars LazyFrame."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
         names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
@@ -274,7 +281,7 @@ def _open_lazy(frame: Any) -> Source:
 
 
 def collected(frame: Any) -> Any:
-    """Collect a polars LazyFrame; raise EvidenceError if its query fails."""
+    """Collect a polars LazyFrame into a DataFrame; raise EvidenceError if its query fails."""
     with _engine_errors("polars"):
         return frame.collect()
 
@@ -285,7 +292,7 @@ def _arrow_of(frame: Any) -> pa.Table:
 
 
 def _open_relation(relation: Any) -> Source:
-    """Return the source of a DuckDB relation; each reading runs its query."""
+    """Build the `Source` of a DuckDB relation, whose query runs each time it is read."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
         names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
@@ -314,7 +321,7 @@ def _taken(batches: Iterator[pa.Table], rows: npt.NDArray[np.int64]) -> Iterator
 
 
 def _rows_at_a_time(fields: Iterable[Field]) -> int:
-    """Return how many rows to ask an engine for: few where single rows may be large."""
+    """Return how many rows to request from an engine at a time: few if single rows may be large."""
     sizes = {field.kind in ("string", "binary", "nested", "unreadable") for field in fields}
     return _BLOCK_ROWS if True in sizes else BATCH_ROWS
 
@@ -328,7 +335,7 @@ def _reader_of(relation: Any, rows: int) -> pa.RecordBatchReader:
 
 
 def through_narwhals(table: Any) -> pa.Table | None:
-    """Convert a frame of any library that narwhals supports; None if that is not possible.
+    """Convert a frame of any library that narwhals supports to Arrow; None if that is impossible.
 
     It serves frames that are not recognised here, such as those of Modin, cuDF and Dask.
     """
@@ -348,7 +355,10 @@ def through_narwhals(table: Any) -> pa.Table | None:
 
 @contextmanager
 def _engine_errors(name: str) -> Iterator[None]:
-    """Turn any error of an engine into EvidenceError without its message, which may show data."""
+    """Turn any error of a query engine into EvidenceError.
+
+    The message of the error is left out, because it may contain data. `name` is the engine.
+    """
     with suppress_errors() as caught:
         yield
     if isinstance(caught.error, EvidenceError):
@@ -358,8 +368,11 @@ def _engine_errors(name: str) -> Iterator[None]:
         raise EvidenceError(msg) from caught.error
 
 
-def _decodable(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Table]:
-    """Yield batches; raise EvidenceError for a text that is not valid UTF-8."""
+def _check_texts(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Table]:
+    """Yield the batches unchanged; raise EvidenceError for a text in them that is not valid UTF-8.
+
+    `texts` are the names of the columns to check.
+    """
     rows = 0
     for batch in batches:
         for name in texts:
@@ -370,9 +383,9 @@ def _decodable(batches: Iterator[pa.Table], texts: list[str]) -> Iterator[pa.Tab
 
 
 def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Join small tables, such as those of many files, up to the size of a batch.
+    """Join small tables, such as those of many files, into tables of about the size of a batch.
 
-    Each batch costs time whatever its size.
+    Fewer batches are faster, because each batch costs time whatever its size.
     """
     held: list[pa.Table] = []
     rows, size = 0, 0.0
@@ -390,7 +403,7 @@ def joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def row_bytes(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Return the bytes of each row of a column, in memory and without a dictionary."""
+    """Return how many bytes each row of a column takes in memory without dictionary encoding."""
     type_ = column.type
     parts = []
     for chunk in column.chunks:
@@ -424,12 +437,12 @@ def _concatenated(tables: list[pa.Table]) -> pa.Table:
 
 
 def as_tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield each batch as a table; an empty table if there is no batch."""
+    """Yield each batch as a table; if there is no batch, yield one empty table."""
     return at_least_one((pa.Table.from_batches([b]) for b in batches), schema.empty_table)
 
 
 def at_least_one(tables: Iterator[pa.Table], make: Callable[[], pa.Table]) -> Iterator[pa.Table]:
-    """Yield tables; an empty one if there is none."""
+    """Yield the given tables; if there is none, yield the empty table that `make` returns."""
     is_empty = True
     for table in tables:
         is_empty = False
