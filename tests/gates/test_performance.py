@@ -404,7 +404,7 @@ def test_a_misspelt_positive_is_not_taken_for_a_negative(metric, stray):
     result = gate.run(**given, pos_label="yes")
     assert result.verdict == "error"
     assert result.reason == (
-        f"`{metric}` needs predictions with labels of `y_true`, got '{stray}', which may be a "
+        f"`{metric}` needs predicted labels that are in `y_true`, got '{stray}', which may be a "
         "misspelt positive label"
     )
     assert not mg.Performance("recall", at_least=0.1).run(**given, pos_label="yes").passed

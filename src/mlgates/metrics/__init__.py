@@ -45,7 +45,7 @@ def find(
     owner: str,
     greater_is_better: bool | None = None,  # noqa: FBT001
 ) -> Metric:
-    """Return the metric with this name, or the metric of a function.
+    """Return the metric for the option `metric` of a gate, which is a name or a function.
 
     `owner` is the gate, for messages. `greater_is_better` is the direction of a function or of a
     metric without one.

@@ -64,21 +64,25 @@ class CountMetric(Metric):
 
     @abstractmethod
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the values for many confusion matrices: shape ``(..., k, k)`` to ``(...)``.
+        """Return the value of the metric for many confusion matrices at once; NaN where undefined.
 
-        NaN if the metric is undefined.
+        Confusion matrices of shape ``(..., k, k)`` give values of shape ``(...)``. `positive` is
+        the position of the positive class.
         """
 
     def positive(self, outcomes: Outcomes) -> int | None:
-        """Return the positive class if the metric needs one."""
+        """Return the position of the positive class; None if the metric has none.
+
+        Raises EvidenceError for predicted labels that the metric does not accept.
+        """
         if self.strict and outcomes.unseen:
-            msg = f"`{self.name}` needs predictions with labels of `y_true`, got "
+            msg = f"`{self.name}` needs predicted labels that are in `y_true`, got "
             msg += f"{list_labels(outcomes.unseen)}, which may be a misspelt positive label"
             raise EvidenceError(msg)
         return outcomes.binary(self.name) if self.binary else None
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return value and interval, computed from the confusion matrix."""
+        """Compute the value and its confidence interval from the confusion matrix."""
         value = float(self.of_cells(outcomes.cells, self.positive(outcomes)))
         if np.isnan(value):
             return undefined(self.undefined_reason or f"no {self.counted}")
@@ -89,17 +93,17 @@ class CountMetric(Metric):
 
     @abstractmethod
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the smallest denominator, and the name of its rows for messages.
+        """Return the smallest number of rows in a denominator, and a name for these rows.
 
-        The name is empty if the denominator is all rows, whose number the gate checks.
+        The name is empty if the denominator is all rows, because the gate checks their number.
         """
 
     @abstractmethod
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the estimate with an interval."""
+        """Return the value with its confidence interval."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Resample the joint counts of (true, candidate's, production's label).
+        """Compare two models by resampling the joint counts of the true label and both predictions.
 
         One row is added, half to the gains and half to the losses, as Agresti and Min do for paired
         shares: with few discordant rows the resamples would vary too little. If all classes have
@@ -153,7 +157,10 @@ class CountMetric(Metric):
 
 
 def _sums(counts: Floats, codes: Codes, k: int) -> Floats:
-    """Return the sums of the columns of ``(b, m)`` counts by code, shape ``(b, k)``."""
+    """Add up the columns of ``(b, m)`` counts that have the same code, giving shape ``(b, k)``.
+
+    `codes` has one code from 0 to k - 1 for each column.
+    """
     order = np.argsort(codes, kind="stable")
     filled, starts = np.unique(codes[order], return_index=True)
     sums = np.zeros((len(counts), k))
@@ -163,7 +170,7 @@ def _sums(counts: Floats, codes: Codes, k: int) -> Floats:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Share(CountMetric):
-    """A share of rows, with Wilson's interval.
+    """A metric that is a share of rows, with Wilson's confidence interval.
 
     Parameters
     ----------
@@ -180,14 +187,17 @@ class Share(CountMetric):
     interval: str = "Wilson"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return numerators divided by denominators, or F1."""
+        """Return numerators divided by denominators; for F1, compute it from both."""
         return self._value(*self.share(cells, positive))
 
     def _value(self, part: Floats | float, whole: Floats | float) -> Floats:
         return _divided(2 * part, whole + part) if self.overlap else _divided(part, whole)
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the denominator; with weights, its effective number of rows."""
+        """Return the number of rows in the denominator, and a name for these rows.
+
+        With weights, it is the effective number.
+        """
         positive = self.positive(outcomes)
         n = whole = float(self.share(outcomes.cells, positive)[1])
         if outcomes.weight is not None:
@@ -195,7 +205,7 @@ class Share(CountMetric):
         return n, "" if self.counted == "rows" else self.counted
 
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return Wilson's interval."""
+        """Return the value with Wilson's confidence interval."""
         part, whole = map(float, self.share(outcomes.cells, self.positive(outcomes)))
         n, _ = self.smallest(outcomes)
         ends = wilson_interval(n if part == whole else part * (n / whole), n, confidence)
@@ -203,9 +213,10 @@ class Share(CountMetric):
         return Estimate(value, (low, high), "Wilson", {"denominator": n})
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return the paired difference, with Tango's interval if predictions don't change the rows.
+        """Compare two models on the same rows, with Tango's interval and McNemar's test.
 
-        Interval and McNemar's test use the rows that only one model counts.
+        Both use only the rows that one model counts and the other does not. If predictions change
+        which rows are in the denominator, as for precision, the counts are resampled instead.
         """
         here, there = self._counted_rows(candidate), self._counted_rows(production)
         if here is None or there is None:
@@ -226,7 +237,10 @@ class Share(CountMetric):
         return Change("Tango", tango_ends(b, c, n), (b - c) / n, p_value=exact, details=details)
 
     def _counted_rows(self, outcomes: Outcomes) -> tuple[Mask, Mask] | None:
-        """Return masks of denominator and numerator; None if predictions change the denominator."""
+        """Return a mask of the rows in the denominator, and one of those in the numerator.
+
+        Returns None if the denominator depends on the predictions.
+        """
         if self.overlap or outcomes.pred is None:
             return None
         counted, among = (part.reshape(2, 2) > 0 for part in self.share(_UNITS, 1))
@@ -242,7 +256,10 @@ class Share(CountMetric):
 
 
 def _squared_cells(outcomes: Outcomes) -> Floats:
-    """Return the sums of squared weights by cell; without weights, the counts."""
+    """Return the sum of squared weights in each cell of the confusion matrix.
+
+    Without weights, these are the counts.
+    """
     if outcomes.weight is None or outcomes.pred is None:
         return outcomes.cells
     k = len(outcomes.classes)
@@ -250,14 +267,15 @@ def _squared_cells(outcomes: Outcomes) -> Floats:
 
 
 def _divided(numerator: Floats | float, denominator: Floats | float) -> Floats:
-    """Return quotients, NaN if the denominator is 0."""
+    """Divide two arrays; the quotient is NaN where the denominator is 0."""
     return np.asarray(numerator / np.where(np.asarray(denominator) > 0, denominator, np.nan))
 
 
 class Support(NamedTuple):
-    """The rows that the value of each class is computed from.
+    """Which rows the value of each class is computed from, to check that there are enough.
 
-    `rows` counts them by class in a confusion matrix ``(k, k)``; `what` names them in messages.
+    `rows` counts these rows by class in a confusion matrix ``(k, k)``, and `what` names them in
+    messages.
     """
 
     rows: Callable[[Floats], Floats]
@@ -266,7 +284,7 @@ class Support(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MarginMetric(CountMetric):
-    """A metric computed from correct, true and predicted rows by class.
+    """A metric computed from the numbers of correct, true and predicted rows of each class.
 
     The interval has a cost that does not depend on the number of rows. For two classes it consists
     of posterior quantiles of the cells with Jeffreys' prior, for more classes of the BCa interval
@@ -288,13 +306,13 @@ class MarginMetric(CountMetric):
     interval: str = "multinomial, smoothed (two classes) or BCa"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return the values of the formula."""
+        """Apply the formula to confusion matrices."""
         del positive
         right = np.diagonal(cells, axis1=-2, axis2=-1)
         return self.formula(right, cells.sum(-1), cells.sum(-2))
 
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the smallest number of rows behind the value of a class."""
+        """Return the smallest number of rows that a class is measured on, and the rows' name."""
         if self.support is None:
             return math.inf, ""
         present = outcomes.cells.sum(1) > 0  # a class without rows has no value
@@ -303,7 +321,11 @@ class MarginMetric(CountMetric):
         return float((sums**2 / squares).min()), self.support.what
 
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the interval by resampling the cells, or combine the intervals of the classes."""
+        """Return the value with its confidence interval.
+
+        A plain mean over classes combines the intervals of the classes; other metrics resample the
+        cells of the confusion matrix.
+        """
         if self.mean_of is not None:
             axis = 1 if self.mean_of == "true" else 0
             rows = outcomes.cells.sum(axis)
@@ -337,7 +359,10 @@ class MarginMetric(CountMetric):
         return Estimate(value, ends, "multinomial (smoothed)", drawn)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Combine Tango's intervals of the classes, with McNemar's test over all classes.
+        """Compare two models on the same rows.
+
+        For a mean over the true classes, Tango's intervals of the classes are combined, and
+        McNemar's test is made over all classes. Other metrics resample counts.
 
         Under the null hypothesis of no change, the sum of ``(b - c) / n`` over the classes has
         variance ``sum((b + c) / n**2)``.
@@ -370,7 +395,7 @@ class MarginMetric(CountMetric):
 
 
 def of_mean(parts: Floats, low: Floats, high: Floats) -> tuple[float, float]:
-    """Return the interval of the mean of independent values from their own intervals.
+    """Return the confidence interval of a mean of independent values from that of each value.
 
     For ``k`` values ``p`` with intervals ``(l, u)`` and mean ``m`` it is
     ``m - sqrt(sum((p - l)**2)) / k`` to ``m + sqrt(sum((u - p)**2)) / k`` (the method of variance
@@ -473,7 +498,7 @@ COUNTS: tuple[CountMetric, ...] = (
 
 
 def _mean(parts: Floats, true: Floats, pred: Floats) -> Floats:
-    """Return the mean over classes with rows; NaN if one of their values is undefined."""
+    """Return the mean over all classes that have rows; NaN if one of their values is undefined."""
     present = true + pred > 0
     return _divided(np.where(present, parts, 0.0).sum(-1), present.sum(-1))
 

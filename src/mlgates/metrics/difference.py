@@ -31,7 +31,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Interval and test of a difference between two models.
+    """Confidence interval and test of the difference of a metric between two models.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ class Change:
 
 
 def unchanged(method: str, alike: Literal["answers", "rankings"]) -> Change:
-    """Return a change of 0, for models with the same answers or rankings on all rows."""
+    """Return a change of exactly 0, for models with the same answers or rankings on all rows."""
     return Change(method, lambda _: (0.0, 0.0), value=0.0, p_value=1.0, alike=alike)
 
 
 def normal_change(method: str, change: float, variance: float, unseen: float = 0.0) -> Change:
-    """Return the change with a normal interval, cut off at -1 and 1.
+    """Return a change with a normal confidence interval, cut off at -1 and 1.
 
-    `unseen` is added to the variance for the interval, but not for the p-value.
+    `unseen` is added to `variance` for the interval, but not for the p-value.
     """
     if not variance > 0:
         return Change(method)
@@ -86,7 +86,7 @@ def normal_change(method: str, change: float, variance: float, unseen: float = 0
 def resampled_change(
     value: float, draws: Floats, what: str, left_out: Floats | None = None
 ) -> Change:
-    """Return the change with an interval from resamples.
+    """Return a change with a bootstrap confidence interval.
 
     Parameters
     ----------
@@ -119,7 +119,10 @@ def resampled_change(
 
 
 def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
-    """Return a function of the level: Tango's interval for `b` rows gained and `c` lost of `n`."""
+    """Return a function from a confidence level to Tango's interval of a paired difference.
+
+    `b` of `n` rows are right for the first model only, and `c` for the second model only.
+    """
 
     def ends(confidence: float) -> Ends:
         low, high = tango_interval(b, c, n, confidence)
@@ -130,7 +133,7 @@ def tango_ends(b: float, c: float, n: float) -> Callable[[float], Ends]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Difference:
-    """The candidate's value of a metric minus production's, on the same rows.
+    """The value of a metric for the candidate minus that for production, on the same rows.
 
     Parameters
     ----------
@@ -223,7 +226,7 @@ def difference(
 
 
 def _same_answers(candidate: Outcomes, production: Outcomes) -> bool:
-    """Return whether both models answer the same on every row with weight."""
+    """Return whether both models give the same answer on every row whose weight is not 0."""
     models = (candidate, production)
     counted = slice(None) if candidate.weight is None else candidate.weight > 0
     answers: list[tuple[Any, Any]] = [(model.score, model.pred) for model in models]

@@ -1,4 +1,4 @@
-"""Metrics given as functions, a user's own or those of another library."""
+"""Metrics that are functions: a user's own, or those of another library."""
 
 import inspect
 import math
@@ -39,7 +39,7 @@ _ROLES = {"y_true": "true", "y_pred": "pred", "y_score": "score", "sample_weight
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FunctionMetric(Metric):
-    """A function of true values and predictions or scores, which are passed by name.
+    """A metric that is a function of true values and of predictions or scores, passed by name.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class FunctionMetric(Metric):
     )
 
     def calls(self, n: int) -> int:
-        """Return how often the function is called for the interval of so many rows."""
+        """Return how often the function is called to compute the interval for `n` rows."""
         draws = self._resamples(n)
         return draws + (min(n, _blocks(draws)) if n > 1 else 0)
 
@@ -75,7 +75,7 @@ class FunctionMetric(Metric):
         return self.resamples or (_DRAWS if n <= _MANY else _DRAWS_OF_MANY)
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the value of the function, and its interval by resampling the rows."""
+        """Return the value of the function, and a confidence interval from resampled rows."""
         value = self._number(*self._arguments(outcomes))
         if not confidence:
             return Estimate(value)
@@ -87,7 +87,7 @@ class FunctionMetric(Metric):
         return Estimate(value, found.interval, f"bootstrap ({found.how})", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Bootstrap the difference, with the same resampled rows for both models."""
+        """Compare two models by the bootstrap, with the same resampled rows for both."""
         here, there = self.of_rows(candidate), self.of_rows(production)
 
         def of_both(rows: Values) -> float:
@@ -100,7 +100,7 @@ class FunctionMetric(Metric):
     def _resampled(
         self, n: int, outcomes: Outcomes, of_rows: Callable[[Values], float]
     ) -> tuple[Floats, Floats]:
-        """Return the values of resamples, and of the rows without one block each."""
+        """Return the metric on each resample, and on the rows without each block (jackknife)."""
         values: list[float] = []
         draws = self._resamples(n)
         jackknife = rows_left(n, _blocks(draws))
@@ -110,7 +110,10 @@ class FunctionMetric(Metric):
         return np.array(values[:draws]), np.array(values[draws:])
 
     def of_rows(self, outcomes: Outcomes) -> Callable[[Values], float]:
-        """Return the metric as a function of rows; NaN if the user's function fails on them."""
+        """Return a function that computes the metric on selected rows.
+
+        It returns NaN if the user's function raises an exception.
+        """
         arrays, constants = self._arguments(outcomes)
 
         def of_rows(rows: Values) -> float:
@@ -122,7 +125,10 @@ class FunctionMetric(Metric):
         return of_rows
 
     def _arguments(self, outcomes: Outcomes) -> tuple[dict[str, Values], dict[str, object]]:
-        """Return the arguments of the function: those with one value per row, and the others."""
+        """Return the arguments of the user's function.
+
+        The first dict has those with one value per row, the second one the others.
+        """
         if outcomes.weight is not None and "weight" not in self.roles.values():
             msg = f"`sample_weight` was given, but `{self.name}` has no parameter `sample_weight`"
             raise EvidenceError(msg)
@@ -141,7 +147,7 @@ class FunctionMetric(Metric):
         return arrays, {"pos_label": label}
 
     def _number(self, arrays: Mapping[str, Values], constants: Mapping[str, object]) -> float:
-        """Return the value of the function; raise unless it is a finite number."""
+        """Call the user's function; raise EvidenceError unless the result is a finite number."""
         answer = self.function(**arrays, **constants)
         item = answer.item() if getattr(answer, "shape", None) == () else answer
         number = options.real(item)
@@ -153,12 +159,12 @@ class FunctionMetric(Metric):
 
 
 def _blocks(draws: int) -> int:
-    """Return the number of blocks of rows to leave out in turn, for the skewness."""
+    """Return the number of blocks of rows for the jackknife, which estimates the skewness."""
     return min(_MOST_BLOCKS, draws // _JACKKNIFE)
 
 
 def _drawn_rows(outcomes: Outcomes, draws: int) -> Iterator[Counts]:
-    """Yield the row numbers of each resample, drawn within each class if one is rare."""
+    """Yield the row numbers of each resample, drawn within each class if a class is rare."""
     strata, true = None, outcomes.true
     if true.ndim == 1 and true.dtype.kind != "f":
         try:
@@ -175,7 +181,9 @@ def _drawn_rows(outcomes: Outcomes, draws: int) -> Iterator[Counts]:
 def function_metric(
     function: Function, owner: str, *, greater_is_better: bool | None
 ) -> FunctionMetric:
-    """Return the metric of a function, after checking its signature.
+    """Build the metric for a function, after checking its signature.
+
+    `owner` names the gate in messages.
 
     Raises
     ------
@@ -220,7 +228,7 @@ def function_metric(
 
 
 def _takes_pos_label(function: Function, parameters: Iterable[inspect.Parameter]) -> PosLabel:
-    """Return whether to pass the positive label; not where a partial function sets it.
+    """Return whether a function takes the positive label; "fixed" if a partial function sets it.
 
     Scikit-learn's functions ignore it with an average over classes, and warn.
     """

@@ -1,4 +1,4 @@
-"""Means of losses per row (log loss, mean absolute error), and other metrics of numbers."""
+"""Metrics that are means of losses per row (such as log loss), and other metrics of numbers."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LossMetric(Metric):
-    """A mean of one number per row, or the square root of it.
+    """A metric that is the mean of one number per row, or the square root of that mean.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ class LossMetric(Metric):
     interval: str = "t of the mean, corrected for skewness"
 
     def of_mean(self, mean: float) -> float:
-        """Return the value of the metric, given the mean of the losses."""
+        """Convert the mean of the losses to the value of the metric."""
         return math.sqrt(max(mean, 0.0)) if self.root else float(mean)
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the mean and its interval."""
+        """Return the mean of the losses, or its root, and its confidence interval."""
         losses, weight = self.row(outcomes), outcomes.weight
         if weight is not None:
             losses, weight = losses[weight > 0], weight[weight > 0]
@@ -63,9 +63,9 @@ class LossMetric(Metric):
         return Estimate(self.of_mean(mean), interval, "t")
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return Student's t interval of the mean difference per row.
+        """Compare two models by Student's t interval of the mean difference of their losses.
 
-        The difference of two roots is linearized first (delta method).
+        For roots of means, the difference is linearized first (delta method).
         """
         sides, weight = [self.row(candidate), self.row(production)], candidate.weight
         if weight is not None:
@@ -93,9 +93,9 @@ class LossMetric(Metric):
 
 
 def _error(outcomes: Outcomes) -> Floats:
-    """Return the prediction minus the true value, of each row."""
+    """Return the predicted value minus the true value of each row."""
     if outcomes.pred is None:
-        msg = f"outcomes of {outcomes.need} have no predicted values"
+        msg = f"the metric needs predicted values, got outcomes of {outcomes.need}"
         raise EvidenceError(msg)
     with np.errstate(over="ignore"):
         return np.asarray(outcomes.pred - outcomes.true, np.float64)
@@ -142,11 +142,12 @@ LOSSES: tuple[LossMetric, ...] = (
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class R2(RowMetric):
-    """The coefficient of determination.
+    """The coefficient of determination, R squared.
 
-    One minus the sum of squared errors, divided by the sum of squared deviations of the true values
-    from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its variance is
-    the sum of squared influences of the rows. For few rows it covers better than resampling.
+    It is one minus the sum of squared errors divided by the sum of squared deviations of the true
+    values from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its
+    variance is the sum of squared influences of the rows. For few rows it covers better than
+    resampling.
     """
 
     need: Need = "values"
@@ -154,7 +155,7 @@ class R2(RowMetric):
     interval: str = "linearized, t on the scale of log(1 - r2)"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return R squared and its interval."""
+        """Return R squared and its confidence interval."""
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         counted = weight > 0
         true, errors, weight = outcomes.true[counted], _error(outcomes)[counted], weight[counted]
@@ -180,7 +181,7 @@ class R2(RowMetric):
         return Estimate(value, (float(low), float(high)), "linearized")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes R squared of resamples."""
+        """Return a function that computes R squared, given how often each row is drawn."""
         weight = np.ones(outcomes.n) if outcomes.weight is None else outcomes.weight
         centred = outcomes.true - np.average(outcomes.true, weights=weight)
         columns = np.column_stack(
@@ -199,14 +200,14 @@ class R2(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MedianError(RowMetric):
-    """The median of the absolute errors; two order statistics are the ends of its interval."""
+    """The median of the absolute errors; the ends of its interval are two order statistics."""
 
     need: Need = "values"
     high: float = np.inf
     interval: str = "order statistics"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the median and its interval."""
+        """Return the median of the absolute errors and its confidence interval."""
         errors, weight = np.abs(_error(outcomes)), outcomes.weight
         if weight is not None:
             errors, weight = errors[weight > 0], weight[weight > 0]
@@ -214,7 +215,7 @@ class MedianError(RowMetric):
         return Estimate(weighted_median(errors, weight), ends, "order statistics")
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the median error of resamples."""
+        """Return a function that computes the median, given how often each row is drawn."""
         errors = np.abs(_error(outcomes))
         order = np.argsort(errors, kind="stable")
         ranked = errors[order]
@@ -234,14 +235,14 @@ class MedianError(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MaxError(Metric):
-    """The largest absolute error of a row with weight; it has no interval."""
+    """The largest absolute error of all rows whose weight is not 0; it has no interval."""
 
     need: Need = "values"
     high: float = np.inf
     interval: str = "none"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the largest error."""
+        """Return the largest absolute error."""
         del confidence
         errors = np.abs(_error(outcomes))
         counted = errors if outcomes.weight is None else errors[outcomes.weight > 0]

@@ -1,4 +1,4 @@
-"""Base classes of all metrics: name, direction, range, value and interval."""
+"""Base classes of all metrics."""
 
 import math
 import re
@@ -35,7 +35,7 @@ _BLOCKS = 200
 
 
 class Estimate(NamedTuple):
-    """Value and interval of a metric, with method and details."""
+    """The value of a metric, its confidence interval, and the method and details of both."""
 
     value: float | None
     interval: tuple[float, float] | None = None
@@ -44,12 +44,14 @@ class Estimate(NamedTuple):
 
 
 def undefined(why: str) -> Estimate:
-    """Return the estimate of a metric that is undefined on these rows."""
+    """Return the estimate of a metric that is undefined for these rows; `why` is the reason."""
     return Estimate(None, details={"undefined": why})
 
 
 def few(rows: float, what: str) -> str:
-    """Return the reason that a metric is based on too few rows; an empty string otherwise.
+    """Return the reason why rows are too few for a metric; an empty string if they are enough.
+
+    `what` names the rows.
 
     Examples
     --------
@@ -101,7 +103,7 @@ class Metric(ABC):
     few_resamples: ClassVar[int | None] = None
 
     def measure(self, outcomes: Outcomes, *, confidence: float = 0.95) -> Measurement:
-        """Return the value of the metric, with its interval.
+        """Return the value of the metric and its confidence interval.
 
         Parameters
         ----------
@@ -150,9 +152,9 @@ class Metric(ABC):
         )
 
     def is_short_of_labels(self, outcomes: Outcomes) -> bool:
-        """Return whether the metric is insufficient for these rows, whatever the model predicts.
+        """Return whether these rows are not enough for the metric, whatever the model predicts.
 
-        A metric can also be insufficient because of the predictions: precision, if a model predicts
+        They can also be insufficient because of the predictions: for precision, if a model predicts
         no positives.
         """
         if outcomes.need == "labels":
@@ -162,24 +164,26 @@ class Metric(ABC):
 
     @abstractmethod
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return value and interval; there is at least one row."""
+        """Return the value and its confidence interval; it is only called if there are rows."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return interval and test of the difference of two models on the same rows."""
+        """Return the interval and the test of the difference of two models on the same rows."""
         del candidate, production
         return Change("difference")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowMetric(Metric):
-    """A metric whose interval needs resampling of rows."""
+    """A metric that needs resampled rows for the interval of a difference."""
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return the metric as a function of resamples, given as counts of the rows."""
+        """Return a function that computes the metric, given how often each row is drawn."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Bootstrap the difference with the same rows for both models; large data by subsets.
+        """Compare two models by the bootstrap, with the same resampled rows for both.
+
+        For large data, only subsets of the rows are resampled.
 
         The standard error on a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that on all
         rows.
@@ -217,21 +221,24 @@ class RowMetric(Metric):
         return resampled_change(value, np.concatenate(parts), "paired bootstrap")
 
     def _paired(self, candidate: Outcomes, production: Outcomes) -> Statistic:
-        """Return the difference of two models as a function of resamples."""
+        """Return a function that computes the difference of two models for resamples."""
         here, there = self.of_counts(candidate), self.of_counts(production)
         return lambda counts: np.asarray(here(counts) - there(counts))
 
     def _draws(
         self, statistic: Statistic, outcomes: Outcomes, resamples: int, rng: np.random.Generator
     ) -> Floats:
-        """Return the statistic of each resample; if a class is rare, each class is resampled."""
+        """Return the statistic of each resample.
+
+        If a class is rare, rows are resampled within each class.
+        """
         smallest = self._smallest_class(outcomes)
         strata = outcomes.true if smallest is not None and smallest < THIN else None
         batches = row_counts(outcomes.n, resamples, rng, strata)
         return np.concatenate([statistic(batch) for batch in batches])
 
     def subset_size(self, outcomes: Outcomes) -> int:
-        """Return the number of rows of a subset; more if a class is rare."""
+        """Return how many rows a subset of large data needs; more if a class is rare."""
         smallest = self._smallest_class(outcomes)
         if smallest is None:
             return _SUBSET
@@ -246,14 +253,17 @@ class RowMetric(Metric):
 
 
 def rows_left(n: int, most: int = _BLOCKS) -> Iterator[Mask]:
-    """Yield masks of the rows without one row, or for many rows without one block (jackknife)."""
+    """Yield masks of rows for the jackknife: each one leaves out one block of rows.
+
+    Up to `most` rows, each row is a block of its own.
+    """
     blocks = np.arange(n) % min(n, most)
     for block in range(min(n, most) if n > 1 else 0):
         yield blocks != block
 
 
 def scores(outcomes: Outcomes) -> Floats:
-    """Return the scores; raise if the outcomes have none."""
+    """Return the scores of outcomes; raise EvidenceError if they have none."""
     if outcomes.score is None:
         msg = f"the metric needs scores, got outcomes of {outcomes.need}"
         raise EvidenceError(msg)

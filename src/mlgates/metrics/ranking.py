@@ -35,7 +35,7 @@ class RocAuc(Metric):
     interval: str = "DeLong; on the logit scale near 0 and 1"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the area and its interval."""
+        """Return the area under the ROC curve and its confidence interval."""
         true, score, weight = _binary(self.name, outcomes)
         sizes = _effective_sizes(true, weight)
         if min(sizes) == 0:
@@ -58,7 +58,7 @@ class RocAuc(Metric):
         return Estimate(area, ends, "DeLong (logit)", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return DeLong's interval and test.
+        """Compare two models by DeLong's interval and test of the difference of their areas.
 
         The interval is longer if few rows have moved. Where every placement changes by the same
         amount, DeLong's variance is 0 and the interval follows from the class sizes.
@@ -86,7 +86,7 @@ class RocAuc(Metric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RocAucOneVsRest(Metric):
-    """The mean, over the classes, of the area under the ROC curve of one class against the rest.
+    """The mean over the classes of the area under the ROC curve of one class against all others.
 
     With `by_size` the classes are weighted by their number of rows.
     """
@@ -96,7 +96,7 @@ class RocAucOneVsRest(Metric):
     interval: str = "DeLong of the mean; on the logit scale near 0 and 1"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the mean area and its interval."""
+        """Return the mean area and its confidence interval."""
         sizes = self.sizes(outcomes)
         if min(sizes) == 0:
             return undefined("a class is not in `y_true`")
@@ -112,7 +112,7 @@ class RocAucOneVsRest(Metric):
         )
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Return DeLong's interval of the difference, from the influence of each row on it."""
+        """Compare two models by DeLong's interval, computed from the influence of each row."""
         area, influence = self.influence(candidate)
         other, other_influence = self.influence(production)
         moved = influence - other_influence
@@ -129,7 +129,7 @@ class RocAucOneVsRest(Metric):
         return normal_change("DeLong", area - other, variance, unseen)
 
     def sizes(self, outcomes: Outcomes) -> tuple[float, ...]:
-        """Return the effective number of rows of each class."""
+        """Return the number of rows of each class; with weights, the effective number."""
         width = scores(outcomes).shape[1:]
         classes = range(width[0] if width else 2)
         return tuple(_effective_sizes(outcomes.true == c, outcomes.weight)[0] for c in classes)
@@ -175,7 +175,7 @@ class AveragePrecision(RowMetric):
     interval: str = "linearized, t on the logit scale"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the average precision and its interval."""
+        """Return the average precision and its confidence interval."""
         true, score, weight = _binary(self.name, outcomes)
         sizes = _effective_sizes(true, weight)
         if min(sizes) == 0:
@@ -198,7 +198,11 @@ class AveragePrecision(RowMetric):
         return Estimate(value, _on_logits(value, t * error), "linearized", details)
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
-        """Bootstrap the rows, unless no positive and negative row changed their order."""
+        """Compare two models by the bootstrap of the rows.
+
+        If no positive and negative row changed their order, the difference is 0 without a
+        bootstrap.
+        """
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)
         same = _same_ranking(score, other_score, weight)
@@ -218,7 +222,7 @@ class AveragePrecision(RowMetric):
         unseen = _unseen_variance(true, moved, weight)
 
         def ends(confidence: float) -> Ends:
-            """Return the ends of the bootstrap, farther away if few rows have moved."""
+            """Return the bootstrap's interval, widened if few rows differ between the models."""
             found, value = change.ends(confidence), change.value or 0.0
             if found is None or not unseen:
                 return found
@@ -230,14 +234,18 @@ class AveragePrecision(RowMetric):
         return replace(change, ends=ends)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the average precision of resamples."""
+        """Return a function that computes average precision, given how often each row is drawn."""
         true, score, weight = _binary(self.name, outcomes)
         curve = ranking.precision_curve(true, score, weight)
         return lambda counts: curve.values(counts[:, curve.order])
 
 
 def _unseen_variance(classes: Values, moved: Floats, weight: Floats | None) -> float:
-    """Return `ranking.unseen_variance`, given the change of the influence of each row."""
+    """Return `ranking.unseen_variance` for two models.
+
+    `moved` is by how much the influence of each row differs between them, and `classes` has the
+    class of each row.
+    """
     counted = np.ones(len(moved), np.bool_) if weight is None else weight > 0
     rows = counted.astype(np.float64) if weight is None else weight
     present = [(classes == c) & counted for c in np.unique(classes[counted])]
@@ -251,7 +259,10 @@ def _unseen_variance(classes: Values, moved: Floats, weight: Floats | None) -> f
 def _difference_by_size(
     area: float, other: float, sizes: tuple[float, float]
 ) -> Callable[[float], Ends]:
-    """Return a function of the level: the interval of a difference from Hanley's of both areas."""
+    """Return a function from a confidence level to the interval of the difference of two areas.
+
+    The interval combines that of each area, which is computed from the class sizes only.
+    """
 
     def ends(confidence: float) -> Ends:
         both = (ranking.hanley_interval(each, *sizes, confidence) for each in (area, other))
@@ -262,7 +273,10 @@ def _difference_by_size(
 
 
 def _same_ranking(score: Floats, other: Floats, weight: Floats | None) -> Change | None:
-    """Return a change of 0 if two scores rank the rows with weight the same, else None."""
+    """Return a change of 0 if both scores put the rows in the same order; None otherwise.
+
+    Rows of weight 0 are ignored.
+    """
     counted = np.ones(len(score), np.bool_) if weight is None else weight > 0
     columns = zip(np.atleast_2d(score.T), np.atleast_2d(other.T), strict=True)
     if all(ranking.same_ranking(one[counted], two[counted]) for one, two in columns):
@@ -277,12 +291,12 @@ def _no_discordance(
     sizes: tuple[float, ...],
     widest: tuple[str, Callable[[float], Ends]] | None = None,
 ) -> Change:
-    """Return a change of 0, for scores that rank each positive row above the same negative rows.
+    """Return a change of 0, for scores that order all pairs of a positive and a negative row alike.
 
-    A row that moved past rows of its own class might also move past rows of another one. The
+    A row that moved past rows of its own class might also move past rows of another class. The
     interval is therefore that of a share without discordant rows in the smallest class (Tango), or
-    `widest`, but reaches no further than the rows moved on average, as a share of all rows. If that
-    is less than a single discordant pair of rows would change the area by, it is 0.
+    `widest`. It reaches no further than the rows moved on average, as a share of all rows. If that
+    is less than one discordant pair would change the area by, the interval is only 0.
     """
     method, ends_by_size = widest or ("Tango", tango_ends(0, 0, min(sizes)))
     counted = np.ones(len(score), np.bool_) if weight is None else weight > 0
@@ -309,7 +323,7 @@ def _no_discordance(
 def _area_interval(
     area: float, variance: float, smallest: float, confidence: float
 ) -> tuple[float, float] | None:
-    """Return the interval of an area; None where the variance is 0 or undefined.
+    """Return the confidence interval of an area; None if the variance is 0 or undefined.
 
     Near 0 and 1 it is Student's t on the logit scale, with the size of the smallest class as the
     number of rows.
@@ -324,14 +338,14 @@ def _area_interval(
 
 
 def _is_far(area: float, error: float, confidence: float) -> bool:
-    """Return whether an area is far enough from 0 and 1 for a symmetric interval."""
+    """Return whether an area is so far from 0 and 1 that a symmetric interval fits."""
     distance = min(area, 1 - area)
     z = float(special.ndtri((1 + confidence) / 2))
     return distance > min(_NEAR, _ERRORS * error) and distance > z * error
 
 
 def _on_logits(share: float, half_width: float) -> tuple[float, float]:
-    """Return the interval of a share that is symmetric on the logit scale.
+    """Return an interval around a share that is symmetric on the logit scale.
 
     `half_width` is its half width on the plain scale.
     """
@@ -340,21 +354,24 @@ def _on_logits(share: float, half_width: float) -> tuple[float, float]:
 
 
 def _inflation(sizes: tuple[float, ...]) -> float:
-    """Return ``n / (n - 1)`` of the smallest class; NaN for a class of one row."""
+    """Return the factor ``n / (n - 1)`` for the smallest class; NaN if it has one row."""
     return min(sizes) / (min(sizes) - 1) if min(sizes) > 1 else math.nan
 
 
 def _binary(name: str, outcomes: Outcomes) -> tuple[Mask, Floats, Floats | None]:
-    """Return, for two classes, whether each row is positive, its score and its weight."""
+    """Return for two classes a mask of the positive rows, the scores and the weights.
+
+    Raises EvidenceError unless there is one score per row. `name` is that of the metric.
+    """
     positive, score = outcomes.binary(name), scores(outcomes)
     if score.ndim != 1:
-        msg = f"`{name}` needs one score per row, of two classes; got {score.shape[1]} per row"
+        msg = f"`{name}` needs two classes with one score per row, got {score.shape[1]} scores"
         raise EvidenceError(msg)
     return outcomes.true == positive, score, outcomes.weight
 
 
 def _effective_sizes(positive: Mask, weight: Floats | None) -> tuple[float, float]:
-    """Return the effective numbers of positive and of negative rows."""
+    """Return the numbers of positive and of negative rows; with weights, the effective numbers."""
     if weight is None:
         return float(np.count_nonzero(positive)), float(np.count_nonzero(~positive))
     sides = weight[positive], weight[~positive]
@@ -363,7 +380,7 @@ def _effective_sizes(positive: Mask, weight: Floats | None) -> tuple[float, floa
 
 
 def _small_class(sizes: tuple[float, ...], what: str = "") -> dict[str, object]:
-    """Return the detail that names a class with too few rows for a decision; empty otherwise."""
+    """Return the detail "lacking" if a class has too few rows for a decision, else nothing."""
     smallest = min(sizes)
     why = few(smallest, what or ("positives" if smallest == sizes[0] else "negatives"))
     return {"lacking": why} if why else {}
@@ -379,11 +396,11 @@ RANKING: tuple[Metric, ...] = (
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CalibrationError(RowMetric):
-    """The expected calibration error over 10 bins of equal width.
+    """The expected calibration error of probabilities, in 10 bins of equal width.
 
-    ``sum_b (n_b / n) |mean probability in b - share of positives in b|`` with the bins
-    ``[0, 0.1], (0.1, 0.2], ..., (0.9, 1]``. With more than two classes the probability is the
-    highest of the row, and the share is that of rows whose predicted class is right.
+    It is ``sum_b (n_b / n) |mean probability in b - share of positives in b|`` with the bins ``[0,
+    0.1], (0.1, 0.2], ..., (0.9, 1]``. With more than two classes the probability is the highest of
+    the row, and the share is that of rows whose predicted class is right.
 
     The error is biased upwards, and that of a resample twice as much. The basic bootstrap interval
     corrects for that: from twice the value minus the upper quantile of the draws, to twice the
@@ -395,7 +412,7 @@ class CalibrationError(RowMetric):
     interval: str = "bootstrap of the rows, basic, widened by chance"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the error and its interval."""
+        """Return the calibration error and its confidence interval."""
         _, starts, probability, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)
         value = float(errors(np.ones((1, outcomes.n)))[0])
@@ -421,16 +438,16 @@ class CalibrationError(RowMetric):
         return Estimate(value, ends, "bootstrap (basic)", details)
 
     def of_counts(self, outcomes: Outcomes) -> Statistic:
-        """Return a function that computes the calibration error of resamples."""
+        """Return a function that computes the error, given how often each row is drawn."""
         order, starts, _, weight, gaps = self._binned(outcomes)
         errors = _errors(gaps, weight, starts)
         return lambda counts: errors(counts[:, order])
 
     def _binned(self, outcomes: Outcomes) -> tuple[Codes, Codes, Floats, Floats, Floats]:
-        """Return the order of the rows by bin, the start of each bin, and three arrays of the rows.
+        """Sort the rows by bin; return their order, the start of each bin, and three arrays.
 
-        In that order: the probability, the weight, and the weight times the probability minus
-        whether the predicted class is right.
+        The arrays have one value per row: the probability, the weight, and the weight times the
+        probability minus whether the predicted class is right.
         """
         score = scores(outcomes)
         if score.ndim == 1:
@@ -447,7 +464,10 @@ class CalibrationError(RowMetric):
 
 
 def _errors(gaps: Floats, weight: Floats, starts: Codes) -> Statistic:
-    """Return a function that computes the calibration error of resamples of rows sorted by bin."""
+    """Return a function that computes the calibration error, given how often each row is drawn.
+
+    The rows are sorted by bin, and `starts` are the first rows of the bins.
+    """
 
     def errors(counts: Values) -> Floats:
         sums = np.add.reduceat(counts * gaps, starts, axis=1)
