@@ -1,4 +1,4 @@
-"""Aligned labels, predictions, scores, weights and groups of one model."""
+"""Labels, predictions, scores, weights and groups of one model, aligned row by row."""
 
 from mlgates.predictions.groups import Groups, Slice
 from mlgates.predictions.outcomes import Need, Outcomes, confusion

@@ -1,4 +1,4 @@
-"""Make groups and slices of rows by the values of columns or by conditions on a table."""
+"""Divide rows into groups and slices, by the values of columns or by conditions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ _UNNAMED = "group"
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """A named part of the rows.
+    """A named subset of the rows, such as those with ``sex=f``.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Slice:
 
     @property
     def rows(self) -> npt.NDArray[np.bool_]:
-        """Whether each row is in the slice; raises the error of the condition if it failed."""
+        """Mask of the rows in the slice; raises the error of the condition if it failed."""
         if isinstance(self.mask, EvidenceError):  # raised here, so that other slices are measured
             raise self.mask.with_traceback(None)
         return self.mask
@@ -64,7 +64,7 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """The group of each row, by the values of one feature or the combinations of several.
+    """The group that each row belongs to, by the values of one feature or of several together.
 
     Parameters
     ----------
@@ -111,15 +111,18 @@ def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tu
         by = tuple(by.items())
     elif all(isinstance(name, str) for name in by):
         by_name = {name: lookup.named_column(evidence, name) for name in by}
-        groups = _cross(evidence, by_name, max_groups)
+        groups = _combined_groups(evidence, by_name, max_groups)
         return tuple(Slice(name, groups.codes == code) for code, name in enumerate(groups.names))
-    return tuple(Slice(name, _select(evidence, name, condition)) for name, condition in by)
+    return tuple(Slice(name, _slice_mask(evidence, name, condition)) for name, condition in by)
 
 
-def _select(
+def _slice_mask(
     evidence: "Evidence", name: str, condition: Callable[..., object]
 ) -> npt.NDArray[np.bool_] | EvidenceError:
-    """Return the rows for which a condition on `X` holds; if it raises on `X`, on `data`."""
+    """Return a mask of the rows that the condition of a slice selects, or the error it raised.
+
+    The condition is called with `X`. If it raises an exception, it is called with `data`.
+    """
     tables = [table for table in ("X", "data") if table in evidence]
     if not tables:
         msg = f"slice {name!r} needs a table for its condition: pass `X` or `data`"
@@ -147,10 +150,10 @@ def groups_of(
     names: Sequence[str] = (),
     max_groups: int = MAX_GROUPS,
 ) -> Groups:
-    """Return the groups of one sensitive feature, or the combinations of several.
+    """Return the groups of rows by one sensitive feature, or by several together.
 
-    `features` is the name of evidence or of columns. `names` selects some of its features, or
-    columns of `X` or `data`.
+    `features` is the name of an evidence value, or of columns. `names` selects some of the
+    features, or further columns of `X` or `data`.
 
     Raises
     ------
@@ -158,13 +161,13 @@ def groups_of(
         For features that do not match the rows of the labels or have too many values, and for names
         of unknown features.
     """
-    return _cross(evidence, _features(evidence, features, names), max_groups)
+    return _combined_groups(evidence, _features(evidence, features, names), max_groups)
 
 
 def _features(
     evidence: "Evidence", features: str | Sequence[str], names: Sequence[str]
 ) -> dict[str, columns.Column]:
-    """Return the features by name, those that are named if any are."""
+    """Return the sensitive features by name; if `names` are given, only these."""
     if not names:
         return _given_features(evidence, features, names)
     is_given = isinstance(features, str) and features in evidence
@@ -187,7 +190,10 @@ def _features(
 def _given_features(
     evidence: "Evidence", features: str | Sequence[str], names: Sequence[str]
 ) -> dict[str, columns.Column]:
-    """Return the features of evidence by name; of a table only columns in `names` if there are."""
+    """Read the features from an evidence value, or from the columns that it names.
+
+    Of a table, only the columns in `names` are read, if there are any.
+    """
     role = str(features)
     value: Any = features
     if isinstance(features, str) and features in evidence:
@@ -220,7 +226,7 @@ def _given_features(
 
 
 def are_names(evidence: "Evidence", value: Any) -> bool:
-    """Return whether a list contains column names, rather than one group per row."""
+    """Return whether a list contains names of columns, and not the group of each row."""
     is_short = isinstance(value, list | tuple) and 0 < len(value) <= _MOST_NAMES
     if not is_short or not all(isinstance(name, str) for name in value):
         return False
@@ -233,8 +239,13 @@ def are_names(evidence: "Evidence", value: Any) -> bool:
     return anchor is not None and anchor.rows != len(value)
 
 
-def _cross(evidence: "Evidence", by_name: Mapping[str, columns.Column], max_groups: int) -> Groups:
-    """Return the groups of equal values in some columns, sorted by value, missing values last."""
+def _combined_groups(
+    evidence: "Evidence", by_name: Mapping[str, columns.Column], max_groups: int
+) -> Groups:
+    """Group the rows by the values of some columns together.
+
+    The groups are sorted by value, with missing values last.
+    """
     if not by_name:
         msg = "at least one column is required to make groups"
         raise EvidenceError(msg)
@@ -273,13 +284,16 @@ def _cross(evidence: "Evidence", by_name: Mapping[str, columns.Column], max_grou
 
 
 def too_many_groups(title: str, groups: int, max_groups: int) -> str:
-    """Return the message about more groups or slices than the option `max_groups` allows."""
+    """Return the message for more groups than the option `max_groups` allows.
+
+    `title` names the columns that make the groups.
+    """
     text = f"{title} makes {groups:,} groups, at most {max_groups:,} are allowed: bin the values "
     return f"{text}first, or raise `max_groups`"
 
 
 def group_name(feature: str, value: object) -> str:
-    """Return the name of a group, such as ``"sex=f"``; the value None means missing.
+    """Return the name of a group of rows, such as ``"sex=f"``; None stands for a missing value.
 
     Examples
     --------
@@ -303,7 +317,7 @@ def group_name(feature: str, value: object) -> str:
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return distinct names: repeated names get a number in parentheses."""
+    """Make names distinct by adding a number in parentheses to repeated ones."""
     taken: dict[str, None] = {}
     for name in names:
         new, number = name, 1

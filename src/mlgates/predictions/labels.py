@@ -1,4 +1,4 @@
-"""Encode labels as codes of sorted classes, without converting between numbers and strings."""
+"""Encode class labels as integer codes, without converting between numbers and strings."""
 
 import math
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ _NOT_LABELS = {
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Labels of the rows, encoded as integer codes.
+    """The labels of the rows as integer codes.
 
     Parameters
     ----------
@@ -51,7 +51,11 @@ class Labels:
 
 
 class Classes(NamedTuple):
-    """All labels, sorted; the position of the positive one; labels that were only predicted."""
+    """All labels, sorted, and which of them is the positive one.
+
+    `positive` is the position of the positive label, or None. `unseen` are labels that were
+    predicted, but are neither in `y_true` nor classes of the model.
+    """
 
     every: tuple[Any, ...] = ()
     positive: int | None = None
@@ -59,7 +63,7 @@ class Classes(NamedTuple):
 
 
 def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.intp], list[Any]]:
-    """Return an integer code for each row (-1 if missing) and the distinct values.
+    """Return an integer code for each row, -1 if its value is missing, and the distinct values.
 
     Values that compare equal, such as -0.0 and 0.0, share a code. With `declared`, categories of a
     categorical column are kept even if they have no rows.
@@ -84,7 +88,9 @@ def encode(column: Column, *, declared: bool = False) -> tuple[npt.NDArray[np.in
 
 
 def code_labels(column: Column, advice: str = "") -> Labels:
-    """Encode the labels of a column; `advice` ends the message about non-integer numbers.
+    """Encode the labels of a column as integer codes.
+
+    `advice` is added to the message about numbers that are no integers.
 
     Raises
     ------
@@ -109,7 +115,7 @@ def code_labels(column: Column, advice: str = "") -> Labels:
 
 
 def plain_label(label: Any) -> Any:
-    """Return a label as a plain Python value: 1.0 becomes 1, booleans stay booleans."""
+    """Convert a label to a plain Python value: 1.0 becomes 1, and booleans stay booleans."""
     if getattr(label, "shape", None) == ():
         label = label.item()
     return int(label) if isinstance(label, float | Decimal) and is_whole(label) else label
@@ -121,13 +127,16 @@ def is_whole(number: Any) -> bool:
 
 
 def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, ...]:
-    """Return the distinct labels, sorted; booleans become 1 and 0 unless `bools`."""
+    """Return the distinct labels, sorted; with `bools`, True and False are kept, else 1 and 0."""
     plain = labels if bools else (int(v) if isinstance(v, bool) else v for v in labels)
     return tuple(sorted(dict.fromkeys(plain)))
 
 
 def mixed_types(numbers: str, strings: str) -> EvidenceError:
-    """Return the error for numeric labels compared with string labels."""
+    """Return the error for labels that are numbers in one place and strings in another.
+
+    The arguments name the two places.
+    """
     msg = f"{numbers} holds numbers but {strings} holds strings: convert one to the type of the "
     msg += "other"
     return EvidenceError(msg)
@@ -136,7 +145,7 @@ def mixed_types(numbers: str, strings: str) -> EvidenceError:
 def find_classes(
     true: Labels, pred: Labels | None = None, model: Labels | None = None, pos_label: object = None
 ) -> Classes:
-    """Return the union of true labels, predicted labels and a model's `classes_`.
+    """Find all classes: the labels in `y_true`, the predicted ones and a model's `classes_`.
 
     Raises
     ------
@@ -151,7 +160,9 @@ def find_classes(
     bools = all(side.bools for side in sides)
     known = {*true.values, *(() if model is None else model.values)}
     predicted = set(() if pred is None else pred.values)
-    positive = None if pos_label is None else _as_written(plain_label(pos_label), known | predicted)
+    positive = (
+        None if pos_label is None else _boolean_as_label(plain_label(pos_label), known | predicted)
+    )
     if positive is not None:
         if not isinstance(positive, str | int):
             got = shown(pos_label)
@@ -177,8 +188,12 @@ def find_classes(
     return Classes(labels, None if positive is None else labels.index(positive), unseen)
 
 
-def _as_written(label: Any, labels: Iterable[Any]) -> Any:
-    """Return a boolean as labels write it: "true" as True, or True as the only string "true"."""
+def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
+    """Convert a boolean `pos_label` to the form that the labels have; return others unchanged.
+
+    The string "true" becomes True if the labels are booleans. True becomes the one label whose text
+    is "true" in any case, such as "TRUE".
+    """
     if isinstance(label, bool):
         alike = [each for each in labels if str(each).casefold() == str(label).casefold()]
         return alike[0] if len(alike) == 1 else label
@@ -203,7 +218,7 @@ def _unknown_positive(label: object, classes: tuple[Any, ...]) -> EvidenceError:
 
 
 def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
-    """Return the position of each row's label in `classes`, -1 if missing."""
+    """Return the position of each row's label in `classes`; -1 if it is missing."""
     place = {label: code for code, label in enumerate(classes)}
     rank = np.array([*(place[label] for label in labels.values), -1], np.intp)
     if np.array_equal(rank[:-1], np.arange(len(labels.values))):
@@ -212,13 +227,13 @@ def recode(labels: Labels, classes: tuple[Any, ...]) -> npt.NDArray[np.intp]:
 
 
 def label_text(label: object) -> str:
-    """Return the repr of a label, cut to 40 characters."""
+    """Return a label as text for a message, like its repr, with at most 40 characters."""
     text = shown(label)
     return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}..."
 
 
 def list_labels(labels: Iterable[object]) -> str:
-    """Return up to ten labels separated by commas, and how many more there are."""
+    """Return up to ten labels for a message, separated by commas, and how many are left out."""
     every = list(labels)
     more = f" and {len(every) - _MOST_LISTED:,} more" if len(every) > _MOST_LISTED else ""
     return ", ".join(map(label_text, every[:_MOST_LISTED])) + more

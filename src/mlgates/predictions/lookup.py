@@ -1,4 +1,4 @@
-"""Read evidence with one value per row: given values, named columns, or outputs of a model.
+"""Read evidence that has one value per row: given values, named columns, or a model's output.
 
 Each method of a model is called at most once.
 """
@@ -27,7 +27,7 @@ __all__ = ["column_of", "offers", "prediction_method"]
 
 
 class ModelNames(NamedTuple):
-    """Evidence names of one model, its predictions and its scores."""
+    """The evidence names of one model, of its predictions and of its scores."""
 
     model: str
     pred: str
@@ -46,7 +46,10 @@ _DEEPEST = 10
 
 
 def column_of(evidence: "Evidence", name: str) -> columns.Column:
-    """Return evidence as one value per row; a string is the name of a column of `X` or `data`."""
+    """Read an evidence value as one value per row.
+
+    If it is a string, it names a column of `X` or `data`, which is read.
+    """
     value = evidence[name]
     read = partial(columns.as_column, f"`{name}`", value)
     if isinstance(value, str):
@@ -71,7 +74,10 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
 
 
 def native_column(evidence: "Evidence", column: str, role: str) -> Any:
-    """Return a column of `X` or `data` in the table's own container type."""
+    """Return a column of `X` or `data` as an object of the table's own library.
+
+    `role` is the evidence whose value is the name of the column, for messages.
+    """
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]
     if names_of_columns(value) is not None:
@@ -81,7 +87,10 @@ def native_column(evidence: "Evidence", column: str, role: str) -> Any:
 
 
 def _table_with(evidence: "Evidence", column: str, role: str) -> str:
-    """Return the first of ``"X"`` and ``"data"`` that has a column; raise if neither has it."""
+    """Return ``"X"`` or ``"data"``, the first of them that has a column.
+
+    Raises EvidenceError if neither has it. `role` is the evidence that names the column.
+    """
     tables = [table for table in _TABLES if table in evidence]
     known: list[str] = []
     for table in tables:
@@ -98,7 +107,10 @@ def _table_with(evidence: "Evidence", column: str, role: str) -> str:
 
 
 def column_names(evidence: "Evidence", table: str) -> list[str]:
-    """Return the column names that are strings; an empty list for a value that is not a table."""
+    """Return those column names of a table that are strings; an empty list if it is not a table.
+
+    `table` is the evidence name, ``"X"`` or ``"data"``.
+    """
     return cast("list[str]", evidence.cached("names", table, partial(_read_names, evidence, table)))
 
 
@@ -125,7 +137,10 @@ def _read_column(evidence: "Evidence", table: str, column: str) -> columns.Colum
 
 
 def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
-    """Return the number of rows and the index of evidence; None if it is absent or has no rows."""
+    """Return the number of rows and the pandas index of an evidence value.
+
+    None if it was not given or has no rows.
+    """
     if name not in evidence:
         return None
     value = evidence[name]
@@ -140,7 +155,10 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
 
 
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
-    """Return the rows that groups and slices must match, with a pandas index if any has one."""
+    """Return the number of rows, and the pandas index if any, that groups and slices must match.
+
+    They are those of the labels, the predictions, the scores or `X`, whichever were given.
+    """
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
     alike = [rows for rows in given if rows.rows == given[0].rows]
@@ -148,7 +166,7 @@ def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
 
 
 def offers(evidence: "Evidence", name: str) -> bool:
-    """Return whether the given model can compute these predictions or scores."""
+    """Return whether the given model can compute the predictions or scores called `name`."""
     names = PRODUCTION if name in PRODUCTION else CANDIDATE
     if "X" not in evidence or names.model not in evidence:
         return False
@@ -157,7 +175,7 @@ def offers(evidence: "Evidence", name: str) -> bool:
 
 
 def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
-    """Return one prediction per row."""
+    """Return one prediction per row: the given ones, or those that the model computes."""
     if names.pred in evidence:
         return column_of(evidence, names.pred)
     if names.model not in evidence:
@@ -171,7 +189,7 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
-    """Return scores: one per row, or one column per class."""
+    """Return scores, given or computed by the model: one per row, or one column per class."""
     if names.score in evidence:
         given = evidence[names.score]
         if isinstance(given, str):
@@ -187,7 +205,7 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
         needed = "probabilities" if probabilities else "scores"
         absent = " or ".join(f"`{method}`" for method in methods)
         msg = f"{needed} are required, but `{names.model}` has no {absent}: pass `{names.score}`"
-        raise EvidenceError(_is_class(names.model, model) or msg)
+        raise EvidenceError(_class_problem(names.model, model) or msg)
     scores: Scores = _output(evidence, names.model, method, as_scores)
     return replace(scores, method=method)
 
@@ -195,10 +213,11 @@ def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = Fal
 def require_class_scores(
     evidence: "Evidence", names: ModelNames, scores: Scores, labels: tuple[Any, ...]
 ) -> None:
-    """Raise if the columns of a decision function are scores of pairs of classes.
+    """Raise EvidenceError if the columns of a decision function are scores of pairs of classes.
 
-    With three classes there are three pairs too. Unless the model has the attribute
-    `decision_function_shape`, the class with the largest score must then be the predicted one.
+    Three classes have three pairs, so that the number of columns tells nothing. Unless the model
+    has the attribute `decision_function_shape`, the class with the largest score must then be the
+    predicted one.
     """
     width, k = scores.values.shape[1], len(labels)
     if k < 3 or width != k * (k - 1) // 2:
@@ -228,7 +247,10 @@ def require_class_scores(
 
 
 def _decision_function_shape(model: Any) -> object:
-    """Return the `decision_function_shape` of a model, also within a pipeline or a search."""
+    """Return the attribute `decision_function_shape` of a model, or of the model inside it.
+
+    Pipelines and searches such as GridSearchCV have a model inside. None if there is no attribute.
+    """
     for _ in range(_DEEPEST):
         with suppress_errors() as caught:  # a search that is not fitted; steps of another form
             shape = getattr(model, "decision_function_shape", None)
@@ -242,7 +264,7 @@ def _decision_function_shape(model: Any) -> object:
 
 
 def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
-    """Return the `classes_` of a model in its order; None if they can't be read as labels."""
+    """Return the `classes_` of a model in the model's order; None if it has no usable ones."""
     if names.model not in evidence:
         return None
     with suppress_errors():  # a pipeline that is not fitted, or several outputs
@@ -254,17 +276,23 @@ def model_classes(evidence: "Evidence", names: ModelNames) -> Labels | None:
 
 
 def prediction_method(name: str, model: Any) -> Method:
-    """Return the method that returns predictions; ``""`` for a model that is itself called."""
+    """Return the name of the method that returns predictions; ``""`` if the model itself is called.
+
+    Raises EvidenceError if the model has neither form. `name` is its evidence name.
+    """
     method = _method(model, ("predict",))
     if method is None:
         msg = f"`{name}` must have a `predict` method or be callable, got an object of type "
         msg += type(model).__name__
-        raise EvidenceError(_is_class(name, model) or msg)
+        raise EvidenceError(_class_problem(name, model) or msg)
     return method
 
 
 def _method(model: Any, methods: tuple[Method, ...]) -> Method | None:
-    """Return the first method that a model has; ``""`` for a function, None if it has none."""
+    """Return the first of these methods that a model has.
+
+    Returns ``""`` for a function, which is called itself, and None if the model has no such method.
+    """
     if isinstance(model, type):
         return None
 
@@ -277,8 +305,8 @@ def _method(model: Any, methods: tuple[Method, ...]) -> Method | None:
     return "" if found is None and callable(model) and not has("predict") else found
 
 
-def _is_class(name: str, model: Any) -> str:
-    """Return the message for a class given as the model; an empty string otherwise."""
+def _class_problem(name: str, model: Any) -> str:
+    """Return the message for a class given instead of a fitted model; else an empty string."""
     if not isinstance(model, type):
         return ""
     return f"`{name}` must be a fitted instance, got the class {model.__name__}"
@@ -291,9 +319,10 @@ def _not_given(name: str, model: str) -> EvidenceError:
 def _output(
     evidence: "Evidence", name: str, method: Method, read: Callable[[str, Any], Any]
 ) -> Any:
-    """Return a model's output for the rows of `X`, with the index of `X`.
+    """Call a model with the rows of `X` and return its output, with the index of `X`.
 
-    A method is called once, even if the same model is given as the production model.
+    `read` converts the output. A method is called only once, even if the same object is both the
+    candidate and the production model.
     """
     if "X" not in evidence:
         msg = f"`{name}` was given without `X`, the table to predict on"

@@ -1,4 +1,4 @@
-"""Read values, weights and scores as finite float64 numbers."""
+"""Read numeric targets, weights and scores as finite float64 numbers."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,7 +27,7 @@ _LARGEST_POWER = 200
 
 
 def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
-    """Return the numbers of a column, with NaN for missing values if `missing` allows them.
+    """Return the numbers of a column; with `missing`, missing values are allowed and become NaN.
 
     Raises
     ------
@@ -47,7 +47,10 @@ def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
 
 
 def check_exact(column: columns.Column) -> None:
-    """Raise if integers or decimals beyond 2**53 are not exactly representable as float64."""
+    """Raise EvidenceError if float64 does not represent all integers or decimals exactly.
+
+    Only numbers beyond 2**53 are tested.
+    """
     if column.field.kind not in ("int", "decimal"):
         return
     large = np.flatnonzero(np.abs(column.floats) >= _LARGEST_EXACT)  # False for NaN
@@ -66,7 +69,7 @@ def check_exact(column: columns.Column) -> None:
 
 
 def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
-    """Raise unless all values are finite; with `missing`, NaN is allowed."""
+    """Raise EvidenceError unless all values are finite; with `missing`, NaN is allowed."""
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     count = int(np.count_nonzero(bad))
     if not count:
@@ -79,7 +82,7 @@ def check_finite(name: str, values: Floats, *, missing: bool = False) -> None:
 
 
 def weights_of(column: columns.Column) -> Floats:
-    """Return weights that are finite, not negative and not all zero.
+    """Return the weights in a column; raise EvidenceError if one is negative or all are 0.
 
     Very large and very small weights are scaled by a power of two so that sums of squares neither
     overflow nor underflow.
@@ -100,7 +103,7 @@ def weights_of(column: columns.Column) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Scores(columns.RowAxis):
-    """Finite scores, one per row or one column per class."""
+    """The scores of a model, all finite: one per row, or one column per class."""
 
     #: of shape (n,), or (n, k) with one column per class
     values: Floats
@@ -111,7 +114,7 @@ class Scores(columns.RowAxis):
 
 
 def as_scores(name: str, value: Any) -> Scores:
-    """Read scores from any container.
+    """Read scores from any container; `name` names them in messages.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def as_scores(name: str, value: Any) -> Scores:
 
 
 def check_probabilities(name: str, score: Floats) -> None:
-    """Raise unless scores are in [0, 1] and the rows of several columns add up to 1."""
+    """Raise EvidenceError unless all scores are in [0, 1] and each row of several adds up to 1."""
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:
         verb = "is" if outside == 1 else "are"
@@ -173,7 +176,7 @@ def check_probabilities(name: str, score: Floats) -> None:
 
 
 def _rounding(score: Floats) -> float:
-    """Return the largest rounding error of probabilities, by the precision they are written in.
+    """Return the largest rounding error of probabilities, estimated from the digits they have.
 
     They may be rounded to 2 to 6 decimal places, to 11 bits (float16) or to 8 bits (bfloat16).
     """

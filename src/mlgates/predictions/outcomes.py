@@ -1,4 +1,4 @@
-"""Read labels and predictions of one model as aligned arrays, and count confusion matrices."""
+"""Read the labels and predictions of one model as aligned arrays, and count confusion matrices."""
 
 import math
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ _SCORES = (
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Labels and predictions of one model on the rows that have a label, as read-only arrays.
+    """Labels and predictions of one model for all rows that have a label, as read-only arrays.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Outcomes:
                 object.__setattr__(self, name, view)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Outcomes":
-        """Return the outcomes of some rows, with the same classes.
+        """Return the outcomes of some rows; the classes stay the same.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class Outcomes:
 
     @cached_property
     def cells(self) -> Floats:
-        """Confusion matrix of rows, or of their weights: ``cells[true, pred]``."""
+        """Confusion matrix ``cells[true, pred]`` of rows; with weights, of their weights."""
         if self.need != "labels" or self.pred is None:
             msg = f"a confusion matrix needs predicted labels, got outcomes of {self.need}"
             raise EvidenceError(msg)
@@ -148,7 +148,7 @@ class Outcomes:
 
     @cached_property
     def effective(self) -> float:
-        """Kish's effective sample size ``(sum w)² / sum w²``; without weights, `n`."""
+        """The effective number of rows ``(sum w)² / sum w²`` (Kish); without weights, `n`."""
         if self.weight is None:
             return float(self.n)
         largest = float(self.weight.max(initial=0.0))
@@ -159,11 +159,13 @@ class Outcomes:
 
     @property
     def effective_rows(self) -> int:
-        """The number of rows; with weights, Kish's effective sample size, rounded down."""
+        """The effective number of rows, rounded down; without weights, `n`."""
         return self.n if self.weight is None else math.floor(self.effective * (1 + _ROUNDING))
 
     def binary(self, metric: str) -> int:
-        """Return the position of the positive class; `metric` is the name for messages.
+        """Return the position of the positive class in `classes`, for a metric of two classes.
+
+        `metric` is the name of the metric in messages.
 
         Raises
         ------
@@ -196,7 +198,7 @@ def confusion(  # noqa: PLR0917
     group: npt.NDArray[np.intp] | None = None,
     groups: int = 1,
 ) -> Floats:
-    """Return the confusion matrix of rows, or of their weights, also by group.
+    """Return the confusion matrix of rows, or of their weights; with `group`, one for each group.
 
     Parameters
     ----------
@@ -233,7 +235,7 @@ def confusion(  # noqa: PLR0917
 
 
 def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: bool) -> Outcomes:
-    """Return the aligned outcomes of the candidate or of the production model.
+    """Return the outcomes of the candidate model, or of the production model.
 
     With the need ``"given"``, `scores` selects scores instead of predictions.
 
@@ -318,7 +320,10 @@ def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: b
 def scores_by_class(
     evidence: "Evidence", names: lookup.ModelNames, truth: labels.Labels, scores: Scores
 ) -> tuple[Floats, labels.Classes]:
-    """Return scores in the order of the classes, and the classes; `truth` may be empty."""
+    """Return the scores with their columns in the order of the classes, and the classes.
+
+    `truth` are the true labels; they may be empty.
+    """
     # for given scores `classes_` matters only if they have several columns
     needs_order = scores.method is not None or scores.values.ndim > 1
     order = lookup.model_classes(evidence, names) if needs_order else None
@@ -333,7 +338,7 @@ def _pos_label(evidence: "Evidence") -> object:
 
 
 def _labels_if_any(evidence: "Evidence", true: Column) -> labels.Labels | None:
-    """Return the encoded true labels; None for a target of numbers, which has no labels."""
+    """Return the encoded true labels; None if the target is numeric, so that it has no labels."""
     try:
         return true_labels(evidence, true)
     except EvidenceError:
@@ -341,20 +346,20 @@ def _labels_if_any(evidence: "Evidence", true: Column) -> labels.Labels | None:
 
 
 def given_positive(evidence: "Evidence", classes: labels.Classes) -> object:
-    """Return the positive label as `y_true` holds it; None if it was not given."""
+    """Return the given positive label in the form it has in `y_true`; None if none was given."""
     if "pos_label" not in evidence or classes.positive is None:
         return None
     return classes.every[classes.positive]
 
 
 def true_labels(evidence: "Evidence", true: Column) -> labels.Labels:
-    """Return the encoded true labels, computed once."""
+    """Return the labels in `y_true` as integer codes; they are encoded once and then remembered."""
     code = partial(labels.code_labels, true, _TARGET)
     return cast("labels.Labels", evidence.cached("labels", "y_true", code))
 
 
 def check_complete(column: Column) -> None:
-    """Raise if predictions are missing or infinite."""
+    """Raise EvidenceError if predictions are missing or infinite."""
     if column.field.kind in NUMBERS:
         numbers.check_finite(column.title, column.floats)
     elif column.missing is not None:
@@ -362,7 +367,7 @@ def check_complete(column: Column) -> None:
 
 
 def plain_values(column: Column) -> npt.NDArray[Any]:
-    """Return values as a user's own metric receives them; strings have dtype object.
+    """Convert a column to the array that a user's own metric receives; strings have dtype object.
 
     Floats are float64, and integers int64 if they fit. The value of a missing cell is arbitrary.
     """
@@ -380,10 +385,10 @@ def plain_values(column: Column) -> npt.NDArray[Any]:
 
 
 def row_argument(evidence: "Evidence", name: str) -> Any:
-    """Return evidence with one value per row as a user's function receives it, read-only.
+    """Return an evidence value with one value per row as a user's function receives it.
 
-    Names of columns are replaced by their values, shape (n, 1) becomes (n,), and predictions and
-    scores that were not given are computed with the model.
+    It is read-only. A name of a column is replaced by the column's values, shape (n, 1) becomes
+    (n,), and predictions and scores that were not given are computed by the model.
 
     Examples
     --------
@@ -418,7 +423,7 @@ def row_argument(evidence: "Evidence", name: str) -> Any:
 
 
 def check_rows(arguments: Mapping[str, object]) -> None:
-    """Check that the arguments of a function that have rows have the same rows.
+    """Check that all arguments of a function that have rows have the same rows.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Match the columns of scores to class labels, by name or by the order of the classes."""
+"""Match the columns of scores to class labels, by their names or by the order of the classes."""
 
 import re
 import unicodedata
@@ -23,12 +23,12 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def classes_in_order(classes: Classes, order: Labels | None) -> tuple[Any, ...]:
-    """Return the labels in the order of a model's `classes_`; without `classes_`, sorted."""
+    """Return the labels in the order of a model's `classes_`, or sorted if there are none."""
     return classes.every if order is None else tuple(order.values[code] for code in order.codes)
 
 
 def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | None) -> Floats:
-    """Return the scores of the positive class, or for more than two classes one column per class.
+    """Return the scores of the positive class, or one column per class if there are more than two.
 
     Columns with names are matched to labels by name. Columns without names are in the order of the
     model's `classes_` (`order`), or of the sorted labels. `name` is the evidence to correct, for
@@ -80,9 +80,10 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
 
 
 def _by_class(scores: Scores, classes: Classes, places: Mapping[Any, int]) -> Floats:
-    """Return one column of scores per class, or for two classes only that of the positive one.
+    """Return one column of scores per class, or for two classes only that of the positive class.
 
-    A class without a column has probability 0.
+    `places` has the position of the column of each label. A class without a column has probability
+    0.
     """
     every = classes.every
     if len(every) <= 2 and (positive := _positive(classes)) in places:
@@ -99,7 +100,7 @@ def _by_class(scores: Scores, classes: Classes, places: Mapping[Any, int]) -> Fl
 
 
 def _positive(classes: Classes) -> Any:
-    """Return the positive label; raise if it was not given."""
+    """Return the positive label; raise EvidenceError if there is none."""
     if classes.positive is None:
         msg = f"`pos_label` is required: set it to one of the labels {list_labels(classes.every)}"
         raise EvidenceError(msg)
@@ -107,7 +108,7 @@ def _positive(classes: Classes) -> Any:
 
 
 def _two_columns(name: str, scores: Scores, classes: Classes) -> EvidenceError:
-    """Return the error for two columns of scores where one is required."""
+    """Return the error for two columns of scores where one is required, with the one to pass."""
     msg = f"{scores.title} has 2 columns: for two classes pass the column of the positive class"
     positive = classes.positive
     if not scores.names:
@@ -124,7 +125,7 @@ def _two_columns(name: str, scores: Scores, classes: Classes) -> EvidenceError:
 
 
 def _require_positive_name(scores: Scores, classes: Classes) -> None:
-    """Raise if a single column is named after the negative label."""
+    """Raise EvidenceError if the only column of scores is named after the negative label."""
     if not scores.names or classes.positive is None or not isinstance(classes.every[0], str):
         return
     positive = classes.every[classes.positive]
@@ -138,7 +139,7 @@ def _require_positive_name(scores: Scores, classes: Classes) -> None:
 def column_of_each_label(
     title: str, names: Sequence[Any], labels: Sequence[Any]
 ) -> dict[Any, int] | None:
-    """Return the position of the column of each label; None for columns without names.
+    """Return which column belongs to each label, by the names of the columns; None without names.
 
     Names match if they are the labels, or if each contains exactly one label as a word or number.
     Default names of pandas and polars count as no names if the labels are strings.
@@ -178,7 +179,7 @@ def column_of_each_label(
 
 
 def _plain_name(name: Any) -> Any:
-    """Return a column name as a label: 1.0 and "1.0" become 1, other strings are normalized."""
+    """Convert a column name to a label: 1.0 and "1.0" become 1, other strings are normalized."""
     if isinstance(name, str):
         whole = _WHOLE_FLOAT.fullmatch(name)
         return whole[1] if whole else unicodedata.normalize("NFC", name)
@@ -186,7 +187,7 @@ def _plain_name(name: Any) -> Any:
 
 
 def labels_in(name: Any, labels: Sequence[Any]) -> list[Any]:
-    """Return the labels that a column name contains as words or numbers.
+    """Return the labels that occur in a column name as words or numbers.
 
     Upper and lower case are distinguished only if labels differ by case. A label within a longer
     label is not counted.
