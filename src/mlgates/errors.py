@@ -1,4 +1,4 @@
-"""The exceptions of mlgates: one base class, and one class for each kind of mistake."""
+"""The exceptions of mlgates: a base class, and one class for each kind of error."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ class OptionError(MlgatesError, ValueError):
 class EvidenceError(MlgatesError, ValueError):
     """A value that was given to a run, or read from a file, is invalid.
 
-    In a run, it becomes the ERROR of the gates that need the value. An unknown *name* of evidence
-    raises, and so do direct calls such as ``Report.load``.
+    In a run, the gates that need the value get the verdict ERROR. Outside of a run, as in
+    ``Report.load``, the exception is raised. It is also raised for an unknown *name* of evidence.
     """
 
 
 class GateFailure(MlgatesError, AssertionError):
-    """A report or result did not pass; raised by ``raise_for_verdict``.
+    """A report or result did not pass; raised by its method ``raise_for_verdict``.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class GateFailure(MlgatesError, AssertionError):
 
 
 class suppress_errors:  # noqa: N801  (used like `contextlib.suppress`)
-    """Suppress every exception but ``KeyboardInterrupt`` and ``GeneratorExit``.
+    """Suppress every exception except ``KeyboardInterrupt`` and ``GeneratorExit``.
 
     Code of users and of compiled libraries also raises exceptions that are no ``Exception``:
     ``SystemExit``, ``asyncio.CancelledError``, skips of pytest, panics of Rust.

@@ -1,4 +1,4 @@
-"""The evidence of one run by name; each value is read once and shared by all gates."""
+"""The evidence of a run (its tables, labels and models) by name, read once for all gates."""
 
 import os
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
@@ -43,7 +43,10 @@ Counts = Callable[[TableSchema], Iterable[Counter]]
 
 
 class EvidenceNames(TypedDict, total=False):
-    """The names of `evidence_names.NAMES` for type checkers; None means not given."""
+    """The arguments of a run for type checkers: all names in `evidence_names.NAMES`.
+
+    None means that a value was not given.
+    """
 
     data: object
     reference: object
@@ -73,7 +76,7 @@ _RUN_OPTIONS = frozenset({"n_jobs", "progress", "metadata"})
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
-    """A value, or the exception that was raised instead, with its traceback."""
+    """A computed value, or the exception that was raised instead, with its traceback."""
 
     value: Any = None
     error: BaseException | None = None
@@ -86,7 +89,10 @@ def _failure(error: BaseException) -> _Cached:
 
 @dataclass(frozen=True)
 class DeclaredTypes:
-    """Column types that a gate declares for keys in the names of folders."""
+    """The types that a gate declares for columns whose values are in the names of folders.
+
+    Such a column comes from folders named ``key=value``.
+    """
 
     types: Mapping[str, pa.DataType]
 
@@ -103,7 +109,7 @@ _TYPES = {
 
 
 class Evidence:
-    """The evidence of a run; each table is read at most once.
+    """The evidence of a run: the tables, labels and models it was given; each is read at most once.
 
     Parameters
     ----------
@@ -170,7 +176,7 @@ class Evidence:
         return name in self._given
 
     def __getitem__(self, name: str) -> object:
-        """Return a value as it was given; EvidenceError if it was not given."""
+        """Return a value as it was given; raise EvidenceError if it was not given."""
         if name not in self._given:
             msg = f"`{name}` was not given"
             raise EvidenceError(msg)
@@ -178,7 +184,7 @@ class Evidence:
 
     @property
     def now(self) -> datetime:
-        """The time of the run in UTC; EvidenceError for a time without a time zone."""
+        """The time of the run in UTC; raises EvidenceError if the given time has no time zone."""
         now = self._given.get("now", self._clock)
         # datetimes near year 1 or 9999 may not exist in UTC, and a tzinfo can raise anything
         with suppress_errors():
@@ -193,18 +199,18 @@ class Evidence:
 
     @property
     def known(self) -> frozenset[str]:
-        """Names that a message may show: evidence names, and columns of tables that were read."""
+        """Names that messages may show: evidence names, and columns of tables that were read."""
         keys = [("names", "X"), *(("source", name) for name in ("X", *TABLES))]
         found = [entry.value for key in keys if (entry := self._cache.get(key)) is not None]
         columns = [v.schema if isinstance(v, Source) else v for v in found if v is not None]
         return VOCABULARY.union(self._given, *columns)
 
     def offers(self, name: str) -> bool:
-        """Whether a value was given, or a model that can compute it."""
+        """Return whether a value was given, or a model that can compute it."""
         return name in self._given or (name in MODEL_OF and offers(self, name))
 
     def lacking(self, missing: Iterable[str]) -> str:
-        """Return the message about missing evidence, with a hint at the name that was meant.
+        """Return the message about missing evidence, with a hint at what may have been meant.
 
         Examples
         --------
@@ -225,7 +231,7 @@ class Evidence:
         return said
 
     def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
-        """Request counters of `data`, and of `reference`, before these tables are scanned.
+        """Request counters for `data`, and for `reference`, before these tables are scanned.
 
         Each function takes the schema of the table and returns counters.
         """
@@ -234,7 +240,7 @@ class Evidence:
             self._counts["reference"].append((self._gate, reference_counts))
 
     def collect_requests(self, gate: str, request: Callable[["Evidence"], object]) -> None:
-        """Call a gate's `request_counts`; `raise_failed_request` raises its exception later."""
+        """Call a gate's `request_counts`; keep its exception for `raise_failed_request`."""
         self._gate = gate
         with suppress_errors() as caught:
             request(self)
@@ -243,21 +249,21 @@ class Evidence:
             self._failed[gate] = _failure(caught.error)
 
     def raise_failed_request(self, gate: str) -> None:
-        """Raise the exception of a gate's `request_counts` or `counts`, if there was one."""
+        """Raise the exception that a gate's `request_counts` or `counts` raised, if any."""
         failed = self._failed.get(gate)
         if failed is not None and failed.error is not None:
             raise failed.error.with_traceback(failed.traceback)
 
     def register(self, request: object) -> None:
-        """Keep a request that gates of a run share, such as the statistics of a column."""
+        """Keep an object that several gates of a run share, such as a request for statistics."""
         self._requests.append(request)
 
     def registered(self, kind: type[T]) -> tuple[T, ...]:
-        """Return the requests of a type in the order of registration."""
+        """Return the objects of a type that gates have registered, in the order of registration."""
         return tuple(request for request in self._requests if isinstance(request, kind))
 
     def cached(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return the result of the first call of `make` for this key, or raise its exception.
+        """Call `make` the first time; later return the same result or raise the same exception.
 
         `what` is the kind of value, such as ``"outcomes"``; `key` is everything that the value
         depends on besides the evidence. The value is not kept if the key can't be hashed.
@@ -277,14 +283,15 @@ class Evidence:
         return entry.value
 
     def source(self, name: str) -> Source:
-        """Return a table as a source of batches; EvidenceError if the value is no table."""
+        """Open a table as a `Source` of batches of rows; raise EvidenceError if it is no table."""
         return cast("Source", self.cached("source", name, partial(self._open, name)))
 
     def _open(self, name: str) -> Source:
-        """Return a source in which keys of folders have the declared type, or that of both tables.
+        """Open a table; a column from the names of its folders gets the type it has elsewhere.
 
-        The type of a key is inferred from the names of the folders of one table. Where that of the
-        other table differs, both are texts if both are inferred.
+        The type of such a column is inferred from the names of the folders of one table. A gate can
+        declare another type. If the type differs from that in the other table, the other table's
+        type is used, or text if both are inferred.
         """
         source = as_source(self[name])
         if name not in TABLES or source.retype is None:
@@ -302,7 +309,10 @@ class Evidence:
         return source.retype(wanted) if wanted else source
 
     def _other_fields(self, name: str) -> tuple[Mapping[str, Field], Collection[str]]:
-        """Return the columns of the other table, and its keys whose types are inferred."""
+        """Return the columns of the other table, and those of them whose types are inferred.
+
+        For `data` the other table is `reference`, and the reverse.
+        """
         other = "reference" if name == "data" else "data"
         if other not in self._given:
             return {}, ()
@@ -315,7 +325,7 @@ class Evidence:
         return {}, ()
 
     def in_memory(self, name: str) -> Any:
-        """Return features for a model; files and streams are read once as an Arrow table.
+        """Return features for a model; files and streams are first read into an Arrow table, once.
 
         Examples
         --------
@@ -326,11 +336,11 @@ class Evidence:
         return self.cached("in memory", name, lambda: in_memory(given, partial(self.source, name)))
 
     def profile(self) -> Profile:
-        """Return the profile of `data`, from one scan for all requested counters."""
+        """Return the profile of `data`; it is scanned once, for the counters of all gates."""
         return cast("Profile", self.cached("profile", "data", partial(self._scan, "data")))
 
     def reference(self) -> Reference:
-        """Return the reference: a baseline, a profile, or the profile of the table given."""
+        """Return the reference: a given baseline or profile, or the profile of the given table."""
         given = self._given.get("reference")
         make: Callable[[], object] = partial(self._scan, "reference")
         if self._stored:
@@ -339,7 +349,7 @@ class Evidence:
         return cast("Reference", self.cached("profile", "reference", make))
 
     def scan(self) -> None:
-        """Scan the reference, if counters of it were requested, and then `data`.
+        """Scan the reference, if counters were requested for it, and then `data`.
 
         The counters of the data can depend on the reference. An exception is kept and raised to the
         gates that read the profile.
@@ -369,7 +379,7 @@ class Evidence:
         return Profile.of(source, counted, columns=names, n_jobs=self._n_jobs)
 
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Return the results of a function for each item, in threads if a table is large.
+        """Call a function for each item and return the results; in threads if a table is large.
 
         Against a stored baseline it uses one thread, because little work is left after the scan.
 
@@ -385,7 +395,7 @@ class Evidence:
         return each(do, items, threads_for(self._n_jobs, is_large=rows >= MANY_ROWS))
 
     def tables(self) -> dict[str, object]:
-        """Return origin, rows, columns and fingerprint of the tables that were read.
+        """Return origin, rows, columns and fingerprint of each table that was read, for a report.
 
         `X` is scanned for its fingerprint if a gate uses it and it is a table.
         """
@@ -413,10 +423,10 @@ class Evidence:
         return found
 
     def outcomes(self, need: Need, *, production: bool = False, scores: bool = False) -> Outcomes:
-        """Return labels with the predictions or scores of a model, aligned and checked.
+        """Return the labels with a model's predictions or scores, aligned and checked.
 
-        With the need ``"given"``, `scores` selects scores instead of predictions. EvidenceError if
-        the values are invalid.
+        With the need ``"given"``, `scores` selects scores instead of predictions. Raises
+        EvidenceError if the values are invalid.
 
         Examples
         --------
@@ -427,9 +437,9 @@ class Evidence:
         return cast("Outcomes", self.cached("outcomes", (need, production, scores), make))
 
     def slices(self, by: Any, max_groups: int = MAX_GROUPS) -> tuple[Slice, ...]:
-        """Return the slices of the rows by columns of `X` or `data`, or by conditions.
+        """Return slices of the rows, made by columns of `X` or `data`, or by conditions.
 
-        EvidenceError for columns that make more than `max_groups` of them.
+        Raises EvidenceError for columns that make more than `max_groups` slices.
 
         Examples
         --------
@@ -448,7 +458,7 @@ class Evidence:
         names: tuple[str, ...] = (),
         max_groups: int = MAX_GROUPS,
     ) -> Groups:
-        """Return the groups of rows with equal values of the sensitive features.
+        """Return the groups of rows that have equal values of the sensitive features.
 
         `names` selects some of the features, or columns of `X` or `data`. Raises EvidenceError for
         more than `max_groups` groups.
@@ -463,7 +473,7 @@ class Evidence:
         return cast("Groups", self.cached("groups", (key, names, max_groups), make))
 
     def read_only(self, name: str) -> object:
-        """Return a value for a user's function: a shallow copy with read-only arrays.
+        """Return a value for a user's function, as a copy that the function can't use to change it.
 
         Tables in memory keep their type; files and streams become Arrow tables, and the file of a
         baseline a `Baseline`. Names of columns are replaced by their values. Predictions and scores
@@ -480,22 +490,23 @@ class Evidence:
         return read_only(self.in_memory(name) if is_features else given)
 
     def _argument(self, name: str) -> object:
-        """Return a value for a function gate: the path of a table as it was given."""
+        """Return a value for an argument of a function gate; the path of a table is not opened."""
         is_path = name in TABLES and kind_of(self[name]) == "path"
         if is_path and not (name == "reference" and self._stored):
             return read_only(self[name])
         return self.read_only(name)
 
     def argument_rows(self, name: str, argument: object) -> int | None:
-        """Return the number of rows of an argument of a function gate; None if it has no rows."""
+        """Return how many rows an argument of a function gate has; None if it has no rows."""
         if name in TABLES and kind_of(argument) == "path":
             return self.source(name).rows
         return None if name in ROWLESS else rows_of(argument)
 
     def function_arguments(self, names: Iterable[str]) -> dict[str, object]:
-        """Return read-only values of the names that are available; of a table's path, the path.
+        """Return the arguments of a function gate: those of `names` that are available, read-only.
 
-        EvidenceError if values of the same rows have different lengths or pandas indexes.
+        The path of a table is passed as a path. Raises EvidenceError if values that must have the
+        same rows have different lengths or pandas indexes.
         """
         found = {name: self._argument(name) for name in names if self.offers(name)}
         check_rows(found)
@@ -503,7 +514,10 @@ class Evidence:
 
 
 def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
-    """Return counters with those that subsume them; EvidenceError for other objects."""
+    """Return the counters of a gate, each with the counter that makes it unnecessary, or None.
+
+    Raises EvidenceError for objects that are no counters.
+    """
     counters: dict[Counter, Counter | None] = {}
     for counter in given:
         if not isinstance(counter, Counter):
@@ -514,5 +528,5 @@ def _checked_counters(given: Iterable[object]) -> dict[Counter, Counter | None]:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the name that was meant by an unknown one, or an empty string."""
+    """Return a hint at the known name that an unknown one may mean, or an empty string."""
     return f"; did you mean {ALIASES[name]!r}?" if name in ALIASES else did_you_mean(name, known)

@@ -1,4 +1,4 @@
-"""The registry of evidence names, one line for each name."""
+"""The registry of evidence names; each name is declared once, in `_DECLARED`."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ Kind = Literal["table", "features", "rows", "log", "model", "counts", "moment", 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceName:
-    """A name of evidence, and how its value is used."""
+    """The name of an argument of a run, such as `y_true`, and how its value is used."""
 
     name: str
     #: "table": scanned by counters; "features": rows for a model; "rows": one value per row; "log":
@@ -31,7 +31,10 @@ class EvidenceName:
 
     @property
     def on_command_line(self) -> bool:
-        """Whether the command has an option for it: a file, its columns, a label or a time."""
+        """Whether the command line has an option for the name.
+
+        There is one for files, their columns, labels and times; there is none for models.
+        """
         return self.kind not in ("model", "counts") and self.side != "golden"
 
 
@@ -43,7 +46,7 @@ _golden = partial(EvidenceName, side="golden")
 _DECLARED = (
     EvidenceName("data", "table", "the table to check", aliases=("df", "table")),
     EvidenceName(
-        "reference", "table", "the table to compare it with", "reference", aliases=("baseline",)
+        "reference", "table", "the table to compare `data` with", "reference", aliases=("baseline",)
     ),
     EvidenceName("X", "features", "the table of features given to the models"),
     EvidenceName("y_true", "rows", "labels", aliases=("target", "y", "y_test")),
@@ -63,7 +66,7 @@ _DECLARED = (
     ),
     EvidenceName("pos_label", "free", "the label that counts as positive"),
     EvidenceName("latencies", "log", "seconds of each request"),
-    _production("production_latencies", "log", f"the same {_OLD}"),
+    _production("production_latencies", "log", f"seconds of each request {_OLD}"),
     _golden("golden_X", "features", "rows with known predictions"),
     _golden("golden_pred", "rows", "the known predictions of `golden_X`"),
     EvidenceName(

@@ -1,4 +1,4 @@
-"""Strict JSON, and files that are written completely or not at all.
+"""Read and write strict JSON, in files that are written completely or not at all.
 
 JSON has no infinity, and many readers round integers beyond 2**53. So infinities are written as the
 strings "Infinity" and "-Infinity", larger integers as strings of digits, undefined values as null.
@@ -48,7 +48,7 @@ _DIGITS = re.compile(r"-?[1-9][0-9]{15,399}", re.ASCII)
 
 
 def plain(value: object, *, quote: bool = False) -> object:
-    """Return a value as JSON types; TypeError for NaN and other types.
+    """Convert a value to JSON types; raise TypeError for NaN and for other types.
 
     With `quote`, a string that would be read as a number starts with a quote; `unquoted` removes
     it. This is for values that may be a number or a string.
@@ -79,7 +79,7 @@ def plain(value: object, *, quote: bool = False) -> object:
 
 
 def unquoted(value: Any) -> Any:
-    """Return the value from the result of ``plain(value, quote=True)``."""
+    """Return the value from which ``plain(value, quote=True)`` made this result."""
     if isinstance(value, Mapping):
         return {key: unquoted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -90,14 +90,14 @@ def unquoted(value: Any) -> Any:
 
 
 def is_numeral(text: str) -> bool:
-    """Return whether `plain` writes a number as this string, such as "-Infinity"."""
+    """Return whether `plain` writes some number as this string, such as "-Infinity"."""
     if _DIGITS.fullmatch(text):
         return abs(int(text)) > _EXACT
     return text in ("Infinity", "-Infinity")
 
 
 def number(value: object) -> float | None:
-    """Return the number from the result of `plain`, or None for null."""
+    """Return the number, or None, from which `plain` made this result."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and is_numeral(value):
@@ -107,10 +107,7 @@ def number(value: object) -> float | None:
 
 
 def dumps(value: object, *, indent: int | None = 1) -> str:
-    """Return strict JSON text, in ASCII so that it reads the same in any encoding.
-
-    With ``indent=None`` the text is one line.
-    """
+    """Return a value as strict JSON text, in ASCII, so that it reads the same in any encoding."""
     return json.dumps(plain(value), allow_nan=False, indent=indent)
 
 
@@ -135,7 +132,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def loads(text: str) -> object:
-    """Return the value of strict JSON text.
+    """Read a value from strict JSON text.
 
     Raises
     ------
@@ -170,7 +167,10 @@ def _parsed(text: str, parse_float: Callable[[str], float]) -> object:
 
 
 def _levels(value: object) -> list[Collection[Any]]:
-    """Return the items of each list and object; RecursionError for too many nested levels."""
+    """Return the items of each list and object inside a JSON value.
+
+    Raises RecursionError if they are nested too deeply.
+    """
     found: list[Collection[Any]] = []
     level: list[Collection[Any]] = [(value,)]
     for _ in range(_DEEPEST):
@@ -183,7 +183,7 @@ def _levels(value: object) -> list[Collection[Any]]:
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
-    """Return the value of a file of strict JSON in UTF-8; EvidenceError if it can't be read."""
+    """Read a value from a UTF-8 file of strict JSON; raise EvidenceError if it can't be read."""
     try:
         return loads(read_bounded(path, max_bytes).decode("utf-8"))
     except OSError as error:
@@ -198,7 +198,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> object:
 
 
 def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> bytes:
-    """Return the content of a regular file of at most `max_bytes`.
+    """Return the content of a regular file that has at most `max_bytes` bytes.
 
     Raises
     ------
@@ -234,8 +234,9 @@ def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
 
     A text is written in UTF-8.
 
-    The file keeps its permissions, and a symbolic link still points to it. Drafts of writers that
-    were killed are removed.
+    The text is written to a draft first, which then replaces the file. The file keeps its
+    permissions, and a symbolic link still points to it. Drafts of writers that were killed are
+    removed.
 
     Raises
     ------
@@ -302,7 +303,7 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
 @contextmanager
 def _draft(folder: Path, prefix: str) -> Iterator[tuple[Path, int]]:
-    """Create a locked draft, and remove it if it was not moved away."""
+    """Create and lock a temporary file; remove it at the end if it was not moved away."""
     while True:
         draft = folder / f"{prefix}{secrets.token_hex(8)}"
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
@@ -320,7 +321,7 @@ def _draft(folder: Path, prefix: str) -> Iterator[tuple[Path, int]]:
 
 
 def _remove_dead_drafts(folder: Path, prefix: str) -> None:
-    """Remove drafts of writers that were killed, which are the drafts without a lock."""
+    """Remove temporary files of writers that were killed: those that no process has locked."""
     with suppress(OSError):
         for draft in folder.iterdir():
             if draft.name.startswith(prefix) and _TOKEN.fullmatch(draft.name[len(prefix) :]):
@@ -349,7 +350,10 @@ def _lock(descriptor: int, *, wait: bool) -> bool:
 def fields(
     data: object, keys: frozenset[str], what: str, optional: frozenset[str] = frozenset()
 ) -> Mapping[str, object]:
-    """Return a JSON object that has all of these keys, and no others but optional ones."""
+    """Check that a JSON object has all these keys, and no others except `optional`; return it.
+
+    `what` names the object in messages.
+    """
     found = mapping(data, what)
     missing = sorted(keys - set(found))
     unknown = sorted(map(repr, set(found) - keys - optional))
@@ -362,7 +366,7 @@ def fields(
 
 
 def text(value: object, what: str) -> str:
-    """Return a string; EvidenceError for other types."""
+    """Check that a JSON value is a string and return it; `what` is its key for the message."""
     if not isinstance(value, str):
         msg = f"`{what}` must be a string, got {value!r}"
         raise EvidenceError(msg)
@@ -370,7 +374,7 @@ def text(value: object, what: str) -> str:
 
 
 def items(value: object, what: str) -> list[object]:
-    """Return the items of a list; EvidenceError for other types."""
+    """Check that a JSON value is a list and return its items; `what` is its key for the message."""
     if not isinstance(value, list | tuple):
         msg = f"`{what}` must be a list, got {type(value).__name__}"
         raise EvidenceError(msg)
@@ -378,7 +382,7 @@ def items(value: object, what: str) -> list[object]:
 
 
 def mapping(value: object, what: str) -> Mapping[str, object]:
-    """Return a JSON object; EvidenceError for other types."""
+    """Check that a JSON value is an object and return it; `what` is its key for the message."""
     if not isinstance(value, Mapping):
         msg = f"`{what}` must be an object, got {type(value).__name__}"
         raise EvidenceError(msg)
@@ -386,7 +390,7 @@ def mapping(value: object, what: str) -> Mapping[str, object]:
 
 
 def whole(value: object, what: str) -> int:
-    """Return an integer of at least 0; EvidenceError otherwise."""
+    """Check that a JSON value is an integer of at least 0 and return it; `what` is its key."""
     found: object = number(value)
     if not isinstance(found, int) or found < 0:
         msg = f"`{what}` must be a whole number of at least 0, got {value!r}"

@@ -1,4 +1,6 @@
-"""Validation of options: each function returns the value in plain form or raises ``OptionError``.
+"""Check the options of gates: each function returns a valid value, or raises ``OptionError``.
+
+In all of them, `owner` is the class and `option` the name of the option, for the message.
 
 Values are not converted between types: a number given as a string, NaN, or a bool in place of a
 number is refused when the gate is created.
@@ -70,12 +72,12 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s|min|h|d|w)", re.ASCII)
 
 
 def refuse(owner: str, option: str, allowed: str, got: object, hint: str = "") -> OptionError:
-    """Return the error for a wrong option: its name, the allowed values and the value given."""
+    """Return the error for a wrong option: it says what is allowed, what was given, and a hint."""
     return OptionError(f"{owner}: `{option}` must be {allowed}, got {shown(got)}{hint}")
 
 
 def shown(value: object) -> str:
-    """Return the repr of a value for a message, shortened; its type if repr raises."""
+    """Return a value as text for a message: its repr, shortened, or its type if repr raises."""
     with suppress_errors():  # repr can raise anything; it does for 4,300 digits
         written = repr(value)
         return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}..."
@@ -83,9 +85,9 @@ def shown(value: object) -> str:
 
 
 def fold(name: str) -> str:
-    """Return a name without its case, outer blanks, invisible characters and Unicode form.
+    """Return a name in a form in which names that look alike are equal.
 
-    Two names that look alike on a screen, or differ only in capital letters, are equal when folded.
+    Case, outer blanks, invisible characters and the Unicode form make no difference.
 
     Examples
     --------
@@ -99,7 +101,7 @@ def fold(name: str) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the most similar names, or an empty string.
+    """Return a hint such as ``"; did you mean 'x'?"`` for a misspelt name, or an empty string.
 
     Examples
     --------
@@ -114,16 +116,17 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def _distinct_from(name: str, word: str) -> str:
-    """Return a name for a message, with escapes if it would look the same as another word."""
+    """Return a name for a message, with escapes if it would look the same as the misspelt word."""
     if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", word):
         return f"{name!a} (another Unicode form)"
     return repr(name)
 
 
 def real(value: object) -> int | float | None:
-    """Return a number as ``int`` or ``float``, including NaN and infinities; None for other values.
+    """Convert a real number to ``int`` or ``float``; return None for any other value.
 
-    Bools and numpy timedeltas, which Python counts as integers, give None.
+    NaN and infinities are numbers; bools and numpy timedeltas are not, although Python counts them
+    as integers.
     """
     if type(value) is float or type(value) is int:
         return value
@@ -144,7 +147,7 @@ def number(
     at_least: float = -math.inf,
     at_most: float = math.inf,
 ) -> float:
-    """Return a finite number within bounds as ``int`` or ``float``."""
+    """Check that an option is a finite number within bounds; return it as ``int`` or ``float``."""
     plain = real(value)
     # not `math.isfinite`, which raises for integers that are too large for a float
     if plain is None or not abs(plain) <= sys.float_info.max or not at_least <= plain <= at_most:
@@ -156,7 +159,7 @@ def number(
 
 
 def share(owner: str, option: str, value: object) -> float:
-    """Return a share between 0 and 1; the error for 95 suggests 0.95."""
+    """Check that an option is a share between 0 and 1 and return it; for 95, suggest 0.95."""
     plain = real(value)
     if plain is not None and 1 < plain <= 100:
         hint = f"; shares are not percentages: write {plain / 100:g}"
@@ -165,7 +168,10 @@ def share(owner: str, option: str, value: object) -> float:
 
 
 def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
-    """Return an integer of at least `at_least`; a bool or a float is refused."""
+    """Check that an option is an integer of at least `at_least` and return it.
+
+    Bools and floats are refused.
+    """
     plain = real(value)
     if not isinstance(plain, int) or plain < at_least:
         raise refuse(owner, option, f"a whole number of at least {at_least}", value)
@@ -173,14 +179,14 @@ def count(owner: str, option: str, value: object, *, at_least: int = 0) -> int:
 
 
 def flag(owner: str, option: str, value: object) -> bool:
-    """Return a bool; 0, 1 and strings are refused."""
+    """Check that an option is True or False and return it; 0, 1 and strings are refused."""
     if not isinstance(value, bool):
         raise refuse(owner, option, "True or False", value)
     return value
 
 
 def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> str:
-    """Return one of the allowed words; the error suggests similar ones."""
+    """Check that an option is one of the allowed words and return it; suggest similar words."""
     words = tuple(allowed)
     if not isinstance(value, str) or value not in words:
         listed = "one of " + ", ".join(map(repr, words))
@@ -189,14 +195,14 @@ def choice(owner: str, option: str, value: object, allowed: Iterable[str]) -> st
 
 
 def text(owner: str, option: str, value: object) -> str:
-    """Return a non-empty string."""
+    """Check that an option is a non-empty string and return it."""
     if not isinstance(value, str) or not value.strip():
         raise refuse(owner, option, "a non-empty string", value)
     return value
 
 
 def names(owner: str, option: str, value: object) -> tuple[str, ...]:
-    """Return different names as a tuple; a single name gives a tuple of one."""
+    """Check that an option is a name or a sequence of different names; return a tuple of them."""
     given = (value,) if isinstance(value, str) else value
     # a set has no order, so two runs of one program would differ
     if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping | AbstractSet):
@@ -208,7 +214,7 @@ def names(owner: str, option: str, value: object) -> tuple[str, ...]:
 
 
 def some(owner: str, option: str, value: object) -> tuple[str, ...]:
-    """Return one or more different names as a tuple."""
+    """Check that an option is at least one name, all different; return a tuple of them."""
     found = names(owner, option, value)
     if not found:
         raise refuse(owner, option, "at least one name", value)
@@ -216,9 +222,9 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
 
 
 def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tuple[Any, ...]:
-    """Return slices in plain form: names of columns, or (name, condition) pairs.
+    """Check an option that defines slices of rows; return names of columns, or pairs.
 
-    With `texts`, a condition may be a string or a callable, otherwise a callable.
+    The pairs are (name, condition). A condition is a callable or, with `texts`, also a string.
     """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
@@ -242,7 +248,7 @@ def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tu
 
 
 def seconds(value: Duration) -> float:
-    """Return the seconds of a duration that `duration` has checked."""
+    """Convert a duration, which `duration` has checked, to seconds."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):
@@ -254,7 +260,10 @@ def seconds(value: Duration) -> float:
 
 
 def in_order(owner: str, **bounds: Any) -> None:
-    """Raise if the first of two bounds is greater than the second; None means no bound."""
+    """Raise OptionError if the first of two bounds is greater than the second.
+
+    The bounds are given as two keyword arguments, named as their options. None means no bound.
+    """
     (low, first), (high, last) = bounds.items()
     if first is None or last is None:
         return
@@ -268,7 +277,7 @@ def in_order(owner: str, **bounds: Any) -> None:
 
 
 def scalar(owner: str, option: str, value: Any) -> object:
-    """Return a finite number, string, bool or date; numpy scalars become Python's."""
+    """Check that a value is a finite number, string, bool or date; return it as a Python object."""
     item = value.item() if getattr(value, "shape", None) == () else value
     allowed_type = isinstance(item, str | int | float | Decimal | date)
     if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M") and isinstance(item, int):
@@ -289,7 +298,10 @@ def scalar(owner: str, option: str, value: Any) -> object:
 
 
 def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]:
-    """Return a mapping, or pairs with different keys, as a dict."""
+    """Check that an option is a mapping, or pairs with different keys; return it as a dict.
+
+    `allowed` says in the message what is allowed.
+    """
     try:
         pairs = list(given.items() if isinstance(given, Mapping) else given)
         found = dict(pairs)
@@ -301,7 +313,10 @@ def mapping(owner: str, option: str, given: Any, allowed: str) -> dict[Any, Any]
 
 
 def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
-    """Return values in order; those of a set are sorted, since its order varies by run."""
+    """Return `values` in an order that is the same in each run.
+
+    If the option was `given` as a set, which has no order, they are sorted.
+    """
     if not isinstance(given, AbstractSet):
         return values
     try:
@@ -311,7 +326,7 @@ def ordered(values: tuple[object, ...], given: object) -> tuple[object, ...]:
 
 
 def distinct(values: Iterable[object]) -> tuple[object, ...]:
-    """Return the distinct values in order; True and 1 are different."""
+    """Return the distinct values in the order of first appearance; True and 1 are different."""
     kept: dict[tuple[bool, object], object] = {}
     for value in values:
         kept.setdefault((isinstance(value, bool), value), value)
@@ -319,9 +334,10 @@ def distinct(values: Iterable[object]) -> tuple[object, ...]:
 
 
 def duration(owner: str, option: str, value: object, *, zero: bool = False) -> Duration:
-    """Return a valid duration unchanged: ``"20ms"``, ``"24h"``, a ``timedelta`` or seconds.
+    """Check that an option is a duration and return it unchanged.
 
-    Units are us, ms, s, min, h, d and w; `zero` allows a duration of 0.
+    A duration is a string such as ``"20ms"`` or ``"24h"``, a ``timedelta``, or a number of seconds.
+    The units are us, ms, s, min, h, d and w. With `zero`, a duration of 0 is allowed.
     """
     allowed = "a duration such as '20ms', '24h', '7d', a timedelta or seconds"
     allowed += ", not negative" if zero else ", greater than 0"
@@ -339,7 +355,9 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
 
 
 def written(value: Any, **defaults: object) -> str:
-    """Return the call that creates a dataclass instance, without options at their defaults.
+    """Return the text of the call that creates a dataclass instance, for its repr.
+
+    Options that have their default are left out.
 
     A tuple of pairs in a field with ``metadata={"mapping": True}`` is written as a dict.
     `defaults` replaces the defaults of fields where they depend on the instance.
@@ -356,7 +374,7 @@ def written(value: Any, **defaults: object) -> str:
 
 
 class OptionsByName:
-    """Base class whose constructor suggests the right name for an unknown option.
+    """Base class of gates; the constructor suggests the right name for an unknown option.
 
     Raises
     ------
@@ -379,7 +397,7 @@ def _parameters(function: Any) -> tuple[inspect.Parameter, ...]:
 
 
 def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterable[str]) -> None:
-    """Raise TypeError unless a class can be called with these arguments."""
+    """Raise TypeError unless a class can be called with these arguments; suggest other names."""
     parameters = _parameters(owner.__init__)  # type: ignore[misc]
     kinds = {parameter.kind for parameter in parameters}
     named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}

@@ -1,4 +1,4 @@
-"""Texts from data made safe to print: on one line, distinct, and without commands."""
+"""Make texts from data safe to print: on one line, distinct, and without commands to CI servers."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ _LINE_COMMAND = re.compile(r"^(\s*)(?=::|---|\+\+\+|~~~|\^\^\^)(.)")
 
 
 def clean(text: str, most: int = _NAME) -> str:
-    r"""Return text on one line, with unprintable characters escaped.
+    r"""Return a text on one line, with unprintable characters escaped.
 
     If it has more than `most` characters, the middle is left out.
 
@@ -34,7 +34,7 @@ def clean(text: str, most: int = _NAME) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Return a text shortened in the middle to at most `most` characters.
+    """Shorten a text to at most `most` characters by leaving out its middle.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def shorten(text: str, most: int) -> str:
 
 
 def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
-    r"""Return the clean form of each name, such that no two of them look alike.
+    r"""Return for each name the text to print, such that no two of these texts look alike.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def distinct(names: Iterable[str], most: int = _NAME) -> dict[str, str]:
 
 
 def visible(name: str, most: int = _NAME) -> str:
-    """Return a clean name in which spaces at the ends can be seen."""
+    """Return a name on one line in which all characters, and spaces at its ends, are visible."""
     if name.startswith(" "):
         name = rf"\x20{name[1:]}"
     if name.endswith(" "):
@@ -99,7 +99,7 @@ def visible(name: str, most: int = _NAME) -> str:
 
 
 def without_commands(line: str) -> str:
-    r"""Return a line of a log in which CI servers find no commands.
+    r"""Change a line of a log so that CI servers find no commands in it.
 
     Examples
     --------

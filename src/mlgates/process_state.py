@@ -1,4 +1,6 @@
-"""Record which state of the process a call changed, and restore it.
+"""Record which global state of the process a block of code changes, and restore it.
+
+Global state is, for example, the random generators, the environment and the warning filters.
 
 No other module of the library reads or writes this state. Calls are watched one at a time: the
 state belongs to all threads, so a change by another thread of the program would be counted as the
@@ -33,20 +35,23 @@ _LOCK = [threading.RLock()]
 
 @dataclass
 class Watch:
-    """Side effects of a watched block."""
+    """The side effects of a block of code that `watched` has recorded."""
 
     changed: tuple[str, ...] = ()  # names of the state that was changed, and restored
     printed: int = 0  # characters written to the standard streams, which were not shown
 
 
 def after_fork() -> None:
-    """Replace the lock: the thread that may have held it does not exist in a forked process."""
+    """Replace the lock in a forked process.
+
+    The thread that may have held the lock does not exist there.
+    """
     _LOCK[0] = threading.RLock()
 
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Restore the state of the process that a block changes when the block ends.
+    """Restore the global state of the process when a block of code ends.
 
     Examples
     --------
@@ -71,7 +76,7 @@ def restored() -> Iterator[None]:
 
 @contextmanager
 def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Watch]:
-    """Record which state of the process a block changes, and restore it when the block ends.
+    """Record which global state of the process a block changes, and restore it at the end.
 
     With `advance_rng` the shared random number generators are advanced before the block, so that a
     model that uses them gives other answers than in the last block, although their state is
@@ -126,7 +131,10 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
 
 
 class _SilentStream(io.TextIOBase):
-    """A stream that counts characters instead of printing them, except those of older threads."""
+    """A stream that counts characters and prints nothing.
+
+    Threads that existed before still print to the original stream.
+    """
 
     def __init__(self, stream: Any, others: frozenset[int | None]) -> None:
         self.count = 0
@@ -159,7 +167,7 @@ class _SilentStream(io.TextIOBase):
 
 
 def _snapshot() -> dict[str, Any]:
-    """Return the shared state by name, with the values that `_restore` takes."""
+    """Return all watched state of the process by name, as values that `_restore` can set again."""
     root, context, folder = logging.getLogger(), decimal.getcontext().copy(), None
     context.clear_flags()  # they record earlier operations
     with suppress(OSError):
@@ -181,14 +189,17 @@ def _snapshot() -> dict[str, Any]:
 
 
 def _comparable(state: Any) -> object:
-    """Return a state with arrays as bytes, so that two states can be compared by ``==``."""
+    """Return a state in a form that ``==`` can compare, with arrays as bytes."""
     if isinstance(state, dict):
         return {key: _comparable(value) for key, value in state.items()}
     return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
 def _restore(name: str, state: Any) -> None:
-    """Restore one kind of state; `np.errstate` and `decimal.localcontext` restore theirs."""
+    """Set one kind of state to an earlier value.
+
+    The error state of numpy and the decimal context are restored by context managers instead.
+    """
     match name:
         case "numpy random state":
             np.random.set_state(state)  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Provenance of a run: versions, commit, time, tables, and the code of the suite."""
+"""Provenance of a run: versions, git commit, time, fingerprints of tables, and the suite."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ _MOST_BYTES = 64 * 2**20  # of packed-refs, the largest file that is read
 def provenance(
     evidence: Evidence, suite: str, started: datetime, seconds: float, seed: int | None = None
 ) -> dict[str, object]:
-    """Return the provenance of a run as plain values.
+    """Return what identifies a run (versions, commit, tables, suite), as plain values.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def provenance(
 
 @cache
 def commit(folder: str) -> str | None:
-    """Return the commit that is checked out in a folder's git repository, or None.
+    """Return the commit that is checked out in a folder's git repository; None if there is none.
 
     It is read from the files in ``.git``, once for each folder in a process.
     """

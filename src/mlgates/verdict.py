@@ -46,7 +46,7 @@ _CLOSE = 1e-7  # relative distance of a value from a limit that `_EXACT` digits 
 @final
 @dataclass(frozen=True, slots=True)
 class Limit(OptionsByName):
-    """Inclusive bounds for a value: at least, at most, or both.
+    """The allowed range of a value: at least a bound, at most a bound, or both.
 
     Examples
     --------
@@ -77,11 +77,11 @@ class Limit(OptionsByName):
             raise OptionError(msg)
 
     def holds(self, value: float) -> bool:
-        """Whether a value is within the limit; False for NaN."""
+        """Return whether a value is within the limit; False for NaN."""
         return self.low <= value <= self.high
 
     def excludes(self, interval: tuple[float, float]) -> bool:
-        """Whether no value of an interval is within the limit; False if an end is NaN."""
+        """Return whether an interval lies outside the limit entirely; False if an end is NaN."""
         low, high = interval
         return low > self.high or high < self.low
 
@@ -94,7 +94,7 @@ class Limit(OptionsByName):
 
 
 def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
-    """Return a value, or the bound of the limit if they differ only by rounding.
+    """Return the bound of a limit if a value differs from it only by rounding, else the value.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, flo
 
 
 def format_number(value: float, unit: str = "", digits: int = 3) -> str:
-    """Return a number with its unit as text.
+    """Format a number with its unit.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def format_number(value: float, unit: str = "", digits: int = 3) -> str:
 
 
 def format_limit(limit: Limit, unit: str = "", value: float | None = None) -> str:
-    """Return a limit with its unit as text; "" for the unit "violations".
+    """Format a limit with its unit; the result is "" for the unit "violations".
 
     With a `value`, the limit has enough digits to show on which side of it the value is.
 
@@ -192,7 +192,7 @@ def _format_bound(bound: float, unit: str, value: float | None) -> str:
 
 
 def format_value(value: float | None, limit: Limit, unit: str = "") -> str:
-    """Return a value as text, with enough digits to show on which side of its limit it is.
+    """Format a value with enough digits to show on which side of its limit it is.
 
     Examples
     --------
@@ -243,7 +243,10 @@ class Verdict(StrEnum):
 
     @classmethod
     def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
-        """Return the worst: ERROR, FAIL, INCONCLUSIVE, PASS, and SKIP if all are SKIP.
+        """Return the worst of some verdicts.
+
+        From worst to best these are ERROR, FAIL, INCONCLUSIVE and PASS. SKIP is returned if all are
+        SKIP.
 
         Raises
         ------
@@ -270,7 +273,7 @@ _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS,
 
 
 def worst_first(verdict: Verdict) -> int:
-    """Return a sort key: the worst verdict first, SKIP last."""
+    """Return a sort key by which the worst verdict comes first and SKIP last."""
     return _WORST_FIRST.index(verdict)
 
 
@@ -279,7 +282,7 @@ _PLAIN = frozenset({type(None), bool, float, str})
 
 
 class Details(Mapping[str, object]):
-    """A read-only mapping of values that JSON can represent; equal to a dict of the same items."""
+    """A read-only mapping of values that JSON can represent; it equals a dict of the same items."""
 
     __slots__ = ("_items",)
 
@@ -308,7 +311,10 @@ class Details(Mapping[str, object]):
 
 
 def _plain(value: Any, key: str) -> object:
-    """Return a value of JSON types: numpy scalars as Python's, NaN as None, lists as tuples."""
+    """Convert a value of details to JSON types; raise TypeError if that is impossible.
+
+    Numpy scalars become Python's, NaN becomes None, and lists become tuples.
+    """
     if type(value) in _PLAIN:
         return None if value != value else value  # noqa: PLR0124  (NaN)
     item = value.item() if getattr(value, "shape", None) == () else value
@@ -328,7 +334,7 @@ def _plain(value: Any, key: str) -> object:
 
 
 def _number_or_none(name: str, value: object) -> float | None:
-    """Return a number as int or float, and None for None and NaN."""
+    """Check that a field is a number or None; return it as int or float, and NaN as None."""
     if value is None:
         return None
     plain = real(value)
@@ -339,7 +345,7 @@ def _number_or_none(name: str, value: object) -> float | None:
 
 
 def _normalize(thing: "Measurement | Check") -> None:
-    """Check the fields that measurements and checks have in common, and set their plain form."""
+    """Check the fields that measurements and checks both have, and convert them to plain types."""
     owner = type(thing).__name__
     if not isinstance(thing.method, str):
         raise refuse(owner, "method", "a string", thing.method)
@@ -374,7 +380,7 @@ _OF_MEASUREMENT = ("value", "interval", "n", "dropped", "method", "details", *_L
 @final
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A measured value, with the number of rows and the uncertainty.
+    """A measured value, with the number of rows it is based on and its uncertainty.
 
     Parameters
     ----------
@@ -411,7 +417,7 @@ class Measurement:
 
 
 class DecideOptions(TypedDict, total=False):
-    """The options of `decide`, for the signature of `Check.judge`."""
+    """The options of `decide`, which `Check.judge` also accepts."""
 
     rule: Rule
     min_n: int
@@ -428,7 +434,7 @@ class DecideOptions(TypedDict, total=False):
 
 
 class Decision(NamedTuple):
-    """A verdict, its reason, and whether it is undecided only by chance."""
+    """The result of `decide`: a verdict, the reason, and whether it is undecided only by chance."""
 
     verdict: Verdict
     because: str = ""
@@ -579,7 +585,7 @@ def decide(
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A measurement with its limit and verdict: one row of a report.
+    """A measurement with its limit and verdict; each check is one row of a report.
 
     Parameters
     ----------
@@ -672,7 +678,7 @@ class Check:
         summary: str = "",
         **options: Unpack[DecideOptions],
     ) -> "Check":
-        """Return the check of a measurement, with the verdict of `decide`.
+        """Build the check of a measurement; its verdict is that of `decide`.
 
         Parameters
         ----------
