@@ -409,8 +409,10 @@ def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterabl
             raise TypeError(msg)
     if len(positional) > len(places) and inspect.Parameter.VAR_POSITIONAL not in kinds:
         allowed = " and ".join(f"`{name}`" for name in places) or "no option"
-        msg = f"{owner.__name__}: only {allowed} can be given without a name, "
-        msg += f"got {len(positional)} positional arguments"
+        msg = (
+            f"{owner.__name__}: only {allowed} can be given without a name, "
+            f"got {len(positional)} positional arguments"
+        )
         raise TypeError(msg)
     missing = (name for name, p in named.items() if p.default is p.empty)
     for name in missing:
@@ -422,6 +424,8 @@ def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterabl
 def by_name_only(owner: str, positional: tuple[object, ...]) -> None:
     """Raise TypeError for evidence that was given without a name."""
     if positional:
-        msg = f"{owner}: evidence is given by name, as in `data=`, "
-        msg += f"got a positional argument of type {type(positional[0]).__name__}"
+        msg = (
+            f"{owner}: evidence is given by name, as in `data=`, "
+            f"got a positional argument of type {type(positional[0]).__name__}"
+        )
         raise TypeError(msg)

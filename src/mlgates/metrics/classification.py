@@ -76,8 +76,10 @@ class CountMetric(Metric):
         Raises EvidenceError for predicted labels that the metric does not accept.
         """
         if self.strict and outcomes.unseen:
-            msg = f"`{self.name}` needs predicted labels that are in `y_true`, got "
-            msg += f"{list_labels(outcomes.unseen)}, which may be a misspelt positive label"
+            msg = (
+                f"`{self.name}` needs predicted labels that are in `y_true`, got "
+                f"{list_labels(outcomes.unseen)}, which may be a misspelt positive label"
+            )
             raise EvidenceError(msg)
         return outcomes.binary(self.name) if self.binary else None
 

@@ -136,8 +136,10 @@ class FunctionMetric(Metric):
         arrays = {name: array for name, array in given.items() if array is not None}
         label = outcomes.pos_label
         if self.pos_label == "no" and self.scores and label is not None and outcomes.positive == 0:
-            msg = f"`{self.name}` has no parameter `pos_label`, but the scores are those of the "
-            msg += f"smaller label {label!r}: pass `y_true` as 0 and 1, with 1 for {label!r}"
+            msg = (
+                f"`{self.name}` has no parameter `pos_label`, but the scores are those of the "
+                f"smaller label {label!r}: pass `y_true` as 0 and 1, with 1 for {label!r}"
+            )
             raise EvidenceError(msg)
         if self.pos_label in ("no", "fixed") or (label is None and self.pos_label == "optional"):
             return arrays, {}
@@ -195,8 +197,10 @@ def function_metric(
     inside = getattr(function, "func", function)  # of a partial function
     names = (getattr(each, "__name__", None) for each in (function, inside))
     name = next((each for each in names if isinstance(each, str)), type(inside).__name__)
-    allowed = "a function of `y_true`, `y_pred` or `y_score`, and optionally `sample_weight` and "
-    allowed += "`pos_label`"
+    allowed = (
+        "a function of `y_true`, `y_pred` or `y_score`, and optionally `sample_weight` and "
+        "`pos_label`"
+    )
     try:
         parameters = tuple(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

@@ -134,8 +134,10 @@ class Metric(ABC):
                 raise EvidenceError(msg)
             slack = _TOLERANCE * max(1.0, abs(value))
             if not self.low - slack <= value <= self.high + slack:
-                msg = f"`{self.name}` must be between {format_number(self.low)} and "
-                msg += f"{format_number(self.high)}, got {format_number(value)}"
+                msg = (
+                    f"`{self.name}` must be between {format_number(self.low)} and "
+                    f"{format_number(self.high)}, got {format_number(value)}"
+                )
                 raise EvidenceError(msg)
             value = min(max(value, self.low), self.high)
             if confidence and found.interval and all(map(math.isfinite, found.interval)):

@@ -107,8 +107,7 @@ def code_labels(column: Column, advice: str = "") -> Labels:
             msg = f"{column.title} holds infinite values, but class labels are required"
             raise EvidenceError(msg)
         if (np.trunc(floats) != floats)[~np.isnan(floats)].any():
-            msg = f"{column.title} holds non-integer numbers, but class labels are "
-            msg += f"required{advice}"
+            msg = f"{column.title} holds non-integer numbers, but class labels are required{advice}"
             raise EvidenceError(msg)
     codes, values = encode(column)
     return Labels(column.title, codes, tuple(map(plain_label, values)), kind == "bool")
@@ -137,8 +136,9 @@ def mixed_types(numbers: str, strings: str) -> EvidenceError:
 
     The arguments name the two places.
     """
-    msg = f"{numbers} holds numbers but {strings} holds strings: convert one to the type of the "
-    msg += "other"
+    msg = (
+        f"{numbers} holds numbers but {strings} holds strings: convert one to the type of the other"
+    )
     return EvidenceError(msg)
 
 
@@ -178,8 +178,10 @@ def find_classes(
     if known | predicted <= _BINARY:
         known |= {False, True} if bools else _BINARY
     if pred is not None and true.values and predicted and not predicted & known:
-        msg = f"{pred.title} and {true.title} have no label in common: "
-        msg += f"{list_labels(sorted(predicted))} against {list_labels(sorted(known))}"
+        msg = (
+            f"{pred.title} and {true.title} have no label in common: "
+            f"{list_labels(sorted(predicted))} against {list_labels(sorted(known))}"
+        )
         raise EvidenceError(msg)
     if positive is None and known == _BINARY:
         positive = 1

@@ -180,8 +180,10 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
         return column_of(evidence, names.pred)
     if names.model not in evidence:
         if names.score in evidence:
-            msg = f"class labels are required, but only `{names.score}` was given: pass "
-            msg += f"`{names.pred}`, for example {names.score} >= 0.5"
+            msg = (
+                f"class labels are required, but only `{names.score}` was given: pass "
+                f"`{names.pred}`, for example {names.score} >= 0.5"
+            )
             raise EvidenceError(msg)
         raise _not_given(names.pred, names.model)
     method = prediction_method(names.model, evidence[names.model])
@@ -227,8 +229,10 @@ def require_class_scores(
         return
     advice = f"set decision_function_shape='ovr', or pass `{names.score}`"
     if width != k or shape == "ovo":
-        msg = f"{scores.title} must have one column per label, got one column per pair of labels "
-        msg += f"({width} columns for {k} labels): {advice}"
+        msg = (
+            f"{scores.title} must have one column per label, got one column per pair of labels "
+            f"({width} columns for {k} labels): {advice}"
+        )
         raise EvidenceError(msg)
     try:
         column = predicted(evidence, ModelNames(names.model, "", ""))
@@ -240,9 +244,11 @@ def require_class_scores(
         pairs = zip(best, guess.codes.tolist(), strict=True)
         same = sum(label == guess.values[code] for label, code in pairs) / max(1, scores.rows)
     if same < _CLASS_SCORES:
-        msg = f"{scores.title} must have one column per label, but the label with the largest "
-        msg += f"score is the predicted one in {same:.0%} of the rows only; if the columns are "
-        msg += f"scores of pairs of labels, {advice}"
+        msg = (
+            f"{scores.title} must have one column per label, but the label with the largest "
+            f"score is the predicted one in {same:.0%} of the rows only; if the columns are "
+            f"scores of pairs of labels, {advice}"
+        )
         raise EvidenceError(msg)
 
 
@@ -356,14 +362,18 @@ def _output(
         if table is None:
             return output
         if output.rows != table.rows:
-            msg = f"{call} returned {output.rows:,} row{'' if output.rows == 1 else 's'}, but `X` "
-            msg += f"has {table.rows:,}"
+            msg = (
+                f"{call} returned {output.rows:,} row{'' if output.rows == 1 else 's'}, but `X` "
+                f"has {table.rows:,}"
+            )
             raise EvidenceError(msg)
         index = output.index
         plain = type(index).__name__ == "RangeIndex" and (index.start, index.step) == (0, 1)
         if not (index is None or plain or table.index is None or index.equals(table.index)):
-            msg = f"{output.title} has a different index from `X`: return one row for each row of "
-            msg += "`X`, in the same order, with the index of `X` or without an index"
+            msg = (
+                f"{output.title} has a different index from `X`: return one row for each row of "
+                "`X`, in the same order, with the index of `X` or without an index"
+            )
             raise EvidenceError(msg)
         return replace(output, index=table.index)
 

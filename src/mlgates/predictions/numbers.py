@@ -63,8 +63,8 @@ def check_exact(column: columns.Column) -> None:
         verb = "is" if inexact == 1 else "are"
         msg = (
             f"{inexact:,} of {column.rows:,} values of {column.title} {verb} beyond 2**53 and not "
+            "exact as float64: subtract a constant from all values, or convert them to float"
         )
-        msg += "exact as float64: subtract a constant from all values, or convert them to float"
         raise EvidenceError(msg)
 
 
@@ -91,8 +91,10 @@ def weights_of(column: columns.Column) -> Floats:
     negative = int(np.count_nonzero(weights < 0))
     if negative:
         verb = "is" if negative == 1 else "are"
-        msg = f"{negative:,} of {weights.size:,} values of {column.title} {verb} negative; weights "
-        msg += "must be at least 0"
+        msg = (
+            f"{negative:,} of {weights.size:,} values of {column.title} {verb} negative; weights "
+            "must be at least 0"
+        )
         raise EvidenceError(msg)
     if weights.size and not weights.any():
         msg = f"all values of {column.title} are 0; at least one weight must be positive"
@@ -138,8 +140,10 @@ def as_scores(name: str, value: Any) -> Scores:
     elif not is_list and hasattr(value, "__array__") and not kind_of(value).endswith("column"):
         array = columns.as_array(name, value)
     if is_list and array is not None and array.ndim > 2:
-        msg = f"{name} must have one row per row of the data and one column per class, got a list "
-        msg += f"of {len(value)} arrays: models with several outputs are not supported"
+        msg = (
+            f"{name} must have one row per row of the data and one column per class, got a list "
+            f"of {len(value)} arrays: models with several outputs are not supported"
+        )
         raise EvidenceError(msg)
     if array is None or array.ndim != 2 or array.shape[1] < 2:
         column = columns.as_column(name, value)
@@ -160,8 +164,10 @@ def check_probabilities(name: str, score: Floats) -> None:
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:
         verb = "is" if outside == 1 else "are"
-        msg = f"{outside:,} of {score.size:,} values of {name} {verb} outside [0, 1], but "
-        msg += "probabilities are required"
+        msg = (
+            f"{outside:,} of {score.size:,} values of {name} {verb} outside [0, 1], but "
+            "probabilities are required"
+        )
         raise EvidenceError(msg)
     if score.ndim == 2:
         off = np.abs(score.sum(axis=1) - 1)
@@ -170,8 +176,10 @@ def check_probabilities(name: str, score: Floats) -> None:
         odd = int(np.count_nonzero(off > _TOLERANCE))
         if odd:
             verb = "does" if odd == 1 else "do"
-            msg = f"probabilities must add up to 1 in each row; {odd:,} of {len(score):,} rows of "
-            msg += f"{name} {verb} not"
+            msg = (
+                f"probabilities must add up to 1 in each row; {odd:,} of {len(score):,} rows of "
+                f"{name} {verb} not"
+            )
             raise EvidenceError(msg)
 
 

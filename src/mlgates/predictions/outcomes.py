@@ -179,8 +179,10 @@ class Outcomes:
                 advice = f"{metric}_macro, {metric}_micro or {metric}_weighted"
             elif metric == "roc_auc":
                 advice = "roc_auc_ovr or roc_auc_ovr_weighted"
-            msg = f"`{metric}` needs two classes, got {len(known)} ({labels.list_labels(known)}): "
-            msg += f"use {advice}"
+            msg = (
+                f"`{metric}` needs two classes, got {len(known)} ({labels.list_labels(known)}): "
+                f"use {advice}"
+            )
             raise EvidenceError(msg)
         if self.positive is None:
             example = labels.label_text(known[-1]) if known else "1"

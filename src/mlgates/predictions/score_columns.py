@@ -46,8 +46,10 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
     labels = classes_in_order(classes, None if given else order)
     if values.ndim == 1:
         if several:
-            msg = f"{scores.title} must have one column per label, got one score per row for "
-            msg += f"{len(every)} labels ({list_labels(every)})"
+            msg = (
+                f"{scores.title} must have one column per label, got one score per row for "
+                f"{len(every)} labels ({list_labels(every)})"
+            )
             raise EvidenceError(msg)
         _require_positive_name(scores, classes)
         # in scikit-learn a single score is that of the second class
@@ -57,8 +59,10 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
     if given and width == 2 and not several:
         raise _two_columns(name, scores, classes)
     if width != len(labels):
-        msg = f"{scores.title} must have one column per label, got {width} columns for "
-        msg += f"{len(labels)} labels ({list_labels(labels)})"
+        msg = (
+            f"{scores.title} must have one column per label, got {width} columns for "
+            f"{len(labels)} labels ({list_labels(labels)})"
+        )
         if width == len(labels) * (len(labels) - 1) // 2:
             msg += "; for scores of pairs of classes set decision_function_shape='ovr'"
         elif given:
@@ -66,15 +70,19 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
         raise EvidenceError(msg)
     named = column_of_each_label(scores.title, scores.names, labels)
     if named is None and not given and order is None and width == 2 and set(every) != {0, 1}:
-        msg = f"the columns of {scores.title} can't be matched to labels, because the model has no "
-        msg += f"`classes_`: pass a model with `classes_`, or pass `{name}`"
+        msg = (
+            f"the columns of {scores.title} can't be matched to labels, because the model has no "
+            f"`classes_`: pass a model with `classes_`, or pass `{name}`"
+        )
         raise EvidenceError(msg)
     if named is None and given and order is not None:
         by_model = classes_in_order(classes, order)
         if set(by_model) == set(every) and by_model != every:
-            msg = f"the columns of {scores.title} have no names, and their order is ambiguous: the "
-            msg += f"labels are {list_labels(every)}, but the `classes_` of the model are "
-            msg += f"{list_labels(by_model)}; pass a table whose columns are named after the labels"
+            msg = (
+                f"the columns of {scores.title} have no names, and their order is ambiguous: the "
+                f"labels are {list_labels(every)}, but the `classes_` of the model are "
+                f"{list_labels(by_model)}; pass a table whose columns are named after the labels"
+            )
             raise EvidenceError(msg)
     return _by_class(scores, classes, named or {label: at for at, label in enumerate(labels)})
 
@@ -131,8 +139,10 @@ def _require_positive_name(scores: Scores, classes: Classes) -> None:
     positive = classes.every[classes.positive]
     inside = labels_in(scores.names[0], classes.every)
     if len(inside) == 1 and inside != [positive]:
-        msg = f"{scores.title} must be the score of the positive label {label_text(positive)}, got "
-        msg += f"a column named {label_text(scores.names[0])}"
+        msg = (
+            f"{scores.title} must be the score of the positive label {label_text(positive)}, got "
+            f"a column named {label_text(scores.names[0])}"
+        )
         raise EvidenceError(msg)
 
 
@@ -173,8 +183,10 @@ def column_of_each_label(
     is_default = [each and int(each[1]) for each in numbers] == list(range(len(names)))
     if is_default and all(isinstance(label, str) for label in labels):
         return None
-    msg = f"each column of {title} must be named after one label, got names {list_labels(names)} "
-    msg += f"for the labels {list_labels(labels)}"
+    msg = (
+        f"each column of {title} must be named after one label, got names {list_labels(names)} "
+        f"for the labels {list_labels(labels)}"
+    )
     raise EvidenceError(msg)
 
 

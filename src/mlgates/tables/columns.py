@@ -300,8 +300,10 @@ def require_same_rows(*parts: RowAxis) -> None:
             raise EvidenceError(msg)
         if one.index is None or other.index is None or one.index.equals(other.index):
             continue
-        msg = f"the indexes of {one.title} and {other.title} differ, so that it is not known which "
-        msg += "rows belong together: "
+        msg = (
+            f"the indexes of {one.title} and {other.title} differ, so that it is not known which "
+            "rows belong together: "
+        )
         unique = one.index.is_unique and other.index.is_unique
         if unique and one.index.isin(other.index).all():
             first, second = (

@@ -57,8 +57,10 @@ def check_unicode(title: str, array: pa.ChunkedArray, first_row: int = 0) -> Non
             bad = (i for i, cell in enumerate(cells) if cell and not _is_utf8(cell))
             at = next(bad, None)
             row = "" if at is None else f" in row {first_row + at:,}"
-            msg = f"{title} holds text that is not valid UTF-8{row}; decode it with its own "
-            msg += "encoding, such as Latin-1, when you create the table"
+            msg = (
+                f"{title} holds text that is not valid UTF-8{row}; decode it with its own "
+                "encoding, such as Latin-1, when you create the table"
+            )
             raise EvidenceError(msg) from error
         first_row += len(chunk)
 

@@ -61,8 +61,10 @@ def open_files(paths: AnyPath | Sequence[AnyPath]) -> Source:
         names = {*first, *source.schema}
         different = [name for name in names if first.get(name) != source.schema.get(name)]
         if different:
-            msg = f"the files {str(paths[0])!r} and {str(other)!r} differ in "
-            msg += f"{few(sorted(different))}; all must have the same schema"
+            msg = (
+                f"the files {str(paths[0])!r} and {str(other)!r} differ in "
+                f"{few(sorted(different))}; all must have the same schema"
+            )
             raise EvidenceError(msg)
 
     def read(columns: list[str]) -> Iterator[pa.Table]:
@@ -112,8 +114,8 @@ def _read_csv(path: Path, delimiter: str) -> Source:
         raise EvidenceError(msg) from error
     for place, field in enumerate(table.schema):
         if pa.types.is_binary(field.type):  # what the reader makes of text that is not UTF-8
-            msg = f"column {field.name!r} of the CSV file {str(path)!r} holds text that is not "
-            msg += (
+            msg = (
+                f"column {field.name!r} of the CSV file {str(path)!r} holds text that is not "
                 "valid UTF-8; decode it with its own encoding, such as Latin-1, and give the table"
             )
             raise EvidenceError(msg)

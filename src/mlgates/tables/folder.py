@@ -96,9 +96,9 @@ def _check_format(folder: Path) -> None:
         if log.is_dir() and (name != "metadata" or _is_iceberg(log)):
             msg = (
                 f"the folder {str(folder)!r:.200} is {what} (it has {name!r}): its files may also "
+                f"hold rows that were deleted; read the current rows, such as by {remedy}, and "
+                "give the result"
             )
-            msg += f"hold rows that were deleted; read the current rows, such as by {remedy}, and "
-            msg += "give the result"
             raise EvidenceError(msg)
 
 
@@ -182,12 +182,16 @@ def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
         if part.fields != stored:
             fields = part.fields
             different = [n for n in {*fields, *stored} if fields.get(n) != stored.get(n)]
-            msg = f"the files {first.shown!r} and {part.shown!r} differ in "
-            msg += f"{few(sorted(different))}; all must have the same schema"
+            msg = (
+                f"the files {first.shown!r} and {part.shown!r} differ in "
+                f"{few(sorted(different))}; all must have the same schema"
+            )
             raise EvidenceError(msg)
         if list(part.keys) != keys:
-            msg = f"the folders of {first.shown!r} and {part.shown!r} have different keys; "
-            msg += "all files must have the same keys in their paths"
+            msg = (
+                f"the folders of {first.shown!r} and {part.shown!r} have different keys; "
+                "all files must have the same keys in their paths"
+            )
             raise EvidenceError(msg)
     cells = {
         name: _parsed_keys([part.keys[name] for part in parts], types.get(name))
@@ -255,8 +259,8 @@ def _check_key(part: _Part, name: str, column: pa.ChunkedArray) -> None:
         shown = "null" if text is None else repr(text)
         msg = (
             f"{part.shown!r} holds values of {name!r} other than {shown}, the value in the name of "
+            "its folder"
         )
-        msg += "its folder"
         raise EvidenceError(msg)
 
 

@@ -191,15 +191,19 @@ def _numbers(family: str, values: Any) -> Any:
         try:
             return pa.array(values, pa.float64(), from_pandas=True)
         except (OverflowError, pa.ArrowInvalid):
-            problem = "holds integers beyond 2**53 among floats, which no float can represent "
-            problem += "exactly; convert all to Decimal, or to float if the loss doesn't matter"
+            problem = (
+                "holds integers beyond 2**53 among floats, which no float can represent "
+                "exactly; convert all to Decimal, or to float if the loss doesn't matter"
+            )
             raise _UnreadableError(problem, "mixed (float, int)") from None
     if family == "decimal":
         try:
             return pa.array(_none_if_missing(values))
         except UNCONVERTIBLE:
-            problem = "holds Decimal values that Arrow can't represent (infinite, or of more than "
-            problem += "76 digits); convert them to float"
+            problem = (
+                "holds Decimal values that Arrow can't represent (infinite, or of more than "
+                "76 digits); convert them to float"
+            )
             raise _UnreadableError(problem, "Decimal") from None
     try:
         return pa.array(values, pa.int64(), from_pandas=True)
@@ -252,8 +256,10 @@ def _numpy_times(cells: Sequence[Any]) -> Any:
     pairs = [pair for pair in zip(array, cells, strict=True) if pair[1] is not None]
     # Compared in the coarser unit: in the finer one both sides would overflow alike.
     if any(fine.astype(cell.dtype) != cell for fine, cell in pairs):
-        problem = "holds times whose range exceeds 64 bits in their finest unit; remove the "
-        problem += "outliers or convert to a coarser unit"
+        problem = (
+            "holds times whose range exceeds 64 bits in their finest unit; remove the "
+            "outliers or convert to a coarser unit"
+        )
         raise _UnreadableError(problem, str(array.dtype))
     return pa.array(in_arrow_units(array), from_pandas=True)
 

@@ -222,8 +222,10 @@ class _Layout:
             if size > 8 * BATCH_BYTES:
                 most = min(most, _FEW_ROWS)  # single rows may hold most of it
         if row_bytes > _MOST_ROW_BYTES:
-            msg = f"rows of the Parquet file {str(self.path)!r} take {row_bytes / 2**30:,.1f} GiB "
-            msg += "of memory each; at most 1 GiB is read"
+            msg = (
+                f"rows of the Parquet file {str(self.path)!r} take {row_bytes / 2**30:,.1f} GiB "
+                "of memory each; at most 1 GiB is read"
+            )
             raise EvidenceError(msg)
         most = max(1, min(most, int(BATCH_BYTES / max(1.0, row_bytes))))
         return _Plan(rows, most, frozenset(packed), largest)

@@ -203,8 +203,10 @@ def _length(value: Any) -> int:
     if kind == "mapping":
         sizes = {_length(column) for column in value.values()}
         if len(sizes) > 1:
-            msg = "the columns of a dict must have equally many rows, got from "
-            msg += f"{min(sizes):,} to {max(sizes):,} rows"
+            msg = (
+                "the columns of a dict must have equally many rows, got from "
+                f"{min(sizes):,} to {max(sizes):,} rows"
+            )
             raise EvidenceError(msg)
         return max(sizes, default=0)
     if kind == "sparse" or (kind == "numpy" and value.ndim):
