@@ -193,8 +193,10 @@ class Evidence:
         got = type(now).__name__
         with suppress_errors():
             got = shown(now) if isinstance(now, date | float | int | str) else got
-        example = "such as datetime.now(timezone.utc)"
-        msg = f"`now` must be a datetime with a time zone, {example}, got {got}"
+        msg = (
+            "`now` must be a datetime with a time zone, such as datetime.now(timezone.utc), got "
+            f"{got}"
+        )
         raise EvidenceError(msg)
 
     @property

@@ -72,8 +72,10 @@ class Limit(OptionsByName):
         object.__setattr__(self, "low", -math.inf if self.at_least is None else self.at_least)
         object.__setattr__(self, "high", math.inf if self.at_most is None else self.at_most)
         if self.low > self.high:
-            got = f"got {self.at_least!r} and {self.at_most!r}"
-            msg = f"Limit: `at_least` must not be greater than `at_most`, {got}"
+            msg = (
+                "Limit: `at_least` must not be greater than `at_most`, got "
+                f"{self.at_least!r} and {self.at_most!r}"
+            )
             raise OptionError(msg)
 
     def holds(self, value: float) -> bool:
@@ -541,9 +543,11 @@ def decide(
         return Decision(Verdict.INCONCLUSIVE, insufficient, by_chance)
     # a quotient, because 57 of 100 is 0.57, where 0.57 * 100 is less than 57
     if dropped and dropped / (n + dropped) > max_dropped:
-        lost = f"{dropped:,} of {n + dropped:,} {noun} were dropped"
         allowed = format_number(max_dropped, "share")
-        return Decision(Verdict.INCONCLUSIVE, f"{lost}, at most {allowed} are allowed")
+        because = (
+            f"{dropped:,} of {n + dropped:,} {noun} were dropped, at most {allowed} are allowed"
+        )
+        return Decision(Verdict.INCONCLUSIVE, because)
     holds, p_value, ends = limit.holds(value), measurement.p_value, measurement.interval
     if holds and math.isinf(value):
         return Decision(Verdict.ERROR, "an infinite value can't pass")
@@ -648,8 +652,10 @@ class Check:
         finite = value is not None and math.isfinite(value)
         shown = finite and limit is not None and value is not None and limit.holds(value)
         if self.verdict is Verdict.PASS and not shown:
-            got = f"got {value!r} (limit: {limit or 'none'})"
-            msg = f"a PASS needs a finite value within its limit, {got}"
+            msg = (
+                f"a PASS needs a finite value within its limit, got {value!r} "
+                f"(limit: {limit or 'none'})"
+            )
             raise ValueError(msg)
         if self.by_chance and not (finite and self.verdict is Verdict.INCONCLUSIVE):
             msg = "only an INCONCLUSIVE check with a finite value can be undecided by chance"

@@ -288,8 +288,10 @@ def too_many_groups(title: str, groups: int, max_groups: int) -> str:
 
     `title` names the columns that make the groups.
     """
-    text = f"{title} makes {groups:,} groups, at most {max_groups:,} are allowed: bin the values "
-    return f"{text}first, or raise `max_groups`"
+    return (
+        f"{title} makes {groups:,} groups, at most {max_groups:,} are allowed: bin the values "
+        "first, or raise `max_groups`"
+    )
 
 
 def group_name(feature: str, value: object) -> str:

@@ -288,8 +288,10 @@ def prediction_method(name: str, model: Any) -> Method:
     """
     method = _method(model, ("predict",))
     if method is None:
-        msg = f"`{name}` must have a `predict` method or be callable, got an object of type "
-        msg += type(model).__name__
+        msg = (
+            f"`{name}` must have a `predict` method or be callable, got an object of type "
+            f"{type(model).__name__}"
+        )
         raise EvidenceError(_class_problem(name, model) or msg)
     return method
 

@@ -186,8 +186,11 @@ class Outcomes:
             raise EvidenceError(msg)
         if self.positive is None:
             example = labels.label_text(known[-1]) if known else "1"
-            msg = f"`{metric}` needs `pos_label`, for example pos_label={example}; the labels are "
-            msg += labels.list_labels(known) or "missing"
+            listed = labels.list_labels(known) or "missing"
+            msg = (
+                f"`{metric}` needs `pos_label`, for example pos_label={example}; the labels are "
+                f"{listed}"
+            )
             raise EvidenceError(msg)
         return self.positive
 

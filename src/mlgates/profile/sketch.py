@@ -143,8 +143,7 @@ class QuantileSketch(State):
                 msg = f"`{name}` must be counts of rows, got a number beyond 64 bits"
                 raise EvidenceError(msg)
             if len(sizes) != len(points):
-                msg = f"`{name}` must have one count for each of {len(points)} points, got "
-                msg += str(len(sizes))
+                msg = f"`{name}` must have one count per point ({len(points)}), got {len(sizes)}"
                 raise EvidenceError(msg)
             counts.append(np.array(sizes, dtype=np.int64))
         ends = Ends(*(whole(given[name], name) for name in ("n", "neg_inf", "pos_inf")))

@@ -161,8 +161,9 @@ def response(answer: object) -> object:
     try:
         return plain(answer)
     except NotPlainError as error:
-        expected = "numbers, texts, lists and mappings, such as the body of a response"
-        msg = f"{error}; expected {expected}"
+        msg = (
+            f"{error}; expected numbers, texts, lists and mappings, such as the body of a response"
+        )
         raise MalformedError(msg) from None
 
 

@@ -300,19 +300,19 @@ def require_same_rows(*parts: RowAxis) -> None:
             raise EvidenceError(msg)
         if one.index is None or other.index is None or one.index.equals(other.index):
             continue
-        msg = (
-            f"the indexes of {one.title} and {other.title} differ, so that it is not known which "
-            "rows belong together: "
-        )
+        advice = "if their rows are in the same order, call .reset_index(drop=True) on both"
         unique = one.index.is_unique and other.index.is_unique
         if unique and one.index.isin(other.index).all():
             first, second = (
                 c.title.split("`")[1] if "`" in c.title else c.title for c in (one, other)
             )
-            msg += "they hold the same labels in another order; "
-            msg += f"write {second}.loc[{first}.index]"
-        else:
-            msg += "if their rows are in the same order, call .reset_index(drop=True) on both"
+            advice = (
+                f"they hold the same labels in another order; write {second}.loc[{first}.index]"
+            )
+        msg = (
+            f"the indexes of {one.title} and {other.title} differ, so that it is not known which "
+            f"rows belong together: {advice}"
+        )
         raise EvidenceError(msg)
 
 

@@ -129,8 +129,10 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         if problem:
             msg = f"{shown or str(path)!r:.200} {problem}"
             if problem == NOT_PARQUET:
-                msg += ", as all files of a folder must be; move it away, or begin its name with "
-                msg += "'_' to leave it out"
+                msg += (
+                    "; a folder may have only Parquet files: move it away, or begin its name "
+                    "with '_' to leave it out"
+                )
             raise EvidenceError(msg)
         yield path, shown
 

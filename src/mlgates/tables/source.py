@@ -199,8 +199,8 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
     if kind == "sequence":
         odd = sorted({containers.name_of(row) for row in table if not isinstance(row, Mapping)})
         if odd:
-            msg = f"got a {containers.name_of(table)} of {', '.join(odd)}, which is not a table; "
-            msg += _ACCEPTED
+            got = f"a {containers.name_of(table)} of {', '.join(odd)}"
+            msg = f"got {got}, which is not a table; {_ACCEPTED}"
             raise EvidenceError(msg)
         return _columns_of_records(table, remedy)
     if kind == "numpy" and table.ndim != 2 and not (table.ndim == 1 and table.dtype.names):
