@@ -176,7 +176,7 @@ def compare(sign: str, left: Value, right: Value) -> Value:
         msg = f"can't compare {described(left)} with {described(right)}"
         raise TypeMismatchError(msg)
     if kind == "bool" and sign not in ("==", "!="):
-        msg = f"`{sign}` can't compare true and false"
+        msg = f"`{sign}` can't compare true and false; write `==` or `!=`"
         raise TypeMismatchError(msg)
     if not isinstance(left, pa.Array) and not isinstance(right, pa.Array):
         return _compare_constants(sign, left, right)

@@ -99,7 +99,7 @@ class Timing:
 
     @property
     def saturated(self) -> bool:
-        """Whether the calls fell behind their schedule: a longer run has larger latencies."""
+        """Whether calls fell behind their schedule, so that latencies grow during the run."""
         if not self.rate:
             return False
         busy = float(self.service.sum()) * self.rate / max(len(self.service), 1)

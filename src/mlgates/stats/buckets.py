@@ -96,9 +96,10 @@ class Grid(NamedTuple):
 def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
     """Return a grid that fits the values of a sample; None if sorting the sample is faster.
 
-    The grid covers the middle 98 % of the values and as much on either side, but ends little beyond
-    the least and the greatest value. Sorting is faster if there are many ties, or if most values
-    are in a small part of the range. This is decided from 4,096 of the values.
+    The grid covers the middle 98 % of the values, and extends by the width of this range on either
+    side, but ends little beyond the least and the greatest value. Sorting is faster if there are
+    many ties, or if most values are in a small part of the range. This is decided from 4,096 of the
+    values.
 
     Parameters
     ----------

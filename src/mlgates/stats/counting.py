@@ -515,7 +515,7 @@ def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
 
 
 def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
-    """Count the values of an unsorted array below each of many points, and those up to it.
+    """Count the values of an unsorted array less than each point, and those less or equal.
 
     Blocks that fit into the processor's cache are sorted, and the points are searched in each of
     them, which takes half the time of sorting the array. NaN is not counted.

@@ -78,7 +78,7 @@ def psi(reference: Counts, current: Counts) -> float:
     ``p = (a + 1/2) / (m + B/2)`` and ``q = (b + 1/2) / (n + B/2)`` for counts ``a`` of ``m`` and
     ``b`` of ``n`` in ``B`` cells, none of them empty in both samples. Half a count is always added
     to each cell, so that the index is finite and does not jump when a cell becomes empty.
-    Symmetric, at least 0; NaN if a sample is empty.
+    It is symmetric and at least 0. It is NaN if a sample is empty.
 
     References
     ----------
@@ -101,7 +101,8 @@ def psi_chance(cells: int, n: int, m: int, alpha: float) -> float:
     """Return the PSI that two samples of one distribution exceed with probability `alpha`.
 
     It is the ``1 - alpha`` quantile of chi-square with ``cells - 1`` degrees of freedom, times
-    ``1 / n + 1 / m`` for samples of `n` and `m` rows. 0 for one cell, NaN if a sample is empty.
+    ``1 / n + 1 / m`` for samples of `n` and `m` rows. It is 0 for one cell, and NaN if a sample is
+    empty.
 
     References
     ----------
@@ -147,7 +148,7 @@ def hellinger(reference: Counts, current: Counts) -> float:
 
     It is ``sqrt(sum (sqrt(p) - sqrt(q))**2 / 2)``.
 
-    From 0 to 1 (no common cell); NaN if a sample is empty.
+    It lies from 0 to 1 (no common cell) and is NaN if a sample is empty.
 
     References
     ----------
@@ -168,8 +169,8 @@ def total_variation(reference: Counts, current: Counts) -> float:
 
     The distance is ``sum |p - q| / 2``.
 
-    It is the share of rows that would have to change their cell to make both samples equal. From 0
-    to 1 (no common cell); NaN if a sample is empty.
+    It is the share of rows that would have to change their cell to make both samples equal. It lies
+    from 0 to 1 (no common cell) and is NaN if a sample is empty.
 
     References
     ----------
@@ -188,11 +189,12 @@ def total_variation(reference: Counts, current: Counts) -> float:
 def cramers_v(reference: Counts, current: Counts) -> float:
     """Return Cramér's V between sample and cell, with equal weights of both samples.
 
-    ``sqrt(sum (p - q)**2 / (p + q) / 2)``. For samples of equal size it equals the usual
-    ``sqrt(chi2 / N)`` of the table of counts, but does not depend on the ratio of the sizes. If a
-    share changes from 50 % to 90 %, both are 0.44 for equal sizes; for 1,000 rows against a
-    million, the usual value is 0.025. From 0 to 1 (no common cell); NaN if a sample is empty. For
-    small changes its square is a quarter of `psi`.
+    It is ``sqrt(sum (p - q)**2 / (p + q) / 2)``, with the shares ``p`` and ``q`` of each cell in
+    the two samples. For samples of equal size it equals the usual ``sqrt(chi2 / N)`` of the table
+    of counts, but does not depend on the ratio of the sizes. If a share changes from 50 % to 90 %,
+    both are 0.44 for equal sizes; for 1,000 rows against a million, the usual value is 0.025. It
+    lies from 0 to 1 (no common cell) and is NaN if a sample is empty. For small changes its square
+    is a quarter of `psi`.
 
     References
     ----------
@@ -217,15 +219,15 @@ def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
 
 
 def _clipped(value: float) -> float:
-    """Return a value that rounding moved out of the range from 0 to 1 as 0 or 1; NaN stays NaN."""
+    """Clip a value to the range from 0 to 1, which rounding may have exceeded; NaN stays NaN."""
     return value if math.isnan(value) else min(max(value, 0.0), 1.0)
 
 
 def chi_square_pvalue(reference: Counts, current: Counts, *, ordered: bool) -> float:
     """Return the p-value of the chi-square test that both samples have the same share in each cell.
 
-    1 for a single cell, NaN if a sample is empty. Each category that the reference lacks must be a
-    cell of its own.
+    It is 1 for a single cell, and NaN if a sample is empty. Each category that the reference lacks
+    must be a cell of its own.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ def holm(pvalues: npt.ArrayLike) -> Floats:
 
     The i-th smallest of m becomes ``max_(j <= i) min(1, (m - j + 1) p_(j))``. If all tests with an
     adjusted p-value of at most alpha are rejected, the probability of any false rejection is at
-    most alpha, also for dependent tests. NaN stands for a test that could not be made: it stays NaN
+    most alpha, also for dependent tests. NaN means that a test could not be made: it stays NaN
     and does not count towards m.
 
     References

@@ -149,9 +149,9 @@ def two_proportions_pvalue(
 def fisher_exact(a: int, b: int, c: int, d: int) -> float:
     """Return the two-sided p-value of Fisher's exact test of the table ``[[a, b], [c, d]]``.
 
-    It is the probability, given the margins, of a table that is at most as likely as this one; 1
-    where a margin is empty. Each probability is computed from the one of the neighbouring table, so
-    that precision is not lost for counts of millions.
+    It is the probability, given the margins, of a table that is at most as likely as this one. It
+    is 1 where a margin is empty. Each probability is computed from the one of the neighbouring
+    table, so that precision is not lost for counts of millions.
 
     References
     ----------
@@ -453,7 +453,7 @@ def _range_parts(q: float) -> tuple[Floats, Floats, Floats]:
 def range_quantile(significance: float, k: int) -> float:
     """Return the range that k independent standard normals exceed with this probability.
 
-    The inverse of `range_sf`, for `k` of at least 2. Newton's method on the logarithm of
+    It is the inverse of `range_sf`, for `k` of at least 2. Newton's method on the logarithm of
     `range_sf`, which is concave, descends from Bonferroni's bound without passing the quantile.
 
     References

@@ -346,8 +346,8 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
 def mean_interval(values: Floats, confidence: float = 0.95) -> Interval | None:
     """Return Student's t interval of a mean, widened for autocorrelated values.
 
-    None if there are fewer than two values, or an infinite one. `values` are in the order of the
-    calls.
+    Returns None if there are fewer than two values, or an infinite one. `values` are in the order
+    of the calls.
     """
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
@@ -399,9 +399,10 @@ def _distance(value: float, end: float) -> float:
 def corrected_for_omission(latencies: npt.ArrayLike, expected_interval: float) -> Floats:
     """Return latencies corrected for coordinated omission.
 
-    A client that waits for each answer sends no calls during a slow one. Their latencies are added
-    here: after each latency above `expected_interval` come latencies that are shorter by one
-    interval each, down to the interval. Infinite latencies (failed calls) are kept.
+    A client that waits for each answer sends no calls during a slow one. The latencies that these
+    calls would have had are added here: after each latency above `expected_interval` come latencies
+    that are shorter by one interval each, down to the interval. Infinite latencies (failed calls)
+    are kept.
 
     Parameters
     ----------

@@ -202,7 +202,7 @@ def ks_chance(n: int, m: int, alpha: float) -> float:
     """Return the KS distance that two samples of one distribution exceed with probability `alpha`.
 
     It is ``sqrt(-ln(alpha / 2) / 2 * (n + m) / (n * m))``, from the first term of the limiting
-    series. Values above 1 mean that no distance is significant. NaN if a sample is empty.
+    series. Values above 1 mean that no distance is significant. It is NaN if a sample is empty.
 
     References
     ----------
@@ -223,8 +223,8 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
     """Return the p-value of the two-sample Kolmogorov-Smirnov test.
 
     It is the probability that two samples of one continuous distribution, of `n` and `m` values,
-    have this `distance` or a larger one. With ties it is conservative (too large). NaN if the
-    distance is NaN or a sample is empty.
+    have this `distance` or a larger one. With ties it is conservative (too large). It is NaN if
+    the distance is NaN or a sample is empty.
 
     Notes
     -----
@@ -414,8 +414,8 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
 
     The lower bound, which is also the estimate, is the largest difference at a point, just below
     one, or at an infinity. Between two points, ``F`` is at least ``F(a)`` and at most ``F(b-)``,
-    and so is ``G``. The distance there is at most ``max(F(b-) - G(a), G(b-) - F(a))``. All NaN if a
-    sample is empty.
+    and so is ``G``. The distance there is at most ``max(F(b-) - G(a), G(b-) - F(a))``. All are NaN
+    if a sample is empty.
 
     Examples
     --------
@@ -510,9 +510,9 @@ def spread(x: Values) -> float:
     """Return a robust scale of a sorted sample: the interquartile range divided by 1.349.
 
     For a normal distribution this is the standard deviation, but it is robust against outliers. If
-    the quartiles are equal, it is the standard deviation (with divisor n). NaN if the sample is
-    empty, or a value that the result depends on is infinite. The quartiles are order statistics
-    (inverted distribution function).
+    the quartiles are equal, the result is the standard deviation (with divisor n). It is NaN if the
+    sample is empty, or if a value that it depends on is infinite. The quartiles are order
+    statistics (inverted distribution function).
 
     References
     ----------
