@@ -79,7 +79,7 @@ def plain(value: object, *, quote: bool = False) -> object:
 
 
 def unquoted(value: Any) -> Any:
-    """Return the value from which ``plain(value, quote=True)`` made this result."""
+    """Return the original value, given the result of ``plain(original, quote=True)``."""
     if isinstance(value, Mapping):
         return {key: unquoted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -90,14 +90,14 @@ def unquoted(value: Any) -> Any:
 
 
 def is_numeral(text: str) -> bool:
-    """Return whether `plain` writes some number as this string, such as "-Infinity"."""
+    """Return whether a string is the form of a number in JSON, such as "-Infinity"."""
     if _DIGITS.fullmatch(text):
         return abs(int(text)) > _EXACT
     return text in ("Infinity", "-Infinity")
 
 
 def number(value: object) -> float | None:
-    """Return the number, or None, from which `plain` made this result."""
+    """Read a number that `plain` has converted to JSON; null gives None."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     if isinstance(value, str) and is_numeral(value):
@@ -107,7 +107,10 @@ def number(value: object) -> float | None:
 
 
 def dumps(value: object, *, indent: int | None = 1) -> str:
-    """Return a value as strict JSON text, in ASCII, so that it reads the same in any encoding."""
+    """Return a value as strict JSON text, in ASCII, so that it reads the same in any encoding.
+
+    With ``indent=None`` the text is one line.
+    """
     return json.dumps(plain(value), allow_nan=False, indent=indent)
 
 
