@@ -289,7 +289,7 @@ class Evidence:
         return cast("Source", self.cached("source", name, partial(self._open, name)))
 
     def _open(self, name: str) -> Source:
-        """Open a table; a column from the names of its folders gets the type it has elsewhere.
+        """Open a table, and choose the types of columns that come from the names of its folders.
 
         The type of such a column is inferred from the names of the folders of one table. A gate can
         declare another type. If the type differs from that in the other table, the other table's
@@ -475,7 +475,7 @@ class Evidence:
         return cast("Groups", self.cached("groups", (key, names, max_groups), make))
 
     def read_only(self, name: str) -> object:
-        """Return a value for a user's function, as a copy that the function can't use to change it.
+        """Return a value for a user's function, as a copy with read-only arrays.
 
         Tables in memory keep their type; files and streams become Arrow tables, and the file of a
         baseline a `Baseline`. Names of columns are replaced by their values. Predictions and scores

@@ -305,7 +305,7 @@ class MarginMetric(CountMetric):
     formula: Formula = field(repr=False)
     support: Support | None = field(default=None, repr=False)
     mean_of: Literal["true", "pred"] | None = None
-    interval: str = "multinomial, smoothed (two classes) or BCa"
+    interval: str = "multinomial resamples, smoothed (two classes) or BCa"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
         """Apply the formula to confusion matrices."""

@@ -39,7 +39,7 @@ class LossMetric(Metric):
     root: bool = False
     unless: str = ""
     high: float = np.inf
-    interval: str = "t of the mean, corrected for skewness"
+    interval: str = "Student's t of the mean, corrected for skewness"
 
     def of_mean(self, mean: float) -> float:
         """Convert the mean of the losses to the value of the metric."""
@@ -152,7 +152,7 @@ class R2(RowMetric):
 
     need: Need = "values"
     low: float = -np.inf
-    interval: str = "linearized, t on the scale of log(1 - r2)"
+    interval: str = "linearized, Student's t on the scale of log(1 - r2)"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return R squared and its confidence interval."""

@@ -172,7 +172,7 @@ class AveragePrecision(RowMetric):
     """
 
     need: Need = "scores"
-    interval: str = "linearized, t on the logit scale"
+    interval: str = "linearized, Student's t on the logit scale"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the average precision and its confidence interval."""

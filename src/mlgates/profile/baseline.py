@@ -386,7 +386,7 @@ def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _K
         kept = _read_categories(given["categories"], column.field.kind)
         fits = column.field.kind in _CATEGORIES and kept.n == column.valid
     if not fits or (given["knots"] and given["categories"]):
-        msg = "the stored distribution does not have the numbers of values in `counts`"
+        msg = "the stored distribution and `counts` have different numbers of values"
         raise EvidenceError(msg)
     return kept
 

@@ -241,7 +241,7 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return the sum of all bytes of texts that are not null, plus 2**32 times their number."""
+    """Return the sum of all bytes of texts that are not null, plus 2**32 for each byte."""
     total = 0
     for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
         chunk = as_bytes(part)

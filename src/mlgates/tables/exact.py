@@ -197,7 +197,7 @@ def same_values(
 ) -> pa.Array:
     """Convert those values that a column of this type can contain to an Arrow array of the type.
 
-    As `stored_values`, without the positions. For a floating type, zero becomes both zeros.
+    The rules are those of `stored_values`. For a floating type, zero becomes both 0.0 and -0.0.
 
     Examples
     --------

@@ -265,7 +265,7 @@ def _numpy_times(cells: Sequence[Any]) -> Any:
 
 
 def in_arrow_units(values: Any) -> Any:
-    """Convert numpy datetimes or timedeltas to the nearest unit that Arrow has and that is as fine.
+    """Convert numpy datetimes or timedeltas to a unit that Arrow has, without loss of precision.
 
     Raises OverflowError for values outside the range of that unit: numpy and Arrow would wrap
     around without an error.

@@ -224,7 +224,7 @@ class _Layout:
         if row_bytes > _MOST_ROW_BYTES:
             msg = (
                 f"rows of the Parquet file {str(self.path)!r} take {row_bytes / 2**30:,.1f} GiB "
-                "of memory each; at most 1 GiB is read"
+                "of memory each; only rows of at most 1 GiB can be read"
             )
             raise EvidenceError(msg)
         most = max(1, min(most, int(BATCH_BYTES / max(1.0, row_bytes))))
