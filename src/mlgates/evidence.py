@@ -89,7 +89,7 @@ def _failure(error: BaseException) -> _Cached:
 
 @dataclass(frozen=True)
 class DeclaredTypes:
-    """The types that a gate declares for columns whose values are in the names of folders.
+    """The types that a gate declares for columns with values from the names of folders.
 
     Such a column comes from folders named ``key=value``.
     """
@@ -311,7 +311,7 @@ class Evidence:
         return source.retype(wanted) if wanted else source
 
     def _other_fields(self, name: str) -> tuple[Mapping[str, Field], Collection[str]]:
-        """Return the columns of the other table, and those of them whose types are inferred.
+        """Return the columns of the other table, and which of them have inferred types.
 
         For `data` the other table is `reference`, and the reverse.
         """

@@ -180,7 +180,7 @@ def difference(
     Returns
     -------
     Difference
-        Shares whose denominator is the same for both models (accuracy, recall, a false positive
+        Shares with the same denominator for both models (accuracy, recall, a false positive
         rate) have Tango's interval from the discordant rows, and means of such shares (balanced
         accuracy) combine the intervals of the classes. An area under the ROC curve has DeLong's
         interval, and a mean of losses Student's t interval of the differences per row. All other
@@ -226,7 +226,7 @@ def difference(
 
 
 def _same_answers(candidate: Outcomes, production: Outcomes) -> bool:
-    """Return whether both models give the same answer on every row whose weight is not 0."""
+    """Return whether both models give the same answer on every row that has weight."""
     models = (candidate, production)
     counted = slice(None) if candidate.weight is None else candidate.weight > 0
     answers: list[tuple[Any, Any]] = [(model.score, model.pred) for model in models]

@@ -235,7 +235,7 @@ class MedianError(RowMetric):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MaxError(Metric):
-    """The largest absolute error of all rows whose weight is not 0; it has no interval."""
+    """The largest absolute error, without rows of weight 0; it has no interval."""
 
     need: Need = "values"
     high: float = np.inf

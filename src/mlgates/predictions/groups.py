@@ -295,7 +295,7 @@ def too_many_groups(title: str, groups: int, max_groups: int) -> str:
 
 
 def group_name(feature: str, value: object) -> str:
-    """Return the name of a group of rows, such as ``"sex=f"``; None stands for a missing value.
+    """Return the name of a group of rows, such as ``"sex=f"``; None means a missing value.
 
     Examples
     --------

@@ -193,8 +193,8 @@ def find_classes(
 def _boolean_as_label(label: Any, labels: Iterable[Any]) -> Any:
     """Convert a boolean `pos_label` to the form that the labels have; return others unchanged.
 
-    The string "true" becomes True if the labels are booleans. True becomes the one label whose text
-    is "true" in any case, such as "TRUE".
+    The string "true" becomes True if the labels are booleans. True becomes the one label with the
+    text "true" in any case, such as "TRUE".
     """
     if isinstance(label, bool):
         alike = [each for each in labels if str(each).casefold() == str(label).casefold()]

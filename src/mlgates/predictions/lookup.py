@@ -60,7 +60,7 @@ def column_of(evidence: "Evidence", name: str) -> columns.Column:
 def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.Column:
     """Return a column of `X`, or of `data` if `X` does not have it.
 
-    `role` is the evidence whose value is the name of the column, for messages.
+    `role` is the argument, such as `y_true`, that names the column; messages show it.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def named_column(evidence: "Evidence", column: str, role: str = "") -> columns.C
 def native_column(evidence: "Evidence", column: str, role: str) -> Any:
     """Return a column of `X` or `data` as an object of the table's own library.
 
-    `role` is the evidence whose value is the name of the column, for messages.
+    `role` is the argument, such as `y_true`, that names the column; messages show it.
     """
     table = _table_with(evidence, column, role)
     value: Any = evidence[table]

@@ -12,7 +12,7 @@ from mlgates.tables import columns, encoding
 from mlgates.tables.containers import kind_of
 
 Floats = npt.NDArray[np.float64]
-#: Methods of a model; an empty name stands for calling the model itself.
+#: Methods of a model; an empty name means that the model itself is called.
 Method = Literal["predict", "predict_proba", "decision_function", ""]
 
 #: Allowed distance of a sum of probabilities from 1, unless they were rounded.

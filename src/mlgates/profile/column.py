@@ -178,7 +178,7 @@ class ColumnView:
         return pc.if_else(mask, pa.scalar(None, self.plain.type), self.plain)
 
     def missing_mask(self) -> npt.NDArray[np.bool_]:
-        """Return a mask, shape (rows,), that is true for rows whose value is null or NaN."""
+        """Return a mask, shape (rows,), that is true for rows with null or NaN."""
         if self._mask is None:
             if self.field.kind == "float":
                 self._mask = np.asarray(np.isnan(self.floats))

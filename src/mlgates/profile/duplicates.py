@@ -1,4 +1,4 @@
-"""Counter of the rows whose value already occurred in an earlier row of the same column."""
+"""Counter of the rows that repeat a value of an earlier row in the same column."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,7 +40,7 @@ class _Part(NamedTuple):
 
 
 class Duplicates(State):
-    """The rows whose value already occurred in an earlier row; the state of `Duplicated`.
+    """The rows that repeat a value of an earlier row; the state of `Duplicated`.
 
     All values are kept, so that states can be merged. `n` is their number. Repeated values are
     counted on first access.
@@ -56,12 +56,12 @@ class Duplicates(State):
 
     @property
     def count(self) -> int:
-        """Number of rows whose value already occurred in an earlier row."""
+        """Number of rows that repeat a value of an earlier row."""
         return self._repeats[0]
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Row numbers, from 0, of the first five rows whose value already occurred."""
+        """Row numbers, from 0, of the first five rows that repeat an earlier value."""
         return self._repeats[1]
 
     @cached_property
@@ -157,7 +157,7 @@ class Duplicates(State):
 
 @dataclass(frozen=True)
 class Duplicated(ColumnCounter):
-    """Count the rows whose value already occurred in an earlier row; missing cells do not count.
+    """Count the rows that repeat a value of an earlier row; missing cells do not count.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
 
 
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask of the texts whose hash occurs more than once; all other texts are unique.
+    """Return a mask of the texts with a hash that occurs repeatedly; all other texts are unique.
 
     `texts` has no nulls.
 

@@ -73,7 +73,7 @@ class Profile:
     schema : mapping of str to Field
         Names and types of all columns of the table, in order.
     columns : mapping of str to ColumnProfile
-        Profiles of columns, in the order of the schema; of those asked for in `Profile.of`.
+        Profiles of columns, in the order of the schema; of those requested in `Profile.of`.
 
     Examples
     --------

@@ -306,7 +306,7 @@ def quantile_edges(reference: Values, bins: int) -> Edges:
     low, high = ranks_of(reference, quantiles)
     if n == 0 or reference.dtype.kind != "f":
         return edges_at(quantiles, low, high, n, bins)
-    # Beside the least and the greatest value there is no other one.
+    # There is no value below the least and above the greatest one.
     below = np.where(low > 0, reference[np.maximum(low - 1, 0)], -np.inf)
     above = np.where(high < n, reference[np.minimum(high, n - 1)], np.inf)
     return edges_at(quantiles, low, high, n, bins, neighbours=(below, above))

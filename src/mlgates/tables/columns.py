@@ -68,7 +68,7 @@ class Column(RowAxis):
 
     @cached_property
     def missing(self) -> npt.NDArray[np.bool_] | None:
-        """Mask of the rows whose value is null or NaN; None if no value is missing."""
+        """Mask of the rows with null or NaN; None if no value is missing."""
         if self.field.kind == "float":
             mask = np.isnan(self.floats)
         elif self.array.null_count or pa.types.is_dictionary(self.array.type):

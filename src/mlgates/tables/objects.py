@@ -159,7 +159,7 @@ def _none_if_missing(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _converted(family: str, values: Sequence[Any]) -> Any:
-    """Convert cells, whose types all belong to one family such as "int", to an Arrow array."""
+    """Convert cells of one family of types, such as "int", to an Arrow array."""
     if family == "null":
         return pa.nulls(len(values))
     if family in ("int", "float", "decimal"):

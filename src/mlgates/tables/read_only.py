@@ -51,7 +51,7 @@ def read_only(value: Any) -> Any:
 
 
 def _read_only_pandas(value: Any) -> Any:
-    """Return a copy of a frame or series whose columns are read-only views of the numpy arrays."""
+    """Return a copy of a frame or series, with read-only views of its numpy arrays."""
     pandas = sys.modules["pandas"]
     index = value.index.copy()  # shares the labels, but not the names
 

@@ -292,7 +292,7 @@ def _arrow_of(frame: Any) -> pa.Table:
 
 
 def _open_relation(relation: Any) -> Source:
-    """Build the `Source` of a DuckDB relation, whose query runs each time it is read."""
+    """Build the `Source` of a DuckDB relation; each reading runs the query of the relation."""
 
     def read(names: list[str]) -> Iterator[pa.Table]:
         names = names or list(fields)[:1]  # without columns, the first one gives the number of rows
