@@ -20,6 +20,9 @@ nox.options.sessions = ["tests", "slow", "tests_min", "lint", "typing", "imports
 
 def install(session: nox.Session, *groups: str, project: bool = True, lowest: bool = False) -> None:
     """Install dependency groups and, by default, the project, in one resolution."""
+    # Tests start many interpreters: each module is compiled once, whatever the caller's settings.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    session.env["PYTHONPYCACHEPREFIX"] = str(session.cache_dir / "bytecode")
     args = ["--editable", "."] if project else []
     args += [f"--group={group}" for group in groups]
     if lowest:
