@@ -4,6 +4,7 @@ Linters check some of this too, but a linter can be told to look away.
 """
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,17 @@ PACKAGE = Path(mlgates.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 Rule = Callable[[ast.Module], Iterator[ast.AST]]
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+@functools.cache
+def walk(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all nodes of a tree, which no rule changes."""
+    return tuple(ast.walk(tree))
 
 
 def name_of(node: ast.AST) -> str:
@@ -29,7 +41,7 @@ def name_of(node: ast.AST) -> str:
 
 def calls(tree: ast.Module, *names: str) -> Iterator[ast.Call]:
     """Calls of these functions, whatever the module in front of them."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call):
             called = name_of(node.func)
             if any(called == name or called.endswith(f".{name}") for name in names):
@@ -47,7 +59,7 @@ def imported(node: ast.AST) -> Iterator[str]:
 
 def imports(tree: ast.AST, *modules: str) -> Iterator[ast.AST]:
     """Import statements that ask for one of these modules or for what is in them."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if any(
             name == module or name.startswith(f"{module}.")
             for name in imported(node)
@@ -57,7 +69,7 @@ def imports(tree: ast.AST, *modules: str) -> Iterator[ast.AST]:
 
 
 def asserts(tree: ast.Module) -> Iterator[ast.AST]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Assert))
+    return (node for node in walk(tree) if isinstance(node, ast.Assert))
 
 
 def prints(tree: ast.Module) -> Iterator[ast.AST]:
@@ -80,11 +92,11 @@ def swallows(tree: ast.Module) -> Iterator[ast.AST]:
     for node in calls(tree, "suppress"):
         if any(name_of(arg) in {"Exception", "BaseException"} for arg in node.args):
             yield node
-    for node in ast.walk(tree):
+    for node in walk(tree):
         for place, handler in enumerate(node.handlers if isinstance(node, ast.Try) else []):
             before = " ".join(ast.unparse(h.type) for h in node.handlers[:place] if h.type)
             stops = "KeyboardInterrupt" in before
-            stops |= any(isinstance(inner, ast.Raise) for inner in ast.walk(handler))
+            stops |= any(isinstance(inner, ast.Raise) for inner in walk(handler))
             kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
             names = {"" if kind is None else name_of(kind) for kind in kinds}
             if names & {"", "Exception"} or ("BaseException" in names and not stops):
@@ -98,7 +110,7 @@ def hides_warnings(tree: ast.Module) -> Iterator[ast.AST]:
 
 def reads_environment(tree: ast.Module) -> Iterator[ast.AST]:
     yield from calls(tree, "getenv", "getenvb")
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Attribute) and name_of(node) in {"os.environ", "os.environb"}:
             yield node
     yield from imports(tree, "os.environ", "os.getenv")
@@ -233,7 +245,7 @@ def test_no_file_breaks_rule(rule):
         f"{path.relative_to(PACKAGE).as_posix()}:{node.lineno}: {ast.unparse(node)}"
         for path in FILES
         if (rule, path.relative_to(PACKAGE).as_posix()) not in EXCEPTIONS
-        for node in rule(ast.parse(path.read_text(encoding="utf-8")))
+        for node in rule(tree_of(path))
     ]
     assert found == []
 
@@ -249,11 +261,11 @@ def offered_by(node: ast.stmt) -> list[str]:
 
 def test_nothing_is_offered_that_nothing_uses():
     """A function or class that nothing uses is deleted, unless users may import it."""
-    trees = {path: ast.parse(path.read_bytes()) for path in FILES}
+    trees = {path: tree_of(path) for path in FILES}
     used = {
         name
         for tree in trees.values()
-        for node in ast.walk(tree)
+        for node in walk(tree)
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.ImportFrom)
