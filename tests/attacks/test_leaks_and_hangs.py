@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
+from difflib import SequenceMatcher
 
 import pandas as pd
 import pyarrow as pa
@@ -69,21 +69,39 @@ def test_the_name_of_a_file_and_the_kind_of_trouble_are_shown():
     assert "ValueError: no row of '<text>'" in mg.Completeness().run(data=Broken()).reason
 
 
-def test_a_thousand_renamed_columns_take_no_time():
+@pytest.fixture
+def compared(monkeypatch):
+    """Record the pairs of names that are compared, which takes 30 microseconds or more each."""
+    pairs = []
+    compare = SequenceMatcher.real_quick_ratio
+
+    def recorded(matcher):
+        pairs.append((matcher.a, matcher.b))
+        return compare(matcher)
+
+    monkeypatch.setattr(SequenceMatcher, "real_quick_ratio", recorded)
+    return pairs
+
+
+def test_a_few_names_are_compared(compared):
+    mg.Schema({"income": "float"}).run(data={"incme": [1.0]})
+    assert {frozenset(pair) for pair in compared} == {frozenset({"income", "incme"})}
+
+
+def test_thousands_of_renamed_columns_are_not_compared_in_pairs(compared):
     declared = {f"customer_attribute_{i:05}": "int" for i in range(2_000)}
     table = pa.table({f"client_attribute_{i:05}": [1] for i in range(2_000)})
-    start = time.perf_counter()
     result = mg.Schema(declared).run(data=table)
     mg.Completeness(tuple(declared)).run(data=table)
-    assert time.perf_counter() - start < 20  # 250 s when each is compared with each
+    assert len(compared) <= 2 * 5_000  # of four million pairs
     assert len(result.checks) == 4_001
 
 
-def test_names_of_a_thousand_characters_take_no_time():
-    start = time.perf_counter()
+def test_names_of_thousands_of_characters_are_not_compared(compared):
     declared = {"x" * 3_000 + f"{i}": "int" for i in range(40)}
-    mg.Schema(declared).run(data={"y" + "x" * 3_000 + f"{i}": [1] for i in range(40)})
-    assert time.perf_counter() - start < 10
+    result = mg.Schema(declared).run(data={"y" + "x" * 3_000 + f"{i}": [1] for i in range(40)})
+    assert result.verdict is mg.Verdict.FAIL
+    assert compared == []
 
 
 def test_case_is_noticed_among_a_thousand_renamed_columns():
@@ -134,7 +152,7 @@ print(mg.Completeness(expected={"s": {"a", "b", "c"}}).run(data={"s": ["a"]}).re
             text=True,
             check=True,
         ).stdout
-        for seed in range(4)
+        for seed in range(2)
     }
     assert len(said) == 1
     assert "isin=(9, 10, 'a', 'b')" in said.pop()

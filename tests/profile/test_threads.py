@@ -39,7 +39,7 @@ def test_results_are_in_the_order_of_items(threads):
 
 
 def test_threads_run_concurrently():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     assert sorted(each(lambda _: both.wait(), range(2), 2)) == [0, 1]
 
 
