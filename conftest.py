@@ -5,12 +5,14 @@ one that prints must be what it printed, at 80 characters a line; ``...`` stands
 other ``text`` block is only there to be shown.
 """
 
+import gc
 from contextlib import redirect_stdout
 from doctest import ELLIPSIS, OutputChecker
 from io import StringIO
 from os import environ
 from unittest.mock import patch
 
+import pytest
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser, SkipParser
@@ -46,6 +48,22 @@ pytest_collect_file = Sybil(
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
     excludes=["docs/_build/**"],
 ).pytest()
+
+# Its models are called hundreds of times, and saved and loaded in new processes.
+SLOW_PAGES = {"docs/howto/integration.md"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the examples of slow pages."""
+    if item.nodeid.partition("::")[0] in SLOW_PAGES:
+        item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what pytest holds from the garbage collections that tests make."""
+    gc.collect()
+    gc.freeze()
+
 
 # `docs/conf.py` needs Sphinx; what is in `tests/typing` is read by type checkers, never run.
 collect_ignore = ["docs/conf.py", "tests/typing"]

@@ -27,10 +27,9 @@ ARRAY = np.arange(24.0).reshape(12, 2) / 10
 
 @pytest.fixture(scope="module", autouse=True)
 def _only_new_objects_are_collected():
-    """Exempt what the test session holds from the collections that precede a look at memory."""
+    """Exempt what other tests left from the collections that precede a look at memory."""
+    gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def judge(model, X=None, **options) -> mg.GateResult:
