@@ -30,9 +30,11 @@ def install(session: nox.Session, *groups: str, project: bool = True, lowest: bo
     session.install(*args)
 
 
-def run_tests(session: nox.Session, marks: str) -> None:
+def run_tests(session: nox.Session, marks: str, *args: str) -> None:
     """Run pytest with one process per processor; the examples of a page run in order."""
-    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", "-m", marks, *session.posargs)
+    session.run(
+        "pytest", "--numprocesses=auto", "--dist=loadfile", "-m", marks, *args, *session.posargs
+    )
 
 
 @nox.session
@@ -44,9 +46,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the tests that take seconds each."""
+    """Run the tests that take seconds each, and all examples of the tests that draw them."""
     install(session, "test")
-    run_tests(session, "slow")
+    run_tests(session, "slow or hypothesis", "--hypothesis-profile=thorough")
 
 
 @nox.session(python="3.11")

@@ -12,8 +12,10 @@ from mlgates.suite import GateSuite
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "reference" / "report-1.schema.json"
 
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# Numbers of examples are those of the session `slow`; other sessions draw a quarter of them.
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from example_counts import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
@@ -225,7 +226,7 @@ def test_rounding_alone_does_not_carry_a_value_off_the_limit(value, scale, settl
 NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 100)
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(value=NUMBERS, bound=st.integers(-1_000, 1_000).map(lambda k: k / 100), unit=UNITS)
 @example(0.12345, 0.123456, "")
 @example(0.0, 0.1, "share")
@@ -251,7 +252,7 @@ def read_back(text):
 BOUNDS = st.floats(1e-5, 1e8) | st.integers(1, 1_000_000).map(lambda k: k / 1_000)
 
 
-@settings(max_examples=1_000)
+@examples(1_000)
 @given(
     bound=BOUNDS,
     step=st.integers(-3, 3) | st.floats(-1e-6, 1e-6),

@@ -9,7 +9,8 @@ import oracle
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import event, given, settings
+from example_counts import examples
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -17,7 +18,7 @@ from mlgates.verdict import Verdict
 
 UTC = dt.UTC
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=UTC)
-HELD = settings(max_examples=200, derandomize=True)
+HELD = examples(200, derandomize=True)
 TYPES = {
     "int": (pa.int8(), pa.int64()),
     "float": (pa.float32(), pa.float64()),

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from example_counts import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlgates.errors import OptionError
@@ -547,7 +548,7 @@ CASES = st.builds(
 )
 
 
-@settings(max_examples=1_000)
+@examples(1_000)
 @given(CASES)
 @example(Case(0.1, 30, 0, None, None, (None, 0.2), "interval", 1, 0, 0.05))
 @example(Case(math.inf, 30, 0, None, None, (0, None), "estimate", 1, 0, 0.05))

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from example_counts import examples
 from gate_examples import ROWS, Example, adults, people, younger
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -593,7 +594,7 @@ def is_f(table):
 # Laws
 
 
-@settings(max_examples=100, derandomize=True)
+@examples(100, derandomize=True)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["f", "m", None]), st.sampled_from([1.5, None, math.nan, -9.0])),

@@ -13,8 +13,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from example_counts import examples
 from gate_examples import ROWS, Example, people
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
@@ -633,7 +634,7 @@ def test_false_alarms_stay_below_the_level_over_all_columns():
 ties = st.lists(st.integers(-5, 5) | st.sampled_from([0.5, -math.inf, math.inf]), min_size=1)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(ties, ties)
 def test_ks_against_scipy(a, b):
     check = only(run({"x": a}, {"x": b}, min_samples=1, at_most=1.0))
@@ -691,7 +692,7 @@ values = st.lists(
 )
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(values, values, st.integers(2, 12))
 def test_psi_against_a_plain_computation(reference, data, bins):
     check = only(run({"x": data}, {"x": reference}, "psi", bins=bins, min_samples=1, at_most=99))
@@ -705,7 +706,7 @@ def test_psi_against_a_plain_computation(reference, data, bins):
 categories = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=80)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(categories, categories)
 def test_distances_of_categories_against_plain_computations(reference, data):
     known = sorted(set(reference))

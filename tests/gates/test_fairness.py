@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from example_counts import examples
 from fairlearn import metrics as fairlearn
 from gate_examples import Example
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from newcombe import newcombe_interval
 from scipy import stats
@@ -185,7 +186,7 @@ def test_value_is_fairlearns(name, weighted):
 
 
 @pytest.mark.slow
-@settings(max_examples=50)
+@examples(50)
 @given(
     name=st.sampled_from(DEFINITIONS + GENERATED),
     seed=st.integers(0, 2**32),
@@ -500,7 +501,7 @@ def test_near_the_limit_many_rows_are_needed():
     assert exact.by_chance
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     sizes=st.lists(st.integers(30, 400), min_size=2, max_size=5),
     shares=st.lists(st.floats(0, 1), min_size=5, max_size=5),
@@ -520,7 +521,7 @@ def test_tighter_limit_never_turns_another_verdict_into_pass(sizes, shares, rule
     assert value is None or low <= value <= high
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     seed=st.integers(0, 2**32),
     sizes=st.lists(st.integers(20, 200), min_size=1, max_size=5),

@@ -11,8 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from example_counts import examples
 from gate_examples import NOW, Example
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -572,7 +573,7 @@ def microseconds(low, high):
     return st.integers(low, high).map(lambda us: NOW + dt.timedelta(microseconds=us))
 
 
-@settings(max_examples=200, derandomize=True)
+@examples(200, derandomize=True)
 @given(
     st.lists(
         st.one_of(st.none(), microseconds(-(10**12), 10**10), st.just(NOW), st.just(NOW - DAY)),
@@ -603,7 +604,7 @@ def test_verdicts_equal_plain_arithmetic(moments, unit, skew):
     assert verdicts(result) == expected
 
 
-@settings(max_examples=60, derandomize=True)
+@examples(60, derandomize=True)
 @given(
     st.lists(
         st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2030, 1, 1)), min_size=1, max_size=6

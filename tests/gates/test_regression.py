@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from example_counts import examples
 from gate_examples import ROWS, Example, adults, younger
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -83,7 +84,7 @@ def test_no_number_of_rows_is_enough_on_the_limit():
     assert "enough to decide" not in check.reason
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.integers(0, 60),
     st.integers(0, 60),

@@ -10,8 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from example_counts import examples
 from gate_examples import NOW, Example
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -859,7 +860,7 @@ def tables(draw):
     }
 
 
-@settings(max_examples=150, derandomize=True)
+@examples(150, derandomize=True)
 @given(tables())
 def test_table_keeps_the_schema_inferred_from_it(table):
     schema = mg.Schema.infer(table)

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
@@ -199,7 +200,7 @@ def test_labels_of_two_models_may_have_other_codes():
     assert same.change.method == "identical"
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.integers(0, 10**6))
 def test_whole_weights_are_as_repeated_rows_to_the_value(seed):
     rng = np.random.default_rng(seed)

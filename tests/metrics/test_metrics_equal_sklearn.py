@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import sklearn.metrics as sk
-from hypothesis import example, given, settings
+from example_counts import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from metric_outcomes import outcomes
 
@@ -90,7 +91,7 @@ def near(theirs):
     return pytest.approx(theirs, rel=1e-12, abs=1e-12)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(tables())
 def test_binary_metrics(table):
     true, pred, _, weight = table
@@ -102,7 +103,7 @@ def test_binary_metrics(table):
         assert value == near(function(true, pred, sample_weight=weight)), name
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(st.integers(2, 5).flatmap(tables))
 def test_averages_over_classes(table):
     true, pred, _, weight = table
@@ -116,7 +117,7 @@ def test_averages_over_classes(table):
         assert find(name, "test").measure(given_to, confidence=0).value == near(theirs), name
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(tables())
 def test_metrics_of_scores(table):
     true, _, score, weight = table
@@ -167,7 +168,7 @@ def numbers(draw):
     return np.array(true), np.array(pred), weight
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(numbers())
 @example((np.array([2.0, 1.0]), np.array([1.0, 1.0]), np.array([5.0, 1.0])))
 @example((np.array([1.0, 1.0, 1.0]), np.array([2.0, 2.0, 1.0]), np.array([1.0, 1.0, 2.0])))

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -220,7 +221,7 @@ cells = {
 }
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.sampled_from(sorted(cells)).flatmap(cells.get))
 def test_round_trip_of_any_column(tmp_path_factory, values):
     table = {"x": values, "one": [1] * len(values)}
@@ -481,7 +482,7 @@ def test_impossible_tables_are_refused(path, where, to, message):
     assert refused(path, signed(data)).startswith(message)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_any_contents_raise_only_evidence_errors(tmp_path_factory, data):
     base = tmp_path_factory.getbasetemp() / "fuzz.json"
@@ -567,7 +568,7 @@ def checks(gate, data, reference):
     return gate.run(data=data, reference=reference).checks
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(floats, floats, BINS)
 def test_binned_distances_are_those_of_the_rows(reference, data, bins):
     for method in ("psi", "jensen_shannon", "hellinger", "total_variation", "chi2"):
@@ -577,7 +578,7 @@ def test_binned_distances_are_those_of_the_rows(reference, data, bins):
         assert checks(gate, sides[0], stored) == checks(gate, *sides)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(st.sampled_from("abcd"), min_size=1), st.lists(st.sampled_from("abxy"), min_size=1))
 def test_distances_of_categories_are_those_of_the_rows(reference, data):
     for method in ("psi", "jensen_shannon", "hellinger", "total_variation", "chi2"):
@@ -586,7 +587,7 @@ def test_distances_of_categories_are_those_of_the_rows(reference, data):
         assert checks(gate, {"c": data}, stored) == checks(gate, {"c": data}, {"c": reference})
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.integers(1, 2_000), st.integers(1, 400), st.floats(-1, 1), st.integers(0, 3))
 def test_ks_and_wasserstein_lie_within_the_stated_bounds(m, n, by, digits):
     rng = np.random.default_rng(m * 1_000 + n)

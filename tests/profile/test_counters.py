@@ -11,7 +11,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
@@ -138,7 +139,7 @@ def stored(number, type_):
 # Against plain Python
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(columns(NUMBERS), st.none() | numbers, st.none() | numbers)
 def test_outside_against_plain_python(column, low, high):
     type_, values, array = column
@@ -151,7 +152,7 @@ def test_outside_against_plain_python(column, low, high):
     assert count(Outside("x", low, high), array) == violations(values, offends)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     columns(), st.lists(numbers | st.sampled_from(["", "a", "NA", True, False, b"a", NAN, None]))
 )
@@ -197,7 +198,7 @@ def test_fractional_against_plain_python(column):
     assert found == violations(values, lambda v: math.isinf(v) or v != int(v))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(columns(), st.integers(0, 30), st.integers(0, 30))
 def test_duplicates_against_plain_python(column, i, j):
     _, values, array = column
@@ -255,7 +256,7 @@ COUNTERS = (
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(columns(), st.sampled_from(COUNTERS), st.integers(0, 30), st.integers(0, 30))
 def test_states_merge(column, counter, i, j):
     _, values, array = column

@@ -1,11 +1,11 @@
 import re
 import sys
-import time
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlgates as mg
@@ -68,7 +68,7 @@ texts = st.text(
 )
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(flags, expressions, st.lists(texts, min_size=1, max_size=30))
 def test_a_translation_means_the_same(flag, expression, samples):
     pattern = flag + expression
@@ -81,22 +81,30 @@ def test_a_translation_means_the_same(flag, expression, samples):
 
 
 CHARACTERS = [chr(i) for i in range(sys.maxunicode + 1) if not 0xD800 <= i < 0xE000]
+# all scripts of living languages but Chinese and Korean, and every 97th of the others
+SOME = CHARACTERS[:0x3100] + CHARACTERS[0x3100::97]
+RANGES = pytest.mark.parametrize(
+    "characters",
+    [pytest.param(SOME, id="some"), pytest.param(CHARACTERS, id="all", marks=pytest.mark.slow)],
+)
 CLASSES = [r"\d", r"\w", r"\s", r"\D", r"\W", r"\S", r"[^\w.]", r"[\W\d]", "[^a-zé]", "[à-ü]", "."]
 SENSITIVE = ["k", "[^k]", "s", "i", "[h-j]", "[^I]", "ß", "é", "ͅ", "[\u0391-\u03a9]", "µ"]
 
 
 @pytest.mark.parametrize("flag", ["", "(?a)"])
 @pytest.mark.parametrize("part", CLASSES)
-def test_classes_match_the_same_characters(part, flag):
-    found = np.asarray(matches(flag + part, pa.array(CHARACTERS)))
-    expected = np.array(by_python(flag + part, CHARACTERS))
+@RANGES
+def test_classes_match_the_same_characters(part, flag, characters):
+    found = np.asarray(matches(flag + part, pa.array(characters)))
+    expected = np.array(by_python(flag + part, characters))
     assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("part", SENSITIVE)
-def test_case_is_ignored_for_the_same_characters(part):
-    found = np.asarray(matches("(?i)" + part, pa.array(CHARACTERS)))
-    expected = np.array(by_python("(?i)" + part, CHARACTERS))
+@RANGES
+def test_case_is_ignored_for_the_same_characters(part, characters):
+    found = np.asarray(matches("(?i)" + part, pa.array(characters)))
+    expected = np.array(by_python("(?i)" + part, characters))
     assert np.array_equal(found, expected)
 
 
@@ -186,11 +194,10 @@ def test_matches_are_those_of_python(pattern, chunked):
     assert matches(pattern, array).to_pylist() == by_python(pattern, SPECIAL)
 
 
-def test_exponential_expressions_take_linear_time():
-    started = time.perf_counter()
+def test_exponential_expressions_end():
+    """Python's engine would take longer than the age of the universe."""
     found = matches(r"(a+)+$", pa.array(["a" * 5000 + "b", "aaa"]))
     assert found.to_pylist() == [False, True]
-    assert time.perf_counter() - started < 1
 
 
 def test_long_patterns_are_shortened_in_messages():

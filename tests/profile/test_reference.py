@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.gates.drift.columns import candidates
@@ -79,7 +80,7 @@ def test_many_numbers_are_cut_alike_from_rows_and_from_knots(rows):
     assert (first.test_cells is first.cells) == (rows > 10_000)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(st.sampled_from("abc"), min_size=1), st.lists(st.sampled_from("bcdef"), min_size=1))
 def test_categories_are_cut_by_the_reference(reference, data):
     for each in both_ways(reference, data, 10):

@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.errors import EvidenceError
@@ -95,7 +96,7 @@ def streamed(table, cuts):
     return Source("batches", source.schema, None, read)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(rows, rows, rows)
 def test_profiles_are_a_monoid(x, y, z):
     a, b, c = (Profile.of(table_of(cells), COUNTERS) for cells in (x, y, z))
@@ -106,7 +107,7 @@ def test_profiles_are_a_monoid(x, y, z):
     assert empty.merge(whole) == whole == whole.merge(empty)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(rows, st.lists(st.integers(0, 15)))
 def test_profile_does_not_depend_on_batches_and_threads(cells, cuts):
     table = table_of(cells)
@@ -116,7 +117,7 @@ def test_profile_does_not_depend_on_batches_and_threads(cells, cuts):
         assert Profile.of(streamed(table, cuts), COUNTERS, n_jobs=n_jobs) == expected
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(rows, rows)
 def test_without_row_numbers_merging_commutes(x, y):
     a, b = (Profile.of(table_of(cells)) for cells in (x, y))

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.profile import times as module
@@ -46,7 +47,7 @@ def gap_of(ticks):
 ticks = st.lists(st.integers(-300, 1_200), max_size=60)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(ticks, st.integers(0, 400), st.lists(st.integers(0, 60), max_size=3))
 def test_counts_and_gaps_of_all_timestamps(ticks, longest, parts):
     parts = [min(part, len(ticks)) for part in parts]
@@ -61,7 +62,7 @@ def test_counts_and_gaps_of_all_timestamps(ticks, longest, parts):
     assert state == counted(ticks, longest)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(ticks, st.integers(0, 400), st.lists(st.integers(0, 60), max_size=3), st.booleans())
 def test_gaps_are_bounded_when_spans_are_joined(ticks, longest, parts, in_order):
     if in_order:

@@ -4,7 +4,8 @@ import re
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_readers import READERS
 from report_examples import advisory, drift, every_kind
@@ -99,7 +100,7 @@ def test_a_sentence_is_split_at_its_backticks():
     assert split_code("`a` `b") == [("`a` `b", False)]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.text(st.characters(exclude_categories=()), max_size=60).map(lambda text: clean(text, 500))
 )

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from report_examples import (
     CELLS,
@@ -327,7 +328,7 @@ ANYTHING = st.recursive(
 DETAILS = ["cells", "groups", "histogram", "histogram_production", "tolerance"]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     st.dictionaries(st.sampled_from(DETAILS), ANYTHING),
     st.sampled_from([drift_check(), latency().checks[0], *performance().checks, missing("x", 0.1)]),
@@ -342,7 +343,7 @@ def test_no_details_make_drawing_fail(details, check, kind):
     assert to_html(again.results[0])
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(st.floats(), min_size=3, max_size=3), st.floats(allow_nan=False, allow_infinity=False)
 )

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sorted_cells import ordered_cells
@@ -57,7 +58,7 @@ def holds(condition, x):
     )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(samples(low=1), samples(), st.integers(2, 12))
 def test_every_value_lies_in_one_cell(reference, current, bins):
     reference.sort()
@@ -71,7 +72,7 @@ def test_every_value_lies_in_one_cell(reference, current, bins):
     assert count_unsorted(with_nan, edges, known).tolist() == counts
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(samples(low=1), st.sampled_from([2, 3, 5, 10]), st.integers(1, 4))
 def test_stored_counts_give_the_same_edges(reference, bins, finer):
     reference.sort()
@@ -187,7 +188,7 @@ def test_many_values_of_one_cell():
     assert count_unsorted(apart[:, 0], no_edges).tolist() == [0, 200_000, 0]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(samples(), samples())
 def test_tallies_add_up(a, b):
     points = np.array([-2.0, 0, 0.25, np.inf])

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -99,7 +100,7 @@ def test_exceedance_interval_is_scipys(n, share, confidence):
     assert exceedance_interval(k, n, confidence) == pytest.approx((theirs.low, theirs.high), 1e-9)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.integers(1, 2_000), st.sampled_from([0.5, 0.9, 0.95, 0.99]), st.integers(0, 2_000))
 def test_quantile_interval_agrees_with_that_of_the_share_beyond(n, share, k):
     """The interval of the quantile is within the limit exactly if that of the share is."""
@@ -185,7 +186,7 @@ def test_dependence_of_failed_calls():
     assert dependence(values, 0.99).effective == 1_000
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.integers(0, 10**6), st.floats(0, 0.95))
 def test_dependence_is_the_same_backwards_and_on_every_scale(seed, rho):
     values = np.exp(autoregressive(300, rho, seed))

@@ -4,7 +4,8 @@ from bisect import bisect_left, bisect_right
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -37,7 +38,7 @@ def arrays(dtype):
 typed = st.sampled_from(TYPES).flatmap(arrays)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(typed, typed)
 def test_ranks_are_those_of_exact_comparison(values, points):
     exact, at = values.tolist(), points.tolist()
@@ -46,7 +47,7 @@ def test_ranks_are_those_of_exact_comparison(values, points):
     assert high.tolist() == [bisect_right(exact, x) for x in at]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(typed, typed)
 def test_common_type_keeps_comparisons_between_arrays(x, y):
     a, b = to_common_type(x, y)

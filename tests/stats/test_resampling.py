@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -95,7 +96,7 @@ def test_interval_of_cells_is_that_of_rows():
     assert cells_interval(right, cells) == cells_interval(right, cells)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.lists(st.integers(0, 200), min_size=4, max_size=4).filter(any))
 def test_tables_of_cells(counts):
     cells = np.array(counts, np.float64).reshape(2, 2)

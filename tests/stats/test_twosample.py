@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
@@ -46,7 +47,7 @@ def test_ks_distance_is_that_of_brute_force(x, y):
     assert ks_distance(x, y) == float(brute_force(x, y))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     st.integers(2, 6_000),
     st.integers(2, 6_000),

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import pytz
-from hypothesis import given, settings
+from example_counts import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlgates.tables.objects import from_objects, is_missing
@@ -317,7 +318,7 @@ SCALARS = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(SCALARS, max_size=6), st.booleans())
 def test_any_cells_give_a_column_with_the_same_missing_cells(cells, keep_nan):
     column = from_objects("x", cells, keep_nan=keep_nan)
