@@ -20,6 +20,7 @@ from report_examples import (
     regression,
     skipped,
 )
+from sampling import in_turn
 
 from mlgates.display import (
     CompletenessDisplay,
@@ -170,8 +171,10 @@ def result(*checks, kind):
     return GateResult(name=kind, kind=kind, checks=checks)
 
 
-@pytest.mark.parametrize("size", [None, (6.4, 4.8), (6, 3)], ids=["own", "usual", "small"])
-@pytest.mark.parametrize("count", [2, 30, 40])
+SIZES = {"own": None, "usual": (6.4, 4.8), "small": (6, 3)}
+
+
+@pytest.mark.parametrize(("count", "size"), in_turn({"2": 2, "30": 30, "40": 40}, SIZES))
 def test_names_of_rows_do_not_overlap(count, size):
     from matplotlib import pyplot as plt
 

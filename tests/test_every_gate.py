@@ -14,7 +14,7 @@ import importlib.util
 import json
 import math
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import pytest
 from gate_examples import NOW, ROWS, Example, people
 from register import GATES as FOUND
+from sampling import in_turn
 
 import mlgates as mg
 from mlgates.evidence_names import NAMES
@@ -62,19 +63,30 @@ def marked(*examples: Example) -> pytest.MarkDecorator:
 
 # laws that run each example
 RUN = marked(*(e for e in EXAMPLES if e.slow))
-QUICK = pytest.mark.parametrize(
-    "example", [e for e in EXAMPLES if not e.slow], ids=lambda example: example.id
-)
-TABULAR = pytest.mark.parametrize(
-    "example",
-    [e for e in EXAMPLES if e.place and not e.slow],
-    ids=lambda example: example.id,
-)
+JUDGED_ON_TABLES = [e for e in EXAMPLES if e.place and not e.slow]
+TABULAR = pytest.mark.parametrize("example", JUDGED_ON_TABLES, ids=lambda example: example.id)
 GATES = pytest.mark.parametrize(
     "gate",
     [gate for gate in FOUND.values() if any(type(e.gate) is gate for e in EXAMPLES)],
     ids=lambda gate: gate.__name__,
 )
+
+
+def each_gate(
+    names: str, cases: Mapping[str, object], examples: Iterable[Example], tables: Iterable[str] = ()
+) -> pytest.MarkDecorator:
+    """Parametrize a law with cases and examples: the examples of each gate take turns.
+
+    `tests` judges each gate in each case once, `slow` each example in each case; with tables, each
+    example on each of them.
+    """
+    partners: dict[type[mg.Gate], dict[str, object]] = {}
+    for e in examples:
+        mine = partners.setdefault(type(e.gate), {})
+        mine |= {f"{e.id}-{t}": (e, t) for t in tables} or {e.id: e}
+    return pytest.mark.parametrize(
+        names, [pair for mine in partners.values() for pair in in_turn(cases, mine)]
+    )
 
 
 def law(advice: str) -> Callable[[Callable], Callable]:
@@ -455,10 +467,9 @@ def assert_said_in_a_sentence(result: mg.GateResult) -> None:
         assert of_the_user or not any(word in check.reason for word in internal), check.reason
 
 
-@TABULAR
-@pytest.mark.parametrize("damage", NOTHING_SHOWN.values(), ids=NOTHING_SHOWN)
+@each_gate("damage, example", NOTHING_SHOWN, JUDGED_ON_TABLES)
 @law("return PASS only from `decide`, with the rows that were seen as `n`")
-def test_never_passes_where_nothing_was_shown(example, damage):
+def test_never_passes_where_nothing_was_shown(damage, example):
     result = example.gate.run(**example.evidence(damage(people())))
     assert result.verdict is not Verdict.PASS
     assert result.verdict is not Verdict.SKIP
@@ -466,19 +477,20 @@ def test_never_passes_where_nothing_was_shown(example, damage):
     assert_said_in_a_sentence(result)
 
 
-@TABULAR
-@pytest.mark.parametrize("damage", ODD.values(), ids=ODD)
+@each_gate("damage, example", ODD, JUDGED_ON_TABLES)
 @law("raise EvidenceError with a sentence that says what to do")
-def test_has_a_verdict_for_odd_evidence(example, damage):
+def test_has_a_verdict_for_odd_evidence(damage, example):
     result = example.gate.run(**example.evidence(damage(people())))
     assert result.verdict is not Verdict.SKIP
     assert "Traceback" not in str(result)
     assert_said_in_a_sentence(result)
 
 
-@QUICK
-@pytest.mark.parametrize("now", [dt.datetime(2026, 3, 1), "now", 7, pd.NaT], ids=repr)
-def test_clock_that_is_none_is_no_pass(example, now):
+NO_CLOCKS = {repr(now): now for now in (dt.datetime(2026, 3, 1), "now", 7, pd.NaT)}
+
+
+@each_gate("now, example", NO_CLOCKS, [e for e in EXAMPLES if not e.slow])
+def test_clock_that_is_none_is_no_pass(now, example):
     result = example.gate.run(**(example.evidence() | {"now": now}))
     asked = "now" in example.gate.optional_evidence
     assert result.verdict is (Verdict.ERROR if asked else Verdict.PASS)
@@ -598,15 +610,24 @@ def as_reader(table, folder):
     return table.to_reader(max_chunksize=9)
 
 
-@TABULAR
-@pytest.mark.parametrize(
-    "container",
-    [as_pandas, as_polars, as_dict, as_records, as_parquet, as_chunks, as_reader],
-    ids=lambda container: container.__name__,
-)
-@pytest.mark.parametrize("table", TABLES)
+CONTAINERS = {
+    container.__name__: container
+    for container in (
+        as_pandas,
+        as_polars,
+        as_dict,
+        as_records,
+        as_parquet,
+        as_chunks,
+        as_reader,
+    )
+}
+
+
+@each_gate("container, given", CONTAINERS, JUDGED_ON_TABLES, TABLES)
 @law("read tables by counters or `evidence.outcomes`, not by their methods")
-def test_container_makes_no_difference(example, container, table, tmp_path):
+def test_container_makes_no_difference(container, given, tmp_path):
+    example, table = given
     result = example.gate.run(**example.evidence(container(table_of(table), tmp_path)))
     assert seen(result) == seen(result_of(example.id, table))
 
@@ -635,26 +656,25 @@ def test_order_of_columns_makes_no_difference(example, table):
 DAMAGES = {"constant": constant, **NOTHING_SHOWN}
 
 
-# (a step of the ladders of Integration takes a second)
-@marked(*(e for e in EXAMPLES if isinstance(e.gate, mg.Integration)))
-@pytest.mark.parametrize("table", [*TABLES, *DAMAGES])
+LADDERS = [e for e in EXAMPLES if e.ladders]
+
+
+@each_gate("table, example", {name: name for name in [*TABLES, *DAMAGES]}, LADDERS)
 @law("compare with the limit by `decide`, whose limits are monotone")
-def test_tighter_option_never_turns_another_verdict_into_pass(example, table):
+def test_tighter_option_never_turns_another_verdict_into_pass(table, example):
     for option in example.ladders:
         verdicts = steps_of(example.id, option, table)
         passed = [verdict is Verdict.PASS for verdict in verdicts]
         assert passed == sorted(passed, reverse=True), (option, verdicts)
 
 
-def test_every_ladder_has_two_ends():
+@pytest.mark.parametrize("example", LADDERS, ids=lambda example: example.id)
+def test_every_ladder_has_two_ends(example):
     """A ladder on which every step passes, or none, would show nothing."""
-    for example in EXAMPLES:
-        for option in example.ladders:
-            verdicts = {
-                verdict for table in TABLES for verdict in steps_of(example.id, option, table)
-            }
-            assert Verdict.PASS in verdicts, (example.id, option)
-            assert len(verdicts) > 1, (example.id, option)
+    for option in example.ladders:
+        verdicts = {verdict for table in TABLES for verdict in steps_of(example.id, option, table)}
+        assert Verdict.PASS in verdicts, option
+        assert len(verdicts) > 1, option
 
 
 # Sabotage: what one gate does never changes what another finds
