@@ -121,9 +121,9 @@ def snap_to_limit(value: float, limit: Limit, scale: float = 0.0) -> float:
 
 
 def before_rounding(exact: float, snapped: float, limit: Limit) -> dict[str, float]:
-    """Return a value as a detail if only `snap_to_limit` brought it within the limit.
+    """Return the exact value as a detail if only rounding brought it within the limit.
 
-    `Check.judge` shows the detail in the reason.
+    The result is empty otherwise. `Check.judge` shows the detail in the reason.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def format_limit(limit: Limit, unit: str = "", value: float | None = None) -> st
 
 
 def _format_bound(bound: float, unit: str, value: float | None) -> str:
-    """Return a bound as text, with all digits where fewer may hide a difference from a value."""
+    """Format a bound; use all digits if fewer could hide its difference from a value."""
     digits = _EXACT
     if value is not None and abs(value - bound) <= _CLOSE * abs(bound) < math.inf:
         digits = next(d for d in range(_EXACT, _MOST + 1) if float(f"{bound:.{d}g}") == bound)

@@ -297,7 +297,7 @@ class Counter:
         raise NotImplementedError
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions, in order, of all rows of a batch that violate the counted rule.
+        """Return the positions of all rows of a batch that violate the rule, in ascending order.
 
         Only `mlgates.profile.offending` calls it, for counters of violations.
         """

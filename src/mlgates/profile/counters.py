@@ -121,7 +121,7 @@ def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> Colum
 
 
 def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
-    """Return the positions of the first true values, at most five by default; then stop reading."""
+    """Return the positions of the first `most` true values of a mask; the rest is not read."""
     positions: list[npt.NDArray[np.intp]] = []
     found = 0
     for start in range(0, len(mask), _BLOCK):
@@ -219,17 +219,17 @@ def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
 
 
 class _RuleCounter(ColumnCounter):
-    """Base class of counters of one column with the state `Violations`."""
+    """Base class of counters of values that violate a rule, with the state `Violations`."""
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows that violate the rule."""
+        """Return the positions of all rows of a batch that violate the rule."""
         view = batch[self.column]
         whole = ColumnView(view.array, view.field, shown=view.rows)
         state = self.count(BatchView({self.column: whole}, batch.native, batch.rows))
         return np.array(state.rows, np.int64)
 
     def count(self, batch: BatchView) -> Violations:
-        """Return the violations of one batch."""
+        """Count the violations in one batch of rows."""
         raise NotImplementedError
 
 

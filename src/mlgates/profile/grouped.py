@@ -1,4 +1,4 @@
-"""Any counter of columns, applied to each group of rows or to one slice."""
+"""A counter that applies any other counter to each group of rows, or to one slice."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,7 +22,11 @@ __all__ = ["GroupState", "Grouped", "GroupedStates"]
 
 
 class GroupState(NamedTuple):
-    """One group: its key, its number of rows, and the state of its rows."""
+    """The result of counting in one group of rows.
+
+    `key` are the values that the rows have in common, or the name of the slice. `rows` is their
+    number, and `state` is the state of the counter.
+    """
 
     key: tuple[object, ...]
     rows: int
@@ -31,7 +35,7 @@ class GroupState(NamedTuple):
 
 @dataclass(frozen=True)
 class GroupedStates(State):
-    """The state of each group, in order of first appearance.
+    """The states of a counter for each group of rows, in order of first appearance.
 
     Row numbers in the states count the rows of the group.
     """
@@ -39,7 +43,10 @@ class GroupedStates(State):
     groups: tuple[GroupState, ...] = ()
 
     def merge(self, other: "GroupedStates", shift: int = 0) -> "GroupedStates":  # noqa: ARG002
-        """Return the states of the rows of both."""
+        """Return the states of these rows followed by those of `other`.
+
+        The states of groups with equal keys are merged.
+        """
         merged = {group.key: group for group in self.groups}
         for group in other.groups:
             before = merged.get(group.key)
@@ -51,12 +58,12 @@ class GroupedStates(State):
         return GroupedStates(tuple(merged.values()))
 
     def finalize(self) -> None:
-        """Finalize the states of all groups."""
+        """Call ``finalize()`` of the state of each group."""
         for group in self.groups:
             group.state.finalize()
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys, the numbers of rows, and the class and the parts of the states."""
+        """Return the keys, the name of the state's class, and the rows and parts of each state."""
         keys = pack_keys([group.key for group in self.groups])
         name = type(self.groups[0].state).__name__ if self.groups else ""
         states = tuple((group.rows, group.state.to_parts()) for group in self.groups)
@@ -64,7 +71,7 @@ class GroupedStates(State):
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "GroupedStates":
-        """Return the state built from the values that `to_parts` returned."""
+        """Build the states from the values that `to_parts` returned."""
         columns, name, states = parts
         of = {each.__name__: each for each in _subclasses(State)}
         keys = unpack_keys(columns, len(states))
@@ -79,10 +86,10 @@ def _subclasses(of: type[State]) -> list[type[State]]:
 
 @dataclass(frozen=True)
 class Grouped(Counter):
-    """Apply a counter to each combination of values in the columns `by`, or to one slice.
+    """Apply a counter to each group of rows, or to one slice.
 
-    A function as the condition of the slice gets each batch as a `pyarrow.Table` of the columns in
-    `read`.
+    A group has the same values in the columns `by`. If the condition of the slice is a function, it
+    gets each batch as a `pyarrow.Table` of the columns in `read`.
 
     Examples
     --------
@@ -101,12 +108,12 @@ class Grouped(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of the counter, of the groups and of the slice."""
+        """Names of the columns that the counter, the groups and the slice use."""
         of_slice = columns_of(self.slice[1], self.read) if self.slice else ()
         return tuple(dict.fromkeys((*self.counter.columns, *self.by, *of_slice)))
 
     def count(self, batch: BatchView) -> GroupedStates:
-        """Return the states of one batch."""
+        """Apply the counter to each group in one batch of rows."""
         numbers, keys = group_keys(batch, self.by, self.slice, self.read)
         order = np.argsort(numbers, kind="stable")
         ends = np.searchsorted(numbers[order], np.arange(len(keys) + 1)).tolist()
@@ -128,7 +135,7 @@ class Grouped(Counter):
         return GroupedStates(tuple(groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows of the groups that violate the counter's rule."""
+        """Return the positions of all rows that are in a group and violate the counter's rule."""
         numbers, _ = group_keys(batch, self.by, self.slice, self.read)
         rows = self.counter.violating(batch)
         return rows[numbers[rows] >= 0]

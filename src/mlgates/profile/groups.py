@@ -118,10 +118,10 @@ def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class MissingBy(Counter):
-    """Count missing cells of some columns by the values of the columns `by`, or in one slice.
+    """Count missing cells of some columns, in groups of rows or in one slice.
 
-    Cells that equal one of `values` count as missing, compared as by `In`. The condition of a
-    `slice` is a `Condition`.
+    A group has the same values in the columns `by`. Cells that equal one of `values` count as
+    missing, compared as by `In`. The condition of a `slice` is a `Condition`.
 
     Examples
     --------
@@ -143,7 +143,7 @@ class MissingBy(Counter):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the counted columns, of the grouping columns and of those of the condition."""
+        """Names of the columns to count in, of those to group by, and of those in the condition."""
         of_slice = columns_of(self.slice[1]) if self.slice else ()
         return tuple(dict.fromkeys((*self.counted, *self.by, *of_slice)))
 
@@ -159,7 +159,7 @@ class MissingBy(Counter):
         return GroupMissing(tuple(zip(keys, sizes, map(tuple, counts), strict=True)))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows of a group with a missing cell."""
+        """Return the positions of all rows that are in a group and have a missing cell."""
         numbers, _ = group_keys(batch, self.by, self.slice)
         masks = [_missing_or_in(batch, name, self.values) for name in self.counted]
         missing = np.logical_or.reduce([np.zeros(batch.rows, np.bool_), *masks])
@@ -212,7 +212,7 @@ class MissingWhere(Counter):
         return GroupMissing(tuple(groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all rows in a slice with a missing cell."""
+        """Return the positions of all rows that are in a slice and have a missing cell."""
         found = np.zeros(batch.rows, np.bool_)
         for name, condition in self.slices:
             found |= rows_where(name, condition, batch.native, batch.rows)
@@ -223,11 +223,12 @@ class MissingWhere(Counter):
 def group_keys(
     batch: BatchView, by: tuple[str, ...], slice_: Slice | None = None, read: tuple[str, ...] = ()
 ) -> tuple[npt.NDArray[np.int64], list[tuple[object, ...]]]:
-    """Number the rows of a batch by group, and return the key of each group.
+    """Return the number of each row's group, and the key of each group.
 
-    Without a slice, groups are combinations of values in the columns `by`, in order of their first
-    rows. With one, its rows have the number 0 and the key is its name; all others have -1. A
-    function gets the columns in `read`.
+    Without a slice, a group is a combination of values in the columns `by`, and its key are these
+    values. Groups are numbered in order of their first rows. With a slice, its rows have the number
+    0 and its key is its name; all other rows have -1. A condition that is a function gets the
+    columns in `read`.
 
     Raises
     ------
@@ -251,14 +252,17 @@ def group_keys(
 
 
 def columns_of(condition: RowCondition, read: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return the columns that a condition reads; `read` for a function."""
+    """Return the names of the columns that a condition reads.
+
+    If the condition is a function, these are the columns in `read`.
+    """
     return condition.columns if isinstance(condition, Condition) else read
 
 
 def condition_answers(
     subject: str, condition: RowCondition, batch: BatchView, read: tuple[str, ...] = ()
 ) -> tuple[Mask, Mask]:
-    """Return in which rows a condition holds, and where its answer is missing.
+    """Return in which rows a condition is true, and in which its answer is missing.
 
     A function gets a `pyarrow.Table` of the columns in `read`. `subject` names the condition in
     errors.

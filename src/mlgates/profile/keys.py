@@ -70,7 +70,7 @@ class KeyHashes(State):
         return len(places), tuple(int(row) for row in np.sort(first))
 
     def repeated(self) -> Positions:
-        """Return the row numbers, in no order, of all rows that repeat an earlier key."""
+        """Return the row numbers of all rows that repeat an earlier key, in no particular order."""
         hashes, rows = self._joined()
         order = _rows_by_hash(hashes)
         repeated = np.ones(max(self.n - 1, 0), np.bool_)
@@ -80,10 +80,11 @@ class KeyHashes(State):
         return rows[order[1:][repeated]]
 
     def shared_with(self, other: "KeyHashes") -> tuple[Positions, tuple[tuple[int, int], ...]]:
-        """Return the rows that have a key that also occurs in another table, and some pairs.
+        """Return the rows that have a key of another table, and the first of them with a partner.
 
-        The first such rows are also returned as pairs of row numbers, one in this table and one in
-        the other.
+        The first result has the row numbers of all such rows. The second one has pairs for the
+        first of them: the number of the row, and that of a row with the same key in the other
+        table.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Row numbers of all violations of a rule, where counters keep the first five."""
+"""Find the row numbers of all violations of a rule; the counters keep only the first five."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _RowNumbers(State):
-    """Row numbers from 0, in order."""
+    """The numbers of some rows of a table, from 0 and in ascending order."""
 
     rows: Positions
 
@@ -27,7 +27,7 @@ class _RowNumbers(State):
 
 @dataclass(frozen=True)
 class _ViolatingRows(Counter):
-    """Keep the row numbers of all violations that another counter counts."""
+    """Keep the row numbers of all violations that another counter would count."""
 
     counter: Counter
 
@@ -44,9 +44,10 @@ class _ViolatingRows(Counter):
 
 
 def violating_rows(source: Source, counters: Iterable[Counter]) -> Positions:
-    """Return the numbers, from 0 and in order, of the rows that violate the rule of any counter.
+    """Return the numbers of all rows that violate the rule of at least one counter.
 
-    The table is read once. An exception of a counter is raised.
+    Rows are numbered from 0, and the result is in ascending order. The table is read once. If a
+    counter raises an exception, it is raised here.
 
     Examples
     --------

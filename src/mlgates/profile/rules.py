@@ -136,14 +136,20 @@ class RuleCounter(Counter):
         return RuleCounts(tuple(RuleGroup(*group) for group in groups))
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all broken rows, with `shows_missing` also of missing answers."""
+        """Return the positions of all rows that break the condition.
+
+        With `shows_missing`, rows with a missing answer are included.
+        """
         broken, missing, *_ = self._broken(batch)
         return np.flatnonzero(broken | missing if self.shows_missing else broken)
 
     def _broken(
         self, batch: BatchView
     ) -> tuple[Mask, Mask, npt.NDArray[np.int64], list[tuple[object, ...]]]:
-        """Return where the condition is false, where it is missing, and the groups of the rows."""
+        """Return masks of the broken rows and of those without an answer, and the groups.
+
+        The groups are the number of each row's group, and the key of each group.
+        """
         holds, missing = condition_answers("the rule", self.condition, batch, self.read)
         broken = ~holds & ~missing
         if not self.by and self.slice is None:

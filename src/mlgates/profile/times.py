@@ -272,14 +272,14 @@ class Timestamps(ColumnCounter):
         return state
 
     def violating(self, batch: BatchView) -> npt.NDArray[np.int64]:
-        """Return the positions of all timestamps in the future or before the first fresh tick."""
+        """Return the positions of all timestamps that are in the future or older than `oldest`."""
         view = require_kind(batch[self.column], _KINDS, "counted as timestamps")
         ticks = np.concatenate([np.empty(0, np.int64), *self._ticks(view)])
         outside = ~_at_most(ticks, self.latest) | _at_most(ticks, self.oldest - 1)
         return np.flatnonzero(~view.missing_mask())[outside]
 
     def _ticks(self, view: ColumnView) -> Iterator[Ticks]:
-        """Yield the timestamps of a column in ticks of its unit in UTC, in blocks."""
+        """Yield the timestamps of a column in blocks, as ticks in UTC."""
         if view.field.kind == "null":
             return
         unit = view.field.unit or "s"

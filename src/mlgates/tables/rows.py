@@ -178,10 +178,10 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
 
 
 def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
-    """Return the rows of a table with the given numbers, which are in order.
+    """Return the rows of a table with the given numbers, which are in ascending order.
 
-    A table in memory keeps its type and a pandas frame its index. Of a polars LazyFrame a DataFrame
-    is returned; of files, DuckDB relations and streams, which are read in batches, an Arrow table.
+    A table in memory keeps its type, and a pandas frame its index. A polars LazyFrame gives a
+    DataFrame. Files, DuckDB relations and streams are read in batches and give an Arrow table.
     `source` is the source of the table.
 
     Examples

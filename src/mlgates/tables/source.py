@@ -312,7 +312,7 @@ def _open_relation(relation: Any) -> Source:
 
 
 def _taken(batches: Iterator[pa.Table], rows: npt.NDArray[np.int64]) -> Iterator[pa.Table]:
-    """Yield the rows of each batch that have the given numbers in the whole table."""
+    """Yield those rows of each batch that have one of the given numbers in the whole table."""
     start = 0
     for batch in batches:
         first, last = np.searchsorted(rows, [start, start + len(batch)])
