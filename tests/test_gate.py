@@ -972,14 +972,17 @@ NO_LIMIT = "the function returned a number, but the gate has no limit: give `at_
         (
             True,
             {"at_most": 1},
-            "the function must return a number (the gate has a limit) or a Measurement, got bool",
+            (
+                "the function must return a number (because the gate has a limit) or a "
+                "Measurement, got bool"
+            ),
         ),
         (
             None,
             {"at_most": 1},
             (
-                "the function must return a number (the gate has a limit) or a Measurement, "
-                "got NoneType"
+                "the function must return a number (because the gate has a limit) or a "
+                "Measurement, got NoneType"
             ),
         ),
     ],
@@ -1273,8 +1276,7 @@ def test_only_plain_functions_become_gates(function, name):
     with pytest.raises(OptionError) as caught:
         mg.gate(function)
     assert str(caught.value) == (
-        f"gate {name}: a gate must be a plain function with named parameters, "
-        "each a name of evidence"
+        f"gate {name}: a gate must be a plain function with names of evidence as parameters"
     )
 
 
@@ -1283,7 +1285,7 @@ def test_only_plain_functions_become_gates(function, name):
     [
         (
             lambda: mg.gate(0.5),
-            "gate: `function` must be a function; options are given by name, got 0.5",
+            "gate: `function` must be a function (give the options by name), got 0.5",
         ),
         (
             lambda: mg.gate(at_most=math.nan)(any_rows.function),

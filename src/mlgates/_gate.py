@@ -52,9 +52,9 @@ _SHOWN_ROWS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInfo:
-    """Descriptions of a gate in Markdown, for tables of the documentation.
+    """Describe a gate for the tables of the documentation, in Markdown.
 
-    ``nox -s register`` writes the tables from them; gates with equal cells share a row.
+    ``nox -s register`` generates the tables. Gates with the same text share a row.
     """
 
     #: What the gate checks.
@@ -64,7 +64,7 @@ class GateInfo:
     #: How many rows are required by default.
     fewest_rows: str
     #: Which checks ``inconclusive="allow"`` allows.
-    forgives: str = "nothing: they leave nothing undecided by chance"
+    forgives: str = "nothing: none of their checks is undecided by chance"
     #: The rule of `decide`, for gates without the option `decide_by`.
     rule: str = "estimate"
     #: Descriptions of the evidence, if `needs` and `optional_evidence` are not enough.
@@ -113,7 +113,7 @@ class Gate(options.OptionsByName):
         options.text(kind, "kind", self.kind)
         for option, names in (("needs", self.needs), ("optional_evidence", self.optional_evidence)):
             if not isinstance(names, frozenset):
-                raise options.refuse(kind, option, "a frozenset of names of evidence", names)
+                raise options.refuse(kind, option, "a frozenset of evidence names", names)
 
     def _set(self, option: str, value: object) -> None:
         """Set an option while the gate is created."""
@@ -122,7 +122,7 @@ class Gate(options.OptionsByName):
     def _convert(
         self, option: str, plain: Callable[..., object], *args: object, **bounds: object
     ) -> None:
-        """Set an option to its plain form; None is kept if it is the default."""
+        """Set an option to what `plain` returns for it; keep None if it is the default."""
         given = getattr(self, option)
         if given is not None or getattr(type(self), option, ...) is not None:
             self._set(option, plain(type(self).__name__, option, given, *args, **bounds))
@@ -156,7 +156,7 @@ class Gate(options.OptionsByName):
             evidence.request(self.counts, self.reference_counts if "reference" in used else None)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks in a fixed order; the result of a gate without checks is an ERROR."""
+        """Yield the checks in a fixed order; a gate that yields none gets an ERROR."""
         del evidence
         return iter(())
 
@@ -274,9 +274,10 @@ class Gate(options.OptionsByName):
 def blocked_result(
     gate: Gate, name: str, verdict: Verdict, reason: str, checks: Iterable[Check] = ()
 ) -> GateResult:
-    """Return the result of a gate that was skipped, was blocked or raised, with a check for that.
+    """Return the result of a gate that was skipped, was blocked or raised an exception.
 
-    `checks` are those that the gate yielded before it raised.
+    Its last check has the verdict and the reason. `checks` are those that the gate yielded before
+    the exception.
     """
     stopped = Check(subject=name, metric=gate.kind, verdict=verdict, reason=reason)
     return GateResult(
@@ -290,10 +291,10 @@ def blocked_result(
 
 
 def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
-    """Return the result of a gate under its name in a suite; an exception becomes an ERROR.
+    """Run a gate and return its result under `name`; an exception becomes an ERROR.
 
-    Only ``KeyboardInterrupt`` and ``GeneratorExit`` propagate. The evidence must have collected the
-    gate's requests under that name and must be scanned.
+    Only ``KeyboardInterrupt`` and ``GeneratorExit`` propagate. The counters that the gate requests
+    under this name must have been collected, and the tables scanned.
     """
     name = name or str(gate.name)
     start = perf_counter()
@@ -348,15 +349,15 @@ def _refuse(message: str) -> NoReturn:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FunctionGate(Gate):
-    """A gate made from a function by the decorator `gate`; its parameters are evidence names.
+    """A gate made from a function by the decorator `gate`.
 
-    The function gets shallow copies with read-only arrays. With 0 rows it is not called, and the
-    result is INCONCLUSIVE.
+    The parameters of the function are names of evidence. It gets shallow copies with read-only
+    arrays. If the evidence has 0 rows, the function is not called and the result is INCONCLUSIVE.
     """
 
     info = GateInfo(
         summary="whatever the function checks",
-        metrics={"`value`": "the returned number; 0 for True and 1 for False"},
+        metrics={"`value`": "the number that the function returned; 0 for True and 1 for False"},
         fewest_rows="one value",
         needs="its parameters without a default",
         uses="its parameters with a default",
@@ -372,7 +373,7 @@ class FunctionGate(Gate):
         what = f"gate {getattr(self.function, '__name__', type(self.function).__name__)}"
         parameters = _parameters(self.function)
         if parameters is None:
-            allowed = "a plain function with named parameters, each a name of evidence"
+            allowed = "a plain function with names of evidence as parameters"
             msg = f"{what}: a gate must be {allowed}"
             raise OptionError(msg)
         bounds = {"at_least": self.at_least, "at_most": self.at_most}
@@ -417,7 +418,7 @@ class FunctionGate(Gate):
         return self.function.__qualname__
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request a scan of `data` without counters; the function reads the tables itself."""
+        """Request a scan of `data` that counts nothing: the function reads the table itself."""
         if "data" in self.needs | self.optional_evidence:
             evidence.request(self.counts)
 
@@ -476,7 +477,7 @@ class FunctionGate(Gate):
         )
 
     def _measured(self, answer: Any, rows: int) -> Measurement:
-        """Return the result of the function as a measurement; False is 1 violation, True 0."""
+        """Convert the function's result to a measurement; False is 1 violation and True is 0."""
         if getattr(answer, "shape", None) == ():
             answer = answer.item()
         if isinstance(answer, bool) and self._limit is None:
@@ -484,7 +485,7 @@ class FunctionGate(Gate):
         if isinstance(answer, int | float) and not isinstance(answer, bool):
             answer = Measurement(answer, n=rows, method="function")
         if not isinstance(answer, Measurement):
-            wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
+            wanted = "a bool" if self._limit is None else "a number (because the gate has a limit)"
             msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"
             if rows_of(answer) is not None:
                 msg += "; it must return one value, not one per row: use .all() or .mean()"
@@ -498,7 +499,7 @@ class FunctionGate(Gate):
 
 
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter] | None:
-    """Return the parameters of a plain function with named parameters, otherwise None."""
+    """Return the parameters of a function, or None if they can't all be passed by name."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     later = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
     if not hasattr(function, "__qualname__") or any(is_later(function) for is_later in later):
@@ -573,5 +574,5 @@ def gate(
         return lambda f: FunctionGate(function=f, **given)
     if not callable(function):
         owner = "gate"
-        raise options.refuse(owner, "function", "a function; options are given by name", function)
+        raise options.refuse(owner, "function", "a function (give the options by name)", function)
     return FunctionGate(function=function, **given)

@@ -119,11 +119,11 @@ class _Display:
         raise NotImplementedError
 
     def _rows(self) -> list[str]:
-        """Return the names of the rows, if the plot has rows."""
+        """Return the labels of the plot's rows; none in a plot without rows."""
         return []
 
     def _name_rows(self, ax: "Axes") -> None:
-        """Name the rows, in a size at which they don't overlap."""
+        """Write the labels of the rows, in a size at which they don't overlap."""
         names = self._rows()
         short = distinct(names, _LETTERS)
         ax.set_yticks(range(len(names)), [_plain(short[name]) for name in names])
@@ -182,7 +182,7 @@ class DriftDisplay(_Display):
 
 
 class _SpansDisplay(_Display):
-    """Base class of plots of values with intervals, a row each, and vertical lines."""
+    """Base class of plots with one value and its interval per row, and vertical lines."""
 
     figure: Spans
     _kind = Spans

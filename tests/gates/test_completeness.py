@@ -59,11 +59,14 @@ def verdicts(result):
         ({"missing_values": [None]}, "got None; null and NaN always count as missing"),
         ({"missing_values": [math.nan]}, "got nan; null and NaN always count as missing"),
         ({"missing_values": [[1]]}, "`missing_values` must be made of finite numbers, strings"),
-        ({"expected": {}}, "`expected` must be a mapping of columns to the values expected"),
-        ({"expected": {1: ["a"]}}, "`expected` must be a mapping of columns to the values"),
+        ({"expected": {}}, "`expected` must be a mapping of column names to the values expected"),
+        ({"expected": {1: ["a"]}}, "`expected` must be a mapping of column names to the values"),
         ({"expected": {"a": []}}, "`expected['a']` must be a sequence of finite numbers, texts"),
         ({"expected": {"a": "S1"}}, "`expected['a']` must be a sequence of finite numbers, texts"),
-        ({"expected": ["a"]}, "`expected` must be a mapping of columns to the values expected"),
+        (
+            {"expected": ["a"]},
+            "`expected` must be a mapping of column names to the values expected",
+        ),
         ({"by": []}, "`by` must be at least one name, got []"),
         ({"by": {}}, "`by` must be a mapping of names to conditions on the table, got {}"),
         ({"by": {"a": 1}}, "`by` must be a mapping of names to conditions on the table"),
@@ -460,7 +463,7 @@ def test_empty_slice_is_inconclusive():
     check = check_of(result, "bmi", group="nobody")
     assert (check.verdict, check.n) == (INCONCLUSIVE, 0)
     assert check.reason == (
-        "`bmi` where nobody has no cells to judge; pass rows of the slice, or leave it out"
+        "`bmi` where nobody has no cells to judge; pass rows of the slice, or leave the slice out"
     )
     assert result.verdict is INCONCLUSIVE
 

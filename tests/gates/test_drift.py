@@ -221,7 +221,7 @@ def test_excluded_columns_are_not_judged_and_not_listed():
 def test_excluded_name_that_is_not_in_the_reference_is_an_error():
     result = run(table(), table(), exclude="hour")
     assert found(result) == {("hour", "ks"): E, ("x", "ks"): P, ("i", "ks"): P}
-    assert result.reason.startswith("`hour` is excluded, but not in the reference; not judged:")
+    assert result.reason.startswith("`hour` in `exclude` is not in the reference; not judged:")
 
 
 def test_column_missing_from_data_is_an_error_and_the_others_are_judged():
@@ -780,7 +780,7 @@ def test_one_other_value_than_a_constant_can_be_chance():
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
         "`wasserstein` of `x` is infinite (n = 500 against 500); all values of the "
-        "reference are equal, and so few others can occur by chance; pass more rows to decide "
+        "reference are equal, and few others can occur by chance; pass more rows to decide "
         "(limit: at most 0.1)"
     )
     decided = run(data, reference, "wasserstein", decide_by="estimate")
@@ -1240,7 +1240,7 @@ def test_excluded_name_may_be_in_the_data_only():
     data = {"x": np.arange(100.0), "loaded_at": np.arange(100)}
     assert gate.run(data=data, reference=reference).passed
     refused = gate.run(data={"x": np.arange(100.0)}, reference=reference)
-    assert refused.reason.startswith("`loaded_at` is excluded, but not in the reference")
+    assert refused.reason.startswith("`loaded_at` in `exclude` is not in the reference")
 
 
 # the laws of all gates (tests/test_every_gate.py)

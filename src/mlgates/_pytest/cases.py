@@ -1,4 +1,4 @@
-"""Gates as tests: subtests by the fixture `gates`, parametrized tests by the mark `gates`."""
+"""Run gates as tests: as subtests of the fixture `gates`, or as tests marked `gates`."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
 
 
 def _one_line(reason: str) -> str:
-    """Return a reason, which may have names from data, as a line that is safe in a terminal."""
+    """Return a reason as one line, with control characters from the data escaped."""
     return without_commands(clean(reason, 2_000))
 
 
@@ -100,11 +100,11 @@ def _refuse(message: str) -> NoReturn:
 
 
 def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
-    """Return the result of a test's gate, with the checks that count.
+    """Return the result of the gate of a test, without the checks that do not count.
 
-    For each value of the fixture `evidence`, the gates whose tests were selected are run once. A
-    skipped gate skips the test. A gate that did not pass but does not count is an expected failure.
-    If no gate of the whole suite counts, every test fails, because otherwise none would.
+    The gates of the selected tests are run once for each value of the fixture `evidence`. A skipped
+    gate skips the test. A gate that did not pass but does not count is an expected failure. If no
+    gate of the suite counts, every test fails; otherwise a suite that shows nothing would succeed.
     """
     case = getattr(request, "param", None)
     if not isinstance(case, Case):
@@ -142,7 +142,7 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
 
 
 def _run_selected(item: pytest.Item, case: Case, evidence: Mapping[str, Any]) -> Report:
-    """Run those gates of a suite whose tests pytest selected, by ``-k``, ``--lf`` or a node id."""
+    """Run the gates of a suite for which pytest selected a test (``-k``, ``--lf``, node id)."""
     selected = {case.name}
     for other in item.session.items:
         its = getattr(getattr(other, "callspec", None), "params", {}).get("gate_result")
@@ -181,12 +181,14 @@ def fail_skipped(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
 def run_subtests(
     request: pytest.FixtureRequest, thing: object, evidence: Mapping[str, Any]
 ) -> Report | GateResult:
-    """Report each gate of a suite, gate, report or result as a subtest.
+    """Run a suite or gate if needed, and report each gate as a subtest.
+
+    `thing` is a GateSuite, a Gate, a Report or a GateResult.
 
     Returns
     -------
     Report or GateResult
-        The report if it passed; of a GateResult, the result itself.
+        The report, or `thing` itself if it is a GateResult; only returned if it passed.
 
     Raises
     ------

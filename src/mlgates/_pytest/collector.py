@@ -1,7 +1,7 @@
-"""The reports of one run of pytest: a line each in the terminal, and a file each on request.
+"""Print one line for each report of a pytest run, and write the reports to files on request.
 
-Reports are attached to pytest's own reports of tests, so that those of xdist's workers arrive in
-the main process and are written once.
+Reports travel on pytest's own test reports. So the reports of xdist's workers arrive in the main
+process and are written once.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class Collector:
             raise pytest.UsageError(msg)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the reports that a test made."""
+        """Collect the gate reports that are attached to pytest's report of a test."""
         for where, text in getattr(report, "mlgates_reports", ()):
             self._texts.setdefault(text, []).append(where)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports to files; a file that can't be written fails the run.
 
-        Reports that differ only in times come from several workers, and are written once.
+        If several workers ran the same suite, their reports differ only in times; one is written.
         """
         if self._texts:
             from mlgates import jsonfile
@@ -85,7 +85,7 @@ class Collector:
             self._written.append(os.path.relpath(path, session.config.invocation_params.dir))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print a line per report, and the files written."""
+        """Print a line for each report, and the names of the files that were written."""
         if not self._runs and self.path is None:
             return
         from mlgates.printable import clean, without_commands

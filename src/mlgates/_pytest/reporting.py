@@ -22,19 +22,19 @@ _MADE = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def hand_on(node: pytest.Item, report: Report) -> None:
-    """Keep a report for pytest's summary and for the file of ``--mlgates-report``."""
+    """Store a report on a test, for pytest's summary and the file of ``--mlgates-report``."""
     where = f"{node.parent.nodeid}::{getattr(node, 'originalname', node.name)}"  # type: ignore[union-attr]
     node.stash.setdefault(_MADE, []).append((where, report.to_json()))
 
 
 def describe_report(node: pytest.Item, report: Report) -> None:
-    """Add a property with the verdict of each gate."""
+    """Add a JUnit property to a test for each gate, with the verdict of the gate."""
     for result in report:
         node.user_properties.append((f"mlgates.{result.name}", _verdict(result)))
 
 
 def describe_gate(node: pytest.Item, result: GateResult) -> None:
-    """Add properties of a gate: its verdict, and value, limit and verdict of its worst checks."""
+    """Add JUnit properties to a test: a gate's verdict and reason, and its worst checks."""
     properties = node.user_properties
     properties += [("mlgates.gate", result.name), ("mlgates.verdict", _verdict(result))]
     properties += [("mlgates.reason", result.reason)] if result.reason else []
@@ -51,7 +51,7 @@ def describe_gate(node: pytest.Item, result: GateResult) -> None:
 
 
 def _verdict(result: GateResult) -> str:
-    """Return the verdict of a gate, as in ``"fail (advisory)"``."""
+    """Return the verdict of a gate and why it does not count, as in ``"fail (advisory)"``."""
     aside = " (advisory)" if result.advisory else " (undecided, allowed)" if result.allowed else ""
     return f"{result.verdict}{aside}"
 
@@ -59,10 +59,10 @@ def _verdict(result: GateResult) -> str:
 def extend_report(
     item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> None:
-    """Attach reports to pytest's report of a test, and print those that an assertion is about.
+    """Attach gate reports to pytest's report of a test, and print those of a failed assertion.
 
-    An assertion is about the reports and results in its message (pytest keeps the parts of an
-    assertion among the variables of the frame), or else about those in its source code.
+    Printed are the reports and results that occur in the message of the assertion or, if there are
+    none, in its source code. They are looked up among the variables of the frame.
     """
     made = item.stash.get(_MADE, None)
     if made:

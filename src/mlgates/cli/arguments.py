@@ -28,7 +28,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviations and exits with 64 for a wrong command line."""
+    """A parser that refuses abbreviated options and exits with code 64 for a wrong command line."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Print the version; it is looked up only when asked for."""
+    """Look up and print the version of mlgates, then exit."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         import mlgates
@@ -48,9 +48,10 @@ class _Version(argparse.Action):
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the arguments by name; exit with 64 if they are wrong.
+    """Parse the command line; exit with code 64 if it is wrong.
 
-    A table is a path, or a list of several. ``summary`` is None, or the path to append to.
+    The value of an option that names a table is one path, or a list of several paths. ``summary``
+    is the path of the file to append to, or None.
     """
     top = parser()
     given = top.parse_args(arguments)
@@ -70,7 +71,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _files(paths: Sequence[str]) -> Path | list[Path]:
-    """Return the files that paths and patterns name, in order; one file is not a list."""
+    """Return the file that paths and patterns name; a list if there are several files."""
     files: list[Path] = []
     for path in paths:
         if has_magic(path) and not Path(path).exists():
@@ -100,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
         text += f" in quotes, such as 'part-*.parquet'{or_baseline}; several times for several"
         run.add_argument(f"--{name}", action="append", metavar="PATH", help=text)
     for name in COLUMNS:
-        text = f"the column of `X`, or else of `data`, with `{name}`"
+        text = f"the column with `{name}`, in the table `X` or else in `data`"
         run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=text)
     text = "a column that defines groups; may be given several times"
     run.add_argument("--sensitive-features", action="append", metavar="COLUMN", help=text)
@@ -148,7 +149,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _label(text: str) -> bool | int | str:
-    """Return the label that a text means: `1`, `true`, `yes`, or `'1'` for the text 1."""
+    """Convert a label: `1` is an integer, `true` is a bool, `yes` and `'1'` are texts."""
     if _INTEGER.fullmatch(text):
         return int(text)
     if text.lower() in ("true", "false"):

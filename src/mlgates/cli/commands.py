@@ -1,4 +1,4 @@
-"""The commands, their exit codes, and output that can fail."""
+"""Run the commands, handle output that can't be written, and return the exit code."""
 
 import os
 import sys
@@ -91,10 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _write_report(
     report: "Report", *targets: tuple[Path | None, str | None], summary: Path | None = None
 ) -> int:
-    """Print or write a report and return its exit code; ERROR if a PASS can't be written.
+    """Write a report to all targets and return the exit code of its verdict.
 
-    A target is a path, or None for standard output, and a form, or None for the form of the
-    path's suffix. Text on a terminal has colours. Markdown is appended to `summary`.
+    If a report that passed can't be written, the exit code is that of ERROR. A target is a path
+    (None for standard output) and a form (None for the form of the path's suffix). Text on a
+    terminal has colours. The report is also appended to `summary`, in Markdown.
     """
     from mlgates import jsonfile
     from mlgates.render import render
@@ -135,7 +136,7 @@ def _print(text: str) -> None:
 
 
 def _print_error(problem: Exception | str, path: Path | None = None) -> None:
-    """Write a line to standard error, if there is one; `path` is the file being written."""
+    """Write a problem to standard error; `path` is the file that could not be written."""
     if isinstance(problem, OSError) and problem.strerror:
         problem = f"{problem.filename or path or 'standard output'}: {problem.strerror}"
     with suppress(OSError, AttributeError):

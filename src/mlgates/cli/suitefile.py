@@ -1,4 +1,4 @@
-"""Suites in Python or TOML files."""
+"""Load suites from Python or TOML files."""
 
 import sys
 import traceback
@@ -60,7 +60,7 @@ def load(where: str) -> GateSuite:
 
 
 def _read_toml(path: Path) -> GateSuite:
-    """Return the suite in a TOML file in UTF-8 of at most `_MAX_BYTES`."""
+    """Return the suite in a TOML file, which must be in UTF-8 and not above `_MAX_BYTES`."""
     text = None
     try:
         with path.open("rb") as file:
@@ -83,7 +83,7 @@ def _read_toml(path: Path) -> GateSuite:
 
 
 def _run(path: Path) -> dict[str, object]:
-    """Run a Python file as a module and return its names; it can import files of its folder."""
+    """Run a Python file and return its global variables; it can import files of its folder."""
     name = path.stem if path.stem not in sys.modules else f"_mlgates_suite_{path.stem}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

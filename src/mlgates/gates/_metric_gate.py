@@ -57,7 +57,9 @@ _MOST_NAMED = 5
 
 
 def snapped(measured: Measurement, limit: Limit, scale: float = 0.0) -> Measurement:
-    """Return a measurement with value and ends on the limit where only rounding differs.
+    """Set a value, or an end of its interval, to the limit if they differ only by rounding.
+
+    `scale` is the size of the numbers that were subtracted to compute the value.
 
     Examples
     --------
@@ -110,12 +112,12 @@ class MetricGate(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind and the metric's name, of a function too."""
+        """The kind and the name of the metric or of the user's function."""
         return f"{self.kind}:{self._metric.name}"
 
     @property
     def _metric(self) -> Metric:
-        """The metric of this name, or the one that a function makes."""
+        """The metric with the given name, or one that calls the given function."""
         metric = find(self.metric, type(self).__name__, self.greater_is_better)
         few = metric.few_resamples if self.decide_by == "estimate" else None
         return replace(metric, resamples=self.resamples or few)
@@ -135,7 +137,7 @@ class MetricGate(Gate):
         raise NotImplementedError
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the metric in total, or in each slice."""
+        """Yield one check of all rows, or one of each slice."""
         metric, limit = self._metric, self._limit
         results = self._results(evidence)
         for name, result in results:
@@ -188,7 +190,7 @@ class MetricGate(Gate):
             )
 
     def note(self, evidence: Evidence) -> str:
-        """Return predicted labels that `y_true` does not have, and the excluded slices."""
+        """Return a note on predicted labels that `y_true` does not have, and on excluded slices."""
         notes = [
             f"predicted{' in production' if production else ''}, but not in `y_true`: "
             f"{list_labels(outcomes.unseen)}"
@@ -203,7 +205,7 @@ class MetricGate(Gate):
         return "; ".join(notes)
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
-        """Return what became of each slice, by name; without slices of all rows (None)."""
+        """Return the name and result of each slice; without slices, the name None and all rows."""
         make = partial(self._measure_slices, evidence)
         # kept for the note
         results = evidence.cached("slice results", self, make)
@@ -226,7 +228,7 @@ class MetricGate(Gate):
 
     @contextmanager
     def _shown_metric(self, evidence: Evidence, slices: int, rows: int) -> Iterator[Metric]:
-        """Give the metric; a progress bar counts the calls of a user's function."""
+        """Yield the metric; if it is a user's function, a progress bar counts its calls."""
         metric = self._metric
         if not (self._level and isinstance(metric, FunctionMetric)):
             yield metric
@@ -238,9 +240,9 @@ class MetricGate(Gate):
     def _measure_slice(
         self, metric: Metric, models: list[Outcomes], *, exclude: bool = False
     ) -> SliceResult:
-        """Return the estimate of some rows; with `exclude`, why they are too few if they are.
+        """Return the estimate of a slice; with `exclude`, the reason if it has too few rows.
 
-        A slice where the model predicts too few positives is not too small, and is not excluded.
+        A slice in which only the predicted positives are too few is not excluded.
         """
         outcomes = models[0]
         n, weight = outcomes.effective_rows, outcomes.weight
@@ -259,7 +261,7 @@ class MetricGate(Gate):
         ]
 
     def _rows_needed(self, estimate: SliceEstimate, measured: Measurement) -> int | None:
-        """Return how many rows are enough to decide; None where more rows do not help."""
+        """Return how many rows would be enough to decide; None if more rows do not help."""
         value, p_value, limit = measured.value, measured.p_value, self._limit
         few = measured.n < self.min_samples or estimate.insufficient
         if few or value is None or self.decide_by == "estimate":

@@ -1,4 +1,4 @@
-"""Helpers of several gates: counts as checks, hints at column names, forecasts of rows."""
+"""Helpers of several gates: checks of counts, hints at misspelt names, numbers of rows needed."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -190,7 +190,7 @@ class Near:
 
 
 def confidence_of(owner: str, option: str, given: object) -> float:
-    """Return a level of confidence: from 0.5 to less than 1; 95 is refused with a hint."""
+    """Return a confidence level from 0.5 to less than 1; the error for 95 suggests 0.95."""
     level = options.share(owner, option, given)
     if not 0.5 <= level <= 1 - 1e-9:
         raise options.refuse(owner, option, "from 0.5 to less than 1", given)
@@ -198,7 +198,7 @@ def confidence_of(owner: str, option: str, given: object) -> float:
 
 
 def bounded(owner: str, option: str, given: object, low: float, high: float) -> float:
-    """Return a number within a range; between 0 and 1 a percentage is refused with a hint."""
+    """Return a number from `low` to `high`; for 0 to 1 the error for 95 suggests 0.95."""
     if (low, high) == (0, 1):
         return options.share(owner, option, given)
     return options.number(owner, option, given, at_least=low, at_most=high)
@@ -207,7 +207,7 @@ def bounded(owner: str, option: str, given: object, low: float, high: float) -> 
 def distinct_values(
     owner: str, option: str, given: object, allowed: str, *, least: int = 1
 ) -> tuple[object, ...]:
-    """Return the distinct plain values of an option in order; of a set, sorted."""
+    """Return the distinct values of an option in the given order; those of a set are sorted."""
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise options.refuse(owner, option, allowed.partition(", at least")[0], given)
     values = options.ordered(tuple(options.scalar(owner, option, value) for value in given), given)
@@ -229,12 +229,13 @@ def rows_needed(
     *,
     error: float | None = None,
 ) -> int | None:
-    """Return how many rows decide in four of five samples where an interval crosses a limit.
+    """Return how many rows are needed so that the interval no longer contains the limit.
 
-    ``n ((z_level + z_power) error / distance)^2``, for an estimate that stays as it is, rounded up
-    to two digits. None where the interval crosses no limit and where no number of rows decides.
-    `error` is the standard error where the interval shrinks faster than ``1 / sqrt(n)``; by default
-    from the longer of the crossing arm and half the interval, whose skewness goes as rows come.
+    The number is ``n ((z_level + z_power) error / distance)^2``, rounded up to two digits. With so
+    many rows about four of five samples give a decision, if the estimate stays the same. It is None
+    if the interval does not contain the limit, or if no number of rows is enough. By default
+    `error` follows from the interval: from the longer one of its half length and its arm towards
+    the limit. Give the standard error if the interval shrinks faster than ``1 / sqrt(n)``.
 
     Examples
     --------
@@ -271,11 +272,12 @@ def rows_needed(
 def rows_until_significant(
     critical: float, limit: float, n: float, reference: float = math.inf
 ) -> int | None:
-    """Return how many rows make every distance beyond a limit significant, rounded up.
+    """Return how many rows of data make every distance beyond a limit significant, rounded up.
 
-    `critical` is the least distance that is significant with `n` rows; it shrinks as
-    ``sqrt(1 / n + 1 / reference)``. The rows of the reference stay as they are, so that no number
-    may be enough (None); infinite stands for a reference that grows alike.
+    `critical` is the smallest distance that is significant with `n` rows. It is proportional to
+    ``sqrt(1 / n + 1 / reference)``, where `reference` is the fixed number of rows of the reference.
+    If these are too few, no number of rows of data is enough, and the result is None. An infinite
+    `reference` is for one that grows with the data.
 
     Examples
     --------
@@ -291,7 +293,7 @@ def rows_until_significant(
 
 
 def enough(needed: int | None, noun: str = "rows") -> str:
-    """Return the clause that says how many rows would be enough; empty where none is known.
+    """Return a clause on how many rows would be enough; empty if the number is not known.
 
     Examples
     --------
@@ -311,7 +313,7 @@ _LONGEST_VALUE = 80
 
 
 def slice_names(by: Sequence[str], keys: Iterable[Sequence[object]]) -> list[str]:
-    """Return the names of slices by values of columns; names that look alike are numbered.
+    """Return the names of slices from the values of their columns; equal names are numbered.
 
     Examples
     --------

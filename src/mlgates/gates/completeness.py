@@ -54,10 +54,9 @@ _SHARE_FOR_HINT = 0.01
 
 
 class _Plan(NamedTuple):
-    """All columns of the gate, those that are judged in total, and the counters of the slices.
+    """Which columns are judged over all rows (`total`), and the counters of those judged by slice.
 
-    `unreadable` has the columns that would be judged by slice, but in which `missing_values` can't
-    be looked up.
+    `unreadable` columns should be judged by slice, but `missing_values` can't be looked up in them.
     """
 
     columns: tuple[str, ...]
@@ -154,7 +153,7 @@ class Completeness(Gate):
         values = "a sequence of finite numbers, texts, bools, dates or datetimes, at least one"
         self._convert("missing_values", distinct_values, values, least=0)
         if self.expected is not None:
-            allowed = "a mapping of columns to the values expected"
+            allowed = "a mapping of column names to the values expected"
             pairs = options.mapping(_OWNER, "expected", self.expected, allowed)
             if not pairs or not all(isinstance(name, str) for name in pairs):
                 raise options.refuse(_OWNER, "expected", allowed, self.expected)
@@ -181,7 +180,7 @@ class Completeness(Gate):
         return {"*": self.max_missing}  # type: ignore[dict-item]
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing cells, in total or by slice, and of expected values."""
+        """Yield counters of missing cells, over all rows or by slice, and of expected values."""
         plan = self._plan(schema)
         for column in plan.total:
             yield counters.Missing(column)
@@ -275,7 +274,7 @@ class Completeness(Gate):
         return self.expected or ()  # type: ignore[return-value]
 
     def _plan(self, schema: TableSchema) -> _Plan:
-        """Return which columns of a table are judged in total, and which by slice."""
+        """Return which columns of a table are judged over all rows, and which by slice."""
         columns = tuple(schema if self.columns is None else self.columns)
         present = [column for column in columns if column in schema]
         if self.by is None:
@@ -295,7 +294,10 @@ class Completeness(Gate):
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, tuple(slices))
 
     def _value_counters(self, actual: Field) -> tuple[counters.In | None, counters.In | None]:
-        """Return counters of `missing_values`, and of other values that often mean missing."""
+        """Return the counters of `missing_values` and of other values that often mean missing.
+
+        A counter is None if its values do not occur in columns of this type.
+        """
         values = tuple(self.missing_values)
         others = tuple(v for v in _PLACEHOLDERS.get(actual.kind, ()) if v not in values)
         readable = actual.kind not in ("nested", "null")

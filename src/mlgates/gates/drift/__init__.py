@@ -46,10 +46,10 @@ class Drift(Gate):
     at_most : float, optional
         Largest distance allowed: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
-        Columns to judge; one that can't be judged is then an ERROR. By default all columns of the
-        reference. Kinds to which the method does not apply, such as dates, times and nested values,
-        columns without values, texts with more than 1,000 different values, and texts that a stored
-        baseline did not keep are then listed as not judged.
+        Columns to judge; a named column that can't be judged is an ERROR. By default all columns of
+        the reference are judged, except these, which are listed as not judged: columns to which the
+        method does not apply (dates, times, nested values), columns without values, texts with more
+        than 1,000 different values, and texts that a stored baseline did not keep.
     exclude : str or sequence of str
         Columns not to judge.
     decide_by : {"significance", "estimate"}
@@ -57,8 +57,8 @@ class Drift(Gate):
     significance : float
         Probability that the gate FAILs although nothing changed.
     bins : int
-        Number of bins, with equal shares of the reference. A value whose share is as large as a
-        bin's has a bin of its own.
+        Number of bins, each with the same share of the reference. A value that is as frequent as a
+        whole bin gets a bin of its own.
     min_samples : int, optional
         Smallest number of values in the data and in the reference: by default 100 for "psi", 30 for
         the others.
@@ -88,8 +88,8 @@ class Drift(Gate):
             "`psi`, `ks` and so on": "distance from the reference",
             "`missing_shift`": "change of the share of missing cells",
         },
-        fewest_rows='`min_samples` values a side: 100 for `"psi"`, 30 for the others',
-        forgives="a column beyond the limit, but not significantly",
+        fewest_rows='`min_samples` values in each table: 100 for `"psi"`, 30 for the others',
+        forgives="a distance beyond the limit that is not significant",
     )
     method: str = "psi"
     _: KW_ONLY
@@ -120,7 +120,7 @@ class Drift(Gate):
         super().__post_init__()
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of the reference's columns that may be judged."""
+        """Yield a counter for each column of the reference that may be judged."""
         kinds = METHODS[self.method].kinds
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
@@ -129,18 +129,18 @@ class Drift(Gate):
                 yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the distributions of the reference and, to be compared with them, of the data."""
+        """Request counters of the distributions of both tables."""
         evidence.register(self)
         evidence.request(partial(self._current_counts, evidence), self.reference_counts)
 
     def _candidates(self, evidence: Evidence) -> Candidates:
-        """Return which columns of the reference are judged; equal gates share the answer."""
+        """Return which columns of the reference are judged; computed once for equal options."""
         key: Any = self.method, self.columns, self.exclude
         make = partial(candidates, evidence.reference(), *key)
         return cast("Candidates", evidence.cached("candidates", key, make))
 
     def _current_counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counters of the data, after the reference has been read."""
+        """Yield the counters of the data, which depend on the scanned reference."""
         kinds, comparable = METHODS[self.method].kinds, []
         judged = self._candidates(evidence).judged
         for name in judged:
@@ -152,7 +152,7 @@ class Drift(Gate):
         yield from evidence.each(counter, comparable)
 
     def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
-        """Return the counter of a column of the data: of its values, or of its values in bins."""
+        """Return the counter that keeps the values of a data column or counts them in bins."""
         _, side = judged[name]
         # Where another gate needs the values, bins are counted from these.
         needed = gates[name] if isinstance(side, Sample) else [self]
@@ -167,7 +167,7 @@ class Drift(Gate):
         return counters.current_counter(name, side, edges)
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of each column's distance, and of its missing share if any is missing."""
+        """Yield checks of each column's distance and, if cells are missing, of their share."""
         reference, profile = evidence.reference(), evidence.profile()
         schema = evidence.source("data").schema
         if reference.rows == 0:
@@ -206,7 +206,7 @@ class Drift(Gate):
     def _measure(
         self, profile: Profile, judged: Judged, gates: "GatesByColumn", name: str
     ) -> list[ColumnDrift] | Check:
-        """Return the drift of a column and of its missing share, or its ERROR check."""
+        """Return the changes of a column's distribution and missing share, or an ERROR check."""
         method = METHODS[self.method]
         limit = Limit(at_most=method.at_most if self.at_most is None else self.at_most)
         with suppress_errors() as caught:  # the other columns are still judged
@@ -255,7 +255,7 @@ class Drift(Gate):
 
     @property
     def _leave_out(self) -> str:
-        """How a column is left out, for a message."""
+        """What the user does to leave a column out, as a clause of a message."""
         how = "list it in `exclude`" if self.columns is None else "remove it from `columns`"
         return f"{how} to leave it out"
 

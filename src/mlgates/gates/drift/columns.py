@@ -1,4 +1,4 @@
-"""Which columns of a reference a drift gate can judge."""
+"""Select the columns of a reference that a drift gate can judge."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, cast
@@ -29,7 +29,7 @@ Judged = Mapping[str, tuple[ColumnProfile, Side]]
 
 
 class Candidates(NamedTuple):
-    """The columns to judge, the refused ones with the reason, and a note on those left out."""
+    """The columns to judge, the refused columns with reasons, and a note on those left out."""
 
     judged: Judged
     refused: Mapping[str, str]
@@ -39,11 +39,11 @@ class Candidates(NamedTuple):
 def candidates(
     reference: Reference, method: str, columns: tuple[str, ...] | None, exclude: tuple[str, ...]
 ) -> Candidates:
-    """Return which columns of a reference are judged, refused or left out.
+    """Return which columns of a reference are judged, refused (an ERROR) or left out.
 
     A column without values, or of a kind to which the method does not apply, is refused if it is
     named in `columns`, otherwise left out. A column with an error, such as texts mixed with
-    numbers, is always refused, and so is an excluded name that is not in the reference.
+    numbers, is always refused. So is a name in `exclude` that is not in the reference.
     """
     schema, kinds = reference.schema, METHODS[method].kinds
     names = tuple(schema) if columns is None else columns
@@ -51,7 +51,7 @@ def candidates(
     judged: dict[str, tuple[ColumnProfile, Side]] = {}
     left = []
     refused = {
-        name: f"`{name}` is excluded, but not in the reference{near.hint(name)}"
+        name: f"`{name}` in `exclude` is not in the reference{near.hint(name)}"
         for name in exclude
         if name not in schema
     }
@@ -87,7 +87,7 @@ def candidates(
             elif not problem and (side is None or profile is None):
                 problem = f"the reference was profiled without the distribution of `{name}`"
                 if columns is not None:
-                    problem += "; give its rows, or a baseline"
+                    problem += "; give the rows of the reference, or a baseline"
         if not_served and columns is None:
             left.append(f"`{name}` ({not_served})")
         elif not_served == "no values":

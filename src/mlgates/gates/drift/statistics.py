@@ -1,4 +1,7 @@
-"""The drift of columns: distances between the reference and the data, and their tests."""
+"""Compute distances between columns of the reference and the data, and test them.
+
+A cell is a bin of numbers or a category of texts. A side is the reference or the data.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,11 +47,11 @@ _MANY = 10**9  # rows: effectively infinite
 class Method:
     """A method of drift: its default limit, and the kinds of columns that it applies to.
 
-    `distance` takes the counts of both sides in bins; it is None for methods that compare values.
-    For small changes ``psi_scale * distance**psi_power`` approximates the PSI (for total variation
-    it is a lower bound). `least` is the default of `min_samples`, and `most` is the largest
-    possible distance. If one method of a run needs sorted values (`needs_sorted`), the others use
-    them too.
+    `distance` is a function of both sides' counts per cell; it is None for methods that compare
+    values. For small changes ``psi_scale * distance**psi_power`` approximates the PSI (for total
+    variation it is a lower bound). `least` is the default of `min_samples`, and `most` the largest
+    possible distance. `needs_sorted` methods need sorted values, which the other methods of a run
+    then use too.
     """
 
     at_most: float = 0.1
@@ -75,9 +78,9 @@ METHODS = {
 class DriftStatistic(NamedTuple):
     """A distance in the method's unit, and its p-value; NaN when undefined.
 
-    The distance is between `low` and `high`, which differ only for a stored reference; `p_least` is
-    the smallest possible p-value. If the p-value belongs to the KS distance instead of `value`,
-    `tested` is the KS distance.
+    With a stored reference the distance is only known to be between `low` and `high`, and `p_least`
+    is the smallest possible p-value; otherwise these equal `value` and `p_value`. If the p-value is
+    that of the KS distance (for "wasserstein"), `tested` is the KS distance.
     """
 
     value: float
@@ -89,11 +92,11 @@ class DriftStatistic(NamedTuple):
 
 
 class ColumnDrift(NamedTuple):
-    """One measured change of a column; all columns of a gate are decided together.
+    """One measured change of a column, of its distribution or of its share of missing values.
 
     `n` and `m` are the numbers of values in the data and in the reference, `dropped` is the number
-    of missing cells in the data, `cells` the number of bins. `floor` is the distance that is
-    expected without drift for any number of rows, because the reference lacks rare categories.
+    of missing values in the data, `cells` the number of cells. `floor` is the distance that is
+    expected without drift even with many rows, because the reference lacks rare categories.
     """
 
     subject: str
@@ -112,8 +115,9 @@ class ColumnDrift(NamedTuple):
 class BinnedPair(NamedTuple):
     """The counts of both sides in the same cells, and the labels of the cells.
 
-    The test may need other cells than the distance: no edge may be there by chance, and each
-    category that the reference lacks has its own cell.
+    The test may use other cells (`test_cells`) than the distance: their edges don't depend on which
+    values are frequent in the reference by chance, and each category that the reference lacks has a
+    cell of its own.
     """
 
     cells: counting.Cells
@@ -124,10 +128,11 @@ class BinnedPair(NamedTuple):
 def binned_pair(
     reference: Side, current: Any, edges: counting.Edges | None, bins: int, *, for_test: bool = True
 ) -> BinnedPair:
-    """Count both sides in the same cells, which the reference defines.
+    """Count both sides in the same cells, which follow from the reference.
 
-    `current` is the state of a counter from `current_counter`, and `edges` are the edges of the
-    reference for this number of bins. Without `for_test` the cells of the test are not counted.
+    `current` is what a counter made by `current_counter` counted in the data, and `edges` are the
+    edges of the reference for this number of bins, None for texts. With ``for_test=False`` the
+    cells of the test are not counted.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]
@@ -161,10 +166,12 @@ def binned_pair(
 def _cut_together(
     reference: Ordered, current: Ordered, edges: counting.Edges, bins: int
 ) -> counting.Cells:
-    """Return cells defined by both sides, so that a value frequent on one side gets none by chance.
+    """Return the counts of both sides in cells for the test, with edges that suit both sides.
 
-    The edges are quantiles of both sides if all values of the reference are available, else of the
-    reference only, so that rows and a stored baseline have the same cells.
+    Edges from one side alone tend to be values that are frequent there by chance. The edges are
+    therefore quantiles of both sides. If the reference has more values than a stored baseline
+    keeps, they are quantiles of the reference only, so that its rows and its baseline give the same
+    cells.
     """
     sketch = reference
     if not isinstance(sketch, QuantileSketch):
@@ -185,7 +192,7 @@ def _cut_together(
 
 
 def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPair:
-    """Count both sides by the categories of the reference, and all other categories together."""
+    """Count each category of the reference on both sides, and all other categories as one."""
     counts = np.zeros(len(reference.counts), np.int64)
     positions = pc.index_in(current.values, value_set=reference.values)
     where = np.asarray(positions.fill_null(-1).to_numpy(), np.int64)
@@ -212,11 +219,12 @@ def column_drift(
     sides: tuple[Side, Any],
     significance: float,
 ) -> ColumnDrift:
-    """Return the drift of one column, measured by a method.
+    """Return the drift of one column, measured by the method `name`.
 
     `columns` and `sides` are the profiles and the distributions of the column, in the reference and
-    in the data. A value that misses the limit only by rounding is set to the limit. `significance`
-    is the level at which a cell counts as moved, for all cells of the column together.
+    in the data. A value that differs from the limit only by rounding is set to the limit.
+    `significance` is the level, for all cells of the column together, at which a cell is reported
+    as changed.
     """
     method, cells, (reference, data) = METHODS[name], pair.cells, columns
     a, b, n, m, floor = cells.reference, cells.current, data.valid, reference.valid, 0.0
@@ -267,7 +275,7 @@ def column_drift(
 
 
 def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
-    """Return the statistic of "ks" or "wasserstein", of values or of counts at knots."""
+    """Return the "ks" or "wasserstein" statistic, from values or from stored quantiles."""
     n, m = current.n, reference.n
     if isinstance(reference, QuantileSketch):
         first, second = (
@@ -310,11 +318,11 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
 
 
 def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, object]]:
-    """Return the shares of both sides in each cell, and whether it moved.
+    """Return the shares of both sides in each cell, and whether the cell has moved.
 
-    If there are more than 30 cells, those with the largest changes are kept, and a last one,
-    "(other)", has the shares of the rest, so that the shares of each side sum to 1. A cell has
-    moved if its share differs significantly (Bonferroni's correction over all cells).
+    A cell has moved if its shares differ significantly, with Bonferroni's correction over all
+    cells. Of more than 30 cells, the 30 with the largest changes are returned, and a last cell
+    "(other)" has the sum of the rest.
     """
     a, b = pair.cells.reference, pair.cells.current
     m, n = int(a.sum()), int(b.sum())
@@ -340,7 +348,7 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
 
 
 def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
-    """Return the change of the share of missing cells, or nothing if no cell is missing."""
+    """Return the change of the share of missing values; an empty list if none is missing."""
     if not reference.missing and not data.missing:
         return []
     name, limit = reference.field.name, Limit(at_most=most)
@@ -366,8 +374,9 @@ def decide_columns(
 ) -> Iterator[Check]:
     """Yield the check of each change, with p-values after Holm's correction for all of them.
 
-    With fewer than `least` values on a side a check is INCONCLUSIVE. By the rule "significance" a
-    FAIL needs a significant change, and `significance` is the probability of any FAIL without one.
+    With fewer than `least` values on a side, a check is INCONCLUSIVE. By the rule "significance" a
+    FAIL needs a significant change; the probability of a FAIL in any column without drift is at
+    most `significance`.
     """
     p_values = holm([drift.statistic.p_value for drift in drifts])
     p_leasts = holm([drift.statistic.p_least for drift in drifts])
@@ -386,11 +395,11 @@ def decide_columns(
             )
         elif drift.n >= least and is_open:
             ends = f"between {format_number(low)} and {format_number(high)}"
-            insufficient = f"the stored reference only shows that it is {ends}; "
+            insufficient = f"the stored reference only shows that the distance is {ends}; "
             insufficient += "pass the rows of the reference to decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
-                "all values of the reference are equal, and so few others can occur by chance; "
+                "all values of the reference are equal, and few others can occur by chance; "
                 "pass more rows to decide"
             )
         elif drift.n >= least and may_be_chance and not is_missing:
@@ -422,7 +431,7 @@ def decide_columns(
 
 
 def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
-    """Return the distances expected by chance, and the rows needed to decide, for a reason."""
+    """Return clauses on the distances that chance gives and on how many rows are needed."""
     value, method, tested = drift.statistic.value, METHODS[drift.metric], ""
     if math.isnan(value) or drift.limit.holds(value):
         return "", ""

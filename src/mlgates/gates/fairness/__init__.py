@@ -57,7 +57,7 @@ _SIDES: Mapping[Over, tuple[str, str]] = {
 class Definition(NamedTuple):
     """A definition of fairness: the rates to compare between groups, and how to compare them.
 
-    Of several rates the one with the worst value counts.
+    If there are several rates, the one with the worst value decides.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Fairness(Gate):
 
     A difference between groups beyond the limit is a FAIL if it is significant, corrected for all
     pairs of groups, and INCONCLUSIVE otherwise. A group that is too small, or that has too few rows
-    for the metric, is INCONCLUSIVE: it has a check of its own and is never left out silently.
+    for the metric, has an INCONCLUSIVE check of its own and is never left out silently.
 
     Parameters
     ----------
@@ -117,8 +117,9 @@ class Fairness(Gate):
     significance : float
         Probability of a FAIL if all groups are equal, for the gate as a whole.
     confidence : float or None
-        Level of the intervals: of the largest difference over all pairs together, and of each
-        group's value. None for no intervals, with ``decide_by="estimate"``.
+        Confidence level of the interval of the largest difference, over all pairs of groups
+        together, and of the interval of each group. None for no intervals, allowed with
+        ``decide_by="estimate"``.
     greater_is_better : bool, optional
         Whether larger values of a callable are better.
     resamples : int, optional
@@ -134,8 +135,9 @@ class Fairness(Gate):
     Shares have Wilson's intervals [1]_, based on the rows of their denominator. The difference of
     two has Newcombe's interval [2]_, a ratio Koopman's [3]_, both at the level of the studentized
     range, which makes the intervals of all pairs simultaneous [4]_. Other metrics have their own
-    intervals, combined in the same way. A metric with fewer than 10 rows to rest on in a group is
-    INCONCLUSIVE for it. Several sensitive features are crossed: each combination is a group.
+    intervals, combined in the same way. A group in which the metric is based on fewer than 10 rows
+    (such as 10 positives for recall) is INCONCLUSIVE. Several sensitive features are crossed: each
+    combination of their values is a group.
 
     References
     ----------
@@ -162,7 +164,7 @@ class Fairness(Gate):
     info = GateInfo(
         summary="no two groups differ significantly by more than a limit",
         metrics={"not repeated": "the metric that the gate is named after"},
-        fewest_rows="30 in each group: `min_group_size`; 10 that the metric rests on; two groups",
+        fewest_rows="two groups of 30 rows (`min_group_size`), 10 of them counted by the metric",
         forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
         "whose interval contains the limit. Never a group that is too small",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
@@ -237,7 +239,7 @@ class Fairness(Gate):
             if rows:
                 features = " or ".join(f"`{name}`" for name in groups.features)
                 text = "1 row has" if rows == 1 else f"{rows:,} rows have"
-                msg = f"{text} no value of {features} (missing_group='error')"
+                msg = f"{text} no value of {features}; missing_group='own' makes them a group"
                 raise EvidenceError(msg)
         limit, level = Limit(self.at_least, self.at_most), 1 - (1 - (self.confidence or 0.95)) / of
         rule = Rule(defined.over, limit, self.decide_by, self.significance / of, level)
@@ -245,7 +247,7 @@ class Fairness(Gate):
         for rates in measured:
             k = int(rates.comparable.sum())
             if k > _MOST_GROUPS:
-                msg = f"{k:,} groups are too many to compare, at most {_MOST_GROUPS:,} are allowed"
+                msg = f"{k:,} groups are too many to compare; at most {_MOST_GROUPS:,} are allowed"
                 raise EvidenceError(msg)
             every.append(compare(rates, rule))
         yield self._gap_check(rule, every, grouped)
@@ -286,7 +288,7 @@ class Fairness(Gate):
         return f"excluded: {named}" if small else ""
 
     def _measured(self, evidence: Evidence) -> tuple[GroupedOutcomes, tuple[GroupRates, ...]]:
-        """Return the outcomes by group, and each rate of the definition by group."""
+        """Return the labels and predictions by group, and each rate of the definition by group."""
         # kept for the note
         measured = evidence.cached("group rates", self, partial(self._measure, evidence))
         return cast("tuple[GroupedOutcomes, tuple[GroupRates, ...]]", measured)
@@ -319,11 +321,11 @@ class Fairness(Gate):
         return grouped, tuple(measured)
 
     def _excluded(self, rates: GroupRates) -> Flags:
-        """Return which groups are excluded because they are too small."""
+        """Return which groups are excluded because they are too small, as one bool per group."""
         return rates.small if self.small_groups == "exclude" else np.zeros_like(rates.small)
 
     def _gap_check(self, rule: Rule, every: list[Comparison], grouped: GroupedOutcomes) -> Check:
-        """Return the check of the worst rate over the groups that can be compared."""
+        """Return the check of the rate with the worst value over the comparable groups."""
         name, limit, over = self._definition.name, rule.limit, rule.over
         gaps = [one for one in every if one.value is not None]
         # of differences and largest values the largest is the worst, otherwise the smallest
@@ -362,7 +364,7 @@ class Fairness(Gate):
         text, insufficient = self._describe(every, worst, int(self._excluded(rates).sum()))
         present = [group for group, n in zip(grouped.names, grouped.rows, strict=True) if n]
         if len(present) == 1:
-            insufficient = f"{present[0]} is the only group, at least two are needed"
+            insufficient = f"{present[0]} is the only group; at least two are needed"
         judge = partial(
             Check.judge,
             name,
@@ -396,13 +398,13 @@ class Fairness(Gate):
     def _describe(
         self, every: list[Comparison], worst: Comparison | None, left_out: int
     ) -> tuple[str, str]:
-        """Return the sentence of the measurement, and why there is no decision (empty if none)."""
+        """Return a sentence on what was measured, and why it can't be decided (empty if it can)."""
         name, limit = self._definition.name, Limit(self.at_least, self.at_most)
         if worst is None:
             most = max(int(one.rates.comparable.sum()) for one in every)
             why = "a ratio needs at least one value above 0, and none below"
             if most < 2:
-                why = f"{'only one' if most else 'no'} group can be compared, two are needed"
+                why = f"{'only one' if most else 'no'} group can be compared; two are needed"
             return f"`{name}` is undefined", why
         rates, pair, insufficient = worst.rates, sorted(set(worst.worst)), ""
         if rates.metric == "selection_rate" and not rates.value[rates.comparable].any():
@@ -420,10 +422,11 @@ class Fairness(Gate):
 
 
 def definition(metric: object, greater_is_better: bool | None) -> Definition:  # noqa: FBT001
-    """Return the definition of fairness with this name, or the difference of a function.
+    """Return the definition of fairness with this name, or one that compares a user's function.
 
     The name is that of a definition or a metric, as in scikit-learn or fairlearn, followed by
-    ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``.
+    ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``. Of a function, the difference
+    between groups is compared.
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """Compare a metric between groups: the worst value, its interval and its p-value.
 
-The worst value is the largest difference, the smallest ratio, or the smallest or largest value of
-any group. Interval and p-value are corrected for all pairs, or all groups.
+The worst value is the largest difference or smallest ratio of two groups, or the smallest or
+largest value of any group. The interval and the p-value are corrected for the number of pairs or
+groups.
 """
 
 import math
@@ -34,7 +35,7 @@ _MEAN = _WEIGHTS / _WEIGHTS.sum()
 
 
 class Rule(NamedTuple):
-    """The limit of a comparison, the rule that decides, and its levels for one rate."""
+    """The limit of a comparison, the rule that decides, and its significance and confidence."""
 
     over: Over
     limit: Limit
@@ -66,10 +67,10 @@ class Comparison(NamedTuple):
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the largest difference or smallest ratio of all pairs, or the worst value of a group.
 
-    It is undefined where fewer than two groups can be compared. For shares, a pair has Newcombe's
-    interval of the difference or Koopman's of the ratio. Their level makes the intervals of all
-    pairs simultaneous. For other metrics the intervals of the two groups are combined in the same
-    way.
+    The value is None if fewer than two groups can be compared. For shares, a pair has Newcombe's
+    interval of the difference or Koopman's interval of the ratio, at a level that makes the
+    intervals of all pairs hold simultaneously. For other metrics the intervals of the two groups
+    are combined in the same way.
     """
     if np.count_nonzero(rates.comparable) < 2:
         return Comparison(rates, None, (0, 0))
@@ -155,7 +156,7 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
 
 
 def _snapped(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats:
-    """Return the values, with those that differ from the limit by rounding set to the limit."""
+    """Set the values that differ from the limit only by rounding to the limit."""
     rounding = ROUNDING * np.maximum(np.abs(values), scale)
     return np.where(np.abs(values - bound) <= rounding, bound, values)
 
@@ -163,10 +164,10 @@ def _snapped(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats
 def _pooled_error(
     rates: GroupRates, i: Ints, j: Ints, z: float, wanted: Floats | float = 0.0
 ) -> Floats:
-    """Return standard errors of the difference of two equal shares.
+    """Return standard errors of the differences between groups `i` and `j` with equal shares.
 
-    The pooled share is shrunk like the centre of Wilson's interval, and is at least as far from 0
-    and 1 as a gap of `wanted` between the groups makes it.
+    The pooled share is moved towards 1/2 like the centre of Wilson's interval. It is also kept so
+    far from 0 and 1 that the two groups can differ by `wanted`.
     """
     x, n1, n2 = rates.successes, rates.denominator[i], rates.denominator[j]
     share = (x[i] + x[j] + z**2 / 2) / (n1 + n2 + z**2)
@@ -176,10 +177,10 @@ def _pooled_error(
 
 
 def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> float:
-    """Return the smallest p-value of all pairs.
+    """Return the smallest p-value of all pairs of groups.
 
-    Where an expected count is small, the p-value of a pair is at least that of Fisher's exact test.
-    `counts` are, for shares, the share and the size of both groups of each pair.
+    If an expected count of a pair is small, its p-value is at least that of Fisher's exact test.
+    For shares, `counts` is the share and size of the first and of the second group of each pair.
     """
     best, exact = 1.0, 0
     for at in np.argsort(p_values, kind="stable").tolist():
@@ -202,8 +203,8 @@ def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> flo
 def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the smallest or the largest value of any group, tested against the limit.
 
-    The intervals of the groups are simultaneous. That of the smallest value reaches from the
-    smallest lower end to the smallest upper end, and likewise for the largest.
+    The intervals of all groups hold simultaneously. So the interval of the smallest value is from
+    the smallest lower end to the smallest upper end, and likewise for the largest value.
     """
     kept, at_least = np.flatnonzero(rates.comparable), rule.over == "group_min"
     v, k = rates.value[kept], len(kept)
@@ -235,10 +236,10 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
 
 
 def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
-    """Return how many rows are enough to decide if all groups grow alike; None if no number is.
+    """Return how many rows would be enough to decide if all groups grow alike; None if none are.
 
-    By significance: rows at which every gap beyond the limit is significant. By the interval, and
-    for the worst value of any group: rows at which the intervals no longer contain the limit.
+    With ``decide_by="significance"`` so many that every gap beyond the limit is significant; with
+    "interval", or for the worst value of a group, so many that no interval contains the limit.
     """
     kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")
@@ -287,10 +288,10 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
     """Return the factor by which the rows must grow for each interval to exclude its limit.
 
     With ``f`` times the rows, the interval of a value at the distance ``d`` from its limit excludes
-    it with probability ``Phi(|d| sqrt(f) / error - quantile)``. For a value within the limit, all
-    others must be within as well, so that `farthest` is subtracted too. The distance is uncertain,
-    so that the probability is averaged over a normal distribution of it. With the returned factor
-    it is about four of five.
+    the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. If the value is within the
+    limit, a PASS needs all other values within it as well, so `farthest` is subtracted too. Because
+    ``d`` is estimated, the probability is averaged over a normal distribution of ``d``. With the
+    returned factor it is about 80 %.
 
     Parameters
     ----------
@@ -332,9 +333,9 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
 def shrunk(values: Floats, errors: Floats) -> Floats:
     """Return the values of groups, shrunk towards their mean.
 
-    The largest of several values is partly large by chance. Each becomes
-    ``mean + (value - mean) t / (t + error**2)``, with the variance ``t`` between groups by the
-    method of moments of DerSimonian and Laird. Values and errors have shape (k,).
+    The largest of several values is partly large by chance. Each value becomes ``mean + (value -
+    mean) t / (t + error**2)``, where ``t`` is the variance between groups, estimated by the method
+    of moments of DerSimonian and Laird [1]_. `values` and their standard `errors` have shape (k,).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A metric of each group: values, intervals, and why a group can't be compared."""
+"""Compute a metric of each group, with intervals and the reason if a group can't be compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupRates:
-    """A metric of each of k groups; arrays have shape (k,) and NaN where undefined."""
+    """A metric of each of k groups; all arrays have shape (k,), with NaN where undefined."""
 
     metric: str
     groups: tuple[str, ...]
@@ -50,7 +50,7 @@ class GroupRates:
     at: Callable[[float], tuple[Floats, Floats]]
 
     def details(self, excluded: Flags) -> tuple[dict[str, object], ...]:
-        """Return the details of each group for reports, with the reason why one is not compared."""
+        """Return the details of each group for reports, with the reason if it is not compared."""
         return tuple(
             {
                 "group": name,
@@ -66,14 +66,15 @@ class GroupRates:
 
 
 def normal(confidence: float) -> float:
-    """Return the normal quantile of a two-sided level: 1.96 for 0.95."""
+    """Return the normal quantile of a two-sided confidence level: 1.96 for 0.95."""
     return -float(special.ndtri((1 - confidence) / 2))
 
 
 class GroupedOutcomes:
-    """Outcomes with the group of each row, counted once for all rates.
+    """Labels and predictions with the group of each row, counted once for all rates.
 
-    `rows` is the number of rows of each group, and `size` the effective number (Kish's).
+    `rows` has the number of rows of each group, and `size` the effective number (Kish's), which is
+    smaller if weights differ.
     """
 
     def __init__(self, outcomes: Outcomes, groups: Groups) -> None:
@@ -97,7 +98,7 @@ class GroupedOutcomes:
         """Confusion matrices, shape (group, true, predicted), of weights and of their squares."""
         outcomes, weight = self.outcomes, self._weight
         if outcomes.pred is None:
-            msg = f"outcomes of {outcomes.need} have no predictions"
+            msg = f"a confusion matrix needs predicted labels, got {outcomes.need}"
             raise EvidenceError(msg)
         k, codes, n = len(outcomes.classes), self._codes, len(self.names)
         cells = confusion(outcomes.true, outcomes.pred, k, weight, codes, n)
@@ -106,12 +107,12 @@ class GroupedOutcomes:
         return cells, confusion(outcomes.true, outcomes.pred, k, weight**2, codes, n)
 
     def rates(self, metric: Metric, confidence: float, least: int, *, bounded: bool) -> GroupRates:
-        """Return a metric of each group, with its intervals at `confidence`; 0 for none.
+        """Return a metric of each group, with intervals at `confidence` (0 for no intervals).
 
-        A group can be compared if it has `least` rows and, where `bounded`, an interval. Metrics
-        that are not shares of rows are measured group by group. Intervals from resamples are
-        stretched to other levels by the ratio of normal quantiles, because extreme quantiles of a
-        few thousand draws are inaccurate.
+        A group can be compared if it has at least `least` rows and, with `bounded`, an interval.
+        Metrics that are not shares of rows are computed for each group alone. Intervals from
+        resamples are stretched to other levels by the ratio of normal quantiles, because extreme
+        quantiles of a few thousand draws are inaccurate.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]
@@ -194,12 +195,12 @@ class GroupedOutcomes:
         return metric.measure(self._part(group), confidence=confidence)
 
     def _part(self, group: int) -> Outcomes:
-        """Return the outcomes of a group."""
+        """Return the labels and predictions of the rows of one group."""
         if group not in self._parts:
             self._parts[group] = self.outcomes.take(self.groups.codes == group)
         return self._parts[group]
 
 
 def _effective(total: npt.NDArray[Any], squares: npt.NDArray[Any]) -> Floats:
-    """Return Kish's effective number of rows, ``sum(w)**2 / sum(w**2)``; 0 without any weight."""
+    """Return Kish's effective number of rows, ``sum(w)**2 / sum(w**2)``; 0 if all weights are 0."""
     return np.asarray(total**2 / np.where(squares > 0, squares, 1.0))
