@@ -972,17 +972,14 @@ NO_LIMIT = "the function returned a number, but the gate has no limit: give `at_
         (
             True,
             {"at_most": 1},
-            (
-                "the function must return a number (because the gate has a limit) or a "
-                "Measurement, got bool"
-            ),
+            "the function must return a number (the gate has a limit) or a Measurement, got bool",
         ),
         (
             None,
             {"at_most": 1},
             (
-                "the function must return a number (because the gate has a limit) or a "
-                "Measurement, got NoneType"
+                "the function must return a number (the gate has a limit) or a Measurement, "
+                "got NoneType"
             ),
         ),
     ],

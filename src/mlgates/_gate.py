@@ -485,7 +485,7 @@ class FunctionGate(Gate):
         if isinstance(answer, int | float) and not isinstance(answer, bool):
             answer = Measurement(answer, n=rows, method="function")
         if not isinstance(answer, Measurement):
-            wanted = "a bool" if self._limit is None else "a number (because the gate has a limit)"
+            wanted = "a bool" if self._limit is None else "a number (the gate has a limit)"
             msg = f"the function must return {wanted} or a Measurement, got {type(answer).__name__}"
             if rows_of(answer) is not None:
                 msg += "; it must return one value, not one per row: use .all() or .mean()"
