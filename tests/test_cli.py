@@ -195,7 +195,7 @@ def test_a_file_that_is_no_report_is_refused(place, output):
     main(["run", "gates.py", "--data=pass.parquet", "--save=r.html"])
     main(["baseline", "pass.parquet", "-o", "b.json"])
     Path("broken.json").write_text("<", encoding="utf-8")
-    only = "; only the .json form of a report can be read"
+    only = "; only a report saved as .json can be read"
     for path, expected in {
         "r.html": only,
         "b.json": "got 'mlgates.baseline'; a report is a .json file written by `Report.save`",

@@ -1,6 +1,6 @@
 """Composable validation gates: may this data be trained on, may this model be shipped?
 
-Importing the package loads nothing heavy; each public name is loaded when it is first used.
+Importing the package is fast: each public name is loaded when it is first used.
 """
 
 TYPE_CHECKING = False

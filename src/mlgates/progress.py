@@ -1,4 +1,4 @@
-"""Progress of long runs: bars by ``tqdm`` in a terminal, plain lines elsewhere."""
+"""Show the progress of long runs: a bar of ``tqdm`` in a terminal, plain lines elsewhere."""
 
 import sys
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ __all__ = ["Progress", "show_progress"]
 
 
 class Progress:
-    """The progress of a sequence of steps; this class shows nothing."""
+    """Progress of a run; this base class shows nothing."""
 
     def begin(self, name: str) -> None:
-        """Name the gate that begins."""
+        """Show that the gate with this name begins."""
 
     def describe(self, text: str) -> None:
-        """Describe the present work, where a bar has a place for that."""
+        """Show what is being done, in the description of a bar."""
 
     def step(self) -> None:
         """Count one step as done."""
 
 
 class _Bar(Progress):
-    """A bar of ``tqdm``."""
+    """Progress as a bar of ``tqdm``."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
@@ -40,7 +40,7 @@ class _Bar(Progress):
 
 
 class _Lines(Progress):
-    """A line on standard error for each gate, without control characters."""
+    """Progress as one line on standard error for each gate, without control characters."""
 
     def __init__(self, steps: int) -> None:
         self._steps, self._begun = steps, 0
@@ -56,18 +56,18 @@ class _Lines(Progress):
 def show_progress(
     steps: int | None, *, unit: str = "gate", shown: bool = True
 ) -> Iterator[Progress]:
-    """Show the progress of so many steps on standard error.
+    """Show the progress of `steps` steps on standard error.
 
-    A terminal or a notebook gets a bar, if ``tqdm`` is installed. Elsewhere, such as in the log of
-    a CI server, gates get a line each, and other units nothing. Nothing is shown in pytest, which
-    captures the terminal.
+    In a terminal or a notebook this is a bar, if ``tqdm`` is installed. Elsewhere, such as in the
+    log of a CI server, it is one line for each gate; steps of another unit show nothing. Nothing is
+    shown in pytest, which captures the terminal.
 
     Parameters
     ----------
     steps : int, optional
         Number of steps, if it is known.
     unit : str
-        What is counted.
+        What a step is: "gate" or, for example, "call".
     shown : bool
         Whether to show anything.
     """

@@ -1,7 +1,7 @@
-"""The pytest plugin: gates as subtests or as tests, and their reports in pytest's summary.
+"""The pytest plugin: runs gates as subtests or as tests, and shows reports in pytest's summary.
 
-Every run of pytest loads this module where mlgates is installed, so it imports pytest alone. The
-implementation is in `mlgates._pytest`, imported when a test first uses gates.
+If mlgates is installed, every run of pytest loads this module, so it only imports pytest. The
+implementation is in `mlgates._pytest`, which is imported when a test first uses gates.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _HOW = """\
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Keep ``-p mlgates.pytest_plugin`` and the entry point from loading the plugin twice."""
+    """Prevent that ``-p mlgates.pytest_plugin`` and the entry point both load the plugin."""
     if plugin is sys.modules[__name__]:
         for name in _NAMES - {manager.get_name(plugin)}:
             manager.set_blocked(name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--mlgates-report``."""
+    """Add the option ``--mlgates-report``."""
     text = (
         "write the report of the suite to this file; the suffix selects the form (.html .json "
         ".md .txt .xml); with several suites, the second report goes to PATH-2, and so on"
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize a marked test over the gates of its suite."""
+    """Parametrize a test marked ``@pytest.mark.gates(SUITE)`` over the gates of the suite."""
     mark = metafunc.definition.get_closest_marker("gates")
     if mark is not None:
         from mlgates._pytest.cases import make_cases
@@ -64,7 +64,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a marked test of `unittest`, which can't use fixtures."""
+    """Fail a test marked `gates` in a `unittest.TestCase`, because it can't use fixtures."""
     nodes = [item, *([item.parent] if item.parent is not None else [])]
     if getattr(item, "nofuncargs", False) and any(
         mark.name == "gates" for node in nodes for mark in node.own_markers
@@ -108,7 +108,7 @@ def pytest_runtest_makereport(
 def pytest_fixture_post_finalizer(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> None:
-    """Drop the reports on evidence that pytest has torn down."""
+    """Drop the stored reports when pytest tears down the fixture `evidence` that they used."""
     if fixturedef.argname == "evidence" and "mlgates._pytest.cases" in sys.modules:
         from mlgates._pytest.cases import forget
 

@@ -1,4 +1,4 @@
-"""Messages of exceptions for reports, without values of the data and without secrets."""
+"""Write messages of exceptions for reports, without values of the data and without secrets."""
 
 import logging
 import re
@@ -44,11 +44,10 @@ _LONGEST = 300
 
 
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
-    """Return an exception's type and a short message in which raw values are hidden.
+    """Return an exception's type and a short message in which values of the data are hidden.
 
-    Messages of mlgates' own errors contain no values of the data, but may contain an address, and
-    the message of the error that caused them. The complete exception is logged at the level DEBUG
-    of the logger "mlgates".
+    In messages of mlgates' own errors, which contain no such values, only addresses and secrets are
+    hidden. The complete exception is logged at the level DEBUG of the logger "mlgates".
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
 
 
 def without_secrets(value: object, name: str = "") -> object:
-    """Return plain values in which addresses and secrets are hidden, as in messages.
+    """Replace addresses and secrets in plain values, such as metadata, by a placeholder.
 
     Examples
     --------

@@ -37,9 +37,9 @@ SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit"
 def severity(check: Check) -> tuple[int, float, float]:
     """Return a sort key that puts the worst check first.
 
-    Checks are ordered by verdict, then by the distance of the value beyond its limit: first
-    relative to the limit (infinite for a limit of 0 that is not met), then absolute. A check
-    without a value is the last one of its verdict.
+    Checks are ordered by verdict, then by how far the value is beyond its limit: first relative to
+    the limit (infinite if a limit of 0 is exceeded), then absolute. Among checks with the same
+    verdict, those without a value are last.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def severity(check: Check) -> tuple[int, float, float]:
 
 
 class _Judged(ABC):
-    """Common methods of results and reports: the verdict as a bool, and the rendered forms."""
+    """Base class of results and reports: the verdict as a bool, and the rendered forms."""
 
     __slots__ = ()
 
@@ -147,9 +147,9 @@ class GateResult(_Judged):
     inconclusive : {"block", "allow"}
         Whether checks that are undecided only by chance block the release.
     seconds : float
-        Duration of the gate, without the scan of tables that gates share.
+        Duration of the gate, without the scan of the tables, which all gates share.
     note : str
-        What was left out, such as columns that were not compared; it also ends the reason.
+        What was left out, such as columns that were not compared; also at the end of `reason`.
     metadata : Mapping
         As in `Report`, for a gate that ran alone.
     error : str, optional
@@ -344,7 +344,7 @@ class Report(_Judged):
 
     @classmethod
     def from_dict(cls, data: object) -> "Report":
-        """Return the report from the result of `to_dict`.
+        """Make a report from a dict that `to_dict` returned.
 
         Raises
         ------
@@ -378,7 +378,7 @@ class Report(_Judged):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Report":
-        """Return the report stored in a JSON file.
+        """Read a report from a JSON file.
 
         Raises
         ------
@@ -390,7 +390,7 @@ class Report(_Judged):
         except EvidenceError as error:
             if Path(path).suffix.lower() not in SUFFIXES.keys() - {".json"}:
                 raise
-            msg = f"{error}; only the .json form of a report can be read"
+            msg = f"{error}; only a report saved as .json can be read"
             raise EvidenceError(msg) from error
         try:
             return cls.from_dict(data)
@@ -426,7 +426,7 @@ class Report(_Judged):
 
 
 def plain_metadata(owner: str, given: object) -> Details:
-    """Return metadata as plain values without secrets; OptionError for other values."""
+    """Convert metadata to plain values without secrets; OptionError for other values."""
     if type(given) is Details:
         return given
     allowed = "a mapping of names to None, bools, numbers, strings, sequences and mappings"
@@ -575,7 +575,7 @@ def _result_from_dict(data: object) -> GateResult:
 
 
 def _refuse_other_verdict(judged: GateResult | Report, written: object, what: str) -> None:
-    """Raise if the stored verdict differs from the verdict of the checks."""
+    """Raise EvidenceError if a stored verdict differs from the verdict that the checks give."""
     computed = str(judged.verdict)
     if written != computed:
         msg = f"{what}: the stored verdict is {written!r}, but its checks give {computed!r}"

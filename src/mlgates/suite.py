@@ -26,7 +26,7 @@ _MOST_NAMES = 10  # of the gates that block another
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A gate of a suite, with its full name, the gates that must pass first, and a skip reason."""
+    """A gate of a suite, its full name, the gates that must pass first, and why it is skipped."""
 
     name: str
     gate: Gate
@@ -34,7 +34,7 @@ class Entry:
     skipped: str | None = None
 
     def matches(self, pattern: str) -> bool:
-        """Whether this gate has that name or kind, or a name that matches the pattern."""
+        """Return whether a pattern matches the name of this gate, or equals its name or kind."""
         return fnmatchcase(self.name, pattern) or pattern in (self.name, self.gate.kind)
 
 
@@ -160,7 +160,7 @@ class GateSuite(options.OptionsByName):
     def only(self, *patterns: str) -> "GateSuite":
         """Return a suite of the gates that match a name, kind or pattern.
 
-        A remaining gate no longer waits for gates that were left out.
+        A gate with `after` no longer waits for gates that were left out.
 
         Raises
         ------
@@ -222,7 +222,7 @@ class GateSuite(options.OptionsByName):
 
     @classmethod
     def from_toml(cls, text: str) -> "GateSuite":
-        r"""Return the suite that is written in TOML, as by `to_toml`.
+        r"""Make a suite from TOML text, such as `to_toml` writes.
 
         Parameters
         ----------
@@ -262,13 +262,13 @@ class GateSuite(options.OptionsByName):
         return cls._of(options.text(_OWNER, "name", name), entries)
 
     def to_toml(self) -> str:
-        """Return the suite in TOML; `from_toml` gives an equal suite.
+        """Write the suite as TOML text, from which `from_toml` makes an equal suite.
 
         Raises
         ------
         OptionError
-            For what TOML can't express: functions, gates of your own, and gates that waited for
-            one that `only` left out.
+            For what can't be written in TOML: functions, gates of your own, and gates with an
+            `after` that names a gate which `only` left out.
 
         Examples
         --------
@@ -396,7 +396,7 @@ class GateSuite(options.OptionsByName):
         )
 
     def _written(self) -> str:
-        """Return the repr of the suite; a gate whose repr raises is shown by its kind."""
+        """Return the repr of the suite; a gate with a repr that raises is shown by its kind."""
         written = []
         for entry in self._entries:
             with suppress_errors() as caught:
@@ -408,7 +408,7 @@ class GateSuite(options.OptionsByName):
 
 
 class _Earlier:
-    """The gates of a growing list by pattern; each gate is compared with a pattern once."""
+    """Find gates in a growing list by pattern; each gate is compared with a pattern only once."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
@@ -417,7 +417,7 @@ class _Earlier:
         self._matched: dict[str, tuple[int, list[str]]] = {}
 
     def names_after(self, gate: Gate) -> tuple[str, ...]:
-        """Return the names of the gates that a gate waits for."""
+        """Return the names of the earlier gates that the `after` of a gate matches."""
         names: dict[str, None] = {}
         for pattern in gate.after:
             found = self._find(pattern)
@@ -440,7 +440,7 @@ class _Earlier:
 
 
 def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
-    """Return a suite of the gates with these full names; none waits for a gate left out."""
+    """Return a suite of the gates with these names; `after` no longer names gates left out."""
     kept = [
         replace(entry, after=tuple(name for name in entry.after if name in names))
         for entry in suite._entries  # noqa: SLF001

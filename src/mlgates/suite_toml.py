@@ -1,4 +1,4 @@
-"""Suites in TOML, written with the names of the gates and of their options."""
+"""Read and write suites in TOML, with the names of gates and of their options."""
 
 import dataclasses
 import inspect
@@ -24,7 +24,10 @@ _WIDTH = 100
 
 
 class WrittenGate(NamedTuple):
-    """A gate of a file: the inner suite that it belongs to, if any, and why it is skipped."""
+    """A gate in a TOML file, the inner suite that it belongs to, and why it is skipped.
+
+    `suite` is "" for a gate outside inner suites, and `skip` is None for a gate that runs.
+    """
 
     gate: Gate
     suite: str = ""
@@ -32,7 +35,7 @@ class WrittenGate(NamedTuple):
 
 
 def read_suite(text: str) -> tuple[str, list[WrittenGate]]:
-    r"""Return the name and the gates of the tables ``[suite]`` and ``[[gates]]``.
+    r"""Read a suite in TOML and return its name and its gates.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def _is_gate(thing: object) -> TypeGuard[type[Gate]]:
 
 
 def _build(where: str, kind: type[Any], options: Mapping[str, Any]) -> Any:
-    """Return a gate or a column; errors name its place in the file."""
+    """Make a gate or a column from its options; errors say `where` in the file it is."""
     fields = [field for field in dataclasses.fields(kind) if field.init]
     _check_keys(where, options, [field.name for field in fields])
     for field in fields:
@@ -127,7 +130,7 @@ def _check_keys(where: str, given: Iterable[str], known: Sequence[str]) -> None:
 
 
 def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
-    """Return a suite in TOML; options at their defaults are left out.
+    """Write a suite as TOML text; options with their default values are left out.
 
     Raises
     ------
@@ -172,7 +175,7 @@ def write_suite(name: str, gates: Iterable[WrittenGate]) -> str:
 
 
 def _options(value: Any) -> Iterable[tuple[str, Any]]:
-    """Yield the options of a gate or column that are not at their defaults, as TOML has them."""
+    """Yield the names and values of the options that differ from their defaults, for TOML."""
     for field in dataclasses.fields(value):
         given = getattr(value, field.name)
         if not field.init or given is None:
@@ -190,7 +193,7 @@ def _is_pair(item: object) -> bool:
 
 
 def _short(item: Any) -> Any:
-    """Return a column of a schema as its options, or as its type if it has no others."""
+    """Return a column of a schema as a dict of its options, or as its type if that is all."""
     if not dataclasses.is_dataclass(item):
         return item
     options = dict(_options(item))
@@ -206,7 +209,7 @@ def _text(text: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """Return a value in TOML."""
+    """Write a value as TOML text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -166,7 +166,7 @@ def test_unknown_type_is_refused_with_a_suggestion(dtype, hint):
             {"at_least": dt.date(2020, 1, 1)},
             (
                 "`at_least` must be a bound that fits type 'int', got datetime.date(2020, 1, 1); "
-                "such a bound is for 'date' columns"
+                "this bound fits columns of type 'date'"
             ),
         ),
         (
@@ -174,7 +174,7 @@ def test_unknown_type_is_refused_with_a_suggestion(dtype, hint):
             {"at_most": dt.datetime(2020, 1, 1)},
             (
                 "`at_most` must be a bound that fits type 'date', got "
-                "datetime.datetime(2020, 1, 1, 0, 0); such a bound is for 'timestamp' columns"
+                "datetime.datetime(2020, 1, 1, 0, 0); this bound fits columns of type 'timestamp'"
             ),
         ),
         (

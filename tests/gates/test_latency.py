@@ -512,7 +512,7 @@ def test_first_call_is_a_check_of_its_own_where_that_is_asked(served):
     assert check.reason == "the first call failed; the limit is at most 100 ms"
     given = run(tight, [0.001] * 400).checks[1]
     assert given.verdict is U
-    assert "given latencies do not include it; measure a model" in given.reason
+    assert "given latencies do not include it; give a model instead" in given.reason
 
 
 def test_given_latencies_are_used_where_a_model_is_given_too():
@@ -600,7 +600,7 @@ def test_large_bare_number_gets_a_hint_though_the_model_is_slower_than_that_in_m
 def test_latencies_in_milliseconds_get_a_hint():
     check = only(run(mg.Latency("p99", at_most="20ms"), 1_000 * drawn()))
     assert check.verdict is F
-    assert "(hint: latencies are in seconds; are these milliseconds?)" in check.reason
+    assert "(hint: latencies are read as seconds; are these milliseconds?)" in check.reason
 
 
 def test_busy_machine_is_told(served, monkeypatch):

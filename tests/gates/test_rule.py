@@ -132,7 +132,11 @@ def test_verdict_and_reason(condition, options, verdict, reason):
 @pytest.mark.parametrize(
     ("data", "verdict", "reason"),
     [
-        ({"start": [None], "end": [3]}, INCONCLUSIVE, "no row has an answer to `start <= end`"),
+        (
+            {"start": [None], "end": [3]},
+            INCONCLUSIVE,
+            "`start <= end` is neither true nor false in any row",
+        ),
         (
             {"start": pa.array([], pa.int64()), "end": pa.array([], pa.int64())},
             INCONCLUSIVE,

@@ -1,1 +1,1 @@
-"""The gates, a file each."""
+"""The built-in gates; each is one module or package."""

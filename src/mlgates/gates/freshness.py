@@ -1,4 +1,4 @@
-"""Freshness: check that the newest timestamp is recent, and none in the future."""
+"""Freshness: check that the newest timestamp is recent, and that none is in the future."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -61,7 +61,7 @@ class Freshness(Gate):
     max_age : str, timedelta or float
         Largest age of the newest timestamp, such as "24h"; a number is in seconds.
     max_gap : str, timedelta or float, optional
-        Largest time between two timestamps that follow each other, in order of time.
+        Largest time between two consecutive timestamps, in order of time.
     clock_skew : str, timedelta or float
         How far ahead of the clock a timestamp may be. A later one is a FAIL, and is not counted as
         the newest.
@@ -143,7 +143,7 @@ class Freshness(Gate):
         super().__post_init__()
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request counters of missing timestamps, and of timestamps compared with the clock."""
+        """Request counters of missing timestamps, and of timestamps in relation to the clock."""
         evidence.request(partial(self._counts, evidence))
 
     def _counts(self, evidence: Evidence, schema: TableSchema) -> Iterable[Counter]:
@@ -164,7 +164,7 @@ class Freshness(Gate):
             yield part, Grouped(counter, part.by, part.slice, part.read)
 
     def _counter(self, clock: Fraction, field: Field) -> Timestamps:
-        """Return the counter of the column, which needs the options in ticks of its unit."""
+        """Return the counter of timestamps, with options converted to the unit of the column."""
         per_second = _PER_SECOND[field.unit or "s"]
         skew, age = Fraction(seconds(self.clock_skew)), Fraction(seconds(self.max_age))
         gap = None if self.max_gap is None else Fraction(seconds(self.max_gap))
@@ -293,7 +293,10 @@ class Freshness(Gate):
         return violating_rows(source, wanted)
 
     def _checked_field(self, schema: TableSchema) -> Field:
-        """Return the field of the column, which must hold times of a known zone, or only nulls."""
+        """Return the field of the column; EvidenceError unless it has times in a known time zone.
+
+        A column of nulls only is accepted too.
+        """
         column = self.column
         Near.require([column], schema)
         field = schema[column]
@@ -315,20 +318,20 @@ class Freshness(Gate):
 
 
 def _clock(evidence: Evidence) -> Fraction:
-    """Return the moment of the run in seconds since 1970."""
+    """Return the time of the run, in seconds since 1970 in UTC."""
     since = evidence.now - datetime(1970, 1, 1, tzinfo=UTC)
     return Fraction((since.days * _DAY + since.seconds) * 10**6 + since.microseconds, 10**6)
 
 
 def _year(moment: Fraction) -> tuple[int, str]:
-    """Return the year of a moment, and the year as text."""
+    """Return the year of a moment (in seconds since 1970), as a number and as text."""
     whole = np.datetime64(math.floor(moment), "s")
     year = 1970 + int(whole.astype("datetime64[Y]").astype(np.int64))
     return year, f"{year:,}" if abs(year) >= 10_000 else str(year)
 
 
 def _iso(moment: Fraction) -> str:
-    """Return a moment in ISO form, or its year where Python's calendar has no such date."""
+    """Return a moment in ISO format, or only its year if it is outside the years 1 to 9999."""
     whole = math.floor(moment)
     if not -62_135_596_800 <= whole < 253_402_300_800:
         return f"year {_year(moment)[1]}"
@@ -336,7 +339,7 @@ def _iso(moment: Fraction) -> str:
 
 
 def _unit_hint(moment: Fraction) -> str:
-    """Return a hint if the year suggests an epoch that was read in the wrong unit."""
+    """Return a hint if the year suggests that epoch times were read in a wrong unit, else ""."""
     year, shown = _year(moment)
     if _FIRST_YEAR <= year <= _LAST_YEAR:
         return ""

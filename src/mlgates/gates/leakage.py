@@ -1,4 +1,4 @@
-"""Leakage: few rows of the data are also rows of the reference."""
+"""Leakage: check that no rows of the data, or only a few, are also in the reference."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
@@ -35,12 +35,12 @@ class Leakage(Gate):
 
     Notes
     -----
-    Values are compared in the common type of both tables: 1 and 1.0 are equal. Missing equals
-    missing, but a row without any value is not counted. In a table that repeats itself by nature,
-    such as three coarse categories, rows are in both tables without any leak: name the columns of a
-    key, or raise `at_most`. Of each row of both tables 16 bytes are kept. Rows are compared by
-    128-bit hashes, which two different rows share with a probability of about 2**-128. The
-    reference must be a table: a baseline has no rows.
+    Values are compared in the common type of both tables: 1 and 1.0 are equal. A missing value
+    equals another missing value, but a row without any value is not counted. If rows can be equal
+    without a leak, as in a table of three coarse categories, name the columns of a key or raise
+    `at_most`. Rows are compared by 128-bit hashes; two different rows have the same hash with a
+    probability of about 2**-128. The hashes need 16 bytes for each row of both tables. The
+    reference must be a table, because a baseline has no rows.
 
     Examples
     --------
@@ -68,11 +68,11 @@ class Leakage(Gate):
 
     @property
     def default_name(self) -> str:
-        """``"leakage"``, and the columns of the key: ``"leakage:patient"``."""
+        """The kind and the columns that are compared, as in ``"leakage:patient"``."""
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the keys of both tables, of the columns that both have."""
+        """Request the hashes of the rows of both tables."""
         evidence.request(partial(self._keys, evidence), partial(self._keys, evidence))
 
     def offending(self, evidence: Evidence) -> Positions:
@@ -117,7 +117,7 @@ class Leakage(Gate):
         yield Check.judge(subject, "leakage", measured, limit, unit="share", said=text)
 
     def _counter(self, evidence: Evidence) -> KeyCounter:
-        """Return the counter of the columns that both tables have; EvidenceError without any."""
+        """Return the counter that hashes rows; EvidenceError if the tables share no column."""
         ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
         names = tuple(sorted(name for name in ours if name in theirs))
         if self.columns is not None:

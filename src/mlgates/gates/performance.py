@@ -1,4 +1,4 @@
-"""Performance: a metric of one model is within a limit, on all rows or in each slice."""
+"""Performance: check a metric of one model against a limit, on all rows or in each slice."""
 
 import math
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Performance(MetricGate):
         Check each slice instead of all rows. Slices are the values of columns, or conditions on
         the table that return one bool per row.
     min_samples : int
-        Minimal number of rows, in each slice; with weights, of effective rows.
+        Smallest number of rows, in each slice; with weights, of effective rows (Kish's).
     small_slices : {"inconclusive", "exclude"}
         "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
         with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
@@ -51,7 +51,7 @@ class Performance(MetricGate):
         Confidence level of the two-sided interval; None for no interval, with
         `decide_by="estimate"` only.
     greater_is_better : bool, optional
-        Direction of a function.
+        Whether larger values of a callable are better.
     max_groups : int
         Largest number of slices that columns named in `by` may make; more are an ERROR.
     resamples : int, optional
@@ -72,13 +72,13 @@ class Performance(MetricGate):
     specificity, false positive rate and selection rate it is an ERROR, because it could be a
     misspelt positive label.
 
-    With `by` and `decide_by="interval"`, a FAIL needs an interval outside the limit at the level of
-    Holm's correction over all slices, and the check shows the interval at that level. A PASS of all
-    slices needs no correction. With "significance" the p-values have Holm's correction. Rows are
-    assumed to be independent.
+    With `by` and `decide_by="interval"`, a slice FAILs if its interval is outside the limit at the
+    level of Holm's correction over all slices, and the check shows the interval at that level. PASS
+    needs no correction, because every slice must pass. With "significance" the p-values have Holm's
+    correction. Rows are assumed to be independent.
 
     An INCONCLUSIVE check reports how many rows would give a decision with a probability of 80 %, if
-    value and spread stay the same. A gate with a lambda can't be pickled.
+    the value and its spread stay the same. A gate with a lambda can't be pickled.
 
     Examples
     --------
@@ -92,7 +92,7 @@ class Performance(MetricGate):
         {"X", "data", "model", "y_pred", "y_score", "sample_weight", "pos_label"}
     )
     info = GateInfo(
-        summary="a metric of the model is within a limit, in total or by slice",
+        summary="a metric of the model is within a limit, on all rows or by slice",
         metrics={"not repeated": "the metric that the gate is named after"},
         fewest_rows="30, in each slice: `min_samples`",
         forgives="an interval that contains the limit, or a value outside it that is not "
@@ -137,11 +137,11 @@ class Performance(MetricGate):
 
     @property
     def _limit(self) -> Limit:
-        """Limit of the metric."""
+        """The limit of the metric, from `at_least` and `at_most`."""
         return Limit(self.at_least, self.at_most)
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
-        """Return the metric of one slice, with a p-value derived from its interval."""
+        """Return the metric of one slice; by "significance", with a p-value from its interval."""
         (outcomes,), limit = models, self._limit
 
         @cache
@@ -157,10 +157,11 @@ class Performance(MetricGate):
         return SliceEstimate(at, insufficient, limit, "is {value} ({interval}{n})")
 
     def _p_value(self, measured: Measurement) -> float | None:
-        """Return the two-sided p-value of a value outside the limit, from the interval's width.
+        """Return the two-sided p-value of the test that the true value is at the limit.
 
-        It is 1 - `confidence` if the interval ends at the limit, and None if the interval does not
-        contain the value, which is possible for a bootstrap interval.
+        It is computed from the width of the interval: 1 - `confidence` if the interval ends at the
+        limit, and 1 if the value is within the limit. It is None if it is undefined, or if the
+        interval does not contain the value, which is possible for a bootstrap interval.
         """
         value, ends, limit = measured.value, measured.interval, self._limit
         if value is None or ends is None or measured.n < self.min_samples:
@@ -177,6 +178,6 @@ class Performance(MetricGate):
 
 
 def _insufficient(measured: Measurement) -> str:
-    """Return the reason that the rows allow no decision; an empty string if they do."""
+    """Return the reason why the rows allow no decision; an empty string if they allow one."""
     details = measured.details
     return str(details.get("undefined") or details.get("lacking") or "")

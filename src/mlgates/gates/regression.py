@@ -1,4 +1,4 @@
-"""The gate `Regression`: the candidate is not worse than the model in production."""
+"""Regression: check that the candidate is not worse than the model in production."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -31,13 +31,14 @@ class Regression(MetricGate):
     metric : str or callable
         As in `Performance`.
     tolerance : float
-        How much worse the candidate may be, in the metric's units. With 0, PASS needs an interval
-        of the difference that does not reach below 0.
+        How much worse the candidate may be, in the metric's units. With 0, a PASS needs an interval
+        of the difference that has no values for the worse.
     by : str, sequence of str, or mapping of str to callable, optional
-        Compare in each slice instead of in total. Slices are given by names of columns, or by
-        conditions: functions of the table that return one bool per row.
+        Compare in each slice instead of on all rows. Columns define one slice for each of their
+        values. A mapping gives each slice by its name and a function of the table that returns one
+        bool per row.
     min_samples : int
-        Minimum number of rows, in each slice.
+        Smallest number of rows, in each slice; with weights, of effective rows (Kish's).
     small_slices : {"inconclusive", "exclude"}
         "inconclusive": a slice with too few rows makes the gate INCONCLUSIVE. "exclude": slices
         with fewer than `min_samples` rows, or too few for the metric, are listed and not checked.
@@ -66,19 +67,19 @@ class Regression(MetricGate):
     at most ``tolerance`` if smaller values of the metric are better.
 
     - Accuracy, recall, false positive rate and other shares of the same rows have Tango's interval
-      [1]_, which depends on the rows that only one of the models gets right. Means of such shares
-      over classes (balanced accuracy) combine the intervals of the classes.
+      [1]_, which depends on the rows that only one of the models gets right. For a mean of such
+      shares over classes (balanced accuracy) the intervals of the classes are combined.
     - An area under the ROC curve has DeLong's interval for paired scores [2]_.
     - Means of losses have Student's t interval of the differences per row, corrected for skewness.
     - Other functions of the confusion matrix resample the counts of (true label, candidate's label,
       production's label). All other metrics resample rows.
 
     With several slices, a FAIL must hold at the level of Holm's correction, and the check shows the
-    interval at that level. PASS needs no correction, because every slice must pass. Models with the
-    same answers on every row differ by 0, with the interval (0, 0).
+    interval at that level. PASS needs no correction, because every slice must pass. If both models
+    give the same answers on all rows, the difference is 0 with the interval (0, 0).
 
-    An INCONCLUSIVE check reports about how many rows would be enough to decide in four of five
-    samples, if the difference and its spread stay the same. A metric based on fewer than 10 rows is
+    An INCONCLUSIVE check reports how many rows would give a decision with a probability of 80 %, if
+    the difference and its spread stay the same. A metric based on fewer than 10 rows is
     INCONCLUSIVE, as in `Performance`.
 
     References
@@ -133,7 +134,7 @@ class Regression(MetricGate):
         if metric.greater_is_better is None:
             hint = f"; it is required for `{metric.name}`"
             if metric.name == "mean_error":
-                hint += ", did you mean metric='mean_absolute_error'?"
+                hint += "; did you mean metric='mean_absolute_error'?"
             raise options.refuse(_OWNER, "greater_is_better", "True or False", None, hint)
         self._convert("tolerance", bounded, 0, metric.high - metric.low)
         super().__post_init__()

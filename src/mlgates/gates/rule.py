@@ -1,4 +1,4 @@
-"""Rule: a condition over the columns of a row holds in every row."""
+"""Rule: check that a condition on the columns of a row holds in every row."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
@@ -36,23 +36,23 @@ _OWNER = "Rule"
 
 @dataclass(frozen=True, repr=False)
 class Rule(Gate):
-    """Check that a condition over the columns of a row holds in all rows, or in most of them.
+    """Check that a condition on the columns of a row holds in all rows, or in most of them.
 
     Parameters
     ----------
     condition : str or callable
         A condition on each row, such as ``"start <= end"``, in the language of
-        :doc:`/reference/conditions`. Or a function that is called with each batch of rows as a
-        `pyarrow.Table` and returns one bool per row, null for a missing answer; `name` is required
-        then.
+        :doc:`/reference/conditions`. Or a function that gets each batch of rows as a
+        `pyarrow.Table` and returns one bool per row, null for a missing answer; the option `name`
+        is then required.
     max_invalid : float
         Largest share of rows in which the condition is false.
     missing : {"ignore", "invalid"}
-        How to count rows whose answer is missing, because a value is null or NaN: "ignore" leaves
-        them out of the share, "invalid" counts them as false.
+        How to count rows in which the condition is neither true nor false, because a value is null
+        or NaN: "ignore" leaves them out of the share, "invalid" counts them as false.
     by : str, sequence of str, or mapping of str to condition, optional
-        Check each slice instead of all rows: by the values of columns, or by conditions:
-        ``{"old": "age > 60"}``.
+        Check each slice instead of all rows. Columns define one slice for each of their values; a
+        mapping gives the condition of each slice, as in ``{"old": "age > 60"}``.
     max_groups : int
         Largest number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
@@ -61,14 +61,15 @@ class Rule(Gate):
     Raises
     ------
     OptionError
-        When the condition is not in the language; the message has the place in the text.
+        When the condition has a syntax error; the message shows its position.
 
     Notes
     -----
-    Comparisons with a missing value are missing, as in SQL: in ``status != 'paid' or amount > 0`` a
-    row with another status counts as true although its amount is missing. A table in which every
-    answer is missing is INCONCLUSIVE with ``missing="ignore"``. A column that is not in the table,
-    types that can't be compared, and whole numbers that overflow 64 bits are ERROR.
+    A comparison with a missing value is neither true nor false, as in SQL. In ``status != 'paid' or
+    amount > 0``, a row with another status is true although its amount is missing. With
+    ``missing="ignore"``, a table without any true or false row is INCONCLUSIVE. A column that is
+    not in the table, types that can't be compared, and whole numbers that overflow 64 bits are an
+    ERROR.
 
     Examples
     --------
@@ -81,9 +82,9 @@ class Rule(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"data"})
     info = GateInfo(
-        summary="a condition over the columns of each row, also by slice",
+        summary="a condition on the columns of each row, also by slice",
         metrics={"`rule`": "share of the rows"},
-        fewest_rows="one row with an answer",
+        fewest_rows="one row that is true or false",
     )
     condition: str | Callable[..., object]
     _: KW_ONLY
@@ -108,12 +109,12 @@ class Rule(Gate):
 
     @property
     def default_name(self) -> str:
-        """``"rule:"`` and the condition, without the signs that mean something in patterns."""
+        """``"rule:"`` and the condition, with the wildcards of patterns replaced."""
         text = self.condition if isinstance(self.condition, str) else str(self.name)
         return f"{self.kind}:{short_name(text)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counters of this rule; none where a column is not in the table."""
+        """Yield the counters of this rule, except those of columns that are not in the table."""
         yield from (
             counter
             for _, counter in self._counters(schema)
@@ -159,7 +160,11 @@ class Rule(Gate):
                 plural = "s" if len(group.first) > 1 else ""
                 text += f", first at row{plural} {listed(group.first)}"
         if not n:
-            text = f"no row{where} has an answer to `{title}`" if group.rows else f"no rows{where}"
+            text = (
+                f"`{title}` is neither true nor false in any row{where}"
+                if group.rows
+                else f"no rows{where}"
+            )
         if group.missing:
             has = "row has" if group.missing == 1 else "rows have"
             counted = "not counted" if self.missing == "ignore" else "counted as broken"
@@ -177,7 +182,7 @@ class Rule(Gate):
 
 
 def _function(owner: str, option: str, given: object) -> Callable[..., object]:
-    """Return an option that must be a function."""
+    """Return the given function; OptionError if it is not callable."""
     if not callable(given):
         raise options.refuse(
             owner, option, "a condition such as 'start <= end', or a function", given

@@ -1,4 +1,4 @@
-"""Schema: check that declared columns exist, have their types and keep rules for values."""
+"""Schema: check that declared columns exist, have their types and follow rules for values."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -109,7 +109,7 @@ class Column(options.OptionsByName):
     dtype : str
         A family: "int", "float", "number" (int, float or decimal), "bool", "string"
         (dictionary-encoded text too), "category" (dictionary-encoded), "date", "timestamp", "any";
-        or the name of an Arrow type for exactness, such as "int64" or "timestamp[us, tz=UTC]".
+        or the name of one exact Arrow type, such as "int64" or "timestamp[us, tz=UTC]".
     required : bool
         Whether the column must exist.
     nullable : bool
@@ -126,8 +126,8 @@ class Column(options.OptionsByName):
     allow_inf : bool
         Whether infinite values are allowed.
     max_invalid : float
-        Largest share of the non-missing values that may break a value rule. Wrong types, absent
-        columns and missing cells are not forgiven.
+        Largest share of the non-missing values that may break a rule for values. It does not apply
+        to wrong types, absent columns and missing cells.
 
     Raises
     ------
@@ -195,16 +195,16 @@ class Column(options.OptionsByName):
         object.__setattr__(self, option, value)
 
     def _is_declared(self, *names: str) -> bool:
-        """Return whether the declared type is "any" or begins with one of these names."""
+        """Return whether the declared type is "any" or starts with one of these names."""
         return self.dtype.startswith((*names, "any"))
 
     def _checked_bound(self, option: str, value: object) -> object:
-        """Return a bound in plain form; it must fit the declared type."""
+        """Return a bound as a plain number or date; OptionError if it does not fit the type."""
         if isinstance(value, date):
             options.scalar(_COLUMN, option, value)  # pandas.NaT is a date too
             wanted = "timestamp" if isinstance(value, datetime) else "date"
             if not self._is_declared(wanted):
-                hint = f"; such a bound is for {wanted!r} columns"
+                hint = f"; this bound fits columns of type {wanted!r}"
                 raise options.refuse(
                     _COLUMN, option, f"a bound that fits type {self.dtype!r}", value, hint
                 )
@@ -220,7 +220,7 @@ class Column(options.OptionsByName):
 
     @property
     def range(self) -> str:
-        """The values beyond the inclusive range, in words such as "above 5"."""
+        """The values that break the range rule, in words such as "above 5"."""
         if self.at_least is None:
             return f"above {self.at_most}"
         if self.at_most is None:
@@ -245,7 +245,7 @@ class Column(options.OptionsByName):
 
 
 def _arrow_type(dtype: str) -> pa.DataType | None:
-    """Return an Arrow type that a column of the declared type can have; None if there is none."""
+    """Return an Arrow type that fits the declared type; None if no single type represents it."""
     if dtype in FAMILIES:
         return _ARROW_TYPES.get(dtype)
     try:
@@ -255,7 +255,7 @@ def _arrow_type(dtype: str) -> pa.DataType | None:
 
 
 def _checked_type(dtype: object) -> str:
-    """Return the name of a family or of an Arrow type, in its usual spelling."""
+    """Return the usual spelling of a declared type; OptionError for an unknown name."""
     if isinstance(dtype, pa.DataType):
         dtype = str(dtype)
         # "float" and "string" of Arrow are exact types; the families of these names are wider
@@ -282,7 +282,7 @@ def _checked_type(dtype: object) -> str:
 class _Rule(NamedTuple):
     """A rule for the values of a column, and the largest share of values that may break it.
 
-    `counter` is None where the rule does not apply to the column's actual type.
+    `counter` counts the violations; it is None if the rule does not apply to the actual type.
     """
 
     metric: str
@@ -293,7 +293,7 @@ class _Rule(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Schema(Gate):
-    """Check that the declared columns exist, have their types and keep rules for their values.
+    """Check that the declared columns exist, have their types and follow rules for their values.
 
     Parameters
     ----------
@@ -327,7 +327,7 @@ class Schema(Gate):
     info = GateInfo(
         summary="columns, types, ranges, sets, patterns, uniqueness",
         metrics={
-            "`type`, `present`, `extra`, `order`": "number of violations; shown in words",
+            "`type`, `present`, `extra`, `order`": "number of violations (shown in words)",
             "`missing`": "share of the cells",
             "`range`, `isin`, `matches`, `unique`, `infinite`": "share of the values that break "
             "the rule",
@@ -345,7 +345,7 @@ class Schema(Gate):
     def __post_init__(self) -> None:
         pairs = options.mapping(_SCHEMA, "columns", self.columns, "a mapping of names to columns")
         if not pairs:
-            allowed = "a mapping of at least one column"
+            allowed = "a mapping with at least one column"
             raise options.refuse(_SCHEMA, "columns", allowed, self.columns)
         columns: list[tuple[str, Column]] = []
         for name, given in pairs.items():
@@ -363,7 +363,7 @@ class Schema(Gate):
 
     @property
     def rules(self) -> dict[str, Column]:
-        """The columns by name."""
+        """The declared columns by name."""
         return dict(self.columns)  # type: ignore[arg-type]
 
     @classmethod
@@ -420,13 +420,13 @@ class Schema(Gate):
         return cls(columns)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the counters, and the declared types for keys of folders."""
+        """Request the counters, and register the types declared for the keys of folders."""
         types = {name: _arrow_type(column.dtype) for name, column in self.rules.items()}
         evidence.register(DeclaredTypes({k: type_ for k, type_ in types.items() if type_}))
         super().request_counts(evidence)
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield one counter for each rule of the columns that exist."""
+        """Yield a counter for each rule of each declared column that exists."""
         for name, column in self.rules.items():
             if name in schema:
                 for rule in _rules(schema[name], column):
@@ -469,7 +469,7 @@ class Schema(Gate):
             if name in schema:
                 yield from _column_checks(schema[name], column, profile)
             elif not column.required and near.alike(name) is None:
-                text = f"`{name}` is not in the table, and not required"
+                text = f"`{name}` is not in the table, but is not required"
                 summary = "optional column not found"
                 yield property_check(name, "present", text, violations=0, n=0, summary=summary)
             else:
@@ -532,7 +532,7 @@ def _rules(actual: Field, column: Column) -> Iterator[_Rule]:
 
 
 def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[Check]:
-    """Yield the check of a column's type, then one for each rule; a rule that raises is ERROR."""
+    """Yield the check of a column's type, then one for each rule; an exception becomes ERROR."""
     name = actual.name
     with suppress_errors() as caught:
         check = _type_check(actual, column, profile)
@@ -567,14 +567,14 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
 
 
 def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
-    """Return the check of a column's type, with a hint at the likely cause of another type."""
+    """Return the check of a column's type; if it is wrong, with a hint at the likely cause."""
     name, n = actual.name, profile.rows
     if column.accepts(actual):
         text = f"`{name}` has {described_type(actual)}, as declared ({column.dtype})"
         summary = f"type {column.dtype}"
         return property_check(name, "type", text, violations=0, n=n, summary=summary)
     if actual.kind == "null":
-        reason = f"`{name}` has no values, so its type is unknown; expected {column.dtype}: "
+        reason = f"`{name}` has no values, so its type is unknown; expected {column.dtype}; "
         reason += "declare 'any' if the column may be empty"
         return _undecided(subject=name, metric="type", reason=reason, limit=Limit(at_most=0))
     hint = actual.problem or ""
@@ -594,5 +594,5 @@ def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
 
 
 def _turned_float(actual: Field, column: Column) -> bool:
-    """Return whether integers are declared and the actual column holds floats."""
+    """Return whether integers are declared, but the actual column holds floats."""
     return actual.kind == "float" and column.dtype.startswith(("int", "uint"))

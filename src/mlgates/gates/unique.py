@@ -1,4 +1,4 @@
-"""Unique: no row repeats the key of an earlier row."""
+"""Unique: check that no row repeats the key of an earlier row."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
@@ -24,22 +24,22 @@ class Unique(Gate):
     Parameters
     ----------
     columns : str or sequence of str, optional
-        The columns of the key; by default all, so that no row is repeated as a whole.
+        The columns of the key; by default all columns, which finds rows repeated as a whole.
     max_duplicates : float
         Largest share of rows that repeat the key of an earlier row.
     missing : {"ignore", "value"}
-        How a row counts in which a column of the key is missing (null or NaN): "ignore" leaves it
-        out, as a unique key in SQL does; "value" compares it, and missing equals missing. A row in
-        which all of them are missing is never counted.
+        How to treat a row in which a column of the key is missing (null or NaN). "ignore" leaves
+        the row out, as a unique key in SQL does. "value" compares it; a missing value then equals
+        another one. A row in which all columns of the key are missing is never counted.
     name, advisory, inconclusive, after
         As in `Gate`.
 
     Notes
     -----
-    Values are compared as they are: 1 and 1.0 are equal, texts are not trimmed. Of each row 16
-    bytes are kept, and about 70 while they are compared, also when a file is streamed. Keys are
-    compared by 128-bit hashes; two different keys count as equal with a probability of about
-    2**-128. A table without a key in any row is INCONCLUSIVE.
+    1 and 1.0 are equal; texts are compared without trimming or changing case. Keys are compared by
+    128-bit hashes; two different keys count as equal with a probability of about 2**-128. The
+    hashes need 16 bytes per row, and about 70 bytes per row while they are compared, also for a
+    file that is read in batches. A table in which every key is missing is INCONCLUSIVE.
 
     Examples
     --------
@@ -68,11 +68,11 @@ class Unique(Gate):
 
     @property
     def default_name(self) -> str:
-        """``"unique"``, and the columns of the key: ``"unique:id,day"``."""
+        """The kind and the columns of the key, as in ``"unique:id,day"``."""
         return self.kind if self.columns is None else f"{self.kind}:{','.join(self.columns)}"
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the counter of keys; none where a column is not in the table."""
+        """Yield the counter of repeated keys; none if a column of the key is not in the table."""
         counter = self._counter(schema)
         if all(column in schema for column in counter.key):
             yield counter
@@ -86,7 +86,7 @@ class Unique(Gate):
         return keys.repeated()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of repeated keys."""
+        """Yield one check, of the share of rows that repeat an earlier key."""
         schema = evidence.source("data").schema
         counter = self._counter(schema)
         Near.require(counter.key, schema)

@@ -1,8 +1,8 @@
-"""Renderers: they turn a report into text, Markdown, HTML, JUnit XML or JSON.
+"""Render a report as text, Markdown, HTML, JUnit XML or JSON.
 
-Names, reasons and details come from data, so every text passes `printable.clean`, which keeps it on
-one line and escapes control characters. Characters with a meaning in one form are escaped by its
-renderer: by Jinja2's autoescape in `html`, `escape` in `markdown`, ElementTree in `junit`, and
+Names, reasons and details can come from data. So `printable.clean` puts every text on one line and
+escapes its control characters. Each renderer also escapes the characters that have a meaning in its
+form: by Jinja2's autoescape in `html`, `escape` in `markdown`, ElementTree in `junit`, and
 `printable.without_commands` in `text`.
 """
 

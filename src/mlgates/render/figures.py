@@ -1,7 +1,7 @@
-"""The numbers and words of figures, for the pictures in HTML and the plots of `display`.
+"""Collect the numbers and words of figures, for the pictures in HTML and the plots of `display`.
 
-The details of a check may come from a file and contain anything. Details that no gate writes have
-no figure; nothing here raises.
+The details of a check may be loaded from a file and contain anything. Nothing here raises an
+exception for them: details in another form than gates write them give no figure.
 """
 
 import math
@@ -43,7 +43,7 @@ class Line(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A value, with its interval and number of rows where they are defined."""
+    """A labelled value, with its interval and number of rows if they are known."""
 
     label: str
     value: float | None
@@ -84,7 +84,7 @@ class Cells(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spans(Figure):
-    """Values with intervals, a row each, and lines to compare them with."""
+    """Values with intervals, one per row, and vertical lines to compare them with."""
 
     unit: str
     spans: tuple[Span, ...]
@@ -111,9 +111,10 @@ class Trend(Figure):
 class Histogram(Figure):
     """A histogram of times in seconds, with the measured quantile, its interval and the limit.
 
-    `production` has the counts of the model in production, and is empty without one. `high` is None
-    for an interval without an upper end. `shown` is the range to draw, which covers the bins that
-    are not empty and all lines. `ticks` are round times in this range.
+    `production` has the counts of the model in production, and is empty if there is none. The
+    interval is from `low` to `high`, and `high` is None if it has no upper end. `shown` is the
+    range to draw, which covers the bins that are not empty and all lines. `ticks` are round times
+    in this range.
     """
 
     edges: tuple[float, ...]
@@ -185,7 +186,7 @@ def _missing_cells(checks: Sequence[Check]) -> Iterator[Levels]:
 
 
 def _intervals(checks: Sequence[Check], kind: str) -> Iterator[Spans]:
-    """Yield a figure per metric and limit, of all checks with a value if one has an interval."""
+    """Yield a figure for each metric and limit, with the values and intervals of its checks."""
     alike: dict[tuple[str, str, Limit], list[Check]] = {}
     for check in checks:
         own = any(check.details.get(detail) for detail in _OF_DETAIL)
@@ -215,7 +216,7 @@ def _slice(check: Check) -> str:
 
 
 def _spans(title: str, unit: str, spans: list[Span], lines: list[Line]) -> Spans:
-    """Return a figure of values with intervals, of which at most 40 are drawn."""
+    """Return a figure of the first 40 values with their intervals."""
     shown = spans[:_MOST_ROWS]
     more = len(spans) - len(shown)
     rows = []
@@ -283,7 +284,7 @@ def cells(check: Check) -> tuple[Cell, ...]:
 
 
 def _entries(check: Check, detail: str, name: str) -> list[tuple[str, Mapping[str, object]]]:
-    """Return the entries of a list in a check's details, each with its label."""
+    """Return the mappings in the list `detail` of a check's details, with distinct labels."""
     listed = check.details.get(detail)
     entries = []
     for item in listed if isinstance(listed, tuple | list) else ():
@@ -300,7 +301,7 @@ def title(check: Check) -> str:
 
 
 def _groups(check: Check) -> Spans | None:
-    """Return the figure of the groups whose gap was measured."""
+    """Return the figure of the groups between which a check measured a gap; None without groups."""
     spans = []
     for label, item in _entries(check, "groups", "group"):
         value, low, high, n = (number(item.get(name)) for name in ("value", "low", "high", "n"))
@@ -331,10 +332,10 @@ def _groups(check: Check) -> Spans | None:
 
 
 def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
-    """Return the value of a group at which the gap would be exactly at its limit.
+    """Return a line at the value of a group for which the gap would be exactly at its limit.
 
-    The gap may be the difference or the ratio of the extreme values, or one of them alone. Which of
-    these it is follows from the numbers; there is no line if none of them fits.
+    A gap is the difference or the ratio of the extreme values, or one of these values. Which one it
+    is follows from the numbers; the result is None if none fits.
     """
     limit, gap = check.limit, check.value
     if limit is None or gap is None or not values:
@@ -350,7 +351,7 @@ def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
 
 
 def _histogram(check: Check) -> Histogram | None:
-    """Return the histogram of a check; without value and limit unless they are times."""
+    """Return the histogram of a check; a value and a limit that are not times are left out."""
     bins = _bins(check.details.get("histogram"))
     others = _bins(check.details.get("histogram_production"))
     if bins is None:
@@ -395,7 +396,7 @@ def _histogram(check: Check) -> Histogram | None:
 
 
 def _bins(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return the rising edges and the counts of a histogram, None if it is not one."""
+    """Return the edges and counts of a histogram; None if the details hold no valid histogram."""
     if not isinstance(item, Mapping):
         return None
     edges, counts = (
@@ -427,13 +428,13 @@ _OF_DETAIL = {"cells": _distributions, "groups": _groups, "histogram": _histogra
 
 
 def number(value: object) -> float | None:
-    """Return a value as a float if it can be drawn, else None; tiny ones become 0."""
+    """Return a value as a float, or None if it can't be drawn; tiny values become 0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         return None
     return float(value) if abs(value) > _TINIEST else 0.0
 
 
 def shares(counts: Sequence[float]) -> list[float]:
-    """Return counts as shares of their sum."""
+    """Convert counts to shares of their sum."""
     total = sum(counts) or 1
     return [count / total for count in counts]

@@ -1,9 +1,9 @@
-"""HTML: one page that loads nothing and runs nothing, and its body for notebooks.
+"""Render HTML: one self-contained page without scripts, or only its body for notebooks.
 
 Jinja2's autoescape escapes every text except the style sheet, which is a file of this package. The
-page has no script, and its content-security policy allows only the hash of its one style. All
-styles are scoped to one class. The body takes its text colour from the page around it, and repeats
-pictures in words for notebooks that remove styles and pictures.
+content-security policy of the page allows only this style sheet, by its hash. All styles apply to
+one class. The body inherits its text colour from the surrounding page. It repeats pictures in
+words, because some notebooks remove styles and pictures.
 """
 
 import base64
@@ -36,7 +36,7 @@ _SUITE = 20_000  # characters of the suite's repr
 
 
 def to_html(thing: Report | GateResult, *, fragment: bool = False) -> str:
-    """Return a report as one self-contained page, or as its body with styles."""
+    """Return a report as one self-contained page; with `fragment`, only its body and styles."""
     results = [thing] if isinstance(thing, GateResult) else rows.ordered(thing)
     names = rows.gate_names(results)
     gates = [_gate(each, names[each.name], place) for place, each in enumerate(results, 1)]
@@ -91,7 +91,7 @@ def environment() -> "Environment":
 
 
 def _gate(result: GateResult, name: str, place: int) -> dict[str, object]:
-    """Return the variables of the template for one gate."""
+    """Return the variables of the HTML template for the section of one gate."""
     shown, undecided, passed = rows.fold(result)
     listed = rows.check_rows(result, shown[:_MOST], name)
     if undecided:
@@ -149,7 +149,7 @@ def _worst(result: GateResult, name: str) -> str:
 
 
 def _closest(result: GateResult, name: str) -> str:
-    """Return the value, interval and limit of the check closest to its limit."""
+    """Return the value, interval and limit of the check that is closest to its limit."""
     checks = [check for check in result.checks if check.verdict is result.verdict and check.limit]
     # where nothing is allowed and nothing was found, no value is closer than another
     near = [check for check in checks if check.value or check.limit != Limit(at_most=0)]
@@ -160,7 +160,7 @@ def _closest(result: GateResult, name: str) -> str:
 
 
 def _value(row: rows.Row) -> str:
-    """Return the cells of a row in one line: subject, value, interval and limit."""
+    """Return the subject, value, interval and limit of a row of the table in one line."""
     value = " ".join(
         filter(None, [row.subject, row.measured, row.interval and f"({row.interval})"])
     )

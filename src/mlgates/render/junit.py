@@ -1,8 +1,9 @@
-"""JUnit XML for CI servers: one test suite per gate, one test case per check.
+"""Render JUnit XML for CI servers: one test suite per gate, one test case per check.
 
-FAIL is a failure, ERROR and INCONCLUSIVE are errors of that type, SKIP is skipped. A check that
-doesn't count (advisory, or undecided where that is allowed) is a passed case with the property
-"aside". ElementTree escapes markup; `clean` escapes the characters that XML 1.0 does not allow.
+The test case of a FAIL has a ``failure`` element, that of an ERROR or INCONCLUSIVE an ``error``
+element with this type, and that of a SKIP is skipped. A check that doesn't count (because it is
+advisory, or because ``inconclusive="allow"``) is a passed case with the property "aside".
+ElementTree escapes markup; `clean` escapes the characters that XML 1.0 does not allow.
 """
 
 import json
@@ -103,7 +104,7 @@ def to_junit_xml(thing: Report | GateResult) -> str:
 
 
 def _add_properties(parent: ET.Element, about: Mapping[str, object]) -> None:
-    """Add properties to a suite or case; numbers have all their digits."""
+    """Add properties to a test suite or test case; numbers are written with all their digits."""
     properties = ET.SubElement(parent, "properties")
     for name, value in about.items():
         if value is not None and value != "":

@@ -1,9 +1,9 @@
-"""Markdown for pull requests and step summaries: a headline, a table, and folded details.
+"""Render Markdown for pull requests and step summaries: a headline, a table, folded details.
 
-Every text from data passes `escape`, so that a name can't end a table cell, become a link or an
-image, mention a person, or start HTML. It writes entities, which all readers of Markdown know; a
-backslash is an escape in some of them alone. Folded details are HTML, in which no reader looks for
-Markdown.
+`escape` is applied to every text from data, so that a name can't end a table cell, become a link or
+an image, mention a person, or start HTML. It writes HTML entities, which all Markdown processors
+understand, while only some of them understand backslashes. Folded details are written in HTML, in
+which Markdown is not interpreted.
 """
 
 import re
@@ -74,7 +74,7 @@ def _code(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Escape a text so that every reader of Markdown, and of HTML, shows it unchanged.
+    """Escape a text so that every Markdown processor, and a browser, shows it unchanged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The contents of all forms: the headline, the rows of the table, and the provenance.
+"""Compute what all forms of a report show: the headline, the rows of the table, the provenance.
 
 All texts returned are on one line without control characters. Each renderer escapes the characters
 that have a meaning in its own form.
@@ -34,7 +34,7 @@ _LONGEST_GATE = 2_000
 
 
 class Head(NamedTuple):
-    """The first line: name, verdict, results that don't count, number of gates that block."""
+    """The first line of a report: name, verdict, what does not count, how many gates block."""
 
     name: str
     verdict: Verdict
@@ -87,9 +87,9 @@ def headline(thing: Report | GateResult) -> Head:
 
 
 def ordered(report: Report) -> list[GateResult]:
-    """Return the results: those that block release, worst first, then others that count, the rest.
+    """Return the results that block the release, then the others that count, then the rest.
 
-    Results that don't count are the last ones, and have the worst verdict first.
+    Each of the three parts has the worst result first.
     """
     blocking = {id(result): place for place, result in enumerate(report.failures)}
 
@@ -102,14 +102,14 @@ def ordered(report: Report) -> list[GateResult]:
 
 
 def gate_names(results: Sequence[GateResult]) -> dict[str, str]:
-    """Return the names of gates as shown, by their names; only those of files can be shortened."""
+    """Return by name how each gate is shown: very long names (from a file) are shortened."""
     return distinct((result.name for result in results), _LONGEST_GATE)
 
 
 def rows(result: GateResult, gate: str) -> list[Row]:
-    """Return the rows of a gate, worst first, with similar checks in one row.
+    """Return the rows of a gate for the table, worst first, with similar checks in one row.
 
-    `gate` is its name as shown.
+    `gate` is the name that is shown for the gate.
     """
     shown, undecided, passed = fold(result)
     lines = check_rows(result, shown[:_MOST], gate)
@@ -128,10 +128,11 @@ def rows(result: GateResult, gate: str) -> list[Row]:
 
 
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
-    """Divide the checks of a gate into those to show singly, undecided ones, and passed ones.
+    """Divide checks into those with a row each, and the undecided and the passed that share one.
 
-    Each list has the worst first. Undecided checks that lack evidence share a row if there are
-    four or more, and passed checks without a hint if there are two or more.
+    Each list has the worst check first. Undecided checks that lack evidence share a row if there
+    are four or more, and passed checks without a hint if there are two or more; otherwise their
+    list is empty.
     """
     checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]
@@ -147,7 +148,7 @@ def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
 def undecided_row(result: GateResult, checks: Sequence[Check], gate: str) -> Row:
     """Return one row for many undecided checks: the reason of the first, and a list of the others.
 
-    A check is listed by its slice, its subject, or both, whichever distinguishes it.
+    A check is listed by its slice, its subject, or both, as needed to tell it from the others.
     """
     sliced = [check for check in checks if check.group is not None]
     subjects, metrics = {check.subject for check in sliced}, {check.metric for check in sliced}
@@ -166,7 +167,7 @@ def undecided_row(result: GateResult, checks: Sequence[Check], gate: str) -> Row
 
 
 def check_rows(result: GateResult, checks: Sequence[Check], gate: str) -> list[Row]:
-    """Return a row per check; rows of different subjects or groups have different cells."""
+    """Return a row for each check; different subjects or groups remain distinct when shortened."""
     # the subject is left out if every check repeats the name of the gate
     names = {result.name, result.kind, result.name.partition(":")[2]}
     repeated = {check.subject for check in result.checks} <= names
@@ -245,7 +246,7 @@ def aside(result: GateResult, check: Check | None = None) -> str:
 
 
 def shorten_list(listed: str, most: int = _NOTE) -> str:
-    """Return a list such as ``"`a` (dates), `b` (texts)"``, cut at the end of an item if long."""
+    """Shorten a long list such as ``"`a` (dates), `b` (texts)"`` at the end of an item."""
     if len(listed) <= most:
         return clean(listed)
     whole = listed[:most].rpartition("), ")[0]
@@ -254,9 +255,9 @@ def shorten_list(listed: str, most: int = _NOTE) -> str:
 
 
 def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
-    """Return the provenance in clauses: the tables, the time of the run, the commit.
+    """Return clauses on the provenance: the tables, the time of the run, the commit.
 
-    A report may come from a file; entries that no run writes are left out.
+    Entries of another form, which a report loaded from a file can contain, are left out.
     """
     clauses = []
     tables = provenance.get("tables")
@@ -281,7 +282,7 @@ def provenance_clauses(provenance: Mapping[str, object]) -> list[str]:
 
 
 def metadata_clauses(metadata: Mapping[str, object]) -> list[str]:
-    """Return the metadata of a run in clauses, such as ``"version: 7"``."""
+    """Return the metadata of a run as clauses, such as ``"version: 7"``."""
     clauses = []
     for name, value in metadata.items():
         shown = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
@@ -291,5 +292,5 @@ def metadata_clauses(metadata: Mapping[str, object]) -> list[str]:
 
 
 def number_of(count: int, what: str) -> str:
-    """Return ``"1 gate"`` or ``"2 gates"``."""
+    """Return a count with its noun, as in ``"1 gate"`` or ``"2 gates"``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,6 +1,6 @@
-"""Figures as SVG: lists of shapes with attributes, which a template writes and escapes.
+"""Draw figures as SVG: as lists of shapes with attributes, which a template writes and escapes.
 
-Values beyond a limit and significant changes have a symbol besides their colour.
+Values beyond a limit and significant changes are marked by a symbol as well as a colour.
 """
 
 import math
@@ -37,7 +37,7 @@ class Shape(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The shapes of a figure, and its legend as pairs of a class and a text."""
+    """The shapes of a figure, and its legend as pairs of a CSS class and a text."""
 
     height: int
     shapes: list[Shape]
@@ -45,7 +45,7 @@ class Picture(NamedTuple):
 
 
 def draw(figure: Figure) -> Picture:
-    """Return the picture of a figure."""
+    """Draw a figure."""
     match figure:
         case Cells(cells=cells):
             legend = [("reference", "reference"), ("current", "data")]
@@ -253,7 +253,7 @@ def _trend(figure: Trend) -> Iterator[Shape]:
 def _shape(
     tag: str, name: str = "", text: str = "", hint: str = "", **attributes: float | str
 ) -> Shape:
-    """Return a shape; `name` is its class, and numbers are written with one decimal."""
+    """Return a shape with the CSS class `name`; numbers are written with one decimal."""
     written = {"class": f"mg-{name}"} if name else {}
     for key, value in attributes.items():
         written[key.replace("_", "-")] = value if isinstance(value, str) else f"{value:.1f}"
@@ -261,7 +261,7 @@ def _shape(
 
 
 def _short(labels: Iterable[str]) -> dict[str, str]:
-    """Return the names of rows by their labels; only names of bins get the sign for "at most"."""
+    """Return a short name for each label, in which "<=" in the name of a bin is written "≤"."""
     signs = {
         label: label.replace("<=", "≤") if _INTERVAL.fullmatch(label) else label for label in labels
     }
@@ -277,7 +277,7 @@ def _name(y: float, label: str, names: Mapping[str, str]) -> Shape:
 def _marker(
     name: str, label: str, x: float, *, top: float, bottom: float, other: float | None = None
 ) -> Iterator[Shape]:
-    """Yield a vertical line, and its label above, which is kept within the picture.
+    """Yield a vertical line and its label, which is above it and kept within the picture.
 
     The label is moved to one side if another line, at `other`, would cross it.
     """

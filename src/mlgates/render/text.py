@@ -1,4 +1,4 @@
-"""Plain text for a terminal: a table, worst first, with the reason below what did not pass."""
+"""Render plain text for a terminal: a table, worst first, with reasons for what did not pass."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ _COLOURS = {
 def to_text(thing: Report | GateResult, *, colour: bool = False) -> str:
     """Return a report, or the result of one gate, as a table that fits the terminal.
 
-    Names are wrapped, not shortened. The name of a gate is never broken: if it does not fit its
-    column, it has a line of its own. `colour` adds ANSI escapes.
+    Long subjects are wrapped. The name of a gate is neither wrapped nor shortened: if it does not
+    fit its column, it has a line of its own. `colour` adds ANSI escapes.
     """
 
     def paint(text: str, code: str) -> str:
@@ -92,7 +92,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _sizes(lines: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return the widths of the columns: natural ones if they fit, else those with fewest lines."""
+    """Return the widths of the columns: full widths if they fit, else those with fewest lines."""
     sizes = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     gaps = len(_GAP) * (len(sizes) - 1)
     if sum(sizes) + gaps <= width:
@@ -121,7 +121,7 @@ def _sizes(lines: Sequence[Sequence[str]], width: int) -> list[int]:
 
 
 def _layout(cells: Sequence[str], sizes: Sequence[int]) -> list[str]:
-    """Return the lines of a row of the table."""
+    """Return the lines of text for one row of the table."""
     verdict, gate, subject, measured, limit = cells
     parts = [_wrapped(subject, sizes[2]), _wrapped(measured, sizes[3]), [limit]]
     lines = []
@@ -151,7 +151,7 @@ def _padded(text: str, size: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Return the columns that a terminal needs for a text: two for each wide character."""
+    """Return how many columns of a terminal a text needs; wide characters need two."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)

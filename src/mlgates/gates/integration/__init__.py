@@ -1,4 +1,4 @@
-"""Integration: a model or an application works as its callers expect."""
+"""Integration: check that a model or an application answers as its callers expect."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,7 +30,7 @@ _NAMED = "two functions, `save` and `load`, or their names as 'module:function'"
 
 @dataclass(frozen=True, repr=False)
 class Integration(Gate):
-    """A model answers as an application needs it; each required property is a check.
+    """Check that a model answers calls as an application needs it, one property after another.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Integration(Gate):
         Whether the same rows must get the same answers again, immediately and after all other
         calls.
     row_independent : bool
-        Whether a row must get the same answer alone, in a batch, and in any order of rows.
+        Whether a row must get the same answer alone, in a batch, and in another order of rows.
     pure : bool
         Whether calls must change neither their input nor the state of the process: error state and
         random state of numpy, random state of Python, environment, working directory, locale,
@@ -49,8 +49,9 @@ class Integration(Gate):
         Whether calls from several threads at the same time must get the same answers as calls one
         after another.
     rtol : float
-        Largest relative difference of two numbers that count as the same; labels and integers
-        must be equal. A difference that rounding of the largest answer explains is allowed.
+        Largest relative difference between two numbers that count as the same answer; labels and
+        integers must be equal. A difference that is within the rounding of the largest answer is
+        allowed too.
     empty, missing, unseen, column_order : {"either", "answer", "refuse", "untried"}
         Expected behaviour for a table without rows, for a missing value in each column, for an
         unseen category in each text column, and for columns in another order: an answer (one finite
@@ -61,8 +62,8 @@ class Integration(Gate):
         in ``("joblib:dump", "joblib:load")``. The model that `load` returns in a new process must
         give the same answers. The gate stores the names.
     timeout : str, timedelta or float, optional
-        Longest time of one call. With it the model runs in a child process, so that a hang, a crash
-        or an exit is an ERROR of one property, and the other properties are still tested.
+        Longest time of one call. If given, the model runs in a child process: a hang, a crash or an
+        exit is then an ERROR of one property, and the other properties are still tested.
     rows : int
         Most rows to test with: a sample of `X`, drawn with a fixed seed.
     name, advisory, inconclusive, after
@@ -136,7 +137,7 @@ class Integration(Gate):
         super().__post_init__()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield a check for each property of the model, then of the application."""
+        """Yield a check for each property of the model, and then for each of the application."""
         _require_evidence(evidence)
         with show_progress(None, unit="call", shown=evidence.progress) as shown:
             shown.describe(str(self.name))
@@ -157,7 +158,7 @@ class Integration(Gate):
                     yield replace(check, group=group)
 
     def note(self, evidence: Evidence) -> str:
-        """Return the properties that can't be tested with this kind of rows, as a clause."""
+        """Return a clause that names the properties that can't be tested with rows of this kind."""
         if "model" not in evidence:
             return ""
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
@@ -184,7 +185,7 @@ class Integration(Gate):
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))
         if len(set(rows.names)) < len(rows.names):
             twice = next(name for name in rows.names if rows.names.count(name) > 1)
-            msg = f"two columns of the model's rows are named {twice!r}"
+            msg = f"the rows for the model have two columns named {twice!r}"
             raise EvidenceError(msg)
         classes, rtol, check = _classes(model), self.rtol, run_test
         with served(model, self._seconds) as serve:
@@ -238,7 +239,7 @@ class Integration(Gate):
 
 
 def _counted(serve: Serve, shown: Progress) -> Serve:
-    """Return a function that performs jobs and counts them for the progress bar."""
+    """Wrap `serve` so that each job is a step of the progress bar."""
 
     def counted(job: Job) -> list[Reply]:
         replies = serve(job)
@@ -284,7 +285,7 @@ def _classes(model: object) -> tuple[object, ...] | None:
 
 
 def _function_names(given: Any) -> tuple[str, str]:
-    """Return the names of two functions for another process to import; refuse other values."""
+    """Return two functions as names that another process can import, or raise OptionError."""
     names, hint = [], ""
     for item in given if isinstance(given, tuple | list) and len(given) == 2 else ():
         name = item

@@ -34,15 +34,15 @@ P = ParamSpec("P")
 
 
 class NotTestedError(Exception):
-    """A property could not be tested, so its check is INCONCLUSIVE; the message is a clause."""
+    """A property could not be tested; its check becomes INCONCLUSIVE, with this message."""
 
 
 class ContractError(Exception):
-    """The model broke its contract while a property was tested, so the check is an ERROR."""
+    """The model gave no usable answer while a property was tested; the check becomes an ERROR."""
 
 
 class Outcome(NamedTuple):
-    """Number of violations of a property among n rows, calls or cases, and a clause about them."""
+    """How many of n rows, calls or cases violate a property, with a clause that says so."""
 
     text: str
     violations: int
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
 def run_test(
     subject: str, metric: str, test: Callable[P, Outcome | None], *args: P.args, **options: P.kwargs
 ) -> list[Check]:
-    """Return the check of a property as a list, empty when its test does not apply."""
+    """Run the test of a property and return its check in a list; empty if it does not apply."""
     least, insufficient = 1, ""
     with suppress_errors() as caught:  # the other properties are still tested
         outcome = test(*args, **options)
@@ -84,7 +84,9 @@ def run_test(
 
 
 def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tuple[int, ...]]:
-    """Return a clause that counts the wrong rows, and the numbers of the first ten.
+    """Return a clause that counts the wrong rows, and the row numbers of the first ten.
+
+    `wrong` has one bool per tested row, and `at` has the numbers of these rows.
 
     Examples
     --------
@@ -97,7 +99,7 @@ def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tup
 
 
 def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "rows") -> Outcome:
-    """Return the outcome with the clause `good` when no row is wrong, else with `bad`."""
+    """Return the outcome of a test of rows; its clause is `good` if no row is wrong, else `bad`."""
     if not wrong.any():
         return Outcome(good, 0, len(wrong), {"rows": ()})
     counted, rows = count_rows(wrong, at, noun)
@@ -105,7 +107,7 @@ def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "ro
 
 
 def sample_positions(n: int, most: int) -> Positions:
-    """Return at most `most` of the positions 0 to n - 1 in order, drawn with a fixed seed."""
+    """Draw at most `most` of the numbers 0 to n - 1 with a fixed seed, and return them in order."""
     if n <= most:
         return np.arange(n, dtype=np.intp)
     drawn = np.random.default_rng(SEED).choice(n, size=most, replace=False)
@@ -122,7 +124,7 @@ def require_same_index(requests: Any, responses: Any) -> None:
 
 
 class Differences:
-    """Compare answers, and describe what differed."""
+    """Compare answers with expected answers, and describe the differences found."""
 
     def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
         self.rtol = rtol
@@ -151,7 +153,7 @@ class Differences:
         return not same
 
     def failed(self, reply: Reply) -> None:
-        """Record a call without an answer."""
+        """Record a call that failed, so that it gave no answer."""
         self._failed += 1
         self._problem = self._problem or reply.problem
 
@@ -161,7 +163,7 @@ class Differences:
         return self._failed > 0
 
     def described(self, noun: str) -> str:
-        """Return the difference and the failed calls as clauses, each after a semicolon."""
+        """Return clauses on the largest or first difference and on failed calls, or ""."""
         text = ""
         if self._relative:
             text += f"; the largest difference is {self._absolute:.3g} (relative "
@@ -175,7 +177,10 @@ class Differences:
 
 
 class _ConcurrentCalls(NamedTuple):
-    """Concurrent calls, each on a part of the sample, with the answers of serial calls."""
+    """Calls to make at the same time, each on a part of the sample, and the answers expected.
+
+    The expected answers are those that the same calls got one after another.
+    """
 
     job: Job
     parts: Sequence[Positions]
@@ -183,7 +188,7 @@ class _ConcurrentCalls(NamedTuple):
 
 
 class _Caller:
-    """A model or an application with the sample of rows or requests for its calls."""
+    """A model or an application, and the sample of rows or requests that it is called with."""
 
     kind: Literal["model", "application"]
     noun: Literal["rows", "requests"]
@@ -202,11 +207,11 @@ class _Caller:
 
     @property
     def name(self) -> str:
-        """The names of all methods for a sentence."""
+        """The called methods as words, such as "`predict` and `predict_proba`"."""
         return " and ".join(map(self.called, self.methods))
 
     def called(self, method: Method) -> str:
-        """Return the name of a method for a sentence."""
+        """Return a method as words: "`predict`", "the model" or "the application"."""
         return f"the {self.kind}" if self.is_function else f"`{method}`"
 
     def perform(self, job: Job) -> list[Reply]:
@@ -216,7 +221,7 @@ class _Caller:
         return replies
 
     def record(self, replies: Sequence[Reply]) -> None:
-        """Record the side effects of one job, except of calls that ended their process."""
+        """Record the side effects of a job's calls, except of those that ended their process."""
         ended = [reply for reply in replies if reply.kind != "stopped"]
         self.changes += [(reply.changed_inputs, reply.changed_state) for reply in ended]
         self.printed += ended[0].printed if ended else 0
@@ -228,7 +233,7 @@ class _Caller:
             raise NotTestedError(few if self.n else f"nothing to measure: 0 {self.noun}")
 
     def fail(self, method: Method, reply: Reply, given: str) -> NoReturn:
-        """Raise ContractError for a call that got no answer."""
+        """Raise ContractError for a call that got no answer; `given` describes its input."""
         who = self.called(method)
         if reply.kind == "stopped":
             msg = f"while {who} was given {given}, the {self.kind}'s process {reply.problem}"
@@ -244,7 +249,10 @@ class _Caller:
         at: Positions | None = None,
         differences: Differences | None = None,
     ) -> Outcome:
-        """Return a row outcome; `at` has the positions in the sample of the rows tested."""
+        """Return the outcome of a test of rows, with a clause on the differences.
+
+        `at` has the positions of the tested rows in the sample; by default all were tested.
+        """
         at = self.positions if at is None else self.positions[at]
         if differences is not None:
             noun = self.answer_noun
@@ -270,26 +278,26 @@ class ModelCaller(_Caller):
         self._first: dict[Method, Reply] = {}
 
     def call(self, method: Method, value: Any, *, advance_rng: bool = False) -> Reply:
-        """Return the reply to one call with a container of rows."""
+        """Call a method with a table, an array or a list of rows, and return the reply."""
         names = self.column_names
         return self.perform(Job(method, (value,), advance_rng=advance_rng, column_names=names))[0]
 
     def answer(self, method: Method, value: Any, given: str, *, advance_rng: bool = False) -> Array:
-        """Return the answer to one call; raise ContractError when there is none."""
+        """Call a method and return its answer; raise ContractError if it gave none."""
         reply = self.call(method, value, advance_rng=advance_rng)
         if reply.kind != "answer":
             self.fail(method, reply, given)
         return np.asarray(reply.answer)
 
     def first_reply(self, method: Method) -> Reply:
-        """Return the reply to the whole sample, which is requested once."""
+        """Return the reply to the whole sample; the method is called for it only once."""
         if method not in self._first:
             self.need(1)
             self._first[method] = self.call(method, self.table.value)
         return self._first[method]
 
     def first_answer(self, method: Method) -> Array:
-        """Return the answer to the whole sample; raise NotTestedError when there is none."""
+        """Return the first answer to the whole sample; raise NotTestedError if there was none."""
         reply = self.first_reply(method)
         if reply.kind != "answer":
             msg = f"{self.called(method)} gave no answer to compare with"
@@ -297,7 +305,7 @@ class ModelCaller(_Caller):
         return np.asarray(reply.answer)
 
     def different(self, differences: Differences, given: str, at: Positions | None = None) -> Mask:
-        """Return which rows get another answer than at first; `at` is another order of rows."""
+        """Call again, with the rows in the order `at`, and return which rows get another answer."""
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
         for method in self.methods:
@@ -307,7 +315,7 @@ class ModelCaller(_Caller):
         return wrong
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return calls of the last method on parts of the sample, one part for each thread."""
+        """Return the calls for the test of threads: one part of the sample for each thread."""
         self.need(2)
         method = self.methods[-1]
         self.first_answer(method)
@@ -318,11 +326,11 @@ class ModelCaller(_Caller):
         return [_ConcurrentCalls(job, parts, expected)]
 
     def differences(self, rtol: float) -> Differences:
-        """Return an empty record of differences."""
+        """Return a new record of differences between answers."""
         return Differences(rtol)
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return which rows of a reply have no answer, or another than the expected one."""
+        """Return which rows of a reply have no answer, or not the expected one."""
         if reply.kind != "answer":
             differences.failed(reply)
             return np.ones(len(expected), dtype=np.bool_)
@@ -341,7 +349,7 @@ class ApplicationCaller(_Caller):
         items = [_as_list(value) for value in (requests, responses)]
         n, other = map(len, items)
         if n != other:
-            msg = f"`golden_X` has {n:,} requests, `golden_pred` {other:,} responses"
+            msg = f"`golden_X` has {n:,} requests, but `golden_pred` has {other:,} responses"
             raise EvidenceError(msg)
         require_same_index(requests, responses)
         positions = sample_positions(n, most)
@@ -349,7 +357,7 @@ class ApplicationCaller(_Caller):
         self.requests, self.expected = ([values[i] for i in positions] for values in items)
 
     def _send_all(self, *, advance_rng: bool = False) -> list[Reply]:
-        """Send one request after another and return the replies, until one stops the process."""
+        """Return the replies to all requests, sent in order until one ends the process."""
         replies: list[Reply] = []
         for request in self.requests:
             replies += self.perform(Job("application", (request,), advance_rng=advance_rng))
@@ -359,11 +367,11 @@ class ApplicationCaller(_Caller):
 
     @cached_property
     def first_replies(self) -> list[Reply]:
-        """The replies to the sample, sent once."""
+        """The first replies to all requests of the sample."""
         return self._send_all()
 
     def first_responses(self) -> list[Any]:
-        """Return the responses to the sample; raise NotTestedError when one is missing."""
+        """Return the first response to each request; raise NotTestedError if one is missing."""
         replies = self.first_replies
         if any(reply.kind != "answer" for reply in replies):
             msg = f"{self.name} gave no response to compare with"
@@ -372,7 +380,7 @@ class ApplicationCaller(_Caller):
         return [reply.answer for reply in replies]
 
     def different(self, differences: Differences, given: str) -> Mask:
-        """Return which requests get no response or another one than at first."""
+        """Send all requests again; return which get no response or another one than at first."""
         first = self.first_responses()
         replies = self._send_all(advance_rng=True)
         if replies[-1].kind == "stopped":
@@ -381,7 +389,7 @@ class ApplicationCaller(_Caller):
         return np.array([differences.response(value, reply) for value, reply in pairs])
 
     def concurrent_calls(self) -> list[_ConcurrentCalls]:
-        """Return concurrent calls on groups of requests, one request for each thread."""
+        """Return the calls for the test of threads: groups of requests, one for each thread."""
         first = self.first_responses()
         self.need(2)
         threads = min(_THREADS, self.n)
@@ -394,7 +402,7 @@ class ApplicationCaller(_Caller):
         return groups
 
     def differences(self, rtol: float) -> Differences:
-        """Return an empty record of differences from the first responses."""
+        """Return a new record of differences between responses and the first responses."""
         return Differences(rtol, self.first_responses())
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:

@@ -1,4 +1,4 @@
-"""Test the properties of a model or an application; each test returns its violations."""
+"""Tests of the properties of a model or an application; each returns its violations."""
 
 import math
 import os
@@ -59,7 +59,7 @@ _NEARLY_ALL = 0.9
 
 
 def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | None) -> Outcome:
-    """Test that a method gives one answer per row, with the columns in the order of `classes_`."""
+    """Test that a method gives one answer per row, and probabilities in the order of `classes_`."""
     reply = caller.first_reply(method)
     what = f"{caller.n:,} rows" if caller.n > 1 else "1 row"
     if reply.kind != "answer":
@@ -82,7 +82,7 @@ def output(caller: ModelCaller, method: Method, classes: tuple[object, ...] | No
     others = sum(not answers.same_value(classes[i], label, 0.0) for i, label in pairs)
     details["otherwise"] = others
     if others:
-        text += f"; `predict` gives another class than the most probable one in {others:,}"
+        text += f"; in {others:,} of them `predict` does not give the most probable class"
     # A column belongs to another class if it is the most probable one in nearly all rows that
     # `predict` gives to that class. With a threshold, or with classes that can hardly be separated,
     # one column is the most probable for several classes: then none counts as moved.
@@ -192,8 +192,8 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
         batch = caller.first_answer(method)[at]
         alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
         wrong |= differences.rows(batch, np.concatenate(alone))
-    good = f"rows one by one got the same answers as in a batch of {caller.n:,}"
-    bad = f"got another answer alone than in a batch of {caller.n:,}"
+    good = f"rows one by one got the same answers as in a batch of {caller.n:,} rows"
+    bad = f"got another answer alone than in a batch of {caller.n:,} rows"
     return caller.outcome(wrong, good, bad, at, differences)
 
 
@@ -216,9 +216,9 @@ def shuffled(n: int) -> Positions:
 
 
 def concurrent(caller: Caller, rtol: float) -> Outcome:
-    """Test that concurrent calls give the same answers as calls one after another.
+    """Test that calls from several threads get the same answers as calls one after another.
 
-    They are repeated a fixed number of times, or until an answer is wrong.
+    The calls are repeated a fixed number of times, or until an answer is wrong.
     """
     groups = caller.concurrent_calls()
     differences = caller.differences(rtol)
@@ -250,7 +250,7 @@ def concurrent(caller: Caller, rtol: float) -> Outcome:
 
 
 def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) -> Outcome:
-    """Test that golden rows get their expected answers."""
+    """Test that the rows of `golden_X` get the answers in `golden_pred`."""
     rows = rows_like(given)
     require_same_index(given, expected)
     if kind_of(expected) in ("pandas", "polars"):
@@ -284,7 +284,7 @@ def golden_answers(caller: ModelCaller, given: Any, expected: Any, rtol: float) 
 
 
 def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
-    """Test that golden requests get their expected responses."""
+    """Test that the requests in `golden_X` get the responses in `golden_pred`."""
     first = caller.first_responses()
     try:
         expected = [plain(response) for response in caller.expected]
@@ -353,8 +353,8 @@ def empty_table(caller: ModelCaller, declared: Behaviour) -> Outcome | None:
 def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome | None:
     """Test that a missing value, or an unseen category, is answered or refused as declared.
 
-    It is put into each column of a row that the model answers. Returns None when no column can hold
-    such a value, unless the behaviour is declared.
+    The value is put into one column after another of a row that the model answers. Returns None if
+    no column can hold such a value and the declared behaviour is "either".
     """
     table = caller.table
     if declared == "untried" or not caller.n:
@@ -369,7 +369,7 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
         return None
     answered = np.flatnonzero(~answers.undefined(caller.first_answer("predict")))
     if not len(answered):
-        msg = f"{caller.called('predict')} gave no row a finite answer"
+        msg = f"{caller.called('predict')} gave a finite answer to none of the rows"
         raise NotTestedError(msg)
     row = type(table)(table.take([int(answered[0])]))
     cases: list[tuple[Method, Any]] = [("predict", row.constant(i, cell)) for i in columns]
@@ -379,7 +379,7 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
 def _behaviour(
     caller: ModelCaller, subject: str, declared: Behaviour, cases: list[tuple[Method, Any]]
 ) -> Outcome:
-    """Call with each case of unusual input, and count the cases that are not as declared."""
+    """Call the model with each case of unusual input, and count those not handled as declared."""
     what = _INPUTS[subject]
     answered, refusals, wrong, undefined_ones = 0, list[Reply](), list[str](), False
     for method, value in cases:
@@ -433,7 +433,7 @@ def _unexplained(subject: str) -> str:
 
 
 def _shortened(refusal: Reply) -> str:
-    """Return the exception of a refusal, cut where it is long."""
+    """Return the message of the exception of a refusal, shortened if it is long."""
     text = refusal.problem.removeprefix("raised ")
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
@@ -441,7 +441,7 @@ def _shortened(refusal: Reply) -> str:
 def reordered_columns(caller: ModelCaller, declared: Behaviour, rtol: float) -> Outcome | None:
     """Test that columns in another order change no answer, or are refused, as declared.
 
-    Returns None when columns have no names, or there is only one.
+    Returns None if the columns have no names, or if there is only one column.
     """
     table, n = caller.table, caller.n
     if declared == "untried" or not table.named or len(table.names) < 2 or not n:
@@ -489,7 +489,7 @@ def memory(caller: ModelCaller) -> Outcome:
     if late <= left:
         return Outcome(f"{many} left no more memory in use", 0, calls)
     if early <= left:
-        msg = "memory grew in some of the calls only, so a leak is not certain"
+        msg = "memory grew in only some of the calls, so a leak is not certain"
         raise NotTestedError(msg)
     text = f"{many} each left more than {left:,} bytes in use"
     return Outcome(text, 1, calls)

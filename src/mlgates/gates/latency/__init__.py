@@ -1,4 +1,4 @@
-"""Latency: answer times are within a limit, and not slower than those of production."""
+"""Latency: check answer times against a limit, or against the model in production."""
 
 import math
 from collections.abc import Iterator
@@ -43,19 +43,20 @@ _LARGE, _ODD_LARGE = 5, 100
 
 @dataclass(frozen=True, repr=False)
 class Latency(Gate):
-    """A quantile of answer times is within a limit, or near that of the model in production.
+    """Check that a quantile of answer times is within a limit, or close to production's.
 
     The gate uses `latencies` as given, or else measures calls of `model` on rows of `X`. The
     verdict follows from an interval of order statistics, which assumes no distribution and agrees
     with Clopper and Pearson's interval of the share of calls beyond the limit. Calls that depend on
-    earlier ones count as fewer independent calls; if these are too few, the interval follows from
-    the quantiles of blocks of calls. Too few calls for the quantile are INCONCLUSIVE, with the
-    number that is needed.
+    earlier calls count as fewer independent calls. If these are too few, the interval is computed
+    from the quantiles of blocks of calls. Too few calls for the quantile are INCONCLUSIVE, and the
+    reason says how many are needed.
 
     Parameters
     ----------
     quantile : str
-        "p50", "p95", "p99", "p99.9", ..., or "mean" or "max", which decide by the estimate.
+        "p50", "p95", "p99", "p99.9", ..., or "mean" or "max", which are compared with the limit
+        without an interval.
     at_most : str, timedelta or float, optional
         Largest latency: "20ms", a ``timedelta`` or seconds. At least one of `at_most` and
         `max_slowdown` is given; each is a check.
@@ -69,27 +70,29 @@ class Latency(Gate):
         take longer.
     warmup : int
         Calls before the measurement, which don't count; the first one is reported separately.
-        Without `calls`, fewer if they take longer than 2 seconds.
+        Without `calls`, warming up ends after 2 seconds at the latest.
     batch_size : int
         Rows per call.
     rate : float, optional
-        Calls per second, sent on a schedule whether or not the model keeps up: latency then counts
-        from the time when a call was due. Without it each call follows the answer of the last, and
-        service time is measured.
+        Calls per second, sent on a schedule whether or not the model keeps up; latency is then
+        counted from the scheduled time of a call. Without `rate`, each call starts after the answer
+        to the one before, and its service time is measured.
     decide_by : {"interval", "estimate"}
-        "estimate": the quantile of the calls decides, without regard to chance.
+        "interval": the whole interval must be within the limit. "estimate": the quantile itself is
+        compared with the limit.
     confidence : float
-        Of the two-sided interval.
+        Confidence level of the two-sided interval.
     cold_at_most : str, timedelta or float, optional
-        Largest duration of the very first call, a check of its own.
+        Largest duration of the very first call; if given, it has a check of its own.
     max_failed : float
-        Largest share of calls that may fail; a check of its own when a call fails. A failed call
-        has an infinite latency.
+        Largest share of calls that may fail; it has a check of its own if a call fails. A failed
+        call has an infinite latency.
     expected_interval : str, timedelta or float, optional
-        For latencies measured in a closed loop: the time between two calls of one sender. Calls
-        that were not sent while it waited for an answer are then added, as in HdrHistogram.
+        For latencies measured in a closed loop (each call waits for the answer to the one before):
+        the planned time between two calls. Calls that were not sent during a long wait are then
+        added, as in HdrHistogram.
     seed : int
-        For drawing rows, before the time is measured.
+        Seed of the generator that draws the rows of the calls.
     disable_gc : bool
         Whether to disable the garbage collector; in production it usually runs.
     name, advisory, inconclusive, after
@@ -117,8 +120,8 @@ class Latency(Gate):
         summary="a quantile of answer times, given or measured, within a limit or against "
         "production",
         metrics={
-            "`p95` and the like, `first_call`": "a time",
-            "`slowdown`, `failed`": "share of production's time; share of calls",
+            "`p95` and other quantiles, `first_call`": "a time",
+            "`slowdown`, `failed`": "share of production's time; share of all calls",
         },
         fewest_rows='as many calls as the quantile needs: 368 for `"p99"` at 95 %',
         forgives="an interval of the quantile, or of the slowdown, that includes the limit. "
@@ -168,7 +171,7 @@ class Latency(Gate):
         super().__post_init__()
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield checks of the limit and the slowdown, of the first call, and of failed calls."""
+        """Yield checks of the quantile, the slowdown, the first call and the failed calls."""
         empty = Latencies(np.empty(0), self.quantile, self.confidence)
         plan = Plan(
             calls=self.calls or empty.least,
@@ -198,7 +201,7 @@ class Latency(Gate):
             text, insufficient = "the first call failed", ""
             if first is None:
                 text = "the duration of the first call is not known"
-                insufficient = "given latencies do not include it; measure a model"
+                insufficient = "given latencies do not include it; give a model instead"
             elif math.isfinite(first):
                 text = f"the first call took {format_value(first, limit, 's')}"
             method = "first call of the model by this gate"
@@ -223,7 +226,7 @@ class Latency(Gate):
             yield Check.judge(_SUBJECT, "failed", measurement, limit, unit="share", said=text)
 
     def _limit_checks(self, series: dict[str, Latencies]) -> Iterator[Check]:
-        """Yield the checks of the limit and of the slowdown."""
+        """Yield the checks of the quantile against `at_most` and of the slowdown."""
         candidate = series["latencies"]
         if self.at_most is not None:
             yield self._check(candidate, Limit(at_most=seconds(self.at_most)))
@@ -232,7 +235,7 @@ class Latency(Gate):
             yield self._check(candidate, limit, series["production_latencies"])
 
     def _check(self, series: Latencies, limit: Limit, production: Latencies | None = None) -> Check:
-        """Return the check of the limit, or of the slowdown against production."""
+        """Return the check of the quantile, or of the slowdown if `production` is given."""
         share, level = series.share, series.confidence
         unit: Literal["s", "share"] = "s" if production is None else "share"
         details: dict[str, object]
@@ -339,9 +342,9 @@ class Latency(Gate):
         )
 
     def _insufficient(self, series: Latencies, whose: str, *, clear: bool) -> tuple[str, str]:
-        """Return why calls are too few to decide, and a hint; empty texts when they suffice.
+        """Return the reason if calls are too few to decide, and a hint; else empty texts.
 
-        Fewer independent calls suffice when the interval is clearly beyond the limit.
+        With `clear`, the interval does not contain the limit, and fewer independent calls suffice.
         """
         least, effective = series.least, series.dependence.effective
         if clear and not series.is_given and effective >= _FEW:
@@ -375,7 +378,7 @@ class Latency(Gate):
         ends: tuple[float, float] | None,
         production: Latencies | None,
     ) -> int | None:
-        """Return how many calls would be enough to decide when the interval contains the limit."""
+        """Return how many calls would be enough to decide; None if the number is not known."""
         n, level = series.n, series.confidence
         if production is not None:
             needed = rows_needed(value, ends, limit, n, level)
@@ -394,7 +397,7 @@ class Latency(Gate):
         return None if needed is None else max(needed, rounded_up(1.25 * n))
 
     def _unit_hint(self, series: Latencies, limit: Limit) -> str:
-        """Return a hint when the limit or the latencies seem to be in another unit."""
+        """Return a hint if the limit or the latencies seem to be in milliseconds, else ""."""
         median = latencies.table(series.ordered).get("p50", math.inf)
         if math.isinf(median):
             return ""
@@ -404,12 +407,12 @@ class Latency(Gate):
             write = f"write '{bare:g}ms' for milliseconds"
             return f"{most}; a number without a unit is in seconds: {write}"
         if times * _ODD_GIVEN < 1 and median >= 1:
-            return "latencies are in seconds; are these milliseconds?"
+            return "latencies are read as seconds; are these milliseconds?"
         return ""
 
 
 def _remedy(series: Latencies, needed: int) -> str:
-    """Return the clause that says how many calls would be enough, and which option makes them."""
+    """Return a clause on how many calls would be enough, and on the option that sets them."""
     text, timing = enough(needed, "calls"), series.measured and series.measured.timing
     if timing:
         took = format_number(float(timing.service.mean()) * needed, "s")
@@ -418,5 +421,5 @@ def _remedy(series: Latencies, needed: int) -> str:
 
 
 def _finite(value: object) -> object:
-    """Return a value for the details: None for infinity."""
+    """Return the value, or None if it is infinite, for the details in JSON."""
     return None if value == math.inf else value

@@ -36,9 +36,9 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def quantile_share(given: object) -> Fraction | None:
-    """Return the share of calls up to a quantile; None for the mean and the largest latency.
+    """Convert the name of a quantile to a share of calls; "mean" and "max" to None.
 
-    Raises OptionError for other names, p0 and p100.
+    Raises OptionError for other names, and for p0 and p100.
 
     Examples
     --------
@@ -69,10 +69,10 @@ def quantile_share(given: object) -> Fraction | None:
 
 @dataclass(frozen=True, eq=False)
 class Latencies:
-    """Latencies of one model in the order of the calls, with one statistic of them.
+    """Latencies of one model in the order of the calls, and one statistic of them.
 
-    Seconds are positive, and infinite for a failed call; they include those added for calls that
-    were not sent.
+    `seconds` are positive, and infinite for a failed call. They include the latencies added for
+    calls that were not sent (`expected_interval`).
     """
 
     seconds: Floats
@@ -86,17 +86,17 @@ class Latencies:
 
     @property
     def n(self) -> int:
-        """Number of calls."""
+        """Number of latencies."""
         return len(self.seconds)
 
     @cached_property
     def share(self) -> Fraction | None:
-        """The share of calls up to the quantile; None for the mean and the largest latency."""
+        """The quantile as a share of calls, 0.99 for "p99"; None for the mean and the maximum."""
         return quantile_share(self.quantile)
 
     @property
     def least(self) -> int:
-        """Fewest calls that can decide."""
+        """Smallest number of calls with which a check of this statistic can be decided."""
         share = self.share
         return _LEAST if share is None else stats.least_calls(float(share), self.confidence)
 
@@ -112,13 +112,13 @@ class Latencies:
 
     @cached_property
     def dependence(self) -> stats.Dependence:
-        """Dependence of calls on those before them, for this statistic."""
+        """How much latencies depend on earlier ones, and how many independent calls they equal."""
         share = 0.5 if self.share is None else float(self.share)
         return stats.dependence(self.seconds, share, self.confidence)
 
     @cached_property
     def value(self) -> float | None:
-        """The statistic; None without calls."""
+        """The quantile, the mean or the maximum; None if there are no calls."""
         if not self.n:
             return None
         if self.share is not None:
@@ -127,7 +127,7 @@ class Latencies:
 
     @cached_property
     def interval(self) -> stats.Interval | None:
-        """The interval of the statistic; an end may be infinite. None for the largest latency."""
+        """The interval of the statistic, possibly with an infinite end; None for the maximum."""
         if not self.n or self.quantile == "max":
             return None
         if self.share is None:
@@ -139,10 +139,11 @@ class Latencies:
 
     @cached_property
     def by_blocks(self) -> stats.Interval | None:
-        """The interval from blocks of calls, if too few are independent for order statistics.
+        """The interval from quantiles of blocks of calls, used if independent calls are too few.
 
-        None when slow calls come in clusters that the other calls don't show: blocks without a
-        cluster say nothing about the next one.
+        None if independent calls are enough. Also None if slow calls come in clusters while the
+        other calls are independent: most blocks then have no cluster, and show nothing about the
+        next one.
         """
         share, calls = self.share, self.dependence
         if share is None or calls.inflation <= 1 or self.n < self.least or self.is_sorted:
@@ -155,7 +156,7 @@ class Latencies:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether latencies only rise or only fall, so that the order of the calls was lost."""
+        """Whether latencies only rise or only fall, so the order of the calls was lost."""
         if self.n < 3 or self.ordered[0] == self.ordered[-1]:
             return False
         orders = self.ordered, self.ordered[::-1]
@@ -163,7 +164,7 @@ class Latencies:
 
     @property
     def saturated(self) -> str:
-        """Why latencies of an open loop have no meaning, as a clause; empty if they have one."""
+        """Why latencies at a fixed rate are meaningless: the model did not keep up; else ""."""
         timing = None if self.measured is None else self.measured.timing
         if timing is None or not timing.saturated:
             return ""
@@ -173,7 +174,7 @@ class Latencies:
 
 
 def table(ordered: Floats) -> dict[str, float]:
-    """Return the usual quantiles of latencies in ascending order.
+    """Return the usual quantiles by name, from latencies in ascending order.
 
     Examples
     --------
@@ -189,7 +190,8 @@ def table(ordered: Floats) -> dict[str, float]:
 def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
     """Count finite latencies in bins of equal width on a logarithmic scale.
 
-    All series have the same edges, at most 60 bins. Empty dicts where no latency is finite.
+    All series have the same edges, with at most 60 bins. The dicts are empty if no latency is
+    finite.
 
     Examples
     --------
@@ -214,7 +216,7 @@ def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
 def slowdown_of(
     candidate: Latencies, production: Latencies
 ) -> tuple[float | None, stats.Interval | None]:
-    """Return the slowdown as a share and its interval; None when undefined."""
+    """Return the slowdown as a share (0.1 is 10 %), and its interval; each None if undefined."""
     value, base = candidate.value, production.value
     if value is None or base is None or math.isinf(base):
         return None, None
@@ -239,7 +241,7 @@ def format_latency(value: float | None, limit: Limit | None = None) -> str:
 
 
 def format_interval(interval: stats.Interval | None, unit: str, confidence: float) -> str:
-    """Format an interval; an unknown end is left out.
+    """Format an interval; an infinite end is left out.
 
     Examples
     --------
@@ -265,17 +267,17 @@ def read_latencies(
     *,
     is_decided: Callable[[dict[str, Latencies]], bool],
 ) -> dict[str, Latencies]:
-    """Return latencies by name: as given, or else measured in turns.
+    """Return latencies by name, as given or else measured; models are called in turns.
 
-    `empty` has the statistic and the confidence. `interval` is the time in seconds between two
-    calls of a sender, to correct for calls that were not sent. Unless the plan fixes the number of
-    calls, they end when `is_decided` says so of the latencies measured so far.
+    `empty` has the statistic and its confidence, but no latencies. `interval` is
+    `expected_interval` in seconds. If `plan` does not fix the number of calls, they end as soon as
+    `is_decided` is true for the latencies measured so far.
     """
     rest = [name for name in names if name not in evidence]
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]
     if missing:
         needed = " and ".join(f"`{name}`, or `{MODELS[name]}` and `X`" for name in missing)
-        msg = f"needs {needed}, which was not given"
+        msg = f"the gate needs {needed}, which was not given"
         raise EvidenceError(msg)
 
     given = {
@@ -344,9 +346,9 @@ def read_latencies(
 
 
 def latencies_of(column: Column) -> Floats:
-    """Return given latencies in seconds; an infinite one is a failed request.
+    """Return given latencies in seconds; an infinite latency is a failed request.
 
-    Durations are converted from their unit. Raises EvidenceError for values that are not positive.
+    Durations are converted to seconds. Raises EvidenceError for values that are not positive.
 
     Examples
     --------
