@@ -1,4 +1,4 @@
-"""Holds every report that a test makes to the published JSON Schema; no test is timed."""
+"""Validate every report that a test makes with the published JSON Schema."""
 
 import json
 from functools import wraps

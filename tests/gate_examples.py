@@ -1,4 +1,4 @@
-"""A table that all gates pass on, and what an example of a gate is.
+"""A table on which all gates pass, and the class of the examples of gates.
 
 Each gate's test file in `tests/gates` ends in `EXAMPLES`, at least two: one with the default
 options, others until each option was changed. `test_every_gate.py` holds them to the laws.
@@ -19,7 +19,7 @@ ROWS = 120
 
 
 def people() -> pa.Table:
-    """A table that every example passes on."""
+    """A table on which every example passes."""
     rows = range(ROWS)
     return pa.table(
         {
@@ -56,7 +56,7 @@ def younger(table) -> list[bool]:
 
 
 class NoIncome(Exception):
-    """What the model says of rows it can't answer."""
+    """Raised by the model for rows without an income."""
 
 
 class Incomes:
@@ -88,7 +88,7 @@ def read(path: str) -> Incomes:
 
 @dataclass(frozen=True)
 class Example:
-    """A gate, and the evidence that it passes on besides the table of people."""
+    """A gate, and the evidence with which it passes, in addition to the table of people."""
 
     id: str
     gate: mg.Gate
@@ -106,7 +106,7 @@ class Example:
     slow: bool = False
 
     def evidence(self, table: object | None = None) -> dict[str, object]:
-        """Evidence with this table, or with the honest one."""
+        """Return the evidence with this table; by default with the table of people."""
         if not self.place:
             return dict(self.others)
         return {self.place: people() if table is None else table, **self.others}

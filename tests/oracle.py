@@ -1,4 +1,4 @@
-"""What may pass, in plain Python: written from the specification, and importing nothing of it.
+"""When gates may pass, in plain Python: written from the documentation, without mlgates.
 
 A table is a mapping of names to ``(kind, cells)``; cells are Python values, None or NaN where
 missing.
@@ -27,7 +27,7 @@ def is_missing(cell):
 
 
 def same(a, b):
-    """Whether two values are one: a bool is no number, a text no number, a date no moment."""
+    """Return whether two values are equal; bools, texts, numbers, dates and datetimes differ."""
     if isinstance(a, bool) or isinstance(b, bool):
         return isinstance(a, bool) and isinstance(b, bool) and a is b
     if isinstance(a, str) or isinstance(b, str):

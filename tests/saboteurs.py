@@ -45,7 +45,7 @@ def chances(age: np.ndarray, income: np.ndarray, countries: list[str]) -> np.nda
 
 
 class Honest:
-    """Refuses unusual tables; a row's answer depends on that row alone. Rows may be an array."""
+    """A correct model: it refuses unusual tables, and an answer depends only on its row."""
 
     classes_ = np.array(["no", "yes"])
 
@@ -74,7 +74,7 @@ class Honest:
 
 
 class Tabular(Honest):
-    """The same with its probabilities in a table, whose columns are in any order."""
+    """A correct model that returns probabilities in a table, with columns in any order."""
 
     columns = (1, 0)
 
@@ -89,7 +89,7 @@ class Tabular(Honest):
 
 
 class Values(Honest):
-    """The same as a regression."""
+    """A correct model that predicts numbers."""
 
     classes_ = None
     predict_proba = None
@@ -208,7 +208,7 @@ class Noisy(Values):
 
 
 class NoisyByAll(Values):
-    """Draws from the random numbers that all share."""
+    """Uses the global random generators."""
 
     def predict(self, X):
         return super().predict(X) + np.random.normal(size=len(X))  # noqa: NPY002
@@ -220,7 +220,7 @@ class NoisyByPython(Values):
 
 
 class Learns(Values):
-    """Answers otherwise once it has been given nothing."""
+    """Gives other answers after it was called without rows."""
 
     seen = 0.0
 
@@ -241,14 +241,14 @@ class ByPlace(Values):
 
 
 class ByFirst(Values):
-    """Alone as in a batch that begins with the same row."""
+    """Its answers depend on the first row of the batch."""
 
     def predict(self, X):
         return super().predict(X) + (len(X) > 1) * 0.01 * X["age"].iloc[:1].sum()
 
 
 class Unsafe(Values):
-    """Keeps its input where all threads find it."""
+    """Stores its input in an attribute that all threads share."""
 
     def predict(self, X):
         self.buffer = super().predict(X)
@@ -261,7 +261,7 @@ def in_thread() -> bool:
 
 
 class UnsafeAtTimes(Values):
-    """Answers otherwise in one of very many calls from threads."""
+    """Gives another answer in one of very many concurrent calls."""
 
     def __init__(self):
         self.turns = itertools.count()
@@ -284,7 +284,7 @@ class KeepsInputs(Values):
 
 
 class KeepsNow(Values):
-    """Keeps a lot, once, near the end of the calls whose memory is looked at."""
+    """Keeps much memory once, near the end of the calls for which memory is measured."""
 
     def __init__(self):
         self.traced, self.seen = 0, []
@@ -297,7 +297,7 @@ class KeepsNow(Values):
 
 
 class Caches(Values):
-    """Keeps an answer for the same rows: what it holds does not grow."""
+    """Caches the answers for the same rows, so its memory does not grow."""
 
     def __init__(self):
         self.seen = {}
@@ -517,7 +517,7 @@ class Mute(Values):
 
 
 class Stops(Values):
-    """Refuses no rows without a word, as what hashes texts may do."""
+    """Raises StopIteration without a message for a table without rows."""
 
     def predict(self, X):
         if len(X) == 0:

@@ -1,4 +1,4 @@
-"""The whole of what a user writes, from imports to the saved report, on made data: it passes."""
+"""A complete example, from imports to the saved report, passes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -93,7 +93,7 @@ def test_the_example_of_a_release_passes(evidence, tmp_path):
     assert eval(repr(SUITE), vars(mg)) == SUITE  # noqa: S307
 
 
-def test_a_model_that_lost_a_feature_is_held_back(evidence):
+def test_a_model_that_lost_a_feature_does_not_pass(evidence):
     X = evidence["X"]
     worse = LogisticRegression().fit(X.assign(a=0.0), evidence["y_true"])
     report = SUITE.run(**{**evidence, "model": worse, "now": datetime.now(UTC) + timedelta(days=3)})

@@ -1,4 +1,4 @@
-"""Laws that every gate keeps; gates and their examples are found, so that none is forgotten.
+"""Properties of every gate. Gates and their examples are discovered, so that none is forgotten.
 
 A gate of the library is a public module or package of `mlgates.gates`. Beside it there must be
 `tests/gates/test_NAME.py` with `EXAMPLES`, `docs/howto/NAME.md` and an entry in the changelog.
@@ -51,7 +51,7 @@ ALL = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.i
 
 
 def marked(*examples: Example) -> pytest.MarkDecorator:
-    """Parametrize a law with examples, some of which belong to the slow tests."""
+    """Parametrize a test with examples, some of which are marked slow."""
     return pytest.mark.parametrize(
         "example",
         [
@@ -130,7 +130,7 @@ def test_a_gate_has_a_test_a_page_and_a_changelog_entry(module):
 
 
 def seen(result: mg.GateResult, *, rows: bool = True) -> list[tuple]:
-    """What a result says, without the words: they may name the container's own types."""
+    """Return a result without its texts, which may name types of the container."""
     return sorted(
         (
             check.subject,
@@ -260,7 +260,7 @@ def result_of(example_id: str, table: str = "honest") -> mg.GateResult:
 
 @functools.cache
 def steps_of(example_id: str, option: str, table: str) -> tuple[Verdict, ...]:
-    """Return the verdicts of an example for each step of one of its ladders."""
+    """Return the verdicts of an example for each value of one of its options, in order."""
     example = BY_ID[example_id]
     make = example.make or (lambda **o: dataclasses.replace(example.gate, name=None, **o))
     evidence = example.evidence(table_of(table) if table in TABLES else DAMAGES[table](people()))
@@ -459,7 +459,7 @@ ODD = {
 
 
 def assert_said_in_a_sentence(result: mg.GateResult) -> None:
-    """A contract that broke is said in words, not by an exception of the library's insides."""
+    """Assert that the reason of an ERROR is a sentence, and not an internal exception."""
     internal = ("KeyError", "TypeError", "AttributeError", "ValueError", "IndexError")
     internal += ("ArrowInvalid", "ArrowNotImplemented")
     for check in result.checks:
@@ -681,7 +681,7 @@ def test_every_ladder_has_two_ends(example):
 
 
 class Saboteurs:
-    """Functions that do what no gate should."""
+    """Functions that break the rules for gates."""
 
     @staticmethod
     def raises(data):

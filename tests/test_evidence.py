@@ -1,4 +1,4 @@
-"""What a run is given: names, the moment, tables read once, read-only copies."""
+"""The evidence of a run: names, the time, tables that are read once, read-only copies."""
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
@@ -20,7 +20,7 @@ ROWS = {"x": [1.0, None, 3.0], "t": ["a", "b", "a"]}
 # names
 
 
-def test_the_vocabulary():
+def test_names_of_evidence_in_the_registry():
     promised = [
         "X",
         "application",
@@ -250,14 +250,14 @@ def exits(schema):
     ],
     ids=range(8),
 )
-def test_a_bad_request_spoils_no_other(counts):
+def test_a_bad_request_affects_no_other(counts):
     given = Evidence({"data": ROWS})
     given.request(counts)
     given.request(lambda schema: [Missing("x")])
     assert given.profile()[Missing("x")].count == 1
 
 
-def test_what_is_no_table_raises_the_same_each_time():
+def test_values_that_are_no_table_raise_the_same_error_each_time():
     given = Evidence({"data": 5})
     with pytest.raises(EvidenceError) as first:
         given.profile()
@@ -269,7 +269,7 @@ def test_what_is_no_table_raises_the_same_each_time():
         given.source("reference")
 
 
-def test_what_is_known_of_tables():
+def test_names_of_columns_are_known():
     given = Evidence({"data": ROWS, "reference": pa.table(ROWS)})
     assert given.tables() == {}
     given.source("data")
@@ -413,7 +413,7 @@ def test_containers_are_copied_around_such_views():
     ],
     ids=range(8),
 )
-def test_pandas_is_lent_equal_and_can_not_be_written_through(frame):
+def test_pandas_copies_are_equal_and_do_not_write_to_the_original(frame):
     kept = frame.copy(deep=True)
     view = read_only(frame)
     pd.testing.assert_frame_equal(view, kept)
@@ -439,7 +439,7 @@ def test_pandas_keeps_its_names_and_attributes():
     pd.testing.assert_series_equal(read_only(series), series)
 
 
-def test_polars_and_arrow_are_lent_equal():
+def test_polars_and_arrow_copies_are_equal():
     frame = pl.DataFrame({"a": [1, 2]})
     view = read_only(frame)
     view[0, "a"] = 9
@@ -452,13 +452,13 @@ def test_polars_and_arrow_are_lent_equal():
     assert read_only(table) is table
 
 
-def test_what_is_no_data_is_lent_as_it_is():
+def test_values_that_are_no_data_are_passed_on_unchanged():
     model = object()
     for value in (model, "label", 5, None, len):
         assert read_only(value) is value
 
 
-def test_features_that_a_gate_asks_for_are_fingerprinted():
+def test_features_that_a_gate_needs_are_fingerprinted():
     X = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", None]})
     asked = Evidence({"X": X}, also={"X", "model"}).tables()
     assert asked == {

@@ -1,4 +1,4 @@
-"""Gates as values, gates made of functions, and the one place where exceptions are caught."""
+"""Gates as values, gates made from functions, and exceptions of gates."""
 
 import asyncio
 import copy
@@ -42,7 +42,7 @@ def bad(subject="x"):
 
 @dataclass(frozen=True, repr=False)
 class Yields(Gate):
-    """Yields what it was given; an exception among it is raised."""
+    """A gate that yields the given checks, and raises the given exceptions."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
     what: object = ()
@@ -59,7 +59,7 @@ class Yields(Gate):
 
 @dataclass(frozen=True, repr=False)
 class Returns(Yields):
-    """Returns what it was given, in place of an iterator."""
+    """A gate with a `check` that returns the given value instead of an iterator."""
 
     def check(self, evidence):
         return self.what
@@ -162,7 +162,7 @@ def test_the_bare_gate_judges_nothing_and_that_is_an_error():
 # run_gate
 
 
-def test_judge_keeps_checks_in_order_and_says_the_worst():
+def test_checks_are_kept_in_order_and_the_reason_is_that_of_the_worst():
     found = run_gate(Yields((good("a"), bad("b"), good("c"), bad("d"))), Evidence({}), "full/name")
     assert [c.subject for c in found.checks] == ["a", "b", "c", "d"]
     assert (found.name, found.kind, found.verdict) == ("full/name", "yields", FAIL)
@@ -195,7 +195,7 @@ def test_judge_takes_over_the_options_of_the_gate():
 
 @dataclass(frozen=True, repr=False)
 class Needy(Yields):
-    """Needs more than it is given."""
+    """A gate that needs more evidence than is given."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"y_true", "y_pred", "data"})
 
@@ -234,7 +234,7 @@ class UnprintableError(Exception):
     ],
     ids=repr,
 )
-def test_whatever_a_gate_raises_is_its_error_and_keeps_what_was_judged(error, reason):
+def test_an_exception_is_the_error_of_its_gate_and_earlier_checks_are_kept(error, reason):
     found = run_gate(Yields((good("a"), bad("b"), error, good("c"))), Evidence({}))
     assert found.verdict is ERROR
     assert found.reason == reason
@@ -519,7 +519,7 @@ def test_evidence_without_a_name_is_refused():
 
 
 class LyingCheck(Check):
-    """No check but one that says it passed."""
+    """A subclass of Check that claims to have passed."""
 
     passed = True
 
@@ -570,7 +570,7 @@ def test_no_check_is_an_error(what):
 
 
 @pytest.mark.parametrize("what", [None, True, good(), 5])
-def test_what_is_no_iterator_is_an_error(what):
+def test_checks_that_are_no_iterator_are_an_error(what):
     found = run_gate(Returns(what), Evidence({}))
     assert found.verdict is ERROR
     assert found.reason == f"TypeError: '{type(what).__name__}' object is not iterable"
@@ -681,7 +681,7 @@ def test_names_of_the_program_are_kept(error, shown):
     assert describe(error) == shown
 
 
-def test_what_was_raised_is_logged_whole_for_who_asks(caplog):
+def test_complete_exceptions_are_logged_at_level_debug(caplog):
     def told(data):
         raise ValueError("Ann Lee is 34")
 
@@ -693,7 +693,7 @@ def test_what_was_raised_is_logged_whole_for_who_asks(caplog):
     (record,) = caplog.records
     assert "Ann Lee is 34" in caplog.text
     assert record.exc_info[2].tb_next is not None
-    assert "ValueError, shown without values in a report" in caplog.text
+    assert "ValueError; reports show it without values" in caplog.text
     assert result.verdict is Verdict.ERROR
 
 
@@ -769,7 +769,7 @@ def test_parameters_are_evidence():
     assert with_default.run(y_true=[1], y_score=None, strict=1).passed
 
 
-def test_a_function_gate_asks_for_evidence_of_its_own():
+def test_a_function_gate_can_need_evidence_of_any_name():
     @mg.gate
     def enough_money(budget):
         return budget > 5
@@ -793,12 +793,12 @@ def test_a_function_gate_asks_for_evidence_of_its_own():
     ],
     ids=["misspelt", "df", "y"],
 )
-def test_a_misspelt_parameter_is_told_with_the_nearest_name(function, near):
+def test_a_misspelt_parameter_is_reported_with_the_nearest_name(function, near):
     reason = mg.gate(function).run(y_true=[1]).reason
     assert reason.endswith(f"; {near}; parameters name evidence (given: `y_true`)")
 
 
-def test_a_table_under_the_other_name_is_told():
+def test_a_table_given_under_another_name_is_reported():
     table = {"x": [1.0]}
     said = "needs `data`, which was not given; `X` was given: pass that table as `data`"
     assert mg.Completeness().run(X=table).reason == said
@@ -817,13 +817,13 @@ def moves_time(X):
 
 
 @pytest.mark.parametrize("function", [writes, moves_time])
-def test_a_function_that_writes_into_what_it_is_lent_is_told_to_copy(function):
+def test_a_function_that_writes_to_its_arguments_gets_a_hint_to_copy(function):
     table = pd.DataFrame({"x": [1, 2], "t": pd.to_datetime(["2020-01-01"] * 2)})
     told = "the arguments are read-only: change a copy (`X = X.copy()`)"
     assert mg.gate(function).run(X=table).reason.endswith(told)
 
 
-def test_a_model_that_writes_into_its_input_is_told_to_copy():
+def test_a_model_that_writes_to_its_input_gets_a_hint_to_copy():
     def model(X):
         X += 1
         return [0, 1]
@@ -1084,7 +1084,7 @@ def test_a_mapping_that_names_nothing_is_an_error(value, reason):
     assert (found.verdict, found.reason) == (ERROR, reason)
 
 
-def test_without_a_docstring_the_name_speaks():
+def test_without_a_docstring_the_reason_has_the_name():
     @mg.gate
     def silent(y_true):
         return True
@@ -1124,7 +1124,7 @@ def test_a_function_is_not_called_on_0_rows(name, value):
     assert found.counted is INCONCLUSIVE
 
 
-def test_nothing_holds_of_0_rows():
+def test_functions_on_0_rows_are_inconclusive():
     @mg.gate
     def empty():
         return Measurement(0.0, n=0)
@@ -1155,7 +1155,7 @@ def test_n_counts_the_rows_of_the_data_or_of_aligned_values():
     assert other.run(latencies=[1, 2, 3], codes=codes).checks[0].n == 2
 
 
-def test_what_must_be_of_the_same_rows_differs_in_length():
+def test_aligned_values_of_different_lengths_are_an_error():
     @mg.gate
     def both(y_true, y_pred):
         return True
@@ -1344,7 +1344,7 @@ def test_a_function_without_parameters_is_a_gate():
     assert switch.needs == frozenset()
 
 
-def test_what_a_function_raises_is_its_error():
+def test_an_exception_of_a_function_is_the_error_of_its_gate():
     @mg.gate
     def broken(y_true):
         msg = "Ann has no label: 'Ann Lee'"

@@ -1,4 +1,4 @@
-"""What the library's source never does, read from its syntax trees.
+"""Rules that the source of the library follows, checked in its syntax trees.
 
 Linters check some of this too, but a linter can be told to look away.
 """
@@ -259,7 +259,7 @@ def offered_by(node: ast.stmt) -> list[str]:
     return []
 
 
-def test_nothing_is_offered_that_nothing_uses():
+def test_every_function_and_class_is_used():
     """A function or class that nothing uses is deleted, unless users may import it."""
     trees = {path: tree_of(path) for path in FILES}
     used = {
@@ -287,7 +287,7 @@ def test_nothing_is_offered_that_nothing_uses():
     assert offered == set()
 
 
-def test_no_module_bears_a_public_name():
+def test_no_module_has_the_name_of_a_public_object():
     """``mlgates.gate`` would become the module once anything imports it."""
     modules = {path.stem for path in FILES} | {path.name for path in PACKAGE.iterdir()}
     assert modules & set(mlgates.__all__) == set()

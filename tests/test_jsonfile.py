@@ -62,7 +62,7 @@ def test_plain(value, plain):
     [math.nan, b"x", {1, 2}, object, 1j, np.int64(1), {1: "a"}, {(1, 2): "a"}, [math.nan]],
     ids=repr,
 )
-def test_what_has_no_form_is_refused_and_not_written_as_text(value):
+def test_values_without_a_json_form_are_refused(value):
     with pytest.raises(TypeError, match=r"can't be written as JSON$"):
         jsonfile.dumps({"x": value})
 
@@ -170,7 +170,7 @@ def test_loads_refuses_integers_that_take_forever():
 
 
 @given(st.text(max_size=40) | st.text('{}[]",:0123456789.eE-+truefalsn \\u', max_size=40))
-def test_loads_raises_nothing_else(text):
+def test_loads_raises_only_evidence_errors(text):
     try:
         found = jsonfile.loads(text)
     except EvidenceError:
@@ -362,7 +362,7 @@ def test_a_link_still_points_to_its_file(tmp_path):
     assert list(folder.iterdir()) == [folder / "r.json"]
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path):
+def test_things_that_are_no_files_are_not_replaced(tmp_path):
     pipe = tmp_path / "r.json"
     os.mkfifo(pipe)
     with pytest.raises(OSError, match="not a file but a pipe"):
@@ -383,7 +383,7 @@ jsonfile.write_atomic("r.json", "new")
 """
 
 
-def test_drafts_of_killed_writers_are_removed_and_those_of_living_ones_kept(tmp_path):
+def test_temporary_files_of_killed_writers_are_removed_and_others_kept(tmp_path):
     path, alike = tmp_path / "r.json", tmp_path / ".r.json.notes"
     path.write_text("old")
     alike.write_text("mine")

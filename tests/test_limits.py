@@ -1,4 +1,4 @@
-"""Limits, and numbers as a person reads them."""
+"""Limits, and how numbers are shown."""
 
 import math
 import pickle
@@ -168,7 +168,7 @@ def test_quantities(value, unit, text):
         (Limit(at_most=100_000), "s", "at most 27.777778 h"),
     ],
 )
-def test_limits_are_spelt_as_they_were_written(limit, unit, text):
+def test_limits_are_shown_with_the_digits_given(limit, unit, text):
     assert format_limit(limit, unit) == text
 
 
@@ -200,7 +200,7 @@ def test_limits_are_spelt_as_they_were_written(limit, unit, text):
         (math.nextafter(0.2, 1), Limit(at_most=0.2), "", "0.20000000000000004"),
     ],
 )
-def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
+def test_a_value_is_shown_with_enough_digits_to_differ_from_its_limit(value, limit, unit, text):
     assert format_value(value, limit, unit) == text
 
 
@@ -217,7 +217,7 @@ def test_a_value_is_told_apart_from_its_limit(value, limit, unit, text):
         (0.2, 0.4, 0.2),
     ],
 )
-def test_rounding_alone_does_not_carry_a_value_off_the_limit(value, scale, settled):
+def test_a_value_that_differs_from_the_limit_by_rounding_equals_it(value, scale, settled):
     assert snap_to_limit(value, Limit(at_most=0.1), scale) == settled
     assert snap_to_limit(value, Limit(0.1, 0.9), scale) == settled
     assert math.isnan(snap_to_limit(math.nan, Limit(at_most=0.1)))
@@ -231,7 +231,7 @@ NUMBERS = st.floats(-1e6, 1e6) | st.integers(-1_000, 1_000).map(lambda k: k / 10
 @example(0.12345, 0.123456, "")
 @example(0.0, 0.1, "share")
 @example(5e-324, 0.67, "")
-def test_a_value_reads_on_the_side_where_it_lies(value, bound, unit):
+def test_a_value_is_shown_on_its_side_of_the_limit(value, bound, unit):
     words = format_value(value, Limit(at_most=bound), unit).split()
     read = float(words[0].replace(",", ""))
     scale = {"%": 0.01, "d": 86_400, "h": 3_600, "min": 60, "ms": 0.001, "us": 1e-6}

@@ -1,4 +1,4 @@
-"""No gate ever passes where the oracle says that nothing may, nor the other way round."""
+"""Gates pass exactly if an independent oracle allows it."""
 
 import ast
 import datetime as dt
@@ -41,7 +41,7 @@ NAMES = ("x", "X", "y", "z ")
 
 @st.composite
 def tables(draw, kinds=tuple(CELLS), min_rows=0):
-    """Names to (kind, cells), most of them without missing cells, and the same as a table."""
+    """Draw a table, and its columns by name as (kind, cells), mostly without missing cells."""
     rows = draw(st.integers(min_rows, 6))
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
     plain, columns = {}, {}
@@ -68,7 +68,7 @@ def tables(draw, kinds=tuple(CELLS), min_rows=0):
 
 @st.composite
 def rules(draw, kind):
-    """Rules that a column of this kind can be declared to keep."""
+    """Draw rules that can be declared for a column of this kind."""
     dtype = draw(st.sampled_from([kind, kind, "any"] + ["number"] * (kind in ("int", "float"))))
     made = {"dtype": dtype}
     flags = ["nullable", "required", "unique", "allow_inf"]

@@ -120,7 +120,7 @@ def test_state_is_restored_without_a_record():
 @pytest.mark.parametrize(
     "model", [bad.Moves, bad.Exports, bad.Seeds, bad.SeedsPython, bad.Silences, bad.Ignores]
 )
-def test_models_asked_by_performance_leave_the_process_as_it_was(model):
+def test_models_called_by_performance_leave_the_process_unchanged(model):
     def state():
         random_state = np.random.get_state()[1].tolist()  # noqa: NPY002
         others = list(warnings.filters), np.geterr(), random.getstate()

@@ -1,4 +1,4 @@
-"""What a run rests on: the commit is read from the files of `.git`, as git left them."""
+"""The provenance of a run; the commit is read from the files in `.git`."""
 
 import os
 import re
@@ -117,13 +117,13 @@ def test_a_submodule_with_a_relative_path(git, tmp_path):
     ],
     ids=range(9),
 )
-def test_what_tells_no_commit_is_none(git, tmp_path, files):
+def test_git_files_without_a_commit_give_none(git, tmp_path, files):
     (tmp_path / ".git").mkdir()
     assert commit(str(git(**files))) is None
 
 
 @pytest.mark.parametrize("name", ["HEAD", "packed-refs", "commondir", "refs/heads/main"])
-def test_what_is_no_file_is_not_read(tmp_path, name):
+def test_things_that_are_no_files_are_not_read(tmp_path, name):
     git = tmp_path / ".git"
     (git / "refs" / "heads").mkdir(parents=True)
     (git / "HEAD").write_text("ref: refs/heads/main\n")

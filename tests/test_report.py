@@ -1,4 +1,4 @@
-"""Results and reports: how verdicts add up, and the form in which they are kept."""
+"""Results and reports: their verdicts, and their JSON form."""
 
 import copy
 import json
@@ -95,7 +95,7 @@ def test_a_result_refuses(given, message):
     assert str(caught.value) == message
 
 
-def test_a_result_takes_no_check_that_lies():
+def test_a_result_refuses_a_pass_that_is_not_shown():
     class Passing:
         verdict, passed, by_chance = PASS, True, False
 
@@ -137,7 +137,7 @@ def test_results_are_values():
         ([CHANCE, ERROR], {"inconclusive": "allow"}, ERROR),
     ],
 )
-def test_what_counts_of_a_result(checks, given, counted):
+def test_which_checks_of_a_result_count(checks, given, counted):
     found = result(*checks, **given)
     assert found.counted is counted
     assert found.allowed == (
@@ -199,7 +199,7 @@ RESULTS = st.lists(
 
 
 @given(RESULTS)
-def test_a_report_passes_only_when_a_gate_that_counts_did_and_none_holds_back(results):
+def test_a_report_passes_only_if_a_gate_that_counts_passed_and_none_blocks(results):
     held, passed = False, False
     for r in results:
         for c in r.checks:
@@ -212,7 +212,7 @@ def test_a_report_passes_only_when_a_gate_that_counts_did_and_none_holds_back(re
     assert found.verdict is not SKIP
 
 
-def test_failures_are_what_holds_back_worst_first():
+def test_failures_are_the_blocking_results_worst_first():
     found = Report(
         name="s",
         results=(
@@ -315,7 +315,7 @@ def test_raise_for_verdict_raises_unless_pass(verdict):
 # one row a check
 
 
-def test_frame_has_one_row_a_check():
+def test_frame_has_one_row_per_check():
     found = report(
         result(PASS, check(FAIL, group="sex=f", interval=(0.1, math.inf), n=7, p_value=0.5)),
         result(SKIP, advisory=True),
@@ -757,7 +757,7 @@ def test_keys_that_are_no_texts_are_refused():
 
 
 @pytest.mark.parametrize("data", [None, 5, "x", [], [WHOLE]], ids=range(5))
-def test_what_is_no_form_at_all_is_refused(data):
+def test_values_that_are_no_json_form_are_refused(data):
     with pytest.raises(EvidenceError, match=r"^`report` must be an object, got \w+$"):
         Report.from_dict(data)
 
@@ -937,7 +937,7 @@ def test_every_form_shows_metadata():
     assert "metadata" not in described_suite().run(data={"x": [1.0]}).to_dict()
 
 
-def test_metadata_without_end_is_cut_and_gives_no_orders():
+def test_long_metadata_is_shortened_and_gives_no_commands_to_a_ci_server():
     many = {f"name{i}": "##[error]<script>" for i in range(100)}
     report = described_suite().run(data={"x": [1.0]}, metadata=many)
     assert "80 more" in str(report)

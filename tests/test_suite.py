@@ -1,4 +1,4 @@
-"""Suites: order, composition, what waits for what, and that no gate spoils another."""
+"""Suites: order, composition, `after`, and independence of the gates."""
 
 import copy
 import json
@@ -32,7 +32,7 @@ NOW = datetime(2024, 1, 31, tzinfo=UTC)
 
 @dataclass(frozen=True, repr=False)
 class Says(Gate):
-    """Says what it is told to."""
+    """A gate with a given verdict."""
 
     verdict: str = "pass"
 
@@ -275,7 +275,7 @@ def test_only_no_longer_waits_for_what_is_left_out():
     ],
     ids=range(6),
 )
-def test_what_means_no_gate_raises(patterns, message):
+def test_a_pattern_that_matches_no_gate_raises(patterns, message):
     for choose in (SUITE.only, lambda *p: SUITE.skip(*p, reason="r")):
         with pytest.raises(OptionError) as caught:
             choose(*patterns)
@@ -333,7 +333,7 @@ def test_a_gate_waits_for_all_it_names():
     assert report["e"].reason == "blocked by d"
 
 
-def test_what_is_skipped_or_advisory_blocks_too():
+def test_skipped_and_advisory_gates_also_block_gates_after_them():
     one = suite(says("a"), says("b", after="a")).skip("a", reason="r")
     assert one.run()["b"].reason == "blocked by a"
     advisory = suite(says("a", "fail", advisory=True), says("b", after="a")).run()
@@ -696,7 +696,7 @@ def test_the_same_report_from_many_threads():
 # provenance
 
 
-def test_what_a_run_rests_on():
+def test_provenance_of_a_run():
     one = suite(mg.Completeness(), name="nightly")
     before = datetime.now(UTC)
     report = one.run(data={"x": [1, 2]}, now=NOW)
@@ -750,7 +750,7 @@ def reads_rows(data):
     return True
 
 
-def test_the_seed_of_what_was_drawn_stands_in_the_provenance():
+def test_the_seed_of_resamples_is_in_the_provenance():
     suite = mg.GateSuite([mg.Performance("expected_calibration_error", at_most=0.5)])
     report = suite.run(y_true=[0, 1] * 40, y_score=[0.2, 0.7] * 40)
     assert report.provenance["seed"] == report["performance"].checks[0].details["seed"] == 0

@@ -54,7 +54,7 @@ def test_a_suite_is_equal_after_a_round_trip():
     assert tomllib.loads(text)["suite"] == {"name": "loans \u2603"}
 
 
-def test_what_is_written_is_short():
+def test_options_at_their_defaults_are_not_written():
     suite = mg.GateSuite([mg.Completeness(max_missing=0.05), mg.Schema({"x": "float"})], name="x")
     assert suite.to_toml() == (
         '[suite]\nname = "x"\n\n[[gates]]\ngate = "Completeness"\nmax_missing = 0.05\n\n'
@@ -62,7 +62,7 @@ def test_what_is_written_is_short():
     )
 
 
-def test_many_columns_are_a_line_each():
+def test_many_columns_are_written_on_a_line_each():
     columns = {f"column_{i}": mg.Column("int", at_least=0) for i in range(9)}
     text = mg.GateSuite([mg.Schema(columns, extra="allow")]).to_toml()
     assert '\n[gates.columns]\ncolumn_0 = { dtype = "int", at_least = 0 }\ncolumn_1 =' in text

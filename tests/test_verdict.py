@@ -1,4 +1,4 @@
-"""The rules of the verdict: `decide`, and what no check can say."""
+"""The rules of the verdict: `decide`, and checks that are refused."""
 
 import math
 import operator
@@ -69,7 +69,7 @@ def test_worst_of_two(one, other):
 
 
 @given(st.lists(st.sampled_from(Verdict), min_size=1, max_size=8))
-def test_worst_is_the_farthest_in_the_order_of_the_design(verdicts):
+def test_worst_follows_the_documented_order(verdicts):
     assert Verdict.worst(iter(verdicts)) is max(verdicts, key=ORDER.index)
 
 
@@ -378,7 +378,7 @@ def test_interval_decides(limit, value, interval, decision):
         ),
     ],
 )
-def test_too_little_evidence_decides_nothing(rule, given, options, because):
+def test_too_little_evidence_is_inconclusive(rule, given, options, because):
     # all else speaks for PASS or for FAIL, and neither may be said
     for value, ends, p_value in ((0.1, (0.0, 0.15), 1.0), (0.9, (0.8, 1.0), 0.0)):
         measurement = Measurement(**{"value": value, "interval": ends, "p_value": p_value, **given})
@@ -449,7 +449,7 @@ def test_just_enough_evidence_decides(given, options):
         ),
     ],
 )
-def test_decide_refuses_options_that_would_open_it(rule, options, message):
+def test_decide_refuses_options_that_would_weaken_it(rule, options, message):
     with pytest.raises(OptionError) as caught:
         decide(Measurement(0.1, n=5), MOST, rule, **options)
     assert str(caught.value) == message
@@ -484,7 +484,7 @@ def within(x, low, high):
 
 
 def oracle(case):  # noqa: PLR0911
-    """The verdict by the words of the design, in exact arithmetic."""
+    """Return the verdict by the documented rules, in exact arithmetic."""
     value, (low, high) = case.value, case.bounds
     if case.n < case.min_n:
         return "inconclusive"
@@ -552,7 +552,7 @@ CASES = st.builds(
 @given(CASES)
 @example(Case(0.1, 30, 0, None, None, (None, 0.2), "interval", 1, 0, 0.05))
 @example(Case(math.inf, 30, 0, None, None, (0, None), "estimate", 1, 0, 0.05))
-def test_never_a_pass_unless_shown(case):
+def test_pass_only_if_shown(case):
     expected, limit = oracle(case), Limit(*case.bounds)
     measurement = Measurement(
         case.value, case.n, case.dropped, interval=case.interval, p_value=case.p_value
@@ -626,7 +626,7 @@ def test_check_keeps_any_other_verdict():
         (INCONCLUSIVE, math.inf),
     ],
 )
-def test_only_a_measured_inconclusive_is_by_chance(verdict, value):
+def test_only_a_measured_inconclusive_can_be_undecided_by_chance(verdict, value):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         Check(
             subject="x",
@@ -738,7 +738,7 @@ def test_pass_and_fail_have_levels_of_their_own(value, p_value, pass_p_value, de
 
 
 @pytest.mark.parametrize("rule", ["estimate", "interval", "significance"])
-def test_what_is_insufficient_for_pass_lets_a_gate_fail(rule):
+def test_insufficient_for_pass_does_not_prevent_a_fail(rule):
     lack = {"rule": rule, "insufficient_for_pass": "9 of 10 events"}
     good = Measurement(0.1, n=50, interval=(0.0, 0.2), p_value=0.01)
     bad = Measurement(0.3, n=50, interval=(0.25, 0.4), p_value=0.01)
@@ -746,7 +746,7 @@ def test_what_is_insufficient_for_pass_lets_a_gate_fail(rule):
     assert decide(bad, MOST, **lack) == Decision(FAIL)
 
 
-def test_what_chance_leaves_open_counts_as_undecided_by_chance():
+def test_insufficient_by_chance_counts_as_undecided_by_chance():
     lack = {"insufficient": "known within bounds", "insufficient_by_chance": True}
     open_ = Decision(INCONCLUSIVE, "known within bounds", by_chance=True)
     assert decide(Measurement(0.1, n=50), MOST, **lack) == open_

@@ -180,7 +180,8 @@ class Tally:
 
 
 def coverage(runs: int, seed: int, kinds: list[str]) -> None:
-    print("| calls | n | quantile | held | if independent | wrong PASS | wrong FAIL |", end="")
+    print("| calls | n | quantile | covered | covered, if taken as independent |", end="")
+    print(" wrong PASS | wrong FAIL |", end="")
     print(" no upper end | worth |")
     print(f"|{' --- |' * 9}")
     for kind in kinds:
@@ -201,7 +202,7 @@ def coverage(runs: int, seed: int, kinds: list[str]) -> None:
 
 def slowdown(runs: int, seed: int, kinds: list[str]) -> None:
     """A model that is 20 % slower, in pairs of series that depend or don't."""
-    print("\n| calls | n | quantile | held | within 10 % shown | beyond 10 % shown |")
+    print("\n| calls | n | quantile | covered | within 10 % shown | beyond 10 % shown |")
     print(f"|{' --- |' * 6}")
     for kind in kinds:
         draw, number = KINDS[kind], list(KINDS).index(kind)

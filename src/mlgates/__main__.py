@@ -1,4 +1,4 @@
-"""``python -m mlgates``: the command."""
+"""Run the command `mlgates` by ``python -m mlgates``."""
 
 from mlgates.cli import main
 

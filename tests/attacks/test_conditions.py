@@ -1,4 +1,4 @@
-"""Conditions that make slices see the whole table, however it is stored."""
+"""Slice conditions that use the whole table, for every way to store it."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def first_ten(table):
     return np.arange(len(table["x"])) < 10
 
 
-def test_a_condition_on_all_rows_says_the_same_of_a_file(tmp_path):
+def test_a_condition_on_all_rows_gives_the_same_result_for_a_file(tmp_path):
     rows = {"x": np.arange(200_000.0), "y": [*[1.0] * 100_000, *[None, 1.0] * 50_000]}
     pq.write_table(pa.table(rows), tmp_path / "x.parquet")
     gate = mg.Completeness("y", max_missing=0.1, by={"above": above_the_mean, "ten": first_ten})

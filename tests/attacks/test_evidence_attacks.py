@@ -1,4 +1,4 @@
-"""Evidence that lies or breaks: what is read once, what can be changed, what raises."""
+"""Malicious or broken evidence: objects that can be read only once, are changed, or raise."""
 
 import collections
 import dataclasses
@@ -142,7 +142,7 @@ class Remarks(Holds):
         return 5
 
 
-def test_a_remark_that_is_no_text_is_that_gates_error():
+def test_a_note_that_is_no_text_is_an_error_of_the_gate():
     report = mg.GateSuite([Remarks(), mg.Completeness()]).run(data=ROWS)
     assert [result.verdict for result in report] == [ERROR, mg.Verdict.PASS]
 

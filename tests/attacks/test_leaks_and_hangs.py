@@ -1,4 +1,4 @@
-"""What leaks into reports, what takes for ever, and what is silently taken for something else."""
+"""Values that leak into reports, inputs that take very long, and names that are confused."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ class Broken:
         raise ValueError(msg)
 
 
-def test_a_stream_that_can_be_read_once_is_lent_as_the_table_it_gave():
+def test_a_stream_that_can_be_read_once_is_passed_on_as_a_table():
     @mg.gate
     def positive(data):
         """Every value is positive."""
@@ -62,7 +62,7 @@ def test_no_secret_of_what_was_given_for_a_table_is_in_the_report(data):
         assert secret not in report.to_json() + str(report)
 
 
-def test_the_name_of_a_file_and_the_kind_of_trouble_are_shown():
+def test_the_name_of_a_file_and_the_kind_of_error_are_shown():
     assert (
         "there is no file 'absent.parquet'" in mg.Completeness().run(data="absent.parquet").reason
     )

@@ -1,4 +1,4 @@
-"""What latencies and the models behind them can be like, each with the verdict that is due."""
+"""Unusual latencies and models, each with its right verdict."""
 
 import math
 import os
@@ -22,7 +22,7 @@ def calls(n: int, median: float = 0.004, seed: int = 1) -> np.ndarray:
 
 
 def put(values: dict[int, float], n: int = 2_000) -> np.ndarray:
-    """Calls with some in the place of others."""
+    """Return the latencies with some values replaced."""
     found = calls(n)
     for place, value in values.items():
         found[place] = value
@@ -148,7 +148,7 @@ def clock(monkeypatch):
 
 
 def after(clock, answer: Callable[[object, int], object], took: float = 4.0):
-    """A model that answers after so many milliseconds; it knows which call it is."""
+    """A model that answers after the milliseconds given for each of its calls."""
     made = []
 
     def predict(batch):
@@ -239,17 +239,17 @@ def test_one_models_trouble_is_not_anothers(clock):
     [(7, X), (dict, X), (len, 7), (len, "table.csv"), (len, iter([[1.0]]))],
     ids=["no model", "a class", "X is a number", "X is a path", "X is a generator"],
 )
-def test_what_can_not_be_called_or_taken(model, table):
+def test_models_and_rows_that_can_not_be_used_are_errors(model, table):
     assert mg.Latency("p95", at_most=1).run(model=model, X=table).verdict == E
 
 
-def test_clock_that_stands_still(clock):
+def test_clock_that_does_not_advance(clock):
     model = after(clock, lambda batch, call: np.zeros(len(batch)), took=0)
     assert mg.Latency("p95", at_most=1).run(model=model, X=X).verdict == E
 
 
-def test_time_of_day_has_no_say(clock, monkeypatch):
-    """The time of day going back is nothing to the clock that calls are timed by."""
+def test_changes_of_the_system_time_do_not_matter(clock, monkeypatch):
+    """Calls are timed by a clock that never goes back."""
     monkeypatch.setattr("time.time", lambda: -1e9)
     model = after(clock, lambda batch, call: np.zeros(len(batch)))
     assert mg.Latency("p95", at_most="20ms").run(model=model, X=X).verdict == P
@@ -276,7 +276,7 @@ PAUSING = [0.2 if i == 499 else 0.001 for i in range(500)]
 @pytest.mark.parametrize(
     ("rate", "verdict"), [(None, P), (450, F), (900, U)], ids=["closed", "open", "saturated"]
 )
-def test_open_loop_sees_what_a_closed_one_does_not(clock, rate, verdict):
+def test_open_loop_measures_waiting_that_a_closed_loop_does_not(clock, rate, verdict):
     made = []
 
     def predict(batch):

@@ -1,4 +1,4 @@
-"""Bad inputs of the model half and their right verdicts: what is broken never passes.
+"""Bad labels, predictions and models and their right verdicts, never a PASS.
 
 Every limit is as loose as it can be, so that a PASS would be one by absence.
 """
@@ -234,7 +234,7 @@ def test_declared_slices_without_rows_do_not_vanish(decide_by):
 
 
 class Liar:
-    """A model whose answers are what is asked for, and no more."""
+    """A model that returns given answers, whatever the rows are."""
 
     def __init__(self, answer):
         self.answer = answer

@@ -163,12 +163,12 @@ def test_undefined_metric_is_undecided(case):
 
 
 @pytest.mark.parametrize("answer", [NAN, INF, -INF, None, "0.9", [0.9]])
-def test_function_that_gives_no_number_is_an_error(answer):
+def test_function_that_returns_no_number_is_an_error(answer):
     gate = mg.Regression(lambda y_true, y_pred: answer, tolerance=0.1, greater_is_better=True)
     assert gate.run(**LABELS).verdict is E
 
 
-def test_model_that_raises_is_the_gates_error_and_no_other_gates():
+def test_model_that_raises_is_an_error_of_its_gate_only():
     class Broken:
         def predict(self, X):
             msg = "no such column"
@@ -195,7 +195,7 @@ def test_more_rows_never_turn_a_worse_candidate_into_a_pass():
         assert ACCURACY.run(**swapped).verdict is F
 
 
-def test_difference_that_rounding_alone_puts_beyond_the_limit_is_on_it():
+def test_difference_beyond_the_limit_only_by_rounding_equals_it():
     """0.8 - 0.7 is 0.10000000000000009, and limits are inclusive."""
     true = np.zeros(40)
     evidence = {"y_true": true, "y_pred": true + 0.8, "production_pred": true + 0.7}

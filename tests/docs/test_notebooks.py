@@ -1,4 +1,4 @@
-"""The notebooks of the documentation run, and are kept without what running them leaves.
+"""The notebooks of the documentation run, and are stored without outputs.
 
 The documentation's build executes them in a kernel; here their cells run one after another, so that
 a change which breaks them is noticed without one.
@@ -18,7 +18,7 @@ IDS = [path.stem for path in NOTEBOOKS]
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
-    """What a notebook saves goes to a folder of its own, and its figures are closed."""
+    """Run each notebook in a temporary folder, and close its figures afterwards."""
     monkeypatch.chdir(tmp_path)
     mpl.use("agg")
     from matplotlib import pyplot as plt

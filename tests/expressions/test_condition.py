@@ -86,7 +86,7 @@ def of_row(node, row):  # noqa: PLR0911
 
 
 def alike(a, b):
-    """Beside a double, a decimal and a written fraction are their nearest doubles."""
+    """Return values to compare with a double: decimals and fractions as nearest doubles."""
     if isinstance(a, Decimal) and isinstance(b, float):
         return float(a), b
     if isinstance(a, float) and isinstance(b, Decimal):

@@ -55,7 +55,7 @@ ON_VALUES = [
 
 
 def fair(metric: object, limit: float | None = None, **options: object) -> mg.Fairness:
-    """A gate with the limit on the side where it belongs."""
+    """Return a gate with the limit as `at_most` or `at_least`, as its metric requires."""
     named = metric if isinstance(metric, str) else "difference"
     side = "at_least" if named.endswith(("_ratio", "_group_min")) else "at_most"
     loose = {"_ratio": 0.0, "_group_min": 0.0}.get("_ratio" if "_ratio" in named else "", 1.0)
@@ -72,7 +72,7 @@ def drawn(seed: int, sizes: list[int], shares: list[float], signal: float = 0.3)
 
 
 def counted(*shares: tuple[int, int]) -> dict[str, object]:
-    """Evidence in which each group has so many selected of so many rows."""
+    """Return evidence with the given numbers of selected rows and of all rows in each group."""
     told = np.concatenate([np.arange(n) < x for x, n in shares]).astype(int)
     group = np.repeat([f"g{i}" for i in range(len(shares))], [n for _, n in shares])
     return {"y_true": told, "y_pred": told, "sensitive_features": {"g": group}}
@@ -369,7 +369,7 @@ def test_ratio_with_nobody_selected_in_one_group_has_an_upper_bound():
     assert check.verdict is mg.Verdict.FAIL
 
 
-def test_metrics_that_are_no_shares_join_their_own_intervals():
+def test_metrics_that_are_no_shares_combine_their_own_intervals():
     rng = np.random.default_rng(17)
     group = np.repeat(["a", "b"], 200)
     true = rng.normal(0, 1, 400)
@@ -431,7 +431,7 @@ def test_interval_decides_on_both_sides(shares, verdict):
 
 
 @pytest.mark.parametrize("rule", ["significance", "estimate"])
-def test_limit_is_inclusive_of_shares_that_no_float_holds(rule):
+def test_limit_is_inclusive_for_shares_that_are_no_floats(rule):
     # 0.4 - 0.3 is more than 0.1, and 0.24 / 0.3 less than 0.8, in floats
     assert fair(PARITY, 0.1, decide_by=rule).run(**counted((30, 100), (40, 100))).passed
     gate = fair("demographic_parity_ratio", 0.8, decide_by=rule)

@@ -1,4 +1,4 @@
-"""Latency: what decides, what is lacking, what a model is measured like, and what is said."""
+"""Latency: verdicts, missing evidence, measurements of models, and reasons."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def only(result):
 
 
 class Served:
-    """A model that takes as long as it is told by a clock that only it and the gate move."""
+    """A model that takes given times on a clock that only the model and the gate advance."""
 
     def __init__(self, monkeypatch):
         self.moment = 0
@@ -45,7 +45,7 @@ class Served:
         self.moment = max(self.moment, moment)
 
     def model(self, seconds, fails=()):
-        """A model whose calls take these times, over and over; some fail, the first is 0."""
+        """Return a model with calls that take these times in turn; call 0 is the first, and some fail."""
         made = []
 
         class Model:
@@ -135,7 +135,7 @@ def test_forecast_where_failed_calls_leave_the_interval_open_and_where_none_deci
     assert "enough to decide" not in check.reason
 
 
-def test_estimate_decides_where_that_is_asked():
+def test_estimate_decides_if_decide_by_says_so():
     value = only(run(mg.Latency("p99", at_most=1))).value
     for limit, verdict in [(value, P), (value * 0.999, F)]:
         gate = mg.Latency("p99", at_most=limit, decide_by="estimate")
@@ -189,7 +189,7 @@ def test_failed_calls_are_infinitely_slow_and_a_check_of_their_own():
     assert run(mg.Latency("p99", at_most="20ms", max_failed=0.001), seconds).verdict is F
 
 
-def test_half_of_the_calls_can_not_fail_behind_a_median():
+def test_median_does_not_hide_that_half_of_the_calls_fail():
     seconds = drawn(1_000)
     seconds[::3] = math.inf
     result = run(mg.Latency("p50", at_most="20ms"), seconds)
@@ -212,7 +212,7 @@ def test_quantile_among_failed_calls_fails():
         (1, "`p99` is infinite (n = 1); 1 failed call counts as infinite; 1 call is too few for "),
     ],
 )
-def test_calls_that_all_failed_are_told_and_never_is_no_time(calls, told):
+def test_calls_that_all_failed_are_reported_as_infinite(calls, told):
     check = run(mg.Latency("p99", at_most="20ms"), [math.inf] * calls).checks[0]
     assert check.reason.startswith(told)
 
@@ -236,7 +236,7 @@ def autoregressive(n, rho, seed=0):
     return 0.004 * np.exp(0.3 * found)
 
 
-def test_calls_that_depend_count_for_fewer():
+def test_dependent_calls_count_as_fewer():
     check = only(run(mg.Latency("p99", at_most="20ms"), autoregressive(2_000, 0.9)))
     assert check.verdict is U
     assert check.details["lag_1"] > 0.8
@@ -248,7 +248,7 @@ def test_calls_that_depend_count_for_fewer():
     assert more.details["effective_calls"] < 20_000 / 10
 
 
-def test_what_is_clearly_beyond_fails_though_too_few_are_independent():
+def test_interval_beyond_the_limit_fails_with_few_independent_calls():
     check = only(run(mg.Latency("p99", at_most="1ms"), autoregressive(2_000, 0.9)))
     assert 30 <= check.details["effective_calls"] < 368
     assert check.verdict is F
@@ -324,7 +324,7 @@ def test_slowdown_that_is_undecided_says_how_many_calls_would_decide():
         (drawn(), [], U, "0 calls of the model in production are too few"),
     ],
 )
-def test_slowdown_that_can_not_be_told(mine, theirs, verdict, said):
+def test_slowdown_that_can_not_be_computed(mine, theirs, verdict, said):
     gate = mg.Latency("p99", max_slowdown=0.1)
     check = run(gate, mine, production_latencies=theirs).checks[0]
     assert check.verdict is verdict
@@ -371,7 +371,7 @@ def test_a_forecast_is_in_calls_that_depend_alike():
 @pytest.mark.parametrize("name", ["p50", "p95", "p99"])
 @pytest.mark.parametrize(("factor", "verdict"), [(3, P), (1 / 3, F)])
 def test_a_model_far_from_the_limit_is_decided_soon(served, name, factor, verdict):
-    """Calls depend on earlier ones, as on a machine that is shared."""
+    """The simulated calls depend on earlier ones, as on a shared machine."""
     seconds = autoregressive(30_000, 0.6)
     true = float(np.quantile(seconds, float(name[1:]) / 100))
     model = served.model(seconds.tolist())
@@ -423,7 +423,7 @@ def test_model_is_measured_in_a_closed_loop(served):
     assert set(model.calls) == {1}
 
 
-def test_callable_is_a_model_and_rows_a_call_are_as_served(served):
+def test_callable_is_a_model_and_gets_batch_size_rows_per_call(served):
     predict = served.model(drawn().tolist()).predict
     check = only(mg.Latency("p95", at_most="20ms", batch_size=16).run(model=predict, X=X))
     assert check.details["batch_size"] == 16
@@ -439,7 +439,7 @@ def test_calls_are_enough_for_the_quantile(served, name, calls):
     assert check.verdict is P
 
 
-def test_calls_that_depend_are_decided_by_blocks(served):
+def test_dependent_calls_are_decided_by_blocks(served):
     model = served.model(autoregressive(30_000, 0.8).tolist())
     check = only(mg.Latency("p99", at_most="30ms").run(model=model, X=X))
     assert check.n > 1_000
@@ -448,7 +448,7 @@ def test_calls_that_depend_are_decided_by_blocks(served):
     assert check.verdict is P
 
 
-def test_open_loop_counts_from_the_moment_due(served):
+def test_open_loop_counts_from_the_scheduled_time(served):
     times = [0.2 if i % 500 == 499 else 0.001 for i in range(500)]
     gate = mg.Latency("p99", at_most="20ms", calls=13_500, rate=450)
     check = only(gate.run(model=served.model(times), X=X))
@@ -472,8 +472,8 @@ def test_saturated_generator_is_inconclusive(served):
     assert "the model in production is saturated" in check.reason
 
 
-def test_two_models_in_turns_meet_the_same_drift(served):
-    """The machine slows down while both are measured: the ratio is as it was."""
+def test_two_models_in_turns_are_slowed_down_alike(served):
+    """The machine slows down while both are measured; the ratio stays the same."""
     drift = np.linspace(1, 3, 2_200)
 
     def slower(factor):
@@ -484,7 +484,7 @@ def test_two_models_in_turns_meet_the_same_drift(served):
     assert check.value == pytest.approx(0.5, abs=0.02)
 
 
-def test_calls_that_fail_are_told(served):
+def test_failed_calls_are_reported(served):
     model = served.model(drawn().tolist(), fails={100, 300, 500})
     result = mg.Latency("p95", at_most="20ms", calls=1_000).run(model=model, X=X)
     assert [(c.metric, c.verdict) for c in result.checks] == [("p95", P), ("failed", P)]
@@ -498,7 +498,7 @@ def test_calls_that_fail_are_told(served):
     assert result.reason == ("all 50 calls of `model` failed: ValueError: no such row: '<text>'")
 
 
-def test_first_call_is_a_check_of_its_own_where_that_is_asked(served):
+def test_first_call_is_a_check_of_its_own_with_cold_at_most(served):
     model = served.model([0.5, *[0.001] * 5_000])
     gate = mg.Latency("p99", at_most="20ms", cold_at_most="1s")
     result = gate.run(model=model, X=X)
@@ -603,13 +603,13 @@ def test_latencies_in_milliseconds_get_a_hint():
     assert "(hint: latencies are read as seconds; are these milliseconds?)" in check.reason
 
 
-def test_busy_machine_is_told(served, monkeypatch):
+def test_busy_machine_is_reported(served, monkeypatch):
     monkeypatch.setattr("mlgates.runtime.timing.machine_load", lambda: (1e6, None))
     check = only(mg.Latency("p99", at_most="20ms").run(model=served.model([0.001]), X=X))
     assert "(hint: other processes kept the machine busy)" in check.reason
 
 
-def test_reason_tells_value_interval_calls_and_limit():
+def test_reason_has_value_interval_calls_and_limit():
     reason = run(mg.Latency("p99", at_most="20ms"), drawn(seed=0)).reason
     assert reason == (
         "`p99` is 9.86 ms (95 % interval 9.35 ms to 10.5 ms, n = 2,000), median 3.95 ms, "

@@ -126,7 +126,7 @@ def test_two_gates_share_one_scan():
 
 
 def strangers() -> pa.Table:
-    """People of whom nobody is in the table of examples, and one in its spoiled form."""
+    """A table without rows of the example table, and with one row of its damaged form."""
     table = people()
     ids, countries = np.asarray(table["id"]) + 10_000, table["country"].to_pylist()
     ids[0], countries[0] = table["id"][4].as_py(), table["country"][5].as_py()

@@ -397,7 +397,7 @@ def test_unseen_labels_are_noted_and_wrong():
 )
 @pytest.mark.parametrize("stray", ["Yes", "maybe"])
 def test_a_misspelt_positive_is_not_taken_for_a_negative(metric, stray):
-    """Told as anything but "yes", no row is a false alarm, and the gate would pass."""
+    """If "Yes" counted as negative, no row would be a false positive, and the gate would pass."""
     given = {"y_true": ["yes", "no"] * 40, "y_pred": [stray, "no", stray, stray] * 20}
     side = "at_least" if metric in {"specificity", "true_negative_rate"} else "at_most"
     gate = mg.Performance(metric, **{side: 0.5})
@@ -512,8 +512,8 @@ def test_other_slices_are_checked_after_an_exception():
     assert result.verdict == "error"
 
 
-def test_failing_slices_are_held_to_holms_level():
-    """Ten slices, one of them a little beyond: shown alone, not shown among ten."""
+def test_failing_slices_must_fail_at_holms_level():
+    """A slice a little beyond the limit would FAIL alone, but does not among ten."""
     n, parts = 100, 10
     y_true = np.ones(n * parts, int)
     wrong = np.where(np.arange(n) < 10, 1, 0)  # recall 0.9 in nine slices

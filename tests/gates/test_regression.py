@@ -92,7 +92,7 @@ def test_no_number_of_rows_is_enough_on_the_limit():
     st.sampled_from([0.0, 0.001, 0.01, 0.05, 1.0]),
 )
 @example(0, 10, 389, 0.01)
-def test_verdict_is_read_off_the_interval(gained, lost, n, tolerance):
+def test_verdict_follows_from_the_interval(gained, lost, n, tolerance):
     evidence = discordant(gained, lost, n, right=1.0)
     check = mg.Regression("accuracy", tolerance=tolerance).run(**evidence).checks[0]
     low, high = check.interval
@@ -507,7 +507,7 @@ def test_an_interval_of_weighted_losses_holds_the_difference(seed, tail, metric)
 
 @pytest.mark.parametrize("name", ["recall", "f1", "balanced_accuracy", "matthews_corrcoef"])
 @pytest.mark.parametrize("positives", [9, 10])
-def test_few_rows_that_a_metric_rests_on_pass_no_candidate(name, positives):
+def test_few_rows_that_a_metric_is_based_on_pass_no_candidate(name, positives):
     true = np.append(np.ones(positives, int), np.zeros(200, int))
     evidence = {"y_true": true, "y_pred": true, "production_pred": true}
     result = mg.Regression(name, tolerance=0.5).run(**evidence)

@@ -43,8 +43,8 @@ def only(column, values, metric):
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        ({}, {}, "Schema: `columns` must be a mapping of at least one column, got {}"),
-        ((), {}, "Schema: `columns` must be a mapping of at least one column, got ()"),
+        ({}, {}, "Schema: `columns` must be a mapping with at least one column, got {}"),
+        ((), {}, "Schema: `columns` must be a mapping with at least one column, got ()"),
         (7, {}, "Schema: `columns` must be a mapping of names to columns, got 7"),
         (["age"], {}, "Schema: `columns` must be a mapping of names to columns, got ['age']"),
         ({1: "int"}, {}, "Schema: `columns` must be a mapping with texts as keys, got 1"),
@@ -188,7 +188,7 @@ def test_extra_column_can_be_allowed():
     assert all(check.metric != "extra" for check in result.checks)
 
 
-def test_order_is_judged_only_when_asked_for():
+def test_order_is_judged_only_if_ordered_is_set():
     table = {"b": [1], "a": [1], "c": [1]}
     columns = {"a": "int", "b": "int", "c": "int"}
     assert mg.Schema(columns).run(data=table).verdict is PASS

@@ -1,4 +1,4 @@
-"""The page of metrics says what the table in the code says."""
+"""The documentation of metrics agrees with the table in the code."""
 
 import math
 import re

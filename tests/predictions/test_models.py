@@ -76,7 +76,7 @@ def test_classes_are_found_by_classes_():
         )
 
 
-def test_decision_function_serves_scores_and_no_probabilities():
+def test_decision_function_gives_scores_and_no_probabilities():
     model = RidgeClassifier().fit(X, Y)
     for positive, sign in ((1, 1), (0, -1)):
         evidence = Evidence({"X": X, "y_true": Y, "model": model, "pos_label": positive})

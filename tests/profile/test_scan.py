@@ -208,7 +208,7 @@ def test_default_counters_are_distributions():
     }
 
 
-def test_only_the_columns_asked_for_are_profiled_and_read():
+def test_only_the_requested_columns_are_profiled_and_read():
     read = []
 
     class Spy(Source):

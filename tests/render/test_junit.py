@@ -1,4 +1,4 @@
-"""JUnit XML as CI servers read it: counted right, in the order that its schema asks for."""
+"""JUnit XML as CI servers read it: correct counts, and elements in the order of its schema."""
 
 from dataclasses import replace
 from xml.etree import ElementTree as ET
@@ -29,7 +29,7 @@ OPTIONAL = {"testsuite": {"timestamp"}}
 
 
 def check_structure(root):
-    """What the schema of Jenkins and xunit2 asks for, as far as it is used here."""
+    """Check the rules of the schemas of Jenkins and xunit2 for the elements that are used."""
     assert root.tag == "testsuites"
     for element in root.iter():
         order = CHILDREN.get(element.tag, [])
@@ -63,7 +63,7 @@ def outcomes(thing):
     }
 
 
-def test_a_case_a_check_with_its_verdict():
+def test_each_check_is_a_test_case_with_its_verdict():
     report = every_kind()
     root = read(report)
     assert [suite.get("name") for suite in root] == [result.name for result in report.results]
@@ -108,7 +108,7 @@ def test_intervals_are_properties():
 
 
 @pytest.mark.parametrize("verdict", ["fail", "error", "inconclusive"])
-def test_what_stands_aside_passes_and_says_so(verdict):
+def test_checks_that_do_not_count_pass_with_a_property(verdict):
     value = None if verdict == "error" else 0.3
     check = Check(
         subject="x",
@@ -125,7 +125,7 @@ def test_what_stands_aside_passes_and_says_so(verdict):
     assert ("verdict", verdict) in found
 
 
-def test_an_allowed_check_passes_and_says_so():
+def test_an_allowed_check_passes_with_a_property():
     check = replace(drift_check(), verdict="inconclusive", by_chance=True)
     for inconclusive, found in (
         ("allow", set()),
@@ -163,7 +163,7 @@ def test_a_report_without_gates_is_read():
     assert root.get("time") == "0.000"
 
 
-def test_the_time_of_a_gate_is_not_shared_out():
+def test_the_time_of_a_gate_is_not_divided_among_its_checks():
     suites = read(every_kind())
     times = {suite.get("name"): [c.get("time") for c in suite.iter("testcase")] for suite in suites}
     assert times["completeness"] == ["0.000"] * 3

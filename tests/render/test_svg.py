@@ -53,7 +53,7 @@ def with_shapes(figure, tag, name):
 # what is drawn of each gate
 
 
-def test_drift_has_a_figure_a_column_worst_first():
+def test_drift_has_a_figure_per_column_worst_first():
     found = list(figures(drift()))
     assert [figure.title for figure in found] == ["age", "sex", "hours"]
     age = found[0]
@@ -94,7 +94,7 @@ def test_bars_are_as_long_as_shares():
     )
 
 
-def test_fairness_draws_the_limit_where_it_lies_among_groups():
+def test_fairness_draws_the_limit_at_its_value_among_the_groups():
     figure = only(fairness())
     assert type(figure) is Spans
     assert [span.label for span in figure.spans if span.beyond] == ["sex=f, race=black"]
@@ -175,7 +175,7 @@ def test_latency_beyond_its_limit_has_a_sign():
     assert "p99 18.6 ms" in labels
 
 
-def test_completeness_has_a_bar_a_column_largest_first():
+def test_completeness_has_a_bar_per_column_largest_first():
     figure = only(completeness())
     assert type(figure) is Levels
     assert [(level.label, level.value, level.beyond) for level in figure.levels] == [

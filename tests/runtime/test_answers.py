@@ -1,4 +1,4 @@
-"""Answers as arrays: what is read, what is refused, which are alike."""
+"""Answers as arrays: which are read, which are refused, and which are equal."""
 
 import math
 from decimal import Decimal
@@ -38,13 +38,13 @@ from mlgates.runtime.wire import NotPlainError, decode, encode, plain
         pa.chunked_array([[1], [0, 1]]),
     ],
 )
-def test_reads_one_answer_a_row(answer):
+def test_reads_one_answer_per_row(answer):
     read = predictions(answer, 3)
     assert read.shape == (3,)
     assert read.tolist() == [1, 0, 1]
 
 
-def test_missing_answers_are_told_wherever_they_hide():
+def test_missing_answers_are_found_in_every_container():
     for answer in (
         [1.0, None],
         pd.Series([1, None], dtype="Int64"),
@@ -60,7 +60,7 @@ def test_missing_answers_are_told_wherever_they_hide():
 
 
 @pytest.mark.parametrize("answer", [[[1, 2], [3]], {"a": 1}, {1, 2}, "ab", 1 + 2j, [1j, 2j]])
-def test_what_is_no_array_of_answers_is_refused(answer):
+def test_values_that_are_no_array_of_answers_are_refused(answer):
     with pytest.raises(MalformedError):
         predictions(answer, 2)
 
@@ -68,7 +68,7 @@ def test_what_is_no_array_of_answers_is_refused(answer):
 @pytest.mark.parametrize(
     "answer", [[0.1, 0.2], [["a", "b"]] * 2, [[0.1, 0.9]], np.zeros((2, 2, 2))]
 )
-def test_what_is_no_table_of_probabilities_is_refused(answer):
+def test_values_that_are_no_table_of_probabilities_are_refused(answer):
     with pytest.raises(MalformedError):
         probabilities(answer, 2)
 
@@ -230,7 +230,7 @@ def test_responses_that_are_not_the_same(changed):
     assert not same_as_known(**changed)
 
 
-def test_what_is_not_finite_is_itself():
+def test_values_that_are_not_finite_equal_only_themselves():
     odd = {"a": math.inf, "b": math.nan}
     largest = largest_floats([odd])
     assert same_value(odd, {"a": math.inf, "b": math.nan}, 1e-6, largest)

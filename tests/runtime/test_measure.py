@@ -189,7 +189,7 @@ def test_undecided_calls_end_when_the_time_is_over():
     assert 7.9 <= 0.02 * (len(found.timing.latencies) + 50) <= 8.1
 
 
-def test_slow_calls_are_looked_at_early_and_are_never_fewer_than_needed():
+def test_slow_calls_are_judged_early_and_are_never_fewer_than_needed():
     looks = []
 
     def decided(seen):

@@ -20,7 +20,7 @@ MS = SECOND // 1_000
 
 
 class FakeClock(Clock):
-    """Time stands still save when somebody sleeps, waits or serves."""
+    """A clock that advances only when somebody sleeps, waits or serves."""
 
     def __init__(self):
         self.moment = 1_000
@@ -61,7 +61,7 @@ def p99(latencies):
     return quantile(np.sort(latencies), Fraction(99, 100))
 
 
-def test_closed_loop_does_not_see_what_a_pause_holds_up():
+def test_closed_loop_does_not_measure_calls_delayed_by_a_pause():
     clock = FakeClock()
     (timing,) = timed_calls([served(clock)], [(0, t) for t in pausing(13_500)], clock)
     assert p99(timing.latencies) == 0.001
@@ -69,7 +69,7 @@ def test_closed_loop_does_not_see_what_a_pause_holds_up():
     assert timing.saturated is False
 
 
-def test_open_loop_counts_from_the_moment_a_call_was_due():
+def test_open_loop_counts_from_the_scheduled_time_of_a_call():
     clock = FakeClock()
     timing = open_loop(served(clock), pausing(13_500), 450, clock)
     assert round(p99(timing.latencies), 4) == 0.1939
@@ -115,7 +115,7 @@ def test_one_pause_at_the_end_is_no_saturation_of_a_long_run():
     assert timing.saturated is False
 
 
-def test_late_sends_are_the_generators():
+def test_late_sends_are_attributed_to_the_generator():
     clock = FakeClock()
 
     def oversleep(moment):
@@ -128,7 +128,7 @@ def test_late_sends_are_the_generators():
     assert timing.latencies.tolist() == pytest.approx([0.003] * 10)
 
 
-def test_failed_calls_are_infinite_and_the_first_failure_is_told():
+def test_failed_calls_are_infinite_and_the_first_failure_is_reported():
     clock = FakeClock()
 
     def predict(batch):
@@ -203,13 +203,13 @@ def test_clock_of_the_system_does_not_go_back():
     assert clock.now() >= before
 
 
-def test_peak_memory_is_what_a_call_holds_at_most():
+def test_peak_memory_is_the_largest_memory_in_use_during_a_call():
     held = peak_memory(lambda batch: np.zeros(batch).sum(), 1_000_000)
     assert 8_000_000 <= held < 8_200_000
     assert tracemalloc.is_tracing() is False
 
 
-def test_peak_memory_leaves_a_tracer_that_runs_and_says_nothing_of_a_failed_call():
+def test_peak_memory_keeps_a_running_tracer_and_is_none_for_a_failed_call():
     def fails(batch):
         raise ValueError
 

@@ -22,7 +22,7 @@ def test_holm_of_published_values():
 
 
 @given(FAMILIES, st.sampled_from([0.5, 0.9, 0.95]))
-def test_levels_show_what_adjusted_pvalues_show(family, confidence):
+def test_levels_and_adjusted_pvalues_agree(family, confidence):
     def claim(p_value):
         return lambda level: p_value <= 1 - level
 

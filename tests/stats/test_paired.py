@@ -105,7 +105,7 @@ def test_mcnemar_of_published_tables(counts, exact, mid):
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
-def test_mcnemar_is_the_toss_of_a_coin(b, c):
+def test_mcnemar_is_a_binomial_test_with_probability_one_half(b, c):
     chances = [Fraction(math.comb(b + c, k), 2 ** (b + c)) for k in range(min(b, c) + 1)]
     exact, mid = mcnemar(b, c)
     assert exact == pytest.approx(min(1, float(2 * sum(chances))), rel=1e-11)

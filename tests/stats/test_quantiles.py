@@ -155,7 +155,7 @@ def test_effective_number_of_autoregressive_calls():
     assert dependence(autoregressive(2_000, 0.9), 0.99).effective < 368
 
 
-def test_slow_calls_in_a_row_count_though_the_others_are_independent():
+def test_bursts_of_slow_calls_increase_dependence_of_the_tail():
     rng = np.random.default_rng(2)
     values = rng.lognormal(0, 0.2, 20_000)
     for start in rng.integers(0, 19_990, 40):

@@ -177,7 +177,7 @@ def test_koopmans_interval_excludes_1_where_the_score_test_rejects():
 
 
 @pytest.mark.parametrize(("k", "n", "share"), [(2, 100, 0.5), (5, 50, 0.5), (8, 200, 0.1)])
-def test_intervals_of_all_pairs_hold_together(k, n, share):
+def test_intervals_of_all_pairs_cover_simultaneously(k, n, share):
     """Of 2,000 draws of equal groups; the bootstrap of the largest gap never holds 0 at k > 2."""
     rng = np.random.default_rng(0)
     x = rng.binomial(n, share, (2_000, k))

@@ -149,7 +149,7 @@ def test_cells_without_values_have_no_type(cells):
     assert column.array.null_count == len(cells)
 
 
-def test_nan_is_kept_only_where_asked_and_among_floats_alone():
+def test_nan_is_kept_only_on_request_and_only_among_floats():
     nan = float("nan")
     kept = from_objects("x", [1.5, nan, None], keep_nan=True)
     assert kept.array.null_count == 1

@@ -61,7 +61,7 @@ def test_reading_twice_gives_the_same_rows_in_order(path):
     assert np.array_equal(np.concatenate(first), np.concatenate(second))
 
 
-def test_only_the_columns_asked_for_are_read_in_the_order_asked(path):
+def test_only_the_requested_columns_are_read_in_the_requested_order(path):
     batch = next(as_source(path).batches(["text", "n"]))
     assert batch.column_names == ["text", "n"]
 

@@ -47,7 +47,7 @@ KINDS = {
 
 
 class Exporter:
-    """Knows one thing only: how to export itself."""
+    """An object that only has a method to export an Arrow stream."""
 
     def __init__(self, table):
         self.table = table

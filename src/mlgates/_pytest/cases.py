@@ -77,8 +77,9 @@ def make_cases(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
             try:
                 thing = pkgutil.resolve_name(thing)
             except (AttributeError, ImportError, ValueError) as error:
-                names = f"names {given[0]!r}, which can't be imported: {error}"
-                _refuse(f"{what}: the mark `gates` {names}")
+                _refuse(
+                    f"{what}: the mark `gates` names {given[0]!r}, which can't be imported: {error}"
+                )
         if callable(thing) and not isinstance(thing, Gate | type):
             thing = thing()
         if not isinstance(thing, GateSuite):
@@ -163,7 +164,7 @@ def forget(config: pytest.Config, fixturedef: pytest.FixtureDef[Any]) -> None:
 
 
 def fail_unless_passed(item: pytest.Item, reason: str = "") -> None:
-    """Fail the test of a gate that did not pass, even if the test ignored that."""
+    """Fail the test of a gate that did not pass, even if the test function did not fail."""
     result = item.stash.get(_RESULT, None)
     if result is not None and not result.passed:
         _refuse("\n".join(filter(None, [reason, str(result)])))

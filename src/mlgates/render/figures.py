@@ -101,7 +101,7 @@ class Levels(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend(Figure):
-    """One value over time or over looks, in ascending order of `place`."""
+    """A value over time or over successive looks at the data, in ascending order of `place`."""
 
     unit: str
     points: tuple[Point, ...]

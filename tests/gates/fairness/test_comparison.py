@@ -1,4 +1,4 @@
-"""Rows that decide: how much of a gap is chance, and what chance a new draw has."""
+"""How many rows decide: shrunk values, and the probability that a larger sample decides."""
 
 import math
 
@@ -18,15 +18,15 @@ def growth_of(beyond, error, quantile, farthest):
     return float(decisive_growth(np.array([beyond]), np.array([error]), quantile, farthest)[0])
 
 
-def test_two_values_within_chance_are_alike():
+def test_two_values_that_differ_by_chance_are_shrunk_to_their_mean():
     assert drawn_in([0.4, 0.5], [0.1, 0.1]).tolist() == pytest.approx([0.45, 0.45])
 
 
-def test_values_far_apart_stay_where_they_are():
+def test_values_far_apart_are_not_shrunk():
     assert drawn_in([0.1, 0.9], [1e-6, 1e-6]).tolist() == pytest.approx([0.1, 0.9])
 
 
-def test_two_values_are_drawn_in_by_one_over_z_squared():
+def test_two_values_are_shrunk_by_one_over_z_squared():
     # z^2 = 0.4^2 / (2 * 0.05^2) = 32
     assert np.ptp(drawn_in([0.2, 0.6], [0.05, 0.05])) == pytest.approx(0.4 * (1 - 1 / 32))
 
@@ -35,18 +35,18 @@ def test_two_values_are_drawn_in_by_one_over_z_squared():
     values=st.lists(st.floats(0, 1), min_size=2, max_size=8),
     errors=st.lists(st.floats(1e-3, 1), min_size=8, max_size=8),
 )
-def test_no_gap_grows(values, errors):
+def test_shrinking_never_increases_a_gap(values, errors):
     drawn = drawn_in(values, errors[: len(values)])
     assert min(values) - 1e-9 <= drawn.min()
     assert drawn.max() <= max(values) + 1e-9
 
 
-def test_a_known_distance_needs_the_textbooks_rows():
+def test_a_known_distance_needs_as_many_rows_as_in_textbooks():
     # far from the limit the value is known well enough: (1.96 + 1.036)^2 / 10^2
     assert growth_of(1.0, 0.1, 1.96, 0.0) == pytest.approx((1.96 + 1.036) ** 2 / 100, rel=0.05)
 
 
-def test_on_the_limit_needs_many_times_the_rows_of_beside_it():
+def test_a_value_on_the_limit_needs_many_times_more_rows_than_one_near_it():
     assert growth_of(0.0, 0.1, 1.96, 0.0) > 20 * growth_of(0.3, 0.1, 1.96, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Latencies as they are given: what is no positive number of seconds is refused in words."""
+"""Given latencies: values that are not positive numbers of seconds are refused."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -61,11 +61,11 @@ def test_seconds_are_read_from_any_container(values):
         [Decimal("0.5"), Decimal(2)],
     ],
 )
-def test_durations_bring_their_unit(values):
+def test_durations_are_converted_from_their_unit(values):
     assert read(values).tolist() == [0.5, 2.0]
 
 
-def test_nothing_is_nothing():
+def test_no_latencies_give_an_empty_array():
     assert read([]).tolist() == []
     assert read(np.empty(0)).tolist() == []
 

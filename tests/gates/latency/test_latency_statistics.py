@@ -1,4 +1,4 @@
-"""Names of statistics, what they are of latencies, and the tables and pictures of them."""
+"""Names and values of the statistics of latencies, and their tables and histograms."""
 
 import math
 from fractions import Fraction
@@ -52,7 +52,7 @@ def test_names(name, share):
     ],
     ids=repr,
 )
-def test_other_names_are_refused_with_what_was_meant(given, hint):
+def test_other_names_are_refused_with_a_suggestion(given, hint):
     with pytest.raises(mg.OptionError) as caught:
         quantile_share(given)
     allowed = "a quantile such as 'p95', 'p99' or 'p99.9', or 'mean' or 'max'"
@@ -102,7 +102,7 @@ def test_failed_calls_are_infinite():
         ([], False),
     ],
 )
-def test_sorted_latencies_are_told(seconds, is_sorted):
+def test_sorted_latencies_are_detected(seconds, is_sorted):
     assert found("p50", seconds).is_sorted is is_sorted
 
 

@@ -47,10 +47,10 @@ _NAMED: Mapping[str, tuple[str, ...]] = {
 }
 #: The option that limits each comparison, and the reason that a message gives.
 _SIDES: Mapping[Over, tuple[str, str]] = {
-    "difference": ("at_most", "a difference is 0 if all groups are equal"),
-    "ratio": ("at_least", "a ratio is 1 if all groups are equal"),
-    "group_min": ("at_least", "it is the smallest value of any group"),
-    "group_max": ("at_most", "it is the largest value of any group"),
+    "difference": ("at_most", "a difference of 0 means equal groups"),
+    "ratio": ("at_least", "a ratio of 1 means equal groups"),
+    "group_min": ("at_least", "the smallest value of any group needs a lower limit"),
+    "group_max": ("at_most", "the largest value of any group needs an upper limit"),
 }
 
 
