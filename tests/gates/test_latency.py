@@ -45,7 +45,7 @@ class Served:
         self.moment = max(self.moment, moment)
 
     def model(self, seconds, fails=()):
-        """Return a model with calls that take these times in turn; call 0 is the first, and some fail."""
+        """Return a model with calls that take these times in turn; those in `fails` fail."""
         made = []
 
         class Model:
