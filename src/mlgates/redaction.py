@@ -46,8 +46,9 @@ _LONGEST = 300
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """Return an exception's type and a short message in which values of the data are hidden.
 
-    In messages of mlgates' own errors, which contain no such values, only addresses and secrets are
-    hidden. The complete exception is logged at the level DEBUG of the logger "mlgates".
+    Messages of mlgates' own errors contain no such values. In them only addresses and secrets are
+    hidden, and values in the message of an exception that caused the error. The complete exception
+    is logged at the level DEBUG of the logger "mlgates".
 
     Parameters
     ----------

@@ -169,9 +169,9 @@ def _cut_together(
     """Return the counts of both sides in cells for the test, with edges that suit both sides.
 
     Edges from one side alone tend to be values that are frequent there by chance. The edges are
-    therefore quantiles of both sides. If the reference has more values than a stored baseline
-    keeps, they are quantiles of the reference only, so that its rows and its baseline give the same
-    cells.
+    therefore quantiles of both sides together. If the reference has more values than a stored
+    baseline keeps, they are chosen among its own quantiles, so that its rows and its baseline give
+    the same cells.
     """
     sketch = reference
     if not isinstance(sketch, QuantileSketch):

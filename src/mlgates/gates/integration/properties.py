@@ -192,8 +192,8 @@ def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
         batch = caller.first_answer(method)[at]
         alone = [caller.answer(method, caller.table.take([i]), "one row") for i in at]
         wrong |= differences.rows(batch, np.concatenate(alone))
-    good = f"rows one by one got the same answers as in a batch of {caller.n:,} rows"
-    bad = f"got another answer alone than in a batch of {caller.n:,} rows"
+    good = f"rows one by one got the same answers as in a batch of {caller.n:,}"
+    bad = f"got another answer alone than in a batch of {caller.n:,}"
     return caller.outcome(wrong, good, bad, at, differences)
 
 
