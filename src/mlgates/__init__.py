@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mlgates._gate import Gate as Gate
     from mlgates._gate import gate as gate
     from mlgates.deploy.history import History as History
+    from mlgates.deploy.monitor import Monitor as Monitor
     from mlgates.deploy.traffic import Traffic as Traffic
     from mlgates.errors import EvidenceError as EvidenceError
     from mlgates.errors import GateFailure as GateFailure
@@ -55,6 +56,7 @@ __all__ = [
     "Limit",
     "Measurement",
     "MlgatesError",
+    "Monitor",
     "OptionError",
     "Profile",
     "Report",
@@ -86,6 +88,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
     _HOMES = {
         "_gate": ("Gate", "gate"),
         "deploy.history": ("History",),
+        "deploy.monitor": ("Monitor",),
         "deploy.traffic": ("Traffic",),
         "profile.baseline": ("Baseline",),
         "profile.scan": ("Profile",),

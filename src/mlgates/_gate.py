@@ -41,6 +41,7 @@ __all__ = [
     "Positions",
     "blocked_result",
     "gate",
+    "reason_of",
     "run_gate",
 ]
 
@@ -325,22 +326,27 @@ def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateRes
         with suppress_errors():  # an exception whose text or notes raise
             result = replace(result, error="".join(traceback.format_exception(error)))
         return replace(result, seconds=perf_counter() - start)
+    return GateResult(
+        name=name,
+        kind=gate.kind,
+        checks=tuple(checks),
+        reason=reason_of(checks, note),
+        advisory=gate.advisory,
+        inconclusive=gate.inconclusive,
+        seconds=perf_counter() - start,
+        note=note,
+    )
+
+
+def reason_of(checks: Sequence[Check], note: str) -> str:
+    """Return the reason of a result: that of its worst check, and the note of the gate."""
     worst = sorted((c for c in checks if not c.passed), key=severity)
     reason = f"all {len(checks)} checks passed"
     if worst or len(checks) == 1:
         reason = (worst or checks)[0].reason
     if len(worst) > 1:
         reason += f" (and {len(worst) - 1} more of {len(checks)} checks did not pass)"
-    return GateResult(
-        name=name,
-        kind=gate.kind,
-        checks=tuple(checks),
-        reason=f"{reason}; {note}" if note else reason,
-        advisory=gate.advisory,
-        inconclusive=gate.inconclusive,
-        seconds=perf_counter() - start,
-        note=note,
-    )
+    return f"{reason}; {note}" if note else reason
 
 
 def _refuse(message: str) -> NoReturn:

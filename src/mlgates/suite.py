@@ -1,7 +1,7 @@
 """`GateSuite`: several gates, run in order on the same evidence."""
 
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -17,7 +17,7 @@ from mlgates.provenance import provenance
 from mlgates.report import GateResult, Report, plain_metadata
 from mlgates.verdict import Verdict
 
-__all__ = ["GateSuite", "subset"]
+__all__ = ["GateSuite", "changed", "subset"]
 
 _OWNER = "GateSuite"
 _WILDCARDS = frozenset("*?[")
@@ -447,6 +447,12 @@ def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
         if entry.name in names
     ]
     return GateSuite._of(suite.name, kept)  # noqa: SLF001
+
+
+def changed(suite: GateSuite, change: Callable[[Gate], Gate]) -> GateSuite:
+    """Return the suite with each gate replaced by ``change(gate)``, under the same names."""
+    entries = [replace(entry, gate=change(entry.gate)) for entry in suite._entries]  # noqa: SLF001
+    return GateSuite._of(suite.name, entries)  # noqa: SLF001
 
 
 def _matching(entries: list[Entry], pattern: str, owner: str) -> list[Entry]:

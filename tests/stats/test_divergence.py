@@ -400,3 +400,13 @@ def test_one_sided_pvalue_of_equal_distributions(m, n):
         both = counts[:, counts.sum(0) > 0]
         for ordered in (True, False):
             assert chi_square_pvalue(*both, ordered=ordered) > 1e-6
+
+
+def test_cells_can_be_merged_up_to_a_larger_expected_count():
+    reference = np.array([10_000, 10_000, 300, 200])
+    current = np.array([500, 500, 8, 17])
+    merged = chi_square_pvalue(
+        np.array([10_000, 10_000, 500]), np.array([500, 500, 25]), ordered=True
+    )
+    assert chi_square_pvalue(reference, current, ordered=True, least=20) == merged
+    assert chi_square_pvalue(reference, current, ordered=True) < merged

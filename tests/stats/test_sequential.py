@@ -283,16 +283,17 @@ def test_expectation_of_rate_test_is_one_at_its_limit(limit):
 
 
 def test_statistics_of_a_detector_start_again_after_an_alarm():
-    means, alarms = shiryaev_roberts([[0.25, 0.25], [1e-4, np.nan], [0.25, 0.25]], 20)
+    means, alarms, last = shiryaev_roberts([[0.25, 0.25], [1e-4, np.nan], [0.25, 0.25]], 20)
     assert means.tolist() == [1, (2 * 50 + 1) / 2, 1]
     assert alarms.tolist() == [False, True, False]
-    means, alarms = shiryaev_roberts(np.empty((2, 0)), 20)
+    assert last.tolist() == [1, 1]
+    means, alarms, _ = shiryaev_roberts(np.empty((2, 0)), 20)
     assert (means.tolist(), alarms.tolist()) == ([0, 0], [False, False])
     assert shiryaev_roberts(np.empty((0, 3)), 20)[1].tolist() == []
 
 
 def test_detector_survives_p_values_of_zero():
-    means, alarms = shiryaev_roberts([[0.0]] * 3, 1e9)
+    means, alarms, _ = shiryaev_roberts([[0.0]] * 3, 1e9)
     assert np.isfinite(means).all()
     assert alarms.all()
 

@@ -320,7 +320,7 @@ def rate_log_e(events: int, requests: int, limit: float) -> float:
     return float(_log_mean(-events * _LOG_RATIOS + (requests - events) * others))
 
 
-def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats, Mask]:
+def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats, Mask, Floats]:
     """Return the mean Shiryaev-Roberts statistic after each window, and where it is an alarm.
 
     A p-value becomes the e-value ``p ** -0.5 / 2``, and the statistic of its stream
@@ -343,6 +343,8 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
         The mean statistic, before it starts again.
     alarms : ndarray of bool of shape (windows,)
         Whether the mean reached the threshold.
+    last : ndarray of shape (streams,)
+        The statistic of each stream after the last window, before it starts again.
 
     References
     ----------
@@ -353,20 +355,21 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
 
     Examples
     --------
-    >>> means, alarms = shiryaev_roberts([[0.25], [0.01], [0.01]], threshold=30)
+    >>> means, alarms, _ = shiryaev_roberts([[0.25], [0.01], [0.01]], threshold=30)
     >>> means.tolist(), alarms.tolist()
     ([1.0, 10.0, 55.0], [False, False, True])
     """
     e_values = np.maximum(np.asarray(p_values, np.float64), 1e-300) ** -0.5 / 2
     means = np.zeros(len(e_values))
-    statistic = np.zeros(e_values.shape[1])
+    last = statistic = np.zeros(e_values.shape[1])
     for window, e in enumerate(e_values):
         # a statistic that could overflow has raised an alarm long before
         statistic = np.where(np.isnan(e), statistic, (statistic + 1) * e)
+        last = statistic
         means[window] = statistic.mean() if len(statistic) else 0.0
         if means[window] >= threshold:
             statistic = np.zeros_like(statistic)
-    return means, means >= threshold
+    return means, means >= threshold, last
 
 
 class _Looks:

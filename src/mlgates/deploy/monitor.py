@@ -1,0 +1,345 @@
+"""`Monitor`: a suite run on each window of production data, with few false alarms over time."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from statistics import NormalDist
+from typing import Any, Never, Unpack, cast, final
+
+import numpy as np
+
+from mlgates import options
+from mlgates._gate import Gate, blocked_result, reason_of
+from mlgates.deploy.history import History, aware
+from mlgates.evidence import EvidenceNames
+from mlgates.report import GateResult, Report
+from mlgates.stats.sequential import shiryaev_roberts
+from mlgates.suite import GateSuite, changed, subset
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_number
+
+__all__ = ["Monitor"]
+
+_OWNER = "Monitor"
+_NAME = "monitor"
+_LISTED = 5
+_ENOUGH = 20  # times as many rows in the reference as in a window, for slow changes
+
+
+@final
+class Monitor:
+    """Run a suite on each window of production data, and keep the reports.
+
+    A suite that raises a false alarm in one of 20 runs does so every hour if it is run every three
+    minutes. A monitor limits false alarms over time: without any change, at most one FAIL is
+    expected in `alarm_every` windows, for the gates that decide by significance or by an interval.
+
+    Parameters
+    ----------
+    suite : GateSuite
+        The gates. No gate may be named "monitor".
+    reference : table, path, Baseline or Profile, optional
+        The reference of all windows.
+    history : History, str or Path
+        Where reports are appended.
+    alarm_every : int
+        Number of windows in which at most one false alarm is expected.
+
+    Raises
+    ------
+    OptionError
+        For an invalid option.
+
+    Notes
+    -----
+    With ``A = alarm_every`` and G gates that decide by significance or an interval, each gate is
+    run at the level ``alpha = 1 / (2 A G)``:
+
+    - A gate that decides by significance FAILs at the lesser of its own level and alpha.
+    - A gate that decides by an interval, with k checks, FAILs if the limit is also excluded at the
+      confidence ``1 - 2 alpha / k``; otherwise the check is INCONCLUSIVE. For PASS, the gate keeps
+      its own confidence. An interval from resamples is widened as a normal one.
+    - A gate that decides by the estimate has no false-alarm rate. The result "monitor" lists it.
+
+    The other half of the false alarms is for slow changes, which no single window shows: the
+    result "monitor" sums the evidence of all windows by the Shiryaev-Roberts statistic [1]_. For
+    each column or metric with a p-value p, ``R`` becomes ``(R + 1) / (2 sqrt(p))``, and the alarm
+    is raised where the mean of all R reaches ``2 A``; then all start again at 0. Without a change,
+    at least 2 A windows are expected until an alarm. It is a FAIL if the value of a column or
+    metric with such evidence is beyond its limit in this window, otherwise a remark. Comparisons
+    with a reference need one of at least 20 times as many rows as the window: with fewer, the
+    errors of the reference are the same in all windows, and would look like a slow change.
+
+    Windows are assumed to be disjoint. A window without labels leaves the gates that need `y_true`
+    SKIPped; run the monitor again for the same `at` when the labels are there.
+
+    References
+    ----------
+    .. [1] Shin, J., Ramdas, A. and Rinaldo, A. (2024). E-detectors: a nonparametric framework for
+       sequential change detection. New England Journal of Statistics in Data Science 2, 229-260.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import mlgates as mg
+    >>> from datetime import UTC, datetime
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> train = {"x": range(100_000)}
+    >>> suite = mg.GateSuite([mg.Drift("ks")])
+    >>> monitor = mg.Monitor(suite, reference=train, history=f"{folder.name}/reports.jsonl")
+    >>> report = monitor.run(data={"x": range(0, 100_000, 50)}, at=datetime(2026, 1, 1, tzinfo=UTC))
+    >>> report.verdict, report["monitor"].reason
+    (<Verdict.PASS: 'pass'>, 'no slow change: ...')
+    >>> folder.cleanup()
+    """
+
+    __slots__ = ("alarm_every", "history", "reference", "suite")
+
+    suite: GateSuite
+    reference: object
+    history: History
+    alarm_every: int
+
+    def __init__(
+        self,
+        suite: GateSuite,
+        *,
+        history: History | str | os.PathLike[str],
+        reference: object = None,
+        alarm_every: int = 1_000,
+    ) -> None:
+        if not isinstance(suite, GateSuite):
+            raise options.refuse(_OWNER, "suite", "a GateSuite", suite)
+        if _NAME in suite.names:
+            allowed = f"without a gate named {_NAME!r}, which is the result of the monitor itself"
+            raise options.refuse(_OWNER, "suite", allowed, list(suite.names))
+        self.suite, self.reference = suite, reference
+        self.history = history if isinstance(history, History) else History(history)
+        self.alarm_every = options.count(_OWNER, "alarm_every", alarm_every, at_least=1)
+
+    def __repr__(self) -> str:
+        return f"Monitor({self.suite!r}, {self.history!r}, alarm_every={self.alarm_every})"
+
+    @property
+    def alpha(self) -> float:
+        """The level of each gate that decides by significance or by an interval."""
+        covered = sum(_rule(gate) != "estimate" for gate in self.suite)
+        return 1 / (2 * self.alarm_every * max(covered, 1))
+
+    def run(
+        self,
+        *positional: Never,
+        at: datetime,
+        metadata: Mapping[str, object] | None = None,
+        **evidence: Unpack[EvidenceNames],
+    ) -> Report:
+        """Run the suite on a window, append the report to the history, and return it.
+
+        Parameters
+        ----------
+        at : datetime
+            The time that identifies the window, with a time zone, usually its start. For a window
+            that is in the history already, only the gates that have their evidence are run, and
+            their results are added to its report.
+        metadata : Mapping, optional
+            As in ``GateSuite.run``.
+        **evidence
+            As in ``GateSuite.run``: ``data=``, ``y_true=``, ... `now` is by default `at`, so that a
+            window can be judged again later.
+
+        Returns
+        -------
+        Report
+            The results of the suite, and one more named "monitor".
+
+        Raises
+        ------
+        EvidenceError
+            For an unknown name of evidence, or a history that can't be read.
+        OptionError
+            If `at` has no time zone.
+        OSError
+            If the history can't be written.
+        """
+        options.by_name_only("Monitor.run", positional)
+        at = aware("at", at)
+        given: dict[str, Any] = {"reference": self.reference, "now": at}
+        given.update((name, value) for name, value in evidence.items() if value is not None)
+        suite = changed(self.suite, self._strict)
+        known, waiting = self.history.at(at), []
+        names = list(suite.names)
+        for name, gate in zip(suite.names, suite, strict=True):
+            absent = [need for need in gate.needs if given.get(need) is None]
+            if known is not None and absent and name in {result.name for result in known}:
+                names.remove(name)  # judged before, without this evidence
+            elif "y_true" in absent:
+                names.remove(name)
+                said = "waiting for `y_true`: run the monitor again for this window"
+                waiting.append(blocked_result(gate, name, Verdict.SKIP, f"skipped: {said}"))
+        results: list[GateResult] = []
+        provenance: Mapping[str, object] = {}
+        if names:
+            report = subset(suite, names).run(metadata=metadata, **given)
+            results, provenance = list(report), report.provenance
+        gates = dict(zip(suite.names, suite, strict=True))
+        results = [self._confirmed(gates[result.name], result, given) for result in results]
+        judged = {result.name: result for result in (*results, *waiting)}
+        found = [judged[name] for name in suite.names if name in judged]
+        report = Report(
+            name=suite.name,
+            results=(*found, self._slow_changes(found, known, at)),
+            provenance=provenance,
+            metadata={} if metadata is None else metadata,
+        )
+        self.history.append(report, at=at)
+        return report
+
+    def _strict(self, gate: Gate) -> Gate:
+        """Return a gate with the lesser of its own significance level and alpha."""
+        if _rule(gate) != "significance":
+            return gate
+        own: Any = gate
+        return cast("Gate", replace(own, significance=min(own.significance, self.alpha)))
+
+    def _confirmed(self, gate: Gate, result: GateResult, given: Mapping[str, Any]) -> GateResult:
+        """Return the result, with only those FAILs by intervals that hold at a stricter level."""
+        failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
+        if _rule(gate) != "interval" or not failed:
+            return result
+        own: Any = gate
+        confidence = 1 - 2 * self.alpha / len(result.checks)
+        again: dict[str, Verdict] = {}
+        if not all("resamples" in check.details for check in failed):
+            stricter = replace(own, confidence=max(confidence, own.confidence)).run(**given)
+            again = {_title(stricter, check): check.verdict for check in stricter.checks}
+        checks = []
+        for check in result.checks:
+            if check.verdict is not Verdict.FAIL:
+                checks.append(check)
+                continue
+            if check.limit is not None and "resamples" in check.details:
+                beyond = check.limit.excludes(_widened(check, confidence))
+            else:
+                beyond = again.get(_title(result, check)) is Verdict.FAIL
+            few = f"one false alarm in {self.alarm_every:,} windows"
+            shown = f"not beyond the limit at the confidence {confidence:.6g} for at most {few}"
+            reason = check.reason if beyond else f"{check.reason}; {shown}"
+            verdict = Verdict.FAIL if beyond else Verdict.INCONCLUSIVE
+            checks.append(replace(check, verdict=verdict, by_chance=not beyond, reason=reason))
+        return replace(result, checks=tuple(checks), reason=reason_of(checks, result.note))
+
+    def _slow_changes(
+        self, results: Sequence[GateResult], known: Report | None, at: datetime
+    ) -> GateResult:
+        """Return the result of the monitor itself: the evidence of all windows up to this one."""
+        checks = {_title(result, check): check for result in results for check in result.checks}
+        rules = {name: _rule(gate) for name, gate in zip(self.suite.names, self.suite, strict=True)}
+        p_values: dict[str, float] = {} if known is None else _p_values(known)
+        small: list[str] = []
+        for result in results:
+            for check in result.checks if rules[result.name] == "significance" else ():
+                p_value = check.details.get("p_value_alone", check.p_value)
+                rows = check.details.get("n_reference")
+                if isinstance(rows, int) and rows < _ENOUGH * check.n:
+                    small.append(_title(result, check))
+                elif isinstance(p_value, float | int) and p_value == p_value:  # noqa: PLR0124
+                    p_values[_title(result, check)] = float(p_value)
+        notes = []
+        if small:
+            few = f"the reference has fewer than {_ENOUGH} times the rows of the window"
+            notes.append(f"slow changes are not tracked, because {few}: {_list(small)}")
+        unlimited = [
+            name
+            for name, gate in zip(self.suite.names, self.suite, strict=True)
+            if hasattr(gate, "decide_by") and rules[name] == "estimate"
+        ]
+        if unlimited:
+            notes.append(f"false alarms are not limited where estimates decide: {_list(unlimited)}")
+        earlier = zip(self.history.times, self.history, strict=True)
+        windows = [*(_p_values(report) for time, report in earlier if time < at), p_values]
+        streams = list(dict.fromkeys(name for window in windows for name in window))
+        if p_values:
+            check = self._judged(windows, streams, checks)
+        else:
+            said = "slow changes are not tracked: no p-value in this window"
+            check = Check(subject="slow change", metric="alarms", verdict=Verdict.SKIP, reason=said)
+        note = "; ".join(notes)
+        reason = reason_of([check], note)
+        return GateResult(name=_NAME, kind=_NAME, checks=(check,), reason=reason, note=note)
+
+    def _judged(
+        self, windows: list[dict[str, float]], streams: list[str], checks: Mapping[str, Check]
+    ) -> Check:
+        threshold = 2 * self.alarm_every
+        table = [[window.get(name, math.nan) for name in streams] for window in windows]
+        means, alarms, last = shiryaev_roberts(np.array(table), threshold)
+        mean = f"evidence {format_number(float(means[-1]))}, an alarm needs {threshold:,}"
+        said, beyond = f"no slow change: {mean}", 0
+        if alarms[-1]:
+            strong = [
+                name
+                for name, evidence in zip(streams, last.tolist(), strict=True)
+                if evidence >= threshold
+            ]
+            failed = [
+                name
+                for name in strong
+                if (check := checks.get(name)) is not None
+                and check.value is not None
+                and check.limit is not None
+                and not check.limit.holds(check.value)
+            ]
+            beyond = len(failed)
+            where = "beyond the limit" if failed else "within the limit"
+            said = f"slow change, {where}: {_list(failed or strong)} ({mean})"
+        return Check.judge(
+            "slow change",
+            "alarms",
+            Measurement(
+                beyond,
+                n=len(windows),
+                method="Shiryaev-Roberts",
+                details={"evidence": float(means[-1]), "p_values": windows[-1]},
+            ),
+            Limit(at_most=0),
+            unit="violations",
+            said=said,
+            noun="windows",
+        )
+
+
+def _rule(gate: Gate) -> str:
+    """Return the rule by which a gate decides, "estimate" if its level can't be set."""
+    rule = getattr(gate, "decide_by", "estimate")
+    option = {"significance": "significance", "interval": "confidence"}.get(rule)
+    return rule if option and hasattr(gate, option) else "estimate"
+
+
+def _title(result: GateResult, check: Check) -> str:
+    where = "" if check.group is None else f" [{check.group}]"
+    return f"{result.name}: {check.subject}{where} {check.metric}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+
+
+def _p_values(report: Report) -> dict[str, float]:
+    """Return the p-values that the monitor kept of a window, by their names."""
+    for result in report:
+        if result.name == _NAME:
+            kept = result.checks[0].details.get("p_values")
+            if isinstance(kept, Mapping):
+                return {str(name): float(value) for name, value in kept.items()}
+    return {}
+
+
+def _widened(check: Check, confidence: float) -> tuple[float, float]:
+    """Return the interval of resamples at another confidence, with normal tails."""
+    if check.interval is None or check.value is None or check.confidence is None:
+        return -math.inf, math.inf
+    low, high = check.interval
+    own, other = (NormalDist().inv_cdf(0.5 + level / 2) for level in (check.confidence, confidence))
+    factor = other / own
+    return check.value - factor * (check.value - low), check.value + factor * (high - check.value)
