@@ -287,6 +287,25 @@ def test_a_table_can_be_several_files_and_patterns(place, output):
     assert main(["run", "rows.toml", "--data=[x].csv"]) == 1
 
 
+def test_a_draft_is_printed_or_written_and_passes(place, output):
+    assert main(["init", "good.parquet", "--y-true=age", "--name=loans"]) == 0
+    text = output()
+    assert text.startswith("# A draft from 300 rows.")
+    suite = mg.GateSuite.from_toml(text)
+    assert suite == mg.infer_suite(Path("good.parquet"), y_true="age", name="loans")
+    given = ["init", "good.parquet", "--y-true", "age", "--name", "loans", "-o", "draft.toml"]
+    assert main(given) == 0
+    assert Path("draft.toml").read_text(encoding="utf-8") == text
+    for data, code in (("good", 0), ("bad", 1)):
+        tables = [f"--data={data}.parquet", "--reference=good.parquet"]
+        assert main(["run", "draft.toml", *tables]) == code
+    output()
+    assert main(["init", "absent.parquet"]) == 2
+    assert "mlgates: there is no file 'absent.parquet'" in output()
+    assert main(["init", "good.parquet", "--y-true=agee"]) == 2
+    assert "did you mean 'age'?" in output()
+
+
 def test_a_baseline_leaves_columns_out(place, output):
     assert main(["baseline", "good.parquet", "-o", "b.json", "--exclude", "income"]) == 0
     assert output() == "b.json: 300 rows, 1 column\n"

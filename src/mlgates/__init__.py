@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlgates.errors import GateFailure as GateFailure
     from mlgates.errors import MlgatesError as MlgatesError
     from mlgates.errors import OptionError as OptionError
+    from mlgates.infer import infer_suite as infer_suite
     from mlgates.profile.baseline import Baseline as Baseline
     from mlgates.profile.scan import Profile as Profile
     from mlgates.report import GateResult as GateResult
@@ -65,6 +66,7 @@ __all__ = [
     "__version__",
     "decide",
     "gate",
+    "infer_suite",
 ]
 # written by nox -s register, names
 __all__ += [
@@ -92,6 +94,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "deploy.traffic": ("Traffic",),
         "profile.baseline": ("Baseline",),
         "profile.scan": ("Profile",),
+        "infer": ("infer_suite",),
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),
         # written by nox -s register, homes
         "gates.completeness": ("Completeness",),

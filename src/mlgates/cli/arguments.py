@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """
     top = parser()
     given = top.parse_args(arguments)
-    for name in ("data",) if given.command == "baseline" else TABLES:
+    for name in TABLES if given.command == "run" else ("data",):
         if paths := getattr(given, name, None):
             setattr(given, name, _files(paths))
     if given.command == "run" and given.offending is not None and not given.data:
@@ -129,6 +129,18 @@ def parser() -> argparse.ArgumentParser:
     text = "the form; by default that of the suffix of -o, or else text"
     show.add_argument("--format", choices=FORMS, help=text)
     show.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+
+    text = "draft a suite from a table"
+    about = "Draft a suite from data that are known to be good, and print it as TOML for a review."
+    init = commands.add_parser("init", help=text, description=about)
+    text = "Parquet or CSV files, folders of Parquet files, or patterns in quotes"
+    init.add_argument("data", nargs="+", metavar="DATA", help=text)
+    text = "the column of the labels, which get a drift gate of their own"
+    init.add_argument("--y-true", metavar="COLUMN", help=text)
+    text = "the name of the suite; by default suite"
+    init.add_argument("--name", default="suite", metavar="NAME", help=text)
+    text = "write to a file"
+    init.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
 
     text = "save the profile of a table as a reference"
     about = "Save the distributions of a table, without its rows, as a reference for later runs."

@@ -68,6 +68,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from mlgates.report import Report
 
             return _write_report(Report.load(given.report), (given.output, given.format))
+        if given.command == "init":
+            from mlgates.infer import draft_toml
+
+            text = draft_toml(given.data, y_true=given.y_true, name=given.name)
+            if given.output is None:
+                _print(text)
+            else:
+                from mlgates import jsonfile
+
+                jsonfile.write_atomic(given.output, text)
+            return 0
 
         from mlgates.profile.baseline import Baseline
 

@@ -1,0 +1,413 @@
+"""Draft a suite from a reference table, for a person to review."""
+
+import math
+import re
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from itertools import permutations, product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates import options
+from mlgates._gate import Gate
+from mlgates.errors import EvidenceError, OptionError
+from mlgates.expressions.condition import Condition
+from mlgates.gates.completeness import Completeness
+from mlgates.gates.drift import Drift
+from mlgates.gates.performance import Performance
+from mlgates.gates.rule import Rule
+from mlgates.gates.schema import Column, Schema
+from mlgates.gates.unique import Unique
+from mlgates.printable import clean
+from mlgates.profile.scan import Profile
+from mlgates.suite import GateSuite
+from mlgates.tables.encoding import to_whole_numbers
+from mlgates.tables.field import Field, TableSchema
+from mlgates.tables.rows import rows_like
+from mlgates.tables.source import Source, as_source
+from mlgates.verdict import format_number
+
+__all__ = ["draft_toml", "infer_suite"]
+
+_OWNER = "infer_suite"
+#: Shares that a person would write.
+_SHARES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, *(i / 20 for i in range(1, 21)))
+#: A value in this many rows of a table is in only one of two random halves in 1 of 64 draws.
+_UNSEEN = 7
+#: Whole numbers within a span of this size are codes, such as an hour of the day.
+_WIDEST_CODES = 31
+#: The set of texts is closed if there are as many rows for each of them.
+_FEWEST_A_VALUE = 10
+#: Texts with more different values are free texts.
+_MOST_TEXTS = 100
+_FEWEST_FOR_DRIFT = 200
+_FEWEST_FOR_RULE = 100
+#: Columns with at most as many different values are not ordered with others, nor identifiers.
+_FEW = 20
+#: Columns that are compared in pairs.
+_MOST_ORDERED = 20
+#: An order is no coincidence if it has this log-probability in rows that are paired at random.
+_LOG_SURE = math.log(1e-9)
+_PSI = 0.2
+_AFTER = ("columns",)
+_ID = re.compile(r"(^|[_ ])(id|key|uuid|index)$|Id$", re.IGNORECASE)
+
+
+class _Drafted(NamedTuple):
+    """A gate, and lines that say where its limits came from."""
+
+    gate: Gate
+    notes: list[str]
+
+
+def infer_suite(
+    reference: object, *, y_true: object = None, model: object = None, name: str = "suite"
+) -> GateSuite:
+    """Return a draft of a suite for tables like the reference, for a person to review.
+
+    Parameters
+    ----------
+    reference : table
+        Anything that ``data=`` takes, with at least one row: data that are known to be good. The
+        drafted gates pass on it.
+    y_true : str or array, optional
+        The labels, as the name of a column of the reference or as one value per row. A column of
+        labels gets a drift gate of its own, because labels often arrive later than features.
+    model : object, optional
+        A model, for a gate of its performance on the reference; it needs `y_true`. ``X`` is the
+        reference without the column `y_true`. Give data that the model was not trained on, or the
+        limit is too strict.
+    name : str
+        Name of the suite.
+
+    Returns
+    -------
+    GateSuite
+        What it can contain:
+
+        - `Schema` under the name ``columns`` with types, and whether cells may be missing.
+        - `Schema` under the name ``values`` with ranges, which have a margin of a quarter of the
+          span, rounded, and the values of texts with up to 20 different ones. A few values may
+          break a rule: 7 rows of as many as the reference has, rounded up.
+        - `Completeness` with half the number of rows, rounded down, and with the share of missing
+          cells plus three standard errors, rounded up.
+        - `Unique` for identifiers, or else for whole rows if the reference repeats none.
+        - `Rule` for the order of two columns, such as ``start <= end``, if all rows keep it and a
+          random pairing of their values would not.
+        - `Drift` by PSI with a limit of 0.2, from 200 rows on. Identifiers, free texts and columns
+          that grow from row to row are left out.
+        - `Performance` with a limit slightly beyond the end of the interval: ROC AUC, or else
+          balanced accuracy, or mean absolute error of numbers.
+
+        Gates that name columns wait for the first, because a column that is missing or of another
+        type can't be compared. There is no `Freshness`, which an old table would fail, and no
+        `Fairness`, because its limit is a decision of people.
+
+    Raises
+    ------
+    OptionError
+        For a model without `y_true`, a column that is not in the reference, or a wrong name.
+    EvidenceError
+        If the reference is no table, or has no rows; if no metric can be measured with the model.
+
+    Examples
+    --------
+    >>> import mlgates as mg
+    >>> trips = {"id": range(100, 160), "bikes": [1, 2, 3] * 20, "town": ["Bonn", "Ulm"] * 30}
+    >>> suite = mg.infer_suite(trips)
+    >>> suite.names
+    ('columns', 'values', 'completeness', 'unique:id')
+    >>> print(next(iter(suite.only("values"))).rules["bikes"])
+    Column('int', at_least=1, at_most=3, max_invalid=0.15)
+    >>> suite.run(data=trips).passed
+    True
+    """
+    _, drafted = _drafted(reference, y_true, model)
+    return GateSuite([gate for gate, _ in drafted], name=name)
+
+
+def draft_toml(reference: object, *, y_true: object = None, name: str = "suite") -> str:
+    """Return the draft in TOML, with comments that say where each limit came from.
+
+    Examples
+    --------
+    >>> print(draft_toml({"town": ["Bonn", "Ulm"] * 30}))
+    # A draft from 60 rows. Review each limit: the data show what was, not what is right.
+    <BLANKLINE>
+    [suite]
+    name = "suite"
+    ...
+    """
+    source = as_source(reference)
+    rows, drafted = _drafted(source, y_true, None)
+    written = GateSuite([gate for gate, _ in drafted], name=name).to_toml()
+    head, *blocks = written.split("\n[[gates]]\n")
+    text = f"# A draft from {rows:,} row{'' if rows == 1 else 's'}. Review each limit: "
+    text += f"the data show what was, not what is right.\n\n{head}"
+    for block, (_, notes) in zip(blocks, drafted, strict=True):
+        text += "".join(f"\n# {note}" for note in notes) + f"\n[[gates]]\n{block}"
+    times = [name for name, field in source.schema.items() if field.kind == "timestamp"]
+    if times:
+        names = ", ".join(f"`{clean(each)}`" for each in times)
+        text += f"\n# {names}: consider a Freshness gate, which old data would fail.\n"
+    return text
+
+
+def _drafted(reference: object, y_true: object, model: object) -> tuple[int, list[_Drafted]]:
+    """Return the number of rows of the reference, and the gates in order."""
+    source = as_source(reference)
+    label = y_true if isinstance(y_true, str) else None
+    if model is not None and y_true is None:
+        msg = f"{_OWNER}: `y_true` is required with `model`"
+        raise OptionError(msg)
+    if label is not None and label not in source.schema:
+        near = options.did_you_mean(label, source.schema)
+        msg = f"{_OWNER}: `y_true` must be a column of the reference, got {label!r}{near}"
+        raise OptionError(msg)
+    inferred, profile = Schema.infer(source), Profile.of(source, ())
+    types = {name: replace(column, isin=None) for name, column in inferred.rules.items()}
+    sample = next(source.batches())
+    drafted = [
+        _Drafted(
+            Schema(types, name="columns"),
+            ["Types, and which columns have missing cells."],
+        ),
+        *_values(inferred, profile, sample),
+        _completeness(profile),
+    ]
+    drafted += _kept(source, _candidates(source.schema, sample, label))
+    if model is not None:
+        X, truth = reference, y_true
+        if label is not None:
+            table = rows_like(reference)
+            X = table.reordered([i for i, name in enumerate(table.names) if name != label])
+            truth = source.arrow([label])[label]
+        drafted.append(_performance(X, truth, model))
+    return profile.rows, drafted
+
+
+def _values(inferred: Schema, profile: Profile, sample: pa.Table) -> list[_Drafted]:
+    """Return the gate of ranges and of sets of texts; nothing if no column has one."""
+    rare = _share_above(_UNSEEN / profile.rows)
+    columns: dict[str, Column | str] = {}
+    notes = [
+        "Ranges have a margin of a quarter of the span of the reference, rounded. Whole numbers",
+        f"that span at most {_WIDEST_CODES}, and texts with few values, are taken as they are.",
+        f"max_invalid is the share of {_UNSEEN} rows: values as rare may be absent from the",
+        "reference by chance. In the reference:",
+    ]
+    for name, column in inferred.rules.items():
+        seen, limits = profile.columns[name], dict[str, Any]()
+        if column.isin is not None:
+            present = seen.rows - seen.missing
+            if len(tuple(column.isin)) * _FEWEST_A_VALUE <= present:
+                limits = {"isin": column.isin}
+        elif seen.min is not None and not _is_identifier(name, seen.field, sample[name]):
+            bounds = _bounds(seen.min, seen.max, column.dtype)
+            if bounds is not None:
+                limits = {"at_least": bounds[0], "at_most": bounds[1]}
+                notes.append(f"  {clean(name)}: {_number(seen.min)} to {_number(seen.max)}")
+        if limits:
+            columns[name] = replace(column, max_invalid=rare, **limits)
+    gate = Schema(columns, extra="allow", name="values", after=_AFTER) if columns else None
+    return [] if gate is None else [_Drafted(gate, notes)]
+
+
+def _bounds(low: Any, high: Any, dtype: str) -> tuple[int, int] | tuple[float, float] | None:
+    """Return a range around the smallest and largest value; None where none makes sense."""
+    if dtype not in ("int", "float", "number"):
+        return None
+    if low == high:
+        return None
+    whole = dtype == "int"
+    if whole and high - low <= _WIDEST_CODES:
+        return int(low), int(high)
+    if not whole:
+        low, high = float(low), float(high)
+        if 0 <= low < high <= 1:
+            return 0.0, 1.0
+    span = high - low
+    if not math.isfinite(span):
+        return None
+    # the largest of 1, 2 and 5 times a power of ten that is at most an eighth of the span
+    power = Fraction(10) ** math.floor(math.log10(span / 8))
+    step = max(times * power for times in (1, 2, 5) if times * power <= Fraction(span) / 8)
+    if whole:
+        step = Fraction(max(1, int(step)))
+    margin = Fraction(span) / 4
+    ends = [math.floor((low - margin) / step) * step, math.ceil((high + margin) / step) * step]
+    if low >= 0:
+        ends[0] = max(ends[0], Fraction(0))
+    if high <= 0:
+        ends[1] = min(ends[1], Fraction(0))
+    plain = int if whole else float
+    return plain(ends[0]), plain(ends[1])
+
+
+def _completeness(profile: Profile) -> _Drafted:
+    """Return the gate of missing cells and of the number of rows."""
+    n, limits, notes = profile.rows, dict[str, float](), []
+    for name, column in profile.columns.items():
+        if column.missing:
+            share = column.missing / n
+            limits[name] = _share_above(share + 3 * math.sqrt(share * (1 - share) / n))
+            notes.append(f"  {clean(name)}: {format_number(share, 'share')} missing")
+    unit = 10 ** max(0, math.floor(math.log10(n / 2)) if n > 1 else 0)
+    least = max(1, n // 2 // unit * unit)
+    head = [f"min_rows is about half the {n:,} rows of the reference."]
+    if limits:
+        head += ["max_missing is the share of missing cells and three standard errors, rounded up:"]
+    gate = Completeness(min_rows=least)
+    if limits:  # it names columns, which must be there
+        gate = replace(gate, max_missing=limits | {"*": 0.0}, after=_AFTER)
+    return _Drafted(gate, [*head, *notes])
+
+
+def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> list[_Drafted]:
+    """Return gates that the first rows suggest."""
+    names = [name for name in schema if _is_identifier(name, schema[name], sample[name])]
+    drafted = [
+        _Drafted(Unique(name, after=_AFTER), ["No value is repeated in the reference."])
+        for name in names
+    ] or [_Drafted(Unique(after=_AFTER), ["No row is repeated in the reference."])]
+    notes = ["All rows of the reference keep this order; a random pairing would break it."]
+    drafted += [_Drafted(Rule(each, after=_AFTER), notes) for each in _orders(schema, sample)]
+    if len(sample) < _FEWEST_FOR_DRIFT:
+        return drafted
+    left_out = [
+        name
+        for name, field in schema.items()
+        if name in names or _is_free_text(field, sample[name]) or _grows(field, sample[name])
+    ]
+    features = [name for name in left_out if name != label]
+    notes = [f"A PSI of {_PSI} is the usual limit of a major change."]
+    if features:
+        notes += ["Left out: identifiers, free texts, and columns that grow from row to row."]
+    exclude = tuple(features)
+    if label is not None:
+        notes += ["The labels have a gate of their own."]
+        exclude = (*features, label)
+    drafted.append(_Drafted(Drift("psi", at_most=_PSI, exclude=exclude, after=_AFTER), notes))
+    if label is not None and label not in left_out:
+        gate = Drift("psi", at_most=_PSI, columns=[label], name="label_drift", after=_AFTER)
+        notes = ["Labels may arrive later than features: judge them when they are there."]
+        drafted.append(_Drafted(gate, notes))
+    return drafted
+
+
+def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
+    """Return the candidates that pass on the whole reference, Drift without undecided columns."""
+    # names that differ only in case are one name for a suite
+    distinct = {str(each.gate.name).casefold(): each for each in reversed(drafted)}
+    drafted = [*reversed(distinct.values())]
+    gates = [replace(each.gate, after=()) for each in drafted]
+    report = GateSuite(gates).run(data=source, reference=source)
+    kept = []
+    for each, result in zip(drafted, report.results, strict=True):
+        gate = each.gate
+        if isinstance(gate, Drift) and gate.columns is None:
+            undecided = {check.subject for check in result.checks if not check.passed}
+            if undecided >= {check.subject for check in result.checks}:
+                continue
+            gate = replace(gate, exclude=(*gate.exclude, *sorted(undecided)))
+        elif not result.passed:
+            continue
+        kept.append(_Drafted(gate, each.notes))
+    return kept
+
+
+def _orders(schema: TableSchema, sample: pa.Table) -> list[str]:
+    """Return conditions ``a <= b`` that all rows keep, and a random pairing would break."""
+    values: dict[str, Any] = {}
+    for name, field in schema.items():
+        ordered = field.kind in ("int", "float", "timestamp", "date") and _operand(name)
+        if ordered and len(values) < _MOST_ORDERED and len(sample[name].unique()) > _FEW:
+            column = sample[name] if field.kind == "float" else to_whole_numbers(sample[name])
+            values[ordered] = column.to_numpy(), field.type
+    found: dict[tuple[str, str], None] = {}
+    for (a, (left, kind)), (b, (right, other)) in permutations(values.items(), 2):
+        both = ~(np.isnan(left) | np.isnan(right))
+        smaller, larger = left[both], right[both]
+        kept = len(smaller) >= _FEWEST_FOR_RULE and bool(np.all(smaller <= larger))
+        if kind != other or not kept or np.array_equal(smaller, larger):
+            continue
+        by_chance = np.searchsorted(np.sort(smaller), larger, "right").mean() / len(smaller)
+        if len(smaller) * math.log(by_chance) < _LOG_SURE:
+            found[a, b] = None
+    reached = {(a, c) for (a, b), (other, c) in product(found, found) if b == other}
+    return [f"{a} <= {b}" for a, b in found if (a, b) not in reached]
+
+
+def _is_identifier(name: str, field: Field, column: pa.ChunkedArray) -> bool:
+    """Return whether a column of the first rows looks like an identifier: no value repeats.
+
+    Texts must be without blanks. Whole numbers must be dense, or named like an identifier.
+    """
+    if field.kind not in ("int", "string") or len(column) < _FEW or column.null_count:
+        return False
+    if len(column.unique()) < len(column):
+        return False
+    if field.kind == "string":
+        return not pc.any(pc.match_substring_regex(column.cast(pa.large_string()), r"\s")).as_py()
+    ends = pc.min_max(column).as_py()
+    return ends["max"] - ends["min"] < 10 * len(column) or bool(_ID.search(name))
+
+
+def _is_free_text(field: Field, column: pa.ChunkedArray) -> bool:
+    """Return whether a column has too many different texts for a distribution."""
+    return field.kind == "string" and len(column.unique()) > min(_MOST_TEXTS, len(column) // 5)
+
+
+def _grows(field: Field, column: pa.ChunkedArray) -> bool:
+    """Return whether the numbers of a column grow from row to row, as a time or a counter does."""
+    if field.kind not in ("int", "float") or len(column.unique()) <= len(column) // 10:
+        return False
+    values = column.drop_null().to_numpy()
+    return bool(np.all(values[1:] >= values[:-1]))
+
+
+def _performance(X: object, y_true: Any, model: object) -> _Drafted:
+    """Return a gate of the first metric that can be measured, with a limit beyond its interval."""
+    names: tuple[str, ...] = ("roc_auc", "balanced_accuracy", "mean_absolute_error")
+    if not (hasattr(model, "predict_proba") or hasattr(model, "classes_")):
+        names = ("mean_absolute_error", "balanced_accuracy")
+    for name in names:
+        lower = name != "mean_absolute_error"
+        # the widest limit, so that the metric is only measured
+        widest: dict[str, Any] = {"at_least": 0.0} if lower else {"at_most": 1e300}
+        check = Performance(name, **widest).run(X=X, y_true=y_true, model=model).checks[0]
+        if check.value is None or check.interval is None or not check.passed:
+            reason = check.reason
+            continue
+        end = check.interval[0 if lower else 1]
+        limit = end + (end - check.value) / 2
+        step = 0.01 if lower else 10.0 ** (math.floor(math.log10(limit)) - 1)
+        rounded = round((math.floor if lower else math.ceil)(limit / step) * step, 12)
+        bound: dict[str, Any] = {"at_least" if lower else "at_most": max(rounded, 0.0)}
+        low, high = map(_number, check.interval)
+        note = f"{name} is {_number(check.value)} on the reference, interval {low} to {high}."
+        return _Drafted(Performance(name, **bound), [note])
+    msg = f"{_OWNER}: no metric of `model` can be measured on the reference: {reason}"
+    raise EvidenceError(msg)
+
+
+def _share_above(share: float) -> float:
+    """Return the smallest share of the usual ones that is at least as large."""
+    return next(each for each in _SHARES if each >= share or each == 1)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{float(value):.6g}"
+
+
+def _operand(name: str) -> str | None:
+    """Return a column's name as conditions write it, None if they can't name the column."""
+    for written in (name, f"`{name}`"):
+        with suppress(OptionError):
+            if Condition(f"{written} <= 0").columns == (name,):
+                return written
+    return None
