@@ -159,7 +159,10 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("of", ["drift", "fairness", "intervals", "latency", "monitor", "regression"])
+@nox.parametrize(
+    "of",
+    ["drift", "fairness", "intervals", "latency", "monitor", "multivariate_drift", "regression"],
+)
 def calibration(session: nox.Session, of: str) -> None:
     """Measure false-alarm rates of gates and coverage of intervals (10 minutes each)."""
     install(session, "bench")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
     from mlgates.gates.integration import Integration as Integration
     from mlgates.gates.latency import Latency as Latency
     from mlgates.gates.leakage import Leakage as Leakage
+    from mlgates.gates.multivariate_drift import MultivariateDrift as MultivariateDrift
     from mlgates.gates.performance import Performance as Performance
     from mlgates.gates.regression import Regression as Regression
     from mlgates.gates.rule import Rule as Rule
@@ -78,6 +79,7 @@ __all__ += [
     "Integration",
     "Latency",
     "Leakage",
+    "MultivariateDrift",
     "Performance",
     "Regression",
     "Rule",
@@ -104,6 +106,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.integration": ("Integration",),
         "gates.latency": ("Latency",),
         "gates.leakage": ("Leakage",),
+        "gates.multivariate_drift": ("MultivariateDrift",),
         "gates.performance": ("Performance",),
         "gates.regression": ("Regression",),
         "gates.rule": ("Rule",),

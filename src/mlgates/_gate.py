@@ -5,6 +5,7 @@
 
 import dataclasses
 import inspect
+import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -130,8 +131,8 @@ class Gate(options.OptionsByName):
 
     @property
     def kind(self) -> str:
-        """The name of the class in lower case."""
-        return type(self).__name__.lower()
+        """The name of the class in snake case, such as ``"multivariate_drift"``."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
 
     @property
     def default_name(self) -> str:

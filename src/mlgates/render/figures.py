@@ -331,6 +331,17 @@ def _groups(check: Check) -> Spans | None:
     return _spans(name, "", spans, [line] if line else [])
 
 
+def _columns(check: Check) -> Spans | None:
+    """Return the figure of the columns by which a check was decided."""
+    spans = []
+    for label, item in _entries(check, "columns", "column"):
+        note = item.get("note")
+        shown = clean(note) if isinstance(note, str) else ""
+        beyond = item.get("beyond") is True
+        spans.append(Span(label, number(item.get("value")), note=shown, beyond=beyond))
+    return _spans(f"{visible(title(check))}: columns", "", spans, []) if spans else None
+
+
 def _gap_line(check: Check, values: Sequence[float]) -> Line | None:
     """Return a line at the value of a group for which the gap would be exactly at its limit.
 
@@ -424,7 +435,12 @@ def _round_times(least: float, most: float) -> tuple[float, ...]:
 
 
 #: The figure of a check, by the name of the detail that it is made from.
-_OF_DETAIL = {"cells": _distributions, "groups": _groups, "histogram": _histogram}
+_OF_DETAIL = {
+    "cells": _distributions,
+    "columns": _columns,
+    "groups": _groups,
+    "histogram": _histogram,
+}
 
 
 def number(value: object) -> float | None:

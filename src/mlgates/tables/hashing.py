@@ -13,7 +13,7 @@ from mlgates.tables import encoding
 from mlgates.tables.encoding import as_bytes, offsets_and_bytes
 from mlgates.tables.field import Field, stored_kind
 
-__all__ = ["RowHashes", "row_hashes", "text_hashes"]
+__all__ = ["RowHashes", "mixed", "row_hashes", "text_hashes"]
 
 Words = npt.NDArray[np.uint64]
 #: Two hashes of 64 bits for each row, as rows of an array of shape (2, n).
@@ -80,11 +80,11 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
             seed = np.uint64((_STEP * (2 * place + side + 1)) & _MASK)
             for start in range(0, rows, _BLOCK):
                 block = slice(start, start + _BLOCK)
-                total[side, block] += _mixed(_mixed(cells[block] + seed) + tag[block])
+                total[side, block] += mixed(mixed(cells[block] + seed) + tag[block])
     return total
 
 
-def _mixed(words: Words) -> Words:
+def mixed(words: Words) -> Words:
     """Mix the bits of each word, so that similar words differ in many bits; overwrite `words`.
 
     Different words stay different.
@@ -156,7 +156,7 @@ def _numbers(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words]:
     kind = "zoned" if field.zone else "naive"
     if field.kind in ("duration", "time"):
         kind = field.kind
-    words = _mixed(days.view(np.uint64).copy()) + rest.view(np.uint64)
+    words = mixed(days.view(np.uint64).copy()) + rest.view(np.uint64)
     return words, _tags(len(words), kind)
 
 
@@ -251,5 +251,5 @@ def _hashes_of_block(
         # Each position has its own odd factor. Nothing is added after the end of a text, so that
         # its hash does not depend on the length of other texts.
         word *= np.uint64(factor * (at + 1) & _MASK)
-        total[rows] += _mixed(word)
+        total[rows] += mixed(word)
     return total

@@ -1,0 +1,360 @@
+"""MultivariateDrift: a classifier can hardly tell rows of the data from rows of the reference."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar, Literal, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlgates import options
+from mlgates._gate import Gate, GateInfo
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+from mlgates.gates._shared import Near, described_type, enough, rows_until_significant
+from mlgates.profile import counters
+from mlgates.profile.counter import Counter
+from mlgates.profile.scan import Profile
+from mlgates.stats.arrays import Floats
+from mlgates.tables import encoding
+from mlgates.tables.columns import Column
+from mlgates.tables.exact import NANOSECONDS
+from mlgates.tables.field import Field, TableSchema, is_unsupported
+from mlgates.tables.hashing import mixed
+from mlgates.tables.sampling import sampled
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, snap_to_limit
+
+__all__ = ["MultivariateDrift"]
+
+_METRIC = "roc_auc"
+_TIMES = frozenset({"date", "time", "timestamp", "duration"})
+_KINDS = _TIMES | {"int", "float", "decimal", "bool", "string", "null"}
+#: Most categories of a column for which the classifier has codes; the last is for all others.
+_CATEGORIES = 255
+_CONFIDENCE = 0.95
+#: Types of numbers, by Arrow's name, to which the other table's numbers are rounded.
+_NARROW = {"float": np.float32, "halffloat": np.float16}
+#: Columns named in the reason, and those listed in the details.
+_NAMED, _LISTED = 3, 20
+
+
+class _Columns(NamedTuple):
+    """Names of the columns to compare, problems by column, and a note on those left out."""
+
+    names: tuple[str, ...]
+    problems: dict[str, str]
+    note: str
+
+
+@dataclass(frozen=True, repr=False)
+class MultivariateDrift(Gate):
+    """Check that a classifier can't tell rows of `data` from rows of `reference`.
+
+    A change that no single column shows, such as that of a correlation, is found too.
+    Gradient-boosted trees are trained on rows of both tables. The area under the ROC curve, on rows
+    that they were not trained on, is about 0.5 if both tables have the same distribution, and 1 if
+    the classifier knows of each row from which table it is.
+
+    Parameters
+    ----------
+    at_most : float
+        Largest area under the ROC curve, from 0.5 to 1.
+    columns : str or sequence of str, optional
+        Columns to compare; by default all of the reference with numbers, bools, texts, dates or
+        times. One that is named here and has other values is an ERROR.
+    exclude : str or sequence of str
+        Columns to leave out, such as ids and times.
+    min_samples : int
+        Smallest number of rows, and for a PASS also of different rows, in each table.
+    max_rows : int
+        Largest number of rows of each table that are used; of a larger table they are drawn.
+    folds : int
+        Number of folds of the cross-validation.
+    seed : int
+        Seed of the folds and of the rows drawn.
+    decide_by : {"significance", "estimate"}
+        With "estimate" the area alone decides, without a test.
+    significance : float
+        Probability that the gate FAILs although nothing changed.
+    name, advisory, inconclusive, after
+        As in `Gate`.
+
+    Notes
+    -----
+    The area has the standard error ``1.5 sqrt(sum(v)) / folds``, where ``v`` are DeLong's variances
+    in the folds: the folds share training rows [1]_. By "significance", an area beyond the limit is
+    a FAIL if it is significantly above 0.5, else INCONCLUSIVE. Equal rows of both tables are in the
+    same fold. Fewer than `min_samples` rows in a table are INCONCLUSIVE. Few different rows, as in
+    a table of two bools, can't PASS: rows that the classifier was not trained on are then too
+    different from those that it was trained on.
+
+    A missing cell counts as a value of its own. Of a text column the 254 most frequent values are
+    compared, and all others are taken as one. The area grows with the number of rows, because the
+    classifier learns more. If a column grows with time, as an id does, and the data are newer than
+    the reference, the area is near 1: exclude such columns. Where rows depend on each other, the
+    p-value is too small.
+
+    A baseline or a profile has no rows; as `reference` it is an ERROR.
+
+    References
+    ----------
+    .. [1] Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine
+       Learning 52, 239-281.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> x, noise = rng.normal(size=1_000), rng.normal(size=1_000)
+    >>> train, now = {"x": x, "y": x + noise}, {"x": x, "y": noise - x}
+    >>> result = MultivariateDrift().run(data=now, reference=train)
+    >>> print(result.verdict, result.checks[0].value > 0.8)
+    fail True
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"data", "reference"})
+    info = GateInfo(
+        summary="a classifier can't distinguish the rows from those of the reference",
+        metrics={"`roc_auc`": "area under the ROC curve; 0.5 if the classifier only guesses"},
+        fewest_rows="`min_samples` rows in each table: 200",
+        forgives="an area beyond the limit that is not significant",
+    )
+    _: KW_ONLY
+    at_most: float = 0.6
+    columns: str | Iterable[str] | None = None
+    exclude: str | Iterable[str] = ()
+    min_samples: int = 200
+    max_rows: int = 50_000
+    folds: int = 5
+    seed: int = 0
+    decide_by: Literal["significance", "estimate"] = "significance"
+    significance: float = 0.05
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        self._convert("at_most", options.number, at_least=0.5, at_most=1)
+        self._convert("columns", options.some)
+        self._convert("exclude", options.names)
+        if set(self.exclude) & set(self.columns or ()):
+            allowed = "names that are not in `columns`"
+            raise options.refuse(kind, "exclude", allowed, self.exclude)
+        self._convert("min_samples", options.count, at_least=1)
+        self._convert("max_rows", options.count, at_least=1)
+        options.in_order(kind, min_samples=self.min_samples, max_rows=self.max_rows)
+        self._convert("folds", options.count, at_least=2)
+        self._convert("seed", options.count)
+        options.choice(kind, "decide_by", self.decide_by, ("significance", "estimate"))
+        self._convert("significance", options.number, at_least=1e-9, at_most=0.5)
+        super().__post_init__()
+
+    def counts(self, schema: TableSchema) -> Iterable[Counter]:
+        """Yield counters of missing cells, so that the fingerprints cover the columns."""
+        for name in schema if self.columns is None else self.columns:
+            if name in schema and name not in self.exclude:
+                yield counters.Missing(name)
+
+    reference_counts = counts
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the check of the area, or an ERROR for each column that can't be compared."""
+        theirs = evidence.reference()
+        if isinstance(evidence["reference"], Profile) or not isinstance(theirs, Profile):
+            msg = "the reference is a baseline or a profile, which has no rows; "
+            msg += "give the table itself"
+            raise EvidenceError(msg)
+        names, problems, note = self._columns(evidence)
+        for name, problem in problems.items():
+            yield Check(subject=name, metric=_METRIC, verdict=Verdict.ERROR, reason=problem)
+        if problems:
+            return
+        if not names:
+            msg = "the reference has no column to compare"
+            raise EvidenceError("; ".join(filter(None, [msg, note])))
+        limit = Limit(at_most=self.at_most)
+        sizes = [profile.rows for profile in (evidence.profile(), theirs)]
+        n, m = (min(size, self.max_rows) for size in sizes)
+        if min(n, m) < self.min_samples:
+            few = ""
+            if m < self.min_samples <= n:
+                few = f"too few rows in the reference: {m:,}, at least {self.min_samples:,} "
+                few += "are needed"
+            text = f"the rows of both tables are not compared (n = {n:,} against {m:,})"
+            measured = Measurement(None, n=n, details={"n_reference": m})
+            least = self.min_samples
+            yield Check.judge(
+                "rows", _METRIC, measured, limit, min_n=least, insufficient=few, said=text
+            )
+            return
+        sources = [evidence.source(name) for name in ("data", "reference")]
+        sides = []
+        for source, size in zip(sources, sizes, strict=True):
+            table = sampled(source, names, size, self.max_rows, self.seed)
+            fields = [source.schema[name] for name in names]
+            sides.append([Column(f.name, len(table), None, table[f.name], f) for f in fields])
+        yield self._judged(sides, limit)
+
+    def note(self, evidence: Evidence) -> str:
+        """Return the columns that were not compared, and why."""
+        return self._columns(evidence).note
+
+    def _columns(self, evidence: Evidence) -> _Columns:
+        """Return the columns to compare, in alphabetical order; equal gates share the answer."""
+        ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
+        wanted = theirs if self.columns is None else cast("tuple[str, ...]", self.columns)
+        left, names, problems = [], [], {}
+        near = Near([n for n in (*self.exclude, *wanted) if n not in theirs], theirs)
+        for name in self.exclude:
+            if name not in theirs and name not in ours:
+                problems[name] = f"`{name}` is excluded, but not in the reference{near.hint(name)}"
+        lost = Near([name for name in wanted if name not in ours], ours)
+        leave_out = "remove it from `columns`"
+        if self.columns is None:
+            leave_out = "list it in `exclude` to leave it out"
+        for name in sorted(set(wanted) - set(self.exclude)):
+            field, other = theirs.get(name), ours.get(name)
+            if field is None:
+                problems[name] = f"`{name}` is not in the reference{near.hint(name)}"
+            elif self.columns is None and (
+                field.kind in ("nested", "binary") or is_unsupported(field)
+            ):
+                left.append(f"`{name}` ({field.type})")
+            elif field.kind not in _KINDS:
+                problem = field.problem or f"`{name}` holds {field.kind} values"
+                problems[name] = f"{problem} in the reference; {leave_out}"
+            elif other is None:
+                hint = lost.hint(name) or f"; {leave_out}"
+                problems[name] = f"`{name}` is not in the data{hint}"
+            elif other.kind not in _KINDS:
+                problem = other.problem or f"`{name}` holds {other.kind} values"
+                problems[name] = f"{problem} in the data; {leave_out}"
+            elif len({_family(f) for f in (field, other)} - {"null"}) > 1:
+                problems[name] = (
+                    f"`{name}` has {described_type(field)} in the reference, but "
+                    f"{described_type(other)} in the data; convert one of them"
+                )
+            else:
+                names.append(name)
+        return _Columns(tuple(names), problems, f"not judged: {', '.join(left)}" if left else "")
+
+    def _judged(self, sides: Sequence[Sequence[Column]], limit: Limit) -> Check:
+        """Return the check of the area, from the columns of the data and of the reference."""
+        from scipy import special
+
+        from mlgates.stats.classifier import classifier_test
+
+        n, m = (side[0].rows for side in sides)
+        columns = list(zip(*sides, strict=True))
+        categorical = [any(column.field.kind == "string" for column in pair) for pair in columns]
+        encoded = [
+            _categories(pair) if is_text else _numbers(pair)
+            for pair, is_text in zip(columns, categorical, strict=True)
+        ]
+        features = np.column_stack(encoded)
+        hashes = np.full(n + m, self.seed % (1 << 64), np.uint64)
+        for values in encoded:
+            codes = np.where(np.isnan(values), -1, values).astype(np.int64)
+            hashes = mixed(hashes + codes.view(np.uint64))
+        positive = np.arange(n + m) < n
+        different = [len(np.unique(hashes[side])) for side in (positive, ~positive)]
+        # an order that does not depend on the order of the rows
+        order = np.lexsort((positive, hashes))
+        found = classifier_test(
+            features[order],
+            positive[order],
+            (hashes[order] % np.uint64(self.folds)).astype(np.int64),
+            np.array(categorical),
+            seed=self.seed,
+        )
+        names = [column.title for column in sides[0]]
+        ranked = sorted(zip(found.drops.tolist(), names, strict=True), key=lambda x: (-x[0], x[1]))
+        tell = [(name, drop) for drop, name in ranked if drop > max(0.1 * ranked[0][0], 0)][
+            :_LISTED
+        ]
+        value = snap_to_limit(found.area, limit)
+        arm = special.ndtri((1 + _CONFIDENCE) / 2) * found.error
+        level = float(special.ndtri(1 - self.significance)) * found.error
+        details = {
+            "n_reference": m,
+            "different_rows": different,
+            "seed": self.seed,
+            "columns": [{"column": name, "value": drop} for name, drop in tell],
+        }
+        measured = Measurement(
+            value,
+            n=n,
+            interval=(max(found.area - arm, 0.0), min(found.area + arm, 1.0)),
+            confidence=_CONFIDENCE,
+            p_value=found.p_value,
+            method=f"{self.folds}-fold cross-validation of gradient-boosted trees",
+            details=details,
+        )
+        shown = format_value(None if math.isnan(value) else value, limit)
+        text = f"a classifier tells the data from the reference with a ROC AUC of {shown} "
+        text += f"(n = {n:,} against {m:,})"
+        if tell and not limit.holds(value):
+            listed = ", ".join(f"`{name}`" for name, _ in tell[:_NAMED])
+            text += f", most by {listed}"
+        least, kept_from_pass = min(different), ""
+        if least < self.min_samples:
+            where = "data" if different[0] == least else "reference"
+            kept_from_pass = (
+                f"only {least:,} different rows in the {where}, at least {self.min_samples:,} are "
+                "needed; compare columns with few values by `Drift`"
+            )
+        return Check.judge(
+            "rows",
+            _METRIC,
+            measured,
+            limit,
+            rule=self.decide_by,
+            min_n=self.min_samples,
+            significance=self.significance,
+            insufficient=kept_from_pass if math.isnan(value) else "",
+            insufficient_for_pass=kept_from_pass,
+            said=text,
+            chance="" if math.isnan(level) else f"areas up to {format_value(0.5 + level, limit)}",
+            remedy=enough(rows_until_significant(level, self.at_most - 0.5, n, m)),
+        )
+
+
+def _family(field: Field) -> str:
+    """Return the kind of a column's values; kinds that can be compared have the same."""
+    if field.kind in ("int", "float", "decimal"):
+        return "number"
+    return "zoned" if field.zone else field.kind
+
+
+def _numbers(pair: Sequence[Column]) -> Floats:
+    """Return the ranks of the numbers or times of both tables, NaN where missing."""
+    parts = []
+    for column in pair:
+        field, array = column.field, column.array
+        if field.kind in _TIMES:
+            array = encoding.to_whole_numbers(encoding.decode(array))
+            field = replace(field, kind="int")
+        scale = NANOSECONDS[field.unit] if field.unit else 1
+        parts.append(replace(column, array=array, field=field).floats * scale)
+    values = np.concatenate(parts)
+    for name, dtype in _NARROW.items():
+        if any(column.field.type == name for column in pair):
+            with np.errstate(over="ignore"):  # numbers that differ by rounding are equal
+                values = values.astype(dtype).astype(np.float64)
+    known = ~np.isnan(values)
+    values[known] = np.unique(values[known], return_inverse=True)[1]
+    return values
+
+
+def _categories(pair: Sequence[Column]) -> Floats:
+    """Return codes of the texts of both tables, the most frequent first, NaN where missing."""
+    text = pa.large_string()
+    chunks = [c.cast(text) for column in pair for c in encoding.decode(column.array).chunks]
+    encoded = encoding.encode(pa.chunked_array(chunks, text))
+    codes = np.asarray(encoded.indices.fill_null(-1))
+    counts = np.bincount(codes + 1, minlength=len(encoded.dictionary) + 1)[1:]
+    known = pa.table({"count": counts, "text": encoded.dictionary})
+    order = pc.sort_indices(known, [("count", "descending"), ("text", "ascending")])
+    rank = np.full(len(known) + 1, np.nan)  # the last one is of missing cells, whose code is -1
+    rank[np.asarray(order)] = np.minimum(np.arange(len(known)), _CATEGORIES - 1)
+    return np.asarray(rank[codes])

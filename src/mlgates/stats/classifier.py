@@ -1,0 +1,112 @@
+"""The classifier two-sample test: whether a classifier can tell the rows of two tables apart."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from mlgates.stats.arrays import Counts, Floats, Mask
+from mlgates.stats.ranking import auc, delong
+
+__all__ = ["ClassifierTest", "classifier_test"]
+
+#: The factor of the standard error, for folds that share their training rows.
+_INFLATION = 1.5
+#: Rows of a fold on which the columns are permuted.
+_PERMUTED = 2_000
+
+
+class ClassifierTest(NamedTuple):
+    """The result of `classifier_test`; NaN where a fold lacks a side."""
+
+    #: mean of the folds' areas under the ROC curve, on rows that were not trained on
+    area: float
+    #: standard error of `area`
+    error: float
+    #: one-sided, for an area above 0.5
+    p_value: float
+    #: by how much the area falls without each column, shape (columns,)
+    drops: Floats
+
+
+def classifier_test(
+    features: Floats, positive: Mask, fold: Counts, categorical: Mask, *, seed: int = 0
+) -> ClassifierTest:
+    """Return how well gradient-boosted trees tell two sets of rows apart, by cross-validation.
+
+    The standard error is 1.5 times ``sqrt(sum(v)) / k``, where ``v`` are DeLong's variances in the
+    ``k`` folds: the folds are not independent, because they share training rows [1]_. If all scores
+    of the folds are constant, the area is 0.5 and the p-value 1.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, columns)
+        Numbers without infinities, or codes of categories from 0 to 254; NaN where missing.
+    positive : ndarray of bool, shape (n,)
+        The set of each row.
+    fold : ndarray of int, shape (n,)
+        The fold of each row, from 0. Equal rows must share a fold.
+    categorical : ndarray of bool, shape (columns,)
+        Which columns are codes of categories.
+    seed : int
+        Seed of the permutations by which `drops` are measured: on about 2,000 rows of each fold,
+        the values of one column are exchanged between the rows [2]_.
+
+    Returns
+    -------
+    ClassifierTest
+
+    References
+    ----------
+    .. [1] Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine
+       Learning 52, 239-281.
+    .. [2] Breiman, L. (2001). Random forests. Machine Learning 45, 5-32.
+    .. [3] Lopez-Paz, D. and Oquab, M. (2017). Revisiting classifier two-sample tests. ICLR 2017.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> features, positive = rng.normal(size=(600, 2)), np.arange(600) < 300
+    >>> features[positive, 1] += 2
+    >>> found = classifier_test(features, positive, np.arange(600) % 3, np.zeros(2, bool))
+    >>> found.area > 0.8, found.p_value < 1e-6, int(found.drops.argmax())
+    (True, True, 1)
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    rng, columns = np.random.default_rng(seed), features.shape[1]
+    areas, variances, drops = [], [], []
+    # With several threads sums have another order, and threads of other processes slow them down.
+    with threadpool_limits(1, "openmp"):
+        for part in range(int(fold.max(initial=-1)) + 1):
+            out = fold == part
+            if any(len(np.unique(positive[rows])) < 2 for rows in (out, ~out)):
+                return ClassifierTest(math.nan, math.nan, math.nan, np.full(columns, math.nan))
+            train, held, true = features[~out], features[out], positive[out]
+            empty = np.isnan(train).all(axis=0)  # the trees need a value in each column
+            train[:, empty] = held[:, empty] = 0
+            model = HistGradientBoostingClassifier(
+                max_iter=50,
+                max_leaf_nodes=15,
+                early_stopping=False,
+                categorical_features=categorical,
+                random_state=0,
+            ).fit(train, positive[~out])
+            scores = model.decision_function(held)
+            of_fold, covariance = delong(true, [scores])
+            areas.append(float(of_fold[0]))
+            variances.append(float(covariance[0, 0]))
+            step = -(-len(held) // _PERMUTED)
+            few = np.concatenate([np.flatnonzero(side)[::step] for side in (true, ~true)])
+            held, true = held[few], true[few]
+            whole = auc(true, scores[few])
+            for column in range(columns):
+                permuted = held.copy()
+                permuted[:, column] = rng.permutation(held[:, column])
+                drops.append(whole - auc(true, model.decision_function(permuted)))
+    area = float(np.mean(areas))
+    error = _INFLATION * math.sqrt(sum(variances)) / len(areas)
+    p_value = float(special.ndtr((0.5 - area) / error)) if error else float(area <= 0.5)
+    return ClassifierTest(area, error, p_value, np.reshape(drops, (-1, columns)).mean(axis=0))

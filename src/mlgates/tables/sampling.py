@@ -1,0 +1,65 @@
+"""A random sample of a table's rows that depends on their values and a seed, not on their order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from mlgates.tables.hashing import mixed, row_hashes
+from mlgates.tables.source import Source
+
+__all__ = ["sampled"]
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+def sampled(source: Source, columns: Sequence[str], rows: int, most: int, seed: int) -> pa.Table:
+    """Return some columns of a table: of all rows, or of a random sample without replacement.
+
+    A larger table is read twice, so that a hash of each row and the sample are in memory.
+
+    Parameters
+    ----------
+    source : Source
+        The table.
+    columns : sequence of str
+        Names of columns that are not nested.
+    rows : int
+        Number of rows of the table.
+    most : int
+        Largest number of rows to return.
+    seed : int
+        Seed of the sample.
+
+    Examples
+    --------
+    >>> from mlgates.tables.source import as_source
+    >>> numbers, reverse = ({"x": range(*ends)} for ends in ((100,), (99, -1, -1)))
+    >>> some, same = (
+    ...     sampled(as_source({"x": list(t["x"])}), ["x"], 100, 5, seed=0)["x"].to_pylist()
+    ...     for t in (numbers, reverse)
+    ... )
+    >>> len(some), sorted(some) == sorted(same)
+    (5, True)
+    """
+    if rows <= most:
+        return source.arrow(columns)
+    fields = [source.schema[name] for name in columns]
+    parts = [
+        row_hashes([(batch[field.name], field) for field in fields])[0].copy()
+        for batch in source.batches(columns)
+    ]
+    hashes = np.concatenate(parts)
+    order = np.argsort(hashes)
+    ordered = hashes[order]
+    # Equal rows are numbered, so that each has a key of its own.
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    number = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
+    keys = mixed(ordered + mixed(number.astype(np.uint64) * _STEP + np.uint64(seed % (1 << 64))))
+    drawn = np.sort(order[np.argpartition(keys, most)[:most]])
+    parts, start = [], 0
+    for batch in source.batches(columns):
+        low, high = np.searchsorted(drawn, (start, start + len(batch)))
+        parts.append(batch.take(pa.array(drawn[low:high] - start)))
+        start += len(batch)
+    return pa.concat_tables(parts)
