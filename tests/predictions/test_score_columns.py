@@ -178,6 +178,27 @@ def test_one_column_named_after_the_negative_label_is_refused():
         assert scores_of(y_true=texts, y_score=series, pos_label="yes").tolist() == P.tolist()
 
 
+@pytest.mark.parametrize("name", ["p_0", "P(0)", "prob_0", "class 0", "label:0", "proba_0.0", "p0"])
+def test_one_column_named_after_the_negative_number_is_refused(name):
+    class OneColumn:
+        classes_ = np.array([0, 1])
+
+        def predict(self, X):
+            return np.zeros(len(X))
+
+        def predict_proba(self, X):
+            return pd.DataFrame({name: P})
+
+    found = refusal(y_true=TRUE, y_score=pd.Series(P, name=name))
+    assert found.endswith(f"the score of the positive label 1, got a column named '{name}'")
+    rows = pd.DataFrame({"x": P})
+    assert "positive label 1" in refusal(y_true=TRUE, X=rows, model=OneColumn())
+    assert scores_of(y_true=TRUE, y_score=pd.Series(P, name=name), pos_label=0).tolist()
+    # such names count models or columns; a table of one column without a name has 0, too
+    for other in ("fold_0", "score_v0", "column_0", "0", 0, "p_10", name.replace("0", "1")):
+        assert scores_of(y_true=TRUE, y_score=pd.Series(P, name=other)).tolist() == P.tolist()
+
+
 def test_an_array_next_to_classes_in_another_order_is_refused():
     model = Scorer(None, np.array(["dog", "bird", "cat"]))
     found = refusal(y_true=ANIMALS, y_score=SHUFFLED, model=model)
@@ -224,6 +245,23 @@ def test_scores_of_pairs_are_refused(three, wrap):
     )
     gate = mg.Performance("roc_auc_ovr", at_least=0.9)
     assert gate.run(X=table, y_true=true, model=model).passed
+
+
+def test_given_scores_of_pairs_are_refused_where_they_predict_the_labels(three):
+    table, true = three
+    pairs = SVC(decision_function_shape="ovo").fit(table, true).decision_function(table)
+    message = "labels as scores of pairs of labels, and "
+    for scores in (pairs, -pairs):
+        assert message in refusal(y_true=true, y_score=scores)
+    result = mg.Regression("roc_auc_ovr", tolerance=0.01).run(
+        y_true=true, y_score=pairs, production_score=pairs
+    )
+    assert (result.verdict, message in result.reason) == ("error", True)
+    for model in (SVC(), LinearSVC(), RidgeClassifier(), LogisticRegression()):
+        scores = model.fit(table, true).decision_function(table)
+        assert np.array_equal(scores_of(y_true=true, y_score=scores), scores)
+    noise = np.random.default_rng(0).normal(size=(len(true), 3))
+    assert np.array_equal(scores_of(y_true=true, y_score=noise), noise)
 
 
 def test_scores_of_pairs_of_four_labels_are_refused():

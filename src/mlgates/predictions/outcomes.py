@@ -14,7 +14,11 @@ from mlgates.evidence_names import ALIGNED, MODEL_OF
 from mlgates.predictions import labels, lookup, numbers
 from mlgates.predictions.groups import are_names
 from mlgates.predictions.numbers import Floats, Scores
-from mlgates.predictions.score_columns import arrange_scores, classes_in_order
+from mlgates.predictions.score_columns import (
+    arrange_scores,
+    classes_in_order,
+    refuse_scores_of_pairs,
+)
 from mlgates.tables import encoding
 from mlgates.tables.columns import NUMBERS, Column, RowAxis, index_of, require_same_rows, rows_of
 from mlgates.tables.containers import kind_of
@@ -335,6 +339,8 @@ def scores_by_class(
     classes = labels.find_classes(truth, None, order, _pos_label(evidence))
     if scores.method == "decision_function" and scores.values.ndim > 1 and not scores.names:
         lookup.require_class_scores(evidence, names, scores, classes_in_order(classes, order))
+    if scores.method is None and not scores.names:
+        refuse_scores_of_pairs(scores, truth, classes)
     return arrange_scores(names.score, scores, classes, order), classes
 
 

@@ -12,12 +12,21 @@ from mlgates.errors import EvidenceError
 from mlgates.predictions.labels import Classes, Labels, label_text, list_labels, plain_label
 from mlgates.predictions.numbers import Floats, Scores
 
-__all__ = ["arrange_scores", "classes_in_order", "column_of_each_label"]
+__all__ = [
+    "arrange_scores",
+    "classes_in_order",
+    "column_of_each_label",
+    "refuse_scores_of_pairs",
+]
 
 #: Names that polars gives to columns without a name; pandas uses the numbers themselves.
 _DEFAULT_NAME = re.compile(r"(?:column_)?(\d+)")
+#: Names of a score of one label that is a number; other names, such as "fold_0", count something.
+_SCORE_OF_NUMBER = re.compile(r"(?i)(?:p|pr|prob|proba|probability|class|label)[\W_]*-?\d[\d.]*\W*")
 #: An integer written as a float, such as the column name "1.0".
 _WHOLE_FLOAT = re.compile(r"(-?\d+)\.0+")
+#: Rows from which shares of right labels distinguish scores of pairs from those of classes.
+_ENOUGH_ROWS = 30
 #: Boundary between words in names such as "probDog".
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -115,6 +124,33 @@ def _positive(classes: Classes) -> Any:
     return classes.every[classes.positive]
 
 
+def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> None:
+    """Raise EvidenceError if three given columns are scores of pairs, judged by the labels.
+
+    Scores of the pairs (0, 1), (0, 2) and (1, 2) of three classes have the shape of scores of the
+    classes. A positive score is a vote for the first or the second class of the pair, depending on
+    the library.
+    """
+    codes, values = truth.codes, scores.values
+    if values.shape != (len(codes), 3) or len(classes.every) != 3 or not (values < 0).any():
+        return
+    place = {label: at for at, label in enumerate(classes.every)}
+    labels = np.array([place[value] for value in truth.values] + [-1])[codes]
+    first = np.stack(
+        [values[:, 0] > 0, values[:, 2] > 0, values[:, 1] < 0], axis=1
+    )  # votes against the next class in turn
+    votes = first.astype(int) + ~np.roll(first, 1, axis=1)
+    as_classes = np.mean(values.argmax(axis=1) == labels)
+    as_pairs = max(np.mean(v.argmax(axis=1) == labels) for v in (votes, 2 - votes))
+    if as_pairs > max(0.5, as_classes + 0.25) and len(codes) >= _ENOUGH_ROWS:
+        msg = (
+            f"{scores.title} must have one column per label, but its columns predict "
+            f"{as_pairs:.0%} of the labels as scores of pairs of labels, and {as_classes:.0%} "
+            "as scores of labels: set decision_function_shape='ovr'"
+        )
+        raise EvidenceError(msg)
+
+
 def _two_columns(name: str, scores: Scores, classes: Classes) -> EvidenceError:
     """Return the error for two columns of scores where one is required, with the one to pass."""
     msg = f"{scores.title} has 2 columns: for two classes pass the column of the positive class"
@@ -134,14 +170,16 @@ def _two_columns(name: str, scores: Scores, classes: Classes) -> EvidenceError:
 
 def _require_positive_name(scores: Scores, classes: Classes) -> None:
     """Raise EvidenceError if the only column of scores is named after the negative label."""
-    if not scores.names or classes.positive is None or not isinstance(classes.every[0], str):
+    if not scores.names or classes.positive is None:
         return
-    positive = classes.every[classes.positive]
-    inside = labels_in(scores.names[0], classes.every)
+    name, positive = scores.names[0], classes.every[classes.positive]
+    if not isinstance(positive, str) and not _SCORE_OF_NUMBER.fullmatch(str(name)):
+        return
+    inside = labels_in(name, classes.every)
     if len(inside) == 1 and inside != [positive]:
         msg = (
             f"{scores.title} must be the score of the positive label {label_text(positive)}, got "
-            f"a column named {label_text(scores.names[0])}"
+            f"a column named {label_text(name)}"
         )
         raise EvidenceError(msg)
 
