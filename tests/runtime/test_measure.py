@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,50 @@ def test_lazy_answers_are_computed_within_the_call(method, wrapped):
     (found,) = measure({"`model`": predict}, TABLE, Plan(5), clock=clock)
     assert found.timing.latencies.tolist() == [0.06] * 5
     assert found.first == 0.06
+
+
+class Protocol:
+    """An answer that is computed when it is read."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def later(self, answer):
+        self.clock.moment += 60 * MS
+        return answer
+
+
+class LikeList(Protocol):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, place):
+        return self.later([0.5])[place]
+
+
+class LikeDict(LikeList, Mapping):
+    def __iter__(self):
+        return iter([0])
+
+    def __getitem__(self, name):
+        return self.later(np.zeros(1))
+
+
+class Stream(Protocol):
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.later(pa.table({"p": [0.5]})).__arrow_c_stream__()
+
+
+class ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema=None):
+        return self.later(pa.array([0.5])).__arrow_c_array__()
+
+
+@pytest.mark.parametrize("kind", [LikeList, LikeDict, Stream, ArrowArray])
+def test_answers_that_are_read_through_a_protocol_are_computed_within_the_call(kind):
+    clock = FakeClock()
+    (found,) = measure({"`model`": lambda _: kind(clock)}, TABLE, Plan(5), clock=clock)
+    assert found.timing.latencies.min() >= 0.06
 
 
 def test_a_lazy_answer_that_can_not_be_computed_is_a_failed_call():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.predictions.score_columns import column_of_each_label
@@ -48,8 +49,8 @@ def computed(answer: Any) -> Any:
     """Return an answer after computing everything in it that is lazy or on another device.
 
     Lazy arrays, columns and tables are computed, the results of futures are waited for, and arrays
-    on another device are copied to this one. The same is done inside lists, tuples and dicts. Other
-    answers are returned unchanged.
+    on another device are copied to this one. The same is done inside lists, tuples and mappings.
+    Sequences and Arrow streams of other libraries are read. Other answers are returned unchanged.
 
     Examples
     --------
@@ -65,10 +66,14 @@ def computed(answer: Any) -> Any:
         kinds = {type(item) for item in answer}
         eager = all(issubclass(kind, _EAGER) for kind in kinds)
         return answer if eager else type(answer)(map(computed, answer))
-    if type(answer) is dict:
-        return {key: computed(value) for key, value in answer.items()}
-    kind = kind_of(answer)
-    if kind in ("pandas", "pandas column", "polars", "polars column", "arrow", "arrow column"):
+    if kind_of(answer) in (
+        "pandas",
+        "pandas column",
+        "polars",
+        "polars column",
+        "arrow",
+        "arrow column",
+    ):
         return answer
     # (a class may answer any name, as mocks do)
     for name in ("block_until_ready", "compute", "collect", "result"):
@@ -76,14 +81,26 @@ def computed(answer: Any) -> Any:
         if callable(method):
             value = method(answer)
             return answer if value is answer or value is None else computed(value)
-    for name in ("cpu", "get"):  # of torch and cupy
-        if hasattr(type(answer), name) and hasattr(type(answer), "__array__"):
-            return np.asarray(getattr(answer, name)())
-    if hasattr(type(answer), "__array__"):
-        return np.asarray(answer)
+    if isinstance(answer, Mapping):
+        return {key: computed(answer[key]) for key in answer}
+    return _read(answer)
+
+
+def _read(answer: Any) -> Any:
+    """Return an object's values through the first protocol that its class has."""
+    kind = type(answer)
+    if hasattr(kind, "__array__"):
+        on_device = next((name for name in ("cpu", "get") if hasattr(kind, name)), None)
+        return np.asarray(getattr(answer, on_device)() if on_device else answer)
     for name in ("to_numpy", "to_pandas"):
-        if hasattr(type(answer), name):
+        if hasattr(kind, name):
             return getattr(answer, name)()
+    if hasattr(kind, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(answer).read_all()
+    if hasattr(kind, "__arrow_c_array__"):
+        return pa.array(answer)
+    if hasattr(kind, "__len__") and hasattr(kind, "__getitem__"):
+        return computed(list(answer))
     return answer
 
 
