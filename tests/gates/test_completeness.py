@@ -783,3 +783,15 @@ EXAMPLES = (
         literal=False,
     ),
 )
+
+
+def test_written_numbers_match_numpy_floats_in_columns_of_objects():
+    values = [np.float32(-999.99), np.float32(1), None]
+    for table in (
+        {"x": np.array(values, dtype=object)},
+        pd.DataFrame({"x": pd.Series(values, dtype=object)}),
+        [{"x": value} for value in values],
+    ):
+        result = mg.Completeness(max_missing=1, missing_values=[-999.99]).run(data=table)
+        (check,) = (check for check in result.checks if check.metric == "missing")
+        assert check.details["count"] == 2

@@ -85,7 +85,7 @@ def from_objects(name: str, values: Sequence[Any], *, keep_nan: bool = False) ->
     floats = {t for t in types if _family(t) == "float"}
     if keep_nan and floats and types == floats:
         cells = [None if type(value) not in floats else value for value in values]
-        return from_arrow(name, pa.array(cells, pa.float64(), from_pandas=False))
+        return from_arrow(name, pa.array(cells, _float_type(values), from_pandas=False))
     if floats and all(v != v for v in [v for v in values if type(v) in floats]):  # noqa: PLR0124
         types -= floats
     if not all(t is type(None) or issubclass(t, float) for t in (seen - types) | floats):
@@ -189,7 +189,7 @@ def _numbers(family: str, values: Any) -> Any:
     """
     if family == "float":
         try:
-            return pa.array(values, pa.float64(), from_pandas=True)
+            return pa.array(values, _float_type(values), from_pandas=True)
         except (OverflowError, pa.ArrowInvalid):
             problem = (
                 "holds integers beyond 2**53 among floats, which no float can represent "
@@ -216,6 +216,17 @@ def _numbers(family: str, values: Any) -> Any:
             continue
     problem = "holds integers of more than 76 digits; convert them to text or float"
     raise _UnreadableError(problem, "int")
+
+
+def _float_type(values: Sequence[Any]) -> pa.DataType:
+    """Return the type of numpy's floats if all numbers have the same one, otherwise double."""
+    types = set(map(type, values))
+    narrow = types & {np.float16, np.float32}
+    if len(narrow) != 1:
+        return pa.float64()
+    (kind,) = narrow
+    others = [v for v in values if type(v) is not kind and not is_missing(v)]
+    return pa.float64() if others else pa.from_numpy_dtype(kind)
 
 
 def _times(family: str, cells: Sequence[Any]) -> Any:
