@@ -133,6 +133,23 @@ def latency(at_most=0.02, **details):
     return GateResult(name="latency:p99", kind="latency", checks=(check,), seconds=3.2)
 
 
+def canary(value=1.31, **details):
+    looks = [
+        {"look": f"10:0{i}", "value": 1.4 - 0.03 * i, "low": 0.3 + 0.2 * i, "high": high}
+        for i, high in enumerate((math.inf, 4.2, 2.1, value + 0.2))
+    ]
+    measured = Measurement(
+        value,
+        n=12_000,
+        interval=(0.9, value + 0.2),
+        confidence=0.94,
+        method="mixture of likelihood ratios",
+        details={"e_worse": 3.2, "e_not_worse": 1.9, "looks": looks, **details},
+    )
+    check = Check.judge("errors", "rate_ratio", measured, Limit(at_most=1.5), rule="interval")
+    return GateResult(name="canary:errors", kind="canary", checks=(check,), seconds=0.1)
+
+
 CELLS = [
     ("x <= 27", 0.1, 0.031, True),
     ("27 < x <= 40", 0.4, 0.41, False),

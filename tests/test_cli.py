@@ -151,6 +151,12 @@ def test_a_report_that_cannot_be_written_is_an_error(place, output, verdict):
             ["run", "gates.toml", "--offending", "rows.csv"],
             "argument --offending: rows of `data` are written; give --data",
         ),
+        (["canary", "--events", "errors"], "the following arguments are required: --traffic"),
+        (["canary", "--traffic", "t.json"], "the following arguments are required: --events"),
+        (
+            ["canary", "--traffic", "t.json", "--events", "errors", "--max-increase", "half"],
+            "argument --max-increase: invalid float value: 'half'",
+        ),
         (["baseline", "good.parquet"], "the following arguments are required: -o/--output"),
         (
             ["baseline", "good.parquet", "-o", "b.parquet"],
@@ -166,7 +172,13 @@ def test_a_wrong_command_line_is_64(place, output, arguments, expected):
 
 
 def test_help_and_version_are_0(output):
-    for asked in (["--help"], ["run", "--help"], ["show", "--help"], ["--version"]):
+    for asked in (
+        ["--help"],
+        ["run", "--help"],
+        ["canary", "--help"],
+        ["show", "--help"],
+        ["--version"],
+    ):
         with pytest.raises(SystemExit) as caught:
             main(asked)
         assert caught.value.code == 0
@@ -268,6 +280,49 @@ def test_evidence_is_given_by_its_names(place, monkeypatch):
         assert given["progress"] is True
     assert {*TABLES, *COLUMNS, *OTHERS} <= VOCABULARY
     assert set(vars(parser().parse_args(["run", "gates.py"]))) >= {*TABLES, *COLUMNS, *OTHERS}
+
+
+@pytest.mark.parametrize(
+    ("counts", "requests", "code"),
+    [
+        ((0, 40), (1_000, 9_000), 0),
+        ((9, 0), (1_000, 9_000), 1),
+        ((0, 40), (1_500, 8_500), 2),
+        ((30, 135), (1_000, 9_000), 3),
+    ],
+)
+def test_a_canary_exits_with_its_verdict(place, output, counts, requests, code):
+    traffic = mg.Traffic().add(
+        candidate={"requests": requests[0], "errors": counts[0], "slow": 0},
+        production={"requests": requests[1], "errors": counts[1], "slow": 45},
+        share=0.1,
+    )
+    traffic.save("t.json")
+    given = ["canary", "--traffic", "t.json", "--events", "errors, slow"]
+    assert main([*given, "--save", "report.json", "--save", "report.html"]) == code
+    assert "canary: " in output()
+    assert main(["show", "report.json"]) == code
+    report = mg.Report.load("report.json")
+    assert [check.subject for check in report.results[0].checks] == ["split", "errors", "slow"]
+    Path("canary.toml").write_text('[[gates]]\ngate = "Canary"\nevents = ["errors", "slow"]\n')
+    assert main(["run", "canary.toml", "--traffic", "t.json"]) == code
+
+
+def test_options_of_a_canary(place, output):
+    mg.Traffic().save("t.json")
+    given = ["canary", "--traffic", "t.json", "--events", "sales"]
+    options = ["--max-decrease", "0.1", "--min-requests", "500", "--promote-error", "0.1"]
+    options += ["--rollback-error", "0.02", "--save", "r.json"]
+    assert main([*given, *options]) == 3
+    gate = mg.Canary(
+        "sales", max_decrease=0.1, min_requests=500, promote_error=0.1, rollback_error=0.02
+    )
+    assert repr(gate) in mg.Report.load("r.json").provenance["suite"]
+    assert main([*given, "--max-increase", "-1"]) == 2
+    assert "Canary: `max_increase` must be a finite number of at least 0" in output()
+    assert main([*given, "--negligible", "2"]) == 2
+    assert main(["canary", "--traffic", "none.json", "--events", "sales"]) == 2
+    assert "none.json: No such file" in output()
 
 
 def test_a_table_can_be_several_files_and_patterns(place, output):

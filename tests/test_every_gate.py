@@ -508,6 +508,16 @@ def table_of_nothing(value: object) -> object:
     return {"id": []}
 
 
+def only(traffic: mg.Traffic, share: float, n: int) -> mg.Traffic:
+    """Return traffic with n times each count of the candidate, and none of production."""
+    empty = mg.Traffic()
+    for look in traffic.looks:
+        candidate = {name: n * count for name, count, _ in look.counts}
+        production = dict.fromkeys(candidate, 0)
+        empty = empty.add(candidate=candidate, production=production, share=share)
+    return empty
+
+
 #: kind -> what shows nothing, or is no evidence of that kind; a gate that uses it can't pass
 DAMAGED_BY_KIND = {
     "table": {
@@ -534,11 +544,11 @@ DAMAGED_BY_KIND = {
         "a number": lambda value: 7,
     },
     "counts": {
-        "none": lambda value: {},
-        "all 0": lambda value: dict.fromkeys(value, 0),
-        "below 0": lambda value: dict.fromkeys(value, -1),
-        "all NaN": lambda value: dict.fromkeys(value, math.nan),
-        "texts": lambda value: dict.fromkeys(value, "many"),
+        "none": lambda value: mg.Traffic(),
+        "all 0": lambda value: only(value, 0.5, 0),
+        "one model alone": lambda value: only(value, 1.0, 1),
+        "a dict": lambda value: value.to_dict(),
+        "a text": lambda value: "no such file",
         "a number": lambda value: 7,
     },
     "model": {

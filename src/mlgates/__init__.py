@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of what is written
     # written by nox -s register, imports
+    from mlgates.gates.canary import Canary as Canary
     from mlgates.gates.completeness import Completeness as Completeness
     from mlgates.gates.drift import Drift as Drift
     from mlgates.gates.fairness import Fairness as Fairness
@@ -71,6 +72,7 @@ __all__ = [
 ]
 # written by nox -s register, names
 __all__ += [
+    "Canary",
     "Column",
     "Completeness",
     "Drift",
@@ -99,6 +101,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "infer": ("infer_suite",),
         "errors": ("EvidenceError", "GateFailure", "MlgatesError", "OptionError"),
         # written by nox -s register, homes
+        "gates.canary": ("Canary",),
         "gates.completeness": ("Completeness",),
         "gates.drift": ("Drift",),
         "gates.fairness": ("Fairness",),

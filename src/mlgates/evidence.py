@@ -66,6 +66,7 @@ class EvidenceNames(TypedDict, total=False):
     golden_X: object
     golden_pred: object
     application: object
+    traffic: object
     now: datetime | None
 
 

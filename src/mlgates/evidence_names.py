@@ -15,7 +15,7 @@ class EvidenceName:
 
     name: str
     #: "table": scanned by counters; "features": rows for a model; "rows": one value per row; "log":
-    #: any number of values; "model": a model or another callable; "counts": integers by name;
+    #: any number of values; "model": a model or another callable; "counts": a `Traffic`;
     #: "moment": a time; "free": anything else.
     kind: Kind
     #: Description for the reference page.
@@ -35,7 +35,7 @@ class EvidenceName:
 
         There is one for files, their columns, labels and times; there is none for models.
         """
-        return self.kind not in ("model", "counts") and self.side != "golden"
+        return self.kind != "model" and self.side != "golden"
 
 
 _OLD = "of the model in production"
@@ -72,6 +72,7 @@ _DECLARED = (
     EvidenceName(
         "application", "model", "a callable that takes a raw request and returns a response"
     ),
+    EvidenceName("traffic", "counts", "a `Traffic`, or the path of its file"),
     EvidenceName("now", "moment", "a `datetime` with a time zone; by default the current time"),
 )
 NAMES = {each.name: each for each in _DECLARED}

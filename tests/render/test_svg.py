@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from report_examples import (
     CELLS,
     GROUPS,
+    canary,
     completeness,
     drift,
     drift_check,
@@ -25,7 +26,7 @@ from report_examples import (
     skipped,
 )
 
-from mlgates.render.figures import Cells, Histogram, Levels, Spans, cells, figures, number
+from mlgates.render.figures import Cells, Histogram, Levels, Spans, Trend, cells, figures, number
 from mlgates.render.html import to_html
 from mlgates.render.svg import WIDTH, draw, ticks
 from mlgates.report import GateResult, Report
@@ -203,11 +204,45 @@ def test_rows_beyond_the_maximum_are_counted():
     assert figure.note == "46 more are not drawn"
 
 
+def test_canary_has_a_figure_over_its_looks():
+    figure = only(canary())
+    assert type(figure) is Trend
+    assert figure.title == "errors: rate_ratio"
+    assert figure.rows[0] == ("10:00", "1.4", "0.3 to infinite")
+    assert [point.limits for point in figure.points] == [(1.5,)] * 4
+    # early intervals are cut off, so that later ones can be seen
+    assert figure.note == "cut off at 3.02"
+    assert [point.interval[1] for point in figure.points] == [3.02, 3.02, 2.1, 1.51]
+    assert len(with_shapes(figure, "circle", "mg-current")) == 4
+    assert len(with_shapes(figure, "line", "mg-interval")) == 4
+    assert "10:03" in to_html(Report(name="r", results=(canary(),)))
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        7,
+        [7],
+        [{"look": "a", "value": 1.0}],
+        [{"look": 7, "value": "x"}, {"value": None, "low": "a", "high": -math.inf}],
+        [{"value": 1e300, "low": 1e300, "high": 1}, {"value": True, "low": 2, "high": 1}],
+        [{"value": 0, "low": 0, "high": 0}] * 1_000,
+    ],
+)
+def test_looks_of_another_origin_never_raise(looks):
+    for limit in (Limit(at_most=1.5), Limit(at_least=0.95), None):
+        check = replace(canary().checks[0], verdict="error", by_chance=False, limit=limit)
+        for figure in figures(with_details(check, looks=looks)):
+            check_shapes(draw(figure))
+
+
 # numbers
 
 
 @pytest.mark.parametrize(
-    "figure", [f for r in every_kind() for f in figures(r)], ids=lambda f: f.title
+    "figure",
+    [f for r in (*every_kind(), canary()) for f in figures(r)],
+    ids=lambda f: f.title,
 )
 def test_each_figure_has_a_title_a_description_and_a_table(figure):
     assert figure.title
@@ -325,7 +360,7 @@ ANYTHING = st.recursive(
     ),
     max_leaves=30,
 )
-DETAILS = ["cells", "groups", "histogram", "histogram_production", "tolerance"]
+DETAILS = ["cells", "groups", "histogram", "histogram_production", "looks", "tolerance"]
 
 
 @examples(150)

@@ -11,6 +11,7 @@ from scipy import stats
 from mlgates.stats.sequential import (
     beta_log_e,
     rate_log_e,
+    rate_scale_needed,
     ratio_estimate,
     ratio_interval,
     ratio_log_e,
@@ -269,6 +270,10 @@ def test_rate_below_a_limit():
             if rate_log_e(0, n, limit) >= math.log(20)
         )
         assert needed * limit == pytest.approx(5.83, abs=0.4 if limit > 0.01 else 0.02)
+        scale = rate_scale_needed(0, 1_000, limit, e_value=20)
+        assert rate_log_e(0, 1_000 * scale, limit) == pytest.approx(math.log(20))
+    assert rate_scale_needed(0, 0, 0.1, e_value=20) is None
+    assert rate_scale_needed(50, 100, 0.1, e_value=20) is None
     assert rate_log_e(0, 0, 0.5) == pytest.approx(0, abs=1e-12)
     assert math.isfinite(rate_log_e(HUGE, HUGE, 1e-9))
     assert math.isfinite(rate_log_e(0, HUGE, 1 - 1e-9))

@@ -20,6 +20,16 @@ TABLES = tuple(each.name for each in _GIVEN if each.kind in ("table", "features"
 COLUMNS = tuple(each.name for each in _GIVEN if each.kind in ("rows", "log") and not each.several)
 OTHERS = tuple(each.name for each in _GIVEN if each.name not in (*TABLES, *COLUMNS))
 
+#: Options of `mlgates canary` that are options of `Canary`, with their help.
+CANARY = {
+    "max_increase": "how much more frequent each event may be; 0.5 if not given",
+    "max_decrease": "for events that are wanted, how much rarer each may be",
+    "min_requests": "requests that each model needs for a PASS; 1000 if not given",
+    "rollback_error": "largest probability of a wrong FAIL; 0.01 if not given",
+    "promote_error": "largest probability of a wrong PASS; 0.05 if not given",
+    "negligible": "a rate below which an event does not matter",
+}
+
 _CODES = (
     "exit codes: 0 PASS; 1 FAIL; 2 ERROR, or the command itself failed; 3 INCONCLUSIVE; "
     "64 wrong command line"
@@ -60,7 +70,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             setattr(given, name, _files(paths))
     if given.command == "run" and given.offending is not None and not given.data:
         top.error("argument --offending: rows of `data` are written; give --data")
-    if given.command == "run" and given.summary is not None:
+    if getattr(given, "summary", None) is not None:
         path = given.summary or os.environ.get("GITHUB_STEP_SUMMARY", "")
         if not path:
             top.error("argument --summary: $GITHUB_STEP_SUMMARY is not set; write --summary=FILE")
@@ -111,16 +121,25 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--now", type=_moment, metavar="TIME", help=text)
     text = "run only the gates of this name, kind or pattern; may be given several times"
     run.add_argument("--only", action="append", metavar="PATTERN", help=text)
-    text = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
-    run.add_argument(
-        "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
-    )
+    text = "the counts of two models in split traffic: a file of `Traffic.save`"
+    run.add_argument("--traffic", type=Path, metavar="FILE", help=text)
     text = "write all rows that break the rules of failed gates to FILE, .parquet or .csv"
     run.add_argument("--offending", type=_rows_file, metavar="FILE", help=text)
-    text = "append the report as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
-    run.add_argument("--summary", nargs="?", const="", metavar="FILE", help=text)
+    _add_outputs(run)
     run.add_argument("--jobs", type=_jobs, metavar="N", help="threads for scanning tables")
     run.add_argument("--progress", action="store_true", help="show which gate is running")
+
+    text = "judge a candidate by events in its share of the traffic"
+    about = "Judge a candidate by events in its share of the traffic; the exit code is the verdict."
+    canary = commands.add_parser("canary", help=text, description=about, epilog=_CODES)
+    text = "the counts of both models: a file of `Traffic.save`"
+    canary.add_argument("--traffic", type=Path, required=True, metavar="FILE", help=text)
+    text = "the events to judge, separated by commas: errors,slow"
+    canary.add_argument("--events", type=_names, required=True, metavar="NAMES", help=text)
+    for name, text in CANARY.items():
+        kind = int if name == "min_requests" else float
+        canary.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="NUMBER", help=text)
+    _add_outputs(canary)
 
     text = "show a report that was saved"
     about = "Show a report that was saved as JSON; the exit code is its verdict."
@@ -158,6 +177,20 @@ def parser() -> argparse.ArgumentParser:
         help="the .json file to write",
     )
     return top
+
+
+def _add_outputs(command: argparse.ArgumentParser) -> None:
+    """Add the options for what a command writes besides its output."""
+    text = "save the report: .html .md .json .xml (JUnit) .txt; may be given several times"
+    command.add_argument(
+        "--save", action="append", default=[], type=_report_file, metavar="FILE", help=text
+    )
+    text = "append the report as Markdown to FILE, by default to that of $GITHUB_STEP_SUMMARY"
+    command.add_argument("--summary", nargs="?", const="", metavar="FILE", help=text)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _label(text: str) -> bool | int | str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mlgates.cli.arguments import COLUMNS, OTHERS, TABLES, parse
+from mlgates.cli.arguments import CANARY, COLUMNS, OTHERS, TABLES, parse
 from mlgates.errors import MlgatesError
 
 if TYPE_CHECKING:
@@ -64,6 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     _print_error(error, given.offending)
                     code = code or _ERROR
             return code
+        if given.command == "canary":
+            from mlgates.gates.canary import Canary
+            from mlgates.suite import GateSuite
+
+            chosen: dict[str, Any] = {name: getattr(given, name) for name in CANARY}
+            chosen = {name: value for name, value in chosen.items() if value is not None}
+            suite = GateSuite([Canary(given.events, **chosen)], name="canary")
+            report = suite.run(traffic=given.traffic)
+            saved = [(path, None) for path in given.save]
+            return _write_report(report, (None, None), *saved, summary=given.summary)
         if given.command == "show":
             from mlgates.report import Report
 

@@ -406,6 +406,52 @@ def _histogram(check: Check) -> Histogram | None:
     )
 
 
+def _looks(check: Check) -> Trend | None:
+    """Return the figure of a value that was computed anew after each look."""
+    bounds = (check.limit.at_least, check.limit.at_most) if check.limit else ()
+    limits = tuple(end for end in map(number, bounds) if end is not None)
+    points, rows = [], []
+    for place, (label, item) in enumerate(_entries(check, "looks", "look")[-_MOST_BINS:]):
+        low, high = item.get("low"), item.get("high")
+        known, interval = number(item.get("value")), _ordered(low, high)
+        shown = "undefined" if known is None else format_number(known, check.unit)
+        ends = " to ".join(format_number(end, check.unit) for end in interval or ())
+        rows.append((label, shown, ends))
+        beyond = known is not None and check.limit is not None and not check.limit.holds(known)
+        points.append(Point(label, place, known, interval, limits, beyond))
+    # early intervals are so long that nothing else could be seen
+    known_last = [p for p in points if p.value is not None][-1:]
+    reach = [*limits, *(p.value for p in known_last if p.value is not None)]
+    reach += [p.interval[1] for p in known_last if p.interval and p.interval[1] < math.inf]
+    if len(points) < 2 or not reach:
+        return None
+    most = 2 * max(reach)
+    cut = [
+        point._replace(
+            value=None if point.value is None else min(point.value, most),
+            interval=point.interval
+            and (min(point.interval[0], most), min(point.interval[1], most)),
+        )
+        for point in points
+    ]
+    clipped = cut != points
+    return Trend(
+        title=f"{visible(title(check))}: {clean(check.metric)}",
+        description=f"The value with its interval after each of {len(points)} looks.",
+        head=("look", "value", "interval"),
+        rows=rows,
+        note=f"cut off at {format_number(most)}" if clipped else "",
+        unit=check.unit,
+        points=tuple(cut),
+    )
+
+
+def _ordered(low: object, high: object) -> tuple[float, float] | None:
+    """Return an interval, which may end at infinity; None if it is not one."""
+    first, last = number(low), math.inf if high == math.inf else number(high)
+    return (first, last) if first is not None and last is not None and first <= last else None
+
+
 def _bins(item: object) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Return the edges and counts of a histogram; None if the details hold no valid histogram."""
     if not isinstance(item, Mapping):
@@ -440,6 +486,7 @@ _OF_DETAIL = {
     "columns": _columns,
     "groups": _groups,
     "histogram": _histogram,
+    "looks": _looks,
 }
 
 

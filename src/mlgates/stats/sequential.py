@@ -18,6 +18,7 @@ from mlgates.stats.arrays import Floats, Mask
 __all__ = [
     "beta_log_e",
     "rate_log_e",
+    "rate_scale_needed",
     "ratio_estimate",
     "ratio_interval",
     "ratio_log_e",
@@ -214,7 +215,12 @@ def ratio_scale_needed(
     >>> round(ratio_scale_needed([41], [360], [0.1], 1.5, side="less", e_value=20), 3)
     1.382
     """
-    slopes = _Looks(candidate, production, share).exponents(math.log(ratio), side)
+    looks = _Looks(candidate, production, share)
+    return _scale_needed(looks.exponents(math.log(ratio), side), e_value)
+
+
+def _scale_needed(slopes: Floats, e_value: float) -> float | None:
+    """Return by which factor exponents must grow until their mean reaches an e-value."""
     wanted, rising = math.log(e_value), slopes > 0
     if not rising.any():
         return None
@@ -316,8 +322,36 @@ def rate_log_e(events: int, requests: int, limit: float) -> float:
     >>> round(math.exp(rate_log_e(0, 5_830, 0.001)), 2)
     20.05
     """
-    others = np.log1p(-np.expm1(-_LOG_RATIOS) * limit / (1 - limit))
-    return float(_log_mean(-events * _LOG_RATIOS + (requests - events) * others))
+    return float(_log_mean(_rate_exponents(events, requests, limit)))
+
+
+def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: float) -> float | None:
+    """Return by which factor both counts must grow until `rate_log_e` reaches an e-value.
+
+    Parameters
+    ----------
+    events, requests, limit
+        As in `rate_log_e`.
+    e_value : float
+        The e-value to reach, greater than 1.
+
+    Returns
+    -------
+    float or None
+        The least factor; None if the e-value is not reached by growing in proportion.
+
+    Examples
+    --------
+    >>> round(rate_scale_needed(0, 1_000, 0.001, e_value=20), 2)
+    5.83
+    """
+    return _scale_needed(_rate_exponents(events, requests, limit), e_value)
+
+
+def _rate_exponents(events: int, requests: int, limit: float) -> Floats:
+    """Return the log likelihood ratios of smaller rates against a limit, shape (32,)."""
+    others: Floats = np.log1p(-np.expm1(-_LOG_RATIOS) * limit / (1 - limit))
+    return -events * _LOG_RATIOS + (requests - events) * others
 
 
 def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats, Mask, Floats]:
@@ -387,7 +421,7 @@ class _Looks:
         self.logit: Floats = special.logit(self.share)
 
     def bracket(self) -> tuple[float, float]:
-        """Return two log ratios far outside of all that can be told apart."""
+        """Return two log ratios far outside of those that differ in their likelihood."""
         if not len(self.logit):
             return -_FAR, _FAR
         return -float(self.logit.max()) - _FAR, -float(self.logit.min()) + _FAR

@@ -1,0 +1,438 @@
+"""Canary: events of a candidate in split traffic are not more frequent than in production."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from mlgates import options
+from mlgates._gate import Gate, GateInfo
+from mlgates.deploy.traffic import REQUESTS, Look, Traffic
+from mlgates.errors import EvidenceError
+from mlgates.evidence import Evidence
+from mlgates.gates._shared import Near, enough, error_check, rounded_up
+from mlgates.stats import sequential
+from mlgates.stats.sequential import Side
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Verdict,
+    format_number,
+    format_value,
+    snap_to_limit,
+)
+
+__all__ = ["Canary"]
+
+_OWNER = "Canary"
+_INCREASE = 0.5
+#: e-value at which the requests are not split as stated
+_SPLIT = 1_000
+#: weight of the stated share in the test of the split, as a number of requests
+_SPLIT_PRIOR = 2_000
+#: the most looks in the details, for a figure
+_MOST_LOOKS = 40
+#: no forecast of more requests than this
+_MOST_NEEDED = 1e12
+_METHOD = "mixture of likelihood ratios"
+
+
+class _Counts(NamedTuple):
+    """Counts of one event in the looks with a comparison: candidate, production, share."""
+
+    events: tuple[Sequence[int], Sequence[int], Sequence[float]]
+    requests: tuple[int, int]
+
+
+@dataclass(frozen=True, repr=False)
+class Canary(Gate):
+    """Check that events are not more frequent with a candidate than in production, by a limit.
+
+    The candidate gets a share of the traffic. PASS means that it may get more, FAIL that it should
+    be rolled back, INCONCLUSIVE that more requests are needed, and ERROR that the traffic is not
+    split as stated. The errors stay as promised however often the gate is run while requests come.
+
+    Parameters
+    ----------
+    events : str or sequence of str
+        Names of the events in the traffic, such as ``"errors"``.
+    max_increase : float
+        How much more frequent each event may be: 0.5 allows a ratio of the rates of at most 1.5. It
+        is not used together with `max_decrease`.
+    max_decrease : float, optional
+        For events that are wanted, such as sales: how much rarer each may be. 0.05 requires a ratio
+        of at least 0.95.
+    min_requests : int
+        Requests that each of the two models needs for a PASS.
+    rollback_error : float
+        Largest probability of any FAIL, at any time, if the candidate is as good as production.
+    promote_error : float
+        Largest probability of a PASS, at any time, if the ratio of an event is at its limit or
+        beyond.
+    negligible : float, optional
+        An event also passes when its rate with the candidate is shown to be below this one,
+        whatever the ratio is. Without it, an event that never happens is never decided. The
+        probability of a wrong PASS is then at most twice `promote_error`.
+    name, advisory, inconclusive, after
+        As in `Gate`. The default name is ``"canary:"`` and the events.
+
+    Notes
+    -----
+    The value is the ratio of the rates of an event, candidate to production. Given an event, it is
+    random which model it happened to, with a probability that depends on the share and the ratio
+    alone. So the base rate may change at any time. Each look counts with its own share.
+
+    - FAIL: the ratio is beyond the limit, and "worse than production at all" is shown: its e-value
+      is at least k / `rollback_error`, where k is the number of events.
+    - PASS: "not worse by more than the limit" is shown, with an e-value of at least
+      1 / `promote_error`, and both models have `min_requests`. All events must pass.
+    - The check ``split`` comes first: an e-value of 1,000 against the stated shares is an ERROR.
+    - INCONCLUSIVE: anything else, with the number of requests that would probably decide; no
+      requests; no event on either side; an event that some looks did not count. If production had
+      no event, the ratio is infinite: the e-value decides on FAIL, and there is no PASS.
+
+    The e-values are mixtures of likelihood ratios [1]_ [2]_, and the interval holds the ratios that
+    they don't refute, with a confidence of 1 - `rollback_error` / k - `promote_error` over all
+    looks together [3]_. They are valid if each request, or each unit, is routed at random and
+    counted once. Requests of returning users are not independent: count users with
+    ``Traffic.from_log(unit=)``.
+
+    References
+    ----------
+    .. [1] Lindon, M. and Malek, A. (2022). Anytime-valid inference for multinomial count data.
+       Advances in Neural Information Processing Systems 35.
+    .. [2] Robbins, H. (1970). Statistical methods related to the law of the iterated logarithm.
+       Annals of Mathematical Statistics 41, 1397-1409.
+    .. [3] Howard, S. R., Ramdas, A., McAuliffe, J. and Sekhon, J. (2021). Time-uniform,
+       nonparametric, nonasymptotic confidence sequences. Annals of Statistics 49, 1055-1080.
+
+    Examples
+    --------
+    >>> from mlgates import Traffic
+    >>> traffic = Traffic().add(
+    ...     candidate={"requests": 1_000, "errors": 45},
+    ...     production={"requests": 9_000, "errors": 150},
+    ...     share=0.1,
+    ... )
+    >>> print(Canary("errors").run(traffic=traffic).reason)
+    the rate of `errors` is 2.7 times that of production (45 of 1,000 requests against 150 of
+    9,000; 94 % interval 1.47 to 4.277); the limit is at most 1.5
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"traffic"})
+    info = GateInfo(
+        summary="events of a candidate against production in split traffic, at any number of looks",
+        metrics={
+            "`rate_ratio`": "rate of an event with the candidate, divided by that of production",
+            "`rate`": "share of the candidate's requests",
+            "`e_value`": "evidence against the stated split of the traffic",
+        },
+        fewest_rows="1,000 requests of each model: `min_requests`",
+        forgives="a ratio that is shown to be neither within nor beyond the limit",
+        rule="its own, by e-values",
+    )
+    events: str | Iterable[str]
+    _: KW_ONLY
+    max_increase: float | None = _INCREASE
+    max_decrease: float | None = None
+    min_requests: int = 1_000
+    rollback_error: float = 0.01
+    promote_error: float = 0.05
+    negligible: float | None = None
+
+    def __post_init__(self) -> None:
+        self._convert("events", options.some)
+        if REQUESTS in self._names:
+            raise options.refuse(_OWNER, "events", "names other than 'requests'", self.events)
+        self._convert("max_decrease", options.number, at_least=0, at_most=0.99)
+        if self.max_decrease is None or self.max_increase is not None:
+            self._set(
+                "max_increase",
+                options.number(_OWNER, "max_increase", self.max_increase, at_least=0, at_most=1e3),
+            )
+        if self.max_decrease is not None and self.max_increase not in (None, _INCREASE):
+            allowed = "left out where `max_decrease` is given; use a gate for each"
+            raise options.refuse(_OWNER, "max_increase", allowed, self.max_increase)
+        options.count(_OWNER, "min_requests", self.min_requests, at_least=1)
+        for option in ("rollback_error", "promote_error"):
+            self._convert(option, options.number, at_least=1e-12, at_most=0.5)
+        self._convert("negligible", options.number, at_least=1e-12, at_most=0.5)
+        if self.negligible is not None and self.max_decrease is not None:
+            allowed = "None where `max_decrease` is given"
+            raise options.refuse(_OWNER, "negligible", allowed, self.negligible)
+        super().__post_init__()
+
+    @property
+    def default_name(self) -> str:
+        """``"canary:"`` and the events: ``"canary:errors,slow"``."""
+        return f"{self.kind}:{','.join(self._names)}"
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.events)
+
+    @property
+    def _limit(self) -> Limit:
+        """The limit of the ratio."""
+        if self.max_decrease is not None:
+            return Limit(at_least=1 - self.max_decrease)
+        return Limit(at_most=1 + (self.max_increase or 0))
+
+    @property
+    def _worse(self) -> float:
+        """The e-value that shows that an event is worse than in production."""
+        return len(self._names) / self.rollback_error
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the check of the split, and one for each event."""
+        traffic = _traffic(evidence)
+        looks = [look for look in traffic.looks if look.is_comparison]
+        noun = "units" if traffic.unit else REQUESTS
+        split = _split_check(looks, noun)
+        yield split
+        wrong = "" if split.verdict is not Verdict.ERROR else f"the {noun} are not split as stated"
+        near = Near(self._names, traffic.events)
+        for event in self._names:
+            if traffic.looks and event not in traffic.events:
+                msg = f"`{event}` was not counted in the traffic{near.hint(event)}"
+                if not near.hint(event):
+                    msg += f"; it has {', '.join(f'`{name}`' for name in traffic.events) or 'none'}"
+                yield error_check(event, "rate_ratio", EvidenceError(msg))
+                continue
+            counted = [look for look in looks if look.of(event) is not None]
+            gap = ""
+            if len(counted) < len(looks):
+                gap = f"`{event}` was counted in {len(counted):,} of {len(looks):,} looks only"
+            yield self._check(event, counted, noun, wrong, gap)
+
+    def note(self, evidence: Evidence) -> str:
+        """Return how many rows `Traffic.from_log` left out."""
+        lost = sum(look.left_out for look in _traffic(evidence).looks)
+        rows = "row of a unit was" if lost == 1 else "rows of units were"
+        return f"{lost:,} {rows} left out, because its model or share had changed" if lost else ""
+
+    def _check(self, event: str, looks: Sequence[Look], noun: str, wrong: str, gap: str) -> Check:
+        """Return the check of one event in the looks with a comparison."""
+        counts, limit = _counts(event, looks), self._limit
+        side, other, bound = self._sides(limit)
+        worse = sequential.ratio_log_e(*counts.events, side=side)
+        not_worse = sequential.ratio_log_e(*counts.events, bound, side=other)
+        happened = sum(counts.events[0]), sum(counts.events[1])
+        rates = [x / n if n else None for x, n in zip(happened, counts.requests, strict=True)]
+        details: dict[str, object] = {
+            "e_worse": _exp(worse),
+            "e_not_worse": _exp(not_worse),
+            "counts": _by_arm(happened),
+            "requests": _by_arm(counts.requests),
+            "rates": _by_arm(rates),
+        }
+        of = f"{happened[0]:,} of {counts.requests[0]:,} {noun} against {happened[1]:,} of "
+        of += f"{counts.requests[1]:,}"
+        few = self._few(counts.requests, noun)
+        if self.negligible is not None:
+            log_e = sequential.rate_log_e(happened[0], counts.requests[0], self.negligible)
+            details["e_negligible"] = _exp(log_e)
+            if (p_value := math.exp(-log_e)) <= self.promote_error:
+                rate, allowed = rates[0], Limit(at_most=self.negligible)
+                shown = format_value(rate, allowed, "share")
+                n = counts.requests[0]
+                return Check.judge(
+                    event,
+                    "rate",
+                    Measurement(rate, n=n, method=_METHOD, details=details),
+                    allowed,
+                    unit="share",
+                    said=f"the rate of `{event}` is negligible: {shown} ({of})",
+                    rule="significance",
+                    pass_p_value=p_value,
+                    pass_significance=self.promote_error,
+                    insufficient=wrong,
+                    insufficient_for_pass=gap or few,
+                    noun=noun,
+                )
+        ratio, ends = sequential.ratio_estimate(*counts.events), self._interval(counts)
+        p_value = min(1.0, math.exp(-worse) * len(self._names))
+        insufficient, remedy = wrong, ""
+        if math.isnan(ratio):
+            said = f"`{event}` did not happen ({of})"
+            insufficient = wrong or self._until_negligible(counts.requests[0], noun)
+        else:
+            ratio = snap_to_limit(ratio, limit)
+            interval = " to ".join(format_number(end) for end in ends)
+            percent = format_number(self._confidence, "share")
+            said = f"the rate of `{event}` is {format_value(ratio, limit)} times that of production"
+            if math.isinf(ratio):
+                said = f"`{event}` happened with the candidate alone"
+            said += f" ({of}; {percent} interval {interval})"
+            needed = self._needed(counts, ratio)
+            remedy = enough(needed, noun)
+            if few and remedy:
+                few = f"{few}; {remedy}"
+            shown_worse = p_value <= self.rollback_error and not limit.holds(ratio)
+            if math.isinf(ratio) and not shown_worse:
+                insufficient = wrong or "production had no event to compare with"
+                if remedy and not limit.holds(ratio):
+                    insufficient += f"; {remedy}"
+            if needed and not shown_worse:
+                details["requests_needed"] = needed
+        if len(looks) > 1:
+            details["looks"] = self._history(event, looks)
+        return Check.judge(
+            event,
+            "rate_ratio",
+            Measurement(
+                ratio,
+                n=sum(counts.requests),
+                interval=ends,
+                confidence=self._confidence,
+                p_value=p_value,
+                method=_METHOD,
+                details=details,
+            ),
+            limit,
+            said=said,
+            rule="significance",
+            significance=self.rollback_error,
+            pass_p_value=min(1.0, math.exp(-not_worse)),
+            pass_significance=self.promote_error,
+            insufficient=insufficient,
+            insufficient_for_pass=gap or few,
+            remedy=remedy,
+            noun=noun,
+        )
+
+    @property
+    def _confidence(self) -> float:
+        return 1 - 1 / self._worse - self.promote_error
+
+    def _sides(self, limit: Limit) -> tuple[Side, Side, float]:
+        """Return on which sides a ratio is worse and not worse, and the bound of the limit."""
+        if self.max_decrease is None:
+            return "greater", "less", limit.high
+        return "less", "greater", limit.low
+
+    def _interval(self, counts: _Counts) -> tuple[float, float]:
+        """Return the ratios that are refuted neither as worse nor as not worse."""
+        lower, upper = self._worse, 1 / self.promote_error
+        if self.max_decrease is not None:
+            lower, upper = upper, lower
+        return sequential.ratio_interval(*counts.events, lower=lower, upper=upper)
+
+    def _few(self, requests: tuple[int, int], noun: str) -> str:
+        """Return which model has too few requests for a PASS, if any."""
+        for arm, n in zip(("the candidate", "production"), requests, strict=True):
+            if n < self.min_requests:
+                return f"{arm} has {n:,} {noun}, at least {self.min_requests:,} are needed"
+        return ""
+
+    def _needed(self, counts: _Counts, ratio: float) -> int | None:
+        """Return how many requests of both models would decide if the rates stay as they are."""
+        limit, least = self._limit, min(counts.requests)
+        side, other, bound = self._sides(limit)
+        if limit.holds(ratio):
+            level = 1 / self.promote_error
+            scale = sequential.ratio_scale_needed(*counts.events, bound, side=other, e_value=level)
+            scale = scale and max(scale, self.min_requests / least if least else math.inf)
+        else:
+            scale = sequential.ratio_scale_needed(*counts.events, side=side, e_value=self._worse)
+        total = (scale or math.inf) * sum(counts.requests)
+        return rounded_up(total) if total < _MOST_NEEDED else None
+
+    def _until_negligible(self, requests: int, noun: str) -> str:
+        """Return what would decide on an event that did not happen."""
+        said = "without an event there is no ratio"
+        if self.negligible is None:
+            return f"{said}; `negligible` can be set to a rate that does not matter"
+        scale = sequential.rate_scale_needed(
+            0, max(requests, 1), self.negligible, e_value=1 / self.promote_error
+        )
+        needed = rounded_up((scale or 0) * max(requests, 1))
+        rate = format_number(self.negligible, "share")
+        said += f"; about {needed:,} {noun} of the candidate without an event would show a rate"
+        return f"{said} below {rate}"
+
+    def _history(self, event: str, looks: Sequence[Look]) -> list[dict[str, object]]:
+        """Return the ratio with its interval after each look, of at most 40 looks."""
+        places = {round(i * (len(looks) - 1) / _MOST_LOOKS) for i in range(_MOST_LOOKS + 1)}
+        found: list[dict[str, object]] = []
+        for place in sorted(places) if looks else ():
+            counts = _counts(event, looks[: place + 1])
+            low, high = self._interval(counts)
+            ratio = sequential.ratio_estimate(*counts.events)
+            name = looks[place].identity or f"look {place + 1}"
+            found.append({"look": name, "value": ratio, "low": low, "high": high})
+        return found
+
+
+def _traffic(evidence: Evidence) -> Traffic:
+    """Return the traffic that was given, or that of the file."""
+    given = evidence["traffic"]
+    if isinstance(given, Traffic):
+        return given
+    if isinstance(given, str | Path):
+        traffic: Traffic = evidence.cached("traffic", str(given), lambda: Traffic.load(given))
+        return traffic
+    msg = f"`traffic` must be a Traffic or the path of its file, got {type(given).__name__}"
+    raise EvidenceError(msg)
+
+
+def _counts(event: str, looks: Sequence[Look]) -> _Counts:
+    """Return the counts of an event, and the sums of the requests."""
+    pairs = [look.of(event) or (0, 0) for look in looks]
+    requests = [look.of(REQUESTS) or (0, 0) for look in looks]
+    events = [c for c, _ in pairs], [p for _, p in pairs], [look.share for look in looks]
+    return _Counts(events, (sum(c for c, _ in requests), sum(p for _, p in requests)))
+
+
+def _split_check(looks: Sequence[Look], noun: str) -> Check:
+    """Return the check that the requests are split as stated."""
+    by_share: dict[float, tuple[int, int]] = {}
+    for look in looks:
+        pair = look.of(REQUESTS) or (0, 0)
+        before = by_share.get(look.share, (0, 0))
+        by_share[look.share] = before[0] + pair[0], before[1] + pair[1]
+    log_e = {}
+    for share, (first, second) in by_share.items():
+        prior = _SPLIT_PRIOR * share, _SPLIT_PRIOR * (1 - share)
+        log_e[share] = sequential.beta_log_e(first, second, share, prior)
+    e_value = _exp(math.fsum(log_e.values()))
+    n = sum(map(sum, by_share.values()))
+    shares = [
+        {"stated": share, "observed": pair[0] / sum(pair) if sum(pair) else None, "n": sum(pair)}
+        for share, pair in sorted(by_share.items())
+    ]
+    said = f"no {noun} were split between the candidate and production"
+    if n:
+        # of several shares, the one with the most evidence against it
+        share = max(log_e, key=lambda each: log_e[each])
+        pair = by_share[share]
+        observed, stated = (format_number(s, "share") for s in (pair[0] / (sum(pair) or 1), share))
+        said = f"{observed} of {sum(pair):,} {noun} went to the candidate, {stated} stated"
+    limit, details = Limit(at_most=_SPLIT), {"shares": shares}
+    if e_value < _SPLIT:
+        said += f" (e-value {format_number(e_value)})" if n else ""
+        measured = Measurement(e_value, n=n, method="beta mixture", details=details)
+        return Check.judge("split", "e_value", measured, limit, said=said, noun=noun)
+    shown = format_number(e_value)
+    reason = f"{said}: the {noun} are not split as stated (e-value {shown}, limit {_SPLIT:,})"
+    return Check(
+        subject="split",
+        metric="e_value",
+        verdict=Verdict.ERROR,
+        reason=f"{reason}; check the routing, and that each look has its own share",
+        value=e_value,
+        limit=limit,
+        n=n,
+        method="beta mixture",
+        details=details,
+    )
+
+
+def _by_arm(values: Iterable[object]) -> dict[str, object]:
+    return dict(zip(("candidate", "production"), values, strict=True))
+
+
+def _exp(log: float) -> float:
+    return math.exp(log) if log < 709 else math.inf
