@@ -204,18 +204,18 @@ class Gate(options.OptionsByName):
 
     @property
     def judges_rows(self) -> bool:
-        """Whether the gate judges each row, so that `offending_rows` finds those that break it."""
+        """Whether the gate judges single rows, so that `offending_rows` can find violations."""
         return type(self).offending is not Gate.offending
 
     def offending(self, evidence: Evidence) -> Positions:
         """Return the numbers, from 0, of all rows of `data` that break the rule of this gate.
 
-        A gate that judges each row implements it for `offending_rows`.
+        A gate that judges single rows implements this method; `offending_rows` calls it.
         """
         raise NotImplementedError
 
     def offending_rows(self, data: Any, **evidence: object) -> Any:
-        """Return all rows of a table that break this gate's rule, where a report names five.
+        """Return all rows of a table that break this gate's rule; a report only names five.
 
         Parameters
         ----------

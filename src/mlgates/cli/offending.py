@@ -1,4 +1,4 @@
-"""The rows that break the rules of gates, of all gates of a report, as one file."""
+"""Write the rows that break the rules of the gates of a report to one file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ GATE_COLUMN = "mlgates_gate"
 def write_offending(
     suite: GateSuite, report: Report, evidence: Mapping[str, Any], path: Path
 ) -> list[str]:
-    """Write the offending rows of all gates with FAIL or ERROR; return why rows are lacking.
+    """Write the offending rows of gates with FAIL or ERROR; return why some can't be found.
 
     The file is Parquet, or CSV by its suffix, and is written without rows if there are none.
     """
@@ -65,5 +65,5 @@ def write_offending(
 
 
 def _named(rows: pa.Table, gate: str) -> pa.Table:
-    """Return rows with the name of the gate as the first column."""
+    """Return the rows with an additional first column, which has the name of the gate."""
     return rows.add_column(0, GATE_COLUMN, pa.array([gate] * len(rows), pa.string()))

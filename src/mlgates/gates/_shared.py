@@ -355,7 +355,7 @@ def parsed(owner: str, option: str, given: object) -> str:
 
 
 def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
-    """Return slices as `options.slices` does, where conditions are texts or functions."""
+    """Return slices in the form of `options.slices`; their conditions are texts or functions."""
     found = options.slices(owner, option, given, texts=True)
     for pair in found:
         if not isinstance(pair, str) and isinstance(pair[1], str):
@@ -374,9 +374,9 @@ def max_groups_of(owner: str, option: str, given: object) -> int:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that a counter counts apart: groups by the values of columns, or one slice.
+    """What one counter counts: groups by the values of columns, one slice, or all rows.
 
-    `read` are the columns that a function in the slice gets.
+    `read` has the columns that a function given as the condition of the slice gets.
     """
 
     by: tuple[str, ...] = ()
@@ -390,7 +390,7 @@ class Part:
 
 
 def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
-    """Yield the parts of a table that the option `by` declares; one part for columns or None."""
+    """Yield one part for each condition in `by`; a single part if `by` names columns or is None."""
     read = tuple(name for name, field in schema.items() if field.kind != "unreadable")
     pairs: tuple[Any, ...] = tuple(by or ())
     names = tuple(pair for pair in pairs if isinstance(pair, str))
@@ -401,7 +401,7 @@ def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
 
 
 def named_groups(part: Part, groups: Sequence[Any], most: int) -> Iterator[tuple[str | None, Any]]:
-    """Yield groups of a part with their names; EvidenceError for more than `most` groups."""
+    """Yield the groups of a part, each with its name; EvidenceError for more than `most` groups."""
     if len(groups) > most:
         raise EvidenceError(too_many_groups("`by`", len(groups), most))
     names: Sequence[str | None] = [part.name] * len(groups)
@@ -417,7 +417,7 @@ _IN_PATTERNS = str.maketrans(dict.fromkeys("*?[]/", "_"))
 
 
 def short_name(text: str) -> str:
-    """Return a text as part of the name of a gate: printable, short, without signs of patterns.
+    """Return a text for use in the name of a gate: printable, short, and without wildcards.
 
     Examples
     --------

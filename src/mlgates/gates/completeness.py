@@ -174,7 +174,7 @@ class Completeness(Gate):
 
     @property
     def _limits(self) -> dict[str, float]:
-        """The largest share by column, and of all others by ``"*"``."""
+        """The largest missing share by column; the key ``"*"`` is for all other columns."""
         if isinstance(self.max_missing, tuple):
             return {"*": 0.0, **dict(self.max_missing)}
         return {"*": self.max_missing}  # type: ignore[dict-item]
@@ -193,7 +193,7 @@ class Completeness(Gate):
         )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows with a missing cell in a judged column, and in a slice if declared."""
+        """Return the rows with a missing cell in a judged column, and with `by` in a slice."""
         source = evidence.source("data")
         plan, wanted = self._plan(source.schema), list[Counter]()
         Near.require(plan.columns, source.schema)
@@ -335,7 +335,7 @@ def _slice_checks(
 
 
 def _shares(owner: str, option: str, given: Any) -> float | tuple[tuple[str, float], ...]:
-    """Return one share, or pairs of a column and its share."""
+    """Return the option as one share, or as pairs of a column and its share."""
     if not isinstance(given, Mapping | tuple):
         return options.share(owner, option, given)
     allowed = "a share, or a mapping of columns to shares"

@@ -158,7 +158,7 @@ class Freshness(Gate):
             yield self._counter(_clock(evidence), field)
 
     def _parts(self, evidence: Evidence, schema: TableSchema) -> Iterator[tuple[Part, Grouped]]:
-        """Yield the slices with their counters."""
+        """Yield each slice with its counter; without `by`, one part with all rows."""
         counter = self._counter(_clock(evidence), schema[self.column])
         for part in parts_of(self.by, schema):
             yield part, Grouped(counter, part.by, part.slice, part.read)
@@ -276,9 +276,9 @@ class Freshness(Gate):
             )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows without a timestamp, with one in the future, or with one not fresh.
+        """Return the rows with a timestamp that is missing, in the future or, if judged, too old.
 
-        The last are counted only with `min_fresh_share`.
+        Rows with old timestamps are returned only if `min_fresh_share` is given.
         """
         source = evidence.source("data")
         field = self._checked_field(source.schema)

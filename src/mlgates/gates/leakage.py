@@ -81,7 +81,7 @@ class Leakage(Gate):
         return keys.shared_with(theirs)[0]
 
     def _hashes(self, evidence: Evidence) -> tuple[KeyHashes, KeyHashes]:
-        """Return the keys of both tables; EvidenceError for a baseline."""
+        """Return the hashed rows of both tables; EvidenceError if the reference is a baseline."""
         reference = evidence.reference()
         if isinstance(evidence["reference"], Profile) or not isinstance(reference, Profile):
             msg = "the reference is a baseline, which has no rows; give the table itself"

@@ -122,7 +122,7 @@ class Rule(Gate):
         )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows in which the condition is false, or missing with ``"invalid"``."""
+        """Return the rows that are false, or also missing with ``missing="invalid"``."""
         source = evidence.source("data")
         counters = [counter for _, counter in self._counters(source.schema)]
         for counter in counters:

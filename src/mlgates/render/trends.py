@@ -1,4 +1,7 @@
-"""The page of a history: the trend of each check over the windows, and a table of verdicts."""
+"""Render the page of a `History`: the trend of each check, and a table of verdicts.
+
+A window is the time to which a report belongs, such as a day.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -98,7 +101,7 @@ def _verdict(report: Report, gate: str) -> Verdict | None:
 
 
 def _series(reports: Sequence[Report], names: Mapping[str, str]) -> dict[Key, _Series]:
-    """Return the checks that measure a number, by gate, subject, group and metric."""
+    """Return the checks with a limit over time, by gate, subject, group and metric."""
     found: dict[Key, _Series] = {}
     for place, report in enumerate(reports):
         for result in report:
@@ -113,7 +116,7 @@ def _series(reports: Sequence[Report], names: Mapping[str, str]) -> dict[Key, _S
 
 
 def _urgency(series: _Series, windows: int) -> tuple[object, ...]:
-    """Return a sort key: the worst check of the latest window first, then those that ended."""
+    """Return a sort key that puts the worst checks of the latest window first, ended ones last."""
     latest = max(series.checks)
     if latest < windows - 1:
         return (1, -latest, 0.0, 0.0)
