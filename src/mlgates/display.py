@@ -136,7 +136,7 @@ class _Display:
 class DriftDisplay(_Display):
     """Plot of the distribution of a column in the reference and in the data.
 
-    Bins or categories whose share changed significantly have another colour and an arrow.
+    Bins or categories with a significant change have another colour and an arrow.
 
     Attributes
     ----------

@@ -91,7 +91,7 @@ class _Judged(ABC):
         Raises
         ------
         GateFailure
-            An ``AssertionError`` whose message is the printed table, with the object in
+            An ``AssertionError`` with the printed table as its message, and the object in
             ``.report``.
         """
         __tracebackhide__ = True  # pytest then shows the table, not this line

@@ -12,7 +12,7 @@ import pytest
 
 from mlgates import options
 from mlgates._gate import Gate
-from mlgates._pytest.reporting import describe_gate, describe_report, hand_on
+from mlgates._pytest.reporting import describe_gate, describe_report, keep_report
 from mlgates.errors import GateFailure, OptionError
 from mlgates.printable import clean, without_commands
 from mlgates.report import GateResult, Report
@@ -118,7 +118,7 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     same = [run for run in runs if run.suite is case.suite and run.evidence is evidence]
     if not same:
         same = [Run(case.suite, evidence, _run_selected(item, case, evidence))]
-        hand_on(item, same[0].report)
+        keep_report(item, same[0].report)
         runs += same
     report = same[0].report
     result = report[case.name]
@@ -226,7 +226,7 @@ def run_subtests(
         if not _report_gate(subtests, result):
             break
     describe_report(request.node, report)
-    hand_on(request.node, report)
+    keep_report(request.node, report)
     if not report.passed:
         raise GateFailure(report)
     return thing if isinstance(thing, GateResult) else report

@@ -21,7 +21,7 @@ _ENOUGH = 60  # characters of a repr to look for, because pytest shortens long o
 _MADE = pytest.StashKey[list[tuple[str, str]]]()
 
 
-def hand_on(node: pytest.Item, report: Report) -> None:
+def keep_report(node: pytest.Item, report: Report) -> None:
     """Store a report on a test, for pytest's summary and the file of ``--mlgates-report``."""
     where = f"{node.parent.nodeid}::{getattr(node, 'originalname', node.name)}"  # type: ignore[union-attr]
     node.stash.setdefault(_MADE, []).append((where, report.to_json()))

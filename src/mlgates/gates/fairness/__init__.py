@@ -166,7 +166,7 @@ class Fairness(Gate):
         metrics={"not repeated": "the metric that the gate is named after"},
         fewest_rows="two groups of 30 rows (`min_group_size`), 10 of them counted by the metric",
         forgives="a gap beyond the limit that is not significant; with `decide_by='interval'`, one "
-        "whose interval contains the limit. Never a group that is too small",
+        "with an interval that contains the limit. Never a group that is too small",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
     )
     metric: str | Callable[..., object]

@@ -62,8 +62,7 @@ class Latency(Gate):
         `max_slowdown` is given; each is a check.
     max_slowdown : float, optional
         Largest slowdown against the model in production, as a share: 0.1 is 10 %. It needs
-        `production_model`, whose calls take turns with those of `model`, or
-        `production_latencies`.
+        `production_latencies`, or `production_model`, which is then called in turns with `model`.
     calls : int, optional
         Number of calls to measure. By default calls are made until the check is decided, for at
         most about 8 seconds. The calls that the quantile needs for a PASS are made even if they
@@ -273,9 +272,9 @@ class Latency(Gate):
             insufficient = series.saturated
             if production is not None and production.saturated and not insufficient:
                 insufficient = f"the model in production is {production.saturated}"
-            for one, whose in ((series, ""), (production, "of the model in production ")):
+            for one, of_model in ((series, ""), (production, "of the model in production ")):
                 if one is not None and not insufficient:
-                    insufficient, hint = self._insufficient(one, whose, clear=clear)
+                    insufficient, hint = self._insufficient(one, of_model, clear=clear)
         if basis := ", ".join(filter(None, [latencies.format_interval(ends, unit, level), sizes])):
             text += f" ({basis})"
         if production is None:
@@ -341,7 +340,7 @@ class Latency(Gate):
             hint="; ".join(filter(None, hints)),
         )
 
-    def _insufficient(self, series: Latencies, whose: str, *, clear: bool) -> tuple[str, str]:
+    def _insufficient(self, series: Latencies, of_model: str, *, clear: bool) -> tuple[str, str]:
         """Return the reason if calls are too few to decide, and a hint; else empty texts.
 
         With `clear`, the interval does not contain the limit, and fewer independent calls suffice.
@@ -351,7 +350,7 @@ class Latency(Gate):
             return "", ""
         if series.calls < least:
             calls, are = ("call", "is") if series.calls == 1 else ("calls", "are")
-            few = f"{series.calls:,} {calls} {whose}{are} too few for `{self.quantile}`"
+            few = f"{series.calls:,} {calls} {of_model}{are} too few for `{self.quantile}`"
             level = format_number(series.confidence, "share")
             return f"{few}: at {level} at least {least:,} are needed", ""
         if (
@@ -363,8 +362,8 @@ class Latency(Gate):
         ):
             return "", ""
         text = f"`{self.quantile}` needs {least:,} independent calls"
-        if whose:  # the text of the check counts only the candidate's calls
-            counted = f"{series.n:,} calls {whose}depend on earlier ones and count as"
+        if of_model:  # the text of the check counts only the candidate's calls
+            counted = f"{series.n:,} calls {of_model}depend on earlier ones and count as"
             text = f"{counted} {effective:,} independent calls, {text}"
         needed = rounded_up(max(least / effective, 1.25) * series.n)
         hint = "the latencies are sorted; give them in the order of the calls"
