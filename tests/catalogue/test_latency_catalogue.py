@@ -36,11 +36,11 @@ def every(step: int, value: float, n: int = 20_000) -> np.ndarray:
 
 
 def state_that_lasts(n: int) -> np.ndarray:
-    found, noise = np.empty(n), np.random.default_rng(2).normal(size=n)
-    found[0] = noise[0]
-    for i in range(1, n):
-        found[i] = 0.9 * found[i - 1] + math.sqrt(1 - 0.81) * noise[i]
-    return 0.004 * np.exp(0.3 * found)
+    first, *others = np.random.default_rng(2).normal(size=n).tolist()
+    found, scale = [first], math.sqrt(1 - 0.81)
+    for noise in others:
+        found.append(0.9 * found[-1] + scale * noise)
+    return 0.004 * np.exp(0.3 * np.array(found))
 
 
 def step_up(n: int) -> np.ndarray:

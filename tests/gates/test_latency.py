@@ -229,11 +229,11 @@ def test_interval_that_reaches_into_failed_calls_is_no_pass():
 
 
 def autoregressive(n, rho, seed=0):
-    noise = np.random.default_rng(seed).normal(size=n)
-    found = noise.copy()
-    for i in range(1, n):
-        found[i] = rho * found[i - 1] + math.sqrt(1 - rho**2) * noise[i]
-    return 0.004 * np.exp(0.3 * found)
+    first, *others = np.random.default_rng(seed).normal(size=n).tolist()
+    found, scale = [first], math.sqrt(1 - rho**2)
+    for noise in others:
+        found.append(rho * found[-1] + scale * noise)
+    return 0.004 * np.exp(0.3 * np.array(found))
 
 
 def test_dependent_calls_count_as_fewer():
@@ -355,7 +355,7 @@ def test_slowdown_between_given_and_measured_says_so(served):
 
 def test_a_forecast_is_in_calls_that_depend_alike():
     seconds = autoregressive(2_000, 0.9)
-    limit = float(np.quantile(seconds, 0.96))
+    limit = float(np.quantile(seconds, 0.98))
     check = only(run(mg.Latency("p95", at_most=limit), seconds))
     assert check.verdict is U
     assert check.details["effective_calls"] < 200
@@ -365,7 +365,7 @@ def test_a_forecast_is_in_calls_that_depend_alike():
         run(mg.Latency("p95", at_most=limit), autoregressive(needed, 0.9, seed)).verdict
         for seed in range(1, 6)
     ]
-    assert U not in verdicts or needed > 100_000
+    assert U not in verdicts
 
 
 @pytest.mark.parametrize("name", ["p50", "p95", "p99"])
