@@ -552,6 +552,7 @@ CASES = st.builds(
 @given(CASES)
 @example(Case(0.1, 30, 0, None, None, (None, 0.2), "interval", 1, 0, 0.05))
 @example(Case(math.inf, 30, 0, None, None, (0, None), "estimate", 1, 0, 0.05))
+@example(Case(2**53, 30, 0, None, None, (None, 2**53 + 1), "estimate", 1, 0, 0.05))
 def test_pass_only_if_shown(case):
     expected, limit = oracle(case), Limit(*case.bounds)
     measurement = Measurement(

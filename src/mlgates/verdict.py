@@ -189,7 +189,9 @@ def _format_bound(bound: float, unit: str, value: float | None) -> str:
     """Format a bound; use all digits if fewer could hide its difference from a value."""
     digits = _EXACT
     if value is not None and abs(value - bound) <= _CLOSE * abs(bound) < math.inf:
-        digits = next(d for d in range(_EXACT, _MOST + 1) if float(f"{bound:.{d}g}") == bound)
+        # (no float equals some long integers)
+        enough = (d for d in range(_EXACT, _MOST) if float(f"{bound:.{d}g}") == bound)
+        digits = next(enough, _MOST)
     return format_number(bound, unit, digits)
 
 
