@@ -70,7 +70,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
     (`X = X.copy()`)'
     """
     kind = type(error).__name__
-    _LOG.debug("%s, shown without values in a report", kind, exc_info=error)
+    _LOG.debug("%s; reports show it without values", kind, exc_info=error)
     message = other = ""
     with suppress_errors():  # an exception whose text raises
         message = " ".join(str(error)[:_READ].split())

@@ -329,7 +329,7 @@ def _slice_checks(
     for (_, rows, missing), name in zip(slices, names, strict=True):
         for column, count in zip(counter.counted, missing, strict=True):
             counted = Violations(count, rows)
-            remedy = "pass rows of the slice, or leave it out"
+            remedy = "pass rows of the slice, or leave the slice out"
             limit = limits.get(column, limits["*"])
             yield count_check(column, "missing", counted, at_most=limit, group=name, remedy=remedy)
 
