@@ -122,7 +122,7 @@ class Completeness(Gate):
             "`row_change`": "change of the number of rows, relative to the reference",
             "`expected`": "number of expected values without rows",
         },
-        fewest_rows="one value, and `min_rows`",
+        fewest_rows="one value in the column, and `min_rows` in the table",
         uses="`reference`, for `max_row_change`",
     )
     columns: str | Iterable[str] | None = None
@@ -310,7 +310,7 @@ class Completeness(Gate):
 def _slice_checks(
     counter: MissingBy | MissingWhere, profile: Profile, limits: Mapping[str, float], most: int
 ) -> Iterator[Check]:
-    """Yield a check for each slice and column; a single ERROR where the slices can't be formed."""
+    """Yield a check for each slice and column; a single ERROR if the slices can't be formed."""
     slice_ = counter.slice if isinstance(counter, MissingBy) else counter.slices[0]
     condition = None if slice_ is None else slice_[0]
     with suppress_errors() as caught:  # a condition raised, or a column can't be grouped

@@ -90,7 +90,7 @@ class Leakage(Gate):
         return evidence.profile()[counter], reference[counter]
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of shared rows."""
+        """Yield one check, of the share of rows that are also in the reference."""
         keys, theirs = self._hashes(evidence)
         counter = self._counter(evidence)
         shared, pairs = keys.shared_with(theirs)
