@@ -7,8 +7,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlgates._gate import Gate as Gate
     from mlgates._gate import gate as gate
+    from mlgates.deploy.assignment import assign as assign
     from mlgates.deploy.history import History as History
     from mlgates.deploy.monitor import Monitor as Monitor
+    from mlgates.deploy.rollout import Rollout as Rollout
+    from mlgates.deploy.rollout import RolloutState as RolloutState
     from mlgates.deploy.traffic import Traffic as Traffic
     from mlgates.errors import EvidenceError as EvidenceError
     from mlgates.errors import GateFailure as GateFailure
@@ -63,9 +66,12 @@ __all__ = [
     "OptionError",
     "Profile",
     "Report",
+    "Rollout",
+    "RolloutState",
     "Traffic",
     "Verdict",
     "__version__",
+    "assign",
     "decide",
     "gate",
     "infer_suite",
@@ -95,6 +101,8 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "_gate": ("Gate", "gate"),
         "deploy.history": ("History",),
         "deploy.monitor": ("Monitor",),
+        "deploy.assignment": ("assign",),
+        "deploy.rollout": ("Rollout", "RolloutState"),
         "deploy.traffic": ("Traffic",),
         "profile.baseline": ("Baseline",),
         "profile.scan": ("Profile",),

@@ -35,6 +35,7 @@ __all__ = [
     "read_bounded",
     "text",
     "unquoted",
+    "versioned",
     "whole",
     "write_atomic",
 ]
@@ -348,6 +349,18 @@ def _lock(descriptor: int, *, wait: bool) -> bool:
     except OSError:  # also on file systems without locks
         return False
     return True
+
+
+def versioned(data: object, what: str, form: str, version: int) -> Mapping[str, object]:
+    """Return a JSON object with this `format` and `version`; EvidenceError otherwise."""
+    found = mapping(data, what)
+    if found.get("format") != form:
+        msg = f"`format` must be {form!r}, got {found.get('format')!r}"
+        raise EvidenceError(msg)
+    if repr(found.get("version")) != str(version):  # (true and 1.0 equal 1)
+        msg = f"`version` must be {version} for this mlgates, got {found.get('version')!r}"
+        raise EvidenceError(msg)
+    return found
 
 
 def fields(

@@ -81,6 +81,8 @@ class Traffic:
 
     looks: tuple[Look, ...] = ()
     unit: str | None = None
+    #: What `Rollout` sets for `Canary`: for each stage the sums when it began, None before.
+    stage_starts: tuple["Traffic | None", ...] = ()
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -232,6 +234,20 @@ class Traffic:
             looks.append(replace(made, left_out=left_out))
         return cls(_joined((), looks), unit)
 
+    def summed(self) -> "Self":
+        """Return the traffic with the looks of each share added up to one without a name."""
+        sums: dict[float, dict[str, tuple[int, int]]] = {}
+        for look in self.looks:
+            known = sums.setdefault(look.share, {})
+            for name, *counts in look.counts:
+                before = known.get(name, (0, 0))
+                known[name] = before[0] + counts[0], before[1] + counts[1]
+        looks = [
+            Look(share, tuple((name, *pair) for name, pair in known.items()))
+            for share, known in sorted(sums.items())
+        ]
+        return replace(self, looks=tuple(looks), stage_starts=())
+
     def to_dict(self) -> dict[str, object]:
         """Return the traffic as plain values, for JSON."""
         looks = []
@@ -256,13 +272,7 @@ class Traffic:
         EvidenceError
             For another format or version, and for impossible counts.
         """
-        given = mapping(data, "traffic")
-        if given.get("format") != FORMAT:
-            msg = f"`format` must be {FORMAT!r}, got {given.get('format')!r}"
-            raise EvidenceError(msg)
-        if repr(given.get("version")) != str(VERSION):  # (true and 1.0 equal 1)
-            msg = f"`version` must be {VERSION} for this mlgates, got {given.get('version')!r}"
-            raise EvidenceError(msg)
+        given = jsonfile.versioned(data, "traffic", FORMAT, VERSION)
         given = fields(
             given, frozenset({"format", "version", "looks"}), "traffic", frozenset({"unit"})
         )

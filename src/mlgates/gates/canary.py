@@ -39,11 +39,41 @@ _MOST_NEEDED = 1e12
 _METHOD = "mixture of likelihood ratios"
 
 
+class _Event(NamedTuple):
+    """An event, the looks with a comparison that counted it, and what makes them unusable."""
+
+    name: str
+    looks: Sequence[Look]
+    noun: str
+    #: why nothing can be decided
+    wrong: str
+    #: why it can't pass
+    gap: str
+    #: for each stage of a rollout the sums when it began, None before
+    starts: Sequence[Traffic | None]
+
+
 class _Counts(NamedTuple):
     """Counts of one event in the looks with a comparison: candidate, production, share."""
 
     events: tuple[Sequence[int], Sequence[int], Sequence[float]]
     requests: tuple[int, int]
+
+    @property
+    def happened(self) -> tuple[int, int]:
+        """The events of both models."""
+        return sum(self.events[0]), sum(self.events[1])
+
+    @property
+    def rates(self) -> tuple[float | None, ...]:
+        """The events of both models as shares of their requests."""
+        pairs = zip(self.happened, self.requests, strict=True)
+        return tuple(x / n if n else None for x, n in pairs)
+
+    def text(self, noun: str) -> str:
+        """Return the counts in words."""
+        (x, y), (n, m) = self.happened, self.requests
+        return f"{x:,} of {n:,} {noun} against {y:,} of {m:,}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,6 +118,7 @@ class Canary(Gate):
       is at least k / `rollback_error`, where k is the number of events.
     - PASS: "not worse by more than the limit" is shown, with an e-value of at least
       1 / `promote_error`, and both models have `min_requests`. All events must pass.
+    - In a `Rollout`, FAIL uses the mean of the e-values since the start of each stage.
     - The check ``split`` comes first: an e-value of 1,000 against the stated shares is an ERROR.
     - INCONCLUSIVE: anything else, with the number of requests that would probably decide; no
       requests; no event on either side; an event that some looks did not count. If production had
@@ -205,7 +236,7 @@ class Canary(Gate):
             gap = ""
             if len(counted) < len(looks):
                 gap = f"`{event}` was counted in {len(counted):,} of {len(looks):,} looks only"
-            yield self._check(event, counted, noun, wrong, gap)
+            yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:
         """Return how many rows `Traffic.from_log` left out."""
@@ -213,81 +244,90 @@ class Canary(Gate):
         rows = "row of a unit was" if lost == 1 else "rows of units were"
         return f"{lost:,} {rows} left out, because its model or share had changed" if lost else ""
 
-    def _check(self, event: str, looks: Sequence[Look], noun: str, wrong: str, gap: str) -> Check:
-        """Return the check of one event in the looks with a comparison."""
-        counts, limit = _counts(event, looks), self._limit
+    def _check(self, event: _Event) -> Check:
+        """Return the check of one event: of its rate if that is negligible, else of the ratio."""
+        counts, limit = _counts(event.name, event.looks), self._limit
         side, other, bound = self._sides(limit)
         worse = sequential.ratio_log_e(*counts.events, side=side)
         not_worse = sequential.ratio_log_e(*counts.events, bound, side=other)
-        happened = sum(counts.events[0]), sum(counts.events[1])
-        rates = [x / n if n else None for x, n in zip(happened, counts.requests, strict=True)]
         details: dict[str, object] = {
             "e_worse": _exp(worse),
             "e_not_worse": _exp(not_worse),
-            "counts": _by_arm(happened),
+            "counts": _by_arm(counts.happened),
             "requests": _by_arm(counts.requests),
-            "rates": _by_arm(rates),
+            "rates": _by_arm(counts.rates),
         }
-        of = f"{happened[0]:,} of {counts.requests[0]:,} {noun} against {happened[1]:,} of "
-        of += f"{counts.requests[1]:,}"
-        few = self._few(counts.requests, noun)
+        few = self._few(counts.requests, event.noun)
         if self.negligible is not None:
-            log_e = sequential.rate_log_e(happened[0], counts.requests[0], self.negligible)
+            requests = counts.requests[0]
+            log_e = sequential.rate_log_e(counts.happened[0], requests, self.negligible)
             details["e_negligible"] = _exp(log_e)
-            if (p_value := math.exp(-log_e)) <= self.promote_error:
-                rate, allowed = rates[0], Limit(at_most=self.negligible)
-                shown = format_value(rate, allowed, "share")
-                n = counts.requests[0]
+            if _p_value(log_e) <= self.promote_error:
+                rate, allowed = counts.rates[0], Limit(at_most=self.negligible)
+                said = f"the rate of `{event.name}` is negligible: "
+                said += f"{format_value(rate, allowed, 'share')} ({counts.text(event.noun)})"
                 return Check.judge(
-                    event,
+                    event.name,
                     "rate",
-                    Measurement(rate, n=n, method=_METHOD, details=details),
+                    Measurement(rate, n=requests, method=_METHOD, details=details),
                     allowed,
                     unit="share",
-                    said=f"the rate of `{event}` is negligible: {shown} ({of})",
+                    said=said,
                     rule="significance",
-                    pass_p_value=p_value,
+                    pass_p_value=_p_value(log_e),
                     pass_significance=self.promote_error,
-                    insufficient=wrong,
-                    insufficient_for_pass=gap or few,
-                    noun=noun,
+                    insufficient=event.wrong,
+                    insufficient_for_pass=event.gap or few,
+                    noun=event.noun,
                 )
-        ratio, ends = sequential.ratio_estimate(*counts.events), self._interval(counts)
-        p_value = min(1.0, math.exp(-worse) * len(self._names))
-        insufficient, remedy = wrong, ""
+        ratio, when = sequential.ratio_estimate(*counts.events), ""
+        if event.starts:
+            since = [start and _since(event.name, event.looks, start) for start in event.starts]
+            logs = [sequential.ratio_log_e(*c.events, side=side) if c else 0.0 for c in since]
+            worse = max(logs) + math.log(sum(math.exp(each - max(logs)) for each in logs))
+            worse -= math.log(len(logs))
+            details["e_worse_stages"] = _exp(worse)
+            latest = since[logs.index(max(logs))]
+            if latest and limit.holds(ratio) and self._significant(worse):
+                of_stage = sequential.ratio_estimate(*latest.events)
+                if not limit.holds(of_stage):
+                    counts, ratio, when = latest, of_stage, ", since a stage began"
+        ends = self._interval(counts)
+        insufficient, remedy = event.wrong, ""
         if math.isnan(ratio):
-            said = f"`{event}` did not happen ({of})"
-            insufficient = wrong or self._until_negligible(counts.requests[0], noun)
+            said = f"`{event.name}` did not happen ({counts.text(event.noun)})"
+            insufficient = event.wrong or self._until_negligible(counts.requests[0], event.noun)
         else:
             ratio = snap_to_limit(ratio, limit)
+            times = f"{format_value(ratio, limit)} times that of production"
+            said = f"the rate of `{event.name}` is {times}{when}"
+            if math.isinf(ratio):
+                said = f"`{event.name}` happened with the candidate alone{when}"
             interval = " to ".join(format_number(end) for end in ends)
             percent = format_number(self._confidence, "share")
-            said = f"the rate of `{event}` is {format_value(ratio, limit)} times that of production"
-            if math.isinf(ratio):
-                said = f"`{event}` happened with the candidate alone"
-            said += f" ({of}; {percent} interval {interval})"
+            said += f" ({counts.text(event.noun)}; {percent} interval {interval})"
             needed = self._needed(counts, ratio)
-            remedy = enough(needed, noun)
+            remedy = enough(needed, event.noun)
             if few and remedy:
                 few = f"{few}; {remedy}"
-            shown_worse = p_value <= self.rollback_error and not limit.holds(ratio)
+            shown_worse = self._significant(worse) and not limit.holds(ratio)
             if math.isinf(ratio) and not shown_worse:
-                insufficient = wrong or "production had no event to compare with"
+                insufficient = event.wrong or "production had no event to compare with"
                 if remedy and not limit.holds(ratio):
                     insufficient += f"; {remedy}"
             if needed and not shown_worse:
                 details["requests_needed"] = needed
-        if len(looks) > 1:
-            details["looks"] = self._history(event, looks)
+        if len(event.looks) > 1:
+            details["looks"] = self._history(event)
         return Check.judge(
-            event,
+            event.name,
             "rate_ratio",
             Measurement(
                 ratio,
                 n=sum(counts.requests),
                 interval=ends,
                 confidence=self._confidence,
-                p_value=p_value,
+                p_value=_p_value(worse, len(self._names)),
                 method=_METHOD,
                 details=details,
             ),
@@ -295,13 +335,17 @@ class Canary(Gate):
             said=said,
             rule="significance",
             significance=self.rollback_error,
-            pass_p_value=min(1.0, math.exp(-not_worse)),
+            pass_p_value=_p_value(not_worse),
             pass_significance=self.promote_error,
             insufficient=insufficient,
-            insufficient_for_pass=gap or few,
+            insufficient_for_pass=event.gap or few,
             remedy=remedy,
-            noun=noun,
+            noun=event.noun,
         )
+
+    def _significant(self, log_e: float) -> bool:
+        """Return whether an e-value shows that an event is worse than in production."""
+        return _p_value(log_e, len(self._names)) <= self.rollback_error
 
     @property
     def _confidence(self) -> float:
@@ -353,12 +397,13 @@ class Canary(Gate):
         said += f"; about {needed:,} {noun} of the candidate without an event would show a rate"
         return f"{said} below {rate}"
 
-    def _history(self, event: str, looks: Sequence[Look]) -> list[dict[str, object]]:
-        """Return the ratio with its interval after each look, of at most 40 looks."""
+    def _history(self, event: _Event) -> list[dict[str, object]]:
+        """Return the ratio with its interval after each look, of at most 41 looks."""
+        looks = event.looks
         places = {round(i * (len(looks) - 1) / _MOST_LOOKS) for i in range(_MOST_LOOKS + 1)}
         found: list[dict[str, object]] = []
-        for place in sorted(places) if looks else ():
-            counts = _counts(event, looks[: place + 1])
+        for place in sorted(places):
+            counts = _counts(event.name, looks[: place + 1])
             low, high = self._interval(counts)
             ratio = sequential.ratio_estimate(*counts.events)
             name = looks[place].identity or f"look {place + 1}"
@@ -384,6 +429,23 @@ def _counts(event: str, looks: Sequence[Look]) -> _Counts:
     requests = [look.of(REQUESTS) or (0, 0) for look in looks]
     events = [c for c, _ in pairs], [p for _, p in pairs], [look.share for look in looks]
     return _Counts(events, (sum(c for c, _ in requests), sum(p for _, p in requests)))
+
+
+def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
+    """Return the counts of an event since a stage began."""
+    sums: dict[float, list[int]] = {}
+    for sign, part in ((1, looks), (-1, [each for each in start.looks if each.is_comparison])):
+        for look in part:
+            pairs = look.of(event) or (0, 0), look.of(REQUESTS) or (0, 0)
+            before = sums.get(look.share, [0] * 4)
+            counts = (*pairs[0], *pairs[1])
+            sums[look.share] = [a + sign * b for a, b in zip(before, counts, strict=True)]
+    if any(min(counts) < 0 for counts in sums.values()):
+        msg = "the traffic has fewer counts than when a stage of the rollout began; give all looks "
+        msg += "since the rollout began"
+        raise EvidenceError(msg)
+    columns = [[counts[i] for counts in sums.values()] for i in range(4)]
+    return _Counts((columns[0], columns[1], list(sums)), (sum(columns[2]), sum(columns[3])))
 
 
 def _split_check(looks: Sequence[Look], noun: str) -> Check:
@@ -432,6 +494,11 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
 
 def _by_arm(values: Iterable[object]) -> dict[str, object]:
     return dict(zip(("candidate", "production"), values, strict=True))
+
+
+def _p_value(log_e: float, tests: int = 1) -> float:
+    """Return the p-value of an e-value, corrected for several tests."""
+    return math.exp(min(0.0, math.log(tests) - log_e))
 
 
 def _exp(log: float) -> float:

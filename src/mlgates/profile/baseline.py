@@ -249,13 +249,7 @@ class Baseline:
 
     @classmethod
     def _from_dict(cls, data: object) -> "Baseline":
-        given = mapping(data, "baseline")
-        if given.get("format") != FORMAT:
-            msg = f"`format` must be {FORMAT!r}, got {given.get('format')!r}"
-            raise EvidenceError(msg)
-        if repr(given.get("version")) != str(VERSION):  # (true and 1.0 equal 1)
-            msg = f"`version` must be {VERSION} for this mlgates, got {given.get('version')!r}"
-            raise EvidenceError(msg)
+        given = jsonfile.versioned(data, "baseline", FORMAT, VERSION)
         given = fields(given, _TOP, "baseline")
         body = {key: value for key, value in given.items() if key != "sha256"}
         if given["sha256"] != _digest(body):
