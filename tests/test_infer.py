@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import datasets
 
 import mlgates as mg
 from mlgates.infer import draft_toml
@@ -58,6 +59,18 @@ def test_a_draft_of_one_half_passes_on_the_other(name, seed):
     assert mg.GateSuite.from_toml(suite.to_toml()) == suite
     report = verdict(suite, other, one)
     assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes", "iris"])
+def test_a_draft_of_half_a_table_of_measurements_passes_on_the_other(name):
+    frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
+    for seed in range(2):
+        one, other = halves(frame, seed)
+        suite = mg.infer_suite(one)
+        # that one measurement is less than another in all rows is no rule
+        assert not any(isinstance(gate, mg.Rule) for gate in suite)
+        report = verdict(suite, other, one)
+        assert report.passed, str(report)
 
 
 @pytest.mark.slow
@@ -274,6 +287,7 @@ def test_every_kind_of_table_gives_the_same_draft(form, tmp_path):
 
 
 ODD = {
+    "few rows": {"x": [1.5] * 30},
     "one row": {"x": [1.5], "c": ["a"], "t": [date(2026, 1, 1)]},
     "constants": {"x": [3.5] * 300, "i": [7] * 300, "c": ["a"] * 300},
     "decimals": {"x": [Decimal("1.25"), Decimal("9.75")] * 150},

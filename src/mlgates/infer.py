@@ -45,6 +45,7 @@ _FEWEST_A_VALUE = 10
 #: Texts with more different values are free texts.
 _MOST_TEXTS = 100
 _FEWEST_FOR_DRIFT = 200
+#: With fewer rows, an order or that no row is repeated may be a coincidence.
 _FEWEST_FOR_RULE = 100
 #: Columns with at most as many different values are not ordered with others, nor identifiers.
 _FEW = 20
@@ -95,9 +96,9 @@ def infer_suite(
           break a rule: 7 rows of as many as the reference has, rounded up.
         - `Completeness` with half the number of rows, rounded down, and with the share of missing
           cells plus three standard errors, rounded up.
-        - `Unique` for identifiers, or else for whole rows if the reference repeats none.
-        - `Rule` for the order of two columns, such as ``start <= end``, if all rows keep it and a
-          random pairing of their values would not.
+        - `Unique` for identifiers, or else for whole rows if none of at least 100 is repeated.
+        - `Rule` for the order of two columns of times or whole numbers, such as ``start <= end``,
+          if all rows keep it and a random pairing of their values would not.
         - `Drift` by PSI with a limit of 0.2, from 200 rows on. Identifiers, free texts and columns
           that grow from row to row are left out.
         - `Performance` with a limit slightly beyond the end of the interval: ROC AUC, or else
@@ -273,7 +274,9 @@ def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> lis
     drafted = [
         _Drafted(Unique(name, after=_AFTER), ["No value is repeated in the reference."])
         for name in names
-    ] or [_Drafted(Unique(after=_AFTER), ["No row is repeated in the reference."])]
+    ]
+    if not names and len(sample) >= _FEWEST_FOR_RULE:
+        drafted.append(_Drafted(Unique(after=_AFTER), ["No row is repeated in the reference."]))
     notes = ["All rows of the reference keep this order; a random pairing would break it."]
     drafted += [_Drafted(Rule(each, after=_AFTER), notes) for each in _orders(schema, sample)]
     if len(sample) < _FEWEST_FOR_DRIFT:
@@ -301,6 +304,8 @@ def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> lis
 
 def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
     """Return the candidates that pass on the whole reference, Drift without undecided columns."""
+    if not drafted:
+        return []
     # names that differ only in case are one name for a suite
     distinct = {str(each.gate.name).casefold(): each for each in reversed(drafted)}
     drafted = [*reversed(distinct.values())]
@@ -324,16 +329,19 @@ def _orders(schema: TableSchema, sample: pa.Table) -> list[str]:
     """Return conditions ``a <= b`` that all rows keep, and a random pairing would break."""
     values: dict[str, Any] = {}
     for name, field in schema.items():
-        ordered = field.kind in ("int", "float", "timestamp", "date") and _operand(name)
-        if ordered and len(values) < _MOST_ORDERED and len(sample[name].unique()) > _FEW:
-            column = sample[name] if field.kind == "float" else to_whole_numbers(sample[name])
-            values[ordered] = column.to_numpy(), field.type
+        operand = _operand(name)
+        if operand is None or field.kind not in ("int", "timestamp", "date"):
+            continue
+        if len(values) < _MOST_ORDERED and len(sample[name].unique()) > _FEW:
+            values[operand] = to_whole_numbers(sample[name]).to_numpy(), field
     found: dict[tuple[str, str], None] = {}
-    for (a, (left, kind)), (b, (right, other)) in permutations(values.items(), 2):
+    for (a, (left, one)), (b, (right, other)) in permutations(values.items(), 2):
         both = ~(np.isnan(left) | np.isnan(right))
         smaller, larger = left[both], right[both]
         kept = len(smaller) >= _FEWEST_FOR_RULE and bool(np.all(smaller <= larger))
-        if kind != other or not kept or np.array_equal(smaller, larger):
+        # a count that is never equal to its total is probably no part of it
+        touches = one.kind != "int" or bool(np.any(smaller == larger))
+        if one.type != other.type or not kept or not touches or np.array_equal(smaller, larger):
             continue
         by_chance = np.searchsorted(np.sort(smaller), larger, "right").mean() / len(smaller)
         if len(smaller) * math.log(by_chance) < _LOG_SURE:
