@@ -293,8 +293,8 @@ def test_a_row_that_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "_MOST_ROW_BYTES", 1_000)
     pq.write_table(pa.table({"x": [list(range(200))] * 3}), tmp_path / "t.parquet")
     assert refusal(tmp_path / "t.parquet") == (
-        f"rows of the Parquet file '{tmp_path / 't.parquet'}' take 0.0 GiB of memory each; at most "
-        "1 GiB is read"
+        f"rows of the Parquet file '{tmp_path / 't.parquet'}' take 0.0 GiB of memory each; only "
+        "rows of at most 1 GiB can be read"
     )
 
 
