@@ -773,7 +773,7 @@ EXAMPLES = (
         mg.Completeness(
             max_missing={"income": 0.1, "*": 0.0}, max_row_change=0.5, by={"old": "age > 40"}
         ),
-        others={"reference": people()},
+        others={"reference": people().slice(20)},
         ladders={"max_row_change": (2.0, 0.5, 0.0)},
     ),
     Example("completeness-by", mg.Completeness("income", by=["country", "member"], max_groups=20)),
