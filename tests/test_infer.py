@@ -52,7 +52,7 @@ def test_a_draft_passes_on_its_reference_and_is_the_same_in_toml(name):
 
 
 @pytest.mark.parametrize("name", LABELS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_draft_of_one_half_passes_on_the_other(name, seed):
     one, other = halves(table(name), seed)
     suite = mg.infer_suite(one, y_true=LABELS[name])
@@ -61,7 +61,7 @@ def test_a_draft_of_one_half_passes_on_the_other(name, seed):
     assert report.passed, str(report)
 
 
-@pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes", "iris"])
+@pytest.mark.parametrize("name", ["wine", "diabetes", "iris"])
 def test_a_draft_of_half_a_table_of_measurements_passes_on_the_other(name):
     frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
     for seed in range(2):
@@ -177,17 +177,18 @@ def doubled(frame, _):
 
 
 FAULTS = [
-    *(("bikes", without, column) for column in ("dteday", "hr", "temp", "cnt")),
-    *(("credit", without, column) for column in ("age", "housing", "class-label")),
-    *(("bikes", as_text, column) for column in ("hr", "temp", "cnt")),
-    *(("credit", as_text, column) for column in ("age", "class-label")),
-    *(("bikes", as_float, column) for column in ("instant", "hr", "cnt")),
-    *(("bikes", with_nulls, column) for column in ("dteday", "hr", "temp", "cnt")),
-    *(("credit", with_nulls, column) for column in ("age", "housing", "class-label")),
-    *(("bikes", shifted, column) for column in ("hr", "celsius", "casual", "registered", "cnt")),
-    *(("credit", shifted, column) for column in ("age", "duration", "credit-amount")),
-    *(("bikes", thousandfold, column) for column in ("hr", "temp", "windspeed", "cnt", "yr")),
-    *(("credit", thousandfold, column) for column in ("age", "credit-amount", "class-label")),
+    ("bikes", without, "hr"),
+    ("credit", without, "housing"),
+    ("bikes", as_text, "temp"),
+    ("credit", as_text, "class-label"),
+    ("bikes", as_float, "instant"),
+    ("bikes", with_nulls, "cnt"),
+    ("credit", with_nulls, "housing"),
+    ("bikes", shifted, "celsius"),
+    ("bikes", shifted, "registered"),
+    ("credit", shifted, "age"),
+    ("bikes", thousandfold, "windspeed"),
+    ("credit", thousandfold, "credit-amount"),
     ("bikes", in_fahrenheit, "celsius"),
     ("bikes", doubled, ""),
     ("credit", doubled, ""),
@@ -209,6 +210,21 @@ def test_a_draft_fails_for_damaged_data(name, damage, column):
     suite, reference, good = draft(name)
     report = verdict(suite, damage(good, column), reference)
     assert report.verdict is Verdict.FAIL, str(report)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LABELS)
+def test_a_draft_fails_for_damage_of_each_column(name):
+    _, _, good = draft(name)
+    for column, values in good.items():
+        damages = [without, with_nulls]
+        if values.dtype.kind in "if":
+            damages += [as_text]
+            # an identifier has no range and no distribution
+            damages += [shifted, thousandfold] if column != "instant" else []
+        damages += [as_float] if values.dtype.kind == "i" else []
+        for damage in damages:
+            test_a_draft_fails_for_damaged_data(name, damage, column)
 
 
 # other tables
@@ -257,7 +273,7 @@ def test_missing_cells_identifiers_free_texts_and_times():
     assert limits["*"] == 0.0
     assert set(others[-1].exclude) == {"customer", "note"}
     assert verdict(suite, frame, frame).passed
-    for seed in range(3):
+    for seed in range(2):
         report = verdict(suite, customers(seed=seed + 1), frame)
         assert report.passed, str(report)
     assert verdict(suite, without(frame, "income"), frame).verdict is Verdict.FAIL

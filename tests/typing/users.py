@@ -46,6 +46,13 @@ def has_rows(data: object) -> bool:
     return bool(data)
 
 
+@mg.gate(at_most=0.1, decide_by="interval", unit="share")
+def by_column(data: pd.DataFrame) -> dict[str, mg.Measurement]:
+    """Share of zeros."""
+    return {"x": mg.Measurement(0.0, n=len(data), details={"rows": [0]})}
+
+
+assert_type(mg.Rule("x > 0").judges_rows, bool)
 assert_type(positive_rate.run(y_true=[0, 1]), mg.GateResult)
 assert_type(has_rows.name, str | None)
 mg.GateSuite([positive_rate, has_rows, suite])
