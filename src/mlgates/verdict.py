@@ -23,6 +23,7 @@ __all__ = [
     "Limit",
     "Measurement",
     "Rule",
+    "Unit",
     "Verdict",
     "before_rounding",
     "decide",

@@ -1266,6 +1266,19 @@ EXAMPLES = (
         ladders={"max_missing_shift": (1.0, 0.5, 0.0), "min_samples": (1, ROWS, ROWS + 1, 10**6)},
     ),
     Example(
+        "drift-slices",
+        mg.Drift(
+            "ks",
+            at_most={"age": 0.3, "*": 0.2},
+            columns=["age", "income"],
+            max_drifted=0.5,
+            by="member",
+            max_groups=3,
+        ),
+        others={"reference": people()},
+        ladders={"max_groups": (3, 2, 1)},
+    ),
+    Example(
         "drift-stored",
         mg.Drift("ks", decide_by="estimate", exclude=["id"]),
         others={"reference": mg.Baseline.from_data(people())},

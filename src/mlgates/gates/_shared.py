@@ -24,6 +24,8 @@ __all__ = [
     "Part",
     "ReadOnlyCondition",
     "bounded",
+    "by_column",
+    "check_limited",
     "compiled",
     "confidence_of",
     "count_check",
@@ -202,6 +204,32 @@ def bounded(owner: str, option: str, given: object, low: float, high: float) -> 
     if (low, high) == (0, 1):
         return options.share(owner, option, given)
     return options.number(owner, option, given, at_least=low, at_most=high)
+
+
+def by_column(
+    owner: str, option: str, given: Any, one: Callable[..., float]
+) -> float | tuple[tuple[str, float], ...]:
+    """Return the option as one limit, or as pairs of a column and its limit.
+
+    `one` checks a limit and returns it. The name ``"*"`` means all other columns.
+    """
+    if not isinstance(given, Mapping | tuple):
+        return one(owner, option, given)
+    allowed = "a number, or a mapping of columns to numbers"
+    pairs = options.mapping(owner, option, given, allowed)
+    if not pairs or not all(isinstance(name, str) for name in pairs):
+        raise options.refuse(owner, option, allowed, given)
+    return tuple((n, one(owner, f"{option}[{n!r}]", each)) for n, each in pairs.items())
+
+
+def check_limited(owner: str, option: str, limited: Iterable[str], columns: Iterable[str]) -> None:
+    """Raise OptionError if a column with a limit of its own is not in the option `columns`."""
+    named = {*columns, "*"}
+    unknown = next((name for name in limited if name not in named), None)
+    if unknown is not None:
+        near = options.did_you_mean(unknown, named)
+        msg = f"{owner}: `{option}` has {unknown!r}, which is not in `columns`{near}"
+        raise OptionError(msg)
 
 
 def distinct_values(

@@ -6,12 +6,14 @@ from typing import Any, ClassVar, NamedTuple
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo, Positions
-from mlgates.errors import EvidenceError, OptionError, suppress_errors
+from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
 from mlgates.expressions.condition import Condition
 from mlgates.gates._shared import (
     By,
     Near,
+    by_column,
+    check_limited,
     count_check,
     distinct_values,
     error_check,
@@ -142,7 +144,7 @@ class Completeness(Gate):
 
     def __post_init__(self) -> None:
         self._convert("columns", options.some)
-        self._convert("max_missing", _shares)
+        self._convert("max_missing", by_column, options.share)
         self._convert("max_groups", max_groups_of)
         self._convert("max_row_change", options.number, at_least=0)
         if self.max_row_change is not None:
@@ -164,12 +166,7 @@ class Completeness(Gate):
             self._set("expected", tuple(expected))
         self._convert("by", slices_of)
         if self.columns is not None:
-            named = {*map(str, self.columns), "*"}
-            unknown = [name for name in self._limits if name not in named]
-            if unknown:
-                near = options.did_you_mean(unknown[0], named)
-                msg = f"{_OWNER}: `max_missing` has {unknown[0]!r}, which is not in `columns`{near}"
-                raise OptionError(msg)
+            check_limited(_OWNER, "max_missing", self._limits, map(str, self.columns))
         super().__post_init__()
 
     @property
@@ -332,17 +329,6 @@ def _slice_checks(
             remedy = "pass rows of the slice, or leave the slice out"
             limit = limits.get(column, limits["*"])
             yield count_check(column, "missing", counted, at_most=limit, group=name, remedy=remedy)
-
-
-def _shares(owner: str, option: str, given: Any) -> float | tuple[tuple[str, float], ...]:
-    """Return the option as one share, or as pairs of a column and its share."""
-    if not isinstance(given, Mapping | tuple):
-        return options.share(owner, option, given)
-    allowed = "a share, or a mapping of columns to shares"
-    pairs = options.mapping(owner, option, given, allowed)
-    if not pairs or not all(isinstance(name, str) for name in pairs):
-        raise options.refuse(owner, option, allowed, given)
-    return tuple((n, options.share(owner, f"{option}[{n!r}]", each)) for n, each in pairs.items())
 
 
 def _row_change(rows: int, reference: int, most: float) -> Check:

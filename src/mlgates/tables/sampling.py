@@ -57,9 +57,4 @@ def sampled(source: Source, columns: Sequence[str], rows: int, most: int, seed: 
     number = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
     keys = mixed(ordered + mixed(number.astype(np.uint64) * _STEP + np.uint64(seed % (1 << 64))))
     drawn = np.sort(order[np.argpartition(keys, most)[:most]])
-    parts, start = [], 0
-    for batch in source.batches(columns):
-        low, high = np.searchsorted(drawn, (start, start + len(batch)))
-        parts.append(batch.take(pa.array(drawn[low:high] - start)))
-        start += len(batch)
-    return pa.concat_tables(parts)
+    return source.arrow(columns, drawn)

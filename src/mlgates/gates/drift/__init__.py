@@ -2,19 +2,33 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from mlgates import options
 from mlgates._gate import Gate, GateInfo
 from mlgates.errors import EvidenceError, suppress_errors
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import Near, bounded
+from mlgates.gates._shared import (
+    By,
+    Near,
+    bounded,
+    by_column,
+    check_limited,
+    error_check,
+    max_groups_of,
+    parts_of,
+    slices_of,
+)
 from mlgates.gates.drift import statistics
 from mlgates.gates.drift.columns import Candidates, Judged, candidates, content
+from mlgates.gates.drift.share import drifted_share
+from mlgates.gates.drift.slices import drift_slices, read_columns
 from mlgates.gates.drift.statistics import METHODS, NUMBERS, ColumnDrift
+from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.profile import counters
+from mlgates.profile.baseline import Baseline
 from mlgates.profile.counter import Counter
 from mlgates.profile.distributions import Sample
 from mlgates.profile.scan import Profile
@@ -43,7 +57,7 @@ class Drift(Gate):
         bools. "wasserstein" is in units of the reference's spread; it is infinite when all values
         of the reference are equal and the data have others. "chi2" is Cramer's V of the chi-square
         test.
-    at_most : float, optional
+    at_most : float or mapping of str to float, optional
         Largest distance allowed: by default 0.2 for "psi", 0.1 for the others.
     columns : str or sequence of str, optional
         Columns to judge; a named column that can't be judged is an ERROR. By default all columns of
@@ -64,6 +78,16 @@ class Drift(Gate):
         the others.
     max_missing_shift : float
         Largest change of the share of missing cells. It is checked separately.
+    max_drifted : float, optional
+        Largest share of columns that may drift. One check of that share then replaces the checks of
+        the columns, which are listed in its details.
+    by : str, sequence of str, or mapping of str to condition, optional
+        Compare the columns in each slice of both tables instead of in all rows: by the values of
+        columns, or by conditions in the language of :doc:`/reference/conditions`:
+        ``{"eu": "region == 'EU'"}``. A slice that has rows in one table only is a FAIL, if chance
+        does not explain it. The reference must then be a table.
+    max_groups : int
+        Largest number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
         As in `Gate`; `inconclusive` is "allow".
 
@@ -87,13 +111,17 @@ class Drift(Gate):
         metrics={
             "`psi`, `ks` and so on": "distance from the reference",
             "`missing_shift`": "change of the share of missing cells",
+            "`drifted_share`": "share of the columns, with `max_drifted`",
+            "`slice`": "whether a slice has rows in one table only, with `by`",
         },
         fewest_rows='`min_samples` values in each table: 100 for `"psi"`, 30 for the others',
         forgives="a distance beyond the limit that is not significant",
     )
     method: str = "psi"
     _: KW_ONLY
-    at_most: float | None = None
+    at_most: float | Mapping[str, float] | tuple[tuple[str, float], ...] | None = field(
+        default=None, metadata={"mapping": True}
+    )
     columns: str | Iterable[str] | None = None
     exclude: str | Iterable[str] = ()
     decide_by: Literal["significance", "estimate"] = "significance"
@@ -101,12 +129,16 @@ class Drift(Gate):
     bins: int = 10
     min_samples: int | None = None
     max_missing_shift: float = 0.1
+    max_drifted: float | None = None
+    by: By | None = None
+    max_groups: int = MAX_GROUPS
     inconclusive: Literal["block", "allow"] = "allow"
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
         options.choice(kind, "method", self.method, METHODS)
-        self._convert("at_most", bounded, 0, METHODS[self.method].most)
+        limit = partial(bounded, low=0, high=METHODS[self.method].most)
+        self._convert("at_most", by_column, limit)
         self._convert("columns", options.some)
         self._convert("exclude", options.names)
         if set(self.exclude) & set(self.columns or ()):
@@ -117,7 +149,20 @@ class Drift(Gate):
         self._convert("bins", options.count, at_least=2)
         self._convert("min_samples", options.count, at_least=1)
         self._convert("max_missing_shift", options.share)
+        self._convert("max_drifted", options.share)
+        self._convert("by", slices_of)
+        self._convert("max_groups", max_groups_of)
+        if self.columns is not None:
+            check_limited(kind, "at_most", self._limits, map(str, self.columns))
         super().__post_init__()
+
+    @property
+    def _limits(self) -> dict[str, float]:
+        """The largest distance by column, and of all others by ``"*"``."""
+        if isinstance(self.at_most, tuple):
+            return {"*": METHODS[self.method].at_most, **dict(self.at_most)}
+        limit = METHODS[self.method].at_most if self.at_most is None else self.at_most
+        return {"*": cast("float", limit)}
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
         """Yield a counter for each column of the reference that may be judged."""
@@ -129,7 +174,13 @@ class Drift(Gate):
                 yield counter(name) if kind in kinds else counters.Missing(name)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request counters of the distributions of both tables."""
+        """Request counters of the distributions of both tables.
+
+        With slices, the rows of each slice are counted in `check`.
+        """
+        if self.by is not None:
+            evidence.request(self._read_counts, self._read_counts)
+            return
         evidence.register(self)
         evidence.request(partial(self._current_counts, evidence), self.reference_counts)
 
@@ -166,8 +217,78 @@ class Drift(Gate):
             side.release()
         return counters.current_counter(name, side, edges)
 
+    def _read_counts(self, schema: TableSchema) -> Iterable[Counter]:
+        """Yield a counter of each column that is read, so that the fingerprint covers it."""
+        for name in read_columns(list(parts_of(self.by, schema)), self._wanted(schema), schema):
+            yield counters.Missing(name)
+
+    def _wanted(self, schema: TableSchema) -> tuple[str, ...]:
+        wanted = tuple(schema) if self.columns is None else cast("tuple[str, ...]", self.columns)
+        return tuple(name for name in wanted if name not in self.exclude)
+
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield checks of each column's distance and, if cells are missing, of their share."""
+        """Yield checks of each column's distance and, if cells are missing, of their share.
+
+        With `max_drifted`, the share of drifted columns is checked instead.
+        """
+        if self.by is None:
+            found = list(self._measured(evidence))
+        else:
+            found = [each for part in self._slices(evidence) for each in part.found]
+        yield from (each for each in found if isinstance(each, Check))
+        drifts = [each for each in found if isinstance(each, ColumnDrift)]
+        least = METHODS[self.method].least if self.min_samples is None else self.min_samples
+        checks = list(statistics.decide_columns(drifts, least, self.decide_by, self.significance))
+        if self.max_drifted is None:
+            yield from checks
+            return
+        yield from (check for check in checks if check.metric == statistics.ABSENT)
+        by_group: dict[str | None, list[Check]] = {}
+        for check in checks:
+            if check.metric != statistics.ABSENT:
+                by_group.setdefault(check.group, []).append(check)
+        for group, of_columns in by_group.items():
+            yield drifted_share(of_columns, self.max_drifted, group)
+
+    def _slices(self, evidence: Evidence) -> list["_Measured"]:
+        """Return what was measured in each slice; computed once."""
+        return cast(
+            "list[_Measured]",
+            evidence.cached("drift by slice", self, lambda: list(self._measured_slices(evidence))),
+        )
+
+    def _measured_slices(self, evidence: Evidence) -> Iterator["_Measured"]:
+        if isinstance(evidence["reference"], Profile) or isinstance(evidence.reference(), Baseline):
+            msg = "the reference is a baseline or a profile, which has no rows to divide by `by`; "
+            msg += "give the table itself"
+            raise EvidenceError(msg)
+        totals = evidence.profile().rows, evidence.reference().rows
+        columns = self._wanted(evidence.source("reference").schema)
+        gate = replace(self, by=None, max_drifted=None)
+        if self.columns is None:  # columns that make the slices are the same in all of their rows
+            by = [name for name in self.by or () if isinstance(name, str)]
+            gate = replace(gate, exclude=tuple(dict.fromkeys((*self.exclude, *by))))
+        for part in drift_slices(evidence, self.by, columns, self.max_groups):
+            if isinstance(part, Check):
+                yield _Measured((part,), "")
+            elif part.evidence is None:
+                yield _Measured((statistics.absent_slice(part.name, part.rows, totals),), "")
+            else:
+                with suppress_errors() as caught:  # the other slices are still judged
+                    part.evidence.collect_requests(str(gate.name), gate.request_counts)
+                    part.evidence.scan()
+                    measured = gate._measured(part.evidence)  # noqa: SLF001
+                    found = tuple(_in_slice(each, part.name) for each in measured)
+                    part.evidence.raise_failed_request(str(gate.name))
+                    note = gate.note(part.evidence)
+                if caught.error is None:
+                    yield _Measured(found, note)
+                else:
+                    error = error_check("columns", self.method, caught.error, part.name)
+                    yield _Measured((error,), "")
+
+    def _measured(self, evidence: Evidence) -> Iterator[Check | ColumnDrift]:
+        """Yield the changes of all columns, and the ERROR checks of those with a problem."""
         reference, profile = evidence.reference(), evidence.profile()
         schema = evidence.source("data").schema
         if reference.rows == 0:
@@ -189,26 +310,33 @@ class Drift(Gate):
             for name in absent:
                 hint = near.hint(name) or f"; {self._leave_out}"
                 yield self._error(name, f"`{name}` is not in the data{hint}")
-        drifts: list[ColumnDrift] = []
+        unlisted = [n for n in self._limits if n not in ("*", *columns.judged, *columns.refused)]
+        near = Near(unlisted, reference.schema)
+        for name in unlisted:
+            why = "is not judged; remove its limit"
+            if name not in reference.schema:
+                why = f"is not in the reference{near.hint(name)}"
+            yield self._error(name, f"`{name}` has a limit in `at_most`, but {why}")
         measure = partial(self._measure, profile, columns.judged, gates_by_column(evidence))
         for measured in evidence.each(measure, [n for n in columns.judged if n in schema]):
             if isinstance(measured, Check):
                 yield measured
             else:
-                drifts += measured
-        least = METHODS[self.method].least if self.min_samples is None else self.min_samples
-        yield from statistics.decide_columns(drifts, least, self.decide_by, self.significance)
+                yield from measured
 
     def note(self, evidence: Evidence) -> str:
         """Return the columns that were not judged, and why."""
-        return self._candidates(evidence).note
+        if self.by is None:
+            return self._candidates(evidence).note
+        return "; ".join(dict.fromkeys(part.note for part in self._slices(evidence) if part.note))
 
     def _measure(
         self, profile: Profile, judged: Judged, gates: "GatesByColumn", name: str
     ) -> list[ColumnDrift] | Check:
         """Return the changes of a column's distribution and missing share, or an ERROR check."""
         method = METHODS[self.method]
-        limit = Limit(at_most=method.at_most if self.at_most is None else self.at_most)
+        limits = self._limits
+        limit = Limit(at_most=limits.get(name, limits["*"]))
         with suppress_errors() as caught:  # the other columns are still judged
             (reference, side), data = judged[name], profile.columns[name]
             missing = statistics.missing_shift(reference, data, self.max_missing_shift)
@@ -261,6 +389,19 @@ class Drift(Gate):
 
     def _error(self, name: str, reason: str) -> Check:
         return Check(subject=name, metric=self.method, verdict=Verdict.ERROR, reason=reason)
+
+
+class _Measured(NamedTuple):
+    """What was measured in a slice: changes and ERROR checks, and a note on columns left out."""
+
+    found: tuple[Check | ColumnDrift, ...]
+    note: str
+
+
+def _in_slice(each: Check | ColumnDrift, group: str) -> Check | ColumnDrift:
+    if isinstance(each, ColumnDrift):
+        return each._replace(group=group)
+    return replace(each, group=group, reason=f"where {group}, {each.reason}")
 
 
 #: The drift gates of a run that judge a column.

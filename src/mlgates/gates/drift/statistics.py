@@ -28,6 +28,7 @@ from mlgates.verdict import (
     Limit,
     Measurement,
     Rule,
+    Unit,
     before_rounding,
     format_number,
     format_value,
@@ -37,7 +38,12 @@ from mlgates.verdict import (
 Counts = npt.NDArray[np.int64]
 
 NUMBERS = frozenset({"int", "float", "decimal"})
-MISSING = "missing_shift"
+MISSING, ABSENT = "missing_shift", "slice"
+#: Method and unit of the changes that are counted in rows.
+_OF_ROWS: dict[str, tuple[str, Unit]] = {
+    MISSING: ("two proportions", "share"),
+    ABSENT: ("two proportions", "violations"),
+}
 _SHOWN_CELLS = 30
 #: Longer texts are shortened in a report.
 _LONGEST = 80
@@ -100,6 +106,7 @@ class ColumnDrift(NamedTuple):
     `n` and `m` are the numbers of values in the data and in the reference, `dropped` is the number
     of missing values in the data, `cells` the number of cells. `floor` is the distance that is
     expected without drift even with many rows, because the reference lacks rare categories.
+    `group` is the slice of the rows.
     """
 
     subject: str
@@ -113,6 +120,7 @@ class ColumnDrift(NamedTuple):
     dropped: int = 0
     cells: int = 0
     floor: float = 0.0
+    group: str | None = None
 
 
 class BinnedPair(NamedTuple):
@@ -376,6 +384,26 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
     return [ColumnDrift(name, MISSING, limit, data.rows, m, statistic, reason, details)]
 
 
+def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> ColumnDrift:
+    """Return the change that a slice has rows in one table only; undefined if it has none.
+
+    Both arguments are of the data and of the reference: rows of the slice, and of the table.
+    """
+    (k, before), (n, m) = rows, totals
+    sides = (np.array([part, whole - part]) for part, whole in ((before, m), (k, n)))
+    value = p_value = math.nan
+    reason = "there are no rows in either table"
+    if k or before:
+        value, p_value = 1.0, divergence.chi_square_pvalue(*sides, ordered=False)
+        share = format_number(max(k / n, before / m), "share")
+        have, lack = ("data", "reference") if k else ("reference", "data")
+        reason = f"the {lack} has no rows, the {have} {k or before:,} ({share} of all)"
+    statistic = DriftStatistic(value, p_value, value, value, p_value)
+    details = {"n_reference": m, "p_value_alone": p_value}
+    limit = Limit(at_most=0)
+    return ColumnDrift("rows", ABSENT, limit, n, m, statistic, reason, details, group=group)
+
+
 def decide_columns(
     drifts: Sequence[ColumnDrift], least: int, rule: Rule, significance: float
 ) -> Iterator[Check]:
@@ -394,9 +422,10 @@ def decide_columns(
             rule == "significance" and not p <= significance for p in (p_value, p_least)
         )
         is_open = drift.limit.holds(low) and not drift.limit.holds(high)
-        is_missing, insufficient, chance, remedy = drift.metric == MISSING, "", "", ""
+        method, unit = _OF_ROWS.get(drift.metric, (drift.metric, ""))
+        of_rows, insufficient, chance, remedy = drift.metric in _OF_ROWS, "", "", ""
         if drift.m < least:
-            noun = "rows" if is_missing else "values"
+            noun = "rows" if of_rows else "values"
             insufficient = (
                 f"too few {noun} in the reference: {drift.m:,}, at least {least:,} are needed"
             )
@@ -409,7 +438,7 @@ def decide_columns(
                 "all values of the reference are equal, and few others can occur by chance; "
                 "pass more rows to decide"
             )
-        elif drift.n >= least and may_be_chance and not is_missing:
+        elif drift.n >= least and may_be_chance and not of_rows:
             chance, remedy = _chance_and_remedy(drift, alpha)
         yield Check.judge(
             drift.subject,
@@ -419,7 +448,7 @@ def decide_columns(
                 n=drift.n,
                 dropped=drift.dropped,
                 p_value=p_value,
-                method="two proportions" if is_missing else drift.metric,
+                method=method,
                 details=drift.details,
             ),
             drift.limit,
@@ -430,8 +459,10 @@ def decide_columns(
             insufficient=insufficient,
             # The distance may be on either side of the limit, and on both sides by chance.
             insufficient_by_chance=drift.m >= least and is_open and may_be_chance_at_best,
-            unit="share" if is_missing else "",
-            said=drift.reason,
+            group=drift.group,
+            unit=unit,
+            said=drift.reason if drift.group is None else f"where {drift.group}, {drift.reason}",
+            summary="rows in one table only" if drift.metric == ABSENT and value == 1 else "",
             chance=chance,
             remedy=remedy,
         )

@@ -1,0 +1,73 @@
+"""The share of columns that drifted, as one check."""
+
+from collections.abc import Sequence
+
+from mlgates.report import severity
+from mlgates.verdict import Check, Limit, Measurement, Verdict, format_value, snap_to_limit
+
+__all__ = ["drifted_share"]
+
+
+def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Check:
+    """Return the check that at most a share of the columns drifted, from the checks of columns.
+
+    There is at least one check. A column has drifted if one of its checks is FAIL. Undecided columns count neither way: the
+    check is INCONCLUSIVE if the limit holds without them, but not if all of them had drifted.
+    """
+    worst = {check.subject: check for check in sorted(checks, key=severity, reverse=True)}
+    columns = sorted(worst.values(), key=severity)
+    failed = [check for check in columns if check.verdict is Verdict.FAIL]
+    undecided = [check for check in columns if check.verdict is Verdict.INCONCLUSIVE]
+    n, limit, few = len(columns), Limit(at_most=most), ""
+    value, highest = (
+        snap_to_limit(count / n, limit) for count in (len(failed), len(failed) + len(undecided))
+    )
+    text = f"{len(failed):,} of {n:,} columns drifted"
+    if failed:
+        text += f" ({format_value(value, limit, 'share')}): {_listed_columns(failed, 5)}"
+    if undecided:
+        text += f"; undecided: {_listed_columns(undecided, 5)}"
+    if limit.holds(value) and (len(undecided) == n or not limit.holds(highest)):
+        few = f"{len(undecided):,} columns are undecided; the first: {undecided[0].reason}"
+    listed = [
+        {
+            "column": check.subject,
+            "metric": check.metric,
+            "value": check.value,
+            "limit": check.limit and check.limit.high,
+            "p_value": check.p_value,
+            "note": f"{check.metric}, {check.verdict}",
+            "beyond": check.verdict is Verdict.FAIL,
+        }
+        for check in columns
+    ]
+    summary = ""
+    if failed and limit.holds(value):  # otherwise the reason is shown, which lists them
+        summary = f"drifted_share {format_value(value, limit, 'share')}"
+        summary += f" ({_listed_columns(failed, 3)})"
+    measured = Measurement(value, n=n, method="count of columns", details={"columns": listed})
+    return Check.judge(
+        "columns",
+        "drifted_share",
+        measured,
+        limit,
+        group=group,
+        unit="share",
+        noun="columns",
+        insufficient=few,
+        insufficient_by_chance=all(check.by_chance for check in undecided),
+        said=text if group is None else f"where {group}, {text}",
+        summary=summary,
+    )
+
+
+def _listed_columns(checks: Sequence[Check], most: int) -> str:
+    """Return the columns of some checks with their values, as in ```age` (psi 0.31)``."""
+    shown = [
+        f"`{c.subject}`"
+        if c.value is None or c.limit is None
+        else f"`{c.subject}` ({c.metric} {format_value(c.value, c.limit, c.unit)})"
+        for c in checks[:most]
+    ]
+    more = [f"{len(checks) - most:,} more"] if len(checks) > most else []
+    return ", ".join([*shown, *more])
