@@ -748,3 +748,43 @@ def test_the_plugin_may_also_be_loaded_by_name(pytester):
         found = pytester.runpytest_subprocess(*asked, "-W", "error", "--markers", timeout=300)
         found.stdout.fnmatch_lines(["@pytest.mark.gates(suite): run the test once per gate*"])
         assert found.ret == 0
+
+
+# metadata of a run
+
+
+def test_metadata_is_in_the_reports_and_properties_of_both_ways_to_run_gates(pytester, run):
+    pytester.makepyfile(
+        test_loans="""
+        import mlgates as mg
+        import pytest
+        from loans import PASSING
+
+        ABOUT = {"model": "credit", "params": {"depth": 3}}
+
+        @pytest.fixture(scope="module")
+        def evidence():
+            return {"data": {"x": [1]}, "metadata": ABOUT}
+
+        @pytest.mark.gates(PASSING.only("passing"))
+        def test_each(gate_result):
+            assert gate_result.passed
+
+        def test_suite(gates):
+            assert gates(PASSING, metadata=ABOUT).metadata == ABOUT
+
+        def test_gate(gates):
+            gates(mg.Completeness(), data={"x": [1]}, metadata=ABOUT)
+
+        def test_result(gates):
+            gates(mg.Completeness().run(data={"x": [1]}, metadata=ABOUT))
+        """
+    )
+    run("--junitxml=j.xml", "--mlgates-report=out.json").assert_outcomes(passed=4)
+    about = {"model": "credit", "params": {"depth": 3}}
+    for name in ("out", "out-2", "out-3", "out-4"):
+        assert Report.load(pytester.path / f"{name}.json").metadata == about
+    for test in ("test_each[passing]", "test_suite", "test_gate", "test_result"):
+        found = properties(pytester.path / "j.xml", test)
+        assert found["mlgates.metadata.model"] == "credit"
+        assert found["mlgates.metadata.params"] == '{"depth": 3}'

@@ -134,6 +134,8 @@ def gates(request: pytest.FixtureRequest) -> Callable[..., Any]:
 def evidence() -> Mapping[str, object]:
     """Return the evidence for ``@pytest.mark.gates``: a mapping of names to values.
 
+    It may also have the ``metadata`` of the run.
+
     Override this fixture, in any scope; this one fails with an example.
     """
     pytest.fail(_HOW, pytrace=False)

@@ -12,7 +12,12 @@ import pytest
 
 from mlgates import options
 from mlgates._gate import Gate
-from mlgates._pytest.reporting import describe_gate, describe_report, keep_report
+from mlgates._pytest.reporting import (
+    describe_gate,
+    describe_metadata,
+    describe_report,
+    keep_report,
+)
 from mlgates.errors import GateFailure, OptionError
 from mlgates.printable import clean, without_commands
 from mlgates.report import GateResult, Report
@@ -122,6 +127,7 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
         runs += same
     report = same[0].report
     result = report[case.name]
+    describe_metadata(item, report.metadata)
     describe_gate(item, result)
     is_whole = len(report) == len(case.suite)
     if is_whole and not report.passed and not report.failures:
@@ -213,7 +219,7 @@ def run_subtests(
     if isinstance(thing, Report):
         report = thing
     elif isinstance(thing, GateResult):
-        report = Report(name=thing.name, results=(thing,))
+        report = Report(name=thing.name, results=(thing,), metadata=thing.metadata)
     elif isinstance(thing, Gate):
         report = GateSuite([thing], name=str(thing.name)).run(**evidence)
     elif isinstance(thing, GateSuite):

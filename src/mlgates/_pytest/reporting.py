@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 
 import pytest
 
+from mlgates import jsonfile
 from mlgates.errors import GateFailure
 from mlgates.report import GateResult, Report
 from mlgates.verdict import worst_first
@@ -28,9 +31,17 @@ def keep_report(node: pytest.Item, report: Report) -> None:
 
 
 def describe_report(node: pytest.Item, report: Report) -> None:
-    """Add a JUnit property to a test for each gate, with the verdict of the gate."""
+    """Add JUnit properties to a test: the metadata, and the verdict of each gate."""
+    describe_metadata(node, report.metadata)
     for result in report:
         node.user_properties.append((f"mlgates.{result.name}", _verdict(result)))
+
+
+def describe_metadata(node: pytest.Item, metadata: Mapping[str, object]) -> None:
+    """Add a JUnit property to a test for each entry of the metadata."""
+    for name, value in metadata.items():
+        shown = value if isinstance(value, str) else json.dumps(jsonfile.plain(value))
+        node.user_properties.append((f"mlgates.metadata.{name}", shown))
 
 
 def describe_gate(node: pytest.Item, result: GateResult) -> None:
