@@ -670,3 +670,24 @@ def test_names_can_not_give_commands_to_a_ci_server(monkeypatch, columns, name):
     for form in ("markdown", "html", "junit", "json"):
         assert not re.search(r"##\w*\[|^\s*::", render(found, form), re.MULTILINE)
     assert Report.from_dict(json.loads(found.to_json())) == found
+
+
+def test_a_gate_that_passed_shows_the_check_closest_to_its_limit():
+    gate = result(psi("pass", "age", 0.03), psi("pass", "income", 0.19), psi("pass", "sex", 0.1))
+    assert to_text(report(gate)).splitlines()[3:5] == [
+        "PASS     drift:psi  all 3 checks",
+        "         closest: income psi 0.19, at most 0.2",
+    ]
+    # where nothing was found, and below checks that failed, there is none
+    for others in ([psi("pass", "age", 0.0), psi("pass", "sex", 0.0)], [psi("fail", value=0.31)]):
+        checks = [*others, *map(missing, ["age", "sex"])]
+        assert "closest" not in to_text(report(result(*checks)))
+
+
+def test_of_many_failed_checks_five_have_a_reason():
+    found = [psi("fail", f"x{i:02}", 6 - i / 10) for i in range(20)]
+    text = to_text(report(result(*found, psi("error", "y", None, because="it raised"))))
+    assert [f"is {6 - i / 10} (n" in text for i in range(5)] == [True] * 4 + [False]
+    assert [f"x{i:02}" in text for i in range(20)] == [True] * 19 + [False]
+    assert "... 1 more" in text
+    assert len(text.splitlines()) == 3 + 5 * 2 + 15 + 2

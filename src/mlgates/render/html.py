@@ -21,7 +21,7 @@ from mlgates.render import rows, split_code
 from mlgates.render.figures import figures
 from mlgates.render.svg import WIDTH, draw
 from mlgates.report import GateResult, Report, severity
-from mlgates.verdict import Check, Limit, Verdict, format_number, worst_first
+from mlgates.verdict import Check, Verdict, format_number, worst_first
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -143,7 +143,7 @@ def _worst(result: GateResult, name: str) -> str:
         worst = check.details.get("worst")
         names = worst if isinstance(worst, tuple) else ()
         groups = " against ".join(clean(name) for name in names if isinstance(name, str))
-        clauses.append(" ".join(filter(None, [_value(row), groups and f"({groups})"])))
+        clauses.append(" ".join(filter(None, [rows.value_in_line(row), groups and f"({groups})"])))
     more = [f"{len(blocking) - _NAMED:,} more"] if len(blocking) > _NAMED else []
     return "; ".join([*filter(None, clauses), *more])
 
@@ -151,17 +151,8 @@ def _worst(result: GateResult, name: str) -> str:
 def _closest(result: GateResult, name: str) -> str:
     """Return the value, interval and limit of the check that is closest to its limit."""
     checks = [check for check in result.checks if check.verdict is result.verdict and check.limit]
-    # where nothing is allowed and nothing was found, no value is closer than another
-    near = [check for check in checks if check.value or check.limit != Limit(at_most=0)]
-    if not near:
+    nearest = rows.closest(checks)
+    if nearest is None:
         return "no violations" if checks else ""
-    text = _value(rows.check_rows(result, [min(near, key=severity)], name)[0])
+    text = rows.value_in_line(rows.check_rows(result, [nearest], name)[0])
     return f"closest: {text}" if len(checks) > 1 else text
-
-
-def _value(row: rows.Row) -> str:
-    """Return the subject, value, interval and limit of a row of the table in one line."""
-    value = " ".join(
-        filter(None, [row.subject, row.measured, row.interval and f"({row.interval})"])
-    )
-    return ", ".join(filter(None, [value, row.limit]))

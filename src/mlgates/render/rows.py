@@ -13,7 +13,15 @@ from mlgates.jsonfile import plain
 from mlgates.printable import clean, distinct
 from mlgates.render.figures import cells, title
 from mlgates.report import GateResult, Report, severity
-from mlgates.verdict import Check, Verdict, format_limit, format_number, format_value, worst_first
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Verdict,
+    format_limit,
+    format_number,
+    format_value,
+    worst_first,
+)
 
 GLYPHS = {
     Verdict.PASS: "✓",
@@ -24,6 +32,7 @@ GLYPHS = {
 }
 
 _MOST = 20  # rows of one gate
+_EXPLAINED = 5  # failed checks of one gate with a sentence each; the cells of others are enough
 _UNDECIDED = 4  # as many undecided checks become one row
 _NAMED = 8  # undecided checks listed in this row
 _MOVED = 3  # cells listed of those that changed
@@ -113,6 +122,9 @@ def rows(result: GateResult, gate: str) -> list[Row]:
     """
     shown, undecided, passed = fold(result)
     lines = check_rows(result, shown[:_MOST], gate)
+    for place, check in enumerate(shown[_EXPLAINED:_MOST], _EXPLAINED):
+        if check.verdict is Verdict.FAIL and check.value is not None:
+            lines[place] = lines[place]._replace(reason="", note="")
     if undecided:
         lines.append(undecided_row(result, undecided, gate))
     if len(shown) > _MOST:
@@ -120,11 +132,32 @@ def rows(result: GateResult, gate: str) -> list[Row]:
         lines.append(Row(None, "", gate, more, reason="to_frame() lists them all"))
     if passed:
         every = "all " if len(passed) == len(result.checks) else ""
-        lines.append(Row(Verdict.PASS, aside(result), gate, f"{every}{len(passed)} checks"))
+        nearest, note = closest(passed), ""
+        if every and nearest is not None and nearest.value:
+            note = f"closest: {value_in_line(check_rows(result, [nearest], gate)[0])}"
+        line = Row(Verdict.PASS, aside(result), gate, f"{every}{len(passed)} checks", note=note)
+        lines.append(line)
     if result.note:
         notes = filter(None, [lines[-1].note, shorten_list(result.note)])
         lines[-1] = lines[-1]._replace(note="; ".join(notes))
     return lines
+
+
+def closest(checks: Sequence[Check]) -> Check | None:
+    """Return the check whose value is closest to its limit; None if no check has a distance.
+
+    Where nothing is allowed and nothing was found, no value is closer than another.
+    """
+    near = [c for c in checks if c.limit and (c.value or c.limit != Limit(at_most=0))]
+    return min(near, key=severity, default=None)
+
+
+def value_in_line(row: Row) -> str:
+    """Return the subject, value, interval and limit of a row of the table in one line."""
+    value = " ".join(
+        filter(None, [row.subject, row.measured, row.interval and f"({row.interval})"])
+    )
+    return ", ".join(filter(None, [value, row.limit]))
 
 
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
