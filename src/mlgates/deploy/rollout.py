@@ -269,11 +269,11 @@ class Rollout(options.OptionsByName):
             allowed = "another version than `production`"
             raise options.refuse(_OWNER, "candidate", allowed, self.candidate)
         listed: object = self.stages
-        allowed = "rising shares above 0 and up to 1"
+        allowed = "rising shares above 0 and up to 1, the first of them below 1"
         if isinstance(listed, str | Mapping) or not isinstance(listed, Iterable):
             raise options.refuse(_OWNER, "stages", allowed, listed)
         stages = tuple(options.share(_OWNER, "stages", share) for share in listed)
-        if not stages or stages[0] <= 0 or list(stages) != sorted(set(stages)):
+        if not stages or not 0 < stages[0] < 1 or list(stages) != sorted(set(stages)):
             raise options.refuse(_OWNER, "stages", allowed, stages)
         object.__setattr__(self, "stages", stages)
         # an advance without a new request would let one look end every stage
