@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mlgates as mg
+from mlgates.cli.arguments import FORMS
+from mlgates.render import render
 from mlgates.stats import sequential
 from mlgates.verdict import Verdict
 
@@ -508,6 +510,15 @@ def test_history_over_looks_ends_with_the_measurement():
     assert looks[-1]["value"] == check.value
     assert (looks[-1]["low"], looks[-1]["high"]) == check.interval
     assert "looks" not in run(15, 300)[1].details
+
+
+def test_every_form_of_a_report_shows_it():
+    report = mg.GateSuite([mg.Canary(["errors", "slow"]), mg.Canary("none")]).run(traffic=TRAFFIC)
+    for form in FORMS:
+        text = render(report, form)
+        assert "rate_ratio" in text
+        assert "split" in text
+    assert "2:00" in report.to_html()
 
 
 TRAFFIC = mg.Traffic()

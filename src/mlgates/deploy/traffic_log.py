@@ -5,7 +5,6 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -106,21 +105,19 @@ def count_log(
         np.concatenate([rows.look for rows in found]),
         np.concatenate([rows.events for rows in found], axis=1),
     )
-    shape = (1 + len(conditions), len(looks), 2)
-    counts, left_out = np.zeros(shape, np.int64), np.zeros(len(looks), np.int64)
+    left_out = np.zeros(len(looks), np.int64)
     if unit is None:
-        np.add.at(counts[0], (rows.look, rows.arm), 1)
-        for row, happened in zip(counts[1:], rows.events, strict=True):
-            np.add.at(row, (rows.look[happened], rows.arm[happened]), 1)
+        all_rows = np.arange(len(rows.arm))
+        chosen = [all_rows, *(np.flatnonzero(row) for row in rows.events)]
+        counts = [_tally(rows, places, len(looks)) for places in chosen]
     else:
         codes = pa.chunked_array(units).combine_chunks().dictionary_encode().indices
-        shares = np.array([rho for _, rho in looks])
-        left_out = _count_units(rows, np.asarray(codes), shares, counts)
+        counts, left_out = _count_units(rows, np.asarray(codes), [rho for _, rho in looks])
     return [
         CountedLook(
             identity,
             rho,
-            (tuple(counts[:, i, 0].tolist()), tuple(counts[:, i, 1].tolist())),
+            (tuple(int(each[i, 0]) for each in counts), tuple(int(each[i, 1]) for each in counts)),
             int(left_out[i]),
         )
         for (identity, rho), i in looks.items()
@@ -227,17 +224,21 @@ def _looks(
     return np.array(positions, np.intp)[place]
 
 
-def _count_units(
-    rows: _Rows, unit: Codes, shares: npt.NDArray[np.float64], counts: Counts
-) -> Counts:
-    """Count units and their first events, and return how many rows were left out of each look."""
+def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
+    """Return how many of some rows are in each look and of each arm, shape (looks, 2)."""
+    cells = 2 * rows.look[places] + rows.arm[places]
+    return np.bincount(cells, minlength=2 * looks).reshape(looks, 2)
+
+
+def _count_units(rows: _Rows, unit: Codes, shares: list[float]) -> tuple[list[Counts], Counts]:
+    """Return counts of units and of their first events, and of the rows left out of each look."""
     _, first, of_row = np.unique(unit, return_index=True, return_inverse=True)
-    np.add.at(counts[0], (rows.look[first], rows.arm[first]), 1)
+    counts, share = [_tally(rows, first, len(shares))], np.array(shares)[rows.look]
     own_arm = rows.arm == rows.arm[first][of_row]
-    own_share = shares[rows.look] == shares[rows.look[first]][of_row]
-    for row, happened in zip(counts[1:], rows.events, strict=True):
+    own_share = share == share[first][of_row]
+    for happened in rows.events:
         places = np.flatnonzero(happened & own_arm & own_share)
         places = places[np.unique(of_row[places], return_index=True)[1]]
-        np.add.at(row, (rows.look[places], rows.arm[places]), 1)
+        counts.append(_tally(rows, places, len(shares)))
     lost = ~own_arm | (rows.events.any(axis=0) & ~own_share)
-    return np.bincount(rows.look[lost], minlength=len(shares))
+    return counts, np.bincount(rows.look[lost], minlength=len(shares))

@@ -280,6 +280,8 @@ class Canary(Gate):
                     insufficient_for_pass=event.gap or few,
                     noun=event.noun,
                 )
+        if len(event.looks) > 1:
+            details["looks"] = self._history(event, counts)
         ratio, when = sequential.ratio_estimate(*counts.events), ""
         if event.starts:
             since = [start and _since(event.name, event.looks, start) for start in event.starts]
@@ -317,8 +319,6 @@ class Canary(Gate):
                     insufficient += f"; {remedy}"
             if needed and not shown_worse:
                 details["requests_needed"] = needed
-        if len(event.looks) > 1:
-            details["looks"] = self._history(event)
         return Check.judge(
             event.name,
             "rate_ratio",
@@ -397,15 +397,16 @@ class Canary(Gate):
         said += f"; about {needed:,} {noun} of the candidate without an event would show a rate"
         return f"{said} below {rate}"
 
-    def _history(self, event: _Event) -> list[dict[str, object]]:
+    def _history(self, event: _Event, counts: _Counts) -> list[dict[str, object]]:
         """Return the ratio with its interval after each look, of at most 41 looks."""
-        looks = event.looks
-        places = {round(i * (len(looks) - 1) / _MOST_LOOKS) for i in range(_MOST_LOOKS + 1)}
-        found: list[dict[str, object]] = []
-        for place in sorted(places):
-            counts = _counts(event.name, looks[: place + 1])
-            low, high = self._interval(counts)
-            ratio = sequential.ratio_estimate(*counts.events)
+        looks, found = event.looks, []
+        last = len(looks) - 1
+        for place in sorted({round(i * last / _MOST_LOOKS) for i in range(_MOST_LOOKS + 1)}):
+            candidate, production, share = counts.events
+            columns = candidate[: place + 1], production[: place + 1], share[: place + 1]
+            until = _Counts(columns, counts.requests)
+            low, high = self._interval(until)
+            ratio = sequential.ratio_estimate(*until.events)
             name = looks[place].identity or f"look {place + 1}"
             found.append({"look": name, "value": ratio, "low": low, "high": high})
         return found
