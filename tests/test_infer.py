@@ -130,6 +130,10 @@ def test_the_draft_of_the_credits_is_the_one_a_person_would_write():
     )
     schema, values, complete, unique, drift, label = suite
     assert schema.rules["age"] == mg.Column("int")
+    assert schema.rules["class-label"] == mg.Column("int", required=False)
+    unlabelled = without(table("credit"), "class-label")
+    report = verdict(suite, unlabelled, table("credit"))
+    assert [result.name for result in report.failures] == ["label_drift"]
     expected = mg.Column("int", at_least=5, at_most=90, max_invalid=0.01)
     assert values.rules["age"] == expected
     assert values.rules["housing"].isin == ("for free", "own", "rent")
@@ -386,6 +390,17 @@ def test_the_performance_of_a_model_has_a_limit_below_its_interval():
     assert mg.infer_suite(X, y_true=frame["class-label"], model=model).names[-1] == gate.name
 
 
+def test_a_stream_is_read_once():
+    frame = table("bikes")[["temp", "cnt"]]
+
+    def model(X):
+        return 400 * np.asarray(X["temp"])
+
+    reader = pa.Table.from_pandas(frame).to_reader()
+    suite = mg.infer_suite(reader, y_true="cnt", model=model)
+    assert suite == mg.infer_suite(frame, y_true="cnt", model=model)
+
+
 def test_a_model_of_numbers_is_judged_by_its_error():
     frame = table("bikes")[["temp", "hum", "cnt"]]
 
@@ -433,11 +448,16 @@ def test_labels_that_are_texts_are_judged_without_a_positive_label():
             mg.EvidenceError,
             "infer_suite: no metric of `model` can be measured on the reference: ",
         ),
+        (
+            {"reference": np.ones((9, 3)), "y_true": "x2", "model": Model([])},
+            mg.OptionError,
+            "infer_suite: `y_true` must be an array if columns of the reference have no names",
+        ),
     ],
 )
 def test_wrong_arguments_raise(given, error, message):
     with pytest.raises(error) as caught:
-        mg.infer_suite(table("credit"), **given)
+        mg.infer_suite(**{"reference": table("credit")} | given)
     assert str(caught.value).startswith(message)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -77,7 +78,8 @@ def infer_suite(
         drafted gates pass on it.
     y_true : str or array, optional
         The labels, as the name of a column of the reference or as one value per row. A column of
-        labels gets a drift gate of its own, because labels often arrive later than features.
+        labels gets a drift gate of its own and need not be there, because labels often arrive later
+        than features.
     model : object, optional
         A model, for a gate of its performance on the reference; it needs `y_true`. ``X`` is the
         reference without the column `y_true`. Give data that the model was not trained on, or the
@@ -101,8 +103,8 @@ def infer_suite(
           if all rows keep it and a random pairing of their values would not.
         - `Drift` by PSI with a limit of 0.2, from 200 rows on. Identifiers, free texts and columns
           that grow from row to row are left out.
-        - `Performance` with a limit slightly beyond the end of the interval: ROC AUC, or else
-          balanced accuracy, or mean absolute error of numbers.
+        - `Performance` by ROC AUC, or else balanced accuracy, or mean absolute error of numbers.
+          The limit is beyond the end of the interval by half its distance from the value, rounded.
 
         Gates that name columns wait for the first, because a column that is missing or of another
         type can't be compared. There is no `Freshness`, which an old table would fail, and no
@@ -111,7 +113,8 @@ def infer_suite(
     Raises
     ------
     OptionError
-        For a model without `y_true`, a column that is not in the reference, or a wrong name.
+        For a model without `y_true`, for a `y_true` that is no column of the reference, or one of a
+        reference without column names, and for a wrong name.
     EvidenceError
         If the reference is no table, or has no rows; if no metric can be measured with the model.
 
@@ -169,29 +172,38 @@ def _drafted(reference: object, y_true: object, model: object) -> tuple[int, lis
         near = options.did_you_mean(label, source.schema)
         msg = f"{_OWNER}: `y_true` must be a column of the reference, got {label!r}{near}"
         raise OptionError(msg)
-    inferred, profile = Schema.infer(source), Profile.of(source, ())
-    types = {name: replace(column, isin=None) for name, column in inferred.rules.items()}
-    sample = next(source.batches())
+    profile, sample = Profile.of(source, ()), next(source.batches())
+    columns = {
+        name: replace(column, required=name != label)
+        for name, column in Schema.infer(source).rules.items()
+    }
+    notes = ["Types, and which columns have missing cells."]
+    if label is not None:
+        notes.append("The labels may be absent, because they often arrive later than features.")
+    types = {name: replace(column, isin=None) for name, column in columns.items()}
     drafted = [
-        _Drafted(
-            Schema(types, name="columns"),
-            ["Types, and which columns have missing cells."],
-        ),
-        *_values(inferred, profile, sample),
+        _Drafted(Schema(types, name="columns"), notes),
+        *_values(columns, profile, sample),
         _completeness(profile),
     ]
     drafted += _kept(source, _candidates(source.schema, sample, label))
     if model is not None:
-        X, truth = reference, y_true
+        # a stream was read by `as_source`, and can't be read again
+        X, truth = reference if source.native is None else source.native, y_true
         if label is not None:
-            table = rows_like(reference)
+            table = rows_like(X)
+            if not table.named:
+                msg = (
+                    f"{_OWNER}: `y_true` must be an array if columns of the reference have no names"
+                )
+                raise OptionError(msg)
             X = table.reordered([i for i, name in enumerate(table.names) if name != label])
             truth = source.arrow([label])[label]
         drafted.append(_performance(X, truth, model))
     return profile.rows, drafted
 
 
-def _values(inferred: Schema, profile: Profile, sample: pa.Table) -> list[_Drafted]:
+def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> list[_Drafted]:
     """Return the gate of ranges and of sets of texts; nothing if no column has one."""
     rare = _share_above(_UNSEEN / profile.rows)
     columns: dict[str, Column | str] = {}
@@ -201,7 +213,7 @@ def _values(inferred: Schema, profile: Profile, sample: pa.Table) -> list[_Draft
         f"max_invalid is the share of {_UNSEEN} rows: values as rare may be absent from the",
         "reference by chance. In the reference:",
     ]
-    for name, column in inferred.rules.items():
+    for name, column in types.items():
         seen, limits = profile.columns[name], dict[str, Any]()
         if column.isin is not None:
             present = seen.rows - seen.missing
@@ -270,7 +282,11 @@ def _completeness(profile: Profile) -> _Drafted:
 
 def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> list[_Drafted]:
     """Return gates that the first rows suggest."""
-    names = [name for name in schema if _is_identifier(name, schema[name], sample[name])]
+    names = [
+        name
+        for name, field in schema.items()
+        if name != label and _is_identifier(name, field, sample[name])
+    ]
     drafted = [
         _Drafted(Unique(name, after=_AFTER), ["No value is repeated in the reference."])
         for name in names
@@ -278,7 +294,9 @@ def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> lis
     if not names and len(sample) >= _FEWEST_FOR_RULE:
         drafted.append(_Drafted(Unique(after=_AFTER), ["No row is repeated in the reference."]))
     notes = ["All rows of the reference keep this order; a random pairing would break it."]
-    drafted += [_Drafted(Rule(each, after=_AFTER), notes) for each in _orders(schema, sample)]
+    drafted += [
+        _Drafted(Rule(each, after=_AFTER), notes) for each in _orders(schema, sample, label)
+    ]
     if len(sample) < _FEWEST_FOR_DRIFT:
         return drafted
     left_out = [
@@ -325,11 +343,14 @@ def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
     return kept
 
 
-def _orders(schema: TableSchema, sample: pa.Table) -> list[str]:
-    """Return conditions ``a <= b`` that all rows keep, and a random pairing would break."""
+def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[str]:
+    """Return conditions ``a <= b`` that all rows keep, and a random pairing would break.
+
+    None has the labels, which may be absent.
+    """
     values: dict[str, Any] = {}
     for name, field in schema.items():
-        operand = _operand(name)
+        operand = None if name == label else _operand(name)
         if operand is None or field.kind not in ("int", "timestamp", "date"):
             continue
         if len(values) < _MOST_ORDERED and len(sample[name].unique()) > _FEW:
