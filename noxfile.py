@@ -161,7 +161,16 @@ def bench(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize(
     "of",
-    ["drift", "fairness", "intervals", "latency", "monitor", "multivariate_drift", "regression"],
+    [
+        "canary",
+        "drift",
+        "fairness",
+        "intervals",
+        "latency",
+        "monitor",
+        "multivariate_drift",
+        "regression",
+    ],
 )
 def calibration(session: nox.Session, of: str) -> None:
     """Measure false-alarm rates of gates and coverage of intervals (10 minutes each)."""
