@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn import datasets
 
 import mlgates as mg
-from mlgates.infer import draft_toml
+from mlgates.infer import _bounds, draft_toml
 from mlgates.verdict import Verdict
 
 DATA = Path(__file__).parent / "data"
@@ -337,6 +337,24 @@ def test_a_draft_of_an_odd_table_passes_on_it(name):
     assert report.passed, str(report)
     assert mg.GateSuite.from_toml(suite.to_toml()) == suite
     assert mg.GateSuite.from_toml(draft_toml(given)) == suite
+
+
+NUMBERS = st.floats(allow_nan=False) | st.integers(-(2**63), 2**64 - 1)
+
+
+@given(low=NUMBERS, high=NUMBERS, dtype=st.sampled_from(["int", "float", "number"]))
+def test_a_range_has_all_values_and_few_digits(low, high, dtype):
+    low, high = sorted([low, high])
+    if dtype == "int":
+        low, high = (int(x) if math.isfinite(x) else 0 for x in (low, high))
+    found = _bounds(low, high, dtype)
+    if found is not None:
+        assert found[0] <= low <= high <= found[1]
+        assert all(map(math.isfinite, found))
+        assert found[1] - found[0] <= max(2 * (high - low), 1)
+        mg.Column(dtype, at_least=found[0], at_most=found[1])
+    elif dtype == "int":
+        assert low == high
 
 
 def test_a_label_named_like_a_gate_has_no_clash():

@@ -226,39 +226,42 @@ def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> 
                 notes.append(f"  {clean(name)}: {_number(seen.min)} to {_number(seen.max)}")
         if limits:
             columns[name] = replace(column, max_invalid=rare, **limits)
-    gate = Schema(columns, extra="allow", name="values", after=_AFTER) if columns else None
-    return [] if gate is None else [_Drafted(gate, notes)]
+    if not columns:
+        return []
+    return [_Drafted(Schema(columns, extra="allow", name="values", after=_AFTER), notes)]
 
 
 def _bounds(low: Any, high: Any, dtype: str) -> tuple[int, int] | tuple[float, float] | None:
     """Return a range around the smallest and largest value; None where none makes sense."""
-    if dtype not in ("int", "float", "number"):
-        return None
-    if low == high:
-        return None
     whole = dtype == "int"
-    if whole and high - low <= _WIDEST_CODES:
-        return int(low), int(high)
-    if not whole:
-        low, high = float(low), float(high)
-        if 0 <= low < high <= 1:
-            return 0.0, 1.0
-    span = high - low
-    if not math.isfinite(span):
+    if dtype not in ("int", "float", "number") or low == high:
         return None
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    low, high = Fraction(low), Fraction(high)
+    span = high - low
+    if whole and span <= _WIDEST_CODES:
+        return int(low), int(high)
+    if not whole and low >= 0 and Fraction(1, 2) < high <= 1:  # a share, or scaled to 1
+        return 0.0, 1.0
     # the largest of 1, 2 and 5 times a power of ten that is at most an eighth of the span
-    power = Fraction(10) ** math.floor(math.log10(span / 8))
-    step = max(times * power for times in (1, 2, 5) if times * power <= Fraction(span) / 8)
-    if whole:
-        step = Fraction(max(1, int(step)))
-    margin = Fraction(span) / 4
-    ends = [math.floor((low - margin) / step) * step, math.ceil((high + margin) / step) * step]
+    eighth = span / 8
+    exponent = len(str(eighth.numerator)) - len(str(eighth.denominator))
+    powers = (Fraction(10) ** (exponent - 1), Fraction(10) ** exponent)
+    step = max(n * power for n in (1, 2, 5) for power in powers if n * power <= eighth)
+    step = max(step, Fraction(1)) if whole else step
+    least = math.floor((low - span / 4) / step) * step
+    most = math.ceil((high + span / 4) / step) * step
     if low >= 0:
-        ends[0] = max(ends[0], Fraction(0))
+        least = max(least, Fraction(0))
     if high <= 0:
-        ends[1] = min(ends[1], Fraction(0))
-    plain = int if whole else float
-    return plain(ends[0]), plain(ends[1])
+        most = min(most, Fraction(0))
+    if whole:
+        return int(least), int(most)
+    try:
+        return float(least), float(most)
+    except OverflowError:
+        return None
 
 
 def _completeness(profile: Profile) -> _Drafted:
