@@ -268,18 +268,21 @@ def test_repeated_step_gives_the_same():
         ),
         ({"now": 7}, "Rollout: `now` must be a datetime with a time zone, got 7"),
         ({"traffic": {}}, "Rollout: `traffic` must be a Traffic, got dict"),
-        ({"state": {}}, "Rollout: `state` must be that of `start` or of a step, got dict"),
+        (
+            {"state": {}},
+            "Rollout: `state` must be a RolloutState that `start` or `step` returned, got dict",
+        ),
         (
             {"state": rollout(candidate="v3").start(now=START)},
-            "Rollout: the state is of another rollout, with `candidate` 'v3', expected 'v2'",
+            "Rollout: `state` belongs to another rollout: its `candidate` is 'v3', expected 'v2'",
         ),
         (
             {"state": rollout(production="v0").start(now=START)},
-            "Rollout: the state is of another rollout, with `production` 'v0', expected 'v1'",
+            "Rollout: `state` belongs to another rollout: its `production` is 'v0', expected 'v1'",
         ),
         (
             {"state": rollout(stages=(0.2, 1.0)).start(now=START)},
-            "Rollout: the state is of another rollout, with `stages` (0.2, 1.0), expected (0.1,",
+            "Rollout: `state` belongs to another rollout: its `stages` is (0.2, 1.0), expected (",
         ),
     ],
 )
@@ -294,8 +297,8 @@ def test_wrong_arguments_of_a_step_are_refused(change, message):
 def test_rollout_without_a_version_to_go_back_to_can_not_start():
     with pytest.raises(mg.OptionError) as caught:
         rollout(production=None).start(now=START)
-    message = "Rollout: `production` must be the version to go back to, before a rollout can start"
-    assert str(caught.value) == f"{message}, got None"
+    message = "Rollout: `production` must be the version that a roll-back returns to, "
+    assert str(caught.value) == f"{message}before a rollout can start, got None"
     with pytest.raises(mg.EvidenceError, match="`now` must be a datetime with a time zone"):
         rollout().start(now=datetime(2026, 3, 1))
 
@@ -387,8 +390,14 @@ def test_record_says_what_happened():
         ),
         ({"version": 2}, "`version` must be 1 for this mlgates, got 2"),
         ({"more": 1}, "rollout: 'more' is unknown"),
-        ({"stage": 3}, "`stage` must be one of 3 stages that began, got 3"),
-        ({"stage": 1}, "`stage` must be one of 3 stages that began, got 1"),
+        (
+            {"stage": 3},
+            "`stage` must be from 0 to 2 with one item in `starts` for each stage up to it, got 3",
+        ),
+        (
+            {"stage": 1},
+            "`stage` must be from 0 to 2 with one item in `starts` for each stage up to it, got 1",
+        ),
         ({"ended": "paused"}, "`ended` must be null, 'roll_back' or 'done', got 'paused'"),
         ({"began": "yesterday"}, "`began` must be a time with a time zone, got 'yesterday'"),
         ({"at": "2026-03-01"}, "`at` must be a time with a time zone, got '2026-03-01'"),

@@ -119,20 +119,23 @@ def test_a_look_can_not_change(changed, message):
         (
             {"production": {"requests": 9_000, "errors": 160}},
             (
-                "Traffic: `slow` was counted for the candidate and not for production; give 0 if "
-                "there was none"
+                "Traffic: event `slow` has a count for candidate and none for production; "
+                "give the count 0 if it did not happen"
             ),
         ),
         (
             {"candidate": {"errors": 3}},
             (
-                "Traffic: `candidate` must be a mapping with 'requests' and counts of events, got "
-                "{'errors': 3}"
+                "Traffic: `candidate` must be a mapping with the count of 'requests' and the count "
+                "of each event, got {'errors': 3}"
             ),
         ),
         (
             {"candidate": 7},
-            "Traffic: `candidate` must be a mapping with 'requests' and counts of events, got 7",
+            (
+                "Traffic: `candidate` must be a mapping with the count of 'requests' and the count "
+                "of each event, got 7"
+            ),
         ),
         (
             {"share": 10},
@@ -488,11 +491,11 @@ def test_arm_without_rows_yet_has_no_requests():
         ({"share": 10}, "Traffic.from_log: `share` must be between 0 and 1, got 10"),
         (
             {"share": "hour"},
-            "column 'hour' of the log must be from 0 to 1, got 2",
+            "column 'hour' of the log must have shares from 0 to 1, got 2",
         ),
         (
             {"share": "latency", "look": "hour"},
-            "has shares of 0.1 and 0.2; a share must be constant in a look",
+            "has rows with shares of 0.1 and 0.2; the share must not change within a look",
         ),
     ],
 )
@@ -509,11 +512,14 @@ def test_missing_values_in_rows_of_an_arm_are_refused(column):
     with pytest.raises(mg.EvidenceError) as caught:
         from_log(log, share="share", look="hour", unit="user")
     assert str(caught.value) == {
-        "failed": "event `errors` has a missing answer in 1 rows of the log; write 'failed or "
+        "failed": "event `errors` is neither true nor false in 1 rows of the log; write 'failed or "
         "failed is missing' to count them as events",
-        "latency": "event `slow` has a missing answer in 1 rows of the log; write 'latency > 0.25 "
-        "or latency is missing' to count them as events",
-    }.get(column, f"column '{column}' of the log has missing values in rows of the two models")
+        "latency": "event `slow` is neither true nor false in 1 rows of the log; write "
+        "'latency > 0.25 or latency is missing' to count them as events",
+    }.get(
+        column,
+        f"column '{column}' of the log has missing values in rows of the candidate or production",
+    )
 
 
 @pytest.mark.parametrize(
@@ -528,7 +534,7 @@ def test_missing_values_in_rows_of_an_arm_are_refused(column):
         ({"events": {"requests": "failed"}}, "`events` must be names other than 'requests'"),
         (
             {"events": {"errors": "latency >"}},
-            "Traffic.from_log: `events['errors']` is no column of the log, and ",
+            "Traffic.from_log: `events['errors']` is neither a column of the log nor a condition: ",
         ),
     ],
 )

@@ -1,1 +1,5 @@
-"""Decisions about models in production: what happened over time, and what to do next."""
+"""Track a model in production over time, and decide whether a new one replaces it.
+
+`Monitor` and `History` judge and keep one window of data after another. `Traffic`, `assign` and
+`Rollout` divide requests between two models.
+"""

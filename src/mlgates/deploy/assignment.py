@@ -1,4 +1,4 @@
-"""`assign`: which units a share of the traffic goes to, by a stable hash."""
+"""`assign`: choose which users, or other units, a candidate serves, by a stable hash."""
 
 import hashlib
 
@@ -12,8 +12,8 @@ _OWNER = "assign"
 def assign(unit: str | int, *, share: float, salt: str) -> bool:
     """Return whether a unit is assigned to the candidate.
 
-    The answer depends on the arguments alone, in every process and on every machine. It is
-    monotone: a unit that is assigned at a share of 1 % is assigned at every larger share, too.
+    The answer depends only on the arguments: it is the same in every process and on every machine.
+    A unit that is assigned at a share of 1 % is also assigned at every larger share.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def assign(unit: str | int, *, share: float, salt: str) -> bool:
         Share of the units to assign, from 0 to 1.
     salt : str
         Name of the rollout, such as the candidate's version. Another salt assigns other units, so
-        that the same users are not first in each rollout.
+        that it is not always the same users who get the candidate first.
 
     Returns
     -------

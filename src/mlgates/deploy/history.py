@@ -41,8 +41,8 @@ class History:
     -----
     Processes can append to one file at the same time: `append` locks the file and writes the whole
     line before it returns. On file systems without locks, use one writer per file. If a writer is
-    killed, its line may be torn. Such a line is skipped with a warning, `skipped` has its number,
-    and all other lines are read.
+    killed, its line may be torn (only partly written). Such a line is skipped with a warning,
+    `skipped` has its number, and all other lines are read.
 
     Reading keeps the reports in memory, and reads only the lines that are new since the last time.
 
@@ -123,7 +123,7 @@ class History:
 
     @property
     def skipped(self) -> tuple[int, ...]:
-        """The numbers, from 1, of the lines that are torn and were skipped."""
+        """The numbers, from 1, of lines that were skipped because they were only partly written."""
         self._read()
         return (*self._broken, *self._torn)
 
@@ -145,7 +145,7 @@ class History:
         return iter([self._reports[at] for at in self.times])
 
     def at(self, at: datetime) -> Report | None:
-        """Return the report of the window of that time, or None."""
+        """Return the report of the window that this time identifies; None if there is none."""
         self._read()
         return self._reports.get(aware("at", at))
 
@@ -188,7 +188,7 @@ class History:
         jsonfile.write_atomic(path, page)
 
     def _read(self) -> None:
-        """Read the lines that are new since the last time; all of them if the file was replaced."""
+        """Read the lines added since the last read, or all lines if the file was replaced."""
         try:
             file = self._path.open("rb")
         except FileNotFoundError:
@@ -211,10 +211,17 @@ class History:
                 self._add(line)
         self._times = tuple(sorted(self._reports))
         for number in self._broken[before:]:
-            warnings.warn(f"{self._path}: line {number} is torn and was skipped", stacklevel=3)
+            warnings.warn(
+                f"{self._path}: line {number} is torn (only partly written) and was skipped",
+                stacklevel=3,
+            )
 
     def _add(self, line: bytes) -> None:
-        """Add the report of a complete line; a line that isn't JSON is torn, and is skipped."""
+        """Add the report on a line to the reports in memory.
+
+        A line that is not valid JSON was only partly written: it is skipped, and its number is
+        noted. A line that is valid JSON, but no report, raises EvidenceError.
+        """
         try:
             data = jsonfile.loads(line.decode())
         except (EvidenceError, UnicodeDecodeError):
@@ -233,7 +240,10 @@ class History:
 
 
 def aware(option: str, value: object) -> datetime:
-    """Return a time in UTC; OptionError for other values and for times without a time zone."""
+    """Convert a time to UTC; raise OptionError for a value that is not a time with a time zone.
+
+    `option` is the name of the option that the error names.
+    """
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise options.refuse(_OWNER, option, "a datetime with a time zone", value)
     return value.astimezone(UTC)
@@ -243,14 +253,14 @@ def _parsed(data: object) -> tuple[datetime, Report]:
     found = jsonfile.fields(data, _KEYS, "history")
     if (found["format"], found["version"]) != (FORMAT, VERSION):
         got = f"got {found['format']!r} of version {found['version']!r}"
-        msg = f"this mlgates reads {FORMAT!r} of version {VERSION}, {got}"
+        msg = f"this version of mlgates reads the format {FORMAT!r} of version {VERSION}, {got}"
         raise EvidenceError(msg)
     at = datetime.fromisoformat(jsonfile.text(found["at"], "at"))
     return aware("at", at), Report.from_dict(found["report"])
 
 
 def _merged(earlier: Report, later: Report) -> Report:
-    """Return the results of both; of two results of one gate, the later."""
+    """Merge two reports of one window; if both have a gate, the result of `later` is kept."""
     results = {result.name: result for result in (*earlier, *later)}
     return replace(
         later,

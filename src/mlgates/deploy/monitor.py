@@ -44,7 +44,8 @@ class Monitor:
     history : History, str or Path
         Where reports are appended.
     alarm_every : int
-        Number of windows in which at most one false alarm is expected.
+        Number of windows in which at most one false alarm is expected: with 1,000 and one window
+        per hour, at most one in about 42 days.
 
     Raises
     ------
@@ -57,19 +58,23 @@ class Monitor:
     run at the level ``alpha = 1 / (2 A G)``:
 
     - A gate that decides by significance FAILs at the lesser of its own level and alpha.
-    - A gate that decides by an interval, with k checks, FAILs if the limit is also excluded at the
-      confidence ``1 - 2 alpha / k``; otherwise the check is INCONCLUSIVE. For PASS, the gate keeps
-      its own confidence. An interval from resamples is widened as a normal one.
-    - A gate that decides by the estimate has no false-alarm rate. The result "monitor" lists it.
+    - A gate that decides by an interval, with k checks, FAILs only if the interval at the higher
+      confidence ``1 - 2 alpha / k`` excludes the limit too; otherwise the check is INCONCLUSIVE.
+      For PASS, the gate keeps its own confidence. An interval from resamples is not computed again:
+      it is widened by the ratio of the normal quantiles of both levels.
+    - A gate that decides by the estimate has no known rate of false alarms. The result "monitor"
+      names such gates.
 
-    The other half of the false alarms is for slow changes, which no single window shows: the
-    result "monitor" sums the evidence of all windows by the Shiryaev-Roberts statistic [1]_. For
-    each column or metric with a p-value p, ``R`` becomes ``(R + 1) / (2 sqrt(p))``, and the alarm
-    is raised where the mean of all R reaches ``2 A``; then all start again at 0. Without a change,
-    at least 2 A windows are expected until an alarm. It is a FAIL if the value of a column or
-    metric with such evidence is beyond its limit in this window, otherwise a remark. Comparisons
-    with a reference need one of at least 20 times as many rows as the window: with fewer, the
-    errors of the reference are the same in all windows, and would look like a slow change.
+    These rules use half of the allowed false alarms. The other half is for slow changes, which are
+    too small to be seen in a single window: the result "monitor" sums the evidence of all windows
+    by the Shiryaev-Roberts statistic [1]_. Each column or metric with a p-value has a number R,
+    which is 0 at first. With the p-value p of a window, ``R`` becomes ``(R + 1) / (2 sqrt(p))``.
+    When the mean of all R reaches ``2 A``, an alarm is raised and every R is set to 0 again.
+    Without a change, at least 2 A windows are expected until an alarm. The alarm is a FAIL if a
+    column or metric with an R of at least 2 A is also beyond its limit in this window; otherwise it
+    is only mentioned in the reason. For a comparison with a reference, the reference must have at
+    least 20 times as many rows as the window. The sampling error of a smaller reference is the same
+    in all windows, and would look like a slow change.
 
     Windows are assumed to be disjoint. A window without labels leaves the gates that need `y_true`
     SKIPped; run the monitor again for the same `at` when the labels are there.
@@ -123,7 +128,7 @@ class Monitor:
 
     @property
     def alpha(self) -> float:
-        """The level of each gate that decides by significance or by an interval."""
+        """Allowed probability of a false FAIL of one gate in one window: ``1 / (2 A G)``."""
         covered = sum(_rule(gate) != "estimate" for gate in self.suite)
         return 1 / (2 * self.alarm_every * max(covered, 1))
 
@@ -175,7 +180,10 @@ class Monitor:
                 names.remove(name)  # judged before, without this evidence
             elif "y_true" in absent:
                 names.remove(name)
-                said = "waiting for `y_true`: run the monitor again for this window"
+                said = (
+                    "`y_true` is not given yet: run the monitor again for this window when it is "
+                    "known"
+                )
                 waiting.append(blocked_result(gate, name, Verdict.SKIP, f"skipped: {said}"))
         results: list[GateResult] = []
         provenance: Mapping[str, object] = {}
@@ -196,14 +204,19 @@ class Monitor:
         return report
 
     def _strict(self, gate: Gate) -> Gate:
-        """Return a gate with the lesser of its own significance level and alpha."""
+        """Return the gate; if it decides by significance, its level is at most `alpha`."""
         if _rule(gate) != "significance":
             return gate
         own: Any = gate
         return cast("Gate", replace(own, significance=min(own.significance, self.alpha)))
 
     def _confirmed(self, gate: Gate, result: GateResult, given: Mapping[str, Any]) -> GateResult:
-        """Return the result, with only those FAILs by intervals that hold at a stricter level."""
+        """Return the result; a FAIL by an interval is kept only if it holds at a stricter level.
+
+        A FAIL that does not hold at the stricter level becomes INCONCLUSIVE. The gate is run again
+        on the evidence `given` to find out, except for intervals from resamples, which are widened
+        instead.
+        """
         failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
         if _rule(gate) != "interval" or not failed:
             return result
@@ -222,8 +235,11 @@ class Monitor:
                 beyond = check.limit.excludes(_widened(check, confidence))
             else:
                 beyond = again.get(_title(result, check)) is Verdict.FAIL
-            few = f"one false alarm in {self.alarm_every:,} windows"
-            shown = f"not beyond the limit at the confidence {confidence:.6g} for at most {few}"
+            few = f"at most one false alarm in {self.alarm_every:,} windows"
+            shown = (
+                f"at the confidence {confidence:.6g}, which allows {few}, the interval contains "
+                "the limit"
+            )
             reason = check.reason if beyond else f"{check.reason}; {shown}"
             verdict = Verdict.FAIL if beyond else Verdict.INCONCLUSIVE
             checks.append(replace(check, verdict=verdict, by_chance=not beyond, reason=reason))
@@ -232,7 +248,11 @@ class Monitor:
     def _slow_changes(
         self, results: Sequence[GateResult], known: Report | None, at: datetime
     ) -> GateResult:
-        """Return the result of the monitor itself: the evidence of all windows up to this one."""
+        """Return the result "monitor", which sums the evidence of all windows up to the time `at`.
+
+        `results` are those of this window. `known` is an earlier report of the same window, with
+        p-values of gates that are not run again; it is None for a new window.
+        """
         checks = {_title(result, check): check for result in results for check in result.checks}
         rules = {name: _rule(gate) for name, gate in zip(self.suite.names, self.suite, strict=True)}
         p_values: dict[str, float] = {} if known is None else _p_values(known)
@@ -248,21 +268,22 @@ class Monitor:
         notes = []
         if small:
             few = f"the reference has fewer than {_ENOUGH} times the rows of the window"
-            notes.append(f"slow changes are not tracked, because {few}: {_list(small)}")
+            notes.append(f"slow changes of {_list(small)} are not tracked, because {few}")
         unlimited = [
             name
             for name, gate in zip(self.suite.names, self.suite, strict=True)
             if hasattr(gate, "decide_by") and rules[name] == "estimate"
         ]
         if unlimited:
-            notes.append(f"false alarms are not limited where estimates decide: {_list(unlimited)}")
+            which = "gates that decide by the estimate"
+            notes.append(f"false alarms of {which} are not limited: {_list(unlimited)}")
         earlier = zip(self.history.times, self.history, strict=True)
         windows = [*(_p_values(report) for time, report in earlier if time < at), p_values]
         streams = list(dict.fromkeys(name for window in windows for name in window))
         if p_values:
             check = self._judged(windows, streams, checks)
         else:
-            said = "slow changes are not tracked: no p-value in this window"
+            said = "slow changes can't be tracked: no check of this window has a p-value"
             check = Check(subject="slow change", metric="alarms", verdict=Verdict.SKIP, reason=said)
         note = "; ".join(notes)
         reason = reason_of([check], note)
@@ -310,7 +331,11 @@ class Monitor:
 
 
 def _rule(gate: Gate) -> str:
-    """Return the rule by which a gate decides, "estimate" if its level can't be set."""
+    """Return the gate's `decide_by`, or "estimate" if the gate has no level that can be set.
+
+    The level is the option `significance` for a gate that decides by significance, and `confidence`
+    for one that decides by an interval.
+    """
     rule = getattr(gate, "decide_by", "estimate")
     option = {"significance": "significance", "interval": "confidence"}.get(rule)
     return rule if option and hasattr(gate, option) else "estimate"
@@ -326,7 +351,10 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _p_values(report: Report) -> dict[str, float]:
-    """Return the p-values that the monitor kept of a window, by their names."""
+    """Return the p-values stored in the result "monitor" of a report; {} if there are none.
+
+    The keys name the gate, the column or metric, and the slice.
+    """
     for result in report:
         if result.name == _NAME:
             kept = result.checks[0].details.get("p_values")
@@ -336,7 +364,11 @@ def _p_values(report: Report) -> dict[str, float]:
 
 
 def _widened(check: Check, confidence: float) -> tuple[float, float]:
-    """Return the interval of resamples at another confidence, with normal tails."""
+    """Return the interval of a check at another confidence, as if its ends were normal quantiles.
+
+    Both ends move away from the value by the ratio of the normal quantiles of the two levels. The
+    interval is infinite if the check has none.
+    """
     if check.interval is None or check.value is None or check.confidence is None:
         return -math.inf, math.inf
     low, high = check.interval

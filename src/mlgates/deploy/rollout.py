@@ -33,22 +33,22 @@ Action = Literal["advance", "hold", "roll_back", "done"]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutState:
-    """Where a rollout stands: a value that `Rollout.start` and `Rollout.step` return.
+    """The state of a rollout between two steps, as `Rollout.start` and `Rollout.step` return it.
 
     Parameters
     ----------
     candidate, production : str
-        The new version, and the one to go back to.
+        The new version, and the version that a roll-back returns to.
     stages : tuple of float
         The shares of the rollout.
     stage : int
-        Position of the current stage.
+        Position of the current stage in `stages`, from 0.
     began, at : datetime
-        When the stage began, and the time of the last step.
+        Time when the current stage began, and time of the last step.
     ended : {"roll_back", "done"}, optional
         The last action, after which nothing changes any more.
     starts : tuple of Traffic
-        For each stage that began, the sums of the traffic at that time.
+        For each stage that began, the sums of all traffic before it.
     record : tuple of mappings
         What happened at each step: time, stage, share, action, verdict, reason, what was measured,
         and the version in production before and after.
@@ -92,7 +92,7 @@ class RolloutState:
 
     @classmethod
     def from_dict(cls, data: object) -> "Self":
-        """Return the state of `to_dict`.
+        """Return the state from the values that `to_dict` returned.
 
         Raises
         ------
@@ -106,7 +106,10 @@ class RolloutState:
         stage, starts = whole(given["stage"], "stage"), items(given["starts"], "starts")
         ended = given["ended"]
         if not stage < len(stages) or len(starts) != stage + 1:
-            msg = f"`stage` must be one of {len(stages)} stages that began, got {stage}"
+            msg = (
+                f"`stage` must be from 0 to {len(stages) - 1} with one item in `starts` for each "
+                f"stage up to it, got {stage} and {len(starts)} items"
+            )
             raise EvidenceError(msg)
         if ended is not None and ended not in ("roll_back", "done"):
             msg = f"`ended` must be null, 'roll_back' or 'done', got {ended!r}"
@@ -186,13 +189,13 @@ class RolloutStep:
 class Rollout(options.OptionsByName):
     """Decide stage by stage how much traffic a candidate gets, from the verdicts of a suite.
 
-    It has no clock, no thread and does no I/O: your code gives the time and the traffic, moves the
-    traffic to `share`, and keeps the state.
+    The object only decides. Your code calls `step` with the time and the traffic, routes the share
+    of requests that the answer names to the candidate, and stores the state.
 
     Parameters
     ----------
     suite : GateSuite
-        What must hold; it has a `Canary`. Advisory gates don't count.
+        The gates that decide; at least one is a `Canary`. Advisory gates don't count.
     candidate : str
         The new version.
     production : str
@@ -206,22 +209,24 @@ class Rollout(options.OptionsByName):
     max_time : str, timedelta or float
         Time after which a stage that is undecided ends by `at_deadline`.
     at_deadline : {"roll_back", "hold"}
-        What to do after `max_time` with a stage that is neither FAIL nor ERROR nor ready to end.
+        What to do when a stage has lasted `max_time` and is still undecided. FAIL and ERROR then
+        always roll back.
     advance_on : {"pass", "not_fail"}
-        "pass": a stage ends with a PASS. "not_fail": INCONCLUSIVE is enough, so that early stages,
-        which have too few requests to decide, end by `min_requests` and `min_time`. The step to a
-        share of 1, and the end of the last stage, need a PASS in any case.
+        "pass": a stage ends with a PASS. "not_fail": a stage also ends with INCONCLUSIVE, when it
+        has its `min_requests` and `min_time`. This is for early stages, which have too few requests
+        for a PASS. The step to a share of 1, and the end of the last stage, always need a PASS.
 
     Notes
     -----
     FAIL rolls back at once. ERROR holds, and rolls back after `max_time`. PASS advances when the
-    stage has its `min_requests` and `min_time`. Advancing to a share of 1 is ``"advance"``; the
-    next step is ``"done"`` without waiting, unless the suite gives FAIL or ERROR. After
-    ``"roll_back"`` and ``"done"`` nothing changes any more.
+    stage has its `min_requests` and `min_time`. Advancing to a share of 1 is also the action
+    ``"advance"``; the next step is then ``"done"`` without waiting, unless the suite gives FAIL or
+    ERROR. After ``"roll_back"`` and ``"done"`` nothing changes any more.
 
-    The traffic is that of the whole rollout, and its evidence is carried from stage to stage. For a
-    roll-back, `Canary` also takes the mean of the e-values since the start of each stage, which
-    finds harm that begins late sooner; a mean of e-values is one.
+    Each step judges the traffic of the whole rollout, not only that of the current stage. For a
+    roll-back, `Canary` computes an e-value (evidence that the candidate is worse) from the traffic
+    since the start of each stage, and uses their mean. The mean is valid, because a mean of
+    e-values is an e-value, and it finds harm that begins in a late stage sooner.
 
     A stage of 1 % needs about 300,000 requests for a PASS if 2 % of requests are errors, and
     800,000 if 0.5 % are. So begin with a larger share, or use ``advance_on="not_fail"``.
@@ -301,7 +306,7 @@ class Rollout(options.OptionsByName):
             If `now` has no time zone.
         """
         if self.production is None:
-            allowed = "the version to go back to, before a rollout can start"
+            allowed = "the version that a roll-back returns to, before a rollout can start"
             raise options.refuse(_OWNER, "production", allowed, None)
         at = _aware(now)
         return RolloutState(
@@ -319,15 +324,16 @@ class Rollout(options.OptionsByName):
     ) -> RolloutStep:
         """Return what to do now.
 
-        The same step taken twice gives the same decision. Keep `step.state` before you move the
-        traffic, so that a restart continues from it.
+        The same arguments always give the same decision. Store the `state` of the answer before you
+        change the routing, so that your program can continue from it after a restart.
 
         Parameters
         ----------
         state : RolloutState
             The state of `start` or of the last step.
         traffic : Traffic
-            All looks since the rollout began, each with its own share.
+            The counts since the rollout began: one look (a stretch of time) after another, each
+            with the share that it had.
         now : datetime
             The present time, with a time zone.
         **evidence
@@ -340,8 +346,8 @@ class Rollout(options.OptionsByName):
         Raises
         ------
         EvidenceError
-            If `state` belongs to another rollout, if `now` is earlier than the last step or has no
-            time zone, and if `traffic` is no `Traffic`.
+            If `state` belongs to another rollout, `now` is earlier than the last step or has no
+            time zone, or `traffic` is not a `Traffic`.
         """
         at = self._checked(state, traffic, now)
         if state.ended is not None:
@@ -382,11 +388,18 @@ class Rollout(options.OptionsByName):
         return RolloutStep(action=action, reason=reason, state=after, report=report)
 
     def _checked(self, state: object, traffic: object, now: object) -> datetime:
-        """Return the time in UTC, after all arguments were checked."""
+        """Check the arguments of `step`, and return the time `now` in UTC.
+
+        Raises EvidenceError for a value of a wrong type, a state of another rollout, and a time
+        before that of the last step.
+        """
         at = _aware(now)
         if not isinstance(state, RolloutState):
             got = type(state).__name__
-            msg = f"{_OWNER}: `state` must be that of `start` or of a step, got {got}"
+            msg = (
+                f"{_OWNER}: `state` must be a RolloutState that `start` or `step` returned, got "
+                f"{got}"
+            )
             raise EvidenceError(msg)
         if not isinstance(traffic, Traffic):
             msg = f"{_OWNER}: `traffic` must be a Traffic, got {type(traffic).__name__}"
@@ -394,7 +407,7 @@ class Rollout(options.OptionsByName):
         for name in ("candidate", "production", "stages"):
             ours, theirs = getattr(self, name), getattr(state, name)
             if ours != theirs:
-                msg = f"{_OWNER}: the state is of another rollout, with `{name}` {theirs!r}, "
+                msg = f"{_OWNER}: `state` belongs to another rollout: its `{name}` is {theirs!r}, "
                 msg += f"expected {ours!r}"
                 raise EvidenceError(msg)
         if at < state.at:
@@ -406,7 +419,7 @@ class Rollout(options.OptionsByName):
     def _decide(
         self, state: RolloutState, report: Report, traffic: Traffic, at: datetime
     ) -> tuple[Action, str]:
-        """Return the action and its reason."""
+        """Return what to do at the time `at`, and the reason as a sentence."""
         verdict, waited = report.verdict, (at - state.began).total_seconds()
         late = waited >= seconds(self.max_time)
         since = f"{format_number(waited, 's')} after the stage began"
@@ -447,13 +460,16 @@ class Rollout(options.OptionsByName):
 
 
 def _requests(traffic: Traffic) -> list[int]:
-    """Return the candidate's requests in each look with a comparison."""
+    """Return the requests of the candidate, one number per look with a share above 0 and below 1.
+
+    A look is a stretch of time with one share, as in `Traffic`.
+    """
     counts = [look.of(REQUESTS) or (0, 0) for look in traffic.looks if look.is_comparison]
     return [candidate for candidate, _ in counts]
 
 
 def _measured(report: Report) -> list[dict[str, object]]:
-    """Return what the checks of a report measured, for the record."""
+    """Return what each check of a report measured, as dicts for `RolloutState.record`."""
     return [
         {
             "gate": result.name,

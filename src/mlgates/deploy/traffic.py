@@ -1,4 +1,8 @@
-"""`Traffic`: counts of requests and events of a candidate and of production, look by look."""
+"""`Traffic`: counts of requests and events of a candidate and of production.
+
+The counts come in looks. A look is a stretch of time in which the share of the candidate did not
+change, such as five minutes.
+"""
 
 import os
 import re
@@ -30,24 +34,24 @@ _LOOK = frozenset({"look", "share", "candidate", "production", "left_out"})
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Counts of one look: a stretch of time in which the share of the candidate was constant."""
+    """Counts of one look: a stretch of time in which the candidate's share did not change."""
 
     #: Probability that a unit was routed to the candidate.
     share: float
     #: Name, count of the candidate and count of production: first requests, then events by name.
     counts: tuple[tuple[str, int, int], ...]
-    #: What tells the look from others; looks without it are never the same.
+    #: Name of the look. Looks with one name are the same look; a look without one is always new.
     identity: str | None = None
-    #: Rows of a log that belong to neither arm of their unit.
+    #: Rows of a log that were not counted, because the model or share of their unit had changed.
     left_out: int = 0
 
     @property
     def is_comparison(self) -> bool:
-        """Whether both arms could get requests."""
+        """Whether both models could get requests: the share is above 0 and below 1."""
         return 0 < self.share < 1
 
     def of(self, name: str) -> tuple[int, int] | None:
-        """Return the counts of the candidate and of production; None for an unknown event."""
+        """Return the counts of `name` for the candidate and production; None if not counted."""
         return next(((c, p) for known, c, p in self.counts if known == name), None)
 
 
@@ -56,16 +60,17 @@ class Look:
 class Traffic:
     """Counts of requests and of events in traffic that is split between two models.
 
-    Start with ``Traffic()`` and `add` one look after another, or count a log with `from_log`. The
-    value never changes: each method returns a new one. Two are equal if they have the same looks,
-    in any order.
+    The counts come in looks: a look is a stretch of time in which the candidate's share did not
+    change. Start with ``Traffic()`` and `add` one look after another, or count a log with
+    `from_log`. A traffic never changes: each method returns a new one. Two are equal if they have
+    the same looks, in any order.
 
     Parameters
     ----------
     looks : sequence of Look
         The looks, as `add` makes them.
     unit : str, optional
-        The column of the units that `from_log` counted in place of requests.
+        Name of the column of users, or other units, if `from_log` counted these and not requests.
 
     Examples
     --------
@@ -86,7 +91,7 @@ class Traffic:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Names of the events of any look."""
+        """Names of all events that were counted in at least one look."""
         names = {name: None for look in self.looks for name, *_ in look.counts}
         return tuple(name for name in names if name != REQUESTS)
 
@@ -103,8 +108,8 @@ class Traffic:
         Parameters
         ----------
         candidate, production : mapping of str to int
-            Counts since the last look: ``"requests"``, and the same events for both. An event is
-            counted once per request.
+            Counts since the last look: the number of ``"requests"``, and of each event. Both models
+            need the same events. Count an event at most once per request.
         share : float
             Probability that a request was routed to the candidate during the look; it must not
             change within a look.
@@ -118,24 +123,24 @@ class Traffic:
         Raises
         ------
         EvidenceError
-            For counts that are not whole numbers of at least 0, more events than requests, events
-            of one side only, a share that is not between 0 and 1, and a look that was added before
-            with other counts or another share.
+            For counts that are not whole numbers of at least 0, more events than requests, an event
+            that only one of the models has, a share that is not from 0 to 1, and a look that was
+            added before with other counts or another share.
         """
         joined = _joined(self.looks, [_look(candidate, production, share, look)])
         return replace(self, looks=joined)
 
     def merge(self, other: "Traffic") -> "Self":
-        """Return the looks of both; a look that both have is counted once.
+        """Return a traffic with the looks of both; a look that both have is counted once.
 
-        The order does not matter: ``a.merge(b) == b.merge(a)``. Looks without a name are never the
-        same. Where units were counted, no unit may be in both.
+        The order does not matter: ``a.merge(b) == b.merge(a)``. Looks without a name are always
+        counted as different looks. If units such as users were counted, no unit may be in both.
 
         Raises
         ------
         EvidenceError
-            If a look has other counts, or another share, in the other traffic, and if one counts
-            units and the other requests.
+            If a look of the same name has other counts or another share in `other`, or if one
+            traffic counts units and the other requests.
         """
         given: object = other
         if not isinstance(given, Traffic):
@@ -161,7 +166,7 @@ class Traffic:
         unit: str | None = None,
         look: str | None = None,
     ) -> "Self":
-        """Return the counts of a log with one row per request, in order of time.
+        """Count requests and events in a log, which has one row per request in order of time.
 
         Parameters
         ----------
@@ -170,19 +175,20 @@ class Traffic:
         arm : str
             The column that says which model got the request.
         candidate, production : str, int or bool
-            The values of that column. Rows with other values, or none, are not counted.
+            The values of that column for each of the two models. Rows with another value, or with
+            none, are not counted.
         share : float or str
             Probability that a request was routed to the candidate, or the column with it.
         events : mapping of str to str
             For each event the name of a column of bools, or a condition such as
             ``"latency > 0.25"``, in the language of :doc:`/reference/conditions`.
         unit : str, optional
-            The column of what was assigned to a model, such as a user who returns. Units are then
-            counted in place of requests: a unit once, in the look of its first row, and an event
-            once a unit, in the look of the unit's first event. The log must start with the rollout.
+            The column of what was assigned to a model, such as the user. Units are then counted and
+            not requests: a unit once, in the look of its first row, and an event once per unit, in
+            the look in which it first happened to the unit. The log must start with the rollout.
         look : str, optional
-            The column that tells looks apart, such as the hour; a share must be constant in a look.
-            Without it each share is a look without a name.
+            The column with the name of each row's look, such as the hour; the share must not change
+            within a look. By default all rows with the same share are one look without a name.
 
         Returns
         -------
@@ -191,17 +197,18 @@ class Traffic:
         Raises
         ------
         EvidenceError
-            If the log is no table, lacks a column, has a missing answer, share, look or unit in a
-            row of either model, a share that changes within a look, or no row with the value of an
-            arm although it has rows with unknown ones.
+            If the log is no table or lacks a column. If a row of either model has no share, look,
+            unit or answer to whether an event happened. If a share changes within a look. If no row
+            has the value `candidate`, or `production`, but rows have other values.
         OptionError
             For invalid names and conditions.
 
         Notes
         -----
-        A unit keeps the model of its first row. Its rows with the other model are left out, and so
-        are its events while the share is another than at its first row, for they say how units were
-        moved and not how the models differ. `Canary` reports how many rows were left out.
+        A unit is counted for the model of its first row. Its rows with the other model are left
+        out. So are its events at a share that differs from that of its first row, because a change
+        of the share moves units from one model to the other. `Canary` reports how many rows were
+        left out.
 
         Examples
         --------
@@ -235,7 +242,7 @@ class Traffic:
         return cls(_joined((), looks), unit)
 
     def summed(self) -> "Self":
-        """Return the traffic with the looks of each share added up to one without a name."""
+        """Return the traffic with all looks of one share added up to one look without a name."""
         sums: dict[float, dict[str, tuple[int, int]]] = {}
         for look in self.looks:
             known = sums.setdefault(look.share, {})
@@ -265,7 +272,7 @@ class Traffic:
 
     @classmethod
     def from_dict(cls, data: object) -> "Self":
-        """Return the traffic of `to_dict`, checked like the counts of `add`.
+        """Return the traffic from the values that `to_dict` returned, checked as in `add`.
 
         Raises
         ------
@@ -339,7 +346,10 @@ class Traffic:
 
 
 def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
-    """Return the looks of both in order, each that has a name once."""
+    """Return the looks of both in order of their names, with one look for each name.
+
+    Raises EvidenceError if two looks with the same name have different counts or shares.
+    """
     known = {look.identity: look for look in looks if look.identity is not None}
     joined = list(looks)
     for look in more:
@@ -355,13 +365,17 @@ def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
 def _look(
     candidate: object, production: object, share: object, identity: object, *, summed: bool = False
 ) -> Look:
-    """Return a look of checked counts; with `summed`, events may be of requests before."""
+    """Return a look with these counts; EvidenceError if they are not valid.
+
+    With ``summed=True``, an event may have more counts than there are requests in the look, because
+    the requests that it belongs to may have been counted in an earlier look.
+    """
     owner = "Traffic"
     arms: list[dict[str, int]] = []
     try:
         for arm, given in zip(_ARMS, (candidate, production), strict=True):
             if not isinstance(given, Mapping) or REQUESTS not in given:
-                allowed = "a mapping with 'requests' and counts of events"
+                allowed = "a mapping with the count of 'requests' and the count of each event"
                 raise options.refuse(owner, arm, allowed, given)
             counts = {}
             for name, value in given.items():
@@ -381,8 +395,8 @@ def _look(
     alone = sorted(arms[0].keys() ^ arms[1].keys())
     if alone:
         arm, other = _ARMS if alone[0] in arms[0] else _ARMS[::-1]
-        msg = f"Traffic: `{alone[0]}` was counted for the {arm} and not for {other}"
-        msg += "; give 0 if there was none"
+        msg = f"Traffic: event `{alone[0]}` has a count for {arm} and none for {other}"
+        msg += "; give the count 0 if it did not happen"
         raise EvidenceError(msg)
     for name in () if summed else arms[0]:
         for arm, counts in zip(_ARMS, arms, strict=True):
@@ -394,7 +408,7 @@ def _look(
 
 
 def _check_sums(looks: list[Look]) -> None:
-    """Raise EvidenceError where an event was counted for more units than there are."""
+    """Raise EvidenceError if an event was counted more often than requests, over all looks."""
     sums: dict[str, list[int]] = {}
     for look in looks:
         for name, *counts in look.counts:
@@ -411,7 +425,7 @@ def _too_many(event: str, arm: str, counted: int, requests: int) -> EvidenceErro
 
 
 def _changed(before: Look, look: Look) -> EvidenceError:
-    """Return the error for a look that was added before with other counts."""
+    """Return the error for two looks with one name that differ, with the first difference."""
     said = f"Traffic: look {look.identity!r} was added before with"
     if before.share != look.share:
         return EvidenceError(f"{said} a share of {before.share:g}, got {look.share:g}")
@@ -425,6 +439,6 @@ def _changed(before: Look, look: Look) -> EvidenceError:
 
 
 def _place(look: Look) -> list[tuple[bool, int, str]]:
-    """Return a sort key by name, in which numbers are in order of size: "look 9", "look 10"."""
+    """Return a sort key of a look by its name; "look 9" is sorted before "look 10"."""
     parts = _DIGITS.split(look.identity or "")
     return [(bool(i % 2), int(p) if i % 2 else 0, p) for i, p in enumerate(parts)]

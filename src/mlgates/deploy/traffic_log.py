@@ -1,4 +1,8 @@
-"""Counts of requests, or of units, in a log with one row per request."""
+"""Count requests, or users and other units, in a log with one row per request.
+
+An arm is one of the two models: 0 is the candidate, 1 is production. A look is a stretch of time in
+which the share of the candidate did not change.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -26,7 +30,11 @@ _NUMBERS = frozenset({"int", "float", "decimal"})
 
 
 class CountedLook(NamedTuple):
-    """Counts of one look: those of the candidate and of production, requests first."""
+    """Counts of one look: its name, its share, and the rows that were left out.
+
+    `counts` has the counts of the candidate and of production: first those of requests or units,
+    then those of each event.
+    """
 
     identity: str | None
     share: float
@@ -35,7 +43,11 @@ class CountedLook(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Rows of the two arms: 0 or 1, the position of the look, and one row per event."""
+    """The rows of the two models in a log or in a part of it.
+
+    `arm` is 0 for the candidate and 1 for production, `look` is the position of the look; both have
+    shape (rows,). `events` says whether each event happened, with shape (events, rows).
+    """
 
     arm: Codes
     look: Codes
@@ -83,7 +95,10 @@ def count_log(
         kept = place >= 0
         for column in (unit, look, share):
             if isinstance(column, str) and (views[column].missing_mask() & kept).any():
-                msg = f"column {column!r} of the log has missing values in rows of the two models"
+                msg = (
+                    f"column {column!r} of the log has missing values in rows of the candidate or "
+                    "production"
+                )
                 raise EvidenceError(msg)
         answers = np.empty((len(conditions), int(np.count_nonzero(kept))), np.bool_)
         for row, (event, condition) in zip(answers, conditions.items(), strict=True):
@@ -125,12 +140,16 @@ def count_log(
 
 
 def _key(value: object) -> tuple[bool, object]:
-    """Return a value that tells True from 1."""
+    """Return a key for a dict in which True and 1, which are equal in Python, differ."""
     return isinstance(value, bool), value
 
 
 def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
-    """Return the condition of each event; a name of a column is the condition of that column."""
+    """Return for each event the condition under which it happened in a row of the log.
+
+    An event that was given as the name of a bool column gets the condition that this column is
+    true.
+    """
     allowed = "a mapping of event names to columns of bools or to conditions"
     given = options.mapping(_OWNER, "events", events, allowed)
     if not given or not all(isinstance(rule, str) for rule in given.values()):
@@ -151,7 +170,10 @@ def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
         try:
             found[event] = Condition(rule)
         except OptionError as error:
-            msg = f"{_OWNER}: `events[{event!r}]` is no column of the log, and {error}"
+            msg = (
+                f"{_OWNER}: `events[{event!r}]` is neither a column of the log nor a condition: "
+                f"{error}"
+            )
             raise OptionError(msg) from None
         absent = [name for name in found[event].columns if name not in schema]
         if absent:
@@ -160,7 +182,10 @@ def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
 
 
 def _arms(view: ColumnView, wanted: list[object]) -> tuple[Codes, set[object]]:
-    """Return the arm of each row, -1 for neither, and the values that are of neither arm."""
+    """Return the arm of each row (-1 for neither), and the set of values that name neither arm.
+
+    `wanted` has the values that name the candidate and production.
+    """
     require_kind(view, COMPARABLE, "compared with the names of models")
     values = view.encoded.dictionary.to_pylist()
     places = {_key(value): place for place, value in enumerate(wanted)}
@@ -173,14 +198,18 @@ def _arms(view: ColumnView, wanted: list[object]) -> tuple[Codes, set[object]]:
 def _answers(
     event: str, rule: str, condition: Condition, views: Mapping[str, ColumnView], kept: Mask
 ) -> Mask:
-    """Return whether an event happened in each row of the two arms."""
+    """Return for each row of the two models whether an event happened.
+
+    `kept` says which rows of the log are theirs. Raises EvidenceError if an answer is missing; the
+    message quotes `rule`, the condition as the user wrote it.
+    """
     for name in condition.columns:
         if views[name].field.kind == "unreadable":
             raise EvidenceError(views[name].field.problem or f"column {name!r} can't be read")
     plain = {name: views[name].plain for name in condition.columns}
     answer = condition.evaluate(plain, len(kept)).filter(pa.array(kept))
     if answer.null_count:
-        msg = f"event `{event}` has a missing answer in {answer.null_count:,} rows of the log"
+        msg = f"event `{event}` is neither true nor false in {answer.null_count:,} rows of the log"
         msg += f"; write '{rule} or {condition.columns[0]} is missing' to count them as events"
         raise EvidenceError(msg)
     return np.asarray(answer)
@@ -193,7 +222,11 @@ def _looks(
     look: str | None,
     looks: dict[tuple[str | None, float], int],
 ) -> Codes:
-    """Return the position of the look of each row of the two arms, and add new looks."""
+    """Return for each row of the two models the position of its look in `looks`.
+
+    `looks` maps the name and share of a look to its position; new looks are added to it. `kept`
+    says which rows belong to one of the two models.
+    """
     identities: list[str | None] = [None]
     of_row = np.zeros(int(np.count_nonzero(kept)), np.intp)
     if look is not None:
@@ -212,26 +245,30 @@ def _looks(
     for pair in pairs.tolist():
         identity, rho = identities[pair // len(shares)], float(shares[pair % len(shares)])
         if not 0 <= rho <= 1:
-            msg = f"column {share!r} of the log must be from 0 to 1, got {rho:g}"
+            msg = f"column {share!r} of the log must have shares from 0 to 1, got {rho:g}"
             raise EvidenceError(msg)
         if identity is not None:
             other = next((s for name, s in looks if name == identity and s != rho), rho)
             if other != rho:
-                msg = f"look {identity!r} of the log has shares of {other:g} and {rho:g}"
-                msg += "; a share must be constant in a look"
+                msg = f"look {identity!r} of the log has rows with shares of {other:g} and {rho:g}"
+                msg += "; the share must not change within a look"
                 raise EvidenceError(msg)
         positions.append(looks.setdefault((identity, rho), len(looks)))
     return np.array(positions, np.intp)[place]
 
 
 def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
-    """Return how many of some rows are in each look and of each arm, shape (looks, 2)."""
+    """Count the rows at the positions `places` by look and arm; return shape (looks, 2)."""
     cells = 2 * rows.look[places] + rows.arm[places]
     return np.bincount(cells, minlength=2 * looks).reshape(looks, 2)
 
 
 def _count_units(rows: _Rows, unit: Codes, shares: list[float]) -> tuple[list[Counts], Counts]:
-    """Return counts of units and of their first events, and of the rows left out of each look."""
+    """Return the counts of units and of their first events, and the rows left out of each look.
+
+    The counts are a list of arrays of shape (looks, 2): first of units, then of each event. `unit`
+    has the code of each row's unit, and `shares` the share of each look.
+    """
     _, first, of_row = np.unique(unit, return_index=True, return_inverse=True)
     counts, share = [_tally(rows, first, len(shares))], np.array(shares)[rows.look]
     own_arm = rows.arm == rows.arm[first][of_row]
