@@ -306,6 +306,7 @@ EXAMPLES = (
             name="joint",
             after="schema",
         ),
-        others={"reference": people()},
+        others={"data": people(), "reference": people()},
+        place="",
     ),
 )
