@@ -36,6 +36,7 @@ from mlgates.profile.groups import GroupMissing, MissingBy, MissingWhere
 from mlgates.profile.keys import KeyCounter
 from mlgates.profile.rules import RuleCounter
 from mlgates.profile.scan import Profile
+from mlgates.profile.summaries import Extremes, MomentCounter
 from mlgates.profile.times import Timestamps
 from mlgates.tables.source import as_source
 
@@ -80,6 +81,8 @@ COUNTERS = (
     Timestamps("x", latest=10**17, oldest=3, longest=7),
     RuleCounter(Condition("x is missing"), by=("x",)),
     Grouped(Distribution("x"), by=("x",)),
+    MomentCounter("x", squares=True),
+    Extremes("x"),
     MissingWhere(("x",), (("odd", lambda rows: [r % 2 == 1 for r in rows]),), ("a", 0)),
 )
 

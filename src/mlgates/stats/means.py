@@ -61,6 +61,40 @@ def mean_interval(
     if n < 2 or not deviation > 1e-12 * abs(mean):
         return None
     skewness = float(np.dot(shares, (centred / deviation) ** 3))
+    return hall_interval(n, mean, deviation, skewness, confidence)
+
+
+def hall_interval(
+    n: float, mean: float, deviation: float, skewness: float, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return Hall's interval of a mean, as `mean_interval` does, from moments of the sample.
+
+    Parameters
+    ----------
+    n : float
+        Number of rows, at least 2; with weights the effective one.
+    mean, deviation, skewness : float
+        Moments with the divisor n, so that the deviation is the root of the mean square. It is
+        above 0.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    (float, float)
+        Lower and upper end.
+
+    References
+    ----------
+    .. [1] Hall, P. (1992). On the removal of skewness by transformation. Journal of the Royal
+       Statistical Society B 54, 221-228.
+
+    Examples
+    --------
+    >>> low, high = hall_interval(4, 2.5, 1.25**0.5, 0.0)
+    >>> round(low, 3), round(high, 3)
+    (0.446, 4.554)
+    """
     error = deviation / math.sqrt(n - 1)
     t = float(special.stdtrit(n - 1, (1 + confidence) / 2))
     c = skewness / (3 * math.sqrt(n))

@@ -1,0 +1,164 @@
+"""Intervals of a standard deviation, and of changes between two independent samples."""
+
+import math
+
+from scipy import special
+
+__all__ = ["deviation_interval", "ratio_interval", "welch_intervals"]
+
+Interval = tuple[float, float]
+
+
+def deviation_interval(
+    deviation: float, kurtosis: float, n: int, confidence: float = 0.95
+) -> Interval | None:
+    """Return the interval of a standard deviation, for values of any distribution.
+
+    ``ln s +- z sqrt((kurtosis - (n - 3) / (n - 1)) / 4 n)``, exponentiated. The chi-square interval
+    assumes normal values, and covers in 67 % of exponential samples instead of 95 %.
+
+    Parameters
+    ----------
+    deviation : float
+        Standard deviation of the sample.
+    kurtosis : float
+        Fourth central moment over the squared variance: 3 for normal values.
+    n : int
+        Number of values.
+    confidence : float
+        Level of the two-sided interval.
+
+    Returns
+    -------
+    (float, float) or None
+        Lower and upper end; None for fewer than two values, and where all values are equal.
+
+    References
+    ----------
+    .. [1] Bonett, D. G. (2006). Approximate confidence interval for standard deviation of nonnormal
+       distributions. Computational Statistics and Data Analysis 50, 775-782.
+
+    Examples
+    --------
+    >>> low, high = deviation_interval(2.0, 3.0, 200)
+    >>> round(low, 3), round(high, 3)
+    (1.813, 2.206)
+    """
+    if n < 2 or not deviation > 0 or not math.isfinite(kurtosis):
+        return None
+    spread = math.sqrt((kurtosis - (n - 3) / (n - 1)) / (4 * n))
+    factor = math.exp(float(special.ndtri((1 + confidence) / 2)) * spread)
+    return deviation / factor, deviation * factor
+
+
+def welch_intervals(
+    samples: tuple[tuple[float, float, int], tuple[float, float, int]],
+    confidence: float = 0.95,
+    ratio: float = 1.0,
+) -> tuple[Interval, Interval] | None:
+    """Return an interval of each of two means, with the degrees of freedom of their difference.
+
+    `square_and_add` of both is Welch's interval of the difference. With the `ratio` of the means,
+    `ratio_interval` of both is Fieller's interval of that ratio: the degrees of freedom are then
+    those of ``mean1 - ratio * mean2``.
+
+    Parameters
+    ----------
+    samples : pair of (float, float, int)
+        Mean, variance (with the divisor n - 1) and number of values of both samples.
+    confidence : float
+        Level of the two-sided interval.
+    ratio : float
+        Factor of the second mean.
+
+    Returns
+    -------
+    pair of (float, float), or None
+        None where a sample has fewer than two values, or both are constant.
+
+    References
+    ----------
+    .. [1] Welch, B. L. (1947). The generalization of Student's problem when several different
+       population variances are involved. Biometrika 34, 28-35.
+
+    Examples
+    --------
+    >>> (low, high), _ = welch_intervals(((5.0, 4.0, 10), (4.0, 9.0, 20)))
+    >>> round(low, 3), round(high, 3)
+    (3.699, 6.301)
+    """
+    (mean, variance, n), (other, other_variance, m) = samples
+    if n < 2 or m < 2:
+        return None
+    v, w = variance / n, other_variance / m
+    total = v + ratio * ratio * w
+    if not 0 < total < math.inf:
+        return None
+    # shares of the variance, whose squares can't overflow
+    p, q = v / total, ratio * ratio * w / total
+    freedom = 1 / (p * p / (n - 1) + q * q / (m - 1))
+    t = float(special.stdtrit(freedom, (1 + confidence) / 2))
+    half, other_half = t * math.sqrt(v), t * math.sqrt(w)
+    return (mean - half, mean + half), (other - other_half, other + other_half)
+
+
+def ratio_interval(
+    value: float, interval: Interval, other: float, other_interval: Interval
+) -> Interval | None:
+    """Return the interval of ``value / other`` from the intervals of two independent estimates.
+
+    It contains the ratios ``r`` for which `square_and_add` does not exclude that ``value - r *
+    other`` is 0. With symmetric intervals this is Fieller's interval.
+
+    Parameters
+    ----------
+    value, other : float
+        The estimates.
+    interval, other_interval : (float, float)
+        An interval of each, of the same level, which the result has, too.
+
+    Returns
+    -------
+    (float, float) or None
+        None where `other_interval` contains 0, so that the ratio has no bound, and where an end is
+        infinite.
+
+    References
+    ----------
+    .. [1] Donner, A. and Zou, G. Y. (2012). Closed-form confidence intervals for functions of the
+       normal mean and standard deviation. Statistical Methods in Medical Research 21, 347-359.
+    .. [2] Fieller, E. C. (1954). Some problems in interval estimation. Journal of the Royal
+       Statistical Society B 16, 175-185.
+
+    Examples
+    --------
+    >>> low, high = ratio_interval(6.0, (5.0, 7.0), 4.0, (3.0, 5.0))
+    >>> round(low, 3), round(high, 3)
+    (1.087, 2.18)
+    >>> ratio_interval(6.0, (5.0, 7.0), 1.0, (-1.0, 3.0)) is None
+    True
+    """
+    (low, high), (below, above) = interval, other_interval
+    if below <= 0 <= above or not all(map(math.isfinite, (low, high, below, above))):
+        return None
+    if above < 0:
+        value, low, high = -value, -high, -low
+        other, below, above = -other, -above, -below
+    return _bound(value, low, other, (below, above), -1), _bound(
+        value, high, other, (above, below), 1
+    )
+
+
+def _bound(value: float, end: float, other: float, ends: Interval, side: int) -> float:
+    """Return the ratio ``r`` at which ``value - r * other`` is as far from 0 as the ends are.
+
+    It solves ``(value - r other)**2 = (value - end)**2 + r**2 (other - x)**2``, where ``x`` is the
+    first of `ends` for a ratio below 0, and the second for one above 0.
+    """
+    x = ends[end >= 0]
+    a, b, c = x * (2 * other - x), value * other, end * (2 * value - end)
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    if b * side > 0:  # the form without cancellation; a is above 0 here
+        return (b + side * root) / a
+    divisor = b - side * root
+    return c / divisor if divisor else 0.0

@@ -1,0 +1,214 @@
+"""Exact sums of numbers, and central moments that add up over parts of a sample."""
+
+import math
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mlgates.stats.arrays import Floats, Values
+
+__all__ = ["Moments", "sum_of_units"]
+
+#: Numbers that are added at once; they fit into the cache of a processor.
+_BLOCK = 1 << 14
+#: Digits of a double.
+_DIGITS = 53
+#: Splits a double into two halves of 26 digits.
+_SPLIT = 2.0**27 + 1
+#: Beyond these powers of two, numbers are scaled before they are added or squared.
+_LARGE, _SMALL = 250, -250
+
+
+class Moments(NamedTuple):
+    """The exact sum of a sample, and sums of powers of the deviations from its mean.
+
+    Attributes
+    ----------
+    n : int
+        Number of values, which are finite.
+    total : Fraction
+        Exact sum of the values.
+    squares : Fraction or None
+        Exact sum of the squares of the values as doubles, if it was wanted.
+    m2, m3, m4 : float
+        Sums of the second to fourth powers of the deviations from the mean.
+
+    References
+    ----------
+    .. [1] Rump, S. M., Ogita, T. and Oishi, S. (2008). Accurate floating-point summation part I:
+       faithful rounding. SIAM Journal on Scientific Computing 31, 189-224 (the exact sum).
+    .. [2] Dekker, T. J. (1971). A floating-point technique for extending the available precision.
+       Numerische Mathematik 18, 224-242 (the exact squares).
+    .. [3] Pebay, P. (2008). Formulas for robust, one-pass parallel computation of covariances and
+       arbitrary-order statistical moments. Sandia report SAND2008-6212.
+
+    Examples
+    --------
+    >>> sample = Moments.of(np.array([1e16, 1.0, -1e16, 4.0]), squares=True)
+    >>> sample.mean, sample.total
+    (1.25, Fraction(5, 1))
+    >>> Moments.of(np.array([1, 2])).merge(Moments.of(np.array([6]))).m2
+    14.0
+    """
+
+    n: int = 0
+    total: Fraction = Fraction(0)
+    squares: Fraction | None = Fraction(0)
+    m2: float = 0.0
+    m3: float = 0.0
+    m4: float = 0.0
+
+    @classmethod
+    def of(
+        cls, values: Values, *, squares: bool = False, total: Fraction | None = None
+    ) -> "Moments":
+        """Return the moments of finite integers or floats.
+
+        `total` is the sum if it is known, for values that were rounded to doubles.
+        """
+        sample = cls(squares=Fraction(0) if squares else None)
+        for start in range(0, len(values), _BLOCK):
+            sample = sample.merge(_of_block(values[start : start + _BLOCK], squares=squares))
+        return sample if total is None else sample._replace(total=total)
+
+    @property
+    def mean(self) -> float:
+        """The mean, rounded once; NaN without values."""
+        total = self.total
+        return total.numerator / (total.denominator * self.n) if self.n else math.nan
+
+    @property
+    def variance(self) -> float:
+        """The variance with the divisor n - 1, exact up to one rounding if squares were added."""
+        if self.n < 2:
+            return math.nan
+        if self.squares is None:
+            return self.m2 / (self.n - 1)
+        return _nearest((self.squares - self.total * self.total / self.n) / (self.n - 1))
+
+    @property
+    def skewness(self) -> float:
+        """The third central moment, divided by the cube of the deviation; NaN if that is 0."""
+        spread = self.m2 * math.sqrt(self.m2) if self.n else 0.0
+        return math.sqrt(self.n) * self.m3 / spread if spread else math.nan
+
+    @property
+    def kurtosis(self) -> float:
+        """The fourth central moment, divided by the squared variance; NaN if that is 0."""
+        spread = self.m2 * self.m2
+        return self.n * self.m4 / spread if spread else math.nan
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Return the moments of both samples together."""
+        if not (self.n and other.n):
+            return other if other.n else self
+        a, b = self, other
+        n, d = a.n + b.n, b.mean - a.mean
+        p, q = a.n / n, b.n / n
+        d2 = d * d
+        m2 = a.m2 + b.m2 + d2 * p * b.n
+        m3 = a.m3 + b.m3 + d2 * d * p * b.n * (p - q) + 3 * d * (p * b.m2 - q * a.m2)
+        m4 = a.m4 + b.m4 + d2 * d2 * p * b.n * (p * p - p * q + q * q)
+        m4 += 6 * d2 * (p * p * b.m2 + q * q * a.m2) + 4 * d * (p * b.m3 - q * a.m3)
+        both = None
+        if a.squares is not None and b.squares is not None:
+            both = a.squares + b.squares
+        return Moments(n, a.total + b.total, both, m2, m3, m4)
+
+
+def _nearest(number: Fraction) -> float:
+    """Return the nearest double; infinite beyond all doubles."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def _of_block(values: Values, *, squares: bool) -> Moments:
+    """Return the moments of a few values."""
+    n, origin = len(values), 0
+    if values.dtype.kind == "f":
+        numbers = values.astype(np.float64, copy=False)
+        total = _exact_sum(numbers)
+    else:
+        # differences from the smallest value are exact doubles up to 2**53
+        origin = int(values.min())
+        wide = values if values.dtype == np.uint64 else values.astype(np.int64).view(np.uint64)
+        apart = wide - np.uint64(origin % 2**64)
+        halves = (int((apart >> np.uint64(32)).sum()), int((apart & np.uint64(2**32 - 1)).sum()))
+        total = Fraction(halves[0] * 2**32 + halves[1] + n * origin)
+        numbers = apart.astype(np.float64)
+    exact = None
+    if squares:
+        exact = _exact_squares(numbers) + origin * (2 * total - n * origin)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        deviations = numbers - _nearest(total / n - origin)
+        powers = deviations * deviations
+        m2 = float(np.add.reduce(powers))
+        deviations *= powers
+        m3 = float(np.add.reduce(deviations))
+        powers *= powers
+        return Moments(n, total, exact, m2, m3, float(np.add.reduce(powers)))
+
+
+def _exact_sum(numbers: Floats) -> Fraction:
+    """Return the exact sum of doubles.
+
+    Each step adds the leading digits of all numbers: those that adding and subtracting a large
+    power of two leaves. Their sum has at most 53 digits, so it is exact in any order.
+    """
+    numbers, power = _scaled(numbers)
+    largest = float(max(numbers.max(), -numbers.min()))
+    if not largest:
+        return Fraction(0)
+    bits = len(numbers).bit_length()
+    exponent = math.frexp(largest)[1] + bits
+    rest, leading = numbers.copy(), np.empty_like(numbers)
+    total = Fraction(0)
+    while True:
+        large = math.ldexp(1.0, exponent)
+        np.add(rest, large, out=leading)
+        leading -= large
+        total += Fraction(float(np.add.reduce(leading)))
+        rest -= leading
+        if not rest.any():
+            return total * Fraction(2) ** power
+        exponent += bits - _DIGITS
+
+
+def _exact_squares(numbers: Floats) -> Fraction:
+    """Return the exact sum of the squares of doubles, from squares and their rounding errors."""
+    numbers, power = _scaled(numbers)
+    high = numbers * _SPLIT
+    high -= high - numbers
+    low = numbers - high
+    squares = numbers * numbers
+    errors = high * high - squares
+    errors += 2 * high * low
+    errors += low * low
+    return (_exact_sum(squares) + _exact_sum(errors)) * Fraction(4) ** power
+
+
+def _scaled(numbers: Floats) -> tuple[Floats, int]:
+    """Return numbers of moderate size, and the power of two that they were divided by."""
+    exponent = math.frexp(float(np.abs(numbers).max(initial=0.0)))[1]
+    if _SMALL <= exponent <= _LARGE:
+        return numbers, 0
+    with np.errstate(under="ignore"):
+        return np.ldexp(numbers, -exponent), exponent
+
+
+def sum_of_units(data: npt.NDArray[np.uint8], width: int) -> int:
+    """Return the exact sum of little-endian integers of `width` bytes, such as those of decimals.
+
+    Examples
+    --------
+    >>> sum_of_units(np.array([-1, 2**62], "<i8").view(np.uint8), 8) == 2**62 - 1
+    True
+    """
+    limbs = data.view("<u4").reshape(-1, width // 4)
+    *lower, last = (limbs[:, i] for i in range(width // 4))
+    total = sum(int(limb.sum(dtype=np.uint64)) << 32 * i for i, limb in enumerate(lower))
+    return total + (int(last.view("<i4").sum(dtype=np.int64)) << 32 * len(lower))
