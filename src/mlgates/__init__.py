@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
     from mlgates.gates.rule import Rule as Rule
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
+    from mlgates.gates.statistic import Statistic as Statistic
     from mlgates.gates.unique import Unique as Unique
 
     # end of imports
@@ -92,6 +93,7 @@ __all__ += [
     "Regression",
     "Rule",
     "Schema",
+    "Statistic",
     "Unique",
 ]
 # end of names
@@ -122,6 +124,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.regression": ("Regression",),
         "gates.rule": ("Rule",),
         "gates.schema": ("Column", "Schema"),
+        "gates.statistic": ("Statistic",),
         "gates.unique": ("Unique",),
         # end of homes
         "report": ("GateResult", "Report"),

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields as fields_of
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -22,6 +26,7 @@ from mlgates.profile.counters import Distribution
 from mlgates.profile.distributions import Ecdf, Frequencies
 from mlgates.profile.scan import Profile
 from mlgates.profile.sketch import QuantileSketch, number_in_range
+from mlgates.stats.moments import Moments
 from mlgates.tables.field import Field, TableSchema, check_names, is_unicode
 from mlgates.tables.source import as_source
 
@@ -42,6 +47,8 @@ _OTHERS = frozenset({"date", "time", "timestamp", "duration", "binary", "nested"
 _KINDS = _NUMBERS | _CATEGORIES | _OTHERS | {"unreadable"}
 _TOP = frozenset({"format", "version", "created", "rows", "fingerprint", "columns", "sha256"})
 _COLUMN = frozenset({"field", "counts", "min", "max", "knots", "categories"})
+#: A sum of numbers as a fraction; doubles have denominators of at most 324 digits.
+_FRACTION = re.compile(r"(-?[0-9]{1,1000})(?:/([1-9][0-9]{0,999}))?", re.ASCII)
 _COUNTS = ("rows", "nulls", "nans", "neg_inf", "pos_inf", "checksum")
 
 _Kept: TypeAlias = QuantileSketch | Frequencies
@@ -72,6 +79,9 @@ class Baseline:
         SHA-256 of the profile of the reference.
     created : str
         Time of creation, in ISO 8601 format.
+    moments : mapping of str to Moments
+        Exact sums and central moments of the columns of numbers, without their infinite values.
+        Files of older versions have none.
 
     Examples
     --------
@@ -87,12 +97,15 @@ class Baseline:
         distributions: Mapping[str, _Kept],
         fingerprint: str,
         created: str,
+        *,
+        moments: Mapping[str, Moments] = MappingProxyType({}),
     ) -> None:
         self.rows = rows
         self.columns: Mapping[str, ColumnProfile] = MappingProxyType(dict(columns))
         self.distributions: Mapping[str, _Kept] = MappingProxyType(dict(distributions))
         self.fingerprint = fingerprint
         self.created = created
+        self.moments: Mapping[str, Moments] = MappingProxyType(dict(moments))
 
     @property
     def schema(self) -> TableSchema:
@@ -144,6 +157,7 @@ class Baseline:
             msg = f"Baseline.from_data: the table must have values, got {none}"
             raise EvidenceError(msg)
         kept: dict[str, _Kept] = {}
+        moments: dict[str, Moments] = {}
         for name, column in profile.columns.items():
             if column.field.kind in _NUMBERS | _CATEGORIES:
                 if Distribution(name) not in profile:
@@ -152,10 +166,15 @@ class Baseline:
                 distribution = profile[Distribution(name)]
                 if isinstance(distribution, Ecdf):
                     kept[name] = QuantileSketch.of(distribution)
+                    values = distribution.values
+                    finite = values[column.neg_inf : len(values) - column.pos_inf]
+                    moments[name] = Moments.of(finite, squares=True).without_squares()
                 elif not is_identifier(distribution):
                     kept[name] = distribution
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(profile.rows, profile.columns, kept, profile.fingerprint, created)
+        return cls(
+            profile.rows, profile.columns, kept, profile.fingerprint, created, moments=moments
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the baseline to a JSON file.
@@ -235,6 +254,7 @@ class Baseline:
                     "max": _to_json_number(column.max),
                     "knots": kept.to_dict() if isinstance(kept, QuantileSketch) else None,
                     "categories": counts,
+                    "moments": _written_moments(self.moments.get(name)),
                 }
             )
         body = {
@@ -256,21 +276,23 @@ class Baseline:
             msg = "the SHA-256 does not match: the file was changed after it was written"
             raise EvidenceError(msg)
         names: list[str] = []
-        columns, kept = {}, {}
+        columns, kept, moments = {}, {}, {}
         for item in items(given["columns"], "columns"):
-            column, distribution = _read_column(item)
+            column, distribution, of_column = _read_column(item)
             name = column.field.name
             names.append(name)
             columns[name] = column
             if distribution is not None:
                 kept[name] = distribution
+            if of_column is not None:
+                moments[name] = of_column
         check_names(names)
         rows = whole(given["rows"], "rows")
         if rows < 1 or any(column.rows != rows for column in columns.values()):
             msg = f"`rows` must be the number of rows of each column, got {given['rows']!r}"
             raise EvidenceError(msg)
         texts = (text(given[key], key) for key in ("fingerprint", "created"))
-        return cls(rows, columns, kept, *texts)
+        return cls(rows, columns, kept, *texts, moments=moments)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Baseline):
@@ -280,7 +302,8 @@ class Baseline:
 
     def __reduce__(self) -> tuple[object, ...]:
         kept = dict(self.columns), dict(self.distributions)
-        return Baseline, (self.rows, *kept, self.fingerprint, self.created)
+        make = partial(Baseline, moments=dict(self.moments))
+        return make, (self.rows, *kept, self.fingerprint, self.created)
 
     def __repr__(self) -> str:
         return f"Baseline({self.rows:,} rows, {len(self.columns)} columns, created {self.created})"
@@ -328,9 +351,9 @@ def _to_json_number(value: Any) -> object:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
-    """Read the profile of a column, and its distribution if one is stored, from JSON values."""
-    given = fields(data, _COLUMN, "column")
+def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None, Moments | None]:
+    """Read the profile of a column, and its distribution and moments if stored, from JSON."""
+    given = fields(data, _COLUMN, "column", optional=frozenset({"moments"}))
     described = fields(given["field"], frozenset(f.name for f in fields_of(Field)), "field")
     texts = {
         key: None if described[key] is None else text(described[key], key)
@@ -347,7 +370,7 @@ def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None]:
         sizes = {key: _size(counts[key], key) for key in _COUNTS}
         extremes = {key: number_in_range(given[key], key) for key in ("min", "max")}
         column = ColumnProfile(field, **sizes, **extremes)  # type: ignore[arg-type]
-        return column, _read_distribution(given, column)
+        return column, _read_distribution(given, column), _read_moments(given, column)
     except EvidenceError as error:
         msg = f"column {field.name!r}: {error}"
         raise EvidenceError(msg) from error
@@ -383,6 +406,39 @@ def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _K
         msg = "the stored distribution and `counts` have different numbers of values"
         raise EvidenceError(msg)
     return kept
+
+
+def _written_moments(moments: Moments | None) -> dict[str, object] | None:
+    """Return moments as JSON values, the exact sum as a text; infinite moments are None."""
+    if moments is None:
+        return None
+    powers = [power if math.isfinite(power) else None for power in moments.powers]
+    return {"sum": str(moments.total), "powers": powers}
+
+
+def _read_moments(given: Mapping[str, object], column: ColumnProfile) -> Moments | None:
+    """Read the moments of a column from JSON values; None if the column has none."""
+    if given.get("moments") is None:
+        return None
+    found = fields(given["moments"], frozenset({"sum", "powers"}), "moments")
+    written = _FRACTION.fullmatch(text(found["sum"], "sum"))
+    if written is None:
+        msg = "`sum` must be a whole number or a fraction of two, got another text"
+        raise EvidenceError(msg)
+    total = Fraction(int(written[1]), int(written[2] or 1))
+    powers = [number_in_range(power, "powers") for power in items(found["powers"], "powers")]
+    known = tuple(math.nan if power is None else float(power) for power in powers)
+    n, low, high = column.valid - column.infinite, column.min, column.max
+    fits = column.field.kind in _NUMBERS and len(known) == len(Moments().powers)
+    fits &= not any(power < 0 for power in known[::2])
+    if n and low is not None and high is not None:
+        fits &= low <= total / n <= high
+    else:
+        fits &= total == 0
+    if not fits:
+        msg = "`moments` are not those of a column with these counts and extremes"
+        raise EvidenceError(msg)
+    return Moments(n, total, None, known)
 
 
 def _read_categories(data: object, kind: str) -> Frequencies:

@@ -28,28 +28,33 @@ class MomentState(State):
         Number of values that are inf or -inf.
     moments : Moments
         Moments of the others.
+    is_exact : bool
+        Whether all values are integers or decimals, so that the sum is exact in the users' sense.
     """
 
     infinite: int
     moments: Moments
+    is_exact: bool = True
 
     def merge(self, other: "MomentState", shift: int = 0) -> "MomentState":  # noqa: ARG002
         """Return the moments of the values of both."""
-        return MomentState(self.infinite + other.infinite, self.moments.merge(other.moments))
+        moments = self.moments.merge(other.moments)
+        is_exact = self.is_exact and other.is_exact
+        return MomentState(self.infinite + other.infinite, moments, is_exact)
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the counts and the moments, exact sums as numerator and denominator."""
-        n, total, squares, *powers = self.moments
+        n, total, squares, powers = self.moments
         exact = (total, Fraction(0) if squares is None else squares)
         pairs = tuple(sum_.as_integer_ratio() for sum_ in exact)
-        return self.infinite, n, squares is None, *pairs, *powers
+        return self.infinite, self.is_exact, n, squares is None, *pairs, powers
 
     @classmethod
     def from_parts(cls, *parts: Any) -> "MomentState":
         """Build the state from the values that `to_parts` returned."""
-        infinite, n, without, total, squares, *powers = parts
+        infinite, is_exact, n, without, total, squares, powers = parts
         exact = None if without else Fraction(*squares)
-        return cls(infinite, Moments(n, Fraction(*total), exact, *powers))
+        return cls(infinite, Moments(n, Fraction(*total), exact, powers), is_exact)
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class MomentCounter(ColumnCounter):
     """Add up the values of a column and the powers of their deviations from the mean.
 
     The sum is exact; of floats it is that of the doubles. With `squares`, that of the squares is
-    exact, too, so that the variance does not depend on the order of the rows; this takes three
-    times as long.
+    exact, too, so that the variance does not depend on the order of the rows, and powers up to the
+    sixth are added up; this takes four times as long.
 
     Examples
     --------
@@ -83,7 +88,8 @@ class MomentCounter(ColumnCounter):
         if infinite:
             values = values[np.isfinite(values)]
         total = _decimal_sum(view.plain) if view.stored == "decimal" else None
-        return MomentState(infinite, Moments.of(values, squares=self.squares, total=total))
+        moments = Moments.of(values, squares=self.squares, total=total)
+        return MomentState(infinite, moments, view.field.kind != "float")
 
 
 def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
@@ -97,7 +103,7 @@ def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
                 present.buffers()[1], np.uint8, size * width, present.offset * width
             )
             units += sum_of_units(data, width)
-    return units / Fraction(10) ** decimals.type.scale
+    return Fraction(f"{units}e{-decimals.type.scale}")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ __all__ = ["Moments", "sum_of_units"]
 
 #: Numbers that are added at once; they fit into the cache of a processor.
 _BLOCK = 1 << 14
+#: Highest power of the deviations that is added up.
+_ORDER = 6
 #: Digits of a double.
 _DIGITS = 53
 #: Splits a double into two halves of 26 digits.
@@ -32,8 +34,9 @@ class Moments(NamedTuple):
         Exact sum of the values.
     squares : Fraction or None
         Exact sum of the squares of the values as doubles, if it was wanted.
-    m2, m3, m4 : float
-        Sums of the second to fourth powers of the deviations from the mean.
+    powers : tuple of float
+        Sums of the second and third powers of the deviations from the mean; with `squares`, up to
+        the sixth.
 
     References
     ----------
@@ -49,16 +52,14 @@ class Moments(NamedTuple):
     >>> sample = Moments.of(np.array([1e16, 1.0, -1e16, 4.0]), squares=True)
     >>> sample.mean, sample.total
     (1.25, Fraction(5, 1))
-    >>> Moments.of(np.array([1, 2])).merge(Moments.of(np.array([6]))).m2
+    >>> Moments.of(np.array([1, 2])).merge(Moments.of(np.array([6]))).powers[0]
     14.0
     """
 
     n: int = 0
     total: Fraction = Fraction(0)
     squares: Fraction | None = Fraction(0)
-    m2: float = 0.0
-    m3: float = 0.0
-    m4: float = 0.0
+    powers: tuple[float, ...] = (0.0,) * (_ORDER - 1)
 
     @classmethod
     def of(
@@ -82,23 +83,21 @@ class Moments(NamedTuple):
     @property
     def variance(self) -> float:
         """The variance with the divisor n - 1, exact up to one rounding if squares were added."""
-        if self.n < 2:
-            return math.nan
-        if self.squares is None:
-            return self.m2 / (self.n - 1)
-        return _nearest((self.squares - self.total * self.total / self.n) / (self.n - 1))
+        return self.without_squares().powers[0] / (self.n - 1) if self.n > 1 else math.nan
 
     @property
     def skewness(self) -> float:
         """The third central moment, divided by the cube of the deviation; NaN if that is 0."""
-        spread = self.m2 * math.sqrt(self.m2) if self.n else 0.0
-        return math.sqrt(self.n) * self.m3 / spread if spread else math.nan
+        m2, m3 = self.powers[:2]
+        spread = m2 * math.sqrt(m2)
+        return math.sqrt(self.n) * m3 / spread if spread else math.nan
 
-    @property
-    def kurtosis(self) -> float:
-        """The fourth central moment, divided by the squared variance; NaN if that is 0."""
-        spread = self.m2 * self.m2
-        return self.n * self.m4 / spread if spread else math.nan
+    def without_squares(self) -> "Moments":
+        """Return these moments with the exact squares only in the first of the `powers`."""
+        if self.squares is None or not self.n:
+            return self._replace(squares=None)
+        m2 = _nearest(self.squares - self.total * self.total / self.n)
+        return self._replace(squares=None, powers=(m2, *self.powers[1:]))
 
     def merge(self, other: "Moments") -> "Moments":
         """Return the moments of both samples together."""
@@ -106,16 +105,20 @@ class Moments(NamedTuple):
             return other if other.n else self
         a, b = self, other
         n, d = a.n + b.n, b.mean - a.mean
-        p, q = a.n / n, b.n / n
-        d2 = d * d
-        m2 = a.m2 + b.m2 + d2 * p * b.n
-        m3 = a.m3 + b.m3 + d2 * d * p * b.n * (p - q) + 3 * d * (p * b.m2 - q * a.m2)
-        m4 = a.m4 + b.m4 + d2 * d2 * p * b.n * (p * p - p * q + q * q)
-        m4 += 6 * d2 * (p * p * b.m2 + q * q * a.m2) + 4 * d * (p * b.m3 - q * a.m3)
+        # the distances of both means from the common one
+        p, q = d * a.n / n, -d * b.n / n
+        powers = []
+        for order in range(2, min(len(a.powers), len(b.powers)) + 2):
+            total, left, right = 0.0, 1.0, 1.0
+            for k in range(order - 1):
+                pair = left * a.powers[order - k - 2] + right * b.powers[order - k - 2]
+                total += math.comb(order, k) * pair
+                left, right = left * q, right * p
+            powers.append(total + left * q * a.n + right * p * b.n)
         both = None
         if a.squares is not None and b.squares is not None:
             both = a.squares + b.squares
-        return Moments(n, a.total + b.total, both, m2, m3, m4)
+        return Moments(n, a.total + b.total, both, tuple(powers))
 
 
 def _nearest(number: Fraction) -> float:
@@ -145,12 +148,12 @@ def _of_block(values: Values, *, squares: bool) -> Moments:
         exact = _exact_squares(numbers) + origin * (2 * total - n * origin)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         deviations = numbers - _nearest(total / n - origin)
-        powers = deviations * deviations
-        m2 = float(np.add.reduce(powers))
-        deviations *= powers
-        m3 = float(np.add.reduce(deviations))
-        powers *= powers
-        return Moments(n, total, exact, m2, m3, float(np.add.reduce(powers)))
+        power = deviations * deviations
+        powers = [float(np.add.reduce(power))]
+        for _ in range(3, (_ORDER if squares else 3) + 1):
+            power *= deviations
+            powers.append(float(np.add.reduce(power)))
+    return Moments(n, total, exact, tuple(powers))
 
 
 def _exact_sum(numbers: Floats) -> Fraction:

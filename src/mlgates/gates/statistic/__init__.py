@@ -1,0 +1,529 @@
+"""Statistic: a statistic of a column is within limits, or near that of the reference."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass, replace
+from fractions import Fraction
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from mlgates import options
+from mlgates._gate import Gate, GateInfo
+from mlgates.errors import EvidenceError, OptionError, suppress_errors
+from mlgates.evidence import Evidence
+from mlgates.expressions.condition import Condition
+from mlgates.expressions.syntax import Column
+from mlgates.gates._shared import (
+    By,
+    Near,
+    Part,
+    confidence_of,
+    described_type,
+    enough,
+    error_check,
+    max_groups_of,
+    named_groups,
+    parsed,
+    parts_of,
+    rows_needed,
+    short_name,
+    slices_of,
+)
+from mlgates.gates.statistic.estimates import (
+    Estimate,
+    Number,
+    change,
+    counter_of,
+    estimate,
+    from_baseline,
+    kinds_of,
+)
+from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.profile.baseline import Baseline, Reference
+from mlgates.profile.counter import Counter
+from mlgates.profile.grouped import GroupedStates
+from mlgates.profile.rules import RuleCounts
+from mlgates.profile.scan import Profile
+from mlgates.stats.multiplicity import holm_levels
+from mlgates.tables.field import TableSchema
+from mlgates.verdict import (
+    Check,
+    Limit,
+    Measurement,
+    Rule,
+    Unit,
+    before_rounding,
+    format_number,
+    format_value,
+    snap_to_limit,
+)
+
+__all__ = ["Statistic"]
+
+_OWNER = "Statistic"
+_NAMES = ("mean", "median", "std", "sum", "min", "max", "distinct", "rows", "rate")
+#: Statistics without an interval that could decide.
+_BY_ESTIMATE = frozenset({"sum", "min", "max", "distinct", "rows"})
+_LIMITS = ("at_least", "at_most", "max_change", "max_relative_change")
+_NOTHING = Estimate(0, 0)
+
+
+class _Pair(NamedTuple):
+    """A group of rows: its key, and its estimate in the data and in the reference."""
+
+    key: tuple[object, ...]
+    ours: Estimate
+    theirs: Estimate | None
+
+
+class _Claim(NamedTuple):
+    """A check before its level of confidence is known."""
+
+    group: str | None
+    pair: _Pair
+    value: Number | None
+    limit: Limit
+    interval: Callable[[float], tuple[float, float] | None]
+    insufficient: str
+
+
+@dataclass(frozen=True, repr=False)
+class Statistic(Gate):
+    """Check that a statistic of a column is within limits, or near that of the reference.
+
+    Parameters
+    ----------
+    of : str
+        ``"mean"``, ``"median"``, ``"std"``, ``"sum"``, ``"min"``, ``"max"``, a quantile such as
+        ``"quantile:0.95"``, ``"distinct"`` (the number of distinct values), ``"rows"`` (of the
+        table), or ``"rate"`` (the share of rows in which a bool is true).
+    column : str, optional
+        The column; none for ``"rows"``, and for ``"rate"`` of a condition.
+    condition : str, optional
+        A condition whose rate is measured, such as ``"amount > 0"``, in the language of
+        :doc:`/reference/conditions`.
+    at_least, at_most : float, optional
+        Inclusive limits of the statistic.
+    max_change : float, optional
+        Largest difference from the statistic of the reference, in either direction.
+    max_relative_change : float, optional
+        Largest difference as a share of the statistic of the reference.
+    by : str, sequence of str, or mapping of str to condition, optional
+        Check each slice instead of all rows: by the values of columns, or by conditions:
+        ``{"old": "age > 60"}``. A function gets each batch of rows as a `pyarrow.Table` and returns
+        one bool per row.
+    decide_by : {"interval", "estimate"}
+        "interval": PASS if the whole interval is within the limit, FAIL if the whole interval is
+        beyond. "estimate": compare the value itself. ``"sum"``, ``"min"``, ``"max"``,
+        ``"distinct"`` and ``"rows"`` are always compared themselves.
+    confidence : float
+        Level of the two-sided interval.
+    max_groups : int
+        Largest number of slices that the columns of `by` may make; more are an ERROR.
+    name, advisory, inconclusive, after
+        As in `Gate`. The default name has the statistic and the column: ``"statistic:mean:age"``.
+
+    Raises
+    ------
+    OptionError
+        Without a limit, for an unknown statistic, and for a condition that is not in the language.
+
+    Notes
+    -----
+    Null and NaN are left out and reported. Infinite values make a mean, a sum or a standard
+    deviation an ERROR. A column without values is INCONCLUSIVE. So is, by interval, a column of one
+    value and a mean or deviation of equal values, which have no interval.
+
+    Intervals are Hall's for the mean and for the mean squared deviation, order statistics for
+    quantiles and Wilson's for rates; they assume independent rows. A change of means has Welch's
+    interval, other changes that of Zou and Donner, and relative changes Fieller's. A relative
+    change is INCONCLUSIVE where the interval of the reference contains 0, and an ERROR where the
+    value is 0. With `by`, a FAIL by interval is corrected for the number of slices by Holm's
+    method.
+
+    Sums and extremes of integers and decimals are exact. Medians, quantiles and numbers of distinct
+    values keep 8 bytes a value, or each distinct value; all others take no memory for rows.
+
+    References
+    ----------
+    .. [1] Hall, P. (1992). On the removal of skewness by transformation. Journal of the Royal
+       Statistical Society B 54, 221-228.
+    .. [2] Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect
+       measures: a general approach. Statistics in Medicine 27, 1693-1702.
+
+    Examples
+    --------
+    >>> orders = {"amount": [float(10 + i % 7) for i in range(200)]}
+    >>> print(Statistic("mean", "amount", at_least=12, at_most=14).run(data=orders).reason)
+    `mean` of `amount` is 12.97 (95 % interval 12.69 to 13.25, n = 200); the limit is from 12 to 14
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"data"})
+    info = GateInfo(
+        summary="a mean, quantile, rate, sum or other statistic, also against the reference",
+        metrics={
+            "`mean`, `median`, `std`, `sum`, `min`, `max`, `quantile:...`, `distinct`, `rate`": (
+                "the statistic"
+            ),
+            "`change`": "difference from the statistic of the reference",
+            "`relative_change`": "difference as a share of it",
+        },
+        fewest_rows="one value; two for an interval, six for that of a median",
+        forgives="an interval that contains the limit; with `decide_by='estimate'` nothing",
+        uses="`reference`, for a change",
+    )
+    of: str
+    column: str | None = None
+    _: KW_ONLY
+    condition: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    max_change: float | None = None
+    max_relative_change: float | None = None
+    by: By | None = None
+    decide_by: Literal["interval", "estimate"] = "interval"
+    confidence: float = 0.95
+    max_groups: int = MAX_GROUPS
+
+    def __post_init__(self) -> None:
+        self._convert("of", _statistic)
+        self._convert("column", options.text)
+        self._convert("condition", parsed)
+        self._check_columns()
+        least = 0 if self.of in ("std", "distinct", "rows") else -math.inf
+        bound = options.share if self.of == "rate" else partial(options.number, at_least=least)
+        for option in ("at_least", "at_most"):
+            self._convert(option, bound)
+        options.in_order(_OWNER, at_least=self.at_least, at_most=self.at_most)
+        self._convert("max_change", options.share if self.of == "rate" else _distance)
+        self._convert("max_relative_change", _distance)
+        if all(getattr(self, option) is None for option in _LIMITS):
+            msg = f"{_OWNER}: a limit is required: {', '.join(f'`{o}`' for o in _LIMITS)}"
+            raise OptionError(msg)
+        self._convert("by", slices_of)
+        self._convert("decide_by", options.choice, ("interval", "estimate"))
+        self._convert("confidence", confidence_of)
+        self._convert("max_groups", max_groups_of)
+        if self._changes:
+            self._set("needs", self.needs | {"reference"})
+        super().__post_init__()
+
+    def _check_columns(self) -> None:
+        """Raise OptionError unless the statistic has the column or the condition that it needs."""
+        given = [option for option in ("column", "condition") if getattr(self, option) is not None]
+        allowed = [["column"], ["condition"]] if self.of == "rate" else [["column"]]
+        if self.of == "rows":
+            allowed = [[]]
+        if given not in allowed:
+            needs = {"rows": "takes no column and no condition"}
+            needs["rate"] = "needs either `column` or `condition`"
+            got = " and ".join(f"`{option}`" for option in given) or "neither"
+            fault = needs.get(self.of, "needs `column`, and takes no condition")
+            msg = f"{_OWNER}: {self.of!r} {fault}, got {got}"
+            raise OptionError(msg)
+
+    @property
+    def default_name(self) -> str:
+        """``"statistic:"``, the statistic, and the column or condition."""
+        subject = self.column or self.condition
+        return ":".join([self.kind, self.of, *([short_name(subject)] if subject else [])])
+
+    @property
+    def _changes(self) -> dict[str, Limit]:
+        """The limits of changes, by metric."""
+        found = {"change": self.max_change, "relative_change": self.max_relative_change}
+        return {metric: Limit(-most, most) for metric, most in found.items() if most is not None}
+
+    @property
+    def _rule(self) -> Rule:
+        return "estimate" if self.of in _BY_ESTIMATE else self.decide_by
+
+    def counts(self, schema: TableSchema) -> Iterable[Counter]:
+        """Yield the counter of the statistic, or one for each slice."""
+        yield from (counter for _, counter in self._counters(schema))
+
+    def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
+        """Yield the same counters for the reference."""
+        return self.counts(schema)
+
+    def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, Counter]]:
+        column, condition = str(self.column), self.condition
+        if self.of == "rows":
+            condition = "true"
+        elif condition is None and self.of == "rate":
+            condition = str(Column(column))
+        compiled = None if condition is None else Condition(condition)
+        for part in parts_of(self.by, schema):
+            yield part, counter_of(self.of, column, compiled, part)
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the checks of all rows, or of each slice."""
+        schema, profile = evidence.source("data").schema, evidence.profile()
+        self._check_kind(schema, "the table")
+        reference = self._reference(evidence) if self._changes else None
+        claims: dict[str, list[_Claim]] = {}
+        for part, counter in self._counters(schema):
+            with suppress_errors() as caught:  # the other slices are still judged
+                theirs = None if reference is None else self._theirs(reference, part)
+                pairs = self._pairs(_groups(profile, counter), theirs)
+                named = list(named_groups(part, pairs, self.max_groups))
+                found = [each for name, pair in named for each in self._claims(name, pair)]
+            if caught.error is not None:
+                yield error_check(self._subject, self.of, caught.error, part.name)
+                continue
+            for metric, claim in found:
+                if isinstance(claim, Check):
+                    yield claim
+                else:
+                    claims.setdefault(metric, []).append(claim)
+        for metric, of_metric in claims.items():
+            levels = (self.confidence,) * len(of_metric)
+            if self._rule == "interval":
+                levels = holm_levels(
+                    [partial(self._is_beyond, claim) for claim in of_metric], self.confidence
+                )
+            for claim, level in zip(of_metric, levels, strict=True):
+                yield self._judge(metric, claim, level)
+
+    @property
+    def _subject(self) -> str:
+        return self.column or self.condition or self.of
+
+    def _check_kind(self, schema: TableSchema, table: str) -> None:
+        """Raise EvidenceError unless the column is there and of a kind that the statistic takes."""
+        if self.column is None:
+            return
+        Near.require([self.column], schema)
+        field = schema[self.column]
+        if field.kind == "unreadable" and field.problem:
+            raise EvidenceError(field.problem)
+        if field.kind not in kinds_of(self.of):
+            needed = {"rate": "bools", "distinct": "plain values"}.get(self.of, "numbers")
+            advice = {
+                "bool": "use 'rate' of a bool",
+                "date": "use `Freshness` for the newest, `Schema` for a range",
+                "timestamp": "use `Freshness` for the newest, `Schema` for a range",
+            }.get(field.kind, "convert the column when the table is loaded")
+            msg = f"`{self.of}` needs {needed}, but `{self.column}` of {table} has "
+            msg += f"{described_type(field)}; {advice}"
+            raise EvidenceError(msg)
+
+    def _reference(self, evidence: Evidence) -> Reference:
+        """Return the reference; a profile that was counted without this gate as a baseline."""
+        reference = evidence.reference()
+        if isinstance(reference, Profile):
+            self._check_kind(reference.schema, "the reference")
+            if any(counter not in reference for _, counter in self._counters(reference.schema)):
+                reference = Baseline.from_data(reference)
+        if isinstance(reference, Baseline):
+            if self.by is not None or self.condition is not None:
+                what = "`by`" if self.by is not None else "`condition`"
+                msg = f"the reference is a baseline, which has no rows for {what}; "
+                msg += "give the table itself"
+                raise EvidenceError(msg)
+            self._check_kind(reference.schema, "the reference")
+        return reference
+
+    def _theirs(self, reference: Reference, part: Part) -> list[tuple[Any, int, Any]]:
+        """Return the key, the rows and the estimate of each group of the reference."""
+        if isinstance(reference, Baseline):
+            found = from_baseline(self.of, reference, str(self.column))
+            return [((), found.n + found.missing, found)]
+        counters = self._counters(reference.schema)
+        counter = next(c for other, c in counters if other.name == part.name)
+        groups = _groups(reference, counter)
+        return [(key, rows, estimate(self.of, state, rows)) for key, rows, state in groups]
+
+    def _pairs(
+        self, ours: list[tuple[Any, int, Any]], theirs: list[tuple[Any, int, Any]] | None
+    ) -> list[_Pair]:
+        """Return each group of either table, with its estimates in both."""
+        found = {key: estimate(self.of, state, rows) for key, rows, state in ours}
+        other = {key: one for key, _, one in theirs or ()}
+        empty = estimate(self.of, None, 0) if self.of == "rows" else _NOTHING
+        if theirs is not None and set(other) <= {()} and not (other and other[()].n):
+            what = "rows" if self.of == "rows" else f"values of `{self._subject}`"
+            msg = f"the reference has no {what}"
+            raise EvidenceError(msg)
+        # a table without rows has no groups
+        keys = dict.fromkeys([*found, *other]) or {(): None}
+        return [
+            _Pair(key, found.get(key, empty), None if theirs is None else other.get(key, empty))
+            for key in keys
+        ]
+
+    def _claims(self, group: str | None, pair: _Pair) -> Iterator[tuple[str, _Claim | Check]]:
+        """Yield what is claimed of one group, by metric; an ERROR where that is not defined."""
+        ours, theirs = pair.ours, pair.theirs
+        if self.at_least is not None or self.at_most is not None:
+            limit = Limit(self.at_least, self.at_most)
+            yield self.of, _Claim(group, pair, ours.value, limit, ours.interval, "")
+        for metric, limit in self._changes.items():
+            claim = _Claim(group, pair, None, limit, lambda _: None, "")
+            if theirs is None or theirs.value is None:
+                claim = claim._replace(insufficient="the reference has no values here")
+            elif ours.value is not None:
+                relative = metric == "relative_change"
+                with suppress_errors() as caught:
+                    value, interval = change(ours, theirs, relative=relative)
+                if caught.error is not None:
+                    yield metric, error_check(self._subject, metric, caught.error, group)
+                    continue
+                claim = claim._replace(value=value, interval=interval)
+                held = {limit.holds(float(v)) for v in _within(pair, relative=relative)}
+                if theirs.bounds and len(held) > 1:
+                    low, high = (format_number(end) for end in theirs.bounds)
+                    why = f"the baseline knows `{self.of}` between {low} and {high} only"
+                    claim = claim._replace(insufficient=why)
+                if relative and self._rule == "interval" and interval(self.confidence) is None:
+                    claim = claim._replace(insufficient=_unbounded(theirs, self.confidence))
+            yield metric, claim
+
+    def _is_beyond(self, claim: _Claim, level: float) -> bool:
+        ends = claim.interval(level)
+        known = claim.value is not None and not claim.insufficient and ends is not None
+        return known and ends is not None and claim.limit.excludes(ends)
+
+    def _judge(self, metric: str, claim: _Claim, level: float) -> Check:
+        group, pair, exact, limit, interval, insufficient = claim
+        ours, theirs = pair.ours, pair.theirs
+        is_change = metric in self._changes
+        value, details = None, dict[str, object](missing=ours.missing)
+        if exact is not None:
+            scale = 0.0
+            if metric == "change":
+                scale = max(abs(float(e.value or 0)) for e in (ours, theirs or ours))
+            value = _number(exact, limit, scale)
+            if isinstance(exact, float):
+                details |= before_rounding(exact, value, limit)
+        ends = None if value is None else interval(level)
+        if is_change and theirs is not None:
+            details |= {"reference": _plain(theirs.value), "reference_n": theirs.n}
+        measured = Measurement(
+            value,
+            n=ours.n,
+            interval=ends,
+            confidence=None if ends is None else level,
+            method=ours.method,
+            details=details,
+        )
+        unit: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
+        if is_change:
+            unit = "share" if metric == "relative_change" else ""
+        by_interval = self._rule == "interval" and not insufficient
+        needed = rows_needed(measured.value, ends, limit, ours.n, level) if by_interval else None
+        if needed is not None:
+            measured = replace(measured, details={**measured.details, "rows_needed": needed})
+        remedy = enough(needed)
+        if remedy and is_change:
+            remedy += ", with a reference that grows alike"
+        # a table without rows can fail by their number, but not pass
+        shows = self.of == "rows" and value is not None and not limit.holds(value)
+        return Check.judge(
+            self._subject,
+            metric,
+            measured,
+            limit,
+            rule=self._rule,
+            min_n=0 if shows else 1,
+            group=group,
+            unit=unit,
+            insufficient=insufficient,
+            remedy=remedy,
+            said=self._said(measured, claim, unit, is_change=is_change),
+        )
+
+    def _said(self, measured: Measurement, claim: _Claim, unit: Unit, *, is_change: bool) -> str:
+        """Return what was measured in words."""
+        ours, theirs, limit = claim.pair.ours, claim.pair.theirs, claim.limit
+        own: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
+        what = "`rows`" if self.of == "rows" else f"`{self.of}` of `{self._subject}`"
+        where = what if claim.group is None else f"{what} where {claim.group}"
+        shown = format_value(measured.value, limit, unit)
+        interval = ""
+        if measured.interval is not None:
+            low, high = (format_value(end, limit, unit) for end in measured.interval)
+            level = format_number(measured.confidence or 0, "share")
+            interval = f"{level} interval {low} to {high}, "
+        n = f"n = {ours.n:,}"
+        text = f"{where} is {shown} ({interval}{n})"
+        if is_change and theirs is not None:
+            n += f" against {theirs.n:,}"
+            text = f"{where} can't be compared ({n})"
+            if measured.value is not None:
+                before, now = (format_number(_plain(e.value), own) for e in (theirs, ours))  # type: ignore[arg-type]
+                text = f"{where} went from {before} to {now}, a change of {shown} ({interval}{n})"
+        if ours.missing:
+            has = "row has" if ours.missing == 1 else "rows have"
+            text += f"; {ours.missing:,} {has} a missing value (not counted)"
+        if self.of in _BY_ESTIMATE and self.decide_by == "interval":
+            text += "; the estimate decides"
+        return text
+
+
+def _statistic(owner: str, option: str, given: object) -> str:
+    """Return the name of a statistic."""
+    if isinstance(given, str) and given.startswith("quantile:"):
+        share: object = given.removeprefix("quantile:")
+        with suppress_errors():
+            share = float(str(share))
+        if not isinstance(share, float) or not 0 < share < 1:
+            allowed = "'quantile:' and a share above 0 and below 1, such as 'quantile:0.95'"
+            raise options.refuse(owner, option, allowed, given)
+        return given
+    if given == "quantile":
+        raise options.refuse(owner, option, "a quantile such as 'quantile:0.95'", given)
+    return options.choice(owner, option, given, (*_NAMES, "quantile:0.95"))
+
+
+def _distance(owner: str, option: str, given: object) -> float:
+    return options.number(owner, option, given, at_least=0)
+
+
+def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
+    """Return the key, the number of rows and the state of each group."""
+    state = profile[counter]
+    if isinstance(state, RuleCounts):
+        return [(group.key, group.rows, group) for group in state.groups]
+    if isinstance(state, GroupedStates):
+        return list(state.groups)
+    return [((), profile.rows, state)]
+
+
+def _within(pair: _Pair, *, relative: bool) -> Iterator[Number]:
+    """Yield the change from both ends of a reference that is known between two values only."""
+    theirs = pair.theirs or _NOTHING
+    for end in theirs.bounds or ():
+        yield change(pair.ours, replace(theirs, value=end), relative=relative)[0]
+
+
+def _unbounded(theirs: Estimate, confidence: float) -> str:
+    """Return why a relative change has no interval; empty where the reference is not the cause."""
+    ends = theirs.interval(confidence)
+    if ends is None or not ends[0] <= 0 <= ends[1]:
+        return ""
+    low, high = map(format_number, ends)
+    return f"the interval of the reference, {low} to {high}, contains 0, so a ratio has no bound"
+
+
+def _number(exact: Number, limit: Limit, scale: float) -> int | float:
+    """Return a value as an int or a float that is on the same side of the limit.
+
+    A float that differs from the limit only by rounding is the limit. Integers and decimals are
+    compared exactly: a limit such as 0.1 is then one tenth.
+    """
+    if isinstance(exact, int):
+        return exact
+    if isinstance(exact, float):
+        return snap_to_limit(exact, limit, scale)
+    low, high = (Fraction(repr(e)) if math.isfinite(e) else e for e in (limit.low, limit.high))
+    nearest = float(exact)
+    if exact > high:
+        return max(nearest, math.nextafter(limit.high, math.inf))
+    if exact < low:
+        return min(nearest, math.nextafter(limit.low, -math.inf))
+    return min(max(nearest, limit.low), limit.high)
+
+
+def _plain(value: Number | None) -> int | float | None:
+    return float(value) if isinstance(value, Fraction) else value
