@@ -556,7 +556,7 @@ EXAMPLES = (
     ),
     Example(
         "statistic-mean",
-        mg.Statistic("mean", "age", at_least=30, at_most=60, confidence=0.9, name="age"),
+        mg.Statistic("mean", "age", at_least=42, at_most=60, confidence=0.9, name="age"),
         ladders={"at_least": (20, 30, 46, 47, 60), "confidence": (0.5, 0.9, 0.999)},
     ),
     Example(

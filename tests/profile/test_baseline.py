@@ -323,6 +323,41 @@ def refused(path, text):
     return message.removeprefix(f"{path}: ")
 
 
+def test_moments_are_kept_and_older_files_have_none(path, baseline):
+    assert set(baseline.moments) == {"age", "income", "price", "nan", "inf"}
+    assert mg.Baseline.load(path).moments == baseline.moments
+    data = json.loads(path.read_text())
+    for column in data["columns"]:
+        del column["moments"]
+    path.write_text(signed(data))
+    assert mg.Baseline.load(path).moments == {}
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        {"sum": "1e9999999", "powers": [1, 0, 1, 0, 1]},
+        {"sum": "1/0", "powers": [1, 0, 1, 0, 1]},
+        {"sum": "nan", "powers": [1, 0, 1, 0, 1]},
+        {"sum": "9" * 2_000, "powers": [1, 0, 1, 0, 1]},
+        {"sum": 4.0, "powers": [1, 0, 1, 0, 1]},
+        {"sum": "9", "powers": [1, 0, 1, 0, 1]},
+        {"sum": "4", "powers": [-1, 0, 1, 0, 1]},
+        {"sum": "4", "powers": [1, 0, 1]},
+        {"sum": "4", "powers": ["1", 0, 1, 0, 1]},
+        {"sum": "4"},
+        [4],
+    ],
+    ids=str,
+)
+def test_impossible_moments_are_refused(tmp_path, moments):
+    path = tmp_path / "b.json"
+    mg.Baseline.from_data({"x": [1.5, 2.5]}).save(path)
+    data = json.loads(path.read_text())
+    data["columns"][0]["moments"] = moments
+    assert refused(path, signed(data)).startswith("column 'x': ")
+
+
 def test_truncated_files_are_refused(tmp_path):
     path = tmp_path / "b.json"
     mg.Baseline.from_data({"x": [1.5, 2.5], "c": ["a", "b"]}).save(path)

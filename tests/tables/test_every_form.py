@@ -120,6 +120,7 @@ def reads_labels(y_true):
 
 accuracy = partial(mg.Performance, "accuracy", at_least=0.1)
 gap = partial(mg.Fairness, "demographic_parity_difference", at_most=0.9)
+shift = mg.Statistic("std", "x0", at_least=0.1, max_change=1, by={"some": "x1 == 1", "all": "true"})
 joint = mg.MultivariateDrift(min_samples=20, max_rows=40, folds=2)
 tried = mg.Integration(
     empty="untried", unseen="untried", column_order="untried", thread_safe=False, pure=False, rows=6
@@ -129,6 +130,8 @@ USERS = {
     "completeness": lambda t: mg.Completeness().run(data=t),
     "drift": lambda t: mg.Drift("psi").run(data=t, reference=SHIFTED),
     "drift, reference": lambda t: mg.Drift("ks").run(data=SHIFTED, reference=t),
+    "statistic": lambda t: shift.run(data=t, reference=SHIFTED),
+    "statistic, reference": lambda t: shift.run(data=SHIFTED, reference=t),
     "joint drift": lambda t: joint.run(data=t, reference=SHIFTED),
     "joint drift, reference": lambda t: joint.run(data=SHIFTED, reference=t),
     "features of a model": lambda t: accuracy().run(model=Model(), X=t, y_true=LABELS),
