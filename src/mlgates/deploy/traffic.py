@@ -95,6 +95,11 @@ class Traffic:
         names = {name: None for look in self.looks for name, *_ in look.counts}
         return tuple(name for name in names if name != REQUESTS)
 
+    @property
+    def left_out(self) -> int:
+        """Number of rows of a log that `from_log` left out, because their unit had moved."""
+        return sum(look.left_out for look in self.looks)
+
     def add(
         self,
         *,

@@ -236,11 +236,12 @@ class Canary(Gate):
             gap = ""
             if len(counted) < len(looks):
                 gap = f"`{event}` was counted in {len(counted):,} of {len(looks):,} looks only"
+                gap += "; give its counts for all looks, or leave the other looks out"
             yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:
         """Return how many rows `Traffic.from_log` left out."""
-        lost = sum(look.left_out for look in _traffic(evidence).looks)
+        lost = _traffic(evidence).left_out
         rows = "row of a unit was" if lost == 1 else "rows of units were"
         return f"{lost:,} {rows} left out, because its model or share had changed" if lost else ""
 
@@ -258,42 +259,18 @@ class Canary(Gate):
             "rates": _by_arm(counts.rates),
         }
         few = self._few(counts.requests, event.noun)
-        if self.negligible is not None:
-            requests = counts.requests[0]
-            log_e = sequential.rate_log_e(counts.happened[0], requests, self.negligible)
-            details["e_negligible"] = _exp(log_e)
-            if _p_value(log_e) <= self.promote_error:
-                rate, allowed = counts.rates[0], Limit(at_most=self.negligible)
-                said = f"the rate of `{event.name}` is negligible: "
-                said += f"{format_value(rate, allowed, 'share')} ({counts.text(event.noun)})"
-                return Check.judge(
-                    event.name,
-                    "rate",
-                    Measurement(rate, n=requests, method=_METHOD, details=details),
-                    allowed,
-                    unit="share",
-                    said=said,
-                    rule="significance",
-                    pass_p_value=_p_value(log_e),
-                    pass_significance=self.promote_error,
-                    insufficient=event.wrong,
-                    insufficient_for_pass=event.gap or few,
-                    noun=event.noun,
-                )
+        negligible = self._negligible_check(event, counts, details, few)
+        if negligible is not None:
+            return negligible
         if len(event.looks) > 1:
             details["looks"] = self._history(event, counts)
         ratio, when = sequential.ratio_estimate(*counts.events), ""
         if event.starts:
-            since = [start and _since(event.name, event.looks, start) for start in event.starts]
-            logs = [sequential.ratio_log_e(*c.events, side=side) if c else 0.0 for c in since]
-            worse = max(logs) + math.log(sum(math.exp(each - max(logs)) for each in logs))
-            worse -= math.log(len(logs))
+            worse, strongest = _stages(event, side)
             details["e_worse_stages"] = _exp(worse)
-            latest = since[logs.index(max(logs))]
-            if latest and limit.holds(ratio) and self._significant(worse):
-                of_stage = sequential.ratio_estimate(*latest.events)
-                if not limit.holds(of_stage):
-                    counts, ratio, when = latest, of_stage, ", since a stage began"
+            of_stage = sequential.ratio_estimate(*strongest.events)
+            if self._significant(worse) and limit.holds(ratio) and not limit.holds(of_stage):
+                counts, ratio, when = strongest, of_stage, ", since a stage began"
         ends = self._interval(counts)
         insufficient, remedy = event.wrong, ""
         if math.isnan(ratio):
@@ -340,6 +317,33 @@ class Canary(Gate):
             insufficient=insufficient,
             insufficient_for_pass=event.gap or few,
             remedy=remedy,
+            noun=event.noun,
+        )
+
+    def _negligible_check(
+        self, event: _Event, counts: _Counts, details: dict[str, object], few: str
+    ) -> Check | None:
+        """Return the check of a rate that is shown to be negligible; None for any other."""
+        if self.negligible is None:
+            return None
+        log_e = sequential.rate_log_e(counts.happened[0], counts.requests[0], self.negligible)
+        details["e_negligible"] = _exp(log_e)
+        if _p_value(log_e) > self.promote_error:
+            return None
+        rate, limit = counts.rates[0], Limit(at_most=self.negligible)
+        said = f"the rate of `{event.name}` is negligible: {format_value(rate, limit, 'share')}"
+        return Check.judge(
+            event.name,
+            "rate",
+            Measurement(rate, n=counts.requests[0], method=_METHOD, details=details),
+            limit,
+            unit="share",
+            said=f"{said} ({counts.text(event.noun)})",
+            rule="significance",
+            pass_p_value=_p_value(log_e),
+            pass_significance=self.promote_error,
+            insufficient=event.wrong,
+            insufficient_for_pass=event.gap or few,
             noun=event.noun,
         )
 
@@ -430,6 +434,17 @@ def _counts(event: str, looks: Sequence[Look]) -> _Counts:
     requests = [look.of(REQUESTS) or (0, 0) for look in looks]
     events = [c for c, _ in pairs], [p for _, p in pairs], [look.share for look in looks]
     return _Counts(events, (sum(c for c, _ in requests), sum(p for _, p in requests)))
+
+
+def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
+    """Return the log of the mean e-value since each stage, and the counts since the strongest."""
+    since = [s if s is None else _since(event.name, event.looks, s) for s in event.starts]
+    # a stage that has not begun counts as 1, so that the number of stages stays the same
+    logs = [sequential.ratio_log_e(*c.events, side=side) if c else 0.0 for c in since]
+    most = max(logs)
+    mean = most + math.log(sum(math.exp(log_e - most) for log_e in logs) / len(logs))
+    begun = [(log_e, c) for log_e, c in zip(logs, since, strict=True) if c]
+    return mean, max(begun, key=lambda pair: pair[0])[1]
 
 
 def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
