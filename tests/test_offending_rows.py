@@ -196,6 +196,60 @@ def test_a_file_is_never_held_as_a_whole(tmp_path, monkeypatch):
     assert read[-1] == len(found)
 
 
+QUERIES = {
+    "duckdb": lambda: duckdb.sql("select range as x from range(2000) order by random()"),
+    "polars": lambda: pl.LazyFrame({"x": range(2000)}).select(pl.col("x").shuffle()),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_whose_rows_have_no_fixed_order_is_run_once(name):
+    gate = mg.Schema({"x": mg.Column("int", at_most=1899)})
+    assert sorted(gate.offending_rows(QUERIES[name]())["x"].to_pandas()) == [*range(1900, 2000)]
+
+
+INDEXES = {
+    "duplicates": [0] * N,
+    "several levels": pd.MultiIndex.from_arrays([range(N), ["a"] * N], names=["i", "j"]),
+    "times": pd.date_range("2026-01-01", periods=N, tz="UTC"),
+}
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_any_index_is_kept(name):
+    frame = pd.DataFrame(COLUMNS).set_index(pd.Index(INDEXES[name]))
+    gate, rows = GATES["rule"]
+    pd.testing.assert_frame_equal(gate.offending_rows(frame), frame.iloc[rows])
+
+
+def test_types_are_kept():
+    frame = pl.DataFrame(
+        {"x": [1, -1], "c": ["a", "b"], "d": [[1], [2]]},
+        schema_overrides={"x": pl.Int8, "c": pl.Categorical},
+    )
+    gate = mg.Rule("x > 0")
+    assert gate.offending_rows(frame).schema == frame.schema
+    assert gate.offending_rows(frame.lazy()).schema == frame.schema
+    table = pa.table(
+        {"x": pa.array([1, -1], pa.int8()), "c": pa.array(["a", "b"]).dictionary_encode()}
+    )
+    assert gate.offending_rows(table).schema == table.schema
+
+
+def test_a_table_without_rows_has_none():
+    empty = pd.DataFrame(COLUMNS).head(0)
+    for gate in (mg.Completeness(), mg.Unique(), mg.Schema({"x": "float"}, extra="allow")):
+        assert gate.offending_rows(empty).equals(empty)
+
+
+def test_keys_of_folders_are_columns(tmp_path):
+    for key in ("1", "2"):
+        (tmp_path / f"k={key}").mkdir()
+        pq.write_table(pa.table({"x": [1, -int(key), 3]}), tmp_path / f"k={key}" / "part.parquet")
+    found = mg.Schema({"x": mg.Column("int", at_least=0), "k": "string"}).offending_rows(tmp_path)
+    assert found.select(["x", "k"]).to_pydict() == {"x": [-1, -2], "k": ["1", "2"]}
+
+
 def test_leakage_needs_the_reference():
     gate = mg.Leakage("x")
     data, reference = {"x": [1.0, 2.0, 3.0, 2.0]}, {"x": [2, 3, 9]}

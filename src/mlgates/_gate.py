@@ -228,9 +228,10 @@ class Gate(options.OptionsByName):
         -------
         table
             The rows in their order, in a table of the same type; a pandas frame keeps its index. Of
-            a polars LazyFrame it is a DataFrame, of files and streams, which are read in batches
-            and need not fit into memory, an Arrow table. Rows count whatever share of them the gate
-            allows. The table has no rows if none breaks the rule.
+            files, which are read in batches and need not fit into memory, and of streams it is an
+            Arrow table. Queries are run once, into memory: a polars LazyFrame gives a DataFrame, a
+            DuckDB relation an Arrow table. Rows count whatever share of them the gate allows. The
+            table has no rows if none breaks the rule.
 
         Raises
         ------
@@ -257,6 +258,9 @@ class Gate(options.OptionsByName):
             msg = f"{self.name}: `offending_rows` is for gates that judge each row "
             msg += f"({', '.join(able)}), not for {type(self).__name__}"
             raise OptionError(msg)
+        from mlgates.tables.rows import run_query, take_rows
+
+        data = run_query(data)
         given = Evidence({"data": data, **evidence}, also=self.needs | self.optional_evidence)
         missing = sorted(name for name in self.needs if not given.offers(name))
         if missing:
@@ -265,8 +269,6 @@ class Gate(options.OptionsByName):
         given.collect_requests(name, self.request_counts)
         rows = self.offending(given)
         given.raise_failed_request(name)
-        from mlgates.tables.rows import take_rows
-
         return take_rows(data, given.source("data"), np.unique(rows))
 
     def __repr__(self) -> str:

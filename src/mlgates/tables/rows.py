@@ -19,7 +19,7 @@ from mlgates.tables.containers import column_at, is_instance_of, kind_of, names_
 from mlgates.tables.objects import is_missing
 from mlgates.tables.source import Source, as_source, collected
 
-__all__ = ["UNSEEN", "Rows", "rows_like", "take_rows"]
+__all__ = ["UNSEEN", "Rows", "rows_like", "run_query", "take_rows"]
 
 #: a text that no model has seen as a category
 UNSEEN = "mlgates: a category never seen"
@@ -180,9 +180,8 @@ def rows_like(value: Any, *, request: bool = False) -> Rows:
 def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
     """Return the rows of a table with the given numbers, which are in ascending order.
 
-    A table in memory keeps its type, and a pandas frame its index. A polars LazyFrame gives a
-    DataFrame. Files, DuckDB relations and streams are read in batches and give an Arrow table.
-    `source` is the source of the table.
+    A table in memory keeps its type, and a pandas frame its index. Files are read in batches, and
+    give an Arrow table, as streams do. `source` is the source of the table.
 
     Examples
     --------
@@ -193,8 +192,24 @@ def take_rows(table: Any, source: Source, where: npt.NDArray[np.int64]) -> Any:
     kind = kind_of(table)
     if kind in ("pandas", "polars", "arrow", "numpy", "mapping", "sequence"):
         return _take(table, where)
-    taken = source.arrow(rows=where)
-    return sys.modules["polars"].from_arrow(taken) if kind == "lazy" else taken
+    return source.arrow(rows=where)
+
+
+def run_query(table: Any) -> Any:
+    """Return the result of a lazy table in memory, and any other table unchanged.
+
+    Two runs of a query may give their rows in different orders, so that row numbers of one mean
+    nothing in the other.
+
+    Examples
+    --------
+    >>> run_query({"x": [1]})
+    {'x': [1]}
+    """
+    kind = kind_of(table)
+    if kind == "lazy":
+        return collected(table)
+    return as_source(table).arrow() if kind == "duckdb" else table
 
 
 def _length(value: Any) -> int:
