@@ -18,7 +18,7 @@ _PERMUTED = 2_000
 
 
 class ClassifierTest(NamedTuple):
-    """The result of `classifier_test`; NaN where a fold lacks a side."""
+    """The result of `classifier_test`; all are NaN if a fold has rows of one table only."""
 
     #: mean of the folds' areas under the ROC curve, on rows that were not trained on
     area: float
@@ -44,7 +44,7 @@ def classifier_test(
     features : ndarray of shape (n, columns)
         Numbers without infinities, or codes of categories from 0 to 254; NaN where missing.
     positive : ndarray of bool, shape (n,)
-        The set of each row.
+        Whether each row is from the first of the two sets of rows.
     fold : ndarray of int, shape (n,)
         The fold of each row, from 0. Equal rows must share a fold.
     categorical : ndarray of bool, shape (columns,)

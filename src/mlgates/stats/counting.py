@@ -161,10 +161,11 @@ def _range(points: Values, dtype: np.dtype[Any]) -> tuple[Any, Any, Mask, Mask]:
 def to_common_type(x: Values, y: Values) -> tuple[Values, Values]:
     """Return two sorted arrays in one type such that all comparisons between them are unchanged.
 
-    If a type represents the values of both arrays exactly, both are converted to it. If there is
-    none (64-bit integers beyond 2**53 and fractions, negative integers and those from 2**63), each
-    value is replaced by the sum of its `ranks_of` among the integers of one array. Values of the
-    other array between the same two integers then become equal.
+    If a type represents the values of both arrays exactly, both are converted to it. There is no
+    such type for integers beyond 2**53 together with fractions, and for negative integers together
+    with integers from 2**63 on. In these cases each value is replaced by a rank: the number of
+    integers of one of the arrays that are less than the value, plus the number that are less than
+    or equal to it. Values of the other array between the same two integers get the same rank.
 
     Examples
     --------
@@ -221,7 +222,10 @@ class Edges:
 
     @property
     def ends(self) -> tuple[Values, Values]:
-        """The least and the greatest value that count as equal to each point, as two arrays."""
+        """The least and the greatest value that count as equal to each point, as two arrays.
+
+        They are the point minus and plus its `reach`.
+        """
         if self.reach is None or not self.reach.any():
             return self.points, self.points
         return self.points - self.reach, self.points + self.reach
@@ -258,7 +262,7 @@ class Cells:
     ordered : bool
         Whether the cells have an order, which categories do not.
     positions : numpy.ndarray of int64, shape (k,)
-        Positions of the cells in `Edges.labels`, or among the categories.
+        For each cell, its position in the list `Edges.labels`, or in the list of categories.
     """
 
     reference: Counts
@@ -313,7 +317,10 @@ def quantile_edges(reference: Values, bins: int) -> Edges:
 
 
 def quantile_ranks(n: int, bins: int) -> Counts:
-    """Return the ranks, from 1, of the order statistics of `n` values at ``i / bins``.
+    """Return the ranks of the order statistics that are the quantiles at ``i / bins``.
+
+    There are ``bins - 1`` of them, for ``i`` from 1. `n` is the number of values, and ranks count
+    from 1 for the least value.
 
     Examples
     --------
@@ -332,7 +339,7 @@ def edges_at(
     *,
     neighbours: tuple[Values, Values] | None = None,
 ) -> Edges:
-    """Compute the result of `quantile_edges` from the quantiles and the number of values at them.
+    """Return the edges of `quantile_edges`, given the quantiles and counts of values at them.
 
     Parameters
     ----------
@@ -362,9 +369,11 @@ def edges_at(
 def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats | None:
     """Return the distance up to which a value differs from each atom by rounding alone.
 
-    An atom is a point that is a cell of its own. The distance is 1e-9 of the gap to the nearest
-    other atom, or to the nearest other point if there is only one atom. If a value of the sample is
-    nearer than that, it is 1e-9 of the gap to this value. It is 0 for points that are no atoms.
+    An atom is a point that is a cell of its own, and `atoms` says which points are atoms. `below`
+    and `above` are the next smaller and the next greater value of the sample. The distance is 1e-9
+    of the gap between the atom and the nearest other atom, or the nearest other point if there is
+    only one atom. If a value of the sample is within that distance, the result is 1e-9 of the gap
+    between the atom and that value. It is 0 for points that are not atoms.
     """
     if len(points) < 2 or not atoms.any() or points.dtype.kind != "f":
         return None
@@ -380,9 +389,10 @@ def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats 
 
 
 def snapped(values: Values, edges: Edges) -> Values:
-    """Return sorted values in which those that differ from an atom by rounding alone equal it.
+    """Replace values that differ from an atom by rounding alone by the atom; return all values.
 
-    An atom is a point that is a cell of its own; ``edges.reach`` is the largest such difference.
+    An atom is a point that is a cell of its own. A value is replaced if its distance from the atom
+    is at most the atom's ``edges.reach``. `values` are sorted, and so is the result.
     """
     first, last = edges.ends
     if values.dtype.kind != "f" or first is last:
@@ -397,9 +407,10 @@ def snapped(values: Values, edges: Edges) -> Values:
 def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: int) -> Edges:
     """Compute the result of `quantile_edges` from stored counts, without the reference's values.
 
-    `low` and `high` are the numbers of values below each point, and up to it. The sorted, distinct
-    points must include the finite quantiles at ``i / bins``. Quantiles at ``i / (k * bins)``
-    include them for any ``k``.
+    `low` and `high` are the numbers of values below each point, and up to it. `ends` has the number
+    of all values and of infinite ones, and `bins` is the number of cells of equal share. The
+    sorted, distinct points must include the finite quantiles at ``i / bins``; the quantiles at
+    ``i / (k * bins)`` do so for any whole ``k``.
 
     Examples
     --------
@@ -466,7 +477,8 @@ def count_stored(low: Counts, high: Counts, ends: Ends, edges: Edges) -> Counts:
 def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Counts:
     """Count the values of an unsorted array in each cell of `count_sorted`, without sorting them.
 
-    NaN is not counted. `ends` are computed if not given.
+    NaN is not counted. `ends` are the number of values without NaN and of infinite ones, if the
+    caller has counted them; by default they are counted here.
 
     Examples
     --------
@@ -494,9 +506,10 @@ def count_unsorted(values: Values, edges: Edges, ends: Ends | None = None) -> Co
 
 
 def _count_passes(values: Values, points: Values, compare: np.ufunc) -> Counts:
-    """Return for each point how many values compare as true with it, with one pass per point.
+    """Return for each point how many values fulfil ``compare(values, point)``.
 
-    `compare` is a comparison such as `numpy.less`.
+    `compare` is a comparison such as `numpy.less`. All values are compared with one point after
+    another, which is fast for few points.
     """
     rest = len(values) % _PASS
     whole, last = values[: len(values) - rest], values[len(values) - rest :]

@@ -32,11 +32,12 @@ _CHANGED = math.log(1e5)
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     """Return the cells (bins) of a test, cut at quantiles of both samples together.
 
-    In a small sample, some values reach the share of a cell by chance. If only one sample decided
-    about cells, such a value would be a cell of its own and would seem rarer in the other sample.
-    Here a value is a cell of its own in two cases: its share of both samples together is at least
-    half that of a cell, or its counts (or the counts between it and the next value) differ more
-    between the samples than chance explains.
+    In a small sample, some values are by chance so frequent that each fills a cell. If the cells
+    were cut at quantiles of one sample only, such a value would be a cell of its own and would seem
+    rarer in the other sample. Here a value is a cell of its own in two cases. In the first, its
+    share of both samples together is at least half that of a cell. In the second, its counts in the
+    two samples differ more than chance explains. The values between two neighbouring points become
+    a cell of their own in the second case only.
 
     Parameters
     ----------
@@ -211,7 +212,10 @@ def cramers_v(reference: Counts, current: Counts) -> float:
 
 
 def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
-    """Return the share of each cell in its sample; a single NaN for both if a sample is empty."""
+    """Return the share of each cell in the reference and in the current sample, as two arrays.
+
+    If a sample is empty, both arrays are a single NaN.
+    """
     m, n = int(reference.sum()), int(current.sum())
     if m == 0 or n == 0:
         return np.full(1, math.nan), np.full(1, math.nan)
@@ -334,7 +338,9 @@ def _group_starts(pooled: Counts, enough: float) -> Counts:
 def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
     """Return an upper bound of the p-value of the most uneven cell; 1 if the bound exceeds 0.00001.
 
-    It bounds the probability that any cell is as uneven between two samples of one distribution.
+    The most uneven cell is the one in which the shares of the two samples differ most, compared
+    with what chance explains. The result is at least the probability that two samples of one
+    distribution have any cell that is as uneven.
 
     Parameters
     ----------
@@ -358,7 +364,11 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
 
 
 def _neg_log_pvalues(reference: Counts, current: Counts, m: int, n: int) -> Floats:
-    """Return ``-log(p)`` for each cell, with `p` the bound that `one_sided_pvalue` describes."""
+    """Return ``-log(p)`` for each cell, with `p` the bound of the p-value of its two counts.
+
+    `m` and `n` are the sizes of the two samples. `one_sided_pvalue` uses the largest of these
+    numbers, and describes the bound.
+    """
     both = reference + current
     # Hoeffding's bound for sampling without replacement: exp(-T KL(a / T, m / (m + n))).
     surprise = special.rel_entr(reference, both * (m / (m + n)))

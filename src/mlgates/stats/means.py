@@ -32,7 +32,8 @@ def mean_interval(
     values : ndarray of shape (n,)
         Finite numbers.
     weight : ndarray of shape (n,), optional
-        Weights that are not negative. The number of rows is then the effective one.
+        Weights that are not negative. The number of rows is then the effective number,
+        ``(sum w)**2 / sum w**2``.
     confidence : float
         Level of the two-sided interval.
 
@@ -117,8 +118,9 @@ def median_interval(
 ) -> tuple[float, float] | None:
     """Return a confidence interval of the median; its two ends are values of the sample.
 
-    With weights, the ranks follow from the effective number of rows, and the ends are weighted
-    quantiles.
+    Without weights, the binomial distribution gives the ranks of the two values. With weights, the
+    number of rows in that distribution is the effective one, ``(sum w)**2 / sum w**2``, and the
+    ends are weighted quantiles.
 
     Parameters
     ----------

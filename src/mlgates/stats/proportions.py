@@ -1,9 +1,9 @@
 """Intervals and tests of proportions: one sample, two samples (also paired), several groups.
 
-Two models on the same rows are a paired sample. Discordant rows are those that one model gets
-right and the other wrong: `gained` are right for the first model only, `lost` for the second only.
-With weights, a count is its share of the weight times the effective number of rows, and need not
-be an integer.
+Two models on the same rows are a paired sample. Discordant rows are those that one model gets right
+and the other wrong: `gained` are right for the first model only, `lost` for the second only. With
+weights, a count is the share of the total weight that these rows have, times the effective number
+of rows ``(sum w)**2 / sum w**2``. It need not be an integer.
 
 The largest difference among k groups that are equal grows with k. Pairs of groups are therefore
 compared with quantiles of the studentized range (Tukey), not of the normal distribution.
@@ -290,7 +290,8 @@ def tango_interval(
     Parameters
     ----------
     gained, lost, rows : float or array_like
-        Rows that only the first, or only the second model counts, and all rows; they are broadcast.
+        Number of rows that only the first model gets right, of rows that only the second model gets
+        right, and of all rows; they are broadcast.
     confidence : float
         Level of the two-sided interval.
 
@@ -439,9 +440,10 @@ def range_sf(q: npt.ArrayLike, k: int) -> Floats:
 
 
 def _range_parts(q: float) -> tuple[Floats, Floats, Floats]:
-    """Return the points and the logarithms of which `range_sf` builds its integrand.
+    """Return the arrays from which `range_sf` computes the integral for one range `q`.
 
-    They are the points ``z``, ``log Phi(z)`` and ``log(1 - Phi(z - q) / Phi(z))``.
+    They are the points ``z`` at which the integrand is computed, and at each of them the logarithms
+    ``log Phi(z)`` and ``log(1 - Phi(z - q) / Phi(z))``.
     """
     z = np.arange(-_REACH, _REACH + q, _STEP)
     below = special.log_ndtr(z)

@@ -147,12 +147,12 @@ def exceedance_interval(exceeding: float, n: float, confidence: float = 0.95) ->
 
 
 class Dependence(NamedTuple):
-    """How strongly successive calls depend on each other, and what the calls are worth.
+    """How far successive calls depend on each other, and how many independent calls equal them.
 
-    `lag_1` is the autocorrelation of successive calls and `inflation` the factor by which
-    dependence increases the variance of a share. `effective` is the number of independent calls
-    that the calls are worth; `effective_beyond` is the same, computed only from which calls exceed
-    a quantile.
+    `lag_1` is the autocorrelation of successive calls. `inflation` is the factor by which
+    dependence increases the variance of a share of the calls. `effective` is the number of calls
+    divided by that factor: so many independent calls would give the same variance.
+    `effective_beyond` is computed in the same way, but only from which calls exceed a quantile.
     """
 
     lag_1: float
@@ -177,14 +177,20 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     -------
     Dependence
         `lag_1` is the autocorrelation of the ranks of successive calls, 0 if all are equal.
+        `inflation`, at least 1, is the factor by which dependence increases the variance of a
+        share. `effective` is the number of calls divided by it, at least 1. `effective_beyond` is
+        the same for the series of calls beyond quantiles alone.
 
     Notes
     -----
-    The inflation of the variance of a share is ``1 + 2 * (sum of autocorrelations)``, with the sum
-    by Geyer's initial monotone sequence. It is the largest of four series: the ranks, and the
-    indicators of calls beyond the quantile and beyond the quantiles halfway and three quarters of
-    the way from it to the end. An inflation that independent calls give by chance counts as 1. If
-    the calls beyond a quantile are in few clusters, the estimate is poor and is increased by the
+    The inflation of a series is ``1 + 2 * (sum of autocorrelations)``, with the sum by Geyer's
+    initial monotone sequence. It is computed for four series, and the largest result is returned.
+    The first series has the ranks of the latencies. The others have a 1 for each call above a
+    quantile, and a 0 for each other call. These quantiles are the given one and two nearer to the
+    end: at 0.9, 0.95 and 0.975 for a share of 0.9, and at 0.1, 0.05 and 0.025 for a share of 0.1.
+
+    An inflation that independent calls could give by chance counts as 1. If the calls above a
+    quantile are in few clusters, their inflation is estimated poorly. It is then multiplied by the
     squared ratio of the quantiles of Student's t and of the normal distribution.
 
     References
@@ -221,7 +227,8 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
 def _beyond_chance(inflation: float, lag_1: float, n: int) -> float:
     """Return an inflation of the variance, or 1 if independent calls could give it by chance.
 
-    The inflation is that of `_inflation` for `n` calls; less than 1 is returned as 1.
+    `inflation` and the autocorrelation `lag_1` are the results of `_inflation` for a series of `n`
+    calls. The result is at least 1.
     """
     chance = inflation <= 1 + _BY_CHANCE / math.sqrt(n) and lag_1 <= _LAG_BY_CHANCE / math.sqrt(n)
     return 1.0 if chance else max(inflation, 1.0)
@@ -251,7 +258,7 @@ def _inflation(series: Floats) -> tuple[float, float]:
 
 
 def _pairs(correlation: Floats) -> Floats:
-    """Return the sums of autocorrelations at lags 0 and 1, 2 and 3, and so on."""
+    """Return the sum of the autocorrelations at lags 0 and 1, that at lags 2 and 3, and so on."""
     pairs: Floats = correlation[: len(correlation) // 2 * 2].reshape(-1, 2).sum(axis=1)
     return pairs
 

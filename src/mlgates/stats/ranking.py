@@ -112,7 +112,9 @@ def delong(
 class AreaDifference(NamedTuple):
     """Two areas under the ROC curve, and the variance of the first minus the second.
 
-    `variance` is DeLong's. `unseen` is to be added to it if few rows differ between the two scores.
+    `variance` is DeLong's. If the two scores differ on few rows only, it is too small, because a
+    sample may contain none of these rows. `unseen` is what to add to it for that reason, 0 in all
+    other cases.
     """
 
     areas: tuple[float, float]
@@ -129,7 +131,8 @@ def area_difference(
 ) -> AreaDifference:
     """Return the AUC of two scores on the same rows, and the variance of their difference.
 
-    The arguments are those of `delong`. `unseen` of the result is computed by `unseen_variance`.
+    The arguments are those of `delong`, with the second score as `other`. `unseen_variance`
+    computes the field `unseen` of the result.
 
     Examples
     --------
@@ -153,18 +156,21 @@ def area_difference(
 
 
 def unseen_variance(moves: Sequence[Floats], sizes: Sequence[float]) -> float:
-    """Return what to add to the variance of a difference of AUCs if few rows differ in placement.
+    """Return what to add to the variance of a difference of AUCs if the scores differ on few rows.
 
-    Where two scores differ much on a few rows only, a sample may contain none of them in the
-    smaller class, and the variance of the placements is too small. To each class are then added one
-    row that gained and one that lost, as Agresti and Min do for paired proportions. They move by
-    the root of ``sum(move**4) / sum(move**2)``, the typical size of moves that matter. Nothing is
-    added where more than 8 % of the rows move, counted as ``sum(move**2)**2 / sum(move**4)``.
+    The placement of a row is the share of rows of the other class that it is ranked correctly
+    against, and the move of a row is its placement by the first score minus that by the second. If
+    only few rows move, a sample may contain none of them in the smaller class. The variance of the
+    moves is then too small. To each class are therefore added one row that moves up and one that
+    moves down, as Agresti and Min do for paired proportions. Each moves by the root of
+    ``sum(move**4) / sum(move**2)``, which is the typical size of a move. Nothing is added if more
+    than 8 % of the rows of each class move, where the number of rows that move is taken as
+    ``sum(move**2)**2 / sum(move**4)``.
 
     Parameters
     ----------
     moves : sequence of ndarray
-        For each class, the difference of the placements of its rows.
+        For each class, the moves of its rows.
     sizes : sequence of float
         For each class, its number of rows; with weights, the effective number.
 
@@ -199,10 +205,13 @@ def _areas_and_placements(
     *,
     difference: bool,
 ) -> tuple[Floats, Floats, Mask, Floats | None]:
-    """Return the areas, the placements, the classes and the weights that `delong` computes with.
+    """Return the areas of k scores, the placements of the rows, their classes and their weights.
 
-    With `difference`, the placements of the second score are subtracted from those of the first.
-    Rows of weight 0 are left out of all but the areas.
+    The placement of a row is the share of rows of the other class that it is ranked correctly
+    against. The first item has shape (k,), the second shape (k, n). With ``difference=True``, the
+    second item has shape (k - 1, n): the placements by the first score minus those by each other
+    score. The third item is true for positive rows. The last one is None without weights. Rows of
+    weight 0 are left out of the last three items.
     """
     positive, vectors = np.asarray(true, np.bool_), [np.asarray(score) for score in scores]
     if weight is None:
@@ -340,7 +349,11 @@ def _twice_won(
 
 
 def _shares(won: Values, totals: tuple[Any, Any], positive: Mask) -> Floats:
-    """Return the share of pairs that each row wins, from the results of `_twice_won`."""
+    """Return the share of pairs that each row wins, given the two results of `_twice_won`.
+
+    `won` is twice the number of pairs that each row wins, and `totals` are the sizes of both
+    classes. A pair is one positive and one negative row.
+    """
     hits, misses = totals
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(won / np.where(positive, 2 * misses, 2 * hits))
@@ -358,7 +371,12 @@ def _weighted_area(placed: Floats, positive: Mask, weight: Floats) -> float:
 
 
 def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats:
-    """Return the covariance matrix of the mean placements of k scores, summed over both classes."""
+    """Return the covariance matrix of the areas of k scores, from the placements of the rows.
+
+    `placed` has shape (k, n): the share of rows of the other class that each row is ranked
+    correctly against. The area of a score is the mean placement in either class. The result, of
+    shape (k, k), is the sum of the covariance matrices of these means in the two classes.
+    """
     total = np.zeros((len(placed), len(placed)))
     for rows in (positive, ~positive):
         values, n = placed[:, rows], 0.0
@@ -381,9 +399,10 @@ def _covariance(placed: Floats, positive: Mask, weight: Floats | None) -> Floats
 def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[float, Floats]:
     """Return the area under the ROC curve, and the influence of each row on it.
 
-    The sum of the squared influences is DeLong's variance, except for the factors ``n / (n - 1)``
-    of the classes. The influence on a mean of areas is the mean of the influences. Arguments and
-    influences have shape (n,).
+    The influence of a row is the derivative of the area with respect to the row's weight, times
+    that weight. The sum of the squared influences is DeLong's variance, except for the factors
+    ``n / (n - 1)`` of the classes. A row's influence on the mean of several areas is the mean of
+    its influences on them. Arguments and influences have shape (n,).
 
     Examples
     --------

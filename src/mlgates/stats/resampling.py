@@ -42,8 +42,9 @@ _POISSON = np.searchsorted(
 class Resampled(NamedTuple):
     """A bootstrap interval, and the method that gave it.
 
-    `interval` is None where `how` is "degenerate" (all draws are equal) or "undefined" (too many
-    draws have no value).
+    `how` is "BCa" or "percentile" if there is an interval. `interval` is None if `how` is
+    "degenerate" (the statistic is the same for all resamples) or "undefined" (too many resamples
+    have no value).
     """
 
     interval: tuple[float, float] | None
@@ -215,9 +216,10 @@ def row_counts(
 ) -> Iterator[Values]:
     """Yield how often each of n rows is drawn in each resample, in batches of shape ``(b, n)``.
 
-    From 10,000 rows on, each count is drawn from the Poisson distribution of mean 1, the limit of
-    the multinomial one; the size of a resample then has the standard deviation ``sqrt(n)``.
-    `strata` is one code per row: each stratum keeps its number of rows.
+    `strata` has one code per row, such as its class. If it is given, each resample has as many rows
+    of each code as the sample. Without it, and from 10,000 rows on, each count is drawn from the
+    Poisson distribution of mean 1, the limit of the multinomial one; the size of a resample then
+    varies with the standard deviation ``sqrt(n)``.
 
     References
     ----------

@@ -1,7 +1,8 @@
-"""Tests that stay valid however often they are looked at: e-values of counts, and a detector.
+"""Tests that stay valid however often their result is read: e-values of counts, and a detector.
 
-An e-value is at least 0 and has an expectation of at most 1 if the null hypothesis is true. The
-e-values here belong to processes: over all looks together, the probability of ever reaching
+Events are counted in looks: a look is one reading of the counts, of all requests since the look
+before. An e-value is at least 0 and has an expectation of at most 1 if the null hypothesis is true.
+The e-values here are valid over all looks together: the probability that any of them reaches
 ``1 / alpha`` is at most alpha. They are returned as logarithms, which never overflow.
 """
 
@@ -59,7 +60,8 @@ def ratio_log_e(
     Parameters
     ----------
     candidate, production : array_like of shape (looks,)
-        Number of events in each look.
+        Number of events in each look, that is, since the look before, among the requests of each
+        arm.
     share : array_like of shape (looks,)
         Probability that a request was routed to the candidate. Looks with a share of 0 or 1 have no
         comparison and don't count.
@@ -94,7 +96,9 @@ def ratio_estimate(
 ) -> float:
     """Return the ratio of event rates at which as many candidate events are expected as counted.
 
-    Rates pooled over looks of different shares would be wrong where the base rate changes.
+    A look is one reading of the counts. The numbers expected in each look are added up. Dividing
+    the rates over all looks instead would be wrong if both the share and the base rate change
+    between looks.
 
     Parameters
     ----------
@@ -138,6 +142,8 @@ def ratio_interval(
     upper: float,
 ) -> tuple[float, float]:
     """Return the ratios of event rates that are not refuted, valid at any number of looks.
+
+    A look is one reading of the counts.
 
     Parameters
     ----------
@@ -220,7 +226,12 @@ def ratio_scale_needed(
 
 
 def _scale_needed(slopes: Floats, e_value: float) -> float | None:
-    """Return by which factor exponents must grow until their mean reaches an e-value."""
+    """Return by which factor the counts must grow until a mean of likelihood ratios is an e-value.
+
+    `slopes`, of shape (32,), are the logarithms of these likelihood ratios for the counts as they
+    are; they grow in proportion to the counts. `e_value` is the e-value to reach. None if no growth
+    is enough.
+    """
     wanted, rising = math.log(e_value), slopes > 0
     if not rising.any():
         return None
@@ -238,10 +249,11 @@ def beta_log_e(
 ) -> float:
     r"""Return the log e-value that counts are not split by a stated share.
 
-    The likelihood is averaged over a beta distribution of the share of `first`, as a whole or its
-    part above or below `share`. With ``side="both"`` it tests whether requests were routed as
-    stated. With a prior of (1, 1) and one side it is the count test of Lindon and Malek, which
-    compares the rates of two arms.
+    The e-value is the mean likelihood ratio of other shares against the stated one. The other
+    shares have a beta distribution. For ``side="both"`` all of it is used, and the test is whether
+    requests were routed as stated. For one side, only its part above or below `share` is used. With
+    a prior of (1, 1) and one side this is the count test of Lindon and Malek, which compares the
+    rates of two arms.
 
     Parameters
     ----------
@@ -279,7 +291,11 @@ def beta_log_e(
 def _beta_log_e(
     first: int, second: int, p: float, q: float, prior: tuple[float, float], *, one_sided: bool
 ) -> float:
-    """Return the log e-value against the share p = 1 - q, on both sides or above p."""
+    """Return the log e-value against the share `p` of `first`; `q` is ``1 - p`` without rounding.
+
+    The other shares, those of the alternative, are on both sides of `p`, or with `one_sided` only
+    above it. `prior` has the parameters of their beta distribution.
+    """
     a, b = first + prior[0], second + prior[1]
     log_p, log_q = math.log(p), math.log(q)
     whole = float(special.betaln(a, b) - special.betaln(*prior))
@@ -302,8 +318,9 @@ def _beta_log_e(
 def rate_log_e(events: int, requests: int, limit: float) -> float:
     """Return the log e-value that the rate of events is below a limit.
 
-    The likelihood ratio against `limit` is averaged over 32 smaller rates, with the weights of
-    `ratio_log_e`. Without an event, about ``5.83 / limit`` requests give an e-value of 20.
+    The e-value is a weighted mean, over 32 rates smaller than `limit`, of the likelihood ratio of
+    that rate against `limit`. The 32 rates are between ``0.05 * limit`` and `limit`, and most of
+    them are near `limit`. Without an event, about ``5.83 / limit`` requests give an e-value of 20.
 
     Parameters
     ----------
@@ -349,7 +366,11 @@ def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: floa
 
 
 def _rate_exponents(events: int, requests: int, limit: float) -> Floats:
-    """Return the log likelihood ratios of smaller rates against a limit, shape (32,)."""
+    """Return the log likelihood ratios of 32 rates, each smaller than a limit, against the limit.
+
+    The 32 rates are ``limit / r`` for the fixed ratios ``r`` of this module, which are above 1. The
+    result has shape (32,). `events` of `requests` requests have the event.
+    """
     others: Floats = np.log1p(-np.expm1(-_LOG_RATIOS) * limit / (1 - limit))
     return -events * _LOG_RATIOS + (requests - events) * others
 
@@ -407,7 +428,11 @@ def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats,
 
 
 class _Looks:
-    """Counts of events of looks with a comparison, added up where the share is equal."""
+    """The event counts of many looks; looks with the same share are added up.
+
+    A look is one reading of the counts, and its share is the probability that a request was routed
+    to the candidate. Looks with a share of 0 or 1 are left out, because they compare nothing.
+    """
 
     def __init__(
         self, candidate: npt.ArrayLike, production: npt.ArrayLike, share: npt.ArrayLike
@@ -421,13 +446,21 @@ class _Looks:
         self.logit: Floats = special.logit(self.share)
 
     def bracket(self) -> tuple[float, float]:
-        """Return two log ratios far outside of those that differ in their likelihood."""
+        """Return a lower and an upper log ratio that are certainly beyond any ratio to be found.
+
+        The likelihood hardly changes below the first and above the second one.
+        """
         if not len(self.logit):
             return -_FAR, _FAR
         return -float(self.logit.max()) - _FAR, -float(self.logit.min()) + _FAR
 
     def exponents(self, log_ratio: "float | Floats", side: Side) -> Floats:
-        """Return the log likelihood ratios of the ratios of the mixture, shape (..., 32)."""
+        """Return the log likelihood ratios of 32 ratios of rates against a null ratio.
+
+        `log_ratio` is the logarithm of the null ratio, or an array of such logarithms. The 32
+        ratios are greater or less than it, according to `side`. The result has the shape of
+        `log_ratio`, followed by 32.
+        """
         steps = _LOG_RATIOS if side == "greater" else -_LOG_RATIOS
         theta: Floats = special.expit(np.asarray(log_ratio)[..., None] + self.logit)
         change = np.log1p(theta[..., None] * np.expm1(steps))
@@ -436,14 +469,22 @@ class _Looks:
 
 
 def _log_mean(exponents: Floats) -> Floats:
-    """Return the logarithm of the weighted mean of exponentials along the last axis."""
+    """Return the logarithm of the weighted mean of likelihood ratios, given their logarithms.
+
+    `exponents` are these logarithms, 32 along the last axis, which the result lacks. The weights
+    are fixed and sum to 1.
+    """
     terms = exponents + _LOG_WEIGHTS
     most = terms.max(axis=-1)
     return np.asarray(most + np.log(np.exp(terms - most[..., None]).sum(axis=-1)))
 
 
 def _root(function: Callable[[Floats], Floats], low: float, high: float) -> float:
-    """Return where an increasing function of arrays becomes 0, between two numbers."""
+    """Return where an increasing function becomes 0 between two numbers, to 13 digits.
+
+    `function` takes an array of points and returns the value at each of them. It is negative at
+    `low` and not at `high`.
+    """
     while high - low > 1e-13 * max(1.0, abs(low), abs(high)):
         points = np.linspace(low, high, 17)
         # the number of inner points at which the function is negative

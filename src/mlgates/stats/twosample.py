@@ -67,8 +67,9 @@ class Bounded(NamedTuple):
 class PointCounts(NamedTuple):
     """The numbers of values of a sample below and up to each of some points.
 
-    `low` counts the values below each point, `high` those up to it, `n` all values, `neg_inf` and
-    `pos_inf` the infinite ones.
+    `low` has the number of values below each point, and `high` the number up to and including it.
+    `n` is the number of all values. `neg_inf` and `pos_inf` are the numbers of values that are -inf
+    and inf.
     """
 
     low: Counts
@@ -141,10 +142,12 @@ def ks_distance(x: Values, y: Values) -> float:
 
 
 def _search(x: Values, y: Values, best: int, start: Counts, width: int) -> tuple[int, Counts]:
-    """Return the largest distance at ends of blocks, and the blocks inside which it may be larger.
+    """Return the largest KS distance at ends of blocks, and the blocks that may have a larger one.
 
-    A block is a run of `width` successive values of `x`, and `start` are the positions of the first
-    ones. Distances are whole numbers, ``n * m * |F - G|``; `best` is the largest one known before.
+    A block is a run of `width` successive values of `x`, and `start` has the position of the first
+    value of each block. A distance is a whole number, ``n * m * |F - G|``. `best` is the largest
+    distance that was known before. The first item is the largest distance now known, at least
+    `best`. The second item has the start positions of the blocks that may contain a larger one.
     """
     n, m = len(x), len(y)
     stop = np.minimum(start + width, n)
@@ -173,8 +176,9 @@ def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
     """Return the p-value of the number of values that lie beyond the extremes of another sample.
 
     Under equal distributions, the `k` largest of all ``n + m`` values are all from the sample of
-    `n` with probability ``prod (n - i) / (n + m - i)`` for ``i < k``. The p-value is twice the
-    smaller one of both ends, at most 1. It is conservative with ties.
+    `n` with probability ``prod (n - i) / (n + m - i)`` for ``i < k``. The same holds for the `k`
+    smallest. The p-value is twice the smaller one of the two probabilities, for `low` and for
+    `high`, and at most 1. It is conservative with ties.
 
     Parameters
     ----------
@@ -273,10 +277,13 @@ def ks_pvalue(distance: float, n: int, m: int) -> float:
 
 
 def _counted_paths(steps: int, small: int, large: int) -> float:
-    """Return 1 minus the share of lattice paths that stay within `steps` of the diagonal.
+    """Return the probability that the KS distance of two samples is at least a number of steps.
 
-    Such a path is the order in which the values of both samples alternate; its greatest distance
-    from the diagonal is the KS distance.
+    `small` and `large` are the sizes of the samples, and both have one continuous distribution.
+    Sorted together, their values form a path on a lattice: a step across for a value of the one
+    sample, a step up for a value of the other. The greatest distance of the path from the diagonal
+    is the KS distance, and `steps` is this distance in units of 1 / lcm(small, large). The result
+    is 1 minus the share of paths that stay nearer to the diagonal.
     """
     common = math.gcd(small, large)
     down, across = small // common, large // common
@@ -469,8 +476,8 @@ def wasserstein_between(
     reference, current : PointCounts
         Counts of both samples.
     beyond : float
-        Sum of the distances from the outermost points of all values of the current sample beyond
-        them. If it is NaN or infinite, the distance is undefined.
+        For values of the current sample below the first point or above the last one: the sum of
+        their distances from that point. If it is NaN or infinite, the result is undefined.
 
     Examples
     --------
