@@ -198,7 +198,7 @@ def _missing_like(*operands: Value) -> Value:
 
 def _compare_constants(sign: str, left: Any, right: Any) -> bool:
     if isinstance(left, date | Moment):
-        left, right = _in_ticks(left, "ns", right), _in_ticks(right, "ns", left)
+        left, right = _in_ticks(left, "ns"), _in_ticks(right, "ns")
     return _COMPARE[sign][1](left, right)
 
 
@@ -305,7 +305,7 @@ def _compare_times(sign: str, left: pa.Array, right: Any) -> pa.Array:
     if not isinstance(right, pa.Array):
         unit = "day" if pa.types.is_date32(left.type) else left.type.unit
         _need_same_zone(_zone(left), _zone(right))
-        return _compare_whole(sign, _ticks(left), _in_ticks(right, unit, left))
+        return _compare_whole(sign, _ticks(left), _in_ticks(right, unit))
     _need_same_zone(_zone(left), _zone(right))
     if left.type == right.type:
         return _COMPARE[sign][0](left, right)
@@ -354,7 +354,7 @@ def _need_same_zone(left: object, right: object) -> None:
         raise TypeMismatchError(msg)
 
 
-def _in_ticks(moment: date | Moment, unit: str, _: object) -> Fraction:
+def _in_ticks(moment: date | Moment, unit: str) -> Fraction:
     """Return a date or timestamp constant as a number of units since 1970."""
     if isinstance(moment, Moment):
         ticks = Fraction(moment.nanoseconds, 10**9)
@@ -587,7 +587,11 @@ def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
 
 
 def _common_decimals(left: Any, right: Any, *, whole: bool) -> tuple[Any, Any]:
-    """Convert both operands to decimals; to the same type if `whole`."""
+    """Convert the two operands to decimals, each with its own decimal places unless `whole`.
+
+    With `whole`, both become the same type, which has the decimal places and digits of the larger
+    operand, so that their unscaled integers can be compared or divided.
+    """
     if not whole:
         return _as_decimal(left, _scale(left)), _as_decimal(right, _scale(right))
     scale, digits = max(_scale(left), _scale(right)), max(_digits(left), _digits(right))

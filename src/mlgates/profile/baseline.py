@@ -60,12 +60,14 @@ class Baseline:
     Create it by `Baseline.from_data` or `Baseline.load`, and give it, or the path of its file, as
     ``reference=`` of a run.
 
-    Of a numeric column the order statistics at ``i / 360`` are kept. A PSI with bins that divide
-    360 is the same as from the rows, and a KS distance is known to 1/360. Of a text or bool column
-    the values and their counts are kept if the column is categorical. It is not if it has more than
-    1,000 distinct values, or more than 20 with fewer than two rows each on average, or a text of
-    more than 200 characters. Names, identifiers and free text are therefore not stored, except in
-    columns of at most 20 distinct values, or with two rows or more for each.
+    The baseline has the order statistics at ``i / 360`` of each numeric column. A PSI with a number
+    of bins that divides 360 is the same as if it were computed from the rows, and a KS distance is
+    known to 1/360. The baseline has the values of a text or bool column, and their counts, if the
+    column is categorical. A column is not categorical if it has more than 1,000 distinct values, if
+    it has more than 20 and they occur in fewer than two rows each on average, or if it has a text
+    of more than 200 characters. Names, identifiers and free text are therefore not stored, except
+    in columns that have at most 20 distinct values, or at most 1,000 that occur in two rows or more
+    each on average.
 
     Parameters
     ----------
@@ -134,8 +136,8 @@ class Baseline:
         Raises
         ------
         EvidenceError
-            If `data` is not a table, has no rows, only missing cells, or no column that is to be
-            excluded.
+            If `data` is not a table, has no rows, or has only missing cells, or if it lacks a
+            column that `exclude` names.
         OptionError
             If `exclude` is not a sequence of different names.
         """
@@ -316,8 +318,9 @@ Reference = Profile | Baseline
 def is_identifier(frequencies: Frequencies) -> bool:
     """Return whether the values of a column are identifiers, names or free text, not categories.
 
-    They are if there are more than 1,000 distinct values, or more than 20 with fewer than two rows
-    each on average, or a text of more than 200 characters.
+    The result is True in three cases: there are more than 1,000 distinct values; there are more
+    than 20, and they occur in fewer than two rows each on average; a text has more than 200
+    characters.
 
     Examples
     --------

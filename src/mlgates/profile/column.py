@@ -67,7 +67,7 @@ class ColumnView:
     Parameters
     ----------
     array : pyarrow.ChunkedArray or pyarrow.Array
-        The column, as its source normalised it.
+        The column in plain Arrow types, as `Source.batches` yields it.
     field : Field
         Its name and type.
     sweep : Sweep, optional
@@ -396,7 +396,8 @@ def _last_eight_bytes(
 ) -> npt.NDArray[np.uint64]:
     """Return the last eight bytes of each text as an integer; a shorter text is used whole.
 
-    `data` has the bytes of the texts, and `offsets` the position of each of them, plus `first`.
+    `data` has the bytes of all texts, one text after another. The first byte of text i is at
+    position ``offsets[i] - first``.
     """
     # Only the bytes of these texts are copied, after eight zeros.
     begin, end = int(offsets[0] - first), int(offsets[-1] - first)

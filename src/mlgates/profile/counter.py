@@ -50,10 +50,7 @@ class State:
         raise NotImplementedError
 
     def finalize(self) -> None:
-        """Compute what is otherwise computed on first access.
-
-        The scan calls this in its own threads, so that the work is done in parallel.
-        """
+        """Compute now the results that are otherwise computed on first access."""
 
     def to_parts(self) -> tuple[Any, ...]:
         """Return the values from which `from_parts` can build the state again.

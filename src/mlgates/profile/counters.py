@@ -135,7 +135,8 @@ def first_true(mask: Mask, most: int = SHOWN) -> npt.NDArray[np.intp]:
 def violations_at(mask: Mask, view: ColumnView) -> Violations:
     """Return `Violations` from a mask that is true where a value violates the rule.
 
-    The mask has one element per row, or one per value that is not missing.
+    The mask has one element per row of the column, or one for each of its values that are not
+    missing.
     """
     rows = first_true(mask, view.shown)
     if len(mask) < view.rows and len(rows):
@@ -146,7 +147,10 @@ def violations_at(mask: Mask, view: ColumnView) -> Violations:
 def matching(
     view: ColumnView, matches: Callable[[Any], Any], *, allowed: bool, by_row: bool = True
 ) -> Violations:
-    """Count the values for which a function returns true, or if they are `allowed`, the others.
+    """Count the values that break a rule, given a function that tests values.
+
+    The values for which the function returns false break the rule if `allowed` is True; those for
+    which it returns true break the rule if `allowed` is False.
 
     Parameters
     ----------
@@ -155,7 +159,7 @@ def matching(
     matches : callable
         Takes an Arrow array without dictionary and returns a bool for each value, null for null.
     allowed : bool
-        Whether matching values are allowed, so that the others are violations.
+        Whether the values for which `matches` returns true are allowed, or forbidden.
     by_row : bool
         Whether to match row by row. If False, or if the column is dictionary-encoded, each distinct
         value is matched once.
@@ -193,7 +197,12 @@ def _value_set(
     type_: pa.DataType,
     given: pa.DataType,
 ) -> pa.Array:
-    """Convert values to the type of a column; cached, so that it is done once for all batches."""
+    """Convert values to the type of a column, as `same_values` does; the result is cached.
+
+    The conversion is therefore done once for all batches. `types` are `types_of(values)`: they only
+    separate values in the cache that are equal in Python, such as 1 and True. `given` is the type
+    of the column in the user's table.
+    """
     return exact.same_values(values, type_, given)
 
 
@@ -489,7 +498,7 @@ class NumericSample(ColumnCounter):
 
     @property
     def subsumed_by(self) -> Distribution:
-        """The distribution of the same column, which contains the same values, sorted."""
+        """The counter of the distribution of the same column, which has the same values, sorted."""
         return Distribution(self.column)
 
     def count(self, batch: BatchView) -> Sample:
@@ -506,9 +515,9 @@ class AtPoints(ColumnCounter):
     """Count the values less than each of some points, and those less than or equal to it.
 
     They are counted without sorting. The points are finite, sorted and distinct. With `tails`, the
-    state also has the sum of the distances of all values beyond the outermost points from these
-    points. Values that differ from a point by no more than its `reach` count as equal to it;
-    `reach` is 0 by default. Decimals are counted as doubles.
+    state also has a sum of distances: of each value below the first point from that point, and of
+    each value above the last point from that point. Values that differ from a point by no more than
+    its `reach` count as equal to it; `reach` is 0 by default. Decimals are counted as doubles.
 
     Examples
     --------
@@ -618,9 +627,10 @@ class Occurrences(_ValuesCounter):
 def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
     """Return the counter of a column of the data that can be compared with its reference.
 
-    `side` is the column's distribution in the reference. With `edges`, only the values in each cell
-    between these are counted, unless the reference is so small that the cells of a test depend on
-    both tables (see `cuts_together`). Without `edges`, the values themselves are compared.
+    `side` is the column's distribution in the reference. With `edges`, the counter counts the
+    values in each cell (bin) between these edges. If the reference is so small that cells are cut
+    at quantiles of both tables together (see `cuts_together`), it counts the whole distribution, as
+    it does without `edges`.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
@@ -639,12 +649,12 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
 
 
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
-    """Return whether a reference is so small that its quantiles depend much on chance.
+    """Return whether a reference is too small to cut the cells of a test at its quantiles alone.
 
-    In a small sample, some of many equally frequent values reach the share of a cell by chance. If
-    such a value became a cell (bin) of its own, its share would seem to have dropped in the data.
-    For such a reference, the cells of a test are therefore cut at quantiles of both tables
-    together.
+    `side` is the reference's distribution, and `edges` are its quantiles. In a small sample, some
+    of many equally frequent values are by chance so frequent that each fills a cell (bin). Such a
+    value would be a cell of its own, and its share would seem to have dropped in the data. For such
+    a reference, the cells are therefore cut at quantiles of both tables together.
     """
     if not isinstance(side, Ordered):
         return False

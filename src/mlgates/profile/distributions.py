@@ -275,7 +275,7 @@ class Sample(State):
 
         One by one, each result would take its own passes over the values. The buckets are released
         at the end, because those of all columns would take a quarter of the memory of a table.
-        Nothing is done if both samples were compared before.
+        Nothing is done if these two samples were compared with each other before.
 
         Parameters
         ----------

@@ -30,8 +30,8 @@ Positions: TypeAlias = npt.NDArray[np.intp]
 class _Part(NamedTuple):
     """The values of some consecutive rows.
 
-    `rows` are the positions of the rows that have a value, None if all have. `start` is the row
-    number of the first row.
+    `rows` are the positions, among these rows, of the rows that have a value; None if all have one.
+    `start` is the number, in the table, of the first of these rows.
     """
 
     values: Values

@@ -35,9 +35,9 @@ class GroupState(NamedTuple):
 
 @dataclass(frozen=True)
 class GroupedStates(State):
-    """The states of a counter for each group of rows, in order of first appearance.
+    """The states of a counter for each group of rows, in order of the groups' first rows.
 
-    Row numbers in the states count the rows of the group.
+    Row numbers in the state of a group are positions among the rows of that group, from 0.
     """
 
     groups: tuple[GroupState, ...] = ()
@@ -88,8 +88,9 @@ def _subclasses(of: type[State]) -> list[type[State]]:
 class Grouped(Counter):
     """Apply a counter to each group of rows, or to one slice.
 
-    A group has the same values in the columns `by`. If the condition of the slice is a function, it
-    gets each batch as a `pyarrow.Table` of the columns in `read`.
+    The rows of a group have the same values in the columns `by`. With a `slice`, a pair of a name
+    and a condition, the counter is applied only to the rows for which the condition is true. A
+    condition that is a function gets each batch as a `pyarrow.Table` of the columns in `read`.
 
     Examples
     --------

@@ -120,8 +120,9 @@ def unpack_keys(columns: Sequence[Any], groups: int) -> list[tuple[object, ...]]
 class MissingBy(Counter):
     """Count missing cells of some columns, in groups of rows or in one slice.
 
-    A group has the same values in the columns `by`. Cells that equal one of `values` count as
-    missing, compared as by `In`. The condition of a `slice` is a `Condition`.
+    The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
+    a `Condition`, and has the rows for which the condition is true. Cells that equal one of
+    `values` count as missing; they are compared as by the counter `In`.
 
     Examples
     --------
@@ -262,10 +263,11 @@ def columns_of(condition: RowCondition, read: tuple[str, ...] = ()) -> tuple[str
 def condition_answers(
     subject: str, condition: RowCondition, batch: BatchView, read: tuple[str, ...] = ()
 ) -> tuple[Mask, Mask]:
-    """Return in which rows a condition is true, and in which its answer is missing.
+    """Return a mask of the rows for which a condition is true, and one of those without an answer.
 
-    A function gets a `pyarrow.Table` of the columns in `read`. `subject` names the condition in
-    errors.
+    A row has no answer if the condition depends on a missing value. A condition that is a function
+    gets a `pyarrow.Table` of the columns in `read`, or of all columns if `read` is empty. `subject`
+    names the condition in errors.
     """
     if isinstance(condition, Condition):
         columns = {}

@@ -24,8 +24,8 @@ Positions = npt.NDArray[np.int64]
 class _Part(NamedTuple):
     """The hashes of the keys of some consecutive rows.
 
-    `rows` are the positions of the rows that have a key, None if all have. `start` is the row
-    number of the first row.
+    `rows` are the positions, among these rows, of the rows that have a key; None if all have one.
+    `start` is the number, in the table, of the first of these rows.
     """
 
     hashes: RowHashes
@@ -41,7 +41,8 @@ class KeyHashes(State):
     n : int
         Rows with a key.
     missing : int
-        Rows without one, because a column of the key is missing, or all of them.
+        Rows without a key. A row has no key if it has a missing value in a column of the key, or
+        with the option `missing_is_value` only if all its columns of the key are missing.
     count : int
         Rows that repeat the key of an earlier row.
     rows : tuple of int
@@ -80,11 +81,11 @@ class KeyHashes(State):
         return rows[order[1:][repeated]]
 
     def shared_with(self, other: "KeyHashes") -> tuple[Positions, tuple[tuple[int, int], ...]]:
-        """Return the rows that have a key of another table, and the first of them with a partner.
+        """Return the rows with a key that another table also has, and matching rows of that table.
 
-        The first result has the row numbers of all such rows. The second one has pairs for the
-        first of them: the number of the row, and that of a row with the same key in the other
-        table.
+        The first item has the row numbers of all such rows. The second item has, for the first few
+        of them, a pair of row numbers: of the row, and of a row of the other table that has the
+        same key.
 
         Examples
         --------
@@ -186,8 +187,9 @@ class KeyCounter(Counter):
     key : tuple of str
         The columns, at least one.
     missing_is_value : bool
-        Whether a row with a missing value has a key, in which missing equals missing. A row without
-        any value has none.
+        If True, a missing value counts as a value like any other, equal to all missing values, so
+        that rows with it have a key. Only rows in which all columns are missing have no key. If
+        False, a row with any missing value has no key.
 
     Examples
     --------

@@ -27,7 +27,7 @@ class _RowNumbers(State):
 
 @dataclass(frozen=True)
 class _ViolatingRows(Counter):
-    """Keep the row numbers of all violations that another counter would count."""
+    """Find the row numbers of all violations that a given counter would count."""
 
     counter: Counter
 

@@ -112,7 +112,9 @@ def translate(pattern: str) -> str:
 def _to_re2(kind: str, text: str, flags: str, literal: str | None) -> str:
     """Translate one token of a Python regular expression to the syntax of RE2.
 
-    `kind` is the name of the group of `_PART` that matched the token.
+    `kind` is the name of the group of `_PART` that matched the token, and `text` is the token.
+    `flags` are the letters of the expression's flags, such as "is". `literal` is the character that
+    the token means, if the token is a plain or escaped character, else None or empty.
     """
     fixed = {"group": "(?:", "close": text, "start": r"\A", "end": r"\z", "line": r"\z"}
     if kind in fixed:
@@ -131,7 +133,11 @@ def _to_re2(kind: str, text: str, flags: str, literal: str | None) -> str:
 
 
 def _is_last(parts: list[str]) -> bool:
-    """Return whether the rest of a translated expression matches no further characters."""
+    """Return whether the rest of a translated expression matches no further characters.
+
+    `parts` are the tokens of the rest in the syntax of RE2: it may contain ends of groups, and
+    other branches of ``|``, which are not the branch before the rest.
+    """
     depth = 0
     for part in parts:
         if part == "|" and depth == 0:
@@ -146,7 +152,10 @@ def _is_last(parts: list[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _characters(flags: str, part: str) -> str:
-    """Return an RE2 character class with all characters that one token of a pattern matches."""
+    """Return an RE2 character class with all characters that one token of a pattern matches.
+
+    `part` is the token, and `flags` are the letters of the pattern's flags, such as "is".
+    """
     characters = _every_character()
     if "i" not in flags and "\\" not in part and part[1] != "^":
         characters = "".join(map(chr, range(ord(min(part)), ord(max(part)) + 1)))

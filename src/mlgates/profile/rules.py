@@ -84,9 +84,11 @@ class RuleCounts(State):
 class RuleCounter(Counter):
     """Count the rows that break a condition: in the whole table, in groups, or in one slice.
 
-    `by` are columns whose values make the groups. A condition that is a callable gets each batch as
-    a `pyarrow.Table` of the columns in `read`, and returns one bool per row, null for a missing
-    answer.
+    The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
+    a condition, and has the rows for which that condition is true. A condition that is a callable
+    gets each batch as a `pyarrow.Table` of the columns in `read`, and returns one bool per row,
+    null for a missing answer. With `shows_missing`, the row numbers that are kept include rows with
+    a missing answer.
 
     Examples
     --------

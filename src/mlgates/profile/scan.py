@@ -142,7 +142,7 @@ class Profile:
         return _Scan(source, counters, columns).run(n_jobs)
 
     def select(self, columns: Collection[str]) -> "Profile":
-        """Return the profile of some columns; counters that read other columns are left out."""
+        """Return the profile of some columns, with those counters that read no other column."""
         return Profile(
             self.rows,
             {name: field for name, field in self.schema.items() if name in columns},
@@ -156,7 +156,7 @@ class Profile:
         Raises
         ------
         KeyError
-            If neither was counted.
+            If neither the counter nor another one with the same counts was counted.
         Exception
             The exception that the counter raised in the scan.
         """
@@ -248,10 +248,11 @@ class Profile:
 
 
 class _Merger:
-    """Merge the states of one counter for successive batches pairwise, not one after another.
+    """Merge the states of one counter, batch by batch, in such an order that little is copied.
 
-    Each state is then merged log(n) times. One after another, the states of all earlier batches
-    would be copied again and again.
+    A state is merged with the one before it when it covers as many batches. For n batches, each row
+    is then copied about log(n) times. If each batch were merged with all earlier ones at once, the
+    states of the earlier batches would be copied for every batch.
     """
 
     def __init__(self) -> None:
@@ -286,7 +287,8 @@ class _Merger:
 class _Counted(NamedTuple):
     """The result of counting in one batch of rows.
 
-    It has the states of counters and, if they were counted by column, the column and its profile.
+    `states` has the state of each counter. `view` and `profile` are the column and its profile, if
+    the counters read one column; they are None for counters that read several columns.
     """
 
     view: ColumnView | None

@@ -43,8 +43,8 @@ class QuantileSketch(State):
     spread : float
         Scale of the sample, see `mlgates.stats.twosample.spread`; NaN if it is not known.
     beyond : float
-        Sum of the distances from the outermost points of all values beyond them; NaN if it is not
-        known.
+        Sum of distances: of each value below the first point from that point, and of each value
+        above the last point from that point. NaN if it is not known.
 
     Examples
     --------

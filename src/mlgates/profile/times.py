@@ -41,9 +41,10 @@ class Gap(NamedTuple):
 class Spans(NamedTuple):
     """Intervals of time, disjoint and in order, that together contain all timestamps of a column.
 
-    They summarise the timestamps. Each span has its `first` and its `last` timestamp, the length of
-    the largest gap in it (`inner_gap`), and the timestamp before that gap (`after`). `exact` is
-    False where further timestamps may be in that gap.
+    They summarise the timestamps. Each field is an array with one element per span: its `first` and
+    its `last` timestamp, the length of the largest gap between timestamps in the span
+    (`inner_gap`), and the timestamp just before that gap (`after`). `exact` is False if the summary
+    cannot exclude that there are more timestamps in that gap, so that it may be shorter.
     """
 
     first: npt.NDArray[Any]
@@ -155,7 +156,8 @@ class TimestampState(State):
     furthest : int, optional
         The newest timestamp of all.
     longest : int, optional
-        Gaps of up to this length may be summarised. None if gaps are not measured.
+        The longest gap, in ticks, across which two spans may be joined to save memory. None if gaps
+        are not measured.
     spans : tuple of arrays
         The fields of `Spans`, of timestamps that are not in the future.
     pending : tuple of arrays
@@ -215,9 +217,10 @@ class TimestampState(State):
 
 
 def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> Spans:
-    """Add timestamps to spans of time, and join spans if there are too many.
+    """Return spans of time with more timestamps added; spans are joined if there are too many.
 
-    Gaps of more than `longest` ticks are kept.
+    `pending` are arrays of these timestamps. Spans are not joined across gaps of more than
+    `longest` ticks.
     """
     if not pending:
         return spans

@@ -87,7 +87,11 @@ def computed(answer: Any) -> Any:
 
 
 def _read(answer: Any) -> Any:
-    """Return an object's values through the first protocol that its class has."""
+    """Read the values of an object of another library; return any other object unchanged.
+
+    The first of these forms that the class of the object has is used: a numpy array (copied from
+    another device first), ``to_numpy``, ``to_pandas``, an Arrow stream or array, a sequence.
+    """
     kind = type(answer)
     if hasattr(kind, "__array__"):
         on_device = next((name for name in ("cpu", "get") if hasattr(kind, name)), None)
@@ -283,9 +287,10 @@ def is_finite(value: Any) -> bool:
 def same_answers(left: npt.NDArray[Any], right: npt.NDArray[Any], rtol: float) -> Mask:
     """Return a mask of the rows with the same answer in both arrays.
 
-    Labels must be equal, and numbers equal within `rtol`, relative to the larger of the two. A
-    larger difference is allowed if rounding of the largest answer explains it. The arrays have
-    shape (n,) or (n, k).
+    Labels must be equal. Two numbers must differ by at most `rtol` times the larger of the two. A
+    larger difference is also allowed if it is as small as the rounding error of the largest number
+    in the arrays. Both arrays have shape (n,) or (n, k); for arrays of different shapes no row is
+    the same.
 
     Examples
     --------

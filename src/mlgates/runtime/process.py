@@ -74,9 +74,11 @@ class SubprocessHost:
         self._not_sent = ""  # why the model can't be sent to a new interpreter
 
     def perform(self, job: Job) -> list[Reply]:
-        """Return a reply for each call of a job; if the child ended meanwhile, all are "stopped".
+        """Return a reply for each call of a job.
 
-        Raises EvidenceError when no child can load the model.
+        If the child ended before it answered, all replies are "stopped".
+
+        Raises EvidenceError if no child can load the model.
         """
         calls = len(job.inputs) * max(job.rounds, 1)
         timeout = self._timeout * calls
@@ -132,7 +134,11 @@ class SubprocessHost:
 
 @contextmanager
 def served(model: object, timeout: float | None) -> Iterator[Serve]:
-    """Yield a function that performs jobs in this process, or in a child with a time limit."""
+    """Yield a function that performs jobs: in this process, or in a child with a time limit.
+
+    If `timeout` is None, the calls are made in this process and have no limit. Otherwise it is the
+    limit in seconds of each call, and the child is killed at the end of the block.
+    """
     if timeout is None:
         yield partial(perform, model)
     else:

@@ -216,7 +216,7 @@ def from_pandas(name: str, series: Any) -> ArrowColumn:
 def matrix_of(frame: Any) -> Any | None:
     """Return the one array in which a pandas frame stores all its numbers; None if there is none.
 
-    Taking the columns of such a frame one by one takes longer than to sort them.
+    Reading this array is much faster than taking the columns of the frame one by one.
     """
     types = set(frame.dtypes)
     if len(types) != 1 or not all(isinstance(t, np.dtype) and t.kind in "biuf" for t in types):

@@ -213,11 +213,12 @@ def same_values(
 def stored_values(
     values: Iterable[object], type_: pa.DataType, given: pa.DataType | None = None
 ) -> tuple[pa.Array, npt.NDArray[np.intp]]:
-    """Convert those values that a column of this type can contain, and return their positions, too.
+    """Convert those values that a column of this type can contain; return them and their positions.
 
-    Values that no cell can equal are left out. Numbers are those of `exact`; a bool is not a
-    number, and a text equals only texts. `given` is the type of the column before it was read, if
-    that was float16 and `type_` is float32.
+    The first item is an Arrow array of the type. The second item has the position in `values` of
+    each of its elements. Values that no cell can equal are left out. Numbers are converted as
+    `exact` does; a bool is not a number, and a text equals only texts. `given` is the type of the
+    column before it was read, if that was float16 and `type_` is float32.
 
     Examples
     --------

@@ -34,7 +34,7 @@ _FORMATS = {
 
 @dataclass(frozen=True)
 class _Part:
-    """One file of a folder: its columns, its rows, and the keys in the names of its folders."""
+    """One file of a folder: its path, columns, rows, and the keys in the names of its folders."""
 
     path: Path
     #: its path below the folder
@@ -138,7 +138,11 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _is_hidden(path: Path, shown: str) -> bool:
-    """Return whether a file or folder is left out; raise EvidenceError for a link to a folder."""
+    """Return whether a file or folder is left out; raise EvidenceError for a link to a folder.
+
+    It is left out if its name begins with a dot or an underscore, except for folders
+    ``_key=value``. `shown` is its path below the folder that is read, for the error.
+    """
     is_folder = path.is_dir()
     if path.name.startswith(".") or (
         path.name.startswith("_") and not (is_folder and "=" in path.name)

@@ -53,10 +53,11 @@ def row_hashes(columns: Sequence[tuple[pa.ChunkedArray, Field]]) -> RowHashes:
     Returns
     -------
     numpy.ndarray of uint64, shape (2, n)
-        Rows are equal if their values are: numbers by value whatever their type (1, 1.0 and
-        Decimal("1.00") are equal, a decimal with a fraction is its nearest double), times by their
-        moment whatever their unit, a date like midnight without a zone, null like NaN. Different
-        rows have the same pair of hashes with a probability of about 2**-128.
+        Equal rows have equal hashes, and rows are equal if all their values are. Numbers of
+        different types are equal if their values are, such as 1, 1.0 and Decimal("1.00"); a decimal
+        with a fraction equals its nearest double. Times are equal if they mean the same moment,
+        whatever their unit. A date equals its midnight without a time zone, and null equals NaN.
+        Different rows have the same pair of hashes with a probability of about 2**-128.
 
     Raises
     ------
@@ -100,7 +101,8 @@ def mixed(words: Words) -> Words:
 def _words(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
     """Return two 64-bit words for each cell of a column, and a tag for the kind of its value.
 
-    The tag makes the hashes of values of different kinds differ, such as those of 1 and "1".
+    The words depend on the value alone. They are hashed together with the tag, which makes the
+    hashes of values of different kinds differ, such as those of 1 and "1".
     """
     kind, array = field.kind, encoding.decode(array)
     if kind in ("nested", "unreadable"):
@@ -239,7 +241,8 @@ def _hashes_of_block(
     """Return the hash of each text of a block: a sum over its words of eight bytes.
 
     `starts` and `lengths` are the positions and sizes of the texts in bytes. `words` has, for each
-    byte, the eight bytes from there on as an integer.
+    byte of the block, that byte and the seven after it as an integer. `factor` is an odd number
+    that selects the hash function.
     """
     total = lengths.astype(np.uint64) * np.uint64(factor)
     rows: Any = slice(None)

@@ -1,10 +1,9 @@
 """Convert columns of Python objects to Arrow, if the types of all cells belong together.
 
-A family of types is, for example, all integers. A column that mixes families is unreadable.
-
 Arrow alone infers the type from the first cells and converts the others: True becomes 1.0 after a
 float, a timestamp loses its time of day after a date, and nanoseconds are cut off. Here the types
-of all cells are compared first. A column that mixes families is unreadable, never converted.
+of all cells are compared first. Types that can be stored together are a family, such as all types
+of integers. A column that mixes families is unreadable, and is never converted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -136,8 +135,9 @@ def is_missing(value: object) -> bool:
 class _UnreadableError(Exception):
     """No Arrow type can store the cells of a column.
 
-    The arguments are the problem, as the end of a sentence about the column, and a name for its
-    type.
+    It is raised with two arguments. The first is the problem, as the end of a sentence that begins
+    with the column: "holds integers of more than 76 digits; convert them to text or float". The
+    second is the text to show as the type of the column, such as "int".
     """
 
 

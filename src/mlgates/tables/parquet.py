@@ -153,7 +153,11 @@ class _Leaf(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """How to read one row group: how many rows at a time, and which columns to keep encoded."""
+    """How to read one row group: how many rows at a time, and which columns to keep encoded.
+
+    `rows` is the number of rows of the group, and `at_a_time` the number to read at once. `packed`
+    are the paths of the columns to keep dictionary-encoded.
+    """
 
     rows: int
     at_a_time: int
@@ -166,9 +170,10 @@ class _Plan(NamedTuple):
 class _Layout:
     """The columns to read from a file, and how to read its row groups with bounded memory.
 
-    Encoded sizes say little about sizes in memory: a dictionary of one long text repeated a
-    million times takes a few bytes. So texts of a dictionary stay encoded where they are many times
-    larger than the file, and the number of rows of a batch follows from the longest of them.
+    The size of a column in the file says little about its size in memory: one long text that is
+    repeated a million times takes a few bytes in the file, where it is stored once in a dictionary.
+    Columns of such texts are therefore kept encoded if they are many times larger in memory, and
+    the number of rows to read at a time is computed from the longest text.
     """
 
     path: Path
@@ -233,9 +238,11 @@ class _Layout:
     def _rows_of_texts(
         self, group: int, leaf: _Leaf, chunk: Any, values_per_row: float
     ) -> tuple[int, bool]:
-        """Return how many rows of a column of texts to read at a time.
+        """Return how many rows of a text column to read at a time, and whether to keep it encoded.
 
-        Also return whether to keep the column dictionary-encoded.
+        `chunk` is the metadata of the column in row group number `group`. `values_per_row` is the
+        mean number of texts in a row, which is above 1 for lists. The second item is True if the
+        column must stay dictionary-encoded.
         """
         size, encodings = chunk.total_uncompressed_size, set(chunk.encodings)
         if encodings & _DICTIONARY:

@@ -116,7 +116,8 @@ class Rows:
     def constant(self, i: int, cell: str | None) -> Any:
         """Return the rows with column number `i` set to one text, or to null, in all rows.
 
-        None if the column can't hold that value.
+        `cell` is the text, or None for null. The result is None if the column can't hold that
+        value.
         """
         if not self._keys:
             return None

@@ -16,7 +16,8 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 def sampled(source: Source, columns: Sequence[str], rows: int, most: int, seed: int) -> pa.Table:
     """Return some columns of a table: of all rows, or of a random sample without replacement.
 
-    A larger table is read twice, so that a hash of each row and the sample are in memory.
+    A table of more than `most` rows is read twice: once for a hash of each row, and once for the
+    rows of the sample. Only the hashes and the sample are then in memory, not the table.
 
     Parameters
     ----------

@@ -312,7 +312,11 @@ def _open_relation(relation: Any) -> Source:
 
 
 def _taken(batches: Iterator[pa.Table], rows: npt.NDArray[np.int64]) -> Iterator[pa.Table]:
-    """Yield those rows of each batch that have one of the given numbers in the whole table."""
+    """Yield the rows of some batches that have one of the given row numbers.
+
+    Rows are numbered from 0 through all batches, and `rows` is in ascending order. Each batch gives
+    one table, which may be empty.
+    """
     start = 0
     for batch in batches:
         first, last = np.searchsorted(rows, [start, start + len(batch)])
