@@ -137,8 +137,8 @@ def ended(
 ) -> tuple[float, float, float]:
     """Shares of rollouts that were rolled back and promoted, and the median look of the end."""
     back, forth = first(rolled), first(promoted)
-    fails = (back <= forth) & (back < LOOKS)
-    passes = (forth < back) & (forth < LOOKS)
+    fails = (back <= forth) & (back < rolled.shape[1])
+    passes = (forth < back) & (forth < rolled.shape[1])
     looks = np.minimum(back, forth)[fails | passes] + 1
     median = float(np.median(looks)) if len(looks) else np.nan
     return float(fails.mean()), float(passes.mean()), median
@@ -249,6 +249,41 @@ def users(draws: int) -> None:
         print(f"| {name} | {fails} % | {splits} % |")
 
 
+def moved(draws: int) -> None:
+    """Users who return while the share rises, so that some of them move to the candidate."""
+    people, each, looks, shares = 3_000, 10, 45, (0.01, 0.1, 0.5)
+    every = np.repeat(shares, looks // len(shares))
+    names = ("share of the event's look", "share of the user's first row, else left out")
+    print("| true ratio | an event counts at the | rolled back | promoted |")
+    print("| --- | --- | --- | --- |")
+    for true in (1.0, 1.5, 2.0):
+        rng = np.random.default_rng([6, round(10 * true)])
+        ends: dict[str, list[tuple[bool, bool]]] = {name: [] for name in names}
+        for _ in range(draws):
+            new = rng.random(people)[:, None] < every
+            chance = rng.beta(0.18, 8.82, people)[:, None]
+            came = rng.multinomial(each, np.full(looks, 1 / looks), people) > 0
+            start = came.argmax(axis=1)
+            arm = new[np.arange(people), start]
+            event = came & (rng.random(came.shape) < np.minimum(np.where(new, true, 1) * chance, 1))
+            event &= new == arm[:, None]
+            own = event & (every == every[start][:, None])
+            for name, flags in zip(names, (event, own), strict=True):
+                had, at = flags.any(axis=1), flags.argmax(axis=1)
+                cells: Cells = []
+                for share in shares:
+                    of = [at[had & who & (every[at] == share)] for who in (arm, ~arm)]
+                    c, p = (np.cumsum(np.bincount(o, minlength=looks)).astype(float) for o in of)
+                    cells.append((c, p, share))
+                back = (estimate(cells) > LIMIT) & (log_e(cells, 1.0, 1) >= np.log(WORSE))
+                forth = log_e(cells, LIMIT, -1) >= np.log(NOT_WORSE)
+                fails, passes, _ = ended(back[None], forth[None])
+                ends[name].append((bool(fails), bool(passes)))
+        for name, flags in ends.items():
+            fails, passes = map(percent, np.mean(flags, axis=0))
+            print(f"| {true:g} | {name} | {fails} % | {passes} % |")
+
+
 def split(draws: int) -> None:
     print("| true share | ERROR of the split within 60,000 requests | peeked chi-square at 0.001 |")
     print("| --- | --- | --- |")
@@ -305,6 +340,8 @@ def main() -> None:
     late(few)
     print(f"\n## Users who return ({few:,} draws)\n")
     users(few)
+    print(f"\n## Users who move ({max(few // 5, 1):,} draws)\n")
+    moved(max(few // 5, 1))
     print("\n## The split\n")
     split(draws)
     print(f"\n{time.perf_counter() - start:,.0f} s")
