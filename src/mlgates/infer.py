@@ -1,4 +1,4 @@
-"""Draft a suite from a reference table, for a person to review."""
+"""Draft a suite of gates from a reference table, for a person to review."""
 
 import math
 import re
@@ -60,7 +60,7 @@ _ID = re.compile(r"(^|[_ ])(id|key|uuid|index)$|Id$", re.IGNORECASE)
 
 
 class _Drafted(NamedTuple):
-    """A gate, and lines that say where its limits came from."""
+    """A gate, and the lines of its comment in TOML, which say where its limits come from."""
 
     gate: Gate
     notes: list[str]
@@ -95,20 +95,22 @@ def infer_suite(
         - `Schema` under the name ``columns`` with types, and whether cells may be missing.
         - `Schema` under the name ``values`` with ranges, which have a margin of a quarter of the
           span, rounded, and the values of texts with up to 20 different ones. A few values may
-          break a rule: 7 rows of as many as the reference has, rounded up.
-        - `Completeness` with half the number of rows, rounded down, and with the share of missing
-          cells plus three standard errors, rounded up.
-        - `Unique` for identifiers, or else for whole rows if none of at least 100 is repeated.
+          break a rule: the share that 7 rows of the reference would be, rounded up.
+        - `Completeness` with half the number of rows as the smallest allowed number, rounded down.
+          The largest share of missing cells of a column is that in the reference plus three
+          standard errors, rounded up.
+        - `Unique` for each column of identifiers. If there is none, and the reference has at least
+          100 rows without a repeated one, `Unique` for whole rows.
         - `Rule` for the order of two columns of times or whole numbers, such as ``start <= end``,
-          if all rows keep it and a random pairing of their values would not.
+          if it holds in all rows and would hardly hold if the values of the columns were shuffled.
         - `Drift` by PSI with a limit of 0.2, from 200 rows on. Identifiers, free texts and columns
           that grow from row to row are left out.
         - `Performance` by ROC AUC, or else balanced accuracy, or mean absolute error of numbers.
           The limit is beyond the end of the interval by half its distance from the value, rounded.
 
-        Gates that name columns wait for the first, because a column that is missing or of another
-        type can't be compared. There is no `Freshness`, which an old table would fail, and no
-        `Fairness`, because its limit is a decision of people.
+        Gates that name columns run only if ``columns`` passes, because a column that is missing or
+        of another type can't be compared. There is no `Freshness`, because the reference would fail
+        it when it is old, and no `Fairness`, because people must decide on its limit.
 
     Raises
     ------
@@ -162,7 +164,7 @@ def draft_toml(reference: object, *, y_true: object = None, name: str = "suite")
 
 
 def _drafted(reference: object, y_true: object, model: object) -> tuple[int, list[_Drafted]]:
-    """Return the number of rows of the reference, and the gates in order."""
+    """Return the number of rows of the reference, and the drafted gates in their order."""
     source = as_source(reference)
     label = y_true if isinstance(y_true, str) else None
     if model is not None and y_true is None:
@@ -177,7 +179,7 @@ def _drafted(reference: object, y_true: object, model: object) -> tuple[int, lis
         name: replace(column, required=name != label)
         for name, column in Schema.infer(source).rules.items()
     }
-    notes = ["Types, and which columns have missing cells."]
+    notes = ["The type of each column, and whether it may have missing cells."]
     if label is not None:
         notes.append("The labels may be absent, because they often arrive later than features.")
     types = {name: replace(column, isin=None) for name, column in columns.items()}
@@ -204,14 +206,18 @@ def _drafted(reference: object, y_true: object, model: object) -> tuple[int, lis
 
 
 def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> list[_Drafted]:
-    """Return the gate of ranges and of sets of texts; nothing if no column has one."""
+    """Return the gate of ranges of numbers and of allowed texts, in a list.
+
+    `types` has the type of each column and the texts that occur in it, and `sample` has the
+    first rows. The list is empty if no column has a range or a set of texts.
+    """
     rare = _share_above(_UNSEEN / profile.rows)
     columns: dict[str, Column | str] = {}
     notes = [
-        "Ranges have a margin of a quarter of the span of the reference, rounded. Whole numbers",
-        f"that span at most {_WIDEST_CODES}, and texts with few values, are taken as they are.",
-        f"max_invalid is the share of {_UNSEEN} rows: values as rare may be absent from the",
-        "reference by chance. In the reference:",
+        "Ranges are those of the reference with a margin of a quarter, rounded. Whole numbers",
+        f"with a span of at most {_WIDEST_CODES}, and texts with few values, have no margin.",
+        f"max_invalid is the share of {_UNSEEN} rows of the reference: values so rare may be",
+        "absent by chance. Smallest and largest values in the reference:",
     ]
     for name, column in types.items():
         seen, limits = profile.columns[name], dict[str, Any]()
@@ -232,7 +238,11 @@ def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> 
 
 
 def _bounds(low: Any, high: Any, dtype: str) -> tuple[int, int] | tuple[float, float] | None:
-    """Return a range around the smallest and largest value; None where none makes sense."""
+    """Return an allowed range for numbers with this smallest and largest value.
+
+    The range has a margin of a quarter of the span on both sides, rounded to round numbers. It is
+    None if all values are equal or are not numbers, or if the span is infinite.
+    """
     whole = dtype == "int"
     if dtype not in ("int", "float", "number") or low == high:
         return None
@@ -276,7 +286,7 @@ def _completeness(profile: Profile) -> _Drafted:
     least = max(1, n // 2 // unit * unit)
     head = [f"min_rows is about half the {n:,} rows of the reference."]
     if limits:
-        head += ["max_missing is the share of missing cells and three standard errors, rounded up:"]
+        head += ["max_missing is the share of missing cells + three standard errors, rounded up:"]
     gate = Completeness(min_rows=least)
     if limits:  # it names columns, which must be there
         gate = replace(gate, max_missing=limits | {"*": 0.0}, after=_AFTER)
@@ -284,7 +294,10 @@ def _completeness(profile: Profile) -> _Drafted:
 
 
 def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> list[_Drafted]:
-    """Return gates that the first rows suggest."""
+    """Return the gates that hold in the first rows (`sample`) and may hold in all.
+
+    These are `Unique`, `Rule` and `Drift`. `label` is the column of labels, or None.
+    """
     names = [
         name
         for name, field in schema.items()
@@ -296,7 +309,7 @@ def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> lis
     ]
     if not names and len(sample) >= _FEWEST_FOR_RULE:
         drafted.append(_Drafted(Unique(after=_AFTER), ["No row is repeated in the reference."]))
-    notes = ["All rows of the reference keep this order; a random pairing would break it."]
+    notes = ["This holds in all rows of the reference, and would not if the values were shuffled."]
     drafted += [
         _Drafted(Rule(each, after=_AFTER), notes) for each in _orders(schema, sample, label)
     ]
@@ -308,23 +321,26 @@ def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> lis
         if name in names or _is_free_text(field, sample[name]) or _grows(field, sample[name])
     ]
     features = [name for name in left_out if name != label]
-    notes = [f"A PSI of {_PSI} is the usual limit of a major change."]
+    notes = [f"A PSI above {_PSI} is usually taken as a major change."]
     if features:
         notes += ["Left out: identifiers, free texts, and columns that grow from row to row."]
     exclude = tuple(features)
     if label is not None:
-        notes += ["The labels have a gate of their own."]
+        notes += ["The labels have a Drift gate of their own."]
         exclude = (*features, label)
     drafted.append(_Drafted(Drift("psi", at_most=_PSI, exclude=exclude, after=_AFTER), notes))
     if label is not None and label not in left_out:
         gate = Drift("psi", at_most=_PSI, columns=[label], name="label_drift", after=_AFTER)
-        notes = ["Labels may arrive later than features: judge them when they are there."]
+        notes = ["A gate of its own, because labels often arrive later than features."]
         drafted.append(_Drafted(gate, notes))
     return drafted
 
 
 def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
-    """Return the candidates that pass on the whole reference, Drift without undecided columns."""
+    """Return the gates that pass when the whole reference is compared with itself.
+
+    Columns that `Drift` can't decide on are added to its option `exclude`.
+    """
     if not drafted:
         return []
     # names that differ only in case are one name for a suite
@@ -347,9 +363,10 @@ def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
 
 
 def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[str]:
-    """Return conditions ``a <= b`` that all rows keep, and a random pairing would break.
+    """Return conditions ``a <= b`` on two columns that hold in all rows, and not by chance.
 
-    None has the labels, which may be absent.
+    A condition is by chance if it would probably also hold after the values of a column are
+    shuffled. One that follows from two others (``a <= b`` and ``b <= c``) is left out.
     """
     values: dict[str, Any] = {}
     for name, field in schema.items():
@@ -375,9 +392,11 @@ def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[st
 
 
 def _is_identifier(name: str, field: Field, column: pa.ChunkedArray) -> bool:
-    """Return whether a column of the first rows looks like an identifier: no value repeats.
+    """Return whether a column looks like an identifier in the first rows: no value repeats.
 
-    Texts must be without blanks. Whole numbers must be dense, or named like an identifier.
+    A text must not contain white space. The span of whole numbers must be less than ten times the
+    number of rows, or the name of the column must say that it is an identifier, as ``user_id``
+    does.
     """
     if field.kind not in ("int", "string") or len(column) < _FEW or column.null_count:
         return False
@@ -390,12 +409,15 @@ def _is_identifier(name: str, field: Field, column: pa.ChunkedArray) -> bool:
 
 
 def _is_free_text(field: Field, column: pa.ChunkedArray) -> bool:
-    """Return whether a column has too many different texts for a distribution."""
+    """Return whether a column has too many different texts for a comparison by `Drift`."""
     return field.kind == "string" and len(column.unique()) > min(_MOST_TEXTS, len(column) // 5)
 
 
 def _grows(field: Field, column: pa.ChunkedArray) -> bool:
-    """Return whether the numbers of a column grow from row to row, as a time or a counter does."""
+    """Return whether the numbers of a column never fall from row to row, as those of a counter.
+
+    A column with few different values does not count.
+    """
     if field.kind not in ("int", "float") or len(column.unique()) <= len(column) // 10:
         return False
     values = column.drop_null().to_numpy()
@@ -403,7 +425,10 @@ def _grows(field: Field, column: pa.ChunkedArray) -> bool:
 
 
 def _performance(X: object, y_true: Any, model: object) -> _Drafted:
-    """Return a gate of the first metric that can be measured, with a limit beyond its interval."""
+    """Return a `Performance` gate for the first metric that can be measured with the model.
+
+    Its limit is a little worse than the interval of the metric on the reference.
+    """
     names: tuple[str, ...] = ("roc_auc", "balanced_accuracy", "mean_absolute_error")
     if not (hasattr(model, "predict_proba") or hasattr(model, "classes_")):
         names = ("mean_absolute_error", "balanced_accuracy")
@@ -428,7 +453,7 @@ def _performance(X: object, y_true: Any, model: object) -> _Drafted:
 
 
 def _share_above(share: float) -> float:
-    """Return the smallest share of the usual ones that is at least as large."""
+    """Return the smallest of the shares in `_SHARES` that is at least `share`, or 1."""
     return next(each for each in _SHARES if each >= share or each == 1)
 
 
@@ -437,7 +462,10 @@ def _number(value: Any) -> str:
 
 
 def _operand(name: str) -> str | None:
-    """Return a column's name as conditions write it, None if they can't name the column."""
+    """Return the name of a column as conditions write it, in backticks if needed.
+
+    The result is None if a condition can't name the column.
+    """
     for written in (name, f"`{name}`"):
         with suppress(OptionError):
             if Condition(f"{written} <= 0").columns == (name,):

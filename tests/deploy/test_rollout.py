@@ -236,7 +236,7 @@ def test_traffic_that_lost_looks_is_an_error():
     state = plan.step(plan.start(now=START), traffic=GOOD, now=at(30)).state
     step = plan.step(state, traffic=look(mg.Traffic(), 0.5, 900, 900), now=at(60))
     assert (step.action, step.report.verdict) == ("hold", Verdict.ERROR)
-    assert "the traffic has fewer counts than when a stage of the rollout began" in step.reason
+    assert "the traffic has lower counts than at the start of a stage of the rollout" in step.reason
 
 
 # Faults of callers

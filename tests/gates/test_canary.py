@@ -52,7 +52,7 @@ def run(*counts, gate=None, **traffic):
         ),
         (
             {"max_decrease": 0.1, "max_increase": 0.2},
-            "`max_increase` must be left out where `max_decrease` is given; use a gate for each",
+            "`max_increase` must be left out if `max_decrease` is given; use one gate for each",
         ),
         ({"min_requests": 0}, "`min_requests` must be a whole number of at least 1, got 0"),
         ({"min_requests": 10.0}, "`min_requests` must be a whole number of at least 1, got 10.0"),
@@ -61,7 +61,7 @@ def run(*counts, gate=None, **traffic):
         ({"negligible": 0}, "`negligible` must be a finite number of at least 1e-12"),
         (
             {"negligible": 0.1, "max_decrease": 0.1},
-            "`negligible` must be None where `max_decrease` is given, got 0.1",
+            "`negligible` must be None if `max_decrease` is given, got 0.1",
         ),
     ],
 )
@@ -162,8 +162,8 @@ def test_details_have_counts_and_rates_of_both_models():
             (
                 "the rate of `errors` is 0.9 times that of production (90 of 900 requests against "
                 "900 of 9,100; 94 % interval 0.6022 to 1.226); the candidate has 900 requests, at "
-                "least 1,000 are needed; about 12,000 requests would be enough to decide (limit: "
-                "at most 1.5)"
+                "least 1,000 are needed to pass; about 12,000 requests would be enough to decide "
+                "(limit: at most 1.5)"
             ),
         ),
         (
@@ -171,9 +171,9 @@ def test_details_have_counts_and_rates_of_both_models():
             {},
             INCONCLUSIVE,
             (
-                "`errors` happened with the candidate alone (4 of 10,000 requests against 0 of "
-                "90,000; 94 % interval 0 to infinite); production had no event to compare with; "
-                "about 140,000 requests would be enough to decide (limit: at most 1.5)"
+                "`errors` happened only with the candidate (4 of 10,000 requests against 0 of "
+                "90,000; 94 % interval 0 to infinite); production has no such event to compare "
+                "with; about 140,000 requests would be enough to decide (limit: at most 1.5)"
             ),
         ),
         (
@@ -181,7 +181,7 @@ def test_details_have_counts_and_rates_of_both_models():
             {},
             FAIL,
             (
-                "`errors` happened with the candidate alone (6 of 10,000 requests against 0 of "
+                "`errors` happened only with the candidate (6 of 10,000 requests against 0 of "
                 "90,000; 94 % interval 1.596 to infinite); the limit is at most 1.5"
             ),
         ),
@@ -191,8 +191,8 @@ def test_details_have_counts_and_rates_of_both_models():
             INCONCLUSIVE,
             (
                 "`errors` did not happen (0 of 10,000 requests against 0 of 90,000); without an "
-                "event there is no ratio; `negligible` can be set to a rate that does not matter "
-                "(limit: at most 1.5)"
+                "event there is no ratio; set `negligible` to a rate that does not matter to "
+                "allow a PASS (limit: at most 1.5)"
             ),
         ),
         (
@@ -227,7 +227,7 @@ def test_decrease_of_a_wanted_event():
     # without an event in production there is nothing that the candidate could reach
     alone = run(100, 0, gate=gate)[1]
     assert alone.verdict is INCONCLUSIVE
-    assert "production had no event to compare with (limit" in alone.reason
+    assert "production has no such event to compare with (limit" in alone.reason
     assert run(0, 400, gate=gate)[1].verdict is FAIL
 
 
@@ -357,9 +357,9 @@ def test_split(requests, share, e_value, verdict):
 def test_wrong_split_names_both_shares():
     split, _ = run(20, 180, requests=(1_150, 8_850))
     assert split.reason == (
-        "11.5 % of 10,000 requests went to the candidate, 10 % stated: the requests are not split "
-        "as stated (e-value 9,005, limit 1,000); check the routing, and that each look has its own "
-        "share"
+        "11.5 % of 10,000 requests went to the candidate, the stated share is 10 %: the "
+        "requests are not split as stated (e-value 9,005, limit 1,000); check the routing, and "
+        "that each look has its own share"
     )
     assert split.details["shares"] == ({"stated": 0.1, "observed": 0.115, "n": 10_000},)
 
@@ -406,7 +406,7 @@ def test_event_that_never_happens_passes_only_as_negligible():
     assert few.verdict is INCONCLUSIVE
     assert few.reason == (
         "`errors` did not happen (0 of 5,800 requests against 0 of 52,200); without an event there "
-        "is no ratio; about 5,900 requests of the candidate without an event would show a rate "
+        "is no ratio; about 5,900 requests of the candidate without the event would show a rate "
         "below 0.1 % (limit: at most 1.5)"
     )
     assert (many.verdict, many.metric, many.unit, many.value) == (PASS, "rate", "share", 0)
@@ -460,7 +460,7 @@ def test_event_that_stops_can_fail_and_can_not_pass():
         assert check.verdict is verdict
         assert check.n == 100_000
     assert (
-        "`errors` was counted in 1 of 2 looks only; give its counts for all looks, or "
+        "`errors` was counted in only 1 of 2 looks; give its counts for all looks, or "
         "leave the other looks out (limit: at most 1.5)"
         in mg.Canary("errors").run(traffic=one_look(0, 400).add(**silent)).checks[1].reason
     )
@@ -497,7 +497,8 @@ def test_units_are_named_and_rows_left_out_are_counted():
     )
     result = mg.Canary("errors").run(traffic=traffic)
     assert "(1 of 1 units against 1 of 2; " in result.reason
-    assert result.note == "1 row of a unit was left out, because its model or share had changed"
+    why = "because the model or the share of the unit had changed"
+    assert result.note == f"1 row of the log was not counted, {why}"
     assert result.reason.endswith(result.note)
 
 

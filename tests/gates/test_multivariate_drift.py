@@ -66,7 +66,7 @@ def test_a_correlation_that_turned_fails_and_names_its_columns():
     assert check.value > 0.85
     assert check.interval[0] < check.value < check.interval[1]
     assert {item["column"] for item in check.details["columns"][:2]} == {"x", "y"}
-    assert "(n = 500 against 500), most by `" in check.reason
+    assert "(n = 500 against 500), mainly by `" in check.reason
     assert mg.Drift("ks").run(data=pairs(500, -0.9, 1), reference=pairs(500, 0.9, 2)).passed
     assert "rows: columns" in result._repr_html_()
 
@@ -219,7 +219,7 @@ def test_problems_of_columns_are_errors_that_name_them():
     excluded = run(data, reference, exclude=["age", "income", "seen"])
     assert excluded.verdict is ERROR
     assert excluded.reason.startswith("the reference has no column to compare; not judged: `n`")
-    assert "`sen` is excluded, but not in the reference; did you mean 'seen'?" in str(
+    assert "`sen` in `exclude` is not in the reference; did you mean 'seen'?" in str(
         [check.reason for check in run(data, reference, exclude="sen").checks]
     )
 

@@ -1,4 +1,8 @@
-"""Canary: events of a candidate in split traffic are not more frequent than in production."""
+"""Canary: check that events are not more frequent with a candidate than in production.
+
+A look is a stretch of time in which the candidate's share of the traffic did not change. Only looks
+with a share above 0 and below 1 compare the two models.
+"""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +44,11 @@ _METHOD = "mixture of likelihood ratios"
 
 
 class _Event(NamedTuple):
-    """An event, the looks with a comparison that counted it, and what makes them unusable."""
+    """An event to judge, with its looks and the reasons that prevent a verdict.
+
+    `looks` are the looks that compare the two models and counted the event. `noun` is what is
+    counted, "requests" or "units".
+    """
 
     name: str
     looks: Sequence[Look]
@@ -49,40 +57,46 @@ class _Event(NamedTuple):
     wrong: str
     #: why it can't pass
     gap: str
-    #: for each stage of a rollout the sums when it began, None before
+    #: for each stage of a rollout the sums of the traffic before it; None if there were none
     starts: Sequence[Traffic | None]
 
 
 class _Counts(NamedTuple):
-    """Counts of one event in the looks with a comparison: candidate, production, share."""
+    """Counts of one event in the looks that compare the two models.
+
+    `events` has three sequences with one item per look: the counts of the candidate, the counts of
+    production, and the share of the candidate. `requests` has the sums for both models.
+    """
 
     events: tuple[Sequence[int], Sequence[int], Sequence[float]]
     requests: tuple[int, int]
 
     @property
     def happened(self) -> tuple[int, int]:
-        """The events of both models."""
+        """How often the event happened with the candidate, and with production."""
         return sum(self.events[0]), sum(self.events[1])
 
     @property
     def rates(self) -> tuple[float | None, ...]:
-        """The events of both models as shares of their requests."""
+        """The share of requests with the event for each model; None without requests."""
         pairs = zip(self.happened, self.requests, strict=True)
         return tuple(x / n if n else None for x, n in pairs)
 
     def text(self, noun: str) -> str:
-        """Return the counts in words."""
+        """Return the counts in words, as in ``"3 of 100 requests against 9 of 900"``."""
         (x, y), (n, m) = self.happened, self.requests
         return f"{x:,} of {n:,} {noun} against {y:,} of {m:,}"
 
 
 @dataclass(frozen=True, repr=False)
 class Canary(Gate):
-    """Check that events are not more frequent with a candidate than in production, by a limit.
+    """Check that events, such as errors, are not much more frequent with a candidate.
 
-    The candidate gets a share of the traffic. PASS means that it may get more, FAIL that it should
-    be rolled back, INCONCLUSIVE that more requests are needed, and ERROR that the traffic is not
-    split as stated. The errors stay as promised however often the gate is run while requests come.
+    The candidate gets a share of the traffic, and production gets the rest. PASS means that the
+    candidate may get a larger share, FAIL that it should be rolled back, INCONCLUSIVE that more
+    requests are needed, and ERROR that the traffic is not split as stated. The gate can be run as
+    often as you like while requests come in: the two error probabilities below hold for all runs
+    together.
 
     Parameters
     ----------
@@ -102,32 +116,38 @@ class Canary(Gate):
         Largest probability of a PASS, at any time, if the ratio of an event is at its limit or
         beyond.
     negligible : float, optional
-        An event also passes when its rate with the candidate is shown to be below this one,
-        whatever the ratio is. Without it, an event that never happens is never decided. The
-        probability of a wrong PASS is then at most twice `promote_error`.
+        A rate that does not matter. An event also passes when its rate with the candidate is shown
+        to be below it, whatever the ratio is. Without this option, an event that never happens
+        stays INCONCLUSIVE for ever. With it, the probability of a wrong PASS is at most twice
+        `promote_error`.
     name, advisory, inconclusive, after
         As in `Gate`. The default name is ``"canary:"`` and the events.
 
     Notes
     -----
-    The value is the ratio of the rates of an event, candidate to production. Given an event, it is
-    random which model it happened to, with a probability that depends on the share and the ratio
-    alone. So the base rate may change at any time. Each look counts with its own share.
+    The value is the rate of an event with the candidate, divided by the rate with production. The
+    probability that an event happened to the candidate depends only on the candidate's share of the
+    requests and on this ratio. So the rate of events itself may change at any time, such as at
+    night. The counts come in looks (stretches of time), and each look has its own share. An e-value
+    is a number that is at least ``x`` with a probability of at most ``1 / x`` if the claim that it
+    tests is true, so a large e-value refutes the claim.
 
-    - FAIL: the ratio is beyond the limit, and "worse than production at all" is shown: its e-value
-      is at least k / `rollback_error`, where k is the number of events.
-    - PASS: "not worse by more than the limit" is shown, with an e-value of at least
-      1 / `promote_error`, and both models have `min_requests`. All events must pass.
+    - FAIL: the ratio is beyond the limit, and the claim "not worse than production" is refuted by
+      an e-value of at least k / `rollback_error`, where k is the number of events.
+    - PASS: the claim "worse by more than the limit" is refuted by an e-value of at least 1 /
+      `promote_error`, and both models have `min_requests`. All events must pass.
     - In a `Rollout`, FAIL uses the mean of the e-values since the start of each stage.
-    - The check ``split`` comes first: an e-value of 1,000 against the stated shares is an ERROR.
-    - INCONCLUSIVE: anything else, with the number of requests that would probably decide; no
-      requests; no event on either side; an event that some looks did not count. If production had
-      no event, the ratio is infinite: the e-value decides on FAIL, and there is no PASS.
+    - ERROR: the check ``split`` refutes, by an e-value of at least 1,000, the claim that the
+      requests were divided by the stated shares.
+    - INCONCLUSIVE: anything else, with the number of requests that would probably decide. This
+      includes traffic without requests, an event that happened with neither model, and an event
+      that some looks did not count. If an event happened with the candidate but not with
+      production, the ratio is infinite: it can FAIL, but can't PASS.
 
-    The e-values are mixtures of likelihood ratios [1]_ [2]_, and the interval holds the ratios that
+    The e-values are mixtures of likelihood ratios [1]_ [2]_. The interval contains the ratios that
     they don't refute, with a confidence of 1 - `rollback_error` / k - `promote_error` over all
-    looks together [3]_. They are valid if each request, or each unit, is routed at random and
-    counted once. Requests of returning users are not independent: count users with
+    looks together [3]_. All this is valid if each request, or each unit such as a user, is routed
+    at random and counted once. Requests of returning users are not independent: count users with
     ``Traffic.from_log(unit=)``.
 
     References
@@ -154,14 +174,14 @@ class Canary(Gate):
 
     needs: ClassVar[frozenset[str]] = frozenset({"traffic"})
     info = GateInfo(
-        summary="events of a candidate against production in split traffic, at any number of looks",
+        summary="events such as errors are hardly more frequent with a candidate in live traffic",
         metrics={
             "`rate_ratio`": "rate of an event with the candidate, divided by that of production",
-            "`rate`": "share of the candidate's requests",
-            "`e_value`": "evidence against the stated split of the traffic",
+            "`rate`": "share of the candidate's requests in which the event happened",
+            "`e_value`": "evidence that the traffic is not split as stated; 1 is none",
         },
         fewest_rows="1,000 requests of each model: `min_requests`",
-        forgives="a ratio that is shown to be neither within nor beyond the limit",
+        forgives="a ratio that may be within or beyond the limit, because requests are too few",
         rule="its own, by e-values",
     )
     events: str | Iterable[str]
@@ -184,14 +204,14 @@ class Canary(Gate):
                 options.number(_OWNER, "max_increase", self.max_increase, at_least=0, at_most=1e3),
             )
         if self.max_decrease is not None and self.max_increase not in (None, _INCREASE):
-            allowed = "left out where `max_decrease` is given; use a gate for each"
+            allowed = "left out if `max_decrease` is given; use one gate for each"
             raise options.refuse(_OWNER, "max_increase", allowed, self.max_increase)
         options.count(_OWNER, "min_requests", self.min_requests, at_least=1)
         for option in ("rollback_error", "promote_error"):
             self._convert(option, options.number, at_least=1e-12, at_most=0.5)
         self._convert("negligible", options.number, at_least=1e-12, at_most=0.5)
         if self.negligible is not None and self.max_decrease is not None:
-            allowed = "None where `max_decrease` is given"
+            allowed = "None if `max_decrease` is given"
             raise options.refuse(_OWNER, "negligible", allowed, self.negligible)
         super().__post_init__()
 
@@ -213,7 +233,7 @@ class Canary(Gate):
 
     @property
     def _worse(self) -> float:
-        """The e-value that shows that an event is worse than in production."""
+        """The smallest e-value that shows that an event is more harmful than in production."""
         return len(self._names) / self.rollback_error
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
@@ -235,15 +255,16 @@ class Canary(Gate):
             counted = [look for look in looks if look.of(event) is not None]
             gap = ""
             if len(counted) < len(looks):
-                gap = f"`{event}` was counted in {len(counted):,} of {len(looks):,} looks only"
+                gap = f"`{event}` was counted in only {len(counted):,} of {len(looks):,} looks"
                 gap += "; give its counts for all looks, or leave the other looks out"
             yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:
-        """Return how many rows `Traffic.from_log` left out."""
+        """Return how many rows of the log `Traffic.from_log` did not count; "" if none."""
         lost = _traffic(evidence).left_out
-        rows = "row of a unit was" if lost == 1 else "rows of units were"
-        return f"{lost:,} {rows} left out, because its model or share had changed" if lost else ""
+        rows = "row of the log was" if lost == 1 else "rows of the log were"
+        why = "because the model or the share of the unit had changed"
+        return f"{lost:,} {rows} not counted, {why}" if lost else ""
 
     def _check(self, event: _Event) -> Check:
         """Return the check of one event: of its rate if that is negligible, else of the ratio."""
@@ -281,7 +302,7 @@ class Canary(Gate):
             times = f"{format_value(ratio, limit)} times that of production"
             said = f"the rate of `{event.name}` is {times}{when}"
             if math.isinf(ratio):
-                said = f"`{event.name}` happened with the candidate alone{when}"
+                said = f"`{event.name}` happened only with the candidate{when}"
             interval = " to ".join(format_number(end) for end in ends)
             percent = format_number(self._confidence, "share")
             said += f" ({counts.text(event.noun)}; {percent} interval {interval})"
@@ -291,7 +312,7 @@ class Canary(Gate):
                 few = f"{few}; {remedy}"
             shown_worse = self._significant(worse) and not limit.holds(ratio)
             if math.isinf(ratio) and not shown_worse:
-                insufficient = event.wrong or "production had no event to compare with"
+                insufficient = event.wrong or "production has no such event to compare with"
                 if remedy and not limit.holds(ratio):
                     insufficient += f"; {remedy}"
             if needed and not shown_worse:
@@ -323,7 +344,7 @@ class Canary(Gate):
     def _negligible_check(
         self, event: _Event, counts: _Counts, details: dict[str, object], few: str
     ) -> Check | None:
-        """Return the check of a rate that is shown to be negligible; None for any other."""
+        """Return the check of the rate if it is shown to be negligible; None if it is not."""
         if self.negligible is None:
             return None
         log_e = sequential.rate_log_e(counts.happened[0], counts.requests[0], self.negligible)
@@ -348,7 +369,7 @@ class Canary(Gate):
         )
 
     def _significant(self, log_e: float) -> bool:
-        """Return whether an e-value shows that an event is worse than in production."""
+        """Return whether an e-value, given as its logarithm, is enough for a FAIL."""
         return _p_value(log_e, len(self._names)) <= self.rollback_error
 
     @property
@@ -356,27 +377,34 @@ class Canary(Gate):
         return 1 - 1 / self._worse - self.promote_error
 
     def _sides(self, limit: Limit) -> tuple[Side, Side, float]:
-        """Return on which sides a ratio is worse and not worse, and the bound of the limit."""
+        """Return the side of worse ratios, the side of better ratios, and the limit of the ratio.
+
+        For unwanted events, such as errors, "greater" is worse; for wanted events, "less" is worse.
+        """
         if self.max_decrease is None:
             return "greater", "less", limit.high
         return "less", "greater", limit.low
 
     def _interval(self, counts: _Counts) -> tuple[float, float]:
-        """Return the ratios that are refuted neither as worse nor as not worse."""
+        """Return the smallest and the largest ratio of the rates that the counts don't refute."""
         lower, upper = self._worse, 1 / self.promote_error
         if self.max_decrease is not None:
             lower, upper = upper, lower
         return sequential.ratio_interval(*counts.events, lower=lower, upper=upper)
 
     def _few(self, requests: tuple[int, int], noun: str) -> str:
-        """Return which model has too few requests for a PASS, if any."""
+        """Return a clause on the model that has fewer requests than `min_requests`, or ""."""
         for arm, n in zip(("the candidate", "production"), requests, strict=True):
             if n < self.min_requests:
-                return f"{arm} has {n:,} {noun}, at least {self.min_requests:,} are needed"
+                return f"{arm} has {n:,} {noun}, at least {self.min_requests:,} are needed to pass"
         return ""
 
     def _needed(self, counts: _Counts, ratio: float) -> int | None:
-        """Return how many requests of both models would decide if the rates stay as they are."""
+        """Return how many requests, of both models together, would probably be enough to decide.
+
+        This assumes that the rates stay as they are. The result is None if too many would be
+        needed.
+        """
         limit, least = self._limit, min(counts.requests)
         side, other, bound = self._sides(limit)
         if limit.holds(ratio):
@@ -389,20 +417,20 @@ class Canary(Gate):
         return rounded_up(total) if total < _MOST_NEEDED else None
 
     def _until_negligible(self, requests: int, noun: str) -> str:
-        """Return what would decide on an event that did not happen."""
+        """Return a clause on what is needed to decide on an event that did not happen."""
         said = "without an event there is no ratio"
         if self.negligible is None:
-            return f"{said}; `negligible` can be set to a rate that does not matter"
+            return f"{said}; set `negligible` to a rate that does not matter to allow a PASS"
         scale = sequential.rate_scale_needed(
             0, max(requests, 1), self.negligible, e_value=1 / self.promote_error
         )
         needed = rounded_up((scale or 0) * max(requests, 1))
         rate = format_number(self.negligible, "share")
-        said += f"; about {needed:,} {noun} of the candidate without an event would show a rate"
+        said += f"; about {needed:,} {noun} of the candidate without the event would show a rate"
         return f"{said} below {rate}"
 
     def _history(self, event: _Event, counts: _Counts) -> list[dict[str, object]]:
-        """Return the ratio with its interval after each look, of at most 41 looks."""
+        """Return the ratio and its interval as computed after each look, for at most 41 looks."""
         looks, found = event.looks, []
         last = len(looks) - 1
         for place in sorted({round(i * last / _MOST_LOOKS) for i in range(_MOST_LOOKS + 1)}):
@@ -417,7 +445,7 @@ class Canary(Gate):
 
 
 def _traffic(evidence: Evidence) -> Traffic:
-    """Return the traffic that was given, or that of the file."""
+    """Return the traffic from the evidence; if it is given as a path, load the file."""
     given = evidence["traffic"]
     if isinstance(given, Traffic):
         return given
@@ -429,7 +457,7 @@ def _traffic(evidence: Evidence) -> Traffic:
 
 
 def _counts(event: str, looks: Sequence[Look]) -> _Counts:
-    """Return the counts of an event, and the sums of the requests."""
+    """Return the counts of an event in each look, and the sums of the requests."""
     pairs = [look.of(event) or (0, 0) for look in looks]
     requests = [look.of(REQUESTS) or (0, 0) for look in looks]
     events = [c for c, _ in pairs], [p for _, p in pairs], [look.share for look in looks]
@@ -437,7 +465,10 @@ def _counts(event: str, looks: Sequence[Look]) -> _Counts:
 
 
 def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
-    """Return the log of the mean e-value since each stage, and the counts since the strongest."""
+    """Return the log of the mean e-value, and the counts of the stage with the largest e-value.
+
+    Each stage of a rollout has an e-value, which is computed from the traffic since it began.
+    """
     since = [s if s is None else _since(event.name, event.looks, s) for s in event.starts]
     # a stage that has not begun counts as 1, so that the number of stages stays the same
     logs = [sequential.ratio_log_e(*c.events, side=side) if c else 0.0 for c in since]
@@ -448,7 +479,10 @@ def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
 
 
 def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
-    """Return the counts of an event since a stage began."""
+    """Return the counts of an event without those in `start`, the traffic before a stage began.
+
+    Looks with the same share are added up. Raises EvidenceError if `start` has higher counts.
+    """
     sums: dict[float, list[int]] = {}
     for sign, part in ((1, looks), (-1, [each for each in start.looks if each.is_comparison])):
         for look in part:
@@ -457,15 +491,18 @@ def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
             counts = (*pairs[0], *pairs[1])
             sums[look.share] = [a + sign * b for a, b in zip(before, counts, strict=True)]
     if any(min(counts) < 0 for counts in sums.values()):
-        msg = "the traffic has fewer counts than when a stage of the rollout began; give all looks "
-        msg += "since the rollout began"
+        msg = "the traffic has lower counts than at the start of a stage of the rollout; give the "
+        msg += "counts of all looks since the rollout began"
         raise EvidenceError(msg)
     columns = [[counts[i] for counts in sums.values()] for i in range(4)]
     return _Counts((columns[0], columns[1], list(sums)), (sum(columns[2]), sum(columns[3])))
 
 
 def _split_check(looks: Sequence[Look], noun: str) -> Check:
-    """Return the check that the requests are split as stated."""
+    """Return the check that the requests were divided between the models by the stated shares.
+
+    `noun` is what is counted, "requests" or "units".
+    """
     by_share: dict[float, tuple[int, int]] = {}
     for look in looks:
         pair = look.of(REQUESTS) or (0, 0)
@@ -481,13 +518,16 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
         {"stated": share, "observed": pair[0] / sum(pair) if sum(pair) else None, "n": sum(pair)}
         for share, pair in sorted(by_share.items())
     ]
-    said = f"no {noun} were split between the candidate and production"
+    said = f"the traffic has no {noun} that were split between the candidate and production"
     if n:
         # of several shares, the one with the most evidence against it
         share = max(log_e, key=lambda each: log_e[each])
         pair = by_share[share]
         observed, stated = (format_number(s, "share") for s in (pair[0] / (sum(pair) or 1), share))
-        said = f"{observed} of {sum(pair):,} {noun} went to the candidate, {stated} stated"
+        said = (
+            f"{observed} of {sum(pair):,} {noun} went to the candidate, the stated share is "
+            f"{stated}"
+        )
     limit, details = Limit(at_most=_SPLIT), {"shares": shares}
     if e_value < _SPLIT:
         said += f" (e-value {format_number(e_value)})" if n else ""
@@ -513,7 +553,10 @@ def _by_arm(values: Iterable[object]) -> dict[str, object]:
 
 
 def _p_value(log_e: float, tests: int = 1) -> float:
-    """Return the p-value of an e-value, corrected for several tests."""
+    """Return the p-value ``tests / e`` of an e-value, at most 1, corrected for several tests.
+
+    `log_e` is the logarithm of the e-value.
+    """
     return math.exp(min(0.0, math.log(tests) - log_e))
 
 

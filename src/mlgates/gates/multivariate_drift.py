@@ -1,4 +1,4 @@
-"""MultivariateDrift: a classifier can hardly tell rows of the data from rows of the reference."""
+"""MultivariateDrift: check that a classifier can't tell the data from the reference."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,11 @@ _NAMED, _LISTED = 3, 20
 
 
 class _Columns(NamedTuple):
-    """Names of the columns to compare, problems by column, and a note on those left out."""
+    """The names of the columns to compare, and what is wrong with others.
+
+    `problems` has the message of each column that should be compared but can't be. `note` names the
+    columns that are left out because their values can't be compared; it is "" if there are none.
+    """
 
     names: tuple[str, ...]
     problems: dict[str, str]
@@ -52,10 +56,11 @@ class _Columns(NamedTuple):
 class MultivariateDrift(Gate):
     """Check that a classifier can't tell rows of `data` from rows of `reference`.
 
-    A change that no single column shows, such as that of a correlation, is found too.
-    Gradient-boosted trees are trained on rows of both tables. The area under the ROC curve, on rows
-    that they were not trained on, is about 0.5 if both tables have the same distribution, and 1 if
-    the classifier knows of each row from which table it is.
+    The classifier, gradient-boosted trees, is trained on rows of both tables to predict from which
+    table a row comes. It is judged by the area under the ROC curve, on rows that it was not trained
+    on. The area is about 0.5 if both tables have the same distribution, and 1 if the classifier is
+    right about every row. So the gate also finds changes that no single column shows, such as a
+    changed correlation.
 
     Parameters
     ----------
@@ -67,9 +72,11 @@ class MultivariateDrift(Gate):
     exclude : str or sequence of str
         Columns to leave out, such as ids and times.
     min_samples : int
-        Smallest number of rows, and for a PASS also of different rows, in each table.
+        Smallest number of rows in each table. For a PASS, each table also needs this number of
+        different rows.
     max_rows : int
-        Largest number of rows of each table that are used; of a larger table they are drawn.
+        Largest number of rows of each table that are used. From a larger table, so many are drawn
+        at random.
     folds : int
         Number of folds of the cross-validation.
     seed : int
@@ -84,17 +91,18 @@ class MultivariateDrift(Gate):
     Notes
     -----
     The area has the standard error ``1.5 sqrt(sum(v)) / folds``, where ``v`` are DeLong's variances
-    in the folds: the folds share training rows [1]_. By "significance", an area beyond the limit is
-    a FAIL if it is significantly above 0.5, else INCONCLUSIVE. Equal rows of both tables are in the
-    same fold. Fewer than `min_samples` rows in a table are INCONCLUSIVE. Few different rows, as in
-    a table of two bools, can't PASS: rows that the classifier was not trained on are then too
-    different from those that it was trained on.
+    in the folds. The factor 1.5 corrects for the training rows that the folds have in common [1]_.
+    With ``decide_by="significance"``, an area beyond the limit is a FAIL if it is significantly
+    above 0.5, else INCONCLUSIVE. Equal rows are always in the same fold. Fewer than `min_samples`
+    rows in a table are INCONCLUSIVE. A table with few different rows, such as one of two bools,
+    can't PASS: the rows in a fold are then unlike all rows that the classifier was trained on, so
+    it would not find a change.
 
     A missing cell counts as a value of its own. Of a text column the 254 most frequent values are
-    compared, and all others are taken as one. The area grows with the number of rows, because the
-    classifier learns more. If a column grows with time, as an id does, and the data are newer than
-    the reference, the area is near 1: exclude such columns. Where rows depend on each other, the
-    p-value is too small.
+    compared, and all others count as one value. If the tables differ, the area grows with the
+    number of rows, because the classifier learns more. If the values of a column grow with time, as
+    an id does, and the data are newer than the reference, the area is near 1: exclude such columns.
+    If rows depend on each other, the p-value is too small.
 
     A baseline or a profile has no rows; as `reference` it is an ERROR.
 
@@ -119,7 +127,7 @@ class MultivariateDrift(Gate):
         summary="a classifier can't distinguish the rows from those of the reference",
         metrics={"`roc_auc`": "area under the ROC curve; 0.5 if the classifier only guesses"},
         fewest_rows="`min_samples` rows in each table: 200",
-        forgives="an area beyond the limit that is not significant",
+        forgives="an area beyond the limit that is not significantly above 0.5",
     )
     _: KW_ONLY
     at_most: float = 0.6
@@ -150,7 +158,11 @@ class MultivariateDrift(Gate):
         super().__post_init__()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield counters of missing cells, so that the fingerprints cover the columns."""
+        """Yield counters of missing cells.
+
+        The gate reads the rows itself. It needs the counters only so that the fingerprint of the
+        table in the report covers the compared columns.
+        """
         for name in schema if self.columns is None else self.columns:
             if name in schema and name not in self.exclude:
                 yield counters.Missing(name)
@@ -200,14 +212,17 @@ class MultivariateDrift(Gate):
         return self._columns(evidence).note
 
     def _columns(self, evidence: Evidence) -> _Columns:
-        """Return the columns to compare, in alphabetical order; equal gates share the answer."""
+        """Return the columns to compare, in alphabetical order, and the problems with others.
+
+        Gates with equal options share the result.
+        """
         ours, theirs = (evidence.source(name).schema for name in ("data", "reference"))
         wanted = theirs if self.columns is None else cast("tuple[str, ...]", self.columns)
         left, names, problems = [], [], {}
         near = Near([n for n in (*self.exclude, *wanted) if n not in theirs], theirs)
         for name in self.exclude:
             if name not in theirs and name not in ours:
-                problems[name] = f"`{name}` is excluded, but not in the reference{near.hint(name)}"
+                problems[name] = f"`{name}` in `exclude` is not in the reference{near.hint(name)}"
         lost = Near([name for name in wanted if name not in ours], ours)
         leave_out = "remove it from `columns`"
         if self.columns is None:
@@ -239,7 +254,10 @@ class MultivariateDrift(Gate):
         return _Columns(tuple(names), problems, f"not judged: {', '.join(left)}" if left else "")
 
     def _judged(self, sides: Sequence[Sequence[Column]], limit: Limit) -> Check:
-        """Return the check of the area, from the columns of the data and of the reference."""
+        """Return the check of the area under the ROC curve.
+
+        `sides` has the compared columns of the data and those of the reference, in the same order.
+        """
         from scipy import special
 
         from mlgates.stats.classifier import classifier_test
@@ -295,7 +313,7 @@ class MultivariateDrift(Gate):
         text += f"(n = {n:,} against {m:,})"
         if tell and not limit.holds(value):
             listed = ", ".join(f"`{name}`" for name, _ in tell[:_NAMED])
-            text += f", most by {listed}"
+            text += f", mainly by {listed}"
         least, kept_from_pass = min(different), ""
         if least < self.min_samples:
             where = "data" if different[0] == least else "reference"
@@ -320,14 +338,20 @@ class MultivariateDrift(Gate):
 
 
 def _family(field: Field) -> str:
-    """Return the kind of a column's values; kinds that can be compared have the same."""
+    """Return the kind of a column's values; two columns can be compared if their kinds are equal.
+
+    All numbers have the kind "number", and all times with a time zone the kind "zoned".
+    """
     if field.kind in ("int", "float", "decimal"):
         return "number"
     return "zoned" if field.zone else field.kind
 
 
 def _numbers(pair: Sequence[Column]) -> Floats:
-    """Return the ranks of the numbers or times of both tables, NaN where missing."""
+    """Return the values of a column of both tables as ranks from 0; NaN where missing.
+
+    `pair` has the column of the data and that of the reference. Equal values have the same rank.
+    """
     parts = []
     for column in pair:
         field, array = column.field, column.array
@@ -347,7 +371,11 @@ def _numbers(pair: Sequence[Column]) -> Floats:
 
 
 def _categories(pair: Sequence[Column]) -> Floats:
-    """Return codes of the texts of both tables, the most frequent first, NaN where missing."""
+    """Return the texts of a column of both tables as codes; NaN where missing.
+
+    The most frequent text has the code 0. All rare texts share the largest code. `pair` has the
+    column of the data and that of the reference.
+    """
     text = pa.large_string()
     chunks = [c.cast(text) for column in pair for c in encoding.decode(column.array).chunks]
     encoded = encoding.encode(pa.chunked_array(chunks, text))
