@@ -18,6 +18,9 @@ from mlgates.verdict import Check, Limit, Measurement, format_value
 
 __all__ = ["Leakage"]
 
+#: Pairs of rows that a report names.
+_SHOWN = 5
+
 
 @dataclass(frozen=True, repr=False)
 class Leakage(Gate):
@@ -93,8 +96,9 @@ class Leakage(Gate):
         """Yield one check, of the share of rows that are also in the reference."""
         keys, theirs = self._hashes(evidence)
         counter = self._counter(evidence)
-        shared, pairs = keys.shared_with(theirs)
+        shared, others = keys.shared_with(theirs)
         count = len(shared)
+        pairs = tuple(zip(shared[:_SHOWN].tolist(), others[:_SHOWN].tolist(), strict=True))
         limit = Limit(at_most=self.at_most)
         share = count / keys.n if keys.n and theirs.n else None
         subject = "rows" if self.columns is None else ", ".join(counter.key)

@@ -80,12 +80,10 @@ class KeyHashes(State):
             repeated &= ordered[1:] == ordered[:-1]
         return rows[order[1:][repeated]]
 
-    def shared_with(self, other: "KeyHashes") -> tuple[Positions, tuple[tuple[int, int], ...]]:
-        """Return the rows with a key that another table also has, and matching rows of that table.
+    def shared_with(self, other: "KeyHashes") -> tuple[Positions, Positions]:
+        """Return the rows with a key that another table also has, and a matching row of each.
 
-        The first item has the row numbers of all such rows. The second item has, for the first few
-        of them, a pair of row numbers: of the row, and of a row of the other table that has the
-        same key.
+        Both results are row numbers, those of this table in ascending order.
 
         Examples
         --------
@@ -93,7 +91,7 @@ class KeyHashes(State):
         >>> keys = KeyCounter(("id",))
         >>> one, other = (Profile.of({"id": ids}, [keys])[keys] for ids in ([7, 8, 9], [9, 7]))
         >>> one.shared_with(other)
-        (array([0, 2]), ((0, 1), (2, 0)))
+        (array([0, 2]), array([1, 0]))
         """
         hashes, rows = self._joined()
         theirs, their_rows = other._joined()  # noqa: SLF001
@@ -112,9 +110,7 @@ class KeyHashes(State):
             partner[open_rows[same]] = match[same]
             open_rows = open_rows[~same]
             at[open_rows] += 1
-        first = np.flatnonzero(found)[:_SHOWN]
-        pairs = zip(rows[first].tolist(), their_rows[partner[first]].tolist(), strict=True)
-        return rows[found], tuple(pairs)
+        return rows[found], their_rows[partner[found]]
 
     def _joined(self) -> tuple[RowHashes, Positions]:
         """Return the hashes of all merged parts as one array, and the row number of each key."""
