@@ -1,4 +1,4 @@
-"""Read numeric targets, weights and scores as finite float64 numbers."""
+"""Read numeric targets, weights and scores as finite float64 numbers, and times as seconds."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +24,8 @@ _BITS = (8, 11)
 _LARGEST_EXACT = 2.0**53
 #: Weights up to two to this power can be squared and added up without overflow.
 _LARGEST_POWER = 200
+#: Ticks of a second in each unit of durations.
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def values_of(column: columns.Column, *, missing: bool = False) -> Floats:
@@ -101,6 +103,43 @@ def weights_of(column: columns.Column) -> Floats:
         raise EvidenceError(msg)
     power = int(np.frexp(weights.max(initial=0.0))[1])
     return np.ldexp(weights, -power) if abs(power) > _LARGEST_POWER else weights
+
+
+def seconds_of(column: columns.Column) -> Floats:
+    """Return given latencies in seconds; an infinite latency is a failed request.
+
+    Durations are converted to seconds. Raises EvidenceError for values that are not positive.
+
+    Examples
+    --------
+    >>> seconds_of(columns.as_column("`latencies`", [0.02, 0.03, float("inf")])).tolist()
+    [0.02, 0.03, inf]
+    >>> seconds_of(columns.as_column("`latencies`", [0.02, 0.0]))
+    Traceback (most recent call last):
+    mlgates.errors.EvidenceError: `latencies` has 1 of 2 values that are zero; their clock is ...
+    """
+    kind = column.field.kind
+    empty = kind == "null" and not column.rows
+    if kind == "bool" or (kind not in columns.NUMBERS | {"duration"} and not empty):
+        held = f"values of type {column.field.type}" if column.rows else "no numbers"
+        msg = f"{column.title} has {held}, expected seconds (infinite for a failed request)"
+        raise EvidenceError(msg)
+    if kind == "duration":
+        plain: Any = encoding.decode(column.array)
+        ticks = np.asarray(plain.cast(pa.int64()).cast(pa.float64(), safe=False))
+        values = ticks / _PER_SECOND[column.field.unit or "us"]
+    else:
+        values = column.floats
+    coarse = "zero; their clock is too coarse"
+    for bad, description in (
+        (np.isnan(values), "missing; write infinity for a failed request"),
+        (values < 0, "negative"),
+        (values == 0, coarse),
+    ):
+        if count := int(np.count_nonzero(bad)):
+            msg = f"{column.title} has {count:,} of {len(bad):,} values that are {description}"
+            raise EvidenceError(msg)
+    return values
 
 
 @dataclass(frozen=True, eq=False)

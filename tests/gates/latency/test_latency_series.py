@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 import mlgates as mg
-from mlgates.gates.latency.latencies import latencies_of
+from mlgates.predictions.numbers import seconds_of
 from mlgates.tables.columns import as_column
 
 INF = float("inf")
 
 
 def read(values):
-    return latencies_of(as_column("`latencies`", values))
+    return seconds_of(as_column("`latencies`", values))
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,15 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from mlgates import options
 from mlgates.errors import EvidenceError
 from mlgates.evidence import Evidence, rows_of
 from mlgates.predictions.lookup import column_of, prediction_method
+from mlgates.predictions.numbers import seconds_of
 from mlgates.progress import show_progress
 from mlgates.runtime.timing import Floats, Measured, Plan, measure
 from mlgates.stats import quantiles as stats
-from mlgates.tables import encoding
-from mlgates.tables.columns import NUMBERS, Column
 from mlgates.verdict import Limit, format_number, format_value
 
 _OWNER = "Latency"
@@ -32,7 +30,6 @@ _BINS = 60
 MODELS = {"latencies": "model", "production_latencies": "production_model"}
 #: Confidence of the intervals that end a measurement early: looking often must not cost certainty.
 _EARLY = 0.999
-_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def quantile_share(given: object) -> Fraction | None:
@@ -281,7 +278,7 @@ def read_latencies(
         raise EvidenceError(msg)
 
     given = {
-        name: replace(empty, seconds=latencies_of(column_of(evidence, name)))
+        name: replace(empty, seconds=seconds_of(column_of(evidence, name)))
         for name in names
         if name in evidence
     }
@@ -343,41 +340,3 @@ def read_latencies(
             measured=one,
         )
     return series
-
-
-def latencies_of(column: Column) -> Floats:
-    """Return given latencies in seconds; an infinite latency is a failed request.
-
-    Durations are converted to seconds. Raises EvidenceError for values that are not positive.
-
-    Examples
-    --------
-    >>> from mlgates.tables.columns import as_column
-    >>> latencies_of(as_column("`latencies`", [0.02, 0.03, float("inf")])).tolist()
-    [0.02, 0.03, inf]
-    >>> latencies_of(as_column("`latencies`", [0.02, 0.0]))
-    Traceback (most recent call last):
-    mlgates.errors.EvidenceError: `latencies` has 1 of 2 values that are zero; their clock is ...
-    """
-    kind = column.field.kind
-    empty = kind == "null" and not column.rows
-    if kind == "bool" or (kind not in NUMBERS | {"duration"} and not empty):
-        held = f"values of type {column.field.type}" if column.rows else "no numbers"
-        msg = f"{column.title} has {held}, expected seconds (infinite for a failed request)"
-        raise EvidenceError(msg)
-    if kind == "duration":
-        plain: Any = encoding.decode(column.array)
-        ticks = np.asarray(plain.cast(pa.int64()).cast(pa.float64(), safe=False))
-        values = ticks / _UNITS[column.field.unit or "us"]
-    else:
-        values = column.floats
-    coarse = "zero; their clock is too coarse"
-    for bad, description in (
-        (np.isnan(values), "missing; write infinity for a failed request"),
-        (values < 0, "negative"),
-        (values == 0, coarse),
-    ):
-        if count := int(np.count_nonzero(bad)):
-            msg = f"{column.title} has {count:,} of {len(bad):,} values that are {description}"
-            raise EvidenceError(msg)
-    return values
