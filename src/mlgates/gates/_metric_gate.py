@@ -1,8 +1,8 @@
-"""Base class of gates that judge one metric, in all rows or by slice with Holm's correction."""
+"""Base classes of gates that judge one metric, in all rows or by slice with Holm's correction."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
@@ -10,10 +10,12 @@ from mlgates import options
 from mlgates._gate import Gate
 from mlgates.errors import suppress_errors
 from mlgates.evidence import Evidence
-from mlgates.gates._shared import confidence_of, enough, error_check, rows_needed
+from mlgates.gates._shared import bounded, confidence_of, enough, error_check, rows_needed
 from mlgates.metrics import Metric, find
+from mlgates.metrics.difference import difference
 from mlgates.metrics.functions import FEWEST_RESAMPLES, FunctionMetric
 from mlgates.predictions import Outcomes
+from mlgates.predictions.groups import MAX_GROUPS
 from mlgates.predictions.labels import list_labels
 from mlgates.progress import show_progress
 from mlgates.stats.multiplicity import holm, holm_levels
@@ -29,7 +31,7 @@ from mlgates.verdict import (
     snap_to_limit,
 )
 
-__all__ = ["By", "MetricGate", "SliceEstimate", "snapped"]
+__all__ = ["By", "ComparisonGate", "MetricGate", "SliceEstimate", "snapped"]
 
 #: How slices are declared, and how a gate keeps them: names, or pairs of name and condition.
 By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
@@ -275,3 +277,86 @@ class MetricGate(Gate):
         level = measured.confidence or self._level
         # in rows as they are given, of which `measured.n` is the effective number
         return rows_needed(value, measured.interval, limit, estimate.rows, level, error=error)
+
+
+@dataclass(frozen=True, repr=False)
+class ComparisonGate(MetricGate):
+    """Base class of gates that compare a metric of the candidate with that of production.
+
+    Both are measured on the same rows. `Regression` documents the options.
+    """
+
+    _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate", "significance")
+    _models: ClassVar[tuple[bool, ...]] = (False, True)
+    metric: str | Callable[..., object]
+    _: KW_ONLY
+    tolerance: float
+    by: By | None = None
+    min_samples: int = 30
+    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
+    decide_by: Literal["interval", "estimate", "significance"] = "interval"
+    confidence: float | None = 0.95
+    greater_is_better: bool | None = None
+    max_groups: int = MAX_GROUPS
+    resamples: int | None = None
+
+    def __post_init__(self) -> None:
+        metric = self._metric
+        if metric.greater_is_better is None:
+            hint = f"; it is required for `{metric.name}`"
+            if metric.name == "mean_error":
+                hint += "; did you mean metric='mean_absolute_error'?"
+            raise options.refuse(
+                type(self).__name__, "greater_is_better", "True or False", None, hint
+            )
+        self._convert("tolerance", bounded, 0, metric.high - metric.low)
+        super().__post_init__()
+
+    @property
+    def _limit(self) -> Limit:
+        """The limit of the difference: the candidate's metric minus production's."""
+        if self._metric.greater_is_better:
+            return Limit(at_least=-self.tolerance)
+        return Limit(at_most=self.tolerance)
+
+    def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
+        """Return the difference between the two models in one slice."""
+        paired, limit = (
+            difference(metric, *models, interval=self.confidence is not None),
+            self._limit,
+        )
+        scale = abs(paired.candidate or 0) + abs(paired.production or 0)
+        details: dict[str, object] = {
+            "candidate": paired.candidate,
+            "production": paired.production,
+            "tolerance": self.tolerance,
+            "p_value": paired.change.p_value,
+            **paired.change.details,
+        }
+
+        def at(level: float) -> Measurement:
+            measured = Measurement(
+                paired.value,
+                n=paired.n,
+                dropped=paired.dropped,
+                interval=paired.change.ends(level) if level else None,
+                confidence=level or None,
+                p_value=paired.change.p_value,
+                method=paired.change.method,
+                details=details,
+            )
+            return snapped(measured, limit, scale)
+
+        if paired.candidate is None or paired.production is None:
+            sentence = "can't be compared ({n})"
+        elif paired.change.alike is not None:
+            same = "give the same answers on all rows"
+            if paired.change.alike == "rankings":
+                same = "rank all rows in the same order"
+            sentence = f"did not change: candidate and production {same} "
+            sentence += f"({format_number(paired.candidate)} for both, {{n}})"
+        else:
+            both = f"{format_number(paired.candidate)} against {format_number(paired.production)}"
+            sentence = f"changed by {{value}} ({both} in production; {{interval}}{{n}})"
+        # the p-value tests a difference of 0, not one of the tolerance
+        return SliceEstimate(at, paired.undefined or paired.lacking, Limit(0, 0), sentence)

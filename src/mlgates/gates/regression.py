@@ -1,26 +1,16 @@
 """Regression: check that the candidate is not worse than the model in production."""
 
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
-from mlgates import options
 from mlgates._gate import GateInfo
-from mlgates.gates._metric_gate import By, MetricGate, SliceEstimate, snapped
-from mlgates.gates._shared import bounded
-from mlgates.metrics import Metric
-from mlgates.metrics.difference import difference
-from mlgates.predictions import Outcomes
-from mlgates.predictions.groups import MAX_GROUPS
-from mlgates.verdict import Limit, Measurement, Rule, format_number
+from mlgates.gates._metric_gate import ComparisonGate
 
 __all__ = ["Regression"]
 
-_OWNER = "Regression"
-
 
 @dataclass(frozen=True, repr=False)
-class Regression(MetricGate):
+class Regression(ComparisonGate):
     """Check that the candidate is not worse than production by more than a tolerance.
 
     Both models are measured on the same rows, and the comparison is paired: rows on which both
@@ -101,8 +91,6 @@ class Regression(MetricGate):
     n = 400); the limit is at least -0.02
     """
 
-    _rules: ClassVar[tuple[Rule, ...]] = ("interval", "estimate", "significance")
-    _models: ClassVar[tuple[bool, ...]] = (False, True)
     optional_evidence: ClassVar[frozenset[str]] = frozenset(
         {
             *("X", "data", "model", "production_model", "sample_weight", "pos_label"),
@@ -117,73 +105,3 @@ class Regression(MetricGate):
         uses="the same as `Performance`, and `production_pred` or `production_score`, or "
         "`production_model`",
     )
-    metric: str | Callable[..., object]
-    _: KW_ONLY
-    tolerance: float
-    by: By | None = None
-    min_samples: int = 30
-    small_slices: Literal["inconclusive", "exclude"] = "inconclusive"
-    decide_by: Literal["interval", "estimate", "significance"] = "interval"
-    confidence: float | None = 0.95
-    greater_is_better: bool | None = None
-    max_groups: int = MAX_GROUPS
-    resamples: int | None = None
-
-    def __post_init__(self) -> None:
-        metric = self._metric
-        if metric.greater_is_better is None:
-            hint = f"; it is required for `{metric.name}`"
-            if metric.name == "mean_error":
-                hint += "; did you mean metric='mean_absolute_error'?"
-            raise options.refuse(_OWNER, "greater_is_better", "True or False", None, hint)
-        self._convert("tolerance", bounded, 0, metric.high - metric.low)
-        super().__post_init__()
-
-    @property
-    def _limit(self) -> Limit:
-        """The limit of the difference: the candidate's metric minus production's."""
-        if self._metric.greater_is_better:
-            return Limit(at_least=-self.tolerance)
-        return Limit(at_most=self.tolerance)
-
-    def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
-        """Return the difference between the two models in one slice."""
-        paired, limit = (
-            difference(metric, *models, interval=self.confidence is not None),
-            self._limit,
-        )
-        scale = abs(paired.candidate or 0) + abs(paired.production or 0)
-        details: dict[str, object] = {
-            "candidate": paired.candidate,
-            "production": paired.production,
-            "tolerance": self.tolerance,
-            "p_value": paired.change.p_value,
-            **paired.change.details,
-        }
-
-        def at(level: float) -> Measurement:
-            measured = Measurement(
-                paired.value,
-                n=paired.n,
-                dropped=paired.dropped,
-                interval=paired.change.ends(level) if level else None,
-                confidence=level or None,
-                p_value=paired.change.p_value,
-                method=paired.change.method,
-                details=details,
-            )
-            return snapped(measured, limit, scale)
-
-        if paired.candidate is None or paired.production is None:
-            sentence = "can't be compared ({n})"
-        elif paired.change.alike is not None:
-            same = "give the same answers on all rows"
-            if paired.change.alike == "rankings":
-                same = "rank all rows in the same order"
-            sentence = f"did not change: candidate and production {same} "
-            sentence += f"({format_number(paired.candidate)} for both, {{n}})"
-        else:
-            both = f"{format_number(paired.candidate)} against {format_number(paired.production)}"
-            sentence = f"changed by {{value}} ({both} in production; {{interval}}{{n}})"
-        # the p-value tests a difference of 0, not one of the tolerance
-        return SliceEstimate(at, paired.undefined or paired.lacking, Limit(0, 0), sentence)
