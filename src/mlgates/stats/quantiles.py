@@ -9,7 +9,7 @@ independent, so the effective number of calls is used in the binomial distributi
 import math
 from bisect import bisect_left
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -245,9 +245,13 @@ def _inflation(series: Floats) -> tuple[float, float]:
         return 1.0, 0.0
     # The sum ends where a sum of two neighbouring autocorrelations is not positive. For independent
     # calls that is soon, and a few products are cheaper than a Fourier transform.
-    products = np.array([centred[lag:] @ centred[: n - lag] for lag in range(min(_NEAR, n))])
+    products: list[Any] = []
+    for lag in range(min(_NEAR, n)):
+        products.append(centred[lag:] @ centred[: n - lag])
+        if lag % 2 and products[-1] + products[-2] <= 0:
+            break
     first = float(products[1] / square) if n > 1 else 0.0
-    pairs = _pairs(products / square)
+    pairs = _pairs(np.array(products) / square)
     if (pairs > 0).all():
         size = 1 << (2 * n - 1).bit_length()
         spectrum = np.fft.rfft(centred, size)
