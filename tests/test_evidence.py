@@ -55,7 +55,7 @@ def test_every_name_of_the_registry_is_declared_for_type_checkers():
 
 
 def test_names_of_the_registry_are_read_by_their_kind():
-    assert set(TABLES) == {"data", "reference"}
+    assert set(TABLES) == {"data", "reference", "candidate_log", "production_log"}
     assert ALIGNED == (
         "X",
         "y_true",

@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # apart, so that sorting imports moves none into or out of wh
     from mlgates.gates.rule import Rule as Rule
     from mlgates.gates.schema import Column as Column
     from mlgates.gates.schema import Schema as Schema
+    from mlgates.gates.shadow import Shadow as Shadow
     from mlgates.gates.statistic import Statistic as Statistic
     from mlgates.gates.unique import Unique as Unique
 
@@ -93,6 +94,7 @@ __all__ += [
     "Regression",
     "Rule",
     "Schema",
+    "Shadow",
     "Statistic",
     "Unique",
 ]
@@ -124,6 +126,7 @@ if not TYPE_CHECKING:  # a type checker would take any attribute for granted
         "gates.regression": ("Regression",),
         "gates.rule": ("Rule",),
         "gates.schema": ("Column", "Schema"),
+        "gates.shadow": ("Shadow",),
         "gates.statistic": ("Statistic",),
         "gates.unique": ("Unique",),
         # end of homes

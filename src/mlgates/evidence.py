@@ -67,10 +67,19 @@ class EvidenceNames(TypedDict, total=False):
     golden_pred: object
     application: object
     traffic: object
+    candidate_log: object
+    production_log: object
     now: datetime | None
 
 
 VOCABULARY = frozenset(NAMES)
+#: The table that a table is compared with.
+_OTHER = {
+    "data": "reference",
+    "reference": "data",
+    "candidate_log": "production_log",
+    "production_log": "candidate_log",
+}
 #: Options of `GateSuite.run` and `Gate.run`, for hints.
 _RUN_OPTIONS = frozenset({"n_jobs", "progress", "metadata"})
 
@@ -314,9 +323,9 @@ class Evidence:
     def _other_fields(self, name: str) -> tuple[Mapping[str, Field], Collection[str]]:
         """Return the columns of the other table, and which of them have inferred types.
 
-        For `data` the other table is `reference`, and the reverse.
+        `data` and `reference` belong together, and so do the two logs.
         """
-        other = "reference" if name == "data" else "data"
+        other = _OTHER[name]
         if other not in self._given:
             return {}, ()
         with suppress_errors():  # they are raised where that table is read
@@ -381,6 +390,9 @@ class Evidence:
         names = [column for column in source.schema if column in columns]
         return Profile.of(source, counted, columns=names, n_jobs=self._n_jobs)
 
+    def _scan_all(self, name: str) -> Profile:
+        return Profile.of(self.source(name), (), n_jobs=self._n_jobs)
+
     def each(self, do: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Call a function for each item and return the results; in threads if a table is large.
 
@@ -404,11 +416,12 @@ class Evidence:
     def tables(self) -> dict[str, object]:
         """Return origin, rows, columns and fingerprint of each table that was read, for a report.
 
-        `X` is scanned for its fingerprint if a gate uses it and it is a table.
+        `X` and the logs are scanned for their fingerprints if a gate uses them and they are tables.
         """
-        if "X" in self._given and "X" in self._used:
-            with suppress_errors():  # a sparse matrix, or a list of texts
-                self.cached("profile", "X", lambda: Profile.of(self.source("X"), ()))
+        for name in ("X", "candidate_log", "production_log"):
+            if name in self._given and name in self._used:
+                with suppress_errors():  # a sparse matrix, or a list of texts
+                    self.cached("profile", name, partial(self._scan_all, name))
         found: dict[str, object] = {}
         for name in (*TABLES, "X"):
             source, profile = (

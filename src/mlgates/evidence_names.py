@@ -14,8 +14,8 @@ class EvidenceName:
     """The name of an argument of a run, such as `y_true`, and how its value is used."""
 
     name: str
-    #: "table": scanned by counters; "features": rows for a model; "rows": one value per row; "log":
-    #: any number of values; "model": a model or another callable; "counts": a `Traffic`;
+    #: "table": named columns; "features": rows for a model; "rows": one value per row; "log": any
+    #: number of values; "model": a model or another callable; "counts": a `Traffic`;
     #: "moment": a time; "free": anything else.
     kind: Kind
     #: Description for the reference page.
@@ -73,6 +73,13 @@ _DECLARED = (
         "application", "model", "a callable that takes a raw request and returns a response"
     ),
     EvidenceName("traffic", "counts", "a `Traffic`, or the path of its file"),
+    EvidenceName(
+        "candidate_log",
+        "table",
+        "requests sent to the candidate in parallel, and its answers",
+        aliases=("shadow_log",),
+    ),
+    _production("production_log", "table", "the same requests, and the answers of production"),
     EvidenceName("now", "moment", "a `datetime` with a time zone; by default the current time"),
 )
 NAMES = {each.name: each for each in _DECLARED}
@@ -82,7 +89,7 @@ def _of_kind(*kinds: Kind) -> tuple[str, ...]:
     return tuple(name for name, each in NAMES.items() if each.kind in kinds)
 
 
-#: Tables that counters scan.
+#: Tables; counters scan `data` and `reference`.
 TABLES = _of_kind("table")
 #: Names whose values have the same rows as `X`.
 ALIGNED = tuple(name for name in _of_kind("features", "rows") if NAMES[name].side != "golden")

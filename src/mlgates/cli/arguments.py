@@ -109,7 +109,8 @@ def parser() -> argparse.ArgumentParser:
         or_baseline = ", or the .json of a baseline" if name == "reference" else ""
         text = f"the table `{name}`: a Parquet or CSV file, a folder of Parquet files, or a pattern"
         text += f" in quotes, such as 'part-*.parquet'{or_baseline}; several times for several"
-        run.add_argument(f"--{name}", action="append", metavar="PATH", help=text)
+        option = f"--{name.replace('_', '-')}"
+        run.add_argument(option, action="append", metavar="PATH", help=text)
     for name in COLUMNS:
         text = f"the column with `{name}`, in the table `X` or else in `data`"
         run.add_argument(f"--{name.replace('_', '-')}", metavar="COLUMN", help=text)

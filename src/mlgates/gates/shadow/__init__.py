@@ -1,0 +1,425 @@
+"""Shadow: compare the answers of a candidate with those of production to the same requests."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+
+from mlgates import options
+from mlgates._gate import Gate, GateInfo
+from mlgates.errors import OptionError, suppress_errors
+from mlgates.evidence import Evidence
+from mlgates.gates._metric_gate import ComparisonGate, snapped
+from mlgates.gates._shared import (
+    By,
+    bounded,
+    confidence_of,
+    enough,
+    error_check,
+    max_groups_of,
+    slices_of,
+)
+from mlgates.gates.shadow.labelled import Labelled, labelled_requests
+from mlgates.gates.shadow.measures import (
+    Estimate,
+    Measure,
+    MeasureSlice,
+    disagreement_of,
+    error_increase_of,
+    score_shift_of,
+    slowdown_of,
+)
+from mlgates.gates.shadow.requests import Requests, read_requests
+from mlgates.metrics import Metric, find
+from mlgates.predictions.groups import MAX_GROUPS
+from mlgates.stats.multiplicity import holm_levels
+from mlgates.verdict import Check, Limit, Measurement, format_number, format_value
+
+__all__ = ["Shadow"]
+
+_OWNER = "Shadow"
+#: The limit that belongs to each column.
+_LIMITS = {
+    "score": "max_score_shift",
+    "error": "max_error_increase",
+    "latency": "max_slowdown",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Shadow(Gate):
+    """Check that a candidate answers mirrored requests like the model in production.
+
+    Each request is answered by production and also sent to the candidate, whose answer nobody sees.
+    `candidate_log` and `production_log` are tables with one row per request, joined by the column
+    `on`. The options name columns that both logs have.
+
+    Parameters
+    ----------
+    on : str
+        Column with the id of the request. Ids are compared by value: 7 and 7.0 are equal, 7 and
+        "7" are an ERROR.
+    prediction : str
+        Column with the answer. A missing answer of the candidate is an error of the candidate.
+    max_disagreement : float
+        Largest share of requests that the candidate answers otherwise than production, or not at
+        all.
+    rtol : float
+        Relative difference up to which two floats are the same answer, as a share of the larger
+        one. Other values, and floats with the default of 0, are compared exactly.
+    max_unmatched : float
+        Largest share of requests that may be in one log only, and largest share that may have no
+        answer of production, or no score; more are INCONCLUSIVE.
+    score : str, optional
+        Column with the score.
+    max_score_shift : float, optional
+        Largest mean change of the score, up or down.
+    error : str, optional
+        Column that says which requests failed or timed out: bools, or texts that are empty or
+        missing where there was no error. A request that failed has no answer.
+    max_error_increase : float, optional
+        Largest difference of the error rates of candidate and production.
+    latency : str, optional
+        Column with the duration of the answer in seconds, or as a duration.
+    max_slowdown : float, optional
+        Largest slowdown of the 95th percentile of the latency, as a share: 0.1 is 10 %.
+    y_true : str, optional
+        Column of `production_log` with the label, missing where it has not arrived.
+    metric : str, optional
+        Name of a metric, as in `Regression`, to compare on the requests with a label. It is
+        computed from `prediction`, or from `score` if it needs scores.
+    tolerance : float, optional
+        How much worse the metric of the candidate may be.
+    by : str, sequence of str, or mapping of str to condition, optional
+        Judge each slice instead of all requests. Columns of `production_log` define one slice for
+        each of their values; a mapping gives the condition of each slice, as in `Rule`.
+    min_samples : int
+        Smallest number of requests in both logs, in each slice.
+    max_groups : int
+        Largest number of slices that the columns of `by` may make; more are an ERROR.
+    decide_by : {"interval", "estimate"}
+        "interval": PASS if the whole interval is within the limit, FAIL if all of it is beyond.
+        "estimate": the value itself is compared with the limit.
+    confidence : float
+        Level of the two-sided intervals.
+    name, advisory, inconclusive, after
+        As in `Gate`.
+
+    Raises
+    ------
+    OptionError
+        For a column without its limit and the reverse (`score` alone is allowed for a metric of
+        scores), and unless `y_true`, `metric` and `tolerance` are given together.
+
+    Notes
+    -----
+    The checks, each in total or for each slice:
+
+    - ``unmatched``: share of requests in one log only, always in total. It never fails: beyond
+      `max_unmatched` it is INCONCLUSIVE.
+    - ``disagreement``: with Wilson's interval [1]_. An error of the candidate is a disagreement.
+      Requests without an answer of production can't be compared and are left out.
+    - ``score_shift``: mean of the differences per request, with Student's t interval corrected for
+      skewness. ``details["p95_shift"]`` is the 95th percentile of their sizes.
+    - ``error_increase``: with Tango's interval of a paired difference [2]_.
+    - ``slowdown``: ratio of the 95th percentiles, minus 1, with the interval of `Latency`. It takes
+      both models as independent, which makes it too long rather than too short. An error has an
+      infinite latency.
+    - The metric, as in `Regression`. For a metric of labels a failed request counts as a wrong
+      label; for others it is left out.
+
+    With several slices, a FAIL must hold at the level of Holm's correction over the slices of a
+    check, as in `Regression`. Missing or repeated ids are an ERROR. Without any request in both
+    logs the gate is INCONCLUSIVE.
+
+    References
+    ----------
+    .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
+       inference. Journal of the American Statistical Association 22, 209-212.
+    .. [2] Tango, T. (1998). Equivalence test and confidence interval for the difference in
+       proportions for the paired-sample design. Statistics in Medicine 17, 891-908.
+
+    Examples
+    --------
+    >>> production = {"request_id": range(1_000), "prediction": ["yes", "no"] * 500}
+    >>> candidate = {"request_id": range(1_000), "prediction": ["yes", "no"] * 495 + ["no"] * 10}
+    >>> result = Shadow("request_id").run(candidate_log=candidate, production_log=production)
+    >>> print(result.checks[1].reason)
+    0.5 % of the answers in `prediction` differ from those of production (95 % interval 0.214 % to
+    1.17 %, 5 of 1,000 requests); the limit is at most 2 %
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"candidate_log", "production_log"})
+    optional_evidence: ClassVar[frozenset[str]] = frozenset({"pos_label"})
+    info = GateInfo(
+        summary="a candidate answers mirrored requests like the model in production, also by slice",
+        metrics={
+            "`unmatched`, `disagreement`": "share of the requests",
+            "`score_shift`": "mean difference per request",
+            "`error_increase`, `slowdown`": "difference of the error rates; share of production's "
+            "time",
+            "of the labelled requests": "the metric of the candidate minus that of production",
+        },
+        fewest_rows="30 in both logs, in each slice: `min_samples`; 72 for `max_slowdown`",
+        forgives="an interval that contains the limit",
+    )
+    on: str = "request_id"
+    _: KW_ONLY
+    prediction: str = "prediction"
+    max_disagreement: float = 0.02
+    rtol: float = 0.0
+    max_unmatched: float = 0.05
+    score: str | None = None
+    max_score_shift: float | None = None
+    error: str | None = None
+    max_error_increase: float | None = None
+    latency: str | None = None
+    max_slowdown: float | None = None
+    y_true: str | None = None
+    metric: str | None = None
+    tolerance: float | None = None
+    by: By | None = None
+    min_samples: int = 30
+    max_groups: int = MAX_GROUPS
+    decide_by: Literal["interval", "estimate"] = "interval"
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        for option in ("on", "prediction", "score", "error", "latency", "y_true"):
+            self._convert(option, options.text)
+        for option in ("max_disagreement", "max_unmatched", "max_error_increase", "max_slowdown"):
+            self._convert(option, options.share)
+        self._convert("rtol", bounded, 0, 1)
+        self._convert("max_score_shift", options.number, at_least=0)
+        self._convert("by", slices_of)
+        self._convert("min_samples", options.count, at_least=1)
+        self._convert("max_groups", max_groups_of)
+        self._convert("decide_by", options.choice, ("interval", "estimate"))
+        self._convert("confidence", confidence_of)
+        metric = self._metric
+        high = np.inf if metric is None else metric.high - metric.low
+        self._convert("tolerance", options.number, at_least=0, at_most=high)
+        labelled = ("y_true", "metric", "tolerance")
+        given = [option for option in labelled if getattr(self, option) is not None]
+        if len(given) in (1, 2):
+            absent = next(option for option in labelled if option not in given)
+            msg = (
+                f"{_OWNER}: `{absent}` is required with `{given[0]}`: give `y_true`, `metric` and "
+            )
+            msg += "`tolerance` together"
+            raise OptionError(msg)
+        of_scores = metric is not None and metric.need in ("scores", "probabilities")
+        if of_scores and self.score is None:
+            msg = f"{_OWNER}: `score` is required with metric={self.metric!r}, a metric of scores"
+            raise OptionError(msg)
+        for column, limit in _LIMITS.items():
+            is_given = [getattr(self, option) is not None for option in (column, limit)]
+            if is_given[0] != is_given[1] and not (column == "score" and of_scores and is_given[0]):
+                absent, other = (limit, column) if is_given[0] else (column, limit)
+                msg = f"{_OWNER}: `{absent}` is required with `{other}`"
+                raise OptionError(msg)
+        super().__post_init__()
+
+    @property
+    def _metric(self) -> Metric | None:
+        """The metric to compare, or None."""
+        if self.metric is None:
+            return None
+        known = isinstance(self.metric, str)
+        found = find(self.metric, _OWNER) if known else None
+        if found is None or found.greater_is_better is None:
+            hint = "; use `Regression` for others" if known else ""
+            allowed = "the name of a metric that has a direction"
+            raise options.refuse(_OWNER, "metric", allowed, self.metric, hint)
+        return found
+
+    def check(self, evidence: Evidence) -> Iterator[Check]:
+        """Yield the check of the ids, and those of each measure, in total or by slice."""
+        requests = self._requests(evidence)
+        yield self._unmatched(requests)
+        for measure in self._measures(requests):
+            with suppress_errors() as caught:  # the other measures are still judged
+                checks = list(self._checks(measure, requests))
+            if caught.error is not None:
+                checks = [error_check(measure.subject, measure.metric, caught.error)]
+            yield from checks
+        if self.metric is not None:
+            yield from self._labelled_checks(evidence, requests)
+
+    def note(self, evidence: Evidence) -> str:
+        """Return a note on the load of mirrored requests, and those of the metric."""
+        notes = []
+        if self.latency is not None:
+            notes.append("each request was answered twice: latencies include the load of mirroring")
+        if self.metric is not None:
+            with suppress_errors():  # its checks report the error
+                labelled = self._labelled(evidence, self._requests(evidence))
+                notes.append(self._comparison(labelled).note(labelled.evidence))
+        return "; ".join(filter(None, notes))
+
+    def _requests(self, evidence: Evidence) -> Requests:
+        shared = {"prediction": self.prediction}
+        shared |= {name: c for name in _LIMITS if (c := getattr(self, name)) is not None}
+        live = shared | ({} if self.y_true is None else {"y_true": self.y_true})
+        make = partial(
+            read_requests,
+            evidence,
+            self.on,
+            candidate=shared,
+            production=live,
+            by=self.by,
+            max_groups=self.max_groups,
+        )
+        return cast("Requests", evidence.cached("requests", self, make))
+
+    def _unmatched(self, requests: Requests) -> Check:
+        """Return the check of requests that are in one log only."""
+        ours, theirs = requests.unmatched
+        n, limit = requests.n + ours + theirs, Limit(at_most=self.max_unmatched)
+        value = (ours + theirs) / n if n else None
+        said, hint, insufficient = "the logs have no requests", "", ""
+        if value is not None:
+            said = f"{ours + theirs:,} of {n:,} requests ({format_value(value, limit, 'share')}) "
+            said += (
+                f"are in one log only: {ours:,} in that of the candidate, {theirs:,} in that of "
+            )
+            said += "production"
+            if not limit.holds(value):
+                insufficient = "too many requests have one answer only"
+            if not requests.n and all(requests.rows):
+                hint = f"no id in `{self.on}` is in both logs; are they written in the same way?"
+            elif insufficient and theirs > ours:
+                hint = "give the log of the mirrored requests alone as `production_log`"
+        details = {"matched": requests.n, "candidate_only": ours, "production_only": theirs}
+        return Check.judge(
+            self.on,
+            "unmatched",
+            Measurement(value, n=n, method="count", details=details),
+            limit,
+            unit="share",
+            said=said,
+            hint=hint,
+            insufficient=insufficient,
+            noun="requests",
+        )
+
+    def _measures(self, requests: Requests) -> Iterator[Measure]:
+        """Yield what to measure by the options."""
+        name, limit = self.prediction, Limit(at_most=self.max_disagreement)
+        make: Callable[[], MeasureSlice] = partial(disagreement_of, requests, self.rtol, name)
+        yield Measure(name, "disagreement", limit, make)
+        if self.score is not None and self.max_score_shift is not None:
+            limit = Limit(at_least=0.0 - self.max_score_shift, at_most=self.max_score_shift)
+            make = partial(score_shift_of, requests, self.score)
+            yield Measure(self.score, "score_shift", limit, make)
+        if self.error is not None:
+            limit, make = (
+                Limit(at_most=self.max_error_increase),
+                partial(error_increase_of, requests),
+            )
+            yield Measure(self.error, "error_increase", limit, make)
+        if self.latency is not None:
+            limit = Limit(at_most=self.max_slowdown)
+            make = partial(slowdown_of, requests, self.latency, self.confidence)
+            yield Measure(self.latency, "slowdown", limit, make)
+
+    def _checks(self, measure: Measure, requests: Requests) -> Iterator[Check]:
+        """Yield the checks of one measure, with Holm's correction over the slices."""
+        limit, estimates, measure_slice = measure.limit, [], measure.prepare()
+        for name, rows in requests.slices:
+            with suppress_errors() as caught:  # the other slices are still judged
+                if isinstance(rows, BaseException):
+                    raise rows.with_traceback(None)
+                where = "" if name is None else f" where {name}"
+                estimates.append((name, measure_slice(rows, where)))
+            if caught.error is not None:
+                yield error_check(measure.subject, measure.metric, caught.error, name)
+
+        def is_beyond(estimate: Estimate, level: float) -> bool:
+            ends = estimate.ends(level)
+            enough_rows = estimate.n >= self.min_samples and not estimate.insufficient
+            return enough_rows and ends is not None and limit.excludes(ends)
+
+        confidences = (self.confidence,) * len(estimates)
+        if self.decide_by == "interval":
+            beyond = [partial(is_beyond, estimate) for _, estimate in estimates]
+            confidences = holm_levels(beyond, self.confidence)
+        for (name, estimate), level in zip(estimates, confidences, strict=True):
+            ends, needed = estimate.ends(level), None
+            undecided = ends is not None and not limit.excludes(ends)
+            if self.decide_by == "interval" and undecided and not all(map(limit.holds, ends or ())):
+                needed = estimate.needed(limit, ends, level)
+            details = dict(estimate.details)
+            if needed is not None:
+                details["rows_needed"] = needed
+            measured = Measurement(
+                estimate.value,
+                n=estimate.n,
+                dropped=estimate.dropped,
+                interval=ends,
+                confidence=None if ends is None else level,
+                method=estimate.method,
+                details=details,
+            )
+            measured, shown = snapped(measured, limit, scale=1.0), ""
+            if measured.interval is not None:
+                low, high = (format_value(end, limit, estimate.unit) for end in measured.interval)
+                shown = f"{format_number(level, 'share')} interval {low} to {high}, "
+            value = format_value(measured.value, limit, estimate.unit)
+            said = f"{estimate.said[0]}{value}{estimate.said[1]}"
+            said += f" ({estimate.basis}{shown}{estimate.sizes}){estimate.more}"
+            yield Check.judge(
+                measure.subject,
+                measure.metric,
+                measured,
+                limit,
+                rule=self.decide_by,
+                min_n=self.min_samples,
+                max_dropped=self.max_unmatched,
+                group=name,
+                unit=estimate.unit,
+                said=said,
+                insufficient=estimate.insufficient,
+                remedy=enough(needed, "requests"),
+                noun="requests",
+            )
+
+    def _labelled(self, evidence: Evidence, requests: Requests) -> Labelled:
+        pos_label = evidence["pos_label"] if "pos_label" in evidence else None  # noqa: SIM401
+        metric = cast("Metric", self._metric)
+        make = partial(labelled_requests, requests, metric.need, pos_label)
+        return cast("Labelled", evidence.cached("labelled requests", self, make))
+
+    def _comparison(self, labelled: Labelled) -> ComparisonGate:
+        """Return the gate that compares the metric on the labelled requests."""
+        slices: Any = tuple(
+            (name, lambda _, mask=mask: mask) for name, mask in labelled.slices if name is not None
+        )
+        return ComparisonGate(
+            metric=cast("str", self.metric),
+            tolerance=cast("float", self.tolerance),
+            by=slices or None,
+            min_samples=self.min_samples,
+            decide_by=self.decide_by,
+            confidence=self.confidence,
+        )
+
+    def _labelled_checks(self, evidence: Evidence, requests: Requests) -> Iterator[Check]:
+        """Yield the checks of the metric on the requests with a label."""
+        name = cast("str", self.metric)
+        for group, error in requests.slices:
+            if isinstance(error, BaseException):
+                yield error_check(name, name, error, group)
+        with suppress_errors() as caught:
+            labelled = self._labelled(evidence, requests)
+            gate = self._comparison(labelled)
+            checks = list(gate.check(labelled.evidence)) if labelled.slices else []
+        if caught.error is not None:
+            yield error_check(name, name, caught.error)
+            return
+        for check in checks:
+            counts = labelled.counts[check.group]
+            details = {**check.details, **counts.details}
+            yield replace(check, details=details, reason=f"{check.reason}; {counts.said}")

@@ -1,0 +1,129 @@
+"""The requests whose label has arrived, as evidence for the comparison of a metric."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from mlgates.evidence import Evidence
+from mlgates.gates.shadow.requests import Requests, missing_in, taken
+from mlgates.predictions import Need
+from mlgates.predictions.labels import code_labels
+from mlgates.predictions.numbers import Scores, values_of
+from mlgates.stats.arrays import Mask
+from mlgates.tables.columns import Column, as_column
+
+
+class LabelCounts(NamedTuple):
+    """Numbers of requests of one slice: in both logs, with a label, and of these without an answer.
+
+    `wrong` is whether a missing answer counts as a wrong label; otherwise it is left out.
+    """
+
+    requests: int
+    labelled: int
+    failed: int
+    wrong: bool
+
+    @property
+    def said(self) -> str:
+        """The counts as a clause."""
+        text = f"{self.labelled:,} of {self.requests:,} requests have a label"
+        if self.failed:
+            counted = "counted as wrong" if self.wrong else "left out"
+            text += f", {self.failed:,} of them lack an answer of one of the models ({counted})"
+        return text
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The counts and the share of labelled requests, for the report."""
+        share = self.labelled / self.requests if self.requests else None
+        return {"labelled": self.labelled, "labelled_share": share, "unanswered": self.failed}
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Evidence of the labelled requests, masks of their slices, and counts by slice."""
+
+    evidence: Evidence
+    slices: tuple[tuple[str | None, Mask], ...]
+    counts: Mapping[str | None, LabelCounts]
+
+
+def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labelled:
+    """Return the requests that have a label, for a metric that needs labels, values or scores.
+
+    A failed request gets a wrong label; if values or scores are needed, it is left out. Raises
+    EvidenceError for labels and predictions that can't be compared.
+    """
+    sides = (requests.candidate, requests.production)
+    is_score = need in ("scores", "probabilities")
+    option, names = "prediction", ("y_pred", "production_pred")
+    if is_score:
+        option, names = "score", ("y_score", "production_score")
+    truth = requests.production.columns["y_true"]
+    labelled = ~missing_in(truth)
+    failed = sides[0].failed | sides[1].failed
+    if is_score:
+        failed = failed | missing_in(sides[0].columns[option])
+        failed |= missing_in(sides[1].columns[option])
+    kept, wrong = labelled & ~failed, False
+    columns = [taken(side.columns[option], kept) for side in sides]
+    if need == "labels" and bool((labelled & failed).any()):
+        true = taken(truth, labelled)
+        guesses = [
+            _with_wrong_labels(true, taken(side.columns[option], labelled), side.failed[labelled])
+            for side in sides
+        ]
+        known = [guess for guess in guesses if guess is not None]
+        if len(known) == 2:
+            kept, wrong, columns = labelled, True, known
+    true = taken(truth, kept)
+    given: dict[str, Any] = {"y_true": true.array, "data": {"request": np.arange(true.rows)}}
+    given |= {name: column.array for name, column in zip(names, columns, strict=True)}
+    evidence = Evidence({**given, "pos_label": pos_label})
+    # read here, so that messages name the column and its log
+    read: dict[str, object] = {"y_true": true, **dict(zip(names, columns, strict=True))}
+    if is_score:
+        for name, column in zip(names, columns, strict=True):
+            read[name] = Scores(column.title, column.rows, None, values_of(column))
+    for name, value in read.items():
+        kind = "scores" if isinstance(value, Scores) else "column"
+        evidence.cached(kind, name, partial(_same, value))
+    masks = [(name, rows) for name, rows in requests.slices if not isinstance(rows, BaseException)]
+    counts = {
+        name: LabelCounts(
+            int(np.count_nonzero(rows)),
+            int(np.count_nonzero(rows & labelled)),
+            int(np.count_nonzero(rows & labelled & failed)),
+            wrong,
+        )
+        for name, rows in masks
+    }
+    return Labelled(evidence, tuple((name, rows[kept]) for name, rows in masks), counts)
+
+
+def _with_wrong_labels(true: Column, column: Column, failed: Mask) -> Column | None:
+    """Return the predictions with a label other than the true one where a request failed.
+
+    None if there is no other label of the same type. `true` has no missing values.
+    """
+    truth, coded = code_labels(true), code_labels(column)
+    labels = list(coded.values)
+    if len(labels) < 2:
+        labels += [
+            v for v in truth.values if v not in labels and type(v) is type((labels or [v])[0])
+        ]
+    if len(labels) < 2:
+        return None
+    others = [next(i for i, label in enumerate(labels) if label != v) for v in truth.values]
+    codes = np.where(failed, np.array(others, np.intp)[truth.codes], coded.codes)
+    # a label that is still missing has the code -1, and is refused where it is read
+    return as_column(column.title, pa.array(labels).take(pa.array(codes, mask=codes < 0)))
+
+
+def _same(value: object) -> object:
+    return value

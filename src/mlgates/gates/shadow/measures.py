@@ -1,0 +1,296 @@
+"""What is measured of the requests in both logs: disagreement, errors, scores and latencies."""
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from mlgates.errors import EvidenceError
+from mlgates.gates._shared import rounded_up, rows_needed
+from mlgates.gates.shadow.requests import Answers, Requests, same_answers
+from mlgates.predictions.numbers import check_exact, check_finite
+from mlgates.stats.arrays import Floats, Mask
+from mlgates.stats.means import mean_interval
+from mlgates.stats.proportions import tango_interval, wilson_interval
+from mlgates.stats.quantiles import (
+    dependence,
+    least_calls,
+    quantile,
+    quantile_interval,
+    ratio_interval,
+)
+from mlgates.tables.columns import NUMBERS, Column
+from mlgates.verdict import Limit, Unit, format_number
+
+Ends = tuple[float, float] | None
+#: The quantile of the latencies, and of the absolute shifts of the scores.
+_SHARE = Fraction(95, 100)
+
+
+class Estimate(NamedTuple):
+    """A measurement of one slice of the requests.
+
+    `ends` maps a level of confidence to an interval, and `needed` gives the number of requests that
+    would be enough to decide, from the limit, the interval and its level. `said` are the parts of
+    the reason before and after the value. `basis`, the interval and `sizes` follow in parentheses,
+    and then `more`.
+    """
+
+    value: float | None
+    ends: Callable[[float], Ends]
+    needed: Callable[[Limit, Ends, float], int | None]
+    n: int
+    said: tuple[str, str]
+    sizes: str
+    method: str
+    basis: str = ""
+    more: str = ""
+    dropped: int = 0
+    insufficient: str = ""
+    details: Mapping[str, object] = {}
+    unit: Unit = "share"
+
+
+#: Takes a mask of requests, and a clause that names their slice.
+MeasureSlice = Callable[[Mask, str], Estimate]
+
+
+class Measure(NamedTuple):
+    """What to measure: the column, the name in the report, and the limit.
+
+    `prepare` reads the columns, and returns the function that measures a slice.
+    """
+
+    subject: str
+    metric: str
+    limit: Limit
+    prepare: Callable[[], MeasureSlice]
+
+
+def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
+    """Return a function that measures the share of requests with another answer in a slice.
+
+    Requests to which production gave no answer can't be compared and are dropped.
+    """
+    same = same_answers(requests.candidate, requests.production, rtol)
+    failed, unknown = requests.candidate.failed, requests.production.failed
+
+    def measure(rows: Mask, where: str) -> Estimate:
+        compared = rows & ~unknown
+        n, other = int(np.count_nonzero(compared)), int(np.count_nonzero(compared & ~same))
+        errors = int(np.count_nonzero(compared & failed))
+        value = other / n if n else None
+        said = "", f" of the answers in `{name}`{where} differ from those of production"
+        are = "is an error" if errors == 1 else "are errors"
+        more = f"; {errors:,} of them {are} of the candidate" if errors else ""
+        error = math.sqrt(value * (1 - value) / n) if value else None
+        details = {"count": other, "errors": errors, "rtol": rtol}
+        return Estimate(
+            value,
+            lambda level: _floats(wilson_interval(other, n, level)) if n else None,
+            lambda limit, ends, level: _requests_needed(value, ends, limit, n, level, error=error),
+            n,
+            said,
+            f"{other:,} of {n:,} requests",
+            "Wilson",
+            more=more,
+            dropped=int(np.count_nonzero(rows & unknown)),
+            details=details,
+        )
+
+    return measure
+
+
+def error_increase_of(requests: Requests) -> MeasureSlice:
+    """Return a function that measures the difference of the error rates in a slice."""
+    ours, theirs = requests.candidate.failed, requests.production.failed
+
+    def measure(rows: Mask, where: str) -> Estimate:
+        n = int(np.count_nonzero(rows))
+        counts = [int(np.count_nonzero(mask & rows)) for mask in (ours, theirs)]
+        gained = int(np.count_nonzero(ours & ~theirs & rows))
+        lost = int(np.count_nonzero(theirs & ~ours & rows))
+        value = (gained - lost) / n if n else None
+        basis, error = "", None
+        if n:
+            here, there = (format_number(count / n, "share") for count in counts)
+            basis = f"{here} against {there} in production; "
+            error = math.sqrt(gained + lost - (gained - lost) ** 2 / n) / n
+        return Estimate(
+            value,
+            lambda level: _floats(tango_interval(gained, lost, n, level)) if n else None,
+            lambda limit, ends, level: _requests_needed(value, ends, limit, n, level, error=error),
+            n,
+            (f"the error rate{where} changed by ", ""),
+            f"n = {n:,}",
+            "Tango",
+            basis,
+            details={
+                "errors": counts[0],
+                "errors_production": counts[1],
+                "b": gained,
+                "c": lost,
+            },
+        )
+
+    return measure
+
+
+def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
+    """Return a function that measures the mean change of the scores in a slice.
+
+    Requests to which a model gave no answer, or no score, are dropped. Raises EvidenceError for
+    scores that are not numbers, or infinite.
+    """
+    scores = [_scores(side) for side in (requests.candidate, requests.production)]
+    answered = ~(requests.candidate.failed | requests.production.failed)
+    known = answered & ~np.isnan(scores[0]) & ~np.isnan(scores[1])
+
+    def measure(rows: Mask, where: str) -> Estimate:
+        kept = rows & known
+        change: Floats = scores[0][kept] - scores[1][kept]
+        n = len(change)
+        said, more, value, error = (f"`{name}`{where} shifted by ", " on average"), "", None, None
+        details: dict[str, object] = {}
+        if n:
+            value, size = float(change.mean()), np.sort(np.abs(change))
+            error = float(change.std()) / math.sqrt(n)
+            largest = quantile(size, _SHARE)
+            more = f"; 95 % of the scores shifted by at most {format_number(largest)}"
+            details = {
+                "candidate": float(scores[0][kept].mean()),
+                "production": float(scores[1][kept].mean()),
+                "p95_shift": largest,
+                "largest_shift": float(size[-1]),
+            }
+
+        def ends(level: float) -> Ends:
+            # without an interval, all scores shifted by the same amount
+            found = mean_interval(change, None, level) if n > 1 else None
+            return found or ((value, value) if n > 1 and value is not None else None)
+
+        return Estimate(
+            value,
+            ends,
+            lambda limit, found, level: rows_needed(value, found, limit, n, level, error=error),
+            n,
+            said,
+            f"n = {n:,}",
+            "t of the differences",
+            more=more,
+            dropped=int(np.count_nonzero(rows & answered)) - n,
+            details=details,
+            unit="",
+        )
+
+    return measure
+
+
+def _scores(side: Answers) -> Floats:
+    """Return the scores of one model, NaN where there is none; EvidenceError for other values."""
+    column: Column = side.columns["score"]
+    if column.field.kind not in NUMBERS | {"null"}:
+        msg = f"{column.title} has type {column.field.type_name}, but scores are numbers"
+        raise EvidenceError(msg)
+    check_finite(column.title, column.floats, missing=True)
+    check_exact(column)
+    return column.floats
+
+
+def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlice:
+    """Return a function that measures the slowdown of the 95th percentile of the latency.
+
+    A request without an answer takes infinitely long. Raises EvidenceError for latencies that are
+    no positive numbers.
+    """
+    sides = (requests.candidate, requests.production)
+    seconds = [side.seconds() for side in sides]
+    share, least = float(_SHARE), least_calls(float(_SHARE), confidence)
+
+    def measure(rows: Mask, where: str) -> Estimate:
+        times = [one[rows[side.order]] for one, side in zip(seconds, sides, strict=True)]
+        ordered = [np.sort(one) for one in times]
+        n, value, insufficient = len(times[0]), None, ""
+        basis, more, details = "", "", {}
+
+        @cache
+        def effective(level: float) -> list[int]:
+            return [dependence(one, share, level).effective for one in times]
+
+        if n:
+            here, there = (quantile(one, _SHARE) for one in ordered)
+            ours, theirs = (format_number(one, "s") for one in (here, there))
+            basis = f"{ours} against {theirs} in production; "
+            details = {
+                "candidate": _finite(here),
+                "production": _finite(there),
+                "effective_calls": effective(confidence)[0],
+                "effective_calls_production": effective(confidence)[1],
+                "calls_needed": least,
+            }
+            if math.isfinite(there):
+                value = here / there - 1
+            else:
+                insufficient = "too many requests have no answer of production for a comparison"
+            subjects = ("requests", "those of production")
+            for one, calls in zip(subjects, effective(confidence), strict=True):
+                if calls < n:
+                    more += f"; {one} depend on earlier ones and count as {calls:,} independent "
+                    more += f"requests (a p95 needs {least:,})"
+            if n < least:
+                insufficient = f"too few requests for a p95: {n:,}, at least {least:,} are needed"
+
+        def ends(level: float) -> Ends:
+            if value is None:
+                return None
+            ours, theirs = (
+                quantile_interval(one, share, calls, level)
+                for one, calls in zip(ordered, effective(level), strict=True)
+            )
+            if math.isinf(here):
+                return (math.inf if math.isinf(ours[0]) else ours[0] / theirs[1] - 1), math.inf
+            low, high = ratio_interval(here, ours, there, theirs)
+            return low - 1, high - 1
+
+        return Estimate(
+            value,
+            ends,
+            lambda limit, found, level: rows_needed(value, found, limit, n, level),
+            n,
+            (f"the p95 of `{name}`{where} slowed down by ", ""),
+            f"n = {n:,}",
+            "order statistics; mirrored requests",
+            basis,
+            more,
+            insufficient=insufficient,
+            details=details,
+        )
+
+    return measure
+
+
+def _requests_needed(
+    value: float | None, ends: Ends, limit: Limit, n: int, level: float, *, error: float | None
+) -> int | None:
+    """Return how many requests would decide a share, or a difference of shares, by its interval.
+
+    Without any event the interval shrinks faster than with some: ``z**2 / (n + z**2)``.
+    """
+    if error or value is None or ends is None:
+        return rows_needed(value, ends, limit, n, level, error=error)
+    if not 0 < limit.high < ends[1]:
+        return None
+    z2 = float(special.ndtri((1 + level) / 2)) ** 2
+    return rounded_up(z2 * (1 - limit.high) / limit.high)
+
+
+def _floats(ends: tuple[Floats, Floats]) -> tuple[float, float]:
+    return float(ends[0]), float(ends[1])
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
