@@ -431,6 +431,7 @@ def test_unit_counts_once_in_the_look_of_its_first_row_and_event():
         ("3", 0.1, 0, ("requests", 0, 0), ("errors", 0, 1)),
     ]
     assert mg.Traffic.from_dict(traffic.to_dict()) == traffic
+    assert repr(traffic) == "Traffic(3 looks, units: 1 of 2, events: errors)"
 
 
 def test_unit_keeps_its_first_arm_and_share():

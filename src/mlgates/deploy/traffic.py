@@ -346,7 +346,8 @@ class Traffic:
         counts = [look.of(REQUESTS) or (0, 0) for look in self.looks]
         first, whole = sum(c for c, _ in counts), sum(map(sum, counts))
         looks = f"{len(self.looks):,} look{'' if len(self.looks) == 1 else 's'}"
-        shown = f"{looks}, {REQUESTS}: {first:,} of {whole:,}, events: {', '.join(self.events)}"
+        noun = "units" if self.unit else REQUESTS
+        shown = f"{looks}, {noun}: {first:,} of {whole:,}, events: {', '.join(self.events)}"
         return f"Traffic({shown if self.looks else 'no looks'})"
 
 
