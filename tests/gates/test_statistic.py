@@ -389,6 +389,19 @@ def test_an_undefined_change_hides_no_other_check():
     }
 
 
+@pytest.mark.parametrize("theirs", [[], [None], [math.inf]])
+def test_an_unusable_reference_hides_no_other_check(theirs):
+    gate = mg.Statistic("mean", "x", at_least=1, max_change=99)
+    result = gate.run(data={"x": X}, reference={"x": theirs})
+    assert {c.metric: c.verdict for c in result.checks} == {"mean": PASS, "change": ERROR}
+
+
+def test_a_small_change_of_large_values_is_no_rounding():
+    gate = mg.Statistic("mean", "x", max_change=0.001, decide_by="estimate")
+    data, reference = {"x": [1e9 + 0.0015] * 2}, {"x": [1e9] * 2}
+    assert gate.run(data=data, reference=reference).verdict is FAIL
+
+
 def test_change_of_the_number_of_rows():
     few, many = {"x": [1] * 40}, {"x": [1] * 100}
     gate = mg.Statistic("rows", max_relative_change=0.5)
@@ -428,6 +441,17 @@ def test_slices_by_columns():
     assert by_group(mg.Statistic("rows", at_least=0, by="shop"))["shop=a"].value == 3
     rates = by_group(mg.Statistic("rate", "good", at_least=0, by=["shop"]))
     assert [rates[f"shop={shop}"].value for shop in "ab"] == [1.0, 1 / 3]
+
+
+def test_an_infinite_value_spoils_its_slice_alone():
+    data = {"x": [1.0, 2.0, math.inf, 3.0], "g": ["a", "a", "b", "b"]}
+    gate = mg.Statistic("sum", "x", at_least=0, max_change=9, by="g")
+    result = gate.run(data=data, reference=data | {"x": [1.0, math.inf, 2.0, 3.0]})
+    assert {(c.group, c.metric): c.verdict for c in result.checks} == {
+        ("g=a", "sum"): PASS,
+        ("g=a", "change"): ERROR,
+        ("g=b", "sum"): ERROR,
+    }
 
 
 def test_slices_by_conditions():
@@ -506,7 +530,7 @@ def test_rates_and_rows_of_a_baseline():
     ("gate", "reason"),
     [
         (mg.Statistic("distinct", "x", max_change=1), "does not have `distinct` of `x`; give the"),
-        (mg.Statistic("mean", "x", max_change=1, by="g"), "which has no rows for `by`; give the"),
+        (mg.Statistic("mean", "x", max_change=1, by="g"), "which has no rows for `by`; give t"),
         (mg.Statistic("rate", condition="x > 1", max_change=1), "has no rows for `condition`"),
         (mg.Statistic("mean", "y", max_change=1), "`y` is not in the table"),
         (mg.Statistic("mean", "g", max_change=1), "`mean` needs numbers, but `g`"),

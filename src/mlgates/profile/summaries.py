@@ -94,7 +94,7 @@ class MomentCounter(ColumnCounter):
 
 def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
     """Return the exact sum of decimals."""
-    units, width = 0, decimals.type.byte_width
+    units, width = 0, decimals.type.bit_width // 8
     for chunk in decimals.chunks:
         present = chunk.drop_null()
         size = len(present)

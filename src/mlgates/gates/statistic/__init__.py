@@ -68,19 +68,24 @@ _LIMITS = ("at_least", "at_most", "max_change", "max_relative_change")
 _NOTHING = Estimate(0, 0)
 
 
+#: A statistic of some rows, or the exception that it raised.
+_Result = Estimate | BaseException
+
+
 class _Pair(NamedTuple):
     """A group of rows: its key, and its estimate in the data and in the reference."""
 
     key: tuple[object, ...]
-    ours: Estimate
-    theirs: Estimate | None
+    ours: _Result
+    theirs: _Result | None
 
 
 class _Claim(NamedTuple):
     """A check before its level of confidence is known."""
 
     group: str | None
-    pair: _Pair
+    ours: Estimate
+    theirs: Estimate | None
     value: Number | None
     limit: Limit
     interval: Callable[[float], tuple[float, float] | None]
@@ -165,6 +170,7 @@ class Statistic(Gate):
             "`mean`, `median`, `std`, `sum`, `min`, `max`, `quantile:...`, `distinct`, `rate`": (
                 "the statistic"
             ),
+            "`rows`": "number of rows",
             "`change`": "difference from the statistic of the reference",
             "`relative_change`": "difference as a share of it",
         },
@@ -265,7 +271,7 @@ class Statistic(Gate):
         for part, counter in self._counters(schema):
             with suppress_errors() as caught:  # the other slices are still judged
                 theirs = None if reference is None else self._theirs(reference, part)
-                pairs = self._pairs(_groups(profile, counter), theirs)
+                pairs = self._pairs(self._results(profile, counter), theirs)
                 named = list(named_groups(part, pairs, self.max_groups))
                 found = [each for name, pair in named for each in self._claims(name, pair)]
             if caught.error is not None:
@@ -318,66 +324,84 @@ class Statistic(Gate):
         if isinstance(reference, Baseline):
             if self.by is not None or self.condition is not None:
                 what = "`by`" if self.by is not None else "`condition`"
-                msg = f"the reference is a baseline, which has no rows for {what}; "
+                msg = f"the reference is a baseline or a profile, which has no rows for {what}; "
                 msg += "give the table itself"
                 raise EvidenceError(msg)
             self._check_kind(reference.schema, "the reference")
         return reference
 
-    def _theirs(self, reference: Reference, part: Part) -> list[tuple[Any, int, Any]]:
-        """Return the key, the rows and the estimate of each group of the reference."""
+    def _theirs(self, reference: Reference, part: Part) -> dict[Any, _Result]:
+        """Return the estimate of each group of the reference, by its key."""
         if isinstance(reference, Baseline):
-            found = from_baseline(self.of, reference, str(self.column))
-            return [((), found.n + found.missing, found)]
+            return {(): from_baseline(self.of, reference, str(self.column))}
         counters = self._counters(reference.schema)
         counter = next(c for other, c in counters if other.name == part.name)
-        groups = _groups(reference, counter)
-        return [(key, rows, estimate(self.of, state, rows)) for key, rows, state in groups]
+        return self._results(reference, counter)
 
-    def _pairs(
-        self, ours: list[tuple[Any, int, Any]], theirs: list[tuple[Any, int, Any]] | None
-    ) -> list[_Pair]:
+    def _results(self, profile: Profile, counter: Counter) -> dict[Any, _Result]:
+        """Return the estimate of each group of a table, by its key."""
+        found: dict[Any, _Result] = {}
+        for key, rows, state in _groups(profile, counter):
+            with suppress_errors() as caught:  # the other groups are still judged
+                found[key] = estimate(self.of, state, rows)
+            if caught.error is not None:
+                found[key] = caught.error
+        return found
+
+    def _pairs(self, ours: dict[Any, _Result], theirs: dict[Any, _Result] | None) -> list[_Pair]:
         """Return each group of either table, with its estimates in both."""
-        found = {key: estimate(self.of, state, rows) for key, rows, state in ours}
-        other = {key: one for key, _, one in theirs or ()}
-        empty = estimate(self.of, None, 0) if self.of == "rows" else _NOTHING
-        if theirs is not None and set(other) <= {()} and not (other and other[()].n):
+        empty = estimate("rows", None, 0) if self.of == "rows" else _NOTHING
+        if theirs is None:
+            return [_Pair(key, one, None) for key, one in ours.items()] or [_Pair((), empty, None)]
+        whole = theirs.get((), empty)
+        if set(theirs) <= {()} and isinstance(whole, Estimate) and not whole.n:
             what = "rows" if self.of == "rows" else f"values of `{self._subject}`"
-            msg = f"the reference has no {what}"
-            raise EvidenceError(msg)
-        # a table without rows has no groups
-        keys = dict.fromkeys([*found, *other]) or {(): None}
-        return [
-            _Pair(key, found.get(key, empty), None if theirs is None else other.get(key, empty))
-            for key in keys
-        ]
+            theirs = dict.fromkeys(ours or [()], EvidenceError(f"the reference has no {what}"))
+        keys = dict.fromkeys([*ours, *theirs])
+        return [_Pair(key, ours.get(key, empty), theirs.get(key, empty)) for key in keys]
 
     def _claims(self, group: str | None, pair: _Pair) -> Iterator[tuple[str, _Claim | Check]]:
         """Yield what is claimed of one group, by metric; an ERROR where that is not defined."""
         ours, theirs = pair.ours, pair.theirs
+        if isinstance(ours, BaseException):
+            yield self.of, error_check(self._subject, self.of, ours, group)
+            return
         if self.at_least is not None or self.at_most is not None:
             limit = Limit(self.at_least, self.at_most)
-            yield self.of, _Claim(group, pair, ours.value, limit, ours.interval, "")
+            yield self.of, _Claim(group, ours, None, ours.value, limit, ours.interval, "")
         for metric, limit in self._changes.items():
-            claim = _Claim(group, pair, None, limit, lambda _: None, "")
-            if theirs is None or theirs.value is None:
-                claim = claim._replace(insufficient="the reference has no values here")
-            elif ours.value is not None:
-                relative = metric == "relative_change"
-                with suppress_errors() as caught:
-                    value, interval = change(ours, theirs, relative=relative)
-                if caught.error is not None:
-                    yield metric, error_check(self._subject, metric, caught.error, group)
-                    continue
-                claim = claim._replace(value=value, interval=interval)
-                held = {limit.holds(float(v)) for v in _within(pair, relative=relative)}
-                if theirs.bounds and len(held) > 1:
-                    low, high = (format_number(end) for end in theirs.bounds)
-                    why = f"the baseline knows `{self.of}` between {low} and {high} only"
-                    claim = claim._replace(insufficient=why)
-                if relative and self._rule == "interval" and interval(self.confidence) is None:
-                    claim = claim._replace(insufficient=_unbounded(theirs, self.confidence))
-            yield metric, claim
+            if isinstance(theirs, BaseException):
+                yield metric, error_check(self._subject, metric, theirs, group)
+                continue
+            with suppress_errors() as caught:
+                claim = self._change(metric, limit, group, ours, theirs or _NOTHING)
+            if caught.error is not None:
+                yield metric, error_check(self._subject, metric, caught.error, group)
+            else:
+                yield metric, claim
+
+    def _change(
+        self, metric: str, limit: Limit, group: str | None, ours: Estimate, theirs: Estimate
+    ) -> _Claim:
+        """Return what is claimed of a change of one group."""
+        claim = _Claim(group, ours, theirs, None, limit, lambda _: None, "")
+        if theirs.value is None:
+            return claim._replace(insufficient="the reference has no values here")
+        if ours.value is None:
+            return claim
+        relative = metric == "relative_change"
+        value, interval = change(ours, theirs, relative=relative)
+        claim = claim._replace(value=value, interval=interval)
+        if relative and self._rule == "interval" and interval(self.confidence) is None:
+            claim = claim._replace(insufficient=_unbounded(theirs, self.confidence))
+        if theirs.bounds is not None:
+            ends = (replace(theirs, value=end) for end in theirs.bounds)
+            found = (change(ours, end, relative=relative)[0] for end in ends)
+            if len({limit.holds(float(end)) for end in found}) > 1:
+                low, high = map(format_number, theirs.bounds)
+                why = f"the baseline knows `{self.of}` between {low} and {high} only"
+                claim = claim._replace(insufficient=why)
+        return claim
 
     def _is_beyond(self, claim: _Claim, level: float) -> bool:
         ends = claim.interval(level)
@@ -385,14 +409,13 @@ class Statistic(Gate):
         return known and ends is not None and claim.limit.excludes(ends)
 
     def _judge(self, metric: str, claim: _Claim, level: float) -> Check:
-        group, pair, exact, limit, interval, insufficient = claim
-        ours, theirs = pair.ours, pair.theirs
+        group, ours, theirs, exact, limit, interval, insufficient = claim
         is_change = metric in self._changes
         value, details = None, dict[str, object](missing=ours.missing)
         if exact is not None:
             scale = 0.0
-            if metric == "change":
-                scale = max(abs(float(e.value or 0)) for e in (ours, theirs or ours))
+            if metric == "change":  # both values have 15 exact digits
+                scale = 1e-3 * max(abs(float(each.value or 0)) for each in (ours, theirs or ours))
             value = _number(exact, limit, scale)
             if isinstance(exact, float):
                 details |= before_rounding(exact, value, limit)
@@ -435,7 +458,7 @@ class Statistic(Gate):
 
     def _said(self, measured: Measurement, claim: _Claim, unit: Unit, *, is_change: bool) -> str:
         """Return what was measured in words."""
-        ours, theirs, limit = claim.pair.ours, claim.pair.theirs, claim.limit
+        ours, theirs, limit = claim.ours, claim.theirs, claim.limit
         own: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
         what = "`rows`" if self.of == "rows" else f"`{self.of}` of `{self._subject}`"
         where = what if claim.group is None else f"{what} where {claim.group}"
@@ -488,13 +511,6 @@ def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
     if isinstance(state, GroupedStates):
         return list(state.groups)
     return [((), profile.rows, state)]
-
-
-def _within(pair: _Pair, *, relative: bool) -> Iterator[Number]:
-    """Yield the change from both ends of a reference that is known between two values only."""
-    theirs = pair.theirs or _NOTHING
-    for end in theirs.bounds or ():
-        yield change(pair.ours, replace(theirs, value=end), relative=relative)[0]
 
 
 def _unbounded(theirs: Estimate, confidence: float) -> str:
