@@ -200,7 +200,9 @@ def test_values_are_doubles(true):
     assert (found.classes, found.positive, found.score) == ((), None, None)
     with pytest.raises(EvidenceError) as caught:
         _ = found.cells
-    assert str(caught.value) == "a confusion matrix needs predicted labels, got outcomes of values"
+    assert str(caught.value) == (
+        "a confusion matrix needs Outcomes with need='labels', got need='values'"
+    )
 
 
 @pytest.mark.parametrize(

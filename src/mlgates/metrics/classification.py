@@ -49,9 +49,10 @@ class CountMetric(Metric):
     equal_weights : bool
         Whether all classes have the same weight.
     counted : str
-        Rows of the denominator, for messages.
+        What the rows in the denominator are called in messages, in the plural.
     undefined_reason : str
-        Reason that it is undefined; by default that `counted` is 0.
+        The reason to report if the metric is undefined; by default that there are none of the rows
+        named by `counted`.
     """
 
     need: Need = "labels"
@@ -95,21 +96,25 @@ class CountMetric(Metric):
 
     @abstractmethod
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
-        """Return the smallest number of rows in a denominator, and a name for these rows.
+        """Return the smallest number of rows in a denominator, and what these rows are called.
 
-        The name is empty if the denominator is all rows, because the gate checks their number.
+        An average over classes has a denominator for each class; with weights, the number of rows
+        is the effective one. The name is empty if the denominator is all rows: the gate checks
+        their number itself.
         """
 
     @abstractmethod
     def bounded(self, value: float, outcomes: Outcomes, confidence: float) -> Estimate:
-        """Return the value with its confidence interval."""
+        """Return the estimate of the metric: the given value with its confidence interval."""
 
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by resampling the joint counts of the true label and both predictions.
 
-        One row is added, half to the gains and half to the losses, as Agresti and Min do for paired
-        shares: with few discordant rows the resamples would vary too little. If all classes have
-        the same weight, one row is added to each class.
+        Discordant rows are those that only one of the models gets right. If there are few of them,
+        the resamples would vary too little. One row is therefore added to the counts: half of it to
+        the rows that only the candidate gets right, half to those that only production gets right.
+        Agresti and Min do so for paired shares. If all classes have the same weight, one row is
+        added to each class.
 
         References
         ----------
@@ -177,7 +182,8 @@ class Share(CountMetric):
     Parameters
     ----------
     share : callable
-        Numerators and denominators, from the cells.
+        Takes confusion matrices ``(..., k, k)`` and the position of the positive class, and returns
+        the numerators and the denominators.
     overlap : bool
         Whether the metric is F1. It equals ``2 j / (1 + j)``, where ``j`` is the share of true
         positives among rows that are positive or predicted positive, so Wilson's interval for
@@ -217,8 +223,10 @@ class Share(CountMetric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models on the same rows, with Tango's interval and McNemar's test.
 
-        Both use only the rows that one model counts and the other does not. If predictions change
-        which rows are in the denominator, as for precision, the counts are resampled instead.
+        Both use only the numbers of rows that are in the numerator for one model and not for the
+        other, such as the rows that one model gets right and the other wrong. If the predictions
+        decide which rows are in the denominator, as for precision, the counts are resampled
+        instead.
         """
         here, there = self._counted_rows(candidate), self._counted_rows(production)
         if here is None or there is None:
@@ -288,24 +296,30 @@ class Support(NamedTuple):
 class MarginMetric(CountMetric):
     """A metric computed from the numbers of correct, true and predicted rows of each class.
 
-    The interval has a cost that does not depend on the number of rows. For two classes it consists
-    of posterior quantiles of the cells with Jeffreys' prior, for more classes of the BCa interval
-    of multinomial resamples. A plain mean over classes combines their Wilson intervals.
+    The interval is computed from the confusion matrix, at a cost that does not depend on the number
+    of rows. For a plain mean over classes, Wilson's intervals of the classes are combined. For any
+    other metric, confusion matrices are drawn at random and the metric is computed for each: for
+    two classes from the posterior distribution with Jeffreys' prior, and for more classes from the
+    multinomial distribution, with a BCa interval.
 
     Parameters
     ----------
     formula : callable
-        Function of correct, true and predicted rows by class.
+        Takes three arrays of shape ``(..., k)``, the numbers of correct, true and predicted rows of
+        each class, and returns the values of the metric.
     support : Support, optional
         Which rows the value of each class is computed from.
     mean_of : {"true", "pred"} or None
-        Denominators of a plain mean over classes: true or predicted rows of the class.
+        For a plain mean of shares over the classes: whether the denominator of a class is its true
+        or its predicted rows. None for any other metric.
     """
 
     formula: Formula = field(repr=False)
     support: Support | None = field(default=None, repr=False)
     mean_of: Literal["true", "pred"] | None = None
-    interval: str = "multinomial resamples, smoothed (two classes) or BCa"
+    interval: str = (
+        "resampled confusion matrices: Dirichlet draws (two classes), BCa (more classes)"
+    )
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
         """Apply the formula to confusion matrices."""
@@ -366,7 +380,8 @@ class MarginMetric(CountMetric):
         For a mean over the true classes, Tango's intervals of the classes are combined, and
         McNemar's test is made over all classes. Other metrics resample counts.
 
-        Under the null hypothesis of no change, the sum of ``(b - c) / n`` over the classes has
+        In a class of ``n`` rows, let only the candidate get ``b`` rows right and only production
+        ``c`` rows. If the models do not differ, the sum of ``(b - c) / n`` over the classes has the
         variance ``sum((b + c) / n**2)``.
         """
         if self.mean_of != "true":
@@ -491,7 +506,7 @@ COUNTS: tuple[CountMetric, ...] = (
         overlap=True,
         counted="positives, true or predicted",
         undefined_reason="no positives, neither in `y_true` nor predicted",
-        interval="Wilson, of the overlap",
+        interval="Wilson for the Jaccard index, converted to F1",
     ),
 )
 
@@ -500,7 +515,11 @@ COUNTS: tuple[CountMetric, ...] = (
 
 
 def _mean(parts: Floats, true: Floats, pred: Floats) -> Floats:
-    """Return the mean over all classes that have rows; NaN if one of their values is undefined."""
+    """Return the mean of `parts`, one value per class, over all classes that have rows.
+
+    A class has rows if it occurs among the true or the predicted labels, which `true` and `pred`
+    count. The mean is NaN if the value of such a class is undefined.
+    """
     present = true + pred > 0
     return _divided(np.where(present, parts, 0.0).sum(-1), present.sum(-1))
 

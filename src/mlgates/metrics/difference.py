@@ -67,9 +67,14 @@ def unchanged(method: str, alike: Literal["answers", "rankings"]) -> Change:
 
 
 def normal_change(method: str, change: float, variance: float, unseen: float = 0.0) -> Change:
-    """Return a change with a normal confidence interval, cut off at -1 and 1.
+    """Return a change with a normal confidence interval, cut off at -1 and 1, and its p-value.
 
-    `unseen` is added to `variance` for the interval, but not for the p-value.
+    `change` is the difference of the metric, and `variance` the variance of `change`. `method` is
+    the name of the method that computed the variance, for reports. `unseen` is a variance to add
+    for rows that a sample may lack, see `mlgates.stats.ranking.unseen_variance`. It makes the
+    interval longer. The p-value is computed without it, because under its null hypothesis the
+    models do not differ. If `variance` is 0 or NaN, the change has neither an interval nor a
+    p-value.
     """
     if not variance > 0:
         return Change(method)
@@ -146,9 +151,9 @@ class Difference:
     dropped : int
         Rows without a label.
     undefined : str
-        Why there is no difference, as a clause; empty where there is one.
+        Why there is no difference, as part of a sentence; empty if there is one.
     lacking : str
-        Why the rows are too few for a decision, as a clause; empty where they are enough.
+        Why the rows are too few for a decision, as part of a sentence; empty if they are enough.
     change : Change
         Interval and test of the difference.
     """

@@ -48,7 +48,8 @@ class FunctionMetric(Metric):
     roles : mapping
         For each parameter the array of `Outcomes` to pass: "true", "pred", "score" or "weight".
     pos_label : {"no", "fixed", "optional", "required"}
-        Whether the function takes the positive label; "fixed" if a partial function sets it.
+        Whether the function has a parameter for the positive label, and whether it is required.
+        "fixed" if the function is a `functools.partial` that needs no positive label any more.
     on_call : callable, optional
         Called without arguments after each call on resampled rows.
     """
@@ -60,7 +61,7 @@ class FunctionMetric(Metric):
     need: Need = "given"
     low: float = -math.inf
     high: float = math.inf
-    interval: str = "bootstrap of the rows, BCa"
+    interval: str = "BCa bootstrap of the rows"
     few_resamples: ClassVar[int | None] = _DRAWS_SHOWN
     _draws: WeakKeyDictionary[Outcomes, tuple[Floats, Floats]] = field(
         default_factory=WeakKeyDictionary, init=False, repr=False
@@ -190,9 +191,9 @@ def function_metric(
     Raises
     ------
     OptionError
-        If it has no parameter ``y_true``, neither ``y_pred`` nor ``y_score`` (``y_prob``,
-        ``y_proba``), or a required parameter other than these, ``sample_weight`` and
-        ``pos_label``.
+        If the function lacks the parameter ``y_true``; if it has none of ``y_pred``, ``y_score``,
+        ``y_prob`` and ``y_proba``; if it requires more than one of these; or if it requires any
+        other parameter, except ``sample_weight`` and ``pos_label``.
     """
     inside = getattr(function, "func", function)  # of a partial function
     names = (getattr(each, "__name__", None) for each in (function, inside))
@@ -232,9 +233,11 @@ def function_metric(
 
 
 def _takes_pos_label(function: Function, parameters: Iterable[inspect.Parameter]) -> PosLabel:
-    """Return whether a function takes the positive label; "fixed" if a partial function sets it.
+    """Return whether a function has the parameter `pos_label`: "no", "optional" or "required".
 
-    Scikit-learn's functions ignore it with an average over classes, and warn.
+    "fixed" is returned for a `functools.partial` that sets `pos_label`, or that sets `average` to
+    an average over classes. With such an average, scikit-learn's functions warn about a
+    `pos_label`, which they do not use.
     """
     fixed = getattr(function, "keywords", None) or {}
     if "pos_label" in fixed or fixed.get("average", "binary") != "binary":

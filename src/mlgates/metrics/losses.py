@@ -26,7 +26,8 @@ class LossMetric(Metric):
     Parameters
     ----------
     row : callable
-        Takes outcomes of n rows and returns n losses. A NaN makes the metric undefined.
+        Takes `Outcomes` of n rows and returns n losses. If any of them is NaN, the metric is
+        undefined.
     root : bool
         Whether the metric is the square root of the mean.
     unless : str
@@ -95,7 +96,7 @@ class LossMetric(Metric):
 def _error(outcomes: Outcomes) -> Floats:
     """Return the predicted value minus the true value of each row."""
     if outcomes.pred is None:
-        msg = f"the metric needs predicted values, got outcomes of {outcomes.need}"
+        msg = f"the metric needs Outcomes with need='values', got need={outcomes.need!r}"
         raise EvidenceError(msg)
     with np.errstate(over="ignore"):
         return np.asarray(outcomes.pred - outcomes.true, np.float64)

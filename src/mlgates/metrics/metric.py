@@ -51,7 +51,7 @@ def undefined(why: str) -> Estimate:
 def few(rows: float, what: str) -> str:
     """Return the reason why rows are too few for a metric; an empty string if they are enough.
 
-    `what` names the rows.
+    `rows` is their number, and `what` says in the plural what they are, for the reason.
 
     Examples
     --------
@@ -78,13 +78,14 @@ class Metric(ABC):
     name : str
         Scikit-learn's name, where it has one.
     need : {"labels", "scores", "probabilities", "values", "given"}
-        Kind of outcomes that it is computed from.
+        Kind of `Outcomes` that it is computed from; "given" for a user's function, which gets
+        labels and answers as the user gave them.
     greater_is_better : bool or None
         None if neither direction is better.
     low, high : float
         Range of possible values; a value outside it raises.
     scores : bool
-        For the need ``"given"``: whether scores are read instead of predictions.
+        For ``need="given"``: whether the function takes scores instead of predictions.
     interval : str
         Method of the interval, shown on the reference page.
     resamples : int, optional
@@ -154,10 +155,10 @@ class Metric(ABC):
         )
 
     def is_short_of_labels(self, outcomes: Outcomes) -> bool:
-        """Return whether these rows are not enough for the metric, whatever the model predicts.
+        """Return whether there are too few labels for the metric, whatever a model predicts.
 
-        They can also be insufficient because of the predictions: for precision, if a model predicts
-        no positives.
+        If the predictions are at fault, the result is False: precision is also undefined if there
+        are enough labels but the model predicts no positives.
         """
         if outcomes.need == "labels":
             outcomes = replace(outcomes, pred=outcomes.true, unseen=())
@@ -176,7 +177,7 @@ class Metric(ABC):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowMetric(Metric):
-    """A metric that needs resampled rows for the interval of a difference."""
+    """A metric of which two models are compared by resampling rows, not counts or variances."""
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
@@ -185,10 +186,11 @@ class RowMetric(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by the bootstrap, with the same resampled rows for both.
 
-        For large data, only subsets of the rows are resampled.
+        For large data, the rows are divided at random into subsets, and some of these are
+        resampled.
 
         The standard error on a subset of ``m`` of ``n`` rows is ``sqrt(n / m)`` times that on all
-        rows.
+        rows, so the deviations of the resamples from their mean are divided by this factor.
 
         References
         ----------
@@ -240,7 +242,10 @@ class RowMetric(Metric):
         return np.concatenate([statistic(batch) for batch in batches])
 
     def subset_size(self, outcomes: Outcomes) -> int:
-        """Return how many rows a subset of large data needs; more if a class is rare."""
+        """Return the number of rows of each subset in which large data is resampled.
+
+        It is larger if a class is rare, so that each subset has enough rows of that class.
+        """
         smallest = self._smallest_class(outcomes)
         if smallest is None:
             return _SUBSET
@@ -267,6 +272,6 @@ def rows_left(n: int, most: int = _BLOCKS) -> Iterator[Mask]:
 def scores(outcomes: Outcomes) -> Floats:
     """Return the scores of outcomes; raise EvidenceError if they have none."""
     if outcomes.score is None:
-        msg = f"the metric needs scores, got outcomes of {outcomes.need}"
+        msg = f"the metric needs Outcomes with scores, got Outcomes with need={outcomes.need!r}"
         raise EvidenceError(msg)
     return outcomes.score

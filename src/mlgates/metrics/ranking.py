@@ -60,8 +60,10 @@ class RocAuc(Metric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by DeLong's interval and test of the difference of their areas.
 
-        The interval is longer if few rows have moved. Where every placement changes by the same
-        amount, DeLong's variance is 0 and the interval follows from the class sizes.
+        The placement of a row is the share of rows of the other class that it is ranked correctly
+        against. If it differs between the models for few rows only, the interval is made longer,
+        because other rows could show a larger difference. If all placements differ by the same
+        amount, DeLong's variance is 0, and the interval is computed from the class sizes only.
         """
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)
@@ -135,7 +137,11 @@ class RocAucOneVsRest(Metric):
         return tuple(_effective_sizes(outcomes.true == c, outcomes.weight)[0] for c in classes)
 
     def influence(self, outcomes: Outcomes) -> tuple[float, Floats]:
-        """Return the mean area and the influence of each row on it."""
+        """Return the mean area and the influence of each row on it.
+
+        The influence is the derivative of the mean area with respect to the row's weight, times
+        that weight.
+        """
         score, weight = scores(outcomes), outcomes.weight
         if score.ndim == 1:
             positive = outcomes.binary(self.name)
@@ -158,12 +164,16 @@ class RocAucOneVsRest(Metric):
 class AveragePrecision(RowMetric):
     """The mean of the precisions at each positive row, with a linearized interval.
 
-    The variance is the sum of the squared influences of the rows (infinitesimal jackknife). The
-    interval is Student's t on the logit scale, with the size of the smaller class as the number of
-    rows; where that class is small, it covers better than resampling. An average precision of 1 has
-    no variance. Its lower end is the product of two bounds: Wilson's lower bound of the share of
-    positives that are ranked above all negatives, and their precision if as many negatives lie
-    above them as Wilson's upper bound for none of the negatives allows.
+    The influence of a row is the derivative of the average precision with respect to the row's
+    weight, times that weight. The variance is the sum of the squared influences (infinitesimal
+    jackknife). The interval is Student's t on the logit scale, with the size of the smaller class
+    as the number of rows; if that class is small, it covers better than resampling.
+
+    If the average precision is 1, this variance is 0. The upper end is then 1, and the lower end is
+    the product of two numbers. The first is Wilson's lower bound of the share of positives that are
+    ranked above all negatives, which was 1 in the data. The second is the precision
+    ``positives / (positives + above)``, where ``above`` is the largest number of negatives that may
+    be ranked above the positives, by Wilson's upper bound of their share, which was 0 in the data.
 
     References
     ----------
@@ -200,8 +210,8 @@ class AveragePrecision(RowMetric):
     def change(self, candidate: Outcomes, production: Outcomes) -> Change:
         """Compare two models by the bootstrap of the rows.
 
-        If no positive and negative row changed their order, the difference is 0 without a
-        bootstrap.
+        If both models put all pairs of a positive and a negative row in the same order, the
+        difference is 0, and the interval follows from how far the rows moved.
         """
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)
@@ -241,10 +251,10 @@ class AveragePrecision(RowMetric):
 
 
 def _unseen_variance(classes: Values, moved: Floats, weight: Floats | None) -> float:
-    """Return `ranking.unseen_variance` for two models.
+    """Return the variance to add if two models differ on few rows, see `ranking.unseen_variance`.
 
-    `moved` is by how much the influence of each row differs between them, and `classes` has the
-    class of each row.
+    `classes` has the class of each row. `moved` is the influence of each row on the metric of the
+    one model minus that on the metric of the other. Rows of weight 0 are ignored.
     """
     counted = np.ones(len(moved), np.bool_) if weight is None else weight > 0
     rows = counted.astype(np.float64) if weight is None else weight
@@ -261,7 +271,8 @@ def _difference_by_size(
 ) -> Callable[[float], Ends]:
     """Return a function from a confidence level to the interval of the difference of two areas.
 
-    The interval combines that of each area, which is computed from the class sizes only.
+    `sizes` are the numbers of rows of the two classes. The intervals of the two areas are computed
+    from the areas and these sizes only, and are then combined.
     """
 
     def ends(confidence: float) -> Ends:
@@ -293,10 +304,13 @@ def _no_discordance(
 ) -> Change:
     """Return a change of 0, for scores that order all pairs of a positive and a negative row alike.
 
-    A row that moved past rows of its own class might also move past rows of another class. The
-    interval is therefore that of a share without discordant rows in the smallest class (Tango), or
-    `widest`. It reaches no further than the rows moved on average, as a share of all rows. If that
-    is less than one discordant pair would change the area by, the interval is only 0.
+    In other data, a row that moved past rows of its own class could also move past rows of another
+    class. The interval is therefore not empty. It is computed from the class sizes: by `widest`, a
+    name and a function from a confidence level to an interval, or by default as Tango's interval of
+    a difference without discordant rows in the smallest class. Each end is at most as far from 0 as
+    the rows moved on average: the mean difference of a row's ranks, divided by the number of rows.
+    If even one pair in another order would change the area by more than this distance, both ends
+    are 0.
     """
     method, ends_by_size = widest or ("Tango", tango_ends(0, 0, min(sizes)))
     counted = np.ones(len(score), np.bool_) if weight is None else weight > 0
@@ -380,7 +394,10 @@ def _effective_sizes(positive: Mask, weight: Floats | None) -> tuple[float, floa
 
 
 def _small_class(sizes: tuple[float, ...], what: str = "") -> dict[str, object]:
-    """Return the detail "lacking" if a class has too few rows for a decision, else nothing."""
+    """Return a dict with the reason "lacking" if a class has too few rows, else an empty dict.
+
+    `sizes` are the numbers of rows of the classes; `what` says in the plural what the rows are.
+    """
     smallest = min(sizes)
     why = few(smallest, what or ("positives" if smallest == sizes[0] else "negatives"))
     return {"lacking": why} if why else {}
@@ -402,14 +419,15 @@ class CalibrationError(RowMetric):
     0.1], (0.1, 0.2], ..., (0.9, 1]``. With more than two classes the probability is the highest of
     the row, and the share is that of rows whose predicted class is right.
 
-    The error is biased upwards, and that of a resample twice as much. The basic bootstrap interval
-    corrects for that: from twice the value minus the upper quantile of the draws, to twice the
-    value minus the lower quantile. The lower end is at most the value minus the error that
-    perfectly calibrated probabilities would have by chance.
+    The value is too large on average, and the value of a resample of the rows is too large by about
+    twice as much. The basic bootstrap interval corrects for that: it reaches from twice the value
+    minus the upper quantile of the resamples' values, to twice the value minus their lower
+    quantile. The lower end is at most the value minus the error that perfectly calibrated
+    probabilities would have by chance.
     """
 
     need: Need = "probabilities"
-    interval: str = "bootstrap of the rows, basic, widened by chance"
+    interval: str = "basic bootstrap of the rows; the lower end allows for the error of chance"
 
     def estimate(self, outcomes: Outcomes, confidence: float) -> Estimate:
         """Return the calibration error and its confidence interval."""
@@ -444,10 +462,13 @@ class CalibrationError(RowMetric):
         return lambda counts: errors(counts[:, order])
 
     def _binned(self, outcomes: Outcomes) -> tuple[Codes, Codes, Floats, Floats, Floats]:
-        """Sort the rows by bin; return their order, the start of each bin, and three arrays.
+        """Sort the rows by bin of their probability, and return five arrays.
 
-        The arrays have one value per row: the probability, the weight, and the weight times the
-        probability minus whether the predicted class is right.
+        The first is the order: the number of each sorted row. The second has the position of the
+        first row of each bin that has rows. The others have one value per sorted row: the
+        probability, the weight, and the weight times the difference of the probability and the
+        answer, which is 1 if the predicted class is right and 0 if not. For two classes, the
+        probability is that of the positive class, and the answer is 1 for positive rows.
         """
         score = scores(outcomes)
         if score.ndim == 1:
@@ -466,7 +487,9 @@ class CalibrationError(RowMetric):
 def _errors(gaps: Floats, weight: Floats, starts: Codes) -> Statistic:
     """Return a function that computes the calibration error, given how often each row is drawn.
 
-    The rows are sorted by bin, and `starts` are the first rows of the bins.
+    The rows are sorted by bin, and `starts` has the position of the first row of each bin. `gaps`
+    are, for each row, its weight times the difference of its probability and its answer (1 if the
+    predicted class is right, else 0).
     """
 
     def errors(counts: Values) -> Floats:

@@ -39,7 +39,7 @@ class Slice:
     name : str
         ``"sex=f"``, or the name of a condition.
     mask : array of bool or EvidenceError
-        Whether each row is in the slice, or the error of its condition.
+        Whether each row is in the slice, or the error that the slice's condition raised.
 
     Examples
     --------

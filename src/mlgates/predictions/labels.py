@@ -51,10 +51,11 @@ class Labels:
 
 
 class Classes(NamedTuple):
-    """All labels, sorted, and which of them is the positive one.
+    """All labels of the rows and of the model, sorted, and which of them is the positive one.
 
-    `positive` is the position of the positive label, or None. `unseen` are labels that were
-    predicted, but are neither in `y_true` nor classes of the model.
+    `every` are the labels. `positive` is the position of the positive label, None if there is none.
+    `unseen` are labels that the model predicted, although they are neither in `y_true` nor among
+    the classes of the model.
     """
 
     every: tuple[Any, ...] = ()

@@ -155,9 +155,10 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
 
 
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
-    """Return the number of rows, and the pandas index if any, that groups and slices must match.
+    """Return the number of rows that groups and slices must have, and their pandas index if any.
 
-    They are those of the labels, the predictions, the scores or `X`, whichever were given.
+    These are the rows of `y_true`, `y_pred`, `y_score` or `X`: of the first of them that was given,
+    with the first index found among those with as many rows. None if none of them was given.
     """
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]

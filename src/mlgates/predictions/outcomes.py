@@ -51,13 +51,15 @@ class Outcomes:
     Parameters
     ----------
     need : {"labels", "scores", "probabilities", "values", "given"}
-        Kind of the values.
+        Kind of the values: class labels, scores, probabilities, numbers ("values"), or what a
+        user's own metric receives ("given").
     n : int
         Number of rows with a label, the length of the arrays.
     dropped : int
         Number of rows without a label.
     kept : array of bool or None
-        For each row given, whether it is kept; None if all are.
+        For each row that was given, whether it has a label and is therefore kept; None if all rows
+        are.
     true : array
         True labels as positions in `classes`; numbers for ``"values"``; the values themselves for
         ``"given"``.
@@ -74,9 +76,10 @@ class Outcomes:
     unseen : tuple
         Predicted labels that are neither in `y_true` nor classes of the model.
     pos_label : object
-        For the need ``"given"``: the positive label that was given, as `y_true` holds it.
+        For ``need="given"``: the positive label that was given, in the form that the labels in
+        `y_true` have.
     missing : array of bool or None
-        For each row given, whether its label is missing; None if none is.
+        For each row that was given, whether its label is missing; None if no label is.
 
     Examples
     --------
@@ -144,7 +147,7 @@ class Outcomes:
     def cells(self) -> Floats:
         """Confusion matrix ``cells[true, pred]`` of rows; with weights, of their weights."""
         if self.need != "labels" or self.pred is None:
-            msg = f"a confusion matrix needs predicted labels, got outcomes of {self.need}"
+            msg = f"a confusion matrix needs Outcomes with need='labels', got need={self.need!r}"
             raise EvidenceError(msg)
         counts = confusion(self.true, self.pred, len(self.classes), self.weight)
         counts.flags.writeable = False
@@ -246,7 +249,8 @@ def confusion(  # noqa: PLR0917
 def outcomes_of(evidence: "Evidence", need: Need, *, production: bool, scores: bool) -> Outcomes:
     """Return the outcomes of the candidate model, or of the production model.
 
-    With the need ``"given"``, `scores` selects scores instead of predictions.
+    `need` is the kind of values, see `Outcomes`. For ``need="given"``, `scores` says whether to
+    read the model's scores instead of its predictions; for any other kind it has no effect.
 
     Raises
     ------

@@ -32,7 +32,10 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def classes_in_order(classes: Classes, order: Labels | None) -> tuple[Any, ...]:
-    """Return the labels in the order of a model's `classes_`, or sorted if there are none."""
+    """Return the labels in the order of a model's `classes_`, or sorted if there are none.
+
+    `order` are the `classes_` of the model, None if it has none.
+    """
     return classes.every if order is None else tuple(order.values[code] for code in order.codes)
 
 

@@ -98,7 +98,9 @@ class GroupedOutcomes:
         """Confusion matrices, shape (group, true, predicted), of weights and of their squares."""
         outcomes, weight = self.outcomes, self._weight
         if outcomes.pred is None:
-            msg = f"a confusion matrix needs predicted labels, got {outcomes.need}"
+            msg = (
+                f"a confusion matrix needs Outcomes with need='labels', got need={outcomes.need!r}"
+            )
             raise EvidenceError(msg)
         k, codes, n = len(outcomes.classes), self._codes, len(self.names)
         cells = confusion(outcomes.true, outcomes.pred, k, weight, codes, n)
