@@ -99,9 +99,10 @@ def _failure(error: BaseException) -> _Cached:
 
 @dataclass(frozen=True)
 class DeclaredTypes:
-    """The types that a gate declares for columns with values from the names of folders.
+    """The types that a gate declares for columns that come from the names of folders.
 
-    Such a column comes from folders named ``key=value``.
+    A file below a folder named ``key=value`` has a column with the name ``key`` and, in all rows,
+    this value.
     """
 
     types: Mapping[str, pa.DataType]
@@ -126,7 +127,8 @@ class Evidence:
     given : Mapping
         Values by name; None means not given.
     also : iterable of str
-        Further names that the gates of the run use.
+        Names of evidence that are known in addition to the built-in ones, because gates of the run
+        use them.
     n_jobs : int, optional
         Threads for scanning a table; by default one for each processor if the table is large.
     progress : bool
@@ -245,7 +247,8 @@ class Evidence:
     def request(self, counts: Counts, reference_counts: Counts | None = None) -> None:
         """Request counters for `data`, and for `reference`, before these tables are scanned.
 
-        Each function takes the schema of the table and returns counters.
+        Each argument is a function that takes the schema of its table and returns the counters to
+        count in it.
         """
         self._counts["data"].append((self._gate, counts))
         if reference_counts is not None:
@@ -445,8 +448,10 @@ class Evidence:
     def outcomes(self, need: Need, *, production: bool = False, scores: bool = False) -> Outcomes:
         """Return the labels with a model's predictions or scores, aligned and checked.
 
-        With the need ``"given"``, `scores` selects scores instead of predictions. Raises
-        EvidenceError if the values are invalid.
+        `need` is the kind of values, see `mlgates.predictions.outcomes.Outcomes`. With
+        ``production=True`` they are of the production model. For ``need="given"``, `scores` says
+        whether to read scores instead of predictions. Raises EvidenceError if the values are
+        invalid.
 
         Examples
         --------

@@ -80,7 +80,10 @@ def plain(value: object, *, quote: bool = False) -> object:
 
 
 def unquoted(value: Any) -> Any:
-    """Return the original value, given the result of ``plain(original, quote=True)``."""
+    """Return the original value, given the result of ``plain(original, quote=True)``.
+
+    A quote at the start of a string is removed if the rest would be read as a number.
+    """
     if isinstance(value, Mapping):
         return {key: unquoted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -272,8 +275,9 @@ def write_atomic(path: str | os.PathLike[str], content: str | bytes) -> None:
 def append_line(path: str | os.PathLike[str], line: str) -> None:
     """Append one line to a text file, which is created if it doesn't exist.
 
-    Writers in several processes wait for each other, by a lock on the file. If the last line of the
-    file is torn, because its writer was killed, the new line starts on a line of its own.
+    Writers in several processes wait for each other, by a lock on the file. If the file does not
+    end with a line break, because a writer was killed in the middle of a line, that part of a line
+    is kept and the new line begins after it on a line of its own.
 
     Raises
     ------
@@ -307,7 +311,10 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
 @contextmanager
 def _draft(folder: Path, prefix: str) -> Iterator[tuple[Path, int]]:
-    """Create and lock a temporary file; remove it at the end if it was not moved away."""
+    """Create and lock a temporary file in a folder; yield its path and its file descriptor.
+
+    At the end the file is removed, unless it was moved away. Its name begins with `prefix`.
+    """
     while True:
         draft = folder / f"{prefix}{secrets.token_hex(8)}"
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
@@ -352,7 +359,11 @@ def _lock(descriptor: int, *, wait: bool) -> bool:
 
 
 def versioned(data: object, what: str, form: str, version: int) -> Mapping[str, object]:
-    """Return a JSON object with this `format` and `version`; EvidenceError otherwise."""
+    """Return a JSON object that must have the given format and version.
+
+    `form` and `version` are the expected values of its keys `format` and `version`. Raises
+    EvidenceError if it has others. `what` names the object in messages.
+    """
     found = mapping(data, what)
     if found.get("format") != form:
         msg = f"`format` must be {form!r}, got {found.get('format')!r}"

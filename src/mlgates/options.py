@@ -224,7 +224,9 @@ def some(owner: str, option: str, value: object) -> tuple[str, ...]:
 def slices(owner: str, option: str, given: object, *, texts: bool = False) -> tuple[Any, ...]:
     """Check an option that defines slices of rows; return names of columns, or pairs.
 
-    The pairs are (name, condition). A condition is a callable or, with `texts`, also a string.
+    A column makes one slice for each of its values. A pair (name, condition) makes one slice: the
+    rows for which the condition is true. A condition is a callable or, with ``texts=True``, also a
+    string.
     """
     is_pairs = isinstance(given, tuple) and given and isinstance(given[0], tuple)
     if not (isinstance(given, Mapping) or is_pairs):
@@ -262,7 +264,8 @@ def seconds(value: Duration) -> float:
 def in_order(owner: str, **bounds: Any) -> None:
     """Raise OptionError if the first of two bounds is greater than the second.
 
-    The bounds are given as two keyword arguments, named as their options. None means no bound.
+    The bounds are given as two keyword arguments with the names of the options, such as
+    ``in_order("Range", at_least=1, at_most=5)``. None means no bound.
     """
     (low, first), (high, last) = bounds.items()
     if first is None or last is None:
@@ -357,10 +360,9 @@ def duration(owner: str, option: str, value: object, *, zero: bool = False) -> D
 def written(value: Any, **defaults: object) -> str:
     """Return the text of the call that creates a dataclass instance, for its repr.
 
-    Options that have their default are left out.
-
-    A tuple of pairs in a field with ``metadata={"mapping": True}`` is written as a dict.
-    `defaults` replaces the defaults of fields where they depend on the instance.
+    Fields that are equal to their default are left out. `defaults` gives other defaults for fields
+    whose default depends on the instance. A tuple of pairs in a field with
+    ``metadata={"mapping": True}`` is written as a dict.
     """
     arguments = []
     # positional fields come first, also before inherited options
@@ -422,7 +424,10 @@ def _check_arguments(owner: type, positional: tuple[object, ...], given: Iterabl
 
 
 def by_name_only(owner: str, positional: tuple[object, ...]) -> None:
-    """Raise TypeError for evidence that was given without a name."""
+    """Raise TypeError if evidence was given without a name, in `positional`.
+
+    `owner` is the name of the function that was called, for the message.
+    """
     if positional:
         msg = (
             f"{owner}: evidence is given by name, as in `data=`, "

@@ -35,7 +35,11 @@ _LOCK = [threading.RLock()]
 
 @dataclass
 class Watch:
-    """The side effects of a block of code that `watched` has recorded."""
+    """The side effects of a block of code that `watched` has recorded.
+
+    `changed` names the kinds of global state that the block changed, such as "environment".
+    `printed` is the number of characters that it wrote to the standard streams.
+    """
 
     changed: tuple[str, ...] = ()  # names of the state that was changed, and restored
     printed: int = 0  # characters written to the standard streams, which were not shown
@@ -131,9 +135,10 @@ def watched(*, advance_rng: bool = False, threads: bool = False) -> Iterator[Wat
 
 
 class _SilentStream(io.TextIOBase):
-    """A stream that counts characters and prints nothing.
+    """A stream that replaces a standard stream in a block of code, and only counts characters.
 
-    Threads that existed before still print to the original stream.
+    The original is `stream`. Threads that ran before the block began, with the identifiers
+    `others`, still write to the original.
     """
 
     def __init__(self, stream: Any, others: frozenset[int | None]) -> None:
@@ -196,9 +201,10 @@ def _comparable(state: Any) -> object:
 
 
 def _restore(name: str, state: Any) -> None:
-    """Set one kind of state to an earlier value.
+    """Set one kind of global state, given by its name, to the value that `_snapshot` recorded.
 
-    The error state of numpy and the decimal context are restored by context managers instead.
+    The error state of numpy and the decimal context are left out here: context managers restore
+    them.
     """
     match name:
         case "numpy random state":

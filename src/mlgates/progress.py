@@ -20,7 +20,7 @@ class Progress:
         """Show what is being done, in the description of a bar."""
 
     def step(self) -> None:
-        """Count one step as done."""
+        """Count one step as done, such as one gate or one call."""
 
 
 class _Bar(Progress):

@@ -1,4 +1,4 @@
-"""Provenance of a run: versions, git commit, time, fingerprints of tables, and the suite."""
+"""What identifies a run: versions, git commit, time, fingerprints of tables, and the suite."""
 
 import os
 import sys

@@ -422,7 +422,7 @@ class Measurement:
 
 
 class DecideOptions(TypedDict, total=False):
-    """The options of `decide`, which `Check.judge` also accepts."""
+    """The options of `decide`, all of them optional; `Check.judge` accepts them, too."""
 
     rule: Rule
     min_n: int
@@ -439,7 +439,12 @@ class DecideOptions(TypedDict, total=False):
 
 
 class Decision(NamedTuple):
-    """The result of `decide`: a verdict, the reason, and whether it is undecided only by chance."""
+    """The result of `decide`: a verdict, the reason for it, and whether more rows could change it.
+
+    `because` is the reason, empty for PASS and for FAIL. `by_chance` is True if the verdict is
+    INCONCLUSIVE only because there are too few rows to decide: the interval contains the limit, or
+    the p-value is too large.
+    """
 
     verdict: Verdict
     because: str = ""
@@ -491,17 +496,20 @@ def decide(
         For the rule "significance": a value within the limit is a PASS only if `pass_p_value` is at
         most `pass_significance`, otherwise INCONCLUSIVE.
     insufficient : str
-        Reason why the evidence is not enough for PASS or FAIL; the verdict is INCONCLUSIVE.
+        Reason why the evidence is not enough for PASS or FAIL. If it is not empty, the verdict is
+        INCONCLUSIVE.
     insufficient_by_chance : bool
-        Whether more rows would remove the reason in `insufficient`, so that the check counts as
-        undecided by chance.
+        Whether more rows would remove the reason in `insufficient`. The field `by_chance` of the
+        result is then True.
     insufficient_for_pass : str
-        Reason why the evidence is not enough for PASS; FAIL is still possible.
+        Reason why the evidence is not enough for PASS. If it is not empty, a value that would PASS
+        is INCONCLUSIVE; FAIL is still possible.
     chance : str
         Values that are expected by chance, such as ``"differences up to 0.18"``; part of the reason
         if a value beyond the limit is not significant.
     remedy : str
-        What would be enough to decide; part of the reason if the check is undecided by chance.
+        What would be enough to decide, such as a number of rows; part of the reason if `by_chance`
+        is True in the result.
     noun : str
         What `n` counts, in the plural: "rows", "calls", "requests".
 
@@ -609,10 +617,12 @@ class Check:
     value, limit, interval, confidence, n, dropped, p_value, method, details
         As in `Measurement`; the p-value is adjusted for all checks of the gate.
     unit : {"", "share", "s", "rows", "violations"}
-        Unit of the value and the limit; "violations" is a count, for properties without a number.
+        Unit of the value and the limit. "violations" is for properties that hold or do not hold:
+        the value is the number of violations, and the limit is not shown.
     by_chance : bool
-        Whether the check is INCONCLUSIVE only by chance, although it has a value from enough rows.
-        ``inconclusive="allow"`` allows such checks.
+        Whether the check is INCONCLUSIVE only because more rows are needed to decide: the interval
+        contains the limit, or the p-value is too large. The option ``inconclusive="allow"`` of a
+        gate allows such checks.
     hint : str
         The likely cause or remedy; `Check.judge` adds it to the reason.
     summary : str
@@ -696,7 +706,8 @@ class Check:
         measurement, limit, **options
             As in `decide`.
         said : str
-            Start of the reason; by default the metric, the subject, the value and n.
+            The first part of the reason; by default it names the metric, the subject, the value and
+            the number of rows.
         """
         verdict, because, by_chance = decide(measurement, limit, **options)
         if not said:
