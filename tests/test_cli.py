@@ -308,6 +308,18 @@ def test_a_canary_exits_with_its_verdict(place, output, counts, requests, code):
     assert main(["run", "canary.toml", "--traffic", "t.json"]) == code
 
 
+def test_logs_of_mirrored_requests_are_files(place, output):
+    log = pa.table({"request_id": range(400), "prediction": ["yes"] * 400})
+    pq.write_table(log, "live.parquet")
+    pyarrow.csv.write_csv(log, "candidate.csv")
+    Path("shadow.toml").write_text('[[gates]]\ngate = "Shadow"\n')
+    given = ["run", "shadow.toml", "--candidate-log", "candidate.csv"]
+    assert main([*given, "--production-log", "live.parquet"]) == 0
+    assert output().startswith("suite: PASS - 1 gate")
+    assert main(given) == 2
+    assert "needs `production_log`, which was not given" in output()
+
+
 def test_options_of_a_canary(place, output):
     mg.Traffic().save("t.json")
     given = ["canary", "--traffic", "t.json", "--events", "sales"]

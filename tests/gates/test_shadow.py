@@ -66,7 +66,10 @@ def test_rows_are_joined_by_id_in_any_order():
         (pa.array(range(N), pa.int32()), pa.array(map(float, range(N)), pa.float64())),
         (pa.array(map(str, range(N))), pa.array(map(str, range(N))).dictionary_encode()),
         (pl.Series(range(N)).cast(pl.Decimal(20, 2)), np.arange(N, dtype=np.uint64)),
-        ([b"%d" % i for i in range(N)], [b"%d" % i for i in range(N)]),
+        (
+            pa.array([b"%09d" % i for i in range(N)], pa.binary(9)),
+            pa.array([b"%09d" % i for i in range(N)]),
+        ),
     ],
     ids=["int-float", "texts", "decimal-int", "binary"],
 )
@@ -110,14 +113,16 @@ def test_requests_in_one_log_are_counted_and_never_fail():
     assert (check.verdict, check.value, check.n, check.by_chance) == (U, 0.5, N, False)
     assert check.reason == (
         "500 of 1,000 requests (50 %) are in one log only: 0 in that of the candidate, 500 in that "
-        "of production (hint: give the log of the mirrored requests alone as `production_log`); "
-        "too many requests have one answer only (limit: at most 5 %)"
+        "of production (hint: give the log of the mirrored requests alone as `production_log`, and "
+        "log requests that the candidate did not answer); too many requests have one answer only "
+        "(limit: at most 5 %)"
     )
     assert only(run(half, max_unmatched=0.5), "unmatched").verdict is P
     shifted = mirrored(request_id=list(range(50, N + 50)))
     check = only(run(shifted), "unmatched")
     assert check.details == {"matched": 950, "candidate_only": 50, "production_only": 50}
     assert check.value == 100 / 1_050
+    assert "(hint: cut both logs at the same times)" in check.reason
 
 
 def test_without_a_common_request_nothing_is_decided():
@@ -189,6 +194,7 @@ def test_requests_without_an_answer_of_production_are_left_out():
     answers = [None] * 50 + live()["prediction"][50:]
     check = only(run(production=live(prediction=answers)), "disagreement")
     assert (check.verdict, check.value, check.n, check.dropped) == (P, 0, 950, 50)
+    assert "; 50 more without an answer of production are left out" in check.reason
     # neither model answered
     check = only(run(mirrored(prediction=answers), live(prediction=answers)), "disagreement")
     assert (check.verdict, check.n, check.dropped) == (P, 950, 50)
@@ -313,6 +319,7 @@ def test_scores_that_are_missing_or_no_numbers():
     score = [None] * 60 + [0.5] * (N - 60)
     check = only(run(mirrored(score=score), live(score=[0.5] * N), **options), "score_shift")
     assert (check.verdict, check.n, check.dropped) == (U, 940, 60)
+    assert "; 60 more without both scores are left out; 60 of 1,000 requests were" in check.reason
     result = run(mirrored(score=["a"] * N), live(score=[0.5] * N), **options)
     assert only(result, "score_shift").verdict is E
     result = run(mirrored(score=[np.inf] * N), live(score=[0.5] * N), **options)
@@ -568,6 +575,7 @@ def test_a_slice_without_mirrored_requests_is_undecided():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"prediction": "request_id"}, "`prediction` must be another column than `on`"),
         ({"score": "score"}, "Shadow: `max_score_shift` is required with `score`"),
         ({"max_score_shift": 0.1}, "Shadow: `score` is required with `max_score_shift`"),
         ({"error": "error"}, "Shadow: `max_error_increase` is required with `error`"),

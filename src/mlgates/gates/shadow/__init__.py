@@ -89,7 +89,8 @@ class Shadow(Gate):
         Column of `production_log` with the label, missing where it has not arrived.
     metric : str, optional
         Name of a metric, as in `Regression`, to compare on the requests with a label. It is
-        computed from `prediction`, or from `score` if it needs scores.
+        computed from `prediction`, or from `score` if it needs scores. The positive label is the
+        evidence `pos_label`.
     tolerance : float, optional
         How much worse the metric of the candidate may be.
     by : str, sequence of str, or mapping of str to condition, optional
@@ -160,7 +161,7 @@ class Shadow(Gate):
             "`score_shift`": "mean difference per request",
             "`error_increase`, `slowdown`": "difference of the error rates; share of production's "
             "time",
-            "of the labelled requests": "the metric of the candidate minus that of production",
+            "not repeated": "the metric of the candidate minus that of production",
         },
         fewest_rows="30 in both logs, in each slice: `min_samples`; 72 for `max_slowdown`",
         forgives="an interval that contains the limit",
@@ -198,6 +199,8 @@ class Shadow(Gate):
         self._convert("max_groups", max_groups_of)
         self._convert("decide_by", options.choice, ("interval", "estimate"))
         self._convert("confidence", confidence_of)
+        if self.prediction == self.on:
+            raise options.refuse(_OWNER, "prediction", "another column than `on`", self.prediction)
         metric = self._metric
         high = np.inf if metric is None else metric.high - metric.low
         self._convert("tolerance", options.number, at_least=0, at_most=high)
@@ -291,7 +294,10 @@ class Shadow(Gate):
             if not requests.n and all(requests.rows):
                 hint = f"no id in `{self.on}` is in both logs; are they written in the same way?"
             elif insufficient and theirs > ours:
-                hint = "give the log of the mirrored requests alone as `production_log`"
+                hint = "give the log of the mirrored requests alone as `production_log`, and log "
+                hint += "requests that the candidate did not answer"
+            elif insufficient:
+                hint = "cut both logs at the same times"
         details = {"matched": requests.n, "candidate_only": ours, "production_only": theirs}
         return Check.judge(
             self.on,

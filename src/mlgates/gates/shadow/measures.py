@@ -87,6 +87,9 @@ def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
         said = "", f" of the answers in `{name}`{where} differ from those of production"
         are = "is an error" if errors == 1 else "are errors"
         more = f"; {errors:,} of them {are} of the candidate" if errors else ""
+        dropped = int(np.count_nonzero(rows & unknown))
+        if dropped:
+            more += f"; {dropped:,} more without an answer of production {_left_out(dropped)}"
         error = math.sqrt(value * (1 - value) / n) if value else None
         details = {"count": other, "errors": errors, "rtol": rtol}
         return Estimate(
@@ -98,7 +101,7 @@ def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
             f"{other:,} of {n:,} requests",
             "Wilson",
             more=more,
-            dropped=int(np.count_nonzero(rows & unknown)),
+            dropped=dropped,
             details=details,
         )
 
@@ -155,12 +158,15 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
         change: Floats = scores[0][kept] - scores[1][kept]
         n = len(change)
         said, more, value, error = (f"`{name}`{where} shifted by ", " on average"), "", None, None
+        dropped = int(np.count_nonzero(rows & answered)) - n
         details: dict[str, object] = {}
         if n:
             value, size = float(change.mean()), np.sort(np.abs(change))
             error = float(change.std()) / math.sqrt(n)
             largest = quantile(size, _SHARE)
             more = f"; 95 % of the scores shifted by at most {format_number(largest)}"
+            if dropped:
+                more += f"; {dropped:,} more without both scores {_left_out(dropped)}"
             details = {
                 "candidate": float(scores[0][kept].mean()),
                 "production": float(scores[1][kept].mean()),
@@ -182,7 +188,7 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
             f"n = {n:,}",
             "t of the differences",
             more=more,
-            dropped=int(np.count_nonzero(rows & answered)) - n,
+            dropped=dropped,
             details=details,
             unit="",
         )
@@ -286,6 +292,10 @@ def _requests_needed(
         return None
     z2 = float(special.ndtri((1 + level) / 2)) ** 2
     return rounded_up(z2 * (1 - limit.high) / limit.high)
+
+
+def _left_out(requests: int) -> str:
+    return "is left out" if requests == 1 else "are left out"
 
 
 def _floats(ends: tuple[Floats, Floats]) -> tuple[float, float]:

@@ -188,7 +188,7 @@ def _family(field: Field) -> str:
         return "bools" if field.kind == "bool" else "numbers"
     if field.kind in ("date", "timestamp"):
         return "times with a time zone" if field.zone else "times without a time zone"
-    return {"string": "texts"}.get(field.kind, f"values of type {field.type}")
+    return {"string": "texts"}.get(field.kind, f"values of kind {field.kind}")
 
 
 def _check_comparable(subject: str, one: Column, other: Column) -> None:
