@@ -318,7 +318,7 @@ ODD = {
         "s": [1e-320, 0.0] * 150,
     },
     "negative": {"x": [-5.5, -0.5, -3.0] * 100},
-    "nothing": {"x": [None] * 300},
+    "nothing": {"x": [None] * 300, "y": [math.nan] * 300},
     "nested": {"x": [[1], [2, 3]] * 150, "y": [1, 2] * 150},
     "odd names": {"a b": range(300), "and": range(5, 305), "`": range(9, 309), "x\n": [1, 2] * 150},
     "names that differ in case": {"ID": range(300), "id": range(300, 600)},

@@ -175,10 +175,11 @@ def _drafted(reference: object, y_true: object, model: object) -> tuple[int, lis
         msg = f"{_OWNER}: `y_true` must be a column of the reference, got {label!r}{near}"
         raise OptionError(msg)
     profile, sample = Profile.of(source, ()), next(source.batches())
-    columns = {
-        name: replace(column, required=name != label)
-        for name, column in Schema.infer(source).rules.items()
-    }
+    columns = {}
+    for each, column in Schema.infer(source).rules.items():
+        # that no value is infinite can't be judged in a column without values
+        empty = column.dtype == "float" and profile.columns[each].missing == profile.rows
+        columns[each] = replace(column, required=each != label, allow_inf=column.allow_inf or empty)
     notes = ["The type of each column, and whether it may have missing cells."]
     if label is not None:
         notes.append("The labels may be absent, because they often arrive later than features.")
