@@ -95,9 +95,9 @@ def infer_suite(
         - `Schema` under the name ``columns`` with types, and whether cells may be missing.
         - `Schema` under the name ``values`` with ranges, which have a margin of a quarter of the
           span, rounded, and the values of texts with up to 20 different ones. A few values may
-          break a rule: the share that 7 rows of the reference would be, rounded up.
+          break a rule: the share that 7 values of the column would be, rounded up.
         - `Completeness` with half the number of rows as the smallest allowed number, rounded down.
-          The largest share of missing cells of a column is that in the reference plus three
+          The largest share of missing cells of a column is that in the reference plus four
           standard errors, rounded up.
         - `Unique` for each column of identifiers. If there is none, and the reference has at least
           100 rows without a repeated one, `Unique` for whole rows.
@@ -212,18 +212,17 @@ def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> 
     `types` has the type of each column and the texts that occur in it, and `sample` has the
     first rows. The list is empty if no column has a range or a set of texts.
     """
-    rare = _share_above(_UNSEEN / profile.rows)
     columns: dict[str, Column | str] = {}
     notes = [
         "Ranges are those of the reference with a margin of a quarter, rounded. Whole numbers",
         f"with a span of at most {_WIDEST_CODES}, and texts with few values, have no margin.",
-        f"max_invalid is the share of {_UNSEEN} rows of the reference: values so rare may be",
+        f"max_invalid is the share of {_UNSEEN} values of the reference: values so rare may be",
         "absent by chance. Smallest and largest values in the reference:",
     ]
     for name, column in types.items():
         seen, limits = profile.columns[name], dict[str, Any]()
+        present = seen.rows - seen.missing
         if column.isin is not None:
-            present = seen.rows - seen.missing
             if len(tuple(column.isin)) * _FEWEST_A_VALUE <= present:
                 limits = {"isin": column.isin}
         elif seen.min is not None and not _is_identifier(name, seen.field, sample[name]):
@@ -232,6 +231,7 @@ def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> 
                 limits = {"at_least": bounds[0], "at_most": bounds[1]}
                 notes.append(f"  {clean(name)}: {_number(seen.min)} to {_number(seen.max)}")
         if limits:
+            rare = _share_above(_UNSEEN / present)
             columns[name] = replace(column, max_invalid=rare, **limits)
     if not columns:
         return []
@@ -281,13 +281,13 @@ def _completeness(profile: Profile) -> _Drafted:
     for name, column in profile.columns.items():
         if column.missing:
             share = column.missing / n
-            limits[name] = _share_above(share + 3 * math.sqrt(share * (1 - share) / n))
+            limits[name] = _share_above(share + 4 * math.sqrt(share * (1 - share) / n))
             notes.append(f"  {clean(name)}: {format_number(share, 'share')} missing")
     unit = 10 ** max(0, math.floor(math.log10(n / 2)) if n > 1 else 0)
     least = max(1, n // 2 // unit * unit)
     head = [f"min_rows is about half the {n:,} rows of the reference."]
     if limits:
-        head += ["max_missing is the share of missing cells + three standard errors, rounded up:"]
+        head += ["max_missing is the share of missing cells + four standard errors, rounded up:"]
     gate = Completeness(min_rows=least)
     if limits:  # it names columns, which must be there
         gate = replace(gate, max_missing=limits | {"*": 0.0}, after=_AFTER)
