@@ -54,9 +54,9 @@ _SHOWN_ROWS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInfo:
-    """Describe a gate for the tables of the documentation, in Markdown.
+    """Texts about one gate, in Markdown, for the tables of the documentation.
 
-    ``nox -s register`` generates the tables. Gates with the same text share a row.
+    ``nox -s register`` writes the tables. Gates with the same text share a row of a table.
     """
 
     #: What the gate checks.
@@ -89,7 +89,8 @@ class Gate(options.OptionsByName):
     advisory : bool
         Whether the result is shown but does not count.
     inconclusive : {"block", "allow"}
-        With "allow", checks that are undecided only by chance do not block the release.
+        With "allow", a check that is INCONCLUSIVE only because too few rows were given to decide,
+        for example because its interval contains the limit, does not block the release.
     after : str or sequence of str
         Names, kinds or patterns (``"drift*"``) of earlier gates in the suite that must pass first.
     """
@@ -124,7 +125,11 @@ class Gate(options.OptionsByName):
     def _convert(
         self, option: str, plain: Callable[..., object], *args: object, **bounds: object
     ) -> None:
-        """Set an option to what `plain` returns for it; keep None if it is the default."""
+        """Set an option to what the function `plain` returns for its value.
+
+        `plain` is called with the kind of the gate, the name of the option, its value, `args` and
+        `bounds`. An option that is None, and None by default, is left as it is.
+        """
         given = getattr(self, option)
         if given is not None or getattr(type(self), option, ...) is not None:
             self._set(option, plain(type(self).__name__, option, given, *args, **bounds))
@@ -136,23 +141,23 @@ class Gate(options.OptionsByName):
 
     @property
     def default_name(self) -> str:
-        """The kind, followed by the first option if that is a string."""
+        """The kind, and the first option if it is a string: ``"freshness:event_time"``."""
         first = next((f for f in dataclasses.fields(self) if not f.kw_only), None)
         value = None if first is None else getattr(self, first.name)
         return f"{self.kind}:{value}" if isinstance(value, str) else self.kind
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return the counters for the scan of `reference`; none by default."""
+        """Return the counters (of missing cells, for example) for `reference`; none by default."""
         del schema
         return ()
 
     def counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Return the counters for the scan of `data`; none by default."""
+        """Return the counters (of missing cells, for example) for `data`; none by default."""
         del schema
         return ()
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the counters of both tables before the scan."""
+        """Register the counters of both tables, before the tables are read."""
         used = self.needs | self.optional_evidence
         if "data" in used:
             evidence.request(self.counts, self.reference_counts if "reference" in used else None)
@@ -297,8 +302,8 @@ def blocked_result(
 def run_gate(gate: Gate, evidence: Evidence, name: str | None = None) -> GateResult:
     """Run a gate and return its result under `name`; an exception becomes an ERROR.
 
-    Only ``KeyboardInterrupt`` and ``GeneratorExit`` propagate. The counters that the gate requests
-    under this name must have been collected, and the tables scanned.
+    Only ``KeyboardInterrupt`` and ``GeneratorExit`` are raised. Before the call, the gate must have
+    requested its counters and the tables must have been scanned with them.
     """
     name = name or str(gate.name)
     start = perf_counter()
@@ -457,7 +462,7 @@ class FunctionGate(Gate):
                 yield Check(subject=key, metric="value", verdict=Verdict.ERROR, reason=reason)
 
     def _judged(self, measurement: Measurement, key: str | None = None) -> Check:
-        """Return the check of a measurement; `key` is its name in a mapping."""
+        """Return the check of a measurement; `key` is its key in the mapping, if there is one."""
         limit, value, summary = self._limit or Limit(at_most=0), measurement.value, ""
         title = (self.function.__doc__ or "").strip().split("\n")[0].rstrip(".")
         title = title or f"`{self.default_name}`"
@@ -486,7 +491,10 @@ class FunctionGate(Gate):
         )
 
     def _measured(self, answer: Any, rows: int) -> Measurement:
-        """Convert the function's result to a measurement; False is 1 violation and True is 0."""
+        """Convert the function's result to a measurement; False is 1 violation and True is 0.
+
+        `rows` is the number of rows of the evidence.
+        """
         if getattr(answer, "shape", None) == ():
             answer = answer.item()
         if isinstance(answer, bool) and self._limit is None:

@@ -46,9 +46,10 @@ _LONGEST = 300
 def describe(error: BaseException, known: Collection[str] = ()) -> str:
     """Return an exception's type and a short message in which values of the data are hidden.
 
-    Messages of mlgates' own errors contain no such values. In them only addresses and secrets are
-    hidden, and values in the message of an exception that caused the error. The complete exception
-    is logged at the level DEBUG of the logger "mlgates".
+    The message of an exception of mlgates itself contains no values of the data, so only addresses
+    and secrets are hidden in it. If it quotes the message of the exception that caused it, values
+    in that message are hidden as well. The complete exception is logged at the level DEBUG of the
+    logger "mlgates".
 
     Parameters
     ----------

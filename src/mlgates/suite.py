@@ -408,7 +408,7 @@ class GateSuite(options.OptionsByName):
 
 
 class _Earlier:
-    """Find gates in a growing list by pattern; each gate is compared with a pattern only once."""
+    """Find gates by pattern in a list that grows, and remember the matches of each pattern."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries

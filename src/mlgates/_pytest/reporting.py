@@ -73,7 +73,7 @@ def extend_report(
     """Attach gate reports to pytest's report of a test, and print those of a failed assertion.
 
     Printed are the reports and results that occur in the message of the assertion or, if there are
-    none, in its source code. They are looked up among the variables of the frame.
+    none, in its source code. They are looked up among the local variables of the test function.
     """
     made = item.stash.get(_MADE, None)
     if made:

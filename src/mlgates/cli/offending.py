@@ -24,7 +24,8 @@ def write_offending(
 ) -> list[str]:
     """Write the offending rows of gates with FAIL or ERROR; return why some can't be found.
 
-    The file is Parquet, or CSV by its suffix, and is written without rows if there are none.
+    The file is Parquet, or CSV if its suffix is .csv. If no row breaks a rule, it is written
+    without rows. Its first column has the name of the gate.
     """
     given = {name: value for name, value in evidence.items() if value is not None}
     data = given.pop("data")

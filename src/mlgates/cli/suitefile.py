@@ -60,7 +60,7 @@ def load(where: str) -> GateSuite:
 
 
 def _read_toml(path: Path) -> GateSuite:
-    """Return the suite in a TOML file, which must be in UTF-8 and not above `_MAX_BYTES`."""
+    """Return the suite in a TOML file, which must be UTF-8 and not larger than `_MAX_BYTES`."""
     text = None
     try:
         with path.open("rb") as file:

@@ -207,7 +207,7 @@ class MetricGate(Gate):
         return "; ".join(notes)
 
     def _results(self, evidence: Evidence) -> list[tuple[str | None, SliceResult]]:
-        """Return the name and result of each slice; without slices, the name None and all rows."""
+        """Return pairs of a slice's name and its result; without slices, one pair with None."""
         make = partial(self._measure_slices, evidence)
         # kept for the note
         results = evidence.cached("slice results", self, make)
@@ -230,7 +230,10 @@ class MetricGate(Gate):
 
     @contextmanager
     def _shown_metric(self, evidence: Evidence, slices: int, rows: int) -> Iterator[Metric]:
-        """Yield the metric; if it is a user's function, a progress bar counts its calls."""
+        """Yield the metric; if it is a user's function, a progress bar counts its calls.
+
+        `slices` and `rows` are the numbers from which the number of calls is estimated.
+        """
         metric = self._metric
         if not (self._level and isinstance(metric, FunctionMetric)):
             yield metric
@@ -242,9 +245,11 @@ class MetricGate(Gate):
     def _measure_slice(
         self, metric: Metric, models: list[Outcomes], *, exclude: bool = False
     ) -> SliceResult:
-        """Return the estimate of a slice; with `exclude`, the reason if it has too few rows.
+        """Return the estimate of a slice.
 
-        A slice in which only the predicted positives are too few is not excluded.
+        With ``exclude=True`` the result for a slice with too few rows is the reason instead. A
+        slice is not excluded if only its predicted positives are too few, because these depend on
+        the model.
         """
         outcomes = models[0]
         n, weight = outcomes.effective_rows, outcomes.weight

@@ -102,8 +102,8 @@ def property_check(
 ) -> Check:
     """Return the check that a property holds, measured as at most 0 violations.
 
-    It needs no rows, because a table without rows still has columns and types. Reports show
-    `summary` instead of the number of violations.
+    The check can PASS for a table without rows, because such a table still has columns and types.
+    Reports show `summary` instead of the number of violations.
     """
     measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
@@ -155,8 +155,8 @@ _LONGEST_NAME = 200
 class Near:
     """Hints for unknown names: the known names that they may be misspellings of.
 
-    With too many names to compare each pair, only names that are equal when folded (`options.fold`)
-    are suggested.
+    If there are too many names to compare each pair, only a name that differs in nothing but case,
+    blanks or Unicode form (see `options.fold`) is suggested.
 
     Examples
     --------
@@ -261,9 +261,10 @@ def rows_needed(
 
     The number is ``n ((z_level + z_power) error / distance)^2``, rounded up to two digits. With so
     many rows about four of five samples give a decision, if the estimate stays the same. It is None
-    if the interval does not contain the limit, or if no number of rows is enough. By default
-    `error` follows from the interval: from the longer one of its half length and its arm towards
-    the limit. Give the standard error if the interval shrinks faster than ``1 / sqrt(n)``.
+    if the interval does not contain the limit, or if no number of rows is enough. By default the
+    standard `error` is computed from the interval: from half its length or, if that is longer, from
+    the distance between the estimate and the end on the side of the limit. Give `error` if the
+    interval shrinks faster than ``1 / sqrt(n)``.
 
     Examples
     --------
@@ -303,9 +304,9 @@ def rows_until_significant(
     """Return how many rows of data make every distance beyond a limit significant, rounded up.
 
     `critical` is the smallest distance that is significant with `n` rows. It is proportional to
-    ``sqrt(1 / n + 1 / reference)``, where `reference` is the fixed number of rows of the reference.
-    If these are too few, no number of rows of data is enough, and the result is None. An infinite
-    `reference` is for one that grows with the data.
+    ``sqrt(1 / n + 1 / reference)``, where `reference` is the number of rows of the reference, which
+    does not change. If these are too few, no number of rows of data is enough, and the result is
+    None. Leave `reference` infinite if the reference grows in proportion to the data.
 
     Examples
     --------
@@ -367,7 +368,7 @@ class ReadOnlyCondition:
 
 
 def compiled(condition: str | Callable[..., object]) -> RowCondition:
-    """Return a condition in the form that counters take."""
+    """Convert a condition, which is a text or a function, to the form that counters evaluate."""
     return Condition(condition) if isinstance(condition, str) else ReadOnlyCondition(condition)
 
 
@@ -383,7 +384,11 @@ def parsed(owner: str, option: str, given: object) -> str:
 
 
 def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
-    """Return slices in the form of `options.slices`; their conditions are texts or functions."""
+    """Return the option `by` in a standard form; OptionError if it is not valid.
+
+    Items are names of columns, or pairs of the name of a slice and its condition (a text or a
+    function).
+    """
     found = options.slices(owner, option, given, texts=True)
     for pair in found:
         if not isinstance(pair, str) and isinstance(pair[1], str):
@@ -392,7 +397,7 @@ def slices_of(owner: str, option: str, given: object) -> tuple[Any, ...]:
 
 
 def max_groups_of(owner: str, option: str, given: object) -> int:
-    """Return the largest number of slices: from 1 to 1,000."""
+    """Return the option `max_groups`, which must be from 1 to 1,000."""
     most = options.count(owner, option, given, at_least=1)
     if most > MOST_SLICES:
         allowed = f"a whole number from 1 to {MOST_SLICES:,}"
@@ -402,9 +407,10 @@ def max_groups_of(owner: str, option: str, given: object) -> int:
 
 @dataclass(frozen=True)
 class Part:
-    """What one counter counts: groups by the values of columns, one slice, or all rows.
+    """The rows that one counter counts: groups by the values of columns, one slice, or all rows.
 
-    `read` has the columns that a function given as the condition of the slice gets.
+    `by` has the names of the columns, and `slice` the condition of the slice with its name. `read`
+    has the columns that are given to a condition that is a function.
     """
 
     by: tuple[str, ...] = ()

@@ -56,9 +56,10 @@ _SHARE_FOR_HINT = 0.01
 
 
 class _Plan(NamedTuple):
-    """Which columns are judged over all rows (`total`), and the counters of those judged by slice.
+    """Which columns are judged over all rows (`total`), and the counters for those judged by slice.
 
-    `unreadable` columns should be judged by slice, but `missing_values` can't be looked up in them.
+    `unreadable` has the columns that should be judged by slice but can't be, because the values in
+    `missing_values` can't be compared with theirs.
     """
 
     columns: tuple[str, ...]

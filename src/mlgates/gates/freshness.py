@@ -177,7 +177,10 @@ class Freshness(Gate):
         )
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the checks ``missing``, ``future``, ``age`` and, if declared, the other two."""
+        """Yield the checks ``missing``, ``future`` and ``age``, and those of the optional limits.
+
+        The optional limits are `max_gap` and `min_fresh_share`.
+        """
         schema, profile = evidence.source("data").schema, evidence.profile()
         field = self._checked_field(schema)
         if self.by is None:
@@ -201,7 +204,7 @@ class Freshness(Gate):
     def _checks(
         self, group: str | None, part: GroupState, missing: Violations, evidence: Evidence
     ) -> Iterator[Check]:
-        """Yield the checks of all rows, or of one slice."""
+        """Yield the checks of all rows, or of the slice with the name `group`."""
         times: TimestampState = part.state
         field, clock = evidence.source("data").schema[self.column], _clock(evidence)
         column, per_second = self.column, _PER_SECOND[field.unit or "s"]

@@ -420,7 +420,10 @@ class Schema(Gate):
         return cls(columns)
 
     def request_counts(self, evidence: Evidence) -> None:
-        """Request the counters, and register the types declared for the keys of folders."""
+        """Request the counters, and register the types of columns that folder names define.
+
+        A folder named ``day=2026-01-31`` defines a column ``day``.
+        """
         types = {name: _arrow_type(column.dtype) for name, column in self.rules.items()}
         evidence.register(DeclaredTypes({k: type_ for k, type_ in types.items() if type_}))
         super().request_counts(evidence)

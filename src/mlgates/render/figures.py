@@ -101,7 +101,7 @@ class Levels(Figure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend(Figure):
-    """A value over time or over successive looks at the data, in ascending order of `place`."""
+    """A value over time, or after each look at the traffic, in ascending order of `place`."""
 
     unit: str
     points: tuple[Point, ...]
@@ -332,7 +332,10 @@ def _groups(check: Check) -> Spans | None:
 
 
 def _columns(check: Check) -> Spans | None:
-    """Return the figure of the columns by which a check was decided."""
+    """Return the figure of the columns by which a classifier tells the data from the reference.
+
+    The result is None for the check of any gate that has no such columns.
+    """
     spans = []
     for label, item in _entries(check, "columns", "column"):
         note = item.get("note")
@@ -407,7 +410,10 @@ def _histogram(check: Check) -> Histogram | None:
 
 
 def _looks(check: Check) -> Trend | None:
-    """Return the figure of a value that was computed anew after each look."""
+    """Return the figure of a value that was computed again after each look at the traffic.
+
+    A look is a stretch of time, as in `Traffic`. The result is None for any other check.
+    """
     bounds = (check.limit.at_least, check.limit.at_most) if check.limit else ()
     limits = tuple(end for end in map(number, bounds) if end is not None)
     points, rows = [], []

@@ -111,7 +111,7 @@ def ordered(report: Report) -> list[GateResult]:
 
 
 def gate_names(results: Sequence[GateResult]) -> dict[str, str]:
-    """Return by name how each gate is shown: very long names (from a file) are shortened."""
+    """Return the name to show for each gate, by its name; very long names are shortened."""
     return distinct((result.name for result in results), _LONGEST_GATE)
 
 
@@ -161,11 +161,11 @@ def value_in_line(row: Row) -> str:
 
 
 def fold(result: GateResult) -> tuple[list[Check], list[Check], list[Check]]:
-    """Divide checks into those with a row each, and the undecided and the passed that share one.
+    """Divide checks into three lists: shown in a row each, undecided in one row, passed in one row.
 
     Each list has the worst check first. Undecided checks that lack evidence share a row if there
-    are four or more, and passed checks without a hint if there are two or more; otherwise their
-    list is empty.
+    are four or more, and passed checks without a hint if there are two or more. Otherwise the
+    second or the third list is empty.
     """
     checks = sorted(result.checks, key=severity)
     passed = [check for check in checks if check.passed and not check.hint]

@@ -277,9 +277,10 @@ def _name(y: float, label: str, names: Mapping[str, str]) -> Shape:
 def _marker(
     name: str, label: str, x: float, *, top: float, bottom: float, other: float | None = None
 ) -> Iterator[Shape]:
-    """Yield a vertical line and its label, which is above it and kept within the picture.
+    """Yield a vertical line at `x` and its label, which is above it and kept within the picture.
 
-    The label is moved to one side if another line, at `other`, would cross it.
+    `name` is the CSS class of both. The label is moved to one side if another line, at `other`,
+    would cross it.
     """
     yield _shape("line", name, x1=x, x2=x, y1=top, y2=bottom)
     wide = 6 * len(label)

@@ -92,7 +92,10 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _sizes(lines: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return the widths of the columns: full widths if they fit, else those with fewest lines."""
+    """Return the widths of the columns of a table that is at most `width` wide.
+
+    These are the full widths if they fit, otherwise widths with which the table has fewest lines.
+    """
     sizes = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     gaps = len(_GAP) * (len(sizes) - 1)
     if sum(sizes) + gaps <= width:

@@ -25,7 +25,7 @@ Key = tuple[str, str, str | None, str]  # gate, subject, group, metric
 
 @dataclass(slots=True)
 class _Series:
-    """A check over the windows: the place of each window that has it, and the check there."""
+    """One check over time: the positions of the windows that have it, and the check in each."""
 
     name: str
     checks: dict[int, Check] = field(default_factory=dict)
@@ -101,7 +101,10 @@ def _verdict(report: Report, gate: str) -> Verdict | None:
 
 
 def _series(reports: Sequence[Report], names: Mapping[str, str]) -> dict[Key, _Series]:
-    """Return the checks with a limit over time, by gate, subject, group and metric."""
+    """Return the history of each check that has a limit, by gate, subject, group and metric.
+
+    `names` has the name to show for each gate.
+    """
     found: dict[Key, _Series] = {}
     for place, report in enumerate(reports):
         for result in report:
@@ -116,7 +119,10 @@ def _series(reports: Sequence[Report], names: Mapping[str, str]) -> dict[Key, _S
 
 
 def _urgency(series: _Series, windows: int) -> tuple[object, ...]:
-    """Return a sort key that puts the worst checks of the latest window first, ended ones last."""
+    """Return a sort key for the checks: those that are worst in the latest window come first.
+
+    Checks that the latest window does not have come last.
+    """
     latest = max(series.checks)
     if latest < windows - 1:
         return (1, -latest, 0.0, 0.0)

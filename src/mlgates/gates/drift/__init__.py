@@ -203,7 +203,11 @@ class Drift(Gate):
         yield from evidence.each(counter, comparable)
 
     def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
-        """Return the counter that keeps the values of a data column or counts them in bins."""
+        """Return the counter for a column of the data, called `name`.
+
+        It counts values in bins; or it keeps all values, if a gate of the run needs them. `judged`
+        has the column of the reference, and `gates` the drift gates by the columns that they judge.
+        """
         _, side = judged[name]
         # Where another gate needs the values, bins are counted from these.
         needed = gates[name] if isinstance(side, Sample) else [self]
@@ -333,7 +337,10 @@ class Drift(Gate):
     def _measure(
         self, profile: Profile, judged: Judged, gates: "GatesByColumn", name: str
     ) -> list[ColumnDrift] | Check:
-        """Return the changes of a column's distribution and missing share, or an ERROR check."""
+        """Return the changes of a column's distribution and missing share, or an ERROR check.
+
+        `judged` has the columns of the reference, and `gates` the drift gates by their columns.
+        """
         method = METHODS[self.method]
         limits = self._limits
         limit = Limit(at_most=limits.get(name, limits["*"]))

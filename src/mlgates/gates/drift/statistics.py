@@ -57,10 +57,10 @@ class Method:
     """A method of drift: its default limit, and the kinds of columns that it applies to.
 
     `distance` is a function of both sides' counts per cell; it is None for methods that compare
-    values. For small changes ``psi_scale * distance**psi_power`` approximates the PSI (for total
-    variation it is a lower bound). `least` is the default of `min_samples`, and `most` the largest
-    possible distance. `needs_sorted` methods need sorted values, which the other methods of a run
-    then use too.
+    values. For small changes ``psi_scale * distance**psi_power`` is approximately the PSI; for
+    total variation the PSI is at least this number. `least` is the default of `min_samples`, and
+    `most` the largest possible distance. Methods with `needs_sorted` need all values in order;
+    other methods of the same run then use these, too.
     """
 
     at_most: float = 0.1

@@ -164,10 +164,12 @@ def _snapped(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats
 def _pooled_error(
     rates: GroupRates, i: Ints, j: Ints, z: float, wanted: Floats | float = 0.0
 ) -> Floats:
-    """Return standard errors of the differences between groups `i` and `j` with equal shares.
+    """Return the standard errors of differences between groups, if both groups have equal shares.
 
-    The pooled share is moved towards 1/2 like the centre of Wilson's interval. It is also kept so
-    far from 0 and 1 that the two groups can differ by `wanted`.
+    `i` and `j` have the first and the second group of each pair, and `z` is the normal quantile of
+    the level. The common share of a pair is moved towards 1/2 like the centre of Wilson's interval.
+    It is also kept so far from 0 and 1 that a difference of `wanted` between the groups is
+    possible.
     """
     x, n1, n2 = rates.successes, rates.denominator[i], rates.denominator[j]
     share = (x[i] + x[j] + z**2 / 2) / (n1 + n2 + z**2)
@@ -179,8 +181,9 @@ def _pooled_error(
 def _smallest_pvalue(p_values: Floats, counts: tuple[Floats, ...] | None) -> float:
     """Return the smallest p-value of all pairs of groups.
 
-    If an expected count of a pair is small, its p-value is at least that of Fisher's exact test.
-    For shares, `counts` is the share and size of the first and of the second group of each pair.
+    For shares, `counts` has four arrays with one item per pair: the share and the size of the first
+    group, and those of the second. If an expected count of a pair is small, the p-value of the pair
+    is raised to that of Fisher's exact test. For other metrics `counts` is None.
     """
     best, exact = 1.0, 0
     for at in np.argsort(p_values, kind="stable").tolist():
@@ -236,10 +239,12 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
 
 
 def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
-    """Return how many rows would be enough to decide if all groups grow alike; None if none are.
+    """Return how many rows would be enough to decide; None if no number is.
 
-    With ``decide_by="significance"`` so many that every gap beyond the limit is significant; with
-    "interval", or for the worst value of a group, so many that no interval contains the limit.
+    All groups are assumed to grow by the same factor from `n` rows in total. With
+    ``decide_by="significance"``, the rows are enough if every gap beyond the limit is significant.
+    With "interval", or for the worst value of a group, they are enough if no interval contains the
+    limit.
     """
     kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")

@@ -278,7 +278,11 @@ class ModelCaller(_Caller):
         self._first: dict[Method, Reply] = {}
 
     def call(self, method: Method, value: Any, *, advance_rng: bool = False) -> Reply:
-        """Call a method with a table, an array or a list of rows, and return the reply."""
+        """Call a method with a table, an array or a list of rows, and return the reply.
+
+        With ``advance_rng=True`` the random states of Python and numpy differ from those of the
+        call before, so that a model that uses them gives another answer.
+        """
         names = self.column_names
         return self.perform(Job(method, (value,), advance_rng=advance_rng, column_names=names))[0]
 
@@ -357,7 +361,10 @@ class ApplicationCaller(_Caller):
         self.requests, self.expected = ([values[i] for i in positions] for values in items)
 
     def _send_all(self, *, advance_rng: bool = False) -> list[Reply]:
-        """Return the replies to all requests, sent in order until one ends the process."""
+        """Return the replies to all requests, sent in order until one ends the process.
+
+        `advance_rng` is explained in `ModelCaller.call`.
+        """
         replies: list[Reply] = []
         for request in self.requests:
             replies += self.perform(Job("application", (request,), advance_rng=advance_rng))

@@ -73,7 +73,10 @@ _Result = Estimate | BaseException
 
 
 class _Pair(NamedTuple):
-    """A group of rows: its key, and its estimate in the data and in the reference."""
+    """A group of rows: its key (the values of columns in `by`), and its statistic in both tables.
+
+    `ours` is the estimate in the data, and `theirs` that in the reference; None without one.
+    """
 
     key: tuple[object, ...]
     ours: _Result
@@ -81,7 +84,11 @@ class _Pair(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """A check before its level of confidence is known."""
+    """What a check needs, apart from the level of confidence, which depends on all slices.
+
+    `interval` returns the interval at a level. `insufficient` is the reason if the value can't be
+    judged, otherwise "".
+    """
 
     group: str | None
     ours: Estimate
@@ -103,7 +110,7 @@ class Statistic(Gate):
         ``"quantile:0.95"``, ``"distinct"`` (the number of distinct values), ``"rows"`` (of the
         table), or ``"rate"`` (the share of rows in which a bool is true).
     column : str, optional
-        The column; none for ``"rows"``, and for ``"rate"`` of a condition.
+        The column. It is not given for ``"rows"``, or for ``"rate"`` with a `condition`.
     condition : str, optional
         A condition whose rate is measured, such as ``"amount > 0"``, in the language of
         :doc:`/reference/conditions`.
@@ -120,7 +127,8 @@ class Statistic(Gate):
     decide_by : {"interval", "estimate"}
         "interval": PASS if the whole interval is within the limit, FAIL if the whole interval is
         beyond. "estimate": compare the value itself. ``"sum"``, ``"min"``, ``"max"``,
-        ``"distinct"`` and ``"rows"`` are always compared themselves.
+        ``"distinct"`` and ``"rows"``
+        are always decided by the value itself.
     confidence : float
         Level of the two-sided interval.
     max_groups : int
@@ -136,18 +144,19 @@ class Statistic(Gate):
     Notes
     -----
     Null and NaN are left out and reported. Infinite values make a mean, a sum or a standard
-    deviation an ERROR. A column without values is INCONCLUSIVE. So is, by interval, a column of one
-    value and a mean or deviation of equal values, which have no interval.
+    deviation an ERROR. A column without values is INCONCLUSIVE. With ``decide_by="interval"``, so
+    is a statistic without an interval: of a single value, or the mean or deviation of equal values.
 
     Intervals are Hall's for the mean and for the mean squared deviation, order statistics for
     quantiles and Wilson's for rates; they assume independent rows. A change of means has Welch's
     interval, other changes that of Zou and Donner, and relative changes Fieller's. A relative
-    change is INCONCLUSIVE where the interval of the reference contains 0, and an ERROR where the
-    value is 0. With `by`, a FAIL by interval is corrected for the number of slices by Holm's
-    method.
+    change is INCONCLUSIVE if the interval of the reference's statistic contains 0, and an ERROR if
+    that statistic is 0. With `by`, a FAIL by interval is corrected for the number of slices by
+    Holm's method.
 
-    Sums and extremes of integers and decimals are exact. Medians, quantiles and numbers of distinct
-    values keep 8 bytes a value, or each distinct value; all others take no memory for rows.
+    Sums and extremes of integers and decimals are exact. Medians and quantiles keep 8 bytes of
+    memory for each value, and ``"distinct"`` keeps each distinct value. All other statistics need
+    no memory that grows with the number of rows.
 
     References
     ----------
@@ -172,7 +181,7 @@ class Statistic(Gate):
             ),
             "`rows`": "number of rows",
             "`change`": "difference from the statistic of the reference",
-            "`relative_change`": "difference as a share of it",
+            "`relative_change`": "difference as a share of the statistic of the reference",
         },
         fewest_rows="one value; two for an interval, six for that of a median",
         forgives="an interval that contains the limit; with `decide_by='estimate'` nothing",
@@ -249,7 +258,7 @@ class Statistic(Gate):
         yield from (counter for _, counter in self._counters(schema))
 
     def reference_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield the same counters for the reference."""
+        """Yield the counters for the reference: the same as for the data."""
         return self.counts(schema)
 
     def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, Counter]]:
@@ -296,7 +305,7 @@ class Statistic(Gate):
         return self.column or self.condition or self.of
 
     def _check_kind(self, schema: TableSchema, table: str) -> None:
-        """Raise EvidenceError unless the column is there and of a kind that the statistic takes."""
+        """Raise EvidenceError unless the column exists and has values that the statistic is for."""
         if self.column is None:
             return
         Near.require([self.column], schema)
@@ -315,7 +324,10 @@ class Statistic(Gate):
             raise EvidenceError(msg)
 
     def _reference(self, evidence: Evidence) -> Reference:
-        """Return the reference; a profile that was counted without this gate as a baseline."""
+        """Return the reference; a profile without this gate's counters is made a baseline.
+
+        Raises EvidenceError for a baseline if the gate needs rows, for slices or a condition.
+        """
         reference = evidence.reference()
         if isinstance(reference, Profile):
             self._check_kind(reference.schema, "the reference")
@@ -331,7 +343,7 @@ class Statistic(Gate):
         return reference
 
     def _theirs(self, reference: Reference, part: Part) -> dict[Any, _Result]:
-        """Return the estimate of each group of the reference, by its key."""
+        """Return the estimate (or the error) of each group of the reference, by its key."""
         if isinstance(reference, Baseline):
             return {(): from_baseline(self.of, reference, str(self.column))}
         counters = self._counters(reference.schema)
@@ -339,7 +351,7 @@ class Statistic(Gate):
         return self._results(reference, counter)
 
     def _results(self, profile: Profile, counter: Counter) -> dict[Any, _Result]:
-        """Return the estimate of each group of a table, by its key."""
+        """Return the estimate (or the error) of each group of rows of a table, by its key."""
         found: dict[Any, _Result] = {}
         for key, rows, state in _groups(profile, counter):
             with suppress_errors() as caught:  # the other groups are still judged
@@ -349,7 +361,7 @@ class Statistic(Gate):
         return found
 
     def _pairs(self, ours: dict[Any, _Result], theirs: dict[Any, _Result] | None) -> list[_Pair]:
-        """Return each group of either table, with its estimates in both."""
+        """Return each group of rows that one of the tables has, with both estimates."""
         empty = estimate("rows", None, 0) if self.of == "rows" else _NOTHING
         if theirs is None:
             return [_Pair(key, one, None) for key, one in ours.items()] or [_Pair((), empty, None)]
@@ -361,7 +373,10 @@ class Statistic(Gate):
         return [_Pair(key, ours.get(key, empty), theirs.get(key, empty)) for key in keys]
 
     def _claims(self, group: str | None, pair: _Pair) -> Iterator[tuple[str, _Claim | Check]]:
-        """Yield what is claimed of one group, by metric; an ERROR where that is not defined."""
+        """Yield pairs of a metric and what is needed to check it in one group of rows.
+
+        A change that is not defined is an ERROR check instead.
+        """
         ours, theirs = pair.ours, pair.theirs
         if isinstance(ours, BaseException):
             yield self.of, error_check(self._subject, self.of, ours, group)
@@ -439,7 +454,7 @@ class Statistic(Gate):
             measured = replace(measured, details={**measured.details, "rows_needed": needed})
         remedy = enough(needed)
         if remedy and is_change:
-            remedy += ", with a reference that grows alike"
+            remedy += " if the reference has as many times more rows"
         # a table without rows can fail by their number, but not pass
         shows = self.of == "rows" and value is not None and not limit.holds(value)
         return Check.judge(
@@ -485,7 +500,7 @@ class Statistic(Gate):
 
 
 def _statistic(owner: str, option: str, given: object) -> str:
-    """Return the name of a statistic."""
+    """Return the name of a statistic; OptionError for an unknown one."""
     if isinstance(given, str) and given.startswith("quantile:"):
         share: object = given.removeprefix("quantile:")
         with suppress_errors():
@@ -504,7 +519,7 @@ def _distance(owner: str, option: str, given: object) -> float:
 
 
 def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
-    """Return the key, the number of rows and the state of each group."""
+    """Return the key, the number of rows and the counter's state of each group of rows."""
     state = profile[counter]
     if isinstance(state, RuleCounts):
         return [(group.key, group.rows, group) for group in state.groups]
@@ -514,12 +529,12 @@ def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
 
 
 def _unbounded(theirs: Estimate, confidence: float) -> str:
-    """Return why a relative change has no interval; empty where the reference is not the cause."""
+    """Return why a relative change has no interval; "" if the reference is not the cause."""
     ends = theirs.interval(confidence)
     if ends is None or not ends[0] <= 0 <= ends[1]:
         return ""
     low, high = map(format_number, ends)
-    return f"the interval of the reference, {low} to {high}, contains 0, so a ratio has no bound"
+    return f"the interval of the reference, {low} to {high}, contains 0, so the ratio has no bounds"
 
 
 def _number(exact: Number, limit: Limit, scale: float) -> int | float:
