@@ -534,7 +534,7 @@ def _unbounded(theirs: Estimate, confidence: float) -> str:
     if ends is None or not ends[0] <= 0 <= ends[1]:
         return ""
     low, high = map(format_number, ends)
-    return f"the interval of the reference, {low} to {high}, contains 0, so the ratio has no bounds"
+    return f"the interval of the reference, {low} to {high}, contains 0, so a ratio has no bound"
 
 
 def _number(exact: Number, limit: Limit, scale: float) -> int | float:
