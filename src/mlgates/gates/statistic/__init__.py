@@ -414,7 +414,7 @@ class Statistic(Gate):
             found = (change(ours, end, relative=relative)[0] for end in ends)
             if len({limit.holds(float(end)) for end in found}) > 1:
                 low, high = map(format_number, theirs.bounds)
-                why = f"the baseline knows `{self.of}` between {low} and {high} only"
+                why = f"the baseline only shows that `{self.of}` is between {low} and {high}"
                 claim = claim._replace(insufficient=why)
         return claim
 
