@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import sys
 from dataclasses import replace
 from functools import partial
 from importlib import resources
@@ -24,7 +25,7 @@ from report_examples import (
 from mlgates.render.html import to_html
 from mlgates.render.rows import GLYPHS
 from mlgates.report import GateResult, Report
-from mlgates.verdict import Check, Verdict
+from mlgates.verdict import Check, Limit, Measurement, Verdict
 
 to_fragment = partial(to_html, fragment=True)
 STYLE = (resources.files("mlgates.render") / "templates" / "report.css").read_text("utf-8").strip()
@@ -386,3 +387,33 @@ def test_figures_of_fairness_and_performance_are_in_the_page():
         root = read(to_html(result))
         (figure,) = find(root, "figure")
         assert text_of(find(figure, "table")[0]).count("sex=") >= 3
+
+
+def number_of_calls(function):
+    """Return how many functions a call of a function calls, at any depth."""
+    calls = [0]
+
+    def count(frame, event, arg):
+        calls[0] += event == "call"
+
+    sys.setprofile(count)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return calls[0]
+
+
+@pytest.mark.parametrize("form", ["to_html", "to_markdown", "to_junit_xml", "to_json", "__str__"])
+def test_the_work_for_a_form_is_linear_in_the_checks(form):
+    def calls(checks):
+        measured = Measurement(0.5, n=100)
+        found = [Check.judge(f"x{i}", "ks", measured, Limit(at_most=0.2)) for i in range(checks)]
+        report = Report(
+            name="r", results=(GateResult(name="g", kind="drift", checks=tuple(found)),)
+        )
+        getattr(report, form)()
+        return number_of_calls(getattr(report, form))
+
+    few, more, most = map(calls, (200, 400, 800))
+    assert most - more < 2.2 * (more - few) + 100

@@ -136,8 +136,8 @@ def _counts(checks: Sequence[Check]) -> list[str]:
 
 def _worst(result: GateResult, name: str) -> str:
     """Return the worst checks in one line, with their values, limits and groups."""
-    checks = sorted(result.checks, key=severity)
-    blocking = [check for check in checks if check.verdict is result.verdict]
+    checks, verdict = sorted(result.checks, key=severity), result.verdict
+    blocking = [check for check in checks if check.verdict is verdict]
     clauses = []
     for check, row in zip(blocking, rows.check_rows(result, blocking[:_NAMED], name), strict=False):
         worst = check.details.get("worst")
@@ -150,7 +150,8 @@ def _worst(result: GateResult, name: str) -> str:
 
 def _closest(result: GateResult, name: str) -> str:
     """Return the value, interval and limit of the check that is closest to its limit."""
-    checks = [check for check in result.checks if check.verdict is result.verdict and check.limit]
+    verdict = result.verdict  # computed from all checks
+    checks = [check for check in result.checks if check.verdict is verdict and check.limit]
     nearest = rows.closest(checks)
     if nearest is None:
         return "no violations" if checks else ""
