@@ -317,6 +317,13 @@ ODD = {
         "i": [2**63 - 1, -(2**63)] * 150,
         "s": [1e-320, 0.0] * 150,
     },
+    "whole decimals": {
+        "x": [2**70 + i for i in range(300)],
+        "y": [2**71 + i % 40 for i in range(300)],
+    },
+    "parts with other texts": pa.table(
+        {"c": pa.chunked_array([pa.array([x] * 150).dictionary_encode() for x in "ab"])}
+    ),
     "negative": {"x": [-5.5, -0.5, -3.0] * 100},
     "nothing": {"x": [None] * 300, "y": [math.nan] * 300},
     "nested": {"x": [[1], [2, 3]] * 150, "y": [1, 2] * 150},

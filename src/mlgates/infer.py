@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.types import is_decimal
 
 from mlgates import options
 from mlgates._gate import Gate
@@ -372,7 +373,9 @@ def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[st
     values: dict[str, Any] = {}
     for name, field in schema.items():
         operand = None if name == label else _operand(name)
-        if operand is None or field.kind not in ("int", "timestamp", "date"):
+        # integers beyond 64 bits are stored as decimals
+        ordered = field.kind in ("int", "timestamp", "date") and not is_decimal(sample[name].type)
+        if operand is None or not ordered:
             continue
         if len(values) < _MOST_ORDERED and len(sample[name].unique()) > _FEW:
             values[operand] = to_whole_numbers(sample[name]).to_numpy(), field
