@@ -776,7 +776,9 @@ def test_a_function_gate_can_need_evidence_of_any_name():
 
     assert enough_money.run(budget=6).passed
     assert enough_money.run(budget=5).verdict is FAIL
-    said = "needs `budget`, which was not given; parameters name evidence "
+    said = (
+        "needs `budget`, which was not given; parameters of a gate function are names of evidence "
+    )
     assert enough_money.run().reason == f"{said}(given: nothing)"
     assert enough_money.run(y_true=[1], X=[1]).reason == f"{said}(given: `X`, `y_true`)"
     with pytest.raises(EvidenceError) as caught:
@@ -795,7 +797,9 @@ def test_a_function_gate_can_need_evidence_of_any_name():
 )
 def test_a_misspelt_parameter_is_reported_with_the_nearest_name(function, near):
     reason = mg.gate(function).run(y_true=[1]).reason
-    assert reason.endswith(f"; {near}; parameters name evidence (given: `y_true`)")
+    assert reason.endswith(
+        f"; {near}; parameters of a gate function are names of evidence (given: `y_true`)"
+    )
 
 
 def test_a_table_given_under_another_name_is_reported():

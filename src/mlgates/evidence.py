@@ -239,7 +239,8 @@ class Evidence:
             if name not in VOCABULARY:  # a parameter of a function gate
                 near = _meant(name, VOCABULARY.union(self._given))
                 given = ", ".join(f"`{n}`" for n in sorted(self._given)) or "nothing"
-                return f"{said}{near}; parameters name evidence (given: {given})"
+                said += f"{near}; parameters of a gate function are names of evidence"
+                return f"{said} (given: {given})"
             if name in other and other[name] in self._given:
                 return f"{said}; `{other[name]}` was given: pass that table as `{name}`"
         return said
@@ -304,9 +305,10 @@ class Evidence:
     def _open(self, name: str) -> Source:
         """Open a table, and choose the types of columns that come from the names of its folders.
 
-        The type of such a column is inferred from the names of the folders of one table. A gate can
-        declare another type. If the type differs from that in the other table, the other table's
-        type is used, or text if both are inferred.
+        The type of such a column is inferred from the names of the folders of this table. If the
+        column has another type in the table that this one is compared with, that type is used, or
+        text if it is also inferred from names of folders. A type that a gate declares replaces
+        both.
         """
         source = as_source(self[name])
         if name not in TABLES or source.retype is None:

@@ -212,7 +212,7 @@ def read_bounded(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     OSError
         If the file can't be read.
     EvidenceError
-        If it is longer, or is a folder, a pipe or a device, whose end may never come.
+        If it is longer, or if it is a folder, or a pipe or a device, which may never end.
     """
     # without O_NONBLOCK, opening a pipe waits for a writer
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -361,7 +361,7 @@ def written(value: Any, **defaults: object) -> str:
     """Return the text of the call that creates a dataclass instance, for its repr.
 
     Fields that are equal to their default are left out. `defaults` gives other defaults for fields
-    whose default depends on the instance. A tuple of pairs in a field with
+    that have one that depends on the instance. A tuple of pairs in a field with
     ``metadata={"mapping": True}`` is written as a dict.
     """
     arguments = []

@@ -616,7 +616,8 @@ def test_group_of_few_positives_has_no_f1():
     )
     assert result.verdict is mg.Verdict.INCONCLUSIVE
     assert result.checks[1].reason == (
-        "`f1` can't be compared for sex=2: 9 positives, true or predicted, at least 10 are needed"
+        "`f1` can't be compared for sex=2: 9 positives in `y_true` or among the predictions, "
+        "at least 10 are needed"
     )
 
 

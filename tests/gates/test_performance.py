@@ -278,7 +278,10 @@ RESTS = {
     "specificity": (lambda cells: cells[0].sum(), "negatives in `y_true`"),
     "true_negative_rate": (lambda cells: cells[0].sum(), "negatives in `y_true`"),
     "false_positive_rate": (lambda cells: cells[0].sum(), "negatives in `y_true`"),
-    "f1": (lambda cells: cells.sum() - cells[0, 0], "positives, true or predicted"),
+    "f1": (
+        lambda cells: cells.sum() - cells[0, 0],
+        "positives in `y_true` or among the predictions",
+    ),
     "balanced_accuracy": (lambda cells: cells.sum(1).min(), "rows of a class"),
     "recall_macro": (lambda cells: cells.sum(1).min(), "rows of a class"),
     "precision_macro": (lambda cells: cells.sum(0).min(), "rows predicted as a class"),

@@ -153,7 +153,7 @@ UNDEFINED = [
     ("false_negative_rate", [0, 0, 0], [0, 1, 0], "no positives in `y_true`"),
     ("specificity", [1, 1, 1], [0, 1, 0], "no negatives in `y_true`"),
     ("false_positive_rate", [1, 1, 1], [0, 1, 0], "no negatives in `y_true`"),
-    ("f1", [0, 0, 0], [0, 0, 0], "no positives, neither in `y_true` nor predicted"),
+    ("f1", [0, 0, 0], [0, 0, 0], "no positives in `y_true` or among the predictions"),
     ("balanced_accuracy", [1, 1, 1], [0, 1, 0], "only one class in `y_true`"),
     (
         "matthews_corrcoef",

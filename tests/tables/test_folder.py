@@ -71,10 +71,10 @@ def test_files_and_links_that_may_hold_rows_are_never_left_out(tmp_path):
     (root / "link").unlink()
     whole = (root / "a.parquet").read_bytes()
     for content, problem in {
-        b"": "is not a Parquet file; a folder may have only Parquet files: move it away, or begin "
-        "its name with '_' to leave it out",
-        b"x,y": "is not a Parquet file; a folder may have only Parquet files: move it away, or "
-        "begin its name with '_' to leave it out",
+        b"": "is not a Parquet file; a folder may have only Parquet files: move this file away, "
+        "or begin its name with '_' to leave it out",
+        b"x,y": "is not a Parquet file; a folder may have only Parquet files: move this file away, "
+        "or begin its name with '_' to leave it out",
         whole[:-1]: "is not a complete Parquet file (perhaps still being written)",
         b"PAR1": "is not a complete Parquet file (perhaps still being written)",
         b"PARE" + whole[4:]: "is an encrypted Parquet file, which can't be read",

@@ -139,7 +139,7 @@ def test_other_file(tmp_path, content):
     path = tmp_path / "t.txt"
     path.write_bytes(content)
     assert refusal(path) == (
-        f"the file '{path}' is not a Parquet file; read it first and give the table"
+        f"the file '{path}' is not a Parquet file; read the file yourself and give the table"
     )
 
 

@@ -319,7 +319,10 @@ class _Parser:
         return self._tokens[self._at]
 
     def _takes(self, *texts: str) -> str | None:
-        """Consume the next token and return its text if it is one of these signs or keywords."""
+        """Consume the next token and return its text if it is one of these signs or keywords.
+
+        Otherwise the token is left, and None is returned.
+        """
         token = self._token
         if token.kind in ("sign", "name") and token.text in texts:
             self._at += 1

@@ -195,7 +195,10 @@ class Share(CountMetric):
     interval: str = "Wilson"
 
     def of_cells(self, cells: Floats, positive: int | None) -> Floats:
-        """Return numerators divided by denominators; for F1, compute it from both."""
+        """Return the numerators divided by the denominators, for F1 the value computed from both.
+
+        NaN where a denominator is 0.
+        """
         return self._value(*self.share(cells, positive))
 
     def _value(self, part: Floats | float, whole: Floats | float) -> Floats:
@@ -504,8 +507,7 @@ COUNTS: tuple[CountMetric, ...] = (
         name="f1",
         share=_jaccard,
         overlap=True,
-        counted="positives, true or predicted",
-        undefined_reason="no positives, neither in `y_true` nor predicted",
+        counted="positives in `y_true` or among the predictions",
         interval="Wilson for the Jaccard index, converted to F1",
     ),
 )

@@ -103,7 +103,8 @@ def slices_of(evidence: "Evidence", by: Any, max_groups: int = MAX_GROUPS) -> tu
     ------
     EvidenceError
         For a column that is not found, has too many values or does not match the rows of the
-        labels, and for conditions without a table or on a table with other rows.
+        labels, for conditions if neither `X` nor `data` was given, and for a condition on a table
+        that does not have the rows of the labels.
     """
     if isinstance(by, str):
         by = (by,)

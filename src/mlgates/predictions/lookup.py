@@ -192,7 +192,11 @@ def predicted(evidence: "Evidence", names: ModelNames) -> columns.Column:
 
 
 def scored(evidence: "Evidence", names: ModelNames, *, probabilities: bool = False) -> Scores:
-    """Return scores, given or computed by the model: one per row, or one column per class."""
+    """Return scores, given or computed by the model: one per row, or one column per class.
+
+    With ``probabilities=True``, a model must have ``predict_proba``; its ``decision_function`` is
+    not used.
+    """
     if names.score in evidence:
         given = evidence[names.score]
         if isinstance(given, str):
@@ -218,9 +222,9 @@ def require_class_scores(
 ) -> None:
     """Raise EvidenceError if the columns of a decision function are scores of pairs of classes.
 
-    Three classes have three pairs, so that the number of columns tells nothing. Unless the model
-    has the attribute `decision_function_shape`, the class with the largest score must then be the
-    predicted one.
+    Three classes have three pairs, so that the number of columns does not show which they are. If
+    the model lacks the attribute `decision_function_shape`, the class with the largest score in a
+    row must then be the class that the model predicts for the row.
     """
     width, k = scores.values.shape[1], len(labels)
     if k < 3 or width != k * (k - 1) // 2:

@@ -157,7 +157,7 @@ class BatchView:
     columns : mapping of str to ColumnView
         Columns of equal length.
     native : object
-        The table as the user gave it, for callables of users.
+        The table as the user gave it, to be given to functions that the user wrote.
     rows : int, optional
         Number of rows; by default that of the columns.
 

@@ -484,7 +484,7 @@ class Frequencies(State):
         return len(self._summed()[0])
 
     def merge(self, other: "Frequencies", shift: int = 0) -> "Frequencies":  # noqa: ARG002
-        """Return the frequencies of the values in the rows of both."""
+        """Return the frequencies of the values in the rows of both objects together."""
         merged = Frequencies()
         merged._parts = (*self._parts, *other._parts)  # noqa: SLF001
         merged.n = self.n + other.n

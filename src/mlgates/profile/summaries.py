@@ -27,9 +27,10 @@ class MomentState(State):
     infinite : int
         Number of values that are inf or -inf.
     moments : Moments
-        Moments of the others.
+        Moments of the finite values.
     is_exact : bool
-        Whether all values are integers or decimals, so that the sum is exact in the users' sense.
+        Whether all values are integers or decimals. The sum of floats is that of their binary
+        values, which differ a little from decimal numbers such as 0.1.
     """
 
     infinite: int
@@ -37,13 +38,13 @@ class MomentState(State):
     is_exact: bool = True
 
     def merge(self, other: "MomentState", shift: int = 0) -> "MomentState":  # noqa: ARG002
-        """Return the moments of the values of both."""
+        """Return the moments of the values of both states together."""
         moments = self.moments.merge(other.moments)
         is_exact = self.is_exact and other.is_exact
         return MomentState(self.infinite + other.infinite, moments, is_exact)
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the counts and the moments, exact sums as numerator and denominator."""
+        """Return the counts and the moments, with each exact sum as numerator and denominator."""
         n, total, squares, powers = self.moments
         exact = (total, Fraction(0) if squares is None else squares)
         pairs = tuple(sum_.as_integer_ratio() for sum_ in exact)
@@ -61,9 +62,9 @@ class MomentState(State):
 class MomentCounter(ColumnCounter):
     """Add up the values of a column and the powers of their deviations from the mean.
 
-    The sum is exact; of floats it is that of the doubles. With `squares`, that of the squares is
-    exact, too, so that the variance does not depend on the order of the rows, and powers up to the
-    sixth are added up; this takes four times as long.
+    The sum of the values is exact; floats are added as the doubles that they are. With `squares`,
+    the sum of the squares is exact, too, so that the variance does not depend on the order of the
+    rows, and powers up to the sixth are added up. This takes four times as long.
 
     Examples
     --------
@@ -118,13 +119,13 @@ class ExtremeState(State):
     high: int | float | Fraction | None = None
 
     def merge(self, other: "ExtremeState", shift: int = 0) -> "ExtremeState":  # noqa: ARG002
-        """Return the extremes of the values of both."""
+        """Return the extremes of the values of both states together."""
         lows = [low for low in (self.low, other.low) if low is not None]
         highs = [high for high in (self.high, other.high) if high is not None]
         return ExtremeState(self.n + other.n, min(lows, default=None), max(highs, default=None))
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the fields, fractions as numerator and denominator."""
+        """Return the fields of the state, with each fraction as numerator and denominator."""
         ends = (self.low, self.high)
         pairs = (end.as_integer_ratio() if isinstance(end, Fraction) else end for end in ends)
         return self.n, *pairs

@@ -150,7 +150,8 @@ class TimestampState(State):
     Parameters
     ----------
     n, future, fresh : int
-        Number of timestamps, of those in the future, and of those that are fresh.
+        Number of timestamps, of those in the future, and of those that are not in the future and
+        not older than the limit `oldest` of `Timestamps`.
     newest : int, optional
         The newest timestamp that is not in the future.
     furthest : int, optional
@@ -229,7 +230,7 @@ def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> S
 
 @dataclass(frozen=True)
 class Timestamps(ColumnCounter):
-    """Count timestamps, those in the future and the fresh ones, and find their largest gap.
+    """Count timestamps, those in the future and those new enough, and find their largest gap.
 
     The memory does not grow with the number of rows. The largest gap is exact if it is longer than
     `longest`, if the rows are in order of time, or if there are at most 65,536 distinct timestamps.
@@ -244,7 +245,8 @@ class Timestamps(ColumnCounter):
         The last tick that is not in the future. Ticks are in the unit of the column since 1970 in
         UTC, for dates in seconds.
     oldest : int
-        The first tick that is fresh.
+        The first tick that is new enough. Timestamps from this one to `latest` are counted as
+        `fresh`.
     longest : int, optional
         The largest gap allowed, in ticks; by default gaps are not measured.
     zone : str, optional

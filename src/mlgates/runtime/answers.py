@@ -242,7 +242,7 @@ def _table_array(kind: str, table: Any, classes: Sequence[object]) -> npt.NDArra
         msg = f"{kind}: {error}"
         raise MalformedError(msg) from None
     if not arrays or any(array.shape != arrays[0].shape or array.ndim != 1 for array in arrays):
-        msg = f"{kind} whose columns do not have one value per row each"
+        msg = f"{kind} with columns that do not have one value per row each"
         raise MalformedError(msg)
     return np.column_stack([arrays[at] for at in order])
 
@@ -352,8 +352,8 @@ def same_value(
     """Return whether two nested values, of lists, dicts and numbers, are equal within a tolerance.
 
     Numbers are equal within `rtol`, and NaN equals NaN. `largest` is the result of `largest_floats`
-    for all expected responses: with it, a difference of floats is also allowed if rounding of the
-    largest float at the same place explains it, and bools are no numbers. `place` is the path of
+    for all expected responses. If it is given, two floats may also differ by the rounding error of
+    the largest float at the same place, and a bool never equals a number. `place` is the path of
     the values in the response.
 
     Examples

@@ -286,8 +286,8 @@ class _Session:
     def turns(self, order: Sequence[int], calls: range, *, counted: bool = True) -> Turns:
         """Yield the number of the model and the batch of rows for each call.
 
-        In every second pair of calls the models are called in reverse order. Calls that are
-        `counted` report progress.
+        In every second pair of calls the models are called in reverse order. With ``counted=True``,
+        each call is reported as progress.
         """
         for i in calls:
             if self.end is not None and i >= self.plan.calls and self.clock.now() >= self.end:

@@ -212,7 +212,7 @@ class Edges:
         Whether some point occurs more than once in the sample that the edges were computed from.
     reach : numpy.ndarray of float64, shape (k,), optional
         Values nearer to an atom than this count as equal to it, because they differ by rounding
-        alone. By default none do.
+        alone. By default only values that equal an atom do.
     """
 
     points: Values
@@ -556,21 +556,20 @@ def category_cells(
 ) -> Cells:
     """Return the counts of two samples per category, and one more cell for unseen categories.
 
-    Unseen categories are those that the reference lacks.
-
-    For a test, each category that the reference lacks must be a cell of its own
-    (``together=False``). Merged into one cell, they would be empty in the reference by
-    construction, and the test would reject too often: of 1,000 categories, many that are not in
-    1,000 rows appear in the next 200.
+    Unseen categories are those of the current sample that the reference lacks. They can be merged
+    into one cell (``together=True``), but not for a test. The merged cell is always empty in the
+    reference, so a test would reject too often: of 1,000 equally frequent categories, many that are
+    missing in 1,000 rows appear in the next 200. For a test, each of these categories must be a
+    cell of its own (``together=False``).
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64, shape (k,)
         Counts of the reference's categories in both samples.
     unseen : array_like of int, shape (j,)
-        Counts of the other categories of the current sample.
+        Counts of the unseen categories in the current sample.
     together : bool
-        Whether the other categories are one cell.
+        Whether the unseen categories are merged into one cell.
 
     Examples
     --------

@@ -193,9 +193,9 @@ def cramers_v(reference: Counts, current: Counts) -> float:
     It is ``sqrt(sum (p - q)**2 / (p + q) / 2)``, with the shares ``p`` and ``q`` of each cell in
     the two samples. For samples of equal size it equals the usual ``sqrt(chi2 / N)`` of the table
     of counts, but does not depend on the ratio of the sizes. If a share changes from 50 % to 90 %,
-    both are 0.44 for equal sizes; for 1,000 rows against a million, the usual value is 0.025. It
-    lies from 0 to 1 (no common cell) and is NaN if a sample is empty. For small changes its square
-    is a quarter of `psi`.
+    this value is 0.44 for samples of any sizes. The usual value is 0.44 for equal sizes, but 0.025
+    for 1,000 rows against a million. It lies from 0 to 1 (no common cell) and is NaN if a sample is
+    empty. For small changes its square is a quarter of `psi`.
 
     References
     ----------
@@ -242,7 +242,8 @@ def chi_square_pvalue(
     ordered : bool
         Whether the cells have an order, such as quantile cells; False for categories.
     least : float
-        The smallest expected count of a cell in a sample. Levels of 0.1 % and less need about 20.
+        The smallest expected count that a cell may have in a sample without being merged. Tests at
+        significance levels of 0.1 % and less need about 20.
 
     Notes
     -----

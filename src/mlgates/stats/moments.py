@@ -33,7 +33,7 @@ class Moments(NamedTuple):
     total : Fraction
         Exact sum of the values.
     squares : Fraction or None
-        Exact sum of the squares of the values as doubles, if it was wanted.
+        Exact sum of the squares of the values as doubles; None if it was not computed.
     powers : tuple of float
         Sums of the second and third powers of the deviations from the mean; with `squares`, up to
         the sixth.
@@ -67,7 +67,9 @@ class Moments(NamedTuple):
     ) -> "Moments":
         """Return the moments of finite integers or floats.
 
-        `total` is the sum if it is known, for values that were rounded to doubles.
+        With `squares`, the exact sum of the squares and the powers up to the sixth are computed,
+        too. `total` is the exact sum, to be given if `values` are rounded and the caller knows the
+        sum of the original values.
         """
         sample = cls(squares=Fraction(0) if squares else None)
         for start in range(0, len(values), _BLOCK):
@@ -93,7 +95,11 @@ class Moments(NamedTuple):
         return math.sqrt(self.n) * m3 / spread if spread else math.nan
 
     def without_squares(self) -> "Moments":
-        """Return these moments with the exact squares only in the first of the `powers`."""
+        """Return these moments without the exact sum of squares, `squares`.
+
+        The first of `powers`, the sum of the squared deviations, is computed from the exact sum of
+        squares and is therefore exact up to one rounding.
+        """
         if self.squares is None or not self.n:
             return self._replace(squares=None)
         m2 = _nearest(self.squares - self.total * self.total / self.n)
@@ -159,8 +165,10 @@ def _of_block(values: Values, *, squares: bool) -> Moments:
 def _exact_sum(numbers: Floats) -> Fraction:
     """Return the exact sum of doubles.
 
-    Each step adds the leading digits of all numbers: those that adding and subtracting a large
-    power of two leaves. Their sum has at most 53 digits, so it is exact in any order.
+    Each step takes the leading digits of all numbers and adds them up. A large power of two is
+    added to a number and then subtracted; rounding leaves its leading digits. The sum of these has
+    at most 53 digits, so it is exact in any order. The next step does the same with the rest of
+    each number.
     """
     numbers, power = _scaled(numbers)
     largest = float(max(numbers.max(), -numbers.min()))
@@ -195,7 +203,10 @@ def _exact_squares(numbers: Floats) -> Fraction:
 
 
 def _scaled(numbers: Floats) -> tuple[Floats, int]:
-    """Return numbers of moderate size, and the power of two that they were divided by."""
+    """Return the numbers divided by a power of two, to make their sizes moderate, and its exponent.
+
+    If their sizes are moderate already, they are returned unchanged, with the exponent 0.
+    """
     exponent = math.frexp(float(np.abs(numbers).max(initial=0.0)))[1]
     if _SMALL <= exponent <= _LARGE:
         return numbers, 0

@@ -374,7 +374,9 @@ def rows_to_decide(
 ) -> float:
     """Return how many rows are needed for a two-sided interval of a value to exclude the limit.
 
-    ``n ((z_a + z_b) se / distance)**2``, with ``z_a`` of the confidence and ``z_b`` of the power.
+    The result is ``n ((z_a + z_b) se / distance)**2``, with the normal quantiles ``z_a`` of the
+    confidence and ``z_b`` of the power, for ``n`` rows that were observed and the standard error
+    ``se``.
 
     Parameters
     ----------
@@ -387,7 +389,8 @@ def rows_to_decide(
     confidence : float
         Level of the two-sided interval.
     power : float
-        Probability that the interval excludes the limit, if the value and its spread are the truth.
+        Probability that the interval excludes the limit, if the true value and standard error are
+        the observed ones.
 
     Returns
     -------

@@ -318,14 +318,15 @@ def block_interval(values: Floats, share: float, confidence: float = 0.95) -> In
     Returns
     -------
     tuple of float, or None
-        None for too few values, or where the quantile of a block is infinite.
+        Lower and upper end. None for too few values, or if the quantile of a block is infinite.
 
     Notes
     -----
-    The values are cut into 4 to 20 blocks, each with about one value or more beyond the quantile.
-    The half-width is twice that of Student's t from the squared distances of the blocks' logarithms
-    to that of the quantile of all values: the quantiles of short blocks are biased, and successive
-    blocks may depend on each other.
+    The values are cut into 4 to 20 blocks of successive calls, each with about one value or more
+    beyond the quantile. The quantile is computed for each block and for all values, and the
+    logarithms of these quantiles are compared. Their squared distances give the half-width of
+    Student's t interval, on the logarithmic scale. It is doubled, because the quantiles of short
+    blocks are biased and successive blocks may depend on each other.
 
     References
     ----------

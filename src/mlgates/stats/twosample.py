@@ -101,9 +101,9 @@ def ks_distance(x: Values, y: Values) -> float:
     Notes
     -----
     ``F - G`` is largest at a value of `x`, ``G - F`` just below one. From the order statistic
-    ``x[a]`` to ``x[b - 1]`` they are at most ``b / n - G(x[a])`` and ``G(x[b - 1]) - a / n``.
-    These bounds are computed for blocks of order statistics. Only blocks whose bound exceeds the
-    largest distance so far are searched.
+    ``x[a]`` to ``x[b - 1]``, ``F - G`` is at most ``b / n - G(x[a])``, and ``G - F`` is at most
+    ``G(x[b - 1]) - a / n``. These bounds are computed for blocks of order statistics. Only blocks
+    whose bound exceeds the largest distance so far are searched.
 
     References
     ----------
@@ -419,10 +419,11 @@ def _split(values: Values) -> tuple[Floats, Floats]:
 def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
     """Return bounds of the KS distance of two samples of which only counts at points are known.
 
-    The lower bound, which is also the estimate, is the largest difference at a point, just below
-    one, or at an infinity. Between two points, ``F`` is at least ``F(a)`` and at most ``F(b-)``,
-    and so is ``G``. The distance there is at most ``max(F(b-) - G(a), G(b-) - F(a))``. All are NaN
-    if a sample is empty.
+    ``F`` and ``G`` are the distribution functions of the samples. The lower bound, which is also
+    the estimate, is the largest difference at a point, just below one, or at an infinity. Between
+    two points ``a`` and ``b``, ``F`` is at least ``F(a)`` and at most ``F(b-)``, its value just
+    below ``b``, and ``G`` has the same kind of bounds. The distance there is at most
+    ``max(F(b-) - G(a), G(b-) - F(a))``. The result is NaN if a sample is empty.
 
     Examples
     --------

@@ -130,8 +130,8 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
             msg = f"{shown or str(path)!r:.200} {problem}"
             if problem == NOT_PARQUET:
                 msg += (
-                    "; a folder may have only Parquet files: move it away, or begin its name "
-                    "with '_' to leave it out"
+                    "; a folder may have only Parquet files: move this file away, or begin its "
+                    "name with '_' to leave it out"
                 )
             raise EvidenceError(msg)
         yield path, shown

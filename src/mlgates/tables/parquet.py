@@ -45,7 +45,7 @@ def open_file(path: Path) -> Source:
     if problem := problem_of(path):
         msg = f"the file {str(path)!r:.200} {problem}"
         if problem == NOT_PARQUET:
-            msg += "; read it first and give the table"
+            msg += "; read the file yourself and give the table"
         raise EvidenceError(msg)
     fields, rows = described(path)
     check_names(fields)
@@ -108,7 +108,8 @@ def read_file(path: Path, fields: Mapping[str, Field], names: list[str]) -> Iter
 def _normalised(fields: Mapping[str, Field], table: pa.Table) -> pa.Table:
     """Return the columns described by `fields` in plain types.
 
-    Other columns are dropped: Arrow also reads columns for which a name with a dot is a path.
+    All other columns are dropped: if a column named ``a.b`` is requested, Arrow also reads the
+    field ``b`` of a struct column ``a``.
     """
     if not fields:
         return table.select([])

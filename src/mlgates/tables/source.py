@@ -72,8 +72,9 @@ _NEARLY = (
 class Source:
     """A table that can be read any number of times; made by `as_source`.
 
-    `origin` names the container, `rows` is None if unknown before reading, `read` yields batches of
-    given columns, `native` is the user's own object if the table is in memory.
+    `origin` names the kind of container. `rows` is the number of rows, None if it is not known
+    before the table is read. `read` takes names of columns and yields batches of them. `native` is
+    the user's own object if the table is in memory.
 
     Examples
     --------
@@ -236,7 +237,9 @@ def _columns_of(kind: containers.Kind, table: Any) -> Iterable[ArrowColumn]:
 def _columns_of_records(records: Sequence[Mapping[Any, Any]], remedy: str) -> Iterable[ArrowColumn]:
     """Convert a list of records (dicts), which need not all have the same keys, to Arrow columns.
 
-    The time grows with the number of cells that are present, also if there are many rare keys.
+    A record without a key has a missing value in that column. The time grows with the number of
+    cells that are present, also if there are many rare keys. `remedy` is the advice for keys that
+    are not strings, for the error.
     """
     columns: dict[Any, tuple[list[int], list[Any]]] = {}
     for i, record in enumerate(records):
