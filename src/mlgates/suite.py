@@ -297,7 +297,8 @@ class GateSuite(options.OptionsByName):
         for ours, theirs in zip(self._entries, again._entries, strict=True):  # noqa: SLF001
             if ours != theirs:
                 msg = (
-                    f"GateSuite {self.name!r} can't be written in TOML: {ours.name!r} would differ"
+                    f"GateSuite {self.name!r} can't be written in TOML: the gate {ours.name!r} "
+                    "would be another one when it is read"
                 )
                 raise OptionError(msg)
         return text

@@ -780,8 +780,8 @@ def test_one_other_value_than_a_constant_can_be_chance():
     assert (check.value, check.by_chance) == (math.inf, False)
     assert check.reason == (
         "`wasserstein` of `x` is infinite (n = 500 against 500); all values of the "
-        "reference are equal, and few others can occur by chance; pass more rows to decide "
-        "(limit: at most 0.1)"
+        "reference are equal, and so few other values can occur by chance; pass more rows to "
+        "decide (limit: at most 0.1)"
     )
     decided = run(data, reference, "wasserstein", decide_by="estimate")
     assert decided.verdict is F

@@ -760,7 +760,7 @@ def test_rate_that_is_0_everywhere_has_no_ratio():
     evidence = {"y_true": true, "y_pred": true, "sensitive_features": group}
     result = fair("equalized_odds_ratio", 0.8).run(**evidence)
     assert result.verdict is mg.Verdict.INCONCLUSIVE
-    assert "`false_positive_rate` has no ratio between groups: it is 0 in every" in result.reason
+    assert "`false_positive_rate` has no ratio between groups: the metric is 0 in" in result.reason
     assert result.checks[0].value == 1
     assert fair("equalized_odds_difference", 0.0).run(**evidence).passed
     alone = fair("false_positive_rate_ratio", 0.8).run(**evidence)

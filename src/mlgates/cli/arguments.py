@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     for name in TABLES:
         or_baseline = ", or the .json of a baseline" if name == "reference" else ""
         text = f"the table `{name}`: a Parquet or CSV file, a folder of Parquet files, or a pattern"
-        text += f" in quotes, such as 'part-*.parquet'{or_baseline}; several times for several"
+        text += f" in quotes, such as 'part-*.parquet'{or_baseline}; repeat the option for several"
         option = f"--{name.replace('_', '-')}"
         run.add_argument(option, action="append", metavar="PATH", help=text)
     for name in COLUMNS:

@@ -123,7 +123,7 @@ class Completeness(Gate):
             "`missing`": "share of the cells",
             "`rows`": "number of rows",
             "`row_change`": "change of the number of rows, relative to the reference",
-            "`expected`": "number of expected values without rows",
+            "`expected`": "number of expected values that no row has",
         },
         fewest_rows="one value in the column, and `min_rows` in the table",
         uses="`reference`, for `max_row_change`",

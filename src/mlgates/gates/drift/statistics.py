@@ -435,8 +435,8 @@ def decide_columns(
             insufficient += "pass the rows of the reference to decide"
         elif drift.n >= least and value == math.inf and may_be_chance:
             insufficient = (
-                "all values of the reference are equal, and few others can occur by chance; "
-                "pass more rows to decide"
+                "all values of the reference are equal, and so few other values can occur by "
+                "chance; pass more rows to decide"
             )
         elif drift.n >= least and may_be_chance and not of_rows:
             chance, remedy = _chance_and_remedy(drift, alpha)

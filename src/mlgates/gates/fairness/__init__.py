@@ -49,8 +49,8 @@ _NAMED: Mapping[str, tuple[str, ...]] = {
 _SIDES: Mapping[Over, tuple[str, str]] = {
     "difference": ("at_most", "a difference of 0 means equal groups"),
     "ratio": ("at_least", "a ratio of 1 means equal groups"),
-    "group_min": ("at_least", "the smallest value of any group needs a lower limit"),
-    "group_max": ("at_most", "the largest value of any group needs an upper limit"),
+    "group_min": ("at_least", "the smallest value of any group has a lower limit"),
+    "group_max": ("at_most", "the largest value of any group has an upper limit"),
 }
 
 
@@ -267,7 +267,11 @@ class Fairness(Gate):
                 )
             if of > 1 and value is None:
                 few = np.count_nonzero(rates.comparable) < 2
-                why = "fewer than two groups can be compared" if few else "it is 0 in every group"
+                why = (
+                    "fewer than two groups can be compared"
+                    if few
+                    else "the metric is 0 in every group"
+                )
                 reason = f"`{rates.metric}` has no {defined.over} between groups: {why}"
                 yield undecided(reason=reason, n=int(rates.rows.sum()))
 

@@ -52,9 +52,9 @@ _LIMITS = {
 class Shadow(Gate):
     """Check that a candidate answers mirrored requests like the model in production.
 
-    Each request is answered by production and also sent to the candidate, whose answer nobody sees.
-    `candidate_log` and `production_log` are tables with one row per request, joined by the column
-    `on`. The options name columns that both logs have.
+    Each request is answered by production and also sent to the candidate; users don't see the
+    candidate's answer. The evidence `candidate_log` and `production_log` are tables with one row
+    per request, which are joined by the column `on`. The options name columns that both logs have.
 
     Parameters
     ----------
@@ -70,8 +70,9 @@ class Shadow(Gate):
         Relative difference up to which two floats are the same answer, as a share of the larger
         one. Other values, and floats with the default of 0, are compared exactly.
     max_unmatched : float
-        Largest share of requests that may be in one log only, and largest share that may have no
-        answer of production, or no score; more are INCONCLUSIVE.
+        Largest share of requests that may be in only one of the logs. It is also the largest share
+        that may have no answer of production, or no score. With a larger share the check is
+        INCONCLUSIVE.
     score : str, optional
         Column with the score.
     max_score_shift : float, optional
@@ -111,23 +112,23 @@ class Shadow(Gate):
     Raises
     ------
     OptionError
-        For a column without its limit and the reverse (`score` alone is allowed for a metric of
-        scores), and unless `y_true`, `metric` and `tolerance` are given together.
+        For a column without its limit, or a limit without its column. (For a metric of scores,
+        `score` needs no limit.) Also if only some of `y_true`, `metric` and `tolerance` are given.
 
     Notes
     -----
     The checks, each in total or for each slice:
 
-    - ``unmatched``: share of requests in one log only, always in total. It never fails: beyond
-      `max_unmatched` it is INCONCLUSIVE.
+    - ``unmatched``: share of all requests that are in only one of the logs; it is not judged by
+      slice. It never fails: above `max_unmatched` it is INCONCLUSIVE.
     - ``disagreement``: with Wilson's interval [1]_. An error of the candidate is a disagreement.
       Requests without an answer of production can't be compared and are left out.
     - ``score_shift``: mean of the differences per request, with Student's t interval corrected for
-      skewness. ``details["p95_shift"]`` is the 95th percentile of their sizes.
+      skewness. ``details["p95_shift"]`` is the 95th percentile of their absolute values.
     - ``error_increase``: with Tango's interval of a paired difference [2]_.
-    - ``slowdown``: ratio of the 95th percentiles, minus 1, with the interval of `Latency`. It takes
-      both models as independent, which makes it too long rather than too short. An error has an
-      infinite latency.
+    - ``slowdown``: ratio of the 95th percentiles, minus 1, with the interval of `Latency`. It
+      assumes that the times of the two models are independent, which makes the interval too long
+      rather than too short. A failed request has an infinite latency.
     - The metric, as in `Regression`. For a metric of labels a failed request counts as a wrong
       label; for others it is left out.
 
@@ -239,7 +240,7 @@ class Shadow(Gate):
         return found
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
-        """Yield the check of the ids, and those of each measure, in total or by slice."""
+        """Yield the check of unmatched requests, then those of each measure (by slice)."""
         requests = self._requests(evidence)
         yield self._unmatched(requests)
         for measure in self._measures(requests):
@@ -252,7 +253,7 @@ class Shadow(Gate):
             yield from self._labelled_checks(evidence, requests)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a note on the load of mirrored requests, and those of the metric."""
+        """Return a note that latencies are those under mirroring, and the notes on the metric."""
         notes = []
         if self.latency is not None:
             notes.append("each request was answered twice: latencies include the load of mirroring")
@@ -312,7 +313,7 @@ class Shadow(Gate):
         )
 
     def _measures(self, requests: Requests) -> Iterator[Measure]:
-        """Yield what to measure by the options."""
+        """Yield what to measure: the disagreement, and what the other options ask for."""
         name, limit = self.prediction, Limit(at_most=self.max_disagreement)
         make: Callable[[], MeasureSlice] = partial(disagreement_of, requests, self.rtol, name)
         yield Measure(name, "disagreement", limit, make)

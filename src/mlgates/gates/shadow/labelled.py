@@ -46,7 +46,7 @@ class LabelCounts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Evidence of the labelled requests, masks of their slices, and counts by slice."""
+    """The requests with a label, as evidence; a mask of each slice of them; counts by slice."""
 
     evidence: Evidence
     slices: tuple[tuple[str | None, Mask], ...]
@@ -54,7 +54,7 @@ class Labelled:
 
 
 def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labelled:
-    """Return the requests that have a label, for a metric that needs labels, values or scores.
+    """Return the requests that have a label, for a metric with the `need` (labels, values, scores).
 
     A failed request gets a wrong label; if values or scores are needed, it is left out. Raises
     EvidenceError for labels and predictions that can't be compared.
@@ -107,9 +107,10 @@ def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labe
 
 
 def _with_wrong_labels(true: Column, column: Column, failed: Mask) -> Column | None:
-    """Return the predictions with a label other than the true one where a request failed.
+    """Return the predictions in `column`, with a wrong label in rows of failed requests.
 
-    None if there is no other label of the same type. `true` has no missing values.
+    A wrong label is any label but the true one. The result is None if there is no other label of
+    the same type. `true` has the true labels, none of which is missing.
     """
     truth, coded = code_labels(true), code_labels(column)
     labels = list(coded.values)

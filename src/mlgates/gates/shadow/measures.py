@@ -35,9 +35,9 @@ class Estimate(NamedTuple):
     """A measurement of one slice of the requests.
 
     `ends` maps a level of confidence to an interval, and `needed` gives the number of requests that
-    would be enough to decide, from the limit, the interval and its level. `said` are the parts of
-    the reason before and after the value. `basis`, the interval and `sizes` follow in parentheses,
-    and then `more`.
+    would be enough to decide, from the limit, the interval and its level. The other fields are
+    parts of the reason: `said` has the words before and after the value; `basis`, the interval and
+    `sizes` follow in parentheses, and then `more`.
     """
 
     value: float | None
@@ -282,9 +282,10 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
 def _requests_needed(
     value: float | None, ends: Ends, limit: Limit, n: int, level: float, *, error: float | None
 ) -> int | None:
-    """Return how many requests would decide a share, or a difference of shares, by its interval.
+    """Return how many requests would probably decide a share, or a difference of shares.
 
-    Without any event the interval shrinks faster than with some: ``z**2 / (n + z**2)``.
+    If no event was counted, the interval of a share ends at ``z**2 / (n + z**2)``, which shrinks
+    faster than ``1 / sqrt(n)``.
     """
     if error or value is None or ends is None:
         return rows_needed(value, ends, limit, n, level, error=error)

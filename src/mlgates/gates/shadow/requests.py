@@ -31,8 +31,8 @@ class Answers:
     """The rows of one log whose request is in the other log, too.
 
     `columns` has columns of these rows by the name of their option, such as ``"prediction"``.
-    `failed` says in which rows there is no answer: an error, or no prediction. `order` are the
-    positions of the rows in the order of this log.
+    `failed` says in which rows there is no answer: an error, or no prediction. The rows are in the
+    order of the requests; `order` is the permutation that puts them into the order of this log.
     """
 
     columns: Mapping[str, Column]
@@ -132,7 +132,7 @@ def _require(names: Iterable[str], log: str, schema: TableSchema) -> None:
 
 
 def _read_by(parts: Iterable[Part], schema: TableSchema) -> Iterator[str]:
-    """Yield the columns that make the slices; those that are not in the log are left out."""
+    """Yield the columns from which slices are made, except those that are not in the log."""
     for part in parts:
         names = columns_of(part.slice[1], part.read) if part.slice else part.by
         yield from (name for name in names if name in schema)
@@ -183,7 +183,7 @@ def missing_in(column: Column) -> Mask:
 
 
 def _family(field: Field) -> str:
-    """Return what a column holds, for columns whose values can be compared."""
+    """Return the kind of a column's values; columns of the same kind can be compared."""
     if field.kind in NUMBERS:
         return "bools" if field.kind == "bool" else "numbers"
     if field.kind in ("date", "timestamp"):
@@ -229,9 +229,10 @@ def _errors(column: Column) -> Mask:
 def _slices(
     part: Part, table: pa.Table, schema: TableSchema, matched: Counts, max_groups: int
 ) -> Iterator[tuple[str | None, Mask | BaseException]]:
-    """Yield the slices of a part of production's log, each with a mask of the matched requests.
+    """Yield the name of each slice of production's log, and a mask of its requests.
 
-    A slice whose requests are all missing in the candidate's log is not left out.
+    The mask has one bool for each request that is in both logs (`matched`). Slices without such a
+    request are yielded, too. If a condition raises, the exception is yielded in place of the mask.
     """
     with suppress_errors() as caught:  # the other slices are still judged
         read = columns_of(part.slice[1], part.read) if part.slice else part.by

@@ -1,4 +1,4 @@
-"""Statistics of a column: which counter each needs, its estimate and interval, and its change."""
+"""Compute a statistic of a column with its interval, and its change from a reference."""
 
 import math
 from collections.abc import Callable
@@ -45,13 +45,13 @@ class Estimate:
     value : int, float, Fraction or None
         The statistic; None if it is not defined.
     interval : callable
-        Gives the interval at a level of confidence; None if there is none.
+        Returns the interval at a level of confidence, or None if there is no interval.
     method : str
         Name of the method of the interval.
     moments : Moments, optional
         Moments of the values, for a mean.
     bounds : (float, float), optional
-        Between which the value is, if a baseline does not have it exactly.
+        Smallest and largest possible value, if a baseline does not have the value exactly.
     """
 
     n: int
@@ -73,7 +73,8 @@ def kinds_of(of: str) -> frozenset[str]:
 def counter_of(of: str, column: str, condition: RowCondition | None, part: Part) -> Counter:
     """Return the counter of a statistic of the rows of a part.
 
-    `condition` is that of ``"rate"``, and a constant for ``"rows"``.
+    `of` is the name of the statistic. `condition` is the condition of ``"rate"``; for ``"rows"`` it
+    is true in each row, and for other statistics it is None.
     """
     if condition is not None:
         read = part.read if part.slice else ()
