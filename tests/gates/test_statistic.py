@@ -219,6 +219,7 @@ def test_nothing_to_measure(of, values, verdict):
         *((of, [1.0, math.inf], ERROR) for of in ("mean", "std", "sum")),
         *((of, [1.0, math.inf], ERROR) for of in ("max",)),
         *((of, [1.0, math.inf], PASS) for of in ("min", "distinct")),
+        ("sum", [1e308, 1e308], ERROR),
     ],
 )
 def test_one_value_a_constant_and_infinities(of, values, verdict):
@@ -534,12 +535,13 @@ def test_rates_and_rows_of_a_baseline():
         (mg.Statistic("mean", "x", max_change=1, by="g"), "which has no rows for `by`; give t"),
         (mg.Statistic("rate", condition="x > 1", max_change=1), "has no rows for `condition`"),
         (mg.Statistic("mean", "y", max_change=1), "`y` is not in the table"),
+        (mg.Statistic("mean", "z", max_change=1), "`z` is not in the reference"),
         (mg.Statistic("mean", "g", max_change=1), "`mean` needs numbers, but `g`"),
     ],
 )
 def test_what_a_baseline_can_not_answer_is_an_error(gate, reason):
     data = {"x": X, "g": ["a", "b"] * 100}
-    result = gate.run(data=data, reference=mg.Baseline.from_data(data))
+    result = gate.run(data=data | {"z": X}, reference=mg.Baseline.from_data(data))
     assert result.verdict is ERROR
     assert reason in result.reason
 

@@ -77,6 +77,11 @@ class Moments(NamedTuple):
         return sample if total is None else sample._replace(total=total)
 
     @property
+    def sum(self) -> float:
+        """The sum, rounded once; infinite beyond all doubles."""
+        return _nearest(self.total)
+
+    @property
     def mean(self) -> float:
         """The mean, rounded once; NaN without values."""
         total = self.total

@@ -308,7 +308,10 @@ class Statistic(Gate):
         """Raise EvidenceError unless the column exists and has values that the statistic is for."""
         if self.column is None:
             return
-        Near.require([self.column], schema)
+        if self.column not in schema:
+            hint = Near([self.column], schema).hint(self.column)
+            msg = f"`{self.column}` is not in {table}{hint}"
+            raise EvidenceError(msg)
         field = schema[self.column]
         if field.kind == "unreadable" and field.problem:
             raise EvidenceError(field.problem)

@@ -114,9 +114,10 @@ def _sum(state: MomentState, rows: int) -> Estimate:
     sample = _finite(state)
     n, total = sample.n, sample.total
     value: Number | None = None
-    if n:
-        value = total if state.is_exact else float(total)
-        value = int(value) if value == int(value) else value
+    if n and state.is_exact:
+        value = int(total) if total.denominator == 1 else total
+    elif n:
+        value = sample.sum
     interval = partial(_mean_interval, sample, times=n)
     return Estimate(n, rows - n, value, interval, "sum, n times Hall's interval of the mean")
 
