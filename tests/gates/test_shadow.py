@@ -133,11 +133,16 @@ def test_without_a_common_request_nothing_is_decided():
     )
     check = only(result, "disagreement")
     assert (check.verdict, check.n) == (U, 0)
-    assert check.reason.endswith("nothing to measure: 0 requests (limit: at most 2 %)")
+    assert check.reason == (
+        "`disagreement` of `prediction` is undefined; nothing to measure: 0 requests (limit: at "
+        "most 2 %)"
+    )
     for empty in ({"request_id": [], "prediction": []}, pa.table(live()).slice(0, 0)):
-        assert run(empty).verdict is U
-        assert run(production=empty).verdict is U
-        assert run(empty, empty).verdict is U
+        for options in ({}, {"max_unmatched": 1.0}, {"max_unmatched": 1.0, "by": "prediction"}):
+            for logs in ((empty, live()), (live(), empty), (empty, empty)):
+                result = run(*logs, **options)
+                assert result.verdict is U
+                assert all(check.verdict is U for check in result.checks)
 
 
 def test_a_log_that_is_missing_or_lacks_a_column_is_an_error():
@@ -194,7 +199,7 @@ def test_requests_without_an_answer_of_production_are_left_out():
     answers = [None] * 50 + live()["prediction"][50:]
     check = only(run(production=live(prediction=answers)), "disagreement")
     assert (check.verdict, check.value, check.n, check.dropped) == (P, 0, 950, 50)
-    assert "; 50 more without an answer of production are left out" in check.reason
+    assert "; 50 requests are left out without an answer of production" in check.reason
     # neither model answered
     check = only(run(mirrored(prediction=answers), live(prediction=answers)), "disagreement")
     assert (check.verdict, check.n, check.dropped) == (P, 950, 50)
@@ -319,7 +324,9 @@ def test_scores_that_are_missing_or_no_numbers():
     score = [None] * 60 + [0.5] * (N - 60)
     check = only(run(mirrored(score=score), live(score=[0.5] * N), **options), "score_shift")
     assert (check.verdict, check.n, check.dropped) == (U, 940, 60)
-    assert "; 60 more without both scores are left out; 60 of 1,000 requests were" in check.reason
+    assert (
+        "; 60 requests are left out without both scores; 60 of 1,000 requests were" in check.reason
+    )
     result = run(mirrored(score=["a"] * N), live(score=[0.5] * N), **options)
     assert only(result, "score_shift").verdict is E
     result = run(mirrored(score=[np.inf] * N), live(score=[0.5] * N), **options)

@@ -286,11 +286,9 @@ class Shadow(Gate):
         said, hint, insufficient = "the logs have no requests", "", ""
         if value is not None:
             said = f"{ours + theirs:,} of {n:,} requests ({format_value(value, limit, 'share')}) "
-            said += (
-                f"are in one log only: {ours:,} in that of the candidate, {theirs:,} in that of "
-            )
-            said += "production"
-            if not limit.holds(value):
+            said += f"are in one log only: {ours:,} in that of the candidate, "
+            said += f"{theirs:,} in that of production"
+            if not (limit.holds(value) and requests.n):
                 insufficient = "too many requests have one answer only"
             if not requests.n and all(requests.rows):
                 hint = f"no id in `{self.on}` is in both logs; are they written in the same way?"
@@ -339,8 +337,7 @@ class Shadow(Gate):
             with suppress_errors() as caught:  # the other slices are still judged
                 if isinstance(rows, BaseException):
                     raise rows.with_traceback(None)
-                where = "" if name is None else f" where {name}"
-                estimates.append((name, measure_slice(rows, where)))
+                estimates.append((name, measure_slice(rows, _where(name))))
             if caught.error is not None:
                 yield error_check(measure.subject, measure.metric, caught.error, name)
 
@@ -376,7 +373,9 @@ class Shadow(Gate):
                 shown = f"{format_number(level, 'share')} interval {low} to {high}, "
             value = format_value(measured.value, limit, estimate.unit)
             said = f"{estimate.said[0]}{value}{estimate.said[1]}"
-            said += f" ({estimate.basis}{shown}{estimate.sizes}){estimate.more}"
+            said += f" ({estimate.basis}{shown}{estimate.sizes})"
+            if not estimate.n:
+                said = f"`{measure.metric}` of `{measure.subject}`{_where(name)} is undefined"
             yield Check.judge(
                 measure.subject,
                 measure.metric,
@@ -387,7 +386,7 @@ class Shadow(Gate):
                 max_dropped=self.max_unmatched,
                 group=name,
                 unit=estimate.unit,
-                said=said,
+                said=said + estimate.more,
                 insufficient=estimate.insufficient,
                 remedy=enough(needed, "requests"),
                 noun="requests",
@@ -430,3 +429,7 @@ class Shadow(Gate):
             counts = labelled.counts[check.group]
             details = {**check.details, **counts.details}
             yield replace(check, details=details, reason=f"{check.reason}; {counts.said}")
+
+
+def _where(slice_name: str | None) -> str:
+    return "" if slice_name is None else f" where {slice_name}"

@@ -92,7 +92,7 @@ def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labe
             read[name] = Scores(column.title, column.rows, None, values_of(column))
     for name, value in read.items():
         kind = "scores" if isinstance(value, Scores) else "column"
-        evidence.cached(kind, name, partial(_same, value))
+        evidence.cached(kind, name, partial(read.__getitem__, name))
     masks = [(name, rows) for name, rows in requests.slices if not isinstance(rows, BaseException)]
     counts = {
         name: LabelCounts(
@@ -124,7 +124,3 @@ def _with_wrong_labels(true: Column, column: Column, failed: Mask) -> Column | N
     codes = np.where(failed, np.array(others, np.intp)[truth.codes], coded.codes)
     # a label that is still missing has the code -1, and is refused where it is read
     return as_column(column.title, pa.array(labels).take(pa.array(codes, mask=codes < 0)))
-
-
-def _same(value: object) -> object:
-    return value

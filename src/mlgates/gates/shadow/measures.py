@@ -89,7 +89,7 @@ def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
         more = f"; {errors:,} of them {are} of the candidate" if errors else ""
         dropped = int(np.count_nonzero(rows & unknown))
         if dropped:
-            more += f"; {dropped:,} more without an answer of production {_left_out(dropped)}"
+            more += f"; {_left_out(dropped)} without an answer of production"
         error = math.sqrt(value * (1 - value) / n) if value else None
         details = {"count": other, "errors": errors, "rtol": rtol}
         return Estimate(
@@ -165,14 +165,15 @@ def score_shift_of(requests: Requests, name: str) -> MeasureSlice:
             error = float(change.std()) / math.sqrt(n)
             largest = quantile(size, _SHARE)
             more = f"; 95 % of the scores shifted by at most {format_number(largest)}"
-            if dropped:
-                more += f"; {dropped:,} more without both scores {_left_out(dropped)}"
             details = {
                 "candidate": float(scores[0][kept].mean()),
                 "production": float(scores[1][kept].mean()),
                 "p95_shift": largest,
                 "largest_shift": float(size[-1]),
             }
+
+        if dropped:
+            more += f"; {_left_out(dropped)} without both scores"
 
         def ends(level: float) -> Ends:
             # without an interval, all scores shifted by the same amount
@@ -296,7 +297,7 @@ def _requests_needed(
 
 
 def _left_out(requests: int) -> str:
-    return "is left out" if requests == 1 else "are left out"
+    return "1 request is left out" if requests == 1 else f"{requests:,} requests are left out"
 
 
 def _floats(ends: tuple[Floats, Floats]) -> tuple[float, float]:

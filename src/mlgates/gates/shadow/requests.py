@@ -93,13 +93,11 @@ def read_requests(
     for log, schema, names in zip(LOGS, schemas, (candidate, production), strict=True):
         _require((on, *names.values()), log, schema)
     parts = list(parts_of(by, schemas[1])) if by else []
-    tables = []
-    for log, wanted in zip(
-        LOGS,
-        ([on, *candidate.values()], [on, *production.values(), *_read_by(parts, schemas[1])]),
-        strict=True,
-    ):
-        tables.append(evidence.source(log).arrow(dict.fromkeys(wanted)))
+    wanted = (candidate.values(), [*production.values(), *_read_by(parts, schemas[1])])
+    tables = [
+        evidence.source(log).arrow(dict.fromkeys([on, *names]))
+        for log, names in zip(LOGS, wanted, strict=True)
+    ]
     ids = [_column(evidence, log, on, table) for log, table in zip(LOGS, tables, strict=True)]
     keys = [_keys(log, on, column) for log, column in zip(LOGS, ids, strict=True)]
     if all(column.rows for column in ids):
@@ -118,9 +116,10 @@ def read_requests(
     slices: list[tuple[str | None, Mask | BaseException]] = []
     for part in parts:
         slices += _slices(part, tables[1], schemas[1], matched[1], max_groups)
+    # columns of a log without rows make no slices
     everything = ((None, np.ones(len(matched[0]), np.bool_)),)
     sizes = (ids[0].rows, ids[1].rows)
-    return Requests(sides[0], sides[1], sizes, tuple(slices) if parts else everything)
+    return Requests(sides[0], sides[1], sizes, tuple(slices) or everything)
 
 
 def _require(names: Iterable[str], log: str, schema: TableSchema) -> None:
@@ -143,7 +142,9 @@ def _column(evidence: Evidence, log: str, name: str, table: pa.Table) -> Column:
     field: Field = evidence.source(log).schema[name]
     title = f"column {name!r} of `{log}`"
     if field.kind in ("unreadable", "nested"):
-        raise EvidenceError(field.problem or f"{title} is nested; give one value per row")
+        problem = field.problem or f"column {name!r} is nested; give one value per row"
+        msg = f"`{log}`: {problem}"
+        raise EvidenceError(msg)
     array = encoding.decode(table[name])
     return Column(title, len(array), None, array, replace(field, kind=stored_kind(field, array)))
 
