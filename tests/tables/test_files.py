@@ -180,3 +180,12 @@ def test_function_gates_are_not_called_for_a_file_without_rows(tmp_path):
     result = mg.gate(lambda data: True).run(data=tmp_path / "t.parquet")
     assert result.verdict is mg.Verdict.INCONCLUSIVE
     assert mg.gate(lambda data: True).run(data=tmp_path / "no.parquet").verdict == "error"
+
+
+def test_a_list_of_names_of_files_is_a_list_of_paths(tmp_path):
+    paths = [str(write(tmp_path / f"{name}.csv", f"x\n{name}\n")) for name in (1, 2)]
+    assert as_source(paths).arrow().column("x").to_pylist() == [1, 2]
+    with pytest.raises(EvidenceError, match=r"missing\.parquet"):
+        as_source(["missing.parquet", *paths])
+    with pytest.raises(EvidenceError, match="got a list of str, which is not a table"):
+        as_source(["yes", "no"])

@@ -5,6 +5,7 @@ rows. They are read in batches, and only the requested columns, so that they nee
 memory. Errors of their engines become `EvidenceError`.
 """
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -162,6 +163,9 @@ def as_source(table: Any) -> Source:
         return _open_lazy(table)
     if kind == "duckdb":
         return _open_relation(table)
+    if kind == "sequence" and table and all(isinstance(item, str) for item in table):
+        named = table[0].lower().endswith((".parquet", ".csv", ".tsv"))
+        kind = "path" if named or os.path.exists(table[0]) else kind  # noqa: PTH110
     if kind == "path":
         from mlgates.tables.files import open_files
 
