@@ -128,7 +128,8 @@ class FunctionMetric(Metric):
     def _arguments(self, outcomes: Outcomes) -> tuple[dict[str, Values], dict[str, object]]:
         """Return the arguments of the user's function.
 
-        The first dict has those with one value per row, the second one the others.
+        The first dict has the arguments with one value per row. The second one has `pos_label`, or
+        is empty.
         """
         if outcomes.weight is not None and "weight" not in self.roles.values():
             msg = f"`sample_weight` was given, but `{self.name}` has no parameter `sample_weight`"

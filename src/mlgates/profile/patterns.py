@@ -6,8 +6,8 @@ that RE2 does not support, or interprets differently, are refused.
 
 Supported are literals and escapes of characters, ``.``, classes ``[...]``, ``\d \w \s \D \W \S``,
 groups, ``|``, greedy and lazy repetitions, ``^``, ``$`` at the end, ``\A``, ``\Z``, and the flags
-``a i s u x`` at the start. The characters of a class are determined by Python's own engine, because
-classes of RE2 are ASCII and its version of Unicode is another one.
+``a i s u x`` at the start. The characters of a class are determined by Python's own engine: a class
+such as ``\d`` matches only ASCII in RE2, and RE2 has another version of Unicode.
 """
 
 import ast
@@ -133,10 +133,10 @@ def _to_re2(kind: str, text: str, flags: str, literal: str | None) -> str:
 
 
 def _is_last(parts: list[str]) -> bool:
-    """Return whether the rest of a translated expression matches no further characters.
+    """Return whether the tokens after a ``$`` of an expression match no further characters.
 
-    `parts` are the tokens of the rest in the syntax of RE2: it may contain ends of groups, and
-    other branches of ``|``, which are not the branch before the rest.
+    `parts` are these tokens in the syntax of RE2. They may be ends of groups, and alternatives that
+    begin with ``|``, since the expression matches either the ``$`` or such an alternative.
     """
     depth = 0
     for part in parts:

@@ -232,10 +232,11 @@ def _add_timestamps(spans: Spans, pending: tuple[Ticks, ...], longest: int) -> S
 class Timestamps(ColumnCounter):
     """Count timestamps, those in the future and those new enough, and find their largest gap.
 
-    The memory does not grow with the number of rows. The largest gap is exact if it is longer than
-    `longest`, if the rows are in order of time, or if there are at most 65,536 distinct timestamps.
-    Otherwise it may be overestimated, but never beyond `longest`. The spans of time between gaps
-    longer than `longest` are kept.
+    The memory does not grow with the number of rows: not all timestamps are kept, but at most
+    65,536 spans of time that contain them, and more only if they are separated by gaps longer than
+    `longest`. The largest gap is exact if it is longer than `longest`, if the rows are in order of
+    time, or if there are at most 65,536 distinct timestamps. Otherwise it may be overestimated, but
+    never beyond `longest`.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ class Moments(NamedTuple):
 
     @property
     def skewness(self) -> float:
-        """The third central moment, divided by the cube of the deviation; NaN if that is 0."""
+        """The third central moment over the cubed standard deviation; NaN if that is 0."""
         m2, m3 = self.powers[:2]
         spread = m2 * math.sqrt(m2)
         return math.sqrt(self.n) * m3 / spread if spread else math.nan

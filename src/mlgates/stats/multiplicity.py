@@ -42,9 +42,10 @@ def holm_levels(
 ) -> tuple[float, ...]:
     """Return the confidence level at which to report the interval of each claim, by Holm's method.
 
-    All m claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``.
-    Where some hold, the ``k`` others are tested again at ``1 - alpha / k``, and so on. The
-    probability that any claim holds wrongly is then at most alpha.
+    All m claims are first tested at the level ``1 - alpha / m`` with ``alpha = 1 - confidence``. If
+    some of them are proved, the ``k`` claims that are not are tested again at ``1 - alpha / k``,
+    and so on until no further claim is proved. The probability that any false claim is proved is
+    then at most alpha.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ def holm_levels(
     Returns
     -------
     tuple of float
-        For each claim, the last level at which it was tested; `confidence` for a claim that does
-        not even hold at that level.
+        For each claim, the last level at which it was tested; `confidence` for a claim that is not
+        even proved at the level `confidence`.
 
     References
     ----------

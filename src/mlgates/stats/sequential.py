@@ -378,17 +378,17 @@ def _rate_exponents(events: int, requests: int, limit: float) -> Floats:
 def shiryaev_roberts(p_values: npt.ArrayLike, threshold: float) -> tuple[Floats, Mask, Floats]:
     """Return the mean Shiryaev-Roberts statistic after each window, and where it is an alarm.
 
-    A p-value becomes the e-value ``p ** -0.5 / 2``, and the statistic of its stream
-    ``(statistic + 1) * e``. The alarm is raised where the mean over all streams reaches the
-    threshold; all statistics then start again at 0. Without a change, the expected number of
-    windows until an alarm is at least `threshold`, for any dependence between the streams of a
-    window.
+    Each stream has a statistic, which starts at 0. A p-value of the stream is converted to the
+    e-value ``e = p ** -0.5 / 2``, and the statistic becomes ``(statistic + 1) * e``. An alarm is
+    raised after a window if the mean statistic of all streams reaches the threshold; all statistics
+    then start again at 0. Without a change, the expected number of windows until an alarm is at
+    least `threshold`, for any dependence between the streams of a window.
 
     Parameters
     ----------
     p_values : array_like of shape (windows, streams)
-        Unadjusted p-values in order of time, NaN where there is none: the statistic then stays. One
-        that is 0 counts as 1e-300.
+        Unadjusted p-values in order of time. NaN where there is none; the statistic of the stream
+        is then not changed. A p-value of 0 counts as 1e-300.
     threshold : float
         The smallest expected number of windows between false alarms.
 

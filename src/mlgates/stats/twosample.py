@@ -183,7 +183,8 @@ def beyond_pvalue(low: int, high: int, n: int, m: int) -> float:
     Parameters
     ----------
     low, high : int
-        Number of the `n` values strictly below, and strictly above, all of the `m` others.
+        How many of the `n` values of the one sample are below, and how many above, all `m` values
+        of the other sample.
     n, m : int
         Sizes of the two samples.
 

@@ -263,9 +263,10 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
 
 
 def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
-    """Build an unreadable column: its cells are the names of their types, or None if missing.
+    """Build an unreadable column, in which each cell with a value has the name of its type instead.
 
-    `label` names the types of the cells, and `problem` is a sentence with the cause and the remedy.
+    `cells` has this name for each cell, None for a missing one. `label` names the types of all
+    cells, and `problem` is a sentence with the cause and the remedy.
     """
     field = Field(name, "unreadable", label, problem=problem)
     return ArrowColumn(pa.chunked_array([pa.array(cells, pa.string())]), field)

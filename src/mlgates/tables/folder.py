@@ -48,14 +48,14 @@ class _Part:
 def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) -> Source:
     """Open all Parquet files below a folder, in the order of their paths, as one `Source`.
 
-    A folder named ``key=value`` in the path of a file is a column of that file's rows (Hive's
-    form, in which ``%20`` is a space). A key is an integer if all of its values are, or a date if
-    all are ISO dates, else a text; `types` gives another type. A key that the files hold too must
-    have the same value in both.
+    A folder named ``key=value`` in the path of a file is a column of that file's rows (Hive's form,
+    in which ``%20`` is a space). A key is an integer if all of its values are, or a date if all are
+    ISO dates, else a text; `types` gives another type. If the files also have a column with the
+    name of a key, its values must equal the one in the name of the folder.
 
     Files and folders whose names begin with a dot or an underscore are hidden, except folders
-    ``_key=value``. Any other file must be a Parquet file: rows that are left out without a message
-    could be those that drifted.
+    ``_key=value``. Any other file must be a Parquet file. It is not left out without a message,
+    because its rows could be those that drifted.
 
     Examples
     --------

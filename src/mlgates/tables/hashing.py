@@ -132,7 +132,11 @@ def _tags(rows: int, kind: str) -> Words:
 
 
 def _numbers(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words]:
-    """Return a 64-bit word for each number, bool or time, and a tag for its kind."""
+    """Return a 64-bit word for each number, bool or time, and a tag for its kind.
+
+    The hash of a cell is computed from both: numbers that are equal have equal words and tags, and
+    values of different kinds have different tags.
+    """
     if field.kind == "float":
         return _floats(encoding.to_floats(array).astype(np.float64, copy=False))
     if stored_kind(field, array) == "decimal":
@@ -169,9 +173,10 @@ def _joined(array: pa.ChunkedArray, dtype: Any) -> npt.NDArray[Any]:
 
 
 def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
-    """Return a 64-bit word for each float, and a tag for its kind.
+    """Return a 64-bit word for each float, and a tag for its kind; its hash is made of both.
 
-    The word of a whole number is the integer that equals it; that of any other float is its bits.
+    The word of a whole number is the integer that equals it; the word of any other float is its
+    bits.
     """
     words, tag = np.empty(len(values), np.uint64), np.empty(len(values), np.uint64)
     number, fraction = np.uint64(_TAGS["number"]), np.uint64(_TAGS["fraction"])
@@ -196,7 +201,7 @@ def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
 
 
 def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
-    """Return a 64-bit word for each decimal, and a tag for its kind.
+    """Return a 64-bit word for each decimal, and a tag for its kind; its hash is made of both.
 
     The word of a whole number is the integer; any other decimal has the word of its nearest double.
     """

@@ -1,9 +1,9 @@
 """Convert columns of Python objects to Arrow, if the types of all cells belong together.
 
-Arrow alone infers the type from the first cells and converts the others: True becomes 1.0 after a
-float, a timestamp loses its time of day after a date, and nanoseconds are cut off. Here the types
-of all cells are compared first. Types that can be stored together are a family, such as all types
-of integers. A column that mixes families is unreadable, and is never converted.
+Arrow alone infers the type from the first cells and converts the following cells to it: True
+becomes 1.0 after a float, a timestamp loses its time of day after a date, and nanoseconds are cut
+off. Here the types of all cells are compared first. Types that can be stored together are a family,
+such as all types of integers. A column that mixes families is unreadable, and is never converted.
 """
 
 from collections.abc import Iterable, Sequence
