@@ -37,7 +37,7 @@ _REFERENCE, _DATA, _MOVED, _BEYOND = "#c9ccd1", "#3d80c5", "#c9711a", "#c93540"
 
 
 class _Display:
-    """Base class of the displays."""
+    """Base class of the displays, which draw the figures of a result with matplotlib."""
 
     _kind: ClassVar[type[Figure]]
     ax_: "Axes"

@@ -25,7 +25,7 @@ _HOW = """\
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """Prevent that ``-p mlgates.pytest_plugin`` and the entry point both load the plugin."""
+    """Load the plugin only once, if both ``-p mlgates.pytest_plugin`` and the entry point do."""
     if plugin is sys.modules[__name__]:
         for name in _NAMES - {manager.get_name(plugin)}:
             manager.set_blocked(name)

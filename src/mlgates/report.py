@@ -37,9 +37,9 @@ SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit"
 def severity(check: Check) -> tuple[int, float, float]:
     """Return a sort key that puts the worst check first.
 
-    Checks are ordered by verdict, then by how far the value is beyond its limit: first relative to
-    the limit (infinite if a limit of 0 is exceeded), then absolute. Among checks with the same
-    verdict, those without a value are last.
+    Checks are ordered by verdict, then by how far the value is beyond its limit. This is first
+    compared as a share of the limit (infinite if the limit is 0), then as a difference from the
+    limit. Among checks with the same verdict, those without a value are last.
 
     Examples
     --------

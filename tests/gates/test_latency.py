@@ -208,7 +208,10 @@ def test_quantile_among_failed_calls_fails():
 @pytest.mark.parametrize(
     ("calls", "told"),
     [
-        (400, "`p99` is infinite (n = 400); all 400 calls failed, which counts as infinite; "),
+        (
+            400,
+            "`p99` is infinite (n = 400); all 400 calls failed, so the latency counts as infinite; ",
+        ),
         (1, "`p99` is infinite (n = 1); 1 failed call counts as infinite; 1 call is too few for "),
     ],
 )
@@ -563,7 +566,7 @@ def test_expected_interval_adds_the_calls_that_were_not_sent():
     assert check.n == 20_000
     assert check.details["calls"] == 10_001
     assert check.details["omitted"] == 9_999
-    assert "corrected for calls not sent every 10 ms" in check.method
+    assert "with added calls that were planned every 10 ms and not sent" in check.method
     # what was added makes no few calls many
     few = only(run(gate, [*[0.001] * 300, 10.0]))
     assert "301 calls are too few" in few.reason

@@ -36,7 +36,7 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A value to compare others with, such as a limit, and its label."""
+    """A vertical line in a figure, at a value such as the limit, with its label."""
 
     value: float
     label: str

@@ -166,11 +166,11 @@ class Integration(Gate):
             return ""
         gaps = []
         if self.missing == "either" and not rows.names:
-            gaps.append("a missing value (the rows have no columns)")
+            gaps.append("a missing value, because the rows have no columns")
         if self.unseen == "either" and not any(map(rows.is_text, range(len(rows.names)))):
-            gaps.append("an unseen category (no text column)")
+            gaps.append("an unseen category, because there is no text column")
         if self.column_order != "untried" and not (rows.named and len(rows.names) > 1):
-            gaps.append("another order of columns (they have no names)")
+            gaps.append("another order of columns, which needs two or more columns with names")
         return f"not tested: {', '.join(gaps)}" if gaps else ""
 
     @property

@@ -295,7 +295,7 @@ class Latency(Gate):
                 details["rows_needed"] = needed
                 remedy = _remedy(series, needed)
         if series.failed == series.n > 1:
-            text += f"; all {series.n:,} calls failed, which counts as infinite"
+            text += f"; all {series.n:,} calls failed, so the latency counts as infinite"
         elif series.failed:
             calls = "call counts" if series.failed == 1 else "calls count"
             text += f"; {series.failed:,} failed {calls} as infinite"

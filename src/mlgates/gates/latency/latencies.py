@@ -328,7 +328,10 @@ def read_latencies(
             except ValueError as error:
                 msg = f"`expected_interval` is too short: {error}"
                 raise EvidenceError(msg) from None
-            how += f", corrected for calls not sent every {format_number(interval, 's')}"
+            how += (
+                f", with added calls that were planned every {format_number(interval, 's')} and "
+                "not sent"
+            )
             details["omitted"] = len(latencies) - calls
         series[name] = replace(
             empty,

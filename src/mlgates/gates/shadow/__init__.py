@@ -228,7 +228,7 @@ class Shadow(Gate):
 
     @property
     def _metric(self) -> Metric | None:
-        """The metric to compare, or None."""
+        """The metric to compare on the requests with a label; None if the option is not given."""
         if self.metric is None:
             return None
         known = isinstance(self.metric, str)

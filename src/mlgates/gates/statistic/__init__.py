@@ -522,7 +522,7 @@ def _distance(owner: str, option: str, given: object) -> float:
 
 
 def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
-    """Return the key, the number of rows and the counter's state of each group of rows."""
+    """Return for each group of rows its key, its number of rows, and the counter's state."""
     state = profile[counter]
     if isinstance(state, RuleCounts):
         return [(group.key, group.rows, group) for group in state.groups]
