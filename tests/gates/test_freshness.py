@@ -462,7 +462,7 @@ def test_only_implausible_years_get_a_hint(stamp, odd):
         (
             [EPOCH],
             (
-                "`at` has type int64, expected timestamps or dates; convert epochs, with "
+                "`at` has type int64, expected timestamps or dates; convert epoch times, with "
                 "their unit, to timestamps when the table is loaded"
             ),
         ),

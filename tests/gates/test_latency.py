@@ -210,7 +210,7 @@ def test_quantile_among_failed_calls_fails():
     [
         (
             400,
-            "`p99` is infinite (n = 400); all 400 calls failed, so the latency counts as infinite; ",
+            "`p99` is infinite (n = 400); all 400 calls failed, so the latency counts as infinite",
         ),
         (1, "`p99` is infinite (n = 1); 1 failed call counts as infinite; 1 call is too few for "),
     ],

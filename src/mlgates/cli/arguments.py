@@ -146,7 +146,7 @@ def parser() -> argparse.ArgumentParser:
     about = "Show a report that was saved as JSON; the exit code is its verdict."
     show = commands.add_parser("show", help=text, description=about, epilog=_CODES)
     show.add_argument("report", metavar="REPORT", help="a report's .json file")
-    text = "the form; by default that of the suffix of -o, or else text"
+    text = "the form of the report; by default that of the suffix of -o, otherwise text"
     show.add_argument("--format", choices=FORMS, help=text)
     show.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
 

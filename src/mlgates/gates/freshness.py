@@ -304,7 +304,7 @@ class Freshness(Gate):
         Near.require([column], schema)
         field = schema[column]
         if field.kind not in ("timestamp", "date", "null"):
-            epochs = "convert epochs, with their unit, to timestamps when the table is loaded"
+            epochs = "convert epoch times, with their unit, to timestamps when the table is loaded"
             how = field.problem or {
                 "string": "texts are never parsed: convert the column when the table is loaded",
                 "int": epochs,

@@ -94,15 +94,15 @@ class Unique(Gate):
         limit = Limit(at_most=self.max_duplicates)
         share = keys.count / keys.n if keys.n else None
         subject = "rows" if self.columns is None else ", ".join(counter.key)
-        of = (
-            "another row" if self.columns is None else f"the values of `{'`, `'.join(counter.key)}`"
-        )
+        of, earlier = "another row", "an earlier row"
+        if self.columns is not None:
+            of = f"the values of `{'`, `'.join(counter.key)}`"
+            earlier = f"{of} in an earlier row"
         text = f"none of the {keys.n:,} rows repeats {of}"
         if keys.count:
             repeats = "repeats" if keys.count == 1 else "repeat"
             text = f"{keys.count:,} of {keys.n:,} rows ({format_value(share, limit, 'share')}) "
-            text += f"{repeats} {of} in an earlier row"
-            text = text.replace("another row in an earlier row", "an earlier row")
+            text += f"{repeats} {earlier}"
             text += f", first at row{'s' if len(keys.rows) > 1 else ''} {listed(keys.rows)}"
         if not keys.n:
             text = "the table has no row with a key" if keys.missing else "the table has no rows"

@@ -55,7 +55,7 @@ _SIDES: Mapping[Over, tuple[str, str]] = {
 
 
 class Definition(NamedTuple):
-    """A definition of fairness: the rates to compare between groups, and how to compare them.
+    """A definition of fairness: rates to compare between groups, and how they are compared.
 
     If there are several rates, the one with the worst value decides.
     """

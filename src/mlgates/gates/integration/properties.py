@@ -177,7 +177,7 @@ def repeated(caller: Caller, rtol: float) -> Outcome:
 def at_end(caller: ModelCaller, rtol: float) -> Outcome:
     """Test that the same rows get the same answer after all other calls."""
     differences = caller.differences(rtol)
-    wrong = caller.different(differences, "the same rows at the end")
+    wrong = caller.different(differences, "the same rows again after all other calls")
     good = f"{caller.name} gave the same answers after all other calls"
     bad = "got another answer after all other calls"
     return caller.outcome(wrong, good, bad, differences=differences)

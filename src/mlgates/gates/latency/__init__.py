@@ -116,11 +116,11 @@ class Latency(Gate):
     needs: ClassVar[frozenset[str]] = frozenset()
     optional_evidence: ClassVar[frozenset[str]] = frozenset({*MODELS, *MODELS.values(), "X"})
     info = GateInfo(
-        summary="a quantile of answer times, given or measured, within a limit or against "
-        "production",
+        summary="a quantile of answer times is within a limit, or close to that of production",
         metrics={
             "`p95` and other quantiles, `first_call`": "a time",
-            "`slowdown`, `failed`": "share of production's time; share of all calls",
+            "`slowdown`, `failed`": "slowdown as a share of production's time; share of the calls "
+            "that failed",
         },
         fewest_rows='as many calls as the quantile needs: 368 for `"p99"` at 95 %',
         forgives="an interval of the quantile, or of the slowdown, that includes the limit. "

@@ -331,7 +331,7 @@ class Shadow(Gate):
             yield Measure(self.latency, "slowdown", limit, make)
 
     def _checks(self, measure: Measure, requests: Requests) -> Iterator[Check]:
-        """Yield the checks of one measure, with Holm's correction over the slices."""
+        """Yield one check of a measure for each slice; FAILs have Holm's correction for slices."""
         limit, estimates, measure_slice = measure.limit, [], measure.prepare()
         for name, rows in requests.slices:
             with suppress_errors() as caught:  # the other slices are still judged
