@@ -308,3 +308,21 @@ EXAMPLES = (
         mg.Rule("income > 1000", by={"old": "age >= 30", "young": "age < 30"}),
     ),
 )
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("x >= 0.1 and x in (0.1, -0.2)", [True, False]),
+        ("x == 0.1 or x == -0.2", [True, True]),
+        ("0.1 != x", [False, True]),
+        ("-0.2 <= x <= 0.1", [True, True]),
+        ("x < 0.1", [False, True]),
+        ("x < 1e6 and x > -1e6 and x != 1", [True, True]),
+    ],
+)
+def test_numbers_mean_the_nearest_value_of_a_column_of_half_floats(condition, holds):
+    cells = np.array([0.1, -0.2], np.float16)
+    for table in ({"x": cells}, pa.table({"x": pa.array(cells)}), pd.DataFrame({"x": cells})):
+        (check,) = mg.Rule(condition, max_invalid=1).run(data=table).checks
+        assert check.details["count"] == holds.count(False)

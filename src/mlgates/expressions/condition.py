@@ -1,6 +1,6 @@
 """Conditions on the rows of a table: parsed once, then evaluated on any batch of rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -60,7 +60,12 @@ class Condition:
         object.__setattr__(self, "tree", parse_condition(self.text))
         object.__setattr__(self, "columns", tuple(dict.fromkeys(_columns(self.tree))))
 
-    def evaluate(self, columns: Mapping[str, pa.Array | pa.ChunkedArray], rows: int) -> pa.Array:
+    def evaluate(
+        self,
+        columns: Mapping[str, pa.Array | pa.ChunkedArray],
+        rows: int,
+        halves: Collection[str] = (),
+    ) -> pa.Array:
         """Return for each row whether the condition is true.
 
         The result is null if it depends on a missing value.
@@ -71,13 +76,17 @@ class Condition:
             Plain values without a dictionary; null and NaN are missing.
         rows : int
             Length of the columns.
+        halves : collection of str
+            Columns of float32 that were float16: numbers they are compared with mean the nearest
+            float16.
 
         Raises
         ------
         EvidenceError
             When types don't fit the operators, or whole numbers overflow 64 bits.
         """
-        cells: dict[str, pa.Array] = {}
+        cells = _Cells()
+        cells.halves = halves
         for name in self.columns:
             array = columns[name]
             array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
@@ -92,6 +101,17 @@ class Condition:
                 raise EvidenceError(msg)
             return answer
         return pa.repeat(pa.scalar(answer, pa.bool_()), rows)
+
+
+class _Cells(dict[str, pa.Array]):
+    """The columns by name, and which of them were float16."""
+
+    halves: Collection[str] = ()
+
+    def as_compared(self, operand: Node, constants: Iterable[Value]) -> list[Value]:
+        """Return the constants as the type of an operand holds them, if that is a float16."""
+        is_half = isinstance(operand, Column) and operand.name in self.halves
+        return [values.nearest_half(each) if is_half else each for each in constants]
 
 
 def _columns(node: Node) -> Iterator[str]:
@@ -111,7 +131,7 @@ def _columns(node: Node) -> Iterator[str]:
                 stack.append(inner)
 
 
-def _evaluate(node: Node, cells: Mapping[str, pa.Array]) -> Value:
+def _evaluate(node: Node, cells: _Cells) -> Value:
     """Compute the value of a node for all rows: an Arrow array, or one constant for all rows.
 
     `cells` has the columns by name. A constant is None if it is missing. Raises EvidenceError for
@@ -128,7 +148,7 @@ def _evaluate(node: Node, cells: Mapping[str, pa.Array]) -> Value:
         raise EvidenceError(msg) from error
 
 
-def _evaluated(node: Node, cells: Mapping[str, pa.Array]) -> Value:  # noqa: PLR0911  (one a node)
+def _evaluated(node: Node, cells: _Cells) -> Value:  # noqa: PLR0911  (one a node)
     match node:
         case Column(name=name):
             return cells[name]
@@ -145,11 +165,14 @@ def _evaluated(node: Node, cells: Mapping[str, pa.Array]) -> Value:  # noqa: PLR
             operand = _evaluate(inner, cells)
             return pc.is_null(operand) if isinstance(operand, pa.Array) else operand is None
         case IsIn(operand=inner, values=listed):
-            return values.is_in(_evaluate(inner, cells), [each.value for each in listed])
+            constants = cells.as_compared(inner, (each.value for each in listed))
+            return values.is_in(_evaluate(inner, cells), constants)
         case Not(operand=inner):
             return values.invert(_evaluate(inner, cells))
         case Comparison(operators=operators, operands=operands):
             found = [_evaluate(operand, cells) for operand in operands]
+            for operand in operands:
+                found = cells.as_compared(operand, found)
             compared = [
                 values.compare(operator, left, right)
                 for operator, left, right in zip(operators, found[:-1], found[1:], strict=True)

@@ -246,6 +246,15 @@ def _compare_whole(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
     return _constant_where_valid(left, value=_COMPARE[sign][1](0, number))
 
 
+def nearest_half(value: Value) -> Value:
+    """Return the float16 nearest to a number with decimal places; any other value unchanged."""
+    if not isinstance(value, Rounded) and not (isinstance(value, Fraction) and value % 1):
+        return value
+    with np.errstate(over="ignore"):
+        nearest = float(np.float16(float(value)))
+    return Fraction(nearest) if math.isfinite(nearest) else value
+
+
 def _compare_floats(sign: str, left: pa.Array, constant: Fraction) -> pa.Array:
     """Compare floats with a constant.
 

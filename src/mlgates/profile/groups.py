@@ -276,7 +276,8 @@ def condition_answers(
             if view.field.kind == "unreadable":
                 raise EvidenceError(view.field.problem or f"column {name!r} can't be read")
             columns[name] = view.plain
-        answer = condition.evaluate(columns, batch.rows)
+        halves = [name for name in columns if pa.types.is_float16(batch[name].given_type)]
+        answer = condition.evaluate(columns, batch.rows, halves)
     else:
         names = read or tuple(batch.columns)
         table = pa.table([batch[name].plain for name in names], names=list(names))
