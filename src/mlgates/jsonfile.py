@@ -28,6 +28,7 @@ __all__ = [
     "is_numeral",
     "items",
     "loads",
+    "locked_folder",
     "mapping",
     "number",
     "plain",
@@ -305,6 +306,28 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
             with suppress(OSError):
                 os.ftruncate(descriptor, size)
             raise
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_folder(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Lock the folder of a file for the block; other processes and threads wait for their turn.
+
+    Nothing is locked on Windows, and on file systems without locks.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(Path(os.path.realpath(path)).parent, os.O_RDONLY)
+    try:
+        _lock(descriptor, wait=True)
+        yield
     finally:
         os.close(descriptor)
 

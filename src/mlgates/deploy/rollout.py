@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 from mlgates import jsonfile, options
@@ -114,7 +115,10 @@ class RolloutState:
         if ended is not None and ended not in ("roll_back", "done"):
             msg = f"`ended` must be null, 'roll_back' or 'done', got {ended!r}"
             raise EvidenceError(msg)
-        record = [mapping(item, "record") for item in items(given["record"], "record")]
+        record = [_entry(jsonfile.unquoted(item)) for item in items(given["record"], "record")]
+        if ended is not None and (not record or record[-1]["action"] != ended):
+            msg = f"`ended` is {ended!r}, but that is not the last action in `record`"
+            raise EvidenceError(msg)
         return cls(
             candidate=text(given["candidate"], "candidate"),
             production=text(given["production"], "production"),
@@ -124,18 +128,47 @@ class RolloutState:
             at=_moment(given["at"], "at"),
             ended=ended,
             starts=tuple(map(Traffic.from_dict, starts)),
-            record=tuple(Details(jsonfile.unquoted(item)) for item in record),
+            record=tuple(record),
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a JSON file; readers see the old file or the whole new one.
 
+        An existing file must have an earlier step of the same rollout, or the end of another one.
+        So if two processes take a step from the same state, only the first can save its answer. The
+        folder is locked meanwhile, except on Windows.
+
         Raises
         ------
+        EvidenceError
+            If the file has a step that this state does not have, the state of another rollout that
+            has not ended, or no valid state.
         OSError
             If the file can't be written; an existing file is then unchanged.
         """
-        jsonfile.write_atomic(path, jsonfile.dumps(self.to_dict()) + "\n")
+        with jsonfile.locked_folder(path):
+            if Path(path).exists():
+                self._check_follows(type(self).load(path), path)
+            jsonfile.write_atomic(path, jsonfile.dumps(self.to_dict()) + "\n")
+
+    def _check_follows(self, found: "RolloutState", path: str | os.PathLike[str]) -> None:
+        """Raise EvidenceError if saving this state would lose the state in the file."""
+        same = all(
+            getattr(self, name) == getattr(found, name)
+            for name in ("candidate", "production", "stages")
+        )
+        if found.ended and not (same and self.record):
+            return
+        if same and jsonfile.plain(self.record[: len(found.record)]) == jsonfile.plain(
+            found.record
+        ):
+            return
+        what = "a step that this state does not have" if same else "another rollout"
+        msg = (
+            f"{os.fspath(path)}: the file has {what}: candidate {found.candidate!r}, last step at "
+            f"{found.at.isoformat()}; load it and take the step again, or use another file"
+        )
+        raise EvidenceError(msg)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Self":
@@ -203,7 +236,8 @@ class Rollout(options.OptionsByName):
     stages : sequence of float
         Rising shares of the candidate.
     min_requests : int
-        Requests of the candidate that each stage needs before it ends.
+        Requests of the candidate that each stage needs before it ends. Late looks with the share of
+        an earlier stage don't count.
     min_time : str, timedelta or float
         Shortest time of a stage, such as "10min"; a number is in seconds.
     max_time : str, timedelta or float
@@ -435,7 +469,9 @@ class Rollout(options.OptionsByName):
         last = state.stage == len(state.stages) - 1
         if state.share == 1:
             return "done", "all traffic goes to the candidate, and no gate failed"
-        new = sum(_requests(traffic)) - sum(_requests(state.starts[-1]))
+        # a late look of an earlier stage shows nothing about the share of this one
+        above = state.stages[state.stage - 1] if state.stage else 0.0
+        new = _requests(traffic, above) - _requests(state.starts[-1], above)
         missing = []
         if new < self.min_requests:
             of = f"{new:,} requests of the candidate since the stage began"
@@ -459,13 +495,13 @@ class Rollout(options.OptionsByName):
         return "hold", reason
 
 
-def _requests(traffic: Traffic) -> list[int]:
-    """Return the requests of the candidate, one number per look with a share above 0 and below 1.
+def _requests(traffic: Traffic, above: float) -> int:
+    """Return the requests of the candidate in looks with a share above `above` and below 1.
 
     A look is a stretch of time with one share, as in `Traffic`.
     """
-    counts = [look.of(REQUESTS) or (0, 0) for look in traffic.looks if look.is_comparison]
-    return [candidate for candidate, _ in counts]
+    looks = [look for look in traffic.looks if look.is_comparison and look.share > above]
+    return sum((look.of(REQUESTS) or (0, 0))[0] for look in looks)
 
 
 def _measured(report: Report) -> list[dict[str, object]]:
@@ -491,6 +527,22 @@ def _aware(now: object) -> datetime:
         msg = f"{_OWNER}: `now` must be a datetime with a time zone, got {options.shown(now)}"
         raise EvidenceError(msg)
     return now.astimezone(UTC)
+
+
+def _entry(value: object) -> Details:
+    """Return an entry of `RolloutState.record`; raise EvidenceError if it lacks something."""
+    entry = mapping(value, "record")
+    whole(entry.get("stage"), "record: stage")
+    _share(entry.get("share"))
+    _moment(entry.get("at"), "record: at")
+    for name in ("reason", "verdict"):
+        text(entry.get(name), f"record: {name}")
+    for check in items(entry.get("checks"), "record: checks"):
+        mapping(check, "record: checks")
+    if entry.get("action") not in _ACTIONS:
+        msg = f"`record: action` must be one of {', '.join(_ACTIONS)}, got {entry.get('action')!r}"
+        raise EvidenceError(msg)
+    return Details(entry)
 
 
 def _moment(value: object, name: str) -> datetime:
