@@ -91,7 +91,10 @@ def environment() -> "Environment":
 
 
 def _gate(result: GateResult, name: str, place: int) -> dict[str, object]:
-    """Return the variables of the HTML template for the section of one gate."""
+    """Return the variables of the HTML template for the section of one gate.
+
+    `name` is the name that is shown for the gate, and `place` its position in the report.
+    """
     shown, undecided, passed = rows.fold(result)
     listed = rows.check_rows(result, shown[:_MOST], name)
     if undecided:

@@ -111,7 +111,7 @@ class Drift(Gate):
         metrics={
             "`psi`, `ks` and so on": "distance from the reference",
             "`missing_shift`": "change of the share of missing cells",
-            "`drifted_share`": "share of the columns, with `max_drifted`",
+            "`drifted_share`": "share of the columns that drifted, with `max_drifted`",
             "`slice`": "whether a slice has rows in one table only, with `by`",
         },
         fewest_rows='`min_samples` values in each table: 100 for `"psi"`, 30 for the others',

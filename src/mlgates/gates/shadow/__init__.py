@@ -399,7 +399,7 @@ class Shadow(Gate):
         return cast("Labelled", evidence.cached("labelled requests", self, make))
 
     def _comparison(self, labelled: Labelled) -> ComparisonGate:
-        """Return the gate that compares the metric on the labelled requests."""
+        """Return the gate that compares the metric of both models on the labelled requests."""
         slices: Any = tuple(
             (name, lambda _, mask=mask: mask) for name, mask in labelled.slices if name is not None
         )
