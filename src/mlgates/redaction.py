@@ -103,7 +103,7 @@ def describe(error: BaseException, known: Collection[str] = ()) -> str:
 
 
 def without_secrets(value: object, name: str = "") -> object:
-    """Replace addresses and secrets in plain values, such as metadata, by a placeholder.
+    """Replace URLs, e-mail addresses and secrets in plain values, such as metadata.
 
     Examples
     --------

@@ -262,7 +262,8 @@ class Report(_Judged):
         Versions, commit, time, fingerprints of the tables, and the repr of the suite.
     metadata : Mapping
         What the user said about the run, such as ``{"model": "credit", "version": "7"}``: None,
-        bools, numbers, strings, sequences and mappings by name. Addresses and secrets are hidden.
+        bools, numbers, strings, sequences and mappings by name. URLs, e-mail addresses and secrets
+        in it are hidden.
     """
 
     name: str

@@ -331,14 +331,15 @@ class GateSuite(options.OptionsByName):
         metadata : Mapping, optional
             What the report should say about the run, such as the name and version of the model:
             None, bools, numbers, strings, sequences and mappings by name. Every form of the report
-            shows it. Addresses and secrets are hidden.
+            shows it. URLs, e-mail addresses and secrets in it are hidden.
         **evidence
             Values by name: ``data=``, ``reference=``, ``y_true=``, ... None means not given.
 
         Returns
         -------
         Report
-            Invalid values become verdicts in it; errors are reported per gate.
+            The results of all gates. If a gate can't use its evidence, or raises an exception, its
+            verdict is ERROR, and the other gates still run.
 
         Raises
         ------

@@ -147,11 +147,11 @@ def other_verdict(line):
     [
         (
             other_version,
-            "line 2: this version of mlgates reads the format 'mlgates.history' of version 1, got",
+            "line 2: a line must have the format 'mlgates.history' in version 1, got",
         ),
         (
             other_format,
-            "line 2: this version of mlgates reads the format 'mlgates.history' of version 1, got",
+            "line 2: a line must have the format 'mlgates.history' in version 1, got",
         ),
         (without_time, "line 2: history: `at` is missing"),
         (without_zone, "line 2: History: `at` must be a datetime with a time zone"),

@@ -190,9 +190,9 @@ def test_details_have_counts_and_rates_of_both_models():
             {},
             INCONCLUSIVE,
             (
-                "`errors` did not happen (0 of 10,000 requests against 0 of 90,000); without an "
-                "event there is no ratio; set `negligible` to a rate that does not matter to "
-                "allow a PASS (limit: at most 1.5)"
+                "`errors` did not happen (0 of 10,000 requests against 0 of 90,000); a ratio can "
+                "be computed only after an event happened; set `negligible` to a rate that does "
+                "not matter to allow a PASS (limit: at most 1.5)"
             ),
         ),
         (
@@ -359,7 +359,7 @@ def test_wrong_split_names_both_shares():
     assert split.reason == (
         "11.5 % of 10,000 requests went to the candidate, the stated share is 10 %: the "
         "requests are not split as stated (e-value 9,005, limit 1,000); check the routing, and "
-        "that each look has its own share"
+        "that each look states the share of traffic that the candidate got at that time"
     )
     assert split.details["shares"] == ({"stated": 0.1, "observed": 0.115, "n": 10_000},)
 
@@ -405,9 +405,9 @@ def test_event_that_never_happens_passes_only_as_negligible():
     )
     assert few.verdict is INCONCLUSIVE
     assert few.reason == (
-        "`errors` did not happen (0 of 5,800 requests against 0 of 52,200); without an event there "
-        "is no ratio; about 5,900 requests of the candidate without the event would show a rate "
-        "below 0.1 % (limit: at most 1.5)"
+        "`errors` did not happen (0 of 5,800 requests against 0 of 52,200); a ratio can be "
+        "computed only after an event happened; about 5,900 requests of the candidate without the "
+        "event would show a rate below 0.1 % (limit: at most 1.5)"
     )
     assert (many.verdict, many.metric, many.unit, many.value) == (PASS, "rate", "share", 0)
     assert many.reason == (

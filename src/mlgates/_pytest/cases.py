@@ -131,7 +131,8 @@ def result_of(request: pytest.FixtureRequest, evidence: object) -> GateResult:
     describe_gate(item, result)
     is_whole = len(report) == len(case.suite)
     if is_whole and not report.passed and not report.failures:
-        _refuse(f"no gate that counts was judged, so the verdict is INCONCLUSIVE:\n{report}")
+        why = "each gate is skipped, advisory, or undecided where that is allowed"
+        _refuse(f"{why}, so the verdict is INCONCLUSIVE:\n{report}")
     if result.verdict is Verdict.SKIP and not result.advisory:
         pytest.skip(_one_line(result.reason))
     if not result.passed and result.counted is None:

@@ -252,8 +252,8 @@ def aware(option: str, value: object) -> datetime:
 def _parsed(data: object) -> tuple[datetime, Report]:
     found = jsonfile.fields(data, _KEYS, "history")
     if (found["format"], found["version"]) != (FORMAT, VERSION):
-        got = f"got {found['format']!r} of version {found['version']!r}"
-        msg = f"this version of mlgates reads the format {FORMAT!r} of version {VERSION}, {got}"
+        got = f"got {found['format']!r} in version {found['version']!r}"
+        msg = f"a line must have the format {FORMAT!r} in version {VERSION}, {got}"
         raise EvidenceError(msg)
     at = datetime.fromisoformat(jsonfile.text(found["at"], "at"))
     return aware("at", at), Report.from_dict(found["report"])

@@ -189,11 +189,13 @@ class Traffic:
             ``"latency > 0.25"``, in the language of :doc:`/reference/conditions`.
         unit : str, optional
             The column of what was assigned to a model, such as the user. Units are then counted and
-            not requests: a unit once, in the look of its first row, and an event once per unit, in
-            the look in which it first happened to the unit. The log must start with the rollout.
+            not requests: a unit once, in the look (see `look`) of its first row, and an event once
+            per unit, in the look in which it first happened to the unit. The log must start with
+            the rollout.
         look : str, optional
-            The column with the name of each row's look, such as the hour; the share must not change
-            within a look. By default all rows with the same share are one look without a name.
+            The column with the name of each row's look, such as the hour. A look is a stretch of
+            time in which the share did not change. By default all rows with the same share are one
+            look without a name.
 
         Returns
         -------
@@ -202,9 +204,9 @@ class Traffic:
         Raises
         ------
         EvidenceError
-            If the log is no table or lacks a column. If a row of either model has no share, look,
-            unit or answer to whether an event happened. If a share changes within a look. If no row
-            has the value `candidate`, or `production`, but rows have other values.
+            If the log is no table or lacks a column. If a row of either model has no share, look
+            or unit, or does not say whether an event happened. If a share changes within a look. If
+            no row has the value `candidate`, or `production`, but rows have other values.
         OptionError
             For invalid names and conditions.
 

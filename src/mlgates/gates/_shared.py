@@ -259,7 +259,7 @@ def rows_needed(
 ) -> int | None:
     """Return how many rows are needed so that the interval no longer contains the limit.
 
-    The number is ``n ((z_level + z_power) error / distance)^2``, rounded up to two digits. With so
+    The number is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. With so
     many rows about four of five samples give a decision, if the estimate stays the same. It is None
     if the interval does not contain the limit, or if no number of rows is enough. By default the
     standard `error` is computed from the interval: from half its length or, if that is longer, from
@@ -333,7 +333,13 @@ def enough(needed: int | None, noun: str = "rows") -> str:
 
 
 def rounded_up(rows: float) -> int:
-    """Return a number of rows or calls, rounded up to two digits."""
+    """Round a number of rows or calls up to two significant digits.
+
+    Examples
+    --------
+    >>> rounded_up(1_234)
+    1300
+    """
     unit = int(10 ** max(len(str(math.ceil(rows))) - 2, 0))
     return math.ceil(rows / unit) * unit
 

@@ -128,9 +128,9 @@ class Canary(Gate):
     The value is the rate of an event with the candidate, divided by the rate with production. The
     probability that an event happened to the candidate depends only on the candidate's share of the
     requests and on this ratio. So the rate of events itself may change at any time, such as at
-    night. The counts come in looks (stretches of time), and each look has its own share. An e-value
-    is a number that is at least ``x`` with a probability of at most ``1 / x`` if the claim that it
-    tests is true, so a large e-value refutes the claim.
+    night. The counts come in looks: a look is a stretch of time, stated with the share of traffic
+    that the candidate got in it. An e-value is a number that is at least ``x`` with a probability
+    of at most ``1 / x`` if the claim that it tests is true, so a large e-value refutes the claim.
 
     - FAIL: the ratio is beyond the limit, and the claim "not worse than production" is refuted by
       an e-value of at least k / `rollback_error`, where k is the number of events.
@@ -180,7 +180,7 @@ class Canary(Gate):
             "`rate`": "share of the candidate's requests in which the event happened",
             "`e_value`": "evidence that the traffic is not split as stated; 1 is none",
         },
-        fewest_rows="1,000 requests of each model: `min_requests`",
+        fewest_rows="1,000 requests of each model (set by `min_requests`)",
         forgives="a ratio that may be within or beyond the limit, because requests are too few",
         rule="its own, by e-values",
     )
@@ -418,7 +418,7 @@ class Canary(Gate):
 
     def _until_negligible(self, requests: int, noun: str) -> str:
         """Return a clause on what is needed to decide on an event that did not happen."""
-        said = "without an event there is no ratio"
+        said = "a ratio can be computed only after an event happened"
         if self.negligible is None:
             return f"{said}; set `negligible` to a rate that does not matter to allow a PASS"
         scale = sequential.rate_scale_needed(
@@ -539,7 +539,8 @@ def _split_check(looks: Sequence[Look], noun: str) -> Check:
         subject="split",
         metric="e_value",
         verdict=Verdict.ERROR,
-        reason=f"{reason}; check the routing, and that each look has its own share",
+        reason=f"{reason}; check the routing, and that each look states the share of traffic that "
+        "the candidate got at that time",
         value=e_value,
         limit=limit,
         n=n,

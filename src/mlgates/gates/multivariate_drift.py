@@ -126,7 +126,7 @@ class MultivariateDrift(Gate):
     info = GateInfo(
         summary="a classifier can't distinguish the rows from those of the reference",
         metrics={"`roc_auc`": "area under the ROC curve; 0.5 if the classifier only guesses"},
-        fewest_rows="`min_samples` rows in each table: 200",
+        fewest_rows="200 rows in each table (set by `min_samples`)",
         forgives="an area beyond the limit that is not significantly above 0.5",
     )
     _: KW_ONLY

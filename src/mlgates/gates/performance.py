@@ -94,7 +94,7 @@ class Performance(MetricGate):
     info = GateInfo(
         summary="a metric of the model is within a limit, on all rows or by slice",
         metrics={"not repeated": "the metric that the gate is named after"},
-        fewest_rows="30, in each slice: `min_samples`",
+        fewest_rows="30 rows in each slice (set by `min_samples`)",
         forgives="an interval that contains the limit, or a value outside it that is not "
         "significant; with `decide_by='estimate'` nothing",
         uses="`y_pred` or `y_score`, or `model` and `X`; `sample_weight`, `pos_label`, `data`",
@@ -141,7 +141,11 @@ class Performance(MetricGate):
         return Limit(self.at_least, self.at_most)
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
-        """Return the metric of one slice; by "significance", with a p-value from its interval."""
+        """Return the metric of one slice.
+
+        If the gate decides by significance (``decide_by="significance"``), the measurement also has
+        a p-value, which is computed from its interval.
+        """
         (outcomes,), limit = models, self._limit
 
         @cache

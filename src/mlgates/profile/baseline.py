@@ -426,7 +426,10 @@ def _read_moments(given: Mapping[str, object], column: ColumnProfile) -> Moments
     found = fields(given["moments"], frozenset({"sum", "powers"}), "moments")
     written = _FRACTION.fullmatch(text(found["sum"], "sum"))
     if written is None:
-        msg = "`sum` must be a whole number or a fraction of two, got another text"
+        msg = (
+            "`sum` must be a text with a whole number or a quotient of two whole numbers, such as "
+            '"7" or "7/4", got another text'
+        )
         raise EvidenceError(msg)
     total = Fraction(int(written[1]), int(written[2] or 1))
     powers = [number_in_range(power, "powers") for power in items(found["powers"], "powers")]

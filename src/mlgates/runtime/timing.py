@@ -284,10 +284,11 @@ class _Session:
         self.predicts = [_computing(predict) for predict in models.values()]
 
     def turns(self, order: Sequence[int], calls: range, *, counted: bool = True) -> Turns:
-        """Yield the number of the model and the batch of rows for each call.
+        """Yield for each call the index of the model to call, and the batch of rows to give it.
 
-        In every second pair of calls the models are called in reverse order. With ``counted=True``,
-        each call is reported as progress.
+        `order` has the indices of the models. In each round every model is called once: in this
+        order in even rounds, in reverse order in odd rounds. `calls` are the numbers of the rounds.
+        With ``counted=True``, each call is reported as progress.
         """
         for i in calls:
             if self.end is not None and i >= self.plan.calls and self.clock.now() >= self.end:

@@ -389,10 +389,10 @@ def _reach(points: Values, atoms: Mask, below: Values, above: Values) -> Floats 
 
 
 def snapped(values: Values, edges: Edges) -> Values:
-    """Replace values that differ from an atom by rounding alone by the atom; return all values.
+    """Return the values, with each one within rounding error of an atom replaced by that atom.
 
-    An atom is a point that is a cell of its own. A value is replaced if its distance from the atom
-    is at most the atom's ``edges.reach``. `values` are sorted, and so is the result.
+    An atom is a point that is a cell of its own; its rounding error is its item of ``edges.reach``.
+    `values` are sorted, and so is the result.
     """
     first, last = edges.ends
     if values.dtype.kind != "f" or first is last:

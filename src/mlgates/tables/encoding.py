@@ -256,7 +256,10 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return the number that each text adds to `bytes_sum`, modulo 2**64."""
+    """Return for each text the sum of its bytes plus 2**32 for each byte, modulo 2**64.
+
+    These are the results of `bytes_sum` for each text alone. `dictionary` has no nulls.
+    """
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)
     lengths = np.diff(offsets).astype(np.uint64)

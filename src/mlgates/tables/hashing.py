@@ -201,7 +201,10 @@ def _floats(values: npt.NDArray[np.float64]) -> tuple[Words, Words]:
 
 
 def _decimals(array: pa.ChunkedArray) -> tuple[Words, Words]:
-    """Return a 64-bit word for each decimal, and a tag for its kind; its hash is made of both.
+    """Return a 64-bit word for each decimal, and a tag for its kind.
+
+    The tag is the number in `_TAGS` for "number", "large" (from 2**63), "fraction" or "missing".
+    The hash of a decimal is computed from the word and the tag.
 
     The word of a whole number is the integer; any other decimal has the word of its nearest double.
     """

@@ -114,7 +114,9 @@ class Drift(Gate):
             "`drifted_share`": "share of the columns that drifted, with `max_drifted`",
             "`slice`": "whether a slice has rows in one table only, with `by`",
         },
-        fewest_rows='`min_samples` values in each table: 100 for `"psi"`, 30 for the others',
+        fewest_rows=(
+            '100 values in each table for `"psi"`, 30 for other methods (set by `min_samples`)'
+        ),
         forgives="a distance beyond the limit that is not significant",
     )
     method: str = "psi"

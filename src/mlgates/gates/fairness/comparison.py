@@ -156,7 +156,11 @@ def compare(rates: GroupRates, rule: Rule) -> Comparison:
 
 
 def _snapped(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats:
-    """Set the values that differ from the limit only by rounding to the limit."""
+    """Return the values, with each one within rounding error of the limit replaced by the limit.
+
+    `bound` is the limit. The rounding error is relative to the value or, if it is larger, to
+    `scale`: the size of the numbers that were subtracted to compute the value.
+    """
     rounding = ROUNDING * np.maximum(np.abs(values), scale)
     return np.where(np.abs(values - bound) <= rounding, bound, values)
 

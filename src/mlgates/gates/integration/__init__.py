@@ -166,7 +166,7 @@ class Integration(Gate):
             return ""
         gaps = []
         if self.missing == "either" and not rows.names:
-            gaps.append("a missing value, because the rows have no columns")
+            gaps.append("a missing value, because the input is not a table with columns")
         if self.unseen == "either" and not any(map(rows.is_text, range(len(rows.names)))):
             gaps.append("an unseen category, because there is no text column")
         if self.column_order != "untried" and not (rows.named and len(rows.names) > 1):

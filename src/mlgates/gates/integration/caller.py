@@ -188,7 +188,7 @@ class _ConcurrentCalls(NamedTuple):
 
 
 class _Caller:
-    """A model or an application, and the sample of rows or requests that it is called with."""
+    """Calls a model or an application with a sample of rows or requests."""
 
     kind: Literal["model", "application"]
     noun: Literal["rows", "requests"]
@@ -263,7 +263,7 @@ class _Caller:
 
 
 class ModelCaller(_Caller):
-    """A model with a sample of at most `most` rows."""
+    """Calls a model with a sample of at most `most` of the rows, and keeps its first replies."""
 
     kind, noun, answer_noun = "model", "rows", "answer"
 
@@ -342,9 +342,10 @@ class ModelCaller(_Caller):
 
 
 class ApplicationCaller(_Caller):
-    """An application with a sample of at most `most` requests and their expected responses.
+    """Sends a sample of at most `most` requests to an application, and keeps its first replies.
 
-    Requests and responses are lists, arrays or tables of the same size.
+    `responses` are the expected responses. Requests and responses are lists, arrays or tables of
+    the same size.
     """
 
     kind, noun, answer_noun = "application", "requests", "response"

@@ -283,10 +283,14 @@ def slowdown_of(requests: Requests, name: str, confidence: float) -> MeasureSlic
 def _requests_needed(
     value: float | None, ends: Ends, limit: Limit, n: int, level: float, *, error: float | None
 ) -> int | None:
-    """Return how many requests would probably decide a share, or a difference of shares.
+    """Return how many requests would probably be enough to decide on a share.
 
-    If no event was counted, the interval of a share ends at ``z**2 / (n + z**2)``, which shrinks
-    faster than ``1 / sqrt(n)``.
+    To decide is to show whether a share, or a difference of shares, is within the limit. `value` is
+    its estimate from `n` requests, `ends` its interval at `level`, and `error` its standard error.
+    The result is None if the number is not known, or if no number is enough.
+
+    If no event was counted, `error` is 0 or None, and the interval ends at ``z**2 /
+    (n + z**2)``, which shrinks faster than ``1 / sqrt(n)``.
     """
     if error or value is None or ends is None:
         return rows_needed(value, ends, limit, n, level, error=error)

@@ -364,7 +364,12 @@ class Statistic(Gate):
         return found
 
     def _pairs(self, ours: dict[Any, _Result], theirs: dict[Any, _Result] | None) -> list[_Pair]:
-        """Return each group of rows that one of the tables has, with both estimates."""
+        """Pair the estimates of the two tables by group.
+
+        `ours` are the estimates in the data, and `theirs` those in the reference. A group that is
+        in only one table gets the estimate of no rows for the other table. If `theirs` is None, no
+        reference is compared, and the second estimate of each pair is None.
+        """
         empty = estimate("rows", None, 0) if self.of == "rows" else _NOTHING
         if theirs is None:
             return [_Pair(key, one, None) for key, one in ours.items()] or [_Pair((), empty, None)]
@@ -541,10 +546,10 @@ def _unbounded(theirs: Estimate, confidence: float) -> str:
 
 
 def _number(exact: Number, limit: Limit, scale: float) -> int | float:
-    """Return a value as an int or a float that is on the same side of the limit.
+    """Convert an exact value to an int or a float without moving it across the limit.
 
-    A float that differs from the limit only by rounding is the limit. Integers and decimals are
-    compared exactly: a limit such as 0.1 is then one tenth.
+    A float that differs from the limit only by rounding, relative to `scale`, is replaced by the
+    limit. Integers and fractions are compared exactly: a limit of 0.1 then means one tenth.
     """
     if isinstance(exact, int):
         return exact
