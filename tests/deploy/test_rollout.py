@@ -471,12 +471,23 @@ def test_damaged_states_are_refused(change, message, tmp_path):
     assert str(caught.value).startswith(f"{path}: {message}")
 
 
-def test_state_of_an_entry_without_an_action_is_refused():
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"action": "promote"}, "`record: action` must be one of advance, hold, roll_back, done"),
+        ({"verdict": "green"}, "`record: verdict` must be one of pass, "),
+        ({"at": "noon"}, "`record: at` must be a time with a time zone, got 'noon'"),
+        ({"checks": [3]}, "`record: checks` must be an object, got int"),
+        ({"more": 10**400}, "`record`: `more` must be a number or None, got 1000"),
+    ],
+)
+def test_damaged_entries_of_the_record_are_refused(change, message):
     step = rollout().step(rollout().start(now=START), traffic=UNDECIDED, now=at(30))
     data = step.state.to_dict()
-    data["record"][0]["action"] = "promote"
-    with pytest.raises(mg.EvidenceError, match="`record: action` must be one of advance, hold,"):
+    data["record"][0].update(change)
+    with pytest.raises(mg.EvidenceError) as caught:
         mg.RolloutState.from_dict(data)
+    assert str(caught.value).startswith(message)
 
 
 def test_two_processes_can_not_save_two_answers_to_one_state(tmp_path):

@@ -151,6 +151,21 @@ class RolloutState:
                 self._check_follows(type(self).load(path), path)
             jsonfile.write_atomic(path, jsonfile.dumps(self.to_dict()) + "\n")
 
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page with the share over time, and the action and reason of each step.
+
+        The page loads nothing else and has no scripts. It shows the latest 400 steps.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
+        from mlgates.render.rollouts import to_html
+
+        page = to_html(self.candidate, self.production, self.stages, self.ended, self.record)
+        jsonfile.write_atomic(path, page)
+
     def _check_follows(self, found: "RolloutState", path: str | os.PathLike[str]) -> None:
         """Raise EvidenceError if saving this state would lose the state in the file."""
         same = all(
@@ -535,14 +550,19 @@ def _entry(value: object) -> Details:
     whole(entry.get("stage"), "record: stage")
     _share(entry.get("share"))
     _moment(entry.get("at"), "record: at")
-    for name in ("reason", "verdict"):
-        text(entry.get(name), f"record: {name}")
+    text(entry.get("reason"), "record: reason")
     for check in items(entry.get("checks"), "record: checks"):
         mapping(check, "record: checks")
-    if entry.get("action") not in _ACTIONS:
-        msg = f"`record: action` must be one of {', '.join(_ACTIONS)}, got {entry.get('action')!r}"
-        raise EvidenceError(msg)
-    return Details(entry)
+    for name, allowed in (("action", _ACTIONS), ("verdict", tuple(map(str, Verdict)))):
+        if entry.get(name) not in allowed:
+            got = entry.get(name)
+            msg = f"`record: {name}` must be one of {', '.join(allowed)}, got {got!r}"
+            raise EvidenceError(msg)
+    try:
+        return Details(entry)
+    except TypeError as error:
+        msg = f"`record`: {error}"
+        raise EvidenceError(msg) from None
 
 
 def _moment(value: object, name: str) -> datetime:

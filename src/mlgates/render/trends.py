@@ -47,7 +47,8 @@ def to_html(
     skipped : sequence of int
         The numbers of lines that could not be read.
     """
-    written = _written(times)
+    labels = written(times)
+    verdict = reports[-1].verdict if reports else Verdict.INCONCLUSIVE
     gates = list(dict.fromkeys(result.name for report in reports for result in report))
     names = distinct(gates)
     first = max(len(times) - _STRIP, 0)
@@ -55,16 +56,17 @@ def to_html(
         (names[gate], [_verdict(report, gate) for report in reports[first:]]) for gate in gates
     ]
     series = sorted(_series(reports, names).values(), key=lambda one: _urgency(one, len(times)))
-    drawn = [_trend(one, times, written) for one in series[:_DRAWN]]
+    drawn = [_trend(one, times, labels) for one in series[:_DRAWN]]
     page = (
         environment()
         .get_template("trends.html.j2")
         .render(
             name=clean(name),
-            verdict=reports[-1].verdict if reports else Verdict.INCONCLUSIVE,
+            verdict=verdict,
+            badge=str(verdict) if reports else "",
             page=True,
-            facts=_facts(written, reports, skipped),
-            windows=written[first:],
+            facts=_facts(labels, reports, skipped),
+            windows=labels[first:],
             total=[report.verdict for report in reports[first:]],
             strips=strips,
             pictures=[(figure, draw(figure)) for figure in drawn],
@@ -75,7 +77,7 @@ def to_html(
     return re.sub("#(?=#)", "&#35;", page) + "\n"
 
 
-def _written(times: Sequence[datetime]) -> list[str]:
+def written(times: Sequence[datetime]) -> list[str]:
     """Return the times as text, without the parts that all of them have in common."""
     midnight = all((at.hour, at.minute, at.second, at.microsecond) == (0,) * 4 for at in times)
     spec = "%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M"
