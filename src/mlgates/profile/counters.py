@@ -624,13 +624,15 @@ class Occurrences(_ValuesCounter):
         return CellCounts(counts)
 
 
-def current_counter(name: str, side: Side | None, edges: Edges | None = None) -> Counter:
+def current_counter(
+    name: str, side: Side | None, edges: Edges | None = None, *, in_cells: bool = True
+) -> Counter:
     """Return the counter of a column of the data that can be compared with its reference.
 
     `side` is the column's distribution in the reference. With `edges`, the counter counts the
     values in each cell (bin) between these edges. If the reference is so small that cells are cut
     at quantiles of both tables together (see `cuts_together`), it counts the whole distribution, as
-    it does without `edges`.
+    it does without `edges` and without `in_cells`.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
@@ -640,9 +642,9 @@ def current_counter(name: str, side: Side | None, edges: Edges | None = None) ->
             at_points = np.zeros(len(side.points))
             at_points[np.searchsorted(side.points, edges.points)] = reach
             finer = AtPoints(name, finer.points, tails=True, reach=tuple(at_points.tolist()))
-    if edges is None or not cuts_together(side, edges):
-        if edges is None:
-            return finer
+    if edges is None or not in_cells:
+        return finer
+    if not cuts_together(side, edges):
         points, atoms = tuple(edges.points.tolist()), tuple(edges.atoms.tolist())
         return BinCounts(name, points, atoms, finer, reach if any(reach) else ())
     return Distribution(name) if isinstance(side, QuantileSketch) and side.n <= PARTS else finer

@@ -214,7 +214,8 @@ class Drift(Gate):
         # Where another gate needs the values, bins are counted from these.
         needed = gates[name] if isinstance(side, Sample) else [self]
         if any(METHODS[gate.method].distance is None for gate in needed):
-            return counters.current_counter(name, side)
+            edges = side.edges(PARTS) if isinstance(side, QuantileSketch) else None
+            return counters.current_counter(name, side, edges, in_cells=False)
         edges = side.edges(self.bins)
         if isinstance(side, Sample):
             # For all gates, before the buckets are released.
