@@ -243,12 +243,11 @@ def column_drift(
     if method.distance is None:
         statistic = _value_statistic(name, *sides)
         known, current = sides
-        if name == "ks" and isinstance(known, Sample | Ecdf) and not limit.holds(statistic.value):
+        may_differ = name == "ks" and not limit.holds(statistic.value)
+        if may_differ and isinstance(known, Sample | Ecdf) and known.edges(_TIES).tied:
             # values that differ from a frequent one by rounding alone are no change
-            values = current.values
-            if known.edges(_TIES).tied:
-                values = counting.snapped(values, counting.quantile_edges(known.values, PARTS))
-            ks = twosample.ks_distance(known.values, values)
+            atoms = counting.quantile_edges(known.values, PARTS)
+            ks = twosample.ks_distance(known.values, counting.snapped(current.values, atoms))
             p_value = twosample.ks_pvalue(ks, m, n)
             statistic = DriftStatistic(ks, p_value, ks, ks, p_value)
     else:
