@@ -38,7 +38,10 @@ By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
 
 
 class SliceEstimate(NamedTuple):
-    """A metric, or its difference between two models, in one slice or in all rows."""
+    """The value of a metric in one slice or in all rows; of two models, their difference.
+
+    `at` computes the measurement for a level of confidence.
+    """
 
     #: Gives the measurement with its interval at a level, and with its own p-value.
     at: Callable[[float], Measurement]
@@ -114,7 +117,7 @@ class MetricGate(Gate):
 
     @property
     def default_name(self) -> str:
-        """The kind and the name of the metric or of the user's function."""
+        """The kind and the metric or the user's function, such as ``"performance:recall"``."""
         return f"{self.kind}:{self._metric.name}"
 
     @property
@@ -131,11 +134,11 @@ class MetricGate(Gate):
 
     @property
     def _limit(self) -> Limit:
-        """The limit of the value."""
+        """The limit of the metric or of the difference, as the options set it."""
         raise NotImplementedError
 
     def _estimate(self, metric: Metric, *models: Outcomes) -> SliceEstimate:
-        """Return the estimate of one slice from the outcomes of the models."""
+        """Return the estimate of one slice from the labels and predictions of each model."""
         raise NotImplementedError
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
@@ -232,7 +235,7 @@ class MetricGate(Gate):
     def _shown_metric(self, evidence: Evidence, slices: int, rows: int) -> Iterator[Metric]:
         """Yield the metric; if it is a user's function, a progress bar counts its calls.
 
-        `slices` and `rows` are the numbers from which the number of calls is estimated.
+        The total of the bar is estimated from the number of `slices` and of all `rows`.
         """
         metric = self._metric
         if not (self._level and isinstance(metric, FunctionMetric)):
@@ -245,11 +248,11 @@ class MetricGate(Gate):
     def _measure_slice(
         self, metric: Metric, models: list[Outcomes], *, exclude: bool = False
     ) -> SliceResult:
-        """Return the estimate of a slice.
+        """Return the estimate of a slice from the labels and predictions of each model.
 
-        With ``exclude=True`` the result for a slice with too few rows is the reason instead. A
-        slice is not excluded if only its predicted positives are too few, because these depend on
-        the model.
+        With ``exclude=True``, a slice with too few rows or labels is excluded: the result is then a
+        clause that says why. A slice that has only too few predicted positives is not excluded,
+        because their number depends on the model.
         """
         outcomes = models[0]
         n, weight = outcomes.effective_rows, outcomes.weight
@@ -268,7 +271,7 @@ class MetricGate(Gate):
         ]
 
     def _rows_needed(self, estimate: SliceEstimate, measured: Measurement) -> int | None:
-        """Return how many rows would be enough to decide; None if more rows do not help."""
+        """Return how many rows would be enough to decide; None if more rows would not help."""
         value, p_value, limit = measured.value, measured.p_value, self._limit
         few = measured.n < self.min_samples or estimate.insufficient
         if few or value is None or self.decide_by == "estimate":

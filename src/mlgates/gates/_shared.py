@@ -100,10 +100,11 @@ def property_check(
     hint: str = "",
     summary: str = "",
 ) -> Check:
-    """Return the check that a property holds, measured as at most 0 violations.
+    """Return the check that a property, such as the type of a column, holds.
 
-    The check can PASS for a table without rows, because such a table still has columns and types.
-    Reports show `summary` instead of the number of violations.
+    The property is measured as a number of `violations` of which none is allowed. `text` says what
+    was found, and reports show `summary` instead of the number. The check can PASS for a table
+    without rows (``n=0``), because such a table still has columns and types.
     """
     measured, none = Measurement(violations, n=n, method="count"), Limit(at_most=0)
     return Check.judge(
@@ -153,10 +154,10 @@ _LONGEST_NAME = 200
 
 
 class Near:
-    """Hints for unknown names: the known names that they may be misspellings of.
+    """Finds known names that are similar to an unknown name, for hints in messages.
 
-    If there are too many names to compare each pair, only a name that differs in nothing but case,
-    blanks or Unicode form (see `options.fold`) is suggested.
+    If there are too many names to compare each pair, a name is suggested only if it is the same
+    except for case, blanks or Unicode form (see `options.fold`).
 
     Examples
     --------
@@ -180,11 +181,11 @@ class Near:
             raise EvidenceError(msg)
 
     def alike(self, name: str) -> str | None:
-        """Return the known name that differs only in case, blanks or Unicode form, if any."""
+        """Return the known name that differs only in case, blanks or Unicode form; else None."""
         return self._folded.get(options.fold(name))
 
     def hint(self, name: str) -> str:
-        """Return ``"; did you mean 'x'?"``, or an empty text."""
+        """Return a hint such as ``"; did you mean 'x'?"``; "" if no known name is similar."""
         alike = self.alike(name)
         if alike is not None:
             return did_you_mean(name, [alike])
@@ -209,9 +210,10 @@ def bounded(owner: str, option: str, given: object, low: float, high: float) -> 
 def by_column(
     owner: str, option: str, given: Any, one: Callable[..., float]
 ) -> float | tuple[tuple[str, float], ...]:
-    """Return the option as one limit, or as pairs of a column and its limit.
+    """Return an option as one limit for all columns, or as pairs of a column and its limit.
 
-    `one` checks a limit and returns it. The name ``"*"`` means all other columns.
+    `one` is a function that checks a single limit and returns it. The column ``"*"`` means all
+    columns that are not named.
     """
     if not isinstance(given, Mapping | tuple):
         return one(owner, option, given)
@@ -223,7 +225,7 @@ def by_column(
 
 
 def check_limited(owner: str, option: str, limited: Iterable[str], columns: Iterable[str]) -> None:
-    """Raise OptionError if a column with a limit of its own is not in the option `columns`."""
+    """Raise OptionError if a column that is given a limit is not in the option `columns`."""
     named = {*columns, "*"}
     unknown = next((name for name in limited if name not in named), None)
     if unknown is not None:
@@ -235,7 +237,10 @@ def check_limited(owner: str, option: str, limited: Iterable[str], columns: Iter
 def distinct_values(
     owner: str, option: str, given: object, allowed: str, *, least: int = 1
 ) -> tuple[object, ...]:
-    """Return the distinct values of an option in the given order; those of a set are sorted."""
+    """Return the distinct values of an option, in the given order; those of a set are sorted.
+
+    `allowed` describes the valid values in the error, and `least` is how many values are needed.
+    """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise options.refuse(owner, option, allowed.partition(", at least")[0], given)
     values = options.ordered(tuple(options.scalar(owner, option, value) for value in given), given)
@@ -413,10 +418,12 @@ def max_groups_of(owner: str, option: str, given: object) -> int:
 
 @dataclass(frozen=True)
 class Part:
-    """The rows that one counter counts: groups by the values of columns, one slice, or all rows.
+    """The rows of a table that one counter counts.
 
-    `by` has the names of the columns, and `slice` the condition of the slice with its name. `read`
-    has the columns that are given to a condition that is a function.
+    Without `by` and `slice` these are all rows. `by` has the names of columns, and each combination
+    of their values is counted as a group. `slice` is a pair of a name and a condition, and the rows
+    that fulfil the condition are counted. `read` has the columns that a condition gets that is a
+    function.
     """
 
     by: tuple[str, ...] = ()
@@ -430,7 +437,10 @@ class Part:
 
 
 def parts_of(by: Any, schema: TableSchema) -> Iterator[Part]:
-    """Yield one part for each condition in `by`; a single part if `by` names columns or is None."""
+    """Yield the parts of a table that the option `by` makes.
+
+    These are one part for each condition, or a single part if `by` names columns or is None.
+    """
     read = tuple(name for name, field in schema.items() if field.kind != "unreadable")
     pairs: tuple[Any, ...] = tuple(by or ())
     names = tuple(pair for pair in pairs if isinstance(pair, str))

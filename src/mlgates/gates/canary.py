@@ -44,10 +44,10 @@ _METHOD = "mixture of likelihood ratios"
 
 
 class _Event(NamedTuple):
-    """An event to judge, with its looks and the reasons that prevent a verdict.
+    """An event to judge, and the reasons why it can't be judged.
 
-    `looks` are the looks that compare the two models and counted the event. `noun` is what is
-    counted, "requests" or "units".
+    `looks` are those in which both models could get requests and the event was counted; a look is a
+    stretch of time with one share of the traffic. `noun` is what is counted, "requests" or "units".
     """
 
     name: str
@@ -62,10 +62,11 @@ class _Event(NamedTuple):
 
 
 class _Counts(NamedTuple):
-    """Counts of one event in the looks that compare the two models.
+    """Counts of one event in the looks in which both models could get requests.
 
-    `events` has three sequences with one item per look: the counts of the candidate, the counts of
-    production, and the share of the candidate. `requests` has the sums for both models.
+    `events` has three sequences with one item per look: how often the event happened with the
+    candidate, how often with production, and the share of the candidate. `requests` has the sums of
+    the requests of the candidate and of production.
     """
 
     events: tuple[Sequence[int], Sequence[int], Sequence[float]]
@@ -344,7 +345,11 @@ class Canary(Gate):
     def _negligible_check(
         self, event: _Event, counts: _Counts, details: dict[str, object], few: str
     ) -> Check | None:
-        """Return the check of the rate if it is shown to be negligible; None if it is not."""
+        """Return a check of the rate itself if the rate is shown to be negligible, else None.
+
+        The e-value of the test is added to `details`. `few` is a clause on too few requests, which
+        prevent a PASS; it is empty if there are enough.
+        """
         if self.negligible is None:
             return None
         log_e = sequential.rate_log_e(counts.happened[0], counts.requests[0], self.negligible)
@@ -377,7 +382,7 @@ class Canary(Gate):
         return 1 - 1 / self._worse - self.promote_error
 
     def _sides(self, limit: Limit) -> tuple[Side, Side, float]:
-        """Return the side of worse ratios, the side of better ratios, and the limit of the ratio.
+        """Return in which direction the ratio gets worse, in which better, and its limit.
 
         For unwanted events, such as errors, "greater" is worse; for wanted events, "less" is worse.
         """
@@ -386,14 +391,14 @@ class Canary(Gate):
         return "less", "greater", limit.low
 
     def _interval(self, counts: _Counts) -> tuple[float, float]:
-        """Return the smallest and the largest ratio of the rates that the counts don't refute."""
+        """Return the interval of the ratio of rates: all ratios that the counts don't refute."""
         lower, upper = self._worse, 1 / self.promote_error
         if self.max_decrease is not None:
             lower, upper = upper, lower
         return sequential.ratio_interval(*counts.events, lower=lower, upper=upper)
 
     def _few(self, requests: tuple[int, int], noun: str) -> str:
-        """Return a clause on the model that has fewer requests than `min_requests`, or ""."""
+        """Return a clause that a model has fewer requests than `min_requests`; "" if none has."""
         for arm, n in zip(("the candidate", "production"), requests, strict=True):
             if n < self.min_requests:
                 return f"{arm} has {n:,} {noun}, at least {self.min_requests:,} are needed to pass"
@@ -417,7 +422,10 @@ class Canary(Gate):
         return rounded_up(total) if total < _MOST_NEEDED else None
 
     def _until_negligible(self, requests: int, noun: str) -> str:
-        """Return a clause on what is needed to decide on an event that did not happen."""
+        """Return a clause on what would give a verdict on an event that did not happen.
+
+        That is the option `negligible` or, if it is set, more requests without the event.
+        """
         said = "a ratio can be computed only after an event happened"
         if self.negligible is None:
             return f"{said}; set `negligible` to a rate that does not matter to allow a PASS"
@@ -465,9 +473,11 @@ def _counts(event: str, looks: Sequence[Look]) -> _Counts:
 
 
 def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
-    """Return the log of the mean e-value, and the counts of the stage with the largest e-value.
+    """Return the log of the mean e-value over stages, and the counts of the strongest stage.
 
-    Each stage of a rollout has an e-value, which is computed from the traffic since it began.
+    The stages are those of a rollout. The e-value of a stage tests whether the event got more
+    frequent (`side` "greater") or less frequent in the traffic since the stage began. The strongest
+    stage has the largest e-value.
     """
     since = [s if s is None else _since(event.name, event.looks, s) for s in event.starts]
     # a stage that has not begun counts as 1, so that the number of stages stays the same
@@ -479,9 +489,10 @@ def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
 
 
 def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
-    """Return the counts of an event without those in `start`, the traffic before a stage began.
+    """Return the counts of an event since a stage of a rollout began.
 
-    Looks with the same share are added up. Raises EvidenceError if `start` has higher counts.
+    `start` is the traffic before that. Looks with the same share are added up. Raises EvidenceError
+    if `start` has higher counts than `looks`.
     """
     sums: dict[float, list[int]] = {}
     for sign, part in ((1, looks), (-1, [each for each in start.looks if each.is_comparison])):

@@ -56,10 +56,11 @@ _SHARE_FOR_HINT = 0.01
 
 
 class _Plan(NamedTuple):
-    """Which columns are judged over all rows (`total`), and the counters for those judged by slice.
+    """Which columns a gate judges, and how.
 
-    `unreadable` has the columns that should be judged by slice but can't be, because the values in
-    `missing_values` can't be compared with theirs.
+    `columns` are all of them. Those in `total` are judged over all rows, and the counters in
+    `slices` count the others by slice. `unreadable` has the columns that can't be judged by slice,
+    because their values can't be compared with the values in `missing_values`.
     """
 
     columns: tuple[str, ...]
@@ -172,7 +173,7 @@ class Completeness(Gate):
 
     @property
     def _limits(self) -> dict[str, float]:
-        """The largest missing share by column; the key ``"*"`` is for all other columns."""
+        """The largest allowed missing share by column; ``"*"`` is for all other columns."""
         if isinstance(self.max_missing, tuple):
             return {"*": 0.0, **dict(self.max_missing)}
         return {"*": self.max_missing}  # type: ignore[dict-item]
@@ -333,7 +334,7 @@ def _slice_checks(
 
 
 def _row_change(rows: int, reference: int, most: float) -> Check:
-    """Return the check of the number of rows against that of the reference."""
+    """Return the check that the number of rows differs by at most a share from the reference."""
     if not reference:
         msg = "the reference has no rows, so the number of rows can't be compared"
         raise EvidenceError(msg)

@@ -160,7 +160,7 @@ class Drift(Gate):
 
     @property
     def _limits(self) -> dict[str, float]:
-        """The largest distance by column, and of all others by ``"*"``."""
+        """The largest allowed distance by column; ``"*"`` is for all other columns."""
         if isinstance(self.at_most, tuple):
             return {"*": METHODS[self.method].at_most, **dict(self.at_most)}
         limit = METHODS[self.method].at_most if self.at_most is None else self.at_most
@@ -205,10 +205,11 @@ class Drift(Gate):
         yield from evidence.each(counter, comparable)
 
     def _counter(self, judged: Judged, gates: "GatesByColumn", name: str) -> Counter:
-        """Return the counter for a column of the data, called `name`.
+        """Return the counter for the column `name` of the data.
 
-        It counts values in bins; or it keeps all values, if a gate of the run needs them. `judged`
-        has the column of the reference, and `gates` the drift gates by the columns that they judge.
+        It keeps all values if a drift gate of the run compares values, otherwise it counts them in
+        bins. `judged` has the profile and the values of each column of the reference, and `gates`
+        the drift gates that judge each column.
         """
         _, side = judged[name]
         # Where another gate needs the values, bins are counted from these.
@@ -342,7 +343,8 @@ class Drift(Gate):
     ) -> list[ColumnDrift] | Check:
         """Return the changes of a column's distribution and missing share, or an ERROR check.
 
-        `judged` has the columns of the reference, and `gates` the drift gates by their columns.
+        `judged` has the profile and the values of each column of the reference, and `gates` the
+        drift gates that judge each column.
         """
         method = METHODS[self.method]
         limits = self._limits
@@ -393,7 +395,7 @@ class Drift(Gate):
 
     @property
     def _leave_out(self) -> str:
-        """What the user does to leave a column out, as a clause of a message."""
+        """A clause that says how the user can leave a column out."""
         how = "list it in `exclude`" if self.columns is None else "remove it from `columns`"
         return f"{how} to leave it out"
 
@@ -402,7 +404,10 @@ class Drift(Gate):
 
 
 class _Measured(NamedTuple):
-    """What was measured in a slice: changes and ERROR checks, and a note on columns left out."""
+    """What was measured in a slice, and a note on the columns that were left out.
+
+    `found` has the changes of columns, and an ERROR check for each column that can't be judged.
+    """
 
     found: tuple[Check | ColumnDrift, ...]
     note: str
@@ -419,7 +424,7 @@ GatesByColumn = Mapping[str, Sequence[Drift]]
 
 
 def gates_by_column(evidence: Evidence) -> GatesByColumn:
-    """Return the drift gates of a run by the columns that they judge."""
+    """Return for each column the drift gates of a run that judge it."""
     gates: dict[str, list[Drift]] = {}
     for gate in evidence.registered(Drift):
         for name in gate._candidates(evidence).judged:  # noqa: SLF001

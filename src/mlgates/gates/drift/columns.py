@@ -29,7 +29,11 @@ Judged = Mapping[str, tuple[ColumnProfile, Side]]
 
 
 class Candidates(NamedTuple):
-    """The columns to judge, the refused columns with reasons, and a note on those left out."""
+    """Which columns of the reference are judged, refused or left out.
+
+    `judged` has the profile and the values of each column to judge, `refused` the reason for each
+    refused column, and `note` names the columns that are left out.
+    """
 
     judged: Judged
     refused: Mapping[str, str]

@@ -9,11 +9,11 @@ __all__ = ["drifted_share"]
 
 
 def drifted_share(checks: Sequence[Check], most: float, group: str | None) -> Check:
-    """Return the check that at most a share of the columns drifted, from the checks of columns.
+    """Return the check that at most the share `most` of the columns has drifted.
 
-    There is at least one check. A column has drifted if one of its checks is FAIL. Undecided
-    columns count neither way: the check is INCONCLUSIVE if the limit holds without them, but not if
-    all of them had drifted.
+    `checks` are the checks of the columns, at least one. A column has drifted if one of its checks
+    is FAIL. The check is INCONCLUSIVE if all columns are undecided, or if the share is within the
+    limit without the undecided columns and beyond it with them.
     """
     worst = {check.subject: check for check in sorted(checks, key=severity, reverse=True)}
     columns = sorted(worst.values(), key=severity)

@@ -30,9 +30,9 @@ __all__ = ["DriftSlice", "drift_slices", "read_columns"]
 
 
 class DriftSlice(NamedTuple):
-    """The rows of one slice: how many of the data and of the reference, and their evidence.
+    """One slice of the data and of the reference.
 
-    The evidence is None unless both tables have rows in the slice.
+    `evidence` has the rows of both; it is None if one of the tables has no row in the slice.
     """
 
     name: str

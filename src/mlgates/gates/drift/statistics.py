@@ -57,11 +57,12 @@ _MANY = 10**9  # rows: effectively infinite
 class Method:
     """A method of drift: its default limit, and the kinds of columns that it applies to.
 
-    `distance` is a function of both sides' counts per cell; it is None for methods that compare
-    values. For small changes ``psi_scale * distance**psi_power`` is approximately the PSI; for
-    total variation the PSI is at least this number. `least` is the default of `min_samples`, and
-    `most` the largest possible distance. Methods with `needs_sorted` need all values in order;
-    other methods of the same run then use these, too.
+    `distance` computes the distance from the counts of both tables in the same cells (bins or
+    categories); it is None for methods that compare values. For small changes the PSI is
+    approximately ``psi_scale * distance**psi_power``; for total variation it is at least this
+    number. `least` is the default of `min_samples`, and `most` the largest possible distance.
+    Methods with `needs_sorted` need all values in order; other methods of the same run then read
+    these values too.
     """
 
     at_most: float = 0.1
@@ -88,9 +89,10 @@ METHODS = {
 class DriftStatistic(NamedTuple):
     """A distance in the method's unit, and its p-value; NaN when undefined.
 
-    With a stored reference the distance is only known to be between `low` and `high`, and `p_least`
-    is the smallest possible p-value; otherwise these equal `value` and `p_value`. If the p-value is
-    that of the KS distance (for "wasserstein"), `tested` is the KS distance.
+    With a stored reference the distance is known only to be between `low` and `high`, and the
+    p-value only to be at least `p_least`. Otherwise `low` and `high` equal `value`, and `p_least`
+    equals `p_value`. For "wasserstein" the p-value is that of the KS distance, which is in
+    `tested`.
     """
 
     value: float
@@ -125,11 +127,12 @@ class ColumnDrift(NamedTuple):
 
 
 class BinnedPair(NamedTuple):
-    """The counts of both sides in the same cells, and the labels of the cells.
+    """The counts of the reference and of the data in the same cells, and the cells' labels.
 
-    The test may use other cells (`test_cells`) than the distance: their edges don't depend on which
-    values are frequent in the reference by chance, and each category that the reference lacks has a
-    cell of its own.
+    A cell is a bin of numbers or a category. `cells` are those of the distance, and `test_cells`
+    those of the test, which may differ: the edges of the test's cells don't depend on which values
+    are frequent in the reference by chance, and each category that the reference lacks has a cell
+    of its own.
     """
 
     cells: counting.Cells
@@ -140,11 +143,11 @@ class BinnedPair(NamedTuple):
 def binned_pair(
     reference: Side, current: Any, edges: counting.Edges | None, bins: int, *, for_test: bool = True
 ) -> BinnedPair:
-    """Count both sides in the same cells, which follow from the reference.
+    """Count the values of the reference and of the data in the same cells.
 
-    `current` is what a counter made by `current_counter` counted in the data, and `edges` are the
-    edges of the reference for this number of bins, None for texts. With ``for_test=False`` the
-    cells of the test are not counted.
+    The cells follow from the reference. `current` is what a counter made by `current_counter`
+    counted in the data, and `edges` are the edges of the reference for `bins` cells; None for
+    texts. With ``for_test=False`` the cells of the test are not counted.
     """
     if isinstance(reference, Frequencies) or edges is None:
         return _binned_categories(reference, current)  # type: ignore[arg-type]
@@ -178,12 +181,11 @@ def binned_pair(
 def _cut_together(
     reference: Ordered, current: Ordered, edges: counting.Edges, bins: int
 ) -> counting.Cells:
-    """Return the counts of both sides in cells for the test, with edges that suit both sides.
+    """Return the counts of both tables in cells for the test, cut at quantiles of both together.
 
-    Edges from one side alone tend to be values that are frequent there by chance. The edges are
-    therefore quantiles of both sides together. If the reference has more values than a stored
-    baseline keeps, they are chosen among its own quantiles, so that its rows and its baseline give
-    the same cells.
+    Edges from the reference alone tend to be values that are frequent there by chance. If the
+    reference has more values than a stored baseline keeps, the edges are chosen among the quantiles
+    that a baseline would keep, so that the reference and its baseline give the same cells.
     """
     sketch = reference
     if not isinstance(sketch, QuantileSketch):
@@ -194,7 +196,8 @@ def _cut_together(
         values = Ecdf([counting.snapped(current.values, edges)])
         if reference.n <= PARTS:
             points = QuantileSketch.of(values).points
-            # A common type of two types might not represent all points: then the reference's serve.
+            # A common type of two types might not represent all points: then only those of the
+            # reference are used.
             if points.dtype == sketch.points.dtype:
                 sketch = QuantileSketch.at(np.union1d(sketch.points, points), sketch.whole)
         data = QuantileSketch.at(sketch.points, values)
@@ -342,11 +345,10 @@ def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
 
 
 def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, object]]:
-    """Return the shares of both sides in each cell, and whether the cell has moved.
+    """Return for each cell the shares of both tables, and whether they differ significantly.
 
-    A cell has moved if its shares differ significantly, with Bonferroni's correction over all
-    cells. Of more than 30 cells, the 30 with the largest changes are returned, and a last cell
-    "(other)" has the sum of the rest.
+    The level `significance` has Bonferroni's correction over all cells. Of more than 30 cells, the
+    30 with the largest changes are returned, and a last cell "(other)" has the sum of the rest.
     """
     a, b = pair.cells.reference, pair.cells.current
     m, n = int(a.sum()), int(b.sum())
@@ -478,7 +480,7 @@ def decide_columns(
 
 
 def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
-    """Return clauses on the distances that chance gives and on how many rows are needed."""
+    """Return two clauses: which distances chance gives, and how many rows are needed."""
     value, method, tested = drift.statistic.value, METHODS[drift.metric], ""
     if math.isnan(value) or drift.limit.holds(value):
         return "", ""

@@ -57,7 +57,7 @@ _SIDES: Mapping[Over, tuple[str, str]] = {
 class Definition(NamedTuple):
     """A definition of fairness: rates to compare between groups, and how they are compared.
 
-    If there are several rates, the one with the worst value decides.
+    If there are several rates, the gate judges the one with the worst value.
     """
 
     name: str
@@ -329,7 +329,10 @@ class Fairness(Gate):
         return rates.small if self.small_groups == "exclude" else np.zeros_like(rates.small)
 
     def _gap_check(self, rule: Rule, every: list[Comparison], grouped: GroupedOutcomes) -> Check:
-        """Return the check of the rate with the worst value over the comparable groups."""
+        """Return the check of the rate with the worst value over the comparable groups.
+
+        `every` has the comparison of each rate of the definition.
+        """
         name, limit, over = self._definition.name, rule.limit, rule.over
         gaps = [one for one in every if one.value is not None]
         # of differences and largest values the largest is the worst, otherwise the smallest
@@ -402,7 +405,12 @@ class Fairness(Gate):
     def _describe(
         self, every: list[Comparison], worst: Comparison | None, left_out: int
     ) -> tuple[str, str]:
-        """Return a sentence on what was measured, and why it can't be decided (empty if it can)."""
+        """Return a sentence on what was measured, and a clause on why it can't be decided.
+
+        `every` has the comparison of each rate, and `worst` the one with the worst value; it is
+        None if the metric is undefined. `left_out` is the number of excluded groups. The clause is
+        empty if a decision is possible.
+        """
         name, limit = self._definition.name, Limit(self.at_least, self.at_most)
         if worst is None:
             most = max(int(one.rates.comparable.sum()) for one in every)

@@ -35,7 +35,10 @@ _MEAN = _WEIGHTS / _WEIGHTS.sum()
 
 
 class Rule(NamedTuple):
-    """The limit of a comparison, the rule that decides, and its significance and confidence."""
+    """How a comparison is decided: its limit, the rule, and the levels of tests and intervals.
+
+    `over` says what is compared, such as "difference" or "ratio".
+    """
 
     over: Over
     limit: Limit
@@ -211,7 +214,8 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the smallest or the largest value of any group, tested against the limit.
 
     The intervals of all groups hold simultaneously. So the interval of the smallest value is from
-    the smallest lower end to the smallest upper end, and likewise for the largest value.
+    the smallest lower end to the smallest upper end; that of the largest value is from the largest
+    lower end to the largest upper end.
     """
     kept, at_least = np.flatnonzero(rates.comparable), rule.over == "group_min"
     v, k = rates.value[kept], len(kept)
@@ -243,12 +247,12 @@ def _worst_group(rates: GroupRates, rule: Rule) -> Comparison:
 
 
 def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
-    """Return how many rows would be enough to decide; None if no number is.
+    """Return how many rows would be enough to decide; None if no number is enough.
 
     All groups are assumed to grow by the same factor from `n` rows in total. With
     ``decide_by="significance"``, the rows are enough if every gap beyond the limit is significant.
-    With "interval", or for the worst value of a group, they are enough if no interval contains the
-    limit.
+    With "interval", or if the worst value of a group is judged, they are enough if no interval
+    contains the limit.
     """
     kept, limit, ratio = np.flatnonzero(rates.comparable), rule.limit, rule.over == "ratio"
     v, k, is_pairs = rates.value[kept], len(kept), rule.over in ("difference", "ratio")

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroupRates:
-    """A metric of each of k groups; all arrays have shape (k,), with NaN where undefined."""
+    """A metric of each of k groups. All arrays have shape (k,); undefined numbers are NaN."""
 
     metric: str
     groups: tuple[str, ...]
