@@ -22,7 +22,7 @@ def install(session: nox.Session, *groups: str, project: bool = True, lowest: bo
     """Install dependency groups and, by default, the project, in one resolution."""
     # Tests start many interpreters: each module is compiled once, whatever the caller's settings.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
-    session.env["PYTHONPYCACHEPREFIX"] = str(session.cache_dir / "bytecode")
+    session.env["PYTHONPYCACHEPREFIX"] = str(session.cache_dir.resolve() / "bytecode")
     args = ["--editable", "."] if project else []
     args += [f"--group={group}" for group in groups]
     if lowest:
