@@ -125,7 +125,7 @@ class Gate(options.OptionsByName):
     def _convert(
         self, option: str, plain: Callable[..., object], *args: object, **bounds: object
     ) -> None:
-        """Set an option to what the function `plain` returns for its value.
+        """Replace the value of an option by the value that the function `plain` returns.
 
         `plain` is called with the kind of the gate, the name of the option, its value, `args` and
         `bounds`. An option that is None, and None by default, is left as it is.
@@ -491,9 +491,10 @@ class FunctionGate(Gate):
         )
 
     def _measured(self, answer: Any, rows: int) -> Measurement:
-        """Convert the function's result to a measurement; False is 1 violation and True is 0.
+        """Convert the function's result to a measurement.
 
-        `rows` is the number of rows of the evidence.
+        False is converted to 1 violation and True to 0. `rows` is the number of rows of the
+        evidence.
         """
         if getattr(answer, "shape", None) == ():
             answer = answer.item()

@@ -61,7 +61,7 @@ _ID = re.compile(r"(^|[_ ])(id|key|uuid|index)$|Id$", re.IGNORECASE)
 
 
 class _Drafted(NamedTuple):
-    """A gate, and the lines of its comment in TOML, which say where its limits come from."""
+    """A gate of the draft, and its comment in TOML, which says where its limits come from."""
 
     gate: Gate
     notes: list[str]
@@ -240,10 +240,11 @@ def _values(types: Mapping[str, Column], profile: Profile, sample: pa.Table) -> 
 
 
 def _bounds(low: Any, high: Any, dtype: str) -> tuple[int, int] | tuple[float, float] | None:
-    """Return an allowed range for numbers with this smallest and largest value.
+    """Return an allowed range for numbers, from the smallest (`low`) and the largest (`high`).
 
-    The range has a margin of a quarter of the span on both sides, rounded to round numbers. It is
-    None if all values are equal or are not numbers, or if the span is infinite.
+    The range has a margin of a quarter of ``high - low`` on both sides, and its ends are round
+    numbers. Integers with few possible values get no margin, and numbers that look like shares get
+    0 to 1. The result is None if all values are equal or are not numbers, or if an end is infinite.
     """
     whole = dtype == "int"
     if dtype not in ("int", "float", "number") or low == high:
@@ -296,7 +297,7 @@ def _completeness(profile: Profile) -> _Drafted:
 
 
 def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> list[_Drafted]:
-    """Return the gates that hold in the first rows (`sample`) and may hold in all.
+    """Return the gates that hold in the first rows (`sample`), to be tried on all rows.
 
     These are `Unique`, `Rule` and `Drift`. `label` is the column of labels, or None.
     """

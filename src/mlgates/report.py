@@ -64,7 +64,7 @@ def severity(check: Check) -> tuple[int, float, float]:
 
 
 class _Judged(ABC):
-    """Base class of results and reports: the verdict as a bool, and the rendered forms."""
+    """Base class of `GateResult` and `Report`: the verdict as a bool, and the output formats."""
 
     __slots__ = ()
 
@@ -319,7 +319,7 @@ class Report(_Judged):
         return len(self.results)
 
     def aside(self) -> str:
-        """Return what does not count, such as ``"1 undecided, allowed; 1 advisory"``."""
+        """Return a clause on what does not count: ``"1 undecided, allowed; 1 advisory"``."""
         counts = {
             "undecided, allowed": sum(len(r.allowed) for r in self.results if not r.advisory),
             "advisory": sum(r.advisory for r in self.results),

@@ -410,7 +410,10 @@ class GateSuite(options.OptionsByName):
 
 
 class _Earlier:
-    """Find gates by pattern in a list that grows, and remember the matches of each pattern."""
+    """Finds the gates before a gate that a pattern matches.
+
+    The list of gates grows, and the matches of each pattern are remembered.
+    """
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
@@ -419,7 +422,7 @@ class _Earlier:
         self._matched: dict[str, tuple[int, list[str]]] = {}
 
     def names_after(self, gate: Gate) -> tuple[str, ...]:
-        """Return the names of the earlier gates that the `after` of a gate matches."""
+        """Return the names of the earlier gates that must pass before a gate, by its `after`."""
         names: dict[str, None] = {}
         for pattern in gate.after:
             found = self._find(pattern)
@@ -442,7 +445,7 @@ class _Earlier:
 
 
 def subset(suite: GateSuite, names: Collection[str]) -> GateSuite:
-    """Return a suite of the gates with these names; `after` no longer names gates left out."""
+    """Return a suite of the gates with these names; `after` keeps only names of these gates."""
     kept = [
         replace(entry, after=tuple(name for name in entry.after if name in names))
         for entry in suite._entries  # noqa: SLF001

@@ -240,9 +240,9 @@ class History:
 
 
 def aware(option: str, value: object) -> datetime:
-    """Convert a time to UTC; raise OptionError for a value that is not a time with a time zone.
+    """Convert a time to UTC; OptionError for a value that is not a time with a time zone.
 
-    `option` is the name of the option that the error names.
+    `option` is the name of the option in the error.
     """
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise options.refuse(_OWNER, option, "a datetime with a time zone", value)
@@ -260,7 +260,7 @@ def _parsed(data: object) -> tuple[datetime, Report]:
 
 
 def _merged(earlier: Report, later: Report) -> Report:
-    """Merge two reports of one window; if both have a gate, the result of `later` is kept."""
+    """Merge two reports of one window; a gate that is in both gets its result in `later`."""
     results = {result.name: result for result in (*earlier, *later)}
     return replace(
         later,

@@ -211,11 +211,11 @@ class Monitor:
         return cast("Gate", replace(own, significance=min(own.significance, self.alpha)))
 
     def _confirmed(self, gate: Gate, result: GateResult, given: Mapping[str, Any]) -> GateResult:
-        """Return the result; a FAIL by an interval is kept only if it holds at a stricter level.
+        """Return the result, in which a FAIL by an interval must also hold at a stricter level.
 
-        A FAIL that does not hold at the stricter level becomes INCONCLUSIVE. The gate is run again
-        on the evidence `given` to find out, except for intervals from resamples, which are widened
-        instead.
+        The level follows from `alpha` and the number of checks. A FAIL that does not hold at it
+        becomes INCONCLUSIVE. To find out, the gate is run again on the evidence `given`, or its
+        interval is widened if it is from resamples.
         """
         failed = [check for check in result.checks if check.verdict is Verdict.FAIL]
         if _rule(gate) != "interval" or not failed:
@@ -248,7 +248,7 @@ class Monitor:
     def _slow_changes(
         self, results: Sequence[GateResult], known: Report | None, at: datetime
     ) -> GateResult:
-        """Return the result "monitor", which sums the evidence of all windows up to the time `at`.
+        """Return the result "monitor": whether small changes add up over all windows until `at`.
 
         `results` are those of this window. `known` is an earlier report of the same window, with
         p-values of gates that are not run again; it is None for a new window.
@@ -364,10 +364,10 @@ def _p_values(report: Report) -> dict[str, float]:
 
 
 def _widened(check: Check, confidence: float) -> tuple[float, float]:
-    """Return the interval of a check at another confidence, as if its ends were normal quantiles.
+    """Return the interval of a check, widened to another level of confidence.
 
-    Both ends move away from the value by the ratio of the normal quantiles of the two levels. The
-    interval is infinite if the check has none.
+    Both ends move away from the value by the ratio of the normal quantiles of the two levels, as is
+    right for a normal distribution. The interval is infinite if the check has none.
     """
     if check.interval is None or check.value is None or check.confidence is None:
         return -math.inf, math.inf

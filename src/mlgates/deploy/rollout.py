@@ -520,7 +520,7 @@ def _requests(traffic: Traffic, above: float) -> int:
 
 
 def _measured(report: Report) -> list[dict[str, object]]:
-    """Return what each check of a report measured, as dicts for `RolloutState.record`."""
+    """Return what each check of a report measured, as a dict for `RolloutState.record`."""
     return [
         {
             "gate": result.name,

@@ -51,7 +51,10 @@ class Look:
         return 0 < self.share < 1
 
     def of(self, name: str) -> tuple[int, int] | None:
-        """Return the counts of `name` for the candidate and production; None if not counted."""
+        """Return the counts of an event, or of requests, for the candidate and for production.
+
+        The result is None if the look did not count `name`.
+        """
         return next(((c, p) for known, c, p in self.counts if known == name), None)
 
 
@@ -97,7 +100,11 @@ class Traffic:
 
     @property
     def left_out(self) -> int:
-        """Number of rows of a log that `from_log` left out, because their unit had moved."""
+        """Number of rows of a log that `from_log` left out.
+
+        These are rows of a unit, such as a user, that had been assigned to the other model or with
+        another share before.
+        """
         return sum(look.left_out for look in self.looks)
 
     def add(
@@ -354,7 +361,7 @@ class Traffic:
 
 
 def _joined(looks: tuple[Look, ...], more: Iterable[Look]) -> tuple[Look, ...]:
-    """Return the looks of both in order of their names, with one look for each name.
+    """Return all looks of two traffics in order of their names, with one look for each name.
 
     Raises EvidenceError if two looks with the same name have different counts or shares.
     """
@@ -375,8 +382,8 @@ def _look(
 ) -> Look:
     """Return a look with these counts; EvidenceError if they are not valid.
 
-    With ``summed=True``, an event may have more counts than there are requests in the look, because
-    the requests that it belongs to may have been counted in an earlier look.
+    `identity` is the name of the look. With ``summed=True``, an event may have more counts than
+    there are requests in the look, because the requests may have been counted in an earlier look.
     """
     owner = "Traffic"
     arms: list[dict[str, int]] = []
@@ -433,7 +440,7 @@ def _too_many(event: str, arm: str, counted: int, requests: int) -> EvidenceErro
 
 
 def _changed(before: Look, look: Look) -> EvidenceError:
-    """Return the error for two looks with one name that differ, with the first difference."""
+    """Return the error for two looks with the same name; it names their first difference."""
     said = f"Traffic: look {look.identity!r} was added before with"
     if before.share != look.share:
         return EvidenceError(f"{said} a share of {before.share:g}, got {look.share:g}")

@@ -30,10 +30,11 @@ _NUMBERS = frozenset({"int", "float", "decimal"})
 
 
 class CountedLook(NamedTuple):
-    """Counts of one look: its name, its share, and the rows that were left out.
+    """Counts of one look, a stretch of time with one share of the candidate.
 
-    `counts` has the counts of the candidate and of production: first those of requests or units,
-    then those of each event.
+    `identity` is the name of the look. `counts` has a tuple for the candidate and one for
+    production: first the number of requests or units, then that of each event. `left_out` is the
+    number of rows of the log that were not counted.
     """
 
     identity: str | None
@@ -45,8 +46,9 @@ class CountedLook(NamedTuple):
 class _Rows(NamedTuple):
     """The rows of the two models in a log or in a part of it.
 
-    `arm` is 0 for the candidate and 1 for production, `look` is the position of the look; both have
-    shape (rows,). `events` says whether each event happened, with shape (events, rows).
+    `arm` is 0 for the candidate and 1 for production, and `look` is the index of the row's look (a
+    stretch of time with one share); both have shape (rows,). `events` says whether each event
+    happened, with shape (events, rows).
     """
 
     arm: Codes
@@ -140,7 +142,7 @@ def count_log(
 
 
 def _key(value: object) -> tuple[bool, object]:
-    """Return a key for a dict in which True and 1, which are equal in Python, differ."""
+    """Return a key for dicts that differs for True and 1, which are equal in Python."""
     return isinstance(value, bool), value
 
 
@@ -200,8 +202,8 @@ def _answers(
 ) -> Mask:
     """Return for each row of the two models whether an event happened.
 
-    `kept` says which rows of the log are theirs. Raises EvidenceError if an answer is missing; the
-    message quotes `rule`, the condition as the user wrote it.
+    `kept` says which rows of the log belong to one of the two models. Raises EvidenceError if the
+    condition is null in such a row; the message quotes `rule`, the condition as the user wrote it.
     """
     for name in condition.columns:
         if views[name].field.kind == "unreadable":
@@ -258,7 +260,7 @@ def _looks(
 
 
 def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
-    """Count the rows at the positions `places` by look and arm; return shape (looks, 2)."""
+    """Count the rows with the indices `places` by look and model; return shape (looks, 2)."""
     cells = 2 * rows.look[places] + rows.arm[places]
     return np.bincount(cells, minlength=2 * looks).reshape(looks, 2)
 

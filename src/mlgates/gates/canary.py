@@ -475,9 +475,9 @@ def _counts(event: str, looks: Sequence[Look]) -> _Counts:
 def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
     """Return the log of the mean e-value over stages, and the counts of the strongest stage.
 
-    The stages are those of a rollout. The e-value of a stage tests whether the event got more
-    frequent (`side` "greater") or less frequent in the traffic since the stage began. The strongest
-    stage has the largest e-value.
+    The stages are those of a rollout. The e-value of a stage is computed from the traffic since the
+    stage began. It tests whether the event is more frequent with the candidate than in production
+    (`side` "greater") or less frequent ("less"). The strongest stage has the largest e-value.
     """
     since = [s if s is None else _since(event.name, event.looks, s) for s in event.starts]
     # a stage that has not begun counts as 1, so that the number of stages stays the same

@@ -158,13 +158,16 @@ class Freshness(Gate):
             yield self._counter(_clock(evidence), field)
 
     def _parts(self, evidence: Evidence, schema: TableSchema) -> Iterator[tuple[Part, Grouped]]:
-        """Yield each slice with its counter; without `by`, one part with all rows."""
+        """Yield pairs of a part of the table (all rows or a slice) and its counter."""
         counter = self._counter(_clock(evidence), schema[self.column])
         for part in parts_of(self.by, schema):
             yield part, Grouped(counter, part.by, part.slice, part.read)
 
     def _counter(self, clock: Fraction, field: Field) -> Timestamps:
-        """Return the counter of timestamps, with options converted to the unit of the column."""
+        """Return the counter of timestamps, with options converted to the unit of the column.
+
+        `clock` is the time of the run, in seconds since 1970.
+        """
         per_second = _PER_SECOND[field.unit or "s"]
         skew, age = Fraction(seconds(self.clock_skew)), Fraction(seconds(self.max_age))
         gap = None if self.max_gap is None else Fraction(seconds(self.max_gap))

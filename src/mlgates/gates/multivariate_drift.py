@@ -41,7 +41,7 @@ _NAMED, _LISTED = 3, 20
 
 
 class _Columns(NamedTuple):
-    """The names of the columns to compare, and what is wrong with others.
+    """The names of the columns to compare, and what is wrong with other columns.
 
     `problems` has the message of each column that should be compared but can't be. `note` names the
     columns that are left out because their values can't be compared; it is "" if there are none.

@@ -182,6 +182,6 @@ class Performance(MetricGate):
 
 
 def _insufficient(measured: Measurement) -> str:
-    """Return the reason why the rows allow no decision; an empty string if they allow one."""
+    """Return a clause on why the rows allow no decision; "" if they allow one."""
     details = measured.details
     return str(details.get("undefined") or details.get("lacking") or "")

@@ -145,7 +145,11 @@ class Rule(Gate):
                 yield self._check_of(title, group, name)
 
     def _check_of(self, title: str, group: RuleGroup, label: str | None) -> Check:
-        """Return the check of all rows, or of one slice."""
+        """Return the check of all rows, or of one slice.
+
+        `title` is the text of the condition, or the gate's name if the condition is a function.
+        `group` has the counts of rows, and `label` is the name of the slice or None.
+        """
         invalid, n = group.broken, group.rows - group.missing
         if self.missing == "invalid":
             invalid, n = invalid + group.missing, group.rows
@@ -174,7 +178,7 @@ class Rule(Gate):
         return Check.judge(title, "rule", measured, limit, group=label, unit="share", said=text)
 
     def _counters(self, schema: TableSchema) -> Iterator[tuple[Part, RuleCounter]]:
-        """Yield counters with the part of the table that they count."""
+        """Yield pairs of a part of the table (all rows or a slice) and its counter."""
         condition, invalid = compiled(self.condition), self.missing == "invalid"
         for part in parts_of(self.by, schema):
             counter = RuleCounter(condition, part.by, part.slice, part.read)

@@ -283,6 +283,7 @@ class _Rule(NamedTuple):
     """A rule for the values of a column, and the largest share of values that may break it.
 
     `counter` counts the violations; it is None if the rule does not apply to the actual type.
+    `verb_phrase` says what a value that breaks the rule does, such as "are missing".
     """
 
     metric: str
@@ -570,7 +571,7 @@ def _column_checks(actual: Field, column: Column, profile: Profile) -> Iterator[
 
 
 def _type_check(actual: Field, column: Column, profile: Profile) -> Check:
-    """Return the check of a column's type; if it is wrong, with a hint at the likely cause."""
+    """Return the check of a column's type; a wrong type gets a hint at the likely cause."""
     name, n = actual.name, profile.rows
     if column.accepts(actual):
         text = f"`{name}` has {described_type(actual)}, as declared ({column.dtype})"

@@ -76,7 +76,10 @@ def drift_slices(
 
 
 def _check_columns(part: Part, data: Source, reference: Source) -> None:
-    """Raise EvidenceError if a table lacks a column of the slices, or has other values in it."""
+    """Raise EvidenceError if a table lacks a column that `part` needs.
+
+    It is also raised if such a column has values of different kinds in the two tables.
+    """
     needed = (*part.by, *(columns_of(part.slice[1]) if part.slice else ()))
     for name in needed:
         for table, source in (("data", data), ("reference", reference)):
@@ -101,7 +104,7 @@ def read_columns(parts: Iterable[Part], columns: Iterable[str], schema: TableSch
 
 
 def _rows_by_key(part: Part, table: pa.Table, source: Source) -> dict[tuple[object, ...], Source]:
-    """Return the rows of each group of a table as a table of their own, by the group's key."""
+    """Return a table with the rows of each group, by the values that the group has in common."""
     views = {name: ColumnView(table[name], source.schema[name]) for name in table.column_names}
     batch = BatchView(views, rows=len(table))
     numbers, keys = group_keys(batch, part.by, part.slice, part.read)

@@ -207,7 +207,7 @@ def _cut_together(
 
 
 def _binned_categories(reference: Frequencies, current: Frequencies) -> BinnedPair:
-    """Count each category of the reference on both sides, and all other categories as one."""
+    """Count each category of the reference in both tables, and all other categories as one."""
     counts = np.zeros(len(reference.counts), np.int64)
     positions = pc.index_in(current.values, value_set=reference.values)
     where = np.asarray(positions.fill_null(-1).to_numpy(), np.int64)
@@ -236,10 +236,10 @@ def column_drift(
 ) -> ColumnDrift:
     """Return the drift of one column, measured by the method `name`.
 
-    `columns` and `sides` are the profiles and the distributions of the column, in the reference and
-    in the data. A value that differs from the limit only by rounding is set to the limit.
-    `significance` is the level, for all cells of the column together, at which a cell is reported
-    as changed.
+    `columns` are the profiles of the column in the reference and in the data, and `sides` the
+    distributions of its values. A value that differs from the limit only by rounding is set to the
+    limit. `significance` is the level, for all cells of the column together, at which a cell is
+    reported as changed.
     """
     method, cells, (reference, data) = METHODS[name], pair.cells, columns
     a, b, n, m, floor = cells.reference, cells.current, data.valid, reference.valid, 0.0
@@ -374,7 +374,10 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
 
 
 def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
-    """Return the change of the share of missing values; an empty list if none is missing."""
+    """Return the change of the share of missing values; an empty list if none is missing.
+
+    `most` is the largest allowed change.
+    """
     if not reference.missing and not data.missing:
         return []
     name, limit = reference.field.name, Limit(at_most=most)
@@ -396,9 +399,10 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
 
 
 def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> ColumnDrift:
-    """Return the change that a slice has rows in one table only; undefined if it has none.
+    """Return the change that a slice has rows in one table only.
 
-    Both arguments are of the data and of the reference: rows of the slice, and of the table.
+    The change is undefined if the slice has no rows in either table. `rows` are the numbers of rows
+    of the slice in the data and in the reference, and `totals` those of the whole tables.
     """
     (k, before), (n, m) = rows, totals
     sides = (np.array([part, whole - part]) for part, whole in ((before, m), (k, n)))
@@ -420,9 +424,9 @@ def decide_columns(
 ) -> Iterator[Check]:
     """Yield the check of each change, with p-values after Holm's correction for all of them.
 
-    With fewer than `least` values on a side, a check is INCONCLUSIVE. By the rule "significance" a
-    FAIL needs a significant change; the probability of a FAIL in any column without drift is at
-    most `significance`.
+    A check is INCONCLUSIVE if one of the tables has fewer than `least` values. By the rule
+    "significance" only a significant change can be a FAIL, and the probability that any column
+    without drift is a FAIL is at most `significance`.
     """
     p_values = holm([drift.statistic.p_value for drift in drifts])
     p_leasts = holm([drift.statistic.p_least for drift in drifts])

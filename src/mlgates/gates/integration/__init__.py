@@ -158,7 +158,7 @@ class Integration(Gate):
                     yield replace(check, group=group)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a clause that names the properties that can't be tested with rows of this kind."""
+        """Return a clause that names the properties that can't be tested on the given rows."""
         if "model" not in evidence:
             return ""
         rows = rows_like(evidence.in_memory("X" if "X" in evidence else "golden_X"))

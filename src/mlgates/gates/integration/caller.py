@@ -42,7 +42,10 @@ class ContractError(Exception):
 
 
 class Outcome(NamedTuple):
-    """How many of n rows, calls or cases violate a property, with a clause that says so."""
+    """What the test of a property found: how many of `n` rows, calls or cases violate it.
+
+    `text` is a clause that says so. With `is_error` the check becomes an ERROR.
+    """
 
     text: str
     violations: int
@@ -54,7 +57,11 @@ class Outcome(NamedTuple):
 def run_test(
     subject: str, metric: str, test: Callable[P, Outcome | None], *args: P.args, **options: P.kwargs
 ) -> list[Check]:
-    """Run the test of a property and return its check in a list; empty if it does not apply."""
+    """Run the test of a property and return its check in a list.
+
+    `test` is called with `args` and `options`. The list is empty if it returns None, because the
+    property does not apply.
+    """
     least, insufficient = 1, ""
     with suppress_errors() as caught:  # the other properties are still tested
         outcome = test(*args, **options)
@@ -124,7 +131,11 @@ def require_same_index(requests: Any, responses: Any) -> None:
 
 
 class Differences:
-    """Compare answers with expected answers, and describe the differences found."""
+    """Compares answers with expected answers, and describes the differences found.
+
+    `rtol` is the allowed relative difference of numbers, and `expected` has the responses that are
+    expected of an application.
+    """
 
     def __init__(self, rtol: float, expected: Sequence[Any] = ()) -> None:
         self.rtol = rtol
@@ -134,7 +145,7 @@ class Differences:
         self._failed, self._problem = 0, ""
 
     def rows(self, expected: Array, answer: Array) -> Mask:
-        """Return which rows of two answers differ."""
+        """Return which rows of an answer differ from the expected answer."""
         wrong = ~same_answers(expected, answer, self.rtol)
         if wrong.any() and expected.shape == answer.shape:
             found = difference_of_numbers(expected[wrong], answer[wrong])
@@ -143,7 +154,7 @@ class Differences:
         return wrong
 
     def response(self, expected: Any, reply: Reply) -> bool:
-        """Return whether a reply has no response, or another than the expected one."""
+        """Return whether a reply has no response, or one that differs from the expected one."""
         if reply.kind != "answer":
             self.failed(reply)
             return True
@@ -153,7 +164,7 @@ class Differences:
         return not same
 
     def failed(self, reply: Reply) -> None:
-        """Record a call that failed, so that it gave no answer."""
+        """Record a call that gave no answer."""
         self._failed += 1
         self._problem = self._problem or reply.problem
 
@@ -163,7 +174,10 @@ class Differences:
         return self._failed > 0
 
     def described(self, noun: str) -> str:
-        """Return clauses on the largest or first difference and on failed calls, or ""."""
+        """Return clauses on the differences and on the failed calls; "" if there are none.
+
+        `noun` is what a call should return, such as "answer".
+        """
         text = ""
         if self._relative:
             text += f"; the largest difference is {self._absolute:.3g} (relative "
@@ -215,13 +229,13 @@ class _Caller:
         return f"the {self.kind}" if self.is_function else f"`{method}`"
 
     def perform(self, job: Job) -> list[Reply]:
-        """Return the replies to a job, and record their side effects."""
+        """Make the calls of a job, record their side effects, and return the replies."""
         replies = self.serve(job)
         self.record(replies)
         return replies
 
     def record(self, replies: Sequence[Reply]) -> None:
-        """Record the side effects of a job's calls, except of those that ended their process."""
+        """Record the side effects of calls, except of calls that ended their process."""
         ended = [reply for reply in replies if reply.kind != "stopped"]
         self.changes += [(reply.changed_inputs, reply.changed_state) for reply in ended]
         self.printed += ended[0].printed if ended else 0
@@ -249,9 +263,11 @@ class _Caller:
         at: Positions | None = None,
         differences: Differences | None = None,
     ) -> Outcome:
-        """Return the outcome of a test of rows, with a clause on the differences.
+        """Return the outcome of a test of rows or requests.
 
-        `at` has the positions of the tested rows in the sample; by default all were tested.
+        `wrong` says which of the tested ones violate the property, and `at` has their positions in
+        the sample; by default all were tested. `good` and `bad` are the clauses for an outcome
+        without and with violations; a description of `differences` is added to `bad`.
         """
         at = self.positions if at is None else self.positions[at]
         if differences is not None:
@@ -287,7 +303,10 @@ class ModelCaller(_Caller):
         return self.perform(Job(method, (value,), advance_rng=advance_rng, column_names=names))[0]
 
     def answer(self, method: Method, value: Any, given: str, *, advance_rng: bool = False) -> Array:
-        """Call a method and return its answer; raise ContractError if it gave none."""
+        """Call a method and return its answer; raise ContractError if it gave none.
+
+        `given` describes the input in the error. `advance_rng` is explained in `call`.
+        """
         reply = self.call(method, value, advance_rng=advance_rng)
         if reply.kind != "answer":
             self.fail(method, reply, given)
@@ -309,7 +328,11 @@ class ModelCaller(_Caller):
         return np.asarray(reply.answer)
 
     def different(self, differences: Differences, given: str, at: Positions | None = None) -> Mask:
-        """Call again, with the rows in the order `at`, and return which rows get another answer."""
+        """Call the model a second time, and return which rows get an answer other than the first.
+
+        `at` has the positions of the rows in the order of the second call; by default the order is
+        the same. `given` describes the input in an error.
+        """
         value = self.table.value if at is None else self.table.take(at)
         wrong = np.zeros(self.n, dtype=np.bool_)
         for method in self.methods:
@@ -330,11 +353,11 @@ class ModelCaller(_Caller):
         return [_ConcurrentCalls(job, parts, expected)]
 
     def differences(self, rtol: float) -> Differences:
-        """Return a new record of differences between answers."""
+        """Return a new `Differences`, which compares answers with the tolerance `rtol`."""
         return Differences(rtol)
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return which rows of a reply have no answer, or not the expected one."""
+        """Return which rows of a reply have no answer, or one that is not the expected one."""
         if reply.kind != "answer":
             differences.failed(reply)
             return np.ones(len(expected), dtype=np.bool_)
@@ -388,7 +411,10 @@ class ApplicationCaller(_Caller):
         return [reply.answer for reply in replies]
 
     def different(self, differences: Differences, given: str) -> Mask:
-        """Send all requests again; return which get no response or another one than at first."""
+        """Send all requests a second time, and return which get a response other than the first.
+
+        A request without a response counts, too. `given` describes the input in an error.
+        """
         first = self.first_responses()
         replies = self._send_all(advance_rng=True)
         if replies[-1].kind == "stopped":
@@ -410,11 +436,14 @@ class ApplicationCaller(_Caller):
         return groups
 
     def differences(self, rtol: float) -> Differences:
-        """Return a new record of differences between responses and the first responses."""
+        """Return a new `Differences`, which compares responses with the first responses."""
         return Differences(rtol, self.first_responses())
 
     def is_wrong(self, differences: Differences, expected: Any, reply: Reply) -> Mask:
-        """Return whether a reply has no response, or another than the expected one."""
+        """Return whether a reply has no response, or one that differs from the expected one.
+
+        The result is an array with one bool.
+        """
         return np.array([differences.response(expected, reply)])
 
 

@@ -175,7 +175,7 @@ def repeated(caller: Caller, rtol: float) -> Outcome:
 
 
 def at_end(caller: ModelCaller, rtol: float) -> Outcome:
-    """Test that the same rows get the same answer after all other calls."""
+    """Test that the same rows get the same answer again after all other calls."""
     differences = caller.differences(rtol)
     wrong = caller.different(differences, "the same rows again after all other calls")
     good = f"{caller.name} gave the same answers after all other calls"
@@ -184,7 +184,7 @@ def at_end(caller: ModelCaller, rtol: float) -> Outcome:
 
 
 def single_rows(caller: ModelCaller, rtol: float) -> Outcome:
-    """Test that rows get the same answers one by one as in a batch."""
+    """Test that a row gets the same answer alone as together with the other rows."""
     at = sample_positions(caller.n, _SINGLES)
     differences = caller.differences(rtol)
     wrong = np.zeros(len(at), dtype=np.bool_)
@@ -379,7 +379,10 @@ def odd_cells(caller: ModelCaller, subject: str, declared: Behaviour) -> Outcome
 def _behaviour(
     caller: ModelCaller, subject: str, declared: Behaviour, cases: list[tuple[Method, Any]]
 ) -> Outcome:
-    """Call the model with each case of unusual input, and count those not handled as declared."""
+    """Call the model with cases of unusual input, and count those not handled as declared.
+
+    `cases` are pairs of a method and its input. `subject` names the kind of input.
+    """
     what = _INPUTS[subject]
     answered, refusals, wrong, undefined_ones = 0, list[Reply](), list[str](), False
     for method, value in cases:

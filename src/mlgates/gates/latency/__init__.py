@@ -234,7 +234,7 @@ class Latency(Gate):
             yield self._check(candidate, limit, series["production_latencies"])
 
     def _check(self, series: Latencies, limit: Limit, production: Latencies | None = None) -> Check:
-        """Return the check of the quantile, or of the slowdown if `production` is given."""
+        """Return the check of the quantile of `series`, or of its slowdown against `production`."""
         share, level = series.share, series.confidence
         unit: Literal["s", "share"] = "s" if production is None else "share"
         details: dict[str, object]
@@ -341,9 +341,11 @@ class Latency(Gate):
         )
 
     def _insufficient(self, series: Latencies, of_model: str, *, clear: bool) -> tuple[str, str]:
-        """Return the reason if calls are too few to decide, and a hint; else empty texts.
+        """Return a clause that says why calls are too few to decide, and a hint.
 
-        With `clear`, the interval does not contain the limit, and fewer independent calls suffice.
+        Both are empty if there are enough calls. `of_model` names the model in the clause. With
+        `clear`, the interval does not contain the limit, so that fewer independent calls are
+        enough.
         """
         least, effective = series.least, series.dependence.effective
         if clear and not series.is_given and effective >= _FEW:
@@ -377,7 +379,10 @@ class Latency(Gate):
         ends: tuple[float, float] | None,
         production: Latencies | None,
     ) -> int | None:
-        """Return how many calls would be enough to decide; None if the number is not known."""
+        """Return how many calls would be enough to decide; None if the number is not known.
+
+        `value` is the quantile with the interval `ends` or, if `production` is given, the slowdown.
+        """
         n, level = series.n, series.confidence
         if production is not None:
             needed = rows_needed(value, ends, limit, n, level)

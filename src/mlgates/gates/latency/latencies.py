@@ -138,9 +138,9 @@ class Latencies:
     def by_blocks(self) -> stats.Interval | None:
         """The interval from quantiles of blocks of calls, used if independent calls are too few.
 
-        None if independent calls are enough. Also None if slow calls come in clusters while the
-        other calls are independent: most blocks then have no cluster, and show nothing about the
-        next one.
+        It is None if independent calls are enough. It is also None if slow calls come in clusters
+        while the other calls are independent: most blocks then contain no cluster, so that their
+        quantiles do not show how slow the next cluster is.
         """
         share, calls = self.share, self.dependence
         if share is None or calls.inflation <= 1 or self.n < self.least or self.is_sorted:
@@ -161,7 +161,10 @@ class Latencies:
 
     @property
     def saturated(self) -> str:
-        """Why latencies at a fixed rate are meaningless: the model did not keep up; else ""."""
+        """A clause that the model did not keep up with the rate of calls; "" if it did.
+
+        The latencies are then those of a growing queue, and say nothing about the model.
+        """
         timing = None if self.measured is None else self.measured.timing
         if timing is None or not timing.saturated:
             return ""
@@ -264,11 +267,11 @@ def read_latencies(
     *,
     is_decided: Callable[[dict[str, Latencies]], bool],
 ) -> dict[str, Latencies]:
-    """Return latencies by name, as given or else measured; models are called in turns.
+    """Return the latencies of each model by its name: as given in the evidence, or measured.
 
-    `empty` has the statistic and its confidence, but no latencies. `interval` is
-    `expected_interval` in seconds. If `plan` does not fix the number of calls, they end as soon as
-    `is_decided` is true for the latencies measured so far.
+    Models are measured by calls in turns. `empty` has the statistic and its confidence, but no
+    latencies. `interval` is the option `expected_interval` in seconds. If `plan` does not fix the
+    number of calls, measuring ends as soon as `is_decided` is true for the latencies so far.
     """
     rest = [name for name in names if name not in evidence]
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]

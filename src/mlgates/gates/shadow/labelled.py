@@ -18,9 +18,11 @@ from mlgates.tables.columns import Column, as_column
 
 
 class LabelCounts(NamedTuple):
-    """Numbers of requests of one slice: in both logs, with a label, and of these without an answer.
+    """How many requests of one slice have a label, and an answer.
 
-    `wrong` is whether a missing answer counts as a wrong label; otherwise it is left out.
+    `requests` are in both logs, `labelled` of them have a label, and `failed` of those with a label
+    lack an answer of one of the models. `wrong` says whether such a request counts as a wrong
+    answer; otherwise it is left out.
     """
 
     requests: int
@@ -46,7 +48,11 @@ class LabelCounts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """The requests with a label, as evidence; a mask of each slice of them; counts by slice."""
+    """The requests with a label, as evidence for a metric.
+
+    `slices` has the name of each slice and a mask of its requests. `counts` has the numbers of
+    requests by the name of the slice.
+    """
 
     evidence: Evidence
     slices: tuple[tuple[str | None, Mask], ...]
@@ -54,9 +60,10 @@ class Labelled:
 
 
 def labelled_requests(requests: Requests, need: Need, pos_label: object) -> Labelled:
-    """Return the requests that have a label, for a metric with the `need` (labels, values, scores).
+    """Return the requests that have a label, as evidence for a metric.
 
-    A failed request gets a wrong label; if values or scores are needed, it is left out. Raises
+    `need` says what the metric compares with the label: labels, values or scores. A request without
+    an answer gets a wrong label; if values or scores are needed, it is left out. Raises
     EvidenceError for labels and predictions that can't be compared.
     """
     sides = (requests.candidate, requests.production)

@@ -34,10 +34,13 @@ _SHARE = Fraction(95, 100)
 class Estimate(NamedTuple):
     """A measurement of one slice of the requests.
 
-    `ends` maps a level of confidence to an interval, and `needed` gives the number of requests that
-    would be enough to decide, from the limit, the interval and its level. The other fields are
-    parts of the reason: `said` has the words before and after the value; `basis`, the interval and
-    `sizes` follow in parentheses, and then `more`.
+    `ends` is a function of the level of confidence, and returns the interval. `needed` is a
+    function of the limit, the interval and its level, and returns how many requests would be enough
+    to decide.
+
+    The reason of the check is put together from the words in `said` before the value, the value,
+    and the words in `said` after it. In parentheses follow `basis`, the interval and `sizes` (the
+    numbers of requests), and then `more`.
     """
 
     value: float | None

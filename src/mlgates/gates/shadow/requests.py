@@ -28,11 +28,12 @@ LOGS = ("candidate_log", "production_log")
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The rows of one log whose request is in the other log, too.
+    """The rows of one log with requests that are in both logs.
 
     `columns` has columns of these rows by the name of their option, such as ``"prediction"``.
-    `failed` says in which rows there is no answer: an error, or no prediction. The rows are in the
-    order of the requests; `order` is the permutation that puts them into the order of this log.
+    `failed` says in which rows there is no answer, because there was an error or there is no
+    prediction. The rows are in the order of `Requests`; `order` is the permutation that puts them
+    into the order of this log.
     """
 
     columns: Mapping[str, Column]
@@ -50,8 +51,9 @@ class Answers:
 class Requests:
     """The requests that are in both logs, in the order of the candidate's log.
 
-    `slices` has the name of each slice and a mask of its requests, or the exception that its
-    condition raised; one slice without a name for all requests.
+    `rows` has the number of rows of the candidate's and of production's log. `slices` has the name
+    of each slice and a mask of its requests, or the exception that its condition raised. Without
+    slices it has one item for all requests, without a name.
     """
 
     candidate: Answers
@@ -150,7 +152,7 @@ def _column(evidence: Evidence, log: str, name: str, table: pa.Table) -> Column:
 
 
 def taken(column: Column, rows: Counts | Mask) -> Column:
-    """Return some rows of a column, given by their numbers or by a mask."""
+    """Return some rows of a column, given by their row numbers or by a mask."""
     numbers = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
     if len(numbers) == column.rows and np.array_equal(numbers, np.arange(column.rows)):
         return column
@@ -193,7 +195,10 @@ def _family(field: Field) -> str:
 
 
 def _check_comparable(subject: str, one: Column, other: Column) -> None:
-    """Raise EvidenceError if the columns of both logs have types whose values are never equal."""
+    """Raise EvidenceError if the types of two columns are such that no values can be equal.
+
+    `subject` names the columns in the error.
+    """
     families = _family(one.field), _family(other.field)
     if "null" in (one.field.kind, other.field.kind) or families[0] == families[1]:
         return

@@ -73,9 +73,10 @@ _Result = Estimate | BaseException
 
 
 class _Pair(NamedTuple):
-    """A group of rows: its key (the values of columns in `by`), and its statistic in both tables.
+    """The statistic of one group of rows, in the data and in the reference.
 
-    `ours` is the estimate in the data, and `theirs` that in the reference; None without one.
+    `key` has the values of the columns in `by` that the group has in common. `ours` is the estimate
+    in the data, and `theirs` that in the reference; None if no reference is compared.
     """
 
     key: tuple[object, ...]
@@ -84,10 +85,11 @@ class _Pair(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """What a check needs, apart from the level of confidence, which depends on all slices.
+    """What a check of one group needs, except the level of confidence.
 
-    `interval` returns the interval at a level. `insufficient` is the reason if the value can't be
-    judged, otherwise "".
+    That level depends on the number of all groups. `interval` is a function of the level that
+    returns the interval of `value`. `insufficient` is the reason if the value can't be judged,
+    otherwise "".
     """
 
     group: str | None
@@ -327,9 +329,10 @@ class Statistic(Gate):
             raise EvidenceError(msg)
 
     def _reference(self, evidence: Evidence) -> Reference:
-        """Return the reference; a profile without this gate's counters is made a baseline.
+        """Return the reference in the form that the gate compares with.
 
-        Raises EvidenceError for a baseline if the gate needs rows, for slices or a condition.
+        A profile that does not have the counters of this gate is converted to a baseline. Raises
+        EvidenceError for a baseline if `by` or `condition` is given, because they need rows.
         """
         reference = evidence.reference()
         if isinstance(reference, Profile):
@@ -346,7 +349,10 @@ class Statistic(Gate):
         return reference
 
     def _theirs(self, reference: Reference, part: Part) -> dict[Any, _Result]:
-        """Return the estimate (or the error) of each group of the reference, by its key."""
+        """Return the estimate (or the exception raised for it) of each group of the reference.
+
+        The keys of the dict are the keys of the groups, and `part` says which rows are counted.
+        """
         if isinstance(reference, Baseline):
             return {(): from_baseline(self.of, reference, str(self.column))}
         counters = self._counters(reference.schema)
@@ -354,7 +360,7 @@ class Statistic(Gate):
         return self._results(reference, counter)
 
     def _results(self, profile: Profile, counter: Counter) -> dict[Any, _Result]:
-        """Return the estimate (or the error) of each group of rows of a table, by its key."""
+        """Return the estimate (or the exception raised for it) of each group of rows by its key."""
         found: dict[Any, _Result] = {}
         for key, rows, state in _groups(profile, counter):
             with suppress_errors() as caught:  # the other groups are still judged
@@ -383,7 +389,7 @@ class Statistic(Gate):
     def _claims(self, group: str | None, pair: _Pair) -> Iterator[tuple[str, _Claim | Check]]:
         """Yield pairs of a metric and what is needed to check it in one group of rows.
 
-        A change that is not defined is an ERROR check instead.
+        The second item is an ERROR check if the metric is not defined in the group.
         """
         ours, theirs = pair.ours, pair.theirs
         if isinstance(ours, BaseException):
@@ -406,7 +412,7 @@ class Statistic(Gate):
     def _change(
         self, metric: str, limit: Limit, group: str | None, ours: Estimate, theirs: Estimate
     ) -> _Claim:
-        """Return what is claimed of a change of one group."""
+        """Return what is needed to check the change of the statistic in one group of rows."""
         claim = _Claim(group, ours, theirs, None, limit, lambda _: None, "")
         if theirs.value is None:
             return claim._replace(insufficient="the reference has no values here")
@@ -480,7 +486,7 @@ class Statistic(Gate):
         )
 
     def _said(self, measured: Measurement, claim: _Claim, unit: Unit, *, is_change: bool) -> str:
-        """Return what was measured in words."""
+        """Return a sentence on what was measured."""
         ours, theirs, limit = claim.ours, claim.theirs, claim.limit
         own: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
         what = "`rows`" if self.of == "rows" else f"`{self.of}` of `{self._subject}`"
@@ -537,7 +543,10 @@ def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
 
 
 def _unbounded(theirs: Estimate, confidence: float) -> str:
-    """Return why a relative change has no interval; "" if the reference is not the cause."""
+    """Return a clause on why a relative change has no interval.
+
+    It is "" if the interval of the reference, `theirs`, is not the cause.
+    """
     ends = theirs.interval(confidence)
     if ends is None or not ends[0] <= 0 <= ends[1]:
         return ""

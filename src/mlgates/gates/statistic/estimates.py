@@ -85,7 +85,10 @@ def counter_of(of: str, column: str, condition: RowCondition | None, part: Part)
 
 
 def estimate(of: str, state: Any, rows: int) -> Estimate:
-    """Return the estimate of a statistic from the state of its counter for some rows."""
+    """Return the estimate of the statistic `of` from what its counter counted in `rows` rows.
+
+    `state` is the result of the counter.
+    """
     if of.startswith("quantile:"):
         return _quantile(state, rows, Fraction(of.removeprefix("quantile:")))
     return _ESTIMATES[of](state, rows)
@@ -100,7 +103,7 @@ def _mean(state: MomentState, rows: int) -> Estimate:
 
 
 def _mean_interval(sample: Moments, confidence: float, times: int = 1) -> Interval | None:
-    """Return Hall's interval of the mean, or of a multiple of it."""
+    """Return Hall's interval of the mean, multiplied by `times`."""
     if sample.n < 2:
         return None
     deviation, skewness = math.sqrt(sample.powers[0] / sample.n), sample.skewness
@@ -321,7 +324,11 @@ def change(
 def _both_intervals(
     ours: Estimate, theirs: Estimate, confidence: float, relative: tuple[float, float] | None
 ) -> tuple[Interval, Interval] | None:
-    """Return intervals of both values that can be combined; `relative` are the two values."""
+    """Return the intervals of two statistics from which that of their change is computed.
+
+    `relative` has the two values for a relative change, and is None for a difference. The result is
+    None if a statistic has no interval.
+    """
     if ours.moments is not None and theirs.moments is not None:
         samples = ((m.mean, m.variance, m.n) for m in (ours.moments, theirs.moments))
         ratio = relative[0] / relative[1] if relative else 1.0
