@@ -56,7 +56,7 @@ _SHOWN_ROWS = 5
 class GateInfo:
     """Texts about one gate, in Markdown, for the tables of the documentation.
 
-    ``nox -s register`` writes the tables. Gates with the same text share a row of a table.
+    ``nox -s register`` writes the tables. Gates with equal texts get a common row in a table.
     """
 
     #: What the gate checks.

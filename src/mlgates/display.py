@@ -119,7 +119,7 @@ class _Display:
         raise NotImplementedError
 
     def _rows(self) -> list[str]:
-        """Return the labels of the plot's rows; none in a plot without rows."""
+        """Return the labels of the rows of the plot; an empty list if it has no rows."""
         return []
 
     def _name_rows(self, ax: "Axes") -> None:
@@ -182,7 +182,7 @@ class DriftDisplay(_Display):
 
 
 class _SpansDisplay(_Display):
-    """Base class of plots with one value and its interval per row, and vertical lines."""
+    """Base class of plots with a value and its interval per row, and limits as vertical lines."""
 
     figure: Spans
     _kind = Spans

@@ -366,10 +366,10 @@ def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
 
 
 def _orders(schema: TableSchema, sample: pa.Table, label: str | None) -> list[str]:
-    """Return conditions ``a <= b`` on two columns that hold in all rows, and not by chance.
+    """Return conditions ``a <= b`` on two columns that hold in all rows.
 
-    A condition is by chance if it would probably also hold after the values of a column are
-    shuffled. One that follows from two others (``a <= b`` and ``b <= c``) is left out.
+    A condition is left out if it would probably also hold after the values of a column are
+    shuffled, and if it follows from two others (``a <= b`` and ``b <= c``).
     """
     values: dict[str, Any] = {}
     for name, field in schema.items():
@@ -421,7 +421,7 @@ def _is_free_text(field: Field, column: pa.ChunkedArray) -> bool:
 def _grows(field: Field, column: pa.ChunkedArray) -> bool:
     """Return whether the numbers of a column never fall from row to row, as those of a counter.
 
-    A column with few different values does not count.
+    The result is False for a column with few different values.
     """
     if field.kind not in ("int", "float") or len(column.unique()) <= len(column) // 10:
         return False

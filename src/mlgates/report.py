@@ -37,9 +37,9 @@ SUFFIXES = {".html": "html", ".md": "markdown", ".json": "json", ".xml": "junit"
 def severity(check: Check) -> tuple[int, float, float]:
     """Return a sort key that puts the worst check first.
 
-    Checks are ordered by verdict, then by how far the value is beyond its limit. This is first
-    compared as a share of the limit (infinite if the limit is 0), then as a difference from the
-    limit. Among checks with the same verdict, those without a value are last.
+    Checks are ordered by verdict, then by how far the value is beyond its limit: first as a share
+    of the limit (infinite if the limit is 0), then as a difference from the limit. Among checks
+    with the same verdict, those without a value are last.
 
     Examples
     --------
@@ -202,7 +202,11 @@ class GateResult(_Judged):
 
     @property
     def allowed(self) -> tuple[Check, ...]:
-        """The checks that are undecided only by chance, if `inconclusive` is "allow"."""
+        """The checks that do not count because `inconclusive` is "allow".
+
+        These are the INCONCLUSIVE checks that have too few rows to decide: the interval contains
+        the limit, or the p-value is too large.
+        """
         if self.inconclusive == "block":
             return ()
         return tuple(check for check in self.checks if check.by_chance)
@@ -211,8 +215,7 @@ class GateResult(_Judged):
     def counted(self) -> Verdict | None:
         """The verdict that counts in a suite, or None if nothing of the gate counts.
 
-        Advisory and skipped gates do not count. Neither do checks that are undecided only by
-        chance, if `inconclusive` is "allow".
+        Advisory and skipped gates do not count. Neither do the checks in `allowed`.
         """
         if self.advisory:
             return None
@@ -287,7 +290,7 @@ class Report(_Judged):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict that counts; INCONCLUSIVE if nothing counts."""
+        """The worst verdict of the gates that count; INCONCLUSIVE if none counts."""
         counted = [verdict for result in self.results if (verdict := result.counted) is not None]
         return Verdict.worst(counted) if counted else Verdict.INCONCLUSIVE
 

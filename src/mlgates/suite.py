@@ -152,7 +152,7 @@ class GateSuite(options.OptionsByName):
         return frozenset().union(*(gate.needs for gate in self))
 
     def __add__(self, other: "GateSuite") -> "GateSuite":
-        """Return a suite with the gates of both and the name of the first."""
+        """Return a suite with the gates of both suites and the name of the first."""
         if not isinstance(other, GateSuite):
             return NotImplemented
         return GateSuite._of(self.name, [*self._entries, *other._entries])
@@ -160,7 +160,7 @@ class GateSuite(options.OptionsByName):
     def only(self, *patterns: str) -> "GateSuite":
         """Return a suite of the gates that match a name, kind or pattern.
 
-        A gate with `after` no longer waits for gates that were left out.
+        A gate with `after` no longer waits for gates that are not in this suite.
 
         Raises
         ------

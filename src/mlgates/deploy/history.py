@@ -84,7 +84,7 @@ class History:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return self._path
 
     def append(self, report: Report, *, at: datetime) -> None:
@@ -132,7 +132,7 @@ class History:
         return len(self.times)
 
     def __getitem__(self, place: int) -> Report:
-        """Return the report of a window by its place in order of time; -1 is the latest.
+        """Return the report of a window by its index in order of time; -1 is the latest.
 
         Raises
         ------

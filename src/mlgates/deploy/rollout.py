@@ -72,7 +72,7 @@ class RolloutState:
 
     @property
     def in_production(self) -> str:
-        """The version that is in production: the candidate after "done"."""
+        """The version in production: the candidate after the rollout ended with "done"."""
         return self.candidate if self.ended == "done" else self.production
 
     def to_dict(self) -> dict[str, object]:

@@ -143,10 +143,11 @@ class Traffic:
         return replace(self, looks=joined)
 
     def merge(self, other: "Traffic") -> "Self":
-        """Return a traffic with the looks of both; a look that both have is counted once.
+        """Return a traffic with the looks of both traffics; a look that both have is counted once.
 
         The order does not matter: ``a.merge(b) == b.merge(a)``. Looks without a name are always
-        counted as different looks. If units such as users were counted, no unit may be in both.
+        counted as different looks. If units such as users were counted, no unit may be in both
+        traffics.
 
         Raises
         ------

@@ -184,9 +184,10 @@ def _conditions(events: object, schema: TableSchema) -> dict[str, Condition]:
 
 
 def _arms(view: ColumnView, wanted: list[object]) -> tuple[Codes, set[object]]:
-    """Return the arm of each row (-1 for neither), and the set of values that name neither arm.
+    """Return the model of each row, and the set of values that name neither model.
 
-    `wanted` has the values that name the candidate and production.
+    `wanted` has the values that name the candidate (0 in the result) and production (1). Rows with
+    another value have -1.
     """
     require_kind(view, COMPARABLE, "compared with the names of models")
     values = view.encoded.dictionary.to_pylist()
@@ -266,10 +267,11 @@ def _tally(rows: _Rows, places: Codes, looks: int) -> Counts:
 
 
 def _count_units(rows: _Rows, unit: Codes, shares: list[float]) -> tuple[list[Counts], Counts]:
-    """Return the counts of units and of their first events, and the rows left out of each look.
+    """Count each unit once, and its first event of each kind; also count the rows left out.
 
-    The counts are a list of arrays of shape (looks, 2): first of units, then of each event. `unit`
-    has the code of each row's unit, and `shares` the share of each look.
+    `unit` has the code of each row's unit, and `shares` the share of each look. Returned are a list
+    of arrays of shape (looks, 2), first of units and then of each event, and the number of rows
+    that were left out of each look.
     """
     _, first, of_row = np.unique(unit, return_index=True, return_inverse=True)
     counts, share = [_tally(rows, first, len(shares))], np.array(shares)[rows.look]

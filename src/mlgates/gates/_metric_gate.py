@@ -38,20 +38,17 @@ By = str | Iterable[str] | Mapping[str, Callable[..., object]] | tuple[Any, ...]
 
 
 class SliceEstimate(NamedTuple):
-    """The value of a metric in one slice or in all rows; of two models, their difference.
+    """The value of a metric in one slice or in all rows; of two models, their difference."""
 
-    `at` computes the measurement for a level of confidence.
-    """
-
-    #: Gives the measurement with its interval at a level, and with its own p-value.
+    #: Takes a level of confidence, and returns the measurement with its interval and p-value.
     at: Callable[[float], Measurement]
-    #: Why these rows allow no decision; empty where they do.
+    #: Why these rows allow no decision, as a clause; "" if they allow one.
     insufficient: str
-    #: The limit that the p-value is a test of.
+    #: The p-value is that of the test that the true value is at this limit.
     tested: Limit
     #: The verb phrase of the reason, with the fields ``value``, ``interval`` and ``n``.
     sentence: str
-    #: Rows with a label and a weight above 0.
+    #: Number of rows that have a label and a weight above 0.
     rows: int = 0
 
 
@@ -283,7 +280,7 @@ class MetricGate(Gate):
             limit, error = estimate.tested, None
         error = error if isinstance(error, float) else None
         level = measured.confidence or self._level
-        # in rows as they are given, of which `measured.n` is the effective number
+        # the result is a number of given rows; `measured.n` is the effective number, for weights
         return rows_needed(value, measured.interval, limit, estimate.rows, level, error=error)
 
 

@@ -53,9 +53,9 @@ class _Event(NamedTuple):
     name: str
     looks: Sequence[Look]
     noun: str
-    #: why nothing can be decided
+    #: clause on why the event can neither pass nor fail; "" if there is no reason
     wrong: str
-    #: why it can't pass
+    #: clause on why the event can't pass; "" if there is no reason
     gap: str
     #: for each stage of a rollout the sums of the traffic before it; None if there were none
     starts: Sequence[Traffic | None]

@@ -192,7 +192,10 @@ class Completeness(Gate):
         )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows with a missing cell in a judged column, and with `by` in a slice."""
+        """Return the rows with a missing cell in a judged column.
+
+        In columns that are judged by slice, only the rows of slices are searched.
+        """
         source = evidence.source("data")
         plan, wanted = self._plan(source.schema), list[Counter]()
         Near.require(plan.columns, source.schema)

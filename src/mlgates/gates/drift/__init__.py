@@ -187,7 +187,10 @@ class Drift(Gate):
         evidence.request(partial(self._current_counts, evidence), self.reference_counts)
 
     def _candidates(self, evidence: Evidence) -> Candidates:
-        """Return which columns of the reference are judged; computed once for equal options."""
+        """Return which columns of the reference are judged.
+
+        Gates of a run with equal options share the result.
+        """
         key: Any = self.method, self.columns, self.exclude
         make = partial(candidates, evidence.reference(), *key)
         return cast("Candidates", evidence.cached("candidates", key, make))

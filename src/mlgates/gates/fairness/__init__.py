@@ -391,10 +391,10 @@ class Fairness(Gate):
         elif set(worst.widest) != set(worst.worst):
             names = " and ".join(rates.groups[g] for g in sorted(set(worst.widest)))
             text += f"; the interval is widest for {names}"
-        if self.decide_by == "interval":  # one that is shown to be beyond decides
+        if self.decide_by == "interval":  # one rate that is beyond the limit is enough for a FAIL
             beyond = [one for one in gaps if not limit.holds(one.value or 0.0)]
             gaps = [min(beyond, key=lambda one: one.p_value)] if beyond else gaps
-        # of several rates all must be decided
+        # a PASS of several rates needs a decision on each of them
         rows = max(rows_that_decide(one.rates, rule, n) or math.inf for one in gaps)
         remedy = ""
         if n < rows < 1e12:

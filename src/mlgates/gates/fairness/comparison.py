@@ -51,15 +51,17 @@ class Comparison(NamedTuple):
     """The worst value of a rate over the groups that can be compared."""
 
     rates: GroupRates
-    #: The worst value, on the limit where it differs by rounding; None where it is undefined.
+    #: The worst value, or the limit if they differ only by rounding; None if it is undefined.
     value: float | None
-    #: The groups with the smallest and the largest value; for an extreme the same group twice.
+    #: The groups with the smallest and the largest value, by index. If a single group is judged
+    #: ("group_min" and "group_max"), this is the same group twice.
     worst: tuple[int, int]
     #: Interval of the worst value over all pairs, or all groups.
     interval: tuple[float, float] | None = None
-    #: The smallest adjusted p-value of pairs (groups) beyond the limit, or of all if none is.
+    #: The smallest adjusted p-value of the pairs (or groups) with a value beyond the limit; of all
+    #: pairs if none is beyond.
     p_value: float = math.nan
-    #: The groups whose interval reaches farthest.
+    #: The groups with the interval that reaches farthest towards worse values.
     widest: tuple[int, int] = (0, 0)
     #: Largest difference (smallest ratio) of the worst pair that is expected by chance.
     chance: float | None = None
@@ -171,12 +173,12 @@ def _snapped(values: Floats, bound: float, scale: npt.ArrayLike = 0.0) -> Floats
 def _pooled_error(
     rates: GroupRates, i: Ints, j: Ints, z: float, wanted: Floats | float = 0.0
 ) -> Floats:
-    """Return the standard errors of differences between groups, if both groups have equal shares.
+    """Return the standard error of the difference of shares for each pair of groups.
 
-    `i` and `j` have the first and the second group of each pair, and `z` is the normal quantile of
-    the level. The common share of a pair is moved towards 1/2 like the centre of Wilson's interval.
-    It is also kept so far from 0 and 1 that a difference of `wanted` between the groups is
-    possible.
+    Both groups of a pair are assumed to have the same true share. `i` and `j` have the index of the
+    first and of the second group of each pair, and `z` is the normal quantile of the level. The
+    common share of a pair is moved towards 1/2 like the centre of Wilson's interval. It is also
+    kept so far from 0 and 1 that a difference of `wanted` between the groups is possible.
     """
     x, n1, n2 = rates.successes, rates.denominator[i], rates.denominator[j]
     share = (x[i] + x[j] + z**2 / 2) / (n1 + n2 + z**2)

@@ -33,10 +33,10 @@ class GroupRates:
     value: Floats
     low: Floats
     high: Floats
-    #: Denominator and numerator of a share: rows, with weights effective rows.
+    #: Denominator and numerator of a share in rows; in effective rows if there are weights.
     denominator: Floats
     successes: Floats
-    #: Why a group can't be compared, as a clause; empty where it can.
+    #: Why a group can't be compared, as a clause; "" if it can.
     insufficient: tuple[str, ...]
     #: Whether each group can be compared.
     comparable: Flags
@@ -128,7 +128,7 @@ class GroupedOutcomes:
                 denominator = _effective(denominator, squares)
                 successes = value * denominator
             method, at = "Wilson", partial(wilson_interval, successes, denominator)
-            # the rows that the metric would rest on if all predictions were right
+            # the number of rows that the metric would count if all predictions were right
             right = (cells.sum(2)[:, :, None] * np.eye(cells.shape[1]) for cells in self.cells)
             (_, labelled), (_, labelled_squares) = (metric.share(each, positive) for each in right)
             short = [bool(few(n, "rows")) for n in _effective(labelled, labelled_squares).tolist()]

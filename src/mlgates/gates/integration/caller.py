@@ -34,11 +34,11 @@ P = ParamSpec("P")
 
 
 class NotTestedError(Exception):
-    """A property could not be tested; its check becomes INCONCLUSIVE, with this message."""
+    """Raised if a property can't be tested; the check becomes INCONCLUSIVE with this message."""
 
 
 class ContractError(Exception):
-    """The model gave no usable answer while a property was tested; the check becomes an ERROR."""
+    """Raised if the model gives no usable answer during a test; the check becomes an ERROR."""
 
 
 class Outcome(NamedTuple):

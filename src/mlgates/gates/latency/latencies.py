@@ -153,7 +153,7 @@ class Latencies:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether latencies only rise or only fall, so the order of the calls was lost."""
+        """Whether latencies only rise or only fall, which shows that they were sorted."""
         if self.n < 3 or self.ordered[0] == self.ordered[-1]:
             return False
         orders = self.ordered, self.ordered[::-1]
@@ -216,7 +216,10 @@ def histograms(*series: Floats) -> list[dict[str, tuple[float, ...]]]:
 def slowdown_of(
     candidate: Latencies, production: Latencies
 ) -> tuple[float | None, stats.Interval | None]:
-    """Return the slowdown as a share (0.1 is 10 %), and its interval; each None if undefined."""
+    """Return the slowdown of the candidate as a share (0.1 is 10 %), and its interval.
+
+    Each of the two is None if it is undefined.
+    """
     value, base = candidate.value, production.value
     if value is None or base is None or math.isinf(base):
         return None, None

@@ -212,7 +212,8 @@ def _check_comparable(subject: str, one: Column, other: Column) -> None:
 def _errors(column: Column) -> Mask:
     """Return a mask of the rows with an error.
 
-    A bool is true for an error. A text is one, unless it is empty or missing.
+    These are the rows with true in a column of bools. In a column of texts, they are those with a
+    text that is neither missing nor blank.
     """
     missing = missing_in(column)
     if column.field.kind == "null":

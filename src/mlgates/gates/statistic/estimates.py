@@ -64,14 +64,14 @@ class Estimate:
 
 
 def kinds_of(of: str) -> frozenset[str]:
-    """Return the kinds of columns that a statistic takes."""
+    """Return the kinds of columns for which the statistic `of` is defined."""
     if of == "rate":
         return frozenset({"bool", "null"})
     return _VALUES if of == "distinct" else _NUMBERS
 
 
 def counter_of(of: str, column: str, condition: RowCondition | None, part: Part) -> Counter:
-    """Return the counter of a statistic of the rows of a part.
+    """Return the counter of a statistic, for all rows of a table or for a slice (`part`).
 
     `of` is the name of the statistic. `condition` is the condition of ``"rate"``; for ``"rows"`` it
     is true in each row, and for other statistics it is None.
@@ -248,12 +248,12 @@ def from_baseline(of: str, baseline: Baseline, column: str) -> Estimate:
 
 
 def _stored_quantile(of: str, sketch: QuantileSketch, rows: int) -> Estimate:
-    """Return a quantile of a baseline, with the values between which it is."""
+    """Return a quantile of a baseline, and its bounds if the baseline has no exact value."""
     share = Fraction(1, 2) if of == "median" else Fraction(of.removeprefix("quantile:"))
     n = sketch.n
 
     def at(rank: int) -> Interval:
-        """Return the values between which the value of a rank is."""
+        """Return the stored values between which the value of a rank is; equal if it is stored."""
         points, (_, negative, positive) = sketch.points, sketch.ends
         if rank <= negative or rank < 1:
             return -math.inf, -math.inf
