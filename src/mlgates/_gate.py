@@ -119,7 +119,7 @@ class Gate(options.OptionsByName):
                 raise options.refuse(kind, option, "a frozenset of evidence names", names)
 
     def _set(self, option: str, value: object) -> None:
-        """Set an option of this frozen dataclass, while it is created."""
+        """Set an option while the gate, a frozen dataclass, is created."""
         object.__setattr__(self, option, value)
 
     def _convert(

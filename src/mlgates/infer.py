@@ -340,9 +340,9 @@ def _candidates(schema: TableSchema, sample: pa.Table, label: str | None) -> lis
 
 
 def _kept(source: Source, drafted: list[_Drafted]) -> list[_Drafted]:
-    """Return the gates that pass when the whole reference is compared with itself.
+    """Return those of the drafted gates that pass when the reference is compared with itself.
 
-    Columns that `Drift` can't decide on are added to its option `exclude`.
+    All its rows are read. Columns that `Drift` can't decide on are added to its option `exclude`.
     """
     if not drafted:
         return []

@@ -579,7 +579,10 @@ def _result_from_dict(data: object) -> GateResult:
 
 
 def _refuse_other_verdict(judged: GateResult | Report, written: object, what: str) -> None:
-    """Raise EvidenceError if a stored verdict differs from the verdict that the checks give."""
+    """Raise EvidenceError if a stored verdict differs from the verdict that the checks give.
+
+    `written` is the stored verdict, and `what` names the result or the report in the error.
+    """
     computed = str(judged.verdict)
     if written != computed:
         msg = f"{what}: the stored verdict is {written!r}, but its checks give {computed!r}"

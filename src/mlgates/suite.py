@@ -469,7 +469,10 @@ def _matching(entries: list[Entry], pattern: str, owner: str) -> list[Entry]:
 
 
 def _no_match(entries: list[Entry], pattern: str, owner: str, what: str) -> OptionError:
-    """Return the error for a pattern that matches no gate, with the most similar names."""
+    """Return the error for a pattern that matches no gate, with the most similar names.
+
+    `owner` is the method or option that got the pattern, and `what` describes what was searched.
+    """
     names = [entry.name for entry in entries]
     there = f"; there are {', '.join(map(repr, names))}" if names else "; no gate comes before it"
     near = options.did_you_mean(pattern, names) or there

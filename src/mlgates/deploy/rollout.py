@@ -167,7 +167,7 @@ class RolloutState:
         jsonfile.write_atomic(path, page)
 
     def _check_follows(self, found: "RolloutState", path: str | os.PathLike[str]) -> None:
-        """Raise EvidenceError if saving this state would lose the state in the file."""
+        """Raise EvidenceError if saving this state would lose the state `found` in the file."""
         same = all(
             getattr(self, name) == getattr(found, name)
             for name in ("candidate", "production", "stages")

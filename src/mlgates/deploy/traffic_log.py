@@ -66,7 +66,11 @@ def count_log(
     unit: str | None,
     look: str | None,
 ) -> list[CountedLook]:
-    """Return the counts of each look in a log; `Traffic.from_log` describes the arguments."""
+    """Return the counts of each look in a log.
+
+    `arms` has the values of the column `arm` that name the candidate and production.
+    `Traffic.from_log` describes the other arguments.
+    """
     for option, name in (("arm", arm), ("unit", unit), ("look", look)):
         if name is not None:
             options.text(_OWNER, option, name)

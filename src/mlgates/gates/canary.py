@@ -407,8 +407,8 @@ class Canary(Gate):
     def _needed(self, counts: _Counts, ratio: float) -> int | None:
         """Return how many requests, of both models together, would probably be enough to decide.
 
-        This assumes that the rates stay as they are. The result is None if too many would be
-        needed.
+        `ratio` is the measured ratio. The rates are assumed to stay as they are. The result is None
+        if no number of requests up to 10**12 is enough.
         """
         limit, least = self._limit, min(counts.requests)
         side, other, bound = self._sides(limit)
@@ -465,7 +465,7 @@ def _traffic(evidence: Evidence) -> Traffic:
 
 
 def _counts(event: str, looks: Sequence[Look]) -> _Counts:
-    """Return the counts of an event in each look, and the sums of the requests."""
+    """Return the counts of an event in each look, and the sums of the requests over looks."""
     pairs = [look.of(event) or (0, 0) for look in looks]
     requests = [look.of(REQUESTS) or (0, 0) for look in looks]
     events = [c for c, _ in pairs], [p for _, p in pairs], [look.share for look in looks]

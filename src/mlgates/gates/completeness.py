@@ -312,7 +312,11 @@ class Completeness(Gate):
 def _slice_checks(
     counter: MissingBy | MissingWhere, profile: Profile, limits: Mapping[str, float], most: int
 ) -> Iterator[Check]:
-    """Yield a check for each slice and column; a single ERROR if the slices can't be formed."""
+    """Yield a check for each slice and column; a single ERROR if the slices can't be formed.
+
+    `limits` are the largest missing shares by column (``"*"`` for all others), and `most` is the
+    largest number of slices.
+    """
     slice_ = counter.slice if isinstance(counter, MissingBy) else counter.slices[0]
     condition = None if slice_ is None else slice_[0]
     with suppress_errors() as caught:  # a condition raised, or a column can't be grouped

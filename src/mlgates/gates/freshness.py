@@ -207,7 +207,10 @@ class Freshness(Gate):
     def _checks(
         self, group: str | None, part: GroupState, missing: Violations, evidence: Evidence
     ) -> Iterator[Check]:
-        """Yield the checks of all rows, or of the slice with the name `group`."""
+        """Yield the checks of all rows, or of the slice with the name `group`.
+
+        `part` is what the counter found in these rows, and `missing` counts the missing timestamps.
+        """
         times: TimestampState = part.state
         field, clock = evidence.source("data").schema[self.column], _clock(evidence)
         column, per_second = self.column, _PER_SECOND[field.unit or "s"]

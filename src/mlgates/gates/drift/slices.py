@@ -76,9 +76,10 @@ def drift_slices(
 
 
 def _check_columns(part: Part, data: Source, reference: Source) -> None:
-    """Raise EvidenceError if a table lacks a column that `part` needs.
+    """Raise EvidenceError if a table can't be divided into the slices of `part`.
 
-    It is also raised if such a column has values of different kinds in the two tables.
+    This is so if a column of the slices is missing in a table, or has values of different kinds in
+    the two tables.
     """
     needed = (*part.by, *(columns_of(part.slice[1]) if part.slice else ()))
     for name in needed:
@@ -96,7 +97,10 @@ def _check_columns(part: Part, data: Source, reference: Source) -> None:
 
 
 def read_columns(parts: Iterable[Part], columns: Iterable[str], schema: TableSchema) -> list[str]:
-    """Return the names of the columns of a table that are compared, or that make its slices."""
+    """Return the names of the columns to read from a table.
+
+    These are the `columns` to compare, and those from which the slices (`parts`) are made.
+    """
     needed = {*columns, *(name for part in parts for name in part.by)}
     for part in parts:
         needed.update(columns_of(part.slice[1], part.read) if part.slice else ())

@@ -302,7 +302,10 @@ def column_drift(
 
 
 def _value_statistic(name: str, reference: Any, current: Any) -> DriftStatistic:
-    """Return the "ks" or "wasserstein" statistic, from values or from stored quantiles."""
+    """Return the statistic of a method that compares values: "ks" or "wasserstein" (`name`).
+
+    `reference` and `current` have the values of the two tables, or stored quantiles of them.
+    """
     n, m = current.n, reference.n
     if isinstance(reference, QuantileSketch):
         first, second = (
@@ -374,9 +377,9 @@ def _described_cells(pair: BinnedPair, significance: float) -> list[dict[str, ob
 
 
 def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) -> list[ColumnDrift]:
-    """Return the change of the share of missing values; an empty list if none is missing.
+    """Return the change of a column's share of missing values, in a list.
 
-    `most` is the largest allowed change.
+    `most` is the largest allowed change. The list is empty if no value is missing in either table.
     """
     if not reference.missing and not data.missing:
         return []
@@ -399,7 +402,7 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
 
 
 def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> ColumnDrift:
-    """Return the change that a slice has rows in one table only.
+    """Return the change that the slice `group` has rows in one table only.
 
     The change is undefined if the slice has no rows in either table. `rows` are the numbers of rows
     of the slice in the data and in the reference, and `totals` those of the whole tables.
@@ -484,7 +487,11 @@ def decide_columns(
 
 
 def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
-    """Return two clauses: which distances chance gives, and how many rows are needed."""
+    """Return two clauses: which distances chance gives, and how many rows are needed.
+
+    `alpha` is the level of the test of this column. Both clauses are empty if the distance is
+    within the limit or undefined.
+    """
     value, method, tested = drift.statistic.value, METHODS[drift.metric], ""
     if math.isnan(value) or drift.limit.holds(value):
         return "", ""

@@ -93,7 +93,8 @@ def run_test(
 def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tuple[int, ...]]:
     """Return a clause that counts the wrong rows, and the row numbers of the first ten.
 
-    `wrong` has one bool per tested row, and `at` has the numbers of these rows.
+    `wrong` has one bool per tested row, and `at` has the numbers of these rows. `noun` is what the
+    clause calls them.
 
     Examples
     --------
@@ -106,7 +107,11 @@ def count_rows(wrong: Mask, at: Positions, noun: str = "rows") -> tuple[str, tup
 
 
 def row_outcome(wrong: Mask, at: Positions, good: str, bad: str, noun: str = "rows") -> Outcome:
-    """Return the outcome of a test of rows; its clause is `good` if no row is wrong, else `bad`."""
+    """Return the outcome of a test of rows.
+
+    Its clause is `good` if no row is wrong, otherwise the number of wrong rows and `bad`. The other
+    arguments are those of `count_rows`.
+    """
     if not wrong.any():
         return Outcome(good, 0, len(wrong), {"rows": ()})
     counted, rows = count_rows(wrong, at, noun)

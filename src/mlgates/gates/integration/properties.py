@@ -300,7 +300,11 @@ def golden_responses(caller: ApplicationCaller, rtol: float) -> Outcome:
 def round_trip(
     caller: ModelCaller, model: object, names: tuple[str, str], timeout: float | None, rtol: float
 ) -> Outcome:
-    """Test that the model saved here and loaded in a new process gives the same answers."""
+    """Test that the model saved here and loaded in a new process gives the same answers.
+
+    `names` are the names of the functions that save and load the model. The new process is stopped
+    after `timeout` seconds.
+    """
     first = {method: caller.first_answer(method) for method in caller.methods}
     save, load = names
     n, wrong, differences = caller.n, np.zeros(caller.n, dtype=np.bool_), Differences(rtol)
@@ -499,7 +503,7 @@ def memory(caller: ModelCaller) -> Outcome:
 
 
 def side_effects(caller: Caller, where: Literal["inputs", "state"]) -> Outcome:
-    """Test that no call changed its input, or the state of the process."""
+    """Test that no call changed its input (`where` is "inputs") or the state of the process."""
     if not caller.changes:
         msg = "no call ended"
         raise NotTestedError(msg)

@@ -416,7 +416,10 @@ class Latency(Gate):
 
 
 def _remedy(series: Latencies, needed: int) -> str:
-    """Return a clause on how many calls would be enough, and on the option that sets them."""
+    """Return a clause that `needed` calls would be enough to decide.
+
+    If the calls were timed, it names the option that sets their number.
+    """
     text, timing = enough(needed, "calls"), series.measured and series.measured.timing
     if timing:
         took = format_number(float(timing.service.mean()) * needed, "s")

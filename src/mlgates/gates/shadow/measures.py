@@ -75,8 +75,9 @@ class Measure(NamedTuple):
 
 
 def disagreement_of(requests: Requests, rtol: float, name: str) -> MeasureSlice:
-    """Return a function that measures the share of requests with another answer in a slice.
+    """Return a function that measures the share of requests with different answers in a slice.
 
+    Answers are compared with the relative tolerance `rtol`, and `name` is the column that has them.
     Requests to which production gave no answer can't be compared and are dropped.
     """
     same = same_answers(requests.candidate, requests.production, rtol)

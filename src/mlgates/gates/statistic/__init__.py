@@ -412,7 +412,10 @@ class Statistic(Gate):
     def _change(
         self, metric: str, limit: Limit, group: str | None, ours: Estimate, theirs: Estimate
     ) -> _Claim:
-        """Return what is needed to check the change of the statistic in one group of rows."""
+        """Return what is needed to check the change of the statistic in one group of rows.
+
+        `ours` is the estimate in the data, and `theirs` that in the reference.
+        """
         claim = _Claim(group, ours, theirs, None, limit, lambda _: None, "")
         if theirs.value is None:
             return claim._replace(insufficient="the reference has no values here")
@@ -486,7 +489,10 @@ class Statistic(Gate):
         )
 
     def _said(self, measured: Measurement, claim: _Claim, unit: Unit, *, is_change: bool) -> str:
-        """Return a sentence on what was measured."""
+        """Return a sentence on what was measured.
+
+        With `is_change` the value is a change, and the sentence also gives both estimates.
+        """
         ours, theirs, limit = claim.ours, claim.theirs, claim.limit
         own: Unit = {"rate": "share", "rows": "rows"}.get(self.of, "")  # type: ignore[assignment]
         what = "`rows`" if self.of == "rows" else f"`{self.of}` of `{self._subject}`"
