@@ -296,7 +296,7 @@ def test_a_gate_that_judges_no_rows_names_those_that_do(gate):
             mg.Freshness("y", max_age="1h"),
             (
                 "`y` has type float64 (Arrow double), expected timestamps or dates; convert "
-                "epochs, with their unit, to timestamps when the table is loaded"
+                "epoch times, with their unit, to timestamps when the table is loaded"
             ),
         ),
     ],

@@ -7,7 +7,7 @@ calls.
 
 ``--decisions 10`` measures scikit-learn models instead: how often and how soon the default options
 decide, with a limit three times above and three times below the quantile of as many calls as fit
-into 20 seconds just before. ``--busy`` keeps all processors busy by other processes meanwhile.
+into `--seconds` just before. ``--busy`` keeps all processors busy by other processes meanwhile.
 """
 
 import argparse
@@ -251,7 +251,7 @@ def busy(processes: int) -> Iterator[None]:
             loop.wait()
 
 
-def decisions(repeats: int) -> None:
+def decisions(repeats: int, seconds: float) -> None:
     """Print how often and how soon `Latency` decides on models of scikit-learn."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
@@ -270,7 +270,7 @@ def decisions(repeats: int) -> None:
             counts = {3.0: Counter[str](), 1 / 3: Counter[str]()}
             spent: dict[float, list[float]] = {factor: [] for factor in counts}
             for _ in range(repeats):
-                true = true_quantile(model, X, name)
+                true = true_quantile(model, X, name, seconds)
                 for factor, verdicts in counts.items():
                     start = time.perf_counter()
                     result = mg.Latency(name, at_most=factor * true).run(model=model, X=X)
@@ -283,7 +283,7 @@ def decisions(repeats: int) -> None:
                 print(f"| {' | '.join([title, name, limit, *given, *times])} |", flush=True)
 
 
-def true_quantile(model: object, X: np.ndarray, name: str, seconds: float = 20.0) -> float:
+def true_quantile(model: object, X: np.ndarray, name: str, seconds: float) -> float:
     """Return the quantile of as many calls as fit into so many seconds."""
     took, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end and len(took) < MANY:
@@ -303,13 +303,16 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--decisions", type=int, metavar="N", help="measure models N times instead")
     parser.add_argument(
+        "--seconds", type=float, default=20.0, help="of calls for the true quantile of a model"
+    )
+    parser.add_argument(
         "--busy", action="store_true", help="with other processes on all processors"
     )
     given = parser.parse_args()
     if given.decisions:
         processors = os.cpu_count() or 1
         with busy(processors if given.busy else 0):
-            decisions(given.decisions)
+            decisions(given.decisions, given.seconds)
         print(f"\nload of {processors} processors at the end: {os.getloadavg()[0]:.1f}")
         return
     began = time.perf_counter()
