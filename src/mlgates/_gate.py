@@ -371,7 +371,9 @@ class FunctionGate(Gate):
 
     info = GateInfo(
         summary="whatever the function checks",
-        metrics={"`value`": "the number that the function returned; 0 for True and 1 for False"},
+        metrics={
+            "`value`": "the number that the function returned; 0 if it returned True, 1 if False"
+        },
         fewest_rows="one value",
         needs="its parameters without a default",
         uses="its parameters with a default",

@@ -76,7 +76,7 @@ _DECLARED = (
     EvidenceName(
         "candidate_log",
         "table",
-        "requests sent to the candidate in parallel, and its answers",
+        "requests that were also sent to the candidate, and its answers",
         aliases=("shadow_log",),
     ),
     _production("production_log", "table", "the same requests, and the answers of production"),

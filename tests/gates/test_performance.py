@@ -288,7 +288,7 @@ RESTS = {
     "precision_weighted": (lambda cells: cells.sum(0).min(), "rows predicted as a class"),
     "f1_macro": (
         lambda cells: cells.sum() - cells.diagonal().max(),
-        "rows of a class, true or predicted",
+        "rows whose true or predicted label is the class",
     ),
     "matthews_corrcoef": (lambda cells: cells.sum(1).min(), "rows outside the largest class"),
 }
@@ -349,7 +349,7 @@ def test_rows_behind_a_metric_are_counted_by_weights():
     result = gate.run(**given, sample_weight=heavy)
     assert "3 positives in `y_true`, at least 10 are needed" in result.reason
     result = mg.Performance("f1_macro", at_least=0.5).run(**given, sample_weight=heavy)
-    assert "3 rows of a class, true or predicted" in result.reason
+    assert "3 rows whose true or predicted label is the class" in result.reason
 
 
 def test_classes_weighted_by_rows_may_be_small():

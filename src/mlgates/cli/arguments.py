@@ -22,8 +22,8 @@ OTHERS = tuple(each.name for each in _GIVEN if each.name not in (*TABLES, *COLUM
 
 #: Options of `mlgates canary` that are options of `Canary`, with their help.
 CANARY = {
-    "max_increase": "how much more frequent each event may be; 0.5 if not given",
-    "max_decrease": "for events that are wanted, how much rarer each may be",
+    "max_increase": "largest increase of the rate of events, relative to production; 0.5 if not given",
+    "max_decrease": "largest decrease of the rate of wanted events, relative to production",
     "min_requests": "requests that each model needs for a PASS; 1000 if not given",
     "rollback_error": "largest probability of a wrong FAIL; 0.01 if not given",
     "promote_error": "largest probability of a wrong PASS; 0.05 if not given",

@@ -145,7 +145,7 @@ class History:
         return iter([self._reports[at] for at in self.times])
 
     def at(self, at: datetime) -> Report | None:
-        """Return the report of the window that this time identifies; None if there is none."""
+        """Return the report that was appended with exactly this time; None if there is none."""
         self._read()
         return self._reports.get(aware("at", at))
 

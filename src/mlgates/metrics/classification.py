@@ -550,7 +550,7 @@ _TRUE = Support(lambda cells: cells.sum(1), "rows of a class")
 _PREDICTED = Support(lambda cells: cells.sum(0), "rows predicted as a class")
 _EITHER = Support(
     lambda cells: cells.sum(1) + cells.sum(0) - np.diagonal(cells),
-    "rows of a class, true or predicted",
+    "rows whose true or predicted label is the class",
 )
 # classes are weighted by their rows, so only the largest class must not be nearly all rows
 _OUTSIDE = Support(lambda cells: cells.sum() - cells.sum(1), "rows outside the largest class")

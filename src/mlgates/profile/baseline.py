@@ -291,7 +291,9 @@ class Baseline:
         check_names(names)
         rows = whole(given["rows"], "rows")
         if rows < 1 or any(column.rows != rows for column in columns.values()):
-            msg = f"`rows` must be the number of rows of each column, got {given['rows']!r}"
+            msg = (
+                f"`rows` must equal the number of rows that every column has, got {given['rows']!r}"
+            )
             raise EvidenceError(msg)
         texts = (text(given[key], key) for key in ("fingerprint", "created"))
         return cls(rows, columns, kept, *texts, moments=moments)

@@ -254,7 +254,7 @@ class Missing(_RuleCounter):
     """
 
     def count(self, batch: BatchView) -> Violations:
-        """Count the missing rows of one batch."""
+        """Count the rows of one batch in which the column has no value."""
         view = batch[self.column]
         if view.missing == 0:
             return Violations(0, view.rows)
@@ -651,12 +651,12 @@ def current_counter(
 
 
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
-    """Return whether a reference is too small to cut the cells of a test at its quantiles alone.
+    """Return whether the bins of a test must be cut at quantiles of both tables together.
 
-    `side` is the reference's distribution, and `edges` are its quantiles. In a small sample, some
-    of many equally frequent values are by chance so frequent that each fills a cell (bin). Such a
-    value would be a cell of its own, and its share would seem to have dropped in the data. For such
-    a reference, the cells are therefore cut at quantiles of both tables together.
+    That is so if the reference is small. Suppose that a column has many values of equal frequency.
+    In a small reference, a few of them are more frequent by chance, and each gets a bin of its own.
+    In the data its share falls back to normal, which would look like drift. `side` is the
+    reference's distribution, and `edges` are its quantiles.
     """
     if not isinstance(side, Ordered):
         return False

@@ -337,16 +337,16 @@ def _group_starts(pooled: Counts, enough: float) -> Counts:
 
 
 def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> float:
-    """Return an upper bound of the p-value of the most uneven cell; 1 if the bound exceeds 0.00001.
+    """Return an upper bound of the p-value of the cell in which two samples differ most.
 
-    The most uneven cell is the one in which the shares of the two samples differ most, compared
-    with what chance explains. The result is at least the probability that two samples of one
-    distribution have any cell that is as uneven.
+    The result is at least the probability that two samples of one distribution differ as much in
+    any cell. It is 1 if the bound exceeds 0.00001, because a bound is too coarse there: it serves
+    to find extreme differences, which a test of merged cells would hide.
 
     Parameters
     ----------
     reference, current : numpy.ndarray of int64, shape (k,)
-        Counts of some cells.
+        Counts of the cells to compare; other cells of the samples need not be given.
     m, n : int
         Number of values of the reference and of the current sample.
 

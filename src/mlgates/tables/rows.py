@@ -167,10 +167,11 @@ class Rows:
 
 
 def rows_like(value: Any, *, request: bool = False) -> Rows:
-    """Wrap a container of rows; with `request`, the value is one raw request.
+    """Wrap a container of rows, so that rows can be taken from it.
 
-    Files, DuckDB relations and streams are read into an Arrow table. Raises EvidenceError for
-    values without rows.
+    With `request`, the value is a single request as an application receives it, of any type; it is
+    kept as it is. Otherwise files, DuckDB relations and streams are read into an Arrow table.
+    Raises EvidenceError for values without rows.
     """
     if request:
         return Rows(value, request=True)

@@ -108,7 +108,10 @@ def read_columns(parts: Iterable[Part], columns: Iterable[str], schema: TableSch
 
 
 def _rows_by_key(part: Part, table: pa.Table, source: Source) -> dict[tuple[object, ...], Source]:
-    """Return a table with the rows of each group, by the values that the group has in common."""
+    """Split a table into groups: return a source of the rows of each group, by its key.
+
+    The key of a group are its values in the columns that the table is grouped by.
+    """
     views = {name: ColumnView(table[name], source.schema[name]) for name in table.column_names}
     batch = BatchView(views, rows=len(table))
     numbers, keys = group_keys(batch, part.by, part.slice, part.read)

@@ -402,10 +402,10 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
 
 
 def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> ColumnDrift:
-    """Return the change that the slice `group` has rows in one table only.
+    """Return the drift of a slice that has rows in only one of the two tables.
 
-    The change is undefined if the slice has no rows in either table. `rows` are the numbers of rows
-    of the slice in the data and in the reference, and `totals` those of the whole tables.
+    It is undefined if the slice, called `group`, has rows in neither table. `rows` are the numbers
+    of rows of the slice in the data and in the reference, and `totals` those of the whole tables.
     """
     (k, before), (n, m) = rows, totals
     sides = (np.array([part, whole - part]) for part, whole in ((before, m), (k, n)))
@@ -480,7 +480,7 @@ def decide_columns(
             group=drift.group,
             unit=unit,
             said=drift.reason if drift.group is None else f"where {drift.group}, {drift.reason}",
-            summary="rows in one table only" if drift.metric == ABSENT and value == 1 else "",
+            summary="only one table has rows" if drift.metric == ABSENT and value == 1 else "",
             chance=chance,
             remedy=remedy,
         )
