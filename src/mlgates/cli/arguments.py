@@ -22,7 +22,7 @@ OTHERS = tuple(each.name for each in _GIVEN if each.name not in (*TABLES, *COLUM
 
 #: Options of `mlgates canary` that are options of `Canary`, with their help.
 CANARY = {
-    "max_increase": "largest increase of the rate of events, relative to production; 0.5 if not given",
+    "max_increase": "largest increase of the rate of events, relative to production; default 0.5",
     "max_decrease": "largest decrease of the rate of wanted events, relative to production",
     "min_requests": "requests that each model needs for a PASS; 1000 if not given",
     "rollback_error": "largest probability of a wrong FAIL; 0.01 if not given",
