@@ -460,8 +460,8 @@ def test_event_that_stops_can_fail_and_can_not_pass():
         assert check.verdict is verdict
         assert check.n == 100_000
     assert (
-        "`errors` was counted in only 1 of 2 looks; give its counts for all looks, or "
-        "leave the other looks out (limit: at most 1.5)"
+        "`errors` was counted in only 1 of 2 looks; add its counts to the other looks, "
+        "or leave those looks out (limit: at most 1.5)"
         in mg.Canary("errors").run(traffic=one_look(0, 400).add(**silent)).checks[1].reason
     )
 

@@ -760,7 +760,7 @@ def test_wasserstein_is_undefined_where_values_are_infinite():
     assert (check.verdict, check.value, check.by_chance) == (U, None, False)
     assert check.reason.startswith(
         "`wasserstein` of `x` is undefined (n = 2,000 against 2,000); "
-        "7 values are infinite, 0 in the reference; "
+        "infinite values: 7 in the data, 0 in the reference; "
     )
 
 

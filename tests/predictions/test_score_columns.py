@@ -271,7 +271,9 @@ def test_scores_of_pairs_of_four_labels_are_refused():
     found = refusal(X=table, y_true=true, model=model)
     assert "got one column per pair of labels (6 columns for 4 labels)" in found
     found = refusal(y_true=true, y_score=np.zeros((40, 6)))
-    assert found.endswith("; for scores of pairs of classes set decision_function_shape='ovr'")
+    assert found.endswith(
+        "; if these are scores of pairs of classes, set decision_function_shape='ovr'"
+    )
 
 
 def test_three_columns_of_an_unknown_model_must_agree_with_its_predictions(three):

@@ -257,7 +257,7 @@ class Canary(Gate):
             gap = ""
             if len(counted) < len(looks):
                 gap = f"`{event}` was counted in only {len(counted):,} of {len(looks):,} looks"
-                gap += "; give its counts for all looks, or leave the other looks out"
+                gap += "; add its counts to the other looks, or leave those looks out"
             yield self._check(_Event(event, counted, noun, wrong, gap, traffic.stage_starts))
 
     def note(self, evidence: Evidence) -> str:

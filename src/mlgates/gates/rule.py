@@ -84,7 +84,7 @@ class Rule(Gate):
     info = GateInfo(
         summary="a condition on the columns of each row, also by slice",
         metrics={"`rule`": "share of the rows"},
-        fewest_rows="one row that is true or false",
+        fewest_rows="one row with an answer, that is, true or false",
     )
     condition: str | Callable[..., object]
     _: KW_ONLY

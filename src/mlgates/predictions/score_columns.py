@@ -76,7 +76,7 @@ def arrange_scores(name: str, scores: Scores, classes: Classes, order: Labels | 
             f"{len(labels)} labels ({list_labels(labels)})"
         )
         if width == len(labels) * (len(labels) - 1) // 2:
-            msg += "; for scores of pairs of classes set decision_function_shape='ovr'"
+            msg += "; if these are scores of pairs of classes, set decision_function_shape='ovr'"
         elif given:
             msg += "; the columns must be in this order"
         raise EvidenceError(msg)

@@ -430,7 +430,7 @@ class Frequencies(State):
                 try:
                     arrays = [array.cast(wide) for array in arrays]
                 except pa.ArrowInvalid as error:
-                    msg = f"counts cannot be added: {wide} does not represent all their values"
+                    msg = f"tables cannot be merged: {wide} does not hold the values of both"
                     raise EvidenceError(msg) from error
             values = pa.chunked_array(arrays)
             encoded = encoding.encode(values)

@@ -43,9 +43,9 @@ class GroupedStates(State):
     groups: tuple[GroupState, ...] = ()
 
     def merge(self, other: "GroupedStates", shift: int = 0) -> "GroupedStates":  # noqa: ARG002
-        """Return the states of these rows followed by those of `other`.
+        """Return the states of all groups of both; those of groups with equal keys are merged.
 
-        The states of groups with equal keys are merged.
+        The rows of `other` follow the rows of this state; `shift` is not used.
         """
         merged = {group.key: group for group in self.groups}
         for group in other.groups:

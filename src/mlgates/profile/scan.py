@@ -207,10 +207,10 @@ class Profile:
 
         Of each column it covers the name, the kind, the numbers of nulls, NaNs and infinities, the
         extremes and the checksum. It does not depend on the container, the order of the rows, or
-        the widths of numbers. Some changes are not detected: values that change rows within a
-        column, bytes that change places in a text before its last eight, nested values, 1 of 1,600
-        changes of the last bit of a float, and 1 of 2**31 pairs of floats that exchange their
-        signs.
+        the widths of numbers. These changes are not detected: a value of a column moves to
+        another row; nested values change; two bytes of a text are swapped, and neither is among its
+        last eight. Of the changes of the last bit of a float, 1 in 1,600 is not detected, and of
+        the exchanges of the signs of two floats, 1 in 2**31.
         """
         seen: list[object] = []
         for column in self.columns.values():

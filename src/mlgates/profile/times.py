@@ -175,7 +175,7 @@ class TimestampState(State):
     pending: tuple[Ticks, ...] = field(default=(), repr=False)
 
     def merge(self, other: "TimestampState", shift: int = 0) -> "TimestampState":  # noqa: ARG002
-        """Return the state of the timestamps of both states together."""
+        """Return the state of the timestamps of both states together; `shift` is not used."""
         spans, pending = Spans(*self.spans), (*self.pending, *other.pending)
         if self.longest is not None:
             if len(other.spans[0]):

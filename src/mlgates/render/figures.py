@@ -284,7 +284,10 @@ def cells(check: Check) -> tuple[Cell, ...]:
 
 
 def _entries(check: Check, detail: str, name: str) -> list[tuple[str, Mapping[str, object]]]:
-    """Return the mappings in the list `detail` of a check's details, with distinct labels."""
+    """Return the mappings in the list ``details[detail]`` of a check, each with its label.
+
+    The label is the value of the key `name` in the mapping. Equal labels are made distinct.
+    """
     listed = check.details.get(detail)
     entries = []
     for item in listed if isinstance(listed, tuple | list) else ():

@@ -89,8 +89,9 @@ def computed(answer: Any) -> Any:
 def _read(answer: Any) -> Any:
     """Read the values of an object of another library; return any other object unchanged.
 
-    The first of these forms that the class of the object has is used: a numpy array (copied from
-    another device first), ``to_numpy``, ``to_pandas``, an Arrow stream or array, a sequence.
+    These are tried in order, and the first that the class of the object supports is used: the array
+    protocol of numpy (a tensor on a GPU is copied to this machine before), ``to_numpy``,
+    ``to_pandas``, the stream or array protocol of Arrow, a sequence.
     """
     kind = type(answer)
     if hasattr(kind, "__array__"):

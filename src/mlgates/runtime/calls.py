@@ -142,9 +142,10 @@ def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
 
 
 def _call(model: Any, job: Job, value: Any, rows: int) -> Reply:
-    """Make one call, check the form of the answer, and return the reply without side effects.
+    """Make one call, check the form of the answer, and return the reply.
 
-    `rows` is the expected number of rows of the answer.
+    The reply says nothing yet about side effects of the call; the caller adds them. `rows` is the
+    expected number of rows of the answer.
     """
     with suppress_errors() as caught:  # any exception of a model is a result
         if job.method == "application":

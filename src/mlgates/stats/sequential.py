@@ -49,7 +49,11 @@ def ratio_log_e(
     *,
     side: Side,
 ) -> float:
-    r"""Return the log e-value that a ratio of event rates is greater, or less, than a number.
+    r"""Return the log e-value against the hypothesis that a ratio of rates is at most `ratio`.
+
+    The ratio is the rate of the candidate divided by that of production. With ``side="less"``, the
+    hypothesis is that it is at least `ratio`. Counts are given by look: a look is a stretch of time
+    with one share of the traffic.
 
     Given an event, its arm is random: with share :math:`\rho` and ratio :math:`r` it is the
     candidate with probability :math:`\theta(r) = \rho r / (\rho r + 1 - \rho)`, whatever the base
@@ -226,11 +230,11 @@ def ratio_scale_needed(
 
 
 def _scale_needed(slopes: Floats, e_value: float) -> float | None:
-    """Return by which factor the counts must grow until a mean of likelihood ratios is an e-value.
+    """Return by which factor the counts must grow until the e-value reaches `e_value`.
 
-    `slopes`, of shape (32,), are the logarithms of these likelihood ratios for the counts as they
-    are; they grow in proportion to the counts. `e_value` is the e-value to reach. None if no growth
-    is enough.
+    The e-value is the mean of 32 likelihood ratios. Their logarithms grow in proportion to the
+    counts; `slopes`, of shape (32,), are these logarithms for the present counts. The result is
+    None if no growth is enough.
     """
     wanted, rising = math.log(e_value), slopes > 0
     if not rising.any():

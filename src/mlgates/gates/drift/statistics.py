@@ -278,8 +278,8 @@ def column_drift(
     reason = f"`{name}` of `{reference.field.name}` is {shown} (n = {n:,} against {m:,})"
     if math.isnan(value) and reference.infinite + data.infinite:
         reason += (
-            f"; {data.infinite:,} values are infinite, {reference.infinite:,} in the reference; "
-            "'ks' allows infinite values"
+            f"; infinite values: {data.infinite:,} in the data, {reference.infinite:,} in the "
+            "reference; 'ks' allows them"
         )
     described = _described_cells(pair, significance)
     details = {"n_reference": m, "p_value_alone": statistic.p_value, "cells": described}

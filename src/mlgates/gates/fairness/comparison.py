@@ -304,7 +304,8 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
 
     With ``f`` times the rows, the interval of a value at the distance ``d`` from its limit excludes
     the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. If the value is within the
-    limit, a PASS needs all other values within it as well, so `farthest` is subtracted too. Because
+    limit, a PASS needs the intervals of all values within the limit, so `farthest`, the median of
+    the largest deviation of them, is subtracted too. Because
     ``d`` is estimated, the probability is averaged over a normal distribution of ``d``. With the
     returned factor it is about 80 %.
 

@@ -494,7 +494,7 @@ def memory(caller: ModelCaller) -> Outcome:
     calls, left = 2 * _PHASE, _LEFT + _LEFT_A_COLUMN * len(table.names)
     many = f"{calls:,} more calls of {caller.called(method)}"
     if late <= left:
-        return Outcome(f"{many} left no more memory in use", 0, calls)
+        return Outcome(f"memory in use did not grow in {many}", 0, calls)
     if early <= left:
         msg = "memory grew in only some of the calls, so a leak is not certain"
         raise NotTestedError(msg)

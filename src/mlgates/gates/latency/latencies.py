@@ -68,8 +68,9 @@ def quantile_share(given: object) -> Fraction | None:
 class Latencies:
     """Latencies of one model in the order of the calls, and one statistic of them.
 
-    `seconds` are positive, and infinite for a failed call. They include the latencies added for
-    calls that were not sent (`expected_interval`).
+    `seconds` are positive, and infinite for a failed call. With `expected_interval`, they include
+    latencies that the correction for coordinated omission adds: those of calls that a client would
+    have sent while it waited for a slow answer.
     """
 
     seconds: Floats
