@@ -47,8 +47,8 @@ def find(
 ) -> Metric:
     """Return the metric for the option `metric` of a gate, which is a name or a function.
 
-    `owner` is the gate, for messages. `greater_is_better` is the direction of a function or of a
-    metric without one.
+    `owner` is the name of the gate, for messages. `greater_is_better` is for functions, and for
+    metrics that define no direction: whether a greater value is better.
 
     Raises
     ------

@@ -51,8 +51,8 @@ class CountMetric(Metric):
     counted : str
         What the rows in the denominator are called in messages, in the plural.
     undefined_reason : str
-        The reason to report if the metric is undefined; by default that there are none of the rows
-        named by `counted`.
+        The reason to report if the metric is undefined. By default it is "no" followed by
+        `counted`, such as "no rows".
     """
 
     need: Need = "labels"
@@ -383,9 +383,9 @@ class MarginMetric(CountMetric):
         For a mean over the true classes, Tango's intervals of the classes are combined, and
         McNemar's test is made over all classes. Other metrics resample counts.
 
-        In a class of ``n`` rows, let only the candidate get ``b`` rows right and only production
-        ``c`` rows. If the models do not differ, the sum of ``(b - c) / n`` over the classes has the
-        variance ``sum((b + c) / n**2)``.
+        The test uses the sum of ``(b - c) / n`` over the classes. In a class of ``n`` rows, ``b``
+        rows are right for the candidate only, and ``c`` rows for production only. If the models do
+        not differ, the variance of this sum is ``sum((b + c) / n**2)``.
         """
         if self.mean_of != "true":
             return super().change(candidate, production)

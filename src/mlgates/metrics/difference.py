@@ -38,11 +38,11 @@ class Change:
     method : str
         Name of the method that the interval comes from.
     ends : callable
-        Takes a level of confidence and returns the interval; None where there is none.
+        Takes a level of confidence and returns the interval, or None if there is no interval.
     value : float, optional
         The exact difference, where it can be computed without the rounding of a subtraction.
     p_value : float, optional
-        Of the hypothesis that the two models do not differ.
+        The p-value of the hypothesis that the two models do not differ; None without a test.
     details : mapping
         Plain values for the report.
     alike : {"answers", "rankings"} or None

@@ -49,9 +49,10 @@ class FunctionMetric(Metric):
         For each parameter the array of `Outcomes` to pass: "true", "pred", "score" or "weight".
     pos_label : {"no", "fixed", "optional", "required"}
         Whether the function has a parameter for the positive label, and whether it is required.
-        "fixed" if the function is a `functools.partial` that needs no positive label any more.
+        "fixed" if the function is a `functools.partial` that already sets the positive label, or an
+        average over classes that does not use it.
     on_call : callable, optional
-        Called without arguments after each call on resampled rows.
+        Called without arguments after each call of `function` on resampled rows.
     """
 
     function: Function = field(repr=False)
@@ -163,7 +164,10 @@ class FunctionMetric(Metric):
 
 
 def _blocks(draws: int) -> int:
-    """Return the number of blocks of rows for the jackknife, which estimates the skewness."""
+    """Return the number of blocks of rows that the jackknife of a BCa interval leaves out.
+
+    It grows with `draws`, the number of resamples, up to a maximum.
+    """
     return min(_MOST_BLOCKS, draws // _JACKKNIFE)
 
 

@@ -147,8 +147,8 @@ class R2(RowMetric):
 
     It is one minus the sum of squared errors divided by the sum of squared deviations of the true
     values from their mean. The interval is Student's t on the scale of ``log(1 - r2)``; its
-    variance is the sum of squared influences of the rows. For few rows it covers better than
-    resampling.
+    variance is the sum of squared influences of the rows. For few rows, it contains the true value
+    more reliably than an interval from resampling.
     """
 
     need: Need = "values"

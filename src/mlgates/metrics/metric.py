@@ -35,7 +35,11 @@ _BLOCKS = 200
 
 
 class Estimate(NamedTuple):
-    """The value of a metric, its confidence interval, and the method and details of both."""
+    """The value of a metric and its confidence interval.
+
+    `value` is None if the metric is undefined, and `interval` is None if there is none. `method` is
+    the name of the interval's method. `details` are further plain values for the report.
+    """
 
     value: float | None
     interval: tuple[float, float] | None = None
@@ -177,7 +181,10 @@ class Metric(ABC):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowMetric(Metric):
-    """A metric of which two models are compared by resampling rows, not counts or variances."""
+    """A metric that compares two models by resampling rows.
+
+    Other metrics compare them by resampling counts, or by a formula for the variance.
+    """
 
     @abstractmethod
     def of_counts(self, outcomes: Outcomes) -> Statistic:
@@ -262,7 +269,7 @@ class RowMetric(Metric):
 def rows_left(n: int, most: int = _BLOCKS) -> Iterator[Mask]:
     """Yield masks of rows for the jackknife: each one leaves out one block of rows.
 
-    Up to `most` rows, each row is a block of its own.
+    There are `most` blocks. If there are fewer rows than that, each row is a block.
     """
     blocks = np.arange(n) % min(n, most)
     for block in range(min(n, most) if n > 1 else 0):

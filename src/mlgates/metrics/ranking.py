@@ -167,13 +167,14 @@ class AveragePrecision(RowMetric):
     The influence of a row is the derivative of the average precision with respect to the row's
     weight, times that weight. The variance is the sum of the squared influences (infinitesimal
     jackknife). The interval is Student's t on the logit scale, with the size of the smaller class
-    as the number of rows; if that class is small, it covers better than resampling.
+    as the number of rows. If that class is small, this interval contains the true value more
+    reliably than one from resampling.
 
-    If the average precision is 1, this variance is 0. The upper end is then 1, and the lower end is
-    the product of two numbers. The first is Wilson's lower bound of the share of positives that are
-    ranked above all negatives, which was 1 in the data. The second is the precision
-    ``positives / (positives + above)``, where ``above`` is the largest number of negatives that may
-    be ranked above the positives, by Wilson's upper bound of their share, which was 0 in the data.
+    If the average precision is 1, all positives are ranked above all negatives, and this variance
+    is 0. The upper end is then 1, and the lower end is the product of two numbers. The first is
+    Wilson's lower bound of the share of positives that are ranked above all negatives. The second
+    is the precision ``positives / (positives + above)``, where ``above`` is Wilson's upper bound of
+    the number of negatives that are ranked above the positives.
 
     References
     ----------
@@ -211,7 +212,8 @@ class AveragePrecision(RowMetric):
         """Compare two models by the bootstrap of the rows.
 
         If both models put all pairs of a positive and a negative row in the same order, the
-        difference is 0, and the interval follows from how far the rows moved.
+        difference is 0. Its interval is then computed by `_no_discordance`, from the class sizes
+        and from how much the two ranks of a row differ on average.
         """
         true, score, weight = _binary(self.name, candidate)
         other_score = scores(production)
@@ -304,12 +306,13 @@ def _no_discordance(
 ) -> Change:
     """Return a change of 0, for scores that order all pairs of a positive and a negative row alike.
 
-    In other data, a row that moved past rows of its own class could also move past rows of another
-    class. The interval is therefore not empty. It is computed from the class sizes: by `widest`, a
-    name and a function from a confidence level to an interval, or by default as Tango's interval of
-    a difference without discordant rows in the smallest class. Each end is at most as far from 0 as
-    the rows moved on average: the mean difference of a row's ranks, divided by the number of rows.
-    If even one pair in another order would change the area by more than this distance, both ends
+    The two scores may order rows of one class differently. In other data, such rows could also
+    change their order with rows of another class, so that the interval is usually wider than 0. It
+    is computed from the class sizes. `widest` is the name of a method, and a function from a
+    confidence level to its interval. The default is Tango's interval of a difference without
+    discordant rows, for the number of rows of the smallest class. Each end is at most as far from 0
+    as the rows moved: the mean difference of a row's two ranks, divided by the number of rows. If
+    this distance is less than the change of the area by a single pair in another order, both ends
     are 0.
     """
     method, ends_by_size = widest or ("Tango", tango_ends(0, 0, min(sizes)))
@@ -368,7 +371,10 @@ def _on_logits(share: float, half_width: float) -> tuple[float, float]:
 
 
 def _inflation(sizes: tuple[float, ...]) -> float:
-    """Return the factor ``n / (n - 1)`` for the smallest class; NaN if it has one row."""
+    """Return the factor ``n / (n - 1)`` that makes a variance unbiased; NaN if ``n`` is at most 1.
+
+    ``n`` is the number of rows of the smallest class.
+    """
     return min(sizes) / (min(sizes) - 1) if min(sizes) > 1 else math.nan
 
 
@@ -420,10 +426,10 @@ class CalibrationError(RowMetric):
     the row, and the share is that of rows whose predicted class is right.
 
     The value is too large on average, and the value of a resample of the rows is too large by about
-    twice as much. The basic bootstrap interval corrects for that: it reaches from twice the value
-    minus the upper quantile of the resamples' values, to twice the value minus their lower
-    quantile. The lower end is at most the value minus the error that perfectly calibrated
-    probabilities would have by chance.
+    twice as much. The basic bootstrap interval corrects for that. Its lower end is twice the value
+    minus the upper quantile of the resamples' values, and its upper end is twice the value minus
+    their lower quantile. The lower end is reduced further, if necessary, to the value minus the
+    error that perfectly calibrated probabilities would have by chance.
     """
 
     need: Need = "probabilities"

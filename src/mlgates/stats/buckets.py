@@ -2,8 +2,8 @@
 
 A grid assigns each number to one of 65,536 buckets. A larger number is never in a lower bucket, so
 cumulated counts of buckets are exact values of the distribution function. Only the few buckets that
-a result depends on are opened, that is, their values are sorted. This takes about a quarter of the
-time of sorting all of a million doubles, on processors that have no instructions for sorting.
+a result depends on are opened, that is, their values are sorted. For a million doubles this takes
+about a quarter of the time of sorting all of them, on processors without instructions for sorting.
 """
 
 import math
@@ -258,13 +258,12 @@ class Bucketed:
 
 
 def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
-    """Return the KS distance at ends of buckets, and the buckets inside which it may be larger.
+    """Return the largest distance at bucket ends, and the buckets that may contain a larger one.
 
-    Both samples are counted in the same grid. The first item is the largest distance at the end of
-    any bucket. A distance is a whole number, ``n * m * |F - G|``, for the distribution functions
-    ``F`` and ``G`` of the samples and their sizes ``n`` and ``m``. The second item has the numbers
-    of the buckets inside which the distance may exceed the first item: inside a bucket, ``F - G``
-    is at most ``F`` at its end minus ``G`` at its start.
+    Both samples are counted in the same grid. ``F`` and ``G`` are their distribution functions, and
+    ``n`` and ``m`` are their sizes. A distance is the whole number ``n * m * |F - G|`` at one
+    place. The second item has the numbers of the buckets. They are found by a bound: inside a
+    bucket, ``F - G`` is at most ``F`` at its end minus ``G`` at its start, and likewise ``G - F``.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = f - g

@@ -162,12 +162,12 @@ def ratio_interval(
 
 
 def _bound(value: float, end: float, other: float, ends: Interval, side: int) -> float:
-    """Return the ratio ``r`` at which ``value - r * other`` is as far from 0 as the ends are.
+    """Return one end of the interval of `ratio_interval`: a ratio that is just not excluded.
 
-    This ratio is one end of the interval of `ratio_interval`: the lower one for a `side` of -1, the
-    upper one for 1. `end` is an end of the interval of `value`, and `ends` are those of the
-    interval of `other`. The result solves ``(value - r other)**2 = (value - end)**2 + r**2 (other -
-    x)**2``, where ``x`` is the first of `ends` for a ratio below 0, and the second for one above 0.
+    It is the lower end if `side` is -1, and the upper end if `side` is 1. `end` is the lower or
+    upper end of the interval of `value`, and `ends` are both ends of the interval of `other`. The
+    result ``r`` solves ``(value - r other)**2 = (value - end)**2 + r**2 (other - x)**2``. There
+    ``x`` is the first of `ends` if `end` is below 0, and otherwise the second.
     """
     x = ends[end >= 0]
     a, b, c = x * (2 * other - x), value * other, end * (2 * value - end)

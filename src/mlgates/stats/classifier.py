@@ -18,7 +18,10 @@ _PERMUTED = 2_000
 
 
 class ClassifierTest(NamedTuple):
-    """The result of `classifier_test`; all are NaN if a fold has rows of one table only."""
+    """The result of `classifier_test`.
+
+    All fields are NaN if the rows of a fold, or the rows outside it, are all from one table.
+    """
 
     #: mean of the folds' areas under the ROC curve, on rows that were not trained on
     area: float

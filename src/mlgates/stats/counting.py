@@ -352,8 +352,8 @@ def edges_at(
     bins : int
         Number of cells of equal share.
     neighbours : tuple of numpy.ndarray, shape (k,), optional
-        The next smaller and the next greater value of the sample, infinite where there is none. If
-        given, edges have a `reach`.
+        For each quantile, the next smaller and the next greater value of the sample, infinite where
+        there is none. If they are given, the field `reach` of the edges is computed from them.
     """
     distinct = np.isfinite(quantiles)
     distinct[1:] &= quantiles[1:] != quantiles[:-1]
@@ -408,9 +408,9 @@ def stored_edges(points: Values, low: Counts, high: Counts, ends: Ends, bins: in
     """Compute the result of `quantile_edges` from stored counts, without the reference's values.
 
     `low` and `high` are the numbers of values below each point, and up to it. `ends` has the number
-    of all values and of infinite ones, and `bins` is the number of cells of equal share. The
-    sorted, distinct points must include the finite quantiles at ``i / bins``; the quantiles at
-    ``i / (k * bins)`` do so for any whole ``k``.
+    of all values and of infinite ones, and `bins` is the number of cells of equal share. The points
+    must be sorted and distinct, and must include all finite quantiles at ``i / bins``. Quantiles at
+    a multiple of `bins`, such as at ``i / (10 * bins)``, include them.
 
     Examples
     --------
@@ -554,13 +554,13 @@ def tally(values: Values, points: Values) -> tuple[Counts, Counts]:
 def category_cells(
     reference: Counts, current: Counts, unseen: npt.ArrayLike = (), *, together: bool = True
 ) -> Cells:
-    """Return the counts of two samples per category, and one more cell for unseen categories.
+    """Return the counts of two samples per category, also of categories the reference lacks.
 
-    Unseen categories are those of the current sample that the reference lacks. They can be merged
-    into one cell (``together=True``), but not for a test. The merged cell is always empty in the
-    reference, so a test would reject too often: of 1,000 equally frequent categories, many that are
-    missing in 1,000 rows appear in the next 200. For a test, each of these categories must be a
-    cell of its own (``together=False``).
+    Categories of the current sample that the reference lacks are called unseen. To measure a
+    distance, they are merged into one cell (``together=True``). For a test, each of them must be a
+    cell of its own (``together=False``), because a merged cell would make the test reject too
+    often: of 1,000 equally frequent categories, many are missing in the 1,000 rows of a reference,
+    and some of these appear in the next 200 rows.
 
     Parameters
     ----------

@@ -32,12 +32,12 @@ _CHANGED = math.log(1e5)
 def cells_together(reference: Counts, current: Counts, bins: int) -> Cells:
     """Return the cells (bins) of a test, cut at quantiles of both samples together.
 
-    In a small sample, some values are by chance so frequent that each fills a cell. If the cells
-    were cut at quantiles of one sample only, such a value would be a cell of its own and would seem
-    rarer in the other sample. Here a value is a cell of its own in two cases. In the first, its
-    share of both samples together is at least half that of a cell. In the second, its counts in the
-    two samples differ more than chance explains. The values between two neighbouring points become
-    a cell of their own in the second case only.
+    A cell contains a range of values, or a single value. In a small sample, some values are
+    frequent by chance. If the cells were cut at quantiles of this sample only, such a value would
+    get its own cell and would seem rarer in the other sample. A value therefore gets its own cell
+    only if its share of both samples together is at least half that of a cell, or if its counts in
+    the two samples differ more than chance explains. The values between two neighbouring points get
+    their own cell only if their counts differ more than chance explains.
 
     Parameters
     ----------

@@ -67,9 +67,9 @@ class Moments(NamedTuple):
     ) -> "Moments":
         """Return the moments of finite integers or floats.
 
-        With `squares`, the exact sum of the squares and the powers up to the sixth are computed,
-        too. `total` is the exact sum, to be given if `values` are rounded and the caller knows the
-        sum of the original values.
+        With ``squares=True``, the exact sum of the squares and the sums of the powers up to the
+        sixth are computed, too. `total` is the exact sum of the original values, to be given if
+        `values` are rounded. By default it is the sum of `values`.
         """
         sample = cls(squares=Fraction(0) if squares else None)
         for start in range(0, len(values), _BLOCK):
@@ -89,7 +89,7 @@ class Moments(NamedTuple):
 
     @property
     def variance(self) -> float:
-        """The variance with the divisor n - 1, exact up to one rounding if squares were added."""
+        """The variance with the divisor n - 1; rounded only once if `squares` is not None."""
         return self.without_squares().powers[0] / (self.n - 1) if self.n > 1 else math.nan
 
     @property
@@ -195,7 +195,10 @@ def _exact_sum(numbers: Floats) -> Fraction:
 
 
 def _exact_squares(numbers: Floats) -> Fraction:
-    """Return the exact sum of the squares of doubles, from squares and their rounding errors."""
+    """Return the exact sum of the squares of doubles.
+
+    It is the sum of the rounded squares plus the sum of their rounding errors, both exact.
+    """
     numbers, power = _scaled(numbers)
     high = numbers * _SPLIT
     high -= high - numbers

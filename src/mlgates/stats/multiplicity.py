@@ -50,15 +50,16 @@ def holm_levels(
     Parameters
     ----------
     beyond : sequence of callable
-        For each claim, takes a level and returns whether the interval at that level proves it.
+        One function per claim. It takes a confidence level and returns whether the interval at that
+        level proves the claim.
     confidence : float
         Level of all claims together.
 
     Returns
     -------
     tuple of float
-        For each claim, the last level at which it was tested; `confidence` for a claim that is not
-        even proved at the level `confidence`.
+        For each claim, the last level at which it was tested. It is `confidence` for a claim that
+        cannot be proved even at that level.
 
     References
     ----------

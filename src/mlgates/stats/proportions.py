@@ -458,8 +458,9 @@ def _range_parts(q: float) -> tuple[Floats, Floats, Floats]:
 def range_quantile(significance: float, k: int) -> float:
     """Return the range that k independent standard normals exceed with this probability.
 
-    It is the inverse of `range_sf`, for `k` of at least 2. Newton's method on the logarithm of
-    `range_sf`, which is concave, descends from Bonferroni's bound without passing the quantile.
+    It is the inverse of `range_sf`, for `k` of at least 2. It is computed by Newton's method on the
+    logarithm of `range_sf`, beginning at Bonferroni's bound, which is too large. The logarithm is
+    concave, so that each step comes closer to the quantile and none goes below it.
 
     References
     ----------
@@ -526,9 +527,9 @@ def group_level(confidence: float, k: int) -> float:
 def pair_pvalues(p_values: npt.ArrayLike, k: int) -> Floats:
     """Return two-sided p-values of pairs of k groups, adjusted for all pairs.
 
-    Each p-value is converted to a normal quantile, and that to the probability that the studentized
-    range of k equal groups is at least as large (Tukey). Two groups need no adjustment; NaN stays
-    NaN.
+    Tukey's method: each p-value is converted to the distance between two groups that it belongs to.
+    The adjusted p-value is the probability that the largest distance among k equal groups is at
+    least as large. Two groups need no adjustment. NaN stays NaN.
 
     References
     ----------

@@ -1,9 +1,10 @@
 """Quantiles of latencies with distribution-free intervals, for calls that may be autocorrelated.
 
-The interval of a quantile is a pair of order statistics, chosen by the binomial distribution. It is
-consistent with Clopper and Pearson's interval of the share of calls beyond a limit: the upper end
-is within the limit exactly if that share is significantly small enough. Successive calls are seldom
-independent, so the effective number of calls is used in the binomial distribution.
+The interval of a quantile is a pair of order statistics, chosen by the binomial distribution. It
+agrees with Clopper and Pearson's interval of the share of calls beyond a limit. For the quantile at
+99 %, for example, the upper end is within the limit exactly if that interval shows that at most 1 %
+of calls are beyond the limit. Successive calls are seldom independent, so the effective number of
+calls is used in the binomial distribution.
 """
 
 import math
@@ -152,7 +153,8 @@ class Dependence(NamedTuple):
     `lag_1` is the autocorrelation of successive calls. `inflation` is the factor by which
     dependence increases the variance of a share of the calls. `effective` is the number of calls
     divided by that factor: so many independent calls would give the same variance.
-    `effective_beyond` is computed in the same way, but only from which calls exceed a quantile.
+    `effective_beyond` is such a number, too, but it ignores the latencies themselves: it is
+    computed only from whether each call exceeds a quantile.
     """
 
     lag_1: float
@@ -178,8 +180,9 @@ def dependence(values: Floats, share: float, confidence: float = 0.95) -> Depend
     Dependence
         `lag_1` is the autocorrelation of the ranks of successive calls, 0 if all are equal.
         `inflation`, at least 1, is the factor by which dependence increases the variance of a
-        share. `effective` is the number of calls divided by it, at least 1. `effective_beyond` is
-        the same for the series of calls beyond quantiles alone.
+        share. `effective` is the number of calls divided by `inflation`, at least 1.
+        `effective_beyond` is computed in the same way, but without the first of the four series in
+        the notes, the ranks.
 
     Notes
     -----
@@ -279,7 +282,7 @@ def quantile_interval(
     share : float
         Share of the quantile, from 0 to 1.
     effective : int
-        Number of independent values that these are worth, see `dependence`.
+        Number of independent values that would give as exact a quantile, see `dependence`.
     confidence : float
         Level of the interval.
 

@@ -64,10 +64,10 @@ def delong(
     """Return the areas under the ROC curves of k scores, and DeLong's covariance matrix.
 
     The placement of a positive row is the share of negative rows with a lower score; that of a
-    negative row is the share of positive rows with a higher score. The covariance is that of the
-    placements of the positive rows divided by their number, plus that of the placements of the
-    negative rows divided by theirs. With weights, each placement is weighted, and each product of
-    two placements has the square of the weight. Equal weights change nothing, and rows of weight 0
+    negative row is the share of positive rows with a higher score. In each class, the covariance
+    matrix of the placements is divided by the number of rows of the class. The result is the sum of
+    these two matrices. With weights, the mean placement of a class is weighted, and a row counts in
+    the covariance with the square of its weight. Equal weights change nothing, and rows of weight 0
     do not count.
 
     Parameters
@@ -400,9 +400,9 @@ def auc_influence(true: npt.ArrayLike, score: Floats, weight: Floats) -> tuple[f
     """Return the area under the ROC curve, and the influence of each row on it.
 
     The influence of a row is the derivative of the area with respect to the row's weight, times
-    that weight. The sum of the squared influences is DeLong's variance, except for the factors
-    ``n / (n - 1)`` of the classes. A row's influence on the mean of several areas is the mean of
-    its influences on them. Arguments and influences have shape (n,).
+    that weight. The sum of the squared influences is DeLong's variance, but without its factor
+    ``m / (m - 1)`` for each class of ``m`` rows. A row's influence on the mean of several areas is
+    the mean of its influences on them. Arguments and influences have shape (n,).
 
     Examples
     --------

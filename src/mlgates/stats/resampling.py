@@ -60,10 +60,11 @@ def bca_interval(
 ) -> Resampled:
     """Return Efron's bias-corrected and accelerated (BCa) bootstrap interval.
 
-    The ends are the quantiles of the draws at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``, where
-    ``z0`` is the normal quantile of the share of draws below the value (a draw equal to it counts
-    half) and ``a = sum(d**3) / (6 sum(d**2)**1.5)`` with ``d`` the mean of the left-out values
-    minus each of them.
+    The ends are the quantiles of the draws at ``Phi(z0 + (z0 + z) / (1 - a (z0 + z)))``, for the
+    two normal quantiles ``z`` of the confidence level. ``z0`` is the normal quantile of the share
+    of draws below `value`; a draw equal to `value` counts half. The acceleration is
+    ``a = sum(d**3) / (6 sum(d**2)**1.5)``, where ``d`` are the differences between the mean of
+    `left_out` and each of its items.
 
     Parameters
     ----------
@@ -72,11 +73,12 @@ def bca_interval(
     draws : array_like of shape (b,)
         The statistic of each resample; NaN where it is undefined.
     left_out : array_like or None
-        The statistic without one row, or one block of rows; None for plain quantiles of the draws.
+        One value per row, or per block of rows: the statistic without these rows. None for plain
+        quantiles of the draws.
     confidence : float
         Level of the two-sided interval.
     times : array_like
-        How many rows have each of the left-out values.
+        How often each item of `left_out` counts, for rows that have the same value.
 
     Returns
     -------
@@ -217,9 +219,9 @@ def row_counts(
     """Yield how often each of n rows is drawn in each resample, in batches of shape ``(b, n)``.
 
     `strata` has one code per row, such as its class. If it is given, each resample has as many rows
-    of each code as the sample. Without it, and from 10,000 rows on, each count is drawn from the
-    Poisson distribution of mean 1, the limit of the multinomial one; the size of a resample then
-    varies with the standard deviation ``sqrt(n)``.
+    of each code as the sample. If it is not given and there are at least 10,000 rows, each count is
+    drawn from the Poisson distribution of mean 1, which is the limit of the multinomial one. The
+    size of a resample then varies, with the standard deviation ``sqrt(n)``.
 
     References
     ----------

@@ -51,15 +51,17 @@ def ratio_log_e(
 ) -> float:
     r"""Return the log e-value against the hypothesis that a ratio of rates is at most `ratio`.
 
-    The ratio is the rate of the candidate divided by that of production. With ``side="less"``, the
-    hypothesis is that it is at least `ratio`. Counts are given by look: a look is a stretch of time
-    with one share of the traffic.
+    The ratio is the event rate of the candidate divided by that of production. With
+    ``side="less"``, the hypothesis is that the ratio is at least `ratio`. Counts are given by look:
+    a look is a stretch of time in which the candidate gets one share of the traffic.
 
-    Given an event, its arm is random: with share :math:`\rho` and ratio :math:`r` it is the
-    candidate with probability :math:`\theta(r) = \rho r / (\rho r + 1 - \rho)`, whatever the base
-    rate is and however it changes. The e-value is the mean, over 32 ratios :math:`r_j` on one side
-    of `ratio`, of the likelihood ratio of :math:`r_j` against `ratio`. For requests routed at
-    random it is valid at any number of looks; with fixed sizes of the arms it is conservative.
+    An event comes from the candidate or from production. If the candidate's share of the traffic is
+    :math:`\rho` and the ratio is :math:`r`, it comes from the candidate with probability
+    :math:`\theta(r) = \rho r / (\rho r + 1 - \rho)`, also if the event rate of production changes.
+    The e-value is the mean of 32 likelihood ratios. Each of them compares a ratio :math:`r_j` with
+    `ratio`; all :math:`r_j` are greater than `ratio`, or less for ``side="less"``. The e-value is
+    valid at any number of looks if requests are routed at random. If the numbers of requests of
+    candidate and production are fixed in advance, it is conservative.
 
     Parameters
     ----------
@@ -100,9 +102,9 @@ def ratio_estimate(
 ) -> float:
     """Return the ratio of event rates at which as many candidate events are expected as counted.
 
-    A look is one reading of the counts. The numbers expected in each look are added up. Dividing
-    the rates over all looks instead would be wrong if both the share and the base rate change
-    between looks.
+    A look is one reading of the counts. The number of candidate events is expected in each look for
+    its own share of the traffic, and these numbers are added up. Dividing the two rates of all
+    looks together would be wrong if both the share and the event rate change between looks.
 
     Parameters
     ----------
@@ -154,8 +156,9 @@ def ratio_interval(
     candidate, production, share : array_like of shape (looks,)
         As in `ratio_log_e`.
     lower, upper : float
-        E-values, greater than 1, at which a smaller and a greater ratio are refuted. The interval
-        has a confidence of ``1 - 1 / lower - 1 / upper`` over all looks together.
+        E-values, greater than 1, at which a ratio is refuted: `lower` for the lower end of the
+        interval, `upper` for its upper end. The interval has a confidence of
+        ``1 - 1 / lower - 1 / upper`` over all looks together.
 
     Returns
     -------
@@ -251,13 +254,13 @@ def beta_log_e(
     *,
     side: Side | Literal["both"] = "both",
 ) -> float:
-    r"""Return the log e-value that counts are not split by a stated share.
+    r"""Return the log e-value against the hypothesis that two counts are split by a stated share.
 
     The e-value is the mean likelihood ratio of other shares against the stated one. The other
-    shares have a beta distribution. For ``side="both"`` all of it is used, and the test is whether
-    requests were routed as stated. For one side, only its part above or below `share` is used. With
-    a prior of (1, 1) and one side this is the count test of Lindon and Malek, which compares the
-    rates of two arms.
+    shares have a beta distribution. For ``side="both"`` all of it is used, for example to test
+    whether requests were routed as stated. For "greater" or "less", only its part above or below
+    `share` is used. With a prior of (1, 1), this is then the count test of Lindon and Malek, which
+    compares the event rates of two groups of requests.
 
     Parameters
     ----------
@@ -450,9 +453,9 @@ class _Looks:
         self.logit: Floats = special.logit(self.share)
 
     def bracket(self) -> tuple[float, float]:
-        """Return a lower and an upper log ratio that are certainly beyond any ratio to be found.
+        """Return the lower and upper log ratio between which estimates and ends are searched.
 
-        The likelihood hardly changes below the first and above the second one.
+        The likelihood hardly changes below the first or above the second one.
         """
         if not len(self.logit):
             return -_FAR, _FAR
@@ -475,8 +478,8 @@ class _Looks:
 def _log_mean(exponents: Floats) -> Floats:
     """Return the logarithm of the weighted mean of likelihood ratios, given their logarithms.
 
-    `exponents` are these logarithms, 32 along the last axis, which the result lacks. The weights
-    are fixed and sum to 1.
+    `exponents` are these logarithms, of shape ``(..., 32)``. The result has the shape ``(...)``.
+    The 32 weights are fixed and sum to 1.
     """
     terms = exponents + _LOG_WEIGHTS
     most = terms.max(axis=-1)

@@ -100,10 +100,10 @@ def ks_distance(x: Values, y: Values) -> float:
 
     Notes
     -----
-    ``F - G`` is largest at a value of `x`, ``G - F`` just below one. From the order statistic
-    ``x[a]`` to ``x[b - 1]``, ``F - G`` is at most ``b / n - G(x[a])``, and ``G - F`` is at most
-    ``G(x[b - 1]) - a / n``. These bounds are computed for blocks of order statistics. Only blocks
-    whose bound exceeds the largest distance so far are searched.
+    ``F - G`` is largest at a value of `x`, and ``G - F`` just below one. A block is a run of
+    successive values of `x`, from ``x[a]`` to ``x[b - 1]``. In it, ``F - G`` is at most
+    ``b / n - G(x[a])``, and ``G - F`` is at most ``G(x[b - 1]) - a / n``. A block is searched only
+    if one of these bounds exceeds the largest distance found so far.
 
     References
     ----------
@@ -455,7 +455,8 @@ def ks_between(reference: PointCounts, current: PointCounts) -> Bounded:
 def _times(size: int, side: PointCounts, kind: Any) -> tuple[Counts, Counts, Any, Any]:
     """Return four counts of a sample, multiplied by `size` and as integers of type `kind`.
 
-    They are the numbers of values below each point, up to each point, at -inf, and below inf.
+    `side` has the counts of the sample. The four results are the numbers of values below each
+    point, up to each point, at -inf, and below inf.
     """
     ends = np.array([side.neg_inf, side.n - side.pos_inf], kind) * size
     return side.low.astype(kind) * size, side.high.astype(kind) * size, ends[0], ends[1]
@@ -478,8 +479,8 @@ def wasserstein_between(
     reference, current : PointCounts
         Counts of both samples.
     beyond : float
-        For values of the current sample below the first point or above the last one: the sum of
-        their distances from that point. If it is NaN or infinite, the result is undefined.
+        Sum of the distances by which values of the current sample are below the first point or
+        above the last one. If it is NaN or infinite, the result is undefined.
 
     Examples
     --------
