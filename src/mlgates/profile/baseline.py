@@ -241,7 +241,7 @@ class Baseline:
             raise EvidenceError(msg) from error
 
     def _body(self) -> dict[str, Any]:
-        """Return what is written to the file as JSON values, except the SHA-256 of it."""
+        """Return the contents of the file as JSON values, without the SHA-256 of these contents."""
         columns = []
         for name, column in self.columns.items():
             kept = self.distributions.get(name)
@@ -347,9 +347,10 @@ def _digest(body: Mapping[str, object]) -> str:
 
 
 def _to_json_number(value: Any) -> object:
-    """Convert the smallest or the largest value of a column to a JSON number, or None.
+    """Convert the smallest or the largest value of a column to a JSON number.
 
-    Bools become 0 and 1, and decimals are rounded to doubles.
+    Bools become 0 and 1, and decimals are rounded to doubles. None, which means that the column has
+    no such value, stays None.
     """
     if isinstance(value, bool):
         return int(value)
@@ -357,7 +358,10 @@ def _to_json_number(value: Any) -> object:
 
 
 def _read_column(data: object) -> tuple[ColumnProfile, _Kept | None, Moments | None]:
-    """Read the profile of a column, and its distribution and moments if stored, from JSON."""
+    """Read the profile, the distribution and the moments of a column from JSON values.
+
+    The distribution and the moments are None if they are not stored.
+    """
     given = fields(data, _COLUMN, "column", optional=frozenset({"moments"}))
     described = fields(given["field"], frozenset(f.name for f in fields_of(Field)), "field")
     texts = {
@@ -414,7 +418,10 @@ def _read_distribution(given: Mapping[str, object], column: ColumnProfile) -> _K
 
 
 def _written_moments(moments: Moments | None) -> dict[str, object] | None:
-    """Return moments as JSON values, the exact sum as a text; infinite moments are None."""
+    """Convert moments to JSON values; None if there are none.
+
+    The exact sum becomes a text. Each element of `powers` that is not finite becomes None.
+    """
     if moments is None:
         return None
     powers = [power if math.isfinite(power) else None for power in moments.powers]

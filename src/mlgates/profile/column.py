@@ -73,7 +73,7 @@ class ColumnView:
     sweep : Sweep, optional
         Results of `sweep_together` for a column of floats.
     shown : int
-        Number of row numbers of violations that a counter keeps.
+        A counter of violations keeps the row numbers of the first `shown` violations.
 
     Attributes
     ----------
@@ -315,9 +315,10 @@ def _mixed(
     may be the memory of `values`.
 
     The result is ``p ^ (p >> 31)``, where ``p`` are the bits of the double ``b * x`` for a constant
-    ``b`` a little below 1. The checksum adds its squares modulo 2**64. Because products are
-    rounded, and exponents and signs are mixed into the lower bits, two sets of numbers with the
-    same sum have different checksums. Zeros add 0, since the square of -0 is a multiple of 2**64.
+    ``b`` a little below 1. The checksum of a column is the sum of the squares of these results,
+    modulo 2**64. Because products are rounded, and exponents and signs are mixed into the lower
+    bits, two sets of numbers with the same sum have different checksums. Zeros add 0: the square of
+    the result for -0 is a multiple of 2**64.
     """
     with np.errstate(invalid="ignore", under="ignore"):
         np.multiply(values, _SPREAD, out=bits.view(np.float64), dtype=np.float64)
@@ -328,9 +329,10 @@ def _mixed(
 def float_sums(
     rows: npt.NDArray[np.float64], scratch: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint64]:
-    """Return the checksum of each row of a matrix of floats; it is undefined for rows with NaN.
+    """Return one checksum for each row of a matrix of floats.
 
-    `rows` is overwritten. `scratch`, of the same shape, is working memory.
+    The checksum of a row that has NaN is undefined. `rows` is overwritten. `scratch`, of the same
+    shape, is working memory.
     """
     mixed = _mixed(rows, scratch.view(np.uint64), rows.view(np.uint64))
     np.multiply(mixed, mixed, out=mixed)
@@ -338,19 +340,20 @@ def float_sums(
 
 
 def mixed_sum(bits: npt.NDArray[np.uint64], scale: int = 1) -> int:
-    """Return a checksum of 64-bit words: the sum of ``scale * bits``, mixed, modulo 2**64.
+    """Return a checksum of 64-bit words, a sum modulo 2**64.
 
-    Each ``x = scale * bits`` adds ``z * (z >> 32)`` with ``z = c * (x ^ (x >> 32))`` and an odd
-    constant ``c``, all modulo 2**64, so that two sets of numbers with the same sum have different
-    results. 0 adds 0. With a scale of 10**9, counts of seconds are added as nanoseconds.
+    Each word is multiplied by `scale`, its bits are mixed, and the results are added up: a word
+    ``x = scale * bits`` adds ``z * (z >> 32)`` with ``z = c * (x ^ (x >> 32))`` and an odd constant
+    ``c``, all modulo 2**64. Two sets of numbers with the same sum therefore have different
+    checksums. 0 adds 0. With a scale of 10**9, counts of seconds are added as nanoseconds.
     """
     return _mix(bits * np.uint64(scale))
 
 
 def _mix(words: npt.NDArray[np.uint64]) -> int:
-    """Mix the bits of each word and return the sum of the words modulo 2**64.
+    """Mix the bits of each word, and return the sum of the mixed words modulo 2**64.
 
-    The words are overwritten with the results. `mixed_sum` describes the computation.
+    `words` is overwritten with the mixed words. `mixed_sum` describes the computation.
     """
     shifted = words >> _HALF
     words ^= shifted
@@ -377,8 +380,9 @@ def text_sum(texts: pa.ChunkedArray) -> int:
 def text_weights(texts: pa.Array) -> npt.NDArray[np.uint64]:
     """Return the number that each text adds to the checksum of its column.
 
-    It is the sum of the bytes, plus 2**32 times their number, plus the last eight bytes after their
-    bits were mixed. It does not depend on the order of earlier bytes.
+    It is the sum of the bytes of the text, plus 2**32 times the number of bytes, plus a number that
+    is computed from the last eight bytes by mixing their bits. The order of the bytes before the
+    last eight makes no difference.
 
     Examples
     --------
@@ -458,9 +462,10 @@ class ColumnProfile:
     def merge(self, other: "ColumnProfile") -> "ColumnProfile":
         """Return the profile of the rows of both profiles together.
 
-        Integers merge with floats to floats, because an hourly table that has integers often has
-        floats when a cell is missing. The checksum is then not that of one column with all rows.
-        Raises EvidenceError for other kinds that differ.
+        `merge_fields` determines the kind, and raises EvidenceError for kinds that cannot be
+        merged. Integers and floats become floats, because many libraries read a column of
+        integers as floats if a cell is missing. The checksum is then not the one that a single
+        column of floats with all rows would have.
         """
         field = merge_fields(self.field, other.field)
         low = min((x for x in (self.min, other.min) if x is not None), default=None)

@@ -40,7 +40,7 @@ class State:
         other : State
             State of the rows that follow.
         shift : int
-            Number of rows before them, to be added to their row numbers.
+            Number of rows before those of `other`. It is added to the row numbers in `other`.
 
         Returns
         -------
@@ -231,17 +231,17 @@ class BatchView:
 
 
 def check_groups(number: int, most: int) -> None:
-    """Raise EvidenceError if the option `by` makes more than `most` slices."""
+    """Raise EvidenceError if `number`, the slices that the option `by` makes, is above `most`."""
     if number > most:
         msg = f"`by` makes more than {most:,} slices; at most {most:,} are allowed"
         raise EvidenceError(msg)
 
 
 def _least_distinct(view: ColumnView, most: int) -> int:
-    """Return the number of distinct values, or a lower bound of it that exceeds `most`.
+    """Return the number of distinct values of a column, or a lower bound of that number.
 
-    The bound is computed from the first rows, so that a column of identifiers is not read to its
-    end.
+    A lower bound is returned only if it exceeds `most`. It is computed from the first rows, so that
+    a column of identifiers is not read to its end.
     """
     if not view.is_encoded:
         # Missing cells and both zeros may be among them.
@@ -261,8 +261,8 @@ class Counter:
     columns : tuple of str
         Names of the columns that are read.
     needs_sorted : bool
-        Whether `count` reads the sorted values; default False. If True, many small columns are
-        sorted at once.
+        Whether `count` reads the sorted values; default False. If True, the scan sorts
+        short columns of floats together, which is faster than one after another.
     needs_all_rows : bool
         Whether `count` needs all rows as one batch; default False.
     subsumed_by : Counter or None

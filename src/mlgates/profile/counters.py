@@ -107,8 +107,8 @@ class Violations(State):
 def require_kind(view: ColumnView, kinds: frozenset[str], purpose: str) -> ColumnView:
     """Return the column unchanged, or raise EvidenceError if its kind is not one of `kinds`.
 
-    It is raised for columns that cannot be read, too. `purpose` completes the message "column 'x'
-    has bool values, which cannot be ...".
+    EvidenceError is also raised for a column that cannot be read. `purpose` completes the message
+    "column 'x' has bool values, which cannot be ...".
     """
     actual = view.field
     if actual.kind == "unreadable":
@@ -197,11 +197,12 @@ def _value_set(
     type_: pa.DataType,
     given: pa.DataType,
 ) -> pa.Array:
-    """Convert values to the type of a column, as `same_values` does; the result is cached.
+    """Convert values by `same_values` to `type_`, the type of a column.
 
-    The conversion is therefore done once for all batches. `types` are `types_of(values)`: they only
-    separate values in the cache that are equal in Python, such as 1 and True. `given` is the type
-    of the column in the user's table.
+    The result is cached, so that values are converted once for all batches. `types` is
+    ``types_of(values)``. It is only part of the key of the cache: without it, values that are equal
+    in Python, such as 1 and True, would have the same key. `given` is the type of the column in the
+    user's table.
     """
     return exact.same_values(values, type_, given)
 
@@ -210,7 +211,8 @@ def types_of(values: tuple[object, ...]) -> tuple[str, ...]:
     """Return for each value "bool", "float", or "" for any other type.
 
     In Python ``1 == True`` and ``2 == 2.0``, but in some columns these are different values.
-    Counters have this result as a field, so that two counters of such values are not equal.
+    Counters store this result in a field, because two counters that differ only in such values
+    would otherwise be equal.
 
     Examples
     --------
@@ -311,7 +313,7 @@ class Outside(_RuleCounter):
     """Count the values below `at_least` or above `at_most`; they are compared without rounding.
 
     The limits are numbers for columns of numbers, and dates, datetimes, times or timedeltas for
-    columns of these.
+    columns of these. `types` is the result of `types_of` for the two limits.
 
     Examples
     --------
@@ -355,7 +357,10 @@ class Outside(_RuleCounter):
 
 @dataclass(frozen=True)
 class _ValuesCounter(ColumnCounter):
-    """Base class of counters that compare the values of a column with a list of values."""
+    """Base class of counters that compare the values of a column with a list of values.
+
+    `types` is the result of `types_of` for these values.
+    """
 
     values: tuple[object, ...]
     types: tuple[str, ...] = field(init=False, repr=False, default=())
@@ -512,12 +517,13 @@ class NumericSample(ColumnCounter):
 
 @dataclass(frozen=True)
 class AtPoints(ColumnCounter):
-    """Count the values less than each of some points, and those less than or equal to it.
+    """Count for each of some points the values below it, and the values up to it.
 
-    They are counted without sorting. The points are finite, sorted and distinct. With `tails`, the
-    state also has a sum of distances: of each value below the first point from that point, and of
-    each value above the last point from that point. Values that differ from a point by no more than
-    its `reach` count as equal to it; `reach` is 0 by default. Decimals are counted as doubles.
+    The values are not sorted. `points` are finite, sorted and distinct. `reach` has one number for
+    each point, by default 0: values that differ from the point by no more than this number count
+    as equal to the point. With `tails`, the state also has a sum of distances: of each value below
+    the first point from the first point, and of each value above the last point from the last
+    point. Decimals are counted as doubles.
 
     Examples
     --------
@@ -554,9 +560,10 @@ class AtPoints(ColumnCounter):
 class BinCounts(ColumnCounter):
     """Count the values in each cell (bin) between given points, without sorting them.
 
-    `points` are finite, sorted and distinct. A point with a true value in `atoms` is a cell of its
-    own. Values that differ from such a point by no more than its `reach` count as equal to it. If a
-    run also requests the counter `subsumed_by`, that one gives the same counts and only it is
+    `points` are finite, sorted and distinct. `atoms` has a bool for each point, which is true if
+    the point is a cell of its own. `reach` has a number for each point: values that differ from
+    such a point by no more than this number count as equal to the point. The state of the counter
+    `subsumed_by` contains the same counts. If a run requests both counters, only that one is
     counted.
 
     Examples
@@ -627,12 +634,12 @@ class Occurrences(_ValuesCounter):
 def current_counter(
     name: str, side: Side | None, edges: Edges | None = None, *, in_cells: bool = True
 ) -> Counter:
-    """Return the counter of a column of the data that can be compared with its reference.
+    """Return the counter to apply to a column of the data, to compare it with its reference.
 
-    `side` is the column's distribution in the reference. With `edges`, the counter counts the
-    values in each cell (bin) between these edges. If the reference is so small that cells are cut
-    at quantiles of both tables together (see `cuts_together`), it counts the whole distribution, as
-    it does without `edges` and without `in_cells`.
+    `side` is the column's distribution in the reference. If `edges` are given and `in_cells` is
+    True, the counter counts the values in each cell (bin) between the edges, except if
+    `cuts_together` is true for the reference. In all other cases it counts the whole distribution,
+    or for a sketch the values at the points of the sketch.
     """
     finer: Counter = NumericSample(name) if isinstance(side, Sample) else Distribution(name)
     reach = () if edges is None or edges.reach is None else tuple(edges.reach.tolist())
@@ -653,10 +660,10 @@ def current_counter(
 def cuts_together(side: Side | None, edges: Edges) -> TypeGuard[Ordered]:
     """Return whether the bins of a test must be cut at quantiles of both tables together.
 
-    That is so if the reference is small. Suppose that a column has many values of equal frequency.
-    In a small reference, a few of them are more frequent by chance, and each gets a bin of its own.
-    In the data its share falls back to normal, which would look like drift. `side` is the
-    reference's distribution, and `edges` are its quantiles.
+    `side` is the distribution of the reference, and `edges` are its quantiles. The result is True
+    if the reference is small. The reason: if a column has many values of equal frequency, some of
+    them are more frequent by chance in a small reference, and each of these gets a bin of its own.
+    In the data, the shares of these bins are then smaller, which would look like drift.
     """
     if not isinstance(side, Ordered):
         return False
@@ -691,9 +698,10 @@ def _fold(text: str) -> str:
 
 
 def _sum_beyond(values: npt.NDArray[Any], point: npt.NDArray[Any], *, above: bool) -> float:
-    """Return the sum of the distances from a point of all values `above` it, or else below it.
+    """Return the sum of the distances from a point of all values on one side of it.
 
-    `point` is an array of one element.
+    These are the values above the point if `above` is True, else those below it. `point` is an
+    array of one element.
     """
     keys, are_all = round_to(point, values.dtype, up=not above)
     is_beyond = (values > keys[0] if above else values < keys[0]) | are_all[0]

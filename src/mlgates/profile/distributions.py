@@ -141,9 +141,10 @@ class Ecdf(State):
 class Sample(State):
     """The numbers of a column, in any order, which are sorted only if necessary.
 
-    Instead, they are counted in buckets: a grid divides the real line into buckets of equal width.
-    Two samples are compared in the grid of the first one, if it has one. The arrays are neither
-    changed nor copied, so a sample must not be used after its table has changed.
+    Without sorting, the numbers are counted in buckets: a grid divides the real line into buckets
+    of equal width. To compare two samples, both are counted in the grid of the reference, if it has
+    one. The arrays are neither changed nor copied, so a sample must not be used after its table has
+    changed.
 
     Parameters
     ----------
@@ -273,9 +274,9 @@ class Sample(State):
     ) -> None:
         """Compute all results of comparing this reference with another sample at once.
 
-        One by one, each result would take its own passes over the values. The buckets are released
-        at the end, because those of all columns would take a quarter of the memory of a table.
-        Nothing is done if these two samples were compared with each other before.
+        This takes fewer passes over the values than to compute each result separately. The bucket
+        counts are released at the end, because the counts of all columns would take a quarter of
+        the memory of a table. Nothing is done if `other` was last compared with this reference.
 
         Parameters
         ----------

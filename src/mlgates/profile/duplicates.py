@@ -239,9 +239,9 @@ def _repeated_texts(values: pa.ChunkedArray) -> tuple[int, Positions]:
 
 
 def may_repeat(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return a mask of the texts with a hash that occurs repeatedly; all other texts are unique.
+    """Return a mask that is true for each text that has the same hash as another one.
 
-    `texts` has no nulls.
+    A text for which the mask is false occurs only once. `texts` has no nulls.
 
     Examples
     --------

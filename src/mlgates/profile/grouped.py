@@ -63,7 +63,10 @@ class GroupedStates(State):
             group.state.finalize()
 
     def to_parts(self) -> tuple[Any, ...]:
-        """Return the keys, the name of the state's class, and the rows and parts of each state."""
+        """Return the keys of the groups, the name of the class of their states, and the states.
+
+        Each state is a pair: the number of rows of the group, and the parts of its state.
+        """
         keys = pack_keys([group.key for group in self.groups])
         name = type(self.groups[0].state).__name__ if self.groups else ""
         states = tuple((group.rows, group.state.to_parts()) for group in self.groups)

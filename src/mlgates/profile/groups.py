@@ -85,8 +85,8 @@ class GroupMissing(State):
 def pack_keys(keys: Sequence[tuple[object, ...]]) -> tuple[Any, ...]:
     """Convert the keys of groups to one sequence per grouping column, for serialization.
 
-    A key is the tuple of a group's values. Bools, numbers and texts stay tuples, and other values
-    such as times become Arrow arrays.
+    A key is the tuple of a group's values, one for each grouping column. The result has for each
+    column a tuple of bools, numbers or texts, or an Arrow array of other values, such as times.
 
     Examples
     --------
@@ -226,10 +226,11 @@ def group_keys(
 ) -> tuple[npt.NDArray[np.int64], list[tuple[object, ...]]]:
     """Return the number of each row's group, and the key of each group.
 
-    Without a slice, a group is a combination of values in the columns `by`, and its key are these
-    values. Groups are numbered in order of their first rows. With a slice, its rows have the number
-    0 and its key is its name; all other rows have -1. A condition that is a function gets the
-    columns in `read`.
+    Without a slice, a group has the rows with the same values in the columns `by`. Its key is the
+    tuple of these values, and groups are numbered from 0 in order of their first rows. With a slice
+    (a name and a condition), the only group has the rows of the slice, with the number 0, and its
+    key is a tuple of the name; all other rows have the number -1. A condition that is a function
+    gets the columns in `read`.
 
     Raises
     ------

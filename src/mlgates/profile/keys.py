@@ -81,9 +81,10 @@ class KeyHashes(State):
         return rows[order[1:][repeated]]
 
     def shared_with(self, other: "KeyHashes") -> tuple[Positions, Positions]:
-        """Return the rows with a key that another table also has, and a matching row of each.
+        """Return the rows with a key that another table also has, and a row of that table for each.
 
-        Both results are row numbers, those of this table in ascending order.
+        The first array has row numbers of this table, in ascending order. The second array has for
+        each of them the number of a row of the other table that has the same key.
 
         Examples
         --------

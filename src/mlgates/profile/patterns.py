@@ -59,7 +59,8 @@ def translate(pattern: str) -> str:
     Raises
     ------
     EvidenceError
-        If RE2 cannot run it with the same meaning; with the reason and an alternative.
+        If the expression is not valid in Python, or RE2 cannot match it with the same meaning. The
+        message gives the reason.
 
     Examples
     --------
@@ -133,10 +134,11 @@ def _to_re2(kind: str, text: str, flags: str, literal: str | None) -> str:
 
 
 def _is_last(parts: list[str]) -> bool:
-    """Return whether the tokens after a ``$`` of an expression match no further characters.
+    """Return whether nothing is matched after a ``$`` of an expression.
 
-    `parts` are these tokens in the syntax of RE2. They may be ends of groups, and alternatives that
-    begin with ``|``, since the expression matches either the ``$`` or such an alternative.
+    `parts` are the tokens after the ``$``, in the syntax of RE2. Only two kinds of tokens are
+    allowed there: ends of groups, and alternatives that begin with ``|``, because these are matched
+    instead of the ``$`` and not after it.
     """
     depth = 0
     for part in parts:

@@ -31,7 +31,8 @@ class RuleGroup(NamedTuple):
 
     `key` are the values that the rows have in common. `rows` counts all rows, `broken` those for
     which the condition is false, and `missing` those for which it has no answer. `first` are the
-    row numbers of the first broken rows.
+    row numbers of the first five broken rows; with `shows_missing` of `RuleCounter`, rows without
+    an answer are listed, too.
     """
 
     key: tuple[object, ...]

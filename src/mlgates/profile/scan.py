@@ -176,8 +176,8 @@ class Profile:
         Raises
         ------
         EvidenceError
-            If they differ in the names or kinds of columns, or in their counters. A column without
-            any value merges with any kind, and integers merge with floats.
+            If the profiles have different columns or counters, or kinds of columns that cannot be
+            merged. A column without values merges with any kind, and integers merge with floats.
         """
         states = other._states  # noqa: SLF001
         pairs: list[tuple[str, Mapping[Any, object], Mapping[Any, object]]] = [
@@ -250,9 +250,9 @@ class Profile:
 class _Merger:
     """Merge the states of one counter, batch by batch, in such an order that little is copied.
 
-    A state is merged with the one before it when it covers as many batches. For n batches, each row
-    is then copied about log(n) times. If each batch were merged with all earlier ones at once, the
-    states of the earlier batches would be copied for every batch.
+    The last two states are merged as soon as the last one covers as many batches as the one before
+    it. For n batches, each row is then copied about log(n) times. If each new batch were merged at
+    once with the state of all earlier batches, that state would be copied for every batch.
     """
 
     def __init__(self) -> None:

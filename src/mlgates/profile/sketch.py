@@ -1,4 +1,4 @@
-"""A distribution summarised by how many values are below, and up to, each of some points.
+"""A distribution summarised at some points: how many values are below each, and up to each.
 
 The counts are exact and add up over batches, files and machines. The number of values between two
 points is known, so the error of every distance computed from the counts is known, too.
@@ -30,14 +30,14 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantileSketch(State):
-    """A distribution of which only the counts of values below and up to some points are known.
+    """A distribution of which only the counts of values at some points are known.
 
     Attributes
     ----------
     points : numpy.ndarray, shape (k,)
         Finite, sorted, distinct points.
     low, high : numpy.ndarray of int64, shape (k,)
-        Number of values below each point, and up to it.
+        Number of values less than each point, and number of values less than or equal to it.
     ends : Ends
         Number of all values, and of infinite ones.
     spread : float

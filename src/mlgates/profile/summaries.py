@@ -62,9 +62,10 @@ class MomentState(State):
 class MomentCounter(ColumnCounter):
     """Add up the values of a column and the powers of their deviations from the mean.
 
-    The sum of the values is exact; floats are added as the doubles that they are. With `squares`,
-    the sum of the squares is exact, too, so that the variance does not depend on the order of the
-    rows, and powers up to the sixth are added up. This takes four times as long.
+    The sum of the values is exact; of a float, its exact binary value is added. The powers of
+    the deviations are added up to the third, and with `squares` to the sixth. With `squares`, the
+    sum of the squares of the values is exact, too, so that the variance does not depend on the
+    order of the rows, but counting takes four times as long.
 
     Examples
     --------
@@ -109,9 +110,10 @@ def _decimal_sum(decimals: pa.ChunkedArray) -> Fraction:
 
 @dataclass(frozen=True)
 class ExtremeState(State):
-    """Number of values, and the smallest and the largest; None without values.
+    """Number of values of a column, and the smallest and the largest of them.
 
-    Integers stay integers, and decimals are fractions.
+    `low` and `high` are None if there are no values. Integers stay integers, and decimals are
+    fractions.
     """
 
     n: int

@@ -98,8 +98,9 @@ class Spans(NamedTuple):
     def joined(self, joins: npt.NDArray[np.bool_], overlaps: npt.NDArray[np.bool_]) -> "Spans":
         """Join each span with the next one where `joins` is true.
 
-        `overlaps` is true where the two spans overlap. The largest gap in such a joined span is not
-        exact, because timestamps of one span may be in a gap of the other.
+        `overlaps` is true where a span overlaps with the next one. If spans that overlap are
+        joined, the largest gap is not exact, because timestamps of one may be in a gap of the
+        other.
         """
         if not joins.any():
             return self
