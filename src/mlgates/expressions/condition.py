@@ -77,8 +77,8 @@ class Condition:
         rows : int
             Length of the columns.
         halves : collection of str
-            Columns of float32 that were float16: numbers they are compared with mean the nearest
-            float16.
+            Names of the columns that were float16 before they were converted to float32. A number
+            such as 0.1 is rounded to float16 before it is compared with one of them.
 
         Raises
         ------
@@ -104,12 +104,16 @@ class Condition:
 
 
 class _Cells(dict[str, pa.Array]):
-    """The columns by name, and which of them were float16."""
+    """The columns by name; `halves` has the names of those that were float16 originally."""
 
     halves: Collection[str] = ()
 
     def as_compared(self, operand: Node, constants: Iterable[Value]) -> list[Value]:
-        """Return the constants as the type of an operand holds them, if that is a float16."""
+        """Return the constants that an operand is compared with.
+
+        If the operand is a column that was float16, constants with decimal places are rounded to
+        the nearest float16. Otherwise the constants are unchanged.
+        """
         is_half = isinstance(operand, Column) and operand.name in self.halves
         return [values.nearest_half(each) if is_half else each for each in constants]
 

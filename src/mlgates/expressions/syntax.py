@@ -67,7 +67,7 @@ _DAY_NS = 86_400 * 10**9
 class Rounded(Fraction):
     """A number that was written with a decimal point or an exponent.
 
-    Compared with floats, it means the nearest value of their type.
+    When it is compared with a column of floats, it is first rounded to the type of the column.
     """
 
 
@@ -83,7 +83,10 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A node for the value of a column in each row."""
+    """A node for the value of a column in each row.
+
+    `kind` is None, because the type of a column is not known when the condition is parsed.
+    """
 
     name: str
     kind: Kind = None
@@ -95,7 +98,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A node for a value that is written in the condition; numbers are exact."""
+    """A node for a value that is written in the condition; numbers are exact.
+
+    `kind` is its type, such as "number", and `text` is the value as it was written.
+    """
 
     value: Fraction | str | bool | date | Moment
     kind: Kind

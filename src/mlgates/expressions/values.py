@@ -596,10 +596,11 @@ def _as_decimal(value: Any, scale: int, digits: int | None = None) -> Any:
 
 
 def _common_decimals(left: Any, right: Any, *, whole: bool) -> tuple[Any, Any]:
-    """Convert the two operands to decimals, each with its own decimal places unless `whole`.
+    """Convert the two operands to Arrow decimals.
 
-    With `whole`, both become the same type, which has the decimal places and digits of the larger
-    operand, so that their unscaled integers can be compared or divided.
+    Without `whole`, each operand keeps its own number of decimal places. With `whole`, both get the
+    same number of decimal places, the larger of the two, and the same number of digits. The
+    integers that Arrow stores for them can then be compared or divided.
     """
     if not whole:
         return _as_decimal(left, _scale(left)), _as_decimal(right, _scale(right))

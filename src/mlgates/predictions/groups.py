@@ -153,8 +153,9 @@ def groups_of(
 ) -> Groups:
     """Return the groups of rows by one sensitive feature, or by several together.
 
-    `features` is the name of an evidence value, or of columns. `names` selects some of the
-    features, or further columns of `X` or `data`.
+    `features` is the name of an evidence value that has the features, or the names of columns of
+    `X` or `data`. If `names` are given, only the features with these names are used. A name that is
+    not among the features must be that of a column of `X` or `data`.
 
     Raises
     ------

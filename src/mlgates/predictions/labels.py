@@ -127,7 +127,10 @@ def is_whole(number: Any) -> bool:
 
 
 def sorted_labels(labels: Iterable[Any], *, bools: bool = False) -> tuple[Any, ...]:
-    """Return the distinct labels, sorted; with `bools`, True and False are kept, else 1 and 0."""
+    """Return the distinct labels, sorted.
+
+    True and False become 1 and 0, unless `bools` is true.
+    """
     plain = labels if bools else (int(v) if isinstance(v, bool) else v for v in labels)
     return tuple(sorted(dict.fromkeys(plain)))
 

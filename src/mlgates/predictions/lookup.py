@@ -157,8 +157,9 @@ def rows_of_evidence(evidence: "Evidence", name: str) -> columns.RowAxis | None:
 def anchor_rows(evidence: "Evidence") -> columns.RowAxis | None:
     """Return the number of rows that groups and slices must have, and their pandas index if any.
 
-    These are the rows of `y_true`, `y_pred`, `y_score` or `X`: of the first of them that was given,
-    with the first index found among those with as many rows. None if none of them was given.
+    The number of rows is that of the first given value among `y_true`, `y_pred`, `y_score` and `X`.
+    The index is the first one found among those of the four that have this number of rows. Returns
+    None if none of the four was given.
     """
     names = ("y_true", "y_pred", "y_score", "X")
     given = [rows for name in names if (rows := rows_of_evidence(evidence, name)) is not None]
@@ -222,9 +223,10 @@ def require_class_scores(
 ) -> None:
     """Raise EvidenceError if the columns of a decision function are scores of pairs of classes.
 
-    Three classes have three pairs, so that the number of columns does not show which they are. If
-    the model lacks the attribute `decision_function_shape`, the class with the largest score in a
-    row must then be the class that the model predicts for the row.
+    For three classes, the number of columns does not show this, because there are also three pairs.
+    The model's attribute `decision_function_shape` decides then. If the model has no such
+    attribute, its predictions decide: the columns are accepted as scores of classes if almost every
+    row is predicted to be of the class with its largest score.
     """
     width, k = scores.values.shape[1], len(labels)
     if k < 3 or width != k * (k - 1) // 2:

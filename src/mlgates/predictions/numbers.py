@@ -144,13 +144,15 @@ def seconds_of(column: columns.Column) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Scores(columns.RowAxis):
-    """The scores of a model, all finite: one per row, or one column per class."""
+    """The scores of a model, all finite: one per row, or one column per class.
 
-    #: of shape (n,), or (n, k) with one column per class
+    `values` has shape (n,), or (n, k) with one column per class. `names` are the names of the
+    columns of a table, or the name of a Series; it is empty for values without names. `method` is
+    the method of the model that returned the scores, None for scores that were given.
+    """
+
     values: Floats
-    #: names of the columns of a table, or the name of a Series; empty for values without names
     names: tuple[Any, ...] = ()
-    #: method of the model that returned them; None for scores that were given
     method: Method | None = None
 
 
@@ -199,7 +201,11 @@ def as_scores(name: str, value: Any) -> Scores:
 
 
 def check_probabilities(name: str, score: Floats) -> None:
-    """Raise EvidenceError unless all scores are in [0, 1] and each row of several adds up to 1."""
+    """Raise EvidenceError unless scores can be probabilities.
+
+    All must be in [0, 1]. Scores with one column per class must also add up to 1 in each row, apart
+    from rounding errors.
+    """
     outside = int(np.count_nonzero((score < 0) | (score > 1)))
     if outside:
         verb = "is" if outside == 1 else "are"

@@ -145,7 +145,7 @@ class Outcomes:
 
     @cached_property
     def cells(self) -> Floats:
-        """Confusion matrix ``cells[true, pred]`` of rows; with weights, of their weights."""
+        """Confusion matrix ``cells[true, pred]``: numbers of rows, or sums of their weights."""
         if self.need != "labels" or self.pred is None:
             msg = f"a confusion matrix needs Outcomes with need='labels', got need={self.need!r}"
             raise EvidenceError(msg)
@@ -210,7 +210,9 @@ def confusion(  # noqa: PLR0917
     group: npt.NDArray[np.intp] | None = None,
     groups: int = 1,
 ) -> Floats:
-    """Return the confusion matrix of rows, or of their weights; with `group`, one for each group.
+    """Return a confusion matrix of numbers of rows, or of sums of weights if `weight` is given.
+
+    With `group`, there is one matrix for each group.
 
     Parameters
     ----------

@@ -128,11 +128,12 @@ def _positive(classes: Classes) -> Any:
 
 
 def refuse_scores_of_pairs(scores: Scores, truth: Labels, classes: Classes) -> None:
-    """Raise EvidenceError if three given columns are scores of pairs, judged by the labels.
+    """Raise EvidenceError if three given columns seem to be scores of pairs of classes.
 
-    Scores of the pairs (0, 1), (0, 2) and (1, 2) of three classes have the shape of scores of the
-    classes. A positive score is a vote for the first or the second class of the pair, depending on
-    the library.
+    Three classes have the three pairs (0, 1), (0, 2) and (1, 2), so that the shape does not show
+    which scores were given. They are refused if they predict the true labels (`truth`) much better
+    as scores of pairs than as scores of classes. A positive score is a vote for the first or the
+    second class of a pair, depending on the library; both are tried.
     """
     codes, values = truth.codes, scores.values
     if values.shape != (len(codes), 3) or len(classes.every) != 3 or not (values < 0).any():

@@ -352,10 +352,11 @@ def same_value(
 ) -> bool:
     """Return whether two nested values, of lists, dicts and numbers, are equal within a tolerance.
 
-    Numbers are equal within `rtol`, and NaN equals NaN. `largest` is the result of `largest_floats`
-    for all expected responses. If it is given, two floats may also differ by the rounding error of
-    the largest float at the same place, and a bool never equals a number. `place` is the path of
-    the values in the response.
+    `rtol` is the relative tolerance for numbers; NaN equals NaN. `place` is the path of the two
+    values in the response. `largest` is the result of `largest_floats` for all expected responses.
+
+    If `largest` is given, two rules are added. Two floats are also equal if they differ by at most
+    the rounding error of the largest float at their place. A bool never equals a number.
 
     Examples
     --------

@@ -37,30 +37,49 @@ class Job:
     `rounds` above 0, each input has a thread that makes this number of calls, and all threads start
     each call together. With `phase` above 0, the single input is used for this number of calls in
     each of three phases; the answer is the memory in use after each phase, in bytes.
+
+    An input is a table, or one request for an application. With `advance_rng`, the shared random
+    number generators are advanced before the calls, see `watched`. `column_names` are the names
+    that the message of an exception may show.
     """
 
     method: Method
-    inputs: tuple[Any, ...]  # one table for each call; for an application one request
+    inputs: tuple[Any, ...]
     rounds: int = 0
     phase: int = 0
-    advance_rng: bool = False  # as in `watched`
-    column_names: frozenset[str] = frozenset()  # which the message of an exception may show
+    advance_rng: bool = False
+    column_names: frozenset[str] = frozenset()
 
 
 class Reply(NamedTuple):
     """The answer to one call, and the side effects of the call.
 
-    An answer is "malformed" when it has the wrong form for its method. A call is "stopped" when its
-    process ended or was killed before it answered.
+    Parameters
+    ----------
+    kind : {"answer", "malformed", "raised", "stopped"}
+        What happened: the model answered, its answer has the wrong form for the method, the call
+        raised an exception, or the process ended or was killed before it answered.
+    answer : array or plain value
+        The answer; None for the other kinds.
+    problem : str
+        What happened, as a clause; empty for an "answer".
+    explained : bool
+        Whether the exception has a message that explains it to the caller.
+    changed_inputs : sequence of str
+        The parts of its input that the call changed, such as "index".
+    changed_state : sequence of str
+        The state of the process that the calls of the job changed, such as "random state".
+    printed : int
+        Number of characters that the calls of the job wrote to the standard streams.
     """
 
     kind: Literal["answer", "malformed", "raised", "stopped"]
-    answer: Any = None  # an array, or a plain value
-    problem: str = ""  # what happened, as a clause; empty for an "answer"
-    explained: bool = False  # whether the exception has a message for the caller
-    changed_inputs: Sequence[str] = ()  # the parts of its input that it changed
-    changed_state: Sequence[str] = ()  # the state of the process that it changed
-    printed: int = 0  # characters it wrote to the standard streams
+    answer: Any = None
+    problem: str = ""
+    explained: bool = False
+    changed_inputs: Sequence[str] = ()
+    changed_state: Sequence[str] = ()
+    printed: int = 0
 
 
 def perform(model: Any, job: Job) -> list[Reply]:
@@ -97,9 +116,11 @@ def perform(model: Any, job: Job) -> list[Reply]:
 
 
 def _memory_in_use(model: Any, job: Job) -> Reply:
-    """Return the memory in use by Python and numpy after each of three phases of equal calls.
+    """Return a reply with the memory in use by Python and numpy after each of three phases.
 
-    The first phase allocates what is then kept, such as imported modules and caches.
+    Each phase makes the same number of calls with the same input. Modules and caches that are
+    loaded once and then kept are usually loaded in the first phase. If a call fails, its reply is
+    returned.
     """
     original = rows_like(job.inputs[0], request=job.method == "application")
     in_use = []
@@ -118,9 +139,10 @@ def _memory_in_use(model: Any, job: Job) -> Reply:
 
 
 def _in_threads(call: Callable[[int], None], parts: Sequence[range]) -> None:
-    """Make the calls with the numbers in each part in a thread of its own.
+    """Make numbered calls in several threads.
 
-    All threads start each of their calls at the same time.
+    There is one thread for each part, which makes the calls with the numbers in this part. All
+    threads start their first call together, then their second call, and so on.
     """
     barrier = threading.Barrier(len(parts))
 

@@ -78,19 +78,32 @@ class Clock:
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """The latencies of the calls of one model, in the order of the calls, in seconds.
+    """The times of the calls of one model, in the order of the calls, in seconds.
 
-    If calls follow each other (closed loop), a latency is the time from the start of a call to its
-    end. If they are sent by a schedule (open loop), it begins when the call was scheduled. It is
-    infinite for a call that failed.
+    Parameters
+    ----------
+    latencies : array of float
+        If calls follow each other (closed loop), the time from the start of each call to its end.
+        If calls are sent by a schedule (open loop), the time from the moment for which the call was
+        scheduled to its end. Infinite for a call that failed.
+    service : array of float
+        Time from the start of each call to its end, also for calls that failed.
+    late : int
+        Number of scheduled calls that were sent late although no other call was running.
+    elapsed : float
+        Time from the first scheduled moment to the end of the last call; 0 in a closed loop.
+    rate : float
+        Number of calls per second in the schedule; 0 in a closed loop.
+    failure : str
+        Description of the first exception; empty if no call failed.
     """
 
     latencies: Floats
-    service: Floats  # from the start of each call to its end, failed or not
-    late: int = 0  # calls of an open loop sent late though the server was free
-    elapsed: float = 0.0  # from the first moment due to the end of the last call
-    rate: float = 0.0  # requested calls a second; 0 in a closed loop
-    failure: str = ""  # the first exception, described; empty when no call failed
+    service: Floats
+    late: int = 0
+    elapsed: float = 0.0
+    rate: float = 0.0
+    failure: str = ""
 
     @property
     def achieved(self) -> float:
@@ -112,10 +125,12 @@ def timed_calls(
     """Call models in the order of `turns`, and return a `Timing` for each model.
 
     A turn is the number of a model and the input of the call. Without `rate`, each call starts when
-    the last one has ended (closed loop), and only service time is measured: no request waits during
-    a call, so a pause is counted once, however many requests it would delay. With `rate`, call i is
-    scheduled ``i / rate`` seconds after the first, however long earlier calls take (open loop). If
-    another call is still running then, it waits, and its latency includes the wait.
+    the last one has ended (closed loop). No call has to wait, so a pause of the model makes only
+    one latency longer. In production it would delay all requests that arrive during the pause.
+
+    With `rate`, call i is scheduled ``i / rate`` seconds after the first, however long earlier
+    calls take (open loop). If another call is still running then, call i waits, and its latency
+    includes the wait.
 
     References
     ----------
@@ -197,26 +212,53 @@ def peak_memory(predict: Predict, batch: object) -> int | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to measure latencies: the number of calls, their rows and their schedule."""
+    """How to measure latencies: the number of calls, their rows and their schedule.
 
-    calls: int  # of each model; a minimum unless `fixed`
-    fixed: bool = True  # else calls are made until the check is decided, or `seconds` are over
-    seconds: float = 8.0  # with the warm-up, unless the fewest calls take longer
-    warmup: int = 50  # calls of each model that are made first and don't count
-    batch_size: int = 1  # rows per call
-    rate: float | None = None  # calls per second; None: each call waits for the last answer
-    seed: int = 0  # for drawing the rows
+    Parameters
+    ----------
+    calls : int
+        Number of calls of each model; the smallest number unless `fixed`.
+    fixed : bool
+        Whether exactly this number of calls is made. Otherwise calls are made until the check is
+        decided or `seconds` are over.
+    seconds : float
+        Time limit of the measurement, including the warm-up. It is exceeded if `calls` calls take
+        longer.
+    warmup : int
+        Number of calls of each model that are made first and don't count.
+    batch_size : int
+        Number of rows per call.
+    rate : float or None
+        Number of calls per second; None if each call starts when the last one has ended.
+    seed : int
+        Seed for drawing the rows.
+    disable_gc : bool
+        Whether the garbage collector is disabled during the calls that count.
+    """
+
+    calls: int
+    fixed: bool = True
+    seconds: float = 8.0
+    warmup: int = 50
+    batch_size: int = 1
+    rate: float | None = None
+    seed: int = 0
     disable_gc: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The measured latencies of one model, and facts about the measurement."""
+    """The measured latencies of one model, and facts about the measurement.
 
-    timing: Timing  # without the warm-up
-    first: float  # seconds of the very first call; infinite when it failed
-    details: dict[str, object] = field(default_factory=dict)  # for the report
-    busy: bool = False  # whether more processes wanted to run than there are processors
+    `timing` is without the warm-up. `first` is the time of the very first call in seconds, infinite
+    if it failed. `details` are shown in the report. `busy` is true if more processes were ready to
+    run than there are processors.
+    """
+
+    timing: Timing
+    first: float
+    details: dict[str, object] = field(default_factory=dict)
+    busy: bool = False
 
 
 def measure(
@@ -394,7 +436,11 @@ def _computing(predict: Predict) -> Predict:
 
 
 def _details(plan: Plan, timing: Timing, first: float, warm_up: Floats) -> dict[str, object]:
-    """Return the details about the measurement of a model that a report shows."""
+    """Return the details about the measurement of a model that a report shows.
+
+    `first` is the time of the first call in seconds, and `warm_up` has the latencies of the other
+    calls that do not count.
+    """
     served = float(timing.service.sum())
     answered = int(np.count_nonzero(np.isfinite(timing.latencies)))
     details: dict[str, object] = {
@@ -430,7 +476,10 @@ def _first_call(name: str, predict: Predict, batch: object, rows: int, clock: Cl
 
 
 def _refuse_failed(name: str, timing: Timing, least: int) -> None:
-    """Raise EvidenceError if all calls failed, and there were at least `least` of them."""
+    """Raise EvidenceError if all calls of a model failed.
+
+    Nothing is raised if there are fewer than `least` calls: that is too few to give up.
+    """
     calls = len(timing.latencies)
     if calls >= least and np.isinf(timing.latencies).all():
         msg = f"all {calls:,} calls of {name} failed: {timing.failure}"

@@ -58,12 +58,15 @@ class RowAxis:
 
 @dataclass(frozen=True, eq=False)
 class Column(RowAxis):
-    """An input that has one value per row, such as `y_true`, as an Arrow array."""
+    """An input that has one value per row, such as `y_true`, as an Arrow array.
 
-    #: values, in plain types
+    `array` has the values in plain types, and `field` describes their type. `declares` is true if
+    the type of the input lists its categories (a pandas categorical or a polars Enum), so that
+    categories without rows count too.
+    """
+
     array: pa.ChunkedArray
     field: Field
-    #: whether its type declares categories, so that a category without rows counts too
     declares: bool = False
 
     @cached_property

@@ -205,9 +205,8 @@ def to_doubles(array: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 def distinct_as_doubles(decimals: pa.ChunkedArray) -> bool:
     """Return whether distinct decimals are still distinct after they are rounded to doubles.
 
-    Whole numbers must also be represented exactly. Decimals of at most 15 digits always fulfil
-    this. Longer ones with decimal places, such as quotients, are compared: two of them rarely have
-    the same nearest double.
+    If the type of the decimals has no decimal places, each number must also be exactly equal to its
+    double. Small numbers are known to fulfil this. Larger ones are rounded and then compared.
 
     Examples
     --------
@@ -241,7 +240,10 @@ def to_whole_numbers(array: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
-    """Return the sum of all bytes of texts that are not null, plus 2**32 for each byte."""
+    """Return the sum of all bytes of the texts of a column, plus 2**32 times the number of bytes.
+
+    Nulls are left out. The sum is a part of the checksum of a column.
+    """
     total = 0
     for part in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
         chunk = as_bytes(part)
@@ -256,9 +258,10 @@ def bytes_sum(array: pa.ChunkedArray | pa.Array) -> int:
 
 
 def byte_weights(dictionary: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return for each text the sum of its bytes plus 2**32 for each byte, modulo 2**64.
+    """Return for each text the sum of its bytes plus 2**32 times its number of bytes, modulo 2**64.
 
-    These are the results of `bytes_sum` for each text alone. `dictionary` has no nulls.
+    Each result is what `bytes_sum` returns for a column of this text alone. `dictionary` has the
+    texts, without nulls.
     """
     dictionary = as_bytes(dictionary)
     offsets, data = offsets_and_bytes(dictionary)

@@ -44,9 +44,10 @@ Exact = Fraction | float
 def exact(value: object, type_: pa.DataType) -> Exact | None:
     """Return, without rounding error, the number that a column of this type stores for a value.
 
-    Numbers are rounded to the nearest value of a floating type. For decimals, a float is the number
-    that its shortest text shows, so that ``0.1`` is one tenth. The unit of dates is a day, that of
-    other times the unit of the column. The result is a Fraction, or an infinite float.
+    For a floating type, the number is rounded to the nearest value of the type. For decimals, a
+    float is the number that its shortest text shows, so that ``0.1`` is one tenth. For dates, the
+    result is a number of days. For other times, it is a number of the column's units, such as
+    milliseconds. The result is a Fraction, or an infinite float.
 
     Returns None if the value is missing (NaN, NaT) or of another kind than the column, so that it
     equals no value of the column. Raises EvidenceError if only one of the two has a time zone.
@@ -217,8 +218,9 @@ def stored_values(
 
     The first item is an Arrow array of the type. The second item has the position in `values` of
     each of its elements. Values that no cell can equal are left out. Numbers are converted as
-    `exact` does; a bool is not a number, and a text equals only texts. `given` is the type of the
-    column before it was read, if that was float16 and `type_` is float32.
+    `exact` does; a bool is not a number, and a text equals only texts. `given` is the original type
+    of the column, by default `type_`. It differs for float16, which is converted to float32 when
+    the column is read.
 
     Examples
     --------
@@ -237,7 +239,7 @@ def _storage(type_: pa.DataType, given: pa.DataType) -> tuple[pa.DataType, Calla
     """Return the Arrow type that values are converted to first, and the function that does it.
 
     The function converts one value. It returns None for a value that no cell of the column can
-    equal.
+    equal. `type_` is the type of the column, and `given` is its type before it was read.
     """
     kinds = pa.types
     if kinds.is_string(type_) or kinds.is_large_string(type_):

@@ -68,20 +68,34 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The name and type of a column; the type is that of the values, not of their encoding."""
+    """The name and type of a column.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    kind : str
+        Kind of its values: a key of `_TYPE_IDS` such as "int", "null" for a column of nulls without
+        a type, or "unreadable".
+    type : str
+        Arrow's name of the type that the column had when it was given. For an unreadable column,
+        the types of its cells.
+    encoded : bool
+        Whether the column is dictionary-encoded (categorical).
+    unit : str or None
+        "s", "ms", "us" or "ns" for times, timestamps and durations, else None.
+    zone : str or None
+        Time zone of timestamps, None if they have none.
+    problem : str or None
+        For an unreadable column, why it is unreadable and what to do.
+    """
 
     name: str
-    #: a key of `_TYPE_IDS`, or "unreadable"; "null" for a column of nulls without a type
     kind: str
-    #: Arrow's name of the type before normalisation; of an unreadable column the types of its cells
     type: str
-    #: whether the column is dictionary-encoded (categorical)
     encoded: bool = False
-    #: "s", "ms", "us" or "ns" of times, timestamps and durations, else None
     unit: str | None = None
-    #: time zone of timestamps, None for naive ones
     zone: str | None = None
-    #: for an unreadable column: why it is unreadable and what to do
     problem: str | None = None
 
     @property
@@ -176,7 +190,8 @@ def field_of(
 ) -> Field:
     """Describe a column of an Arrow type; the kind of an unsupported type is "unreadable".
 
-    `metadata` is that of the Arrow field, which names extension types that aren't registered here.
+    `metadata` is the metadata of the Arrow field. It has the name of the column's extension type if
+    that type is not registered in this process.
 
     Examples
     --------
@@ -217,7 +232,10 @@ def field_of(
 
 
 def stored_kind(field: Field, array: pa.ChunkedArray) -> str:
-    """Return the kind of the values that Arrow stores: "decimal" for integers beyond 64 bits.
+    """Return the kind of the values that Arrow stores for a column.
+
+    It is the kind of the field, except for integers beyond 64 bits: Arrow stores them as decimals,
+    and "decimal" is returned.
 
     Examples
     --------
@@ -265,8 +283,8 @@ def normalise(array: pa.ChunkedArray, field: Field) -> pa.ChunkedArray:
 def unreadable(name: str, label: str, problem: str, cells: Iterable[str | None]) -> ArrowColumn:
     """Build an unreadable column, in which each cell with a value has the name of its type instead.
 
-    `cells` has this name for each cell, None for a missing one. `label` names the types of all
-    cells, and `problem` is a sentence with the cause and the remedy.
+    `cells` has this name for each cell, None for a missing one. `label` is the text to show as the
+    type of the whole column. `problem` is a sentence with the cause and the remedy.
     """
     field = Field(name, "unreadable", label, problem=problem)
     return ArrowColumn(pa.chunked_array([pa.array(cells, pa.string())]), field)

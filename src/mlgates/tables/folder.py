@@ -34,14 +34,17 @@ _FORMATS = {
 
 @dataclass(frozen=True)
 class _Part:
-    """One file of a folder: its path, columns, rows, and the keys in the names of its folders."""
+    """One Parquet file of a folder.
+
+    `shown` is its path below the folder, for messages. `fields` are its columns, and `rows` is its
+    number of rows. `keys` has the keys and values in the names of its parent folders, such as
+    ``year=2025``.
+    """
 
     path: Path
-    #: its path below the folder
     shown: str
     fields: dict[str, Field]
     rows: int
-    #: keys and values of the folders in its path
     keys: dict[str, str | None]
 
 
@@ -54,8 +57,8 @@ def open_folder(folder: Path, types: Mapping[str, pa.DataType] | None = None) ->
     name of a key, its values must equal the one in the name of the folder.
 
     Files and folders whose names begin with a dot or an underscore are hidden, except folders
-    ``_key=value``. Any other file must be a Parquet file. It is not left out without a message,
-    because its rows could be those that drifted.
+    ``_key=value``. Any other file must be a Parquet file, or EvidenceError is raised. A file that
+    can't be read is never just left out, because its rows could be those that drifted.
 
     Examples
     --------
@@ -180,7 +183,8 @@ def _keys_of(shown: str) -> dict[str, str | None]:
 def _source(parts: list[_Part], types: Mapping[str, pa.DataType]) -> Source:
     """Build the `Source` of all files of a folder.
 
-    `types` are the types of those keys in folder names that are no columns of the files.
+    Keys in folder names become columns. `types` has the types of such columns by name; the type of
+    any other key is inferred from its values.
     """
     first = parts[0]
     stored, keys = first.fields, list(first.keys)

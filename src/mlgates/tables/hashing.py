@@ -99,10 +99,11 @@ def mixed(words: Words) -> Words:
 
 
 def _words(array: pa.ChunkedArray, field: Field) -> tuple[Words, Words, Any]:
-    """Return two 64-bit words for each cell of a column, and a tag for the kind of its value.
+    """Return three arrays with one 64-bit integer per row: two words and a tag.
 
-    The words depend on the value alone. They are hashed together with the tag, which makes the
-    hashes of values of different kinds differ, such as those of 1 and "1".
+    The words are computed from the value of the cell; the first is used for the first hash of a
+    row, and the second for the second hash. The tag is a number for the kind of the value. It makes
+    the hashes of values of different kinds differ, such as those of 1 and "1".
     """
     kind, array = field.kind, encoding.decode(array)
     if kind in ("nested", "unreadable"):
@@ -246,11 +247,12 @@ def text_hashes(texts: pa.ChunkedArray, side: int = 0) -> Words:
 def _hashes_of_block(
     words: Words, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], factor: int
 ) -> Words:
-    """Return the hash of each text of a block: a sum over its words of eight bytes.
+    """Return the hash of each text of a block.
 
-    `starts` and `lengths` are the positions and sizes of the texts in bytes. `words` has, for each
-    byte of the block, that byte and the seven after it as an integer. `factor` is an odd number
-    that selects the hash function.
+    A text is divided into words of eight bytes, and its hash is a sum over these words. `words[i]`
+    is the word that begins at byte i of all texts. `starts` has the position of the first byte of
+    each text, and `lengths` has its number of bytes. `factor` is an odd number that selects the
+    hash function.
     """
     total = lengths.astype(np.uint64) * np.uint64(factor)
     rows: Any = slice(None)

@@ -157,13 +157,13 @@ class _Plan(NamedTuple):
     """How to read one row group: how many rows at a time, and which columns to keep encoded.
 
     `rows` is the number of rows of the group, and `at_a_time` the number to read at once. `packed`
-    are the paths of the columns to keep dictionary-encoded.
+    are the paths of the columns to keep dictionary-encoded. `largest` is an upper bound of the
+    bytes that the group takes in memory.
     """
 
     rows: int
     at_a_time: int
     packed: frozenset[str]
-    #: an upper bound of its bytes in memory
     largest: float
 
 
@@ -323,8 +323,8 @@ def _unpacked(
 ) -> Iterator[pa.Table]:
     """Yield a table in parts of about `BATCH_BYTES` bytes, after decoding the columns in `packed`.
 
-    Columns of texts that are larger than a batch stay encoded: their parts are small only as long
-    as they are read one after another.
+    A column that takes more than `BATCH_BYTES` bytes when decoded stays encoded. The parts are then
+    larger. `types` has the types of the columns by name.
     """
     sizes = {name: row_bytes(table.column(name)) for name in packed}
     decoded = {name: float(size.sum()) for name, size in sizes.items()}

@@ -75,7 +75,11 @@ class Source:
 
     `origin` names the kind of container. `rows` is the number of rows, None if it is not known
     before the table is read. `read` takes names of columns and yields batches of them. `native` is
-    the user's own object if the table is in memory.
+    the user's own object if the table is in memory, else None.
+
+    `inferred` has the names of columns with types that were inferred from texts, such as the names
+    of folders. `retype` takes other types for these columns by name, and returns the table with
+    these types; it is None if there are no such columns.
 
     Examples
     --------
@@ -91,9 +95,7 @@ class Source:
     rows: int | None
     read: Callable[[list[str]], Iterator[pa.Table]]
     native: object = None
-    #: columns whose types were inferred from texts, such as the names of folders
     inferred: Collection[str] = ()
-    #: returns the table with other types of these columns
     retype: Callable[[Mapping[str, pa.DataType]], "Source"] | None = None
 
     def batches(self, columns: Iterable[str] | None = None) -> Iterator[pa.Table]:
