@@ -62,12 +62,13 @@ class Baseline:
 
     The baseline has the order statistics at ``i / 360`` of each numeric column. A PSI with a number
     of bins that divides 360 is the same as if it were computed from the rows, and a KS distance is
-    known to 1/360. The baseline has the values of a text or bool column, and their counts, if the
-    column is categorical. A column is not categorical if it has more than 1,000 distinct values, if
-    it has more than 20 and they occur in fewer than two rows each on average, or if it has a text
-    of more than 200 characters. Names, identifiers and free text are therefore not stored, except
-    in columns that have at most 20 distinct values, or at most 1,000 that occur in two rows or more
-    each on average.
+    known to 1/360.
+
+    The baseline has the values of a text or bool column, and their counts, only if the column is
+    categorical. No text of a categorical column has more than 200 characters. The column has at
+    most 20 distinct values, or it has at most 1,000 that occur in two rows or more each on average.
+    Names, identifiers and free text are therefore not stored, unless their column is categorical by
+    this rule.
 
     Parameters
     ----------

@@ -122,7 +122,8 @@ class MissingBy(Counter):
 
     The rows of a group have the same values in the columns `by`. A `slice` is a pair of a name and
     a `Condition`, and has the rows for which the condition is true. Cells that equal one of
-    `values` count as missing; they are compared as by the counter `In`.
+    `values` count as missing; they are compared as by the counter `In`. `types` is the result of
+    `types_of` for `values`.
 
     Examples
     --------
@@ -174,7 +175,8 @@ class MissingWhere(Counter):
     A condition is called with the user's table and returns one bool per row, as a list or an array
     of numpy, pandas, Arrow or polars. Rows with null are not in the slice. Cells that equal one of
     `values` count as missing, compared as by `In`. `read` names further columns that the conditions
-    use; of a streamed table no other columns are read.
+    use; of a streamed table no other columns are read. `types` is the result of `types_of` for
+    `values`.
 
     Examples
     --------

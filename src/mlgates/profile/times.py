@@ -236,8 +236,8 @@ class Timestamps(ColumnCounter):
     The memory does not grow with the number of rows: not all timestamps are kept, but at most
     65,536 spans of time that contain them, and more only if they are separated by gaps longer than
     `longest`. The largest gap is exact if it is longer than `longest`, if the rows are in order of
-    time, or if there are at most 65,536 distinct timestamps. Otherwise it may be overestimated, but
-    never beyond `longest`.
+    time, or if there are at most 65,536 distinct timestamps. Otherwise the true gap may be shorter
+    than the result, which is then at most `longest`.
 
     Parameters
     ----------
