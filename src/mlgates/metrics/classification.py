@@ -98,9 +98,9 @@ class CountMetric(Metric):
     def smallest(self, outcomes: Outcomes) -> tuple[float, str]:
         """Return the smallest number of rows in a denominator, and what these rows are called.
 
-        An average over classes has a denominator for each class; with weights, the number of rows
-        is the effective one. The name is empty if the denominator is all rows: the gate checks
-        their number itself.
+        An average over classes has one denominator per class. With weights, the number of rows is
+        the effective one. The name is empty if the denominator is the number of all rows, which the
+        gate checks itself.
         """
 
     @abstractmethod

@@ -164,9 +164,10 @@ class FunctionMetric(Metric):
 
 
 def _blocks(draws: int) -> int:
-    """Return the number of blocks of rows that the jackknife of a BCa interval leaves out.
+    """Return the number of blocks of rows that the jackknife leaves out in turn.
 
-    It grows with `draws`, the number of resamples, up to a maximum.
+    The jackknife estimates the skewness for a BCa interval. The number of blocks grows with the
+    number of resamples, `draws`, up to a maximum.
     """
     return min(_MOST_BLOCKS, draws // _JACKKNIFE)
 

@@ -307,13 +307,14 @@ def _no_discordance(
     """Return a change of 0, for scores that order all pairs of a positive and a negative row alike.
 
     The two scores may order rows of one class differently. In other data, such rows could also
-    change their order with rows of another class, so that the interval is usually wider than 0. It
-    is computed from the class sizes. `widest` is the name of a method, and a function from a
-    confidence level to its interval. The default is Tango's interval of a difference without
-    discordant rows, for the number of rows of the smallest class. Each end is at most as far from 0
-    as the rows moved: the mean difference of a row's two ranks, divided by the number of rows. If
-    this distance is less than the change of the area by a single pair in another order, both ends
-    are 0.
+    change their order with rows of another class. The interval therefore usually has a width above
+    0. `widest` gives an interval that depends on the class sizes only, as the name of its method
+    and a function from a confidence level to the interval. The default is Tango's interval for the
+    smallest class, with no discordant rows.
+
+    This interval is cut off at a distance from 0: the mean difference of a row's two ranks, divided
+    by the number of rows. Both ends are 0 if one pair of rows in another order would change the
+    area by more than this distance.
     """
     method, ends_by_size = widest or ("Tango", tango_ends(0, 0, min(sizes)))
     counted = np.ones(len(score), np.bool_) if weight is None else weight > 0

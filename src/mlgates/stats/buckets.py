@@ -100,7 +100,7 @@ def grid_of(values: Values, ends: tuple[float, float]) -> Grid | None:
     Let W be the width of the range that contains the middle 98 % of the values. The grid covers
     this range and up to W more on each side. It is shorter where the least or the greatest value is
     nearer than that. Sorting is faster if there are many ties, or if most values are in a small
-    part of the range. A sample of 4,096 values decides whether that is so.
+    part of the range. Both are checked in a sample of 4,096 values.
 
     Parameters
     ----------
@@ -261,9 +261,9 @@ def candidate_buckets(x: Bucketed, y: Bucketed) -> tuple[int, Counts]:
     """Return the largest distance at bucket ends, and the buckets that may contain a larger one.
 
     Both samples are counted in the same grid. ``F`` and ``G`` are their distribution functions, and
-    ``n`` and ``m`` are their sizes. A distance is the whole number ``n * m * |F - G|`` at one
-    place. The second item has the numbers of the buckets. They are found by a bound: inside a
-    bucket, ``F - G`` is at most ``F`` at its end minus ``G`` at its start, and likewise ``G - F``.
+    ``n`` and ``m`` are their sizes. A distance is a whole number, ``n * m * |F - G|``. The second
+    item has the numbers of the buckets. They are found by a bound: inside a bucket, ``F - G`` is at
+    most ``F`` at its end minus ``G`` at its start, and likewise for ``G - F``.
     """
     f, g = x.before * y.n, y.before * x.n
     difference = f - g

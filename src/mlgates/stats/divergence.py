@@ -340,8 +340,8 @@ def one_sided_pvalue(reference: Counts, current: Counts, m: int, n: int) -> floa
     """Return an upper bound of the p-value of the cell in which two samples differ most.
 
     The result is at least the probability that two samples of one distribution differ as much in
-    any cell. It is 1 if the bound exceeds 0.00001, because a bound is too coarse there: it serves
-    to find extreme differences, which a test of merged cells would hide.
+    any cell. Bounds above 0.00001 are too coarse, and 1 is returned instead of them. The function
+    is used to find extreme differences, which a test of merged cells would hide.
 
     Parameters
     ----------

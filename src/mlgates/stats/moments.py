@@ -35,8 +35,8 @@ class Moments(NamedTuple):
     squares : Fraction or None
         Exact sum of the squares of the values as doubles; None if it was not computed.
     powers : tuple of float
-        Sums of the second and third powers of the deviations from the mean; with `squares`, up to
-        the sixth.
+        Sums of the second and third powers of the deviations from the mean. If `squares` is not
+        None, also those of the fourth to sixth powers.
 
     References
     ----------

@@ -102,9 +102,10 @@ def ratio_estimate(
 ) -> float:
     """Return the ratio of event rates at which as many candidate events are expected as counted.
 
-    A look is one reading of the counts. The number of candidate events is expected in each look for
-    its own share of the traffic, and these numbers are added up. Dividing the two rates of all
-    looks together would be wrong if both the share and the event rate change between looks.
+    A look is one reading of the counts. The expected number of candidate events is computed for
+    each look from its own share of the traffic, and these numbers are added up. Dividing the two
+    rates of all looks together would be wrong if both the share and the event rate change between
+    looks.
 
     Parameters
     ----------
@@ -216,8 +217,7 @@ def ratio_scale_needed(
     Returns
     -------
     float or None
-        The least factor, at most 1 if the e-value is reached already; None if it is not reached by
-        growing in proportion.
+        The least factor, at most 1 if the e-value is reached already; None if no factor is enough.
 
     Notes
     -----
@@ -362,7 +362,7 @@ def rate_scale_needed(events: int, requests: int, limit: float, *, e_value: floa
     Returns
     -------
     float or None
-        The least factor; None if the e-value is not reached by growing in proportion.
+        The least factor; None if no factor is enough.
 
     Examples
     --------
@@ -453,9 +453,9 @@ class _Looks:
         self.logit: Floats = special.logit(self.share)
 
     def bracket(self) -> tuple[float, float]:
-        """Return the lower and upper log ratio between which estimates and ends are searched.
+        """Return the limits of the search for an estimate or an interval end, as log ratios.
 
-        The likelihood hardly changes below the first or above the second one.
+        The likelihood hardly changes below the lower limit or above the upper one.
         """
         if not len(self.logit):
             return -_FAR, _FAR
