@@ -193,7 +193,10 @@ class Near:
 
 
 def confidence_of(owner: str, option: str, given: object) -> float:
-    """Return a confidence level from 0.5 to less than 1; the error for 95 suggests 0.95."""
+    """Return a confidence level, which must be from 0.5 to less than 1.
+
+    If a percentage such as 95 is given, the message of the OptionError suggests 0.95.
+    """
     level = options.share(owner, option, given)
     if not 0.5 <= level <= 1 - 1e-9:
         raise options.refuse(owner, option, "from 0.5 to less than 1", given)
@@ -201,7 +204,10 @@ def confidence_of(owner: str, option: str, given: object) -> float:
 
 
 def bounded(owner: str, option: str, given: object, low: float, high: float) -> float:
-    """Return a number from `low` to `high`; for 0 to 1 the error for 95 suggests 0.95."""
+    """Return a number, which must be from `low` to `high`; raise OptionError otherwise.
+
+    If the range is 0 to 1 and a percentage such as 95 is given, the message suggests 0.95.
+    """
     if (low, high) == (0, 1):
         return options.share(owner, option, given)
     return options.number(owner, option, given, at_least=low, at_most=high)
@@ -264,12 +270,16 @@ def rows_needed(
 ) -> int | None:
     """Return how many rows are needed so that the interval no longer contains the limit.
 
-    The number is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. With so
-    many rows about four of five samples give a decision, if the estimate stays the same. It is None
-    if the interval does not contain the limit, or if no number of rows is enough. By default the
-    standard `error` is computed from the interval: from half its length or, if that is longer, from
-    the distance between the estimate and the end on the side of the limit. Give `error` if the
-    interval shrinks faster than ``1 / sqrt(n)``.
+    With so many rows about four of five samples give a decision, if the estimate stays the same.
+    The result is None if the interval does not contain the limit, or if no number of rows is
+    enough.
+
+    The number is ``n ((z_level + z_power) error / distance)^2``, rounded by `rounded_up`. Here `n`
+    is the present number of rows, ``distance`` is from the estimate to the limit, and ``z_level``
+    and ``z_power`` are the normal quantiles of the interval's confidence `level` and of the power.
+    By default the standard `error` is computed from half the length of the interval or, if that is
+    longer, from the distance between the estimate and the end on the side of the limit. Give
+    `error` if the interval shrinks faster than ``1 / sqrt(n)``.
 
     Examples
     --------
@@ -306,12 +316,12 @@ def rows_needed(
 def rows_until_significant(
     critical: float, limit: float, n: float, reference: float = math.inf
 ) -> int | None:
-    """Return how many rows of data make every distance beyond a limit significant, rounded up.
+    """Return with how many rows of data every distance beyond a limit is significant, rounded up.
 
     `critical` is the smallest distance that is significant with `n` rows. It is proportional to
     ``sqrt(1 / n + 1 / reference)``, where `reference` is the number of rows of the reference, which
-    does not change. If these are too few, no number of rows of data is enough, and the result is
-    None. Leave `reference` infinite if the reference grows in proportion to the data.
+    does not change. The result is None if the reference is so small that no number of rows of data
+    is enough. Leave `reference` infinite if the reference grows in proportion to the data.
 
     Examples
     --------
@@ -422,8 +432,8 @@ class Part:
 
     Without `by` and `slice` these are all rows. `by` has the names of columns, and each combination
     of their values is counted as a group. `slice` is a pair of a name and a condition, and the rows
-    that fulfil the condition are counted. `read` has the columns that a condition gets that is a
-    function.
+    that fulfil the condition are counted. If the condition is a function, it gets a table of the
+    columns in `read`.
     """
 
     by: tuple[str, ...] = ()

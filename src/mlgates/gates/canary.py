@@ -44,10 +44,11 @@ _METHOD = "mixture of likelihood ratios"
 
 
 class _Event(NamedTuple):
-    """An event to judge, and the reasons why it can't be judged.
+    """An event to judge, with its looks and the reasons why it can't pass or fail.
 
-    `looks` are those in which both models could get requests and the event was counted; a look is a
-    stretch of time with one share of the traffic. `noun` is what is counted, "requests" or "units".
+    A look is a stretch of time in which the candidate's share of the traffic did not change.
+    `looks` has those in which both models could get requests and the event was counted. `noun` is
+    what is counted, "requests" or "units".
     """
 
     name: str
@@ -234,7 +235,7 @@ class Canary(Gate):
 
     @property
     def _worse(self) -> float:
-        """The smallest e-value that shows that an event is more harmful than in production."""
+        """The smallest e-value that refutes the claim "not worse than production" for an event."""
         return len(self._names) / self.rollback_error
 
     def check(self, evidence: Evidence) -> Iterator[Check]:
@@ -382,7 +383,7 @@ class Canary(Gate):
         return 1 - 1 / self._worse - self.promote_error
 
     def _sides(self, limit: Limit) -> tuple[Side, Side, float]:
-        """Return in which direction the ratio gets worse, in which better, and its limit.
+        """Return the direction in which the ratio gets worse, that in which better, and its limit.
 
         For unwanted events, such as errors, "greater" is worse; for wanted events, "less" is worse.
         """
@@ -491,8 +492,9 @@ def _stages(event: _Event, side: Side) -> tuple[float, _Counts]:
 def _since(event: str, looks: Sequence[Look], start: Traffic) -> _Counts:
     """Return the counts of an event since a stage of a rollout began.
 
-    `start` is the traffic before that. Looks with the same share are added up. Raises EvidenceError
-    if `start` has higher counts than `looks`.
+    `looks` are all looks up to now, and `start` is the traffic before the stage, which is
+    subtracted from them. Looks with the same share of the candidate are added up. Raises
+    EvidenceError if `start` has higher counts than `looks`.
     """
     sums: dict[float, list[int]] = {}
     for sign, part in ((1, looks), (-1, [each for each in start.looks if each.is_comparison])):

@@ -194,7 +194,7 @@ class Completeness(Gate):
     def offending(self, evidence: Evidence) -> Positions:
         """Return the rows with a missing cell in a judged column.
 
-        In columns that are judged by slice, only the rows of slices are searched.
+        In a column that is judged by slice, only rows that belong to a slice are returned.
         """
         source = evidence.source("data")
         plan, wanted = self._plan(source.schema), list[Counter]()
@@ -296,9 +296,10 @@ class Completeness(Gate):
         return _Plan(columns, tuple(c for c in present if c in by), unreadable, tuple(slices))
 
     def _value_counters(self, actual: Field) -> tuple[counters.In | None, counters.In | None]:
-        """Return the counters of `missing_values` and of other values that often mean missing.
+        """Return two counters of a column: of `missing_values`, and of usual placeholders.
 
-        A counter is None if its values do not occur in columns of this type.
+        Usual placeholders are values such as "?" or -999 that often stand for a missing cell. A
+        counter is None if it has no values to count in a column of this type.
         """
         values = tuple(self.missing_values)
         others = tuple(v for v in _PLACEHOLDERS.get(actual.kind, ()) if v not in values)

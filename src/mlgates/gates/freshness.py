@@ -75,8 +75,8 @@ class Freshness(Gate):
     by : str, sequence of str, or mapping of str to condition, optional
         Check each slice instead of all rows: by the values of columns, or by conditions in the
         language of :doc:`/reference/conditions`: ``{"eu": "region == 'EU'"}``. A function gets each
-        batch of rows as a `pyarrow.Table` and returns one bool per row. A value without any rows
-        is no slice; write a condition for a slice that must have rows.
+        batch of rows as a `pyarrow.Table` and returns one bool per row. A value that no row
+        has makes no slice, so it can't fail. For a slice that must have rows, give a condition.
     max_groups : int
         Largest number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after

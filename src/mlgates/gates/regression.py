@@ -21,8 +21,8 @@ class Regression(ComparisonGate):
     metric : str or callable
         As in `Performance`.
     tolerance : float
-        How much worse the candidate may be, in the metric's units. With 0, a PASS needs an interval
-        of the difference that has no values for the worse.
+        How much worse the candidate may be, in the metric's units. With 0, a PASS by interval
+        needs an interval in which no difference is worse than 0.
     by : str, sequence of str, or mapping of str to callable, optional
         Compare in each slice instead of on all rows. Columns define one slice for each of their
         values. A mapping gives each slice by its name and a function of the table that returns one

@@ -109,7 +109,10 @@ class Rule(Gate):
 
     @property
     def default_name(self) -> str:
-        """``"rule:"`` and the condition, with the wildcards of patterns replaced."""
+        """``"rule:"`` and the condition, in which "_" replaces characters such as "*" and "?".
+
+        These characters are wildcards where gates are selected by a pattern of their names.
+        """
         text = self.condition if isinstance(self.condition, str) else str(self.name)
         return f"{self.kind}:{short_name(text)}"
 
@@ -122,7 +125,10 @@ class Rule(Gate):
         )
 
     def offending(self, evidence: Evidence) -> Positions:
-        """Return the rows that are false, or also missing with ``missing="invalid"``."""
+        """Return the rows in which the condition is false.
+
+        With ``missing="invalid"``, rows in which it is neither true nor false are included.
+        """
         source = evidence.source("data")
         counters = [counter for _, counter in self._counters(source.schema)]
         for counter in counters:

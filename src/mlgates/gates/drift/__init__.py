@@ -85,7 +85,7 @@ class Drift(Gate):
         Compare the columns in each slice of both tables instead of in all rows: by the values of
         columns, or by conditions in the language of :doc:`/reference/conditions`:
         ``{"eu": "region == 'EU'"}``. A slice that has rows in one table only is a FAIL, if chance
-        does not explain it. The reference must then be a table.
+        does not explain it. With `by`, the reference must be a table.
     max_groups : int
         Largest number of slices that the columns of `by` may make; more are an ERROR.
     name, advisory, inconclusive, after
@@ -229,7 +229,11 @@ class Drift(Gate):
         return counters.current_counter(name, side, edges)
 
     def _read_counts(self, schema: TableSchema) -> Iterable[Counter]:
-        """Yield a counter of each column that is read, so that the fingerprint covers it."""
+        """Yield a counter of missing cells for each column that the gate reads.
+
+        With slices the gate reads the rows itself. It needs these counters only so that the
+        fingerprint of the table in the report covers the columns.
+        """
         for name in read_columns(list(parts_of(self.by, schema)), self._wanted(schema), schema):
             yield counters.Missing(name)
 

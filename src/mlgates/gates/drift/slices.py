@@ -110,7 +110,7 @@ def read_columns(parts: Iterable[Part], columns: Iterable[str], schema: TableSch
 def _rows_by_key(part: Part, table: pa.Table, source: Source) -> dict[tuple[object, ...], Source]:
     """Split a table into groups: return a source of the rows of each group, by its key.
 
-    The key of a group are its values in the columns that the table is grouped by.
+    The key of a group has its value in each column by which the table is grouped.
     """
     views = {name: ColumnView(table[name], source.schema[name]) for name in table.column_names}
     batch = BatchView(views, rows=len(table))

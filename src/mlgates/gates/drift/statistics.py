@@ -58,11 +58,11 @@ class Method:
     """A method of drift: its default limit, and the kinds of columns that it applies to.
 
     `distance` computes the distance from the counts of both tables in the same cells (bins or
-    categories); it is None for methods that compare values. For small changes the PSI is
-    approximately ``psi_scale * distance**psi_power``; for total variation it is at least this
-    number. `least` is the default of `min_samples`, and `most` the largest possible distance.
-    Methods with `needs_sorted` need all values in order; other methods of the same run then read
-    these values too.
+    categories); it is None for methods that compare values. `psi_scale` and `psi_power` convert a
+    small distance to the PSI, which is approximately ``psi_scale * distance**psi_power``. For total
+    variation the PSI is at least the result of this formula. `least` is the default of
+    `min_samples`, and `most` the largest possible distance. Methods with `needs_sorted` need all
+    values in order; if one is in a run, its other methods read these values too.
     """
 
     at_most: float = 0.1
@@ -107,9 +107,9 @@ class ColumnDrift(NamedTuple):
     """One measured change of a column, of its distribution or of its share of missing values.
 
     `n` and `m` are the numbers of values in the data and in the reference, `dropped` is the number
-    of missing values in the data, `cells` the number of cells. `floor` is the distance that is
-    expected without drift even with many rows, because the reference lacks rare categories.
-    `group` is the slice of the rows.
+    of missing values in the data, `cells` the number of bins or categories. If the reference lacks
+    rare categories, `floor` is the distance to expect without drift however many rows the data
+    have. `group` is the name of the slice.
     """
 
     subject: str
@@ -129,10 +129,10 @@ class ColumnDrift(NamedTuple):
 class BinnedPair(NamedTuple):
     """The counts of the reference and of the data in the same cells, and the cells' labels.
 
-    A cell is a bin of numbers or a category. `cells` are those of the distance, and `test_cells`
-    those of the test, which may differ: the edges of the test's cells don't depend on which values
-    are frequent in the reference by chance, and each category that the reference lacks has a cell
-    of its own.
+    A cell is a bin of numbers or a category. `cells` has the counts from which the distance is
+    computed, with the `labels` of these cells. `test_cells` has the counts for the test of
+    significance. The cells of the test may be others: edges that don't depend on which values are
+    frequent in the reference by chance, and one cell for each category that the reference lacks.
     """
 
     cells: counting.Cells
@@ -181,11 +181,12 @@ def binned_pair(
 def _cut_together(
     reference: Ordered, current: Ordered, edges: counting.Edges, bins: int
 ) -> counting.Cells:
-    """Return the counts of both tables in cells for the test, cut at quantiles of both together.
+    """Return the counts of both tables in cells for the test of significance.
 
-    Edges from the reference alone tend to be values that are frequent there by chance. If the
-    reference has more values than a stored baseline keeps, the edges are chosen among the quantiles
-    that a baseline would keep, so that the reference and its baseline give the same cells.
+    The edges of the cells are quantiles of the values of both tables together, because quantiles of
+    the reference alone tend to be values that are frequent there by chance. If the reference has
+    more values than a stored baseline keeps, the edges are chosen among the quantiles that a
+    baseline would keep. The reference and its baseline then give the same cells.
     """
     sketch = reference
     if not isinstance(sketch, QuantileSketch):
@@ -402,10 +403,11 @@ def missing_shift(reference: ColumnProfile, data: ColumnProfile, most: float) ->
 
 
 def absent_slice(group: str, rows: tuple[int, int], totals: tuple[int, int]) -> ColumnDrift:
-    """Return the drift of a slice that has rows in only one of the two tables.
+    """Return the drift of a slice that has no rows in one of the two tables, or in both.
 
-    It is undefined if the slice, called `group`, has rows in neither table. `rows` are the numbers
-    of rows of the slice in the data and in the reference, and `totals` those of the whole tables.
+    The drift is undefined if the slice has rows in neither. `group` is the name of the slice.
+    `rows` has its numbers of rows in the data and in the reference, and `totals` the numbers of
+    rows of the whole tables.
     """
     (k, before), (n, m) = rows, totals
     sides = (np.array([part, whole - part]) for part, whole in ((before, m), (k, n)))
@@ -487,10 +489,10 @@ def decide_columns(
 
 
 def _chance_and_remedy(drift: ColumnDrift, alpha: float) -> tuple[str, str]:
-    """Return two clauses: which distances chance gives, and how many rows are needed.
+    """Return a clause on how large a distance can be by chance, and one on the rows needed.
 
-    `alpha` is the level of the test of this column. Both clauses are empty if the distance is
-    within the limit or undefined.
+    `alpha` is the level of the test of this column. The first clause is "" if the distance is
+    larger than it can be by chance. Both are "" if it is within the limit or undefined.
     """
     value, method, tested = drift.statistic.value, METHODS[drift.metric], ""
     if math.isnan(value) or drift.limit.holds(value):

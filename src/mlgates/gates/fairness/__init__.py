@@ -90,11 +90,12 @@ class Fairness(Gate):
 
         - ``"demographic_parity_difference"`` compares selection rates,
           ``"equal_opportunity_difference"`` true positive rates, ``"equalized_odds_difference"``
-          true and false positive rates, of which the worse counts. Each exists also with
-          ``_ratio``.
+          true and false positive rates, of which the worse counts. With ``_ratio`` at the end
+          instead of ``_difference``, ratios of these rates are compared.
         - Any metric with ``_difference``, ``_ratio``, ``_group_min`` or ``_group_max``, such as
           ``"recall_group_min"``. Fairlearn's names are accepted too.
-        - A function of ``y_true`` and ``y_pred`` (or ``y_score``); its difference is compared.
+        - A function of ``y_true`` and ``y_pred`` (or ``y_score``); the difference of its values
+          between groups is judged.
     at_most : float, optional
         Inclusive limit of a difference, or of the largest value of any group.
     at_least : float, optional
@@ -133,11 +134,11 @@ class Fairness(Gate):
     Notes
     -----
     Shares have Wilson's intervals [1]_, based on the rows of their denominator. The difference of
-    two has Newcombe's interval [2]_, a ratio Koopman's [3]_, both at the level of the studentized
-    range, which makes the intervals of all pairs simultaneous [4]_. Other metrics have their own
-    intervals, combined in the same way. A group in which the metric is based on fewer than 10 rows
-    (such as 10 positives for recall) is INCONCLUSIVE. Several sensitive features are crossed: each
-    combination of their values is a group.
+    two shares has Newcombe's interval [2]_, and their ratio Koopman's [3]_, both at the level of
+    the studentized range, which makes the intervals of all pairs simultaneous [4]_. For other
+    metrics, the intervals of two groups are combined by Newcombe's formula. A group in which the
+    metric is based on fewer than 10 rows (such as 10 positives for recall) is INCONCLUSIVE. Several
+    sensitive features are crossed: each combination of their values is a group.
 
     References
     ----------

@@ -72,10 +72,10 @@ class Comparison(NamedTuple):
 def compare(rates: GroupRates, rule: Rule) -> Comparison:
     """Return the largest difference or smallest ratio of all pairs, or the worst value of a group.
 
-    The value is None if fewer than two groups can be compared. For shares, a pair has Newcombe's
-    interval of the difference or Koopman's interval of the ratio, at a level that makes the
-    intervals of all pairs hold simultaneously. For other metrics the intervals of the two groups
-    are combined in the same way.
+    The value is None if fewer than two groups can be compared, or if a ratio is undefined. For
+    shares, a pair has Newcombe's interval of the difference or Koopman's interval of the ratio. For
+    other metrics, the intervals of the two groups are combined by Newcombe's formula (for a ratio
+    those of the logarithms). The level makes the intervals of all pairs hold simultaneously.
     """
     if np.count_nonzero(rates.comparable) < 2:
         return Comparison(rates, None, (0, 0))
@@ -300,14 +300,15 @@ def rows_that_decide(rates: GroupRates, rule: Rule, n: int) -> int | None:
 
 
 def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: float) -> Floats:
-    """Return the factor by which the rows must grow for each interval to exclude its limit.
+    """Return by what factor the rows must grow so that each value's interval excludes its limit.
 
     With ``f`` times the rows, the interval of a value at the distance ``d`` from its limit excludes
-    the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. If the value is within the
-    limit, a PASS needs the intervals of all values within the limit, so `farthest`, the median of
-    the largest deviation of them, is subtracted too. Because
-    ``d`` is estimated, the probability is averaged over a normal distribution of ``d``. With the
-    returned factor it is about 80 %.
+    the limit with probability ``Phi(|d| sqrt(f) / error - quantile)``. With the returned factor the
+    probability is about 80 %, as a mean over a normal distribution of ``d``, which is estimated.
+
+    A PASS needs the intervals of all values to be within their limits. So for a value within its
+    limit, the largest random deviation of any value counts: its median, `farthest`, is added to
+    `quantile`.
 
     Parameters
     ----------
@@ -318,7 +319,7 @@ def decisive_growth(beyond: Floats, errors: Floats, quantile: float, farthest: f
     quantile : float
         Normal quantile of the intervals.
     farthest : float
-        Median of the largest deviation among all values, in standard errors.
+        Median of the largest random deviation of any value, in standard errors.
 
     Returns
     -------

@@ -112,9 +112,10 @@ class GroupedOutcomes:
         """Return a metric of each group, with intervals at `confidence` (0 for no intervals).
 
         A group can be compared if it has at least `least` rows and, with `bounded`, an interval.
-        Metrics that are not shares of rows are computed for each group alone. Intervals from
-        resamples are stretched to other levels by the ratio of normal quantiles, because extreme
-        quantiles of a few thousand draws are inaccurate.
+        Metrics that are not shares of rows are computed for each group alone. If their intervals
+        come from resamples, those at other levels are computed from the interval at `confidence`:
+        its length is multiplied by the ratio of the normal quantiles of the two levels. Extreme
+        quantiles of a few thousand resamples would be inaccurate.
         """
         k, is_share = len(self.names), False
         at: Callable[[float], tuple[Floats, Floats]]

@@ -239,7 +239,10 @@ class Integration(Gate):
 
 
 def _counted(serve: Serve, shown: Progress) -> Serve:
-    """Wrap `serve` so that each job is a step of the progress bar."""
+    """Wrap `serve` so that the progress bar advances by one step after each job.
+
+    A job is a set of calls of one method.
+    """
 
     def counted(job: Job) -> list[Reply]:
         replies = serve(job)

@@ -44,7 +44,7 @@ class ContractError(Exception):
 class Outcome(NamedTuple):
     """What the test of a property found: how many of `n` rows, calls or cases violate it.
 
-    `text` is a clause that says so. With `is_error` the check becomes an ERROR.
+    `text` is the reason of the check. With `is_error` the check becomes an ERROR.
     """
 
     text: str
@@ -270,9 +270,10 @@ class _Caller:
     ) -> Outcome:
         """Return the outcome of a test of rows or requests.
 
-        `wrong` says which of the tested ones violate the property, and `at` has their positions in
-        the sample; by default all were tested. `good` and `bad` are the clauses for an outcome
-        without and with violations; a description of `differences` is added to `bad`.
+        `wrong` has one bool for each tested row or request, true if it violates the property. `at`
+        has the positions of the tested ones in the sample; by default all were tested. The clause
+        of the outcome is `good` without violations. With violations it is `bad`, followed by a
+        description of `differences`.
         """
         at = self.positions if at is None else self.positions[at]
         if differences is not None:

@@ -208,7 +208,10 @@ def order(caller: ModelCaller, rtol: float) -> Outcome:
 
 
 def shuffled(n: int) -> Positions:
-    """Return a permutation of 0 to n - 1 without fixed points, drawn with a fixed seed."""
+    """Return the numbers 0 to n - 1 in an order in which none is at its own place.
+
+    The order is drawn with a fixed seed.
+    """
     circle = np.random.default_rng(SEED).permutation(n)
     positions = np.empty(n, dtype=np.intp)
     positions[circle] = np.roll(circle, 1)

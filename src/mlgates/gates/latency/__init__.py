@@ -343,9 +343,8 @@ class Latency(Gate):
     def _insufficient(self, series: Latencies, of_model: str, *, clear: bool) -> tuple[str, str]:
         """Return a clause that says why calls are too few to decide, and a hint.
 
-        Both are empty if there are enough calls. `of_model` names the model in the clause. With
-        `clear`, the interval does not contain the limit, so that fewer independent calls are
-        enough.
+        Both are empty if there are enough calls. `of_model` names the model in the clause. `clear`
+        says that the interval does not contain the limit; then fewer independent calls are enough.
         """
         least, effective = series.least, series.dependence.effective
         if clear and not series.is_given and effective >= _FEW:

@@ -273,9 +273,10 @@ def read_latencies(
 ) -> dict[str, Latencies]:
     """Return the latencies of each model by its name: as given in the evidence, or measured.
 
-    Models are measured by calls in turns. `empty` has the statistic and its confidence, but no
-    latencies. `interval` is the option `expected_interval` in seconds. If `plan` does not fix the
-    number of calls, measuring ends as soon as `is_decided` is true for the latencies so far.
+    Models are measured by calls in turns, as `plan` says. If it does not fix the number of calls,
+    measuring ends as soon as `is_decided` returns true for the latencies so far. `empty` is an
+    object without latencies, from which the results take the statistic and its confidence.
+    `interval` is the option `expected_interval` in seconds.
     """
     rest = [name for name in names if name not in evidence]
     missing = [name for name in rest if not (MODELS[name] in evidence and "X" in evidence)]

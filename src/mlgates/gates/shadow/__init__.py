@@ -253,7 +253,7 @@ class Shadow(Gate):
             yield from self._labelled_checks(evidence, requests)
 
     def note(self, evidence: Evidence) -> str:
-        """Return a note that latencies are those under mirroring, and the notes on the metric."""
+        """Return a note that latencies include the load of mirroring, and notes on the metric."""
         notes = []
         if self.latency is not None:
             notes.append("each request was answered twice: latencies include the load of mirroring")

@@ -18,11 +18,11 @@ from mlgates.tables.columns import Column, as_column
 
 
 class LabelCounts(NamedTuple):
-    """How many requests of one slice have a label, and an answer.
+    """How many requests of one slice have a label, and how many of these lack an answer.
 
-    `requests` are in both logs, `labelled` of them have a label, and `failed` of those with a label
-    lack an answer of one of the models. `wrong` says whether such a request counts as a wrong
-    answer; otherwise it is left out.
+    `requests` is the number of requests in both logs, `labelled` the number of these that have a
+    label, and `failed` the number of labelled requests without an answer of one of the models.
+    `wrong` says whether failed requests count as wrong answers; otherwise they are left out.
     """
 
     requests: int

@@ -38,9 +38,9 @@ class Estimate(NamedTuple):
     function of the limit, the interval and its level, and returns how many requests would be enough
     to decide.
 
-    The reason of the check is put together from the words in `said` before the value, the value,
-    and the words in `said` after it. In parentheses follow `basis`, the interval and `sizes` (the
-    numbers of requests), and then `more`.
+    The reason of the check is ``said[0] value said[1] (basis interval sizes) more``, in which
+    `sizes` has the numbers of requests. `insufficient` is a clause on why there can be no decision;
+    it is "" if there can.
     """
 
     value: float | None

@@ -75,8 +75,9 @@ _Result = Estimate | BaseException
 class _Pair(NamedTuple):
     """The statistic of one group of rows, in the data and in the reference.
 
-    `key` has the values of the columns in `by` that the group has in common. `ours` is the estimate
-    in the data, and `theirs` that in the reference; None if no reference is compared.
+    All rows of the group have the values in `key` in the columns of `by`. `ours` is the estimate in
+    the data, and `theirs` is that in the reference, or None if no reference is compared. In place
+    of an estimate there can be the exception that it raised.
     """
 
     key: tuple[object, ...]
@@ -146,8 +147,9 @@ class Statistic(Gate):
     Notes
     -----
     Null and NaN are left out and reported. Infinite values make a mean, a sum or a standard
-    deviation an ERROR. A column without values is INCONCLUSIVE. With ``decide_by="interval"``, so
-    is a statistic without an interval: of a single value, or the mean or deviation of equal values.
+    deviation an ERROR. A column without values is INCONCLUSIVE. With ``decide_by="interval"``, a
+    statistic without an interval is INCONCLUSIVE, too, such as the mean or the standard deviation
+    of a single value or of equal values.
 
     Intervals are Hall's for the mean and for the mean squared deviation, order statistics for
     quantiles and Wilson's for rates; they assume independent rows. A change of means has Welch's
@@ -549,9 +551,9 @@ def _groups(profile: Profile, counter: Counter) -> list[tuple[Any, int, Any]]:
 
 
 def _unbounded(theirs: Estimate, confidence: float) -> str:
-    """Return a clause on why a relative change has no interval.
+    """Return a clause that a relative change has no interval, because it divides by about 0.
 
-    It is "" if the interval of the reference, `theirs`, is not the cause.
+    The clause is "" if the interval of the reference's statistic, `theirs`, does not contain 0.
     """
     ends = theirs.interval(confidence)
     if ends is None or not ends[0] <= 0 <= ends[1]:

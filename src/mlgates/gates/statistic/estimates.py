@@ -151,7 +151,10 @@ def _extreme(name: str, state: ExtremeState, rows: int) -> Estimate:
 
 
 def _quantile(ecdf: Ecdf, rows: int, share: Fraction | None) -> Estimate:
-    """Return a quantile, the inverse of the distribution function; the median without a share."""
+    """Return the estimate of a quantile, or of the median if `share` is None.
+
+    A quantile is the smallest value for which at least `share` of all values are not larger.
+    """
     n, values = ecdf.n, ecdf.values
 
     def at(rank: int) -> float:
@@ -253,7 +256,10 @@ def _stored_quantile(of: str, sketch: QuantileSketch, rows: int) -> Estimate:
     n = sketch.n
 
     def at(rank: int) -> Interval:
-        """Return the stored values between which the value of a rank is; equal if it is stored."""
+        """Return two numbers between which the value with this rank is.
+
+        They are neighbouring stored values. Both are the value itself if it is stored.
+        """
         points, (_, negative, positive) = sketch.points, sketch.ends
         if rank <= negative or rank < 1:
             return -math.inf, -math.inf
@@ -324,10 +330,10 @@ def change(
 def _both_intervals(
     ours: Estimate, theirs: Estimate, confidence: float, relative: tuple[float, float] | None
 ) -> tuple[Interval, Interval] | None:
-    """Return the intervals of two statistics from which that of their change is computed.
+    """Return the intervals of two statistics, from which the interval of their change is computed.
 
-    `relative` has the two values for a relative change, and is None for a difference. The result is
-    None if a statistic has no interval.
+    `relative` has the values of the two statistics if the change is relative, otherwise it is None.
+    The result is None if a statistic has no interval.
     """
     if ours.moments is not None and theirs.moments is not None:
         samples = ((m.mean, m.variance, m.n) for m in (ours.moments, theirs.moments))
